@@ -1,0 +1,43 @@
+import type { ErrorCode } from "./error-code.ts";
+
+export interface ServeErrorOptions {
+  /** Stable, machine-readable word for the cause, such as `queue_full`; listed in docs/errors.md. */
+  readonly reason?: string;
+  readonly cause?: unknown;
+  /** How long a client should wait before it tries again. Becomes `Retry-After` and `grpc-retry-pushback-ms`. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * The one error type that crosses a folder's border. `message` is written for the caller and says what to change; it never
+ * carries paths, pids, host names or stacks. `cause` stays inside the process, for the log.
+ */
+export class ServeError extends Error {
+  override readonly name = "ServeError";
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ServeErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.reason = options.reason ?? code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Turns anything thrown into a ServeError; what is not one already becomes `internal`, its text kept for the log only. */
+  static from(thrown: unknown): ServeError {
+    if (thrown instanceof ServeError) return thrown;
+    if (thrown instanceof Error && thrown.name === "AbortError") {
+      return new ServeError("cancelled", "the request was cancelled", { cause: thrown });
+    }
+    return new ServeError("internal", "an internal error occurred; the server's log has the details", {
+      cause: thrown,
+    });
+  }
+}
+
+/** For what cannot happen: a failed invariant is a bug of ours. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new ServeError("internal", `invariant: ${message}`, { reason: "invariant" });
+}

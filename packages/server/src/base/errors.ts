@@ -1,0 +1,1 @@
+export { type ErrorCode, invariant, ServeError } from "@sconce/protocol";

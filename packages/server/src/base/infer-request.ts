@@ -1,0 +1,37 @@
+import type { NamedTensor } from "./tensor.ts";
+import type { Timeline } from "./timeline.ts";
+
+export type ParameterValue = boolean | number | bigint | string;
+export type Parameters = ReadonlyMap<string, ParameterValue>;
+
+export const NO_PARAMETERS: Parameters = new Map();
+
+/** One inference, free of any wire protocol. Input bytes are views on the received buffer: nobody may write to them. */
+export interface InferRequest {
+  readonly model: string;
+  /** Undefined: the version policy chooses. */
+  readonly version: string | undefined;
+  /** The client's own id, echoed. */
+  readonly id: string | undefined;
+  readonly inputs: readonly NamedTensor[];
+  /** Names of the outputs wanted, in order; undefined: all. */
+  readonly outputs: readonly string[] | undefined;
+  readonly parameters: Parameters;
+  /** 1 is highest; 0 means the model's default. */
+  readonly priority: number;
+  /** Monotonic milliseconds after which the answer is worthless. */
+  readonly deadlineMs: number | undefined;
+  /** Aborted when the client left or the deadline passed. */
+  readonly signal: AbortSignal;
+  readonly timeline: Timeline;
+}
+
+export interface InferResponse {
+  readonly model: string;
+  readonly version: string;
+  readonly id: string | undefined;
+  readonly outputs: readonly NamedTensor[];
+  readonly parameters: Parameters;
+  /** How many rows shared the run that answered this request. */
+  readonly batchRows: number;
+}

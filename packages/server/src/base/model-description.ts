@@ -1,0 +1,20 @@
+import type { Signature } from "./signature.ts";
+
+/** What a runtime learned about a model while it loaded it. Shown by metadata, `sconce inspect` and the log. */
+export interface ModelDescription {
+  readonly signature: Signature;
+  /** OIP `platform`, such as `pytorch_pt2` or `onnx`. */
+  readonly platform: string;
+  /** Which runtime runs it. */
+  readonly runtime: "onnx" | "python" | "js";
+  /** Why that runtime, in one sentence. */
+  readonly runtimeReason: string;
+  readonly parameterCount: number;
+  readonly weightBytes: number;
+  /** Hex SHA-256 of the model's files, or of their identity where hashing is too slow; part of cache keys. */
+  readonly digest: string;
+  /** Things a user should know that did not stop the load. */
+  readonly warnings: readonly string[];
+  /** How long each step of the load took: `translate`, `session`, `warmup`. */
+  readonly loadMs: Readonly<Record<string, number>>;
+}

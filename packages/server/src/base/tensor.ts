@@ -1,0 +1,1 @@
+export { type Datatype, elementBytes, elementCount, type NamedTensor, type Tensor } from "@sconce/protocol";

@@ -1,0 +1,50 @@
+/** The stages of an inference, in order. Every duration that Sconce shows is one of these. */
+export const STAGES = ["receive", "decode", "queue", "batch", "transfer", "compute", "encode"] as const;
+export type Stage = (typeof STAGES)[number];
+
+/**
+ * The stamps of one request: monotonic milliseconds from one clock, written once each on the way through. Stage durations
+ * are differences between them, so header, histogram and trace always agree.
+ */
+export class Timeline {
+  /** The request line and headers are here. */
+  receivedMs: number;
+  /** The body is complete. */
+  bodyMs: number = Number.NaN;
+  /** Decoded, checked, and handed to the queue. */
+  enqueuedMs: number = Number.NaN;
+  /** An instance was free to take it. */
+  claimedMs: number = Number.NaN;
+  /** Its batch was handed to the worker. */
+  dispatchedMs: number = Number.NaN;
+  /** The batch's answer is back in this process. */
+  answeredMs: number = Number.NaN;
+  /** The answer is encoded for the wire. */
+  encodedMs: number = Number.NaN;
+  /** Time in the model as the worker measured it (a duration, not a stamp). */
+  computeMs: number = Number.NaN;
+
+  constructor(receivedMs: number) {
+    this.receivedMs = receivedMs;
+  }
+}
+
+/** How long `stage` took in milliseconds, or NaN when the request did not get that far. */
+export function stageMs(timeline: Timeline, stage: Stage): number {
+  switch (stage) {
+    case "receive":
+      return timeline.bodyMs - timeline.receivedMs;
+    case "decode":
+      return timeline.enqueuedMs - timeline.bodyMs;
+    case "queue":
+      return Math.max(0, timeline.claimedMs - timeline.enqueuedMs);
+    case "batch":
+      return timeline.dispatchedMs - Math.max(timeline.claimedMs, timeline.enqueuedMs);
+    case "transfer":
+      return Math.max(0, timeline.answeredMs - timeline.dispatchedMs - timeline.computeMs);
+    case "compute":
+      return timeline.computeMs;
+    case "encode":
+      return timeline.encodedMs - timeline.answeredMs;
+  }
+}

@@ -1,0 +1,1 @@
+export { ServeError } from "./base/errors.ts";

@@ -1,0 +1,14 @@
+/** A file as random-access bytes. Reads are synchronous; whoever opened it closes it. */
+export interface ByteSource {
+  /** File name without folders, used in messages and as the `location` of external data. */
+  readonly name: string;
+  readonly byteLength: number;
+  /** Exactly `length` bytes from `offset`; throws ModelFileError("corrupt") past the end. May be a view on shared memory. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** What the readers need from the platform. `@sconce/torch/node` has Node's. */
+export interface Platform {
+  /** Inflates raw deflate data; throws ModelFileError("limit") when the result would pass `maxBytes`. */
+  inflateRaw(bytes: Uint8Array, maxBytes: number): Uint8Array;
+}

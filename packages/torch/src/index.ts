@@ -1,0 +1,11 @@
+export type { ByteSource, Platform } from "./byte-source.ts";
+export { DTYPES, type DType } from "./dtype.ts";
+export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
+export type {
+  ModelSummary,
+  Port,
+  SampleTensor,
+  SymbolicDim,
+  Translation,
+  TranslationReport,
+} from "./translation.ts";

@@ -1,0 +1,52 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { basename } from "node:path";
+import { inflateRawSync } from "node:zlib";
+import type { ByteSource, Platform } from "./byte-source.ts";
+import { ModelFileError } from "./errors.ts";
+
+/** A file on disk as a ByteSource; the caller closes it. */
+export interface FileSource extends ByteSource {
+  close(): void;
+}
+
+/** Opens a file for random access. Throws Node's own error when it cannot be opened. */
+export function openFileSource(path: string): FileSource {
+  const fd = openSync(path, "r");
+  const byteLength = fstatSync(fd).size;
+  return {
+    name: basename(path),
+    byteLength,
+    read(offset, length) {
+      if (offset < 0 || length < 0 || offset + length > byteLength) {
+        throw new ModelFileError(
+          "corrupt",
+          `bytes ${offset}..${offset + length} lie past the file's end (${byteLength})`,
+        );
+      }
+      const bytes = Buffer.allocUnsafeSlow(length);
+      let done = 0;
+      while (done < length) {
+        const got = readSync(fd, bytes, done, length - done, offset + done);
+        if (got === 0) throw new ModelFileError("corrupt", "the file became shorter while it was read");
+        done += got;
+      }
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+export const nodePlatform: Platform = {
+  inflateRaw(bytes, maxBytes) {
+    try {
+      return inflateRawSync(bytes, { maxOutputLength: Math.max(1, maxBytes) });
+    } catch (error) {
+      if (error instanceof RangeError) {
+        throw new ModelFileError("limit", `a compressed entry is larger than ${maxBytes} bytes`, {
+          cause: error,
+        });
+      }
+      throw new ModelFileError("corrupt", "a compressed entry cannot be inflated", { cause: error });
+    }
+  },
+};
