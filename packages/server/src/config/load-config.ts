@@ -1,0 +1,43 @@
+import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
+import { fileKey } from "./option.ts";
+import { type OptionSources, refuseUnknownKeys, resolveOptions } from "./resolve-options.ts";
+import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
+import { readYaml, type YamlFile } from "./yaml-file.ts";
+
+/** The server's options, and the options every model starts from. Both frozen. */
+export interface Config {
+  readonly server: ServerConfig;
+  readonly modelDefaults: ModelConfig;
+}
+
+const NO_FILE: YamlFile = { name: "", values: {} };
+
+/** Reads the configuration file if one is named, and resolves both tables. Throws `invalid_argument`. */
+export function loadConfig(sources: Omit<OptionSources, "file">): Config {
+  const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
+  const file = named === undefined ? NO_FILE : readYaml(named);
+  refuseUnknownKeys(file, [...Object.keys(SERVER_OPTIONS).map(fileKey), "models"]);
+  const models = modelSection(file);
+  refuseUnknownKeys(models, Object.keys(MODEL_OPTIONS).map(fileKey));
+  return {
+    server: resolveOptions(SERVER_OPTIONS, { ...sources, file }),
+    modelDefaults: resolveOptions(MODEL_OPTIONS, { ...sources, file: models }),
+  };
+}
+
+function modelSection(file: YamlFile): YamlFile {
+  const section = file.values["models"] ?? {};
+  const isMapping = typeof section === "object" && section !== null && !Array.isArray(section);
+  return {
+    name: `${file.name} (models)`,
+    values: isMapping ? (section as Record<string, unknown>) : { models: section },
+  };
+}
+
+/** A model's options: its `model.yaml` over the server's defaults. Throws `invalid_argument` naming the key. */
+export function loadModelConfig(path: string | undefined, defaults: ModelConfig): ModelConfig {
+  if (path === undefined) return defaults;
+  const file = readYaml(path);
+  refuseUnknownKeys(file, Object.keys(MODEL_OPTIONS).map(fileKey));
+  return resolveOptions(MODEL_OPTIONS, { file }, defaults);
+}

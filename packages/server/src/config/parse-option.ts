@@ -1,0 +1,118 @@
+import { ServeError } from "../base/errors.ts";
+import type { OptionRow } from "./option.ts";
+
+const DURATION_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+/** Where a value came from, in the user's words: `--port`, `SCONCE_PORT`, `port in sconce.yaml`. */
+export interface OptionSource {
+  readonly label: string;
+}
+
+function refuse(source: OptionSource, expected: string, value: unknown): never {
+  const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : typeof value;
+  throw new ServeError("invalid_argument", `${source.label}: expected ${expected}, got ${shown}`, {
+    reason: "bad_option",
+  });
+}
+
+function withUnit(raw: unknown, units: Readonly<Record<string, number>>): number {
+  if (typeof raw === "number") return raw;
+  if (typeof raw !== "string") return Number.NaN;
+  const match = /^(\d{1,15}(?:\.\d{1,9})?)\s{0,3}([a-zA-Z]{0,3})$/.exec(raw.trim());
+  if (match === null) return Number.NaN;
+  const unit = match[2]!.toLowerCase();
+  return Number(match[1]) * (unit === "" ? 1 : (units[unit] ?? Number.NaN));
+}
+
+function inRange(value: number, row: { min: number; max: number }): boolean {
+  return value >= row.min && value <= row.max;
+}
+
+function parseList<T>(raw: unknown, parseItem: (item: unknown) => T | undefined): readonly T[] | undefined {
+  const items = Array.isArray(raw)
+    ? raw
+    : typeof raw === "string"
+      ? raw.split(",").filter((s) => s.trim())
+      : undefined;
+  const parsed = items?.map((item) => parseItem(typeof item === "string" ? item.trim() : item));
+  return parsed?.every((item) => item !== undefined) ? (parsed as readonly T[]) : undefined;
+}
+
+function parseFlag(raw: unknown): boolean | undefined {
+  if (typeof raw === "boolean") return raw;
+  if (raw === "true" || raw === "1" || raw === "") return true;
+  return raw === "false" || raw === "0" ? false : undefined;
+}
+
+function parseCount(raw: unknown): number {
+  if (typeof raw === "number") return raw;
+  return typeof raw === "string" && /^-?\d{1,15}$/.test(raw.trim()) ? Number(raw) : Number.NaN;
+}
+
+/**
+ * Turns a raw value (a string from a flag or the environment, anything from YAML) into the option's value.
+ * Throws `invalid_argument` naming the source, what was expected and what came.
+ */
+export function parseOption(row: OptionRow, raw: unknown, source: OptionSource): unknown {
+  switch (row.kind) {
+    case "text":
+      return typeof raw === "string" ? raw : refuse(source, "text", raw);
+    case "choice":
+      return typeof raw === "string" && row.choices.includes(raw)
+        ? raw
+        : refuse(source, `one of ${row.choices.join(", ")}`, raw);
+    case "flag":
+      return parseFlag(raw) ?? refuse(source, "true or false", raw);
+    case "integer":
+    case "number": {
+      const value = row.kind === "integer" ? parseCount(raw) : Number(raw);
+      const isWhole = row.kind === "number" || Number.isInteger(value);
+      const kind = row.kind === "integer" ? "a whole number" : "a number";
+      return isWhole && inRange(value, row)
+        ? value
+        : refuse(source, `${kind} from ${row.min} to ${row.max}`, String(raw));
+    }
+    case "count-or-auto": {
+      if (raw === "auto") return raw;
+      const value = parseCount(raw);
+      return Number.isInteger(value) && inRange(value, row)
+        ? value
+        : refuse(source, `auto, or a whole number from ${row.min} to ${row.max}`, String(raw));
+    }
+    case "duration": {
+      const value = withUnit(raw, DURATION_MS);
+      return inRange(value, row)
+        ? value
+        : refuse(
+            source,
+            `a duration such as 250us, 5ms or 30s (from ${row.min} to ${row.max} ms)`,
+            String(raw),
+          );
+    }
+    case "bytes": {
+      const value = withUnit(raw, BYTE_UNITS);
+      return Number.isInteger(value) && inRange(value, row)
+        ? value
+        : refuse(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, String(raw));
+    }
+    case "integers":
+      return (
+        parseList(raw, (item) => (Number.isInteger(parseCount(item)) ? parseCount(item) : undefined)) ??
+        refuse(source, "whole numbers separated by commas", raw)
+      );
+    case "texts":
+      return (
+        parseList(raw, (item) => (typeof item === "string" ? item : undefined)) ??
+        refuse(source, "texts separated by commas", raw)
+      );
+  }
+}
