@@ -13,6 +13,8 @@ export interface LoadSpec {
 export interface LoadOptions {
   readonly instances: number;
   readonly threadsPerInstance: number;
+  /** `process` (default): a crash, a hang or a leak costs one worker. `thread`: for trusted models that need the last microseconds. */
+  readonly isolation: "process" | "thread";
   readonly loadTimeoutMs: number;
   readonly executionTimeoutMs: number;
   /** Kill and replace a worker whose resident memory passes this; undefined: no limit. */
@@ -34,13 +36,19 @@ export type InstanceState =
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "closed" };
 
-/** One place where a model runs, one run at a time in the order given. */
+/**
+ * One place where a model runs, one run at a time in the order given. `run` may be called again before the previous one settled: the
+ * worker then goes on without waiting for this process (a depth of 2 hides the way there and back).
+ */
 export interface Instance {
   readonly id: string;
   readonly state: InstanceState;
   /**
    * Runs a batch. Rejects with ServeError:
-   * `unavailable`/`worker_died` the worker ended before it answered (safe to run elsewhere);
+   * `unavailable`/`worker_died` the worker ended while it may have been executing this run;
+   * `unavailable`/`worker_died_waiting` the worker ended before it began this run (this run is not to blame);
+   * `unavailable`/`instance_not_ready` the instance is restarting, failed or closed;
+   * `invalid_argument`/`invalid_input` the model refused the inputs' sizes or values;
    * `deadline_exceeded`/`execution_timeout` it hung and was killed;
    * `internal`/`model_failed` the model threw; `internal`/`bad_output` it answered nonsense.
    */
