@@ -4,6 +4,9 @@ import { inflateRawSync } from "node:zlib";
 import type { ByteSource, Platform } from "./byte-source.ts";
 import { ModelFileError } from "./errors.ts";
 
+/** One read call takes a 32-bit length at most. */
+const MAX_READ = 2 ** 30;
+
 /** A file on disk as a ByteSource; the caller closes it. */
 export interface FileSource extends ByteSource {
   close(): void;
@@ -26,7 +29,7 @@ export function openFileSource(path: string): FileSource {
       const bytes = Buffer.allocUnsafeSlow(length);
       let done = 0;
       while (done < length) {
-        const got = readSync(fd, bytes, done, length - done, offset + done);
+        const got = readSync(fd, bytes, done, Math.min(length - done, MAX_READ), offset + done);
         if (got === 0) throw new ModelFileError("corrupt", "the file became shorter while it was read");
         done += got;
       }
