@@ -1,4 +1,17 @@
+export { decodeBase64, encodeBase64 } from "./base64.ts";
+export { ByteWriter } from "./byte-writer.ts";
 export { DATATYPES, type Datatype, elementBytes, isDatatype } from "./datatype.ts";
 export { ERROR_CODES, type ErrorCode } from "./error-code.ts";
+export { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from "./half.ts";
+export { MAX_NUMBER_CHARS, type NumberLiteral, newNumberLiteral, readNumber } from "./json-number.ts";
+export { isUtf8, readString, writeString, writeUtf8 } from "./json-string.ts";
+export {
+  decodeJsonTensor,
+  JsonTensorDecoder,
+  type JsonTensorOptions,
+  showShape,
+} from "./json-tensor-decode.ts";
+export { encodeJsonTensor, type JsonEncodeOptions } from "./json-tensor-encode.ts";
+export { packBytes, unpackBytes } from "./packed-bytes.ts";
 export { invariant, ServeError, type ServeErrorOptions } from "./serve-error.ts";
 export { elementCount, type NamedTensor, type Tensor } from "./tensor.ts";

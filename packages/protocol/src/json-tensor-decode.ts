@@ -1,0 +1,238 @@
+import { ByteWriter } from "./byte-writer.ts";
+import { type Datatype, elementBytes } from "./datatype.ts";
+import { describeValue, type ElementReader, readElement } from "./json-element.ts";
+import { type NumberLiteral, newNumberLiteral } from "./json-number.ts";
+import { ServeError } from "./serve-error.ts";
+import { elementCount, type Tensor } from "./tensor.ts";
+
+export interface JsonTensorOptions {
+  /** What messages call the data, such as `inputs[0].data`. */
+  readonly field: string;
+  readonly datatype: Datatype;
+  /** The shape announced beside the data, which may then be flat; undefined: the nesting of the data is the shape. */
+  readonly shape: readonly number[] | undefined;
+  /** FP16 and BF16 as decimal numbers. The Open Inference Protocol forbids them in JSON. */
+  readonly allowHalf?: boolean;
+  readonly maxRank?: number;
+  readonly maxElementBytes?: number;
+}
+
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
+const COMMA = 0x2c;
+const SPACE = 0x20;
+
+const MAX_RANK = 16;
+const MAX_ELEMENT_BYTES = 1024 * 1024;
+const UNKNOWN = -1;
+
+/**
+ * Decodes the JSON value in `bytes[start, end)` into a tensor: numbers, booleans, strings or `{"b64"}` objects, alone, in one
+ * flat array, or nested. Reads the bytes directly, so INT64 and UINT64 keep all their digits, and no array of
+ * numbers is ever built. Large texts can be decoded in slices, so that one request does not hold up the others.
+ */
+export class JsonTensorDecoder implements ElementReader {
+  readonly bytes: Uint8Array;
+  readonly end: number;
+  readonly datatype: Datatype;
+  readonly maxElementBytes: number;
+  readonly literal: NumberLiteral = newNumberLiteral();
+  readonly out: ByteWriter;
+  view: DataView;
+  at: number;
+
+  readonly #field: string;
+  readonly #shape: readonly number[] | undefined;
+  readonly #elementBytes: number;
+  readonly #maxRank: number;
+  /** How many elements the announced shape has. */
+  readonly #expected: number;
+  #count = 0;
+  #depth = 0;
+  /** Depth at which the elements lie: 0 for a bare value, 1 in a flat array. */
+  #leafDepth = UNKNOWN;
+  /** `#counts[d]`: items seen so far in the array that is open at depth d. */
+  readonly #counts: number[] = [0];
+  /** `#dims[d]`: length of every array at depth d, fixed by the first that closed. */
+  readonly #dims: number[] = [UNKNOWN];
+
+  /** Throws `invalid_argument` when the shape cannot fit the text, before any memory is taken. */
+  constructor(
+    bytes: Uint8Array,
+    span: { readonly start: number; readonly end: number },
+    options: JsonTensorOptions,
+  ) {
+    this.bytes = bytes;
+    this.at = span.start;
+    this.end = span.end;
+    this.datatype = options.datatype;
+    this.maxElementBytes = options.maxElementBytes ?? MAX_ELEMENT_BYTES;
+    this.#field = options.field;
+    this.#shape = options.shape;
+    this.#elementBytes = elementBytes(options.datatype);
+    this.#maxRank = options.maxRank ?? MAX_RANK;
+    this.#expected = options.shape === undefined ? Number.POSITIVE_INFINITY : elementCount(options.shape);
+    if ((this.datatype === "FP16" || this.datatype === "BF16") && options.allowHalf !== true) {
+      throw this.#bad(`${this.datatype} cannot travel as JSON; send it as binary data (binary_data_size)`);
+    }
+    // Each element but the last takes two characters at least, so the text bounds the count.
+    const possible = Math.floor((span.end - span.start) / 2) + 1;
+    if (this.#expected > possible && options.shape !== undefined) {
+      throw this.#bad(
+        `shape ${showShape(options.shape)} needs ${this.#expected} elements, the data has fewer`,
+      );
+    }
+    const first = Math.min(this.#expected, possible, options.shape === undefined ? 1024 : possible);
+    this.out = new ByteWriter(Math.max(this.#elementBytes * first, this.datatype === "BYTES" ? 256 : 0));
+    this.view = new DataView(this.out.bytes.buffer);
+  }
+
+  /** Reads on for about `budget` bytes of text; true when all was read. Throws `invalid_argument` with the index path. */
+  step(budget: number = Number.POSITIVE_INFINITY): boolean {
+    const until = this.at + budget;
+    for (;;) {
+      this.#skipSpace();
+      if (this.at < this.end && this.bytes[this.at] === OPEN) {
+        this.#open();
+        if (this.at >= this.end || this.bytes[this.at] !== CLOSE) continue;
+        this.#setLeafDepth();
+        this.#close(0);
+      } else {
+        this.#element();
+      }
+      if (this.#afterValue()) return true;
+      if (this.at > until) return false;
+    }
+  }
+
+  /** The tensor, once `step` returned true; it owns its bytes. Throws `invalid_argument` when it does not have the shape announced. */
+  finish(): Tensor {
+    const nested = this.#dims.slice(0, this.#leafDepth);
+    const shape = this.#shape;
+    if (shape === undefined) return { datatype: this.datatype, shape: nested, bytes: this.out.finish() };
+    if (this.#count !== this.#expected) {
+      throw this.#bad(`shape ${showShape(shape)} needs ${this.#expected} elements, got ${this.#count}`);
+    }
+    if (nested.length > 1 && !sameButOnes(nested, shape)) {
+      throw this.#bad(`is nested as ${showShape(nested)}, but the shape is ${showShape(shape)}`);
+    }
+    return { datatype: this.datatype, shape, bytes: this.out.finish() };
+  }
+
+  path(): string {
+    let path = this.#field;
+    for (let d = 0; d < this.#depth; d++) path += `[${this.#counts[d]}]`;
+    return path;
+  }
+
+  #element(): void {
+    if (this.#leafDepth !== this.#depth) this.#setLeafDepth();
+    if (this.#count === this.#expected) {
+      throw this.#bad(`shape ${showShape(this.#shape!)} needs ${this.#expected} elements, the data has more`);
+    }
+    const { out } = this;
+    if (out.at + this.#elementBytes > out.bytes.length) {
+      out.reserve(this.#elementBytes);
+      this.view = new DataView(out.bytes.buffer);
+    }
+    readElement(this);
+    this.#count++;
+  }
+
+  #open(): void {
+    if (this.#depth === this.#leafDepth)
+      throw this.#ragged("an array stands where its neighbours are elements");
+    if (this.#depth === this.#maxRank) throw this.#bad(`nested deeper than ${this.#maxRank} dimensions`);
+    this.at++;
+    this.#counts[this.#depth] = 0;
+    this.#dims[this.#depth] ??= UNKNOWN;
+    this.#depth++;
+    this.#skipSpace();
+  }
+
+  #close(length: number): void {
+    this.at++;
+    this.#depth--;
+    const known = this.#dims[this.#depth]!;
+    if (known === UNKNOWN) this.#dims[this.#depth] = length;
+    else if (known !== length)
+      throw this.#ragged(`has ${length} elements where its neighbours have ${known}`);
+  }
+
+  /** Closes arrays and steps over the comma after a value; true when the text is complete. */
+  #afterValue(): boolean {
+    for (;;) {
+      this.#skipSpace();
+      if (this.#depth === 0) {
+        if (this.at < this.end) throw this.#bad(`unexpected ${this.#describe()} after the data`);
+        return true;
+      }
+      const c = this.at < this.end ? this.bytes[this.at] : 0;
+      if (c === COMMA) {
+        this.at++;
+        this.#counts[this.#depth - 1]!++;
+        return false;
+      }
+      if (c !== CLOSE) throw this.#bad(`expected "," or "]" after an element, got ${this.#describe()}`);
+      this.#close(this.#counts[this.#depth - 1]! + 1);
+    }
+  }
+
+  #setLeafDepth(): void {
+    if (this.#leafDepth === UNKNOWN) this.#leafDepth = this.#depth;
+    else if (this.#leafDepth !== this.#depth) {
+      throw this.#ragged(`${this.#describe()} stands where its neighbours are arrays`);
+    }
+  }
+
+  #skipSpace(): void {
+    const { bytes, end } = this;
+    let { at } = this;
+    // JSON's white space; control characters that are none are refused by whoever reads on.
+    while (at < end && bytes[at]! <= SPACE && IS_SPACE[bytes[at]!] === 1) at++;
+    this.at = at;
+  }
+
+  #describe(): string {
+    return describeValue(this.bytes, this.at, this.end);
+  }
+
+  #ragged(problem: string): ServeError {
+    return new ServeError(
+      "invalid_argument",
+      `${this.path()}: ${problem}; a tensor's rows must all have the same length`,
+      { reason: "ragged_tensor" },
+    );
+  }
+
+  #bad(problem: string): ServeError {
+    const where = this.#depth === 0 ? this.#field : this.path();
+    return new ServeError("invalid_argument", `${where}: ${problem}`, { reason: "bad_tensor_data" });
+  }
+}
+
+const IS_SPACE = new Uint8Array(33);
+for (const space of " \t\n\r") IS_SPACE[space.charCodeAt(0)] = 1;
+
+/** Decodes a whole JSON value into a tensor, in one go. */
+export function decodeJsonTensor(
+  bytes: Uint8Array,
+  span: { readonly start: number; readonly end: number },
+  options: JsonTensorOptions,
+): Tensor {
+  const decoder = new JsonTensorDecoder(bytes, span, options);
+  decoder.step();
+  return decoder.finish();
+}
+
+/** Shapes count as the same when they differ in dimensions of size 1 only: row-major bytes do. */
+function sameButOnes(a: readonly number[], b: readonly number[]): boolean {
+  const left = a.filter((dim) => dim !== 1);
+  const right = b.filter((dim) => dim !== 1);
+  return left.length === right.length && left.every((dim, i) => dim === right[i]);
+}
+
+/** A shape as messages show it: `[1, 8, 8]`. */
+export function showShape(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}

@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ByteWriter } from "./byte-writer.ts";
+import { type Datatype, elementBytes } from "./datatype.ts";
+import { decodeJsonTensor, JsonTensorDecoder, type JsonTensorOptions } from "./json-tensor-decode.ts";
+import { encodeJsonTensor } from "./json-tensor-encode.ts";
+import { packBytes } from "./packed-bytes.ts";
+import { ServeError } from "./serve-error.ts";
+import type { Tensor } from "./tensor.ts";
+
+function decode(json: string, datatype: Datatype, options: Partial<JsonTensorOptions> = {}): Tensor {
+  const bytes = Buffer.from(json);
+  return decodeJsonTensor(
+    bytes,
+    { start: 0, end: bytes.length },
+    { field: "data", datatype, shape: undefined, ...options },
+  );
+}
+
+function encode(
+  tensor: Tensor,
+  layout: "nested" | "flat" = "nested",
+  nonFinite: "bare" | "null" = "bare",
+): string {
+  const out = new ByteWriter(16);
+  encodeJsonTensor(out, tensor, { layout, nonFinite });
+  return Buffer.from(out.finish()).toString();
+}
+
+function refused(json: string, datatype: Datatype, options: Partial<JsonTensorOptions> = {}): string {
+  try {
+    decode(json, datatype, options);
+  } catch (error) {
+    assert.ok(error instanceof ServeError && error.code === "invalid_argument", String(error));
+    return error.message;
+  }
+  return assert.fail(`${json} was accepted as ${datatype}`);
+}
+
+function floats(tensor: Tensor): number[] {
+  return [...new Float32Array(tensor.bytes.slice().buffer)];
+}
+
+test("nesting gives the shape", () => {
+  assert.deepEqual(decode("[[1,2,3],[4,5,6]]", "FP32").shape, [2, 3]);
+  assert.deepEqual(floats(decode(" [ [ 1 , 2 ] , [ 3.5 , -4e-2 ] ] ", "FP32")), [
+    1,
+    2,
+    3.5,
+    Math.fround(-0.04),
+  ]);
+  assert.deepEqual(decode("7", "INT64").shape, []);
+  assert.deepEqual(decode("[]", "FP32").shape, [0]);
+  assert.deepEqual(decode("[[],[]]", "FP32").shape, [2, 0]);
+});
+
+test("with a shape, data may be flat, nested, or nested but for dimensions of one", () => {
+  const shape = [1, 2, 2];
+  for (const json of ["[1,2,3,4]", "[[[1,2],[3,4]]]", "[[1,2],[3,4]]"]) {
+    const tensor = decode(json, "FP32", { shape });
+    assert.deepEqual(tensor.shape, shape);
+    assert.deepEqual(floats(tensor), [1, 2, 3, 4]);
+  }
+  assert.equal(
+    refused("[[1,2,3],[4,5,6]]", "FP32", { shape: [3, 2] }),
+    "data: is nested as [2, 3], but the shape is [3, 2]",
+  );
+  assert.equal(refused("[1,2,3]", "FP32", { shape: [2, 2] }), "data: shape [2, 2] needs 4 elements, got 3");
+  assert.match(refused("[1,2,3]", "FP32", { shape: [2] }), /shape \[2\] needs 2 elements, the data has more/);
+  assert.match(refused("[]", "FP32", { shape: [9e15] }), /needs 9000000000000000 elements/);
+});
+
+test("ragged rows are found, with their place", () => {
+  assert.equal(
+    refused("[[1,2],[3]]", "FP32"),
+    "data[1]: has 1 elements where its neighbours have 2; a tensor's rows must all have the same length",
+  );
+  assert.match(refused("[[1,2],[3,4,5]]", "FP32"), /^data\[1\]: has 3 elements/);
+  assert.match(refused("[[[1],[2]],[[3],[4,5]]]", "FP32"), /^data\[1\]\[1\]: has 2 elements/);
+  assert.match(refused("[[1,2],3]", "FP32"), /^data\[1\]: .*neighbours are arrays/);
+  assert.match(refused("[1,[2]]", "FP32"), /^data\[1\]: an array stands where its neighbours are elements/);
+  assert.match(refused("[[],[1]]", "FP32"), /^data\[1\]: has 1 elements where its neighbours have 0/);
+});
+
+test("a wrong element is named by its index path and what was expected", () => {
+  assert.equal(refused('[[1,2],[3,"x"]]', "FP32"), "data[1][1]: expected a number for FP32, got a string");
+  assert.equal(refused("[true]", "FP32"), "data[0]: expected a number for FP32, got a boolean");
+  assert.equal(refused("[null]", "INT8"), "data[0]: expected a number for INT8, got null");
+  assert.equal(refused("[2]", "BOOL"), "data[0]: 2 is out of range for BOOL");
+  assert.equal(refused('["a", 1]', "BYTES"), 'data[1]: expected a string for BYTES, got "1…"');
+  assert.equal(refused("[1.5]", "INT32"), "data[0]: 1.5 is not a whole number; INT32 takes integers");
+  assert.match(refused("[0.5]", "FP16"), /FP16 cannot travel as JSON/);
+});
+
+test("integer ranges end where they should", () => {
+  const ranges: Array<[Datatype, bigint, bigint]> = [
+    ["UINT8", 0n, 255n],
+    ["INT8", -128n, 127n],
+    ["UINT16", 0n, 65535n],
+    ["INT16", -32768n, 32767n],
+    ["UINT32", 0n, 4294967295n],
+    ["INT32", -2147483648n, 2147483647n],
+    ["UINT64", 0n, 18446744073709551615n],
+    ["INT64", -9223372036854775808n, 9223372036854775807n],
+  ];
+  for (const [datatype, min, max] of ranges) {
+    for (const value of [min, min + 1n, max - 1n, max]) {
+      assert.equal(encode(decode(`[${value}]`, datatype)), `[${value}]`);
+    }
+    assert.match(refused(`[${min - 1n}]`, datatype), /^data\[0\]: -\d+ is out of range for/);
+    assert.match(refused(`[${max + 1n}]`, datatype), /is out of range for/);
+  }
+  assert.equal(encode(decode("[1.0, 1e3, -0]", "INT64")), "[1,1000,0]");
+  assert.match(refused("[1e19]", "UINT64"), /write all its digits/);
+  assert.match(refused("[1e400]", "INT32"), /out of range/);
+});
+
+test("floats out of range are refused, NaN and Infinity are taken as bare words", () => {
+  assert.match(refused("[3.5e38]", "FP32"), /3.5e38 is out of range for FP32/);
+  assert.match(refused("[1e400]", "FP64"), /out of range for FP64/);
+  assert.match(refused("[70000]", "FP16", { allowHalf: true }), /out of range for FP16/);
+  const tensor = decode("[NaN, Infinity, -Infinity, 1e-400]", "FP32");
+  assert.equal(encode(tensor), "[NaN,Infinity,-Infinity,0]");
+  assert.equal(encode(tensor, "flat", "null"), "[null,null,null,0]");
+  assert.match(refused("[NaN]", "INT32"), /expected a number for INT32, got NaN or Infinity/);
+});
+
+test("number literals of up to 32 characters are read, 33 are not", () => {
+  assert.deepEqual(floats(decode(`[0.${"1".repeat(30)}]`, "FP32")), [Math.fround(1 / 9)]);
+  assert.match(refused(`[0.${"1".repeat(31)}]`, "FP32"), /33 characters is too long/);
+});
+
+test("at most 16 dimensions", () => {
+  assert.equal(decode(`${"[".repeat(16)}1${"]".repeat(16)}`, "FP32").shape.length, 16);
+  assert.match(refused(`${"[".repeat(17)}1${"]".repeat(17)}`, "FP32"), /nested deeper than 16/);
+  assert.match(refused("[".repeat(250_000), "FP32"), /nested deeper than 16/);
+});
+
+test("broken arrays are refused", () => {
+  for (const json of [
+    "",
+    "[",
+    "[1",
+    "[1,",
+    "[1,]",
+    "[,1]",
+    "[1,,2]",
+    "[1 2]",
+    "[1]]",
+    "[1],",
+    "1 2",
+    "[1}",
+    "{",
+    "[01]",
+    "[+1]",
+    "[1x]",
+    "[tru]",
+  ]) {
+    refused(json, "FP32");
+  }
+});
+
+test("BYTES elements: escapes, surrogate pairs, base64, and a length limit", () => {
+  const tensor = decode('["a\\u00e9\\n","\\ud83d\\ude00",{"b64":"/wA="}, { "b64" : "" } ]', "BYTES");
+  assert.deepEqual(tensor.shape, [4]);
+  assert.deepEqual(
+    Buffer.from(tensor.bytes),
+    Buffer.from(packBytes([Buffer.from("aé\n"), Buffer.from("😀"), Buffer.from([255, 0]), new Uint8Array()])),
+  );
+  assert.equal(encode(tensor), '["aé\\n","😀",{"b64":"/wA="},""]');
+  for (const json of [
+    '["\\ud83d"]',
+    '["\\x"]',
+    '["a',
+    '["\n"]',
+    '[{"b64":"?"}]',
+    '[{"x":"/wA="}]',
+    '[{"b64":"/wA="',
+  ]) {
+    refused(json, "BYTES");
+  }
+  assert.equal(decode('["abc"]', "BYTES", { maxElementBytes: 3 }).bytes.length, 7);
+  assert.match(refused('["abcd"]', "BYTES", { maxElementBytes: 3 }), /4 bytes is too long; the limit is 3/);
+});
+
+test("any JSON string comes through as its UTF-8, and back", () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "grapheme" })), (texts) => {
+      const tensor = decode(JSON.stringify(texts), "BYTES");
+      assert.deepEqual(
+        Buffer.from(tensor.bytes),
+        Buffer.from(packBytes(texts.map((text) => Buffer.from(text)))),
+      );
+      assert.deepEqual(JSON.parse(encode(tensor)), texts);
+    }),
+  );
+});
+
+const shapes = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
+const numeric = fc.constantFrom<Datatype>(
+  "BOOL",
+  "UINT8",
+  "UINT16",
+  "UINT32",
+  "UINT64",
+  "INT8",
+  "INT16",
+  "INT32",
+  "INT64",
+  "FP16",
+  "BF16",
+  "FP32",
+  "FP64",
+);
+
+test("what is written is read back bit by bit, from any alignment, in slices too", () => {
+  fc.assert(
+    fc.property(
+      numeric,
+      shapes,
+      fc.infiniteStream(fc.integer({ min: 0, max: 255 })),
+      fc.nat(7),
+      (datatype, shape, noise, offset) => {
+        const size = shape.reduce((a, b) => a * b, 1) * elementBytes(datatype);
+        const block = Uint8Array.from([...noise.take(size + offset)]);
+        const bytes = datatype === "BOOL" ? block.subarray(offset).map((x) => x & 1) : block.subarray(offset);
+        const text = encode({ datatype, shape, bytes });
+        const json = Buffer.from(text);
+        const options = { field: "data", datatype, shape: undefined, allowHalf: true };
+        const decoder = new JsonTensorDecoder(json, { start: 0, end: json.length }, options);
+        while (!decoder.step(3));
+        const tensor = decoder.finish();
+        const zero = shape.indexOf(0);
+        assert.deepEqual(tensor.shape, zero < 0 ? shape : shape.slice(0, zero + 1));
+        if (!text.includes("NaN")) assert.deepEqual(Buffer.from(tensor.bytes), Buffer.from(bytes));
+        if (!/NaN|Inf/.test(text)) JSON.parse(text);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test("float32 text has at most nine digits, and mostly the fewest that do", () => {
+  const shortest: Array<[number, string]> = [
+    [0.1, "0.1"],
+    [0.3, "0.3"],
+    [1 / 3, "0.33333334"],
+    [16777216, "16777216"],
+    [3.4028235e38, "3.4028235e+38"],
+    [1e-45, "1e-45"],
+    [1e-7, "1e-7"],
+    [1.5e-10, "1.5e-10"],
+    [0.000123, "0.000123"],
+    [123456.79, "123456.79"],
+    [1e10, "10000000000"],
+    [-2.5, "-2.5"],
+  ];
+  for (const [value, text] of shortest) {
+    assert.equal(
+      encode({ datatype: "FP32", shape: [], bytes: new Uint8Array(Float32Array.of(value).buffer) }),
+      text,
+    );
+  }
+  fc.assert(
+    fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      const text = encode({
+        datatype: "FP32",
+        shape: [],
+        bytes: new Uint8Array(Float32Array.of(value).buffer),
+      });
+      assert.ok(Object.is(Math.fround(JSON.parse(text)), value), `${value} → ${text}`);
+      if (Math.abs(value) < 1e15) assert.ok(text.replace(/e.*$|^-?0\.0*|[-.]/g, "").length <= 15, text);
+    }),
+    { numRuns: 20_000 },
+  );
+});
