@@ -1,0 +1,16 @@
+export { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
+export type { InferParameterValue } from "./infer-parameters.ts";
+export {
+  type Allocate,
+  decodeModelInferRequest,
+  encodeModelInferResponse,
+  encodeModelStreamInferResponse,
+  type WireRequest,
+  type WireResponse,
+} from "./model-infer.ts";
+export {
+  decodePredictRequest,
+  encodePredictionResult,
+  type PredictionError,
+  type PredictionTimings,
+} from "./predict.ts";

@@ -1,0 +1,168 @@
+import { type Datatype, isDatatype } from "../datatype.ts";
+import { ServeError } from "../serve-error.ts";
+import { elementCount, type NamedTensor } from "../tensor.ts";
+import type { CodecLimits } from "./codec-limits.ts";
+import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
+import { packContents } from "./typed-contents.ts";
+import { LENGTH, malformed, VARINT, type WireReader } from "./wire-reader.ts";
+import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** A tensor while its message is read: the bytes may come later, or typed. */
+export interface TensorDraft {
+  name: string;
+  datatype: Datatype;
+  readonly shape: number[];
+  bytes: Uint8Array | undefined;
+  /** Start and end of its contents message, once for each piece; undefined: none was sent. */
+  contents: number[] | undefined;
+}
+
+/** Field 4 of a tensor message: parameters in the Open Inference Protocol, raw bytes in sconce.v1. */
+export type FieldFour = "parameters" | "raw";
+
+/** Tensor parameters that change what a tensor's bytes are; to ignore them would be a wrong answer. */
+const UNSUPPORTED = /^(shared_memory_.*|classification)$/;
+
+/** Reads a tensor message (name=1 datatype=2 shape=3 contents=5). Throws `invalid_argument`, or `unimplemented` for its parameters. */
+export function readTensor(
+  reader: WireReader,
+  end: number,
+  fieldFour: FieldFour,
+  limits: CodecLimits,
+): TensorDraft {
+  const stop = reader.enter(end);
+  let datatype = "";
+  const draft: TensorDraft = {
+    name: "",
+    datatype: "BYTES",
+    shape: [],
+    bytes: undefined,
+    contents: undefined,
+  };
+  for (let tag = reader.tag(stop); tag !== 0; tag = reader.tag(stop)) {
+    switch (tag) {
+      case (1 << 3) | LENGTH:
+        draft.name = reader.text(stop, limits.maxTextBytes, "an input's name");
+        break;
+      case (2 << 3) | LENGTH:
+        datatype = reader.text(stop, limits.maxTextBytes, "an input's datatype");
+        break;
+      case (3 << 3) | LENGTH:
+        readDims(reader, reader.enter(stop), draft, limits);
+        break;
+      case (3 << 3) | VARINT:
+        readDim(reader, stop, draft, limits);
+        break;
+      case (4 << 3) | LENGTH:
+        if (fieldFour === "raw") draft.bytes = reader.span(stop);
+        else refuseTensorParameters(reader, stop, limits);
+        break;
+      case (5 << 3) | LENGTH: {
+        const contentsEnd = reader.enter(stop);
+        draft.contents ??= [];
+        draft.contents.push(reader.pos, contentsEnd);
+        reader.pos = contentsEnd;
+        break;
+      }
+      default:
+        reader.skip(tag, stop);
+    }
+  }
+  if (!isDatatype(datatype)) {
+    throw new ServeError("invalid_argument", `input "${draft.name}": "${datatype}" is not a datatype`, {
+      reason: "bad_datatype",
+    });
+  }
+  draft.datatype = datatype;
+  return draft;
+}
+
+function readDims(reader: WireReader, end: number, draft: TensorDraft, limits: CodecLimits): void {
+  while (reader.pos < end) readDim(reader, end, draft, limits);
+}
+
+function readDim(reader: WireReader, end: number, draft: TensorDraft, limits: CodecLimits): void {
+  reader.varint(end);
+  const dim = reader.int64();
+  if (typeof dim === "bigint" || dim < 0) {
+    throw new ServeError("invalid_argument", `input "${draft.name}": ${dim} is not a size`, {
+      reason: "bad_shape",
+    });
+  }
+  draft.shape.push(dim);
+  if (draft.shape.length > limits.maxDims) {
+    throw new ServeError(
+      "invalid_argument",
+      `input "${draft.name}" has more than ${limits.maxDims} dimensions`,
+      {
+        reason: "limit_exceeded",
+      },
+    );
+  }
+  if (!Number.isSafeInteger(elementCount(draft.shape))) {
+    throw new ServeError("invalid_argument", `input "${draft.name}": its shape has too many elements`, {
+      reason: "bad_shape",
+    });
+  }
+}
+
+/** Reads one parameter of a tensor and refuses it if it would change what the tensor means. */
+export function refuseTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
+  const parameters = new Map<string, InferParameterValue>();
+  readParameter(reader, end, parameters, limits);
+  for (const key of parameters.keys()) {
+    if (!UNSUPPORTED.test(key)) continue;
+    throw new ServeError("unimplemented", `the tensor parameter "${key}" is not supported`, {
+      reason: "unsupported_parameter",
+    });
+  }
+}
+
+/** Turns a draft into a tensor once the whole message is read: raw bytes as they are, typed contents packed. */
+export function finishTensor(reader: WireReader, draft: TensorDraft, limits: CodecLimits): NamedTensor {
+  if (draft.bytes !== undefined && draft.contents !== undefined) {
+    throw new ServeError(
+      "invalid_argument",
+      `input "${draft.name}" has both raw bytes and typed contents; send one`,
+      {
+        reason: "both_contents",
+      },
+    );
+  }
+  const bytes =
+    draft.bytes ??
+    (draft.contents === undefined ? EMPTY : packContents(reader, draft.contents, draft, limits));
+  return { name: draft.name, datatype: draft.datatype, shape: draft.shape, bytes };
+}
+
+/** The end of `bytes`, after a check that the reader stands exactly there. */
+export function expectEnd(reader: WireReader, end: number): void {
+  if (reader.pos !== end) throw malformed("it does not end where its length says");
+}
+
+/** Bytes of a tensor's fields 1–3, without tag and length. */
+export function tensorHeadSize(tensor: NamedTensor): number {
+  const shapeBytes = dimsSize(tensor.shape);
+  const nameBytes = textSize(tensor.name);
+  return (
+    (nameBytes === 0 ? 0 : fieldSize(nameBytes)) +
+    fieldSize(tensor.datatype.length) +
+    (shapeBytes === 0 ? 0 : fieldSize(shapeBytes))
+  );
+}
+
+export function writeTensorHead(writer: WireWriter, tensor: NamedTensor): void {
+  writer.text(1, tensor.name, textSize(tensor.name));
+  writer.text(2, tensor.datatype, tensor.datatype.length);
+  if (tensor.shape.length === 0) return;
+  writer.open(3, dimsSize(tensor.shape));
+  for (let i = 0; i < tensor.shape.length; i++) writer.varint(tensor.shape[i]!);
+}
+
+function dimsSize(shape: readonly number[]): number {
+  let size = 0;
+  for (let i = 0; i < shape.length; i++) size += varintSize(shape[i]!);
+  return size;
+}

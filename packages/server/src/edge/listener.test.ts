@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer as createHttp1, type Server } from "node:http";
+import { connect as connectHttp2, createServer as createHttp2, type Http2Server } from "node:http2";
+import { connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { systemClock } from "../base/clock.ts";
+import {
+  createListener,
+  DEFAULT_LISTENER_LIMITS,
+  type Listener,
+  type ListenerOptions,
+  type RefusalReason,
+} from "./listener.ts";
+
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+interface Rig extends AsyncDisposable {
+  readonly listener: Listener;
+  readonly port: number;
+  readonly refused: RefusalReason[];
+}
+
+/** Real HTTP/1 and HTTP/2 servers that echo bodies, behind a listener on a free port. */
+async function rig(options: Partial<ListenerOptions> = {}): Promise<Rig> {
+  const refused: RefusalReason[] = [];
+  const http1: Server = createHttp1(async (request, response) => {
+    response.end(`${request.method} ${request.url} ${await text(request)}`);
+  });
+  const http2: Http2Server = createHttp2();
+  http2.on("stream", (stream, headers) => {
+    stream.respond({ ":status": 200 });
+    stream.end(`h2 ${headers[":path"]}`);
+  });
+  const listener = createListener({
+    clock: systemClock,
+    onHttp1: (socket) => http1.emit("connection", socket),
+    onHttp2: (socket) => http2.emit("connection", socket),
+    onRefused: (reason) => refused.push(reason),
+    ...options,
+  });
+  const { port } = await listener.listen("127.0.0.1", 0);
+  const dispose = async () => {
+    listener.destroy();
+    await listener.close();
+  };
+  return { listener, port, refused, [Symbol.asyncDispose]: dispose };
+}
+
+async function using(options: Partial<ListenerOptions>, body: (rig: Rig) => Promise<void>): Promise<void> {
+  const it = await rig(options);
+  try {
+    await body(it);
+  } finally {
+    await it[Symbol.asyncDispose]();
+  }
+}
+
+async function getHttp2(port: number, path: string): Promise<string> {
+  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  try {
+    const request = session.request({ ":path": path });
+    return await text(request);
+  } finally {
+    session.close();
+  }
+}
+
+/** Writes one byte per turn of the event loop, so that every split of the bytes happens. */
+async function trickle(socket: Socket, bytes: Buffer): Promise<void> {
+  for (const byte of bytes) {
+    socket.write(Buffer.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("fetch with keep-alive and HTTP/2 share a port", async () => {
+  await using({}, async ({ port, listener }) => {
+    for (let i = 0; i < 3; i++) {
+      const body = i === 1 ? "x".repeat(300_000) : `body ${i}`;
+      const response = await fetch(`http://127.0.0.1:${port}/a${i}`, { method: "POST", body });
+      assert.equal(await response.text(), `POST /a${i} ${body}`);
+    }
+    assert.equal(await getHttp2(port, "/b"), "h2 /b");
+    assert.ok(listener.connectionCount() >= 1);
+  });
+});
+
+test("pipelined HTTP/1 requests arrive in order", async () => {
+  await using({}, async ({ port }) => {
+    const socket = connect(port, "127.0.0.1");
+    const last = "GET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    socket.write(`GET /1 HTTP/1.1\r\nHost: x\r\n\r\n${last}`);
+    const answer = await text(socket);
+    assert.ok(answer.indexOf("GET /1") > 0 && answer.indexOf("GET /2") > answer.indexOf("GET /1"), answer);
+  });
+});
+
+test("an HTTP/1 request that comes byte by byte is served, also when it begins like the preface", async () => {
+  for (const method of ["GET", "PUT", "PROPFIND", "POST"]) {
+    await using({}, async ({ port }) => {
+      const socket = connect(port, "127.0.0.1");
+      const answer = text(socket);
+      const head = `${method} /p HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi`;
+      await trickle(socket, Buffer.from(head));
+      assert.match(await answer, new RegExp(`${method} /p hi`));
+    });
+  }
+});
+
+test("an HTTP/2 preface that comes byte by byte reaches the HTTP/2 server", async () => {
+  await using({}, async ({ port }) => {
+    const socket = connect(port, "127.0.0.1");
+    await trickle(socket, Buffer.from(PREFACE));
+    const emptySettings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    await trickle(socket, emptySettings);
+    const [frame] = (await once(socket, "data")) as [Buffer];
+    assert.equal(frame[3], 4, "the server's first frame is SETTINGS");
+    socket.destroy();
+  });
+});
+
+test("a connection that ends half-way into the preface is closed", async () => {
+  await using({}, async ({ port, listener }) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.end("PRI * HT");
+    socket.resume();
+    await once(socket, "close");
+    assert.equal(listener.connectionCount(), 0);
+  });
+});
+
+test("a silent connection is closed after the timeout, a decided one is not", async () => {
+  const limits = { ...DEFAULT_LISTENER_LIMITS, firstBytesTimeoutMs: 40 };
+  await using({ limits }, async ({ port, refused }) => {
+    const decided = connect(port, "127.0.0.1");
+    decided.write("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    await once(decided, "data");
+    const silent = connect(port, "127.0.0.1");
+    silent.resume();
+    await once(silent, "close");
+    assert.deepEqual(refused, ["first_bytes_timeout"]);
+    decided.write("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert.match(String((await once(decided, "data"))[0]), /GET \/2/);
+    decided.destroy();
+  });
+});
+
+/** Opens `count` connections and says which of them still answer. */
+async function served(port: number, count: number): Promise<number> {
+  const sockets: Socket[] = [];
+  let answered = 0;
+  for (let i = 0; i < count; i++) {
+    const socket = connect(port, "127.0.0.1");
+    sockets.push(socket);
+    socket.on("error", () => {});
+    socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    answered += await Promise.race([once(socket, "data").then(() => 1), once(socket, "close").then(() => 0)]);
+  }
+  for (const socket of sockets) socket.destroy();
+  return answered;
+}
+
+test("connections per address: the limit is served, one more is refused", async () => {
+  const limits = { ...DEFAULT_LISTENER_LIMITS, maxConnectionsPerAddress: 3 };
+  for (const [count, expected] of [
+    [2, 2],
+    [3, 3],
+    [4, 3],
+  ] as const) {
+    await using({ limits, unlimited: [] }, async ({ port, refused }) => {
+      assert.equal(await served(port, count), expected);
+      assert.equal(refused.filter((r) => r === "connections_per_address").length, count - expected);
+    });
+  }
+});
+
+test("listed networks have no limit per address, but count in the total", async () => {
+  const limits = { ...DEFAULT_LISTENER_LIMITS, maxConnectionsPerAddress: 2, maxConnections: 5 };
+  for (const [count, expected] of [
+    [4, 4],
+    [5, 5],
+    [6, 5],
+  ] as const) {
+    await using({ limits }, async ({ port, refused }) => {
+      assert.equal(await served(port, count), expected);
+      assert.equal(refused.filter((r) => r === "connections").length, count - expected);
+    });
+  }
+});
+
+test("a closed connection gives its place back", async () => {
+  const limits = { ...DEFAULT_LISTENER_LIMITS, maxConnectionsPerAddress: 1 };
+  await using({ limits, unlimited: [] }, async ({ port, listener }) => {
+    for (let i = 0; i < 3; i++) {
+      assert.equal(await served(port, 1), 1);
+      while (listener.connectionCount() > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+});
+
+test("stopAccepting lets open connections go on; close waits for them", async () => {
+  await using({}, async ({ port, listener }) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.write("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    await once(socket, "data");
+    listener.stopAccepting();
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
+    const closed = listener.close();
+    socket.write("GET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert.match(await text(socket), /GET \/2/);
+    await closed;
+    assert.equal(listener.connectionCount(), 0);
+  });
+});
+
+test("listen rejects when the port is taken", async () => {
+  await using({}, async ({ port }) => {
+    const second = createListener({ clock: systemClock, onHttp1() {}, onHttp2() {} });
+    await assert.rejects(second.listen("127.0.0.1", port), { code: "EADDRINUSE" });
+  });
+});

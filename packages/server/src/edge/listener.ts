@@ -1,0 +1,167 @@
+import { type AddressInfo, BlockList, createServer, isIPv6, type Socket } from "node:net";
+import type { Clock } from "../base/clock.ts";
+import { invariant } from "../base/errors.ts";
+import { sniffProtocol } from "./sniff-protocol.ts";
+
+export interface ListenerLimits {
+  /** Open connections of everybody together. */
+  readonly maxConnections: number;
+  /** Open connections of one remote address. Addresses in `unlimited` are not counted. */
+  readonly maxConnectionsPerAddress: number;
+  /** How long a connection may stay silent or undecided before its protocol is known. */
+  readonly firstBytesTimeoutMs: number;
+}
+
+export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
+  maxConnections: 10_000,
+  maxConnectionsPerAddress: 64,
+  firstBytesTimeoutMs: 10_000,
+};
+
+/** Loopback: the machine itself, and proxies on it, which carry everybody. */
+export const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1/128"];
+
+export interface ListenerOptions {
+  /** Takes over a socket that speaks HTTP/1; its first bytes are unread. */
+  onHttp1(socket: Socket): void;
+  /** Takes over a socket that opened with the HTTP/2 preface, which is unread. */
+  onHttp2(socket: Socket): void;
+  readonly clock: Clock;
+  readonly limits?: ListenerLimits;
+  /** Networks (`address/prefix`) without a limit per address: loopback and the proxies in front. Default: loopback. */
+  readonly unlimited?: readonly string[];
+  /** Told of every connection that was closed at the door. */
+  onRefused?(reason: RefusalReason): void;
+}
+
+export type RefusalReason = "connections" | "connections_per_address" | "first_bytes_timeout";
+
+/** One port that speaks HTTP/1 and HTTP/2 (with prior knowledge): the first bytes of a connection decide. */
+export interface Listener {
+  /** Rejects when the port cannot be had. */
+  listen(host: string, port: number): Promise<AddressInfo>;
+  /** Undefined while not listening. */
+  address(): AddressInfo | undefined;
+  /** Open connections. */
+  connectionCount(): number;
+  /** New connections are refused by the system from now on; open ones go on. */
+  stopAccepting(): void;
+  /** Stops accepting, closes connections that have said nothing, and resolves when the last one is gone. Idempotent. */
+  close(): Promise<void>;
+  /** Stops accepting and cuts every connection. */
+  destroy(): void;
+}
+
+/** Makes a listener. It owns the sockets until it hands them over, and can still cut them afterwards. */
+export function createListener(options: ListenerOptions): Listener {
+  const limits = options.limits ?? DEFAULT_LISTENER_LIMITS;
+  const unlimited = toBlockList(options.unlimited ?? LOOPBACK);
+  const sockets = new Set<Socket>();
+  const undecided = new Set<Socket>();
+  const perAddress = new Map<string, number>();
+  let closed: Promise<void> | undefined;
+
+  // Half-open connections are allowed because HTTP/1 clients may send FIN after their request; HTTP/2 switches that off.
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+
+  function accept(socket: Socket): void {
+    const address = socket.remoteAddress ?? "";
+    const counted = !isListed(unlimited, address);
+    const ofAddress = counted ? (perAddress.get(address) ?? 0) : 0;
+    const reason = overLimit(ofAddress);
+    if (reason !== undefined) {
+      refuse(socket, reason);
+      return;
+    }
+    sockets.add(socket);
+    if (counted) perAddress.set(address, ofAddress + 1);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      undecided.delete(socket);
+      if (counted) release(perAddress, address);
+    });
+    decide(socket);
+  }
+
+  function overLimit(ofAddress: number): RefusalReason | undefined {
+    if (sockets.size >= limits.maxConnections) return "connections";
+    return ofAddress >= limits.maxConnectionsPerAddress ? "connections_per_address" : undefined;
+  }
+
+  function refuse(socket: Socket, reason: RefusalReason): void {
+    options.onRefused?.(reason);
+    socket.on("error", ignore);
+    socket.destroy();
+  }
+
+  function decide(socket: Socket): void {
+    undecided.add(socket);
+    const onTimeout = () => refuse(socket, "first_bytes_timeout");
+    sniffProtocol(
+      socket,
+      { clock: options.clock, timeoutMs: limits.firstBytesTimeoutMs, onTimeout },
+      (protocol) => {
+        undecided.delete(socket);
+        if (protocol === "http1") return options.onHttp1(socket);
+        socket.allowHalfOpen = false;
+        return options.onHttp2(socket);
+      },
+    );
+  }
+
+  return {
+    listen(host, port) {
+      return new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host, port }, () => {
+          server.off("error", reject);
+          // EMFILE and the like concern one connection attempt; the port stays open.
+          server.on("error", ignore);
+          resolve(addressOf(server.address()));
+        });
+      });
+    },
+    address: () => (server.listening ? addressOf(server.address()) : undefined),
+    connectionCount: () => sockets.size,
+    stopAccepting() {
+      closed ??= new Promise((resolve) => server.close(() => resolve()));
+    },
+    close() {
+      this.stopAccepting();
+      for (const socket of undecided) socket.destroy();
+      invariant(closed, "stopAccepting sets it");
+      return closed;
+    },
+    destroy() {
+      this.stopAccepting();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function release(perAddress: Map<string, number>, address: string): void {
+  const left = (perAddress.get(address) ?? 1) - 1;
+  if (left === 0) perAddress.delete(address);
+  else perAddress.set(address, left);
+}
+
+function toBlockList(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", prefix] = network.split("/");
+    const family = isIPv6(address) ? "ipv6" : "ipv4";
+    list.addSubnet(address, Number(prefix ?? (family === "ipv6" ? 128 : 32)), family);
+  }
+  return list;
+}
+
+function isListed(list: BlockList, address: string): boolean {
+  return address !== "" && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
+}
+
+function addressOf(address: AddressInfo | string | null): AddressInfo {
+  invariant(typeof address === "object" && address !== null, "a TCP listener has an address");
+  return address;
+}
+
+function ignore(): void {}
