@@ -1,17 +1,26 @@
-// Runs every compiled test of the workspace. Arguments are passed on as file name filters.
+// Runs every compiled test of the workspace. Arguments are file name filters: `npm test -- digits`.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { pythonEnv } from "./python-env.mjs";
 
-const roots = ["packages/protocol", "packages/torch", "packages/server", "conformance"];
+const ROOTS = ["packages/protocol", "packages/torch", "packages/server", "conformance"];
 const filters = process.argv.slice(2);
-const files = roots
-  .flatMap((root) => {
-    const dist = join(root, "dist");
-    return readdirSync(dist, { recursive: true, encoding: "utf8" }).map((name) => join(dist, name));
-  })
+const files = ROOTS.flatMap((root) => {
+  const dist = join(root, "dist");
+  return readdirSync(dist, { recursive: true, encoding: "utf8" }).map((name) => join(dist, name));
+})
   .filter((name) => name.endsWith(".test.js"))
   .filter((name) => filters.length === 0 || filters.some((filter) => name.includes(filter)));
 
-const run = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" });
+const env = await pythonEnv();
+if (env.skip !== undefined) console.error(`tests that need PyTorch are skipped: ${env.skip}`);
+const run = spawnSync(
+  process.execPath,
+  ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files],
+  {
+    stdio: "inherit",
+    env: { ...process.env, SCONCE_TEST_PYTHON: env.python ?? "", SCONCE_TEST_PYTHON_SKIP: env.skip ?? "" },
+  },
+);
 process.exitCode = run.status ?? 1;

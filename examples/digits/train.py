@@ -1,6 +1,6 @@
 """Trains a small CNN on scikit-learn's handwritten digits and writes it in every form that PyTorch has.
 
-    python examples/digits/train.py [--out FOLDER]
+    python examples/digits/train.py [--out FOLDER] [--weights digits.pth]
 
 Writes `models/digits.pt2` (torch.export, dynamic batch) and, beside this script, `digits.pt` (traced), `digits.pth` and
 `digits.safetensors` (weights), `digits.onnx`, `expected.json` (held-out digits with PyTorch's own answers) and ten held-out scans as
@@ -63,7 +63,6 @@ def to_image(pixels: np.ndarray, full: float = 16) -> torch.Tensor:
 
 def train(pixels: np.ndarray, labels: np.ndarray) -> Digits:
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     model, images, targets = Digits(), to_image(pixels), torch.from_numpy(labels)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, EPOCHS * -(-len(images) // BATCH))
@@ -171,13 +170,19 @@ def save_expected(model: Digits, held: tuple[np.ndarray, np.ndarray], scans: lis
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=HERE.parent, help="the folder that gets `models` and `digits`")
-    out = parser.parse_args().out
-    folder, models = out / "digits", out / "models"
+    parser.add_argument("--weights", type=Path, help="a state_dict to write in all forms, in place of training")
+    args = parser.parse_args()
+    folder, models = args.out / "digits", args.out / "models"
     folder.mkdir(parents=True, exist_ok=True)
     models.mkdir(parents=True, exist_ok=True)
 
     train_pixels, held_pixels, train_labels, held_labels = load()
-    model = train(train_pixels, train_labels)
+    torch.set_num_threads(1)
+    if args.weights is None:
+        model = train(train_pixels, train_labels)
+    else:
+        model = Digits().eval()
+        model.load_state_dict(torch.load(args.weights, weights_only=True))
     weights = model.state_dict()
     save_exported(model, models / "digits.pt2")
     save_traced(model, folder / "digits.pt")
