@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { readSafetensors } from "../archive/safetensors.ts";
 import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
@@ -71,3 +72,17 @@ for (const file of ["state_dict.pth", "module_old.pth"]) {
     });
   });
 }
+
+test("the example's checkpoint and safetensors hold the same weights", () => {
+  const open = (name: string): ReturnType<typeof openFileSource> =>
+    openFileSource(fileURLToPath(new URL(`../../../../examples/digits/${name}`, import.meta.url)));
+  const pickled = open("digits.pth");
+  const plain = open("digits.safetensors");
+  const read = (tensors: ReadonlyMap<string, StoredTensor>): object =>
+    Object.fromEntries([...tensors].sort().map(([name, tensor]) => [name, describe(name, tensor)]));
+  const weights = read(readCheckpoint(pickled, nodePlatform).tensors);
+  assert.ok(Object.keys(weights).length > 4);
+  assert.deepEqual(weights, read(readSafetensors(plain).tensors));
+  pickled.close();
+  plain.close();
+});
