@@ -53,13 +53,12 @@ export class Admission {
     return undefined;
   }
 
-  /** Sets until when its pieces may wait for mates: the queue's delay, or less when its deadline is near (while nothing is known of the service time, it is given half). */
+  /** Sets until when its pieces may wait for mates: the queue's delay, or less when its deadline is near. */
   setDue(job: Job, nowMs: number): void {
-    const { config, estimate } = this.#view;
-    const delayedMs = nowMs + config.maxQueueDelayMs;
-    const latestMs = job.expiresMs - (estimate.p95Ms(nowMs) ?? (job.expiresMs - nowMs) / 2);
-    for (let piece = job.first; piece !== undefined; piece = piece.sibling)
-      piece.dueMs = Math.min(delayedMs, latestMs);
+    let dueMs = nowMs + this.#view.config.maxQueueDelayMs;
+    if (job.expiresMs !== Number.POSITIVE_INFINITY)
+      dueMs = Math.min(dueMs, job.expiresMs - this.#reserveMs(job, nowMs));
+    for (let piece = job.first; piece !== undefined; piece = piece.sibling) piece.dueMs = dueMs;
   }
 
   /** True when a piece that has waited cannot be answered in time even if it ran right now. */
@@ -76,6 +75,14 @@ export class Admission {
     const waitMs = perMs > 0 ? this.#view.jobs.waiting / 2 / perMs : UNKNOWN_RETRY_MS;
     const jittered = waitMs * (0.5 + this.#view.random());
     return Math.round(Math.min(MOST_RETRY_MS, Math.max(LEAST_RETRY_MS, jittered)));
+  }
+
+  /** What is kept of the time left for the run itself; half, while its usual time is not known. */
+  #reserveMs(job: Job, nowMs: number): number {
+    return Math.min(
+      (job.expiresMs - nowMs) / 2,
+      this.#view.estimate.p95Ms(nowMs) ?? Number.POSITIVE_INFINITY,
+    );
   }
 
   #fits(job: Job): boolean {
