@@ -15,7 +15,7 @@ const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?:
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },
   "runtime/js": { may: ["worker", "runtime", "base"] },
-  runtime: { may: ["base"] },
+  runtime: { may: ["worker", "base"] },
   queue: { may: ["base"] },
   models: { may: ["base"], types: ["runtime", "queue", "config"] },
   infer: { may: ["models", "base"] },

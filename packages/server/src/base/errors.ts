@@ -1,1 +1,1 @@
-export { type ErrorCode, invariant, ServeError } from "@sconce/protocol";
+export { type ErrorCode, invariant, isErrorCode, ServeError } from "@sconce/protocol";
