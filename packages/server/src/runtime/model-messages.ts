@@ -1,0 +1,26 @@
+import type { ModelDescription } from "../base/model-description.ts";
+import type { LoadSpec } from "./runtime.ts";
+
+/** What a model worker can be asked. `load` comes once and first. */
+export const METHODS = { load: 1, run: 2 } as const;
+
+/** Header of a `load` call. */
+export interface LoadMessage {
+  readonly spec: LoadSpec;
+  /** False when the front knows the digest already: a restart, or one more instance. */
+  readonly wantsDigest: boolean;
+}
+
+/** Header of its answer. */
+export interface LoadedMessage {
+  readonly description: ModelDescription;
+}
+
+export function encodeMessage(message: LoadMessage | LoadedMessage): Uint8Array {
+  return Buffer.from(JSON.stringify(message), "utf8");
+}
+
+/** Reads what `encodeMessage` wrote in the other process of the same release; the type is the caller's to know. */
+export function decodeMessage<T extends LoadMessage | LoadedMessage>(header: Uint8Array): T {
+  return JSON.parse(Buffer.from(header).toString("utf8")) as T;
+}

@@ -1,0 +1,51 @@
+import type { Batching, TensorSpec, VariableDim } from "../../base/signature.ts";
+
+/**
+ * Whether requests may share a run: the first dimension of every input and output must be one symbol, and that symbol must size nothing
+ * else. The reason says what stands against it and how to export the model again.
+ */
+export function decideBatching(
+  inputs: readonly TensorSpec[],
+  outputs: readonly TensorSpec[],
+  format: "pytorch" | "onnx",
+): Batching {
+  const hint = reexportHint(inputs, format);
+  const off = (why: string): Batching => ({ kind: "off", reason: `${why}; ${hint}` });
+  let batch: VariableDim | undefined;
+  for (const [kind, specs] of [
+    ["input", inputs],
+    ["output", outputs],
+  ] as const) {
+    for (const spec of specs) {
+      const first = spec.dims[0];
+      if (first === undefined) return off(`${kind} ${spec.name} is a scalar`);
+      if (typeof first === "number")
+        return off(`the first dimension of ${kind} ${spec.name} is fixed at ${first}`);
+      batch ??= first;
+      if (first.symbol !== batch.symbol) {
+        return off(`the first dimension of ${kind} ${spec.name} is ${first.symbol}, not ${batch.symbol}`);
+      }
+      if (spec.dims.some((dim, axis) => axis > 0 && typeof dim !== "number" && dim.symbol === first.symbol)) {
+        return off(
+          `${first.symbol} also sizes another dimension of ${kind} ${spec.name}, so its rows depend on each other`,
+        );
+      }
+    }
+  }
+  if (batch === undefined) return { kind: "off", reason: "the model has no inputs" };
+  if ((batch.multipleOf ?? 1) > 1) return off(`${batch.symbol} must be a multiple of ${batch.multipleOf}`);
+  return { kind: "on", symbol: batch.symbol, maxRows: batch.max };
+}
+
+function reexportHint(inputs: readonly TensorSpec[], format: "pytorch" | "onnx"): string {
+  const names = inputs.map((spec) => spec.name);
+  if (format === "onnx") {
+    return `to batch, export with a symbolic first dimension everywhere: torch.onnx.export(model, args, dynamo=True, ${dynamicShapes(names)})`;
+  }
+  return `to batch, export again with torch.export.export(model, args, ${dynamicShapes(names)})`;
+}
+
+function dynamicShapes(names: readonly string[]): string {
+  const entries = names.map((name) => `"${name}": {0: batch}`).join(", ");
+  return `dynamic_shapes={${entries}}) where batch = torch.export.Dim("batch"`;
+}

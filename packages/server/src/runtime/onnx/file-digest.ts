@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+
+/** Larger files are identified by size, modification time and both ends instead of all their bytes. */
+const FULL_HASH_MAX_BYTES = 512 * 1024 * 1024;
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Hex SHA-256 of a file. Past 512 MiB it covers the size, the modification time, and the first and last MiB only (the last holds an
+ * archive's central directory with the checksums of all entries): hashing every byte would then take longer than loading.
+ */
+export function fileDigest(path: string): string {
+  const fd = openSync(path, "r");
+  try {
+    const { size, mtimeMs } = fstatSync(fd);
+    const hash = createHash("sha256");
+    const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const isWhole = size <= FULL_HASH_MAX_BYTES;
+    if (!isWhole) hash.update(`${size}:${mtimeMs}`);
+    for (let at = 0; at < size; at += CHUNK_BYTES) {
+      if (!isWhole && at > 0 && at < size - CHUNK_BYTES) at = size - CHUNK_BYTES;
+      const count = readSync(fd, buffer, 0, CHUNK_BYTES, at);
+      if (count === 0) break;
+      hash.update(buffer.subarray(0, count));
+    }
+    return hash.digest("hex");
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,67 @@
+import { ServeError } from "../../base/errors.ts";
+
+/** Texts of ONNX Runtime that blame the inputs, and what to tell the client. Groups hold numbers and tensor names only. */
+const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[] = [
+  [
+    /Got invalid dimensions for input: (\S+) for the following indices\s+index: (\d+) Got: (\d+) Expected: (\d+)/,
+    (m) => `dimension ${m[2]} of input ${m[1]} is ${m[3]}; the model takes ${m[4]}`,
+  ],
+  [
+    /Invalid rank for input: (\S+) Got: (\d+) Expected: (\d+)/,
+    (m) => `input ${m[1]} has ${m[2]} dimensions; the model takes ${m[3]}`,
+  ],
+  [/Unexpected input data type/, () => "an input has another datatype than the model takes"],
+  [
+    /indices element out of data bounds, idx=(-?\d+) must be within the inclusive range \[(-?\d+),(-?\d+)\]/,
+    (m) => `an index in the inputs is ${m[1]}; the model takes ${m[2]} to ${m[3]}`,
+  ],
+  [
+    /(?:invalid|out of bounds?) (?:index|indices)|(?:index|indices)\b.{0,40}out of (?:range|bounds)/i,
+    () => "an index in the inputs is out of the model's range",
+  ],
+];
+
+const FAILED_NODE = /while running (\w+) node/;
+
+/**
+ * What ONNX Runtime threw during a run, as an error that a client may see: `invalid_argument`/`invalid_input` when the text clearly blames
+ * the inputs, else `internal`/`model_failed`. The text itself goes to the log only.
+ */
+export function runError(thrown: unknown): ServeError {
+  if (thrown instanceof ServeError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  for (const [pattern, explain] of INPUT_FAULTS) {
+    const match = pattern.exec(text);
+    if (match !== null)
+      return new ServeError("invalid_argument", explain(match), { reason: "invalid_input", cause: thrown });
+  }
+  const node = FAILED_NODE.exec(text)?.[1];
+  const where = node === undefined ? "" : ` in a ${node} operation`;
+  return new ServeError(
+    "internal",
+    `the model failed on these inputs${where}; the server's log has the details`,
+    {
+      reason: "model_failed",
+      cause: thrown,
+    },
+  );
+}
+
+/** What ONNX Runtime threw while it loaded a model: the file's fault, told without paths. */
+export function loadError(thrown: unknown): ServeError {
+  if (thrown instanceof ServeError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return new ServeError("failed_precondition", `ONNX Runtime refuses the model: ${firstSentence(text)}`, {
+    reason: "model_refused",
+    cause: thrown,
+  });
+}
+
+/** ONNX Runtime's own words are useful here, but not the source files and folders in them. */
+function firstSentence(text: string): string {
+  const plain = text
+    .replace(/(?:[A-Za-z]:)?(?:[\w.+-]*[/\\]){2,}([\w.+-]*)(?::\d+)?/g, "$1")
+    .replace(/\s+/g, " ")
+    .trim();
+  return plain.length > 300 ? `${plain.slice(0, 300)}…` : plain;
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { LoadedModel, LoadOptions } from "../runtime.ts";
+import { createOnnxRuntime } from "./onnx-runtime.ts";
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
+const EXAMPLES = new URL("../../../../../examples/", import.meta.url);
+
+const OPTIONS: LoadOptions = {
+  instances: 1,
+  threadsPerInstance: 1,
+  isolation: "process",
+  loadTimeoutMs: 20_000,
+  executionTimeoutMs: 5_000,
+  memoryLimitBytes: undefined,
+  memory: "fast",
+  precision: "float32",
+  weightsFile: undefined,
+  warmupRuns: 1,
+};
+
+interface Expected {
+  readonly heldOut: readonly {
+    readonly pixels: readonly number[];
+    readonly probabilities: readonly number[];
+  }[];
+}
+
+const expected = JSON.parse(readFileSync(new URL("digits/expected.json", EXAMPLES), "utf8")) as Expected;
+
+describe("createOnnxRuntime()", () => {
+  const runtime = createOnnxRuntime({ clock: systemClock, logger: SILENT, random: Math.random, spares: 1 });
+  after(() => runtime.close());
+
+  const load = (file: string, options: Partial<LoadOptions> = {}): Promise<LoadedModel> =>
+    runtime.load(
+      {
+        name: "m",
+        version: "1",
+        file: fileURLToPath(new URL(file, EXAMPLES)),
+        options: { ...OPTIONS, ...options },
+      },
+      { signal: new AbortController().signal },
+    );
+
+  /** All held-out digits in one run, one chunk per row, as the scheduler would send them. */
+  async function checkDigits(model: LoadedModel): Promise<void> {
+    const rows = expected.heldOut;
+    const chunks = rows.map(
+      ({ pixels }) => new Uint8Array(Float32Array.from(pixels, (pixel) => pixel / 16).buffer),
+    );
+    const result = await model.instances[0]!.run({
+      inputs: [{ datatype: "FP32", shape: [rows.length, 1, 8, 8], chunks }],
+    });
+    const [output] = result.outputs;
+    assert.deepEqual(output?.shape, [rows.length, 10]);
+    const values = new Float32Array(output.bytes.slice().buffer);
+    const wanted = rows.flatMap((row) => row.probabilities);
+    for (let i = 0; i < wanted.length; i++)
+      assert.ok(Math.abs(values[i]! - wanted[i]!) <= 1e-5, `value ${i}`);
+  }
+
+  for (const isolation of ["process", "thread"] as const) {
+    test(`runs an ONNX file in a ${isolation}`, async () => {
+      const model = await load("digits/digits.onnx", { isolation });
+      await checkDigits(model);
+      assert.deepEqual(model.description.signature.batching, { kind: "on", symbol: "batch" });
+      assert.equal(model.description.parameterCount, 13_708);
+      await model.close();
+    });
+  }
+});

@@ -1,0 +1,102 @@
+import { Tensor as OrtTensor } from "onnxruntime-node";
+import { ServeError } from "../../base/errors.ts";
+import type { RunInput } from "../../base/run.ts";
+import { type Datatype, elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
+import { datatypeOfOrt, ortTypeOf } from "./datatypes.ts";
+
+type NumericArray =
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
+
+type ArrayType = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => NumericArray;
+
+const ARRAYS: Readonly<Partial<Record<Datatype, ArrayType>>> = {
+  BOOL: Uint8Array,
+  UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
+  INT8: Int8Array,
+  INT16: Int16Array,
+  INT32: Int32Array,
+  INT64: BigInt64Array,
+  FP16: Uint16Array,
+  FP32: Float32Array,
+  FP64: Float64Array,
+};
+
+/** A tensor for ONNX Runtime: a typed view on the same bytes; they are copied only when they are not aligned for their type. */
+export function toOrtTensor(tensor: Tensor): OrtTensor {
+  const { datatype, shape } = tensor;
+  const type = ortTypeOf(datatype);
+  if (type === "string")
+    return new OrtTensor("string", decodeStrings(tensor.bytes, elementCount(shape)), shape);
+  const arrayType = ARRAYS[datatype];
+  if (type === undefined || arrayType === undefined) {
+    throw new ServeError("invalid_argument", `${datatype} tensors cannot be given to ONNX Runtime`, {
+      reason: "invalid_input",
+    });
+  }
+  const width = elementBytes(datatype);
+  const bytes = tensor.bytes.byteOffset % width === 0 ? tensor.bytes : new Uint8Array(tensor.bytes);
+  const data = new arrayType(bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
+  // The array type was chosen by the same table as the type's name, which the overloads of the constructor cannot express.
+  return new OrtTensor(type as "float32", data as Float32Array, shape);
+}
+
+/** An output of ONNX Runtime as bytes; numeric data is not copied. */
+export function fromOrtTensor(tensor: OrtTensor): RunInput {
+  const datatype = datatypeOfOrt(tensor.type);
+  if (datatype === undefined) {
+    throw new ServeError("internal", `the model gave a tensor of type ${tensor.type}, which cannot be sent`, {
+      reason: "bad_output",
+    });
+  }
+  return { datatype, shape: tensor.dims, chunks: [bytesOf(tensor)] };
+}
+
+function bytesOf(tensor: OrtTensor): Uint8Array {
+  const { data } = tensor;
+  if (Array.isArray(data)) return encodeStrings(data);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** BYTES elements: a little-endian uint32 length and that many bytes each. */
+function decodeStrings(bytes: Uint8Array, count: number): string[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const strings: string[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const end = at + 4 <= buffer.byteLength ? at + 4 + buffer.readUInt32LE(at) : Number.POSITIVE_INFINITY;
+    if (end > buffer.byteLength) throw badStrings();
+    strings.push(buffer.toString("utf8", at + 4, end));
+    at = end;
+  }
+  if (at !== buffer.byteLength) throw badStrings();
+  return strings;
+}
+
+function badStrings(): ServeError {
+  return new ServeError("invalid_argument", "the elements of a BYTES tensor do not fit its shape", {
+    reason: "invalid_input",
+  });
+}
+
+function encodeStrings(strings: readonly string[]): Uint8Array {
+  const lengths = strings.map((text) => Buffer.byteLength(text, "utf8"));
+  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 4 + length, 0));
+  let at = 0;
+  for (let i = 0; i < strings.length; i++) {
+    at = bytes.writeUInt32LE(lengths[i]!, at);
+    at += bytes.write(strings[i]!, at, "utf8");
+  }
+  return bytes;
+}

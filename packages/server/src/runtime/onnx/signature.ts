@@ -1,0 +1,52 @@
+import type { Port } from "@sconce/torch";
+import type { InferenceSession } from "onnxruntime-node";
+import { ServeError } from "../../base/errors.ts";
+import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
+import { decideBatching } from "./batching.ts";
+import { datatypeOfOrt, datatypeOfTorch } from "./datatypes.ts";
+
+/** What a translated program takes and gives: its own names, sizes and bounds. */
+export function signatureOfPorts(inputs: readonly Port[], outputs: readonly Port[]): Signature {
+  const specs = (ports: readonly Port[]): TensorSpec[] =>
+    ports.map((port) => {
+      const datatype = datatypeOfTorch(port.dtype);
+      if (datatype === undefined) throw unservable(port.name, port.dtype);
+      return { name: port.name, datatype, dims: port.dims };
+    });
+  return withBatching(specs(inputs), specs(outputs), "pytorch");
+}
+
+/**
+ * What an ONNX model takes and gives. Its file has names for dimensions, but no bounds: a first dimension is at least 1, others may be 0
+ * (an empty past, for instance). Dimensions without a name get one of their own.
+ */
+export function signatureOfSession(session: InferenceSession): Signature {
+  const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
+    metadata.map((value) => {
+      const datatype = value.isTensor ? datatypeOfOrt(value.type) : undefined;
+      if (!value.isTensor || datatype === undefined)
+        throw unservable(value.name, value.isTensor ? value.type : "no tensor");
+      const dims = value.shape.map((size, axis): Dim => {
+        if (typeof size === "number") return size;
+        return {
+          symbol: size === "" ? `${value.name}.${axis}` : size,
+          min: axis === 0 ? 1 : 0,
+          max: undefined,
+        };
+      });
+      return { name: value.name, datatype, dims };
+    });
+  return withBatching(specs(session.inputMetadata), specs(session.outputMetadata), "onnx");
+}
+
+function withBatching(inputs: TensorSpec[], outputs: TensorSpec[], format: "pytorch" | "onnx"): Signature {
+  return { inputs, outputs, batching: decideBatching(inputs, outputs, format) };
+}
+
+function unservable(name: string, type: string): ServeError {
+  return new ServeError(
+    "failed_precondition",
+    `${name} has the element type ${type}, which the protocols cannot carry; convert it inside the model`,
+    { reason: "model_refused" },
+  );
+}

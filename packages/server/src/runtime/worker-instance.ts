@@ -1,0 +1,201 @@
+import { stat } from "node:fs/promises";
+import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ModelDescription } from "../base/model-description.ts";
+import type { RunRequest, RunResult } from "../base/run.ts";
+import type { Signature } from "../base/signature.ts";
+import type { Worker } from "../worker/worker.ts";
+import { type SlotState, WorkerSlot } from "../worker/worker-slot.ts";
+import { watchMemory } from "./memory-watch.ts";
+import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
+import type { Instance, InstanceState, LoadSpec } from "./runtime.ts";
+import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
+
+export interface WorkerInstanceOptions {
+  readonly id: string;
+  readonly spec: LoadSpec;
+  /** What the first instance learned; undefined until then. */
+  description(): ModelDescription | undefined;
+  acquire(): Promise<Worker>;
+  onProgress(stage: string): void;
+  onStateChange(instance: Instance): void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+const MIB = 1024 * 1024;
+const badOutput = tensorFailure("internal", "bad_output", "the model's answer");
+
+/** One worker with one model in it, kept alive. */
+export class WorkerInstance implements Instance {
+  readonly id: string;
+  readonly #options: WorkerInstanceOptions;
+  readonly #slot: WorkerSlot;
+  #description: ModelDescription | undefined;
+  #fileIdentity: string | undefined;
+  #stopMemoryWatch: (() => void) | undefined;
+
+  constructor(options: WorkerInstanceOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#slot = new WorkerSlot({
+      acquire: options.acquire,
+      prepare: (worker) => this.#load(worker),
+      onChange: (state) => this.#onSlotChange(state),
+      clock: options.clock,
+      random: options.random,
+      logger: options.logger,
+    });
+  }
+
+  get state(): InstanceState {
+    const { state } = this.#slot;
+    switch (state.kind) {
+      case "ready":
+        return { kind: "ready" };
+      case "starting":
+        return { kind: "restarting", attempt: 0, reason: "it is starting" };
+      default:
+        return state;
+    }
+  }
+
+  /** Loads the model for the first time; rejects as `Runtime.load` does. */
+  async start(): Promise<ModelDescription> {
+    await this.#slot.start();
+    return this.#description!;
+  }
+
+  run(request: RunRequest): Promise<RunResult> {
+    const { state } = this.#slot;
+    if (state.kind !== "ready") return Promise.reject(notReady(state));
+    const { header, chunks } = encodeTensors(request.inputs, 0);
+    const call = {
+      method: METHODS.run,
+      header,
+      chunks,
+      timeoutMs: this.#options.spec.options.executionTimeoutMs,
+    };
+    return state.worker.call(call).then((reply) => {
+      const { tensors, computeMs } = decodeTensors(reply.header, reply.payload, badOutput);
+      checkOutputs(tensors, this.#description!.signature);
+      return { outputs: tensors, computeMs };
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#slot.close();
+  }
+
+  destroy(reason: string): void {
+    this.#slot.destroy(reason);
+  }
+
+  async #load(worker: Worker): Promise<void> {
+    const { spec, onProgress } = this.#options;
+    await this.#checkFile();
+    this.#description ??= this.#options.description();
+    const wantsDigest = this.#description === undefined;
+    const reply = await worker
+      .call({
+        method: METHODS.load,
+        header: encodeMessage({ spec, wantsDigest }),
+        chunks: [],
+        timeoutMs: spec.options.loadTimeoutMs,
+        onNote: onProgress,
+      })
+      .catch((error: unknown) => {
+        throw loadError(error, spec);
+      });
+    await this.#checkFile();
+    this.#description ??= decodeMessage<LoadedMessage>(reply.header).description;
+    this.#watchMemory(worker);
+  }
+
+  /** All instances, and every restart, must run the same bytes. */
+  async #checkFile(): Promise<void> {
+    const { ino, size, mtimeNs } = await stat(this.#options.spec.file, { bigint: true }).catch(
+      (error: unknown) => {
+        throw new ServeError("not_found", "the model's file is gone", {
+          reason: "model_file_gone",
+          cause: error,
+        });
+      },
+    );
+    const identity = `${ino}:${size}:${mtimeNs}`;
+    this.#fileIdentity ??= identity;
+    if (this.#fileIdentity === identity) return;
+    throw new ServeError(
+      "failed_precondition",
+      "the model's file changed after it was loaded; reload the model",
+      {
+        reason: "model_file_changed",
+      },
+    );
+  }
+
+  #watchMemory(worker: Worker): void {
+    const { memoryLimitBytes: limitBytes } = this.#options.spec.options;
+    if (limitBytes === undefined || worker.pid === undefined) return;
+    this.#stopMemoryWatch?.();
+    this.#stopMemoryWatch = watchMemory({
+      pid: worker.pid,
+      limitBytes,
+      clock: this.#options.clock,
+      onExceeded: (bytes) => {
+        worker.destroy(
+          `it passed its memory limit (${Math.round(bytes / MIB)} of ${Math.round(limitBytes / MIB)} MiB)`,
+        );
+      },
+    });
+  }
+
+  #onSlotChange(state: SlotState): void {
+    const { logger } = this.#options;
+    if (state.kind !== "ready") this.#stopMemoryWatch?.();
+    if (state.kind === "restarting")
+      logger.warn({ reason: state.reason, attempt: state.attempt }, "a model's worker died");
+    if (state.kind === "failed") logger.error({ reason: state.reason }, "a model's worker is given up");
+    if (state.kind === "ready") logger.info({ pid: state.worker.pid }, "a model's worker is ready");
+    this.#options.onStateChange(this);
+  }
+}
+
+function notReady(state: Exclude<SlotState, { kind: "ready" }>): ServeError {
+  const why = "reason" in state ? `: ${state.reason}` : "";
+  return new ServeError("unavailable", `this instance of the model is ${state.kind}${why}`, {
+    reason: "instance_not_ready",
+  });
+}
+
+function checkOutputs(outputs: RunResult["outputs"], signature: Signature): void {
+  if (outputs.length !== signature.outputs.length) {
+    throw badOutput(`it has ${outputs.length} outputs; the signature has ${signature.outputs.length}`);
+  }
+  for (let i = 0; i < outputs.length; i++) {
+    const spec = signature.outputs[i]!;
+    const { datatype, shape } = outputs[i]!;
+    if (datatype === spec.datatype && shape.length === spec.dims.length) continue;
+    throw badOutput(
+      `output ${spec.name} is ${datatype} with ${shape.length} dimensions; the signature has ${spec.datatype} with ${spec.dims.length}`,
+    );
+  }
+}
+
+function loadError(error: unknown, spec: LoadSpec): ServeError {
+  const failure = ServeError.from(error);
+  switch (failure.reason) {
+    case "execution_timeout":
+      return new ServeError(
+        "deadline_exceeded",
+        `the model did not load within ${spec.options.loadTimeoutMs / 1000} s`,
+        {
+          reason: "load_timeout",
+        },
+      );
+    default:
+      return failure;
+  }
+}

@@ -1,0 +1,145 @@
+import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ModelDescription } from "../base/model-description.ts";
+import type { Worker } from "../worker/worker.ts";
+import type { WorkerPool } from "../worker/worker-pool.ts";
+import type { Instance, LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
+import { WorkerInstance } from "./worker-instance.ts";
+
+export interface WorkerRuntimeOptions {
+  readonly name: Runtime["name"];
+  /** Worker processes that call `hostModel`. The runtime closes it. */
+  readonly pool: WorkerPool;
+  /** Starts a worker in a thread, for models with `isolation: "thread"`. */
+  spawnThread(id: string): Worker;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** A runtime whose models live in workers: every instance is one worker that loaded the file. */
+export class WorkerRuntime implements Runtime {
+  readonly name: Runtime["name"];
+  readonly #options: WorkerRuntimeOptions;
+  readonly #models = new Set<WorkerModel>();
+  #threads = 0;
+
+  constructor(options: WorkerRuntimeOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  async load(
+    spec: LoadSpec,
+    options: { readonly signal: AbortSignal; onProgress?(stage: string): void },
+  ): Promise<LoadedModel> {
+    const { signal } = options;
+    if (signal.aborted) throw loadCancelled();
+    const model = new WorkerModel(spec, {
+      ...this.#options,
+      acquire: () => this.#acquire(spec),
+      onProgress: (stage) => options.onProgress?.(stage),
+      onEnd: () => this.#models.delete(model),
+    });
+    this.#models.add(model);
+    const abort = (): void => model.destroy("loading was cancelled");
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await model.start();
+      return model;
+    } catch (error) {
+      model.destroy("loading failed");
+      throw signal.aborted ? loadCancelled() : error;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#models].map((model) => model.close()));
+    await this.#options.pool.close();
+  }
+
+  destroy(reason: string): void {
+    for (const model of this.#models) model.destroy(reason);
+    this.#options.pool.destroy(reason);
+  }
+
+  async #acquire(spec: LoadSpec): Promise<Worker> {
+    if (spec.options.isolation === "process") return this.#options.pool.take();
+    this.#threads++;
+    const worker = this.#options.spawnThread(`t${this.#threads}`);
+    await worker.ready;
+    return worker;
+  }
+}
+
+interface WorkerModelOptions {
+  acquire(): Promise<Worker>;
+  onProgress(stage: string): void;
+  onEnd(): void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+class WorkerModel implements LoadedModel {
+  readonly instances: readonly WorkerInstance[];
+  readonly #options: WorkerModelOptions;
+  readonly #listeners = new Set<(instance: Instance) => void>();
+  #description: ModelDescription | undefined;
+
+  constructor(spec: LoadSpec, options: WorkerModelOptions) {
+    this.#options = options;
+    this.instances = Array.from({ length: Math.max(1, spec.options.instances) }, (_, index) => {
+      const id = `${spec.name}/${spec.version}#${index}`;
+      return new WorkerInstance({
+        id,
+        spec,
+        description: () => this.#description,
+        acquire: options.acquire,
+        onProgress: options.onProgress,
+        onStateChange: (instance) => this.#notify(instance),
+        clock: options.clock,
+        random: options.random,
+        logger: options.logger.child({ model: spec.name, version: spec.version, instance: index }),
+      });
+    });
+  }
+
+  get description(): ModelDescription {
+    if (this.#description === undefined) throw new ServeError("unavailable", "the model is still loading");
+    return this.#description;
+  }
+
+  /** The first instance finds out whether the file can be served at all; the others follow together. */
+  async start(): Promise<void> {
+    const [first, ...others] = this.instances;
+    this.#description = await first!.start();
+    await Promise.all(others.map((instance) => instance.start()));
+  }
+
+  onStateChange(listener: (instance: Instance) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.instances.map((instance) => instance.close()));
+    this.#options.onEnd();
+  }
+
+  destroy(reason: string): void {
+    for (const instance of this.instances) instance.destroy(reason);
+    this.#options.onEnd();
+  }
+
+  #notify(instance: Instance): void {
+    for (const listener of this.#listeners) listener(instance);
+  }
+}
+
+function loadCancelled(): ServeError {
+  return new ServeError("cancelled", "loading the model was cancelled", { reason: "load_cancelled" });
+}

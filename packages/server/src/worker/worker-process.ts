@@ -1,0 +1,222 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { Duplex, PassThrough } from "node:stream";
+import { fileURLToPath } from "node:url";
+import type { Clock } from "../base/clock.ts";
+import { deferred } from "../base/deferred.ts";
+import { ServeError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import { DEFAULT_FRAME_LIMITS, FRAME_KINDS, type Frame, type FrameLimits, protocolError } from "./frame.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { writeFrame } from "./frame-writer.ts";
+import { readOutputLines } from "./output-lines.ts";
+import { PendingCalls } from "./pending-calls.ts";
+import {
+  type Call,
+  type Reply,
+  timeoutError,
+  type Worker,
+  type WorkerEnd,
+  workerDiedError,
+} from "./worker.ts";
+
+export interface WorkerProcessOptions {
+  readonly id: string;
+  /** Compiled JavaScript file that calls `serveWorker`. */
+  readonly entry: URL;
+  /** The whole environment of the worker: an allow-list, never the front's own. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long the worker may take until it can take calls. */
+  readonly startTimeoutMs: number;
+  readonly limits?: FrameLimits;
+}
+
+type State =
+  | { readonly kind: "spawning" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "closing" }
+  | { readonly kind: "ending"; readonly reason: string; readonly blame: ServeError }
+  | { readonly kind: "ended" };
+
+/** A worker that was asked to end gets this long before it is killed. */
+const CLOSE_GRACE_MS = 2000;
+/** Answers written before a death are still read for this long after the exit. */
+const LAST_WORDS_MS = 100;
+
+/**
+ * A Node process at the far end of a socket pair (file descriptor 3: no path, no port), with an environment and a process group of its
+ * own. It ends when its socket closes, so it cannot outlive the front; its whole group is killed with it.
+ */
+export class WorkerProcess implements Worker {
+  readonly id: string;
+  readonly ready: Promise<void>;
+  readonly ended: Promise<WorkerEnd>;
+  readonly #child: ChildProcess;
+  readonly #socket: Duplex;
+  readonly #pending: PendingCalls;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #readyEnds = deferred<void>();
+  readonly #endedEnds = deferred<WorkerEnd>();
+  readonly #cancelStartTimer: () => void;
+  #cancelCloseTimer: (() => void) | undefined;
+  #state: State = { kind: "spawning" };
+
+  constructor(options: WorkerProcessOptions) {
+    this.id = options.id;
+    this.#clock = options.clock;
+    this.ready = this.#readyEnds.promise;
+    this.ended = this.#endedEnds.promise;
+    // Whoever waits for `ready` sees the rejection; nobody has to.
+    this.ready.catch(() => {});
+    this.#child = spawnNode(options);
+    this.#logger = options.logger.child({ worker: options.id, pid: this.#child.pid });
+    this.#socket = socketOf(this.#child);
+    this.#pending = new PendingCalls(options.clock, (seconds) => {
+      this.#end(`it was killed after ${seconds} s without an answer`, timeoutError(seconds));
+    });
+    this.#readFrames(options.limits ?? DEFAULT_FRAME_LIMITS);
+    this.#readOutput();
+    this.#watchExit();
+    this.#cancelStartTimer = options.clock.after(options.startTimeoutMs, () => {
+      this.destroy(`it did not start within ${options.startTimeoutMs / 1000} s`);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get answeredCalls(): number {
+    return this.#pending.answered;
+  }
+
+  call(call: Call): Promise<Reply> {
+    if (this.#state.kind !== "spawning" && this.#state.kind !== "ready") {
+      return Promise.reject(workerDiedError("it was ending", "waiting"));
+    }
+    return this.#pending.add(call, (id) => {
+      writeFrame(this.#socket, {
+        kind: FRAME_KINDS.call,
+        method: call.method,
+        id,
+        header: call.header,
+        chunks: call.chunks,
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.kind === "spawning" || this.#state.kind === "ready") {
+      this.#state = { kind: "closing" };
+      await this.#pending.idle();
+      this.#socket.end();
+      this.#cancelCloseTimer = this.#clock.after(CLOSE_GRACE_MS, () => this.#kill());
+    }
+    await this.ended;
+  }
+
+  destroy(reason: string): void {
+    this.#end(reason, workerDiedError(reason, "executing"));
+  }
+
+  #end(reason: string, blame: ServeError): void {
+    if (this.#state.kind === "ended") return;
+    if (this.#state.kind !== "ending") this.#state = { kind: "ending", reason, blame };
+    this.#kill();
+  }
+
+  /** Kills the process group: what a model started goes with it. */
+  #kill(): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // Where there are no process groups, or when it is gone already.
+      this.#child.kill("SIGKILL");
+    }
+  }
+
+  #readFrames(limits: FrameLimits): void {
+    const reader = new FrameReader(limits, (frame) => this.#take(frame));
+    this.#socket.on("data", (bytes: Buffer) => {
+      try {
+        reader.push(bytes);
+      } catch (error) {
+        const blame = ServeError.from(error);
+        this.#end(blame.message, blame);
+      }
+    });
+    // EPIPE and ECONNRESET mean that the worker ended, which its exit reports.
+    this.#socket.on("error", () => {});
+  }
+
+  #take(frame: Frame): void {
+    if (frame.kind !== FRAME_KINDS.hello) {
+      if (frame.kind === FRAME_KINDS.call) throw protocolError("it called the front");
+      this.#pending.take(frame);
+      return;
+    }
+    this.#cancelStartTimer();
+    if (this.#state.kind !== "spawning") return;
+    this.#state = { kind: "ready" };
+    this.#readyEnds.resolve();
+  }
+
+  #readOutput(): void {
+    const { stdout, stderr } = this.#child;
+    if (stdout) readOutputLines(stdout, this.#clock, (line) => this.#logger.info({ stream: "stdout" }, line));
+    if (stderr) readOutputLines(stderr, this.#clock, (line) => this.#logger.warn({ stream: "stderr" }, line));
+  }
+
+  #watchExit(): void {
+    this.#child.once("error", (error) => {
+      this.#logger.error({ err: error }, "a worker process could not be started");
+      this.#settle("it could not be started");
+    });
+    this.#child.once("exit", (code, signal) => {
+      const reason = signal === null ? `it exited with code ${code}` : `it was killed by ${signal}`;
+      this.#kill();
+      if (this.#socket.destroyed || this.#socket.readableEnded) {
+        this.#settle(reason);
+        return;
+      }
+      const cancel = this.#clock.after(LAST_WORDS_MS, () => this.#socket.destroy());
+      this.#socket.once("close", () => {
+        cancel();
+        this.#settle(reason);
+      });
+    });
+  }
+
+  #settle(exit: string): void {
+    if (this.#state.kind === "ended") return;
+    this.#cancelStartTimer();
+    this.#cancelCloseTimer?.();
+    const asked = this.#state.kind === "ending" ? this.#state : undefined;
+    const reason = asked?.reason ?? (this.#state.kind === "closing" ? "it was asked to end" : exit);
+    this.#state = { kind: "ended" };
+    this.#socket.destroy();
+    const blame = asked?.blame ?? workerDiedError(reason, "executing");
+    this.#pending.rejectAll(blame, reason);
+    this.#readyEnds.reject(blame);
+    this.#endedEnds.resolve({ reason });
+  }
+}
+
+function spawnNode(options: WorkerProcessOptions): ChildProcess {
+  return spawn(process.execPath, [fileURLToPath(options.entry)], {
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    env: options.env,
+    detached: true,
+    windowsHide: true,
+  });
+}
+
+/** The front's end of the socket pair. Out of file descriptors, there is none, and the error event says so. */
+function socketOf(child: ChildProcess): Duplex {
+  const socket: unknown = child.stdio?.[3];
+  return socket instanceof Duplex ? socket : new PassThrough().destroy();
+}

@@ -1,0 +1,62 @@
+import { ServeError } from "../base/errors.ts";
+
+/** Something to do for a worker. What the method, the header and the payload mean is between the runtime and its worker entry. */
+export interface Call {
+  readonly method: number;
+  readonly header: Uint8Array;
+  /** The payload in pieces; they must stay unchanged until the call settles. */
+  readonly chunks: readonly Uint8Array[];
+  /** From the moment the worker may have begun it. When it passes, the worker is killed. */
+  readonly timeoutMs: number;
+  /** Receives what the worker tells while it works on the call. */
+  readonly onNote?: ((text: string) => void) | undefined;
+}
+
+/** The answer to a call; both are views on one block that the caller now owns. */
+export interface Reply {
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  /** In words: "it was killed by SIGSEGV", "it exited with code 1". */
+  readonly reason: string;
+}
+
+/** A place of execution: a process or a thread. Calls are executed one at a time in the order given. */
+export interface Worker {
+  readonly id: string;
+  /** Operating system's process id; undefined for a thread. For the log only. */
+  readonly pid: number | undefined;
+  /** Resolves when the worker can take calls; rejects when it ended before. */
+  readonly ready: Promise<void>;
+  /** Resolves once, when the worker is gone. Calls in flight were rejected before. */
+  readonly ended: Promise<WorkerEnd>;
+  /** Calls answered so far. */
+  readonly answeredCalls: number;
+  /**
+   * Rejects with ServeError: what the worker threw; `deadline_exceeded`/`execution_timeout`; `unavailable`/`worker_died` when it ended and
+   * this call may have been executing; `unavailable`/`worker_died_waiting` when it ended and this call had not begun.
+   */
+  call(call: Call): Promise<Reply>;
+  /** Lets it finish what it has, then ends it. Idempotent. */
+  close(): Promise<void>;
+  /** Ends it now. */
+  destroy(reason: string): void;
+}
+
+/** For the calls of a worker that ended: the one that may have been executing, and those that had not begun. */
+export function workerDiedError(reason: string, role: "executing" | "waiting"): ServeError {
+  const when = role === "executing" ? "while it ran this request" : "before it began this request";
+  return new ServeError("unavailable", `the model's worker ended ${when}: ${reason}`, {
+    reason: role === "executing" ? "worker_died" : "worker_died_waiting",
+  });
+}
+
+/** For the call that did not come back in time. */
+export function timeoutError(seconds: number): ServeError {
+  return new ServeError("deadline_exceeded", `the model did not answer within ${seconds} s and was stopped`, {
+    reason: "execution_timeout",
+  });
+}
