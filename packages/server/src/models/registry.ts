@@ -29,8 +29,12 @@ export interface ModelRegistry {
    * Throws `not_found` when there is no such model or version, `unavailable` when it is known but not ready (with its reason).
    */
   resolve(name: string, version: string | undefined): ServedModel;
+  /** What `resolve` answers when it would not throw, else undefined: the path of every request. */
+  lookup(name: string, version: string | undefined): ServedModel | undefined;
   /** Like `resolve`, for models that load on first use. */
   acquire(name: string, version: string | undefined, signal: AbortSignal): Promise<ServedModel>;
+  /** Whether a request would be answered, if need be after a load on first use. Throws `not_found`. */
+  isModelReady(name: string, version: string | undefined): boolean;
   /** Versions of a model that are ready, ascending; throws `not_found`. */
   readyVersions(name: string): readonly string[];
   index(): readonly IndexEntry[];

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRegistry } from "../models/create-registry.ts";
+import {
+  candidateOf,
+  ManualClock,
+  requestOf,
+  StubModel,
+  scanOf,
+  silentLogger,
+  turns,
+} from "../models/test-support.test.ts";
+import { createInference } from "./create-inference.ts";
+
+async function setUp() {
+  const clock = new ManualClock();
+  const stubs: StubModel[] = [];
+  const registry = createRegistry({
+    clock,
+    logger: silentLogger,
+    load: async (candidate) => {
+      const stub = new StubModel(candidate);
+      stubs.push(stub);
+      return stub;
+    },
+  });
+  let draining = false;
+  const inference = createInference({
+    registry,
+    clock,
+    serverInfo: { name: "sconce", version: "0", extensions: [] },
+    isDraining: () => draining,
+  });
+  registry.apply(scanOf(candidateOf("m"), candidateOf("b", { problem: "it is broken", kind: "archive" })));
+  await turns();
+  const drain = (): void => {
+    draining = true;
+  };
+  return { clock, registry, inference, stub: stubs[0]!, drain };
+}
+
+test("a request is checked, stamped and answered", async () => {
+  const { clock, inference, stub } = await setUp();
+  await clock.advance(5);
+  const request = requestOf("m");
+  const answer = inference.infer(request);
+  await turns();
+  assert.equal(request.timeline.enqueuedMs, 5);
+  stub.answer();
+  assert.deepEqual(
+    (await answer).outputs.map((output) => output.name),
+    ["y", "z"],
+  );
+});
+
+test("requested outputs come in the order asked for", async () => {
+  const { inference, stub } = await setUp();
+  const answers = [["z", "y"], ["z"], []].map((outputs) => inference.infer(requestOf("m", { outputs })));
+  await turns();
+  stub.answer();
+  const names = (await Promise.all(answers)).map((answer) => answer.outputs.map((output) => output.name));
+  assert.deepEqual(names, [["z", "y"], ["z"], ["y", "z"]]);
+});
+
+test("what cannot be answered is refused before it is scheduled", async () => {
+  const { inference, stub } = await setUp();
+  const aborted = AbortSignal.abort();
+  const wrong = [{ name: "q", datatype: "FP32" as const, shape: [1, 1], bytes: new Uint8Array(4) }];
+  const cases = [
+    [requestOf("nope"), "not_found", 'model "nope" does not exist on this server'],
+    [requestOf("m", { version: "7" }), "not_found", 'version 7 of model "m" does not exist on this server'],
+    [requestOf("b"), "unavailable", 'model "b" is not ready: it is broken'],
+    [
+      requestOf("m", { inputs: wrong }),
+      "invalid_argument",
+      'input "q": the model has no such input; it takes "x"',
+    ],
+    [
+      requestOf("m", { outputs: ["w"] }),
+      "invalid_argument",
+      'output "w": the model has no such output; it gives "y", "z"',
+    ],
+    [requestOf("m", { outputs: ["y", "y"] }), "invalid_argument", 'output "y" is wanted twice'],
+    [requestOf("m", { signal: aborted }), "cancelled", "the request was cancelled"],
+  ] as const;
+  for (const [request, code, message] of cases) {
+    await assert.rejects(inference.infer(request), { code, message });
+  }
+  assert.equal(stub.submitted, 0);
+});
+
+test("metadata, index and readiness", async () => {
+  const { inference, drain } = await setUp();
+  assert.deepEqual(inference.modelMetadata("m", undefined).versions, ["1"]);
+  assert.throws(() => inference.modelMetadata("b", undefined), { code: "unavailable" });
+  assert.throws(() => inference.isModelReady("nope", undefined), { code: "not_found" });
+  assert.equal(inference.isModelReady("m", undefined), true);
+  assert.equal(inference.isModelReady("b", undefined), false);
+  assert.deepEqual(
+    inference.index().map((entry) => `${entry.name} ${entry.state} ${entry.reason}`),
+    ["m READY ", "b UNAVAILABLE it is broken"],
+  );
+  assert.equal(inference.isReady(), true);
+  drain();
+  assert.equal(inference.isReady(), false);
+  assert.equal(inference.isLive(), true);
+});

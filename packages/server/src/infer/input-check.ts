@@ -1,0 +1,222 @@
+import { ServeError } from "../base/errors.ts";
+import type { Dim, Signature, TensorSpec, VariableDim } from "../base/signature.ts";
+import { elementBytes, type NamedTensor } from "../base/tensor.ts";
+
+/** Bytes of one element of a BYTES tensor. */
+const MAX_STRING_BYTES = 1024 * 1024;
+/** Longer names of the caller are cut in messages. */
+const MAX_QUOTED = 64;
+
+/**
+ * Checks the inputs of one request and returns them in signature order: the array itself when it has that order, else a new one.
+ * Throws `invalid_argument` that names the input, what it is and what was expected. Keeps nothing of what it was given.
+ */
+export type InputCheck = (inputs: readonly NamedTensor[]) => readonly NamedTensor[];
+
+export interface InputCheckLimits {
+  /** Bytes of one element of a BYTES tensor; default 1 MiB. */
+  readonly maxStringBytes?: number;
+}
+
+/** A dimension ready to be compared. `symbol` indexes the sizes seen in this request; −1 for a fixed dimension. */
+interface CompiledDim {
+  readonly symbol: number;
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  readonly multipleOf: number;
+}
+
+interface CompiledInput {
+  readonly spec: TensorSpec;
+  readonly dims: readonly CompiledDim[];
+  readonly elementBytes: number;
+}
+
+/** Sizes of the symbols in the request under check, and which input set each; reused, since a check never waits. */
+interface SymbolSizes {
+  readonly sizes: Float64Array;
+  readonly setBy: string[];
+}
+
+/** Compiles the check of a signature, once per model. */
+export function compileInputCheck(signature: Signature, limits: InputCheckLimits = {}): InputCheck {
+  const maxStringBytes = limits.maxStringBytes ?? MAX_STRING_BYTES;
+  const symbols = new Map<string, number>();
+  const batchSymbol = signature.batching.kind === "on" ? signature.batching.symbol : undefined;
+  const inputs = signature.inputs.map((spec) => compileInput(spec, symbols, batchSymbol));
+  const order = new Map(signature.inputs.map((spec, index) => [spec.name, index]));
+  const seen: SymbolSizes = {
+    sizes: new Float64Array(symbols.size),
+    setBy: new Array(symbols.size).fill(""),
+  };
+  return (given) => {
+    const ordered = inOrder(given, signature.inputs) ? given : reorder(given, signature.inputs, order);
+    seen.sizes.fill(-1);
+    for (let i = 0; i < inputs.length; i++) checkTensor(inputs[i]!, ordered[i]!, seen, maxStringBytes);
+    return ordered;
+  };
+}
+
+function compileInput(
+  spec: TensorSpec,
+  symbols: Map<string, number>,
+  batchSymbol: string | undefined,
+): CompiledInput {
+  const dims = spec.dims.map((dim): CompiledDim => {
+    if (typeof dim === "number") return { symbol: -1, name: "", min: dim, max: dim, multipleOf: 1 };
+    const symbol = symbols.get(dim.symbol) ?? symbols.size;
+    symbols.set(dim.symbol, symbol);
+    return {
+      symbol,
+      name: dim.symbol,
+      min: dim.symbol === batchSymbol ? Math.max(1, dim.min) : Math.max(0, dim.min),
+      max: dim.max ?? Number.MAX_SAFE_INTEGER,
+      multipleOf: dim.multipleOf ?? 1,
+    };
+  });
+  return { spec, dims, elementBytes: elementBytes(spec.datatype) };
+}
+
+function inOrder(given: readonly NamedTensor[], specs: readonly TensorSpec[]): boolean {
+  if (given.length !== specs.length) return false;
+  for (let i = 0; i < given.length; i++) if (given[i]!.name !== specs[i]!.name) return false;
+  return true;
+}
+
+function reorder(
+  given: readonly NamedTensor[],
+  specs: readonly TensorSpec[],
+  order: ReadonlyMap<string, number>,
+): readonly NamedTensor[] {
+  const sorted = new Array<NamedTensor | undefined>(specs.length).fill(undefined);
+  for (const tensor of given) {
+    const index = order.get(tensor.name);
+    if (index === undefined) {
+      refuse(`input ${quote(tensor.name)}: the model has no such input; it takes ${listNames(specs)}`);
+    }
+    if (sorted[index] !== undefined) refuse(`input "${tensor.name}" is given twice`);
+    sorted[index] = tensor;
+  }
+  for (let i = 0; i < specs.length; i++) {
+    if (sorted[i] === undefined)
+      refuse(`input "${specs[i]!.name}" is missing; the model takes ${listNames(specs)}`);
+  }
+  return sorted as NamedTensor[]; // every slot was just seen to be filled
+}
+
+function checkTensor(
+  input: CompiledInput,
+  tensor: NamedTensor,
+  seen: SymbolSizes,
+  maxStringBytes: number,
+): void {
+  const { spec, dims } = input;
+  if (tensor.datatype !== spec.datatype) {
+    refuse(`input "${spec.name}": datatype is ${tensor.datatype}, expected ${spec.datatype}`);
+  }
+  const { shape } = tensor;
+  if (shape.length !== dims.length) {
+    refuse(
+      `input "${spec.name}": shape has ${count(shape.length, "dimension")}, expected ${describeDims(spec)}`,
+    );
+  }
+  let elements = 1;
+  let empty = false;
+  for (let axis = 0; axis < dims.length; axis++) {
+    const size = shape[axis]!;
+    checkDim(input, axis, size, seen);
+    if (size === 0) empty = true;
+    else elements *= size;
+  }
+  if (empty) elements = 0;
+  else if (elements > Number.MAX_SAFE_INTEGER)
+    refuse(`input "${spec.name}": the shape has too many elements`);
+  if (spec.datatype === "BYTES") checkStrings(spec.name, tensor.bytes, elements, maxStringBytes);
+  else if (tensor.bytes.byteLength !== elements * input.elementBytes) {
+    const expected = `expected ${elements * input.elementBytes} for shape [${shape.join(",")}] of ${spec.datatype}`;
+    refuse(`input "${spec.name}": the data has ${count(tensor.bytes.byteLength, "byte")}, ${expected}`);
+  }
+}
+
+function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {
+  const dim = input.dims[axis]!;
+  if (size < dim.min || size > dim.max || !Number.isSafeInteger(size)) refuseDim(input.spec, axis, size, dim);
+  if (dim.symbol < 0) return;
+  if (size % dim.multipleOf !== 0) {
+    refuse(`input "${input.spec.name}": ${dim.name} must be a multiple of ${dim.multipleOf}, got ${size}`);
+  }
+  const known = seen.sizes[dim.symbol]!;
+  if (known < 0) {
+    seen.sizes[dim.symbol] = size;
+    seen.setBy[dim.symbol] = input.spec.name;
+  } else if (known !== size) {
+    const other = seen.setBy[dim.symbol]!;
+    const where = other === input.spec.name ? "an earlier dimension" : `input "${other}"`;
+    refuse(
+      `input "${input.spec.name}": ${dim.name} is ${size}, but it is ${known} in ${where}; they must be equal`,
+    );
+  }
+}
+
+function refuseDim(spec: TensorSpec, axis: number, size: number, dim: CompiledDim): never {
+  if (dim.symbol < 0) refuse(`input "${spec.name}": dimension ${axis} is ${size}, expected ${dim.min}`);
+  if (size >= dim.min && size <= dim.max) {
+    refuse(`input "${spec.name}": ${dim.name} must be a whole number, got ${size}`);
+  }
+  const range =
+    dim.max === Number.MAX_SAFE_INTEGER ? `at least ${dim.min}` : `between ${dim.min} and ${dim.max}`;
+  refuse(`input "${spec.name}": ${dim.name} must be ${range}, got ${size}`);
+}
+
+/** BYTES: each element is a little-endian uint32 length and that many bytes, nothing before, between or after. */
+function checkStrings(name: string, bytes: Uint8Array, elements: number, maxBytes: number): void {
+  let at = 0;
+  let found = 0;
+  while (at < bytes.length) {
+    if (found === elements) {
+      refuse(`input "${name}": the data goes on after the last of ${count(elements, "element")}`);
+    }
+    if (at + 4 > bytes.length) refuse(`input "${name}": the data ends inside the length of element ${found}`);
+    const length =
+      (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+    at += 4;
+    if (length > maxBytes) {
+      refuse(`input "${name}": element ${found} has ${length} bytes, the limit is ${maxBytes}`);
+    }
+    if (at + length > bytes.length) {
+      refuse(
+        `input "${name}": element ${found} claims ${count(length, "byte")}, but ${bytes.length - at} are left`,
+      );
+    }
+    at += length;
+    found += 1;
+  }
+  if (found !== elements) {
+    refuse(`input "${name}": the data has ${count(found, "element")}, expected ${elements}`);
+  }
+}
+
+function describeDims(spec: TensorSpec): string {
+  const dims = spec.dims.map((dim: Dim) =>
+    typeof dim === "number" ? `${dim}` : (dim satisfies VariableDim).symbol,
+  );
+  return `${spec.dims.length}: [${dims.join(", ")}]`;
+}
+
+function listNames(specs: readonly TensorSpec[]): string {
+  return specs.length === 0 ? "no inputs" : specs.map((spec) => `"${spec.name}"`).join(", ");
+}
+
+/** A caller's own word in a message: cut, and without control characters. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+function refuse(message: string): never {
+  throw new ServeError("invalid_argument", message, { reason: "bad_input" });
+}

@@ -1,0 +1,273 @@
+import { ServeError } from "../base/errors.ts";
+import { createEvictingLoad, type EvictingLoad } from "./evicting-load.ts";
+import { untilAborted } from "./load-lanes.ts";
+import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
+import { compareVersions, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
+import type { ModelVersion } from "./model-version.ts";
+import { ModelVersions } from "./model-versions.ts";
+import type { IndexEntry, ServedModel } from "./registry.ts";
+import type { ServedModelHandle } from "./served-model-handle.ts";
+import { LATEST_VERSION } from "./version-policy.ts";
+import type { VersionContext } from "./version-state.ts";
+
+/** An empty registry; `apply` fills it. */
+export function createRegistry(options: RegistryOptions): ManagedRegistry {
+  return new Registry(options);
+}
+
+class Registry implements ManagedRegistry {
+  readonly #options: RegistryOptions;
+  readonly #models = new Map<string, ModelVersions>();
+  readonly #listeners = new Set<(entry: IndexEntry) => void>();
+  readonly #loading: EvictingLoad;
+  readonly #context: VersionContext;
+  #uses = 0;
+  #observed = false;
+  /** The loads of the first scan are done. */
+  #started = false;
+  #closed = false;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#loading = createEvictingLoad({
+      load: options.load,
+      clock: options.clock,
+      limits: { maxModels: options.maxLoadedModels, maxBytes: options.memoryBudgetBytes },
+      lanes: options.concurrentLoads ?? 4,
+      versions: () => this.#versions(),
+      replaces: (name, version) => this.#models.get(name)?.isReplacedBy(version) ?? false,
+    });
+    this.#context = {
+      load: this.#loading.load,
+      clock: options.clock,
+      logger: options.logger,
+      drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
+      onChange: (entry) => this.#onChange(entry),
+      onIdle: () => this.#loading.retry(),
+      onReleased: (handle) => this.#loading.released(handle),
+    };
+  }
+
+  lookup(name: string, version: string | undefined): ServedModel | undefined {
+    const found = this.#find(name, version);
+    if (found === undefined) return undefined;
+    found.usedAt = this.#uses++;
+    const handle = found.serving;
+    return handle === undefined || handle.failure() !== undefined ? undefined : handle;
+  }
+
+  resolve(name: string, version: string | undefined): ServedModel {
+    return this.lookup(name, version) ?? this.#refuse(name, version);
+  }
+
+  async acquire(name: string, version: string | undefined, signal: AbortSignal): Promise<ServedModel> {
+    for (;;) {
+      const handle = this.lookup(name, version);
+      const target = this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1);
+      if (target === undefined || (handle === undefined && !this.#mayLoad(target)))
+        this.#refuse(name, version);
+      this.#loading.pin(target);
+      try {
+        if (handle !== undefined) return handle;
+        await target.waitForLoad(signal);
+      } finally {
+        this.#loading.unpin(target);
+      }
+    }
+  }
+
+  isModelReady(name: string, version: string | undefined): boolean {
+    const model = this.#model(name);
+    const found = this.#find(name, version) ?? (version === undefined ? model.representative : undefined);
+    if (found === undefined) notFound(name, version);
+    return found.well || this.#mayLoad(found);
+  }
+
+  readyVersions(name: string): readonly string[] {
+    const ready: string[] = [];
+    for (const version of this.#model(name).versions.values()) {
+      if (version.well) ready.push(version.version);
+    }
+    return ready.sort(compareVersions);
+  }
+
+  index(): readonly IndexEntry[] {
+    return Array.from(this.#versions(), (version) => version.indexEntry);
+  }
+
+  isReady(): boolean {
+    if (this.#closed || !this.#started) return false;
+    const { readiness = "strict", lazy } = this.#options;
+    if (typeof readiness !== "string") return readiness.every((name) => this.#models.get(name)?.newest?.well);
+    if (readiness === "settled" || lazy === true) return true;
+    for (const model of this.#models.values()) {
+      if (model.enabled && model.wanted.length > 0 && model.newest?.well !== true) return false;
+    }
+    return true;
+  }
+
+  apply(scan: ScanResult): void {
+    if (this.#closed) return;
+    for (const problem of scan.problems) this.#options.logger.warn({}, problem);
+    const first = !this.#observed;
+    this.#observed = true;
+    const { explicit } = this.#options;
+    for (const model of this.#observe(scan)) {
+      if (first && explicit?.startup.includes(model.name)) model.enabled = true;
+      if (explicit === undefined || (first && model.enabled)) this.#reconcile(model);
+    }
+    if (first) void this.settled().then(() => this.#onStarted());
+  }
+
+  async settled(): Promise<void> {
+    for (;;) {
+      const pending = Array.from(this.#versions(), (version) => version.pending).filter(
+        (load) => load !== undefined,
+      );
+      if (pending.length === 0) return;
+      await Promise.all(pending);
+    }
+  }
+
+  async loadModel(name: string, signal: AbortSignal): Promise<void> {
+    const model = this.#model(name);
+    if (model.wanted.length === 0) throw loadError(name, [...model.versions.values()]);
+    model.enabled = true;
+    const { wanted } = model;
+    const due = wanted.filter((version) => !version.current || !version.well);
+    await untilAborted(Promise.all(due.map((version) => version.load())), signal);
+    const failed = wanted.filter((version) => !version.current);
+    if (failed.length > 0) throw loadError(name, failed);
+  }
+
+  async unloadModel(name: string, signal: AbortSignal): Promise<void> {
+    const model = this.#model(name);
+    model.enabled = false;
+    const versions = [...model.versions.values()];
+    await untilAborted(Promise.all(versions.map((version) => version.unload("unloaded on request"))), signal);
+  }
+
+  subscribe(listener: (entry: IndexEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  loaded(): readonly ServedModelHandle[] {
+    return Array.from(this.#versions(), (version) => version.serving).filter(
+      (handle) => handle !== undefined,
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(Array.from(this.#versions(), (version) => version.unload("the server is stopping")));
+  }
+
+  destroy(reason: string): void {
+    this.#closed = true;
+    for (const version of this.#versions()) version.destroy(reason);
+  }
+
+  *#versions(): Iterable<ModelVersion> {
+    for (const model of this.#models.values()) yield* model.versions.values();
+  }
+
+  #model(name: string): ModelVersions {
+    return this.#models.get(name) ?? notFound(name, undefined);
+  }
+
+  #find(name: string, version: string | undefined): ModelVersion | undefined {
+    const model = this.#models.get(name);
+    return version === undefined ? model?.newest : model?.versions.get(version);
+  }
+
+  /** Whether a request may wait for this version to load. */
+  #mayLoad(version: ModelVersion): boolean {
+    if (this.#options.lazy !== true || this.#closed) return false;
+    const { state } = version;
+    if (state.kind === "failed") {
+      const age = this.#options.clock.nowMs() - state.atMs;
+      return version.candidate.problem === undefined && age >= (this.#options.retryFailedMs ?? 10_000);
+    }
+    return state.kind !== "ready" && !version.gone;
+  }
+
+  #refuse(name: string, version: string | undefined): never {
+    const model = this.#model(name);
+    const found = this.#find(name, version) ?? (version === undefined ? model.representative : undefined);
+    if (found === undefined) notFound(name, version);
+    const { state, reason } = found.indexEntry;
+    const what = version === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
+    const options = state === "LOADING" ? { retryAfterMs: 1000 } : {};
+    throw new ServeError("unavailable", `${what} is not ready: ${reason}`, {
+      reason: "model_not_ready",
+      ...options,
+    });
+  }
+
+  /** Groups a scan by model, passes it on, and returns every model that is known or was. */
+  #observe(scan: ScanResult): readonly ModelVersions[] {
+    const found = new Map<string, ModelCandidate[]>();
+    for (const candidate of scan.candidates) {
+      const list = found.get(candidate.name);
+      if (list === undefined) found.set(candidate.name, [candidate]);
+      else list.push(candidate);
+    }
+    for (const [name, candidates] of found) {
+      if (!this.#models.has(name)) this.#models.set(name, this.#create(name));
+      this.#models.get(name)!.observe(candidates);
+    }
+    for (const model of this.#models.values()) {
+      const missing = scan.complete && !found.has(model.name);
+      if (missing && (this.#options.explicit === undefined || !model.active)) model.observe([]);
+      if (missing) this.#forget(model);
+    }
+    return [...this.#models.values()];
+  }
+
+  #create(name: string): ModelVersions {
+    const policy = this.#options.versionPolicy?.(name) ?? LATEST_VERSION;
+    return new ModelVersions(name, {
+      policy,
+      enabled: this.#options.explicit === undefined,
+      context: this.#context,
+    });
+  }
+
+  #reconcile(model: ModelVersions): void {
+    if (this.#options.lazy === true) model.reloadStale();
+    else model.loadStale();
+    model.unloadUnwanted();
+  }
+
+  #forget(model: ModelVersions): void {
+    model.forget();
+    if (model.versions.size === 0) this.#models.delete(model.name);
+  }
+
+  #onStarted(): void {
+    this.#started = true;
+  }
+
+  #onChange(entry: IndexEntry): void {
+    const model = this.#models.get(entry.name);
+    if (model === undefined) return;
+    model.refresh();
+    if (model.enabled && !this.#closed) model.unloadUnwanted();
+    for (const listener of this.#listeners) listener(entry);
+    this.#forget(model);
+    this.#loading.retry();
+  }
+}
+
+function notFound(name: string, version: string | undefined): never {
+  const what = version === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
+  throw new ServeError("not_found", `${what} does not exist on this server`, { reason: "model_not_found" });
+}
+
+function loadError(name: string, versions: readonly ModelVersion[]): ServeError {
+  const reasons = versions.map((version) => `version ${version.version}: ${version.indexEntry.reason}`);
+  return new ServeError("failed_precondition", `model "${name}" did not load: ${reasons.join("; ")}`, {
+    reason: "load_failed",
+  });
+}

@@ -1,0 +1,62 @@
+import { open, readdir, realpath, stat } from "node:fs/promises";
+
+/** One name in a folder. A link is reported as such and never followed by `list`. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: "file" | "folder" | "link" | "other";
+}
+
+/** What a path leads to, links followed. */
+export interface FileFacts {
+  readonly kind: "file" | "folder" | "other";
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly inode: number;
+}
+
+/** The little of a file system that a repository needs. Every call may reject with Node's errors (`error.code`). */
+export interface FileSystem {
+  list(folder: string): Promise<readonly FolderEntry[]>;
+  facts(path: string): Promise<FileFacts>;
+  /** The path without links. */
+  resolve(path: string): Promise<string>;
+  /** Opens a file, reads the wanted ranges (each cut at the file's end), closes it. */
+  read<T>(path: string, use: (read: ReadRange) => Promise<T>): Promise<T>;
+}
+
+export type ReadRange = (offset: number, length: number) => Promise<Uint8Array>;
+
+/** The real file system. */
+export const nodeFileSystem: FileSystem = {
+  async list(folder) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.map((entry) => ({
+      name: entry.name,
+      kind: entry.isSymbolicLink()
+        ? "link"
+        : entry.isFile()
+          ? "file"
+          : entry.isDirectory()
+            ? "folder"
+            : "other",
+    }));
+  },
+  async facts(path) {
+    const found = await stat(path);
+    const kind = found.isFile() ? "file" : found.isDirectory() ? "folder" : "other";
+    return { kind, size: found.size, mtimeMs: found.mtimeMs, inode: found.ino };
+  },
+  resolve: (path) => realpath(path),
+  async read(path, use) {
+    const handle = await open(path, "r");
+    try {
+      return await use(async (offset, length) => {
+        const bytes = new Uint8Array(length);
+        const { bytesRead } = await handle.read(bytes, 0, length, offset);
+        return bytes.subarray(0, bytesRead);
+      });
+    } finally {
+      await handle.close();
+    }
+  },
+};

@@ -1,0 +1,125 @@
+import { join, sep } from "node:path";
+import { mapBounded } from "./bounded.ts";
+import { detectFileKind, type FileKind } from "./file-kind.ts";
+import { faultCode, faultReason } from "./file-problem.ts";
+import type { FileFacts, FileSystem, FolderEntry } from "./file-system.ts";
+import { compareVersions, isModelVersion } from "./model-candidate.ts";
+import { hasModelSuffix } from "./model-file.ts";
+
+/** Files and folders that are looked at together; more would only lengthen the thread pool's queue. */
+export const PARALLEL_READS = 16;
+
+/** Kinds of files by path, with the facts they were detected under. */
+export type KnownKinds = Map<string, { readonly print: string; readonly kind: FileKind }>;
+
+/** One look at the disk below one path. */
+export interface Scan {
+  readonly fs: FileSystem;
+  readonly servable: ReadonlySet<FileKind>;
+  /** The path without links. Nothing outside is read, whatever links say. */
+  readonly root: string;
+  /** From the scan before; unchanged files are not opened again. */
+  readonly known: KnownKinds;
+  /** From this scan. */
+  readonly seen: KnownKinds;
+}
+
+/** A file that may be a model, with its path without links. */
+export interface FoundFile {
+  readonly name: string;
+  readonly path: string;
+  readonly facts: FileFacts;
+  readonly kind: FileKind;
+}
+
+/** What one folder holds, as far as it matters for models. Hidden names are left out. */
+export interface FolderListing {
+  readonly models: readonly FoundFile[];
+  /** Folders whose names are versions, ascending. */
+  readonly versions: readonly string[];
+  readonly folders: readonly string[];
+  readonly configFile: string | undefined;
+  readonly codeFile: string | undefined;
+  /** Entries that could not be looked at. */
+  readonly refused: readonly Refused[];
+  /** Changes when any file of this folder does. */
+  readonly fingerprint: string;
+}
+
+export interface Refused {
+  readonly name: string;
+  readonly reason: string;
+  /** True when another try may succeed. */
+  readonly unreadable: boolean;
+}
+
+type Looked =
+  | { readonly what: "file"; readonly name: string; readonly path: string; readonly facts: FileFacts }
+  | ({ readonly what: "model" } & FoundFile)
+  | { readonly what: "folder"; readonly name: string }
+  | ({ readonly what: "refused" } & Refused)
+  | { readonly what: "ignored" };
+
+const ESCAPES =
+  "it is a link that leads out of the repository: copy the file here, or serve the folder it lies in";
+
+/** Lists a folder and looks at each visible entry; rejects only when the folder itself cannot be listed. */
+export async function listFolder(scan: Scan, folder: string): Promise<FolderListing> {
+  const entries = (await scan.fs.list(folder)).filter((entry) => !entry.name.startsWith("."));
+  const sorted = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const looked = await mapBounded(sorted, PARALLEL_READS, (entry) => look(scan, folder, entry));
+  const models = looked.filter((entry) => entry.what === "model");
+  const files = looked.filter((entry) => entry.what === "file" || entry.what === "model");
+  const folders = looked.filter((entry) => entry.what === "folder").map((entry) => entry.name);
+  const pathOf = (name: string): string | undefined => files.find((file) => file.name === name)?.path;
+  return {
+    models,
+    versions: folders.filter(isModelVersion).sort(compareVersions),
+    folders: folders.filter((name) => !isModelVersion(name)),
+    configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
+    codeFile: pathOf("model.py"),
+    refused: looked.filter((entry) => entry.what === "refused"),
+    fingerprint: files.map((file) => `${file.name}:${printOf(file.facts)}`).join("|"),
+  };
+}
+
+/** A file's kind, read from its content unless the file is unchanged since the scan before. */
+export async function inspectFile(
+  scan: Scan,
+  file: { readonly name: string; readonly path: string; readonly facts: FileFacts },
+): Promise<FoundFile> {
+  const print = printOf(file.facts);
+  const known = scan.known.get(file.path);
+  const kind =
+    known?.print === print
+      ? known.kind
+      : await scan.fs.read(file.path, (read) => detectFileKind(read, file.facts.size));
+  scan.seen.set(file.path, { print, kind });
+  return { name: file.name, path: file.path, facts: file.facts, kind };
+}
+
+/** Identity and state of a file without reading it. */
+export function printOf(facts: FileFacts): string {
+  return `${facts.size},${facts.mtimeMs},${facts.inode}`;
+}
+
+async function look(scan: Scan, folder: string, entry: FolderEntry): Promise<Looked> {
+  const { name } = entry;
+  try {
+    const path = entry.kind === "link" ? await scan.fs.resolve(join(folder, name)) : join(folder, name);
+    if (entry.kind === "link" && path !== scan.root && !path.startsWith(scan.root + sep)) {
+      return hasModelSuffix(name)
+        ? { what: "refused", name, reason: ESCAPES, unreadable: false }
+        : { what: "ignored" };
+    }
+    if (entry.kind === "folder") return { what: "folder", name };
+    const facts = await scan.fs.facts(path);
+    if (facts.kind === "folder") return { what: "folder", name };
+    if (facts.kind !== "file") return { what: "ignored" };
+    if (!hasModelSuffix(name)) return { what: "file", name, path, facts };
+    return { what: "model", ...(await inspectFile(scan, { name, path, facts })) };
+  } catch (error) {
+    if (faultCode(error) === "ENOENT" && !hasModelSuffix(name)) return { what: "ignored" };
+    return { what: "refused", name, reason: faultReason(error), unreadable: true };
+  }
+}

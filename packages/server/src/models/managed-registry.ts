@@ -1,0 +1,59 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ScanResult } from "./model-candidate.ts";
+import type { IndexEntry, ModelRegistry } from "./registry.ts";
+import type { LoadModel, ServedModelHandle } from "./served-model-handle.ts";
+import type { VersionPolicy } from "./version-policy.ts";
+
+/**
+ * What "ready" takes. `strict`: every model of a kind that this server runs is up. `settled`: every model was tried once; those
+ * that failed are only listed. A list: these models are up. Models that load on first use count only when listed.
+ */
+export type Readiness = "strict" | "settled" | readonly string[];
+
+export interface RegistryOptions {
+  readonly load: LoadModel;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Which versions to load, per model; default: the latest one. */
+  readonly versionPolicy?: (name: string) => VersionPolicy;
+  /** Default `strict`. */
+  readonly readiness?: Readiness;
+  /** Models load on first use, and make room for others when they are idle. */
+  readonly lazy?: boolean;
+  /** With `lazy`: how many versions may be in memory. */
+  readonly maxLoadedModels?: number;
+  /** With `lazy`: how many bytes of models may be in memory. */
+  readonly memoryBudgetBytes?: number;
+  /** Models come and go by `loadModel` and `unloadModel` alone; these are loaded at the start. Not with `lazy`. */
+  readonly explicit?: { readonly startup: readonly string[] };
+  /** Loads that run at once; default 4. */
+  readonly concurrentLoads?: number;
+  /** Default 30 s. */
+  readonly drainTimeoutMs?: number;
+  /** With `lazy`: how soon a request may try a failed load again; default 10 s. */
+  readonly retryFailedMs?: number;
+}
+
+/** A registry with its controls. Whoever creates it closes it. */
+export interface ManagedRegistry extends ModelRegistry {
+  /** Takes over what a scan found: loads, reloads and unloads as the mode says. Returns at once. */
+  apply(scan: ScanResult): void;
+  /** Resolves when no load is under way. */
+  settled(): Promise<void>;
+  /**
+   * Loads the wanted versions of a model that a scan found, or reloads those whose files changed. Rejects with `not_found`, or
+   * `failed_precondition` with the reason; what served before goes on serving then.
+   */
+  loadModel(name: string, signal: AbortSignal): Promise<void>;
+  /** Stops serving a model; resolves when its requests finished and its memory is given back. Rejects with `not_found`. */
+  unloadModel(name: string, signal: AbortSignal): Promise<void>;
+  /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */
+  subscribe(listener: (entry: IndexEntry) => void): () => void;
+  /** Versions in memory, for statistics. */
+  loaded(): readonly ServedModelHandle[];
+  /** Unloads everything once its requests finished. Idempotent. */
+  close(): Promise<void>;
+  /** Ends everything now. */
+  destroy(reason: string): void;
+}

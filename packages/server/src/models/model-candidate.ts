@@ -1,0 +1,52 @@
+import type { FileKind } from "./file-kind.ts";
+
+/** One version of one model as it lies on disk: plain data, whether or not it can be served. */
+export interface ModelCandidate {
+  readonly name: string;
+  /** A positive decimal number without leading zeros; "1" when the layout names none. */
+  readonly version: string;
+  /** Absolute path of the file to load; empty when there is none. */
+  readonly file: string;
+  readonly kind: FileKind;
+  /** Absolute path of model.yaml, if the model has one. */
+  readonly configFile: string | undefined;
+  /** Absolute path of model.py, if the model has one. */
+  readonly codeFile: string | undefined;
+  /** Why it cannot be served and what to do, in words for the user; undefined when it can be tried. */
+  readonly problem: string | undefined;
+  /** True when the problem is that something could not be read just now: no statement about what is on disk. */
+  readonly unreadable: boolean;
+  /** Size of the model file. */
+  readonly bytes: number;
+  /** Changes when any file of the model does (names, sizes, modification times, inodes). */
+  readonly fingerprint: string;
+}
+
+/** What a look at the disk found. */
+export interface ScanResult {
+  /** Sorted by name, then version. No two share both. */
+  readonly candidates: readonly ModelCandidate[];
+  /** Findings that belong to no candidate, such as a second file that claims a taken name. Words for the log. */
+  readonly problems: readonly string[];
+  /** False when a whole path could not be listed: what is missing from `candidates` may still be there. */
+  readonly complete: boolean;
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const VERSION = /^[1-9][0-9]{0,17}$/;
+
+/** Names that are safe in URLs, metrics and logs. */
+export function isModelName(text: string): boolean {
+  return NAME.test(text);
+}
+
+/** Versions are positive decimal numbers (Triton's layout); leading zeros are not versions. */
+export function isModelVersion(text: string): boolean {
+  return VERSION.test(text);
+}
+
+/** Orders versions as numbers, however long. */
+export function compareVersions(a: string, b: string): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : a > b ? 1 : 0;
+}

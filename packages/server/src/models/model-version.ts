@@ -1,0 +1,264 @@
+import { ServeError } from "../base/errors.ts";
+import { untilAborted } from "./load-lanes.ts";
+import type { ModelCandidate } from "./model-candidate.ts";
+import type { IndexEntry } from "./registry.ts";
+import type { ServedModelHandle } from "./served-model-handle.ts";
+import {
+  type Attempt,
+  indexEntry,
+  keptNote,
+  restingState,
+  type VersionContext,
+  type VersionState,
+} from "./version-state.ts";
+
+/**
+ * One version of a model: what lies on disk, and what is in memory. All transitions are here; nothing here decides when.
+ * A new instance replaces the old one in one assignment, and only then does the old one drain.
+ */
+export class ModelVersion {
+  readonly name: string;
+  readonly version: string;
+  /** As the last readable scan saw it. */
+  candidate: ModelCandidate;
+  /** A scan did not find it any more; it lives on while it serves. */
+  gone = false;
+  /** Requests on their way to a just loaded instance; it must not be evicted under them. */
+  pins = 0;
+  /** Order of last use: the least recently used is evicted first. */
+  usedAt = 0;
+  readonly #context: VersionContext;
+  readonly #retiring = new Set<ServedModelHandle>();
+  #retired: Promise<void> = Promise.resolve();
+  #unsubscribe: () => void = () => {};
+  /** Requests in `waitForLoad`. */
+  #waiting = 0;
+  #state: VersionState;
+
+  constructor(candidate: ModelCandidate, context: VersionContext) {
+    this.name = candidate.name;
+    this.version = candidate.version;
+    this.candidate = candidate;
+    this.#context = context;
+    this.#state = restingState(candidate, context.clock.nowMs());
+  }
+
+  get state(): VersionState {
+    return this.#state;
+  }
+
+  /** The instance that answers requests now, if any. */
+  get serving(): ServedModelHandle | undefined {
+    return this.#state.kind === "ready" ? this.#state.handle : undefined;
+  }
+
+  /** It answers requests. */
+  get well(): boolean {
+    return this.#state.kind === "ready" && this.#state.handle.failure() === undefined;
+  }
+
+  /** The load under way, if any. */
+  get pending(): Promise<void> | undefined {
+    if (this.#state.kind === "loading") return this.#state.attempt.done;
+    return this.#state.kind === "ready" ? this.#state.successor?.done : undefined;
+  }
+
+  /** Nothing of it is in memory or on its way there. */
+  get idle(): boolean {
+    return (this.#state.kind === "unloaded" || this.#state.kind === "failed") && this.#retiring.size === 0;
+  }
+
+  get indexEntry(): IndexEntry {
+    return indexEntry(this.name, this.version, this.#state);
+  }
+
+  /** Takes over what a scan found. What serves goes on serving; why the disk's content does not, becomes its note. */
+  observe(candidate: ModelCandidate): void {
+    this.gone = false;
+    const state = this.#state;
+    if (candidate.unreadable || candidate.problem !== undefined) {
+      const reason = candidate.problem ?? "it cannot be read";
+      if (state.kind === "ready") this.#set({ ...state, note: keptNote(reason) });
+      else if (state.kind === "unloaded" || state.kind === "failed") {
+        if (!candidate.unreadable) this.candidate = candidate;
+        if (state.reason !== reason) this.#set(restingState(candidate, this.#context.clock.nowMs()));
+      }
+      return;
+    }
+    this.candidate = candidate;
+    if (state.kind === "ready" && state.note !== "" && state.fingerprint === candidate.fingerprint) {
+      this.#set({ ...state, note: "" });
+    }
+    if (state.kind === "failed" && state.fingerprint !== candidate.fingerprint) {
+      this.#set({ kind: "unloaded", reason: "not loaded yet" });
+    }
+  }
+
+  /** Whether what lies on disk is what serves. */
+  get current(): boolean {
+    const { fingerprint } = this.candidate;
+    return this.#state.kind === "ready" && this.#state.fingerprint === fingerprint && !this.gone;
+  }
+
+  /** Whether what lies on disk is neither in memory, nor on its way there, nor known to fail. */
+  get stale(): boolean {
+    const { fingerprint, problem } = this.candidate;
+    if (problem !== undefined || this.gone) return false;
+    const attempt = this.#attempt();
+    if (attempt !== undefined) return attempt.candidate.fingerprint !== fingerprint;
+    const state = this.#state;
+    if (state.kind === "ready") return state.fingerprint !== fingerprint && state.rejected !== fingerprint;
+    return state.kind !== "failed" || state.fingerprint !== fingerprint;
+  }
+
+  /** Starts loading the candidate, or joins the load of it that is under way. The promise never rejects; see `state`. */
+  load(): Promise<void> {
+    const current = this.#attempt();
+    if (current?.candidate.fingerprint === this.candidate.fingerprint) return current.done;
+    current?.abort.abort(new ServeError("cancelled", "the model changed while it was loaded"));
+    const attempt = this.#start(this.candidate);
+    if (this.#state.kind === "ready") this.#set({ ...this.#state, successor: attempt });
+    else this.#set({ kind: "loading", attempt });
+    return attempt.done;
+  }
+
+  /**
+   * Loads on behalf of a request, or joins the load under way; resolves when it ended, however. Rejects when `signal` fires;
+   * a load that waits for memory or a lane ends when nobody waits for it any more.
+   */
+  async waitForLoad(signal: AbortSignal): Promise<void> {
+    const done = this.pending ?? this.load();
+    this.#waiting += 1;
+    try {
+      await untilAborted(done, signal);
+    } finally {
+      this.#waiting -= 1;
+      if (this.#waiting === 0 && signal.aborted) this.#abandon();
+    }
+  }
+
+  /** Stops serving: requests in flight finish, new ones are refused. Resolves when all memory is given back. */
+  unload(reason: string): Promise<void> {
+    const error = new ServeError("unavailable", `model "${this.name}" is being unloaded`, {
+      reason: "unloading",
+    });
+    const attempt = this.#attempt();
+    if (attempt !== undefined) {
+      attempt.abort.abort(error);
+      this.#retired = Promise.all([this.#retired, attempt.done]).then(() => {});
+    }
+    const state = this.#state;
+    if (state.kind === "ready") {
+      this.#unsubscribe();
+      this.#set({ kind: "draining", handle: state.handle, reason });
+      void this.#retire(state.handle, () => {
+        if (this.#state.kind === "draining" && this.#state.handle === state.handle) {
+          this.#set({ kind: "unloaded", reason });
+        }
+      });
+    } else if (state.kind === "loading" || state.kind === "failed") {
+      this.#set({ kind: "unloaded", reason });
+    }
+    return this.#retired;
+  }
+
+  /** Ends everything now. */
+  destroy(reason: string): void {
+    this.#attempt()?.abort.abort(new ServeError("unavailable", "the server is stopping"));
+    const handle = this.serving;
+    if (handle !== undefined) this.#unsubscribe();
+    this.#set({ kind: "unloaded", reason });
+    handle?.destroy(reason);
+    for (const retiring of this.#retiring) retiring.destroy(reason);
+  }
+
+  /** Takes a load that has not begun out of its queue. */
+  #abandon(): void {
+    if (this.#state.kind !== "loading" || this.#state.attempt.begun) return;
+    const { attempt } = this.#state;
+    this.#set({ kind: "unloaded", reason: "not loaded yet" });
+    attempt.abort.abort(new ServeError("cancelled", "nobody waits for the model any more"));
+  }
+
+  #attempt(): Attempt | undefined {
+    if (this.#state.kind === "loading") return this.#state.attempt;
+    return this.#state.kind === "ready" ? this.#state.successor : undefined;
+  }
+
+  #start(candidate: ModelCandidate): Attempt {
+    const abort = new AbortController();
+    const finished = this.#context.load(candidate, abort.signal, () => {
+      attempt.begun = true;
+    });
+    const done = finished.then(
+      (handle) => this.#onLoaded(attempt, handle),
+      (error: unknown) => this.#onLoadFailed(attempt, ServeError.from(error)),
+    );
+    const attempt: Attempt = { candidate, abort, begun: false, done };
+    return attempt;
+  }
+
+  async #onLoaded(attempt: Attempt, handle: ServedModelHandle): Promise<void> {
+    if (this.#attempt() !== attempt) {
+      await this.#retire(handle, () => {});
+      return;
+    }
+    const old = this.serving;
+    this.#unsubscribe();
+    this.#unsubscribe = this.#watch(handle);
+    const { fingerprint } = attempt.candidate;
+    this.#set({ kind: "ready", handle, fingerprint, rejected: undefined, successor: undefined, note: "" });
+    if (old !== undefined) void this.#retire(old, () => {});
+  }
+
+  #watch(handle: ServedModelHandle): () => void {
+    const stopHealth = handle.onHealthChange(() => this.#context.onChange(this.indexEntry));
+    const stopIdle = handle.onIdle(() => this.#context.onIdle());
+    return () => {
+      stopHealth();
+      stopIdle();
+    };
+  }
+
+  #onLoadFailed(attempt: Attempt, error: ServeError): void {
+    if (this.#attempt() !== attempt) return;
+    const { name, version } = this;
+    this.#context.logger.error(
+      { model: name, version, err: error },
+      `model failed to load: ${error.message}`,
+    );
+    const state = this.#state;
+    if (state.kind === "ready") {
+      const rejected = attempt.candidate.fingerprint;
+      this.#set({ ...state, rejected, successor: undefined, note: keptNote(error.message) });
+      return;
+    }
+    const { fingerprint } = attempt.candidate;
+    this.#set({ kind: "failed", reason: error.message, fingerprint, atMs: this.#context.clock.nowMs() });
+  }
+
+  #retire(handle: ServedModelHandle, then: () => void): Promise<void> {
+    const { clock, logger, drainTimeoutMs } = this.#context;
+    this.#retiring.add(handle);
+    const cancel = clock.after(drainTimeoutMs, () => handle.destroy("it did not drain in time"));
+    const closed = handle
+      .close()
+      .catch((error: unknown) => {
+        logger.warn({ model: this.name, version: this.version, err: error }, "a model did not close cleanly");
+        handle.destroy("it did not close cleanly");
+      })
+      .then(() => {
+        cancel();
+        this.#retiring.delete(handle);
+        then();
+        this.#context.onReleased(handle);
+      });
+    this.#retired = Promise.all([this.#retired, closed]).then(() => {});
+    return closed;
+  }
+
+  #set(state: VersionState): void {
+    this.#state = state;
+    this.#context.onChange(this.indexEntry);
+  }
+}

@@ -1,0 +1,127 @@
+import { compareVersions, type ModelCandidate } from "./model-candidate.ts";
+import { ModelVersion } from "./model-version.ts";
+import { type VersionPolicy, wantedVersions } from "./version-policy.ts";
+import type { VersionContext } from "./version-state.ts";
+
+/** All versions of one model: which are wanted, which one answers a request that names none. */
+export class ModelVersions {
+  readonly name: string;
+  readonly versions: Map<string, ModelVersion> = new Map();
+  /** False while the operator keeps it unloaded (`--model-control explicit`). */
+  enabled: boolean;
+  /** Answers requests that name no version: the newest wanted one that is loaded and well, else the newest loaded one. */
+  newest: ModelVersion | undefined;
+  readonly #policy: VersionPolicy;
+  readonly #context: VersionContext;
+  #wanted: readonly ModelVersion[] = [];
+
+  constructor(
+    name: string,
+    options: { readonly policy: VersionPolicy; readonly enabled: boolean; readonly context: VersionContext },
+  ) {
+    this.name = name;
+    this.enabled = options.enabled;
+    this.#policy = options.policy;
+    this.#context = options.context;
+  }
+
+  /** Versions that the policy wants, ascending. */
+  get wanted(): readonly ModelVersion[] {
+    return this.#wanted;
+  }
+
+  /** The version that speaks for the model when none serves. */
+  get representative(): ModelVersion | undefined {
+    return this.newest ?? this.#wanted.at(-1) ?? [...this.versions.values()].at(-1);
+  }
+
+  /** Something of it is in memory or on its way there. */
+  get active(): boolean {
+    for (const version of this.versions.values()) if (!version.idle) return true;
+    return false;
+  }
+
+  /** Whether loading `version` replaces what serves: the same version, or one that is not wanted any more. */
+  isReplacedBy(version: string): boolean {
+    if (this.versions.get(version)?.serving !== undefined) return true;
+    return this.newest !== undefined && !this.#wanted.includes(this.newest);
+  }
+
+  /** Takes over what a scan found; an empty list means that the model is gone from the disk. */
+  observe(candidates: readonly ModelCandidate[]): void {
+    const unreadable = candidates.some((candidate) => candidate.unreadable);
+    const found = new Set(candidates.map((candidate) => candidate.version));
+    for (const candidate of candidates) {
+      const known = this.versions.get(candidate.version);
+      if (known !== undefined) known.observe(candidate);
+      else this.versions.set(candidate.version, new ModelVersion(candidate, this.#context));
+    }
+    for (const version of this.versions.values()) {
+      if (!unreadable && !found.has(version.version)) version.gone = true;
+    }
+    const usable = [...this.versions.values()].filter((v) => !v.gone && v.candidate.problem === undefined);
+    const names = wantedVersions(
+      this.#policy,
+      usable.map((v) => v.version),
+    );
+    this.#wanted = names.map((name) => this.versions.get(name)!);
+    this.refresh();
+  }
+
+  /** Starts the loads that are due. */
+  loadStale(): void {
+    for (const version of this.#wanted) if (version.stale) void version.load();
+  }
+
+  /** For models that load on first use: only replaces what is in memory by what the disk holds now. */
+  reloadStale(): void {
+    for (const version of this.#wanted) {
+      if (version.stale && (version.serving ?? version.pending) !== undefined) void version.load();
+    }
+    const latest = this.#wanted.at(-1);
+    if (this.newest !== undefined && !this.#wanted.includes(this.newest) && latest?.stale) void latest.load();
+  }
+
+  /**
+   * Unloads what is not wanted any more, but never the last version that serves while a wanted one is still to come:
+   * loading, or failed. A model that is gone from the disk goes as a whole.
+   */
+  unloadUnwanted(): void {
+    const versions = [...this.versions.values()];
+    const gone = versions.every((version) => version.gone);
+    const successorServes =
+      this.#wanted.some((version) => version.well) && this.#wanted.every((v) => v.serving || !v.pending);
+    if (!gone && !successorServes) return;
+    const reason = gone ? "its files are gone" : "a newer version took over";
+    for (const version of versions) {
+      if (!this.#wanted.includes(version) && (version.serving ?? version.pending) !== undefined) {
+        void version.unload(reason);
+      }
+    }
+  }
+
+  /** Forgets versions that are neither on disk nor in memory. */
+  forget(): void {
+    for (const version of this.versions.values()) {
+      if (version.gone && version.idle) this.versions.delete(version.version);
+    }
+  }
+
+  /** Chooses `newest` again after a change. */
+  refresh(): void {
+    let best: ModelVersion | undefined;
+    for (const version of this.versions.values()) {
+      if (version.serving !== undefined && (best === undefined || this.#beats(version, best))) best = version;
+    }
+    this.newest = best;
+  }
+
+  #beats(a: ModelVersion, b: ModelVersion): boolean {
+    const rank = this.#rank(a) - this.#rank(b);
+    return rank !== 0 ? rank > 0 : compareVersions(a.version, b.version) > 0;
+  }
+
+  #rank(version: ModelVersion): number {
+    return (version.well ? 2 : 0) + (this.#wanted.includes(version) ? 1 : 0);
+  }
+}

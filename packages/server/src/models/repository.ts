@@ -1,0 +1,233 @@
+import { basename, join } from "node:path";
+import { mapBounded } from "./bounded.ts";
+import type { FileKind } from "./file-kind.ts";
+import { faultReason, SERVABLE_KINDS, unservableReason } from "./file-problem.ts";
+import type { FileSystem } from "./file-system.ts";
+import {
+  type FolderListing,
+  type FoundFile,
+  inspectFile,
+  type KnownKinds,
+  listFolder,
+  PARALLEL_READS,
+  printOf,
+  type Scan,
+} from "./folder-listing.ts";
+import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
+import { chooseModelFile, compareKinds, hasModelSuffix, modelStem } from "./model-file.ts";
+
+/** A path the operator chose: a model file, a model folder, or a folder of models. */
+export interface RepositoryPath {
+  readonly path: string;
+  /** Serves the path as one model of this name (KServe's `--model_name`), whatever it is called on disk. */
+  readonly name?: string;
+}
+
+export interface RepositoryOptions {
+  readonly paths: readonly RepositoryPath[];
+  readonly fileSystem: FileSystem;
+  /** Kinds that some runtime of this server runs; others are listed with a reason. */
+  readonly servable?: ReadonlySet<FileKind>;
+}
+
+/** The models on disk. */
+export interface Repository {
+  /** Looks again. Never rejects: what cannot be read is a problem of that candidate. */
+  scan(): Promise<ScanResult>;
+}
+
+interface Part {
+  readonly candidates: readonly ModelCandidate[];
+  readonly complete: boolean;
+}
+
+/** A repository over paths on disk. File kinds are remembered between scans, so that a scan of unchanged files only lists. */
+export function createRepository(options: RepositoryOptions): Repository {
+  const servable = options.servable ?? SERVABLE_KINDS;
+  let known: KnownKinds = new Map();
+  return {
+    async scan() {
+      const seen: KnownKinds = new Map();
+      const parts = await mapBounded(options.paths, PARALLEL_READS, (path) =>
+        scanPath(path, { fs: options.fileSystem, servable, known, seen }),
+      );
+      known = seen;
+      return merge(parts);
+    },
+  };
+}
+
+async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "root">): Promise<Part> {
+  const fallback = name ?? modelStem(basename(path));
+  try {
+    const root = await context.fs.resolve(path);
+    const scan = { ...context, root };
+    const facts = await context.fs.facts(root);
+    if (facts.kind === "other") {
+      const reason = "it is neither a file nor a folder: give the path of a model or of a folder of models";
+      return { candidates: [broken(fallback, { reason, unreadable: false })], complete: true };
+    }
+    if (facts.kind === "file") {
+      const found = await inspectFile(scan, { name: basename(path), path: root, facts });
+      return { candidates: [fromFile(scan, found, fallback)], complete: true };
+    }
+    const listing = await listFolder(scan, root);
+    const complete = !listing.refused.some((entry) => entry.unreadable);
+    const candidates =
+      name !== undefined || isModelFolder(listing)
+        ? await fromFolder(scan, root, { name: fallback, listing })
+        : await fromRepository(scan, root, listing);
+    return { candidates, complete };
+  } catch (error) {
+    const reason = faultReason(error);
+    return { candidates: [broken(fallback, { reason, unreadable: true })], complete: false };
+  }
+}
+
+/** A folder given as a path is a model, not a repository, when it says so itself. */
+function isModelFolder(listing: FolderListing): boolean {
+  if (listing.configFile !== undefined) return true;
+  if (listing.models.some((file) => modelStem(file.name) === "model")) return true;
+  return listing.versions.length > 0 && listing.folders.length === 0;
+}
+
+async function fromRepository(scan: Scan, root: string, listing: FolderListing): Promise<ModelCandidate[]> {
+  const files = listing.models.map((file) => fromFile(scan, file, modelStem(file.name)));
+  const names = [...listing.folders, ...listing.versions];
+  const folders = await mapBounded(names, PARALLEL_READS, (name) =>
+    fromFolder(scan, join(root, name), { name }),
+  );
+  const refused = listing.refused.filter((entry) => hasModelSuffix(entry.name));
+  const problems = refused.map((entry) => broken(modelStem(entry.name), entry));
+  return [...files, ...folders.flat(), ...problems];
+}
+
+function fromFile(scan: Scan, file: FoundFile, name: string): ModelCandidate {
+  return candidate(scan, file, { name, version: "1", fingerprint: printOf(file.facts) });
+}
+
+async function fromFolder(
+  scan: Scan,
+  folder: string,
+  { name, listing }: { readonly name: string; readonly listing?: FolderListing },
+): Promise<ModelCandidate[]> {
+  try {
+    const own = listing ?? (await listFolder(scan, folder));
+    if (own.versions.length === 0) return [fromVersion(scan, own, { name, version: "1", parent: undefined })];
+    return await mapBounded(own.versions, PARALLEL_READS, async (version) => {
+      try {
+        const inner = await listFolder(scan, join(folder, version));
+        return fromVersion(scan, inner, { name, version, parent: own });
+      } catch (error) {
+        return broken(name, { version, reason: faultReason(error), unreadable: true });
+      }
+    });
+  } catch (error) {
+    return [broken(name, { reason: faultReason(error), unreadable: true })];
+  }
+}
+
+interface VersionPlace {
+  readonly name: string;
+  readonly version: string;
+  /** The model's own folder when the version has a numbered one. */
+  readonly parent: FolderListing | undefined;
+}
+
+function fromVersion(
+  scan: Scan,
+  listing: FolderListing,
+  { name, version, parent }: VersionPlace,
+): ModelCandidate {
+  const unreadable = listing.refused.find((entry) => entry.unreadable);
+  if (unreadable !== undefined) return broken(name, { ...unreadable, version });
+  const chosen = chooseModelFile(listing.models);
+  if (typeof chosen === "string") {
+    return broken(name, { version, reason: chosen, unreadable: false, ...listing.refused[0] });
+  }
+  const file = listing.models.find((found) => found.name === chosen.name)!;
+  return {
+    ...candidate(scan, file, { name, version, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
+    configFile: listing.configFile ?? parent?.configFile,
+    codeFile: listing.codeFile ?? parent?.codeFile,
+  };
+}
+
+function candidate(
+  scan: Scan,
+  file: FoundFile,
+  {
+    name,
+    version,
+    fingerprint,
+  }: { readonly name: string; readonly version: string; readonly fingerprint: string },
+): ModelCandidate {
+  return {
+    name,
+    version,
+    file: file.path,
+    kind: file.kind,
+    configFile: undefined,
+    codeFile: undefined,
+    problem: nameProblem(name) ?? (scan.servable.has(file.kind) ? undefined : unservableReason(file.kind)),
+    unreadable: false,
+    bytes: file.facts.size,
+    fingerprint,
+  };
+}
+
+function broken(
+  name: string,
+  problem: { readonly reason: string; readonly unreadable: boolean; readonly version?: string },
+): ModelCandidate {
+  return {
+    name,
+    version: problem.version ?? "1",
+    file: "",
+    kind: "unknown",
+    configFile: undefined,
+    codeFile: undefined,
+    problem: nameProblem(name) ?? problem.reason,
+    unreadable: problem.unreadable,
+    bytes: 0,
+    fingerprint: "",
+  };
+}
+
+function nameProblem(name: string): string | undefined {
+  if (isModelName(name)) return undefined;
+  return "the name cannot be served: rename it to letters, digits, '.', '_' and '-' (at most 128, the first a letter or digit)";
+}
+
+/** One list without doubles: of two candidates for one name and version the better kind stays, then the earlier path. */
+function merge(parts: readonly Part[]): ScanResult {
+  const taken = new Map<string, ModelCandidate>();
+  const problems: string[] = [];
+  for (const candidate of parts.flatMap((part) => part.candidates)) {
+    const key = `${candidate.name}/${candidate.version}`;
+    const rival = taken.get(key);
+    const wins = rival === undefined || prefers(candidate, rival);
+    if (wins) taken.set(key, candidate);
+    if (rival === undefined) continue;
+    const [kept, left] = wins ? [candidate, rival] : [rival, candidate];
+    problems.push(
+      `model "${kept.name}" version ${kept.version} is claimed twice: serving ${describe(kept)}, not ${describe(left)}; rename one of them`,
+    );
+  }
+  const candidates = [...taken.values()].sort(byNameAndVersion);
+  return { candidates, problems, complete: parts.every((part) => part.complete) };
+}
+
+function prefers(a: ModelCandidate, b: ModelCandidate): boolean {
+  if ((a.problem === undefined) !== (b.problem === undefined)) return a.problem === undefined;
+  return compareKinds(a.kind, b.kind) < 0;
+}
+
+function describe(candidate: ModelCandidate): string {
+  return candidate.file === "" ? "a folder without a model" : basename(candidate.file);
+}
+
+function byNameAndVersion(a: ModelCandidate, b: ModelCandidate): number {
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  return compareVersions(a.version, b.version);
+}

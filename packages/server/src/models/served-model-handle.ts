@@ -1,0 +1,26 @@
+import type { ModelCandidate } from "./model-candidate.ts";
+import type { ServedModel } from "./registry.ts";
+
+/** A loaded model version as the registry holds it: it ends what it started. */
+export interface ServedModelHandle extends ServedModel {
+  /** Requests submitted and not settled yet. */
+  inFlight(): number;
+  /** What it holds in memory, as far as known; counts against the memory budget. */
+  readonly memoryBytes: number;
+  /** Why it cannot answer although it is loaded (a crash loop), or undefined. */
+  failure(): string | undefined;
+  /** Calls `listener` when `failure()` changed; the returned function stops that. */
+  onHealthChange(listener: () => void): () => void;
+  /** Calls `listener` when the last request in flight settled; the returned function stops that. */
+  onIdle(listener: () => void): () => void;
+  /** Waits for the requests in flight, then ends the workers. Idempotent. Requests after it are refused (`unavailable`). */
+  close(): Promise<void>;
+  /** Ends the workers now; requests in flight reject with `unavailable`. */
+  destroy(reason: string): void;
+}
+
+/**
+ * Loads one candidate; resolves when it is warmed up and can answer. Rejects with ServeError, whose message goes into the
+ * index. When `signal` fires it gives everything back and rejects.
+ */
+export type LoadModel = (candidate: ModelCandidate, signal: AbortSignal) => Promise<ServedModelHandle>;

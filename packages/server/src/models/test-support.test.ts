@@ -1,0 +1,227 @@
+// What the tests of this folder share: a clock in hand, a log that keeps quiet, models without a runtime.
+import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
+import type { InferRequest, InferResponse } from "../base/infer-request.ts";
+import { NO_PARAMETERS } from "../base/infer-request.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ModelDescription } from "../base/model-description.ts";
+import type { Signature } from "../base/signature.ts";
+import { Timeline } from "../base/timeline.ts";
+import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
+import type { ServedModelHandle } from "./served-model-handle.ts";
+
+/** Time that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  #now = 0;
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  nowMs(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.#now + delayMs, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  /** Moves time and calls what is due, in order, letting promises settle between the calls. */
+  async advance(ms: number): Promise<void> {
+    const target = this.#now + ms;
+    await turns();
+    for (;;) {
+      const due = this.#timers.filter((timer) => timer.atMs <= target).sort((a, b) => a.atMs - b.atMs)[0];
+      if (due === undefined) break;
+      this.#timers = this.#timers.filter((other) => other !== due);
+      this.#now = Math.max(this.#now, due.atMs);
+      due.callback();
+      await turns();
+    }
+    this.#now = target;
+  }
+}
+
+/** Lets everything that only waits for promises run. */
+export async function turns(): Promise<void> {
+  await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};
+
+export const ROW_SIGNATURE: Signature = {
+  inputs: [{ name: "x", datatype: "FP32", dims: [{ symbol: "batch", min: 1, max: undefined }, 1] }],
+  outputs: [
+    { name: "y", datatype: "FP32", dims: [{ symbol: "batch", min: 1, max: undefined }, 1] },
+    { name: "z", datatype: "FP32", dims: [{ symbol: "batch", min: 1, max: undefined }, 1] },
+  ],
+  batching: { kind: "on", symbol: "batch", maxRows: undefined },
+};
+
+export function describe(digest: string, signature: Signature = ROW_SIGNATURE): ModelDescription {
+  return {
+    signature,
+    platform: "onnx",
+    runtime: "onnx",
+    runtimeReason: "it is ONNX",
+    parameterCount: 1,
+    weightBytes: 4,
+    digest,
+    warnings: [],
+    loadMs: {},
+  };
+}
+
+/** A model in memory whose answers the test gives: y carries the fingerprint it was loaded from. */
+export class StubModel implements ServedModelHandle {
+  readonly name: string;
+  readonly version: string;
+  readonly fingerprint: string;
+  readonly description: ModelDescription;
+  readonly memoryBytes: number;
+  closed = false;
+  destroyed = false;
+  submitted = 0;
+  readonly #open = new Set<{ resolve(response: InferResponse): void; reject(error: Error): void }>();
+  readonly #health = new Set<() => void>();
+  readonly #idle = new Set<() => void>();
+  #failure: string | undefined;
+  #closing: PromiseWithResolvers | undefined;
+
+  constructor(candidate: ModelCandidate) {
+    this.name = candidate.name;
+    this.version = candidate.version;
+    this.fingerprint = candidate.fingerprint;
+    this.description = describe(candidate.fingerprint);
+    this.memoryBytes = candidate.bytes;
+  }
+
+  submit(request: InferRequest): Promise<InferResponse> {
+    if (this.#closing !== undefined || this.closed) {
+      return Promise.reject(new ServeError("unavailable", "draining"));
+    }
+    this.submitted += 1;
+    return new Promise((resolve, reject) => {
+      this.#open.add({ resolve, reject });
+      void request;
+    });
+  }
+
+  /** Answers everything in flight. */
+  answer(): void {
+    const { name: model, version } = this;
+    const outputs = ["y", "z"].map((name) => ({
+      name,
+      datatype: "FP32" as const,
+      shape: [1, 1],
+      bytes: new Uint8Array(4),
+    }));
+    const open = [...this.#open];
+    this.#open.clear();
+    for (const { resolve } of open) {
+      resolve({ model, version, id: this.fingerprint, outputs, parameters: NO_PARAMETERS, batchRows: 1 });
+    }
+    this.#settle();
+  }
+
+  inFlight(): number {
+    return this.#open.size;
+  }
+
+  failure(): string | undefined {
+    return this.#failure;
+  }
+
+  fail(reason: string | undefined): void {
+    this.#failure = reason;
+    for (const listener of this.#health) listener();
+  }
+
+  onHealthChange(listener: () => void): () => void {
+    this.#health.add(listener);
+    return () => this.#health.delete(listener);
+  }
+
+  onIdle(listener: () => void): () => void {
+    this.#idle.add(listener);
+    return () => this.#idle.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= withResolvers();
+    this.#settle();
+    return this.#closing.promise;
+  }
+
+  destroy(reason: string): void {
+    this.destroyed = true;
+    for (const { reject } of this.#open) reject(new ServeError("unavailable", reason));
+    this.#open.clear();
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#open.size > 0) return;
+    if (this.#closing !== undefined) {
+      this.closed = true;
+      this.#closing.resolve();
+    }
+    for (const listener of this.#idle) listener();
+  }
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  resolve(): void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {}): ModelCandidate {
+  return {
+    name,
+    version: "1",
+    file: `/models/${name}.pt2`,
+    kind: "pt2",
+    configFile: undefined,
+    codeFile: undefined,
+    problem: undefined,
+    unreadable: false,
+    bytes: 1,
+    fingerprint: "a",
+    ...overrides,
+  };
+}
+
+export function scanOf(...candidates: readonly ModelCandidate[]): ScanResult {
+  return { candidates, problems: [], complete: true };
+}
+
+export function requestOf(model: string, overrides: Partial<InferRequest> = {}): InferRequest {
+  return {
+    model,
+    version: undefined,
+    id: undefined,
+    inputs: [{ name: "x", datatype: "FP32", shape: [1, 1], bytes: new Uint8Array(4) }],
+    outputs: undefined,
+    parameters: NO_PARAMETERS,
+    priority: 0,
+    deadlineMs: undefined,
+    signal: new AbortController().signal,
+    timeline: new Timeline(0),
+    ...overrides,
+  };
+}
