@@ -1,0 +1,240 @@
+import {
+  Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from "@grpc/grpc-js";
+import type { Clock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
+import { parseGrpcTimeout, parseTimeoutMs } from "../../gate/deadline.ts";
+import { TIMEOUT_KEY } from "./hardened-server.ts";
+import { statusOf } from "./status.ts";
+
+/** The longest delay of a timer; later deadlines are checked, not waited for. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What a method does with the messages of one call. */
+export interface CallHandlers {
+  onMessage(bytes: Buffer): void;
+  onHalfClose(): void;
+}
+
+/** One gRPC method: bytes in, bytes out. Encoding is the method's business, so that a bad message is an ordinary error. */
+export interface GrpcMethod {
+  /** `/package.Service/Method` */
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  /** Called when a call's headers are here. What it throws ends the call. */
+  open(call: GrpcCall): CallHandlers;
+}
+
+/**
+ * One call in progress: reads one message at a time when asked to (which is the flow control), sends, ends once. `signal` is aborted
+ * when the client left or the deadline passed.
+ */
+export class GrpcCall {
+  readonly metadata: Metadata;
+  readonly receivedMs: number;
+  readonly #next: ServerInterceptingCallInterface;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  #deadlineMs: number | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #ended = false;
+
+  constructor(next: ServerInterceptingCallInterface, metadata: Metadata, clock: Clock) {
+    this.#next = next;
+    this.#clock = clock;
+    this.metadata = metadata;
+    this.receivedMs = clock.nowMs();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Monotonic milliseconds; undefined: none. */
+  get deadlineMs(): number | undefined {
+    return this.#deadlineMs;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The first value of a header as text. */
+  header(key: string): string | undefined {
+    const value = this.metadata.get(key)[0];
+    return value === undefined ? undefined : String(value);
+  }
+
+  /** Ends the call with DEADLINE_EXCEEDED at `deadlineMs`, unless an earlier deadline holds already. */
+  tighten(deadlineMs: number | undefined): void {
+    if (deadlineMs === undefined || deadlineMs >= (this.#deadlineMs ?? Number.POSITIVE_INFINITY)) return;
+    this.#deadlineMs = deadlineMs;
+    this.#cancelTimer?.();
+    const delayMs = deadlineMs - this.#clock.nowMs();
+    const expire = () => this.fail(deadlineExceeded());
+    if (delayMs <= 0) expire();
+    else if (delayMs <= MAX_TIMER_MS) this.#cancelTimer = this.#clock.after(delayMs, expire);
+  }
+
+  /** Asks for the next message. */
+  read(): void {
+    this.#next.startRead();
+  }
+
+  /** Sends one message; `onFlushed` runs when there is room for the next one. */
+  send(bytes: Uint8Array, onFlushed: () => void = noop): void {
+    if (!this.#ended) this.#next.sendMessage(bytes, onFlushed);
+  }
+
+  /** Sends headers before the first message. */
+  sendHeaders(): void {
+    if (!this.#ended) this.#next.sendMetadata(new Metadata());
+  }
+
+  /** Ends the call with OK. */
+  end(trailers: Metadata | null = null): void {
+    if (!this.#settle()) return;
+    this.#next.sendStatus({ code: 0, details: "", metadata: trailers });
+  }
+
+  /** Ends the call with the status of an error and stops its work. */
+  fail(error: ServeError): void {
+    if (!this.#settle()) return;
+    this.#next.sendStatus(statusOf(error));
+    this.#abort.abort(error);
+  }
+
+  /** The client is gone: stops the call's work. */
+  cancelled(): void {
+    if (!this.#settle()) return;
+    this.#abort.abort(
+      new ServeError("cancelled", "the client cancelled the call", { reason: "client_left" }),
+    );
+  }
+
+  #settle(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#cancelTimer?.();
+    return true;
+  }
+}
+
+/**
+ * The interceptor that gives every call of a known method to us instead of grpc-js's own handlers. Theirs decode messages before we
+ * can answer for bad ones, prefetch 16 messages of a stream, and wait for a flush before they send the status.
+ */
+export function callInterceptor(methods: ReadonlyMap<string, GrpcMethod>, clock: Clock): ServerInterceptor {
+  return (definition, next) => {
+    const method = methods.get(definition.path);
+    return method === undefined ? new ServerInterceptingCall(next) : new TakenCall(next, method, clock);
+  };
+}
+
+class TakenCall extends ServerInterceptingCall {
+  readonly #next: ServerInterceptingCallInterface;
+  readonly #method: GrpcMethod;
+  readonly #clock: Clock;
+
+  constructor(next: ServerInterceptingCallInterface, method: GrpcMethod, clock: Clock) {
+    super(next);
+    this.#next = next;
+    this.#method = method;
+    this.#clock = clock;
+  }
+
+  override start(): void {
+    let call: GrpcCall | undefined;
+    let handlers: CallHandlers | undefined;
+    this.#next.start({
+      onReceiveMetadata: (metadata) => {
+        call = new GrpcCall(this.#next, metadata, this.#clock);
+        handlers = open(call, this.#method);
+      },
+      onReceiveMessage: (bytes: Buffer) => handlers?.onMessage(bytes),
+      onReceiveHalfClose: () => handlers?.onHalfClose(),
+      onCancel: () => call?.cancelled(),
+    });
+  }
+}
+
+function open(call: GrpcCall, method: GrpcMethod): CallHandlers | undefined {
+  try {
+    const timeout = call.header(TIMEOUT_KEY);
+    if (timeout !== undefined) call.tighten(call.receivedMs + parseGrpcTimeout(timeout));
+    const timeoutMs = call.header("x-request-timeout-ms");
+    if (timeoutMs !== undefined) call.tighten(call.receivedMs + parseTimeoutMs(timeoutMs));
+    if (call.ended) return undefined;
+    const handlers = method.open(call);
+    call.read();
+    return handlers;
+  } catch (thrown) {
+    call.fail(ServeError.from(thrown));
+    return undefined;
+  }
+}
+
+/** A method with one request and one answer. `handle` may throw ServeError. */
+export function unaryMethod(
+  path: string,
+  handle: (bytes: Buffer, call: GrpcCall) => Promise<UnaryAnswer> | UnaryAnswer,
+): GrpcMethod {
+  return {
+    path,
+    requestStream: false,
+    responseStream: false,
+    open(call) {
+      let request: Buffer | undefined;
+      return {
+        onMessage(bytes) {
+          if (request !== undefined) call.fail(cardinality("more than one request message"));
+          request = bytes;
+          call.read();
+        },
+        onHalfClose() {
+          if (request === undefined) call.fail(cardinality("no request message"));
+          else void answer(call, handle, request);
+        },
+      };
+    },
+  };
+}
+
+export interface UnaryAnswer {
+  readonly bytes: Uint8Array;
+  readonly trailers?: Metadata;
+}
+
+async function answer(
+  call: GrpcCall,
+  handle: (bytes: Buffer, call: GrpcCall) => Promise<UnaryAnswer> | UnaryAnswer,
+  request: Buffer,
+): Promise<void> {
+  if (call.ended) return;
+  try {
+    const { bytes, trailers } = await handle(request, call);
+    call.send(bytes);
+    call.end(trailers);
+  } catch (thrown) {
+    call.fail(ServeError.from(thrown));
+  }
+}
+
+/** gRPC gives broken cardinality the code UNIMPLEMENTED ("Status codes and their use"). */
+function cardinality(what: string): ServeError {
+  return new ServeError("unimplemented", `this method takes one request message; there was ${what}`, {
+    reason: "cardinality",
+  });
+}
+
+export function deadlineExceeded(): ServeError {
+  return new ServeError("deadline_exceeded", "the deadline passed before the answer was ready", {
+    reason: "deadline_exceeded",
+  });
+}
+
+function noop(): void {}

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import type { ServiceError } from "@grpc/grpc-js";
+import { ModelInferRequestSchema, ModelInferResponseSchema, sconceV1 } from "@sconce/protocol/messages";
+import { withGrpc } from "./grpc-rig.test.ts";
+
+const INFER = "/inference.GRPCInferenceService/ModelInfer";
+const TYPES = [ModelInferRequestSchema, ModelInferResponseSchema] as const;
+const PREDICT = "/sconce.v1.ModelServing/Predict";
+const PREDICT_TYPES = [sconceV1.PredictRequestSchema, sconceV1.PredictionResultSchema] as const;
+
+function floats(bytes: Uint8Array): number[] {
+  return [...new Float32Array(Uint8Array.from(bytes).buffer)];
+}
+
+function bytesOf(values: readonly number[]): Uint8Array {
+  return new Uint8Array(Float32Array.from(values).buffer);
+}
+
+function affine(values: readonly number[], raw: boolean) {
+  const shape = [1n, BigInt(values.length)];
+  const contents = raw ? {} : { contents: { fp32Contents: [...values] } };
+  return create(ModelInferRequestSchema, {
+    modelName: "affine",
+    id: "seven",
+    inputs: [{ name: "x", datatype: "FP32", shape, ...contents }],
+    rawInputContents: raw ? [bytesOf(values)] : [],
+  });
+}
+
+test("ModelInfer answers raw and typed inputs alike, raw", async () => {
+  await withGrpc({}, async ({ unary }) => {
+    for (const raw of [true, false]) {
+      const { answer, trailers } = await unary(INFER, TYPES, affine([1, 2, -3], raw));
+      assert.equal(answer.modelName, "affine");
+      assert.equal(answer.modelVersion, "1");
+      assert.equal(answer.id, "seven");
+      assert.deepEqual(
+        answer.outputs.map((o) => [o.name, o.datatype, o.shape]),
+        [["y", "FP32", [1n, 3n]]],
+      );
+      assert.deepEqual(answer.rawOutputContents.map(floats), [[3, 5, -5]]);
+      assert.match(String(trailers.get("server-timing")[0]), /^receive;dur=.*, total;dur=[\d.]+$/);
+    }
+  });
+});
+
+test("Predict answers with tensors and timings", async () => {
+  await withGrpc({}, async ({ unary }) => {
+    const input = { name: "x", datatype: "FP32", shape: [2n] };
+    for (const elements of [{ raw: bytesOf([1, 2]) }, { contents: { floats: [1, 2] } }]) {
+      const message = create(sconceV1.PredictRequestSchema, {
+        model: "affine",
+        inputs: [{ ...input, ...elements }],
+      });
+      const { answer } = await unary(PREDICT, PREDICT_TYPES, message);
+      assert.deepEqual(floats(answer.outputs[0]!.raw), [3, 5]);
+      assert.equal(answer.error, undefined);
+      assert.ok(answer.timings !== undefined && answer.timings.computeMs > 0);
+    }
+  });
+});
+
+test("failures are gRPC statuses with a reason, and the retry hint", async () => {
+  await withGrpc({}, async ({ unary, outcomes }) => {
+    const rejected = (modelName: string): Promise<ServiceError> =>
+      unary(INFER, TYPES, create(ModelInferRequestSchema, { modelName })).then(
+        () => assert.fail(`${modelName} answered`),
+        (error: ServiceError) => error,
+      );
+    const missing = await rejected("nope");
+    assert.deepEqual([missing.code, missing.metadata.get("sconce-reason")], [5, ["no_model"]]);
+    const busy = await rejected("busy");
+    assert.deepEqual([busy.code, busy.details], [14, "the queue is full"]);
+    assert.deepEqual(busy.metadata.get("grpc-retry-pushback-ms"), ["13"]);
+    const broken = await rejected("broken");
+    assert.equal(broken.code, 13);
+    assert.doesNotMatch(broken.details, /secret|home/);
+    assert.equal((await rejected("")).code, 3);
+    assert.deepEqual(
+      outcomes.map((o) => o.code),
+      ["not_found", "unavailable", "internal", "invalid_argument"],
+    );
+  });
+});
+
+test("bytes that are no message are INVALID_ARGUMENT, and the connection lives on", async () => {
+  await withGrpc({}, async ({ unary }) => {
+    for (const bytes of [[0xff], [0x0a, 0x05, 0x61], [0x0b], [0x2a, 0x02, 0x1a, 0xff]]) {
+      await assert.rejects(unary(INFER, TYPES, Buffer.from(bytes)), { code: 3 });
+    }
+    assert.equal((await unary(INFER, TYPES, affine([1], true))).answer.id, "seven");
+  });
+});
+
+test("a 32 MiB tensor goes both ways", async () => {
+  await withGrpc({}, async ({ unary }) => {
+    const raw = Buffer.alloc(32 * 1024 * 1024);
+    for (let i = 0; i < raw.length; i += 4096) raw.writeUInt32LE(i, i);
+    const inputs = [{ name: "x", datatype: "UINT8", shape: [BigInt(raw.length)] }];
+    const message = create(ModelInferRequestSchema, {
+      modelName: "identity",
+      inputs,
+      rawInputContents: [raw],
+    });
+    const { answer } = await unary(INFER, TYPES, message);
+    assert.ok(raw.equals(answer.rawOutputContents[0]!));
+  });
+});

@@ -1,0 +1,113 @@
+import type { WireRequest } from "@sconce/protocol/grpc";
+import type { Clock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
+import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import { Timeline } from "../../base/timeline.ts";
+import { earliestDeadline, parseTimeoutParameter } from "../../gate/deadline.ts";
+import { parsePriority } from "../../gate/priority.ts";
+import type { Inference } from "../../infer/inference.ts";
+import type { InferenceObserver } from "../inference-metrics.ts";
+
+/** What every inference method needs. */
+export interface InferenceDeps {
+  readonly inference: Inference;
+  readonly clock: Clock;
+  readonly observer: InferenceObserver;
+}
+
+/** When a message began to arrive, when it was complete, and what bounds its run. */
+export interface Arrival {
+  readonly receivedMs: number;
+  readonly bodyMs: number;
+  readonly signal: AbortSignal;
+  /** Deadline of the call as a whole. */
+  readonly deadlineMs: number | undefined;
+  /** Takes the request's own, perhaps earlier, deadline. */
+  onDeadline(deadlineMs: number): void;
+}
+
+export interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly timeline: Timeline;
+}
+
+/** How one dialect turns bytes into a request and an answer into bytes. */
+export interface Dialect {
+  decode(bytes: Uint8Array): WireRequest;
+  encode(response: InferResponse, timeline: Timeline): Uint8Array;
+}
+
+/** What is known of a request when it fails; the id is missing when not even that could be read. */
+export interface Failure {
+  readonly error: ServeError;
+  readonly request: WireRequest | undefined;
+}
+
+/**
+ * Decodes one message, infers, encodes, and reports to the observer. Rejects never: a failure is a value, because on a stream it is
+ * an answer like any other.
+ */
+export async function runInference(
+  deps: InferenceDeps,
+  dialect: Dialect,
+  message: Uint8Array,
+  arrival: Arrival,
+): Promise<Encoded | Failure> {
+  const timeline = new Timeline(arrival.receivedMs);
+  timeline.bodyMs = arrival.bodyMs;
+  let wire: WireRequest | undefined;
+  try {
+    wire = dialect.decode(message);
+    const response = await deps.inference.infer(inferRequest(wire, arrival, timeline));
+    const bytes = dialect.encode(response, timeline);
+    timeline.encodedMs = deps.clock.nowMs();
+    deps.observer.observe({
+      protocol: "grpc",
+      answeredBy: response,
+      asked: wire.model,
+      code: "ok",
+      timeline,
+    });
+    return { bytes, timeline };
+  } catch (thrown) {
+    const error = failureOf(thrown, arrival.signal);
+    const asked = wire?.model ?? "";
+    deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: error.code, timeline });
+    return { error, request: wire };
+  }
+}
+
+export function isFailure(result: Encoded | Failure): result is Failure {
+  return "error" in result;
+}
+
+/** What was thrown; after an abort, the abort's own reason when that says more. */
+function failureOf(thrown: unknown, signal: AbortSignal): ServeError {
+  if (thrown instanceof ServeError) return thrown;
+  if (signal.aborted && signal.reason instanceof ServeError) return signal.reason;
+  return ServeError.from(thrown);
+}
+
+function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): InferRequest {
+  if (wire.model === "") {
+    throw new ServeError("invalid_argument", "the request names no model", { reason: "no_model" });
+  }
+  const timeout = wire.parameters.get("timeout");
+  const own = earliestDeadline(arrival.receivedMs, [
+    timeout === undefined ? undefined : parseTimeoutParameter(timeout),
+    wire.timeoutMs === 0 ? undefined : wire.timeoutMs,
+  ]);
+  if (own !== undefined) arrival.onDeadline(own);
+  return {
+    model: wire.model,
+    version: wire.version,
+    id: wire.id,
+    inputs: wire.inputs,
+    outputs: wire.outputs,
+    parameters: wire.parameters,
+    priority: parsePriority(wire.parameters.get("priority")),
+    deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
+    signal: arrival.signal,
+    timeline,
+  };
+}

@@ -1,0 +1,139 @@
+import { invariant, ServeError } from "../base/errors.ts";
+import type { InferRequest } from "../base/infer-request.ts";
+import type { Signature, TensorSpec, VariableDim } from "../base/signature.ts";
+import { elementBytes, type NamedTensor } from "../base/tensor.ts";
+import type { ShapeKey } from "./job.ts";
+import { compilePadding, type PaddingPlan } from "./padding.ts";
+import type { QueueConfig } from "./queue-config.ts";
+
+/** A variable dimension, other than the batch's, that requests must agree on to share a run; once per symbol. */
+interface KeySite {
+  readonly input: number;
+  readonly axis: number;
+  readonly isPadded: boolean;
+}
+
+/** What the scheduler needs to know of a model, worked out once from its signature. */
+export interface BatchPlan {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly outputIndex: ReadonlyMap<string, number>;
+  /** Bytes per element of each output; 0 for BYTES. */
+  readonly outputElementBytes: readonly number[];
+  /** Rows of different requests may share a run. Else every request runs alone and counts as one row. */
+  readonly isBatched: boolean;
+  readonly maxRows: number;
+  /** Least rows of a run, and what their number must be a multiple of. */
+  readonly minRows: number;
+  readonly rowMultiple: number;
+  readonly keySites: readonly KeySite[];
+  readonly padding: PaddingPlan | undefined;
+}
+
+/** Throws `invalid_argument` when the padding asked for does not fit the signature. */
+export function compileBatchPlan(signature: Signature, config: QueueConfig): BatchPlan {
+  const { inputs, outputs, batching } = signature;
+  const batchDim = batching.kind === "on" ? leadingDim(signature, batching.symbol) : undefined;
+  const padding =
+    config.pad === undefined || batchDim === undefined ? undefined : compilePadding(config.pad, signature);
+  const rowMultiple = batchDim?.multipleOf ?? 1;
+  return {
+    inputs,
+    outputs,
+    outputIndex: new Map(outputs.map((spec, index) => [spec.name, index])),
+    outputElementBytes: outputs.map((spec) => elementBytes(spec.datatype)),
+    isBatched: batchDim !== undefined,
+    maxRows:
+      batchDim === undefined
+        ? 1
+        : Math.max(rowMultiple, config.maxBatchSize - (config.maxBatchSize % rowMultiple)),
+    minRows: batchDim?.min ?? 0,
+    rowMultiple,
+    keySites: findKeySites(inputs, batchDim?.symbol, padding?.symbol),
+    padding,
+  };
+}
+
+/** The batch dimension, which must lead every input and output and stand nowhere else: rows can then be joined and cut as bytes. */
+function leadingDim(signature: Signature, symbol: string): VariableDim {
+  let found: VariableDim | undefined;
+  for (const spec of [...signature.inputs, ...signature.outputs]) {
+    spec.dims.forEach((dim, axis) => {
+      const isBatch = typeof dim !== "number" && dim.symbol === symbol;
+      invariant(isBatch === (axis === 0), `batching is on, but ${spec.name} is not made of rows`);
+      if (isBatch) found ??= dim;
+    });
+    invariant(spec.dims.length > 0, `batching is on, but ${spec.name} is a scalar`);
+  }
+  invariant(found !== undefined, "batching is on, but the model has no inputs");
+  return found;
+}
+
+function findKeySites(
+  inputs: readonly TensorSpec[],
+  batchSymbol: string | undefined,
+  padSymbol: string | undefined,
+): KeySite[] {
+  const sites = new Map<string, KeySite>();
+  if (batchSymbol === undefined) return [];
+  inputs.forEach((spec, input) => {
+    spec.dims.forEach((dim, axis) => {
+      if (typeof dim === "number" || dim.symbol === batchSymbol || sites.has(dim.symbol)) return;
+      sites.set(dim.symbol, { input, axis, isPadded: dim.symbol === padSymbol });
+    });
+  });
+  return [...sites.values()];
+}
+
+/** The request's inputs in signature order; its own array when it is in that order already. Throws `invalid_argument`. */
+export function inputsInOrder(plan: BatchPlan, inputs: readonly NamedTensor[]): readonly NamedTensor[] {
+  if (inputs.length !== plan.inputs.length) {
+    throw new ServeError("invalid_argument", `expected ${plan.inputs.length} inputs, got ${inputs.length}`);
+  }
+  for (let i = 0; i < inputs.length; i++) {
+    if (inputs[i]!.name !== plan.inputs[i]!.name) return reordered(plan, inputs);
+  }
+  return inputs;
+}
+
+function reordered(plan: BatchPlan, inputs: readonly NamedTensor[]): NamedTensor[] {
+  return plan.inputs.map((spec) => {
+    const found = inputs.find((input) => input.name === spec.name);
+    if (found === undefined) throw new ServeError("invalid_argument", `input "${spec.name}" is missing`);
+    return found;
+  });
+}
+
+/** Rows of a request; 1 when batching is off. */
+export function rowsOf(plan: BatchPlan, inputs: readonly NamedTensor[]): number {
+  return plan.isBatched ? (inputs[0]!.shape[0] ?? 0) : 1;
+}
+
+/** Equal for requests that may join. Datatypes and fixed dimensions are the signature's, so only variable ones count. */
+export function shapeKeyOf(plan: BatchPlan, inputs: readonly NamedTensor[]): ShapeKey {
+  const sites = plan.keySites;
+  if (sites.length === 0) return 0;
+  if (sites.length === 1) return sizeAt(plan, inputs, sites[0]!);
+  let key = "";
+  for (let i = 0; i < sites.length; i++) key += `${sizeAt(plan, inputs, sites[i]!)},`;
+  return key;
+}
+
+function sizeAt(plan: BatchPlan, inputs: readonly NamedTensor[], site: KeySite): number {
+  const size = inputs[site.input]!.shape[site.axis] ?? 0;
+  return site.isPadded ? plan.padding!.paddedSize(size) : size;
+}
+
+/** Indices of the outputs a request wants; undefined: all. Throws `invalid_argument` for an unknown name. */
+export function wantedOutputs(plan: BatchPlan, request: InferRequest): number[] | undefined {
+  return request.outputs?.map((name) => {
+    const index = plan.outputIndex.get(name);
+    if (index === undefined) {
+      throw new ServeError(
+        "invalid_argument",
+        `the model has no output "${name}"; it has ${plan.outputs.map((o) => o.name).join(", ")}`,
+      );
+    }
+    return index;
+  });
+}

@@ -1,0 +1,49 @@
+import type { Timeline } from "../base/timeline.ts";
+
+/** Why the scheduler refused or dropped a request that no executor has answered. */
+export const REJECT_REASONS = [
+  "queue_full",
+  "overloaded",
+  "draining",
+  "no_instance",
+  "deadline_exceeded",
+  "deadline_unreachable",
+  "cancelled",
+  "quota_exceeded",
+  "quarantined",
+  "shut_down",
+] as const;
+export type RejectReason = (typeof REJECT_REASONS)[number];
+
+/** Why requests are run once more: the batch failed, the worker died under it, or died before it began. */
+export type RetryKind = "bisect" | "died" | "waiting";
+
+/** One run that came back with an answer. Durations in milliseconds. */
+export interface RunReport {
+  readonly rows: number;
+  readonly requests: number;
+  readonly dispatchedMs: number;
+  readonly answeredMs: number;
+  readonly computeMs: number;
+}
+
+/** What metrics and statistics are told. Called on the hot path: implementations must not throw nor keep the timeline. */
+export interface QueueObserver {
+  runFinished(report: RunReport): void;
+  /** A request was answered; every stamp up to `answeredMs` is set. `rows` are its own. */
+  requestAnswered(timeline: Timeline, rows: number): void;
+  /** A request failed after it was run. `reason` is the error's reason. */
+  requestFailed(reason: string, waitedMs: number): void;
+  /** A request ended without an answer of the model: refused at the door, shed, expired, or cancelled. */
+  requestRejected(reason: RejectReason, waitedMs: number): void;
+  requestsRetried(kind: RetryKind, requests: number): void;
+}
+
+/** Observes nothing. */
+export const silentObserver: QueueObserver = {
+  runFinished() {},
+  requestAnswered() {},
+  requestFailed() {},
+  requestRejected() {},
+  requestsRetried() {},
+};

@@ -1,0 +1,77 @@
+import { type ErrorCode, ServeError } from "../base/errors.ts";
+import type { Job } from "./job.ts";
+import type { RejectReason } from "./observer.ts";
+
+/** A refusal by the scheduler: `reason` is one of its own closed set. */
+export type Rejection = ServeError & { readonly reason: RejectReason };
+
+function reject(code: ErrorCode, reason: RejectReason, message: string, retryAfterMs?: number): Rejection {
+  const options = retryAfterMs === undefined ? { reason } : { reason, retryAfterMs };
+  // The constructor keeps `reason` as it is given.
+  return new ServeError(code, message, options) as Rejection;
+}
+
+export function queueFull(waiting: number, retryAfterMs: number): Rejection {
+  const message = `the model's queue is full (${waiting} requests wait); try again later`;
+  return reject("unavailable", "queue_full", message, retryAfterMs);
+}
+
+export function gaveWay(retryAfterMs: number): Rejection {
+  const message = "the model's queue is full and this request gave way to another; try again later";
+  return reject("unavailable", "queue_full", message, retryAfterMs);
+}
+
+export function draining(): Rejection {
+  return reject("unavailable", "draining", "the model is being unloaded and takes no new requests");
+}
+
+export function noInstance(): Rejection {
+  return reject("unavailable", "no_instance", "all instances of the model have failed; it must be reloaded");
+}
+
+export function shutDown(why: string): Rejection {
+  return reject("unavailable", "shut_down", `the model was stopped: ${why}`);
+}
+
+export function expired(): Rejection {
+  return reject("deadline_exceeded", "deadline_exceeded", "the deadline passed before the model answered");
+}
+
+/** The queue's own timeout, when the request's deadline is later or absent. */
+export function waitedTooLong(timeoutMs: number): Rejection {
+  return reject(
+    "deadline_exceeded",
+    "deadline_exceeded",
+    `the request waited longer than the queue's timeout of ${timeoutMs} ms`,
+  );
+}
+
+export function unreachable(): Rejection {
+  const message =
+    "the deadline cannot be met: the wait and the model's usual time exceed it; allow more time or try later";
+  return reject("deadline_exceeded", "deadline_unreachable", message);
+}
+
+export function quotaExceeded(retryAfterMs: number): Rejection {
+  return reject(
+    "resource_exhausted",
+    "quota_exceeded",
+    "the quota of this key is used up; slow down",
+    retryAfterMs,
+  );
+}
+
+/**
+ * A 4xx on purpose: sending the same bytes again cannot help and costs everybody a worker, so no client or proxy should retry,
+ * as it would after `unavailable`.
+ */
+export function quarantined(): Rejection {
+  const message =
+    "this input ended or hung two workers in a row and is refused for some minutes; change the input, or the model";
+  return reject("failed_precondition", "quarantined", message);
+}
+
+/** The request's signal fired: because its deadline passed, or because the client left. */
+export function abandoned(job: Pick<Job, "deadlineMs">, nowMs: number): Rejection {
+  return nowMs >= job.deadlineMs ? expired() : reject("cancelled", "cancelled", "the request was cancelled");
+}

@@ -1,0 +1,298 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ServeError } from "../base/errors.ts";
+import { stageMs } from "../base/timeline.ts";
+import {
+  expectedOutputs,
+  int32s,
+  KIND,
+  type RequestOptions,
+  rowsRequest,
+  settle,
+  setUp,
+} from "./fakes.test.support.ts";
+import type { Answer } from "./job.ts";
+
+const one = (id: number, options?: RequestOptions) => rowsRequest([[id, KIND.fine]], options);
+
+function refusal(code: string, reason: string) {
+  return (error: unknown) => {
+    assert.ok(error instanceof ServeError);
+    assert.deepEqual([error.code, error.reason], [code, reason]);
+    return true;
+  };
+}
+
+function values(answer: Answer): number[][] {
+  return answer.outputs.map((output) => int32s(output.bytes));
+}
+
+test("an idle executor takes a request at once; while it is busy requests gather and run together", async () => {
+  const { scheduler, executors } = setUp();
+  const answers = [1, 2, 3].map((id) => scheduler.submit(one(id)));
+  assert.deepEqual(executors[0]!.runs, [[1]]);
+  executors[0]!.step();
+  await settle();
+  assert.deepEqual(executors[0]!.runs, [[1], [2, 3]]);
+  executors[0]!.step();
+  const [first, second, third] = await Promise.all(answers);
+  assert.deepEqual(values(first!), expectedOutputs([[1, KIND.fine]]));
+  assert.deepEqual(values(third!), expectedOutputs([[3, KIND.fine]]));
+  assert.deepEqual([first!.batchRows, second!.batchRows], [1, 2]);
+  assert.deepEqual(
+    third!.outputs.map((o) => [o.name, o.datatype, o.shape]),
+    [
+      ["doubled", "INT32", [1, 3]],
+      ["rank", "INT32", [1]],
+    ],
+  );
+});
+
+test("the batch is the requests' own bytes, and answers are views on one block", async () => {
+  const { scheduler, executors } = setUp();
+  const seen: Uint8Array[][] = [];
+  const run = executors[0]!.run.bind(executors[0]!);
+  executors[0]!.run = (request) => {
+    seen.push([...request.inputs[0]!.chunks]);
+    return run(request);
+  };
+  const requests = [one(1), one(2), one(3)];
+  const answers = requests.map((request) => scheduler.submit(request));
+  executors[0]!.step();
+  await settle();
+  executors[0]!.step();
+  assert.equal(seen[1]![0], requests[1]!.inputs[0]!.bytes);
+  assert.equal(seen[1]![1], requests[2]!.inputs[0]!.bytes);
+  const [, second, third] = await Promise.all(answers);
+  assert.equal(second!.outputs[0]!.bytes.buffer, third!.outputs[0]!.bytes.buffer);
+});
+
+for (const [rows, runs] of [
+  [31, [31]],
+  [32, [32]],
+  [33, [32, 1]],
+] as const) {
+  test(`${rows} waiting rows run in batches of ${runs.join(" and ")} when 32 is the maximum`, async () => {
+    const { scheduler, executors } = setUp({ maxBatchSize: 32 });
+    const answers = [scheduler.submit(one(0))];
+    for (let id = 1; id <= rows; id++) answers.push(scheduler.submit(one(id)));
+    while (executors[0]!.step()) await settle();
+    await Promise.all(answers);
+    assert.deepEqual(
+      executors[0]!.runs.map((ids) => ids.length),
+      [1, ...runs],
+    );
+  });
+}
+
+test("a request larger than a batch is divided, and its answer is whole and in order", async () => {
+  const { scheduler, executors } = setUp({ maxBatchSize: 4 });
+  const rows = Array.from({ length: 10 }, (_, i) => [i, KIND.fine] as const);
+  const answers = [scheduler.submit(rowsRequest(rows)), scheduler.submit(one(99))];
+  while (executors[0]!.step()) await settle();
+  const [big, small] = await Promise.all(answers);
+  assert.deepEqual(values(big!), expectedOutputs(rows));
+  assert.deepEqual(big!.outputs[0]!.shape, [10, 3]);
+  assert.deepEqual(values(small!), expectedOutputs([[99, KIND.fine]]));
+  assert.deepEqual(
+    executors[0]!.runs.map((ids) => ids.length),
+    [4, 4, 3],
+  );
+});
+
+test("only the outputs that were asked for come back, in the order asked", async () => {
+  const { scheduler, executors } = setUp();
+  const answer = scheduler.submit(one(5, { outputs: ["rank"] }));
+  executors[0]!.step();
+  assert.deepEqual(
+    (await answer).outputs.map((o) => o.name),
+    ["rank"],
+  );
+  await assert.rejects(
+    scheduler.submit(one(5, { outputs: ["nope"] })),
+    refusal("invalid_argument", "invalid_argument"),
+  );
+});
+
+test("a batch may wait for mates up to the delay, and goes earlier when it is full", async () => {
+  const { scheduler, executors, clock } = setUp({ maxQueueDelayMs: 10, maxBatchSize: 3 });
+  for (const id of [1, 2]) void scheduler.submit(one(id));
+  clock.advance(9);
+  assert.deepEqual(executors[0]!.runs, []);
+  clock.advance(1);
+  assert.deepEqual(executors[0]!.runs, [[1, 2]]);
+  executors[0]!.step();
+  await settle();
+  for (const id of [3, 4, 5]) void scheduler.submit(one(id));
+  assert.deepEqual(executors[0]!.runs[1], [3, 4, 5]);
+});
+
+test("a preferred size is taken at once, anything when the delay is over", async () => {
+  const { scheduler, executors, clock } = setUp({
+    maxQueueDelayMs: 10,
+    maxBatchSize: 8,
+    preferredBatchSizes: [2],
+  });
+  void scheduler.submit(one(1));
+  assert.deepEqual(executors[0]!.runs, []);
+  void scheduler.submit(one(2));
+  assert.deepEqual(executors[0]!.runs, [[1, 2]]);
+  for (const id of [3, 4, 5]) void scheduler.submit(one(id));
+  executors[0]!.step();
+  await settle();
+  assert.deepEqual(executors[0]!.runs[1], [3, 4]);
+  executors[0]!.step();
+  await settle();
+  clock.advance(10);
+  assert.deepEqual(executors[0]!.runs[2], [5]);
+});
+
+test("a near deadline ends the wait for mates: half the time is kept for the run", () => {
+  const { scheduler, executors, clock } = setUp({ maxQueueDelayMs: 100 });
+  for (const [id, left] of [
+    [1, undefined],
+    [2, 20],
+  ] as const) {
+    const deadlineMs = left === undefined ? undefined : clock.nowMs() + left;
+    scheduler.submit(one(id, { deadlineMs })).catch(() => {});
+  }
+  clock.advance(9);
+  assert.deepEqual(executors[0]!.runs, []);
+  clock.advance(1);
+  assert.deepEqual(executors[0]!.runs, [[1, 2]]);
+});
+
+test("a request that waits is cancelled: it never runs, and its mates do", async () => {
+  const { scheduler, executors } = setUp();
+  const controller = new AbortController();
+  void scheduler.submit(one(1));
+  const cancelled = scheduler.submit(one(2, { signal: controller.signal }));
+  const mate = scheduler.submit(one(3));
+  controller.abort();
+  await assert.rejects(cancelled, refusal("cancelled", "cancelled"));
+  executors[0]!.step();
+  await settle();
+  executors[0]!.step();
+  await mate;
+  assert.deepEqual(executors[0]!.runs, [[1], [3]]);
+});
+
+test("a request that runs is cancelled: it is answered at once and its result is dropped", async () => {
+  const { scheduler, executors } = setUp();
+  const controller = new AbortController();
+  const cancelled = scheduler.submit(one(1, { signal: controller.signal }));
+  controller.abort();
+  await assert.rejects(cancelled, refusal("cancelled", "cancelled"));
+  executors[0]!.step();
+  await settle();
+  assert.equal(scheduler.snapshot().runningRuns, 0);
+  await assert.rejects(
+    scheduler.submit(one(2, { signal: controller.signal })),
+    refusal("cancelled", "cancelled"),
+  );
+});
+
+test("a deadline ends a request wherever it is, and never earlier", async () => {
+  const { scheduler, executors, clock } = setUp();
+  const deadlineMs = clock.nowMs() + 10;
+  const ended: string[] = [];
+  const running = scheduler.submit(one(1, { deadlineMs }));
+  const waiting = scheduler.submit(one(2, { deadlineMs }));
+  running.catch(() => ended.push("running"));
+  waiting.catch(() => ended.push("waiting"));
+  clock.advance(9);
+  await settle();
+  assert.deepEqual(ended, []);
+  clock.advance(1);
+  await assert.rejects(running, refusal("deadline_exceeded", "deadline_exceeded"));
+  await assert.rejects(waiting, refusal("deadline_exceeded", "deadline_exceeded"));
+  await assert.rejects(
+    scheduler.submit(one(3, { deadlineMs })),
+    refusal("deadline_exceeded", "deadline_exceeded"),
+  );
+  executors[0]!.step();
+  await settle();
+  assert.deepEqual(executors[0]!.runs, [[1]]);
+  assert.equal(scheduler.snapshot().deadlines, 0);
+});
+
+test("a queue timeout counts only while a request waits", async () => {
+  const { scheduler, executors, clock } = setUp({ queueTimeoutMs: 5 });
+  const running = scheduler.submit(one(1));
+  const waiting = scheduler.submit(one(2));
+  clock.advance(5);
+  await assert.rejects(waiting, refusal("deadline_exceeded", "deadline_exceeded"));
+  executors[0]!.step();
+  await running;
+});
+
+test("requests wait while no executor is ready, and are refused when none will ever be", async () => {
+  const { scheduler, executors } = setUp();
+  executors[0]!.isReady = false;
+  scheduler.executorsChanged();
+  const answer = scheduler.submit(one(1));
+  executors[0]!.isReady = true;
+  scheduler.executorsChanged();
+  executors[0]!.step();
+  await answer;
+  executors[0]!.isReady = false;
+  const waiting = scheduler.submit(one(2));
+  executors[0]!.isGone = true;
+  scheduler.executorsChanged();
+  await assert.rejects(waiting, refusal("unavailable", "no_instance"));
+  await assert.rejects(scheduler.submit(one(3)), refusal("unavailable", "no_instance"));
+});
+
+for (const [depth, outstanding] of [
+  [1, 1],
+  [2, 2],
+] as const) {
+  test(`pipelineDepth ${depth} keeps ${outstanding} runs outstanding`, () => {
+    const { scheduler, executors } = setUp({ pipelineDepth: depth });
+    for (const id of [1, 2, 3, 4]) void scheduler.submit(one(id));
+    assert.equal(executors[0]!.outstanding, outstanding);
+  });
+}
+
+test("the timeline shows who waited for what", async () => {
+  const { scheduler, executors, clock } = setUp();
+  const [first, second] = [one(1), one(2)];
+  for (const request of [first, second]) request.timeline.enqueuedMs = clock.nowMs();
+  const answers = [scheduler.submit(first), scheduler.submit(second)];
+  clock.advance(4);
+  executors[0]!.step();
+  await settle();
+  clock.advance(6);
+  executors[0]!.step();
+  await Promise.all(answers);
+  assert.deepEqual(
+    (["queue", "batch", "transfer", "compute"] as const).map((stage) => stageMs(first.timeline, stage)),
+    [0, 0, 3, 1],
+  );
+  assert.deepEqual(
+    (["queue", "batch", "transfer", "compute"] as const).map((stage) => stageMs(second.timeline, stage)),
+    [4, 0, 5, 1],
+  );
+});
+
+test("close answers everything and takes nothing new; destroy rejects everything", async () => {
+  const draining = setUp();
+  const answers = [1, 2, 3].map((id) => draining.scheduler.submit(one(id)));
+  let isClosed = false;
+  const closed = draining.scheduler.close().then(() => {
+    isClosed = true;
+  });
+  await assert.rejects(draining.scheduler.submit(one(4)), refusal("unavailable", "draining"));
+  draining.executors[0]!.step();
+  await settle();
+  assert.equal(isClosed, false);
+  draining.executors[0]!.step();
+  await Promise.all([...answers, closed, draining.scheduler.close()]);
+
+  const destroyed = setUp();
+  const lost = [1, 2, 3].map((id) => destroyed.scheduler.submit(one(id, { deadlineMs: 5000 })));
+  destroyed.scheduler.destroy("the test says so");
+  for (const answer of lost) await assert.rejects(answer, refusal("unavailable", "shut_down"));
+  await destroyed.scheduler.close();
+  assert.equal(destroyed.clock.pendingTimers, 0);
+});
