@@ -37,12 +37,7 @@ export class Admission {
   refuse(job: Job, nowMs: number): Rejection | undefined {
     const { batcher, pool } = this.#view;
     if (batcher.size === 0 && pool.free() !== undefined) return undefined;
-    if (
-      job.expiresMs !== Number.POSITIVE_INFINITY &&
-      this.#isUnreachable(job, batcher.rowsAhead(job.level), nowMs)
-    ) {
-      return unreachable();
-    }
+    if (this.#isUnreachable(job, batcher.rowsAhead(job.level), nowMs)) return unreachable();
     if (this.#fits(job)) return undefined;
     this.#shedUnreachable(nowMs);
     while (!this.#fits(job)) {
@@ -95,6 +90,7 @@ export class Admission {
 
   /** `rowsAhead` run first, in full batches, shared by all ready executors; half a run is still going on. */
   #isUnreachable(job: Job, rowsAhead: number, nowMs: number): boolean {
+    if (job.deadlineMs === Number.POSITIVE_INFINITY) return false;
     const { estimate, pool, config } = this.#view;
     const p95Ms = estimate.p95Ms(nowMs);
     const meanMs = estimate.meanMs(nowMs);
@@ -109,11 +105,10 @@ export class Admission {
     if (nowMs - this.#lastScanMs < 1) return;
     this.#lastScanMs = nowMs;
     let rowsAhead = 0;
-    this.#view.batcher.forEach((piece) => {
-      const isHopeless =
-        piece.job.deadlineMs !== Number.POSITIVE_INFINITY && this.#isUnreachable(piece.job, rowsAhead, nowMs);
-      if (isHopeless) this.#view.jobs.reject(piece.job, unreachable());
+    for (const piece of this.#view.batcher.all()) {
+      if (piece.job.isSettled) continue;
+      if (this.#isUnreachable(piece.job, rowsAhead, nowMs)) this.#view.jobs.reject(piece.job, unreachable());
       else rowsAhead += piece.rows;
-    });
+    }
   }
 }

@@ -126,18 +126,15 @@ export class Batcher {
     return lane.size >= (own.byTenant.get(tenant)?.size ?? 0) + 2 ? lane.last : undefined;
   }
 
-  /** Calls `visit` for every waiting piece, highest priority and oldest first; `visit` may remove the piece. */
-  forEach(visit: (piece: Piece) => void): void {
+  /** Every waiting piece, highest priority first, oldest first within a tenant. A copy: pieces may be removed meanwhile. */
+  all(): Piece[] {
+    const pieces: Piece[] = [];
     for (const level of this.#levels) {
-      for (const lane of [...level.lanes]) {
-        let piece = lane.first;
-        while (piece !== undefined) {
-          const next: Piece | undefined = piece.next;
-          visit(piece);
-          piece = next;
-        }
+      for (const lane of level.lanes) {
+        for (let piece = lane.first; piece !== undefined; piece = piece.next) pieces.push(piece);
       }
     }
+    return pieces;
   }
 
   #findFirst(index: number, level: Level): number {

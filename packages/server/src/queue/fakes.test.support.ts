@@ -191,9 +191,9 @@ export interface SetUp {
 
 export function setUp(
   config: Partial<QueueConfig> = {},
-  options: { readonly executors?: number } & Partial<SchedulerOptions> = {},
+  options: { readonly executors?: number } & Partial<Omit<SchedulerOptions, "executors">> = {},
 ): SetUp {
-  const { executors: count = 1, ...rest } = options as { executors?: number } & Partial<SchedulerOptions>;
+  const { executors: count = 1, ...rest } = options;
   const clock = new FakeClock();
   const executors = Array.from({ length: count }, (_, i) => new FakeExecutor(String(i)));
   const scheduler = createScheduler({

@@ -94,7 +94,7 @@ class QueueScheduler implements Scheduler {
   readonly #timer: WakeTimer;
   readonly #running = new Set<Run>();
   /** Batches of failed runs: next in line, in this order. */
-  readonly #reruns: (readonly Piece[])[] = [];
+  #reruns: (readonly Piece[])[] = [];
   #state: QueueSnapshot["state"] = "open";
   #drained: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
@@ -118,7 +118,7 @@ class QueueScheduler implements Scheduler {
       batcher: this.#batcher,
       quarantine: this.#recovery.quarantine,
       tally: this.#tally,
-      onAbandoned: () => this.#settleDrain(),
+      onAbandoned: () => this.#tidy(),
     });
     this.#admission = new Admission({
       config,
@@ -191,7 +191,7 @@ class QueueScheduler implements Scheduler {
       });
       this.#drained = { promise, resolve };
     }
-    this.#settleDrain();
+    this.#tidy();
     return this.#drained.promise;
   }
 
@@ -203,7 +203,7 @@ class QueueScheduler implements Scheduler {
     }
     this.#running.clear();
     this.#timer.stop();
-    this.#settleDrain();
+    this.#tidy();
   }
 
   #refuse(job: Job, nowMs: number): Rejection | undefined {
@@ -232,7 +232,7 @@ class QueueScheduler implements Scheduler {
     const batchMs = slot === undefined ? Number.POSITIVE_INFINITY : this.#batcher.nextWakeAt();
     const expiryMs = this.#jobs.deadlines.peek()?.expiresMs ?? Number.POSITIVE_INFINITY;
     this.#timer.wakeAt(Math.min(batchMs, expiryMs), nowMs);
-    this.#settleDrain();
+    this.#tidy();
   }
 
   /** Undefined: nothing is due. Empty: all of the batch was dropped on the way. */
@@ -297,7 +297,7 @@ class QueueScheduler implements Scheduler {
       stampAnswer(piece, nowMs, result.computeMs);
       this.#jobs.finish(piece, outputs[i]!, rows);
     }
-    this.#settleDrain();
+    this.#tidy();
   }
 
   #runFailed(run: Run, error: ServeError): void {
@@ -328,15 +328,18 @@ class QueueScheduler implements Scheduler {
   }
 
   #rejectWaiting(rejection: Rejection): void {
-    this.#batcher.forEach((piece) => {
-      this.#jobs.reject(piece.job, rejection);
-    });
+    for (const piece of this.#batcher.all()) this.#jobs.reject(piece.job, rejection);
     for (const group of this.#reruns.splice(0)) {
       for (const piece of group) this.#jobs.reject(piece.job, rejection);
     }
   }
 
-  #settleDrain(): void {
+  /** Lets go of re-runs that nobody waits for, and ends the drain when nothing is left. */
+  #tidy(): void {
+    if (this.#reruns.length > 0) {
+      const isWanted = (piece: Piece) => !piece.job.isSettled;
+      this.#reruns = this.#reruns.filter((group) => group.some(isWanted));
+    }
     if (this.#drained === undefined || this.#jobs.size > 0 || this.#running.size > 0) return;
     this.#state = "closed";
     this.#timer.stop();
