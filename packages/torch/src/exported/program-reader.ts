@@ -1,0 +1,170 @@
+import { ModelFileError } from "../errors.ts";
+import type { Arg, Graph, NamedArg, NamedValue, Program, SymbolRange, Weight } from "../graph/ir.ts";
+import { asInt, asList, asMap, asString, type JsonMap, union } from "./fields.ts";
+import { readArg, readGraph } from "./graph-reader.ts";
+import { type Json, parseJson } from "./json.ts";
+import { leafNames } from "./pytree.ts";
+
+/** Where a program's tensors come from: by kind and fully qualified name. Undefined: the archive lacks it. */
+export type WeightLookup = (kind: "weight" | "constant", name: string) => Weight | undefined;
+
+const OLDEST_MAJOR = 5;
+const NEWEST_MAJOR = 8;
+const NEWEST_MINOR = 20;
+
+/**
+ * Reads a serialized ExportedProgram (torch._export.serde.schema, major 5 to 8) into a Program. `layout` names the archive in
+ * messages. Throws ModelFileError.
+ */
+export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: WeightLookup): Program {
+  const root = asMap(parseJson(bytes, { skip: "metadata" }), "the program");
+  const warnings: string[] = [];
+  const version = readVersion(root, warnings);
+  const module = asMap(root.get("graph_module"), "graph_module");
+  const graph = readGraph(module.get("graph"));
+  const signature = asMap(module.get("signature"), "signature");
+  const { weights, inputs } = readInputs(signature, graph, lookup);
+  const torchVersion = root.get("torch_version");
+  const torch = typeof torchVersion === "string" ? `, torch ${torchVersion.replace(/\+.*/, "")}` : "";
+  return {
+    detail: `${layout}, schema ${version}${torch}`,
+    graph,
+    weights,
+    inputs,
+    outputs: readOutputs(signature, module, warnings),
+    ranges: readRanges(root.get("range_constraints")),
+    warnings,
+  };
+}
+
+function readVersion(root: JsonMap, warnings: string[]): string {
+  const version = asMap(root.get("schema_version"), "schema_version");
+  const major = asInt(version.get("major"), "schema_version.major");
+  const minor = asInt(version.get("minor"), "schema_version.minor");
+  if (major < OLDEST_MAJOR || major > NEWEST_MAJOR) {
+    throw new ModelFileError(
+      "unsupported",
+      `the program has schema ${major}.${minor}; ${OLDEST_MAJOR} to ${NEWEST_MAJOR} can be read. Re-export it with a current PyTorch`,
+    );
+  }
+  if (major === NEWEST_MAJOR && minor > NEWEST_MINOR) {
+    warnings.push(`the program has schema ${major}.${minor}, newer than ${NEWEST_MAJOR}.${NEWEST_MINOR}`);
+  }
+  return `${major}.${minor}`;
+}
+
+function readInputs(
+  signature: JsonMap,
+  graph: Graph,
+  lookup: WeightLookup,
+): { weights: Map<string, Weight>; inputs: NamedValue[] } {
+  const weights = new Map<string, Weight>();
+  const inputs: NamedValue[] = [];
+  for (const [i, json] of asList(signature.get("input_specs"), "input_specs").entries()) {
+    const [kind, value] = union(json, "an input's description");
+    const spec = asMap(value, `an input of kind ${kind}`);
+    if (kind === "user_input") {
+      const arg = readArg(spec.get("arg"));
+      if (arg.kind === "value") inputs.push({ name: arg.name, value: arg.name });
+    } else if (kind === "parameter" || kind === "buffer" || kind === "tensor_constant") {
+      const graphName = asString(asMap(spec.get("arg"), kind).get("name"), kind);
+      weights.set(graphName, findWeight(kind, spec, lookup));
+    } else if (kind !== "constant_input") refuseInput(kind, graph.inputs[i]);
+  }
+  return { weights, inputs };
+}
+
+function findWeight(
+  kind: "parameter" | "buffer" | "tensor_constant",
+  spec: JsonMap,
+  lookup: WeightLookup,
+): Weight {
+  const name = asString(spec.get(`${kind}_name`), `${kind}_name`);
+  const isConstant = kind === "tensor_constant" || spec.get("persistent") === false;
+  const weight = lookup(isConstant ? "constant" : "weight", name);
+  if (weight === undefined)
+    throw new ModelFileError("corrupt", `the archive lacks the tensor '${name}' of the program`);
+  return weight;
+}
+
+function refuseInput(kind: string, name: string | undefined): never {
+  const what = kind === "custom_obj" ? "a custom (torchbind) object" : `an input of kind ${kind}`;
+  throw new ModelFileError(
+    "unsupported",
+    `the program takes ${what}${name === undefined ? "" : ` ('${name}')`}; export a model of plain tensors`,
+  );
+}
+
+function readOutputs(signature: JsonMap, module: JsonMap, warnings: string[]): NamedArg[] {
+  const args: Arg[] = [];
+  for (const json of asList(signature.get("output_specs"), "output_specs")) {
+    const [kind, value] = union(json, "an output's description");
+    const spec = asMap(value, `an output of kind ${kind}`);
+    if (kind === "user_output") args.push(readArg(spec.get("arg")));
+    else if (kind.endsWith("_mutation")) {
+      const name = spec.get(`${kind.replace("_mutation", "")}_name`) ?? spec.get("user_input_name");
+      warnings.push(`the program updates '${String(name)}'; the update is not kept between requests`);
+    } else if (kind !== "token") {
+      throw new ModelFileError(
+        "unsupported",
+        `the program is a training graph (output of kind ${kind}); export the model in eval() mode`,
+      );
+    }
+  }
+  return nameOutputs(args, module, warnings);
+}
+
+/** Constant outputs that are no tensors (None, strings) have no place in a response and are left out. */
+function nameOutputs(args: readonly Arg[], module: JsonMap, warnings: string[]): NamedArg[] {
+  const names = outputNames(module, args.length, warnings);
+  const used = new Set<string>();
+  const named: NamedArg[] = [];
+  for (const [i, arg] of args.entries()) {
+    if (arg.kind === "none" || arg.kind === "string") continue;
+    let name = names[i]!;
+    while (used.has(name)) name += "_";
+    used.add(name);
+    named.push({ name, arg });
+  }
+  return named;
+}
+
+function outputNames(module: JsonMap, count: number, warnings: string[]): string[] {
+  const calls = asList(module.get("module_call_graph"), "module_call_graph");
+  const root = calls.map((call) => asMap(call, "a module call")).find((call) => call.get("fqn") === "");
+  const signature = root?.get("signature");
+  if (signature instanceof Map && typeof signature.get("out_spec") === "string") {
+    const spec = signature.get("out_spec") as string;
+    const names = leafNames(spec, "output", namedTupleFields(module.get("treespec_namedtuple_fields")));
+    if (names.length === count) return names;
+  }
+  warnings.push("the program does not name its outputs; they are numbered");
+  return count === 1 ? ["output"] : Array.from({ length: count }, (_, i) => `output_${i}`);
+}
+
+function namedTupleFields(json: Json | undefined): Map<string, readonly string[]> {
+  const fields = new Map<string, readonly string[]>();
+  if (json === undefined || json === null) return fields;
+  for (const [type, def] of asMap(json, "treespec_namedtuple_fields")) {
+    const names = asList(asMap(def, type).get("field_names"), type);
+    fields.set(
+      type,
+      names.map((name) => asString(name, type)),
+    );
+  }
+  return fields;
+}
+
+function readRanges(json: Json | undefined): Map<string, SymbolRange> {
+  const ranges = new Map<string, SymbolRange>();
+  for (const [name, value] of asMap(json, "range_constraints")) {
+    const range = asMap(value, "range_constraints");
+    ranges.set(name, { min: bound(range.get("min_val")) ?? 0, max: bound(range.get("max_val")) });
+  }
+  return ranges;
+}
+
+/** A bound that is absent, infinite or beyond what an array can have is no bound. */
+function bound(json: Json | undefined): number | undefined {
+  return typeof json === "number" && Number.isSafeInteger(json) ? json : undefined;
+}

@@ -1,0 +1,30 @@
+import { openZip } from "./archive/zip.ts";
+import type { ByteSource, Platform } from "./byte-source.ts";
+import { ModelFileError } from "./errors.ts";
+import { readPt2 } from "./exported/pt2.ts";
+import type { Program } from "./graph/ir.ts";
+import type { ModelSummary } from "./translation.ts";
+
+/** A program file, read: what it is and how its program came about. */
+export interface ProgramFile {
+  readonly format: ModelSummary["format"];
+  readonly program: Program;
+}
+
+/** Opens a program file of any layout. A further layout is a further line here. Throws ModelFileError. */
+export function readProgramFile(source: ByteSource, platform: Platform): ProgramFile {
+  if (!isZip(source)) {
+    throw new ModelFileError("corrupt", "the file is no PyTorch program: it is not a zip archive");
+  }
+  const zip = openZip(source, platform, { maxEntries: MAX_ENTRIES });
+  return { format: "pt2", program: readPt2(zip) };
+}
+
+/** A large language model has tens of thousands of weights, each an entry. */
+const MAX_ENTRIES = 200_000;
+
+function isZip(source: ByteSource): boolean {
+  if (source.byteLength < 4) return false;
+  const [p, k] = source.read(0, 4);
+  return p === 0x50 && k === 0x4b;
+}

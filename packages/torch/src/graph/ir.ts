@@ -1,0 +1,107 @@
+import type { DType } from "../dtype.ts";
+import type { Dim } from "./sym.ts";
+
+/** A program: one graph, the tensors it closes over, and what the outside sees of it. Every reader of program files gives one. */
+export interface Program {
+  /** Such as "PT2 archive, schema 8.20, torch 2.13.0". */
+  readonly detail: string;
+  readonly graph: Graph;
+  /** By graph input name: parameters, buffers and constants. */
+  readonly weights: ReadonlyMap<string, Weight>;
+  /** Graph inputs that the caller feeds, in order, under their public names. */
+  readonly inputs: readonly NamedValue[];
+  /** What the caller gets, in order, under their public names. */
+  readonly outputs: readonly NamedArg[];
+  /** By symbol name; symbols that are missing are unbounded. */
+  readonly ranges: ReadonlyMap<string, SymbolRange>;
+  /** Things a user should know that the reader noticed. */
+  readonly warnings: readonly string[];
+}
+
+export interface NamedValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface NamedArg {
+  readonly name: string;
+  readonly arg: Arg;
+}
+
+export interface SymbolRange {
+  readonly min: number;
+  readonly max: number | undefined;
+}
+
+/** Nodes in execution order over values in static single assignment form; in-place ops may occur until they are functionalised. */
+export interface Graph {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly Arg[];
+  readonly nodes: readonly Node[];
+  readonly values: ReadonlyMap<string, ValueType>;
+}
+
+export interface Node {
+  /** "aten.add.Tensor", "_operator.mul", "higher_order.cond". */
+  readonly target: string;
+  /** By schema name, with defaults filled in; by position ("0", "1", …) where the op has no schema. */
+  readonly args: ReadonlyMap<string, Arg>;
+  /** Names of the results, lists flattened; undefined where nothing uses a result. */
+  readonly outputs: readonly (string | undefined)[];
+}
+
+export type Arg =
+  | { readonly kind: "none" }
+  | { readonly kind: "value"; readonly name: string }
+  | { readonly kind: "int"; readonly value: number | bigint }
+  | { readonly kind: "float"; readonly value: number }
+  | { readonly kind: "bool"; readonly value: boolean }
+  | { readonly kind: "complex"; readonly real: number; readonly imaginary: number }
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "dtype"; readonly value: DType }
+  /** Memory formats, layouts and devices: nothing that changes numbers. */
+  | { readonly kind: "hint"; readonly value: string }
+  | { readonly kind: "list"; readonly items: readonly Arg[] }
+  | { readonly kind: "graph"; readonly graph: Graph }
+  /** Something that only Python can hold: a custom object, an operator. */
+  | { readonly kind: "opaque"; readonly what: string };
+
+export type ValueType = TensorType | ScalarValueType;
+
+export interface TensorType {
+  readonly kind: "tensor";
+  readonly dtype: DType;
+  readonly dims: readonly Dim[];
+  /** In elements; undefined when the file does not say. */
+  readonly strides: readonly Dim[] | undefined;
+}
+
+/** A Python number that the program calculates: its value as an expression over size symbols. */
+export interface ScalarValueType {
+  readonly kind: "int" | "float" | "bool";
+  readonly expr: Dim;
+}
+
+/** A tensor stored with the program. */
+export interface Weight {
+  /** The name a user knows, such as "encoder.layer.0.weight". */
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  /** In elements, from the start of the storage. */
+  readonly strides: readonly number[];
+  readonly offset: number;
+  readonly storage: Storage;
+}
+
+/** The bytes behind one or several weights, little-endian. */
+export interface Storage {
+  /** Equal for weights that share memory. */
+  readonly id: string;
+  readonly byteLength: number;
+  /** Where the bytes lie in the source file, when they lie there as they are. */
+  readonly location: { readonly offset: number } | undefined;
+  bytes(): Uint8Array;
+}
+
+export const NONE: Arg = { kind: "none" };

@@ -1,0 +1,273 @@
+/**
+ * Symbolic sizes. A `Dim` is a plain number when it is known and an expression over symbols when the caller chooses it. Expressions
+ * come from the file (sympy's srepr) or from lowerings that calculate with sizes; the constructors below fold constants, flatten sums
+ * and products, and give equal expressions equal keys.
+ */
+export type Dim = number | SymExpr;
+
+export type SymExpr = SymSymbol | SymNode;
+
+export interface SymSymbol {
+  readonly op: "symbol";
+  readonly name: string;
+  readonly key: string;
+}
+
+export interface SymNode {
+  readonly op: SymOp;
+  readonly args: readonly Dim[];
+  /** Canonical text: two expressions with equal keys are equal. */
+  readonly key: string;
+}
+
+/** Operations on integers unless said otherwise. `floordiv` and `mod` round and sign as Python's; `cleandiv` is exact. */
+export type SymOp =
+  | "add"
+  | "mul"
+  | "max"
+  | "min"
+  | "floordiv"
+  | "mod"
+  | "cleandiv"
+  | "pow"
+  | FloatSymOp
+  | BoolSymOp;
+
+/** `tofloat`, `truediv`, `sqrt` give floats; `ceil`, `floor`, `trunc`, `round` turn floats into integers. */
+type FloatSymOp = "tofloat" | "truediv" | "sqrt" | "ceil" | "floor" | "trunc" | "round";
+type BoolSymOp = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "and" | "or" | "not" | "ite";
+
+export function symbol(name: string): SymSymbol {
+  return { op: "symbol", name, key: name };
+}
+
+export function keyOf(dim: Dim): string {
+  return typeof dim === "number" ? String(dim) : dim.key;
+}
+
+/** True only when both are provably the same size. */
+export function sameDim(a: Dim, b: Dim): boolean {
+  return keyOf(a) === keyOf(b);
+}
+
+export function sameDims(a: readonly Dim[], b: readonly Dim[]): boolean {
+  return a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]!));
+}
+
+export function isStatic(dims: readonly Dim[]): dims is readonly number[] {
+  return dims.every((dim) => typeof dim === "number");
+}
+
+/** The free symbols of an expression, each once, in order of appearance. */
+export function symbolsOf(dim: Dim, into: Set<string> = new Set<string>()): Set<string> {
+  if (typeof dim === "number") return into;
+  if (dim.op === "symbol") into.add((dim as SymSymbol).name);
+  else for (const arg of (dim as SymNode).args) symbolsOf(arg, into);
+  return into;
+}
+
+/** Any operation, folded when all arguments are numbers. Sums and products should use `add` and `mul`. */
+export function sym(op: SymOp, ...args: readonly Dim[]): Dim {
+  if (op === "add") return args.reduce(add, 0);
+  if (op === "mul") return args.reduce(mul, 1);
+  if (isStatic(args)) {
+    const value = evaluateOp(op, args);
+    if (Number.isFinite(value)) return value;
+  }
+  if (op === "cleandiv" && typeof args[1] === "number") return cleanDivide(args[0]!, args[1]);
+  if (op === "floordiv" && args[1] === 1) return args[0]!;
+  if ((op === "max" || op === "min") && args.length === 1) return args[0]!;
+  return make(op, args);
+}
+
+function make(op: SymOp, args: readonly Dim[]): SymNode {
+  const keys = args.map(keyOf);
+  if (op === "max" || op === "min") keys.sort();
+  return { op, args, key: `${op}(${keys.join(",")})` };
+}
+
+/** a + b. Sums are kept as sorted linear combinations, so that `s + 1 - 1` is `s`. */
+export function add(a: Dim, b: Dim): Dim {
+  if (typeof a === "number" && typeof b === "number") return a + b;
+  const denominator = lcm(denominatorOf(a), denominatorOf(b));
+  if (denominator > 1)
+    return sym("cleandiv", add(scaled(a, denominator), scaled(b, denominator)), denominator);
+  const terms = new Map<string, { factor: number; rest: Dim }>();
+  for (const term of [...termsOf(a), ...termsOf(b)]) {
+    const { factor, rest } = splitFactor(term);
+    const key = keyOf(rest);
+    terms.set(key, { factor: (terms.get(key)?.factor ?? 0) + factor, rest });
+  }
+  const sorted = [...terms].sort(([x], [y]) => (x < y ? -1 : 1)).map(([, term]) => term);
+  const summands = sorted.filter((t) => t.factor !== 0).map((t) => mul(t.factor, t.rest));
+  if (summands.length === 0) return 0;
+  return summands.length === 1 ? summands[0]! : make("add", summands);
+}
+
+export function sub(a: Dim, b: Dim): Dim {
+  return add(a, mul(-1, b));
+}
+
+/** a · b, with exact divisions by constants pulled to the outside. */
+export function mul(a: Dim, b: Dim): Dim {
+  if (typeof a === "number" && typeof b === "number") return a * b;
+  if (a === 0 || b === 0) return 0;
+  const denominator = denominatorOf(a) * denominatorOf(b);
+  if (denominator > 1) return sym("cleandiv", mul(numeratorOf(a), numeratorOf(b)), denominator);
+  let factor = 1;
+  const rest: Dim[] = [];
+  for (const part of [...factorsOf(a), ...factorsOf(b)]) {
+    if (typeof part === "number") factor *= part;
+    else rest.push(part);
+  }
+  if (rest.length === 0) return factor;
+  const first = rest[0]!;
+  if (rest.length === 1 && typeof first !== "number" && first.op === "add" && factor !== 1) {
+    return (first as SymNode).args.map((term) => mul(factor, term)).reduce(add);
+  }
+  rest.sort((x, y) => (keyOf(x) < keyOf(y) ? -1 : 1));
+  const args = factor === 1 ? rest : [factor, ...rest];
+  return args.length === 1 ? args[0]! : make("mul", args);
+}
+
+/** The product of sizes: the number of elements. */
+export function product(dims: readonly Dim[]): Dim {
+  return dims.reduce(mul, 1);
+}
+
+/** Value of an expression when its symbols have these values; undefined when one of them is missing. */
+export function evaluate(dim: Dim, values: ReadonlyMap<string, number>): number | undefined {
+  if (typeof dim === "number") return dim;
+  if (dim.op === "symbol") return values.get((dim as SymSymbol).name);
+  const args: number[] = [];
+  for (const arg of (dim as SymNode).args) {
+    const value = evaluate(arg, values);
+    if (value === undefined) return undefined;
+    args.push(value);
+  }
+  return evaluateOp(dim.op, args);
+}
+
+function evaluateOp(op: SymOp, args: readonly number[]): number {
+  const [a = 0, b = 0, c = 0] = args;
+  switch (op) {
+    case "add":
+      return args.reduce((x, y) => x + y, 0);
+    case "mul":
+      return args.reduce((x, y) => x * y, 1);
+    case "max":
+      return Math.max(...args);
+    case "min":
+      return Math.min(...args);
+    case "floordiv":
+      return Math.floor(a / b);
+    case "mod":
+      return a - b * Math.floor(a / b);
+    case "cleandiv":
+    case "truediv":
+      return a / b;
+    case "pow":
+      return a ** b;
+    case "tofloat":
+      return a;
+    case "sqrt":
+      return Math.sqrt(a);
+    case "ceil":
+      return Math.ceil(a);
+    case "floor":
+      return Math.floor(a);
+    case "trunc":
+      return Math.trunc(a);
+    case "round":
+      return roundHalfEven(a);
+    default:
+      return evaluateBool(op, args, [a, b, c]);
+  }
+}
+
+function evaluateBool(op: BoolSymOp, args: readonly number[], [a, b, c]: [number, number, number]): number {
+  switch (op) {
+    case "eq":
+      return Number(a === b);
+    case "ne":
+      return Number(a !== b);
+    case "lt":
+      return Number(a < b);
+    case "le":
+      return Number(a <= b);
+    case "gt":
+      return Number(a > b);
+    case "ge":
+      return Number(a >= b);
+    case "and":
+      return Number(args.every((x) => x !== 0));
+    case "or":
+      return Number(args.some((x) => x !== 0));
+    case "not":
+      return Number(a === 0);
+    case "ite":
+      return a !== 0 ? b : c;
+  }
+}
+
+function roundHalfEven(x: number): number {
+  const low = Math.floor(x);
+  if (x - low !== 0.5) return Math.round(x);
+  return low % 2 === 0 ? low : low + 1;
+}
+
+function termsOf(dim: Dim): readonly Dim[] {
+  return typeof dim !== "number" && dim.op === "add" ? (dim as SymNode).args : [dim];
+}
+
+function factorsOf(dim: Dim): readonly Dim[] {
+  return typeof dim !== "number" && dim.op === "mul" ? (dim as SymNode).args : [dim];
+}
+
+function splitFactor(term: Dim): { factor: number; rest: Dim } {
+  if (typeof term === "number") return { factor: term, rest: 1 };
+  if (term.op !== "mul") return { factor: 1, rest: term };
+  const [first, ...others] = (term as SymNode).args;
+  if (typeof first !== "number") return { factor: 1, rest: term };
+  return { factor: first, rest: others.length === 1 ? others[0]! : make("mul", others) };
+}
+
+function isConstantDivision(dim: Dim): dim is SymNode {
+  return typeof dim !== "number" && dim.op === "cleandiv" && typeof (dim as SymNode).args[1] === "number";
+}
+
+function denominatorOf(dim: Dim): number {
+  return isConstantDivision(dim) ? (dim.args[1] as number) : 1;
+}
+
+function numeratorOf(dim: Dim): Dim {
+  return isConstantDivision(dim) ? dim.args[0]! : dim;
+}
+
+function scaled(dim: Dim, by: number): Dim {
+  return mul(numeratorOf(dim), by / denominatorOf(dim));
+}
+
+/** numerator / denominator without remainder, with the common factor cancelled. */
+function cleanDivide(numerator: Dim, denominator: number): Dim {
+  const common = termsOf(numerator).reduce<number>(
+    (d, term) => gcd(d, Math.abs(splitFactor(term).factor)),
+    denominator,
+  );
+  if (common === 1) return denominator === 1 ? numerator : make("cleandiv", [numerator, denominator]);
+  const reduced = termsOf(numerator)
+    .map(splitFactor)
+    .map(({ factor, rest }) => mul(factor / common, rest))
+    .reduce<Dim>(add, 0);
+  return cleanDivide(reduced, denominator / common);
+}
+
+function gcd(a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (y !== 0) [x, y] = [y, x % y];
+  return x;
+}
+
+function lcm(a: number, b: number): number {
+  return (a * b) / gcd(a, b);
+}

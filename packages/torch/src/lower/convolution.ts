@@ -1,0 +1,116 @@
+import type { Dim } from "../graph/sym.ts";
+import type { Attributes } from "../onnx/model.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Lowering, LoweringTable } from "./lowering.ts";
+import type { OpNode } from "./op-node.ts";
+import { refuse } from "./refusal.ts";
+import { normalizeAxis, type Tensor, type Val } from "./tensor.ts";
+
+/** A list of `rank` numbers; PyTorch lets one number stand for all dimensions. */
+export function spread(values: readonly number[], rank: number): number[] {
+  return values.length === 1 ? Array.from({ length: rank }, () => values[0]!) : [...values];
+}
+
+/** Runs an op that needs a batch dimension on an input that may lack it. */
+export function batched(g: Emitter, input: Tensor, spatial: number, run: (input: Val) => Val): Val {
+  if (input.dims.length === spatial + 2) return run(input);
+  return g.squeeze(run(g.unsqueeze(input, [0])), [0]);
+}
+
+function kernelSize(weight: Tensor): number[] {
+  return weight.dims
+    .slice(2)
+    .map((dim: Dim) => (typeof dim === "number" ? dim : refuse("the kernel's size is not constant")));
+}
+
+/** Attributes that Conv and ConvTranspose share. */
+function attributes(node: OpNode, kernel: readonly number[]): Attributes {
+  const rank = kernel.length;
+  return {
+    kernel_shape: kernel,
+    strides: spread(node.ints("stride"), rank),
+    dilations: spread(node.ints("dilation"), rank),
+    group: node.int("groups"),
+  };
+}
+
+function symmetric(padding: readonly number[], rank: number): number[] {
+  const pads = spread(padding, rank);
+  return [...pads, ...pads];
+}
+
+/** Padding that keeps the size: the odd element goes to the end. */
+function samePads(kernel: readonly number[], dilation: readonly number[]): number[] {
+  const totals = kernel.map((k, i) => dilation[i]! * (k - 1));
+  return [...totals.map((total) => Math.floor(total / 2)), ...totals.map((total) => Math.ceil(total / 2))];
+}
+
+function operands(node: OpNode, g: Emitter): { input: Tensor; weight: Tensor; bias: Tensor | undefined } {
+  const { dtype } = node.out();
+  const cast = (tensor: Tensor): Tensor => ({ ...tensor, ...g.cast(tensor, dtype) });
+  const bias = node.optionalTensor("bias");
+  return {
+    input: cast(node.tensor("input")),
+    weight: cast(node.tensor("weight")),
+    bias: bias === undefined ? undefined : cast(bias),
+  };
+}
+
+/** aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] dilation=1, SymInt groups=1) -> Tensor */
+export const conv: Lowering = (node, g) => {
+  const { input, weight, bias } = operands(node, g);
+  const kernel = kernelSize(weight);
+  const pads = symmetric(node.ints("padding"), kernel.length);
+  return batched(g, input, kernel.length, (x) =>
+    g.op("Conv", [x, weight, bias], { ...attributes(node, kernel), pads }),
+  );
+};
+
+/** aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, str padding="valid", SymInt[2] dilation=1, SymInt groups=1) -> Tensor */
+export const convNamedPadding: Lowering = (node, g) => {
+  const { input, weight, bias } = operands(node, g);
+  const kernel = kernelSize(weight);
+  const dilation = spread(node.ints("dilation"), kernel.length);
+  const pads = node.string("padding") === "same" ? samePads(kernel, dilation) : symmetric([0], kernel.length);
+  return batched(g, input, kernel.length, (x) =>
+    g.op("Conv", [x, weight, bias], { ...attributes(node, kernel), pads }),
+  );
+};
+
+/** aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] output_padding=0, SymInt groups=1, SymInt[2] dilation=1) -> Tensor */
+export const convTranspose: Lowering = (node, g) => {
+  const { input, weight, bias } = operands(node, g);
+  const kernel = kernelSize(weight);
+  const pads = symmetric(node.ints("padding"), kernel.length);
+  const output_padding = spread(node.ints("output_padding"), kernel.length);
+  return batched(g, input, kernel.length, (x) =>
+    g.op("ConvTranspose", [x, weight, bias], { ...attributes(node, kernel), pads, output_padding }),
+  );
+};
+
+/** aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor */
+export const convolution: Lowering = (node, g) =>
+  node.bool("transposed") ? convTranspose(node, g) : conv(node, g);
+
+/** aten::_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor */
+export const weightNorm: Lowering = (node, g) => {
+  const v = node.tensor("v");
+  const dim = normalizeAxis(node.int("dim"), v.dims.length);
+  const axes = v.dims.map((_, axis) => axis).filter((axis) => axis !== dim);
+  const norm = g.op("ReduceL2", [v, g.ints(axes)], { keepdims: 1 });
+  return g.op("Mul", [v, g.op("Div", [node.tensor("g"), norm])]);
+};
+
+export const CONVOLUTION: LoweringTable = {
+  "aten.conv1d.default": conv,
+  "aten.conv2d.default": conv,
+  "aten.conv3d.default": conv,
+  "aten.conv1d.padding": convNamedPadding,
+  "aten.conv2d.padding": convNamedPadding,
+  "aten.conv3d.padding": convNamedPadding,
+  "aten.conv_transpose1d.default": convTranspose,
+  "aten.conv_transpose2d.input": convTranspose,
+  "aten.conv_transpose3d.input": convTranspose,
+  "aten.convolution.default": convolution,
+  "aten._weight_norm.default": weightNorm,
+};

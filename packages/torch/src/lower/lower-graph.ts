@@ -1,0 +1,151 @@
+import { ModelFileError } from "../errors.ts";
+import type { Arg, Graph, Node, ValueType } from "../graph/ir.ts";
+import type { Emitter } from "./emitter.ts";
+import type { LoweringTable } from "./lowering.ts";
+import { declare, OpNode, type ValueLookup } from "./op-node.ts";
+import { Refusal } from "./refusal.ts";
+import { carrier, type Tensor, type Val } from "./tensor.ts";
+import type { WeightStore } from "./weights.ts";
+
+/** Counts of ops that could not be translated, by target and reason. */
+export class RefusalLog {
+  readonly #found = new Map<string, { op: string; reason: string; count: number }>();
+
+  add(op: string, reason: string): void {
+    const key = `${op}\n${reason}`;
+    const known = this.#found.get(key);
+    if (known !== undefined) known.count += 1;
+    else this.#found.set(key, { op, reason, count: 1 });
+  }
+
+  get isEmpty(): boolean {
+    return this.#found.size === 0;
+  }
+
+  /** Most frequent first. */
+  list(): { op: string; reason: string; count: number }[] {
+    return [...this.#found.values()].sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1));
+  }
+}
+
+/** What one graph's lowering shares with those of its subgraphs. */
+export interface LoweringRun {
+  readonly table: LoweringTable;
+  readonly weights: WeightStore;
+  readonly log: RefusalLog;
+}
+
+/** Lowers the nodes of one graph into an emitter's builder. Every op that cannot be translated is logged, none stops the others. */
+export class GraphLowering implements ValueLookup {
+  readonly #graph: Graph;
+  readonly #g: Emitter;
+  readonly #run: LoweringRun;
+  readonly #tensors = new Map<string, Tensor>();
+
+  constructor(graph: Graph, g: Emitter, run: LoweringRun) {
+    this.#graph = graph;
+    this.#g = g;
+    this.#run = run;
+  }
+
+  typeOf(name: string): ValueType | undefined {
+    return this.#graph.values.get(name);
+  }
+
+  tensor(name: string): Tensor {
+    const known = this.#tensors.get(name);
+    if (known !== undefined) return known;
+    if (!this.#run.weights.has(name)) {
+      throw new ModelFileError("corrupt", `the program uses '${name}' before it is calculated`);
+    }
+    const tensor = this.#run.weights.tensor(name, this.#g);
+    this.#tensors.set(name, tensor);
+    return tensor;
+  }
+
+  /** Makes an input of the graph known. `val` has the dtype that ONNX sees at the border. */
+  bind(name: string, val: Val): void {
+    const type = this.typeOf(name);
+    if (type?.kind === "tensor") {
+      const tensor = { ...this.#g.cast(val, carrier(type.dtype)), dims: type.dims, declared: type.dtype };
+      this.#tensors.set(name, tensor);
+      this.#g.sizes.bindShape(val, type.dims);
+    } else if (type !== undefined) this.#g.sizes.bindValue(type.expr, val);
+  }
+
+  lowerNodes(): void {
+    for (const node of this.#graph.nodes) this.#lowerNode(node);
+  }
+
+  /** The value of a graph output; undefined for one that is no tensor and no number. */
+  output(arg: Arg): Val | undefined {
+    if (arg.kind === "value") {
+      const type = this.typeOf(arg.name);
+      if (type === undefined || type.kind === "tensor") return this.tensor(arg.name);
+      return this.#g.number(
+        type.expr,
+        type.kind === "float" ? "float64" : type.kind === "bool" ? "bool" : "int64",
+      );
+    }
+    if (arg.kind === "int") return this.#g.scalar("int64", arg.value);
+    if (arg.kind === "float") return this.#g.scalar("float64", arg.value);
+    return arg.kind === "bool" ? this.#g.scalar("bool", Number(arg.value)) : undefined;
+  }
+
+  #lowerNode(node: Node): void {
+    this.#g.scope = node.outputs.find((name) => name !== undefined) ?? node.target;
+    const lowering = Object.hasOwn(this.#run.table, node.target) ? this.#run.table[node.target] : undefined;
+    if (lowering === undefined && this.#isSizeMath(node)) return;
+    let results: ReturnType<NonNullable<typeof lowering>> | undefined;
+    try {
+      if (lowering === undefined) throw new Refusal("there is no translation for this op yet");
+      this.#checkTypes(node);
+      results = lowering(new OpNode(node, this), this.#g);
+    } catch (error) {
+      if (error instanceof ModelFileError) throw error;
+      const reason = error instanceof Refusal ? error.message : `internal error: ${(error as Error).message}`;
+      this.#run.log.add(node.target, reason);
+    }
+    this.#store(node, results);
+  }
+
+  /** Arithmetic on sizes (`sym_size`, `_operator.mul`): the file holds each result as an expression, which is emitted where used. */
+  #isSizeMath(node: Node): boolean {
+    const types = node.outputs.map((name) => (name === undefined ? undefined : this.typeOf(name)));
+    return types.length > 0 && types.every((type) => type !== undefined && type.kind !== "tensor");
+  }
+
+  #checkTypes(node: Node): void {
+    for (const name of node.outputs) {
+      const type = name === undefined ? undefined : this.typeOf(name);
+      if (type?.kind !== "tensor") continue;
+      if (type.dtype.startsWith("complex")) throw new Refusal("complex numbers");
+      if (type.dtype.startsWith("float8")) throw new Refusal(`tensors of ${type.dtype}`);
+    }
+  }
+
+  #store(node: Node, results: Val | readonly (Val | undefined)[] | undefined): void {
+    const vals = results === undefined ? [] : isVal(results) ? [results] : results;
+    for (const [i, name] of node.outputs.entries()) {
+      const type = name === undefined ? undefined : this.typeOf(name);
+      if (name === undefined || type === undefined) continue;
+      const val = vals[i];
+      if (type.kind !== "tensor") {
+        if (val !== undefined) this.#g.sizes.bindValue(type.expr, val);
+        continue;
+      }
+      const { dtype, dims, declared } = declare(type);
+      if (val === undefined && results !== undefined) {
+        this.#run.log.add(node.target, `internal error: it gave no result ${i}`);
+      }
+      // A refused op leaves a placeholder, so that the ops behind it are still looked at; the model is discarded.
+      const cast = val === undefined ? { name: "", dtype } : this.#g.cast(val, dtype);
+      this.#tensors.set(name, { ...cast, dims, declared });
+      this.#g.sizes.bindShape(cast, dims);
+    }
+  }
+}
+
+function isVal(result: Val | readonly (Val | undefined)[]): result is Val {
+  return "name" in result;
+}

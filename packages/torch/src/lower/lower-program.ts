@@ -1,0 +1,112 @@
+import type { DType } from "../dtype.ts";
+import type { NamedArg, Program } from "../graph/ir.ts";
+import type { Dim } from "../graph/sym.ts";
+import { GraphBuilder } from "../onnx/graph-builder.ts";
+import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
+import type { Port } from "../translation.ts";
+import { Emitter } from "./emitter.ts";
+import { GraphLowering, RefusalLog } from "./lower-graph.ts";
+import type { LoweringTable } from "./lowering.ts";
+import { PortNames } from "./port-names.ts";
+import { Refusal } from "./refusal.ts";
+import { carrier, type Val } from "./tensor.ts";
+import { WeightStore } from "./weights.ts";
+
+const OPSET = 23;
+
+export interface LoweredProgram {
+  /** Undefined when an op was refused. */
+  readonly model: OnnxModel | undefined;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly refused: readonly { readonly op: string; readonly count: number; readonly reason: string }[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Turns a functional program into an ONNX model. `location` is the file name that big weights point into; undefined writes them into
+ * the model. Never throws for an op: all that cannot be translated is listed.
+ */
+export function lowerProgram(
+  program: Program,
+  table: LoweringTable,
+  location: string | undefined,
+): LoweredProgram {
+  const builder = new GraphBuilder();
+  const g = new Emitter(builder);
+  const log = new RefusalLog();
+  const lowering = new GraphLowering(program.graph, g, {
+    table,
+    weights: new WeightStore(program.weights, location),
+    log,
+  });
+  const names = new PortNames(program);
+  for (const { name } of [...program.inputs, ...program.outputs]) builder.unique(name);
+
+  const inputs = program.inputs.map(({ name, value }) =>
+    describe({ name, arg: { kind: "value", name: value } }, program, names),
+  );
+  for (const [i, { value }] of program.inputs.entries()) {
+    lowering.bind(value, { name: inputs[i]!.name, dtype: inputs[i]!.dtype });
+  }
+  lowering.lowerNodes();
+  const outputs = program.outputs.map((output) => describe(output, program, names));
+  if (log.isEmpty) emitOutputs(program.outputs, outputs, { g, lowering, log });
+  const graph = log.isEmpty
+    ? builder.finish("main", inputs.map(valueInfo), outputs.map(valueInfo))
+    : undefined;
+  return {
+    model:
+      graph === undefined
+        ? undefined
+        : { graph, opsets: new Map([["", OPSET], ...[...builder.domains].map((d) => [d, 1] as const)]) },
+    inputs,
+    outputs,
+    refused: log.list(),
+    warnings: g.warnings,
+  };
+}
+
+interface OutputRun {
+  readonly g: Emitter;
+  readonly lowering: GraphLowering;
+  readonly log: RefusalLog;
+}
+
+function emitOutputs(
+  args: readonly NamedArg[],
+  ports: readonly Port[],
+  { g, lowering, log }: OutputRun,
+): void {
+  for (const [i, { arg, name }] of args.entries()) {
+    g.scope = name;
+    let val: Val | undefined;
+    try {
+      val = lowering.output(arg);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      log.add("output", error.message);
+    }
+    if (val === undefined) continue;
+    const cast = g.cast(val, ports[i]!.dtype);
+    g.builder.node({ type: "Identity", domain: "", inputs: [cast.name], outputs: [name], attributes: {} });
+  }
+}
+
+function describe({ name, arg }: NamedArg, program: Program, names: PortNames): Port {
+  const type = arg.kind === "value" ? program.graph.values.get(arg.name) : undefined;
+  if (type?.kind === "tensor") {
+    return { name, dtype: portDtype(type.dtype), dims: type.dims.map((dim: Dim) => names.dim(dim)) };
+  }
+  const kind = type?.kind ?? arg.kind;
+  return { name, dtype: kind === "float" ? "float64" : kind === "bool" ? "bool" : "int64", dims: [] };
+}
+
+/** bfloat16 cannot be exchanged with ONNX Runtime from JavaScript: it enters and leaves as float32. */
+function portDtype(dtype: DType): DType {
+  return dtype === "bfloat16" ? carrier(dtype) : dtype;
+}
+
+function valueInfo({ name, dtype, dims }: Port): ValueInfo {
+  return { name, dtype, dims: dims.map((dim) => (typeof dim === "number" ? dim : dim.symbol)) };
+}

@@ -1,0 +1,34 @@
+import { invariant } from "../errors.ts";
+import { CONVOLUTION } from "./convolution.ts";
+import { ELEMENTWISE } from "./elementwise.ts";
+import { LINEAR } from "./linear.ts";
+import type { Lowering, LoweringTable } from "./lowering.ts";
+import { NORMALIZATION } from "./normalization.ts";
+import { POOLING } from "./pooling.ts";
+import { RESHAPING } from "./reshaping.ts";
+import { SOFTMAX } from "./softmax.ts";
+
+/** Every family's table. A new family is one line here. */
+export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
+  convolution: CONVOLUTION,
+  elementwise: ELEMENTWISE,
+  linear: LINEAR,
+  normalization: NORMALIZATION,
+  pooling: POOLING,
+  reshaping: RESHAPING,
+  softmax: SOFTMAX,
+};
+
+/** All families as one table. Two families must not claim the same op. */
+export function mergeFamilies(families: Readonly<Record<string, LoweringTable>>): LoweringTable {
+  const merged: Record<string, Lowering> = {};
+  for (const table of Object.values(families)) {
+    for (const [target, lowering] of Object.entries(table)) {
+      invariant(!Object.hasOwn(merged, target), `two families translate ${target}`);
+      merged[target] = lowering;
+    }
+  }
+  return merged;
+}
+
+export const LOWERINGS: LoweringTable = mergeFamilies(FAMILIES);

@@ -1,0 +1,61 @@
+import type { DType } from "../dtype.ts";
+import { ModelFileError } from "../errors.ts";
+
+/** TensorProto.DataType by PyTorch's dtype. */
+const DATA_TYPES: Partial<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  complex64: 14,
+  complex128: 15,
+  bfloat16: 16,
+  float8_e4m3fn: 17,
+  float8_e4m3fnuz: 18,
+  float8_e5m2: 19,
+  float8_e5m2fnuz: 20,
+};
+
+/** ONNX's number for a dtype. Throws ModelFileError("unsupported") for one that ONNX does not have. */
+export function onnxDataType(dtype: DType): number {
+  const type = DATA_TYPES[dtype];
+  if (type === undefined) throw new ModelFileError("unsupported", `ONNX has no type for ${dtype}`);
+  return type;
+}
+
+const BYTES: Readonly<Record<DType, number>> = {
+  uint8: 1,
+  int8: 1,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  float16: 2,
+  float32: 4,
+  float64: 8,
+  complex32: 4,
+  complex64: 8,
+  complex128: 16,
+  bool: 1,
+  bfloat16: 2,
+  uint16: 2,
+  uint32: 4,
+  uint64: 8,
+  float8_e4m3fn: 1,
+  float8_e5m2: 1,
+  float8_e4m3fnuz: 1,
+  float8_e5m2fnuz: 1,
+  float8_e8m0fnu: 1,
+};
+
+/** Bytes of one element. */
+export function elementSize(dtype: DType): number {
+  return BYTES[dtype];
+}

@@ -1,0 +1,88 @@
+import type { DType } from "../dtype.ts";
+import type { Attributes, Initializer, OnnxGraph, OnnxNode, ValueInfo } from "./model.ts";
+
+/** Names and initializers that a graph and its subgraphs share. */
+class SharedNames {
+  /** Per name: the number to try next when it is wished for again. */
+  readonly used = new Map<string, number>();
+  readonly initializers: Initializer[] = [];
+  readonly constants = new Map<string, string>();
+}
+
+/** Collects nodes of one ONNX graph. Constants and weights live in the outermost graph, where subgraphs see them. */
+export class GraphBuilder {
+  readonly #shared: SharedNames;
+  readonly #nodes: OnnxNode[] = [];
+  readonly domains: Set<string>;
+
+  constructor(parent?: GraphBuilder) {
+    this.#shared = parent === undefined ? new SharedNames() : parent.#shared;
+    this.domains = parent === undefined ? new Set() : parent.domains;
+  }
+
+  /** A builder for the body of an If or Loop. */
+  child(): GraphBuilder {
+    return new GraphBuilder(this);
+  }
+
+  /** A name nothing in the model has, near `wish`. */
+  unique(wish: string): string {
+    const { used } = this.#shared;
+    let next = used.get(wish) ?? 0;
+    let name = next === 0 ? wish : `${wish}.${next}`;
+    while (used.has(name)) name = `${wish}.${++next}`;
+    used.set(wish, next + 1);
+    used.set(name, Math.max(1, used.get(name) ?? 1));
+    return name;
+  }
+
+  node(node: OnnxNode): void {
+    this.#nodes.push(node);
+    if (node.domain !== "") this.domains.add(node.domain);
+  }
+
+  initializer(initializer: Initializer): void {
+    this.#shared.initializers.push(initializer);
+  }
+
+  /** An initializer with these bytes; equal constants are stored once. */
+  constant(dtype: DType, dims: readonly number[], data: Uint8Array): string {
+    const isSmall = data.length <= 256;
+    const key = isSmall ? `${dtype}[${dims.join(",")}]${data.join(",")}` : "";
+    const known = isSmall ? this.#shared.constants.get(key) : undefined;
+    if (known !== undefined) return known;
+    const name = this.unique("const");
+    this.initializer({ name, dtype, dims, data });
+    if (isSmall) this.#shared.constants.set(key, name);
+    return name;
+  }
+
+  /** The finished graph without nodes whose results nothing uses; the outermost one carries the initializers that are used. */
+  finish(
+    name: string,
+    inputs: readonly ValueInfo[],
+    outputs: readonly ValueInfo[],
+    isOutermost = true,
+  ): OnnxGraph {
+    const live = new Set(outputs.map((output) => output.name));
+    const nodes: OnnxNode[] = [];
+    for (const node of this.#nodes.toReversed()) {
+      if (!node.outputs.some((output) => live.has(output))) continue;
+      nodes.push(node);
+      for (const input of usedNames(node.inputs, node.attributes)) live.add(input);
+    }
+    const initializers = isOutermost ? this.#shared.initializers.filter((item) => live.has(item.name)) : [];
+    return { name, nodes: nodes.reverse(), initializers, inputs, outputs };
+  }
+}
+
+/** Names a node refers to, those inside its subgraphs included. */
+function usedNames(inputs: readonly string[], attributes: Attributes): string[] {
+  const names = [...inputs];
+  for (const value of Object.values(attributes)) {
+    if (typeof value !== "object" || !("graph" in value)) continue;
+    for (const node of value.graph.nodes) names.push(...usedNames(node.inputs, node.attributes));
+    for (const output of value.graph.outputs) names.push(output.name);
+  }
+  return names;
+}

@@ -1,0 +1,63 @@
+import type { DType } from "../dtype.ts";
+
+/** An ONNX model as plain data: what lowering builds, rewrites change, and the encoder writes. */
+export interface OnnxModel {
+  readonly graph: OnnxGraph;
+  /** Version per operator set domain; "" is the default one. */
+  readonly opsets: ReadonlyMap<string, number>;
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly Initializer[];
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+}
+
+export interface OnnxNode {
+  readonly type: string;
+  readonly domain: string;
+  /** Empty names stand for absent optional operands. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Attributes;
+}
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** A bare number is an INT, a bare array INTS: floats are marked with `float` and `floats`. */
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
+  | { readonly graph: OnnxGraph };
+
+export interface ValueInfo {
+  readonly name: string;
+  readonly dtype: DType;
+  /** A string is a symbolic size; undefined is an unknown one. */
+  readonly dims: readonly (number | string | undefined)[] | undefined;
+}
+
+export interface Initializer {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  /** Little-endian bytes, or where they lie in a file beside the model. */
+  readonly data: Uint8Array | ExternalData;
+}
+
+export interface ExternalData {
+  readonly location: string;
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** A FLOAT attribute. */
+export function float(value: number): { readonly float: number } {
+  return { float: value };
+}

@@ -1,0 +1,102 @@
+const UTF8 = new TextEncoder();
+
+/** Appends protobuf fields to a growing buffer. Nested messages are written in place; their length is filled in afterwards. */
+export class ProtobufWriter {
+  #bytes = new Uint8Array(1 << 12);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  /** A varint field. Negative numbers take ten bytes, as int64 does. */
+  int(field: number, value: number | bigint): void {
+    this.#varint(field * 8);
+    if (typeof value === "number" && value >= 0 && value <= 0x7fffffff) this.#varint(value);
+    else this.#bigVarint(BigInt.asUintN(64, BigInt(value)));
+  }
+
+  float(field: number, value: number): void {
+    this.#varint(field * 8 + 5);
+    this.#fixedFloat(value);
+  }
+
+  string(field: number, value: string): void {
+    this.bytes(field, UTF8.encode(value));
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    this.#varint(field * 8 + 2);
+    this.#varint(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+  }
+
+  packedInts(field: number, values: readonly (number | bigint)[]): void {
+    this.message(field, () => {
+      for (const value of values) this.#bigVarint(BigInt.asUintN(64, BigInt(value)));
+    });
+  }
+
+  packedFloats(field: number, values: readonly number[]): void {
+    this.message(field, () => {
+      for (const value of values) this.#fixedFloat(value);
+    });
+  }
+
+  message(field: number, write: () => void): void {
+    this.#varint(field * 8 + 2);
+    const start = this.#length;
+    write();
+    const size = this.#length - start;
+    const header = varintSize(size);
+    this.#reserve(header);
+    this.#bytes.copyWithin(start + header, start, this.#length);
+    this.#length = start;
+    this.#varint(size);
+    this.#length += size;
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #fixedFloat(value: number): void {
+    this.#reserve(4);
+    this.#view.setFloat32(this.#length, value, true);
+    this.#length += 4;
+  }
+
+  #varint(value: number): void {
+    this.#reserve(5);
+    let rest = value;
+    while (rest > 127) {
+      this.#bytes[this.#length++] = (rest & 127) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  #bigVarint(value: bigint): void {
+    this.#reserve(10);
+    let rest = value;
+    while (rest > 127n) {
+      this.#bytes[this.#length++] = Number(rest & 127n) | 128;
+      rest >>= 7n;
+    }
+    this.#bytes[this.#length++] = Number(rest);
+  }
+
+  #reserve(extra: number): void {
+    const needed = this.#length + extra;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) size += 1;
+  return size;
+}
