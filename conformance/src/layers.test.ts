@@ -46,7 +46,7 @@ interface Import {
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts") && !name.endsWith(".d.ts"))
+    .filter((name) => name.endsWith(".ts") && !/\.test(\.kit)?\.ts$|\.d\.ts$/.test(name))
     .map((name) => normalize(join(folder, name)));
 }
 

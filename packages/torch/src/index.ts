@@ -1,6 +1,7 @@
 export type { ByteSource, Platform } from "./byte-source.ts";
 export { DTYPES, type DType } from "./dtype.ts";
 export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
+export { summarize } from "./summarize.ts";
 export { type TranslateOptions, translate } from "./translate.ts";
 export type {
   ModelSummary,

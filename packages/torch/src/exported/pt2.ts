@@ -1,7 +1,12 @@
+import {
+  checkExtent,
+  rangeStorage,
+  type StoredTensor,
+  type TensorStorage,
+} from "../archive/stored-tensor.ts";
 import type { ZipArchive } from "../archive/zip.ts";
 import { ModelFileError } from "../errors.ts";
-import type { Program, Storage, Weight } from "../graph/ir.ts";
-import { elementSize } from "../onnx/dtype.ts";
+import type { Program, Weight } from "../graph/ir.ts";
 import { readScalarType } from "./enums.ts";
 import { asBool, asInt, asList, asMap, asString, type JsonMap } from "./fields.ts";
 import { parseJson } from "./json.ts";
@@ -22,9 +27,13 @@ export function readPt2(zip: ZipArchive): Program {
   const model = path.slice(path.lastIndexOf("/") + 1, -".json".length);
   const root = path.slice(0, path.length - `models/${model}.json`.length);
   checkByteOrder(zip, root);
+  const storages = new Storages(zip);
   const tables = {
-    weight: readConfig(zip, `${root}data/weights/`, `${model}_weights_config.json`),
-    constant: readConfig(zip, `${root}data/constants/`, `${model}_constants_config.json`),
+    weight: readConfig({ zip, storages, folder: `${root}data/weights/` }, `${model}_weights_config.json`),
+    constant: readConfig(
+      { zip, storages, folder: `${root}data/constants/` },
+      `${model}_constants_config.json`,
+    ),
   };
   return readExportedProgram(
     zip.read(path),
@@ -54,12 +63,19 @@ function checkByteOrder(zip: ZipArchive, root: string): void {
   }
 }
 
-function readConfig(zip: ZipArchive, folder: string, file: string): Map<string, Weight> {
+interface ConfigFolder {
+  readonly zip: ZipArchive;
+  readonly storages: Storages;
+  readonly folder: string;
+}
+
+function readConfig(place: ConfigFolder, file: string): Map<string, Weight> {
+  const { zip, folder } = place;
   const weights = new Map<string, Weight>();
   if (!zip.entries.has(folder + file)) return weights;
   const root = asMap(parseJson(zip.read(folder + file)), file);
   for (const [name, value] of asMap(root.get("config"), `${file}: config`)) {
-    const weight = readEntry(zip, folder, { name, entry: asMap(value, name) });
+    const weight = readEntry(place, { name, entry: asMap(value, name) });
     if (weight !== undefined) weights.set(name, weight);
   }
   return weights;
@@ -70,7 +86,7 @@ interface ConfigEntry {
   readonly entry: JsonMap;
 }
 
-function readEntry(zip: ZipArchive, folder: string, { name, entry }: ConfigEntry): Weight | undefined {
+function readEntry({ storages, folder }: ConfigFolder, { name, entry }: ConfigEntry): Weight | undefined {
   const path = asString(entry.get("path_name"), `path_name of ${name}`);
   // Objects that are no tensors: the program's inputs say whether they are needed.
   if (entry.get("tensor_meta") === null || path.startsWith("custom_obj") || path.startsWith("opaque_obj"))
@@ -86,41 +102,33 @@ function readEntry(zip: ZipArchive, folder: string, { name, entry }: ConfigEntry
     asList(meta.get(key), `${key} of ${name}`).map((size) =>
       asInt(asMap(size, key).get("as_int"), `${key} of ${name}`),
     );
-  const weight: Weight = {
-    name,
+  const tensor: StoredTensor = {
     dtype: readScalarType(meta.get("dtype"), `the weight '${name}'`),
-    dims: ints("sizes"),
+    shape: ints("sizes"),
     strides: ints("strides"),
-    offset: asInt(asMap(meta.get("storage_offset"), name).get("as_int"), `storage_offset of ${name}`),
-    storage: openStorage(zip, folder + path),
+    storageOffset: asInt(asMap(meta.get("storage_offset"), name).get("as_int"), `storage_offset of ${name}`),
+    storage: storages.open(folder + path),
   };
-  checkExtent(weight);
-  return weight;
+  checkExtent(name, tensor);
+  return { name, tensor };
 }
 
-function openStorage(zip: ZipArchive, path: string): Storage {
-  const entry = zip.entries.get(path);
-  if (entry === undefined) throw new ModelFileError("corrupt", "the archive lacks the bytes of a weight");
-  const location = zip.locate(path);
-  return {
-    id: path,
-    byteLength: entry.byteLength,
-    location: location === undefined ? undefined : { offset: location.offset },
-    bytes: () => zip.read(path),
-  };
-}
+/** Storages by path: tied weights must get the same object. */
+class Storages {
+  readonly #zip: ZipArchive;
+  readonly #open = new Map<string, TensorStorage>();
 
-/** Throws ModelFileError("corrupt") when a weight reaches outside its storage. */
-export function checkExtent({ name, dtype, dims, strides, offset, storage }: Weight): void {
-  const isBad = (n: number): boolean => n < 0;
-  if (dims.length !== strides.length || dims.some(isBad) || strides.some(isBad) || offset < 0) {
-    throw new ModelFileError("corrupt", `the weight '${name}' has a negative or mismatched size`);
+  constructor(zip: ZipArchive) {
+    this.#zip = zip;
   }
-  if (dims.includes(0)) return;
-  const last = dims.reduce((at, dim, i) => at + (dim - 1) * strides[i]!, offset);
-  if ((last + 1) * elementSize(dtype) > storage.byteLength) {
-    const hint =
-      storage.byteLength === 0 ? "was exported without its values" : "reaches past the end of its bytes";
-    throw new ModelFileError("corrupt", `the weight '${name}' ${hint}`);
+
+  open(path: string): TensorStorage {
+    const known = this.#open.get(path);
+    if (known !== undefined) return known;
+    const entry = this.#zip.entries.get(path);
+    if (entry === undefined) throw new ModelFileError("corrupt", "the archive lacks the bytes of a weight");
+    const storage = rangeStorage(this.#zip.open(path), { offset: 0, byteLength: entry.byteLength });
+    this.#open.set(path, storage);
+    return storage;
   }
 }

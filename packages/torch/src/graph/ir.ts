@@ -1,3 +1,4 @@
+import type { StoredTensor } from "../archive/stored-tensor.ts";
 import type { DType } from "../dtype.ts";
 import type { Dim } from "./sym.ts";
 
@@ -82,26 +83,10 @@ export interface ScalarValueType {
   readonly expr: Dim;
 }
 
-/** A tensor stored with the program. */
+/** A tensor stored with the program, under the name a user knows, such as "encoder.layer.0.weight". */
 export interface Weight {
-  /** The name a user knows, such as "encoder.layer.0.weight". */
   readonly name: string;
-  readonly dtype: DType;
-  readonly dims: readonly number[];
-  /** In elements, from the start of the storage. */
-  readonly strides: readonly number[];
-  readonly offset: number;
-  readonly storage: Storage;
-}
-
-/** The bytes behind one or several weights, little-endian. */
-export interface Storage {
-  /** Equal for weights that share memory. */
-  readonly id: string;
-  readonly byteLength: number;
-  /** Where the bytes lie in the source file, when they lie there as they are. */
-  readonly location: { readonly offset: number } | undefined;
-  bytes(): Uint8Array;
+  readonly tensor: StoredTensor;
 }
 
 export const NONE: Arg = { kind: "none" };

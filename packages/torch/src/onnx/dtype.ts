@@ -30,32 +30,3 @@ export function onnxDataType(dtype: DType): number {
   if (type === undefined) throw new ModelFileError("unsupported", `ONNX has no type for ${dtype}`);
   return type;
 }
-
-const BYTES: Readonly<Record<DType, number>> = {
-  uint8: 1,
-  int8: 1,
-  int16: 2,
-  int32: 4,
-  int64: 8,
-  float16: 2,
-  float32: 4,
-  float64: 8,
-  complex32: 4,
-  complex64: 8,
-  complex128: 16,
-  bool: 1,
-  bfloat16: 2,
-  uint16: 2,
-  uint32: 4,
-  uint64: 8,
-  float8_e4m3fn: 1,
-  float8_e5m2: 1,
-  float8_e4m3fnuz: 1,
-  float8_e5m2fnuz: 1,
-  float8_e8m0fnu: 1,
-};
-
-/** Bytes of one element. */
-export function elementSize(dtype: DType): number {
-  return BYTES[dtype];
-}
