@@ -80,7 +80,7 @@ test("what cannot be answered is refused before it is scheduled", async () => {
       "invalid_argument",
       'output "w": the model has no such output; it gives "y", "z"',
     ],
-    [requestOf("m", { outputs: ["y", "y"] }), "invalid_argument", 'output "y" is wanted twice'],
+    [requestOf("m", { outputs: ["y", "y"] }), "invalid_argument", 'output "y" is asked for twice'],
     [requestOf("m", { signal: aborted }), "cancelled", "the request was cancelled"],
   ] as const;
   for (const [request, code, message] of cases) {

@@ -2,10 +2,11 @@ import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { Signature } from "../base/signature.ts";
+import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { ModelRegistry, ServedModel } from "../models/registry.ts";
-import type { Inference, ModelMetadata, ServerMetadata } from "./inference.ts";
+import type { ModelMetadata, ServerInference, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
-import { chooseOutputs, compileOutputChoice, type OutputChoice } from "./output-choice.ts";
+import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
 
 export interface InferenceOptions {
   readonly registry: ModelRegistry;
@@ -18,30 +19,31 @@ export interface InferenceOptions {
 /** What is compiled once per signature. */
 interface Checks {
   readonly inputs: InputCheck;
-  readonly outputs: OutputChoice;
+  readonly outputs: OutputCheck;
 }
 
 /** The one use case that every edge calls. */
-export function createInference(options: InferenceOptions): Inference {
+export function createInference(options: InferenceOptions): ServerInference {
   const { registry, clock, serverInfo, isDraining } = options;
   const compiled = new WeakMap<Signature, Checks>();
 
   const checksOf = (signature: Signature): Checks => {
     const known = compiled.get(signature);
     if (known !== undefined) return known;
-    const checks = { inputs: compileInputCheck(signature), outputs: compileOutputChoice(signature) };
+    const checks = { inputs: compileInputCheck(signature), outputs: compileOutputCheck(signature) };
     compiled.set(signature, checks);
     return checks;
   };
 
-  const submit = async (served: ServedModel, request: InferRequest): Promise<InferResponse> => {
+  const submit = (served: ServedModel, request: InferRequest): Promise<InferResponse> => {
     const checks = checksOf(served.description.signature);
     const inputs = checks.inputs(request.inputs);
-    const outputs = checks.outputs(request.outputs);
+    const outputs = request.outputs?.length === 0 ? undefined : request.outputs;
+    if (outputs !== undefined) checks.outputs(outputs);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
-    const checked = inputs === request.inputs ? request : { ...request, inputs };
-    return chooseOutputs(await served.submit(checked), outputs);
+    const asItIs = inputs === request.inputs && outputs === request.outputs;
+    return served.submit(asItIs ? request : { ...request, inputs, outputs });
   };
 
   return {
@@ -51,6 +53,7 @@ export function createInference(options: InferenceOptions): Inference {
     isModelReady: (name, version) => registry.isModelReady(name, version),
     modelMetadata: (name, version) => metadataOf(registry, registry.resolve(name, version)),
     index: () => registry.index(),
+    modelStatistics: (name, version) => statisticsOf(registry, name, version),
     async infer(request) {
       const { model, version, signal } = request;
       const served = registry.lookup(model, version) ?? (await registry.acquire(model, version, signal));
@@ -68,6 +71,20 @@ function metadataOf(registry: ModelRegistry, served: ServedModel): ModelMetadata
     inputs: signature.inputs,
     outputs: signature.outputs,
   };
+}
+
+function statisticsOf(
+  registry: ModelRegistry,
+  name: string | undefined,
+  version: string | undefined,
+): ModelStatistics[] {
+  // Refuses what does not exist; what exists but is not in memory has no statistics.
+  if (name !== undefined) registry.isModelReady(name, version);
+  return registry
+    .loaded()
+    .filter((served) => name === undefined || served.name === name)
+    .filter((served) => version === undefined || served.version === version)
+    .map((served) => served.statistics());
 }
 
 function leftError(signal: AbortSignal): ServeError {

@@ -1,5 +1,6 @@
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { TensorSpec } from "../base/signature.ts";
+import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { IndexEntry } from "../models/registry.ts";
 
 export interface ServerMetadata {
@@ -32,4 +33,10 @@ export interface Inference {
    * byte counts), schedules, and answers. Throws ServeError: `invalid_argument` names the field and what was expected.
    */
   infer(request: InferRequest): Promise<InferResponse>;
+}
+
+/** What the server's own inference adds for edges that show statistics. */
+export interface ServerInference extends Inference {
+  /** Of every version in memory, or of those named. Throws `not_found` for an unknown model or version. */
+  modelStatistics(name?: string, version?: string): readonly ModelStatistics[];
 }

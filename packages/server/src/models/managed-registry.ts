@@ -50,7 +50,7 @@ export interface ManagedRegistry extends ModelRegistry {
   unloadModel(name: string, signal: AbortSignal): Promise<void>;
   /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */
   subscribe(listener: (entry: IndexEntry) => void): () => void;
-  /** Versions in memory, for statistics. */
+  /** Every version in memory that takes requests. */
   loaded(): readonly ServedModelHandle[];
   /** Unloads everything once its requests finished. Idempotent. */
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { ModelStatistics } from "./model-statistics.ts";
 
 /** Triton's repository states. */
 export type IndexState = "READY" | "UNAVAILABLE" | "LOADING" | "UNLOADING";
@@ -18,8 +19,9 @@ export interface ServedModel {
   readonly name: string;
   readonly version: string;
   readonly description: ModelDescription;
-  /** Names, datatypes and shapes were checked by `infer`; resolves in signature order of the outputs. */
+  /** Names, datatypes and shapes were checked by `infer`; resolves with the outputs asked for, else with all in signature order. */
   submit(request: InferRequest): Promise<InferResponse>;
+  statistics(): ModelStatistics;
 }
 
 /** The models of this server by name and version. */
@@ -38,6 +40,8 @@ export interface ModelRegistry {
   /** Versions of a model that are ready, ascending; throws `not_found`. */
   readyVersions(name: string): readonly string[];
   index(): readonly IndexEntry[];
+  /** Every version in memory that takes requests. */
+  loaded(): readonly ServedModel[];
   /** True when every model that is meant to be up is up. */
   isReady(): boolean;
 }

@@ -8,6 +8,7 @@ import type { ModelDescription } from "../base/model-description.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
+import { type ModelStatistics, StatisticsTally } from "./model-statistics.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 
 /** Time that stands still until a test moves it. */
@@ -89,7 +90,7 @@ export class StubModel implements ServedModelHandle {
   closed = false;
   destroyed = false;
   submitted = 0;
-  readonly #open = new Set<{ resolve(response: InferResponse): void; reject(error: Error): void }>();
+  readonly #open = new Set<OpenRequest>();
   readonly #health = new Set<() => void>();
   readonly #idle = new Set<() => void>();
   #failure: string | undefined;
@@ -109,26 +110,24 @@ export class StubModel implements ServedModelHandle {
     }
     this.submitted += 1;
     return new Promise((resolve, reject) => {
-      this.#open.add({ resolve, reject });
-      void request;
+      this.#open.add({ request, resolve, reject });
     });
   }
 
   /** Answers everything in flight. */
   answer(): void {
     const { name: model, version } = this;
-    const outputs = ["y", "z"].map((name) => ({
-      name,
-      datatype: "FP32" as const,
-      shape: [1, 1],
-      bytes: new Uint8Array(4),
-    }));
     const open = [...this.#open];
     this.#open.clear();
-    for (const { resolve } of open) {
+    for (const { request, resolve } of open) {
+      const outputs = (request.outputs ?? ["y", "z"]).map((name) => ({ name, ...ZERO }));
       resolve({ model, version, id: this.fingerprint, outputs, parameters: NO_PARAMETERS, batchRows: 1 });
     }
     this.#settle();
+  }
+
+  statistics(): ModelStatistics {
+    return new StatisticsTally(() => 0).read(this);
   }
 
   inFlight(): number {
@@ -176,6 +175,14 @@ export class StubModel implements ServedModelHandle {
     for (const listener of this.#idle) listener();
   }
 }
+
+interface OpenRequest {
+  readonly request: InferRequest;
+  resolve(response: InferResponse): void;
+  reject(error: Error): void;
+}
+
+const ZERO = { datatype: "FP32", shape: [1, 1], bytes: new Uint8Array(4) } as const;
 
 interface PromiseWithResolvers {
   readonly promise: Promise<void>;

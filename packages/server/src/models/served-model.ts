@@ -1,0 +1,180 @@
+import { type InferRequest, type InferResponse, NO_PARAMETERS } from "../base/infer-request.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ModelDescription } from "../base/model-description.ts";
+import type { RunRequest, RunResult } from "../base/run.ts";
+import type { Signature } from "../base/signature.ts";
+import type { Executor } from "../queue/executor.ts";
+import type { QueueObserver } from "../queue/observer.ts";
+import type { Scheduler } from "../queue/scheduler.ts";
+import type { QueueSnapshot } from "../queue/snapshot.ts";
+import type { Instance, LoadedModel } from "../runtime/runtime.ts";
+import { joinObservers } from "./join-observers.ts";
+import { type ModelStatistics, StatisticsTally } from "./model-statistics.ts";
+import type { ServedModelHandle } from "./served-model-handle.ts";
+
+/** What a queue is made from; the rest (settings, clock) the composition root knows. */
+export interface QueueParts {
+  readonly signature: Signature;
+  readonly executors: readonly Executor[];
+  readonly observer: QueueObserver;
+}
+
+export interface ServedModelOptions {
+  readonly name: string;
+  readonly version: string;
+  /** Owned by the served model from now on. */
+  readonly loaded: LoadedModel;
+  readonly logger: Logger;
+  createQueue(parts: QueueParts): Scheduler;
+  /** Milliseconds since 1970, for the statistics document. */
+  readonly wallNowMs: () => number;
+  /** Told the same as the statistics: metrics. */
+  readonly observer?: QueueObserver;
+  /** Default: the weights, once per instance. */
+  readonly memoryBytes?: number;
+}
+
+/** A loaded model and the queue in front of it. */
+export interface QueuedModel extends ServedModelHandle {
+  snapshot(): QueueSnapshot;
+}
+
+/** Puts a queue in front of a loaded model. */
+export function createServedModel(options: ServedModelOptions): QueuedModel {
+  return new LiveModel(options);
+}
+
+class LiveModel implements QueuedModel {
+  readonly name: string;
+  readonly version: string;
+  readonly description: ModelDescription;
+  readonly memoryBytes: number;
+  readonly #loaded: LoadedModel;
+  readonly #queue: Scheduler;
+  readonly #statistics: StatisticsTally;
+  readonly #logger: Logger;
+  readonly #health = new Set<() => void>();
+  readonly #idle = new Set<() => void>();
+  readonly #stopWatching: () => void;
+  #failure: string | undefined;
+  #inFlight = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ServedModelOptions) {
+    const { name, version, loaded } = options;
+    this.name = name;
+    this.version = version;
+    this.description = loaded.description;
+    this.memoryBytes = options.memoryBytes ?? loaded.description.weightBytes * loaded.instances.length;
+    this.#loaded = loaded;
+    this.#logger = options.logger;
+    this.#statistics = new StatisticsTally(options.wallNowMs);
+    this.#queue = options.createQueue({
+      signature: loaded.description.signature,
+      executors: loaded.instances.map((instance) => new InstanceExecutor(instance)),
+      observer: joinObservers(this.#statistics, options.observer),
+    });
+    this.#failure = failureOf(loaded);
+    this.#stopWatching = loaded.onStateChange(() => this.#onStateChange());
+  }
+
+  async submit(request: InferRequest): Promise<InferResponse> {
+    this.#inFlight += 1;
+    try {
+      const { outputs, batchRows } = await this.#queue.submit(request);
+      const { name: model, version } = this;
+      return { model, version, id: request.id, outputs, parameters: NO_PARAMETERS, batchRows };
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) for (const listener of this.#idle) listener();
+    }
+  }
+
+  inFlight(): number {
+    return this.#inFlight;
+  }
+
+  statistics(): ModelStatistics {
+    return this.#statistics.read(this);
+  }
+
+  snapshot(): QueueSnapshot {
+    return this.#queue.snapshot();
+  }
+
+  failure(): string | undefined {
+    return this.#failure;
+  }
+
+  onHealthChange(listener: () => void): () => void {
+    this.#health.add(listener);
+    return () => this.#health.delete(listener);
+  }
+
+  onIdle(listener: () => void): () => void {
+    this.#idle.add(listener);
+    return () => this.#idle.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  destroy(reason: string): void {
+    this.#stopWatching();
+    this.#queue.destroy(reason);
+    this.#loaded.destroy(reason);
+  }
+
+  async #drain(): Promise<void> {
+    await this.#queue.close();
+    this.#stopWatching();
+    await this.#loaded.close();
+  }
+
+  #onStateChange(): void {
+    this.#queue.executorsChanged();
+    const failure = failureOf(this.#loaded);
+    if (failure === this.#failure) return;
+    this.#failure = failure;
+    const { name: model, version } = this;
+    if (failure === undefined) this.#logger.info({ model, version }, "the model answers again");
+    else this.#logger.error({ model, version, reason: failure }, "the model cannot answer any more");
+    for (const listener of this.#health) listener();
+  }
+}
+
+/** An instance as the scheduler sees it. */
+class InstanceExecutor implements Executor {
+  readonly id: string;
+  readonly #instance: Instance;
+
+  constructor(instance: Instance) {
+    this.id = instance.id;
+    this.#instance = instance;
+  }
+
+  get isReady(): boolean {
+    return this.#instance.state.kind === "ready";
+  }
+
+  get isGone(): boolean {
+    const { kind } = this.#instance.state;
+    return kind === "failed" || kind === "closed";
+  }
+
+  run(request: RunRequest): Promise<RunResult> {
+    return this.#instance.run(request);
+  }
+}
+
+/** Why none of the instances will answer again, or undefined while one may. */
+function failureOf(loaded: LoadedModel): string | undefined {
+  let reason: string | undefined;
+  for (const { state } of loaded.instances) {
+    if (state.kind === "ready" || state.kind === "restarting") return undefined;
+    if (state.kind === "failed") reason ??= state.reason;
+  }
+  return reason ?? "its workers have ended";
+}
