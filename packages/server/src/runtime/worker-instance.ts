@@ -64,7 +64,11 @@ export class WorkerInstance implements Instance {
 
   /** Loads the model for the first time; rejects as `Runtime.load` does. */
   async start(): Promise<ModelDescription> {
-    await this.#slot.start();
+    try {
+      await this.#slot.start();
+    } catch (error) {
+      throw startError(error);
+    }
     return this.#description!;
   }
 
@@ -184,18 +188,30 @@ function checkOutputs(outputs: RunResult["outputs"], signature: Signature): void
   }
 }
 
-function loadError(error: unknown, spec: LoadSpec): ServeError {
-  const failure = ServeError.from(error);
-  switch (failure.reason) {
-    case "execution_timeout":
-      return new ServeError(
-        "deadline_exceeded",
-        `the model did not load within ${spec.options.loadTimeoutMs / 1000} s`,
-        {
-          reason: "load_timeout",
-        },
-      );
-    default:
-      return failure;
-  }
+/** A worker that dies over the same file twice cannot serve it; a time that ran out while loading is not a request's. */
+function startError(thrown: unknown): ServeError {
+  const error = ServeError.from(thrown);
+  if (!error.reason.startsWith("worker_died")) return error;
+  return new ServeError(
+    "failed_precondition",
+    `the worker died twice while it loaded the model; last reason: ${error.message}`,
+    {
+      reason: "worker_died_loading",
+      cause: error,
+    },
+  );
+}
+
+function loadError(thrown: unknown, spec: LoadSpec): ServeError {
+  const error = ServeError.from(thrown);
+  if (error.reason !== "execution_timeout") return error;
+  const seconds = spec.options.loadTimeoutMs / 1000;
+  return new ServeError(
+    "deadline_exceeded",
+    `the model did not load within ${seconds} s; raise load_timeout_ms if it needs longer`,
+    {
+      reason: "load_timeout",
+      cause: error,
+    },
+  );
 }

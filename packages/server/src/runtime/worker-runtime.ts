@@ -3,13 +3,29 @@ import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { Worker } from "../worker/worker.ts";
-import type { WorkerPool } from "../worker/worker-pool.ts";
+import { WorkerPool } from "../worker/worker-pool.ts";
+import { WorkerProcess } from "../worker/worker-process.ts";
+import { WorkerThread } from "../worker/worker-thread.ts";
 import type { Instance, LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
 import { WorkerInstance } from "./worker-instance.ts";
 
 export interface WorkerRuntimeOptions {
   readonly name: Runtime["name"];
-  /** Worker processes that call `hostModel`. The runtime closes it. */
+  /** Compiled worker entry that calls `hostModel`. */
+  readonly entry: URL;
+  /** Worker processes kept started ahead. */
+  readonly spares: number;
+  /** The whole environment of the workers; see `workerEnv`. Default: empty. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  /** Uniform in [0, 1); spreads restarts. */
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+interface Dependencies {
+  readonly name: Runtime["name"];
+  /** Closed with the runtime. */
   readonly pool: WorkerPool;
   /** Starts a worker in a thread, for models with `isolation: "thread"`. */
   spawnThread(id: string): Worker;
@@ -18,14 +34,35 @@ export interface WorkerRuntimeOptions {
   readonly logger: Logger;
 }
 
+const START_TIMEOUT_MS = 30_000;
+
 /** A runtime whose models live in workers: every instance is one worker that loaded the file. */
-export class WorkerRuntime implements Runtime {
+export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
+  const { name, entry, spares, env = {}, clock, random, logger } = options;
+  const common = { entry, env, clock, logger };
+  return new WorkerRuntime({
+    name,
+    pool: new WorkerPool({
+      spawn: (id) => new WorkerProcess({ ...common, id, startTimeoutMs: START_TIMEOUT_MS }),
+      spares,
+      clock,
+      random,
+      logger,
+    }),
+    spawnThread: (id) => new WorkerThread({ ...common, id }),
+    clock,
+    random,
+    logger,
+  });
+}
+
+class WorkerRuntime implements Runtime {
   readonly name: Runtime["name"];
-  readonly #options: WorkerRuntimeOptions;
+  readonly #options: Dependencies;
   readonly #models = new Set<WorkerModel>();
   #threads = 0;
 
-  constructor(options: WorkerRuntimeOptions) {
+  constructor(options: Dependencies) {
     this.name = options.name;
     this.#options = options;
   }

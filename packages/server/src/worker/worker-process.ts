@@ -200,9 +200,10 @@ export class WorkerProcess implements Worker {
     this.#state = { kind: "ended" };
     this.#socket.destroy();
     const blame = asked?.blame ?? workerDiedError(reason, "executing");
-    this.#pending.rejectAll(blame, reason);
-    this.#readyEnds.reject(blame);
+    // First the news, then the calls: whoever re-runs a call must not choose this worker again.
     this.#endedEnds.resolve({ reason });
+    this.#readyEnds.reject(blame);
+    this.#pending.rejectAll(blame, reason);
   }
 }
 

@@ -92,9 +92,9 @@ export class WorkerThread implements Worker {
   #end(reason: string, blame: ServeError): void {
     if (this.#ending !== undefined || this.#isEnded) return;
     this.#ending = { reason, blame };
-    // Native code cannot be interrupted, so the calls are settled now and not when the thread ends.
-    this.#pending.rejectAll(blame, reason);
     void this.#thread.terminate();
+    // Native code cannot be interrupted, so this is settled now and not when the thread ends.
+    this.#settle(reason);
   }
 
   #settle(exit: string): void {
@@ -102,8 +102,9 @@ export class WorkerThread implements Worker {
     this.#isEnded = true;
     const reason = this.#ending?.reason ?? exit;
     const blame = this.#ending?.blame ?? workerDiedError(reason, "executing");
-    this.#pending.rejectAll(blame, reason);
-    this.#readyEnds.reject(blame);
+    // First the news, then the calls: whoever re-runs a call must not choose this worker again.
     this.#endedEnds.resolve({ reason });
+    this.#readyEnds.reject(blame);
+    this.#pending.rejectAll(blame, reason);
   }
 }

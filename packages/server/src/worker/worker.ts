@@ -31,7 +31,7 @@ export interface Worker {
   readonly pid: number | undefined;
   /** Resolves when the worker can take calls; rejects when it ended before. */
   readonly ready: Promise<void>;
-  /** Resolves once, when the worker is gone. Calls in flight were rejected before. */
+  /** Resolves once, when the worker is gone; never rejects. Calls in flight are rejected right after. */
   readonly ended: Promise<WorkerEnd>;
   /** Calls answered so far. */
   readonly answeredCalls: number;

@@ -1,0 +1,262 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { systemClock } from "sconce/internal/base/clock";
+import type { Logger } from "sconce/internal/base/logger";
+import type { Instance, LoadedModel, LoadOptions } from "sconce/internal/runtime/runtime";
+import { type CalibratedModel, encodeCalibratedModel, POISON } from "./calibrated-model.ts";
+import { createCalibratedRuntime } from "./calibrated-runtime.ts";
+
+const OPTIONS: LoadOptions = {
+  instances: 1,
+  threadsPerInstance: 1,
+  isolation: "process",
+  loadTimeoutMs: 5_000,
+  executionTimeoutMs: 5_000,
+  memoryLimitBytes: undefined,
+  memory: "fast",
+  precision: "float32",
+  weightsFile: undefined,
+  warmupRuns: 0,
+};
+
+/** Pids of the workers, as the log knows them: nothing else says them. */
+const pids: number[] = [];
+const LOGGER: Logger = {
+  debug() {},
+  info(fields) {
+    if ("pid" in fields && typeof fields.pid === "number") pids.push(fields.pid);
+  },
+  warn() {},
+  error() {},
+  child: () => LOGGER,
+};
+
+function row(first: number, width = 16): Uint8Array {
+  const bytes = new Uint8Array(width).fill(first, 0, 1);
+  for (let i = 1; i < width; i += 97) bytes[i] = i + first;
+  return bytes;
+}
+
+function runRows(instance: Instance, rows: readonly Uint8Array[]): ReturnType<Instance["run"]> {
+  return instance.run({
+    inputs: [{ datatype: "UINT8", shape: [rows.length, rows[0]!.length], chunks: rows }],
+  });
+}
+
+async function until(what: string, isTrue: () => boolean, timeoutMs = 5_000): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!isTrue()) {
+    assert.ok(performance.now() < endMs, `waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const rejectsWith = (code: string, reason: string) => (error: unknown) => {
+  assert.deepEqual([(error as { code: string }).code, (error as { reason: string }).reason], [code, reason]);
+  return true;
+};
+
+describe("a model in a worker process", () => {
+  const folder = mkdtempSync(join(tmpdir(), "calibrated-"));
+  const runtime = createCalibratedRuntime({
+    clock: systemClock,
+    logger: LOGGER,
+    random: () => 0.5,
+    spares: 1,
+  });
+  after(async () => {
+    await runtime.close();
+    rmSync(folder, { recursive: true });
+  });
+  let files = 0;
+
+  async function load(
+    model: Partial<CalibratedModel>,
+    options: Partial<LoadOptions> = {},
+  ): Promise<LoadedModel> {
+    const file = join(folder, `${files++}.onnx`);
+    writeFileSync(file, encodeCalibratedModel(model));
+    const spec = { name: "m", version: "1", file, options: { ...OPTIONS, ...options } };
+    return runtime.load(spec, { signal: new AbortController().signal });
+  }
+
+  async function loadOne(
+    model: Partial<CalibratedModel>,
+    options: Partial<LoadOptions> = {},
+  ): Promise<[LoadedModel, Instance]> {
+    const loaded = await load(model, options);
+    return [loaded, loaded.instances[0]!];
+  }
+
+  test("answers with the rows it was given, 64 MiB included", async () => {
+    const width = 8 * 1024 * 1024;
+    const [model, instance] = await loadOne({ width, tag: 7 });
+    const rows = Array.from({ length: 8 }, (_, i) => row(i, width));
+    const result = await runRows(instance, rows);
+    assert.equal(Buffer.compare(Buffer.concat(rows), result.outputs[0]!.bytes), 0);
+    assert.deepEqual([...new BigInt64Array(result.outputs[1]!.bytes.slice().buffer)], Array(8).fill(7n));
+    await model.close();
+  });
+
+  test("killed while it runs: the run is blamed, the one behind it is not, and it comes back", async () => {
+    const [model, instance] = await loadOne({ sleepMs: 300 });
+    const pid = pids.at(-1)!;
+    const states: string[] = [];
+    model.onStateChange(({ state }) => states.push(state.kind));
+    const executing = runRows(instance, [row(1)]);
+    const waiting = runRows(instance, [row(2)]);
+    setTimeout(() => process.kill(pid, "SIGKILL"), 50);
+    await assert.rejects(executing, rejectsWith("unavailable", "worker_died"));
+    const diedMs = performance.now();
+    assert.equal(instance.state.kind, "restarting");
+    await assert.rejects(waiting, rejectsWith("unavailable", "worker_died_waiting"));
+    await assert.rejects(runRows(instance, [row(3)]), rejectsWith("unavailable", "instance_not_ready"));
+    await until("it is ready", () => instance.state.kind === "ready");
+    assert.ok(performance.now() - diedMs < 500, "a spare takes over at once");
+    assert.deepEqual(states, ["restarting", "ready"]);
+    assert.equal((await runRows(instance, [row(4)])).outputs[0]!.bytes[0], 4);
+    await model.close();
+  });
+
+  for (const kind of ["segfault", "abort", "exit"] as const) {
+    test(`survives a model that ends its process (${kind})`, async () => {
+      const [model, instance] = await loadOne({});
+      await assert.rejects(runRows(instance, [row(POISON[kind])]), rejectsWith("unavailable", "worker_died"));
+      await until("it is ready", () => instance.state.kind === "ready");
+      assert.equal((await runRows(instance, [row(5)])).outputs[0]!.bytes[0], 5);
+      await model.close();
+    });
+  }
+
+  test("kills a model that hangs, in time, and comes back", async () => {
+    const [model, instance] = await loadOne({}, { executionTimeoutMs: 200 });
+    const startMs = performance.now();
+    await assert.rejects(
+      runRows(instance, [row(POISON.hang)]),
+      rejectsWith("deadline_exceeded", "execution_timeout"),
+    );
+    const elapsedMs = performance.now() - startMs;
+    assert.ok(elapsedMs >= 200 && elapsedMs < 450, `after ${elapsedMs} ms`);
+    await until("it is ready", () => instance.state.kind === "ready");
+    await model.close();
+  });
+
+  test("the time of a run begins when the runs before it are done", async () => {
+    const [model, instance] = await loadOne({ sleepMs: 150 }, { executionTimeoutMs: 250 });
+    await Promise.all([1, 2, 3].map((first) => runRows(instance, [row(first)])));
+    await model.close();
+  });
+
+  test("a model that throws or answers nonsense keeps its worker", async () => {
+    const [model, instance] = await loadOne({});
+    await assert.rejects(runRows(instance, [row(POISON.throw)]), rejectsWith("internal", "internal"));
+    await assert.rejects(runRows(instance, [row(POISON.wrongShape)]), rejectsWith("internal", "bad_output"));
+    assert.equal((await runRows(instance, [row(5)])).outputs[0]!.bytes[0], 5);
+    assert.equal(instance.state.kind, "ready");
+    await model.close();
+  });
+
+  test("replaces a worker that passes its memory limit", async () => {
+    const [model, instance] = await loadOne({}, { memoryLimitBytes: 256 * 1024 * 1024 });
+    await assert.rejects(runRows(instance, [row(POISON.allocate)]), (error: Error) => {
+      assert.match(error.message, /passed its memory limit/);
+      return rejectsWith("unavailable", "worker_died")(error);
+    });
+    await until("it is ready", () => instance.state.kind === "ready");
+    await model.close();
+  });
+
+  test("gives up after five deaths in a row, and others live on", async () => {
+    const [healthy] = await loadOne({});
+    const [model, instance] = await loadOne({});
+    for (let death = 1; death <= 5; death++) {
+      await until("it is ready", () => instance.state.kind === "ready");
+      await runRows(instance, [row(POISON.exit)]).catch(() => {});
+    }
+    assert.deepEqual(instance.state, {
+      kind: "failed",
+      reason: "the worker died 5 times in 60 s; last reason: it exited with code 7",
+    });
+    assert.equal(healthy.instances[0]!.state.kind, "ready");
+    await Promise.all([model.close(), healthy.close()]);
+  });
+
+  test("deaths of workers that had answered are no crash loop", async () => {
+    const [model, instance] = await loadOne({});
+    for (let death = 1; death <= 6; death++) {
+      await until("it is ready", () => instance.state.kind === "ready");
+      await runRows(instance, [row(1)]);
+      await runRows(instance, [row(POISON.exit)]).catch(() => {});
+    }
+    await until("it is ready", () => instance.state.kind === "ready");
+    await model.close();
+  });
+
+  test("a load that takes too long, dies, or is cancelled says so", async () => {
+    await assert.rejects(
+      load({ loadMs: 5_000 }, { loadTimeoutMs: 150 }),
+      rejectsWith("deadline_exceeded", "load_timeout"),
+    );
+    await assert.rejects(
+      load({ diesAtLoad: true }),
+      rejectsWith("failed_precondition", "worker_died_loading"),
+    );
+    const file = join(folder, "slow.onnx");
+    writeFileSync(file, encodeCalibratedModel({ loadMs: 3_000 }));
+    const spec = { name: "slow", version: "1", file, options: OPTIONS };
+    await assert.rejects(
+      runtime.load(spec, { signal: AbortSignal.timeout(100) }),
+      rejectsWith("cancelled", "load_cancelled"),
+    );
+    await assert.rejects(
+      runtime.load({ ...spec, file: join(folder, "none.onnx") }, { signal: new AbortController().signal }),
+      rejectsWith("not_found", "model_file_gone"),
+    );
+  });
+
+  test("close() waits for the runs in flight", async () => {
+    const [model, instance] = await loadOne({ sleepMs: 100 });
+    const runs = [runRows(instance, [row(1)]), runRows(instance, [row(2)])];
+    await model.close();
+    assert.deepEqual(
+      (await Promise.all(runs)).map((result) => result.outputs[0]!.bytes[0]),
+      [1, 2],
+    );
+    assert.equal(instance.state.kind, "closed");
+  });
+
+  test("a file that changed is not loaded again under the same model", async () => {
+    const [model, instance] = await loadOne({});
+    writeFileSync(join(folder, `${files - 1}.onnx`), encodeCalibratedModel({ tag: 9 }));
+    await runRows(instance, [row(POISON.exit)]).catch(() => {});
+    await until("it noticed", () => instance.state.kind === "restarting" && instance.state.attempt > 1);
+    assert.match((instance.state as { reason: string }).reason, /changed after it was loaded/);
+    model.destroy("the test is over");
+  });
+});
+
+test("close() leaves no process and no file descriptor behind", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "calibrated-"));
+  const fds = () => readdirSync("/proc/self/fd").length;
+  const before = fds();
+  for (let round = 0; round < 3; round++) {
+    const runtime = createCalibratedRuntime({
+      clock: systemClock,
+      logger: LOGGER,
+      random: Math.random,
+      spares: 2,
+    });
+    const file = join(folder, "m.onnx");
+    writeFileSync(file, encodeCalibratedModel({}));
+    const spec = { name: "m", version: "1", file, options: { ...OPTIONS, instances: 2 } };
+    const model = await runtime.load(spec, { signal: new AbortController().signal });
+    await Promise.all(model.instances.map((instance) => runRows(instance, [row(1)])));
+    await runtime.close();
+    for (const pid of pids.slice(-2)) assert.throws(() => process.kill(pid, 0));
+  }
+  rmSync(folder, { recursive: true });
+  await until("all descriptors are closed", () => fds() <= before + 1);
+});

@@ -1,0 +1,9 @@
+import type { Runtime } from "sconce/internal/runtime/runtime";
+import { createWorkerRuntime, type WorkerRuntimeOptions } from "sconce/internal/runtime/worker-runtime";
+
+const ENTRY = new URL("./calibrated-worker.js", import.meta.url);
+
+/** Takes the place of the ONNX runtime where capacity must be known and faults must come on command; see `CalibratedModel`. */
+export function createCalibratedRuntime(options: Omit<WorkerRuntimeOptions, "name" | "entry">): Runtime {
+  return createWorkerRuntime({ ...options, name: "onnx", entry: ENTRY });
+}
