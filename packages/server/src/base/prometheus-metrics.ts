@@ -1,0 +1,138 @@
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Counter, Gauge, Histogram, Labels, Metrics } from "./metrics.ts";
+
+export interface PrometheusMetricsOptions {
+  /** Adds the process's own figures (memory, CPU, event loop lag, garbage collection, handles) from prom-client. */
+  readonly processMetrics?: boolean;
+  /** Label combinations kept per metric; later ones are dropped and counted in `sconce_metrics_dropped_series_total`. */
+  readonly maxSeriesPerMetric?: number;
+}
+
+const MAX_SERIES = 10_000;
+
+interface Family {
+  readonly kind: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly series: Map<string, Series>;
+}
+
+interface Series extends Counter, Gauge, Histogram {
+  render(name: string): string;
+}
+
+/**
+ * Metrics in Prometheus' text format 0.0.4. Handles write to plain numbers: prom-client hashes the labels again on every
+ * observation, which seven stages a request would feel, so it only supplies the process's own figures here.
+ */
+export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}): Metrics {
+  const families = new Map<string, Family>();
+  const registry = new Registry();
+  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  const maxSeries = options.maxSeriesPerMetric ?? MAX_SERIES;
+  const dropped = newNumber("");
+
+  const bind = (
+    name: string,
+    family: Omit<Family, "series">,
+    labels: Labels,
+    make: (labels: string) => Series,
+  ): Series => {
+    const known = families.get(name);
+    const { series } = known ?? addFamily(families, name, family);
+    const key = labelText(labels);
+    const existing = series.get(key);
+    if (existing !== undefined) return existing;
+    const made = make(key);
+    if (series.size < maxSeries) series.set(key, made);
+    else dropped.add(1);
+    return made;
+  };
+
+  addFamily(families, "sconce_metrics_dropped_series_total", {
+    kind: "counter",
+    help: "Label combinations not kept because a metric had too many.",
+  }).series.set("", dropped);
+
+  return {
+    counter: (name, help, labels = {}) => bind(name, { kind: "counter", help }, labels, newNumber),
+    gauge: (name, help, labels = {}) => bind(name, { kind: "gauge", help }, labels, newNumber),
+    histogram: (name, help, { labels = {}, buckets }) =>
+      bind(name, { kind: "histogram", help }, labels, (key) => newHistogram(key, buckets)),
+    async render() {
+      let text = "";
+      for (const [name, { kind, help, series }] of families) {
+        text += `# HELP ${name} ${escapeText(help, false)}\n# TYPE ${name} ${kind}\n`;
+        for (const one of series.values()) text += one.render(name);
+      }
+      return text + (await registry.metrics());
+    },
+  };
+}
+
+function addFamily(families: Map<string, Family>, name: string, family: Omit<Family, "series">): Family {
+  const added: Family = { ...family, series: new Map() };
+  families.set(name, added);
+  return added;
+}
+
+function newNumber(labels: string): Series {
+  let value = 0;
+  return {
+    add(more) {
+      value += more;
+    },
+    set(next) {
+      value = next;
+    },
+    observe(next) {
+      value = next;
+    },
+    render: (name) => `${name}${labels === "" ? "" : `{${labels}}`} ${valueText(value)}\n`,
+  };
+}
+
+function newHistogram(labels: string, buckets: readonly number[]): Series {
+  const bounds = Float64Array.from(buckets);
+  // One more for what is above all bounds.
+  const counts = new Float64Array(bounds.length + 1);
+  let sum = 0;
+  const observe = (value: number): void => {
+    let i = 0;
+    while (i < bounds.length && value > bounds[i]!) i++;
+    counts[i]!++;
+    sum += value;
+  };
+  const prefix = labels === "" ? "" : `${labels},`;
+  return {
+    observe,
+    add: observe,
+    set: observe,
+    render(name) {
+      let text = "";
+      let total = 0;
+      for (let i = 0; i < counts.length; i++) {
+        total += counts[i]!;
+        text += `${name}_bucket{${prefix}le="${i < bounds.length ? valueText(bounds[i]!) : "+Inf"}"} ${total}\n`;
+      }
+      const braces = labels === "" ? "" : `{${labels}}`;
+      return `${text}${name}_sum${braces} ${valueText(sum)}\n${name}_count${braces} ${total}\n`;
+    },
+  };
+}
+
+/** Labels as they stand between the braces, in the order given. */
+function labelText(labels: Labels): string {
+  return Object.keys(labels)
+    .map((key) => `${key}="${escapeText(labels[key]!, true)}"`)
+    .join(",");
+}
+
+function escapeText(text: string, quoted: boolean): string {
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  return quoted ? escaped.replaceAll('"', '\\"') : escaped;
+}
+
+function valueText(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+}

@@ -1,0 +1,155 @@
+import type { IncomingMessage } from "node:http";
+import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
+import { ServeError } from "../../base/errors.ts";
+import type { Exchange } from "./exchange.ts";
+
+/**
+ * Reads a request's body into one buffer, decompressed. Its announced size is paid for from the budget before the first byte is read;
+ * what was not announced (chunked, compressed) is paid for as it comes. Throws `resource_exhausted`/`body_too_large`, `invalid_argument`,
+ * `unavailable` when the budget is used up, `cancelled` when the client left.
+ */
+export function readBody(exchange: Exchange): Promise<Buffer> {
+  const { request } = exchange;
+  const { maxBodyBytes } = exchange.context.limits;
+  const announced = Number(request.headers["content-length"] ?? 0);
+  if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
+  refuseMultipart(request);
+  const inflate = decompressor(request.headers["content-encoding"]);
+  exchange.enter(announced);
+  exchange.continue();
+  if (inflate !== undefined) return inflated(exchange, inflate);
+  return collected(exchange, announced);
+}
+
+function collected(exchange: Exchange, announced: number): Promise<Buffer> {
+  const { request } = exchange;
+  const { maxBodyBytes, maxBodyChunks } = exchange.context.limits;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let paid = announced;
+    const fail = (error: unknown): void => {
+      request.removeAllListeners("data");
+      // The rest is thrown away as it comes.
+      request.resume();
+      reject(error);
+    };
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) return fail(tooLarge(maxBodyBytes));
+      if (chunks.push(chunk) > maxBodyChunks) return fail(tooManyChunks(maxBodyChunks));
+      if (size <= paid) return;
+      try {
+        exchange.grow(size - paid);
+      } catch (error) {
+        return fail(error);
+      }
+      paid = size;
+    });
+    request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+    request.on("error", () => reject(clientLeft()));
+    request.on("close", () => reject(clientLeft()));
+  });
+}
+
+/** Below this, a high ratio is no attack: zeros compress a thousandfold. */
+const RATIO_FREE_BYTES = 1024 * 1024;
+
+async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<Buffer> {
+  const { request, context } = exchange;
+  const { maxBodyBytes, maxInflateRatio } = context.limits;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let received = 0;
+  request.on("data", (chunk: Buffer) => {
+    received += chunk.length;
+  });
+  request.on("close", () => {
+    if (!request.complete) inflate.destroy(clientLeft());
+  });
+  request.pipe(inflate);
+  try {
+    // The decompressor works one chunk ahead at most, so a bomb is found out after its first chunk too many.
+    for await (const chunk of inflate as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBodyBytes) throw tooLarge(maxBodyBytes);
+      if (size > RATIO_FREE_BYTES && size > received * maxInflateRatio) {
+        throw new ServeError(
+          "resource_exhausted",
+          `the compressed body grows more than ${maxInflateRatio}-fold`,
+          {
+            reason: "body_too_large",
+          },
+        );
+      }
+      exchange.grow(chunk.length);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    request.unpipe(inflate);
+    request.resume();
+    if (error instanceof ServeError) throw error;
+    throw new ServeError(
+      "invalid_argument",
+      "the body is not valid compressed data as its Content-Encoding says",
+      {
+        reason: "bad_compression",
+        cause: error,
+      },
+    );
+  }
+  return Buffer.concat(chunks, size);
+}
+
+function decompressor(encoding: string | undefined): Gunzip | Inflate | undefined {
+  switch (encoding?.toLowerCase()) {
+    case undefined:
+    case "":
+    case "identity":
+      return undefined;
+    case "gzip":
+    case "x-gzip":
+      return createGunzip();
+    case "deflate":
+      return createInflate();
+    default:
+      throw new ServeError("invalid_argument", "Content-Encoding: expected gzip or deflate, once", {
+        reason: "unsupported_encoding",
+      });
+  }
+}
+
+function refuseMultipart(request: IncomingMessage): void {
+  if (request.headers["content-type"]?.toLowerCase().startsWith("multipart/") !== true) return;
+  throw new ServeError(
+    "invalid_argument",
+    "Content-Type: multipart bodies are not accepted here; send JSON",
+    {
+      reason: "unsupported_media_type",
+    },
+  );
+}
+
+function tooLarge(limit: number): ServeError {
+  return new ServeError(
+    "resource_exhausted",
+    `the body is larger than ${limit} bytes, the most this server accepts`,
+    {
+      reason: "body_too_large",
+    },
+  );
+}
+
+function tooManyChunks(limit: number): ServeError {
+  return new ServeError(
+    "resource_exhausted",
+    `the body came in more than ${limit} chunks; send larger ones`,
+    {
+      reason: "body_too_large",
+    },
+  );
+}
+
+function clientLeft(): ServeError {
+  return new ServeError("cancelled", "the client closed the connection while sending its request");
+}

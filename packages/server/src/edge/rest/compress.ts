@@ -1,0 +1,37 @@
+import { promisify } from "node:util";
+import { constants, deflate, gzip } from "node:zlib";
+
+const gzipAsync = promisify(gzip);
+const deflateAsync = promisify(deflate);
+
+export interface Compressed {
+  readonly encoding: "gzip" | "deflate";
+  readonly body: Buffer;
+}
+
+/** Compresses an answer as the client's `Accept-Encoding` allows, off this thread; undefined when it allows neither gzip nor deflate. */
+export async function compress(
+  parts: readonly Uint8Array[],
+  acceptEncoding: string | string[],
+): Promise<Compressed | undefined> {
+  const encoding = chooseEncoding(String(acceptEncoding));
+  if (encoding === undefined) return undefined;
+  const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  const options = { level: constants.Z_BEST_SPEED };
+  return {
+    encoding,
+    body: await (encoding === "gzip" ? gzipAsync(whole, options) : deflateAsync(whole, options)),
+  };
+}
+
+/** The first of gzip and deflate that the header names without `q=0` (RFC 9110 §12.5.3). */
+export function chooseEncoding(acceptEncoding: string): "gzip" | "deflate" | undefined {
+  const accepted = new Set<string>();
+  for (const item of acceptEncoding.toLowerCase().split(",")) {
+    const [coding = "", ...parameters] = item.split(";").map((part) => part.trim());
+    const refused = parameters.some((parameter) => /^q=0(\.0{0,3})?$/.test(parameter));
+    if (!refused) accepted.add(coding);
+  }
+  if (accepted.has("gzip") || accepted.has("*")) return "gzip";
+  return accepted.has("deflate") ? "deflate" : undefined;
+}

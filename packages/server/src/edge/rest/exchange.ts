@@ -1,0 +1,201 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ServeError } from "../../base/errors.ts";
+import { serverTiming } from "../../base/server-timing.ts";
+import { Timeline } from "../../base/timeline.ts";
+import { requestId } from "../../gate/request-id.ts";
+import { compress } from "./compress.ts";
+import { errorAnswer } from "./error-answer.ts";
+import type { RestContext } from "./rest-context.ts";
+
+export const JSON_TYPE = "application/json";
+export const BINARY_TYPE = "application/octet-stream";
+
+const SMALL_BODY_BYTES = 64 * 1024;
+const LINGER_MS = 1000;
+
+/** One HTTP request and its answer. Knows when the client left; gives back what the request held when the connection is done with it. */
+export class Exchange {
+  readonly context: RestContext;
+  readonly request: IncomingMessage;
+  readonly timeline: Timeline;
+  readonly id: string;
+  /** The model this request reached, for metrics. */
+  model: string | undefined;
+
+  readonly #response: ServerResponse;
+  readonly #controller = new AbortController();
+  #cancelDeadline: (() => void) | undefined;
+  #entered = false;
+  #heldBytes = 0;
+  #answered = false;
+
+  constructor(context: RestContext, request: IncomingMessage, response: ServerResponse) {
+    this.context = context;
+    this.request = request;
+    this.#response = response;
+    this.timeline = new Timeline(context.clock.nowMs());
+    const given = request.headers["x-request-id"];
+    this.id = requestId(typeof given === "string" ? given : undefined, context.makeId);
+    response.once("close", () => this.#closed());
+  }
+
+  /** Aborted when the client's connection closed before it was answered, or when the deadline passed. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Counts this request and the bytes its body is going to need. Throws when the server is full. */
+  enter(bytes: number): void {
+    this.context.budget.enter(bytes);
+    this.#entered = true;
+    this.#heldBytes = bytes;
+  }
+
+  grow(bytes: number): void {
+    this.context.budget.grow(bytes);
+    this.#heldBytes += bytes;
+  }
+
+  /** Tells a client that asked first (`Expect: 100-continue`) to send its body. */
+  continue(): void {
+    if (this.request.headers.expect !== undefined) this.#response.writeContinue();
+  }
+
+  /** Aborts the signal when this monotonic time comes. */
+  setDeadline(deadlineMs: number): void {
+    const { clock } = this.context;
+    this.#cancelDeadline?.();
+    this.#cancelDeadline = clock.after(Math.max(0, deadlineMs - clock.nowMs()), () => {
+      this.#controller.abort(
+        new ServeError("deadline_exceeded", "the request's deadline passed before its answer was ready"),
+      );
+    });
+  }
+
+  /** Sends an inference's answer: stamps it, adds `Server-Timing`, and records the stages that the header shows. */
+  answerInference(body: Uint8Array | readonly Uint8Array[], type: string, jsonBytes?: number): void {
+    if (this.#answered) return;
+    const { timeline, context } = this;
+    timeline.encodedMs = context.clock.nowMs();
+    const headers = ["Server-Timing", serverTiming(timeline)];
+    if (jsonBytes !== undefined) headers.push("Inference-Header-Content-Length", String(jsonBytes));
+    context.requestMetrics.record(this.model ?? "", "ok", timeline);
+    this.#send(200, type, { body, headers });
+  }
+
+  answerJson(status: number, value: unknown): void {
+    this.answer(status, JSON_TYPE, Buffer.from(JSON.stringify(value)));
+  }
+
+  answer(status: number, type: string, body: Uint8Array, headers: string[] = []): void {
+    if (!this.#answered) this.#send(status, type, { body, headers });
+  }
+
+  /** Answers with an error, whatever was thrown. Faults of ours go to the log in full; the client gets the message only. */
+  fail(thrown: unknown, headers: string[] = []): void {
+    if (this.#answered) return;
+    const error = this.#explain(thrown);
+    const { status, body, retryAfter } = errorAnswer(error, this.context.random);
+    if (status === 500) {
+      this.context.logger.error(
+        { requestId: this.id, model: this.model, err: error.cause ?? error },
+        "request failed",
+      );
+    }
+    if (this.model === undefined) this.context.requestMetrics.recordRefused(error.code);
+    else this.context.requestMetrics.record(this.model, error.code, this.timeline);
+    if (retryAfter !== undefined) headers.push("Retry-After", String(retryAfter));
+    this.#send(status, JSON_TYPE, { body, headers });
+  }
+
+  /** An aborted request failed because of what aborted it. */
+  #explain(thrown: unknown): ServeError {
+    const { signal } = this;
+    if (signal.aborted && signal.reason instanceof ServeError) {
+      const error = ServeError.from(thrown);
+      return error.code === "cancelled" || error.code === "internal" ? signal.reason : error;
+    }
+    return ServeError.from(thrown);
+  }
+
+  #send(
+    status: number,
+    type: string,
+    { body, headers }: { readonly body: Uint8Array | readonly Uint8Array[]; readonly headers: string[] },
+  ): void {
+    this.#answered = true;
+    this.#cancelDeadline?.();
+    const parts = body instanceof Uint8Array ? [body] : body;
+    let length = 0;
+    for (let i = 0; i < parts.length; i++) length += parts[i]!.length;
+    const encoding =
+      length < this.context.limits.minCompressBytes ? undefined : this.request.headers["accept-encoding"];
+    if (encoding === undefined) {
+      this.#write(status, type, { parts, length, headers });
+      return;
+    }
+    const plain = (): void => this.#write(status, type, { parts, length, headers });
+    compress(parts, encoding).then((packed) => {
+      if (packed === undefined) return plain();
+      headers.push("Content-Encoding", packed.encoding, "Vary", "Accept-Encoding");
+      this.#write(status, type, { parts: [packed.body], length: packed.body.length, headers });
+    }, plain);
+  }
+
+  #write(
+    status: number,
+    type: string,
+    answer: { readonly parts: readonly Uint8Array[]; readonly length: number; readonly headers: string[] },
+  ): void {
+    const response = this.#response;
+    if (response.destroyed) return;
+    const { parts, length, headers } = answer;
+    headers.push("Content-Type", type, "Content-Length", String(length), "X-Request-Id", this.id);
+    const lingers = this.#hasUnreadBody();
+    if (lingers || this.context.isDraining()) headers.push("Connection", "close");
+    response.writeHead(status, headers);
+    if (parts.length === 1 && !lingers) {
+      response.end(parts[0]);
+      return;
+    }
+    response.cork();
+    for (let i = 0; i < parts.length; i++) response.write(parts[i]);
+    response.uncork();
+    if (lingers) this.#linger();
+    else response.end();
+  }
+
+  /** Whether much of the body is still on its way; little is quickly read and thrown away by Node. */
+  #hasUnreadBody(): boolean {
+    const { headers, complete } = this.request;
+    if (complete) return false;
+    return (
+      headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > SMALL_BODY_BYTES
+    );
+  }
+
+  /**
+   * Closing a socket with unread bytes makes the system reset it, which can destroy the answer before the client reads it. So the
+   * rest of the body is read and thrown away for a moment first.
+   */
+  #linger(): void {
+    const response = this.#response;
+    const stop = this.context.clock.after(LINGER_MS, () => response.end());
+    this.request.once("end", () => {
+      stop();
+      response.end();
+    });
+    this.request.resume();
+  }
+
+  #closed(): void {
+    this.#cancelDeadline?.();
+    if (this.#entered) this.context.budget.leave(this.#heldBytes);
+    this.#entered = false;
+    if (!this.#answered) {
+      this.#controller.abort(
+        new ServeError("cancelled", "the client closed the connection before the answer was ready"),
+      );
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { ServeError } from "../../base/errors.ts";
+import { errorAnswer } from "./error-answer.ts";
+import type { RestLimits } from "./limits.ts";
+
+type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export interface HttpServer {
+  readonly server: Server;
+  onRequest(handler: RequestHandler): void;
+  close(): Promise<void>;
+  destroy(): void;
+}
+
+/** How often Node looks for connections past their time. */
+const CHECK_INTERVAL_MS = 1000;
+
+/** A `node:http` server with every limit on, which is given connections instead of listening. */
+export function createHttpServer(limits: RestLimits): HttpServer {
+  const sockets = new Set<Socket>();
+  const server = createServer({
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersTimeoutMs),
+    insecureHTTPParser: false,
+    noDelay: true,
+  });
+  // Node drops headers past this number without a word; one more than allowed lets the edge see that there were too many.
+  server.maxHeadersCount = limits.maxHeaders + 1;
+  // Node starts looking for connections past their time when a server listens. This one never does.
+  server.emit("listening");
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("clientError", answerClientError);
+  let closing: Promise<void> | undefined;
+  return {
+    server,
+    onRequest(handler) {
+      server.on("request", handler);
+      // The body is asked for once the headers have been judged, not before.
+      server.on("checkContinue", handler);
+      server.on("checkExpectation", refuseExpectation);
+    },
+    close() {
+      closing ??= new Promise((resolve) => {
+        const check = (): void => {
+          server.closeIdleConnections();
+          if (sockets.size === 0) {
+            // Not listening, so this only ends the timer that `listening` started.
+            server.close();
+            resolve();
+          }
+        };
+        for (const socket of sockets) socket.once("close", () => setImmediate(check));
+        server.on("connection", (socket: Socket) => socket.once("close", () => setImmediate(check)));
+        check();
+      });
+      return closing;
+    },
+    destroy() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const error = new ServeError("invalid_argument", "Expect: only 100-continue is understood", {
+    reason: "expectation_failed",
+  });
+  const { status, body } = errorAnswer(error, () => 0.5);
+  response.writeHead(status, {
+    "Content-Type": "application/json",
+    "Content-Length": body.length,
+    Connection: "close",
+  });
+  response.end(body);
+}
+
+const PARSER_ERRORS: Readonly<Record<string, ServeError>> = {
+  HPE_HEADER_OVERFLOW: new ServeError("resource_exhausted", "the request line and headers are too large", {
+    reason: "headers_too_large",
+  }),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: new ServeError(
+    "resource_exhausted",
+    "the body's chunk extensions are too large",
+    {
+      reason: "body_too_large",
+    },
+  ),
+  ERR_HTTP_REQUEST_TIMEOUT: new ServeError("deadline_exceeded", "the request took too long to arrive", {
+    reason: "request_timeout",
+  }),
+};
+const NOT_HTTP = new ServeError("invalid_argument", "this is not a valid HTTP/1.1 request", {
+  reason: "bad_http",
+});
+
+/** Answers what is no HTTP request, and closes the connection. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const { status, body } = errorAnswer(PARSER_ERRORS[error.code ?? ""] ?? NOT_HTTP, () => 0.5);
+  const head = `HTTP/1.1 ${status} Error\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  socket.end(Buffer.concat([Buffer.from(head, "latin1"), body]), () => socket.destroy());
+}

@@ -1,0 +1,90 @@
+import type { IndexEntry } from "../../models/registry.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Route } from "./route.ts";
+
+/** `/metrics` for Prometheus, and `/`: a page that lists the models. */
+export function pageRoutes(): readonly Route[] {
+  return [
+    { method: "GET", urls: ["/metrics"], run: answerMetrics },
+    { method: "GET", urls: ["/"], run: answerIndexPage },
+  ];
+}
+
+async function answerMetrics(exchange: Exchange): Promise<void> {
+  const text = await exchange.context.metrics.render();
+  exchange.answer(200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text));
+}
+
+const STYLE =
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem;color:#222}" +
+  "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #ddd}" +
+  "pre{background:#f4f4f4;padding:1rem;overflow:auto}code{font:14px ui-monospace,monospace}";
+
+/** Nothing but the page's own style: no scripts, no frames, nothing from anywhere else. */
+const PAGE_HEADERS = [
+  "Content-Security-Policy",
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "X-Content-Type-Options",
+  "nosniff",
+  "Referrer-Policy",
+  "no-referrer",
+  "Cache-Control",
+  "no-store",
+];
+
+function answerIndexPage(exchange: Exchange): void {
+  const { inference } = exchange.context;
+  const { name, version } = inference.serverMetadata();
+  const entries = inference.index();
+  const html = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>${escapeHtml(name)}</title><style>${STYLE}</style></head>
+<body>
+<h1>${escapeHtml(name)} ${escapeHtml(version)}</h1>
+<p>${inference.isReady() ? "Ready." : "Not ready."} ${entries.length === 0 ? "There are no models yet." : ""}</p>
+${entries.length === 0 ? "" : modelTable(entries)}
+${curlLine(exchange, entries)}
+<p><a href="/v2">/v2</a> · <a href="/v2/models">/v2/models</a> · <a href="/v2/health/ready">/v2/health/ready</a> · <a href="/metrics">/metrics</a></p>
+</body>
+</html>
+`;
+  exchange.answer(200, "text/html; charset=utf-8", Buffer.from(html), [...PAGE_HEADERS]);
+}
+
+function modelTable(entries: readonly IndexEntry[]): string {
+  const rows = entries.map(({ name, version, state, reason }) => {
+    const link = `/v2/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}`;
+    const title =
+      state === "READY" ? `<a href="${escapeHtml(link)}">${escapeHtml(name)}</a>` : escapeHtml(name);
+    return `<tr><td>${title}</td><td>${escapeHtml(version)}</td><td>${escapeHtml(state)}</td><td>${escapeHtml(reason)}</td></tr>`;
+  });
+  return `<table><tr><th>Model</th><th>Version</th><th>State</th><th>Reason</th></tr>\n${rows.join("\n")}\n</table>`;
+}
+
+/** A line to paste that asks the first ready model for its metadata and shows how to predict. */
+function curlLine(exchange: Exchange, entries: readonly IndexEntry[]): string {
+  const ready = entries.find((entry) => entry.state === "READY");
+  if (ready === undefined) return "";
+  const { inputs } = exchange.context.inference.modelMetadata(ready.name, ready.version);
+  const example = inputs.length === 1 ? "…" : `{${inputs.map((input) => `"${input.name}": …`).join(", ")}}`;
+  const line = `curl -d '{"input": ${example}}' http://${hostOf(exchange)}/predict/${ready.name}`;
+  return `<pre><code>${escapeHtml(line)}</code></pre>`;
+}
+
+/** The host as the client knows it; anything unusual is replaced, since it ends up in a page. */
+function hostOf(exchange: Exchange): string {
+  const { host } = exchange.request.headers;
+  return host !== undefined && /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : "127.0.0.1:8080";
+}
+
+const HTML: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => HTML[character]!);
+}

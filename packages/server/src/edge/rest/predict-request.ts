@@ -1,0 +1,124 @@
+import { JsonTensorDecoder, showShape } from "@sconce/protocol";
+import { ServeError } from "../../base/errors.ts";
+import type { Dim, TensorSpec } from "../../base/signature.ts";
+import { wireShape } from "../../base/signature.ts";
+import type { NamedTensor } from "../../base/tensor.ts";
+import { readEnvelope } from "./envelope.ts";
+import { bad, ownValue } from "./fields.ts";
+import type { Pattern, Span } from "./json-scan.ts";
+import type { RestLimits } from "./limits.ts";
+
+/** The inputs of a `/predict` request, shaped and typed as the model's signature says. */
+export interface PredictRequest {
+  readonly inputs: readonly NamedTensor[];
+  /** One row came without its batch dimension; the answer goes back without it too. */
+  readonly unbatched: boolean;
+}
+
+const PATTERN: Pattern = { keys: { input: { capture: true } } };
+const NAMED: Pattern = { anyKey: { capture: true } };
+const OPEN_BRACE = 0x7b;
+
+/**
+ * Decodes `{"input": value}` for a model with one input, or `{"input": {name: value, …}}`. Datatypes come from the signature, shapes from the
+ * nesting; a single row may leave out the batch dimension. Throws `invalid_argument` naming the field and what was expected.
+ */
+export async function readPredictRequest(
+  body: Buffer,
+  specs: readonly TensorSpec[],
+  { limits, slice }: { readonly limits: RestLimits; readonly slice: () => Promise<void> },
+): Promise<PredictRequest> {
+  const expected = `{"input": …} with ${describeInputs(specs)}`;
+  const whole = { start: 0, end: body.length };
+  const { value, spans } = readEnvelope(body, { span: whole, pattern: PATTERN, expected }, limits);
+  const index = ownValue(value, "input");
+  if (index === undefined) throw bad("input", `missing; expected ${expected}`);
+  const span = spans[index as number]!;
+  const named = namedSpans(body, span, { specs, limits });
+  const inputs: NamedTensor[] = [];
+  let rows = 0;
+  for (const [i, spec] of specs.entries()) {
+    const field = named.fields[i]!;
+    const decoder = new JsonTensorDecoder(body, named.spans[i]!, {
+      field,
+      datatype: spec.datatype,
+      shape: undefined,
+      allowHalf: true,
+      maxRank: limits.maxDims,
+      maxElementBytes: limits.maxElementBytes,
+    });
+    while (!decoder.step(512 * 1024)) await slice();
+    const { shape, bytes, datatype } = decoder.finish();
+    const isRow = lacksBatch(shape, spec, field);
+    if (isRow) rows++;
+    inputs.push({ name: spec.name, datatype, shape: isRow ? [1, ...shape] : shape, bytes });
+  }
+  if (rows !== 0 && rows !== specs.length) {
+    throw bad(
+      "input",
+      "some inputs are single rows and others have the batch dimension; give all of them the same way",
+    );
+  }
+  return { inputs, unbatched: rows !== 0 };
+}
+
+interface NamedSpans {
+  readonly spans: readonly Span[];
+  readonly fields: readonly string[];
+}
+
+/** The bytes of each input, in signature order. */
+function namedSpans(
+  body: Buffer,
+  span: Span,
+  { specs, limits }: { readonly specs: readonly TensorSpec[]; readonly limits: RestLimits },
+): NamedSpans {
+  if (body[span.start] !== OPEN_BRACE) {
+    if (specs.length === 1) return { spans: [span], fields: ["input"] };
+    throw bad(
+      "input",
+      `this model has ${specs.length} inputs; expected an object with ${describeInputs(specs)}`,
+    );
+  }
+  const expected = describeInputs(specs);
+  const { value, spans } = readEnvelope(body, { span, pattern: NAMED, expected }, limits);
+  for (const name of Object.keys(value)) {
+    if (!specs.some((spec) => spec.name === name)) {
+      throw bad(`input.${name.slice(0, 64)}`, `the model has no such input; expected ${expected}`);
+    }
+  }
+  return {
+    spans: specs.map((spec) => {
+      const index = ownValue(value, spec.name);
+      if (index === undefined) throw bad(`input.${spec.name}`, `missing; expected ${expected}`);
+      return spans[index as number]!;
+    }),
+    fields: specs.map((spec) => `input.${spec.name}`),
+  };
+}
+
+/** True for a single row without the batch dimension; throws when the rank fits neither. */
+function lacksBatch(shape: readonly number[], spec: TensorSpec, field: string): boolean {
+  const rank = spec.dims.length;
+  if (shape.length === rank) return false;
+  const canLack = rank > 0 && isBatch(spec.dims[0]!);
+  if (canLack && shape.length === rank - 1) return true;
+  const full = showShape(wireShape(spec));
+  const row = canLack ? ` or, for one row, ${showShape(wireShape(spec).slice(1))}` : "";
+  throw new ServeError(
+    "invalid_argument",
+    `${field}: expected ${spec.datatype} ${full}${row}, got ${showShape(shape)}`,
+    {
+      reason: "bad_shape",
+    },
+  );
+}
+
+/** A first dimension that a request may leave out: one that it chooses, or one of size 1. */
+export function isBatch(dim: Dim): boolean {
+  return typeof dim !== "number" || dim === 1;
+}
+
+function describeInputs(specs: readonly TensorSpec[]): string {
+  return specs.map((spec) => `"${spec.name}" (${spec.datatype} ${showShape(wireShape(spec))})`).join(", ");
+}

@@ -1,0 +1,39 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { NO_PARAMETERS } from "../../base/infer-request.ts";
+import { readBody } from "./body.ts";
+import { type Exchange, JSON_TYPE } from "./exchange.ts";
+import { readPredictRequest } from "./predict-request.ts";
+import { encodePrediction } from "./predict-response.ts";
+import type { Route, RouteParams } from "./route.ts";
+import { readTimeouts } from "./timeouts.ts";
+import { modelOf } from "./v2-routes.ts";
+
+/** `POST /predict/{model}`: `{"input": …}` → `{"prediction": …}`, shapes and datatypes taken from the model's signature. */
+export function predictRoutes(): readonly Route[] {
+  return [
+    { method: "POST", urls: ["/predict/:model", "/predict/:model/versions/:version"], run: answerPredict },
+  ];
+}
+
+async function answerPredict(exchange: Exchange, params: RouteParams): Promise<void> {
+  const [model, version] = modelOf(params);
+  const { inference, clock, limits } = exchange.context;
+  const { inputs: specs } = inference.modelMetadata(model, version);
+  exchange.model = model;
+  const body = await readBody(exchange);
+  exchange.timeline.bodyMs = clock.nowMs();
+  const { inputs, unbatched } = await readPredictRequest(body, specs, { limits, slice: nextTurn });
+  const response = await inference.infer({
+    model,
+    version,
+    id: undefined,
+    inputs,
+    outputs: undefined,
+    parameters: NO_PARAMETERS,
+    priority: 0,
+    deadlineMs: readTimeouts(exchange, new Map()),
+    signal: exchange.signal,
+    timeline: exchange.timeline,
+  });
+  exchange.answerInference(encodePrediction(response, unbatched), JSON_TYPE);
+}

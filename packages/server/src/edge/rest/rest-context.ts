@@ -1,0 +1,24 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Metrics } from "../../base/metrics.ts";
+import type { ByteBudget } from "../../gate/byte-budget.ts";
+import type { RequestMetrics } from "../../gate/request-metrics.ts";
+import type { Inference } from "../../infer/inference.ts";
+import type { RestLimits } from "./limits.ts";
+
+/** What every route and request of a REST edge shares. */
+export interface RestContext {
+  readonly inference: Inference;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly requestMetrics: RequestMetrics;
+  readonly budget: ByteBudget;
+  readonly limits: RestLimits;
+  /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
+  readonly notReadyStatus: 400 | 503;
+  makeId(): string;
+  /** 0 ≤ x < 1; spreads `Retry-After`, so that refused clients do not all come back at once. */
+  random(): number;
+  isDraining(): boolean;
+}

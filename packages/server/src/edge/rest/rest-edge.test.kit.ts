@@ -1,0 +1,51 @@
+import { systemClock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import { createPrometheusMetrics } from "../../base/prometheus-metrics.ts";
+import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
+import type { Inference } from "../../infer/inference.ts";
+import { createRestEdge, type RestEdge, type RestEdgeOptions } from "./rest-edge.ts";
+
+/** A logger that keeps what it is told. */
+export interface KeptLog extends Logger {
+  readonly errors: object[];
+}
+
+function keptLog(): KeptLog {
+  const errors: object[] = [];
+  const log: KeptLog = {
+    errors,
+    debug: () => {},
+    info: () => {},
+    warn: () => {},
+    error: (fields) => errors.push(fields),
+    child: () => log,
+  };
+  return log;
+}
+
+export interface TestEdge {
+  readonly edge: RestEdge;
+  readonly log: KeptLog;
+  readonly budget: ByteBudget;
+}
+
+/** A REST edge over `inference`, ready for `app.inject`. */
+export async function openEdge(
+  inference: Inference,
+  options: Partial<RestEdgeOptions> = {},
+): Promise<TestEdge> {
+  const log = keptLog();
+  const budget = options.budget ?? createByteBudget({ maxBytes: 256 * 1024 * 1024, maxRequests: 1000 });
+  const edge = createRestEdge({
+    inference,
+    clock: systemClock,
+    logger: log,
+    metrics: createPrometheusMetrics(),
+    makeId: () => "made-id",
+    random: () => 0.5,
+    ...options,
+    budget,
+  });
+  await edge.ready();
+  return { edge, log, budget };
+}

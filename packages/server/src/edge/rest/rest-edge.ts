@@ -1,0 +1,204 @@
+import { randomUUID } from "node:crypto";
+import type { Server } from "node:http";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { Clock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Metrics } from "../../base/metrics.ts";
+import type { ByteBudget } from "../../gate/byte-budget.ts";
+import { createRequestMetrics } from "../../gate/request-metrics.ts";
+import type { Inference } from "../../infer/inference.ts";
+import { Exchange } from "./exchange.ts";
+import { createHttpServer } from "./http-server.ts";
+import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
+import { pageRoutes } from "./page-routes.ts";
+import { predictRoutes } from "./predict-routes.ts";
+import type { RestContext } from "./rest-context.ts";
+import type { Route, RouteParams } from "./route.ts";
+import { v2Routes } from "./v2-routes.ts";
+
+export interface RestEdgeOptions {
+  readonly inference: Inference;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Shared with the other edges: what all requests in flight may hold. */
+  readonly budget: ByteBudget;
+  readonly limits?: Partial<RestLimits>;
+  /** Status of "not ready" on health routes: 503 (default; Kubernetes, KServe) or 400 (Triton). */
+  readonly notReadyStatus?: 400 | 503;
+  /** Makes request ids for clients that send none. Default: random UUIDs. */
+  makeId?(): string;
+  /** 0 ≤ x < 1, for jitter. Default: Math.random. */
+  random?(): number;
+}
+
+/** The REST dialects on one HTTP server that never listens: a listener hands it connections (`server.emit("connection", socket)`). */
+export interface RestEdge {
+  readonly server: Server;
+  /** The application behind `server`; tests inject requests here. */
+  readonly app: FastifyInstance;
+  /** Resolves when the routes are in place; hand over connections only then. */
+  ready(): Promise<void>;
+  /** From now on readiness says no, and every answer closes its connection. Requests are still answered. */
+  setDraining(): void;
+  /** Closes idle connections, waits for requests in flight, and frees the timers. Idempotent. */
+  close(): Promise<void>;
+  /** Cuts all connections. */
+  destroy(): void;
+}
+
+export function createRestEdge(options: RestEdgeOptions): RestEdge {
+  let draining = false;
+  const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
+  const context: RestContext = {
+    inference: options.inference,
+    clock: options.clock,
+    logger: options.logger,
+    metrics: options.metrics,
+    requestMetrics: createRequestMetrics(options.metrics, "rest"),
+    budget: options.budget,
+    limits,
+    notReadyStatus: options.notReadyStatus ?? 503,
+    makeId: options.makeId ?? randomUUID,
+    random: options.random ?? Math.random,
+    isDraining: () => draining,
+  };
+  const http = createHttpServer(limits);
+  const app = fastify({
+    serverFactory: (handler) => {
+      http.onRequest(handler);
+      return http.server;
+    },
+    // Names are checked by us, with a message; Fastify's own limit would answer 404 without one.
+    routerOptions: { maxParamLength: limits.maxUrlBytes },
+    frameworkErrors: (error, request, reply) => failRequest(context, { error, request, reply }),
+    logger: false,
+  });
+  addRoutes(app, context, [...v2Routes(), ...predictRoutes(), ...pageRoutes()]);
+  return {
+    server: http.server,
+    app,
+    ready: async () => {
+      await app.ready();
+    },
+    setDraining: () => {
+      draining = true;
+    },
+    close: () => http.close(),
+    destroy: () => http.destroy(),
+  };
+}
+
+const METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"] as const;
+
+function addRoutes(app: FastifyInstance, context: RestContext, routes: readonly Route[]): void {
+  // Bodies are read by the routes that want one, after they have decided that they do.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  app.setErrorHandler((error, request, reply) => failRequest(context, { error, request, reply }));
+  app.setNotFoundHandler((request, reply) => {
+    reply.hijack();
+    openExchange(context, request, reply)?.fail(
+      new ServeError("not_found", "there is nothing under this URL; GET /v2/models lists the models", {
+        reason: "no_such_url",
+      }),
+    );
+  });
+  for (const route of routes) {
+    const allowed = route.method === "GET" ? "GET, HEAD" : route.method;
+    for (const url of route.urls) {
+      app.route({
+        method: route.method,
+        url,
+        handler: (request, reply) => runRoute(context, { route, request, reply }),
+      });
+      app.route({
+        method: METHODS.filter((method) => !allowed.includes(method)),
+        url,
+        handler: (request, reply) => {
+          reply.hijack();
+          openExchange(context, request, reply)?.fail(methodError(allowed), ["Allow", allowed]);
+        },
+      });
+    }
+  }
+}
+
+function methodError(allowed: string): ServeError {
+  return new ServeError("invalid_argument", `this URL takes ${allowed} only`, {
+    reason: "method_not_allowed",
+  });
+}
+
+function runRoute(
+  context: RestContext,
+  {
+    route,
+    request,
+    reply,
+  }: { readonly route: Route; readonly request: FastifyRequest; readonly reply: FastifyReply },
+): void {
+  reply.hijack();
+  const exchange = openExchange(context, request, reply);
+  if (exchange === undefined) return;
+  try {
+    const running = route.run(exchange, request.params as RouteParams);
+    if (running !== undefined) running.catch((error: unknown) => exchange.fail(error));
+  } catch (error) {
+    exchange.fail(error);
+  }
+}
+
+/** Starts an exchange; undefined when the request line or headers were too large, and that was answered. */
+function openExchange(
+  context: RestContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Exchange | undefined {
+  const exchange = new Exchange(context, request.raw, reply.raw);
+  const { maxUrlBytes, maxHeaders } = context.limits;
+  if ((request.raw.url?.length ?? 0) > maxUrlBytes) {
+    exchange.fail(
+      new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {
+        reason: "url_too_long",
+      }),
+    );
+    return undefined;
+  }
+  if (request.raw.rawHeaders.length > maxHeaders * 2) {
+    exchange.fail(
+      new ServeError("resource_exhausted", `the request has more than ${maxHeaders} headers`, {
+        reason: "headers_too_large",
+      }),
+    );
+    return undefined;
+  }
+  return exchange;
+}
+
+/** Answers what Fastify itself refused: a URL it cannot decode, a malformed Content-Type. */
+function failRequest(
+  context: RestContext,
+  {
+    error,
+    request,
+    reply,
+  }: { readonly error: unknown; readonly request: FastifyRequest; readonly reply: FastifyReply },
+): void {
+  reply.hijack();
+  openExchange(context, request, reply)?.fail(fromFastify(error));
+}
+
+function fromFastify(error: unknown): unknown {
+  const { statusCode, code } = error as { statusCode?: number; code?: string };
+  if (error instanceof ServeError || statusCode === undefined || statusCode >= 500) return error;
+  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE" || statusCode === 415) {
+    return new ServeError("invalid_argument", "Content-Type: not a valid media type", {
+      reason: "unsupported_media_type",
+    });
+  }
+  return new ServeError("invalid_argument", "the URL is not valid: check its percent-encoding", {
+    reason: "bad_url",
+  });
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ERROR_CODES } from "@sconce/protocol";
+import { ServeError } from "../../base/errors.ts";
+import { errorAnswer } from "./error-answer.ts";
+import { codeOf, statusOf } from "./status.ts";
+
+const LOSSY: Readonly<Record<string, string>> = {
+  unknown: "internal",
+  data_loss: "internal",
+  failed_precondition: "invalid_argument",
+  out_of_range: "invalid_argument",
+  already_exists: "aborted",
+};
+
+test("every code has a status, and comes back from it as itself or its nearest kin", () => {
+  for (const code of ERROR_CODES) {
+    const status = statusOf({ code, reason: code });
+    assert.equal(codeOf(status), LOSSY[code] ?? code, `${code} → ${status}`);
+  }
+});
+
+test("the statuses that reliability depends on", () => {
+  const table: Array<[ConstructorParameters<typeof ServeError>[0], string, number]> = [
+    ["resource_exhausted", "quota", 429],
+    ["unavailable", "queue_full", 503],
+    ["unavailable", "draining", 503],
+    ["deadline_exceeded", "deadline_exceeded", 504],
+    ["deadline_exceeded", "request_timeout", 408],
+    ["cancelled", "cancelled", 499],
+    ["resource_exhausted", "body_too_large", 413],
+    ["resource_exhausted", "headers_too_large", 431],
+    ["invalid_argument", "url_too_long", 414],
+    ["invalid_argument", "method_not_allowed", 405],
+    ["internal", "model_failed", 500],
+  ];
+  for (const [code, reason, status] of table) assert.equal(statusOf({ code, reason }), status, reason);
+  assert.equal(codeOf(418), "invalid_argument");
+  assert.equal(codeOf(200), "unknown");
+});
+
+test("429 and 503 always say when to come back, jittered; others never do", () => {
+  const full = new ServeError("unavailable", "full", { retryAfterMs: 4000 });
+  assert.equal(errorAnswer(full, () => 0).retryAfter, 3);
+  assert.equal(errorAnswer(full, () => 0.999).retryAfter, 5);
+  assert.equal(errorAnswer(new ServeError("resource_exhausted", "quota"), () => 0).retryAfter, 1);
+  assert.equal(errorAnswer(new ServeError("not_found", "x"), () => 0).retryAfter, undefined);
+});

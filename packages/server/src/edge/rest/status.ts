@@ -1,0 +1,61 @@
+import type { ErrorCode, ServeError } from "../../base/errors.ts";
+
+/** HTTP status of each error code. 499 is nginx's "client closed request": logged, seldom seen by anybody. */
+const STATUS_OF_CODE: Readonly<Record<ErrorCode, number>> = {
+  cancelled: 499,
+  unknown: 500,
+  invalid_argument: 400,
+  deadline_exceeded: 504,
+  not_found: 404,
+  already_exists: 409,
+  permission_denied: 403,
+  resource_exhausted: 429,
+  failed_precondition: 400,
+  aborted: 409,
+  out_of_range: 400,
+  unimplemented: 501,
+  internal: 500,
+  unavailable: 503,
+  data_loss: 500,
+  unauthenticated: 401,
+};
+
+/** Reasons for which HTTP has a status of its own. */
+const STATUS_OF_REASON: ReadonlyMap<string, number> = new Map([
+  ["method_not_allowed", 405],
+  ["request_timeout", 408],
+  ["body_too_large", 413],
+  ["url_too_long", 414],
+  ["unsupported_encoding", 415],
+  ["unsupported_media_type", 415],
+  ["expectation_failed", 417],
+  ["headers_too_large", 431],
+]);
+
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  401: "unauthenticated",
+  403: "permission_denied",
+  404: "not_found",
+  408: "deadline_exceeded",
+  409: "aborted",
+  413: "resource_exhausted",
+  429: "resource_exhausted",
+  431: "resource_exhausted",
+  499: "cancelled",
+  501: "unimplemented",
+  502: "unavailable",
+  503: "unavailable",
+  504: "deadline_exceeded",
+};
+
+export function statusOf(error: Pick<ServeError, "code" | "reason">): number {
+  return STATUS_OF_REASON.get(error.reason) ?? STATUS_OF_CODE[error.code];
+}
+
+/** The code that fits an HTTP status best; what is no error is `unknown`. */
+export function codeOf(status: number): ErrorCode {
+  const known = CODE_OF_STATUS[status];
+  if (known !== undefined) return known;
+  if (status >= 400 && status < 500) return "invalid_argument";
+  return status >= 500 && status < 600 ? "internal" : "unknown";
+}

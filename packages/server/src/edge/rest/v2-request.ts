@@ -1,0 +1,259 @@
+import { isDatatype, JsonTensorDecoder } from "@sconce/protocol";
+import type { ParameterValue } from "../../base/infer-request.ts";
+import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
+import { nameOf, readEnvelope } from "./envelope.ts";
+import {
+  bad,
+  isCount,
+  type JsonObject,
+  optionalBoolean,
+  optionalObject,
+  ownValue,
+  requiredArray,
+  requiredText,
+} from "./fields.ts";
+import type { Pattern, Span } from "./json-scan.ts";
+import type { RestLimits } from "./limits.ts";
+import { readParameters } from "./parameters.ts";
+
+/** How the client wants an output: as JSON data or as bytes after the JSON. */
+export interface OutputForms {
+  readonly binaryByDefault: boolean;
+  /** Outputs that say it themselves. */
+  readonly binary: ReadonlyMap<string, boolean>;
+}
+
+/** An infer request as it came over the wire, decoded but not yet compared with the model's signature. */
+export interface V2Request {
+  readonly id: string | undefined;
+  readonly inputs: readonly NamedTensor[];
+  readonly outputs: readonly string[] | undefined;
+  readonly parameters: Map<string, ParameterValue>;
+  readonly forms: OutputForms;
+}
+
+const PATTERN: Pattern = {
+  keys: {
+    inputs: { items: { keys: { data: { capture: true } } } },
+    parameters: { anyKey: { capture: true } },
+  },
+};
+
+const EXPECTED = 'a JSON object with "inputs": [{"name", "shape", "datatype", "data"}]';
+
+/**
+ * Decodes the body of a v2 infer request (Open Inference Protocol, with Triton's binary tensor extension): JSON in the first `jsonBytes`
+ * bytes, then the binary inputs one after another. Binary inputs are views on `body`. `slice` is called between pieces of large JSON
+ * data, so that other requests get their turn. Throws `invalid_argument` naming the field.
+ */
+export async function readV2Request(
+  body: Buffer,
+  jsonBytes: number,
+  { limits, slice }: { readonly limits: RestLimits; readonly slice: () => Promise<void> },
+): Promise<V2Request> {
+  const envelope = readEnvelope(
+    body,
+    { span: { start: 0, end: jsonBytes }, pattern: PATTERN, expected: EXPECTED },
+    limits,
+  );
+  const { value, spans } = envelope;
+  const entries = requiredArray(value, "inputs", "inputs");
+  const outputs = readOutputs(value, limits);
+  const wanted = outputs?.names.length ?? 0;
+  if (entries.length + wanted > limits.maxTensors) {
+    throw bad(
+      "inputs",
+      `${entries.length} inputs and ${wanted} outputs are more than the ${limits.maxTensors} allowed together`,
+    );
+  }
+  const request = optionalObject(value, "parameters", "parameters");
+  const parameters = readParameters(body, request, spans);
+  const inputs: NamedTensor[] = [];
+  let tail = jsonBytes;
+  for (let i = 0; i < entries.length; i++) {
+    const head = readHead(entries[i], `inputs[${i}]`, limits);
+    if (head.binaryBytes === undefined) {
+      inputs.push(await readJsonInput(body, spans, { head, limits, slice }));
+    } else {
+      inputs.push(readBinaryInput(body, tail, head));
+      tail += head.binaryBytes;
+    }
+  }
+  if (tail !== body.length) {
+    throw bad(
+      "body",
+      `${body.length - tail} bytes are left after the JSON and the binary inputs; check binary_data_size`,
+    );
+  }
+  const id = ownValue(value, "id");
+  if (id !== undefined && (typeof id !== "string" || id.length > 1024)) {
+    throw bad("id", `expected a string of at most 1024 characters, got ${nameOf(id)}`);
+  }
+  return { id, inputs, outputs: outputs?.names, parameters, forms: readForms(parameters, outputs?.binary) };
+}
+
+function readForms(
+  parameters: Map<string, ParameterValue>,
+  binary: ReadonlyMap<string, boolean> = new Map(),
+): OutputForms {
+  const byDefault = parameters.get("binary_data_output") ?? false;
+  if (typeof byDefault !== "boolean") throw bad("parameters.binary_data_output", "expected true or false");
+  parameters.delete("binary_data_output");
+  return { binaryByDefault: byDefault, binary };
+}
+
+interface WantedOutputs {
+  readonly names: readonly string[];
+  readonly binary: ReadonlyMap<string, boolean>;
+}
+
+function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | undefined {
+  if (ownValue(value, "outputs") === undefined) return undefined;
+  const entries = requiredArray(value, "outputs", "outputs");
+  // An empty list means what no list means.
+  if (entries.length === 0) return undefined;
+  if (entries.length > limits.maxTensors) throw bad("outputs", `more than ${limits.maxTensors} outputs`);
+  const names = new Set<string>();
+  const binary = new Map<string, boolean>();
+  for (let i = 0; i < entries.length; i++) {
+    const field = `outputs[${i}]`;
+    const entry = asObject(entries[i], field);
+    const name = requiredText(entry, "name", `${field}.name`);
+    if (names.has(name)) throw bad(`${field}.name`, `output ${JSON.stringify(name)} is requested twice`);
+    names.add(name);
+    const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
+    refuseUnsupported(parameters, field);
+    const form = optionalBoolean(parameters, "binary_data", `${field}.parameters.binary_data`);
+    if (form !== undefined) binary.set(name, form);
+  }
+  return { names: [...names], binary };
+}
+
+/** What an input says about itself, apart from its data. */
+interface InputHead {
+  readonly field: string;
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  /** Index of the captured `data`, if there is one. */
+  readonly data: number | undefined;
+  /** `binary_data_size`: the data lies after the JSON. */
+  readonly binaryBytes: number | undefined;
+}
+
+function readHead(value: unknown, field: string, limits: RestLimits): InputHead {
+  const entry = asObject(value, field);
+  const name = requiredText(entry, "name", `${field}.name`);
+  const datatype = requiredText(entry, "datatype", `${field}.datatype`);
+  if (!isDatatype(datatype)) {
+    throw bad(
+      `${field}.datatype`,
+      `${JSON.stringify(datatype.slice(0, 32))} is no datatype; expected one such as FP32, INT64 or BYTES`,
+    );
+  }
+  const shape = readShape(entry, `${field}.shape`, limits);
+  const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
+  refuseUnsupported(parameters, field);
+  const binaryBytes = parameters === undefined ? undefined : ownValue(parameters, "binary_data_size");
+  if (binaryBytes !== undefined && !isCount(binaryBytes)) {
+    throw bad(`${field}.parameters.binary_data_size`, "expected a number of bytes, 0 or more");
+  }
+  const data = ownValue(entry, "data") as number | undefined;
+  if (data !== undefined && binaryBytes !== undefined) {
+    throw bad(`${field}.data`, "give either data or parameters.binary_data_size, not both");
+  }
+  return { field, name, datatype, shape, data, binaryBytes };
+}
+
+/** Triton extensions that change where data lies or what comes back: refused rather than overlooked. */
+function refuseUnsupported(parameters: JsonObject | undefined, field: string): void {
+  if (parameters === undefined) return;
+  for (const name of ["shared_memory_region", "classification"]) {
+    if (ownValue(parameters, name) !== undefined) {
+      throw bad(
+        `${field}.parameters.${name}`,
+        "this server does not offer this extension",
+        "unsupported_extension",
+      );
+    }
+  }
+}
+
+/** Dimensions are whole numbers from 0 on, and their product is bounded before anybody allocates by it. */
+function readShape(entry: JsonObject, field: string, limits: RestLimits): readonly number[] {
+  const shape = requiredArray(entry, "shape", field);
+  if (shape.length > limits.maxDims)
+    throw bad(field, `${shape.length} dimensions are more than the ${limits.maxDims} allowed`);
+  let elements = 1;
+  for (let i = 0; i < shape.length; i++) {
+    const dim = shape[i];
+    if (!isCount(dim))
+      throw bad(`${field}[${i}]`, `expected a whole number, 0 or more, got ${showValue(dim)}`);
+    elements *= dim;
+  }
+  // Each element takes a byte of the body at least. Products of doubles overflow upwards, so a bound holds even when inexact.
+  if (elements > limits.maxBodyBytes) {
+    throw bad(
+      field,
+      `[${shape.join(", ")}] has more elements than a body of ${limits.maxBodyBytes} bytes can hold`,
+    );
+  }
+  return shape as readonly number[];
+}
+
+function showValue(value: unknown): string {
+  return typeof value === "number" ? String(value) : nameOf(value);
+}
+
+const SLICE_BYTES = 512 * 1024;
+
+async function readJsonInput(
+  body: Buffer,
+  spans: readonly Span[],
+  {
+    head,
+    limits,
+    slice,
+  }: { readonly head: InputHead; readonly limits: RestLimits; readonly slice: () => Promise<void> },
+): Promise<NamedTensor> {
+  const { name, datatype, shape, field } = head;
+  if (head.data === undefined)
+    throw bad(`${field}.data`, "missing; expected an array, or parameters.binary_data_size");
+  const decoder = new JsonTensorDecoder(body, spans[head.data]!, {
+    field: `${field}.data`,
+    datatype,
+    shape,
+    maxRank: limits.maxDims,
+    maxElementBytes: limits.maxElementBytes,
+  });
+  while (!decoder.step(SLICE_BYTES)) await slice();
+  const { bytes } = decoder.finish();
+  return { name, datatype, shape, bytes };
+}
+
+function readBinaryInput(body: Buffer, start: number, head: InputHead): NamedTensor {
+  const { name, datatype, shape, field } = head;
+  const size = head.binaryBytes!;
+  const left = body.length - start;
+  if (size > left) {
+    throw bad(
+      `${field}.parameters.binary_data_size`,
+      `${size} bytes announced, but only ${left} follow the JSON and earlier inputs`,
+    );
+  }
+  const expected = elementCount(shape) * elementBytes(datatype);
+  if (datatype !== "BYTES" && size !== expected) {
+    throw bad(
+      `${field}.parameters.binary_data_size`,
+      `${datatype} [${shape.join(", ")}] needs ${expected} bytes, got ${size}`,
+    );
+  }
+  return { name, datatype, shape, bytes: body.subarray(start, start + size) };
+}
+
+function asObject(value: unknown, field: string): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw bad(field, `expected an object, got ${nameOf(value)}`);
+  }
+  return value as JsonObject;
+}

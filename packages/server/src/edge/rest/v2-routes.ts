@@ -1,0 +1,181 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { ServeError } from "../../base/errors.ts";
+import type { InferResponse, ParameterValue } from "../../base/infer-request.ts";
+import type { TensorSpec } from "../../base/signature.ts";
+import { wireShape } from "../../base/signature.ts";
+import { checkModelName, checkModelVersion } from "../../gate/model-name.ts";
+import { readBody } from "./body.ts";
+import { readEnvelope } from "./envelope.ts";
+import { BINARY_TYPE, type Exchange, JSON_TYPE } from "./exchange.ts";
+import { bad, optionalBoolean } from "./fields.ts";
+import type { Route, RouteParams } from "./route.ts";
+import { readTimeouts } from "./timeouts.ts";
+import { readRawRequest } from "./v2-raw-request.ts";
+import { readV2Request, type V2Request } from "./v2-request.ts";
+import { createV2Encoder } from "./v2-response.ts";
+
+/** The Open Inference Protocol v2 with Triton's repository index and binary tensors; health bodies as KServe's clients read them. */
+export function v2Routes(): readonly Route[] {
+  const encode = createV2Encoder();
+  const infer = (exchange: Exchange, params: RouteParams): Promise<void> =>
+    answerInfer(exchange, params, encode);
+  return [
+    {
+      method: "GET",
+      urls: ["/v2", "/v2/"],
+      run: (exchange) => exchange.answerJson(200, exchange.context.inference.serverMetadata()),
+    },
+    { method: "GET", urls: ["/v2/health/live"], run: answerLive },
+    { method: "GET", urls: ["/v2/health/ready"], run: answerReady },
+    { method: "GET", urls: ["/v2/models"], run: answerModels },
+    { method: "GET", urls: modelUrls(""), run: answerMetadata },
+    { method: "GET", urls: modelUrls("/ready"), run: answerModelReady },
+    { method: "POST", urls: modelUrls("/infer"), run: infer },
+    { method: "POST", urls: ["/v2/repository/index"], run: answerIndex },
+  ];
+}
+
+function modelUrls(suffix: string): string[] {
+  return [`/v2/models/:model${suffix}`, `/v2/models/:model/versions/:version${suffix}`];
+}
+
+function answerLive(exchange: Exchange): void {
+  const live = exchange.context.inference.isLive();
+  exchange.answerJson(live ? 200 : exchange.context.notReadyStatus, { live });
+}
+
+/** The body serves both the protocol's text (`live`) and KServe's client, which reads `ready`. */
+function answerReady(exchange: Exchange): void {
+  const { inference, isDraining, notReadyStatus } = exchange.context;
+  const ready = inference.isReady() && !isDraining();
+  exchange.answerJson(ready ? 200 : notReadyStatus, { live: inference.isLive(), ready });
+}
+
+function answerModels(exchange: Exchange): void {
+  const names = new Set(exchange.context.inference.index().map((entry) => entry.name));
+  exchange.answerJson(200, { models: [...names] });
+}
+
+function answerMetadata(exchange: Exchange, params: RouteParams): void {
+  const [name, version] = modelOf(params);
+  const {
+    inputs,
+    outputs,
+    platform,
+    versions,
+    name: known,
+  } = exchange.context.inference.modelMetadata(name, version);
+  exchange.answerJson(200, {
+    name: known,
+    versions,
+    platform,
+    inputs: inputs.map(wireSpec),
+    outputs: outputs.map(wireSpec),
+  });
+}
+
+function wireSpec(spec: TensorSpec): object {
+  return { name: spec.name, datatype: spec.datatype, shape: wireShape(spec) };
+}
+
+function answerModelReady(exchange: Exchange, params: RouteParams): void {
+  const [name, version] = modelOf(params);
+  const ready = exchange.context.inference.isModelReady(name, version) && !exchange.context.isDraining();
+  exchange.answerJson(ready ? 200 : exchange.context.notReadyStatus, { name, ready });
+}
+
+async function answerIndex(exchange: Exchange): Promise<void> {
+  const body = await readBody(exchange);
+  const onlyReady = body.length > 0 && readReadyFlag(exchange, body);
+  const entries = exchange.context.inference.index().filter((entry) => !onlyReady || entry.state === "READY");
+  exchange.answerJson(
+    200,
+    entries.map(({ name, version, state, reason }) => ({ name, version, state, reason })),
+  );
+}
+
+function readReadyFlag(exchange: Exchange, body: Buffer): boolean {
+  const whole = {
+    span: { start: 0, end: body.length },
+    pattern: {},
+    expected: '{"ready": true} or an empty body',
+  };
+  return optionalBoolean(readEnvelope(body, whole, exchange.context.limits).value, "ready", "ready") ?? false;
+}
+
+type Encode = ReturnType<typeof createV2Encoder>;
+
+async function answerInfer(exchange: Exchange, params: RouteParams, encode: Encode): Promise<void> {
+  const [model, version] = modelOf(params);
+  const { inference, clock, limits } = exchange.context;
+  // Throws for an unknown model, before the body costs anything.
+  inference.isModelReady(model, version);
+  exchange.model = model;
+  const body = await readBody(exchange);
+  exchange.timeline.bodyMs = clock.nowMs();
+  const jsonBytes = jsonLength(exchange, body);
+  const request =
+    jsonBytes === 0 && body.length > 0
+      ? readRawRequest(body, inference.modelMetadata(model, version).inputs)
+      : await readV2Request(body, jsonBytes, { limits, slice: nextTurn });
+  const response = await inference.infer({
+    model,
+    version,
+    id: request.id,
+    inputs: request.inputs,
+    outputs: request.outputs,
+    parameters: request.parameters,
+    priority: takePriority(request.parameters),
+    deadlineMs: readTimeouts(exchange, request.parameters),
+    signal: exchange.signal,
+    timeline: exchange.timeline,
+  });
+  sendInferAnswer(exchange, response, { request, encode });
+}
+
+function sendInferAnswer(
+  exchange: Exchange,
+  response: InferResponse,
+  { request, encode }: { readonly request: V2Request; readonly encode: Encode },
+): void {
+  const { json, binary } = encode(response, request.forms);
+  if (binary.length === 0) exchange.answerInference(json, JSON_TYPE);
+  else exchange.answerInference([json, ...binary], BINARY_TYPE, json.length);
+}
+
+/** How much of the body is JSON: all of it, or what `Inference-Header-Content-Length` says (0: no JSON, the body is one raw tensor). */
+function jsonLength(exchange: Exchange, body: Buffer): number {
+  const header = exchange.request.headers["inference-header-content-length"];
+  if (header === undefined) return body.length;
+  const field = "Inference-Header-Content-Length";
+  if (typeof header !== "string" || header.length > 15 || !/^[0-9]+$/.test(header)) {
+    throw bad(field, "expected the length of the JSON part in bytes");
+  }
+  const length = Number(header);
+  if (length > body.length)
+    throw bad(field, `${length} bytes of JSON announced, but the body has ${body.length}`);
+  return length;
+}
+
+const MAX_PRIORITY = 2 ** 32 - 1;
+
+function takePriority(parameters: Map<string, ParameterValue>): number {
+  const priority = parameters.get("priority");
+  if (priority === undefined) return 0;
+  parameters.delete("priority");
+  const value = typeof priority === "string" && /^[0-9]{1,10}$/.test(priority) ? Number(priority) : priority;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_PRIORITY)
+    return value;
+  throw bad(
+    "parameters.priority",
+    `expected a whole number from 0 (the model's default) or 1 (highest) to ${MAX_PRIORITY}`,
+  );
+}
+
+/** The model and version that a URL names. Throws `not_found` for names that no model can have. */
+export function modelOf(params: RouteParams): [name: string, version: string | undefined] {
+  const name = params["model"];
+  if (name === undefined) throw new ServeError("not_found", "the URL names no model");
+  checkModelName(name);
+  return [name, checkModelVersion(params["version"])];
+}
