@@ -1,1 +1,30 @@
-export {};
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Suite } from "./suite.ts";
+import { coldStart } from "./suites/cold-start.ts";
+import { serving } from "./suites/serving.ts";
+
+const SUITES: Readonly<Record<string, Suite>> = { serving, "cold-start": coldStart };
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
+if (unknown.length > 0) {
+  console.error(`unknown benchmark ${unknown.join(", ")}; there are: ${Object.keys(SUITES).join(", ")}`);
+  process.exit(2);
+}
+
+const results = fileURLToPath(new URL("../results/", import.meta.url));
+mkdirSync(results, { recursive: true });
+const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+};
+for (const name of wanted.length > 0 ? wanted : Object.keys(SUITES)) {
+  console.log(`\n${name}: ${SUITES[name]!.summary}`);
+  const data = await SUITES[name]!.run((line) => console.log(line));
+  writeFileSync(`${results}${name}.json`, `${JSON.stringify({ name, machine, data }, null, 2)}\n`);
+}
+console.log(`\nJSON: bench/results/`);

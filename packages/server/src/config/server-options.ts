@@ -37,6 +37,18 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "Bearer token for load and unload under --model-control explicit. Required there. Prefer the environment variable: flags show in process lists.",
   },
+  readiness: {
+    kind: "choice",
+    choices: ["strict", "settled"],
+    default: "strict",
+    doc: "strict: ready once every model is up. settled: ready once every model was tried; broken ones are only listed.",
+  },
+  notReadyStatus: {
+    kind: "choice",
+    choices: ["503", "400"],
+    default: "503",
+    doc: "Status of the readiness endpoints while not ready: 503 as KServe and Kubernetes expect, 400 as Triton answers.",
+  },
   lazyLoading: {
     kind: "flag",
     default: false,

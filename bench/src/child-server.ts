@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+
+/** A server in a process of its own. */
+export interface ChildServer {
+  readonly url: string;
+  readonly pid: number;
+  /** From process start until `isUp` first said so, in milliseconds. */
+  readonly startMs: number;
+  stop(): Promise<void>;
+}
+
+const START_LIMIT_MS = 60_000;
+
+/** Starts a Node program, waits for the first `http://…` it prints, then until `isUp(url)` holds. */
+export async function startChildServer(
+  args: readonly string[],
+  isUp: (url: string) => Promise<boolean> = async () => true,
+): Promise<ChildServer> {
+  const startedMs = performance.now();
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const url = await printedUrl(child);
+  while (!(await isUp(url))) {
+    if (performance.now() - startedMs > START_LIMIT_MS)
+      throw new Error(`${args[0]} was not up after ${START_LIMIT_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return {
+    url,
+    pid: child.pid!,
+    startMs: performance.now() - startedMs,
+    async stop() {
+      if (child.exitCode !== null) return;
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    },
+  };
+}
+
+function printedUrl(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    child.stdout!.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      const url = /http:\/\/[^\s/]+:\d+/.exec(text)?.[0];
+      if (url !== undefined) resolve(url);
+    });
+    child.once("exit", (code) =>
+      reject(new Error(`the server ended with code ${code} before it printed its address`)),
+    );
+  });
+}

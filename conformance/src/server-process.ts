@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** The built server as a process of its own, as a user starts it. */
+export interface ServerProcess {
+  readonly url: string;
+  /** `host:port`, for gRPC. */
+  readonly authority: string;
+  readonly pid: number;
+  /** Everything it wrote so far, standard output and error together. */
+  output(): string;
+  /** Sends a signal, by default SIGTERM, and resolves with the exit code and how long it took. */
+  stop(signal?: NodeJS.Signals): Promise<{ readonly code: number | null; readonly elapsedMs: number }>;
+}
+
+const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
+const START_LIMIT_MS = 30_000;
+
+/** Runs `sconce serve …args --port 0` and waits until it is ready, or with `until: "listening"` until its port is open. */
+export async function startServerProcess(
+  args: readonly string[],
+  options: { readonly until?: "ready" | "listening"; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [BIN, "serve", ...args, "--port", "0"], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
+  let output = "";
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  child.stdout.on("data", collect);
+  child.stderr.on("data", collect);
+  const url = await waitFor(
+    child,
+    () => /listens on (http:\S+)/.exec(output)?.[1],
+    () => output,
+  );
+  if (options.until !== "listening") {
+    await waitFor(
+      child,
+      async () => ((await fetch(`${url}/v2/health/ready`)).ok ? true : undefined),
+      () => output,
+    );
+  }
+  return {
+    url,
+    authority: new URL(url).host,
+    pid: child.pid!,
+    output: () => output,
+    async stop(signal = "SIGTERM") {
+      const startedMs = performance.now();
+      if (child.exitCode === null && child.signalCode === null) {
+        const exited = once(child, "exit");
+        child.kill(signal);
+        await exited;
+      }
+      return { code: child.exitCode, elapsedMs: performance.now() - startedMs };
+    },
+  };
+}
+
+async function waitFor<T>(
+  child: ChildProcess,
+  probe: () => T | undefined | Promise<T | undefined>,
+  output: () => string,
+): Promise<T> {
+  const deadlineMs = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (child.exitCode !== null)
+      throw new Error(`the server ended with code ${child.exitCode}:\n${output()}`);
+    if (performance.now() > deadlineMs)
+      throw new Error(`the server was not up after ${START_LIMIT_MS} ms:\n${output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

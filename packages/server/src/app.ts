@@ -1,0 +1,155 @@
+import type { AddressInfo } from "node:net";
+import { totalmem } from "node:os";
+import type { Clock } from "./base/clock.ts";
+import type { Logger } from "./base/logger.ts";
+import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
+import type { TensorSpec } from "./base/signature.ts";
+import type { Config } from "./config/load-config.ts";
+import { refuseUnsafeStart } from "./config/safe-binding.ts";
+import type { ServerConfig } from "./config/server-options.ts";
+import { drain, type Parts } from "./drain.ts";
+import { createGrpcEdge } from "./edge/grpc/grpc-edge.ts";
+import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./edge/grpc/grpc-limits.ts";
+import { createInferenceObserver } from "./edge/inference-metrics.ts";
+import { createListener, DEFAULT_LISTENER_LIMITS, LOOPBACK } from "./edge/listener.ts";
+import { createRestEdge, type RestEdgeOptions } from "./edge/rest/rest-edge.ts";
+import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
+import { createInference } from "./infer/create-inference.ts";
+import { createModelLoader } from "./model-loader.ts";
+import { createRegistry } from "./models/create-registry.ts";
+import { nodeFileSystem } from "./models/file-system.ts";
+import type { RegistryOptions } from "./models/managed-registry.ts";
+import type { IndexEntry } from "./models/registry.ts";
+import { createRepository } from "./models/repository.ts";
+import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import { VERSION } from "./version.ts";
+import { workerEnv } from "./worker/worker-env.ts";
+
+export interface ServerOptions {
+  readonly config: Config;
+  /** Model files and folders. */
+  readonly paths: readonly string[];
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Uniform in [0, 1): jitter and ids. */
+  readonly random: () => number;
+  /** What runs the models; default: ONNX Runtime in worker processes. */
+  readonly runtime?: Runtime;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** `http://host:port` without a trailing slash. */
+  readonly url: string;
+  /** Resolves when every model was tried once. */
+  readonly settled: Promise<void>;
+  models(): readonly IndexEntry[];
+  /** Inputs of a model's serving version; empty while it is not ready. */
+  inputsOf(name: string): readonly TensorSpec[];
+  /** Drains: not ready at once, requests in flight finish, then everything ends. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Builds all parts, opens the port, and begins to load the models. Rejects when the port cannot be had or the options are unsafe. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { clock, logger } = options;
+  const { server: config, modelDefaults } = options.config;
+  refuseUnsafeStart(config);
+  const metrics = createPrometheusMetrics();
+  // First of all: worker processes start while this process still builds its own parts.
+  const runtime =
+    options.runtime ??
+    createOnnxRuntime({ ...options, spares: config.spareWorkers, env: workerEnv(process.env) });
+  const load = createModelLoader({ ...options, runtime, defaults: modelDefaults });
+  const repository = createRepository({
+    paths: options.paths.map((path) => ({ path })),
+    fileSystem: nodeFileSystem,
+  });
+  const registry = createRegistry({ load, clock, logger, ...registryOptions(config) });
+  let isDraining = false;
+  const inference = createInference({
+    registry,
+    clock,
+    serverInfo: { name: "sconce", version: VERSION, extensions: ["binary_tensor_data", "model_repository"] },
+    isDraining: () => isDraining,
+  });
+  const observer = createInferenceObserver(metrics);
+  const rest = createRestEdge({
+    inference,
+    clock,
+    logger,
+    metrics,
+    budget: byteBudget(config),
+    ...restOptions(config),
+  });
+  const grpc = createGrpcEdge({ inference, clock, logger, observer, limits: grpcLimits(config) });
+  const listener = createListener({
+    onHttp1: (socket) => rest.server.emit("connection", socket),
+    onHttp2: (socket) => grpc.injectConnection(socket),
+    clock,
+    limits: { ...DEFAULT_LISTENER_LIMITS, ...config },
+    unlimited: [...LOOPBACK, ...config.trustedProxies],
+  });
+  await rest.ready();
+  const address = await listener.listen(config.host, config.port);
+  const scanned = repository.scan().then((found) => registry.apply(found));
+  const parts: Parts = { config, clock, logger, rest, grpc, listener, registry, runtime };
+  let stopped: Promise<void> | undefined;
+  return {
+    url: urlOf(address),
+    settled: scanned.then(() => registry.settled()),
+    models: () => registry.index(),
+    inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
+    stop() {
+      isDraining = true;
+      stopped ??= drain(parts);
+      return stopped;
+    },
+  };
+}
+
+/** How many requests may be in flight, however small: each costs a few KiB of this process. */
+const MAX_REQUESTS_IN_FLIGHT = 65_536;
+const MEMORY_SHARE = 0.25;
+
+function byteBudget(config: ServerConfig): ByteBudget {
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return createByteBudget({
+    maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
+    maxRequests: MAX_REQUESTS_IN_FLIGHT,
+  });
+}
+
+function registryOptions(config: ServerConfig): Omit<RegistryOptions, "load" | "clock" | "logger"> {
+  return {
+    readiness: config.readiness,
+    lazy: config.lazyLoading,
+    concurrentLoads: config.loadConcurrency,
+    drainTimeoutMs: config.drainTimeoutMs,
+    ...(config.maxLoadedModels === undefined ? {} : { maxLoadedModels: config.maxLoadedModels }),
+    ...(config.modelMemoryBudgetBytes === undefined
+      ? {}
+      : { memoryBudgetBytes: config.modelMemoryBudgetBytes }),
+  };
+}
+
+function restOptions(config: ServerConfig): Pick<RestEdgeOptions, "limits" | "notReadyStatus"> {
+  return {
+    limits: { maxBodyBytes: config.maxBodyBytes, requestTimeoutMs: config.requestTimeoutMs },
+    notReadyStatus: config.notReadyStatus === "400" ? 400 : 503,
+  };
+}
+
+function grpcLimits(config: ServerConfig): GrpcLimits {
+  return {
+    ...DEFAULT_GRPC_LIMITS,
+    maxReceiveBytes: config.maxBodyBytes,
+    maxSendBytes: config.maxBodyBytes,
+    connectionAgeMs: config.connectionAgeMs,
+  };
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

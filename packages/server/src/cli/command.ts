@@ -1,0 +1,22 @@
+import type { OptionTable } from "../config/option.ts";
+import type { Arguments } from "./arguments.ts";
+
+/** Where a command writes and what it knows of its surroundings. */
+export interface Terminal {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reads standard input to its end. */
+  readStdin(): Promise<Buffer>;
+}
+
+/** A command of the `sconce` program. */
+export interface Command {
+  readonly name: string;
+  /** Its arguments, for the usage line. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly tables: readonly OptionTable[];
+  /** Resolves with the exit code. */
+  run(args: Arguments, terminal: Terminal): Promise<number>;
+}

@@ -1,0 +1,104 @@
+import { existsSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { ModelFileError, type ModelSummary, type Port, summarize } from "@sconce/torch";
+import { nodePlatform, openFileSource } from "@sconce/torch/node";
+import { ServeError } from "../base/errors.ts";
+import { resolveOptions } from "../config/resolve-options.ts";
+import type { Command } from "./command.ts";
+
+const INSPECT_OPTIONS = {
+  json: { kind: "flag", default: false, doc: "Print everything as JSON." },
+} as const;
+
+export const inspectCommand: Command = {
+  name: "inspect",
+  usage: "FILE",
+  summary: "Shows a model file's inputs, outputs, parameters and ops, and which runtime will run it and why.",
+  tables: [INSPECT_OPTIONS],
+  async run(args, terminal) {
+    const { json } = resolveOptions(INSPECT_OPTIONS, { flags: args.flags });
+    const path = args.positionals[0];
+    if (path === undefined || args.positionals.length > 1) {
+      throw new ServeError("invalid_argument", "expected one FILE", { reason: "bad_arguments" });
+    }
+    const summary = summarizeFile(path);
+    terminal.stdout.write(
+      json
+        ? `${JSON.stringify({ ...summary, runtime: runtimeOf(summary) }, null, 2)}\n`
+        : summaryText(summary),
+    );
+    return 0;
+  },
+};
+
+function summarizeFile(path: string): ModelSummary {
+  const name = basename(path);
+  if (!existsSync(path) || !statSync(path).isFile()) {
+    throw new ServeError("not_found", `${name}: no such file`);
+  }
+  const source = openFileSource(path);
+  try {
+    return summarize(source, nodePlatform);
+  } catch (error) {
+    if (error instanceof ModelFileError) {
+      throw new ServeError("invalid_argument", `${name}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  } finally {
+    source.close();
+  }
+}
+
+function runtimeOf(summary: ModelSummary): { readonly name: string | undefined; readonly why: string } {
+  const { unsupported } = summary.report;
+  if (summary.format === "checkpoint" || summary.format === "safetensors") {
+    return {
+      name: undefined,
+      why: "the file holds weights and no program; export the model with torch.export.save",
+    };
+  }
+  if (unsupported.length > 0) {
+    return { name: undefined, why: `${unsupported.length} kinds of op cannot be translated to ONNX yet` };
+  }
+  return {
+    name: "onnx",
+    why: summary.format === "onnx" ? "the file is ONNX" : "every op translates to ONNX; no Python is needed",
+  };
+}
+
+function summaryText(summary: ModelSummary): string {
+  const runtime = runtimeOf(summary);
+  const lines = [
+    summary.detail,
+    ...portLines("input", summary.inputs),
+    ...portLines("output", summary.outputs),
+    `parameters  ${summary.parameterCount.toLocaleString("en-US")} (${sizeText(summary.weightBytes)})`,
+    `runtime     ${runtime.name ?? "none"}: ${runtime.why}`,
+    ...summary.report.unsupported.map(
+      ({ op, count, reason }) => `  unsupported  ${op} × ${count}: ${reason}`,
+    ),
+    ...summary.report.warnings.map((warning) => `warning     ${warning}`),
+  ];
+  if (summary.ops.length > 0) {
+    lines.push("ops", ...summary.ops.map(({ op, count }) => `  ${String(count).padStart(5)}  ${op}`));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function portLines(label: string, ports: readonly Port[]): string[] {
+  return ports.map(
+    (port) => `${label.padEnd(11)} ${port.name}: ${port.dtype} [${port.dims.map(dimText).join(", ")}]`,
+  );
+}
+
+function dimText(dim: Port["dims"][number]): string {
+  if (typeof dim === "number") return String(dim);
+  const range = dim.max === undefined ? (dim.min > 1 ? ` ≥ ${dim.min}` : "") : ` ${dim.min}…${dim.max}`;
+  return `${dim.symbol}${range}`;
+}
+
+function sizeText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const unit = bytes < 2 ** 20 ? "KiB" : bytes < 2 ** 30 ? "MiB" : "GiB";
+  return `${(bytes / { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[unit]).toFixed(1)} ${unit}`;
+}

@@ -1,0 +1,64 @@
+import { ServeError } from "../base/errors.ts";
+import { optionsHelp } from "../config/option-docs.ts";
+import { VERSION } from "../version.ts";
+import { parseArguments } from "./arguments.ts";
+import type { Command, Terminal } from "./command.ts";
+import { inspectCommand } from "./inspect.ts";
+import { predictCommand } from "./predict.ts";
+import { serveCommand } from "./serve.ts";
+
+const COMMANDS: readonly Command[] = [serveCommand, inspectCommand, predictCommand];
+
+const EXIT_USAGE = 2;
+
+function usage(): string {
+  const lines = COMMANDS.map(
+    (command) => `  sconce ${command.name} ${command.usage}\n      ${command.summary}`,
+  );
+  return `Sconce ${VERSION} serves PyTorch models over REST and gRPC.\n\n${lines.join("\n")}\n\nsconce COMMAND --help lists a command's options.\n`;
+}
+
+function commandHelp(command: Command): string {
+  const options = command.tables.map((table) => optionsHelp(table)).join("\n");
+  return `sconce ${command.name} ${command.usage}\n\n${command.summary}\n\nOptions:\n${options}\n`;
+}
+
+const processTerminal: Terminal = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  async readStdin() {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  },
+};
+
+/** Runs the `sconce` program; resolves with the exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function main(argv: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    terminal.stdout.write(usage());
+    return name === undefined ? EXIT_USAGE : 0;
+  }
+  if (name === "--version" || name === "-v") {
+    terminal.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    terminal.stderr.write(`sconce: unknown command ${JSON.stringify(name.slice(0, 80))}\n\n${usage()}`);
+    return EXIT_USAGE;
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    terminal.stdout.write(commandHelp(command));
+    return 0;
+  }
+  try {
+    return await command.run(parseArguments(rest, command.tables), terminal);
+  } catch (error) {
+    if (!(error instanceof ServeError) || error.reason === "invariant") throw error;
+    terminal.stderr.write(`sconce ${name}: ${error.message}\n`);
+    return error.reason === "bad_arguments" ? EXIT_USAGE : 1;
+  }
+}

@@ -1,0 +1,30 @@
+import { isIP } from "node:net";
+import { ServeError } from "../base/errors.ts";
+import type { ServerConfig } from "./server-options.ts";
+
+/** True for addresses that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1") return true;
+  return isIP(host) === 4 && host.startsWith("127.");
+}
+
+/**
+ * Refuses to start in a way that is open to a network by mistake: a public address without `--insecure`, or load and unload
+ * over the network without a token. Throws `failed_precondition` with what to change.
+ */
+export function refuseUnsafeStart(config: ServerConfig): void {
+  if (!isLoopback(config.host) && !config.insecure) {
+    throw new ServeError(
+      "failed_precondition",
+      `--host ${config.host} is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy that has both, or add --insecure if the network itself is trusted`,
+      { reason: "unsafe_binding" },
+    );
+  }
+  if (config.modelControl === "explicit" && (config.adminToken ?? "").length < 16) {
+    throw new ServeError(
+      "failed_precondition",
+      "--model-control explicit needs an admin token of at least 16 characters: set SCONCE_ADMIN_TOKEN",
+      { reason: "missing_admin_token" },
+    );
+  }
+}

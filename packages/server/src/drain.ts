@@ -1,0 +1,63 @@
+import type { Clock } from "./base/clock.ts";
+import type { Logger } from "./base/logger.ts";
+import type { ServerConfig } from "./config/server-options.ts";
+import type { GrpcEdge } from "./edge/grpc/grpc-edge.ts";
+import type { Listener } from "./edge/listener.ts";
+import type { RestEdge } from "./edge/rest/rest-edge.ts";
+import type { ManagedRegistry } from "./models/managed-registry.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+
+/** The parts of a server that must end in order. */
+export interface Parts {
+  readonly config: ServerConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly rest: RestEdge;
+  readonly grpc: GrpcEdge;
+  readonly listener: Listener;
+  readonly registry: ManagedRegistry;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Ends a server without losing a request: answers go on for `drainDelayMs` while readiness already says no, then no connection is
+ * accepted any more, clients are asked to leave, what is in flight finishes (for at most `drainTimeoutMs`), and the workers end.
+ */
+export async function drain(parts: Parts): Promise<void> {
+  const { config, clock, logger, rest, grpc, listener, registry, runtime } = parts;
+  logger.info(
+    { drainDelayMs: config.drainDelayMs },
+    "draining: not ready any more, requests in flight finish",
+  );
+  rest.setDraining();
+  await new Promise<void>((resolve) => {
+    if (config.drainDelayMs === 0) resolve();
+    else clock.after(config.drainDelayMs, resolve);
+  });
+  listener.stopAccepting();
+  const inTime = await finishesIn(Promise.all([rest.close(), grpc.close()]), config.drainTimeoutMs, clock);
+  if (!inTime) {
+    logger.warn(
+      { drainTimeoutMs: config.drainTimeoutMs },
+      "drain timeout: requests still in flight are cut off",
+    );
+    grpc.destroy("the server is stopping");
+    rest.destroy();
+    registry.destroy("the server is stopping");
+    runtime.destroy("the server is stopping");
+  }
+  listener.destroy();
+  await registry.close();
+  await runtime.close();
+  logger.info({}, "drained");
+}
+
+async function finishesIn(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  let cancel = (): void => {};
+  const timeout = new Promise<false>((resolve) => {
+    cancel = clock.after(limitMs, () => resolve(false));
+  });
+  const inTime = await Promise.race([work.then(() => true), timeout]);
+  cancel();
+  return inTime;
+}

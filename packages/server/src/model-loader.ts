@@ -1,0 +1,135 @@
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import type { Clock } from "./base/clock.ts";
+import { ServeError } from "./base/errors.ts";
+import type { Logger } from "./base/logger.ts";
+import { loadModelConfig } from "./config/load-config.ts";
+import type { ModelConfig } from "./config/model-options.ts";
+import type { ModelCandidate } from "./models/model-candidate.ts";
+import { createServedModel } from "./models/served-model.ts";
+import type { LoadModel } from "./models/served-model-handle.ts";
+import { completeQueueConfig, type QueueConfig } from "./queue/queue-config.ts";
+import { createScheduler } from "./queue/scheduler.ts";
+import type { LoadOptions, Runtime } from "./runtime/runtime.ts";
+
+export interface ModelLoaderOptions {
+  readonly runtime: Runtime;
+  readonly defaults: ModelConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+}
+
+/** How long a load may take before the log says what it is doing. */
+const SLOW_LOAD_MS = 1000;
+
+/** Loads a candidate into the runtime and puts a queue before it. */
+export function createModelLoader(options: ModelLoaderOptions): LoadModel {
+  const { runtime, defaults, clock, random } = options;
+  return async (candidate, signal) => {
+    const config = loadModelConfig(candidate.configFile, defaults);
+    const { name, version, file } = candidate;
+    const logger = options.logger.child({ model: name, version });
+    const startedMs = clock.nowMs();
+    const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
+    try {
+      const loaded = await runtime.load(
+        { name, version, file, options: loadOptions(config, candidate) },
+        { signal, onProgress: progress.report },
+      );
+      const { description } = loaded;
+      for (const warning of description.warnings) logger.warn({}, warning);
+      logger.info(
+        {
+          runtime: description.runtime,
+          loadMs: description.loadMs,
+          elapsedMs: Math.round(clock.nowMs() - startedMs),
+        },
+        `ready: ${description.runtimeReason}`,
+      );
+      return createServedModel({
+        name,
+        version,
+        loaded,
+        logger,
+        wallNowMs: Date.now,
+        createQueue: (parts) =>
+          createScheduler({
+            ...parts,
+            config: completeQueueConfig(queueConfig(config), parts.signature, parts.executors.length),
+            clock,
+            random,
+          }),
+      });
+    } finally {
+      progress.end();
+    }
+  };
+}
+
+/** Says the current stage once a load has been slow, and every stage after that. */
+function slowProgress(
+  clock: Clock,
+  say: (stage: string) => void,
+): { report(stage: string): void; end(): void } {
+  let stage = "starting a worker";
+  let isSlow = false;
+  const cancel = clock.after(SLOW_LOAD_MS, () => {
+    isSlow = true;
+    say(stage);
+  });
+  return {
+    report(next) {
+      stage = next;
+      if (isSlow) say(stage);
+    },
+    end: cancel,
+  };
+}
+
+function loadOptions(config: ModelConfig, candidate: ModelCandidate): LoadOptions {
+  const cores = availableParallelism();
+  const instances = config.instances === "auto" ? cores : config.instances;
+  return {
+    instances,
+    threadsPerInstance:
+      config.threads === "auto" ? Math.max(1, Math.floor(cores / instances)) : config.threads,
+    isolation: config.isolation,
+    loadTimeoutMs: config.loadTimeoutMs,
+    executionTimeoutMs: config.executionTimeoutMs,
+    memoryLimitBytes: config.memoryLimitBytes,
+    memory: config.memory,
+    precision: config.precision,
+    weightsFile: config.weights === undefined ? undefined : weightsPath(config.weights, candidate),
+    warmupRuns: config.warmupRuns,
+  };
+}
+
+/** A file beside model.yaml: a bare name, so that a model cannot reach out of its folder. */
+function weightsPath(name: string, candidate: ModelCandidate): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
+    throw new ServeError(
+      "invalid_argument",
+      `weights in model.yaml: expected the name of a file beside it, got ${JSON.stringify(name)}`,
+    );
+  }
+  return join(dirname(candidate.configFile ?? candidate.file), name);
+}
+
+function queueConfig(config: ModelConfig): Partial<QueueConfig> {
+  return {
+    maxBatchSize: config.batching ? config.maxBatchSize : 1,
+    maxQueueDelayMs: config.maxQueueDelayMs,
+    preferredBatchSizes: config.preferredBatchSize,
+    maxQueueBytes: config.maxQueueBytes,
+    queueTimeoutMs: config.queueTimeoutMs,
+    priorityLevels: config.priorityLevels,
+    pipelineDepth: config.pipelineDepth,
+    ...(config.maxQueueSize === undefined ? {} : { maxQueueSize: config.maxQueueSize }),
+    ...(config.defaultPriority === undefined ? {} : { defaultPriority: config.defaultPriority }),
+    pad:
+      config.padSymbol === undefined
+        ? undefined
+        : { symbol: config.padSymbol, value: config.padValue, buckets: config.padBuckets },
+  };
+}
