@@ -8,6 +8,7 @@ export {
   type WireRequest,
   type WireResponse,
 } from "./model-infer.ts";
+export { peekRequestId } from "./peek-id.ts";
 export {
   decodePredictRequest,
   encodePredictionResult,

@@ -3,5 +3,13 @@
  * starting server does not need.
  */
 export * from "../gen/grpc/health/v1/health_pb.ts";
+export {
+  file_grpc_reflection_v1_reflection,
+  type ServerReflectionRequest,
+  ServerReflectionRequestSchema,
+  type ServerReflectionResponse,
+  ServerReflectionResponseSchema,
+} from "../gen/grpc/reflection/v1/reflection_pb.ts";
+export { file_grpc_reflection_v1alpha_reflection } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 export * from "../gen/inference/grpc_service_pb.ts";
 export * as sconceV1 from "../gen/sconce/v1/model_serving_pb.ts";

@@ -2,22 +2,51 @@ import {
   decodeModelInferRequest,
   decodePredictRequest,
   encodeModelInferResponse,
+  encodeModelStreamInferResponse,
   encodePredictionResult,
+  peekRequestId,
+  type WireRequest,
+  type WireResponse,
 } from "@sconce/protocol/grpc";
+import { ServeError } from "../../base/errors.ts";
+import { type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import type { Dialect } from "./run-inference.ts";
+import type { Dialect, Failure } from "./run-inference.ts";
+
+/** A dialect of a stream, where a failed request is an answer like any other. */
+export interface StreamDialect extends Dialect {
+  encodeFailure(failure: Failure, message: Uint8Array): Uint8Array;
+}
+
+const FINAL_FLAG_WANTED = "triton_enable_empty_final_response";
+const FINAL_FLAG = new Map([["triton_final_response", true]]);
 
 /** Every byte of the block is written by the encoder, so it need not be zeroed. */
-export function allocate(size: number): Uint8Array {
+function allocate(size: number): Uint8Array {
   return Buffer.allocUnsafe(size);
 }
 
 /** Open Inference Protocol v2. */
 export function oipDialect(limits: GrpcLimits): Dialect {
   return {
-    decode: (bytes) => decodeModelInferRequest(bytes, limits.codec),
+    decode: (bytes) => withoutReserved(decodeModelInferRequest(bytes, limits.codec)),
     encode: (response) => encodeModelInferResponse(response, allocate),
+  };
+}
+
+/** Triton's ModelStreamInfer. Every answer is the last one of its request; clients that ask for it get the flag that says so. */
+export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
+  return {
+    decode: (bytes) => withoutReserved(decodeModelInferRequest(bytes, limits.codec)),
+    encode: (response, _timeline, request) =>
+      encodeModelStreamInferResponse(withFinalFlag(response, request), "", allocate),
+    encodeFailure: ({ error, request }, message) =>
+      encodeModelStreamInferResponse(
+        nobody(request?.id ?? peekRequestId(message, limits.codec)),
+        error.message,
+        allocate,
+      ),
   };
 }
 
@@ -28,6 +57,64 @@ export function predictDialect(limits: GrpcLimits): Dialect {
     encode: (response, timeline) =>
       encodePredictionResult(response, { timings: timings(timeline) }, allocate),
   };
+}
+
+/** sconce.v1's StreamPredict. One for each stream: a message without a model means the model of the message before it. */
+export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
+  let model = "";
+  let version: string | undefined;
+  return {
+    decode(bytes) {
+      const request = decodePredictRequest(bytes, limits.codec);
+      if (request.model !== "") {
+        model = request.model;
+        version = request.version;
+        return request;
+      }
+      version = request.version ?? version;
+      return { ...request, model, version };
+    },
+    encode: (response, timeline) =>
+      encodePredictionResult(response, { timings: timings(timeline) }, allocate),
+    encodeFailure({ error, request }, message) {
+      const { code, reason } = error;
+      const retryAfterMs = Math.ceil(error.retryAfterMs ?? 0);
+      const answer = {
+        ...nobody(request?.id ?? peekRequestId(message, limits.codec)),
+        model: request?.model ?? "",
+      };
+      return encodePredictionResult(
+        answer,
+        { error: { code, message: error.message, reason, retryAfterMs } },
+        allocate,
+      );
+    },
+  };
+}
+
+/** An answer of nobody, which only says whose request it belongs to. */
+function nobody(id: string | undefined): WireResponse {
+  return { model: "", version: "", id, parameters: NO_PARAMETERS, outputs: [] };
+}
+
+function withFinalFlag(response: InferResponse, request: WireRequest): WireResponse {
+  if (request.parameters.get(FINAL_FLAG_WANTED) !== true) return response;
+  return { ...response, parameters: new Map([...response.parameters, ...FINAL_FLAG]) };
+}
+
+/** Triton keeps `triton_*` to itself; a parameter of that name that nobody knows is a mistake. */
+function withoutReserved(request: WireRequest): WireRequest {
+  for (const name of request.parameters.keys()) {
+    if (!name.startsWith("triton_") || name === FINAL_FLAG_WANTED) continue;
+    throw new ServeError(
+      "invalid_argument",
+      `the parameter "${name}" is unknown, and names with triton_ are reserved`,
+      {
+        reason: "reserved_parameter",
+      },
+    );
+  }
+  return request;
 }
 
 /** The stages up to the answer; encoding is not over yet. */

@@ -42,6 +42,7 @@ export class GrpcCall {
   #deadlineMs: number | undefined;
   #cancelTimer: (() => void) | undefined;
   #ended = false;
+  #onEnd: (() => void) | undefined;
 
   constructor(next: ServerInterceptingCallInterface, metadata: Metadata, clock: Clock) {
     this.#next = next;
@@ -78,6 +79,11 @@ export class GrpcCall {
     const expire = () => this.fail(deadlineExceeded());
     if (delayMs <= 0) expire();
     else if (delayMs <= MAX_TIMER_MS) this.#cancelTimer = this.#clock.after(delayMs, expire);
+  }
+
+  /** Runs `callback` when the call ends, however it ends. There is one such callback. */
+  onEnd(callback: () => void): void {
+    this.#onEnd = callback;
   }
 
   /** Asks for the next message. */
@@ -120,6 +126,7 @@ export class GrpcCall {
     if (this.#ended) return false;
     this.#ended = true;
     this.#cancelTimer?.();
+    this.#onEnd?.();
     return true;
   }
 }

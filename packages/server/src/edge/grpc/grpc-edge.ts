@@ -4,10 +4,18 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import { createDrain, type Drain } from "./drain.ts";
 import { callInterceptor, type GrpcMethod } from "./grpc-call.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHardenedServer, type HardenedServer } from "./hardened-server.ts";
+import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
+import { reflectionMethods } from "./reflection.ts";
+import { serverMethods } from "./server-methods.ts";
+import { streamMethods } from "./stream-methods.ts";
+
+/** The names under which health knows the server as a whole. */
+const SERVICES = ["inference.GRPCInferenceService", "sconce.v1.ModelServing"];
 
 export interface GrpcEdgeOptions {
   readonly inference: Inference;
@@ -23,6 +31,8 @@ export interface GrpcEdge {
   injectConnection(socket: Socket): void;
   /** Open connections. */
   connectionCount(): number;
+  /** False: health answers NOT_SERVING for every service from now on, before the drain begins. */
+  setServing(isServing: boolean): void;
   /** Asks every client to leave (GOAWAY), lets calls in progress finish, resolves when the last connection is closed. Idempotent. */
   close(): Promise<void>;
   /** Cuts every connection; calls in progress are cancelled. */
@@ -31,15 +41,20 @@ export interface GrpcEdge {
 
 export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const limits = options.limits ?? DEFAULT_GRPC_LIMITS;
-  const methods = new Map<string, GrpcMethod>();
-  for (const method of inferMethods(options, limits)) methods.set(method.path, method);
+  const drain = createDrain();
+  const health = createHealthStates(options.inference, SERVICES);
+  const methods = new Map(
+    allMethods(options, { limits, health, drain }).map((method) => [method.path, method]),
+  );
   const hardened = createHardenedServer(limits, callInterceptor(methods, options.clock));
   for (const method of methods.values()) register(hardened.server, method);
   let closed: Promise<void> | undefined;
   return {
     injectConnection: (socket) => hardened.injector.injectConnection(socket),
     connectionCount: () => hardened.sessions.size,
+    setServing: (isServing) => health.setServing(isServing),
     close() {
+      drain.start();
       closed ??= closeAll(hardened);
       return closed;
     },
@@ -51,10 +66,31 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   };
 }
 
+interface Parts {
+  readonly limits: GrpcLimits;
+  readonly health: HealthStates;
+  readonly drain: Drain;
+}
+
+function allMethods(options: GrpcEdgeOptions, { limits, health, drain }: Parts): GrpcMethod[] {
+  return [
+    ...inferMethods(options, limits),
+    ...streamMethods(options, limits, drain),
+    ...serverMethods(options.inference),
+    ...healthMethods(health, options.clock, drain),
+    ...reflectionMethods(),
+  ];
+}
+
 /** Tells grpc-js that the path exists; the interceptor takes the call before this handler would run. */
 function register(server: Server, method: GrpcMethod): void {
   const type = method.requestStream ? "bidi" : method.responseStream ? "serverStream" : "unary";
-  server.register(method.path, unreachable, identity, identity, type);
+  server.register(method.path, unreachable, asBuffer, identity, type);
+}
+
+/** grpc-js copies an answer behind its frame header, and does so with Buffer's own method. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function identity(bytes: Buffer): Buffer {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { createServer } from "node:http";
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import {
@@ -138,6 +137,6 @@ export async function collect<I, O>(
   const messages: O[] = [];
   stream.on("data", (message: O) => messages.push(message));
   stream.on("error", (_error: ServiceError) => {});
-  const [status] = (await once(stream, "status")) as [StatusObject];
+  const status = await new Promise<StatusObject>((resolve) => stream.on("status", resolve));
   return { messages, status };
 }

@@ -20,7 +20,10 @@ function inferMethod(path: string, deps: InferenceDeps, dialect: Dialect): GrpcM
       bodyMs: deps.clock.nowMs(),
       signal: call.signal,
       deadlineMs: call.deadlineMs,
-      onDeadline: (deadlineMs) => call.tighten(deadlineMs),
+      bound(deadlineMs) {
+        call.tighten(deadlineMs);
+        return call.signal;
+      },
     });
     if (isFailure(result)) throw result.error;
     const trailers = new Metadata();

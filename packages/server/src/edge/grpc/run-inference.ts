@@ -22,8 +22,8 @@ export interface Arrival {
   readonly signal: AbortSignal;
   /** Deadline of the call as a whole. */
   readonly deadlineMs: number | undefined;
-  /** Takes the request's own, perhaps earlier, deadline. */
-  onDeadline(deadlineMs: number): void;
+  /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
+  bound(deadlineMs: number): AbortSignal;
 }
 
 export interface Encoded {
@@ -34,7 +34,7 @@ export interface Encoded {
 /** How one dialect turns bytes into a request and an answer into bytes. */
 export interface Dialect {
   decode(bytes: Uint8Array): WireRequest;
-  encode(response: InferResponse, timeline: Timeline): Uint8Array;
+  encode(response: InferResponse, timeline: Timeline, request: WireRequest): Uint8Array;
 }
 
 /** What is known of a request when it fails; the id is missing when not even that could be read. */
@@ -59,7 +59,7 @@ export async function runInference(
   try {
     wire = dialect.decode(message);
     const response = await deps.inference.infer(inferRequest(wire, arrival, timeline));
-    const bytes = dialect.encode(response, timeline);
+    const bytes = dialect.encode(response, timeline, wire);
     timeline.encodedMs = deps.clock.nowMs();
     deps.observer.observe({
       protocol: "grpc",
@@ -97,7 +97,7 @@ function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): 
     timeout === undefined ? undefined : parseTimeoutParameter(timeout),
     wire.timeoutMs === 0 ? undefined : wire.timeoutMs,
   ]);
-  if (own !== undefined) arrival.onDeadline(own);
+  const signal = own === undefined ? arrival.signal : arrival.bound(own);
   return {
     model: wire.model,
     version: wire.version,
@@ -107,7 +107,7 @@ function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): 
     parameters: wire.parameters,
     priority: parsePriority(wire.parameters.get("priority")),
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
-    signal: arrival.signal,
+    signal,
     timeline,
   };
 }

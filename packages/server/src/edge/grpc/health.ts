@@ -1,0 +1,101 @@
+import type { Clock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
+import { once } from "../../base/once.ts";
+import type { Inference } from "../../infer/inference.ts";
+import { type Drain, draining } from "./drain.ts";
+import { type CallHandlers, type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+
+const SERVICE = "/grpc.health.v1.Health";
+/** How often a watched state that nobody announces (a model's) is looked at again. */
+const WATCH_INTERVAL_MS = 500;
+
+export type HealthState = "SERVING" | "NOT_SERVING" | "SERVICE_UNKNOWN";
+
+/** What `grpc.health.v1` reports: `""` and the service names follow the server's readiness, any other name is a model's. */
+export interface HealthStates {
+  stateOf(service: string): HealthState;
+  /** Every service and model by name. */
+  all(): ReadonlyMap<string, HealthState>;
+  /** False: every service is NOT_SERVING, whatever the models say. */
+  setServing(isServing: boolean): void;
+}
+
+export function createHealthStates(inference: Inference, services: readonly string[]): HealthStates {
+  let isServing = true;
+  const ofServer = (): HealthState => (isServing && inference.isReady() ? "SERVING" : "NOT_SERVING");
+  const ofModel = (name: string): HealthState => {
+    try {
+      return isServing && inference.isModelReady(name, undefined) ? "SERVING" : "NOT_SERVING";
+    } catch (thrown) {
+      return ServeError.from(thrown).code === "not_found" ? "SERVICE_UNKNOWN" : "NOT_SERVING";
+    }
+  };
+  const stateOf = (service: string) =>
+    service === "" || services.includes(service) ? ofServer() : ofModel(service);
+  return {
+    stateOf,
+    all() {
+      const names = new Set(["", ...services, ...inference.index().map(({ name }) => name)]);
+      return new Map([...names].map((name) => [name, stateOf(name)]));
+    },
+    setServing(value) {
+      isServing = value;
+    },
+  };
+}
+
+/** `grpc.health.v1.Health`: Check, List, Watch. The codec loads at the first call. */
+export function healthMethods(states: HealthStates, clock: Clock, drain: Drain): GrpcMethod[] {
+  const codec = once(() => import("./health-codec.ts"));
+  return [
+    unaryMethod(`${SERVICE}/Check`, async (bytes) => {
+      const { decodeCheck, encodeCheck } = await codec();
+      const service = decodeCheck(bytes);
+      const state = states.stateOf(service);
+      if (state !== "SERVICE_UNKNOWN") return { bytes: encodeCheck(state) };
+      throw new ServeError("not_found", `there is no service or model "${service}"`, {
+        reason: "unknown_service",
+      });
+    }),
+    unaryMethod(`${SERVICE}/List`, async () => ({ bytes: (await codec()).encodeList(states.all()) })),
+    {
+      path: `${SERVICE}/Watch`,
+      requestStream: false,
+      responseStream: true,
+      open: (call) => watch(call, { states, clock, codec, drain }),
+    },
+  ];
+}
+
+interface WatchOptions {
+  readonly states: HealthStates;
+  readonly clock: Clock;
+  readonly drain: Drain;
+  codec(): Promise<typeof import("./health-codec.ts")>;
+}
+
+function watch(call: GrpcCall, { states, clock, codec, drain }: WatchOptions): CallHandlers {
+  let last: HealthState | undefined;
+  let cancelTimer: (() => void) | undefined;
+  const start = async (bytes: Buffer) => {
+    const { decodeCheck, encodeCheck } = await codec();
+    const service = decodeCheck(bytes);
+    const look = () => {
+      if (call.ended) return;
+      const state = states.stateOf(service);
+      cancelTimer = clock.after(WATCH_INTERVAL_MS, look);
+      if (state === last) return;
+      last = state;
+      call.send(encodeCheck(state));
+    };
+    look();
+  };
+  call.signal.addEventListener("abort", () => cancelTimer?.());
+  drain.onDrain(call, () => call.fail(draining()));
+  return {
+    onMessage(bytes) {
+      start(bytes).catch((thrown: unknown) => call.fail(ServeError.from(thrown)));
+    },
+    onHalfClose() {},
+  };
+}

@@ -1,0 +1,104 @@
+import type { StreamDialect } from "./dialects.ts";
+import { type Drain, draining } from "./drain.ts";
+import { type CallHandlers, deadlineExceeded, type GrpcCall } from "./grpc-call.ts";
+import { type Encoded, type Failure, type InferenceDeps, isFailure, runInference } from "./run-inference.ts";
+
+export interface InferenceStreamOptions {
+  readonly dialect: StreamDialect;
+  readonly maxInFlight: number;
+  readonly drain: Drain;
+  /** The first failure ends the stream with its status, instead of being an answer. */
+  readonly failuresEndStream: boolean;
+}
+
+/**
+ * Many inferences over one call. Requests run side by side, and each is answered when it is ready. At most `maxInFlight` are
+ * between "read" and "answer taken by the client"; past that the next message stays unread, so that a slow reader and an eager writer
+ * are both held back by HTTP/2 flow control. After the client's half-close every request is still answered, then the call ends.
+ */
+export function inferenceStream(
+  deps: InferenceDeps,
+  call: GrpcCall,
+  options: InferenceStreamOptions,
+): CallHandlers {
+  let inFlight = 0;
+  let isReading = true;
+  let isHalfClosed = false;
+  let isDraining = false;
+
+  function answered(): void {
+    inFlight--;
+    if (inFlight === 0) endIfDone();
+    readMore();
+  }
+
+  function endIfDone(): void {
+    if (isHalfClosed) call.end();
+    else if (isDraining) call.fail(draining());
+  }
+
+  function readMore(): void {
+    if (isReading || isHalfClosed || isDraining || inFlight >= options.maxInFlight) return;
+    isReading = true;
+    call.read();
+  }
+
+  async function run(message: Buffer): Promise<void> {
+    const result = await inferWithin(deps, call, options.dialect, message);
+    if (call.ended) return;
+    if (!isFailure(result)) call.send(result.bytes, answered);
+    else if (options.failuresEndStream) call.fail(result.error);
+    else call.send(options.dialect.encodeFailure(result, message), answered);
+  }
+
+  options.drain.onDrain(call, () => {
+    isDraining = true;
+    if (inFlight === 0) endIfDone();
+  });
+
+  return {
+    onMessage(message) {
+      isReading = false;
+      inFlight++;
+      void run(message);
+      readMore();
+    },
+    onHalfClose() {
+      isHalfClosed = true;
+      if (inFlight === 0) endIfDone();
+    },
+  };
+}
+
+/** Runs one request; if it has a deadline of its own, that ends this request and not the stream. */
+function inferWithin(
+  deps: InferenceDeps,
+  call: GrpcCall,
+  dialect: StreamDialect,
+  message: Buffer,
+): Promise<Encoded | Failure> {
+  const nowMs = deps.clock.nowMs();
+  let expired: Promise<Failure> | undefined;
+  let cancelTimer: (() => void) | undefined;
+  const bound = (deadlineMs: number): AbortSignal => {
+    const abort = new AbortController();
+    expired = new Promise((resolve) => {
+      cancelTimer = deps.clock.after(deadlineMs - nowMs, () => {
+        const error = deadlineExceeded();
+        abort.abort(error);
+        resolve({ error, request: undefined });
+      });
+    });
+    return AbortSignal.any([call.signal, abort.signal]);
+  };
+  const arrival = {
+    receivedMs: nowMs,
+    bodyMs: nowMs,
+    signal: call.signal,
+    deadlineMs: call.deadlineMs,
+    bound,
+  };
+  const running = runInference(deps, dialect, message, arrival);
+  if (expired === undefined) return running;
+  return Promise.race([running, expired]).finally(() => cancelTimer?.());
+}

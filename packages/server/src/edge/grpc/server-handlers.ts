@@ -1,0 +1,90 @@
+import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import {
+  ModelMetadataRequestSchema,
+  ModelMetadataResponseSchema,
+  ModelReadyRequestSchema,
+  ModelReadyResponseSchema,
+  RepositoryIndexRequestSchema,
+  RepositoryIndexResponseSchema,
+  ServerLiveRequestSchema,
+  ServerLiveResponseSchema,
+  ServerMetadataRequestSchema,
+  ServerMetadataResponseSchema,
+  ServerReadyRequestSchema,
+  ServerReadyResponseSchema,
+} from "@sconce/protocol/messages";
+import { ServeError } from "../../base/errors.ts";
+import { type TensorSpec, wireShape } from "../../base/signature.ts";
+import type { Inference } from "../../infer/inference.ts";
+
+export type Handler = (bytes: Uint8Array) => Uint8Array;
+
+export interface ServerHandlers {
+  readonly ServerLive: Handler;
+  readonly ServerReady: Handler;
+  readonly ModelReady: Handler;
+  readonly ServerMetadata: Handler;
+  readonly ModelMetadata: Handler;
+  readonly RepositoryIndex: Handler;
+}
+
+/** One handler for each method, from request bytes to answer bytes. They throw ServeError. */
+export function serverHandlers(inference: Inference): ServerHandlers {
+  return {
+    ServerLive: handler(ServerLiveRequestSchema, ServerLiveResponseSchema, () =>
+      create(ServerLiveResponseSchema, { live: inference.isLive() }),
+    ),
+    ServerReady: handler(ServerReadyRequestSchema, ServerReadyResponseSchema, () =>
+      create(ServerReadyResponseSchema, { ready: inference.isReady() }),
+    ),
+    ModelReady: handler(ModelReadyRequestSchema, ModelReadyResponseSchema, ({ name, version }) =>
+      create(ModelReadyResponseSchema, { ready: inference.isModelReady(name, given(version)) }),
+    ),
+    ServerMetadata: handler(ServerMetadataRequestSchema, ServerMetadataResponseSchema, () => {
+      const { name, version, extensions } = inference.serverMetadata();
+      return create(ServerMetadataResponseSchema, { name, version, extensions: [...extensions] });
+    }),
+    ModelMetadata: handler(ModelMetadataRequestSchema, ModelMetadataResponseSchema, ({ name, version }) => {
+      const metadata = inference.modelMetadata(name, given(version));
+      return create(ModelMetadataResponseSchema, {
+        name: metadata.name,
+        versions: [...metadata.versions],
+        platform: metadata.platform,
+        inputs: metadata.inputs.map(tensorMetadata),
+        outputs: metadata.outputs.map(tensorMetadata),
+      });
+    }),
+    RepositoryIndex: handler(RepositoryIndexRequestSchema, RepositoryIndexResponseSchema, ({ ready }) => {
+      const models = inference.index().filter(({ state }) => !ready || state === "READY");
+      return create(RepositoryIndexResponseSchema, { models: models.map((entry) => ({ ...entry })) });
+    }),
+  };
+}
+
+function handler<I extends DescMessage, O extends DescMessage>(
+  input: I,
+  output: O,
+  answer: (request: MessageShape<I>) => MessageShape<O>,
+): Handler {
+  return (bytes) => toBinary(output, answer(decodeMessage(input, bytes)));
+}
+
+/** Decodes with the generated codec; what it refuses is the caller's mistake. */
+export function decodeMessage<I extends DescMessage>(schema: I, bytes: Uint8Array): MessageShape<I> {
+  try {
+    return fromBinary(schema, bytes, { readUnknownFields: false });
+  } catch (cause) {
+    throw new ServeError("invalid_argument", `the message is not a valid ${schema.typeName}`, {
+      reason: "malformed_message",
+      cause,
+    });
+  }
+}
+
+function given(text: string): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+function tensorMetadata(spec: TensorSpec): { name: string; datatype: string; shape: bigint[] } {
+  return { name: spec.name, datatype: spec.datatype, shape: wireShape(spec).map(BigInt) };
+}

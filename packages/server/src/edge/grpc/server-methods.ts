@@ -1,0 +1,21 @@
+import { once } from "../../base/once.ts";
+import type { Inference } from "../../infer/inference.ts";
+import { type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+
+const SERVICE = "/inference.GRPCInferenceService";
+
+/** The methods of the Open Inference Protocol that are about the server and its models. Their codec loads at the first call. */
+export function serverMethods(inference: Inference): GrpcMethod[] {
+  const handlers = once(async () => (await import("./server-handlers.ts")).serverHandlers(inference));
+  const names = [
+    "ServerLive",
+    "ServerReady",
+    "ModelReady",
+    "ServerMetadata",
+    "ModelMetadata",
+    "RepositoryIndex",
+  ] as const;
+  return names.map((name) =>
+    unaryMethod(`${SERVICE}/${name}`, async (bytes) => ({ bytes: (await handlers())[name](bytes) })),
+  );
+}

@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:http2";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  ModelInferRequestSchema,
+  type ModelStreamInferResponse,
+  ModelStreamInferResponseSchema,
+  sconceV1,
+} from "@sconce/protocol/messages";
+import { collect, type GrpcRig, withGrpc } from "./grpc-rig.test.ts";
+
+const STREAM = "/inference.GRPCInferenceService/ModelStreamInfer";
+const TYPES = [ModelInferRequestSchema, ModelStreamInferResponseSchema] as const;
+const PREDICT = "/sconce.v1.ModelServing/StreamPredict";
+const PREDICT_TYPES = [sconceV1.InputDataSchema, sconceV1.PredictionResultSchema] as const;
+
+/** A request that is answered after `delayMs`. */
+function slow(id: string, delayMs: number, extra: Record<string, boolean> = {}) {
+  const choice = (value: boolean) => ({ parameterChoice: { case: "boolParam" as const, value } });
+  return create(ModelInferRequestSchema, {
+    modelName: "slow",
+    id,
+    parameters: {
+      delay_ms: { parameterChoice: { case: "int64Param", value: BigInt(delayMs) } },
+      ...Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, choice(value)])),
+    },
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(1);
+}
+
+function openStream({ stream }: GrpcRig, headers?: Record<string, string>) {
+  return stream(STREAM, TYPES, headers);
+}
+
+function ids(messages: readonly ModelStreamInferResponse[]): (string | undefined)[] {
+  return messages.map((message) => message.inferResponse?.id);
+}
+
+test("requests of a stream run side by side and are answered when ready", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = openStream(rig);
+    for (const [id, delayMs] of [
+      ["late", 80],
+      ["middle", 40],
+      ["early", 1],
+    ] as const)
+      stream.write(slow(id, delayMs));
+    stream.end();
+    const { messages, status } = await collect(stream);
+    assert.deepEqual(ids(messages), ["early", "middle", "late"]);
+    assert.equal(rig.inference.peak, 3);
+    assert.equal(status.code, 0);
+  });
+});
+
+test("bad messages are answered with their id and the stream goes on", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = openStream(rig);
+    stream.write(create(ModelInferRequestSchema, { modelName: "nope", id: "a" }));
+    const truncatedAfterId = Buffer.from([0x1a, 1, 0x62, 0x2a, 9]);
+    stream.write(truncatedAfterId);
+    stream.write(Buffer.from([0xff, 0xff]));
+    stream.write(Buffer.alloc(0));
+    stream.write(slow("good", 20));
+    stream.end();
+    const { messages, status } = await collect(stream);
+    assert.deepEqual(ids(messages).sort(), ["", "", "a", "b", "good"]);
+    const byId = (id: string) => messages.find((message) => message.inferResponse?.id === id)?.errorMessage;
+    assert.equal(byId("a"), 'there is no model "nope"');
+    assert.match(byId("b") ?? "", /not valid protobuf/);
+    assert.equal(byId("good"), "");
+    assert.equal(status.code, 0);
+  });
+});
+
+test("with triton_grpc_error the first failure is the status of the stream", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = openStream(rig, { triton_grpc_error: "true" });
+    stream.write(slow("cut off", 60_000));
+    await until(() => rig.inference.running === 1);
+    stream.write(create(ModelInferRequestSchema, { modelName: "nope" }));
+    const { messages, status } = await collect(stream);
+    assert.deepEqual([messages.length, status.code], [0, 5]);
+    await until(() => rig.inference.running === 0);
+  });
+});
+
+test("the final flag is there for who asks for it; other triton_ parameters are refused", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = openStream(rig);
+    stream.write(slow("asks", 1, { triton_enable_empty_final_response: true }));
+    stream.write(slow("does not", 1));
+    stream.write(slow("wrong", 1, { triton_nonsense: true }));
+    stream.end();
+    const { messages } = await collect(stream);
+    const of = (id: string) => messages.find((message) => message.inferResponse?.id === id);
+    const flag = of("asks")?.inferResponse?.parameters["triton_final_response"]?.parameterChoice;
+    assert.deepEqual(flag, { case: "boolParam", value: true });
+    assert.deepEqual(of("does not")?.inferResponse?.parameters, {});
+    assert.match(of("wrong")?.errorMessage ?? "", /triton_nonsense/);
+  });
+});
+
+test("cancelling the stream stops all of its work", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = openStream(rig);
+    stream.on("error", () => {});
+    for (let i = 0; i < 10; i++) stream.write(slow(String(i), 60_000));
+    await until(() => rig.inference.running === 10);
+    stream.cancel();
+    await until(() => rig.inference.running === 0);
+    assert.ok(
+      rig.inference.started.every(({ signal }) => signal.aborted && signal.reason.code === "cancelled"),
+    );
+  });
+});
+
+test("in flight per stream: n − 1 and n run at once, of n + 1 one waits unread", async () => {
+  for (const [sent, expected] of [
+    [3, 3],
+    [4, 4],
+    [5, 4],
+  ] as const) {
+    await withGrpc({ limits: { maxInFlightPerStream: 4 } }, async (rig) => {
+      const stream = openStream(rig);
+      for (let i = 0; i < sent; i++) stream.write(slow(String(i), 60));
+      stream.end();
+      await until(() => rig.inference.started.length >= expected);
+      await delay(20);
+      assert.equal(rig.inference.started.length, expected);
+      assert.equal((await collect(stream)).messages.length, sent);
+      assert.equal(rig.inference.peak, expected);
+    });
+  }
+});
+
+/** A message in gRPC's frame: no compression, four bytes of length. */
+function framed(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+test("a client that does not read is not served ahead without bound", async () => {
+  await withGrpc({ limits: { maxInFlightPerStream: 2 } }, async (rig) => {
+    const session = connect(`http://127.0.0.1:${rig.port}`);
+    const headers = {
+      ":method": "POST",
+      ":path": STREAM,
+      "content-type": "application/grpc",
+      te: "trailers",
+    };
+    const stream = session.request(headers);
+    const raw = Buffer.alloc(256 * 1024);
+    const inputs = [{ name: "x", datatype: "UINT8", shape: [BigInt(raw.length)] }];
+    const request = create(ModelInferRequestSchema, {
+      modelName: "identity",
+      inputs,
+      rawInputContents: [raw],
+    });
+    for (let i = 0; i < 12; i++) stream.write(framed(toBinary(ModelInferRequestSchema, request)));
+    stream.end();
+    await until(() => rig.inference.started.length >= 2);
+    await delay(100);
+    // One answer exceeds the client's window of 64 KiB, so nothing was flushed and only the allowed two were run.
+    assert.equal(rig.inference.started.length, 2);
+    stream.resume();
+    await once(stream, "end");
+    assert.equal(rig.inference.started.length, 12);
+    session.close();
+  });
+});
+
+test("a request's own deadline ends that request, not the stream", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = rig.stream(PREDICT, PREDICT_TYPES);
+    const parameters = { delay_ms: { kind: { case: "int" as const, value: 60n } } };
+    stream.write(
+      create(sconceV1.InputDataSchema, { model: "slow", id: "impatient", timeoutMs: 15, parameters }),
+    );
+    stream.write(create(sconceV1.InputDataSchema, { id: "patient", parameters }));
+    stream.end();
+    const { messages, status } = await collect(stream);
+    assert.deepEqual(
+      messages.map(({ id, error }) => [id, error?.code]),
+      [
+        ["impatient", "deadline_exceeded"],
+        ["patient", undefined],
+      ],
+    );
+    assert.equal(status.code, 0);
+  });
+});
+
+test("StreamPredict: the model is remembered, failures are error objects", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = rig.stream(PREDICT, PREDICT_TYPES);
+    const inputs = [{ name: "x", datatype: "FP32", shape: [2n], contents: { floats: [1, 2] } }];
+    stream.write(create(sconceV1.InputDataSchema, { model: "affine", id: "1", inputs }));
+    stream.write(create(sconceV1.InputDataSchema, { id: "2", inputs }));
+    stream.write(create(sconceV1.InputDataSchema, { model: "busy", id: "3" }));
+    stream.end();
+    const { messages } = await collect(stream);
+    const byId = new Map(messages.map((message) => [message.id, message]));
+    for (const id of ["1", "2"]) {
+      assert.equal(byId.get(id)?.model, "affine");
+      assert.deepEqual([...new Float32Array(Uint8Array.from(byId.get(id)!.outputs[0]!.raw).buffer)], [3, 5]);
+    }
+    const { error } = byId.get("3")!;
+    assert.deepEqual([error?.code, error?.reason, error?.retryAfterMs], ["unavailable", "queue_full", 13]);
+    assert.equal(error?.message, "the queue is full");
+  });
+});
+
+test("a drain lets requests in flight finish and ends idle streams with UNAVAILABLE", async () => {
+  await withGrpc({}, async (rig) => {
+    const idle = openStream(rig);
+    idle.write(slow("idle", 0));
+    await once(idle, "data");
+    const busy = openStream(rig);
+    busy.write(slow("busy", 50));
+    await until(() => rig.inference.running === 1);
+    const ended = [collect(idle), collect(busy)] as const;
+    await rig.edge.close();
+    const [idleEnd, busyEnd] = await Promise.all(ended);
+    assert.equal(idleEnd.status.code, 14);
+    assert.deepEqual(ids(busyEnd.messages), ["busy"]);
+    assert.equal(busyEnd.status.code, 14);
+    assert.equal(rig.edge.connectionCount(), 0);
+  });
+});

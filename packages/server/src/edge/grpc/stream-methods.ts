@@ -1,0 +1,25 @@
+import { oipStreamDialect, predictStreamDialect, type StreamDialect } from "./dialects.ts";
+import type { Drain } from "./drain.ts";
+import type { GrpcMethod } from "./grpc-call.ts";
+import type { GrpcLimits } from "./grpc-limits.ts";
+import { inferenceStream } from "./inference-stream.ts";
+import type { InferenceDeps } from "./run-inference.ts";
+
+/** The methods that answer many inferences over one call: ModelStreamInfer and StreamPredict. */
+export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: Drain): GrpcMethod[] {
+  const oip = oipStreamDialect(limits);
+  const streamMethod = (path: string, createDialect: () => StreamDialect): GrpcMethod => ({
+    path,
+    requestStream: true,
+    responseStream: true,
+    open(call) {
+      const failuresEndStream = call.header("triton_grpc_error") === "true";
+      const maxInFlight = limits.maxInFlightPerStream;
+      return inferenceStream(deps, call, { dialect: createDialect(), maxInFlight, failuresEndStream, drain });
+    },
+  });
+  return [
+    streamMethod("/inference.GRPCInferenceService/ModelStreamInfer", () => oip),
+    streamMethod("/sconce.v1.ModelServing/StreamPredict", () => predictStreamDialect(limits)),
+  ];
+}
