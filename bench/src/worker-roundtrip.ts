@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "sconce/internal/base/clock";
+import type { Logger } from "sconce/internal/base/logger";
+import type { RunInput } from "sconce/internal/base/run";
+import { createOnnxRuntime } from "sconce/internal/runtime/onnx/onnx-runtime";
+import type { Instance, LoadOptions, Runtime } from "sconce/internal/runtime/runtime";
+import { createWorkerRuntime } from "sconce/internal/runtime/worker-runtime";
+
+/** What the way to a worker and back costs, without HTTP: `npm run build && node bench/dist/worker-roundtrip.js`. */
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
+const COMMON = { clock: systemClock, logger: SILENT, random: Math.random, spares: 1 };
+const WARM_UP = 300;
+const MAX_RUNS = 5_000;
+const MAX_MS = 1_500;
+
+interface Row {
+  readonly case: string;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly perSecond: number;
+}
+
+function options(isolation: LoadOptions["isolation"]): LoadOptions {
+  return {
+    instances: 1,
+    threadsPerInstance: 1,
+    isolation,
+    loadTimeoutMs: 60_000,
+    executionTimeoutMs: 30_000,
+    memoryLimitBytes: undefined,
+    memory: "fast",
+    precision: "float32",
+    weightsFile: undefined,
+    warmupRuns: 1,
+  };
+}
+
+/** Keeps `depth` runs in flight and reports the time from call to answer. */
+async function measure(name: string, instance: Instance, input: RunInput, depth: number): Promise<Row> {
+  const request = { inputs: [input] };
+  for (let i = 0; i < WARM_UP; i++) await instance.run(request);
+  const tookMs: number[] = [];
+  const startMs = performance.now();
+  const lane = async (): Promise<void> => {
+    while (tookMs.length < MAX_RUNS && performance.now() - startMs < MAX_MS) {
+      const beganMs = performance.now();
+      await instance.run(request);
+      tookMs.push(performance.now() - beganMs);
+    }
+  };
+  await Promise.all(Array.from({ length: depth }, lane));
+  const elapsedMs = performance.now() - startMs;
+  tookMs.sort((a, b) => a - b);
+  const at = (share: number): number => Math.round(tookMs[Math.floor(share * (tookMs.length - 1))]! * 1000);
+  return { case: name, p50Us: at(0.5), p99Us: at(0.99), perSecond: Math.round((tookMs.length / elapsedMs) * 1000) };
+}
+
+async function loadInstance(runtime: Runtime, file: string, isolation: LoadOptions["isolation"]): Promise<Instance> {
+  const spec = { name: "m", version: "1", file, options: options(isolation) };
+  const model = await runtime.load(spec, { signal: new AbortController().signal });
+  return model.instances[0]!;
+}
+
+async function echoRows(folder: string, isolation: LoadOptions["isolation"]): Promise<Row[]> {
+  const runtime = createWorkerRuntime({ ...COMMON, name: "onnx", entry: new URL("./echo-worker.js", import.meta.url) });
+  const file = join(folder, "echo");
+  writeFileSync(file, "");
+  const instance = await loadInstance(runtime, file, isolation);
+  const rows: Row[] = [];
+  for (const [name, bytes] of [["64 B", 64], ["16 KB", 16_384], ["600 KB", 614_400], ["8 MB", 8_388_608]] as const) {
+    const input: RunInput = { datatype: "UINT8", shape: [bytes], chunks: [new Uint8Array(bytes).fill(1)] };
+    rows.push(await measure(`echo ${name}, ${isolation}`, instance, input, 1));
+    if (bytes === 64) rows.push(await measure(`echo ${name}, ${isolation}, depth 2`, instance, input, 2));
+  }
+  await runtime.close();
+  return rows;
+}
+
+async function digitsRows(isolation: LoadOptions["isolation"]): Promise<Row[]> {
+  const runtime = createOnnxRuntime(COMMON);
+  const file = fileURLToPath(new URL("../../examples/digits/digits.onnx", import.meta.url));
+  const instance = await loadInstance(runtime, file, isolation);
+  const row = new Uint8Array(Float32Array.from({ length: 64 }, (_, i) => (i % 17) / 16).buffer);
+  const input = (rows: number): RunInput => ({
+    datatype: "FP32",
+    shape: [rows, 1, 8, 8],
+    chunks: Array.from({ length: rows }, () => row),
+  });
+  const rows = [
+    await measure(`digits 1 row, ${isolation}`, instance, input(1), 1),
+    await measure(`digits 1 row, ${isolation}, depth 2`, instance, input(1), 2),
+    await measure(`digits 32 rows, ${isolation}, depth 2`, instance, input(32), 2),
+  ];
+  await runtime.close();
+  return rows;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "roundtrip-"));
+const rows: Row[] = [];
+for (const isolation of ["process", "thread"] as const) {
+  rows.push(...(await echoRows(folder, isolation)), ...(await digitsRows(isolation)));
+}
+rmSync(folder, { recursive: true });
+console.table(Object.fromEntries(rows.map(({ case: name, ...figures }) => [name, figures])));
