@@ -1,6 +1,5 @@
-import { elementCount } from "./archive/stored-tensor.ts";
 import type { ByteSource, Platform } from "./byte-source.ts";
-import { BYTE_WIDTHS } from "./dtype.ts";
+import { countWeights } from "./count-weights.ts";
 import { readProgramFile } from "./formats.ts";
 import type { Program } from "./graph/ir.ts";
 import { optimizeProgram } from "./graph/passes.ts";
@@ -25,23 +24,6 @@ export function summarize(source: ByteSource, platform: Platform): ModelSummary 
       warnings: [...program.warnings, ...lowered.warnings],
     },
   };
-}
-
-/** Tied weights count once. */
-function countWeights({ weights }: Program): { parameterCount: number; weightBytes: number } {
-  const seen = new Map<unknown, Set<string>>();
-  let [parameterCount, weightBytes] = [0, 0];
-  for (const { tensor } of weights.values()) {
-    const { dtype, shape, strides, storageOffset, storage } = tensor;
-    const views = seen.get(storage) ?? new Set<string>();
-    seen.set(storage, views);
-    const view = `${storageOffset}:${shape}:${strides}`;
-    if (views.has(view)) continue;
-    views.add(view);
-    parameterCount += elementCount(shape);
-    weightBytes += elementCount(shape) * BYTE_WIDTHS[dtype];
-  }
-  return { parameterCount, weightBytes };
 }
 
 function countOps({ graph }: Program): { op: string; count: number }[] {

@@ -1,4 +1,5 @@
 import type { ByteSource, Platform } from "./byte-source.ts";
+import { countWeights } from "./count-weights.ts";
 import { readProgramFile } from "./formats.ts";
 import { optimizeProgram } from "./graph/passes.ts";
 import { lowerProgram } from "./lower/lower-program.ts";
@@ -23,7 +24,7 @@ export function translate(
   platform: Platform,
   options: TranslateOptions = {},
 ): Translation {
-  const { program } = readProgramFile(source, platform);
+  const { format, program } = readProgramFile(source, platform);
   const { program: ready, refused } = optimizeProgram(program);
   const lowered = lowerProgram(ready, LOWERINGS, options.weights === "embedded" ? undefined : source.name);
   const unsupported = [...refused, ...lowered.refused];
@@ -34,5 +35,7 @@ export function translate(
     outputs: lowered.outputs,
     report: { unsupported, warnings: [...program.warnings, ...lowered.warnings] },
     sampleInputs: undefined,
+    format,
+    ...countWeights(program),
   };
 }

@@ -31,6 +31,9 @@ export interface Translation {
   readonly report: TranslationReport;
   /** Example inputs stored with the program, in the order of `inputs`; undefined when the file has none. */
   readonly sampleInputs: readonly SampleTensor[] | undefined;
+  readonly format: ModelSummary["format"];
+  readonly parameterCount: number;
+  readonly weightBytes: number;
 }
 
 export interface SampleTensor {
