@@ -56,22 +56,40 @@ async function measure(name: string, instance: Instance, input: RunInput, depth:
   const elapsedMs = performance.now() - startMs;
   tookMs.sort((a, b) => a - b);
   const at = (share: number): number => Math.round(tookMs[Math.floor(share * (tookMs.length - 1))]! * 1000);
-  return { case: name, p50Us: at(0.5), p99Us: at(0.99), perSecond: Math.round((tookMs.length / elapsedMs) * 1000) };
+  return {
+    case: name,
+    p50Us: at(0.5),
+    p99Us: at(0.99),
+    perSecond: Math.round((tookMs.length / elapsedMs) * 1000),
+  };
 }
 
-async function loadInstance(runtime: Runtime, file: string, isolation: LoadOptions["isolation"]): Promise<Instance> {
+async function loadInstance(
+  runtime: Runtime,
+  file: string,
+  isolation: LoadOptions["isolation"],
+): Promise<Instance> {
   const spec = { name: "m", version: "1", file, options: options(isolation) };
   const model = await runtime.load(spec, { signal: new AbortController().signal });
   return model.instances[0]!;
 }
 
 async function echoRows(folder: string, isolation: LoadOptions["isolation"]): Promise<Row[]> {
-  const runtime = createWorkerRuntime({ ...COMMON, name: "onnx", entry: new URL("./echo-worker.js", import.meta.url) });
+  const runtime = createWorkerRuntime({
+    ...COMMON,
+    name: "onnx",
+    entry: new URL("./echo-worker.js", import.meta.url),
+  });
   const file = join(folder, "echo");
   writeFileSync(file, "");
   const instance = await loadInstance(runtime, file, isolation);
   const rows: Row[] = [];
-  for (const [name, bytes] of [["64 B", 64], ["16 KB", 16_384], ["600 KB", 614_400], ["8 MB", 8_388_608]] as const) {
+  for (const [name, bytes] of [
+    ["64 B", 64],
+    ["16 KB", 16_384],
+    ["600 KB", 614_400],
+    ["8 MB", 8_388_608],
+  ] as const) {
     const input: RunInput = { datatype: "UINT8", shape: [bytes], chunks: [new Uint8Array(bytes).fill(1)] };
     rows.push(await measure(`echo ${name}, ${isolation}`, instance, input, 1));
     if (bytes === 64) rows.push(await measure(`echo ${name}, ${isolation}, depth 2`, instance, input, 2));

@@ -48,7 +48,7 @@ export function runError(thrown: unknown): ServeError {
 }
 
 /** What ONNX Runtime threw while it loaded a model: the file's fault, told without paths. */
-export function loadError(thrown: unknown): ServeError {
+export function sessionError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return new ServeError("failed_precondition", `ONNX Runtime refuses the model: ${firstSentence(text)}`, {

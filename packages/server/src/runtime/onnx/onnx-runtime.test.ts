@@ -64,6 +64,20 @@ describe("createOnnxRuntime()", () => {
       assert.ok(Math.abs(values[i]! - wanted[i]!) <= 1e-5, `value ${i}`);
   }
 
+  test("runs a program of torch.export, translated, its weights mapped from the file", async () => {
+    for (const memory of ["fast", "shared"] as const) {
+      const model = await load("models/digits.pt2", { memory });
+      await checkDigits(model);
+      const { description } = model;
+      assert.equal(description.platform, "pytorch_pt2");
+      assert.equal(description.parameterCount, 13_900);
+      assert.equal(description.signature.batching.kind, "on");
+      assert.deepEqual(Object.keys(description.loadMs), ["translate", "session", "warmup"]);
+      assert.match(description.digest, /^[0-9a-f]{64}$/);
+      await model.close();
+    }
+  });
+
   for (const isolation of ["process", "thread"] as const) {
     test(`runs an ONNX file in a ${isolation}`, async () => {
       const model = await load("digits/digits.onnx", { isolation });

@@ -1,0 +1,34 @@
+import { performance } from "node:perf_hooks";
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import type { Signature } from "../../base/signature.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import type { HostedResult } from "../model-host.ts";
+import { runError } from "./model-error.ts";
+import { fromOrtTensor, toOrtTensor } from "./ort-tensor.ts";
+
+/** A session of ONNX Runtime that takes and gives tensors in signature order. */
+export class OnnxSession {
+  readonly #session: InferenceSession;
+  readonly #inputs: readonly string[];
+  readonly #outputs: readonly string[];
+
+  constructor(session: InferenceSession, signature: Signature) {
+    this.#session = session;
+    this.#inputs = signature.inputs.map((spec) => spec.name);
+    this.#outputs = signature.outputs.map((spec) => spec.name);
+  }
+
+  /** Blocks the thread while it computes. Throws ServeError `invalid_argument`/`invalid_input` or `internal`/`model_failed`. */
+  async run(inputs: readonly Tensor[]): Promise<HostedResult> {
+    try {
+      const feeds: Record<string, OrtTensor> = {};
+      for (let i = 0; i < this.#inputs.length; i++) feeds[this.#inputs[i]!] = toOrtTensor(inputs[i]!);
+      const startMs = performance.now();
+      const results = await this.#session.run(feeds);
+      const computeMs = performance.now() - startMs;
+      return { outputs: this.#outputs.map((name) => fromOrtTensor(results[name]!)), computeMs };
+    } catch (error) {
+      throw runError(error);
+    }
+  }
+}

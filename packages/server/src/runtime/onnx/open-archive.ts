@@ -1,0 +1,84 @@
+import { dirname } from "node:path";
+import { performance } from "node:perf_hooks";
+import { ModelFileError, type SampleTensor, type Translation, translate } from "@sconce/torch";
+import { type FileSource, nodePlatform } from "@sconce/torch/node";
+import { InferenceSession } from "onnxruntime-node";
+import { ServeError } from "../../base/errors.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import { datatypeOfTorch } from "./datatypes.ts";
+import { sessionError } from "./model-error.ts";
+import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { sessionOptions } from "./session-options.ts";
+import { signatureOfPorts } from "./signature.ts";
+
+const MOST_OPS_SHOWN = 50;
+
+/**
+ * Opens a program that PyTorch wrote: translates it in memory, and lets ONNX Runtime map its weights out of the very file by offset.
+ * Throws ServeError `failed_precondition`; for a program that cannot be translated the message lists every op that stands against it.
+ */
+export async function openArchive(
+  path: string,
+  source: FileSource,
+  context: OpenContext,
+): Promise<OpenedModel> {
+  context.progress("translate");
+  const translateStartMs = performance.now();
+  const translation = translateFile(source);
+  const { unsupported, warnings } = translation.report;
+  if (unsupported.length > 0) throw untranslatable(unsupported);
+  const signature = signatureOfPorts(translation.inputs, translation.outputs);
+  context.progress("session");
+  const sessionStartMs = performance.now();
+  // The weights' location in the translation is the file's name, so its folder makes it the file that was read.
+  const options = sessionOptions(context.options, dirname(path));
+  const session = await InferenceSession.create(translation.model, options).catch((error: unknown) => {
+    throw sessionError(error);
+  });
+  return {
+    session,
+    signature,
+    platform: `pytorch_${translation.format}`,
+    runtimeReason: "every operation of the program was translated to ONNX",
+    parameterCount: translation.parameterCount,
+    weightBytes: translation.weightBytes,
+    warnings,
+    loadMs: { translate: sessionStartMs - translateStartMs, session: performance.now() - sessionStartMs },
+    sampleInputs: sampleTensors(translation.sampleInputs),
+  };
+}
+
+function translateFile(source: FileSource): Translation {
+  try {
+    return translate(source, nodePlatform);
+  } catch (error) {
+    if (!(error instanceof ModelFileError)) throw error;
+    throw new ServeError("failed_precondition", `the model file cannot be used: ${error.message}`, {
+      reason: `model_file_${error.kind}`,
+      cause: error,
+    });
+  }
+}
+
+function untranslatable(unsupported: Translation["report"]["unsupported"]): ServeError {
+  const shown = unsupported
+    .slice(0, MOST_OPS_SHOWN)
+    .map(({ op, count, reason }) => `${op} ×${count} (${reason})`);
+  const rest = unsupported.length - shown.length;
+  const list = rest > 0 ? [...shown, `and ${rest} more`] : shown;
+  return new ServeError(
+    "failed_precondition",
+    `the program cannot be translated to ONNX, because of ${list.join(", ")}; ` +
+      "export it with torch.onnx.export(model, args, dynamo=True) and serve that file, or run it on a PyTorch worker",
+    { reason: "untranslatable" },
+  );
+}
+
+function sampleTensors(samples: readonly SampleTensor[] | undefined): Tensor[] | undefined {
+  return samples?.map(({ dtype, shape, bytes }) => {
+    const datatype = datatypeOfTorch(dtype);
+    if (datatype === undefined)
+      throw new ServeError("failed_precondition", `a sample input is ${dtype}`, { reason: "model_refused" });
+    return { datatype, shape, bytes };
+  });
+}

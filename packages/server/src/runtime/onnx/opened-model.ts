@@ -1,0 +1,25 @@
+import type { InferenceSession } from "onnxruntime-node";
+import type { Signature } from "../../base/signature.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import type { LoadOptions } from "../runtime.ts";
+
+/** A file that became a session, and what was learned on the way. */
+export interface OpenedModel {
+  readonly session: InferenceSession;
+  readonly signature: Signature;
+  readonly platform: string;
+  readonly runtimeReason: string;
+  readonly parameterCount: number;
+  readonly weightBytes: number;
+  readonly warnings: readonly string[];
+  /** How long each step took in milliseconds. */
+  readonly loadMs: Readonly<Record<string, number>>;
+  /** Inputs that came with the file, for the warm-up. */
+  readonly sampleInputs: readonly Tensor[] | undefined;
+}
+
+export interface OpenContext {
+  readonly options: LoadOptions;
+  /** Names the stage that begins. */
+  readonly progress: (stage: string) => void;
+}
