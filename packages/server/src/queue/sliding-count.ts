@@ -25,7 +25,7 @@ export class SlidingCount {
     if (slot <= this.#slot) return;
     const steps = Math.min(this.#slots.length, slot - this.#slot);
     for (let i = 0; i < steps; i++) {
-      const index = (slot - i) % this.#slots.length;
+      const index = (slot - i + this.#slots.length) % this.#slots.length;
       this.#total -= this.#slots[index]!;
       this.#slots[index] = 0;
     }
