@@ -60,7 +60,7 @@ export class Quarantine {
     const job = piece.job;
     job.fingerprint ??= fingerprintOf(job.inputs, job.tenant);
     const suspect = this.#record(job);
-    if (run.dispatchedMs >= suspect.lastDeathMs) suspect.deaths += 1;
+    if (run.dispatchedMs > suspect.lastDeathMs) suspect.deaths += 1;
     suspect.lastDeathMs = nowMs;
     suspect.isQuarantined ||= run.isAlone && Math.max(piece.deaths, suspect.deaths) >= 2;
     suspect.untilMs =
