@@ -30,3 +30,13 @@ export function onnxDataType(dtype: DType): number {
   if (type === undefined) throw new ModelFileError("unsupported", `ONNX has no type for ${dtype}`);
   return type;
 }
+
+const DTYPES_BY_NUMBER: ReadonlyMap<number, DType> = new Map(
+  // The keys of the table are dtypes; Object.entries forgets that.
+  Object.entries(DATA_TYPES).map(([dtype, type]) => [type, dtype as DType]),
+);
+
+/** The dtype of a TensorProto.DataType; undefined for strings and for types PyTorch does not have. */
+export function dtypeOfOnnx(type: number): DType | undefined {
+  return DTYPES_BY_NUMBER.get(type);
+}

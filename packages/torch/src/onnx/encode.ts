@@ -21,6 +21,7 @@ export function encodeModel(model: OnnxModel): Uint8Array {
       out.int(2, version);
     });
   }
+  for (const item of model.functions ?? []) out.bytes(25, item);
   return out.finish();
 }
 
@@ -41,6 +42,10 @@ function node(out: ProtobufWriter, { type, domain, inputs, outputs, attributes }
 }
 
 function attribute(out: ProtobufWriter, name: string, value: Attribute): void {
+  if (typeof value === "object" && "raw" in value) {
+    out.append(value.raw);
+    return;
+  }
   out.string(1, name);
   if (typeof value === "number") {
     out.int(3, value);

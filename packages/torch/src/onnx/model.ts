@@ -5,6 +5,8 @@ export interface OnnxModel {
   readonly graph: OnnxGraph;
   /** Version per operator set domain; "" is the default one. */
   readonly opsets: ReadonlyMap<string, number>;
+  /** Model-local functions as they were read (FunctionProto). */
+  readonly functions?: readonly Uint8Array[];
 }
 
 export interface OnnxGraph {
@@ -34,7 +36,9 @@ export type Attribute =
   | { readonly float: number }
   | { readonly floats: readonly number[] }
   | { readonly strings: readonly string[] }
-  | { readonly graph: OnnxGraph };
+  | { readonly graph: OnnxGraph }
+  /** A whole AttributeProto as it was read, of a kind that nothing here needs to understand. */
+  | { readonly raw: Uint8Array };
 
 export interface ValueInfo {
   readonly name: string;

@@ -30,6 +30,13 @@ export class ProtobufWriter {
     this.#length += value.length;
   }
 
+  /** Fields that are encoded already. */
+  append(fields: Uint8Array): void {
+    this.#reserve(fields.length);
+    this.#bytes.set(fields, this.#length);
+    this.#length += fields.length;
+  }
+
   packedInts(field: number, values: readonly (number | bigint)[]): void {
     this.message(field, () => {
       for (const value of values) this.#bigVarint(BigInt.asUintN(64, BigInt(value)));

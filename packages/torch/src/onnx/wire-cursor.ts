@@ -49,6 +49,11 @@ export class WireCursor {
     return new TextDecoder().decode(this.#source.read(field.offset, field.length));
   }
 
+  /** The payload of a length-delimited field. */
+  payload(field: WireField): Uint8Array {
+    return this.#source.read(field.offset, field.length);
+  }
+
   /** The varints of a packed repeated field. */
   packed(field: WireField): bigint[] {
     const values: bigint[] = [];

@@ -1,0 +1,108 @@
+import { elementCount } from "../archive/stored-tensor.ts";
+import { BYTE_WIDTHS, type DType } from "../dtype.ts";
+import { ModelFileError } from "../errors.ts";
+import { dtypeOfOnnx } from "./dtype.ts";
+import type { ExternalData, Initializer } from "./model.ts";
+import type { WireCursor, WireField } from "./wire-cursor.ts";
+
+const MAX_NAME_BYTES = 64 * 1024;
+
+/**
+ * Reads a TensorProto. Its `raw_data` is not copied: the initializer points at the bytes inside the model file (`location` is the
+ * model file's own name), as external data points at another one.
+ */
+export function decodeTensor(cursor: WireCursor, message: WireField, location: string): Initializer {
+  const dims: number[] = [];
+  const external = new Map<string, string>();
+  const typed: WireField[] = [];
+  let [name, type] = ["", 0];
+  let raw: ExternalData | undefined;
+  cursor.eachField(message.offset, message.offset + message.length, (field) => {
+    if (field.number === 1)
+      dims.push(...varints(cursor, field).map((size) => Number(BigInt.asIntN(64, size))));
+    else if (field.number === 2) type = Number(field.value);
+    else if (field.number === 8) name = cursor.text(field, MAX_NAME_BYTES);
+    else if (field.number === 9) raw = { location, offset: field.offset, byteLength: field.length };
+    else if (field.number === 13) externalEntry(cursor, field, external);
+    else if (TYPED_FIELDS.has(field.number)) typed.push(field);
+  });
+  const dtype = dtypeOfOnnx(type);
+  if (dtype === undefined) {
+    throw new ModelFileError(
+      "unsupported",
+      `the tensor '${name}' holds strings or a type that PyTorch does not have`,
+    );
+  }
+  const byteLength = elementCount(dims) * BYTE_WIDTHS[dtype];
+  const data = externalData(external, byteLength) ?? raw ?? typedBytes(cursor, typed, { dtype, byteLength });
+  const size = data instanceof Uint8Array ? data.length : data.byteLength;
+  if (size !== byteLength) {
+    throw new ModelFileError("corrupt", `the tensor '${name}' has ${size} bytes instead of ${byteLength}`);
+  }
+  return { name, dtype, dims, data };
+}
+
+/** float_data, int32_data, int64_data, double_data, uint64_data of onnx.proto. */
+const TYPED_FIELDS: ReadonlySet<number> = new Set([4, 5, 7, 10, 11]);
+
+function varints(cursor: WireCursor, field: WireField): bigint[] {
+  return field.wireType === 2 ? cursor.packed(field) : [field.value];
+}
+
+function externalEntry(cursor: WireCursor, message: WireField, entries: Map<string, string>): void {
+  let [key, value] = ["", ""];
+  cursor.eachField(message.offset, message.offset + message.length, (field) => {
+    if (field.number === 1) key = cursor.text(field, MAX_NAME_BYTES);
+    else if (field.number === 2) value = cursor.text(field, MAX_NAME_BYTES);
+  });
+  entries.set(key, value);
+}
+
+function externalData(entries: ReadonlyMap<string, string>, byteLength: number): ExternalData | undefined {
+  const location = entries.get("location");
+  if (location === undefined) return undefined;
+  const offset = Number(entries.get("offset") ?? "0");
+  const length = Number(entries.get("length") ?? String(byteLength));
+  if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length)) {
+    throw new ModelFileError("corrupt", "external data has an offset or length that is no number");
+  }
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(location)) {
+    throw new ModelFileError(
+      "unsupported",
+      "external data must lie in a file beside the model, named without folders",
+    );
+  }
+  return { location, offset, byteLength: length };
+}
+
+/** The bytes of a tensor that is stored as numbers in typed fields; small types sit one per int32. */
+function typedBytes(
+  cursor: WireCursor,
+  fields: readonly WireField[],
+  { dtype, byteLength }: { readonly dtype: DType; readonly byteLength: number },
+): Uint8Array {
+  const bytes = new Uint8Array(byteLength);
+  const width = BYTE_WIDTHS[dtype];
+  let at = 0;
+  for (const field of fields) {
+    const isFixed = field.number === 4 || field.number === 10;
+    const isPacked = field.wireType === 2;
+    if (isFixed && isPacked) {
+      const part = cursor.payload(field);
+      if (at + part.length > byteLength) throw tooMany(byteLength);
+      bytes.set(part, at);
+      at += part.length;
+      continue;
+    }
+    for (const value of isPacked ? cursor.packed(field) : [field.value]) {
+      if (at + width > byteLength) throw tooMany(byteLength);
+      for (let i = 0; i < width; i++) bytes[at + i] = Number((value >> BigInt(8 * i)) & 0xffn);
+      at += width;
+    }
+  }
+  return at === byteLength ? bytes : bytes.subarray(0, at);
+}
+
+function tooMany(byteLength: number): ModelFileError {
+  return new ModelFileError("corrupt", `a tensor holds more than its ${byteLength} bytes`);
+}
