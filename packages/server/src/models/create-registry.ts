@@ -22,6 +22,8 @@ class Registry implements ManagedRegistry {
   readonly #loading: EvictingLoad;
   readonly #context: VersionContext;
   #uses = 0;
+  /** Of the last scan; each is logged when it appears. */
+  #problems: readonly string[] = [];
   #observed = false;
   /** The loads of the first scan are done. */
   #started = false;
@@ -108,7 +110,10 @@ class Registry implements ManagedRegistry {
 
   apply(scan: ScanResult): void {
     if (this.#closed) return;
-    for (const problem of scan.problems) this.#options.logger.warn({}, problem);
+    for (const problem of scan.problems) {
+      if (!this.#problems.includes(problem)) this.#options.logger.warn({}, problem);
+    }
+    this.#problems = scan.problems;
     const first = !this.#observed;
     this.#observed = true;
     const { explicit } = this.#options;
@@ -183,7 +188,8 @@ class Registry implements ManagedRegistry {
 
   /** Whether a request may wait for this version to load. */
   #mayLoad(version: ModelVersion): boolean {
-    if (this.#options.lazy !== true || this.#closed) return false;
+    const wanted = this.#models.get(version.name)?.wanted.includes(version);
+    if (this.#options.lazy !== true || this.#closed || wanted !== true) return false;
     const { state } = version;
     if (state.kind === "failed") {
       const age = this.#options.clock.nowMs() - state.atMs;

@@ -76,13 +76,8 @@ export class ModelVersion {
   observe(candidate: ModelCandidate): void {
     this.gone = false;
     const state = this.#state;
-    if (candidate.unreadable || candidate.problem !== undefined) {
-      const reason = candidate.problem ?? "it cannot be read";
-      if (state.kind === "ready") this.#set({ ...state, note: keptNote(reason) });
-      else if (state.kind === "unloaded" || state.kind === "failed") {
-        if (!candidate.unreadable) this.candidate = candidate;
-        if (state.reason !== reason) this.#set(restingState(candidate, this.#context.clock.nowMs()));
-      }
+    if (candidate.problem !== undefined) {
+      this.#observeProblem(candidate, candidate.problem);
       return;
     }
     this.candidate = candidate;
@@ -115,7 +110,7 @@ export class ModelVersion {
   load(): Promise<void> {
     const current = this.#attempt();
     if (current?.candidate.fingerprint === this.candidate.fingerprint) return current.done;
-    current?.abort.abort(new ServeError("cancelled", "the model changed while it was loaded"));
+    this.#abort("the model's files changed while they were loaded");
     const attempt = this.#start(this.candidate);
     if (this.#state.kind === "ready") this.#set({ ...this.#state, successor: attempt });
     else this.#set({ kind: "loading", attempt });
@@ -170,6 +165,24 @@ export class ModelVersion {
     this.#set({ kind: "unloaded", reason });
     handle?.destroy(reason);
     for (const retiring of this.#retiring) retiring.destroy(reason);
+  }
+
+  #observeProblem(candidate: ModelCandidate, problem: string): void {
+    const state = this.#state;
+    if (state.kind === "ready") {
+      if (!candidate.unreadable) this.#abort("the model's files changed while they were loaded");
+      const successor = candidate.unreadable ? state.successor : undefined;
+      this.#set({ ...state, successor, note: keptNote(problem) });
+    } else if (!candidate.unreadable) {
+      this.candidate = candidate;
+      this.#abort("the model's files changed while they were loaded");
+      if (state.kind !== "draining") this.#set(restingState(candidate, this.#context.clock.nowMs()));
+    }
+  }
+
+  /** Ends the load under way; its outcome is nobody's any more once the state moved on. */
+  #abort(reason: string): void {
+    this.#attempt()?.abort.abort(new ServeError("cancelled", reason));
   }
 
   /** Takes a load that has not begun out of its queue. */

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createRegistry } from "./create-registry.ts";
+import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
+import { createModelControl, type ModelControlMode } from "./model-control.ts";
+import { createScanSettler } from "./settle-scan.ts";
+import { candidateOf, ManualClock, StubModel, scanOf, silentLogger, turns } from "./test-support.test.ts";
+
+function never(): AbortSignal {
+  return new AbortController().signal;
+}
+
+function setUp(mode: ModelControlMode) {
+  const clock = new ManualClock();
+  const stubs: StubModel[] = [];
+  let scans = 0;
+  let disk: ScanResult = scanOf(candidateOf("m"));
+  const registry = createRegistry({
+    clock,
+    logger: silentLogger,
+    ...(mode.kind === "explicit" ? { explicit: { startup: [] } } : {}),
+    load: async (candidate) => {
+      const stub = new StubModel(candidate);
+      stubs.push(stub);
+      return stub;
+    },
+  });
+  const repository = {
+    async scan() {
+      scans += 1;
+      await turns();
+      return disk;
+    },
+  };
+  const control = createModelControl({ mode, repository, registry, clock });
+  const write = (...candidates: readonly ModelCandidate[]): void => {
+    disk = scanOf(...candidates);
+  };
+  const serving = (): string =>
+    (registry.lookup("m", undefined) as StubModel | undefined)?.fingerprint ?? "nothing";
+  return { clock, registry, control, stubs, write, serving, scans: () => scans };
+}
+
+describe("poll", () => {
+  async function started() {
+    const all = setUp({ kind: "poll", intervalMs: 100 });
+    await all.control.start();
+    await turns();
+    const look = async (): Promise<string> => {
+      await all.clock.advance(100);
+      await turns();
+      await turns();
+      return all.serving();
+    };
+    return { ...all, look };
+  }
+
+  test("a change is acted on when two looks agree on it", async () => {
+    const { write, look, serving } = await started();
+    assert.equal(serving(), "a");
+    write(candidateOf("m", { fingerprint: "b" }));
+    assert.equal(await look(), "a");
+    write(candidateOf("m", { fingerprint: "c" }));
+    assert.equal(await look(), "a");
+    assert.equal(await look(), "c");
+  });
+
+  test("a file that is away for one look was replaced; for two it is gone", async () => {
+    const { write, look, stubs } = await started();
+    write();
+    assert.equal(await look(), "a");
+    write(candidateOf("m"));
+    assert.equal(await look(), "a");
+    assert.equal(stubs.length, 1);
+    write();
+    await look();
+    assert.equal(await look(), "nothing");
+  });
+
+  test("new models appear, and watching ends with close", async () => {
+    const { write, look, registry, control, scans } = await started();
+    write(candidateOf("m"), candidateOf("n"));
+    await look();
+    assert.equal(registry.index().length, 1);
+    await look();
+    assert.equal(registry.resolve("n", undefined).name, "n");
+    control.close();
+    const before = scans();
+    await look();
+    await look();
+    assert.equal(scans(), before);
+  });
+});
+
+test("a look that was cut short proves no absence", () => {
+  const settler = createScanSettler(scanOf(candidateOf("a"), candidateOf("b")));
+  const cut: ScanResult = { candidates: [candidateOf("a")], problems: [], complete: false };
+  for (let i = 0; i < 3; i++) assert.equal(settler.settle(cut).candidates.length, 2);
+  assert.deepEqual(
+    settler.settle(scanOf(candidateOf("a"))).candidates.map((candidate) => candidate.name),
+    ["a"],
+  );
+});
+
+describe("explicit", () => {
+  test("loading looks at the disk first; many at once share the looks", async () => {
+    const { control, write, serving, scans } = setUp({ kind: "explicit" });
+    await control.start();
+    assert.equal(serving(), "nothing");
+    await control.loadModel("m", never());
+    assert.equal(serving(), "a");
+    write(candidateOf("m", { fingerprint: "b" }), candidateOf("n"));
+    const before = scans();
+    await Promise.all(Array.from({ length: 20 }, (_, i) => control.loadModel(i % 2 ? "m" : "n", never())));
+    assert.equal(serving(), "b");
+    assert.equal(scans() - before, 2);
+    await control.unloadModel("m", never());
+    assert.equal(serving(), "nothing");
+    await assert.rejects(control.loadModel("x", never()), { code: "not_found" });
+  });
+
+  test("other modes refuse it", async () => {
+    for (const mode of [{ kind: "none" }, { kind: "poll", intervalMs: 100 }] as const) {
+      const { control } = setUp(mode);
+      await control.start();
+      await assert.rejects(control.loadModel("m", never()), { code: "failed_precondition" });
+      await assert.rejects(control.unloadModel("m", never()), { code: "failed_precondition" });
+      control.close();
+    }
+  });
+});

@@ -1,0 +1,103 @@
+import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
+import type { ManagedRegistry } from "./managed-registry.ts";
+import type { Repository } from "./repository.ts";
+import { createScanSettler, type ScanSettler } from "./settle-scan.ts";
+
+/** Who decides what is loaded: the start alone, the disk, or requests of an administrator. */
+export type ModelControlMode =
+  | { readonly kind: "none" }
+  | { readonly kind: "poll"; readonly intervalMs: number }
+  | { readonly kind: "explicit" };
+
+export interface ModelControlOptions {
+  readonly mode: ModelControlMode;
+  readonly repository: Repository;
+  /** Made with `explicit` set when the mode is. Not owned. */
+  readonly registry: ManagedRegistry;
+  readonly clock: Clock;
+}
+
+/** Keeps the registry in step with the disk, as the mode says. */
+export interface ModelControl {
+  /** Looks at the disk once and starts what is to be loaded; then watches, if the mode says so. Call it once. */
+  start(): Promise<void>;
+  /** Looks at the disk again, then as `ManagedRegistry.loadModel`. Rejects with `failed_precondition` unless the mode is explicit. */
+  loadModel(name: string, signal: AbortSignal): Promise<void>;
+  /** As `ManagedRegistry.unloadModel`. Rejects with `failed_precondition` unless the mode is explicit. */
+  unloadModel(name: string, signal: AbortSignal): Promise<void>;
+  /** Looks at the disk no more. What is loaded stays. Idempotent. */
+  close(): void;
+}
+
+export function createModelControl(options: ModelControlOptions): ModelControl {
+  const { mode, repository, registry, clock } = options;
+  let settler: ScanSettler | undefined;
+  let cancelTimer = (): void => {};
+  let closed = false;
+
+  const look = async (): Promise<void> => {
+    const scan = await repository.scan();
+    if (closed) return;
+    settler ??= createScanSettler(scan);
+    registry.apply(mode.kind === "poll" ? settler.settle(scan) : scan);
+  };
+  const watch = (intervalMs: number): void => {
+    cancelTimer = clock.after(intervalMs, () => {
+      void look().then(() => {
+        if (!closed) watch(intervalMs);
+      });
+    });
+  };
+  const lookAgain = shareNext(look);
+  const requireExplicit = (): void => {
+    if (mode.kind === "explicit") return;
+    throw new ServeError(
+      "failed_precondition",
+      "models are not loaded and unloaded on request here: start the server with --model-control explicit",
+      { reason: "model_control_off" },
+    );
+  };
+
+  return {
+    async start() {
+      await look();
+      if (mode.kind === "poll" && !closed) watch(mode.intervalMs);
+    },
+    async loadModel(name, signal) {
+      requireExplicit();
+      await lookAgain();
+      await registry.loadModel(name, signal);
+    },
+    async unloadModel(name, signal) {
+      requireExplicit();
+      await registry.unloadModel(name, signal);
+    },
+    close() {
+      closed = true;
+      cancelTimer();
+    },
+  };
+}
+
+/**
+ * Many callers, few runs: a caller gets a run that starts after its call. While one runs, all who come share the next.
+ */
+function shareNext(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const run = (): Promise<void> => {
+    running = work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (running === undefined) return run();
+    next ??= running.then(() => {
+      next = undefined;
+      return run();
+    });
+    return next;
+  };
+}
