@@ -9,6 +9,7 @@ export function decideBatching(
   outputs: readonly TensorSpec[],
   format: "pytorch" | "onnx",
 ): Batching {
+  if (inputs.length === 0) return { kind: "off", reason: "the model has no inputs" };
   const hint = reexportHint(inputs, format);
   const off = (why: string): Batching => ({ kind: "off", reason: `${why}; ${hint}` });
   let batch: VariableDim | undefined;
@@ -32,20 +33,14 @@ export function decideBatching(
       }
     }
   }
-  if (batch === undefined) return { kind: "off", reason: "the model has no inputs" };
+  if (batch === undefined) return off("the model has no outputs");
   if ((batch.multipleOf ?? 1) > 1) return off(`${batch.symbol} must be a multiple of ${batch.multipleOf}`);
   return { kind: "on", symbol: batch.symbol, maxRows: batch.max };
 }
 
 function reexportHint(inputs: readonly TensorSpec[], format: "pytorch" | "onnx"): string {
-  const names = inputs.map((spec) => spec.name);
-  if (format === "onnx") {
-    return `to batch, export with a symbolic first dimension everywhere: torch.onnx.export(model, args, dynamo=True, ${dynamicShapes(names)})`;
-  }
-  return `to batch, export again with torch.export.export(model, args, ${dynamicShapes(names)})`;
-}
-
-function dynamicShapes(names: readonly string[]): string {
-  const entries = names.map((name) => `"${name}": {0: batch}`).join(", ");
-  return `dynamic_shapes={${entries}}) where batch = torch.export.Dim("batch"`;
+  const entries = inputs.map(({ name }) => `"${name}": {0: batch}`).join(", ");
+  const call =
+    format === "onnx" ? "torch.onnx.export(model, args, dynamo=True," : "torch.export.export(model, args,";
+  return `to batch, export again with batch = torch.export.Dim("batch"); ${call} dynamic_shapes={${entries}})`;
 }

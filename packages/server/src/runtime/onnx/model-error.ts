@@ -36,7 +36,7 @@ export function runError(thrown: unknown): ServeError {
       return new ServeError("invalid_argument", explain(match), { reason: "invalid_input", cause: thrown });
   }
   const node = FAILED_NODE.exec(text)?.[1];
-  const where = node === undefined ? "" : ` in a ${node} operation`;
+  const where = node === undefined ? "" : ` (operation ${node})`;
   return new ServeError(
     "internal",
     `the model failed on these inputs${where}; the server's log has the details`,

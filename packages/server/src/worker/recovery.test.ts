@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { describe, test } from "node:test";
+import type { Clock } from "../base/clock.ts";
+import { deferred } from "../base/deferred.ts";
+import { ServeError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import { Backoff } from "./backoff.ts";
+import { readOutputLines } from "./output-lines.ts";
+import { type Worker, type WorkerEnd, workerDiedError } from "./worker.ts";
+import { workerEnv } from "./worker-env.ts";
+import { WorkerPool } from "./worker-pool.ts";
+import { type SlotState, WorkerSlot } from "./worker-slot.ts";
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
+
+/** A clock that moves when told. */
+class TestClock implements Clock {
+  #nowMs = 0;
+  readonly #timers = new Map<() => void, number>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = (): void => callback();
+    this.#timers.set(timer, this.#nowMs + delayMs);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Lets everything that is due happen, and what follows from it. */
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#nowMs + ms;
+    for (;;) {
+      await settled();
+      const due = [...this.#timers].filter(([, atMs]) => atMs <= endMs).sort((a, b) => a[1] - b[1])[0];
+      if (due === undefined) break;
+      this.#timers.delete(due[0]);
+      this.#nowMs = Math.max(this.#nowMs, due[1]);
+      due[0]();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A worker without a process: what a slot and a pool need of one. */
+class FakeWorker implements Worker {
+  readonly pid: undefined = undefined;
+  readonly #ready = deferred<void>();
+  readonly #ended = deferred<WorkerEnd>();
+  readonly ready: Promise<void> = this.#ready.promise;
+  readonly ended: Promise<WorkerEnd> = this.#ended.promise;
+  answeredCalls = 0;
+  isEnded = false;
+  readonly id: string;
+
+  constructor(id: string) {
+    this.id = id;
+    this.ready.catch(() => {});
+  }
+
+  start(): void {
+    this.#ready.resolve();
+  }
+
+  die(reason: string): void {
+    this.isEnded = true;
+    this.#ready.reject(workerDiedError(reason, "executing"));
+    this.#ended.resolve({ reason });
+  }
+
+  call(): Promise<never> {
+    return Promise.reject(new Error("not used"));
+  }
+
+  async close(): Promise<void> {
+    this.die("closed");
+  }
+
+  destroy(reason: string): void {
+    this.die(reason);
+  }
+}
+
+describe("Backoff", () => {
+  test("waits not at all, then 0.1 s doubling to 30 s, shortened by up to half", () => {
+    const clock = new TestClock();
+    const longest = new Backoff(clock, () => 0);
+    const delays = Array.from({ length: 12 }, () => longest.fault());
+    assert.deepEqual(delays, [0, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]);
+    const shortest = new Backoff(clock, () => 1);
+    assert.deepEqual([shortest.fault(), shortest.fault(), shortest.fault()], [0, 50, 100]);
+    shortest.success();
+    assert.equal(shortest.fault(), 0);
+  });
+
+  test("four faults in a minute are no loop, five are; older ones do not count", async () => {
+    const clock = new TestClock();
+    const backoff = new Backoff(clock, () => 0);
+    for (let i = 0; i < 4; i++) backoff.fault();
+    assert.equal(backoff.isLoop(), false);
+    await clock.advance(59_999);
+    backoff.fault();
+    assert.equal(backoff.isLoop(), true);
+    await clock.advance(60_000);
+    backoff.fault();
+    assert.equal(backoff.isLoop(), false);
+  });
+});
+
+describe("WorkerSlot", () => {
+  function slotOf(clock: Clock): {
+    slot: WorkerSlot;
+    workers: FakeWorker[];
+    states: SlotState["kind"][];
+    fail: { next: ServeError | undefined };
+  } {
+    const workers: FakeWorker[] = [];
+    const states: SlotState["kind"][] = [];
+    const fail: { next: ServeError | undefined } = { next: undefined };
+    const slot = new WorkerSlot({
+      acquire: async () => {
+        const worker = new FakeWorker(`w${workers.length}`);
+        workers.push(worker);
+        return worker;
+      },
+      prepare: async () => {
+        if (fail.next !== undefined) throw fail.next;
+      },
+      onChange: (state) => states.push(state.kind),
+      clock,
+      random: () => 0,
+      logger: SILENT,
+    });
+    return { slot, workers, states, fail };
+  }
+
+  test("replaces a dead worker at once, then with pauses, and gives up at the fifth death", async () => {
+    const clock = new TestClock();
+    const { slot, workers, states } = slotOf(clock);
+    await slot.start();
+    for (const pauseMs of [0, 100, 200, 400]) {
+      workers.at(-1)!.die("gone");
+      await clock.advance(Math.max(0, pauseMs - 1));
+      if (pauseMs > 0) assert.equal(slot.state.kind, "restarting");
+      await clock.advance(1);
+      assert.equal(slot.state.kind, "ready");
+    }
+    workers.at(-1)!.die("gone");
+    await clock.advance(0);
+    assert.deepEqual(slot.state, {
+      kind: "failed",
+      reason: "the worker died 5 times in 60 s; last reason: gone",
+    });
+    await clock.advance(100_000);
+    assert.equal(workers.length, 5);
+    assert.equal(states.at(-1), "failed");
+  });
+
+  test("a start that dies is tried once more; one that is refused is not", async () => {
+    const dying = slotOf(new TestClock());
+    dying.fail.next = workerDiedError("gone", "executing");
+    await assert.rejects(dying.slot.start(), { reason: "worker_died" });
+    assert.equal(dying.workers.length, 2);
+    const refused = slotOf(new TestClock());
+    refused.fail.next = new ServeError("failed_precondition", "no", { reason: "untranslatable" });
+    await assert.rejects(refused.slot.start(), { reason: "untranslatable" });
+    assert.equal(refused.workers.length, 1);
+    assert.ok(refused.workers[0]!.isEnded, "its worker is not left behind");
+  });
+
+  test("closed while it waits to come back, it stays closed", async () => {
+    const clock = new TestClock();
+    const { slot, workers } = slotOf(clock);
+    await slot.start();
+    workers[0]!.die("gone");
+    await clock.advance(0);
+    workers[1]!.die("gone");
+    await settled();
+    await slot.close();
+    await clock.advance(100_000);
+    assert.equal(slot.state.kind, "closed");
+    assert.equal(workers.length, 2);
+  });
+});
+
+describe("WorkerPool", () => {
+  test("hands out what was started ahead, refills later, and replaces spares that die, with pauses", async () => {
+    const clock = new TestClock();
+    const workers: FakeWorker[] = [];
+    const spawn = (id: string): Worker => {
+      const worker = new FakeWorker(id);
+      workers.push(worker);
+      return worker;
+    };
+    const pool = new WorkerPool({ spawn, spares: 2, clock, random: () => 0, logger: SILENT });
+    assert.equal(workers.length, 2);
+    workers[0]!.start();
+    assert.equal(await pool.take(), workers[0]);
+    assert.equal(workers.length, 2);
+    await clock.advance(250);
+    assert.equal(workers.length, 3);
+    workers[1]!.die("gone");
+    await clock.advance(0);
+    assert.equal(workers.length, 4);
+    workers[2]!.die("gone");
+    await clock.advance(99);
+    assert.equal(workers.length, 4);
+    await clock.advance(1);
+    assert.equal(workers.length, 5);
+    await pool.close();
+    assert.ok(workers.slice(1).every((worker) => worker.isEnded));
+    await assert.rejects(pool.take(), { code: "unavailable" });
+    await clock.advance(100_000);
+    assert.equal(workers.length, 5);
+  });
+});
+
+describe("readOutputLines()", () => {
+  test("passes 100 lines a second, cuts long ones, and counts what it left out", async () => {
+    const clock = new TestClock();
+    const stream = new PassThrough();
+    const lines: string[] = [];
+    readOutputLines(stream, clock, (line) => lines.push(line));
+    stream.write(`${"x".repeat(5000)}\npart`);
+    stream.write("ial\n");
+    for (let i = 0; i < 200; i++) stream.write(`line ${i}\n`);
+    await settled();
+    assert.equal(lines.length, 100);
+    assert.equal(lines[0], `${"x".repeat(4096)}…`);
+    assert.equal(lines[1], "partial");
+    await clock.advance(1000);
+    stream.end("last");
+    await settled();
+    assert.deepEqual(lines.slice(100), ["(102 more lines were left out)", "last"]);
+  });
+});
+
+test("workerEnv() passes on no secrets", () => {
+  assert.deepEqual(workerEnv({ LANG: "C", API_KEY: "s", PATH: "/bin", NODE_OPTIONS: "--inspect" }), {
+    LANG: "C",
+  });
+});

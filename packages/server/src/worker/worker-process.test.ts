@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { systemClock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { WorkerProcess } from "./worker-process.ts";
+
+const here = (file: string): string => new URL(file, import.meta.url).href;
+
+/** Worker entries as text, so that each test shows what runs on the other side. */
+const folder = mkdtempSync(join(tmpdir(), "worker-"));
+after(() => rmSync(folder, { recursive: true }));
+let files = 0;
+
+function entry(code: string): URL {
+  const file = join(folder, `${files++}.mjs`);
+  writeFileSync(file, code);
+  return pathToFileURL(file);
+}
+
+const SERVE = `import { serveWorker } from ${JSON.stringify(here("./serve-worker.js"))};\n`;
+const ECHO = `${SERVE}serveWorker(({ header, payload }) => ({ header, chunks: [payload] }));`;
+
+interface LogLine {
+  readonly message: string;
+  readonly fields: object;
+}
+
+function start(
+  code: string,
+  options: { startTimeoutMs?: number } = {},
+): { worker: WorkerProcess; log: LogLine[] } {
+  const log: LogLine[] = [];
+  const add = (fields: object, message: string): number => log.push({ fields, message });
+  const logger: Logger = { debug: add, info: add, warn: add, error: add, child: () => logger };
+  const env = { SHOWN: "yes" };
+  const common = { id: "w1", entry: entry(code), env, clock: systemClock, logger };
+  return { worker: new WorkerProcess({ startTimeoutMs: 5_000, ...options, ...common }), log };
+}
+
+const call = (text: string, timeoutMs = 2_000) => ({
+  method: 1,
+  header: Buffer.from(text),
+  chunks: [Buffer.from("pay"), Buffer.from("load")],
+  timeoutMs,
+});
+
+describe("WorkerProcess", () => {
+  test("answers calls in order, and ends when it is closed", async () => {
+    const { worker } = start(ECHO);
+    await worker.ready;
+    const replies = await Promise.all(["a", "b", "c"].map((text) => worker.call(call(text))));
+    assert.deepEqual(
+      replies.map(({ header, payload }) => [Buffer.from(header).toString(), Buffer.from(payload).toString()]),
+      [
+        ["a", "payload"],
+        ["b", "payload"],
+        ["c", "payload"],
+      ],
+    );
+    assert.equal(worker.answeredCalls, 3);
+    await worker.close();
+    assert.throws(() => process.kill(worker.pid!, 0));
+    await assert.rejects(worker.call(call("d")), { reason: "worker_died_waiting" });
+  });
+
+  test("gives its environment and nothing else, and logs what it prints", async () => {
+    const { worker, log } = start(`${SERVE}
+      console.log(JSON.stringify(process.env)); console.error("to stderr");
+      serveWorker(() => ({ header: new Uint8Array(0), chunks: [] }));`);
+    await worker.ready;
+    await worker.close();
+    const out = log.map(({ message }) => message);
+    assert.deepEqual(JSON.parse(out.find((line) => line.startsWith("{"))!), { SHOWN: "yes" });
+    assert.ok(out.includes("to stderr"));
+  });
+
+  test("says why it ended before it was ready", async () => {
+    const dead = start("process.exit(3);");
+    await assert.rejects(dead.worker.ready, { code: "unavailable" });
+    assert.deepEqual(await dead.worker.ended, { reason: "it exited with code 3" });
+    const mute = start("setInterval(() => {}, 1000);", { startTimeoutMs: 150 });
+    assert.deepEqual(await mute.worker.ended, { reason: "it did not start within 0.15 s" });
+  });
+
+  test("kills a worker that breaks the protocol, with a typed error", async () => {
+    const { worker } =
+      start(`import { writeSync } from "node:fs"; writeSync(3, "HTTP/1.1 200 OK and so on ...");
+      setInterval(() => {}, 1000);`);
+    await assert.rejects(worker.call(call("a")), { code: "internal", reason: "worker_protocol" });
+    await worker.ended;
+  });
+
+  test("kills a worker that answers out of turn", async () => {
+    const { worker } = start(`import { Socket } from "node:net";
+      import { writeFrame } from ${JSON.stringify(here("./frame-writer.js"))};
+      const socket = new Socket({ fd: 3 });
+      socket.on("data", () => {});
+      writeFrame(socket, { kind: 3, method: 0, id: 77, header: new Uint8Array(0), chunks: [] });`);
+    await assert.rejects(worker.call(call("a")), { reason: "worker_protocol" });
+  });
+
+  test("an answer written before the death still counts; the call after it is blamed", async () => {
+    const { worker } = start(`${SERVE}
+      let calls = 0;
+      serveWorker(({ header }) => { if (++calls === 2) process.kill(process.pid, "SIGKILL"); return { header, chunks: [] }; });`);
+    const results = await Promise.allSettled(["a", "b", "c"].map((text) => worker.call(call(text))));
+    assert.deepEqual(
+      results.map((result) =>
+        result.status === "fulfilled" ? "answered" : (result.reason as { reason: string }).reason,
+      ),
+      ["answered", "worker_died", "worker_died_waiting"],
+    );
+    assert.deepEqual(await worker.ended, { reason: "it was killed by SIGKILL" });
+  });
+
+  test("what a worker started is killed with it", async () => {
+    const { worker } = start(`${SERVE}
+      import { spawn } from "node:child_process";
+      serveWorker(() => {
+        const child = spawn("sleep", ["60"], { stdio: "ignore", env: { PATH: "/usr/bin:/bin" } });
+        return { header: Buffer.from(String(child.pid)), chunks: [] };
+      });`);
+    const { header } = await worker.call(call("a"));
+    const pid = Number(Buffer.from(header).toString());
+    process.kill(pid, 0);
+    worker.destroy("the test says so");
+    assert.deepEqual(await worker.ended, { reason: "the test says so" });
+    await gone(pid);
+  });
+
+  test("an orphan ends by itself", async () => {
+    const front = entry(`
+      import { WorkerProcess } from ${JSON.stringify(here("./worker-process.js"))};
+      import { systemClock } from ${JSON.stringify(here("../base/clock.js"))};
+      const logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => logger };
+      const worker = new WorkerProcess({ id: "w", entry: new URL(${JSON.stringify(entry(ECHO).href)}), env: {},
+        clock: systemClock, logger, startTimeoutMs: 5000 });
+      await worker.ready;
+      console.log(worker.pid);`);
+    const child = spawn(process.execPath, [front.pathname], { stdio: ["ignore", "pipe", "inherit"] });
+    const [line] = (await once(child.stdout!, "data")) as [Buffer];
+    const pid = Number(line.toString());
+    process.kill(pid, 0);
+    child.kill("SIGKILL");
+    await gone(pid);
+  });
+});
+
+/** Waits until a process has ended; a zombie that nobody has reaped yet counts as ended. */
+async function gone(pid: number): Promise<void> {
+  for (let i = 0; i < 300; i++) {
+    try {
+      if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) return;
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.fail("the process lives on");
+}
