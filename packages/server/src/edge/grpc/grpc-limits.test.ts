@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type Settings } from "node:http2";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { ServiceError } from "@grpc/grpc-js";
+import { ModelInferRequestSchema, ModelInferResponseSchema } from "@sconce/protocol/messages";
+import { type GrpcRig, withGrpc } from "./grpc-rig.test.ts";
+
+const INFER = "/inference.GRPCInferenceService/ModelInfer";
+const TYPES = [ModelInferRequestSchema, ModelInferResponseSchema] as const;
+const GRPC = { ":method": "POST", ":path": INFER, "content-type": "application/grpc", te: "trailers" };
+
+/** An identity request whose whole message is `size` bytes. */
+function requestOf(size: number): Buffer {
+  const build = (rawSize: number) => {
+    const inputs = [{ name: "x", datatype: "UINT8", shape: [1n] }];
+    const rawInputContents = [new Uint8Array(rawSize)];
+    return toBinary(
+      ModelInferRequestSchema,
+      create(ModelInferRequestSchema, { modelName: "identity", inputs, rawInputContents }),
+    );
+  };
+  const overhead = build(size).length - size;
+  return Buffer.from(build(size - overhead));
+}
+
+function slowRequest(delayMs: number): Uint8Array {
+  const delay_ms = { parameterChoice: { case: "int64Param" as const, value: BigInt(delayMs) } };
+  return toBinary(
+    ModelInferRequestSchema,
+    create(ModelInferRequestSchema, { modelName: "slow", parameters: { delay_ms } }),
+  );
+}
+
+function framed(message: Uint8Array, isCompressed = false): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = isCompressed ? 1 : 0;
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** One raw call; what its trailers (or its only headers) say. */
+async function rawCall(
+  session: ClientHttp2Session,
+  headers: Record<string, string>,
+  frame: Buffer,
+): Promise<{ status: string; message: string }> {
+  const stream = session.request({ ...GRPC, ...headers });
+  const seen: IncomingHttpHeaders = {};
+  stream.on("response", (response) => Object.assign(seen, response));
+  stream.on("trailers", (trailers) => Object.assign(seen, trailers));
+  stream.resume();
+  stream.end(frame);
+  await once(stream, "close");
+  return { status: String(seen["grpc-status"]), message: String(seen["grpc-message"]) };
+}
+
+async function withSession(
+  rig: GrpcRig,
+  body: (session: ClientHttp2Session) => Promise<void>,
+): Promise<void> {
+  const session = connect(`http://127.0.0.1:${rig.port}`);
+  session.on("error", () => {});
+  try {
+    await body(session);
+  } finally {
+    session.destroy();
+  }
+}
+
+test("a message of n − 1 and n bytes is taken, one of n + 1 is RESOURCE_EXHAUSTED", async () => {
+  await withGrpc({ limits: { maxReceiveBytes: 10_000 } }, async ({ unary }) => {
+    for (const size of [9_999, 10_000]) await unary(INFER, TYPES, requestOf(size));
+    await assert.rejects(unary(INFER, TYPES, requestOf(10_001)), { code: 8 });
+  });
+});
+
+test("an answer of n bytes is sent, one of n + 1 is RESOURCE_EXHAUSTED", async () => {
+  let size = 0;
+  await withGrpc({}, async ({ unary }) => {
+    size = toBinary(ModelInferResponseSchema, (await unary(INFER, TYPES, requestOf(5_000))).answer).length;
+  });
+  for (const [limit, isSent] of [
+    [size + 1, true],
+    [size, true],
+    [size - 1, false],
+  ] as const) {
+    await withGrpc({ limits: { maxSendBytes: limit } }, async ({ unary }) => {
+      const sent = await unary(INFER, TYPES, requestOf(5_000)).then(
+        () => true,
+        ({ code }: ServiceError) => code !== 8,
+      );
+      assert.equal(sent, isSent, `limit ${limit}`);
+    });
+  }
+});
+
+test("a compressed message that inflates past the limit is refused, and the connection lives on", async () => {
+  await withGrpc({ limits: { maxReceiveBytes: 1_000_000 } }, async (rig) => {
+    await withSession(rig, async (session) => {
+      const gzip = { "grpc-encoding": "gzip" };
+      for (const size of [999_999, 1_000_000]) {
+        assert.equal((await rawCall(session, gzip, framed(gzipSync(requestOf(size)), true))).status, "0");
+      }
+      const bomb = gzipSync(Buffer.alloc(50_000_000));
+      assert.equal((await rawCall(session, gzip, framed(bomb, true))).status, "8");
+      assert.equal((await rawCall(session, { "grpc-encoding": "br" }, framed(bomb, true))).status, "12");
+      assert.equal((await rawCall(session, {}, framed(requestOf(100)))).status, "0");
+    });
+  });
+});
+
+test("the client is told how many calls and how many header bytes a connection may have", async () => {
+  await withGrpc({ limits: { maxStreams: 7, maxHeaderBytes: 4321 } }, async (rig) => {
+    await withSession(rig, async (session) => {
+      const [settings] = (await once(session, "remoteSettings")) as [Settings];
+      assert.deepEqual([settings.maxConcurrentStreams, settings.maxHeaderListSize], [7, 4321]);
+    });
+  });
+});
+
+test("calls at once on one connection: n run, the next one waits or is refused", async () => {
+  await withGrpc({ limits: { maxStreams: 3 } }, async (rig) => {
+    await withSession(rig, async (session) => {
+      await once(session, "remoteSettings");
+      const calls = [1, 2, 3, 4].map(() =>
+        rawCall(session, {}, framed(slowRequest(50))).catch(() => undefined),
+      );
+      while (rig.inference.started.length < 3) await delay(1);
+      await delay(15);
+      assert.equal(rig.inference.running, 3);
+      await Promise.all(calls);
+      assert.equal(rig.inference.peak, 3);
+    });
+  });
+});
+
+test("header pairs past the limit are refused", async () => {
+  await withGrpc({ limits: { maxHeaderPairs: 20 } }, async (rig) => {
+    const pairs = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, "1"]));
+    await withSession(rig, async (session) => {
+      assert.equal((await rawCall(session, pairs(5), framed(requestOf(100)))).status, "0");
+      const outcome = await rawCall(session, pairs(40), framed(requestOf(100))).catch(() => ({
+        status: "refused",
+      }));
+      assert.notEqual(outcome.status, "0");
+    });
+  });
+});
+
+test("headers past the limit in bytes are refused", async () => {
+  await withGrpc({ limits: { maxHeaderBytes: 8192 } }, async (rig) => {
+    await withSession(rig, async (session) => {
+      const big = (size: number) => ({ "x-big": "a".repeat(size) });
+      assert.equal((await rawCall(session, big(7000), framed(requestOf(100)))).status, "0");
+      const outcome = await rawCall(session, big(9000), framed(requestOf(100))).catch(() => ({
+        status: "refused",
+      }));
+      assert.notEqual(outcome.status, "0");
+    });
+  });
+});
+
+test("deadlines: the smallest of header, metadata and parameter wins, exactly", async () => {
+  await withGrpc({}, async (rig) => {
+    await withSession(rig, async (session) => {
+      const slow = framed(slowRequest(40));
+      const status = async (headers: Record<string, string>) =>
+        (await rawCall(session, headers, slow)).status;
+      assert.equal(await status({ "grpc-timeout": "10m" }), "4");
+      assert.equal(await status({ "grpc-timeout": "1H", "x-request-timeout-ms": "10" }), "4");
+      assert.equal(await status({ "grpc-timeout": "1n" }), "4");
+      // grpc-js alone turns the first into an instant timeout and the second into 37 hours.
+      assert.equal(await status({ "grpc-timeout": "2147484S" }), "0");
+      assert.equal(await status({ "grpc-timeout": "99999999H" }), "0");
+      for (const bad of ["", "10", "10s", "123456789S", "-1S"])
+        assert.equal(await status({ "grpc-timeout": bad }), "3", bad);
+      assert.equal(await status({ "x-request-timeout-ms": "soon" }), "3");
+      assert.equal(await status({ "sconce-grpc-timeout": "1n" }), "0", "no client can set our own key");
+    });
+    while (rig.inference.running > 0) await delay(1);
+    const deadlines = rig.inference.started.map(({ deadlineMs }) => deadlineMs);
+    assert.ok(deadlines.some((deadlineMs) => deadlineMs !== undefined && deadlineMs > 1e14));
+  });
+});
+
+test("the timeout parameter counts microseconds and ends the call", async () => {
+  await withGrpc({}, async ({ unary, inference }) => {
+    const int64 = (value: bigint) => ({ parameterChoice: { case: "int64Param" as const, value } });
+    const parameters = { delay_ms: int64(60_000n), timeout: int64(15_000n) };
+    const message = create(ModelInferRequestSchema, { modelName: "slow", parameters });
+    await assert.rejects(unary(INFER, TYPES, message), { code: 4 });
+    while (inference.running > 0) await delay(1);
+    assert.equal(inference.started[0]?.signal.reason.code, "deadline_exceeded");
+  });
+});
+
+test("a client that leaves cancels its work", async () => {
+  await withGrpc({}, async (rig) => {
+    await withSession(rig, async (session) => {
+      const stream = session.request(GRPC);
+      stream.on("error", () => {});
+      stream.end(framed(slowRequest(60_000)));
+      while (rig.inference.running === 0) await delay(1);
+      stream.close(8);
+      while (rig.inference.running > 0) await delay(1);
+      assert.equal(rig.inference.started[0]?.signal.reason.reason, "client_left");
+    });
+  });
+});
+
+test("two request messages in a unary call are UNIMPLEMENTED, and so is none", async () => {
+  await withGrpc({}, async (rig) => {
+    await withSession(rig, async (session) => {
+      const one = framed(requestOf(100));
+      assert.equal((await rawCall(session, {}, Buffer.concat([one, one]))).status, "12");
+      assert.equal((await rawCall(session, {}, Buffer.alloc(0))).status, "12");
+    });
+  });
+});
+
+test("a connection past its age is asked to leave and a new call gets a new one", async () => {
+  await withGrpc({ limits: { connectionAgeMs: 50, connectionAgeGraceMs: 50 } }, async (rig) => {
+    await withSession(rig, async (session) => {
+      await once(session, "goaway");
+      await once(session, "close");
+    });
+    assert.equal((await rig.unary(INFER, TYPES, requestOf(100))).answer.modelName, "identity");
+  });
+});
+
+test("a peer that answers no ping is cut", async () => {
+  await withGrpc({ limits: { keepaliveMs: 30, keepaliveTimeoutMs: 30 } }, async (rig) => {
+    const { connect: connectTcp } = await import("node:net");
+    const socket = connectTcp(rig.port, "127.0.0.1");
+    socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+    socket.resume();
+    await once(socket, "close");
+    assert.equal(rig.edge.connectionCount(), 0);
+  });
+});
