@@ -167,8 +167,8 @@ export class Exchange {
 
   /** Whether much of the body is still on its way; little is quickly read and thrown away by Node. */
   #hasUnreadBody(): boolean {
-    const { headers, complete } = this.request;
-    if (complete) return false;
+    const { headers, complete, readableEnded } = this.request;
+    if (complete || readableEnded) return false;
     return (
       headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > SMALL_BODY_BYTES
     );
