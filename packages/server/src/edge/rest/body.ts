@@ -48,7 +48,9 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
     });
     request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
     request.on("error", () => reject(clientLeft()));
-    request.on("close", () => reject(clientLeft()));
+    request.on("close", () => {
+      if (!request.complete) reject(clientLeft());
+    });
   });
 }
 

@@ -10,6 +10,7 @@ import type { RestContext } from "./rest-context.ts";
 export const JSON_TYPE = "application/json";
 export const BINARY_TYPE = "application/octet-stream";
 
+const ONE_WRITE_BYTES = 16 * 1024;
 const SMALL_BODY_BYTES = 64 * 1024;
 const LINGER_MS = 1000;
 
@@ -155,7 +156,10 @@ export class Exchange {
     if (lingers || this.context.isDraining()) headers.push("Connection", "close");
     response.writeHead(status, headers);
     if (parts.length === 1 && !lingers) {
-      response.end(parts[0]);
+      const [part] = parts as readonly [Uint8Array];
+      // Node puts a short text into the same write as the headers, which a buffer never is: one system call less per answer.
+      if (length <= ONE_WRITE_BYTES) response.end(asBuffer(part).toString("latin1"), "latin1");
+      else response.end(part);
       return;
     }
     response.cork();
@@ -198,4 +202,8 @@ export class Exchange {
       );
     }
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
