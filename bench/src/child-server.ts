@@ -21,8 +21,10 @@ export async function startChildServer(
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const url = await printedUrl(child);
   while (!(await isUp(url))) {
-    if (performance.now() - startedMs > START_LIMIT_MS)
+    if (performance.now() - startedMs > START_LIMIT_MS) {
+      child.kill("SIGKILL");
       throw new Error(`${args[0]} was not up after ${START_LIMIT_MS} ms`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return {

@@ -8,7 +8,7 @@ interface Expected {
 export function digitsBody(): { readonly body: string; readonly label: number } {
   const { label, pixels } = firstDigit();
   const rows = Array.from({ length: 8 }, (_, y) => pixels.slice(8 * y, 8 * y + 8));
-  return { body: JSON.stringify({ input: [[rows]] }), label };
+  return { body: JSON.stringify({ input: [rows] }), label };
 }
 
 /** The same digit as float32 bytes, [1, 1, 8, 8]. */

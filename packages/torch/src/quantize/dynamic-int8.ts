@@ -1,0 +1,173 @@
+import type { Initializer, OnnxNode } from "../onnx/model.ts";
+import { type ProductNode, productNode } from "./product-node.ts";
+import type { QuantizeOptions } from "./quantize-model.ts";
+import type { Rewrite } from "./rewrite.ts";
+import { weightFloats } from "./weight-floats.ts";
+
+/** Layers with fewer weights than this cost more to quantize at run time than they gain. */
+const MIN_ELEMENTS = 1024;
+
+/**
+ * Dynamic int8: weights symmetric per output channel, activations uint8 as they come (`DynamicQuantizeLinear`). Products become
+ * `com.microsoft.DynamicQuantizeMatMul`, convolutions `ConvInteger` and a scale. Answers whether it replaced the node.
+ */
+export function dynamicInt8(node: OnnxNode, rewrite: Rewrite, options: QuantizeOptions): boolean {
+  const product = productNode(node, rewrite);
+  if (typeof product === "string") return rewrite.skip(node.inputs[1]!, product);
+  if (product !== undefined) return int8Product(node, product, { rewrite, options });
+  return node.type === "Conv" && node.domain === "" && int8Conv(node, rewrite, options);
+}
+
+interface Context {
+  readonly rewrite: Rewrite;
+  readonly options: QuantizeOptions;
+}
+
+function int8Product(node: OnnxNode, product: ProductNode, { rewrite, options }: Context): boolean {
+  const { weight, k, n, isTransposed, bias } = product;
+  if (k * n < MIN_ELEMENTS) return rewrite.skip(weight.name, `it has fewer than ${MIN_ELEMENTS} weights`);
+  const [codes, scales] = rewrite.shared(`int8 ${weight.name} ${isTransposed}`, () => {
+    const values = weightFloats(weight, options.read);
+    const quantized = perColumn(isTransposed ? transposed(values, n, k) : values, { k, n }, maxCode(options));
+    return [
+      rewrite.initializer(`${weight.name}.int8`, {
+        dtype: "int8",
+        dims: [k, n],
+        data: bytesOf(quantized.codes),
+      }),
+      rewrite.initializer(`${weight.name}.scale`, {
+        dtype: "float32",
+        dims: [n],
+        data: bytesOf(quantized.scales),
+      }),
+    ];
+  });
+  const inputs = [product.activation, codes!, scales!];
+  const isVector = bias !== undefined && isBiasVector(rewrite, bias, n);
+  if (isVector) inputs.push("", bias);
+  const isLast = bias === undefined || isVector;
+  const result = rewrite.emit({
+    type: "DynamicQuantizeMatMul",
+    domain: "com.microsoft",
+    inputs,
+    ...(isLast ? { outputs: node.outputs } : {}),
+  });
+  if (!isLast) rewrite.emit({ type: "Add", inputs: [result, bias], outputs: node.outputs });
+  rewrite.done(weight.name);
+  return true;
+}
+
+function isBiasVector(rewrite: Rewrite, bias: string, n: number): boolean {
+  const dims = rewrite.weight(bias)?.dims;
+  return dims?.length === 1 && dims[0] === n;
+}
+
+function int8Conv(node: OnnxNode, rewrite: Rewrite, options: QuantizeOptions): boolean {
+  const weight = rewrite.weight(node.inputs[1]);
+  if (weight === undefined) return false;
+  const elements = weight.dims.reduce((count, size) => count * size, 1);
+  if (elements < MIN_ELEMENTS) return rewrite.skip(weight.name, `it has fewer than ${MIN_ELEMENTS} weights`);
+  if (weight.dims.length !== 4) return rewrite.skip(weight.name, "only 2-D convolutions have an int8 kernel");
+  const [codes, scales] = rewrite.shared(`int8 ${weight.name}`, () => convWeights(weight, rewrite, options));
+  const input = node.inputs[0]!;
+  const [x, scale, zero] = rewrite.shared(`uint8 ${input}`, () =>
+    rewrite.emitAll({
+      type: "DynamicQuantizeLinear",
+      inputs: [input],
+      outputs: [rewrite.fresh("x"), rewrite.fresh("x_scale"), rewrite.fresh("x_zero")],
+    }),
+  );
+  const sums = rewrite.emit({
+    type: "ConvInteger",
+    inputs: [x!, codes!, zero!],
+    attributes: node.attributes,
+  });
+  const floats = rewrite.emit({ type: "Cast", inputs: [sums], attributes: { to: 1 } });
+  const factor = rewrite.emit({ type: "Mul", inputs: [scale!, scales!] });
+  const bias = node.inputs[2] === undefined || node.inputs[2] === "" ? undefined : node.inputs[2];
+  const last = bias === undefined ? { outputs: node.outputs } : {};
+  const product = rewrite.emit({ type: "Mul", inputs: [floats, factor], ...last });
+  if (bias !== undefined) {
+    const channels = [1, weight.dims[0]!, ...weight.dims.slice(2).map(() => 1)];
+    const shape = rewrite.shared(`shape ${channels}`, () => [
+      rewrite.initializer("bias_shape", {
+        dtype: "int64",
+        dims: [4],
+        data: bytesOf(BigInt64Array.from(channels, BigInt)),
+      }),
+    ])[0]!;
+    const column = rewrite.emit({ type: "Reshape", inputs: [bias, shape] });
+    rewrite.emit({ type: "Add", inputs: [product, column], outputs: node.outputs });
+  }
+  rewrite.done(weight.name);
+  return true;
+}
+
+function convWeights(weight: Initializer, rewrite: Rewrite, options: QuantizeOptions): readonly string[] {
+  const channels = weight.dims[0]!;
+  const quantized = perRow(weightFloats(weight, options.read), channels, maxCode(options));
+  const data = bytesOf(quantized.codes);
+  const scaleDims = [1, channels, 1, 1];
+  return [
+    rewrite.initializer(`${weight.name}.int8`, { dtype: "int8", dims: weight.dims, data }),
+    rewrite.initializer(`${weight.name}.scale`, {
+      dtype: "float32",
+      dims: scaleDims,
+      data: bytesOf(quantized.scales),
+    }),
+  ];
+}
+
+function maxCode({ reduceRange }: { readonly reduceRange?: boolean }): number {
+  return reduceRange === true ? 63 : 127;
+}
+
+interface Codes {
+  readonly codes: Int8Array;
+  readonly scales: Float32Array;
+}
+
+/** Symmetric codes of a [k, n] matrix with one scale per column: scale = max |column| / maxCode. */
+function perColumn(values: Float32Array, { k, n }: { k: number; n: number }, limit: number): Codes {
+  const scales = new Float32Array(n);
+  for (let i = 0; i < k; i++) {
+    for (let j = 0; j < n; j++) scales[j] = Math.max(scales[j]!, Math.abs(values[i * n + j]!));
+  }
+  for (let j = 0; j < n; j++) scales[j] = scales[j]! === 0 ? 1 : scales[j]! / limit;
+  const codes = new Int8Array(k * n);
+  for (let i = 0; i < k; i++) {
+    for (let j = 0; j < n; j++) codes[i * n + j] = code(values[i * n + j]! / scales[j]!, limit);
+  }
+  return { codes, scales };
+}
+
+/** Symmetric codes with one scale per row (output channel). */
+function perRow(values: Float32Array, rows: number, limit: number): Codes {
+  const scales = new Float32Array(rows);
+  const codes = new Int8Array(values.length);
+  const size = values.length / rows;
+  for (let row = 0; row < rows; row++) {
+    let largest = 0;
+    for (let i = row * size; i < (row + 1) * size; i++) largest = Math.max(largest, Math.abs(values[i]!));
+    const scale = largest === 0 ? 1 : largest / limit;
+    scales[row] = scale;
+    for (let i = row * size; i < (row + 1) * size; i++) codes[i] = code(values[i]! / scale, limit);
+  }
+  return { codes, scales };
+}
+
+function code(value: number, limit: number): number {
+  return Math.max(-limit, Math.min(limit, Math.round(value)));
+}
+
+function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) result[j * rows + i] = values[i * columns + j]!;
+  }
+  return result;
+}
+
+function bytesOf(values: Int8Array | Float32Array | BigInt64Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
