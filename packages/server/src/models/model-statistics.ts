@@ -1,11 +1,8 @@
 import { type Stage, stageMs, type Timeline } from "../base/timeline.ts";
 import type { QueueObserver, RejectReason, RunReport } from "../queue/observer.ts";
+import { DurationSum, type DurationTotal } from "./duration-sum.ts";
 
-/** How often something happened and how long it took together. */
-export interface DurationTotal {
-  readonly count: number;
-  readonly ns: bigint;
-}
+const NONE: DurationTotal = { count: 0, ns: 0n };
 
 /** Runs of one batch size. */
 export interface BatchTotal {
@@ -36,6 +33,7 @@ export interface ModelStatistics {
   readonly computeInput: DurationTotal;
   readonly computeInfer: DurationTotal;
   readonly computeOutput: DurationTotal;
+  /** Look-ups in the response cache, as a cached model adds them. */
   readonly cacheHit: DurationTotal;
   readonly cacheMiss: DurationTotal;
   /** Ascending. */
@@ -47,14 +45,12 @@ export interface ModelStatistics {
 /** Adds up what the scheduler observes. One per model version in memory; cheap enough for every request. */
 export class StatisticsTally implements QueueObserver {
   readonly #wallNowMs: () => number;
-  readonly #success = new Total();
-  readonly #fail = new Total();
-  readonly #queue = new Total();
-  readonly #input = new Total();
-  readonly #infer = new Total();
-  readonly #hit = new Total();
-  readonly #miss = new Total();
-  readonly #batches = new Map<number, { readonly input: Total; readonly infer: Total }>();
+  readonly #success = new DurationSum();
+  readonly #fail = new DurationSum();
+  readonly #queue = new DurationSum();
+  readonly #input = new DurationSum();
+  readonly #infer = new DurationSum();
+  readonly #batches = new Map<number, { readonly input: DurationSum; readonly infer: DurationSum }>();
   #lastInferenceMs = 0;
   #rows = 0;
   #runs = 0;
@@ -68,7 +64,7 @@ export class StatisticsTally implements QueueObserver {
     this.#runs += 1;
     let batch = this.#batches.get(rows);
     if (batch === undefined) {
-      batch = { input: new Total(), infer: new Total() };
+      batch = { input: new DurationSum(), infer: new DurationSum() };
       this.#batches.set(rows, batch);
     }
     batch.input.add(Math.max(0, answeredMs - dispatchedMs - computeMs));
@@ -94,18 +90,6 @@ export class StatisticsTally implements QueueObserver {
 
   requestsRetried(): void {}
 
-  /** A request was answered from the response cache. */
-  cacheHit(lookupMs: number): void {
-    this.#lastInferenceMs = this.#wallNowMs();
-    this.#hit.add(lookupMs);
-    this.#success.add(lookupMs);
-  }
-
-  /** A request was looked up in vain. */
-  cacheMiss(lookupMs: number): void {
-    this.#miss.add(lookupMs);
-  }
-
   read(model: {
     readonly name: string;
     readonly version: string;
@@ -124,8 +108,8 @@ export class StatisticsTally implements QueueObserver {
       computeInput: this.#input.read(),
       computeInfer: this.#infer.read(),
       computeOutput: { count: this.#infer.count, ns: 0n },
-      cacheHit: this.#hit.read(),
-      cacheMiss: this.#miss.read(),
+      cacheHit: NONE,
+      cacheMiss: NONE,
       batches: batches.map(([batchSize, { input, infer }]) => ({
         batchSize,
         computeInput: input.read(),
@@ -134,20 +118,6 @@ export class StatisticsTally implements QueueObserver {
       })),
       memoryBytes: model.memoryBytes,
     };
-  }
-}
-
-class Total {
-  count = 0;
-  #ms = 0;
-
-  add(ms: number): void {
-    this.count += 1;
-    this.#ms += ms;
-  }
-
-  read(): DurationTotal {
-    return { count: this.count, ns: BigInt(Math.round(this.#ms * 1e6)) };
   }
 }
 

@@ -1,0 +1,206 @@
+import type { Clock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
+import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { ModelDescription } from "../../base/model-description.ts";
+import { DurationSum } from "../../models/duration-sum.ts";
+import { untilAborted } from "../../models/load-lanes.ts";
+import type { ModelStatistics } from "../../models/model-statistics.ts";
+import type { ServedModelHandle } from "../../models/served-model-handle.ts";
+import { cacheKey, isCacheable } from "./cache-key.ts";
+import type { CachedAnswer, ResponseCache } from "./response-cache.ts";
+
+export interface CachedModelOptions {
+  readonly cache: ResponseCache;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told of every look-up: metrics. */
+  onLookup?(found: boolean): void;
+}
+
+/** How a leader's run ended, for those who wait for it. */
+type Outcome =
+  | { readonly kind: "answered"; readonly answer: CachedAnswer; readonly batchRows: number }
+  /** The model's own verdict on these inputs. */
+  | { readonly kind: "refused"; readonly error: ServeError }
+  /** Nothing about the inputs: the leader left, was too late, or found no room. */
+  | { readonly kind: "gaveUp" };
+
+/** A model whose equal requests share one run, and whose answers are repeated for a while. Owns `inner`. */
+export function createCachedModel(inner: ServedModelHandle, options: CachedModelOptions): ServedModelHandle {
+  return new CachedModel(inner, options);
+}
+
+class CachedModel implements ServedModelHandle {
+  readonly name: string;
+  readonly version: string;
+  readonly description: ModelDescription;
+  readonly memoryBytes: number;
+  readonly #inner: ServedModelHandle;
+  readonly #options: CachedModelOptions;
+  /** The run under way for each key. */
+  readonly #flights = new Map<string, Promise<Outcome>>();
+  readonly #idle = new Set<() => void>();
+  readonly #hits = new DurationSum();
+  readonly #misses = new DurationSum();
+  #inFlight = 0;
+  #closing: Promise<void> | undefined;
+  #drained = (): void => {};
+
+  constructor(inner: ServedModelHandle, options: CachedModelOptions) {
+    this.name = inner.name;
+    this.version = inner.version;
+    this.description = inner.description;
+    this.memoryBytes = inner.memoryBytes;
+    this.#inner = inner;
+    this.#options = options;
+  }
+
+  async submit(request: InferRequest): Promise<InferResponse> {
+    if (this.#closing !== undefined) {
+      throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
+    }
+    this.#inFlight += 1;
+    try {
+      if (!isCacheable(request)) return await this.#inner.submit(request);
+      return await this.#answer(cacheKey(this, request), request);
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#onIdle();
+    }
+  }
+
+  statistics(): ModelStatistics {
+    const inner = this.#inner.statistics();
+    const cacheHit = this.#hits.read();
+    const { count, ns } = inner.success;
+    const success = { count: count + cacheHit.count, ns: ns + cacheHit.ns };
+    return { ...inner, success, cacheHit, cacheMiss: this.#misses.read() };
+  }
+
+  inFlight(): number {
+    return this.#inFlight;
+  }
+
+  failure(): string | undefined {
+    return this.#inner.failure();
+  }
+
+  onHealthChange(listener: () => void): () => void {
+    return this.#inner.onHealthChange(listener);
+  }
+
+  onIdle(listener: () => void): () => void {
+    this.#idle.add(listener);
+    return () => this.#idle.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  destroy(reason: string): void {
+    this.#inner.destroy(reason);
+  }
+
+  /** Whoever waits for another's run may have to run itself: the inner model stays open until all of them are answered. */
+  async #drain(): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+    }
+    await this.#inner.close();
+  }
+
+  #onIdle(): void {
+    this.#drained();
+    for (const listener of this.#idle) listener();
+  }
+
+  async #answer(key: string, request: InferRequest): Promise<InferResponse> {
+    for (;;) {
+      const flight = this.#flights.get(key);
+      if (flight === undefined) return this.#lead(key, request);
+      const outcome = await untilAborted(flight, request.signal);
+      if (outcome.kind === "answered") return this.#repeat(request, outcome.answer, outcome.batchRows);
+      if (outcome.kind === "refused") throw outcome.error;
+    }
+  }
+
+  /** Runs with its own deadline and signal; what happens to it others learn through the flight. */
+  async #lead(key: string, request: InferRequest): Promise<InferResponse> {
+    let land!: (outcome: Outcome) => void;
+    const flight = new Promise<Outcome>((resolve) => {
+      land = resolve;
+    });
+    this.#flights.set(key, flight);
+    let outcome: Outcome = { kind: "gaveUp" };
+    try {
+      const found = await this.#find(key);
+      if (found !== undefined) {
+        outcome = { kind: "answered", answer: found, batchRows: 0 };
+        return this.#repeat(request, found, 0);
+      }
+      const response = await this.#inner.submit(request);
+      outcome = { kind: "answered", answer: response, batchRows: response.batchRows };
+      this.#keep(key, response);
+      return response;
+    } catch (thrown) {
+      const error = ServeError.from(thrown);
+      if (isVerdict(error)) outcome = { kind: "refused", error };
+      throw error;
+    } finally {
+      this.#flights.delete(key);
+      land(outcome);
+    }
+  }
+
+  async #find(key: string): Promise<CachedAnswer | undefined> {
+    const { cache, clock, onLookup } = this.#options;
+    const startMs = clock.nowMs();
+    let found: CachedAnswer | undefined;
+    try {
+      const answer = cache.get(key);
+      found = answer instanceof Promise ? await answer : answer;
+    } catch (error) {
+      this.#complain(error);
+    }
+    (found === undefined ? this.#misses : this.#hits).add(clock.nowMs() - startMs);
+    onLookup?.(found !== undefined);
+    return found;
+  }
+
+  #keep(key: string, { outputs, parameters }: InferResponse): void {
+    try {
+      const kept = this.#options.cache.set(key, { outputs, parameters });
+      if (kept instanceof Promise) kept.catch((error: unknown) => this.#complain(error));
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  #complain(error: unknown): void {
+    const { name: model, version } = this;
+    this.#options.logger.warn({ model, version, err: error }, "the response cache failed; the model answers");
+  }
+
+  /** Another's answer as this request's own. All of its time was waiting; none of it was spent in the model. */
+  #repeat(request: InferRequest, answer: CachedAnswer, batchRows: number): InferResponse {
+    const nowMs = this.#options.clock.nowMs();
+    const { timeline, id } = request;
+    timeline.claimedMs = nowMs;
+    timeline.dispatchedMs = nowMs;
+    timeline.answeredMs = nowMs;
+    timeline.computeMs = 0;
+    const { name: model, version } = this;
+    const { outputs, parameters } = answer;
+    return { model, version, id, outputs, parameters, batchRows };
+  }
+}
+
+/** Whether an error says something about the inputs, so that equal requests need not try again. */
+function isVerdict(error: ServeError): boolean {
+  return error.code === "invalid_argument" || error.code === "internal" || error.code === "out_of_range";
+}
