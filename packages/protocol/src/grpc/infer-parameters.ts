@@ -1,6 +1,6 @@
 import { ServeError } from "../serve-error.ts";
 import type { CodecLimits } from "./codec-limits.ts";
-import { FIXED64, LENGTH, malformed, VARINT, type WireReader } from "./wire-reader.ts";
+import { FIXED64, LENGTH, VARINT, type WireReader } from "./wire-reader.ts";
 import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";
 
 export type InferParameterValue = boolean | number | bigint | string;
@@ -67,7 +67,6 @@ function readValue(
         reader.skip(tag, end);
     }
   }
-  if (reader.pos !== end) throw malformed("a parameter does not end where its length says");
   return value;
 }
 

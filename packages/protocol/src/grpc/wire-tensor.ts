@@ -4,7 +4,7 @@ import { elementCount, type NamedTensor } from "../tensor.ts";
 import type { CodecLimits } from "./codec-limits.ts";
 import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
 import { packContents } from "./typed-contents.ts";
-import { LENGTH, malformed, VARINT, type WireReader } from "./wire-reader.ts";
+import { LENGTH, VARINT, type WireReader } from "./wire-reader.ts";
 import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -135,11 +135,6 @@ export function finishTensor(reader: WireReader, draft: TensorDraft, limits: Cod
     draft.bytes ??
     (draft.contents === undefined ? EMPTY : packContents(reader, draft.contents, draft, limits));
   return { name: draft.name, datatype: draft.datatype, shape: draft.shape, bytes };
-}
-
-/** The end of `bytes`, after a check that the reader stands exactly there. */
-export function expectEnd(reader: WireReader, end: number): void {
-  if (reader.pos !== end) throw malformed("it does not end where its length says");
 }
 
 /** Bytes of a tensor's fields 1–3, without tag and length. */

@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 
 /** Milliseconds of each `grpc-timeout` unit, as a multiplier or, below a millisecond, a divisor: both keep the result exact. */
@@ -67,6 +68,21 @@ export function earliestDeadline(
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < timeoutsMs.length; i++) least = Math.min(least, timeoutsMs[i] ?? least);
   return least === Number.POSITIVE_INFINITY ? undefined : startMs + least;
+}
+
+/** The longest delay that a timer takes; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Calls `onExpired` when `deadlineMs` (monotonic) is reached, at once if it is past; the returned function prevents it. A deadline
+ * beyond 24 days is not waited for.
+ */
+export function startDeadline(clock: Clock, deadlineMs: number, onExpired: () => void): () => void {
+  const delayMs = deadlineMs - clock.nowMs();
+  if (delayMs > MAX_TIMER_MS) return () => {};
+  if (delayMs > 0) return clock.after(delayMs, onExpired);
+  onExpired();
+  return () => {};
 }
 
 function parseDigits(text: string): number | undefined {

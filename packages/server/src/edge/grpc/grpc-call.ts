@@ -6,12 +6,9 @@ import {
 } from "@grpc/grpc-js";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
-import { parseGrpcTimeout, parseTimeoutMs } from "../../gate/deadline.ts";
+import { parseGrpcTimeout, parseTimeoutMs, startDeadline } from "../../gate/deadline.ts";
 import { TIMEOUT_KEY } from "./hardened-server.ts";
 import { statusOf } from "./status.ts";
-
-/** The longest delay of a timer; later deadlines are checked, not waited for. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What a method does with the messages of one call. */
 export interface CallHandlers {
@@ -75,10 +72,7 @@ export class GrpcCall {
     if (deadlineMs === undefined || deadlineMs >= (this.#deadlineMs ?? Number.POSITIVE_INFINITY)) return;
     this.#deadlineMs = deadlineMs;
     this.#cancelTimer?.();
-    const delayMs = deadlineMs - this.#clock.nowMs();
-    const expire = () => this.fail(deadlineExceeded());
-    if (delayMs <= 0) expire();
-    else if (delayMs <= MAX_TIMER_MS) this.#cancelTimer = this.#clock.after(delayMs, expire);
+    this.#cancelTimer = startDeadline(this.#clock, deadlineMs, () => this.fail(deadlineExceeded()));
   }
 
   /** Runs `callback` when the call ends, however it ends. There is one such callback. */

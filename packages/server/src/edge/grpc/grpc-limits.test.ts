@@ -244,3 +244,22 @@ test("a peer that answers no ping is cut", async () => {
     assert.equal(rig.edge.connectionCount(), 0);
   });
 });
+
+test("a flood of reset calls ends that connection and harms no other", async () => {
+  await withGrpc({}, async (rig) => {
+    await withSession(rig, async (session) => {
+      const gone = new Promise((resolve) => session.once("close", resolve));
+      for (let round = 0; round < 60 && !session.destroyed; round++) {
+        for (let i = 0; i < 90 && !session.destroyed && !session.closed; i++) {
+          const stream = session.request(GRPC);
+          stream.on("error", () => {});
+          stream.close(8);
+        }
+        await delay(2);
+      }
+      await gone;
+    });
+    assert.equal((await rig.unary(INFER, TYPES, requestOf(100))).answer.modelName, "identity");
+    assert.equal(rig.inference.running, 0);
+  });
+});

@@ -20,7 +20,7 @@ export interface GrpcLimits {
   /** Malformed frames, and calls over `maxStreams`, that a connection may send before it is closed. */
   readonly maxInvalidFrames: number;
   readonly maxRejectedStreams: number;
-  /** Stream resets: so many at once, and so many a second. */
+  /** Stream resets: so many at once, and so many a second. Node 20 cannot set them: there the library's own 1000 and 33 hold. */
   readonly streamResetBurst: number;
   readonly streamResetRate: number;
   readonly maxOutstandingPings: number;

@@ -1,3 +1,5 @@
+import type { Clock } from "../../base/clock.ts";
+import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
 import { type Drain, draining } from "./drain.ts";
 import { type CallHandlers, deadlineExceeded, type GrpcCall } from "./grpc-call.ts";
@@ -78,18 +80,10 @@ function inferWithin(
   message: Buffer,
 ): Promise<Encoded | Failure> {
   const nowMs = deps.clock.nowMs();
-  let expired: Promise<Failure> | undefined;
-  let cancelTimer: (() => void) | undefined;
+  let own: OwnDeadline | undefined;
   const bound = (deadlineMs: number): AbortSignal => {
-    const abort = new AbortController();
-    expired = new Promise((resolve) => {
-      cancelTimer = deps.clock.after(deadlineMs - nowMs, () => {
-        const error = deadlineExceeded();
-        abort.abort(error);
-        resolve({ error, request: undefined });
-      });
-    });
-    return AbortSignal.any([call.signal, abort.signal]);
+    own = ownDeadline(call.signal, deps.clock, deadlineMs);
+    return own.signal;
   };
   const arrival = {
     receivedMs: nowMs,
@@ -99,6 +93,34 @@ function inferWithin(
     bound,
   };
   const running = runInference(deps, dialect, message, arrival);
-  if (expired === undefined) return running;
-  return Promise.race([running, expired]).finally(() => cancelTimer?.());
+  // Decoding is over by now, so `own` is known.
+  if (own === undefined) return running;
+  return Promise.race([running, own.expired]).finally(own.release);
+}
+
+interface OwnDeadline {
+  /** Fires with the call's signal or when the deadline passed. */
+  readonly signal: AbortSignal;
+  readonly expired: Promise<Failure>;
+  readonly release: () => void;
+}
+
+/** Not `AbortSignal.any`: on Node 20 each use would leave a trace in the signal of a call that may live for days. */
+function ownDeadline(parent: AbortSignal, clock: Clock, deadlineMs: number): OwnDeadline {
+  const abort = new AbortController();
+  const onParent = () => abort.abort(parent.reason);
+  let cancelTimer: (() => void) | undefined;
+  parent.addEventListener("abort", onParent);
+  const expired = new Promise<Failure>((resolve) => {
+    cancelTimer = startDeadline(clock, deadlineMs, () => {
+      const error = deadlineExceeded();
+      abort.abort(error);
+      resolve({ error, request: undefined });
+    });
+  });
+  const release = () => {
+    cancelTimer?.();
+    parent.removeEventListener("abort", onParent);
+  };
+  return { signal: abort.signal, expired, release };
 }

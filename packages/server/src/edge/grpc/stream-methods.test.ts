@@ -198,6 +198,16 @@ test("a request's own deadline ends that request, not the stream", async () => {
   });
 });
 
+test("the longest timeout that fits the field is not an instant one", async () => {
+  await withGrpc({}, async (rig) => {
+    const stream = rig.stream(PREDICT, PREDICT_TYPES);
+    const parameters = { delay_ms: { kind: { case: "int" as const, value: 10n } } };
+    stream.write(create(sconceV1.InputDataSchema, { model: "slow", timeoutMs: 2 ** 32 - 1, parameters }));
+    stream.end();
+    assert.equal((await collect(stream)).messages[0]?.error, undefined);
+  });
+});
+
 test("StreamPredict: the model is remembered, failures are error objects", async () => {
   await withGrpc({}, async (rig) => {
     const stream = rig.stream(PREDICT, PREDICT_TYPES);
