@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import type { DType } from "@sconce/torch";
+
+/** A tensor of a fixture: row-major, little-endian bytes. */
+export interface FixtureTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+  /** PyTorch leaves the values open (positions of equal values after a sort); only dtype and shape are compared. */
+  readonly unspecified: boolean;
+}
+
+export interface FixtureRun {
+  readonly inputs: readonly FixtureTensor[];
+  readonly outputs: readonly FixtureTensor[];
+}
+
+/** One exported program with inputs and PyTorch's own outputs. */
+export interface FixtureSample {
+  readonly id: string;
+  /** The ops of the program, such as `aten.add.Tensor`. */
+  readonly targets: readonly string[];
+  /** Whether all of them are Core ATen. */
+  readonly core: boolean;
+  readonly program: Uint8Array;
+  readonly runs: readonly FixtureRun[];
+}
+
+/** All samples of one op. The format is described in scripts/python/fixture_pack.py. */
+export interface FixturePack {
+  readonly op: string;
+  readonly samples: readonly FixtureSample[];
+  readonly skipped: readonly { readonly id: string; readonly reason: string }[];
+}
+
+type Place = readonly [offset: number, length: number];
+
+interface PackedTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly at: Place;
+  readonly unspecified?: boolean;
+}
+
+interface PackHeader {
+  readonly op: string;
+  readonly samples: readonly {
+    readonly id: string;
+    readonly targets: readonly string[];
+    readonly core: boolean;
+    readonly program: Place;
+    readonly runs: readonly {
+      readonly inputs: readonly PackedTensor[];
+      readonly outputs: readonly PackedTensor[];
+    }[];
+  }[];
+  readonly skipped: FixturePack["skipped"];
+}
+
+/** Reads a pack that our own script wrote; trusts its header. */
+export function readFixturePack(path: string): FixturePack {
+  const unpacked = gunzipSync(readFileSync(path));
+  const start = 4 + unpacked.readUInt32LE(0);
+  const header = JSON.parse(unpacked.toString("utf8", 4, start)) as PackHeader;
+  // Copies: typed arrays on the bytes need aligned offsets.
+  const bytesAt = ([offset, length]: Place): Uint8Array =>
+    Uint8Array.from(unpacked.subarray(start + offset, start + offset + length));
+  const tensor = ({ dtype, shape, at, unspecified = false }: PackedTensor): FixtureTensor => ({
+    dtype,
+    shape,
+    bytes: bytesAt(at),
+    unspecified,
+  });
+  return {
+    op: header.op,
+    skipped: header.skipped,
+    samples: header.samples.map((sample) => ({
+      ...sample,
+      program: bytesAt(sample.program),
+      runs: sample.runs.map((run) => ({ inputs: run.inputs.map(tensor), outputs: run.outputs.map(tensor) })),
+    })),
+  };
+}

@@ -1,0 +1,120 @@
+import * as torch from "@sconce/torch";
+import { type ByteSource, ModelFileError, type Platform, type Translation } from "@sconce/torch";
+import { nodePlatform } from "@sconce/torch/node";
+import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { difference, valuesOf } from "./compare.ts";
+import type { FixtureRun, FixtureSample, FixtureTensor } from "./fixture-pack.ts";
+import type { Verdict } from "./verdict.ts";
+
+const translate = (torch as { readonly translate?: (source: ByteSource, platform: Platform) => Translation })
+  .translate;
+
+/** Translates a program, runs it in ONNX Runtime and compares it with PyTorch. Never throws: whatever goes wrong is the verdict. */
+export async function judgeSample(sample: FixtureSample): Promise<Verdict> {
+  if (translate === undefined) return { kind: "refused", ops: [], detail: "there is no translation yet" };
+  const source = memorySource("model.pt2", sample.program);
+  let translation: Translation;
+  try {
+    translation = translate(source, nodePlatform);
+  } catch (error) {
+    if (error instanceof ModelFileError && error.kind === "unsupported") {
+      return { kind: "refused", ops: [], detail: error.message };
+    }
+    return { kind: "error", detail: `translation: ${textOf(error)}` };
+  }
+  const { unsupported } = translation.report;
+  if (unsupported.length > 0) {
+    const detail = unsupported.map(({ op, reason }) => `${op}: ${reason}`).join("; ");
+    return { kind: "refused", ops: unsupported.map(({ op }) => op), detail };
+  }
+  return await judgeTranslation(translation, sample);
+}
+
+async function judgeTranslation(translation: Translation, sample: FixtureSample): Promise<Verdict> {
+  let session: InferenceSession;
+  try {
+    session = await InferenceSession.create(translation.model, {
+      logSeverityLevel: 4,
+      intraOpNumThreads: 1,
+      externalData: [{ path: "model.pt2", data: sample.program }],
+    });
+  } catch (error) {
+    return { kind: "error", detail: `session: ${textOf(error)}` };
+  }
+  try {
+    for (const [index, run] of sample.runs.entries()) {
+      const wrong = await runDifference(session, translation, run);
+      if (wrong !== undefined) return { kind: "wrong", detail: `run ${index}: ${wrong}` };
+    }
+    return { kind: "pass" };
+  } catch (error) {
+    return { kind: "error", detail: `run: ${textOf(error)}` };
+  } finally {
+    await session.release();
+  }
+}
+
+async function runDifference(
+  session: InferenceSession,
+  { inputs, outputs }: Translation,
+  run: FixtureRun,
+): Promise<string | undefined> {
+  if (inputs.length !== run.inputs.length) {
+    return `${inputs.length} inputs, the program has ${run.inputs.length}`;
+  }
+  if (outputs.length !== run.outputs.length) {
+    return `${outputs.length} outputs, PyTorch gives ${run.outputs.length}`;
+  }
+  const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : ""]));
+  // An input that the program does not use may be absent from the session.
+  const feeds = Object.fromEntries(
+    inputs.flatMap(({ name }, i) =>
+      types.has(name) ? [[name, feed(run.inputs[i]!, types.get(name)!)] as const] : [],
+    ),
+  );
+  const results = await session.run(feeds);
+  for (const [i, { name, dtype }] of outputs.entries()) {
+    const got = results[name];
+    if (got === undefined) return `output ${name} is missing`;
+    const want = run.outputs[i]!;
+    if (dtype !== want.dtype) return `output ${name} is declared ${dtype}, PyTorch gives ${want.dtype}`;
+    const found = difference(got as OrtTensor, want);
+    if (found !== undefined) return `output ${name}: ${found}`;
+  }
+  return undefined;
+}
+
+/** A fixture's tensor in the type the session wants: as it is, or widened to float32. */
+function feed(tensor: FixtureTensor, type: string): OrtTensor {
+  const dims = [...tensor.shape];
+  if (type === "float32" && tensor.dtype !== "float32") {
+    const values = valuesOf(tensor);
+    if (values === undefined) throw new Error(`the session wants float32 for ${tensor.dtype}`);
+    return new OrtTensor("float32", Float32Array.from(values as ArrayLike<number>), dims);
+  }
+  if (type === "float16") return new OrtTensor("float16", new Uint16Array(tensor.bytes.slice().buffer), dims);
+  const values = valuesOf(tensor);
+  if (values === undefined || type !== tensor.dtype)
+    throw new Error(`the session wants ${type} for ${tensor.dtype}`);
+  return new OrtTensor(type as "float32", values as Float32Array, dims);
+}
+
+/** Bytes in memory as a ByteSource. */
+function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    byteLength: bytes.length,
+    read(offset, length) {
+      if (offset < 0 || length < 0 || offset + length > bytes.length) {
+        throw new ModelFileError("corrupt", `bytes ${offset}..${offset + length} lie past the end`);
+      }
+      return bytes.subarray(offset, offset + length);
+    },
+  };
+}
+
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = error.stack?.split("\n").find((line) => line.includes("/torch/"));
+  return `${error.name}: ${error.message.split("\n")[0]}${place === undefined ? "" : ` (${place.trim().replace(/^at .*\/(?=[^/]+\.[jt]s)/, "at ")})`}`;
+}

@@ -1,0 +1,54 @@
+// npm run oracle -- [--filter NAME,…] [--target aten.add.Tensor] [--sample ID] [--full] [--json FILE] [--limit N] [--verbose]
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { reportLines, reportOf } from "./report.ts";
+import { runOracle } from "./run-oracle.ts";
+
+const { values } = parseArgs({
+  options: {
+    folder: { type: "string", multiple: true, default: [] },
+    filter: { type: "string", default: "*" },
+    target: { type: "string" },
+    sample: { type: "string" },
+    json: { type: "string" },
+    limit: { type: "string", default: "40" },
+    jobs: { type: "string", default: "2" },
+    verbose: { type: "boolean", default: false },
+  },
+});
+
+/** Names with `*` as a wildcard, separated by commas. */
+function matcher(filter: string): (name: string) => boolean {
+  const patterns = filter.split(",").map((name) => {
+    const text = name.replace(/[.+^${}()|[\]\\?]/g, "\\$&").replaceAll("*", ".*");
+    return new RegExp(`^${text}$`);
+  });
+  return (name) => patterns.some((pattern) => pattern.test(name));
+}
+
+const matches = matcher(values.filter);
+const files = values.folder.flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".pack") && matches(name.slice(0, -".pack".length)))
+    .map((name) => join(folder, name)),
+);
+const results = await runOracle({
+  files,
+  sample: values.sample,
+  target: values.target,
+  jobs: Number(values.jobs),
+  sampleTimeoutMs: 20_000,
+});
+if (values.verbose) {
+  for (const { op, id, targets, verdict } of results) {
+    console.log(
+      `${verdict.kind}: ${op} ${id} [${targets.join(" ")}]${verdict.kind === "pass" ? "" : `: ${verdict.detail}`}`,
+    );
+  }
+}
+const report = reportOf(results);
+const perOp = values.filter !== "*" || values.verbose;
+for (const line of reportLines(report, { perOp, limit: Number(values.limit) })) console.log(line);
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ report, results }, null, 1));
+process.exitCode = report.failures.length === 0 && results.length > 0 ? 0 : 1;

@@ -1,0 +1,72 @@
+import type { SampleResult, Verdict } from "./verdict.ts";
+
+export type Totals = Record<Verdict["kind"], number>;
+
+export interface OracleReport {
+  readonly totals: Totals;
+  /** Samples that consist of Core ATen ops alone. */
+  readonly core: Totals;
+  readonly ops: Readonly<Record<string, Totals>>;
+  /** How many samples each op stops, most first. */
+  readonly refusedOps: readonly (readonly [op: string, samples: number])[];
+  readonly failures: readonly { readonly sample: string; readonly verdict: Verdict }[];
+}
+
+function none(): Totals {
+  return { pass: 0, refused: 0, wrong: 0, error: 0 };
+}
+
+/** Sums verdicts up: per op (pack), overall, and by the op that was refused. */
+export function reportOf(results: readonly SampleResult[]): OracleReport {
+  const [totals, core] = [none(), none()];
+  const ops: Record<string, Totals> = {};
+  const refused = new Map<string, number>();
+  for (const { op, verdict, core: isCore } of results) {
+    ops[op] ??= none();
+    for (const sums of isCore ? [totals, core, ops[op]] : [totals, ops[op]]) sums[verdict.kind] += 1;
+    if (verdict.kind !== "refused") continue;
+    for (const name of verdict.ops) refused.set(name, (refused.get(name) ?? 0) + 1);
+  }
+  return {
+    totals,
+    core,
+    ops,
+    refusedOps: [...refused].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])),
+    failures: results
+      .filter(({ verdict }) => verdict.kind === "wrong" || verdict.kind === "error")
+      .map(({ op, id, verdict }) => ({ sample: `${op} ${id}`, verdict })),
+  };
+}
+
+export function totalsText({ pass, refused, wrong, error }: Totals): string {
+  return `${pass} pass, ${refused} refused, ${wrong} wrong, ${error} error`;
+}
+
+/** A line per op, then what is wrong, then the totals. */
+export function* reportLines(
+  report: OracleReport,
+  options: { readonly perOp: boolean; readonly limit: number },
+): Generator<string> {
+  if (options.perOp) {
+    for (const [op, totals] of Object.entries(report.ops)) yield `${op.padEnd(40)} ${totalsText(totals)}`;
+  }
+  yield* limited(
+    report.failures.map(({ sample, verdict }) => `${verdict.kind}: ${sample}: ${detailOf(verdict)}`),
+    options.limit,
+  );
+  yield* limited(
+    report.refusedOps.map(([op, samples]) => `refused: ${op} (${samples} samples)`),
+    options.limit,
+  );
+  yield `Core ATen alone: ${totalsText(report.core)}`;
+  yield `all: ${totalsText(report.totals)}`;
+}
+
+function detailOf(verdict: Verdict): string {
+  return verdict.kind === "pass" ? "" : verdict.detail;
+}
+
+function* limited(lines: readonly string[], limit: number): Generator<string> {
+  yield* lines.slice(0, limit);
+  if (lines.length > limit) yield `… and ${lines.length - limit} more (--limit N, --json FILE)`;
+}

@@ -1,0 +1,227 @@
+"""Makes the op oracle: PyTorch's own op samples as exported programs, with the outputs of eager PyTorch.
+
+    python make_op_fixtures.py --full FOLDER [--committed FOLDER] [--filter NAME]
+
+`--full` gets one pack (see fixture_pack.py) per entry of PyTorch's op database (op_db); `--committed` gets a small choice of the same
+samples. Each sample becomes a module: its tensors are the inputs, all else is part of the program.
+Variants of a sample: as it is, in place (`add_`), and decomposed to Core ATen.
+"""
+
+import argparse
+import logging
+import random
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from fixture_pack import Pack, Skip, clones, close, decomposed, export, is_core, saved, targets_of, tensors_of
+from torch import nn
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.utils import _pytree as pytree
+
+DTYPES = (torch.float32, torch.int64, torch.bool)
+SAMPLES = 8
+IN_PLACE_SAMPLES = 2
+CORE_SAMPLES = 2
+MAX_TENSOR_BYTES = 1 << 18
+
+# Committed samples of one op: how many of each kind, and how large.
+COMMITTED = {"float32": 3, "int64": 2, "bool": 1, "in-place": 1, "core": 1}
+MAX_COMMITTED_BYTES = 1 << 14
+
+UNDEFINED = {
+    name: "its result is uninitialised memory"
+    for name in ("empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_")
+}
+
+# Ops that may return any of several equally right positions when values tie.
+TIES = {"topk", "sort", "argsort", "kthvalue", "median", "nanmedian", "mode", "msort"}
+
+
+class Call(nn.Module):
+    """One call of an op; tensors come as inputs, all other arguments are fixed."""
+
+    def __init__(self, function, args: object, in_place: bool) -> None:
+        super().__init__()
+        self.function, self.in_place = function, in_place
+        self.leaves, self.spec = pytree.tree_flatten(args)
+
+    def forward(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        given = iter(tensors)
+        leaves = [next(given) if isinstance(leaf, torch.Tensor) else leaf for leaf in self.leaves]
+        args, kwargs = pytree.tree_unflatten(leaves, self.spec)
+        if self.in_place:
+            target = args[0].clone()
+            self.function(target, *args[1:], **kwargs)
+            return [target]
+        return tensors_of(self.function(*args, **kwargs))
+
+
+def seed(number: int) -> None:
+    torch.manual_seed(number)
+    np.random.seed(number)
+    random.seed(number)
+
+
+def spread(items: list, count: int) -> list:
+    """At most `count` items, evenly spread, with their positions."""
+    indexed = list(enumerate(items))
+    if len(items) <= count:
+        return indexed
+    return [indexed[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
+
+
+def eager(module: nn.Module, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    try:
+        with torch.no_grad():
+            return tensors_of(module(*clones(tensors)))
+    except Exception as error:
+        raise Skip(f"PyTorch refuses it: {type(error).__name__}") from error
+
+
+def expected(module: nn.Module, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Eager outputs; the op must give the same whatever the seed."""
+    seed(1)
+    first = eager(module, tensors)
+    seed(2)
+    second = eager(module, tensors)
+    if not first:
+        raise Skip("it returns no tensor")
+    if not close(first, second):
+        raise Skip("its result is random")
+    return first
+
+
+def has_ties(tensors: list[torch.Tensor]) -> bool:
+    return any(t.numel() != torch.unique(t).numel() for t in tensors[:1])
+
+
+def unspecified(name: str, tensors: list[torch.Tensor], outputs: list[torch.Tensor]) -> list[bool]:
+    ties = name in TIES and has_ties(tensors)
+    only_positions = name in {"argsort"}
+    return [ties and output.dtype == torch.int64 and (only_positions or i == 1) for i, output in enumerate(outputs)]
+
+
+def add_sample(pack: Pack, label: str, module: Call, tensors: list[torch.Tensor], core: bool) -> None:
+    """Adds one sample and, if asked, its decomposed form."""
+    if sum(t.numel() * t.element_size() for t in tensors) > MAX_TENSOR_BYTES:
+        raise Skip("its tensors are large")
+    outputs = expected(module, tensors)
+    free = unspecified(pack.op, tensors, outputs)
+    program = export(module, tuple(tensors))
+    forms = [(label, program)]
+    if core:
+        forms += decomposed(label, program)
+    for name, form in forms:
+        check_export(form, tensors, outputs)
+        form._example_inputs = None
+        pack.samples.append(
+            {
+                "id": name,
+                "targets": targets_of(form),
+                "core": is_core(form),
+                "program": pack.place(saved(form)),
+                "runs": [
+                    {
+                        "inputs": [pack.tensor(t) for t in tensors],
+                        "outputs": [pack.tensor(t, f) for t, f in zip(outputs, free, strict=True)],
+                    }
+                ],
+            }
+        )
+
+
+def check_export(program, tensors: list[torch.Tensor], outputs: list[torch.Tensor]) -> None:
+    """PyTorch's own run of the program must agree with eager PyTorch, else the sample proves nothing."""
+    try:
+        with torch.no_grad():
+            again = tensors_of(program.module()(*clones(tensors)))
+    except Exception as error:
+        raise Skip(f"PyTorch cannot run its own program: {type(error).__name__}") from error
+    if not close(again, outputs):
+        raise Skip("PyTorch's own program gives another result than eager PyTorch")
+
+
+def contiguous(value: object) -> object:
+    for tensor in tensors_of(value):
+        if tensor.layout is not torch.strided:
+            raise Skip(f"a tensor has layout {str(tensor.layout).removeprefix('torch.')}")
+    return pytree.tree_map_only(torch.Tensor, lambda t: t.detach().clone(memory_format=torch.contiguous_format), value)
+
+
+def op_pack(info) -> Pack:
+    pack = Pack(info.full_name if hasattr(info, "full_name") else info.name)
+    for dtype in DTYPES:
+        if dtype not in info.supported_dtypes("cpu"):
+            continue
+        kind = str(dtype).removeprefix("torch.")
+        if info.name in UNDEFINED:
+            pack.skip(kind, UNDEFINED[info.name])
+            continue
+        seed(0)
+        samples = list(info.sample_inputs("cpu", dtype, requires_grad=False))
+        for rank, (index, sample) in enumerate(spread(samples, SAMPLES)):
+            forms = [(f"{kind}-{index}", info.op, False)]
+            if info.inplace_variant and rank < IN_PLACE_SAMPLES and isinstance(sample.input, torch.Tensor):
+                forms.append((f"{kind}-{index}-in-place", info.inplace_variant, True))
+            for label, function, in_place in forms:
+                try:
+                    args = contiguous(((sample.input, *sample.args), sample.kwargs))
+                    module = Call(function, args, in_place)
+                    tensors = tensors_of(args)
+                    add_sample(pack, label, module, tensors, core=rank < CORE_SAMPLES and not in_place)
+                except Skip as skip:
+                    pack.skip(label, str(skip))
+    return pack
+
+
+def kind_of(sample: dict) -> str:
+    label = sample["id"]
+    return label.split("-")[-1] if label.endswith("-core") else "in-place" if "-in-place" in label else label.split("-")[0]
+
+
+def committed_choice(pack: Pack) -> list[dict]:
+    """The smallest few of each kind, in their own order."""
+    chosen = []
+    for kind, count in COMMITTED.items():
+        of_kind = [s for s in pack.samples if kind_of(s) == kind and sample_bytes(s) <= MAX_COMMITTED_BYTES]
+        chosen += [sample["id"] for _, sample in spread(of_kind, count)] if count > 1 else [s["id"] for s in of_kind[:1]]
+    return [sample for sample in pack.samples if sample["id"] in chosen]
+
+
+def sample_bytes(sample: dict) -> int:
+    return sum(t["at"][1] for run in sample["runs"] for side in ("inputs", "outputs") for t in run[side])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", type=Path, required=True)
+    parser.add_argument("--committed", type=Path)
+    parser.add_argument("--filter", default="", help="only packs whose name contains this")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)  # fake tensors report what the skips already say
+    torch.set_num_threads(1)
+    total = {"packs": 0, "samples": 0, "skipped": 0, "full": 0, "committed": 0}
+    for folder in filter(None, (args.full, args.committed)):
+        folder.mkdir(parents=True, exist_ok=True)
+
+    for info in op_db:
+        if args.filter not in info.full_name:
+            continue
+        pack = op_pack(info)
+        keep = committed_choice(pack)
+        total["packs"] += 1
+        total["samples"] += len(pack.samples)
+        total["skipped"] += len(pack.skipped)
+        total["full"] += pack.write(args.full)
+        if args.committed is not None and keep:
+            total["committed"] += pack.write(args.committed, keep)
+        print(f"{pack.op}: {len(pack.samples)} samples, {len(pack.skipped)} skipped", file=sys.stderr, flush=True)
+    print(total)
+
+
+if __name__ == "__main__":
+    main()
