@@ -80,6 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
     logger,
     metrics,
+    observer,
     budget: byteBudget(config),
     ...restOptions(config),
   });

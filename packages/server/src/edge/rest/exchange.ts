@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ServeError } from "../../base/errors.ts";
-import { serverTiming } from "../../base/server-timing.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { requestId } from "../../gate/request-id.ts";
+import { serverTiming } from "../inference-metrics.ts";
 import { compress } from "./compress.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { RestContext } from "./rest-context.ts";
@@ -14,13 +14,20 @@ const ONE_WRITE_BYTES = 16 * 1024;
 const SMALL_BODY_BYTES = 64 * 1024;
 const LINGER_MS = 1000;
 
+/** What an inference answers with; `jsonBytes` of it are JSON when binary tensors follow. */
+export interface InferenceBody {
+  readonly body: Uint8Array | readonly Uint8Array[];
+  readonly type: string;
+  readonly jsonBytes?: number;
+}
+
 /** One HTTP request and its answer. Knows when the client left; gives back what the request held when the connection is done with it. */
 export class Exchange {
   readonly context: RestContext;
   readonly request: IncomingMessage;
   readonly timeline: Timeline;
   readonly id: string;
-  /** The model this request reached, for metrics. */
+  /** The model that an inference asks for; other requests are not counted. */
   model: string | undefined;
 
   readonly #response: ServerResponse;
@@ -74,13 +81,22 @@ export class Exchange {
   }
 
   /** Sends an inference's answer: stamps it, adds `Server-Timing`, and records the stages that the header shows. */
-  answerInference(body: Uint8Array | readonly Uint8Array[], type: string, jsonBytes?: number): void {
+  answerInference(
+    answeredBy: { readonly model: string; readonly version: string },
+    { body, type, jsonBytes }: InferenceBody,
+  ): void {
     if (this.#answered) return;
     const { timeline, context } = this;
     timeline.encodedMs = context.clock.nowMs();
     const headers = ["Server-Timing", serverTiming(timeline)];
     if (jsonBytes !== undefined) headers.push("Inference-Header-Content-Length", String(jsonBytes));
-    context.requestMetrics.record(this.model ?? "", "ok", timeline);
+    context.observer.observe({
+      protocol: "rest",
+      answeredBy,
+      asked: answeredBy.model,
+      code: "ok",
+      timeline,
+    });
     this.#send(200, type, { body, headers });
   }
 
@@ -103,8 +119,16 @@ export class Exchange {
         "request failed",
       );
     }
-    if (this.model === undefined) this.context.requestMetrics.recordRefused(error.code);
-    else this.context.requestMetrics.record(this.model, error.code, this.timeline);
+    if (this.model !== undefined) {
+      const { model: asked, timeline } = this;
+      this.context.observer.observe({
+        protocol: "rest",
+        answeredBy: undefined,
+        asked,
+        code: error.code,
+        timeline,
+      });
+    }
     if (retryAfter !== undefined) headers.push("Retry-After", String(retryAfter));
     this.#send(status, JSON_TYPE, { body, headers });
   }

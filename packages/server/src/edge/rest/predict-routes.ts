@@ -35,5 +35,5 @@ async function answerPredict(exchange: Exchange, params: RouteParams): Promise<v
     signal: exchange.signal,
     timeline: exchange.timeline,
   });
-  exchange.answerInference(encodePrediction(response, unbatched), JSON_TYPE);
+  exchange.answerInference(response, { body: encodePrediction(response, unbatched), type: JSON_TYPE });
 }

@@ -2,8 +2,8 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
-import type { RequestMetrics } from "../../gate/request-metrics.ts";
 import type { Inference } from "../../infer/inference.ts";
+import type { InferenceObserver } from "../inference-metrics.ts";
 import type { RestLimits } from "./limits.ts";
 
 /** What every route and request of a REST edge shares. */
@@ -12,7 +12,7 @@ export interface RestContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly requestMetrics: RequestMetrics;
+  readonly observer: InferenceObserver;
   readonly budget: ByteBudget;
   readonly limits: RestLimits;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */

@@ -3,6 +3,7 @@ import type { Logger } from "../../base/logger.ts";
 import { createPrometheusMetrics } from "../../base/prometheus-metrics.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { createInferenceObserver } from "../inference-metrics.ts";
 import { createRestEdge, type RestEdge, type RestEdgeOptions } from "./rest-edge.ts";
 
 /** A logger that keeps what it is told. */
@@ -36,11 +37,13 @@ export async function openEdge(
 ): Promise<TestEdge> {
   const log = keptLog();
   const budget = options.budget ?? createByteBudget({ maxBytes: 256 * 1024 * 1024, maxRequests: 1000 });
+  const metrics = createPrometheusMetrics();
   const edge = createRestEdge({
     inference,
     clock: systemClock,
     logger: log,
-    metrics: createPrometheusMetrics(),
+    metrics,
+    observer: createInferenceObserver(metrics),
     makeId: () => "made-id",
     random: () => 0.5,
     ...options,

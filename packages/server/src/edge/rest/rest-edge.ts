@@ -6,8 +6,8 @@ import { ServeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
-import { createRequestMetrics } from "../../gate/request-metrics.ts";
 import type { Inference } from "../../infer/inference.ts";
+import type { InferenceObserver } from "../inference-metrics.ts";
 import { Exchange } from "./exchange.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
@@ -21,7 +21,10 @@ export interface RestEdgeOptions {
   readonly inference: Inference;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** Counts and times inferences; the edges share one. */
+  readonly observer: InferenceObserver;
   /** Shared with the other edges: what all requests in flight may hold. */
   readonly budget: ByteBudget;
   readonly limits?: Partial<RestLimits>;
@@ -56,7 +59,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     clock: options.clock,
     logger: options.logger,
     metrics: options.metrics,
-    requestMetrics: createRequestMetrics(options.metrics, "rest"),
+    observer: options.observer,
     budget: options.budget,
     limits,
     notReadyStatus: options.notReadyStatus ?? 503,

@@ -4,6 +4,7 @@ import type { InferResponse, ParameterValue } from "../../base/infer-request.ts"
 import type { TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import { checkModelName, checkModelVersion } from "../../gate/model-name.ts";
+import { parsePriority } from "../../gate/priority.ts";
 import { readBody } from "./body.ts";
 import { readEnvelope } from "./envelope.ts";
 import { BINARY_TYPE, type Exchange, JSON_TYPE } from "./exchange.ts";
@@ -139,8 +140,13 @@ function sendInferAnswer(
   { request, encode }: { readonly request: V2Request; readonly encode: Encode },
 ): void {
   const { json, binary } = encode(response, request.forms);
-  if (binary.length === 0) exchange.answerInference(json, JSON_TYPE);
-  else exchange.answerInference([json, ...binary], BINARY_TYPE, json.length);
+  if (binary.length === 0) exchange.answerInference(response, { body: json, type: JSON_TYPE });
+  else
+    exchange.answerInference(response, {
+      body: [json, ...binary],
+      type: BINARY_TYPE,
+      jsonBytes: json.length,
+    });
 }
 
 /** How much of the body is JSON: all of it, or what `Inference-Header-Content-Length` says (0: no JSON, the body is one raw tensor). */
@@ -157,19 +163,10 @@ function jsonLength(exchange: Exchange, body: Buffer): number {
   return length;
 }
 
-const MAX_PRIORITY = 2 ** 32 - 1;
-
 function takePriority(parameters: Map<string, ParameterValue>): number {
-  const priority = parameters.get("priority");
-  if (priority === undefined) return 0;
+  const priority = parsePriority(parameters.get("priority"));
   parameters.delete("priority");
-  const value = typeof priority === "string" && /^[0-9]{1,10}$/.test(priority) ? Number(priority) : priority;
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_PRIORITY)
-    return value;
-  throw bad(
-    "parameters.priority",
-    `expected a whole number from 0 (the model's default) or 1 (highest) to ${MAX_PRIORITY}`,
-  );
+  return priority;
 }
 
 /** The model and version that a URL names. Throws `not_found` for names that no model can have. */
