@@ -42,13 +42,21 @@ export interface SampleTensor {
   readonly bytes: Uint8Array;
 }
 
+/** A port for people: ONNX files may hold `string`s, which PyTorch has no dtype for. */
+export interface SummaryPort {
+  readonly name: string;
+  readonly dtype: DType | "string" | "unknown";
+  readonly dims: Port["dims"];
+}
+
 /** What `inspect` shows about a file of any kind. */
 export interface ModelSummary {
   readonly format: "pt2" | "torchscript" | "onnx" | "checkpoint" | "safetensors";
   /** Such as "PT2 archive, schema 8.20, torch 2.13.0". */
   readonly detail: string;
-  readonly inputs: readonly Port[];
-  readonly outputs: readonly Port[];
+  /** Empty for files without a program. */
+  readonly inputs: readonly SummaryPort[];
+  readonly outputs: readonly SummaryPort[];
   readonly parameterCount: number;
   readonly weightBytes: number;
   /** Op targets with their counts, most frequent first. */

@@ -1,6 +1,11 @@
 import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { ModelFileError, type ModelSummary, type Port, summarize } from "@sconce/torch";
+import {
+  ModelFileError,
+  type ModelSummary,
+  type SummaryPort,
+  summarizeFile as summarizeSource,
+} from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
@@ -38,7 +43,7 @@ function summarizeFile(path: string): ModelSummary {
   }
   const source = openFileSource(path);
   try {
-    return summarize(source, nodePlatform);
+    return summarizeSource(source, nodePlatform);
   } catch (error) {
     if (error instanceof ModelFileError) {
       throw new ServeError("invalid_argument", `${name}: ${error.message}`, { cause: error });
@@ -85,13 +90,13 @@ function summaryText(summary: ModelSummary): string {
   return `${lines.join("\n")}\n`;
 }
 
-function portLines(label: string, ports: readonly Port[]): string[] {
+function portLines(label: string, ports: readonly SummaryPort[]): string[] {
   return ports.map(
     (port) => `${label.padEnd(11)} ${port.name}: ${port.dtype} [${port.dims.map(dimText).join(", ")}]`,
   );
 }
 
-function dimText(dim: Port["dims"][number]): string {
+function dimText(dim: SummaryPort["dims"][number]): string {
   if (typeof dim === "number") return String(dim);
   const range = dim.max === undefined ? (dim.min > 1 ? ` ≥ ${dim.min}` : "") : ` ${dim.min}…${dim.max}`;
   return `${dim.symbol}${range}`;

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { DIGITS_FOLDER, MODELS_FOLDER } from "./expected-digits.ts";
+import { type ServerProcess, startServerProcess } from "./server-process.ts";
+
+const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function sconce(args: readonly string[], stdin?: string): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [BIN, ...args], (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
+    });
+    child.stdin?.end(stdin ?? "");
+  });
+}
+
+describe("sconce inspect", () => {
+  test("a .pt2 file: signature, parameters, ops, runtime and why", async () => {
+    const { code, stdout } = await sconce(["inspect", `${MODELS_FOLDER}/digits.pt2`]);
+    assert.equal(code, 0);
+    assert.match(stdout, /image: float32 \[batch 1…1024, 1, 8, 8\]/);
+    assert.match(stdout, /probabilities: float32 \[batch 1…1024, 10\]/);
+    assert.match(stdout, /runtime +onnx: every op translates/);
+    assert.match(stdout, /aten\.conv2d\.default/);
+  });
+
+  test("--json says the same to programs", async () => {
+    const { stdout } = await sconce(["inspect", `${MODELS_FOLDER}/digits.pt2`, "--json"]);
+    const summary = JSON.parse(stdout);
+    assert.equal(summary.format, "pt2");
+    assert.equal(summary.runtime.name, "onnx");
+    assert.equal(summary.inputs[0].dims[0].symbol, "batch");
+  });
+
+  for (const [file, expected] of [
+    ["digits.onnx", /ONNX, IR \d+.*\n.*image: float32 \[batch, 1, 8, 8\]/],
+    [
+      "digits.safetensors",
+      /safetensors, \d+ tensors\n.*parameters.*\n.*none: the file holds weights and no program/,
+    ],
+    ["digits.pth", /checkpoint, zip layout.*\n.*parameters.*\n.*none: the file holds weights and no program/],
+  ] as const) {
+    test(`${file} by its content`, async () => {
+      const { code, stdout } = await sconce(["inspect", `${DIGITS_FOLDER}/${file}`]);
+      assert.equal(code, 0);
+      assert.match(stdout, expected);
+    });
+  }
+
+  test("a file that is no model, and a file that is not there", async () => {
+    const text = await sconce(["inspect", `${DIGITS_FOLDER}/train.py`]);
+    assert.equal(text.code, 1);
+    assert.match(text.stderr, /train\.py: the file is none of/);
+    const missing = await sconce(["inspect", "nowhere.pt2"]);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /nowhere\.pt2: no such file/);
+  });
+});
+
+describe("sconce predict", () => {
+  let server: ServerProcess;
+  before(async () => {
+    server = await startServerProcess([MODELS_FOLDER]);
+  });
+  after(() => server?.stop());
+
+  for (let digit = 0; digit <= 9; digit++) {
+    test(`scan ${digit}.png is a ${digit}`, async () => {
+      const input = `${DIGITS_FOLDER}/scans/${digit}.png`;
+      const { code, stdout, stderr } = await sconce([
+        "predict",
+        "digits",
+        "--input",
+        input,
+        "--url",
+        server.url,
+      ]);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, new RegExp(`largest: ${digit} \\(`));
+    });
+  }
+
+  test("JSON on standard input", async () => {
+    const row = Array.from({ length: 8 }, () => Array(8).fill(0.5));
+    const args = ["predict", "digits", "--input", "-", "--url", server.url, "--json"];
+    const { code, stdout } = await sconce(args, JSON.stringify([row]));
+    assert.equal(code, 0);
+    assert.equal(JSON.parse(stdout).prediction.length, 10);
+  });
+
+  test("a model file is served for one question, with no server running", async () => {
+    const args = ["predict", `${MODELS_FOLDER}/digits.pt2`, "--input", `${DIGITS_FOLDER}/scans/3.png`];
+    const { code, stdout, stderr } = await sconce(args);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /largest: 3 \(/);
+  });
+
+  test("what can go wrong is said in words, with exit code 1", async () => {
+    const scan = `${DIGITS_FOLDER}/scans/3.png`;
+    const unknown = await sconce(["predict", "nobody", "--input", scan, "--url", server.url]);
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /404.*"nobody" does not exist/);
+    const noServer = await sconce(["predict", "digits", "--input", scan, "--url", "http://127.0.0.1:9"]);
+    assert.match(noServer.stderr, /no server answers at http:\/\/127\.0\.0\.1:9/);
+    const notJson = await sconce(["predict", "digits", "--input", "-", "--url", server.url], "{");
+    assert.match(notJson.stderr, /--input is not JSON/);
+  });
+});
+
+describe("sconce", () => {
+  test("--help lists every command, and a command's --help its options with their defaults", async () => {
+    const all = await sconce(["--help"]);
+    assert.match(all.stdout, /sconce serve.*sconce inspect.*sconce predict/s);
+    const serve = await sconce(["serve", "--help"]);
+    assert.match(serve.stdout, /--port INTEGER {2}\(default 8080\)/);
+    assert.match(serve.stdout, /--max-batch-size/);
+  });
+
+  test("wrong usage exits with 2 and says what to do", async () => {
+    for (const args of [
+      ["serve"],
+      ["serve", ".", "--prot", "1"],
+      ["fly"],
+      ["inspect"],
+      ["predict", "x"],
+      [],
+    ]) {
+      const { code } = await sconce(args);
+      assert.equal(code, 2, args.join(" "));
+    }
+  });
+
+  test("a public address without --insecure is refused before anything listens", async () => {
+    const { code, stdout, stderr } = await sconce([
+      "serve",
+      MODELS_FOLDER,
+      "--host",
+      "0.0.0.0",
+      "--port",
+      "0",
+    ]);
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, /--host 0\.0\.0\.0 is reachable from other machines.*--insecure/);
+  });
+});
