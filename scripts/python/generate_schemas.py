@@ -20,7 +20,7 @@ def keep(schema) -> bool:
     if DROP_NAME.search(schema.name) or DROP_OVERLOAD.search(schema.overload_name):
         return False
     text = str(schema)
-    return " out)" not in text and "Dimname" not in text and "Storage" not in text and "t[]" not in text
+    return " out)" not in text and "Dimname" not in text and "Storage" not in text and not re.search(r"\bt\[\]", text)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@ import type { ByteSource, Platform } from "./byte-source.ts";
 import { ModelFileError } from "./errors.ts";
 import { readPt2 } from "./exported/pt2.ts";
 import type { Program } from "./graph/ir.ts";
+import { isTorchScript, readTorchScript } from "./torchscript/torchscript.ts";
 import type { ModelSummary } from "./translation.ts";
 
 /** A program file, read: what it is and how its program came about. */
@@ -17,6 +18,7 @@ export function readProgramFile(source: ByteSource, platform: Platform): Program
     throw new ModelFileError("corrupt", "the file is no PyTorch program: it is not a zip archive");
   }
   const zip = openZip(source, platform, { maxEntries: MAX_ENTRIES });
+  if (isTorchScript(zip)) return { format: "torchscript", program: readTorchScript(zip) };
   return { format: "pt2", program: readPt2(zip) };
 }
 

@@ -18,6 +18,8 @@ export interface Param {
   /** The alias set, such as "a"; undefined when the argument neither aliases nor mutates. */
   readonly alias: string | undefined;
   readonly isMutated: boolean;
+  /** After the `*`: never given by position. */
+  readonly isKeywordOnly: boolean;
 }
 
 export interface Return {
@@ -61,9 +63,11 @@ export function schemaText(target: string): string | undefined {
 function parseSchema(target: string, line: string): Schema {
   const open = line.indexOf("(");
   const arrow = line.lastIndexOf(") -> ");
-  const params = splitTop(line.slice(open + 1, arrow))
-    .filter((text) => text !== "*")
-    .map(parseParam);
+  const texts = splitTop(line.slice(open + 1, arrow));
+  const star = texts.indexOf("*");
+  const params = texts.flatMap((text, at) =>
+    text === "*" ? [] : [parseParam(text, star >= 0 && at > star)],
+  );
   const result = line.slice(arrow + 5);
   const returns = result.startsWith("(") ? splitTop(result.slice(1, -1)) : [result];
   return { target, params, returns: returns.map(parseReturn) };
@@ -92,7 +96,7 @@ function splitTop(text: string): string[] {
 
 const ALIAS = /\(([a-z])(!?)[^)]*\)/;
 
-function parseParam(text: string): Param {
+function parseParam(text: string, isKeywordOnly: boolean): Param {
   const equals = text.indexOf("=");
   const head = equals < 0 ? text : text.slice(0, equals);
   const space = head.lastIndexOf(" ");
@@ -103,6 +107,7 @@ function parseParam(text: string): Param {
     default: equals < 0 ? undefined : parseDefault(text.slice(equals + 1)),
     alias: alias?.[1],
     isMutated: alias?.[2] === "!",
+    isKeywordOnly,
   };
 }
 

@@ -17,6 +17,14 @@ export interface Program {
   readonly ranges: ReadonlyMap<string, SymbolRange>;
   /** Things a user should know that the reader noticed. */
   readonly warnings: readonly string[];
+  /** Ops that the reader itself could not describe; the program cannot be translated then. */
+  readonly refused?: readonly RefusedOps[];
+}
+
+export interface RefusedOps {
+  readonly op: string;
+  readonly count: number;
+  readonly reason: string;
 }
 
 export interface NamedValue {

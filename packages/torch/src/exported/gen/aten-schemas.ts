@@ -38,6 +38,7 @@ Int.bool(bool a) -> int
 Int.float(float a) -> int
 IntImplicit(Tensor a) -> int
 ScalarImplicit(Tensor a) -> Scalar
+Size(int[] sizes) -> int[]
 __and__.Scalar(Tensor self, Scalar other) -> Tensor
 __and__.Tensor(Tensor self, Tensor other) -> Tensor
 __and__.bool(bool a, bool b) -> bool
@@ -46,7 +47,9 @@ __contains__.Tensor(Dict(Tensor, t) dict, Tensor key) -> bool
 __contains__.bool(Dict(bool, t) dict, bool key) -> bool
 __contains__.complex(Dict(complex, t) dict, complex key) -> bool
 __contains__.float(Dict(float, t) dict, float key) -> bool
+__contains__.float_list(float[] l, float item) -> bool
 __contains__.int(Dict(int, t) dict, int key) -> bool
+__contains__.int_list(int[] l, int item) -> bool
 __derive_index(int index, int start, int step) -> int
 __getitem__.Dict_Tensor(Dict(Tensor, t) self, Tensor key) -> t(*)
 __getitem__.Dict_bool(Dict(bool, t) self, bool key) -> t(*)
@@ -58,6 +61,9 @@ __iand__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
 __ilshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)
 __ilshift__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
 __interpolate(Tensor input, int? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor
+__interpolate.scale_list(Tensor input, int? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor
+__interpolate.size_list(Tensor input, int[]? size=None, float? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor
+__interpolate.size_list_scale_list(Tensor input, int[]? size=None, float[]? scale_factor=None, str mode="nearest", bool? align_corners=None, bool? recompute_scale_factor=None, bool antialias=False) -> Tensor
 __ior__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)
 __ior__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
 __irshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)
@@ -80,8 +86,13 @@ __rshift__.Scalar(Tensor self, Scalar other) -> Tensor
 __rshift__.Tensor(Tensor self, Tensor other) -> Tensor
 __rshift__.int(int a, int b) -> int
 __upsample(Tensor input, int? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor
+__upsample.size_list(Tensor input, int[]? size=None, int? scale_factor=None, str mode="nearest", bool? align_corners=None) -> Tensor
 __upsample_bilinear(Tensor input, int? size=None, int? scale_factor=None) -> Tensor
+__upsample_bilinear.scale_list(Tensor input, int? size=None, int[]? scale_factor=None) -> Tensor
+__upsample_bilinear.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor
+__upsample_bilinear.size_list_scale_list(Tensor input, int[]? size=None, int[]? scale_factor=None) -> Tensor
 __upsample_nearest(Tensor input, int? size=None, int? scale_factor=None) -> Tensor
+__upsample_nearest.size_list(Tensor input, int[]? size=None, int? scale_factor=None) -> Tensor
 __xor__.Scalar(Tensor self, Scalar other) -> Tensor
 __xor__.Tensor(Tensor self, Tensor other) -> Tensor
 __xor__.bool(bool a, bool b) -> bool
@@ -101,6 +112,7 @@ _amp_update_scale_(Tensor(a!) self, Tensor(b!) growth_tracker, Tensor found_inf,
 _assert_async(Tensor self) -> ()
 _assert_async.msg(Tensor self, str assert_msg) -> ()
 _assert_scalar(Scalar self, str assert_msg) -> ()
+_assert_tensor_metadata(Tensor a, SymInt[]? size=None, SymInt[]? stride=None, ScalarType? dtype=None, *, Device? device=None, Layout? layout=None) -> ()
 _autocast_to_full_precision(Tensor(a) self, bool cuda_enabled, bool cpu_enabled) -> Tensor(a)
 _autocast_to_reduced_precision(Tensor(a) self, bool cuda_enabled, bool cpu_enabled, ScalarType cuda_dtype, ScalarType cpu_dtype) -> Tensor(a)
 _batch_norm_impl_index(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> (Tensor, Tensor, Tensor, Tensor, int)
@@ -131,6 +143,10 @@ _convert_indices_from_coo_to_csr(Tensor self, int size, *, bool out_int32=False)
 _convert_indices_from_csr_to_coo(Tensor crow_indices, Tensor col_indices, *, bool out_int32=False, bool transpose=False) -> Tensor
 _convert_weight_to_int4pack(Tensor self, int innerKTiles) -> Tensor
 _convert_weight_to_int4pack_for_cpu(Tensor self, int innerKTiles) -> Tensor
+_convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled, bool allow_tf32) -> Tensor
+_convolution.deprecated(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, int[] output_padding, SymInt groups, bool benchmark, bool deterministic, bool cudnn_enabled) -> Tensor
+_convolution_mode(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, str padding, SymInt[] dilation, SymInt groups) -> Tensor
+_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, bool zero_infinity=False) -> (Tensor, Tensor)
 _ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, bool zero_infinity=False) -> (Tensor, Tensor)
 _cufft_clear_plan_cache(int device_index) -> ()
 _cufft_get_plan_cache_max_size(int device_index) -> int
@@ -146,12 +162,18 @@ _dirichlet_grad(Tensor x, Tensor alpha, Tensor total) -> Tensor
 _dyn_quant_matmul_4bit(Tensor inp, Tensor packed_weights, int block_size, int in_features, int out_features) -> Tensor
 _dyn_quant_pack_4bit_weight(Tensor weights, Tensor scales_zeros, Tensor? bias, int block_size, int in_features, int out_features) -> Tensor
 _efficient_attention_forward(Tensor query, Tensor key, Tensor value, Tensor? bias, Tensor? cu_seqlens_q, Tensor? cu_seqlens_k, SymInt? max_seqlen_q, SymInt? max_seqlen_k, float dropout_p, int custom_mask_type, bool compute_log_sumexp=False, *, float? scale=None, Tensor? seqlen_k=None, int? window_size=None) -> (Tensor output, Tensor logsumexp, Tensor philox_seed, Tensor philox_offset, SymInt max_seqlen_batch_q, SymInt max_seqlen_batch_k)
+_efficientzerotensor(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 _embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)
 _embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)
+_empty_affine_quantized(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, float scale=1., int zero_point=0, MemoryFormat? memory_format=0) -> Tensor
+_empty_per_channel_affine_quantized(SymInt[] size, *, Tensor scales, Tensor zero_points, int axis, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=0) -> Tensor
 _euclidean_dist(Tensor x1, Tensor x2) -> Tensor
 _fake_quantize_learnable_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max, float grad_factor=1.) -> Tensor
 _fake_quantize_learnable_per_tensor_affine(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max, float grad_factor=1.) -> Tensor
 _fake_quantize_per_tensor_affine_cachemask_tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, Tensor fake_quant_enabled, int quant_min, int quant_max) -> (Tensor output, Tensor mask)
+_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor
+_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor
+_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor
 _fill_mem_eff_dropout_mask_(Tensor(a!) self, float dropout_p, int seed, int offset) -> Tensor(a!)
 _flash_attention_forward(Tensor query, Tensor key, Tensor value, Tensor? cum_seq_q, Tensor? cum_seq_k, SymInt max_q, SymInt max_k, float dropout_p, bool is_causal, bool return_debug_mask, *, float? scale=None, SymInt? window_size_left=None, SymInt? window_size_right=None, Tensor? seqused_k=None, Tensor? alibi_slopes=None, Tensor? block_table=None, int? num_splits=None) -> (Tensor output, Tensor softmax_logsumexp, Tensor rng_state, Tensor unused, Tensor debug_attn_mask)
 _flash_attention_forward.quantized(Tensor query, Tensor key, Tensor value, Tensor? cum_seq_q, Tensor? cum_seq_k, SymInt max_q, SymInt max_k, float dropout_p, bool is_causal, bool return_debug_mask, Tensor? q_descale, Tensor? k_descale, Tensor? v_descale, *, float? scale=None, SymInt? window_size_left=None, SymInt? window_size_right=None, Tensor? seqused_k=None, Tensor? alibi_slopes=None) -> (Tensor output, Tensor softmax_logsumexp, Tensor rng_state, Tensor unused, Tensor debug_attn_mask)
@@ -167,19 +189,24 @@ _fw_primal(Tensor(a) self, int level) -> Tensor(a)
 _fw_primal_copy(Tensor self, int level) -> Tensor
 _get_cpu_capability() -> str
 _get_tracing_state() -> bool
+_grad_sum_to_size(Tensor(a) self, int[]? size) -> Tensor(a)
 _grid_sampler_2d_cpu_fallback(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor
 _grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor
 _has_compatible_shallow_copy_type(Tensor self, Tensor from) -> bool
 _has_same_storage_numel(Tensor self, Tensor other) -> bool
+_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, Tensor? weight=None, bool density=False) -> Tensor[]
+_histogramdd_from_bin_cts(Tensor self, int[] bins, *, float[]? range=None, Tensor? weight=None, bool density=False) -> Tensor
 _histogramdd_from_bin_tensors(Tensor self, Tensor[] bins, *, Tensor? weight=None, bool density=False) -> Tensor
 _index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor
 _index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)
 _indices(Tensor(a) self) -> Tensor(a)
 _indices_copy(Tensor self) -> Tensor
+_infer_size(int[] a, int[] b) -> int[]
 _int_mm(Tensor self, Tensor mat2) -> Tensor
 _is_all_true(Tensor self) -> Tensor
 _is_any_true(Tensor self) -> Tensor
 _is_zerotensor(Tensor self) -> bool
+_jagged_to_padded_dense_forward(Tensor values, Tensor[] offsets, SymInt[] max_lengths, float padding_value=0.) -> Tensor
 _lazy_clone(Tensor self) -> Tensor
 _linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()
 _linalg_det(Tensor A) -> (Tensor result, Tensor LU, Tensor pivots)
@@ -193,6 +220,7 @@ _linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False)
 _linalg_solve_ex.result(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots, Tensor(d!) info) -> (Tensor(a!) result, Tensor(b!) LU, Tensor(c!) pivots, Tensor(d!) info)
 _linalg_svd(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)
 _linalg_svd.U(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)
+_list_to_tensor(int[] self) -> Tensor
 _local_scalar_dense(Tensor self) -> Scalar
 _log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor
 _logcumsumexp(Tensor self, int dim) -> Tensor
@@ -212,6 +240,7 @@ _native_batch_norm_legit_functional(Tensor input, Tensor? weight, Tensor? bias, 
 _native_batch_norm_legit_no_training(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, float momentum, float eps) -> (Tensor, Tensor, Tensor)
 _native_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, Tensor? mask=None, bool need_weights=True, bool average_attn_weights=True, int? mask_type=None) -> (Tensor, Tensor)
 _ncf_unsqueeze(Tensor(a) self, int ndim) -> Tensor(a)
+_ncf_view(Tensor(a) self, int[] input_shape, int normalized_ndim) -> Tensor(a)
 _neg_view(Tensor(a) self) -> Tensor(a)
 _neg_view_copy(Tensor self) -> Tensor
 _new_zeros_with_same_feature_meta(Tensor self, Tensor other, *, int self_num_batch_dims=0) -> Tensor
@@ -225,6 +254,8 @@ _no_grad_uniform_(Tensor(a!) tensor, float a, float b, Generator? generator=None
 _no_grad_zero_(Tensor(a!) tensor) -> Tensor(a!)
 _pack_padded_sequence(Tensor input, Tensor lengths, bool batch_first) -> (Tensor, Tensor)
 _pack_sequence(Tensor output, Tensor batch_sizes, Tensor? sorted_indices, Tensor? unsorted_indices) -> (Tensor, Tensor, Tensor?, Tensor?)
+_pad_circular(Tensor self, SymInt[] pad) -> Tensor
+_pad_enum(Tensor self, SymInt[] pad, int mode, float? value=None) -> Tensor
 _pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, Scalar padding_value, int total_length) -> (Tensor, Tensor)
 _padded_dense_to_jagged_forward(Tensor dense, Tensor[] offsets, SymInt? total_L=None) -> Tensor
 _pdist_forward(Tensor self, float p=2.) -> Tensor
@@ -239,7 +270,12 @@ _prelu_kernel(Tensor self, Tensor weight) -> Tensor
 _print(str s) -> ()
 _propagate_xla_data(Tensor input, Tensor output) -> ()
 _remove_batch_dim(Tensor self, int level, SymInt batch_size, int out_dim) -> Tensor
+_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)
+_reshape_alias_copy(Tensor self, SymInt[] size, SymInt[] stride) -> Tensor
+_reshape_copy(Tensor self, SymInt[] size) -> Tensor
 _reshape_from_tensor(Tensor self, Tensor shape) -> Tensor
+_resize_output(Tensor self, SymInt[] size, Device device) -> Tensor
+_resize_output_(Tensor(a!) self, SymInt[] size, Device device) -> Tensor(a!)
 _rowwise_prune(Tensor weight, Tensor mask, ScalarType compressed_indices_dtype) -> (Tensor, Tensor)
 _safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor
 _sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor
@@ -251,13 +287,16 @@ _scaled_dot_product_flash_attention(Tensor query, Tensor key, Tensor value, floa
 _scaled_dot_product_flash_attention.quantized(Tensor query, Tensor key, Tensor value, Tensor? q_descale, Tensor? k_descale, Tensor? v_descale, float dropout_p=0., bool is_causal=False, bool return_debug_mask=False, *, float? scale=None) -> (Tensor output, Tensor logsumexp, Tensor cum_seq_q, Tensor cum_seq_k, SymInt max_q, SymInt max_k, Tensor rng_state, Tensor unused, Tensor debug_attn_mask)
 _scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)
 _scaled_grouped_mm(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? offs=None, Tensor? bias=None, Tensor? scale_result=None, ScalarType? out_dtype=None, bool use_fast_accum=False) -> Tensor
+_scaled_grouped_mm_v2(Tensor self, Tensor mat2, Tensor[] scale_a, int[] recipe_a, int[] swizzle_a, Tensor[] scale_b, int[] recipe_b, int[] swizzle_b, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None, int[] contraction_dim=[], bool use_fast_accum=False) -> Tensor
 _scaled_mm(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? bias=None, Tensor? scale_result=None, ScalarType? out_dtype=None, bool use_fast_accum=False) -> Tensor
+_scaled_mm_v2(Tensor self, Tensor mat2, Tensor[] scale_a, int[] recipe_a, int[] swizzle_a, Tensor[] scale_b, int[] recipe_b, int[] swizzle_b, Tensor? bias, ScalarType? out_dtype, int[] contraction_dim=[], bool use_fast_accum=False) -> Tensor
 _set_item.Tensor(Dict(Tensor, t)(a!) l, Tensor(b -> *) idx, t(c -> *) v) -> ()
 _set_item.bool(Dict(bool, t)(a!) l, bool(b -> *) idx, t(c -> *) v) -> ()
 _set_item.complex(Dict(complex, t)(a!) l, complex(b -> *) idx, t(c -> *) v) -> ()
 _set_item.float(Dict(float, t)(a!) l, float(b -> *) idx, t(c -> *) v) -> ()
 _set_item.int(Dict(int, t)(a!) l, int(b -> *) idx, t(c -> *) v) -> ()
 _shape_as_tensor(Tensor self) -> Tensor
+_size_if_not_equal(int[] self_size, int[] other_size) -> int[]?
 _slow_conv2d_forward(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding) -> Tensor
 _slow_conv2d_forward.output(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding, *, Tensor(a!) output) -> Tensor(a!)
 _sobol_engine_draw(Tensor quasi, int n, Tensor sobolstate, int dimension, int num_generated, ScalarType? dtype) -> (Tensor, Tensor)
@@ -265,15 +304,18 @@ _sobol_engine_ff_(Tensor(a!) self, int n, Tensor sobolstate, int dimension, int 
 _sobol_engine_initialize_state_(Tensor(a!) self, int dimension) -> Tensor(a!)
 _sobol_engine_scramble_(Tensor(a!) self, Tensor ltm, int dimension) -> Tensor(a!)
 _softmax(Tensor self, int dim, bool half_to_float) -> Tensor
+_spdiags(Tensor diagonals, Tensor offsets, int[] shape, Layout? layout=None) -> Tensor
 _spsolve(Tensor A, Tensor B, *, bool left=True) -> Tensor
 _stack(Tensor[] tensors, int dim=0) -> Tensor
 _standard_gamma(Tensor self, Generator? generator=None) -> Tensor
 _standard_gamma_grad(Tensor self, Tensor output) -> Tensor
+_tensor_to_list(Tensor self) -> int[]
 _to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor
 _to_cpu(Tensor[] tensors) -> Tensor[]
 _to_dense(Tensor self, ScalarType? dtype=None, bool? masked_grad=None) -> Tensor
 _transform_bias_rescale_qkv(Tensor qkv, Tensor qkv_bias, int num_heads) -> (Tensor, Tensor, Tensor)
 _transformer_encoder_layer_fwd(Tensor src, int embed_dim, int num_heads, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, bool use_gelu, bool norm_first, float eps, Tensor norm_weight_1, Tensor norm_bias_1, Tensor norm_weight_2, Tensor norm_bias_2, Tensor ffn_weight_1, Tensor ffn_bias_1, Tensor ffn_weight_2, Tensor ffn_bias_2, Tensor? mask=None, int? mask_type=None) -> Tensor
+_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, int unroll_dim=1) -> Tensor
 _triton_multi_head_attention(Tensor query, Tensor key, Tensor value, int embed_dim, int num_head, Tensor qkv_weight, Tensor qkv_bias, Tensor proj_weight, Tensor proj_bias, Tensor? mask=None) -> Tensor
 _triton_scaled_dot_attention(Tensor q, Tensor k, Tensor v, float dropout_p=0.) -> Tensor
 _unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)
@@ -283,13 +325,20 @@ _unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor
 _unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor
 _unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor
 _unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor
+_unsafe_view(Tensor self, SymInt[] size) -> Tensor
 _unwrap_optional(t(a)? optional) -> t(a)
 _upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 _upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 _upsample_lanczos2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+_upsample_lanczos2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 _upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor
+_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
 _upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor
+_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
 _upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
+_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
 _values(Tensor(a) self) -> Tensor(a)
 _values_copy(Tensor self) -> Tensor
 _version(Tensor self) -> int
@@ -351,11 +400,15 @@ addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1
 addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
 addr_(Tensor(a!) self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)
 adjoint(Tensor(a) self) -> Tensor(a)
+affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor
 alias(Tensor(a) self) -> Tensor(a)
 alias_copy(Tensor self) -> Tensor
 all(Tensor self) -> Tensor
 all.bool(bool[] self) -> bool
 all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+all.float(float[] self) -> bool
+all.int(int[] self) -> bool
 allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool
 alpha_dropout(Tensor input, float p, bool train) -> Tensor
 alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)
@@ -370,6 +423,9 @@ angle.int(int a) -> float
 any(Tensor self) -> Tensor
 any.bool(bool[] self) -> bool
 any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+any.float(float[] self) -> bool
+any.int(int[] self) -> bool
 arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
@@ -392,6 +448,10 @@ argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor
 argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor
 argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor
 argwhere(Tensor self) -> Tensor
+as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)
+as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)
+as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor
+as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor
 as_tensor(Tensor(a) data, *, ScalarType? dtype=None, Device? device=None) -> Tensor(b|a)
 as_tensor.bool(bool t, *, ScalarType? dtype=None, Device? device=None) -> Tensor
 as_tensor.complex(complex t, *, ScalarType? dtype=None, Device? device=None) -> Tensor
@@ -491,7 +551,9 @@ blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=
 block_diag(Tensor[] tensors) -> Tensor
 bmm(Tensor self, Tensor mat2) -> Tensor
 bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor
+broadcast_shapes(int[] a, int[] b) -> int[]
 broadcast_tensors(Tensor[] tensors) -> Tensor[]
+broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)
 bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
 bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
 can_cast(ScalarType from_, ScalarType to) -> bool
@@ -555,6 +617,7 @@ confirmed_by_owner(RRef(t) self) -> bool
 conj(Tensor(a) self) -> Tensor(a)
 conj_physical(Tensor self) -> Tensor
 conj_physical_(Tensor(a!) self) -> Tensor(a!)
+constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor
 contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)
 conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor
 conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor
@@ -567,6 +630,8 @@ conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor
 conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor
 conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor
 conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor
+convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor
+convolution_overrideable(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor
 copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor
 copy.Dict_Tensor(Dict(Tensor, t)(a) self) -> Dict(Tensor, t)
 copy.Dict_bool(Dict(bool, t)(a) self) -> Dict(bool, t)
@@ -604,13 +669,17 @@ cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor
 count(str self, str substr, int start=0, int end=-1) -> int
 count.Tensor(Tensor[] self, Tensor el) -> int
 count.bool(bool[] self, bool el) -> int
+count.float(float[] self, float el) -> int
+count.int(int[] self, int el) -> int
 count_nonzero(Tensor self, int? dim=None) -> Tensor
+count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor
 cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor
 cpu(Tensor(a) self) -> Tensor(b|a)
 cross(Tensor self, Tensor other, int? dim=None) -> Tensor
 cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor
 crow_indices(Tensor(a) self) -> Tensor(a)
 crow_indices_copy(Tensor self) -> Tensor
+ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor
 ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor
 cuda(Tensor(a) self) -> Tensor(b|a)
 cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)
@@ -688,8 +757,10 @@ divmod.int_float(int x, float y) -> (float, float)
 dot(Tensor self, Tensor tensor) -> Tensor
 dropout(Tensor input, float p, bool train) -> Tensor
 dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)
+dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]
 dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]
 dstack(Tensor[] tensors) -> Tensor
+einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor
 einsum.sublist(Tensor a, ...) -> Tensor
 element_size(Tensor self) -> int
 elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor
@@ -699,7 +770,11 @@ embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_
 embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)
 embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor
 embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)
+empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
+empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+empty_quantized(int[] size, Tensor qtensor, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
+empty_strided(SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 endswith(str self, str substr, int start=0, int end=-1) -> bool
 eq(Scalar a, Scalar b) -> bool
 eq.Scalar(Tensor self, Scalar other) -> Tensor
@@ -714,8 +789,10 @@ eq.enum(AnyEnumType a, AnyEnumType b) -> bool
 eq.float(float a, float b) -> bool
 eq.float_complex(float a, complex b) -> bool
 eq.float_int(float a, int b) -> bool
+eq.float_list(float[] a, float[] b) -> bool
 eq.int(int a, int b) -> bool
 eq.int_float(int a, float b) -> bool
+eq.int_list(int[] a, int[] b) -> bool
 eq_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)
 eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
 equal(Tensor self, Tensor other) -> bool
@@ -739,7 +816,9 @@ exp.int(int a) -> float
 exp2(Tensor self) -> Tensor
 exp2_(Tensor(a!) self) -> Tensor(a!)
 exp_(Tensor(a!) self) -> Tensor(a!)
+expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)
 expand_as(Tensor(a) self, Tensor other) -> Tensor(a)
+expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor
 expandtabs(str self, int tabsize=8) -> str
 expm1(Tensor self) -> Tensor
 expm1.Scalar(Scalar a) -> Scalar
@@ -803,6 +882,7 @@ fix(Tensor self) -> Tensor
 fix_(Tensor(a!) self) -> Tensor(a!)
 flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)
 flatten_dense_tensors(Tensor[] tensors) -> Tensor
+flip(Tensor self, int[] dims) -> Tensor
 fliplr(Tensor self) -> Tensor
 flipud(Tensor self) -> Tensor
 float_power.Scalar(Scalar self, Tensor exponent) -> Tensor
@@ -846,6 +926,7 @@ frexp(float a) -> (float, int)
 frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)
 frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor
 from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor
 gamma.Scalar(Scalar a) -> Scalar
@@ -887,8 +968,12 @@ get_gradients(int context_id) -> Dict(Tensor, Tensor)
 glu(Tensor self, int dim=-1) -> Tensor
 glu_jvp(Tensor glu, Tensor x, Tensor dx, int dim) -> Tensor
 grad(Tensor[] outputs, Tensor[] inputs, Tensor?[]? grad_outputs=None, bool? retain_graph=None, bool create_graph=False, bool allow_unused=False) -> Tensor?[]
+gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]
+gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]
 gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]
+gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]
 gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]
+gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]
 gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]
 greater.Scalar(Tensor self, Scalar other) -> Tensor
 greater.Tensor(Tensor self, Tensor other) -> Tensor
@@ -935,7 +1020,12 @@ heaviside_(Tensor(a!) self, Tensor values) -> Tensor(a!)
 hex(int i) -> str
 hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor
 histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor
+histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)
 histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)
+histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)
+histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)
+histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)
+hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]
 hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]
 hspmm(Tensor mat1, Tensor mat2) -> Tensor
 hstack(Tensor[] tensors) -> Tensor
@@ -953,6 +1043,8 @@ imag(Tensor(a) self) -> Tensor(a)
 index.Tensor(Tensor self, Tensor?[] indices) -> Tensor
 index.list_Tensor(Tensor[] self, Tensor el) -> int
 index.list_bool(bool[] self, bool el) -> int
+index.list_float(float[] self, float el) -> int
+index.list_int(int[] self, int el) -> int
 index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor
 index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)
 index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor
@@ -1037,11 +1129,14 @@ kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=No
 keys.Tensor(Dict(Tensor, t) self) -> Tensor[](*)
 keys.bool(Dict(bool, t) self) -> bool[](*)
 keys.complex(Dict(complex, t) self) -> complex[](*)
+keys.float(Dict(float, t) self) -> float[](*)
+keys.int(Dict(int, t) self) -> int[](*)
 kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor
 kron(Tensor self, Tensor other) -> Tensor
 kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)
 kthvalue.values(Tensor self, SymInt k, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)
 l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor
+layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor
 lcm(Tensor self, Tensor other) -> Tensor
 lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)
 ldexp(float x, int i) -> float
@@ -1112,6 +1207,7 @@ linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (T
 linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor
 linalg_matmul(Tensor self, Tensor other) -> Tensor
 linalg_matrix_exp(Tensor self) -> Tensor
+linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
 linalg_matrix_power(Tensor self, int n) -> Tensor
 linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor
 linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor
@@ -1132,6 +1228,7 @@ linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U,
 linalg_svd.U(Tensor A, bool full_matrices=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)
 linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor
 linalg_tensorinv(Tensor self, int ind=2) -> Tensor
+linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor
 linalg_vander(Tensor x, *, SymInt? N=None) -> Tensor
 linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor
 linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
@@ -1270,7 +1367,9 @@ mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indi
 mode.values(Tensor self, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)
 modf(float a) -> (float, float)
 moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)
+moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)
 movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)
+movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)
 mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor
 msort(Tensor self) -> Tensor
 mul(Scalar a, Scalar b) -> Scalar
@@ -1315,6 +1414,7 @@ native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_me
 native_channel_shuffle(Tensor self, SymInt groups) -> Tensor
 native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)
 native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)
+native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)
 native_norm(Tensor self, Scalar p=2) -> Tensor
 native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor
 ne(Scalar a, Scalar b) -> bool
@@ -1330,8 +1430,10 @@ ne.enum(AnyEnumType a, AnyEnumType b) -> bool
 ne.float(float a, float b) -> bool
 ne.float_complex(float a, complex b) -> bool
 ne.float_int(float a, int b) -> bool
+ne.float_list(float[] a, float[] b) -> bool
 ne.int(int a, int b) -> bool
 ne.int_float(int a, float b) -> bool
+ne.int_list(int[] a, int[] b) -> bool
 ne_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)
 ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
 neg(Tensor self) -> Tensor
@@ -1342,6 +1444,12 @@ neg.int(int a) -> int
 neg_(Tensor(a!) self) -> Tensor(a!)
 negative(Tensor self) -> Tensor
 negative_(Tensor(a!) self) -> Tensor(a!)
+nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor
+new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 nextafter(Tensor self, Tensor other) -> Tensor
 nextafter_(Tensor(a!) self, Tensor other) -> Tensor(a!)
 nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
@@ -1362,6 +1470,7 @@ norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor
 normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor
 normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor
 normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor
+normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)
 normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor
 not_equal.Scalar(Tensor self, Scalar other) -> Tensor
@@ -1375,6 +1484,7 @@ numpy_T(Tensor(a) self) -> Tensor(a)
 numpy_T.a(Tensor(a) self) -> Tensor(a)
 oct(int i) -> str
 one_hot(Tensor self, int num_classes=-1) -> Tensor
+ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 ord(str string) -> int
 orgqr(Tensor self, Tensor input2) -> Tensor
@@ -1383,11 +1493,14 @@ outer(Tensor self, Tensor vec2) -> Tensor
 output_nr(Tensor self) -> int
 owner(RRef(t) self) -> __torch__.torch.classes.dist_rpc.WorkerInfo
 owner_name(RRef(t) self) -> str
+pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor
 pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor
 pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor
 partition(str self, str separator) -> (str, str, str)
 pdist(Tensor self, float p=2.) -> Tensor
 percentFormat(str self, ...) -> str
+permute(Tensor(a) self, int[] dims) -> Tensor(a)
+permute_copy(Tensor self, int[] dims) -> Tensor
 pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)
 pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor
 pixel_shuffle(Tensor self, int upscale_factor) -> Tensor
@@ -1474,14 +1587,22 @@ rad2deg_(Tensor(a!) self) -> Tensor(a!)
 radians.Scalar(Scalar a) -> Scalar
 radians.float(float a) -> float
 radians.int(int a) -> float
+rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
+randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
+randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 random(Tensor self, *, Generator? generator=None) -> Tensor
@@ -1518,8 +1639,11 @@ remainder_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)
 remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
 remove.Tensor(Tensor[](a!) self, Tensor el) -> ()
 remove.bool(bool[](a!) self, bool el) -> ()
+remove.float(float[](a!) self, float el) -> ()
+remove.int(int[](a!) self, int el) -> ()
 renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor
 renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)
+repeat(Tensor self, SymInt[] repeats) -> Tensor
 repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor
 repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor
 repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor
@@ -1528,7 +1652,10 @@ replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor
 replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor
 replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor
 requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)
+reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)
 reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)
+resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor
+resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)
 resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor
 resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)
 resolve_conj(Tensor(a) self) -> Tensor(a)
@@ -1542,6 +1669,7 @@ retains_grad(Tensor self) -> bool
 rfind(str self, str substr, int start=0, int end=-1) -> int
 rindex(str self, str substr, int start=0, int end=-1) -> int
 rjust(str self, int width, str fillchar=" ") -> str
+rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor
 rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
 rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
 rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
@@ -1549,6 +1677,7 @@ rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool 
 rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
 rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
 roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor
+rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor
 round(Tensor self) -> Tensor
 round.Scalar(Scalar a) -> Scalar
 round.decimals(Tensor self, *, int decimals) -> Tensor
@@ -1599,6 +1728,7 @@ set(Tensor self) -> Tensor
 set.source_Tensor(Tensor self, Tensor source) -> Tensor
 set_(Tensor(a!) self) -> Tensor(a!)
 set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)
+set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)
 set_data(Tensor(a!) self, Tensor new_data) -> ()
 set_grad_enabled(bool val) -> ()
 setdefault.Tensor(Dict(Tensor, t)(a!) self, Tensor(b -> *) key, t(c -> *) default_value) -> t(*)
@@ -1629,6 +1759,7 @@ sinh.complex(complex a) -> complex
 sinh.float(float a) -> float
 sinh.int(int a) -> float
 sinh_(Tensor(a!) self) -> Tensor(a!)
+size(Tensor self) -> int[]
 size.int(Tensor self, int dim) -> int
 slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)
 slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor
@@ -1651,11 +1782,15 @@ softshrink(Tensor self, Scalar lambd=0.5) -> Tensor
 sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)
 sort.Tensor(Tensor[](a!) self, bool reverse=False) -> ()
 sort.bool(bool[](a!) self, bool reverse=False) -> ()
+sort.float(float[](a!) self, bool reverse=False) -> ()
+sort.int(int[](a!) self, bool reverse=False) -> ()
 sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)
 sort.values(Tensor self, int dim=-1, bool descending=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)
 sort.values_stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)
 sorted.Tensor(Tensor[](a) input) -> Tensor[]
 sorted.bool(bool[](a) input) -> bool[]
+sorted.float(float[](a) input) -> float[]
+sorted.int(int[](a) input) -> int[]
 special_airy_ai(Tensor x) -> Tensor
 special_bessel_j0(Tensor self) -> Tensor
 special_bessel_j1(Tensor self) -> Tensor
@@ -1742,8 +1877,12 @@ special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor
 special_zeta(Tensor self, Tensor other) -> Tensor
 special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor
 special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor
+split(Tensor(a -> *) self, int[] split_sizes, int dim=0) -> Tensor(a)[]
 split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]
+split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]
 split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]
+split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]
+split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]
 splitlines(str self, bool keepends=False) -> str[]
 sqrt(Tensor self) -> Tensor
 sqrt.Scalar(Scalar a) -> Scalar
@@ -1755,10 +1894,13 @@ square(Tensor self) -> Tensor
 square_(Tensor(a!) self) -> Tensor(a!)
 squeeze(Tensor(a) self) -> Tensor(a)
 squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)
+squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)
 squeeze_(Tensor(a!) self) -> Tensor(a!)
 squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)
+squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)
 squeeze_copy(Tensor self) -> Tensor
 squeeze_copy.dim(Tensor self, int dim) -> Tensor
+squeeze_copy.dims(Tensor self, int[] dim) -> Tensor
 sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor
 stack(Tensor[] tensors, int dim=0) -> Tensor
 startswith(str self, str substr, int start=0, int end=-1) -> bool
@@ -1772,6 +1914,7 @@ stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor?
 stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor
 storage_offset(Tensor self) -> int
 str(t elem) -> str
+stride(Tensor self) -> int[]
 stride.int(Tensor self, int dim) -> int
 strip(str self, str chars=" \\n\\t\\f\\v") -> str
 sub(Scalar a, Scalar b) -> Scalar
@@ -1796,6 +1939,9 @@ sum(Tensor self, *, ScalarType? dtype=None) -> Tensor
 sum.bool(bool[] self) -> int
 sum.complex(complex[] self) -> complex
 sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+sum.float(float[] self) -> float
+sum.int(int[] self) -> int
+sum_to_size(Tensor self, SymInt[] size) -> Tensor
 svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)
 svd.U(Tensor self, bool some=True, bool compute_uv=True, *, Tensor(a!) U, Tensor(b!) S, Tensor(c!) V) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) V)
 swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)
@@ -1807,8 +1953,10 @@ sym_constrain_range(Scalar size, *, int? min=None, int? max=None) -> ()
 sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()
 sym_is_contiguous(Tensor self, MemoryFormat memory_format=0) -> SymBool
 sym_numel(Tensor self) -> SymInt
+sym_size(Tensor self) -> SymInt[]
 sym_size.int(Tensor self, int dim) -> SymInt
 sym_storage_offset(Tensor self) -> SymInt
+sym_stride(Tensor self) -> SymInt[]
 sym_stride.int(Tensor self, int dim) -> SymInt
 t(Tensor(a) self) -> Tensor(a)
 t_(Tensor(a!) self) -> Tensor(a!)
@@ -1831,11 +1979,14 @@ tensor.bool(bool t, *, ScalarType? dtype=None, Device? device=None, bool require
 tensor.complex(complex t, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor
 tensor.float(float t, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor
 tensor.int(int t, *, ScalarType? dtype=None, Device? device=None, bool requires_grad=False) -> Tensor
+tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]
 tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]
 tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]
+tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor
 thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor
 threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor
 threshold_(Tensor(a!) self, Scalar threshold, Scalar value) -> Tensor(a!)
+tile(Tensor self, SymInt[] dims) -> Tensor
 title(str self) -> str
 to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
 to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
@@ -1846,6 +1997,7 @@ to.prim_dtype(Tensor(a) self, int? dtype=None, bool non_blocking=False, bool cop
 to.prim_other(Tensor(a) self, bool non_blocking=False, bool copy=False) -> Tensor(b|a)
 to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor
 to_here(RRef(t) self, float timeout=60.) -> t(*)
+to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor
 topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)
 topk.values(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)
 trace(Tensor self) -> Tensor
@@ -1874,6 +2026,7 @@ trunc_(Tensor(a!) self) -> Tensor(a!)
 type_as(Tensor self, Tensor other) -> Tensor
 unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]
 unbind_copy.int(Tensor self, int dim=0) -> Tensor[]
+unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)
 unflatten_dense_tensors(Tensor flat, Tensor[] tensors) -> Tensor[]
 unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)
 unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor
@@ -1884,6 +2037,7 @@ unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bo
 unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)
 unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]
 unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]
+unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]
 unsqueeze(Tensor(a) self, int dim) -> Tensor(a)
 unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)
 unsqueeze_copy(Tensor self, int dim) -> Tensor
@@ -1894,12 +2048,19 @@ update.float(Dict(float, t)(a!) self, Dict(float, t)(a!) to_add) -> ()
 update.int(Dict(int, t)(a!) self, Dict(int, t)(a!) to_add) -> ()
 upper(str self) -> str
 upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor
+upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor
+upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor
+upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
 upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor
+upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
 upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
+upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor
 upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor
+upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor
 values(Tensor(a) self) -> Tensor(a)
 values_copy(Tensor self) -> Tensor
 vander(Tensor x, int? N=None, bool increasing=False) -> Tensor
@@ -1910,13 +2071,16 @@ var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)
 var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)
 var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)
 vdot(Tensor self, Tensor other) -> Tensor
+view(Tensor(a) self, SymInt[] size) -> Tensor(a)
 view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)
 view_as(Tensor(a) self, Tensor other) -> Tensor(a)
 view_as_complex(Tensor(a) self) -> Tensor(a)
 view_as_complex_copy(Tensor self) -> Tensor
 view_as_real(Tensor(a) self) -> Tensor(a)
 view_as_real_copy(Tensor self) -> Tensor
+view_copy(Tensor self, SymInt[] size) -> Tensor
 view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor
+vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]
 vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]
 vstack(Tensor[] tensors) -> Tensor
 wait(Future(t) self) -> t
@@ -1933,5 +2097,6 @@ xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)
 xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)
 zero(Tensor self) -> Tensor
 zero_(Tensor(a!) self) -> Tensor(a!)
+zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
 zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor
 zfill(str self, int width) -> str`;

@@ -1,0 +1,121 @@
+import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
+import type { PickleCall } from "../checkpoint/pickle-value.ts";
+import type { DType } from "../dtype.ts";
+import { type Arg, NONE, type Node, type TensorType, type ValueType, type Weight } from "../graph/ir.ts";
+import { refuseOp } from "./refused-op.ts";
+import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
+import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
+
+/** Collects the nodes, values and weights of a program while it is read. */
+export class GraphRecorder {
+  readonly nodes: Node[] = [];
+  readonly values: Map<string, ValueType> = new Map();
+  readonly weights: Map<string, Weight> = new Map();
+  readonly #tensors = new Map<PickleCall, TensorValue>();
+  readonly #names = new Set<string>();
+
+  /** A name that no value has yet. */
+  fresh(hint: string): string {
+    const base = hint.replace(/[^A-Za-z0-9_]/g, "_");
+    let name = base;
+    for (let n = 1; this.#names.has(name); n += 1) name = `${base}_${n}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  input(name: string, type: TensorType): TensorValue {
+    const value = this.fresh(name);
+    this.values.set(value, type);
+    return { kind: "tensor", name: value, type };
+  }
+
+  /** A stored tensor: the same one is one weight, wherever it hangs. */
+  weight(name: string, pickled: PickleCall, stored: StoredTensor): TensorValue {
+    const known = this.#tensors.get(pickled);
+    if (known !== undefined) return known;
+    const value = this.fresh(`w_${name}`);
+    const type = tensorType(stored.dtype, stored.shape);
+    this.values.set(value, type);
+    this.weights.set(value, { name, tensor: stored });
+    const tensor: TensorValue = { kind: "tensor", name: value, type };
+    this.#tensors.set(pickled, tensor);
+    return tensor;
+  }
+
+  /** Adds a node; answers its results. */
+  emit(target: string, args: ReadonlyMap<string, Arg>, types: readonly TensorType[]): TensorValue[] {
+    const hint = target.split(".")[1] ?? "value";
+    const results = types.map((type) => this.input(hint, type));
+    this.nodes.push({ target, args, outputs: results.map((result) => result.name) });
+    return results;
+  }
+
+  /** A value as a node's argument; `type` is the parameter's, which says what an integer means. */
+  arg(value: Value, type: string): Arg {
+    if (value.kind === "none") return NONE;
+    const inner = type.replace(/\?$/, "");
+    if (inner.startsWith("ScalarType") && value.kind === "int" && typeof value.value === "number") {
+      return { kind: "dtype", value: dtypeOfCode(value.value) };
+    }
+    if (inner === "Layout" || inner === "MemoryFormat" || value.kind === "device") {
+      return { kind: "hint", value: inner.toLowerCase() };
+    }
+    if (value.kind === "string") return { kind: "string", value: value.value };
+    if (value.kind === "tensor") return this.#tensorArg(value, inner);
+    if (isNumber(value)) return this.#numberArg(value);
+    if (value.kind === "list" || value.kind === "tuple") {
+      const item = inner.replace(/\[\]$/, "");
+      return { kind: "list", items: value.items.map((entry) => this.arg(entry, item)) };
+    }
+    return refuseOp(`an argument is a ${value.kind}`);
+  }
+
+  #tensorArg(value: TensorValue, type: string): Arg {
+    if (!type.startsWith("Tensor") && value.number !== undefined) return this.#numberArg(value.number);
+    return { kind: "value", name: value.name ?? this.#materialize(value) };
+  }
+
+  /** The 0-d tensor of a number, as a tensor. */
+  #materialize({ type, number }: TensorValue): string {
+    if (number === undefined) return refuseOp("a tensor has no value");
+    const args = new Map<string, Arg>([
+      ["s", this.#numberArg(number)],
+      ["dtype", { kind: "dtype", value: type.dtype }],
+      ["layout", NONE],
+      ["device", NONE],
+      ["pin_memory", NONE],
+    ]);
+    return this.emit("aten.scalar_tensor.default", args, [type])[0]!.name!;
+  }
+
+  #numberArg({ kind, value, exact }: NumberValue): Arg {
+    if (typeof value !== "number") {
+      const name = this.fresh("size");
+      this.values.set(name, { kind, expr: value });
+      return { kind: "value", name };
+    }
+    if (kind === "bool") return { kind, value: value !== 0 };
+    return kind === "float" ? { kind, value } : { kind, value: exact ?? value };
+  }
+}
+
+/** The number that a stored 0-d tensor holds; undefined for other tensors. */
+export function storedNumber(tensor: StoredTensor): NumberValue | undefined {
+  const read = READERS[tensor.dtype];
+  if (tensor.shape.length > 0 || read === undefined || tensor.storage.byteLength === 0) return undefined;
+  const bytes = denseBytes("constant", tensor);
+  return read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}
+
+const READERS: Partial<Record<DType, (view: DataView) => NumberValue>> = {
+  bool: (view) => ({ kind: "bool", value: view.getUint8(0) }),
+  uint8: (view) => ({ kind: "int", value: view.getUint8(0) }),
+  int32: (view) => ({ kind: "int", value: view.getInt32(0, true) }),
+  int64: (view) => {
+    const exact = view.getBigInt64(0, true);
+    const value = Number(exact);
+    return Number.isSafeInteger(value) ? { kind: "int", value } : { kind: "int", value, exact };
+  },
+  float32: (view) => ({ kind: "float", value: view.getFloat32(0, true) }),
+  float64: (view) => ({ kind: "float", value: view.getFloat64(0, true) }),
+};

@@ -1,0 +1,340 @@
+import { itemsOf, type PickleValue } from "../checkpoint/pickle-value.ts";
+import { ModelFileError } from "../errors.ts";
+import { plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
+import type { CodeLibrary } from "./code-library.ts";
+import type { ObjectGraph } from "./object-graph.ts";
+import { isUnknown, type OpCaller } from "./op-caller.ts";
+import type { ReadRefusals } from "./refusal-log.ts";
+import { RefusedOp, refuseOp, UnprovenSize } from "./refused-op.ts";
+import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
+import { asDeclared } from "./typed-value.ts";
+import { isNumber, knownNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
+
+/** What a program is read with. */
+export interface Reading {
+  readonly library: CodeLibrary;
+  readonly objects: ObjectGraph;
+  /** The tuple of `constants.pkl`. */
+  readonly constants: PickleValue;
+  readonly constantObjects: ObjectGraph;
+  readonly ops: OpCaller;
+  readonly refusals: ReadRefusals;
+}
+
+const MAX_STEPS = 5_000_000;
+const MAX_CALLS = 100;
+
+type Frame = Map<string, Value>;
+
+/**
+ * Runs a TorchScript program on values that are known by type alone: calls are inlined, conditions and loops over constants are
+ * folded, ops are recorded. What depends on data ends the reading: the reason is in the refusals.
+ */
+export class Interpreter {
+  readonly #reading: Reading;
+  #steps = 0;
+  #calls = 0;
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  /** Calls a method. Throws RefusedOp when the program cannot be followed to its end, UnprovenSize, ModelFileError. */
+  method(
+    object: ObjectValue,
+    name: string,
+    args: readonly Value[],
+    kwargs: ReadonlyMap<string, Value> = new Map(),
+  ): Value {
+    const definition = this.#reading.library.classDef(object.path)?.methods.get(name);
+    if (definition === undefined) {
+      throw new ModelFileError(
+        "unsupported",
+        `the class ${object.path} has no method '${name}' in the archive`,
+      );
+    }
+    return this.#invoke(definition, [object, ...args], kwargs);
+  }
+
+  #invoke(definition: FunctionDef, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    this.#calls += 1;
+    if (this.#calls > MAX_CALLS) throw new ModelFileError("limit", "the program's calls nest too deep");
+    const frame: Frame = new Map();
+    for (const [at, param] of definition.params.entries()) {
+      const value =
+        args[at] ?? kwargs.get(param.name) ?? (param.default && this.#evaluate(param.default, frame));
+      if (value === undefined)
+        throw new ModelFileError("corrupt", `a call of '${definition.name}' lacks '${param.name}'`);
+      frame.set(param.name, value);
+    }
+    const result = this.#run(definition.body, frame);
+    this.#calls -= 1;
+    return result ?? NONE_VALUE;
+  }
+
+  /** Runs statements; answers what they return, undefined when they fall through. */
+  #run(body: readonly Stmt[], frame: Frame): Value | undefined {
+    for (const statement of body) {
+      this.#step();
+      const result = this.#execute(statement, frame);
+      if (result !== undefined) return result;
+    }
+    return undefined;
+  }
+
+  #execute(statement: Stmt, frame: Frame): Value | undefined {
+    switch (statement.kind) {
+      case "return":
+        return statement.value === undefined ? NONE_VALUE : this.#evaluate(statement.value, frame);
+      case "assign":
+        this.#assign(statement, frame);
+        return undefined;
+      case "expression":
+        this.#evaluate(statement.value, frame);
+        return undefined;
+      case "assert":
+        return undefined;
+      case "if":
+        return this.#run(
+          this.#isTrue(statement.condition, frame) ? statement.then : statement.otherwise,
+          frame,
+        );
+      case "while":
+        while (this.#isTrue(statement.condition, frame)) {
+          const result = this.#run(statement.body, frame);
+          if (result !== undefined) return result;
+        }
+        return undefined;
+      case "for":
+        for (const item of this.#iterate(statement.iterable, frame)) {
+          frame.set(statement.target, item);
+          const result = this.#run(statement.body, frame);
+          if (result !== undefined) return result;
+        }
+        return undefined;
+    }
+  }
+
+  #assign({ targets, isUnpacking, value }: Extract<Stmt, { kind: "assign" }>, frame: Frame): void {
+    const result = this.#evaluate(value, frame);
+    if (!isUnpacking) {
+      this.#store(targets[0]!, result, frame);
+      return;
+    }
+    if (result.kind === "unknown") {
+      for (const target of targets) this.#store(target, UNKNOWN, frame);
+      return;
+    }
+    const items = result.kind === "tuple" || result.kind === "list" ? result.items : [];
+    if (items.length !== targets.length)
+      throw new ModelFileError("corrupt", "a TorchScript program unpacks a wrong number of values");
+    for (const [at, target] of targets.entries()) this.#store(target, items[at]!, frame);
+  }
+
+  #store(target: Expr, value: Value, frame: Frame): void {
+    if (target.kind === "name") {
+      frame.set(target.name, value);
+      return;
+    }
+    const object = target.kind === "attribute" ? this.#evaluate(target.object, frame) : undefined;
+    if (target.kind !== "attribute" || object?.kind !== "object") refuseOp("it assigns to something unusual");
+    else object.attributes.set(target.name, value);
+  }
+
+  #isTrue(condition: Expr, frame: Frame): boolean {
+    this.#step();
+    const value = this.#evaluate(condition, frame);
+    if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
+    if (isNumber(value)) throw new UnprovenSize("a condition depends on a size");
+    return refuseOp(
+      "a condition depends on the data: export the model with torch.export, or run it on PyTorch",
+    );
+  }
+
+  #iterate(iterable: Expr, frame: Frame): readonly Value[] {
+    const value = this.#evaluate(iterable, frame);
+    if (value.kind === "list" || value.kind === "tuple") return [...value.items];
+    return refuseOp("a loop depends on the data: export the model with torch.export, or run it on PyTorch");
+  }
+
+  #evaluate(expr: Expr, frame: Frame): Value {
+    this.#step();
+    switch (expr.kind) {
+      case "constant":
+        return constant(expr);
+      case "name":
+        return frame.get(expr.name) ?? { kind: "path", path: expr.name };
+      case "attribute":
+        return this.#attribute(this.#evaluate(expr.object, frame), expr.name);
+      case "subscript":
+        return subscript(this.#evaluate(expr.object, frame), this.#evaluate(expr.index, frame));
+      case "list":
+      case "tuple":
+        return { kind: expr.kind, items: expr.items.map((item) => this.#evaluate(item, frame)) };
+      case "dict":
+        return this.#dict(expr.entries, frame);
+      case "negate":
+      case "not": {
+        const value = this.#evaluate(expr.operand, frame);
+        return this.#torch(expr.kind === "not" ? "__not__" : "neg", [value], new Map());
+      }
+      case "choice":
+        return this.#evaluate(this.#isTrue(expr.condition, frame) ? expr.then : expr.otherwise, frame);
+      case "call":
+        return this.#call(expr, frame);
+    }
+  }
+
+  #dict(entries: readonly (readonly [Expr, Expr])[], frame: Frame): Value {
+    const dict = new Map<string | number, Value>();
+    for (const [keyExpr, valueExpr] of entries) {
+      const key = this.#evaluate(keyExpr, frame);
+      const name = key.kind === "string" ? key.value : knownNumber(key);
+      if (name === undefined) return refuseOp("a dict has a key that is no text");
+      dict.set(name, this.#evaluate(valueExpr, frame));
+    }
+    return { kind: "dict", entries: dict };
+  }
+
+  #attribute(object: Value, name: string): Value {
+    switch (object.kind) {
+      case "path":
+        return object.path === "CONSTANTS"
+          ? this.#constant(name)
+          : { kind: "path", path: `${object.path}.${name}` };
+      case "object":
+        return this.#member(object, name);
+      case "tuple": {
+        const at = object.fields?.indexOf(name) ?? -1;
+        return object.items[at] ?? refuseOp(`a tuple has no field '${name}'`);
+      }
+      case "unknown":
+        return UNKNOWN;
+      default:
+        return refuseOp(`the attribute '${name}' of a ${object.kind}`);
+    }
+  }
+
+  #member(object: ObjectValue, name: string): Value {
+    const definition = this.#reading.library.classDef(object.path);
+    const field = definition?.fields.get(name);
+    const value = this.#reading.objects.attribute(object, name);
+    if (value !== undefined) return asDeclared(value, field?.type);
+    if (definition?.methods.has(name)) return { kind: "method", object, name };
+    if (field?.value !== undefined) return asDeclared(this.#evaluate(field.value, new Map()), field.type);
+    throw new ModelFileError("corrupt", `an object of ${object.path} has no attribute '${name}'`);
+  }
+
+  /** `CONSTANTS.c3` */
+  #constant(name: string): Value {
+    const at = Number(/^c(\d+)$/.exec(name)?.[1] ?? Number.NaN);
+    const pickled = itemsOf(this.#reading.constants)?.[at];
+    if (pickled === undefined) throw new ModelFileError("corrupt", `the archive has no constant '${name}'`);
+    return this.#reading.constantObjects.constant(pickled, `constant_${at}`);
+  }
+
+  #call(expr: Extract<Expr, { kind: "call" }>, frame: Frame): Value {
+    const callee = this.#evaluate(expr.callee, frame);
+    const path = callee.kind === "path" ? callee.path : undefined;
+    // Their first argument is a type.
+    if (path === "annotate" || path === "unchecked_cast") {
+      return asDeclared(this.#evaluate(expr.args[1]!, frame), expr.args[0]);
+    }
+    if (path === "uninitialized") return UNKNOWN;
+    const args = expr.args.map((arg) => this.#evaluate(arg, frame));
+    const kwargs = new Map(expr.kwargs.map(({ name, value }) => [name, this.#evaluate(value, frame)]));
+    if (callee.kind === "method") return this.method(callee.object, callee.name, args, kwargs);
+    if (callee.kind === "object") return this.method(callee, "forward", args, kwargs);
+    if (path === undefined)
+      return callee.kind === "unknown" ? UNKNOWN : refuseOp(`it calls a ${callee.kind}`);
+    return this.#callPath(path, args, kwargs);
+  }
+
+  #callPath(path: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    if (path.startsWith("__torch__.")) return this.#userCode(path, args, kwargs);
+    if (path === "getattr" && args[1]?.kind === "string") return this.#attribute(args[0]!, args[1].value);
+    if (path === "range") return range(args);
+    if (path.startsWith("torch.")) return this.#torch(path.slice("torch.".length), args, kwargs);
+    if (path.startsWith("ops.aten.")) return this.#torch(path.slice("ops.aten.".length), args, kwargs);
+    const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
+    if (op === "prim.RaiseException") return refuseOp("the program always raises an error");
+    return this.#guarded(op, () => {
+      const name = op.slice(op.indexOf(".") + 1);
+      const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, args);
+      if (result === undefined && args.some(isUnknown)) return UNKNOWN;
+      return result ?? refuseOp("it is not known");
+    });
+  }
+
+  #torch(name: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    return this.#guarded(`aten.${name}`, () => {
+      const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
+      return known ?? this.#reading.ops.call({ op: `aten.${name}`, args, kwargs });
+    });
+  }
+
+  /** Runs one op; a refusal is noted under the op's name and the reading goes on with an unknown result. */
+  #guarded(op: string, run: () => Value): Value {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof RefusedOp)) throw error;
+      this.#reading.refusals.add(op, error.message);
+      return UNKNOWN;
+    }
+  }
+
+  /** A free function of the archive, or the making of a named tuple. */
+  #userCode(path: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    const definition = this.#reading.library.function(path);
+    if (definition !== undefined) return this.#invoke(definition, args, kwargs);
+    const made = this.#reading.library.classDef(path);
+    if (made?.base !== "NamedTuple") return refuseOp(`it makes an object of the class ${path}`);
+    return { kind: "tuple", items: [...args, ...kwargs.values()], fields: [...made.fields.keys()] };
+  }
+
+  #step(): void {
+    this.#steps += 1;
+    if (this.#steps > MAX_STEPS)
+      throw new ModelFileError("limit", `the program takes more than ${MAX_STEPS} steps`);
+  }
+}
+
+function constant({ value, isFloat }: Extract<Expr, { kind: "constant" }>): Value {
+  if (value === null) return NONE_VALUE;
+  if (typeof value === "boolean") return { kind: "bool", value: Number(value) };
+  if (typeof value === "string") return { kind: "string", value };
+  if (typeof value === "number") return { kind: isFloat ? "float" : "int", value };
+  return { kind: "int", value: Number.MAX_SAFE_INTEGER, exact: value };
+}
+
+function subscript(object: Value, index: Value): Value {
+  if (object.kind === "unknown") return UNKNOWN;
+  // A type in brackets, such as List[Tensor].
+  if (object.kind === "path") return object;
+  if (object.kind === "dict") {
+    const key = index.kind === "string" ? index.value : knownNumber(index);
+    return (key === undefined ? undefined : object.entries.get(key)) ?? refuseOp("a dict lacks a key");
+  }
+  const at = knownNumber(index);
+  if ((object.kind !== "list" && object.kind !== "tuple") || at === undefined) {
+    return refuseOp(`it takes an item of a ${object.kind}`);
+  }
+  return object.items.at(at) ?? refuseOp("a list is too short");
+}
+
+function range(args: readonly Value[]): Value {
+  const numbers = args.map(knownNumber);
+  if (numbers.includes(undefined)) {
+    if (args.every(isNumber)) throw new UnprovenSize("a loop runs over a size");
+    return refuseOp("a loop depends on the data: export the model with torch.export, or run it on PyTorch");
+  }
+  const [first = 0, second, step = 1] = numbers as number[];
+  const [start, end] = second === undefined ? [0, first] : [first, second];
+  const count = step === 0 ? 0 : Math.max(0, Math.ceil((end - start) / step));
+  if (count > 100_000) throw new ModelFileError("limit", "a loop of the program is too long");
+  return {
+    kind: "list",
+    items: Array.from({ length: count }, (_, i) => ({ kind: "int", value: start + i * step })),
+  };
+}

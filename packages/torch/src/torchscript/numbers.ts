@@ -1,0 +1,105 @@
+import { add, type Dim, keyOf, mul, sameDim, sub, sym } from "../graph/sym.ts";
+import { refuseOp, UnprovenSize } from "./refused-op.ts";
+import { bool, isNumber, type NumberValue, type Value } from "./value.ts";
+
+type Kind = NumberValue["kind"];
+
+/** Arithmetic on Python numbers; sizes that the caller chooses stay expressions. Undefined: no such function. */
+export function numberFunction(name: string): ((args: readonly NumberValue[]) => NumberValue) | undefined {
+  return FUNCTIONS.get(name);
+}
+
+const wider = (args: readonly NumberValue[]): Kind =>
+  args.some((arg) => arg.kind === "float") ? "float" : "int";
+
+const arithmetic =
+  (op: (a: Dim, b: Dim) => Dim) =>
+  (args: readonly NumberValue[]): NumberValue => {
+    const [a, b] = pair(args);
+    return { kind: wider(args), value: op(a, b) };
+  };
+
+const comparison =
+  (op: (a: number, b: number) => boolean) =>
+  (args: readonly NumberValue[]): NumberValue => {
+    const [a, b] = pair(args);
+    if (typeof a === "number" && typeof b === "number") return bool(op(a, b));
+    if (sameDim(a, b)) return bool(op(0, 0));
+    throw new UnprovenSize(`${keyOf(a)} is compared with ${keyOf(b)}`);
+  };
+
+const unary =
+  (kind: (arg: NumberValue) => Kind, op: (a: Dim) => Dim) =>
+  (args: readonly NumberValue[]): NumberValue => {
+    const arg = args[0] ?? refuseOp("an argument is missing");
+    return { kind: kind(arg), value: op(arg.value) };
+  };
+
+function pair(args: readonly NumberValue[]): [Dim, Dim] {
+  const [a, b] = args;
+  return a === undefined || b === undefined ? refuseOp("an argument is missing") : [a.value, b.value];
+}
+
+/** Python's `/`: exact where both are whole and it comes out even, as sizes do. */
+function trueDivide(a: Dim, b: Dim): Dim {
+  if (b === 0) return refuseOp("it divides by zero");
+  return sym("truediv", a, b);
+}
+
+function floorDivide(a: Dim, b: Dim): Dim {
+  return b === 0 ? refuseOp("it divides by zero") : sym("floordiv", a, b);
+}
+
+function truncDivide(a: Dim, b: Dim): Dim {
+  if (b === 0) return refuseOp("it divides by zero");
+  if (typeof a === "number" && typeof b === "number") return Math.trunc(a / b);
+  // Sizes are not negative, so that truncation is floor.
+  if (typeof b === "number" && b < 0) throw new UnprovenSize("a size is divided by a negative number");
+  return sym("floordiv", a, b);
+}
+
+const same = (arg: NumberValue): Kind => arg.kind;
+const whole = (): Kind => "int";
+const real = (): Kind => "float";
+const extreme = (op: "max" | "min") => arithmetic((a, b) => sym(op, a, b));
+
+const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>([
+  ["add", arithmetic(add)],
+  ["sub", arithmetic(sub)],
+  ["mul", arithmetic(mul)],
+  ["div", (args) => ({ kind: "float", value: trueDivide(...pair(args)) })],
+  ["floordiv", arithmetic(floorDivide)],
+  ["floor_divide", arithmetic(floorDivide)],
+  ["trunc_divide", arithmetic(truncDivide)],
+  ["remainder", arithmetic((a, b) => (b === 0 ? refuseOp("it divides by zero") : sym("mod", a, b)))],
+  ["pow", arithmetic((a, b) => sym("pow", a, b))],
+  ["neg", unary(same, (a) => mul(-1, a))],
+  ["abs", unary(same, (a) => (typeof a === "number" ? Math.abs(a) : a))],
+  ["ceil", unary(whole, (a) => sym("ceil", a))],
+  ["floor", unary(whole, (a) => sym("floor", a))],
+  ["round", unary(same, (a) => sym("round", a))],
+  ["sqrt", unary(real, (a) => sym("sqrt", a))],
+  ["max", extreme("max")],
+  ["min", extreme("min")],
+  ["eq", comparison((a, b) => a === b)],
+  ["ne", comparison((a, b) => a !== b)],
+  ["lt", comparison((a, b) => a < b)],
+  ["le", comparison((a, b) => a <= b)],
+  ["gt", comparison((a, b) => a > b)],
+  ["ge", comparison((a, b) => a >= b)],
+  ["__and__", comparison((a, b) => a !== 0 && b !== 0)],
+  ["__or__", comparison((a, b) => a !== 0 || b !== 0)],
+  ["__xor__", comparison((a, b) => (a !== 0) !== (b !== 0))],
+]);
+
+/** `int(x)`, `float(x)`, `bool(x)` of a number, or of the 0-d tensor of a known number. */
+export function convertNumber(kind: Kind, value: Value): NumberValue {
+  const number = value.kind === "tensor" ? value.number : value;
+  if (number === undefined || !isNumber(number)) {
+    return refuseOp("it needs the value of a tensor, which only the data knows");
+  }
+  if (kind === "int" && number.kind === "float") return { kind, value: sym("trunc", number.value) };
+  if (kind !== "bool") return { kind, value: number.value };
+  if (typeof number.value === "number") return bool(number.value !== 0);
+  throw new UnprovenSize(`whether ${keyOf(number.value)} is zero`);
+}

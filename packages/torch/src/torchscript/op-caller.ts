@@ -1,0 +1,147 @@
+import type { Arg, TensorType } from "../graph/ir.ts";
+import type { GraphRecorder } from "./graph-recorder.ts";
+import { numberFunction } from "./numbers.ts";
+import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
+import { refuseOp } from "./refused-op.ts";
+import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
+import { shapeOf } from "./shapes/table.ts";
+import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
+
+/** Ops that do nothing at inference: they answer their input. */
+const IDENTITIES = new Set([
+  "aten.feature_dropout.default",
+  "aten.alpha_dropout.default",
+  "aten.lift_fresh.default",
+]);
+/** Ops that only the interpreter has, under the name of what they do. */
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ["aten._convolution.default", "aten.convolution.default"],
+  ["aten._convolution.deprecated", "aten.convolution.default"],
+  ["aten.to.prim_dtype", "aten.to.dtype"],
+  ["aten.to.prim_Device", "aten.to.dtype"],
+]);
+
+/** Calls of ATen ops: finds the overload, the type of the result, and records a node. */
+export class OpCaller {
+  readonly #recorder: GraphRecorder;
+  /** The archive's operator version: older files mean other things by a few ops. */
+  readonly #version: number;
+
+  constructor(recorder: GraphRecorder, version: number) {
+    this.#recorder = recorder;
+    this.#version = version;
+  }
+
+  /** The result of a call. Throws RefusedOp for ops whose result has no known type, UnprovenSize. */
+  call(call: WrittenCall): Value {
+    const number = calculate(call);
+    if (number !== undefined) return number;
+    if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
+      if (!schemasOf(call.op).some(({ target }) => hasShape(target)))
+        refuseOp("the type of its result is not known");
+      return UNKNOWN;
+    }
+    const bound = resolveCall(call);
+    if (bound === undefined) return refuseOp("no overload takes such arguments");
+    return this.#emit(this.#current(bound));
+  }
+
+  /** The op as today's PyTorch means it. */
+  #current(bound: BoundCall): BoundCall {
+    const { target } = bound.schema;
+    const isOldDivision = this.#version < 4 && target.startsWith("aten.div.");
+    const isOldFull =
+      this.#version < 5 && target === "aten.full.default" && bound.args.get("dtype")?.kind === "none";
+    if (isOldDivision || isOldFull) {
+      return refuseOp(
+        "the file is older than PyTorch 1.6, where this op meant something else; save it again",
+      );
+    }
+    return bound;
+  }
+
+  #emit({ schema, args }: BoundCall): Value {
+    const given = new ShapeArgs(args);
+    if (IDENTITIES.has(schema.target) && !(given.has("train") && given.bool("train"))) {
+      return args.get(schema.params[0]!.name)!;
+    }
+    const types = resultTypes({ schema, args }, given);
+    const target = RENAMED.get(schema.target) ?? schema.target;
+    const params =
+      target === schema.target
+        ? schema.params
+        : (schemasOf(target.slice(0, target.lastIndexOf("."))).find((s) => s.target === target)?.params ??
+          schema.params);
+    if (target === "aten.to.dtype" && !given.has("dtype")) return args.get("self")!;
+    const nodeArgs = new Map<string, Arg>();
+    for (const param of params) {
+      const value = args.get(param.name);
+      if (value !== undefined) nodeArgs.set(param.name, this.#recorder.arg(value, param.type));
+      else if (param.default !== undefined) nodeArgs.set(param.name, param.default);
+    }
+    const results = this.#recorder.emit(target, nodeArgs, types);
+    const [first] = schema.returns;
+    if (schema.returns.length > 1) return { kind: "tuple", items: results };
+    return first?.type === "Tensor[]" ? { kind: "list", items: results } : results[0]!;
+  }
+}
+
+function hasShape(target: string): boolean {
+  return shapeOf(target) !== undefined || target.includes("_.");
+}
+
+function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly TensorType[] {
+  for (const value of args.values()) refuseComplex(value);
+  const mutated = schema.params.find((param) => param.isMutated);
+  const [first] = schema.returns;
+  if (mutated !== undefined && first?.alias === mutated.alias) {
+    const target = args.get(mutated.name);
+    // Numbers of 0-d tensors are calculated while the program is read: a write would come too late for them.
+    if (target?.kind !== "tensor" || target.number !== undefined)
+      return refuseOp("it writes into a constant");
+    return [target.type];
+  }
+  const shape = shapeOf(schema.target);
+  if (mutated !== undefined || shape === undefined) return refuseOp("the type of its result is not known");
+  if (schema.returns.some(({ type }) => !type.startsWith("Tensor")))
+    return refuseOp("its result is no tensor");
+  const types = shape(given);
+  return Array.isArray(types) ? types : [types as TensorType];
+}
+
+function refuseComplex(value: Value): void {
+  if (value.kind === "tensor" && value.type.dtype.startsWith("complex")) refuseOp("complex numbers");
+}
+
+/** Arithmetic on numbers and on 0-d tensors of known integers, which tracing makes of sizes; undefined for anything else. */
+function calculate({ op, args, kwargs }: WrittenCall): Value | undefined {
+  const mode = kwargs.get("rounding_mode");
+  const name =
+    mode?.kind === "string"
+      ? `${mode.value}_divide`.replace("floor_divide", "floordiv")
+      : op.slice("aten.".length);
+  const compute = numberFunction(name);
+  const isPlain = [...kwargs.keys()].every((key) => key === "rounding_mode");
+  if (compute === undefined || !isPlain) return undefined;
+  const numbers = args.map(asNumber);
+  if (numbers.length === 0 || numbers.some((number) => number === undefined)) return undefined;
+  const known = numbers as NumberValue[];
+  if (!args.some((arg) => arg.kind === "tensor")) return compute(known);
+  // Float tensors round differently from Python's floats; only whole numbers are the same in both.
+  if (known.some((number) => number.kind === "float")) return undefined;
+  const number = compute(known);
+  const dtype = number.kind === "float" ? floatOf("int64") : number.kind === "int" ? "int64" : "bool";
+  const tensor: TensorValue = { kind: "tensor", name: undefined, type: tensorType(dtype, []), number };
+  return tensor;
+}
+
+function asNumber(value: Value): NumberValue | undefined {
+  if (isNumber(value)) return value;
+  return value.kind === "tensor" && value.type.dims.length === 0 ? value.number : undefined;
+}
+
+/** Whether a value is, or holds, the result of a refused op. */
+export function isUnknown(value: Value): boolean {
+  if (value.kind === "list" || value.kind === "tuple") return value.items.some(isUnknown);
+  return value.kind === "unknown";
+}

@@ -1,0 +1,17 @@
+/** Why an op of a TorchScript program cannot be read: its result has no known type. Caught per op, reported by name. */
+export class RefusedOp extends Error {
+  override readonly name = "RefusedOp";
+}
+
+/**
+ * Two sizes that must agree cannot be shown to agree for every batch size. Ends the reading with a symbolic batch; it starts again with
+ * the traced sizes, where all are numbers.
+ */
+export class UnprovenSize extends Error {
+  override readonly name = "UnprovenSize";
+}
+
+/** Refuses the op at hand. The reason completes "cannot be read: …". */
+export function refuseOp(reason: string): never {
+  throw new RefusedOp(reason);
+}

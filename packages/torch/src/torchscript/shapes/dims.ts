@@ -1,0 +1,119 @@
+import { type Dim, keyOf, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
+import { refuseOp, UnprovenSize } from "../refused-op.ts";
+
+/** Throws unless both are the same size: a refusal for numbers, UnprovenSize when one depends on the caller. */
+export function requireSame(a: Dim, b: Dim): void {
+  if (sameDim(a, b)) return;
+  if (typeof a === "number" && typeof b === "number") refuseOp(`sizes ${a} and ${b} do not match`);
+  throw new UnprovenSize(`sizes ${keyOf(a)} and ${keyOf(b)} agree for some inputs only`);
+}
+
+/** A size that must be a number here. */
+export function numeric(dim: Dim): number {
+  if (typeof dim === "number") return dim;
+  throw new UnprovenSize(`the size ${keyOf(dim)} is needed as a number`);
+}
+
+/** PyTorch's broadcasting of two or more shapes. */
+export function broadcast(...shapes: readonly (readonly Dim[])[]): Dim[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let result: Dim = 1;
+    for (const shape of shapes) {
+      const dim = shape[axis - rank + shape.length] ?? 1;
+      if (dim === 1) continue;
+      if (result !== 1) requireSame(result, dim);
+      result = dim;
+    }
+    return result;
+  });
+}
+
+/** An axis counted from the end made positive. A 0-d tensor has one axis for this. */
+export function axisOf(axis: number, rank: number): number {
+  const bound = Math.max(rank, 1);
+  const positive = axis < 0 ? axis + bound : axis;
+  if (positive < 0 || positive >= bound) refuseOp(`dimension ${axis} of a tensor of rank ${rank}`);
+  return positive;
+}
+
+/** total / part where part divides it: equal factors cancel. */
+export function quotient(total: Dim, part: Dim): Dim {
+  const above = factors(total);
+  let divisor = 1;
+  for (const factor of factors(part)) {
+    if (typeof factor === "number") {
+      divisor *= factor;
+      continue;
+    }
+    const at = above.findIndex((other) => sameDim(other, factor));
+    if (at < 0) throw new UnprovenSize(`the size ${keyOf(total)} is divided by ${keyOf(part)}`);
+    above.splice(at, 1);
+  }
+  if (divisor === 0) refuseOp("a size is inferred from an empty tensor");
+  const rest = product(above);
+  const result = sym("cleandiv", rest, divisor);
+  const isWhole = typeof result === "number" ? Number.isInteger(result) : result.op !== "cleandiv";
+  if (isWhole) return result;
+  if (typeof rest === "number") refuseOp(`a size of ${rest} is divided by ${divisor}`);
+  throw new UnprovenSize(`the size ${keyOf(rest)} is divided by ${divisor}`);
+}
+
+/** The shape that `view` and its kin ask for, with -1 filled in. */
+export function reshaped(dims: readonly Dim[], sizes: readonly Dim[]): Dim[] {
+  const total = product(dims);
+  const free = sizes.indexOf(-1);
+  if (free < 0) {
+    requireSame(total, product(sizes));
+    return [...sizes];
+  }
+  const known = product(sizes.filter((_, i) => i !== free));
+  return sizes.map((size, i) => (i === free ? quotient(total, known) : size));
+}
+
+/** How many elements of an axis `start:end:step` keeps. */
+export function sliceLength(dim: Dim, { start, end, step }: { start: Dim; end: Dim; step: number }): Dim {
+  if (typeof dim === "number" && typeof start === "number" && typeof end === "number") {
+    const from = clampIndex(start, dim);
+    return Math.max(0, Math.ceil((clampIndex(end, dim) - from) / step));
+  }
+  const from = typeof start === "number" && start < 0 ? UNKNOWN_START : start;
+  if (from === UNKNOWN_START) throw new UnprovenSize("a slice starts at a size of the input");
+  const until = sliceEnd(dim, end);
+  if (step === 1) return sub(until, from);
+  if (from !== 0) throw new UnprovenSize("a slice steps over a size of the input");
+  return sym("floordiv", sub(until, -(step - 1)), step);
+}
+
+const UNKNOWN_START = "unknown";
+
+/** Sizes that the caller chooses are at least 1, so that one element may be cut off at either end. */
+function sliceEnd(dim: Dim, end: Dim): Dim {
+  if (sameDim(dim, end)) return dim;
+  if (typeof end === "number") {
+    if (end >= Number.MAX_SAFE_INTEGER) return dim;
+    if (end === -1) return sub(dim, 1);
+    if (end === 1 && typeof dim !== "number" && dim.op === "symbol") return 1;
+  }
+  throw new UnprovenSize("a slice ends at a size of the input");
+}
+
+function clampIndex(index: number, size: number): number {
+  return Math.min(Math.max(index < 0 ? index + size : index, 0), size);
+}
+
+function factors(dim: Dim): Dim[] {
+  return typeof dim !== "number" && dim.op === "mul" ? [...(dim as SymNode).args] : [dim];
+}
+
+/** (in + padding − dilation·(kernel − 1) − 1) // stride + 1 */
+export function windowCount(
+  dim: Dim,
+  window: { kernel: number; stride: number; padding: number; dilation: number },
+): Dim {
+  const { kernel, stride, padding, dilation } = window;
+  const span = sub(dim, dilation * (kernel - 1) + 1 - padding);
+  const count = sub(sym("floordiv", span, stride), -1);
+  if (typeof count === "number" && count < 1) refuseOp("its window is larger than its input");
+  return count;
+}

@@ -1,0 +1,104 @@
+import type { DType } from "../../dtype.ts";
+import { broadcast } from "./dims.ts";
+import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+
+/** The result is like the first argument. */
+export const same: ShapeFn = (args) => args.tensor(args.has("self") ? "self" : "input");
+
+const floating: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return tensorType(floatOf(dtype), dims);
+};
+
+const truth: ShapeFn = (args) => tensorType("bool", args.tensor("self").dims);
+
+function operands(args: ShapeArgs): readonly string[] {
+  return ["self", "other", "exponent", "tensor1", "tensor2", "min", "max", "end"].filter((name) =>
+    args.has(name),
+  );
+}
+
+/** Broadcast operands, promoted dtype. */
+const promoted: ShapeFn = (args) => {
+  const names = operands(args);
+  return tensorType(args.promoted(...names), broadcast(...names.map((name) => args.operandDims(name))));
+};
+
+const promotedFloat: ShapeFn = (args) => {
+  const names = operands(args);
+  return tensorType(
+    floatOf(args.promoted(...names)),
+    broadcast(...names.map((name) => args.operandDims(name))),
+  );
+};
+
+const comparison: ShapeFn = (args) =>
+  tensorType("bool", broadcast(...operands(args).map((name) => args.operandDims(name))));
+
+/** True division gives floats; with a rounding mode it keeps integers. */
+const divided: ShapeFn = (args) => (args.has("rounding_mode") ? promoted(args) : promotedFloat(args));
+
+const where: ShapeFn = (args) => {
+  const names = ["condition", "self", "other"];
+  return tensorType(
+    args.promoted("self", "other"),
+    broadcast(...names.map((name) => args.operandDims(name))),
+  );
+};
+
+const masked: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return tensorType(dtype, broadcast(dims, args.tensor("mask").dims));
+};
+
+const converted =
+  (pick: (args: ShapeArgs) => DType | undefined): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return tensorType(pick(args) ?? dtype, dims);
+  };
+
+const otherDtype: ShapeFn = converted((args) => args.tensor("other").dtype);
+
+const SAME =
+  `abs neg relu relu6 leaky_relu elu selu celu silu hardswish hardsigmoid hardtanh gelu mish softplus softshrink hardshrink
+  prelu rrelu threshold clone detach alias contiguous dropout feature_dropout alpha_dropout square sign round ceil floor trunc frac positive clamp_min clamp_max
+  tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill layer_norm group_norm instance_norm batch_norm
+  rms_norm dropout1d dropout2d renorm`.split(/\s+/);
+const FLOATING =
+  `exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
+  sigmoid erf erfc erfinv reciprocal logit rad2deg deg2rad`.split(/\s+/);
+const TRUTH = "isnan isinf isfinite isposinf isneginf logical_not".split(" ");
+const PROMOTED =
+  `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp clamp bitwise_and bitwise_or
+  bitwise_xor __and__ __or__ __xor__ subtract multiply fmax fmin`.split(/\s+/);
+const PROMOTED_FLOAT = "atan2 true_divide xlogy".split(" ");
+const COMPARISON =
+  `eq ne lt le gt ge logical_and logical_or logical_xor greater less greater_equal less_equal not_equal`.split(
+    /\s+/,
+  );
+
+const named = (names: readonly string[], shape: ShapeFn): ShapeTable =>
+  Object.fromEntries(names.map((name) => [name, shape]));
+
+/** By op name; where overloads differ, by op and overload. */
+export const ELEMENTWISE: ShapeTable = {
+  ...named(SAME, same),
+  ...named(FLOATING, floating),
+  ...named(TRUTH, truth),
+  ...named(PROMOTED, promoted),
+  ...named(PROMOTED_FLOAT, promotedFloat),
+  ...named(COMPARISON, comparison),
+  div: divided,
+  divide: divided,
+  where,
+  masked_fill: masked,
+  "to.dtype": converted((args) => args.dtype()),
+  "to.device": converted((args) => args.dtype()),
+  "to.dtype_layout": converted((args) => args.dtype()),
+  "to.prim_dtype": converted((args) => args.dtype()),
+  "to.prim_Device": converted((args) => args.dtype()),
+  _to_copy: converted((args) => args.dtype()),
+  "to.other": otherDtype,
+  type_as: otherDtype,
+};

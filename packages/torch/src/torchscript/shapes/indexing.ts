@@ -1,0 +1,137 @@
+import type { DType } from "../../dtype.ts";
+import type { Dim } from "../../graph/sym.ts";
+import { sub, sym } from "../../graph/sym.ts";
+import { refuseOp } from "../refused-op.ts";
+import { isNumber } from "../value.ts";
+import { axisOf, broadcast } from "./dims.ts";
+import { same } from "./elementwise.ts";
+import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+
+const gather: ShapeFn = (args) => tensorType(args.tensor("self").dtype, args.tensor("index").dims);
+
+const indexSelect: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const at = axisOf(args.int("dim"), dims.length);
+  return tensorType(
+    dtype,
+    dims.map((dim, axis) => (axis === at ? (args.tensor("index").dims[0] ?? 1) : dim)),
+  );
+};
+
+const embedding: ShapeFn = (args) => {
+  const weight = args.tensor("weight");
+  return tensorType(weight.dtype, [...args.tensor("indices").dims, ...weight.dims.slice(1)]);
+};
+
+/** Index tensors side by side replace their axes; separated by others they move to the front. Masks give sizes that only data knows. */
+const index: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const indices = args.items("indices").map((item) => (item.kind === "tensor" ? item.type : undefined));
+  if (indices.some((type) => type?.dtype === "bool" || type?.dtype === "uint8")) {
+    return refuseOp("a mask as index gives a size that depends on the data");
+  }
+  const used = [...indices.keys()].filter((axis) => indices[axis] !== undefined);
+  const shape = broadcast(...used.map((axis) => indices[axis]!.dims));
+  const first = used[0] ?? 0;
+  const isAdjacent = used.every((axis, i) => axis === first + i);
+  const rest = (from: number, to: number): Dim[] =>
+    dims.slice(from, to).filter((_, i) => indices[from + i] === undefined);
+  if (isAdjacent) return tensorType(dtype, [...rest(0, first), ...shape, ...rest(first, dims.length)]);
+  return tensorType(dtype, [...shape, ...rest(0, dims.length)]);
+};
+
+const filled =
+  (dtypeOf: (args: ShapeArgs) => DType): ShapeFn =>
+  (args) =>
+    tensorType(args.dtype() ?? dtypeOf(args), args.sizes(args.has("size") ? "size" : "n"));
+
+const float32 = (): DType => "float32";
+
+function numberType(args: ShapeArgs, name: string): DType {
+  const value = args.get(name);
+  const number = value.kind === "tensor" ? value.number : value;
+  if (number === undefined || !isNumber(number)) return refuseOp(`its argument '${name}' is no number`);
+  return number.kind === "float" ? "float32" : number.kind === "int" ? "int64" : "bool";
+}
+
+const like: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return tensorType(args.dtype() ?? dtype, dims);
+};
+
+const fresh: ShapeFn = (args) => tensorType(args.dtype() ?? args.tensor("self").dtype, args.sizes("size"));
+
+const arange: ShapeFn = (args) => {
+  const names = ["start", "end", "step"].filter((name) => args.has(name));
+  const types = names.map((name) => numberType(args, name));
+  const dtype = args.dtype() ?? (types.includes("float32") ? "float32" : "int64");
+  if (types.includes("float32")) {
+    const [start, end, step] = [at(args, "start", 0), at(args, "end", 0), at(args, "step", 1)];
+    return tensorType(dtype, [Math.max(0, Math.ceil((end - start) / step))]);
+  }
+  const start: Dim = args.has("start") ? args.size("start") : 0;
+  const step = args.has("step") ? args.int("step") : 1;
+  const span = sub(args.size("end"), start);
+  if (step === 1 && typeof span !== "number") return tensorType(dtype, [span]);
+  if (typeof span !== "number") return tensorType(dtype, [sym("floordiv", sub(span, 1 - step), step)]);
+  return tensorType(dtype, [Math.max(0, Math.ceil(span / step))]);
+};
+
+function at(args: ShapeArgs, name: string, absent: number): number {
+  return args.has(name) ? args.number(name) : absent;
+}
+
+const linspace: ShapeFn = (args) => tensorType(args.dtype() ?? "float32", [args.int("steps")]);
+
+const eye: ShapeFn = (args) =>
+  tensorType(args.dtype() ?? "float32", [args.size("n"), args.has("m") ? args.size("m") : args.size("n")]);
+
+const oneHot: ShapeFn = (args) => {
+  const classes = args.int("num_classes");
+  if (classes < 1) return refuseOp("its number of classes depends on the data");
+  return tensorType("int64", [...args.tensor("self").dims, classes]);
+};
+
+const triangle: ShapeFn = (args) => {
+  const [rows, columns, offset] = [args.int("row"), args.int("col"), args.int("offset")];
+  let count = 0;
+  for (let row = 0; row < rows; row += 1) count += Math.min(Math.max(row + offset + 1, 0), columns);
+  return tensorType(args.dtype() ?? "int64", [2, count]);
+};
+
+export const INDEXING: ShapeTable = {
+  gather,
+  take_along_dim: (args) => tensorType(args.tensor("self").dtype, args.tensor("indices").dims),
+  index_select: indexSelect,
+  embedding,
+  "index.Tensor": index,
+  index_put: same,
+  index_add: same,
+  index_copy: same,
+  index_fill: same,
+  scatter: same,
+  scatter_add: same,
+  scatter_reduce: same,
+  masked_scatter: same,
+  slice_scatter: same,
+  select_scatter: same,
+  zeros: filled(float32),
+  ones: filled(float32),
+  empty: filled(float32),
+  full: filled((args) => numberType(args, "fill_value")),
+  zeros_like: like,
+  ones_like: like,
+  empty_like: like,
+  full_like: like,
+  new_zeros: fresh,
+  new_ones: fresh,
+  new_empty: fresh,
+  new_full: fresh,
+  arange,
+  linspace,
+  eye,
+  one_hot: oneHot,
+  tril_indices: triangle,
+  scalar_tensor: (args) => tensorType(args.dtype() ?? numberType(args, "s"), []),
+  bucketize: (args) => tensorType(args.bool("out_int32") ? "int32" : "int64", args.operandDims("self")),
+};

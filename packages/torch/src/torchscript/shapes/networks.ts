@@ -1,0 +1,290 @@
+import type { TensorType } from "../../graph/ir.ts";
+import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
+import { refuseOp } from "../refused-op.ts";
+import { broadcast, numeric, requireSame, windowCount } from "./dims.ts";
+import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+
+const linear: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("input");
+  const weight = args.tensor("weight").dims;
+  requireSame(dims.at(-1) ?? 1, weight.at(-1) ?? 1);
+  return tensorType(dtype, [...dims.slice(0, -1), ...weight.slice(0, -1)]);
+};
+
+function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
+  if (a.length === 0 || b.length === 0) return refuseOp("a 0-d tensor cannot be multiplied");
+  requireSame(a.at(-1)!, b.length === 1 ? b[0]! : b.at(-2)!);
+  const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
+  return [...batch, ...(a.length > 1 ? [a.at(-2)!] : []), ...(b.length > 1 ? [b.at(-1)!] : [])];
+}
+
+const matmul =
+  (first: string, second: string): ShapeFn =>
+  (args) => {
+    const a = args.tensor(first);
+    return tensorType(args.promoted(first, second), multiplied(a.dims, args.tensor(second).dims));
+  };
+
+const addedProduct =
+  (first: string, second: string): ShapeFn =>
+  (args) => {
+    const product = multiplied(args.tensor(first).dims, args.tensor(second).dims);
+    return tensorType(args.promoted("self", first, second), broadcast(product, args.tensor("self").dims));
+  };
+
+/** Padding of both sides together, per axis; `same` and `valid` by name. */
+function totalPadding(args: ShapeArgs, kernel: readonly number[], dilation: readonly number[]): number[] {
+  if (args.get("padding").kind !== "string") return args.each("padding", kernel.length).map((pad) => 2 * pad);
+  const isSame = args.text("padding") === "same";
+  return kernel.map((size, i) => (isSame ? dilation[i]! * (size - 1) : 0));
+}
+
+const conv: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("input");
+  const weight = args.tensor("weight").dims.map(numeric);
+  const kernel = weight.slice(2);
+  const rank = kernel.length;
+  const space = dims.slice(dims.length - rank);
+  const [stride, dilation] = [args.each("stride", rank), args.each("dilation", rank)];
+  const lead = dims.slice(0, dims.length - rank - 1);
+  if (args.has("transposed") && args.bool("transposed")) return convTransposed(args);
+  const padding = totalPadding(args, kernel, dilation);
+  const out = space.map((dim, i) =>
+    windowCount(dim, {
+      kernel: kernel[i]!,
+      stride: stride[i]!,
+      padding: padding[i]!,
+      dilation: dilation[i]!,
+    }),
+  );
+  return tensorType(dtype, [...lead, weight[0]!, ...out]);
+};
+
+const convTransposed = (args: ShapeArgs): TensorType => {
+  const { dtype, dims } = args.tensor("input");
+  const weight = args.tensor("weight").dims.map(numeric);
+  const kernel = weight.slice(2);
+  const rank = kernel.length;
+  const each = (name: string): number[] => args.each(name, rank);
+  const [stride, dilation, padding, extra] = [
+    each("stride"),
+    each("dilation"),
+    each("padding"),
+    each("output_padding"),
+  ];
+  const space = dims.slice(dims.length - rank);
+  const out = space.map((dim, i) =>
+    add(mul(sub(dim, 1), stride[i]!), dilation[i]! * (kernel[i]! - 1) + 1 + extra[i]! - 2 * padding[i]!),
+  );
+  return tensorType(dtype, [
+    ...dims.slice(0, dims.length - rank - 1),
+    weight[1]! * args.int("groups"),
+    ...out,
+  ]);
+};
+
+/** Kernel, stride (the kernel's when empty), padding and dilation of a pooling over `rank` axes. */
+const pool =
+  (rank: number, outputs: 1 | 2 = 1): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    const kernel = args.each("kernel_size", rank);
+    const stride = args.has("stride") && args.sizes("stride").length > 0 ? args.each("stride", rank) : kernel;
+    const padding = args.each("padding", rank);
+    const dilation = args.has("dilation") ? args.each("dilation", rank) : new Array<number>(rank).fill(1);
+    const out = dims.slice(dims.length - rank).map((dim, i) => {
+      const window = {
+        kernel: kernel[i]!,
+        stride: stride[i]!,
+        padding: 2 * padding[i]!,
+        dilation: dilation[i]!,
+      };
+      return args.bool("ceil_mode") ? ceilCount(numeric(dim), window) : windowCount(dim, window);
+    });
+    const type = tensorType(dtype, [...dims.slice(0, dims.length - rank), ...out]);
+    return outputs === 1 ? type : [type, tensorType("int64", type.dims)];
+  };
+
+/** With ceil_mode a window may hang over the end, but must start inside the input or its left padding. */
+function ceilCount(
+  size: number,
+  {
+    kernel,
+    stride,
+    padding,
+    dilation,
+  }: { kernel: number; stride: number; padding: number; dilation: number },
+): number {
+  const count = Math.ceil((size + padding - dilation * (kernel - 1) - 1) / stride) + 1;
+  return (count - 1) * stride >= size + padding / 2 ? count - 1 : count;
+}
+
+const adaptivePool =
+  (rank: number, outputs: 1 | 2 = 1): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    const size = args.each("output_size", rank);
+    const type = tensorType(dtype, [...dims.slice(0, dims.length - rank), ...size]);
+    return outputs === 1 ? type : [type, tensorType("int64", type.dims)];
+  };
+
+const resize =
+  (rank: number): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor(args.has("input") ? "input" : "self");
+    const space = dims.slice(dims.length - rank);
+    const out = args.has("output_size") ? args.sizes("output_size") : scaled(space, args);
+    return tensorType(dtype, [...dims.slice(0, dims.length - rank), ...out]);
+  };
+
+function scaled(space: readonly Dim[], args: ShapeArgs): Dim[] {
+  const factors = args.items("scale_factors");
+  return space.map((dim, i) => {
+    const factor = factors[i];
+    if (factor?.kind !== "float" && factor?.kind !== "int")
+      return refuseOp("its scale factors are not known");
+    const times = numeric(factor.value);
+    return typeof dim === "number"
+      ? Math.floor(dim * times)
+      : Number.isInteger(times)
+        ? mul(dim, times)
+        : numeric(dim);
+  });
+}
+
+const gridSampler: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("input");
+  return tensorType(dtype, [...dims.slice(0, 2), ...args.tensor("grid").dims.slice(1, -1)]);
+};
+
+const attention: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("query");
+  return tensorType(dtype, [...dims.slice(0, -1), args.tensor("value").dims.at(-1)!]);
+};
+
+const lstm: ShapeFn = (args) => {
+  const [hidden, cell] = args.tensors("hx");
+  if (hidden === undefined || cell === undefined) return refuseOp("it has no initial state");
+  return [recurrentOutput(args, hidden), hidden, cell];
+};
+
+const recurrent: ShapeFn = (args) => {
+  const hidden = args.tensor("hx");
+  return [recurrentOutput(args, hidden), hidden];
+};
+
+function recurrentOutput(args: ShapeArgs, hidden: TensorType): TensorType {
+  const { dtype, dims } = args.tensor("input");
+  const directions = args.bool("bidirectional") ? 2 : 1;
+  return tensorType(dtype, [...dims.slice(0, -1), mul(hidden.dims.at(-1)!, directions)]);
+}
+
+const einsum: ShapeFn = (args) => {
+  const tensors = args.tensors("tensors");
+  const [left = "", right] = args.text("equation").replaceAll(" ", "").split("->");
+  const terms = left.split(",");
+  const sizes = new Map<string, Dim>();
+  for (const [at, term] of terms.entries()) {
+    const dims = tensors[at]?.dims ?? [];
+    if (!/^[A-Za-z]*$/.test(term) || term.length !== dims.length)
+      return refuseOp(`the equation ${args.text("equation")}`);
+    for (const [axis, label] of [...term].entries()) {
+      const known = sizes.get(label) ?? 1;
+      if (known !== 1 && dims[axis] !== 1) requireSame(known, dims[axis]!);
+      if (known === 1) sizes.set(label, dims[axis]!);
+    }
+  }
+  const all = [...left.replaceAll(",", "")];
+  const result =
+    right ??
+    [...new Set(all)]
+      .filter((label) => all.indexOf(label) === all.lastIndexOf(label))
+      .sort()
+      .join("");
+  const dtype = tensors[0]?.dtype ?? refuseOp("it has no operands");
+  return tensorType(
+    dtype,
+    [...result].map((label) => sizes.get(label) ?? refuseOp("an unknown label")),
+  );
+};
+
+const cosineSimilarity: ShapeFn = (args) => {
+  const dims = broadcast(args.tensor("x1").dims, args.tensor("x2").dims);
+  const axis = args.int("dim");
+  return tensorType(
+    floatOf(args.promoted("x1", "x2")),
+    dims.filter((_, at) => at !== (axis < 0 ? axis + dims.length : axis)),
+  );
+};
+
+const glu: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = args.int("dim");
+  const at = axis < 0 ? axis + dims.length : axis;
+  return tensorType(
+    dtype,
+    dims.map((dim, i) => (i === at ? sym("floordiv", dim, 2) : dim)),
+  );
+};
+
+const outer: ShapeFn = (args) =>
+  tensorType(args.promoted("self", "vec2"), [args.tensor("self").dims[0]!, args.tensor("vec2").dims[0]!]);
+
+export const NETWORKS: ShapeTable = {
+  linear,
+  matmul: matmul("self", "other"),
+  mm: matmul("self", "mat2"),
+  bmm: matmul("self", "mat2"),
+  mv: matmul("self", "vec"),
+  dot: matmul("self", "tensor"),
+  addmm: addedProduct("mat1", "mat2"),
+  baddbmm: addedProduct("batch1", "batch2"),
+  outer,
+  einsum,
+  conv1d: conv,
+  conv2d: conv,
+  conv3d: conv,
+  convolution: conv,
+  _convolution: conv,
+  conv_transpose1d: convTransposed,
+  conv_transpose2d: convTransposed,
+  conv_transpose3d: convTransposed,
+  max_pool1d: pool(1),
+  max_pool2d: pool(2),
+  max_pool3d: pool(3),
+  max_pool1d_with_indices: pool(1, 2),
+  max_pool2d_with_indices: pool(2, 2),
+  max_pool3d_with_indices: pool(3, 2),
+  avg_pool1d: pool(1),
+  avg_pool2d: pool(2),
+  avg_pool3d: pool(3),
+  adaptive_avg_pool1d: adaptivePool(1),
+  adaptive_avg_pool2d: adaptivePool(2),
+  adaptive_avg_pool3d: adaptivePool(3),
+  adaptive_max_pool1d: adaptivePool(1, 2),
+  adaptive_max_pool2d: adaptivePool(2, 2),
+  adaptive_max_pool3d: adaptivePool(3, 2),
+  upsample_nearest1d: resize(1),
+  upsample_nearest2d: resize(2),
+  upsample_nearest3d: resize(3),
+  _upsample_nearest_exact1d: resize(1),
+  _upsample_nearest_exact2d: resize(2),
+  _upsample_nearest_exact3d: resize(3),
+  upsample_linear1d: resize(1),
+  upsample_bilinear2d: resize(2),
+  _upsample_bilinear2d_aa: resize(2),
+  upsample_bicubic2d: resize(2),
+  _upsample_bicubic2d_aa: resize(2),
+  upsample_trilinear3d: resize(3),
+  grid_sampler: gridSampler,
+  grid_sampler_2d: gridSampler,
+  grid_sampler_3d: gridSampler,
+  scaled_dot_product_attention: attention,
+  "lstm.input": lstm,
+  "gru.input": recurrent,
+  "rnn_tanh.input": recurrent,
+  "rnn_relu.input": recurrent,
+  _weight_norm: (args) => args.tensor("v"),
+  cosine_similarity: cosineSimilarity,
+  glu,
+};

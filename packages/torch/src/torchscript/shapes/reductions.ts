@@ -1,0 +1,113 @@
+import type { DType } from "../../dtype.ts";
+import type { Dim } from "../../graph/sym.ts";
+import { axisOf, sliceLength } from "./dims.ts";
+import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
+
+/** The shape after reducing the axes of argument `dim`: all when it is absent, None or empty. */
+function reducedDims(args: ShapeArgs, name = "dim"): Dim[] {
+  const { dims } = args.tensor("self");
+  const given = args.has(name) ? args.ints(name) : [];
+  const axes = new Set(given.length === 0 ? dims.keys() : given.map((axis) => axisOf(axis, dims.length)));
+  const isKept = args.bool("keepdim");
+  return dims.flatMap((dim, axis) => (axes.has(axis) ? (isKept ? [1] : []) : [dim]));
+}
+
+const reduced =
+  (dtypeOf: (dtype: DType) => DType): ShapeFn =>
+  (args) =>
+    tensorType(args.dtype() ?? dtypeOf(args.tensor("self").dtype), reducedDims(args));
+
+/** Values and their positions. */
+const withIndices: ShapeFn = (args) => {
+  const dims = reducedDims(args);
+  return [tensorType(args.tensor("self").dtype, dims), tensorType("int64", dims)];
+};
+
+const momentsPair: ShapeFn = (args) => {
+  const type = tensorType(floatOf(args.tensor("self").dtype), reducedDims(args));
+  return [type, type];
+};
+
+const alongAxis =
+  (dtypeOf: (dtype: DType) => DType): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return tensorType(args.dtype() ?? dtypeOf(dtype), dims);
+  };
+
+const keep = (dtype: DType): DType => dtype;
+
+const topk: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const at = axisOf(args.int("dim"), dims.length);
+  const found = dims.map((dim, axis) => (axis === at ? args.size("k") : dim));
+  return [tensorType(dtype, found), tensorType("int64", found)];
+};
+
+const sorted: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return [tensorType(dtype, dims), tensorType("int64", dims)];
+};
+
+const cumulativePair: ShapeFn = sorted;
+
+const softmax: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return tensorType(args.dtype() ?? (args.bool("half_to_float") ? "float32" : floatOf(dtype)), dims);
+};
+
+const allAxes: ShapeFn = (args) => tensorType(args.tensor("self").dtype, []);
+
+const diagonal: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const [first, second] = [axisOf(args.int("dim1"), dims.length), axisOf(args.int("dim2"), dims.length)];
+  const offset = args.int("offset");
+  const [rows, columns] = [dims[first]!, dims[second]!];
+  const length = Math.min(
+    Number(sliceLength(rows, { start: Math.max(0, -offset), end: Number.MAX_SAFE_INTEGER, step: 1 })),
+    Number(sliceLength(columns, { start: Math.max(0, offset), end: Number.MAX_SAFE_INTEGER, step: 1 })),
+  );
+  return tensorType(dtype, [...dims.filter((_, axis) => axis !== first && axis !== second), length]);
+};
+
+export const REDUCTIONS: ShapeTable = {
+  sum: reduced(sumOf),
+  nansum: reduced(sumOf),
+  prod: reduced(sumOf),
+  mean: reduced(floatOf),
+  std: reduced(floatOf),
+  var: reduced(floatOf),
+  logsumexp: reduced(floatOf),
+  norm: reduced(floatOf),
+  frobenius_norm: reduced(floatOf),
+  linalg_vector_norm: reduced(floatOf),
+  linalg_norm: reduced(floatOf),
+  amax: reduced(keep),
+  amin: reduced(keep),
+  all: reduced(() => "bool"),
+  any: reduced(() => "bool"),
+  argmax: reduced(() => "int64"),
+  argmin: reduced(() => "int64"),
+  count_nonzero: reduced(() => "int64"),
+  "max.dim": withIndices,
+  "min.dim": withIndices,
+  "median.dim": withIndices,
+  mode: withIndices,
+  "max.default": allAxes,
+  "min.default": allAxes,
+  var_mean: momentsPair,
+  std_mean: momentsPair,
+  cumsum: alongAxis(sumOf),
+  cumprod: alongAxis(sumOf),
+  logcumsumexp: alongAxis(floatOf),
+  cummax: cumulativePair,
+  cummin: cumulativePair,
+  softmax,
+  _softmax: softmax,
+  log_softmax: softmax,
+  _log_softmax: softmax,
+  topk,
+  sort: sorted,
+  argsort: alongAxis(() => "int64"),
+  diagonal,
+};

@@ -1,0 +1,258 @@
+import type { TensorType } from "../../graph/ir.ts";
+import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
+import { promote } from "../../lower/promote.ts";
+import { refuseOp } from "../refused-op.ts";
+import { axisOf, broadcast, numeric, quotient, requireSame, reshaped, sliceLength } from "./dims.ts";
+import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+
+/** A function of self's shape alone: the dtype stays. */
+const onDims =
+  (next: (dims: readonly Dim[], args: ShapeArgs) => readonly Dim[]): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return tensorType(dtype, next(dims, args));
+  };
+
+const replaced = (dims: readonly Dim[], axis: number, size: Dim): Dim[] =>
+  dims.map((dim, at) => (at === axis ? size : dim));
+
+const without = (dims: readonly Dim[], axis: number): Dim[] => dims.filter((_, at) => at !== axis);
+
+const flatten = onDims((dims, args) => {
+  if (dims.length === 0) return [1];
+  const [start, end] = [axisOf(args.int("start_dim"), dims.length), axisOf(args.int("end_dim"), dims.length)];
+  return [...dims.slice(0, start), product(dims.slice(start, end + 1)), ...dims.slice(end + 1)];
+});
+
+const unflatten = onDims((dims, args) => {
+  const axis = axisOf(args.int("dim"), dims.length);
+  return [...dims.slice(0, axis), ...reshaped([dims[axis]!], args.sizes("sizes")), ...dims.slice(axis + 1)];
+});
+
+/** A size that the caller chooses may be 1 or not: the rank of the result is not known then. */
+const squeeze = onDims((dims, args) => {
+  const given = args.has("dim")
+    ? args.ints("dim").map((axis) => axisOf(axis, dims.length))
+    : [...dims.keys()];
+  return dims.filter((dim, axis) => !given.includes(axis) || numeric(dim) !== 1);
+});
+
+const unsqueeze = onDims((dims, args) => {
+  const axis = axisOf(args.int("dim"), dims.length + 1);
+  return [...dims.slice(0, axis), 1, ...dims.slice(axis)];
+});
+
+const transpose = onDims((dims, args) => {
+  const [a, b] = [axisOf(args.int("dim0"), dims.length), axisOf(args.int("dim1"), dims.length)];
+  return dims.map((dim, axis) => (axis === a ? dims[b]! : axis === b ? dims[a]! : dim));
+});
+
+const permute = onDims((dims, args) => args.ints("dims").map((axis) => dims[axisOf(axis, dims.length)]!));
+
+const movedim = onDims((dims, args) => {
+  const axes = (name: string): number[] => args.ints(name).map((axis) => axisOf(axis, dims.length));
+  const [source, destination] = [axes("source"), axes("destination")];
+  const rest = [...dims.keys()].filter((axis) => !source.includes(axis));
+  return dims.map((_, axis) => {
+    const moved = destination.indexOf(axis);
+    return dims[moved < 0 ? rest.shift()! : source[moved]!]!;
+  });
+});
+
+const expand = (sizes: readonly Dim[], dims: readonly Dim[]): Dim[] => {
+  const lead = sizes.length - dims.length;
+  return sizes.map((size, axis) => {
+    const dim = dims[axis - lead];
+    if (size === -1) return dim ?? refuseOp("it expands a dimension that is not there to -1");
+    if (dim !== undefined && dim !== 1) requireSame(dim, size);
+    return size;
+  });
+};
+
+const slice = onDims((dims, args) => {
+  const axis = axisOf(args.int("dim"), dims.length);
+  const bounds = {
+    start: args.has("start") ? args.size("start") : 0,
+    end: args.has("end") ? args.size("end") : Number.MAX_SAFE_INTEGER,
+    step: args.int("step"),
+  };
+  return replaced(dims, axis, sliceLength(dims[axis]!, bounds));
+});
+
+const cat: ShapeFn = (args) => {
+  const tensors = args.tensors("tensors");
+  const parts = tensors.filter(({ dims }) => dims.length !== 1 || dims[0] !== 0);
+  const first = parts[0] ?? tensors[0] ?? refuseOp("it joins no tensors");
+  const at = axisOf(args.int("dim"), first.dims.length);
+  const dims = first.dims.map((dim, axis) => {
+    if (axis === at)
+      return parts.map((part) => part.dims[axis] ?? refuseOp("ranks do not match")).reduce<Dim>(add, 0);
+    for (const part of parts) requireSame(dim, part.dims[axis] ?? refuseOp("ranks do not match"));
+    return dim;
+  });
+  return tensorType(promotedList(tensors), dims);
+};
+
+const stack: ShapeFn = (args) => {
+  const tensors = args.tensors("tensors");
+  const first = tensors[0] ?? refuseOp("it stacks no tensors");
+  for (const { dims } of tensors) {
+    if (dims.length !== first.dims.length) refuseOp("ranks do not match");
+    for (const [axis, dim] of dims.entries()) requireSame(dim, first.dims[axis]!);
+  }
+  const axis = axisOf(args.int("dim"), first.dims.length + 1);
+  const dims = [...first.dims.slice(0, axis), tensors.length, ...first.dims.slice(axis)];
+  return tensorType(promotedList(tensors), dims);
+};
+
+function promotedList(tensors: readonly TensorType[]): TensorType["dtype"] {
+  return promote(tensors.map(({ dtype, dims }) => ({ name: "", dtype, dims, declared: dtype })));
+}
+
+const pieces =
+  (sizesOf: (size: number, args: ShapeArgs) => readonly number[]): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    const axis = axisOf(args.int("dim"), dims.length);
+    return sizesOf(numeric(dims[axis]!), args).map((size) => tensorType(dtype, replaced(dims, axis, size)));
+  };
+
+function cut(total: number, size: number): number[] {
+  if (size < 1) return refuseOp("it splits into pieces of no size");
+  return Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) =>
+    Math.min(size, total - i * size),
+  );
+}
+
+const chunk = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));
+const split = pieces((total, args) => cut(total, args.int("split_size")));
+const splitBySizes = pieces((_, args) => args.ints(args.has("split_sizes") ? "split_sizes" : "split_size"));
+
+const unbind: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = axisOf(args.int("dim"), dims.length);
+  const part = tensorType(dtype, without(dims, axis));
+  return new Array<TensorType>(numeric(dims[axis]!)).fill(part);
+};
+
+const repeat = onDims((dims, args) => {
+  const repeats = args.sizes("repeats");
+  const lead = repeats.length - dims.length;
+  return repeats.map((times, axis) => mul(times, dims[axis - lead] ?? 1));
+});
+
+const tile = onDims((dims, args) => {
+  const times = args.sizes("dims");
+  const rank = Math.max(times.length, dims.length);
+  const at = (list: readonly Dim[], axis: number): Dim => list[axis - rank + list.length] ?? 1;
+  return Array.from({ length: rank }, (_, axis) => mul(at(times, axis), at(dims, axis)));
+});
+
+const repeatInterleave = onDims((dims, args) => {
+  if (!args.has("dim")) return [mul(product(dims), args.size("repeats"))];
+  const axis = axisOf(args.int("dim"), dims.length);
+  return replaced(dims, axis, mul(dims[axis]!, args.size("repeats")));
+});
+
+const pad = onDims((dims, args) => {
+  const pads = args.ints("pad");
+  return dims.map((dim, axis) => {
+    const at = (dims.length - 1 - axis) * 2;
+    return sub(dim, -((pads[at] ?? 0) + (pads[at + 1] ?? 0)));
+  });
+});
+
+const unfold = onDims((dims, args) => {
+  const axis = axisOf(args.int("dimension"), dims.length);
+  const [size, step] = [args.int("size"), args.int("step")];
+  return [...replaced(dims, axis, sub(sym("floordiv", sub(dims[axis]!, size), step), -1)), size];
+});
+
+const pixelShuffle = (factorOf: (r: number) => readonly [number, number]): ShapeFn =>
+  onDims((dims, args) => {
+    const [channels, space] = factorOf(
+      args.int(args.has("upscale_factor") ? "upscale_factor" : "downscale_factor"),
+    );
+    const rank = dims.length;
+    return dims.map((dim, axis) => {
+      if (axis < rank - 3) return dim;
+      const factor = axis === rank - 3 ? channels : space;
+      return factor >= 1 ? mul(dim, factor) : quotient(dim, Math.round(1 / factor));
+    });
+  });
+
+const meshgrid: ShapeFn = (args) => {
+  const tensors = args.tensors("tensors");
+  const dims = tensors.map((tensor) => tensor.dims[0] ?? 1);
+  if (args.has("indexing") && args.text("indexing") === "xy" && dims.length > 1) {
+    [dims[0], dims[1]] = [dims[1]!, dims[0]!];
+  }
+  return tensors.map(({ dtype }) => tensorType(dtype, dims));
+};
+
+const broadcastTensors: ShapeFn = (args) => {
+  const tensors = args.tensors("tensors");
+  const dims = broadcast(...tensors.map((tensor) => tensor.dims));
+  return tensors.map(({ dtype }) => tensorType(dtype, dims));
+};
+
+const view = onDims((dims, args) => reshaped(dims, args.sizes(args.has("size") ? "size" : "shape")));
+const likeOther = onDims((dims, args) => reshaped(dims, args.tensor("other").dims));
+const turned = onDims((dims) => [...dims].reverse());
+
+export const RESHAPING: ShapeTable = {
+  "view.default": view,
+  reshape: view,
+  _unsafe_view: view,
+  view_as: likeOther,
+  reshape_as: likeOther,
+  flatten,
+  unflatten,
+  squeeze,
+  unsqueeze,
+  "transpose.int": transpose,
+  swapaxes: transpose,
+  permute,
+  "movedim.int": movedim,
+  "movedim.intlist": movedim,
+  t: turned,
+  numpy_T: turned,
+  mT: onDims((dims) => [...dims.slice(0, -2), ...dims.slice(-2).reverse()]),
+  expand: onDims((dims, args) => expand(args.sizes("size"), dims)),
+  broadcast_to: onDims((dims, args) => expand(args.sizes("size"), dims)),
+  expand_as: onDims((dims, args) => expand(args.tensor("other").dims, dims)),
+  "select.int": onDims((dims, args) => without(dims, axisOf(args.int("dim"), dims.length))),
+  "slice.Tensor": slice,
+  narrow: onDims((dims, args) => replaced(dims, axisOf(args.int("dim"), dims.length), args.size("length"))),
+  cat,
+  concat: cat,
+  stack,
+  chunk,
+  "split.Tensor": split,
+  "split.sizes": splitBySizes,
+  split_with_sizes: splitBySizes,
+  "unbind.int": unbind,
+  repeat,
+  tile,
+  "repeat_interleave.self_int": repeatInterleave,
+  pad,
+  constant_pad_nd: pad,
+  reflection_pad1d: onDims((dims, args) => padded(dims, args.ints("padding"))),
+  reflection_pad2d: onDims((dims, args) => padded(dims, args.ints("padding"))),
+  replication_pad1d: onDims((dims, args) => padded(dims, args.ints("padding"))),
+  replication_pad2d: onDims((dims, args) => padded(dims, args.ints("padding"))),
+  replication_pad3d: onDims((dims, args) => padded(dims, args.ints("padding"))),
+  unfold,
+  pixel_shuffle: pixelShuffle((r) => [1 / (r * r), r]),
+  pixel_unshuffle: pixelShuffle((r) => [r * r, 1 / r]),
+  channel_shuffle: onDims((dims) => dims),
+  meshgrid,
+  broadcast_tensors: broadcastTensors,
+};
+
+function padded(dims: readonly Dim[], pads: readonly number[]): Dim[] {
+  return dims.map((dim, axis) => {
+    const at = (dims.length - 1 - axis) * 2;
+    return sub(dim, -((pads[at] ?? 0) + (pads[at + 1] ?? 0)));
+  });
+}

@@ -1,0 +1,178 @@
+import type { DType } from "../../dtype.ts";
+import type { TensorType } from "../../graph/ir.ts";
+import type { Dim } from "../../graph/sym.ts";
+import { promote } from "../../lower/promote.ts";
+import { refuseOp } from "../refused-op.ts";
+import { isNumber, type TensorValue, type Value } from "../value.ts";
+import { numeric } from "./dims.ts";
+
+/** What a shape function answers: the type of each result, lists flattened. */
+export type ShapeFn = (args: ShapeArgs) => TensorType | readonly TensorType[];
+
+export type ShapeTable = Readonly<Record<string, ShapeFn>>;
+
+/** The dtypes that TorchScript writes as numbers (c10/core/ScalarType.h). */
+const SCALAR_TYPES: readonly (DType | undefined)[] = Object.assign(
+  new Array<DType | undefined>(46).fill(undefined),
+  {
+    0: "uint8",
+    1: "int8",
+    2: "int16",
+    3: "int32",
+    4: "int64",
+    5: "float16",
+    6: "float32",
+    7: "float64",
+    8: "complex32",
+    9: "complex64",
+    10: "complex128",
+    11: "bool",
+    15: "bfloat16",
+    23: "float8_e5m2",
+    24: "float8_e4m3fn",
+    25: "float8_e5m2fnuz",
+    26: "float8_e4m3fnuz",
+    27: "uint16",
+    28: "uint32",
+    29: "uint64",
+  },
+);
+
+export function dtypeOfCode(code: number): DType {
+  return SCALAR_TYPES[code] ?? refuseOp(`the dtype with number ${code} is not known`);
+}
+
+export function codeOfDtype(dtype: DType): number {
+  return SCALAR_TYPES.indexOf(dtype);
+}
+
+/** The arguments of one call by schema name, typed on access. Every method refuses the op when the argument has another form. */
+export class ShapeArgs {
+  readonly #args: ReadonlyMap<string, Value>;
+
+  constructor(args: ReadonlyMap<string, Value>) {
+    this.#args = args;
+  }
+
+  has(name: string): boolean {
+    return (this.#args.get(name)?.kind ?? "none") !== "none";
+  }
+
+  get(name: string): Value {
+    return this.#args.get(name) ?? refuseOp(`its argument '${name}' is missing`);
+  }
+
+  tensor(name: string): TensorType {
+    return asTensor(this.get(name), name).type;
+  }
+
+  tensors(name: string): TensorType[] {
+    return this.items(name).map((item) => asTensor(item, name).type);
+  }
+
+  items(name: string): readonly Value[] {
+    const value = this.get(name);
+    return value.kind === "list" || value.kind === "tuple"
+      ? value.items
+      : refuseOp(`its argument '${name}' is no list`);
+  }
+
+  size(name: string): Dim {
+    return asSize(this.get(name), name);
+  }
+
+  /** A list of sizes; a lone one counts as a list of one. */
+  sizes(name: string): Dim[] {
+    const value = this.get(name);
+    return (value.kind === "list" || value.kind === "tuple" ? value.items : [value]).map((item) =>
+      asSize(item, name),
+    );
+  }
+
+  int(name: string): number {
+    return numeric(this.size(name));
+  }
+
+  ints(name: string): number[] {
+    return this.sizes(name).map(numeric);
+  }
+
+  /** `count` integers: a list of that length, or one for all. */
+  each(name: string, count: number): number[] {
+    const ints = this.ints(name);
+    if (ints.length === count) return ints;
+    return ints.length === 1
+      ? new Array<number>(count).fill(ints[0]!)
+      : refuseOp(`its argument '${name}' has ${ints.length} items`);
+  }
+
+  number(name: string): number {
+    const value = this.get(name);
+    const number = value.kind === "tensor" ? value.number : value;
+    if (number === undefined || !isNumber(number))
+      return refuseOp(`its argument '${name}' is no known number`);
+    return numeric(number.value);
+  }
+
+  bool(name: string): boolean {
+    return this.has(name) && this.number(name) !== 0;
+  }
+
+  text(name: string): string {
+    const value = this.get(name);
+    return value.kind === "string" ? value.value : refuseOp(`its argument '${name}' is no text`);
+  }
+
+  dtype(name = "dtype"): DType | undefined {
+    return this.#args.has(name) && this.has(name) ? dtypeOfCode(this.int(name)) : undefined;
+  }
+
+  /** The dtype in which PyTorch calculates with these operands, tensors or numbers; missing ones do not count. */
+  promoted(...names: readonly string[]): DType {
+    return promote(
+      names
+        .filter((name) => this.has(name))
+        .map((name) => {
+          const value = this.get(name);
+          if (isNumber(value)) return { kind: value.kind, value: value.value };
+          const { dtype, dims } = asTensor(value, name).type;
+          return { name: "", dtype, dims, declared: dtype };
+        }),
+    );
+  }
+
+  /** The shape of an operand: that of a tensor, or none for a number. */
+  operandDims(name: string): readonly Dim[] {
+    const value = this.get(name);
+    return isNumber(value) ? [] : asTensor(value, name).type.dims;
+  }
+}
+
+function asTensor(value: Value, name: string): TensorValue {
+  return value.kind === "tensor" ? value : refuseOp(`its argument '${name}' is no tensor`);
+}
+
+function asSize(value: Value, name: string): Dim {
+  const number = value.kind === "tensor" ? value.number : value;
+  if (number === undefined || !isNumber(number))
+    return refuseOp(`its argument '${name}' depends on the values of a tensor`);
+  return number.kind === "float" ? refuseOp(`its argument '${name}' is no integer`) : number.value;
+}
+
+export function tensorType(dtype: DType, dims: readonly Dim[]): TensorType {
+  return { kind: "tensor", dtype, dims, strides: undefined };
+}
+
+export function isFloat(dtype: DType): boolean {
+  return dtype.startsWith("float") || dtype === "bfloat16";
+}
+
+/** The dtype of functions that have no integer result, such as `exp`. */
+export function floatOf(dtype: DType): DType {
+  return isFloat(dtype) || dtype.startsWith("complex") ? dtype : "float32";
+}
+
+/** The dtype of sums: integers and bools add up in int64. */
+export function sumOf(dtype: DType): DType {
+  return isFloat(dtype) || dtype.startsWith("complex") ? dtype : "int64";
+}

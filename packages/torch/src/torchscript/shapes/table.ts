@@ -1,0 +1,24 @@
+import { invariant } from "../../errors.ts";
+import { ELEMENTWISE } from "./elementwise.ts";
+import { INDEXING } from "./indexing.ts";
+import { NETWORKS } from "./networks.ts";
+import { REDUCTIONS } from "./reductions.ts";
+import { RESHAPING } from "./reshaping.ts";
+import type { ShapeFn, ShapeTable } from "./shape-args.ts";
+
+/** Every family's table of shape functions, by op ("add") or by op and overload ("to.dtype"). */
+const FAMILIES: readonly ShapeTable[] = [ELEMENTWISE, INDEXING, NETWORKS, REDUCTIONS, RESHAPING];
+
+const merged = new Map<string, ShapeFn>();
+for (const family of FAMILIES) {
+  for (const [name, shape] of Object.entries(family)) {
+    invariant(!merged.has(name), `two families know the shape of ${name}`);
+    merged.set(name, shape);
+  }
+}
+
+/** The shape function of a target such as "aten.add.Tensor"; undefined when its result's type is not known. */
+export function shapeOf(target: string): ShapeFn | undefined {
+  const [, op = "", overload = ""] = target.split(".");
+  return merged.get(`${op}.${overload}`) ?? merged.get(op);
+}

@@ -1,0 +1,78 @@
+import type { PickleCall } from "../checkpoint/pickle-value.ts";
+import type { TensorType } from "../graph/ir.ts";
+import type { Dim } from "../graph/sym.ts";
+
+/** What a TorchScript expression stands for while its program is read: constants are known, tensors are known by type alone. */
+export type Value =
+  | { readonly kind: "none" }
+  | NumberValue
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "device"; readonly value: string }
+  | TensorValue
+  | ListValue
+  | DictValue
+  /** Attributes of a module or another scripted class. */
+  | ObjectValue
+  /** A dotted name that is not an object: `torch.add`, `__torch__.pkg.Class`, `ops.prim.NumToTensor`. */
+  | { readonly kind: "path"; readonly path: string }
+  | { readonly kind: "method"; readonly object: ObjectValue; readonly name: string }
+  /** The result of an op that was refused: everything made from it is unknown too, and refused nowhere again. */
+  | { readonly kind: "unknown" };
+
+/** A Python number, possibly an expression over sizes that the caller chooses. bool counts as 0 or 1. */
+export interface NumberValue {
+  readonly kind: "int" | "float" | "bool";
+  readonly value: Dim;
+  /** The value itself where a double does not hold it. */
+  readonly exact?: bigint;
+}
+
+export interface TensorValue {
+  readonly kind: "tensor";
+  /** Its name in the graph; undefined while nothing needs the 0-d tensor of a known number as a tensor. */
+  readonly name: string | undefined;
+  readonly type: TensorType;
+  /** A 0-d tensor that tracing made of a size: the number it holds. */
+  readonly number?: NumberValue;
+}
+
+/** A list or tuple. Lists are shared and may be appended to. */
+export interface ListValue {
+  readonly kind: "list" | "tuple";
+  readonly items: Value[];
+  /** Field names of a named tuple. */
+  readonly fields?: readonly string[];
+}
+
+export interface DictValue {
+  readonly kind: "dict";
+  readonly entries: Map<string | number, Value>;
+}
+
+export interface ObjectValue {
+  readonly kind: "object";
+  /** The class, such as `__torch__.torch.nn.modules.linear.Linear`. */
+  readonly path: string;
+  /** Where it hangs: "encoder.layer.0". */
+  readonly name: string;
+  readonly pickled: PickleCall | undefined;
+  /** Attributes set while the program runs. */
+  readonly attributes: Map<string, Value>;
+}
+
+export const NONE_VALUE: Value = { kind: "none" };
+export const UNKNOWN: Value = { kind: "unknown" };
+
+export const int = (value: Dim): NumberValue => ({ kind: "int", value });
+export const bool = (value: boolean): NumberValue => ({ kind: "bool", value: Number(value) });
+
+/** A number known now; undefined when it depends on the inputs' sizes, or is no number. */
+export function knownNumber(value: Value): number | undefined {
+  const number = value.kind === "tensor" ? value.number : value;
+  if (number === undefined || !isNumber(number)) return undefined;
+  return typeof number.value === "number" ? number.value : undefined;
+}
+
+export function isNumber(value: Value): value is NumberValue {
+  return value.kind === "int" || value.kind === "float" || value.kind === "bool";
+}
