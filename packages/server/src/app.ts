@@ -4,7 +4,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
 import type { TensorSpec } from "./base/signature.ts";
-import type { Config } from "./config/load-config.ts";
+import { type Config, loadModelConfig } from "./config/load-config.ts";
 import { refuseUnsafeStart } from "./config/safe-binding.ts";
 import type { ServerConfig } from "./config/server-options.ts";
 import { drain, type Parts } from "./drain.ts";
@@ -19,8 +19,10 @@ import { createModelLoader } from "./model-loader.ts";
 import { createRegistry } from "./models/create-registry.ts";
 import { nodeFileSystem } from "./models/file-system.ts";
 import type { RegistryOptions } from "./models/managed-registry.ts";
+import { createModelControl, type ModelControlMode } from "./models/model-control.ts";
 import type { IndexEntry } from "./models/registry.ts";
 import { createRepository } from "./models/repository.ts";
+import { parseVersionPolicy } from "./models/version-policy.ts";
 import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { VERSION } from "./version.ts";
@@ -66,7 +68,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     paths: options.paths.map((path) => ({ path })),
     fileSystem: nodeFileSystem,
   });
-  const registry = createRegistry({ load, clock, logger, ...registryOptions(config) });
+  const registry = createRegistry({
+    load,
+    clock,
+    logger,
+    versionPolicy: ({ configFile }) =>
+      parseVersionPolicy(loadModelConfig(configFile, modelDefaults).versionPolicy),
+    ...registryOptions(config),
+  });
+  const control = createModelControl({ mode: controlMode(config), repository, registry, clock });
   let isDraining = false;
   const inference = createInference({
     registry,
@@ -94,7 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   await rest.ready();
   const address = await listener.listen(config.host, config.port);
-  const scanned = repository.scan().then((found) => registry.apply(found));
+  const scanned = control.start();
   const parts: Parts = { config, clock, logger, rest, grpc, listener, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
@@ -104,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     stop() {
       isDraining = true;
+      control.close();
       stopped ??= drain(parts);
       return stopped;
     },
@@ -128,11 +139,16 @@ function registryOptions(config: ServerConfig): Omit<RegistryOptions, "load" | "
     lazy: config.lazyLoading,
     concurrentLoads: config.loadConcurrency,
     drainTimeoutMs: config.drainTimeoutMs,
+    ...(config.modelControl === "explicit" ? { explicit: { startup: [] } } : {}),
     ...(config.maxLoadedModels === undefined ? {} : { maxLoadedModels: config.maxLoadedModels }),
     ...(config.modelMemoryBudgetBytes === undefined
       ? {}
       : { memoryBudgetBytes: config.modelMemoryBudgetBytes }),
   };
+}
+
+function controlMode({ modelControl, pollIntervalMs }: ServerConfig): ModelControlMode {
+  return modelControl === "poll" ? { kind: "poll", intervalMs: pollIntervalMs } : { kind: modelControl };
 }
 
 function restOptions(config: ServerConfig): Pick<RestEdgeOptions, "limits" | "notReadyStatus"> {

@@ -5,9 +5,11 @@ import { ServeError } from "./base/errors.ts";
 import type { Logger } from "./base/logger.ts";
 import { loadModelConfig } from "./config/load-config.ts";
 import type { ModelConfig } from "./config/model-options.ts";
+import { createCachedModel } from "./infer/cache/cached-model.ts";
+import { createMemoryCache } from "./infer/cache/memory-cache.ts";
 import type { ModelCandidate } from "./models/model-candidate.ts";
 import { createServedModel } from "./models/served-model.ts";
-import type { LoadModel } from "./models/served-model-handle.ts";
+import type { LoadModel, ServedModelHandle } from "./models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue/queue-config.ts";
 import { createScheduler } from "./queue/scheduler.ts";
 import type { LoadOptions, Runtime } from "./runtime/runtime.ts";
@@ -26,6 +28,12 @@ const SLOW_LOAD_MS = 1000;
 /** Loads a candidate into the runtime and puts a queue before it. */
 export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   const { runtime, defaults, clock, random } = options;
+  const withCache = (served: ServedModelHandle, maxBytes: number, ttlMs: number): ServedModelHandle =>
+    createCachedModel(served, {
+      cache: createMemoryCache({ clock, maxBytes, ttlMs }),
+      clock,
+      logger: options.logger,
+    });
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.configFile, defaults);
     const { name, version, file } = candidate;
@@ -47,7 +55,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         },
         `ready: ${description.runtimeReason}`,
       );
-      return createServedModel({
+      const served = createServedModel({
         name,
         version,
         loaded,
@@ -61,6 +69,9 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
             random,
           }),
       });
+      return config.cacheBytes === undefined
+        ? served
+        : withCache(served, config.cacheBytes, config.cacheTtlMs);
     } finally {
       progress.end();
     }

@@ -188,8 +188,9 @@ class Registry implements ManagedRegistry {
 
   /** Whether a request may wait for this version to load. */
   #mayLoad(version: ModelVersion): boolean {
-    const wanted = this.#models.get(version.name)?.wanted.includes(version);
-    if (this.#options.lazy !== true || this.#closed || wanted !== true) return false;
+    if (this.#options.lazy !== true || this.#closed) return false;
+    const model = this.#models.get(version.name);
+    if (model === undefined || !model.enabled || !model.wanted.includes(version)) return false;
     const { state } = version;
     if (state.kind === "failed") {
       const age = this.#options.clock.nowMs() - state.atMs;
@@ -232,9 +233,8 @@ class Registry implements ManagedRegistry {
   }
 
   #create(name: string): ModelVersions {
-    const policy = this.#options.versionPolicy?.(name) ?? LATEST_VERSION;
     return new ModelVersions(name, {
-      policy,
+      policyOf: this.#options.versionPolicy ?? (() => LATEST_VERSION),
       enabled: this.#options.explicit === undefined,
       context: this.#context,
     });

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { ScanResult } from "./model-candidate.ts";
+import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
 import type { IndexEntry, ModelRegistry } from "./registry.ts";
 import type { LoadModel, ServedModelHandle } from "./served-model-handle.ts";
 import type { VersionPolicy } from "./version-policy.ts";
@@ -15,8 +15,11 @@ export interface RegistryOptions {
   readonly load: LoadModel;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Which versions to load, per model; default: the latest one. */
-  readonly versionPolicy?: (name: string) => VersionPolicy;
+  /**
+   * Which versions of a model to load, asked when its newest candidate changed; default: the latest one. When it throws, what it
+   * said before stays.
+   */
+  readonly versionPolicy?: (newest: ModelCandidate) => VersionPolicy;
   /** Default `strict`. */
   readonly readiness?: Readiness;
   /** Models load on first use, and make room for others when they are idle. */

@@ -1,6 +1,7 @@
+import { ServeError } from "../base/errors.ts";
 import { compareVersions, type ModelCandidate } from "./model-candidate.ts";
 import { ModelVersion } from "./model-version.ts";
-import { type VersionPolicy, wantedVersions } from "./version-policy.ts";
+import { LATEST_VERSION, type VersionPolicy, wantedVersions } from "./version-policy.ts";
 import type { VersionContext } from "./version-state.ts";
 
 /** All versions of one model: which are wanted, which one answers a request that names none. */
@@ -11,17 +12,24 @@ export class ModelVersions {
   enabled: boolean;
   /** Answers requests that name no version: the newest wanted one that is loaded and well, else the newest loaded one. */
   newest: ModelVersion | undefined;
-  readonly #policy: VersionPolicy;
+  readonly #policyOf: (newest: ModelCandidate) => VersionPolicy;
+  #policy: VersionPolicy = LATEST_VERSION;
+  /** Fingerprint of the candidate that the policy was read with. */
+  #policyRead: string | undefined;
   readonly #context: VersionContext;
   #wanted: readonly ModelVersion[] = [];
 
   constructor(
     name: string,
-    options: { readonly policy: VersionPolicy; readonly enabled: boolean; readonly context: VersionContext },
+    options: {
+      readonly policyOf: (newest: ModelCandidate) => VersionPolicy;
+      readonly enabled: boolean;
+      readonly context: VersionContext;
+    },
   ) {
     this.name = name;
     this.enabled = options.enabled;
-    this.#policy = options.policy;
+    this.#policyOf = options.policyOf;
     this.#context = options.context;
   }
 
@@ -59,6 +67,8 @@ export class ModelVersions {
     for (const version of this.versions.values()) {
       if (!unreadable && !found.has(version.version)) version.gone = true;
     }
+    const newest = candidates.findLast((candidate) => candidate.problem === undefined);
+    if (newest !== undefined) this.#readPolicy(newest);
     const usable = [...this.versions.values()].filter((v) => !v.gone && v.candidate.problem === undefined);
     const names = wantedVersions(
       this.#policy,
@@ -114,6 +124,17 @@ export class ModelVersions {
       if (version.serving !== undefined && (best === undefined || this.#beats(version, best))) best = version;
     }
     this.newest = best;
+  }
+
+  #readPolicy(newest: ModelCandidate): void {
+    if (this.#policyRead === newest.fingerprint) return;
+    this.#policyRead = newest.fingerprint;
+    try {
+      this.#policy = this.#policyOf(newest);
+    } catch (thrown) {
+      const error = ServeError.from(thrown);
+      this.#context.logger.warn({ model: this.name, err: error }, `version policy: ${error.message}`);
+    }
   }
 
   #beats(a: ModelVersion, b: ModelVersion): boolean {
