@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import { createDrain, type Drain } from "./drain.ts";
@@ -22,6 +23,8 @@ export interface GrpcEdgeOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: InferenceObserver;
+  /** What requests of all edges may hold together. */
+  readonly budget: ByteBudget;
   readonly limits?: GrpcLimits;
 }
 

@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema } from "@sconce/protocol/messages";
+import { createByteBudget } from "../../gate/byte-budget.ts";
 import { type GrpcRig, withGrpc } from "./grpc-rig.test.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
@@ -262,4 +263,29 @@ test("a flood of reset calls ends that connection and harms no other", async () 
     assert.equal((await rig.unary(INFER, TYPES, requestOf(100))).answer.modelName, "identity");
     assert.equal(rig.inference.running, 0);
   });
+});
+
+test("messages in flight share the byte budget: n fits, one byte more is told to wait, and all is given back", async () => {
+  const slow = slowRequest(60);
+  for (const [maxBytes, expected] of [
+    [2 * slow.length + 1, 0],
+    [2 * slow.length, 0],
+    [2 * slow.length - 1, 1],
+  ] as const) {
+    const budget = createByteBudget({ maxBytes, maxRequests: 10 });
+    await withGrpc({ edge: { budget } }, async ({ unary, inference }) => {
+      const calls = [1, 2].map(() =>
+        unary(INFER, TYPES, Buffer.from(slow)).then(
+          () => undefined,
+          (error: ServiceError) => error,
+        ),
+      );
+      const refused = (await Promise.all(calls)).filter((error) => error !== undefined);
+      assert.equal(refused.length, expected);
+      for (const { code, metadata } of refused) {
+        assert.deepEqual([code, metadata.get("grpc-retry-pushback-ms")], [14, ["1000"]]);
+      }
+      assert.deepEqual([budget.bytes, budget.requests, inference.running], [0, 0, 0]);
+    });
+  }
 });

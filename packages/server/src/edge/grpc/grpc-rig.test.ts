@@ -12,6 +12,7 @@ import {
 } from "@grpc/grpc-js";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import { createByteBudget } from "../../gate/byte-budget.ts";
 import type { InferenceOutcome } from "../inference-metrics.ts";
 import { createListener } from "../listener.ts";
 import { createGrpcEdge, type GrpcEdge, type GrpcEdgeOptions } from "./grpc-edge.ts";
@@ -65,10 +66,12 @@ function metadataOf(headers: Record<string, string> = {}): Metadata {
 export async function withGrpc(options: RigOptions, body: (rig: GrpcRig) => Promise<void>): Promise<void> {
   const inference = memoryInference();
   const outcomes: InferenceOutcome[] = [];
+  const budget = createByteBudget({ maxBytes: 1024 ** 3, maxRequests: 10_000 });
   const edge = createGrpcEdge({
     inference,
     clock: systemClock,
     logger: silent,
+    budget,
     observer: { observe: (outcome) => outcomes.push(outcome) },
     limits: { ...DEFAULT_GRPC_LIMITS, ...options.limits },
     ...options.edge,

@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import { Timeline } from "../../base/timeline.ts";
+import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter } from "../../gate/deadline.ts";
 import { parsePriority } from "../../gate/priority.ts";
 import type { Inference } from "../../infer/inference.ts";
@@ -13,6 +14,8 @@ export interface InferenceDeps {
   readonly inference: Inference;
   readonly clock: Clock;
   readonly observer: InferenceObserver;
+  /** Shared with every other edge; a message is paid for from its arrival until its answer is encoded. */
+  readonly budget: ByteBudget;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
@@ -56,7 +59,10 @@ export async function runInference(
   const timeline = new Timeline(arrival.receivedMs);
   timeline.bodyMs = arrival.bodyMs;
   let wire: WireRequest | undefined;
+  let hasEntered = false;
   try {
+    deps.budget.enter(message.length);
+    hasEntered = true;
     wire = dialect.decode(message);
     const response = await deps.inference.infer(inferRequest(wire, arrival, timeline));
     const bytes = dialect.encode(response, timeline, wire);
@@ -74,6 +80,8 @@ export async function runInference(
     const asked = wire?.model ?? "";
     deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: error.code, timeline });
     return { error, request: wire };
+  } finally {
+    if (hasEntered) deps.budget.leave(message.length);
   }
 }
 
