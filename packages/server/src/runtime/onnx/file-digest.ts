@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 
 /** Larger files are identified by size, modification time and both ends instead of all their bytes. */
 const FULL_HASH_MAX_BYTES = 512 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
+/** From here on a thread of its own is worth its start. */
+const THREAD_MIN_BYTES = 16 * 1024 * 1024;
 
 /**
  * Hex SHA-256 of a file. Past 512 MiB it covers the size, the modification time, and the first and last MiB only (the last holds an
@@ -27,4 +30,14 @@ export function fileDigest(path: string): string {
   } finally {
     closeSync(fd);
   }
+}
+
+/** `fileDigest` beside other work: large files are read in a thread, while the calling thread may be blocked in native code. */
+export async function fileDigestBeside(path: string): Promise<string> {
+  if (statSync(path).size < THREAD_MIN_BYTES) return fileDigest(path);
+  const thread = new Worker(new URL("./digest-thread.js", import.meta.url), { workerData: path, env: {} });
+  return new Promise((resolve, reject) => {
+    thread.once("message", resolve);
+    thread.once("error", reject);
+  });
 }

@@ -6,7 +6,7 @@ import type { ModelDescription } from "../../base/model-description.ts";
 import type { HostedModel } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
 import type { LoadOptions } from "../runtime.ts";
-import { fileDigest } from "./file-digest.ts";
+import { fileDigestBeside } from "./file-digest.ts";
 import { fileKind } from "./file-kind.ts";
 import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
@@ -22,11 +22,13 @@ export async function loadModel(
   const { options } = message.spec;
   refuseUnsupported(options);
   const path = realpathSync(message.spec.file);
+  const digest = message.wantsDigest ? fileDigestBeside(path) : Promise.resolve("");
+  // It may fail while something else fails first; then nobody awaits it.
+  digest.catch(() => {});
   const opened = await openFile(path, options, progress);
   const session = new OnnxSession(opened.session, opened.signature);
   progress("warmup");
   const warmup = await warmUp(session, opened, options.warmupRuns);
-  progress("digest");
   const description: ModelDescription = {
     signature: opened.signature,
     platform: opened.platform,
@@ -34,7 +36,7 @@ export async function loadModel(
     runtimeReason: opened.runtimeReason,
     parameterCount: opened.parameterCount,
     weightBytes: opened.weightBytes,
-    digest: message.wantsDigest ? fileDigest(path) : "",
+    digest: await digest,
     warnings: [...opened.warnings, ...warmup.warnings],
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
