@@ -68,6 +68,11 @@ function isClose(got: number | bigint, want: number | bigint, tolerance: Toleran
   return Math.abs(got - want) <= tolerance.atol + tolerance.rtol * Math.abs(want);
 }
 
+/** Whether a program may declare this dtype for an output that PyTorch gives in another: 16-bit floats may be widened. */
+export function mayDeclare(declared: DType, want: DType): boolean {
+  return declared === want || (TYPES[want]?.includes(declared) ?? false);
+}
+
 /** How an output differs from PyTorch's; undefined when it does not. */
 export function difference(got: OrtTensor, want: FixtureTensor): string | undefined {
   const allowed = TYPES[want.dtype];
