@@ -30,6 +30,7 @@ export async function drain(parts: Parts): Promise<void> {
     "draining: not ready any more, requests in flight finish",
   );
   rest.setDraining();
+  grpc.setServing(false);
   await new Promise<void>((resolve) => {
     if (config.drainDelayMs === 0) resolve();
     else clock.after(config.drainDelayMs, resolve);
