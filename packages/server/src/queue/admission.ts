@@ -1,9 +1,10 @@
 import type { Batcher } from "./batcher.ts";
+import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { ExecutorPool } from "./executor-pool.ts";
 import type { Job, Piece } from "./job.ts";
 import type { LiveJobs } from "./live-jobs.ts";
 import type { QueueConfig } from "./queue-config.ts";
-import { gaveWay, queueFull, type Rejection, unreachable } from "./rejection.ts";
+import { gaveWay, overloaded, queueFull, type Rejection, unreachable } from "./rejection.ts";
 import type { ServiceEstimate } from "./service-estimate.ts";
 
 const LEAST_RETRY_MS = 50;
@@ -17,6 +18,8 @@ export interface AdmissionView {
   readonly pool: ExecutorPool;
   readonly estimate: ServiceEstimate;
   readonly jobs: LiveJobs;
+  /** Undefined: no limit but the queue's. */
+  readonly limit: ConcurrencyLimit | undefined;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -35,8 +38,9 @@ export class Admission {
 
   /** Why this request must not wait; undefined: it may, and room was made for it. */
   refuse(job: Job, nowMs: number): Rejection | undefined {
-    const { batcher, pool } = this.#view;
+    const { batcher, pool, limit, jobs } = this.#view;
     if (batcher.size === 0 && pool.free() !== undefined) return undefined;
+    if (limit !== undefined && jobs.size >= limit.current) return overloaded(this.retryAfterMs(nowMs));
     if (this.#isUnreachable(job, batcher.rowsAhead(job.level), nowMs)) return unreachable();
     if (this.#fits(job)) return undefined;
     this.#shedUnreachable(nowMs);

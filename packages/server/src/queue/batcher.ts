@@ -33,6 +33,8 @@ interface Level {
 export class Batcher {
   /** Serve the newest first. For sustained overload, when the oldest are lost anyway. */
   newestFirst = false;
+  /** Since when there has always been something waiting; only of meaning while there is. */
+  standingSinceMs = 0;
   rows = 0;
   bytes = 0;
   size = 0;
@@ -62,6 +64,7 @@ export class Batcher {
       level.byTenant.set(lane.tenant, lane);
       level.lanes.push(lane);
     }
+    if (this.size === 0) this.standingSinceMs = piece.job.queuedMs;
     lane.append(piece);
     level.size += 1;
     level.rows += piece.rows;
@@ -132,6 +135,19 @@ export class Batcher {
     for (const level of this.#levels) {
       for (const lane of level.lanes) {
         for (let piece = lane.first; piece !== undefined; piece = piece.next) pieces.push(piece);
+      }
+    }
+    return pieces;
+  }
+
+  /** Pieces of requests submitted before this time. */
+  queuedBefore(timeMs: number): Piece[] {
+    const pieces: Piece[] = [];
+    for (const level of this.#levels) {
+      for (const lane of level.lanes) {
+        for (let piece = lane.first; piece !== undefined && piece.job.queuedMs < timeMs; piece = piece.next) {
+          pieces.push(piece);
+        }
       }
     }
     return pieces;

@@ -6,7 +6,8 @@ import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { Executor } from "./executor.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
-import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
+import { createScheduler, type Scheduler } from "./scheduler.ts";
+import type { SchedulerOptions } from "./scheduler-parts.ts";
 
 /** A clock that moves when told. */
 export class FakeClock implements Clock {

@@ -18,24 +18,23 @@ export class LiveJobs implements JobOwner {
   /** Requests without an answer, and those of them that wait, wholly or in part. */
   size = 0;
   waiting = 0;
+  /** Called after a request's signal has fired and it is gone. */
+  onAbandoned: () => void = () => {};
   readonly #clock: Clock;
   readonly #batcher: Batcher;
   readonly #quarantine: Quarantine;
   readonly #tally: Tally;
-  readonly #onAbandoned: () => void;
 
   constructor(parts: {
     readonly clock: Clock;
     readonly batcher: Batcher;
     readonly quarantine: Quarantine;
     readonly tally: Tally;
-    readonly onAbandoned: () => void;
   }) {
     this.#clock = parts.clock;
     this.#batcher = parts.batcher;
     this.#quarantine = parts.quarantine;
     this.#tally = parts.tally;
-    this.#onAbandoned = parts.onAbandoned;
   }
 
   /** Puts all pieces of a request into the queue. */
@@ -90,7 +89,7 @@ export class LiveJobs implements JobOwner {
   /** Its signal fired. */
   abandoned(job: Job): void {
     this.reject(job, abandoned(job, this.#clock.nowMs()));
-    this.#onAbandoned();
+    this.onAbandoned();
   }
 
   /** Rejects what has run out of time. A queue timeout does not concern requests that run already. */

@@ -1,5 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 import type { Signature } from "../base/signature.ts";
+import type { OverloadConfig } from "./overload.ts";
 import type { PadConfig } from "./padding.ts";
 
 /** How one model's queue behaves. Complete: every field has a value (see `completeQueueConfig`). */
@@ -32,6 +33,13 @@ export interface QueueConfig {
   readonly quarantineMs: number;
   /** Pads a variable dimension so that different sizes share a batch. Default undefined: they do not. */
   readonly pad: PadConfig | undefined;
+  /**
+   * Drops what has waited too long while the queue does not empty. Default undefined: off, since the bounded queue and the deadlines
+   * bound the wait already, and this also drops requests that would have been answered in time.
+   */
+  readonly overload: OverloadConfig | undefined;
+  /** Learns how many requests to let in, between two full batches per run in flight and all that fit. Default false. */
+  readonly adaptiveLimit: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -57,6 +65,8 @@ export function completeQueueConfig(
     retryMinimum: 64,
     quarantineMs: 600_000,
     pad: undefined,
+    overload: undefined,
+    adaptiveLimit: false,
     ...partial,
     maxBatchSize,
     priorityLevels,
@@ -84,6 +94,8 @@ function check(config: QueueConfig): void {
   number("maxQueueDelayMs", config.maxQueueDelayMs);
   number("retryRatio", config.retryRatio);
   number("quarantineMs", config.quarantineMs);
+  number("overload.targetMs", config.overload?.targetMs ?? 0);
+  number("overload.intervalMs", config.overload?.intervalMs ?? 0);
   number("queueTimeoutMs", config.queueTimeoutMs ?? 0);
   if (config.defaultPriority > config.priorityLevels) {
     throw invalid(
