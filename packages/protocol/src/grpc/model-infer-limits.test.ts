@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import {
+  ModelInferRequest_InferInputTensorSchema,
+  ModelInferRequestSchema,
+} from "../gen/inference/grpc_service_pb.ts";
+import { DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
+import { decodeModelInferRequest } from "./model-infer.ts";
+
+function refused(init: Parameters<typeof create<typeof ModelInferRequestSchema>>[1], reason: string): void {
+  const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
+  assert.throws(() => decodeModelInferRequest(bytes), {
+    name: "ServeError",
+    code: "invalid_argument",
+    reason,
+  });
+}
+
+function accepted(init: Parameters<typeof create<typeof ModelInferRequestSchema>>[1]): void {
+  decodeModelInferRequest(toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init)));
+}
+
+test("limits on tensors, dimensions, parameters and text hold at n − 1, n and n + 1", () => {
+  const { maxTensors, maxDims, maxParameters, maxTextBytes, maxElementBytes } = DEFAULT_CODEC_LIMITS;
+  const x = { name: "x", datatype: "FP32" };
+  const parameter = { parameterChoice: { case: "boolParam" as const, value: true } };
+  const made = {
+    tensors: (n: number) => ({ inputs: Array(n - 1).fill(x), outputs: [{ name: "y" }] }),
+    dims: (n: number) => ({ inputs: [{ ...x, shape: Array(n).fill(1n) }] }),
+    parameters: (n: number) => ({
+      parameters: Object.fromEntries(Array.from({ length: n }, (_, i) => [`p${i}`, parameter])),
+    }),
+    text: (n: number) => ({ id: "i".repeat(n) }),
+    element: (n: number) => ({
+      inputs: [{ name: "x", datatype: "BYTES", contents: { bytesContents: [new Uint8Array(n)] } }],
+    }),
+  };
+  const limits = {
+    tensors: maxTensors,
+    dims: maxDims,
+    parameters: maxParameters,
+    text: maxTextBytes,
+    element: maxElementBytes,
+  };
+  for (const key of Object.keys(limits) as (keyof typeof limits)[]) {
+    accepted(made[key](limits[key] - 1));
+    accepted(made[key](limits[key]));
+    refused(made[key](limits[key] + 1), "limit_exceeded");
+  }
+});
+
+test("what makes no sense is refused with its reason", () => {
+  const x = { name: "x", datatype: "INT8", shape: [1n] };
+  refused({ inputs: [{ ...x, shape: [-1n] }] }, "bad_shape");
+  refused({ inputs: [{ ...x, shape: [2n ** 62n] }] }, "bad_shape");
+  refused({ inputs: [{ ...x, shape: [2n ** 40n, 2n ** 40n] }] }, "bad_shape");
+  refused({ inputs: [{ ...x, datatype: "FLOAT" }] }, "bad_datatype");
+  refused({ inputs: [x], rawInputContents: [new Uint8Array(1), new Uint8Array(1)] }, "raw_count");
+  refused(
+    { inputs: [{ ...x, contents: { intContents: [1] } }], rawInputContents: [new Uint8Array(1)] },
+    "both_contents",
+  );
+  refused({ inputs: [{ ...x, contents: { fp32Contents: [1] } }] }, "wrong_contents");
+  refused({ inputs: [{ ...x, datatype: "FP16", contents: { fp32Contents: [1] } }] }, "wrong_contents");
+  refused({ inputs: [{ ...x, contents: { intContents: [128] } }] }, "out_of_range");
+  refused({ inputs: [{ ...x, contents: { intContents: [-129] } }] }, "out_of_range");
+  refused({ inputs: [{ ...x, datatype: "UINT8", contents: { uintContents: [256] } }] }, "out_of_range");
+});
+
+test("shared memory and classification are refused, not ignored", () => {
+  const value = { parameterChoice: { case: "stringParam" as const, value: "r" } };
+  const inputs = [{ name: "x", datatype: "FP32", parameters: { shared_memory_region: value } }];
+  for (const init of [{ inputs }, { outputs: [{ name: "y", parameters: { classification: value } }] }]) {
+    const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
+    assert.throws(() => decodeModelInferRequest(bytes), {
+      code: "unimplemented",
+      reason: "unsupported_parameter",
+    });
+  }
+});
+
+test("repeated numbers may be unpacked, and a message may come in pieces", () => {
+  const field = (tag: number, content: readonly number[]) => [tag, content.length, ...content];
+  const unpackedFloats = [0x35, 0, 0, 0x80, 0x3f, 0x35, 0, 0, 0, 0x40];
+  const name = field(0x0a, [0x78]);
+  const datatype = field(
+    0x12,
+    [..."FP32"].map((c) => c.charCodeAt(0)),
+  );
+  const pieces = [...field(0x2a, unpackedFloats), ...field(0x2a, field(0x32, [0, 0, 0x40, 0x40]))];
+  const tensor = [...pieces, ...name, ...datatype, 0x18, 3];
+  const bytes = Uint8Array.from(field(0x2a, tensor));
+  const [input] = decodeModelInferRequest(bytes).inputs;
+  assert.deepEqual([...new Float32Array(Uint8Array.from(input!.bytes).buffer)], [1, 2, 3]);
+  assert.deepEqual(input?.shape, [3]);
+  const generated = fromBinary(ModelInferRequest_InferInputTensorSchema, Uint8Array.from(tensor));
+  assert.deepEqual(generated.contents?.fp32Contents, [1, 2, 3]);
+});
+
+test("BYTES elements get their length prefix", () => {
+  const contents = { bytesContents: [Uint8Array.of(1, 2), new Uint8Array(0)] };
+  const inputs = [{ name: "x", datatype: "BYTES", shape: [2n], contents }];
+  const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, { inputs }));
+  assert.deepEqual([...decodeModelInferRequest(bytes).inputs[0]!.bytes], [2, 0, 0, 0, 1, 2, 0, 0, 0, 0]);
+});
+
+test("groups are skipped to a depth, no deeper", () => {
+  const nested = (depth: number) => Uint8Array.from([...Array(depth).fill(0x7b), ...Array(depth).fill(0x7c)]);
+  decodeModelInferRequest(nested(32));
+  assert.throws(() => decodeModelInferRequest(nested(33)), { reason: "malformed_message" });
+  assert.throws(() => decodeModelInferRequest(nested(100_000)), { reason: "malformed_message" });
+});
