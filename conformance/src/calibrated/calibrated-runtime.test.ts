@@ -24,12 +24,16 @@ const OPTIONS: LoadOptions = {
 
 /** Pids of the workers, as the log knows them: nothing else says them. */
 const pids: number[] = [];
+/** What the log says of failed runs. */
+const details: string[] = [];
 const LOGGER: Logger = {
   debug() {},
   info(fields) {
     if ("pid" in fields && typeof fields.pid === "number") pids.push(fields.pid);
   },
-  warn() {},
+  warn(fields) {
+    if ("detail" in fields) details.push(String(fields.detail));
+  },
   error() {},
   child: () => LOGGER,
 };
@@ -154,8 +158,23 @@ describe("a model in a worker process", () => {
     const [model, instance] = await loadOne({});
     await assert.rejects(runRows(instance, [row(POISON.throw)]), rejectsWith("internal", "internal"));
     await assert.rejects(runRows(instance, [row(POISON.wrongShape)]), rejectsWith("internal", "bad_output"));
+    assert.match(details[0]!, /^Error: poison\n/);
     assert.equal((await runRows(instance, [row(5)])).outputs[0]!.bytes[0], 5);
     assert.equal(instance.state.kind, "ready");
+    await model.close();
+  });
+
+  test("a thread that exits or hangs is replaced as well", async () => {
+    const [model, instance] = await loadOne({}, { isolation: "thread", executionTimeoutMs: 200 });
+    assert.equal((await runRows(instance, [row(5)])).outputs[0]!.bytes[0], 5);
+    for (const [kind, code, reason] of [
+      ["exit", "unavailable", "worker_died"],
+      ["hang", "deadline_exceeded", "execution_timeout"],
+    ] as const) {
+      await assert.rejects(runRows(instance, [row(POISON[kind])]), rejectsWith(code, reason));
+      await until("it is ready", () => instance.state.kind === "ready");
+    }
+    assert.equal((await runRows(instance, [row(6)])).outputs[0]!.bytes[0], 6);
     await model.close();
   });
 

@@ -5,7 +5,8 @@ import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
-import type { Worker } from "../worker/worker.ts";
+import { LineLimit } from "../worker/line-limit.ts";
+import type { Reply, Worker } from "../worker/worker.ts";
 import { type SlotState, WorkerSlot } from "../worker/worker-slot.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
@@ -25,6 +26,7 @@ export interface WorkerInstanceOptions {
   readonly logger: Logger;
 }
 
+const MAX_FAILURES_LOGGED_PER_SECOND = 5;
 const MIB = 1024 * 1024;
 const badOutput = tensorFailure("internal", "bad_output", "the model's answer");
 
@@ -33,6 +35,7 @@ export class WorkerInstance implements Instance {
   readonly id: string;
   readonly #options: WorkerInstanceOptions;
   readonly #slot: WorkerSlot;
+  readonly #logLimit: LineLimit;
   #description: ModelDescription | undefined;
   #fileIdentity: string | undefined;
   #stopMemoryWatch: (() => void) | undefined;
@@ -40,6 +43,7 @@ export class WorkerInstance implements Instance {
   constructor(options: WorkerInstanceOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#logLimit = new LineLimit(options.clock, MAX_FAILURES_LOGGED_PER_SECOND);
     this.#slot = new WorkerSlot({
       acquire: options.acquire,
       prepare: (worker) => this.#load(worker),
@@ -82,11 +86,7 @@ export class WorkerInstance implements Instance {
       chunks,
       timeoutMs: this.#options.spec.options.executionTimeoutMs,
     };
-    return state.worker.call(call).then((reply) => {
-      const { tensors, computeMs } = decodeTensors(reply.header, reply.payload, badOutput);
-      checkOutputs(tensors, this.#description!.signature);
-      return { outputs: tensors, computeMs };
-    });
+    return state.worker.call(call).then(this.#onReply).catch(this.#onRunFailed);
   }
 
   async close(): Promise<void> {
@@ -96,6 +96,25 @@ export class WorkerInstance implements Instance {
   destroy(reason: string): void {
     this.#slot.destroy(reason);
   }
+
+  readonly #onReply = (reply: Reply): RunResult => {
+    const { tensors, computeMs } = decodeTensors(reply.header, reply.payload, badOutput);
+    checkOutputs(tensors, this.#description!.signature);
+    return { outputs: tensors, computeMs };
+  };
+
+  /** The client learns that the model failed; how, only the log. (Deaths are logged where the state changes.) */
+  readonly #onRunFailed = (error: unknown): never => {
+    const { code, reason, message, cause } = ServeError.from(error);
+    if (code === "internal" && this.#logLimit.take()) {
+      const leftOut = this.#logLimit.takeDropped();
+      this.#options.logger.warn(
+        { reason, detail: cause, ...(leftOut > 0 && { leftOut }) },
+        `a run failed: ${message}`,
+      );
+    }
+    throw error;
+  };
 
   async #load(worker: Worker): Promise<void> {
     const { spec, onProgress } = this.#options;

@@ -1,35 +1,24 @@
 import type { Readable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
+import { LineLimit } from "./line-limit.ts";
 
 const MAX_LINE_CHARS = 4096;
-const MAX_LINES_PER_WINDOW = 100;
-const WINDOW_MS = 1000;
+const MAX_LINES_PER_SECOND = 100;
 
 /**
  * Reads a worker's standard output or error line by line. At most 100 lines a second pass, longer lines are cut at 4,096 characters; what
  * was left out is counted in one line of its own, so that a noisy model can fill neither the log nor the memory of the front.
  */
 export function readOutputLines(stream: Readable, clock: Clock, onLine: (line: string) => void): void {
+  const limit = new LineLimit(clock, MAX_LINES_PER_SECOND);
   let rest = "";
-  let windowStartMs = clock.nowMs();
-  let passed = 0;
-  let dropped = 0;
-  const flushDropped = (): void => {
+  const reportDropped = (): void => {
+    const dropped = limit.takeDropped();
     if (dropped > 0) onLine(`(${dropped} more lines were left out)`);
-    dropped = 0;
   };
   const pass = (line: string): void => {
-    const nowMs = clock.nowMs();
-    if (nowMs - windowStartMs >= WINDOW_MS) {
-      flushDropped();
-      windowStartMs = nowMs;
-      passed = 0;
-    }
-    if (passed >= MAX_LINES_PER_WINDOW) {
-      dropped++;
-      return;
-    }
-    passed++;
+    if (!limit.take()) return;
+    reportDropped();
     onLine(line.length > MAX_LINE_CHARS ? `${line.slice(0, MAX_LINE_CHARS)}…` : line);
   };
   stream.setEncoding("utf8");
@@ -40,7 +29,7 @@ export function readOutputLines(stream: Readable, clock: Clock, onLine: (line: s
   });
   stream.on("end", () => {
     if (rest !== "") pass(rest);
-    flushDropped();
+    reportDropped();
   });
   // A broken pipe means that the worker ended; its exit is reported where the process is watched.
   stream.on("error", () => {});

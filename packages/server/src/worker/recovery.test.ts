@@ -236,6 +236,7 @@ describe("readOutputLines()", () => {
     stream.end("last");
     await settled();
     assert.deepEqual(lines.slice(100), ["(102 more lines were left out)", "last"]);
+    assert.equal(lines.length, 102);
   });
 });
 

@@ -24,7 +24,8 @@ export function sessionOptions(
     graphOptimizationLevel: "all",
     enableCpuMemArena: !isShared,
     enableMemPattern: !isShared,
-    logSeverityLevel: 3,
+    // Fatal only: what a run throws is logged once where it is handled, under the model's name and with a limit.
+    logSeverityLevel: 4,
     extra: {
       session: {
         intra_op: { allow_spinning: "0" },
