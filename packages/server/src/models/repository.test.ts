@@ -1,78 +1,24 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { type FileSystem, nodeFileSystem } from "./file-system.ts";
-import type { ModelCandidate } from "./model-candidate.ts";
-import { createRepository, type RepositoryPath } from "./repository.ts";
-
-const base = mkdtempSync(join(tmpdir(), "sconce-repository-"));
-after(() => rmSync(base, { recursive: true, force: true }));
-let folders = 0;
-
-/** A zip that only has names: enough to be told apart. */
-function zip(...names: readonly string[]): Buffer {
-  const locals: Buffer[] = [];
-  const central: Buffer[] = [];
-  let offset = 0;
-  for (const name of names) {
-    const local = Buffer.alloc(30 + name.length);
-    local.writeUInt32LE(0x04034b50, 0);
-    local.writeUInt16LE(name.length, 26);
-    local.write(name, 30);
-    const entry = Buffer.alloc(46 + name.length);
-    entry.writeUInt32LE(0x02014b50, 0);
-    entry.writeUInt16LE(name.length, 28);
-    entry.writeUInt32LE(offset, 42);
-    entry.write(name, 46);
-    locals.push(local);
-    central.push(entry);
-    offset += local.length;
-  }
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(names.length, 8);
-  end.writeUInt16LE(names.length, 10);
-  end.writeUInt32LE(Buffer.concat(central).length, 12);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...locals, ...central, end]);
-}
-
-const PT2 = zip("digits/models/model.json", "digits/data/weights/weight_0", "digits/archive_format");
-const FLAT_PT2 = zip("serialized_exported_program.json", "version");
-const SCRIPT = zip("net/data.pkl", "net/code/__torch__.py", "net/constants.pkl");
-const CHECKPOINT = zip("net/data.pkl", "net/data/0", "net/version");
-const MAR = zip("MAR-INF/MANIFEST.json", "model.pt");
-const ONNX = Buffer.from([0x08, 0x0b, 0x12, 0x02, 0x70, 0x74, 0x3a, 0x00]);
-const SAFETENSORS = Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]), Buffer.from("{}")]);
-const PICKLE = Buffer.from([0x80, 0x02, 0x8a, 0x0a, 0x6c]);
-
-function tree(files: Readonly<Record<string, Buffer | string>>): string {
-  const root = join(base, `tree-${folders++}`);
-  mkdirSync(root);
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    if (path.endsWith("/")) mkdirSync(join(root, path), { recursive: true });
-    else writeFileSync(join(root, path), content);
-  }
-  return root;
-}
-
-async function scan(paths: readonly (string | RepositoryPath)[], fileSystem: FileSystem = nodeFileSystem) {
-  const list = paths.map((path) => (typeof path === "string" ? { path } : path));
-  return createRepository({ paths: list, fileSystem }).scan();
-}
-
-function line(candidate: ModelCandidate): string {
-  const what =
-    candidate.problem === undefined ? basename(candidate.file) : `! ${candidate.problem.split(":")[0]}`;
-  return `${candidate.name}/${candidate.version} ${candidate.kind} ${what}`;
-}
-
-async function lines(...paths: readonly (string | RepositoryPath)[]): Promise<string[]> {
-  return (await scan(paths)).candidates.map(line);
-}
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { nodeFileSystem } from "./file-system.ts";
+import {
+  CHECKPOINT,
+  FLAT_PT2,
+  line,
+  lines,
+  MAR,
+  ONNX,
+  PICKLE,
+  PT2,
+  SAFETENSORS,
+  SCRIPT,
+  scan,
+  tree,
+  zip,
+} from "./model-tree.test.ts";
+import { createRepository } from "./repository.ts";
 
 describe("kinds by content", () => {
   const cases: readonly (readonly [string, Buffer, string])[] = [
@@ -250,74 +196,3 @@ describe("links", () => {
     assert.equal((await scan([join(root, "linked")])).candidates.length, 4);
   });
 });
-
-describe("faults", () => {
-  const files = {
-    "digits.pt2": PT2,
-    "s/model.yaml": "",
-    "s/model.pt2": PT2,
-    "r/1/m.onnx": ONNX,
-    "r/2/m.onnx": ONNX,
-  };
-
-  test("a path that does not exist says so, and the others are served", async () => {
-    const result = await scan([join(base, "missing.pt2"), tree({ "a.pt2": PT2 })]);
-    assert.deepEqual(result.candidates.map(line), ["a/1 pt2 a.pt2", "missing/1 unknown ! it cannot be read"]);
-    assert.equal(result.complete, false);
-    assert.doesNotMatch(result.candidates[1]!.problem!, new RegExp(base));
-  });
-
-  test("whichever call fails, nothing else changes and nothing is taken for gone", async () => {
-    const root = tree(files);
-    const good = (await scan([root])).candidates;
-    for (let k = 0; ; k++) {
-      const faulty = failingAt(k);
-      const result = await scan([root], faulty.fileSystem);
-      if (faulty.count() <= k) {
-        assert.ok(k > 10, `${k} calls`);
-        break;
-      }
-      for (const expected of good) {
-        const found = result.candidates.find(
-          (c) => c.name === expected.name && c.version === expected.version,
-        );
-        const same = found !== undefined && line(found) === line(expected);
-        const excused = result.candidates.some((c) => c.name === expected.name && c.unreadable);
-        assert.ok(same || excused || !result.complete, `call ${k}: ${line(expected)}`);
-        if (same) assert.equal(found.configFile, expected.configFile, `call ${k}`);
-      }
-    }
-  });
-});
-
-/** The real file system, but the k-th call fails as a bad disk would. */
-function failingAt(k: number): { readonly fileSystem: FileSystem; count(): number } {
-  let calls = 0;
-  const step = (): void => {
-    if (calls++ === k) throw Object.assign(new Error("EIO: i/o error, /secret/path"), { code: "EIO" });
-  };
-  return {
-    count: () => calls,
-    fileSystem: {
-      async list(folder) {
-        step();
-        return await nodeFileSystem.list(folder);
-      },
-      async facts(path) {
-        step();
-        return await nodeFileSystem.facts(path);
-      },
-      async resolve(path) {
-        step();
-        return await nodeFileSystem.resolve(path);
-      },
-      read: (path, use) =>
-        nodeFileSystem.read(path, (read) =>
-          use(async (offset, length) => {
-            step();
-            return await read(offset, length);
-          }),
-        ),
-    },
-  };
-}

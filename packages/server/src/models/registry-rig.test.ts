@@ -1,0 +1,62 @@
+// A registry whose loads end when a test says so.
+import { ServeError } from "../base/errors.ts";
+import { createRegistry } from "./create-registry.ts";
+import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
+import type { ModelCandidate } from "./model-candidate.ts";
+import { ManualClock, StubModel, silentLogger } from "./test-support.test.ts";
+
+/** Never fires. */
+export const never: AbortSignal = new AbortController().signal;
+
+export interface RegistryRig {
+  readonly clock: ManualClock;
+  readonly registry: ManagedRegistry;
+  /** Loads under way, oldest first. */
+  readonly loads: {
+    readonly candidate: ModelCandidate;
+    readonly signal: AbortSignal;
+    succeed(): StubModel;
+    fail(reason: string): void;
+  }[];
+  readonly stubs: StubModel[];
+}
+
+export function setUp(options: Partial<RegistryOptions> = {}): RegistryRig {
+  const clock = new ManualClock();
+  const loads: RegistryRig["loads"] = [];
+  const stubs: StubModel[] = [];
+  const registry = createRegistry({
+    clock,
+    logger: silentLogger,
+    load: (candidate, signal) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+        const take = () => loads.splice(loads.indexOf(load), 1);
+        const load = {
+          candidate,
+          signal,
+          succeed() {
+            take();
+            const stub = new StubModel(candidate);
+            stubs.push(stub);
+            resolve(stub);
+            return stub;
+          },
+          fail(reason: string) {
+            take();
+            reject(new ServeError("failed_precondition", reason));
+          },
+        };
+        loads.push(load);
+      }),
+    ...options,
+  });
+  return { clock, registry, loads, stubs };
+}
+
+/** The index, one line per version. */
+export function states(registry: ManagedRegistry): string[] {
+  return registry
+    .index()
+    .map(({ name, version, state, reason }) => `${name}/${version} ${state} ${reason}`.trim());
+}
