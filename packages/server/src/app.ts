@@ -4,7 +4,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
 import type { TensorSpec } from "./base/signature.ts";
-import { type Config, loadModelConfig } from "./config/load-config.ts";
+import type { Config } from "./config/load-config.ts";
 import { refuseUnsafeStart } from "./config/safe-binding.ts";
 import type { ServerConfig } from "./config/server-options.ts";
 import { drain, type Parts } from "./drain.ts";
@@ -16,13 +16,8 @@ import { createRestEdge, type RestEdgeOptions } from "./edge/rest/rest-edge.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
-import { createRegistry } from "./models/create-registry.ts";
-import { nodeFileSystem } from "./models/file-system.ts";
-import type { RegistryOptions } from "./models/managed-registry.ts";
-import { createModelControl, type ModelControlMode } from "./models/model-control.ts";
+import { createModelStore } from "./model-store.ts";
 import type { IndexEntry } from "./models/registry.ts";
-import { createRepository } from "./models/repository.ts";
-import { parseVersionPolicy } from "./models/version-policy.ts";
 import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { VERSION } from "./version.ts";
@@ -63,20 +58,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const runtime =
     options.runtime ??
     createOnnxRuntime({ ...options, spares: config.spareWorkers, env: workerEnv(process.env) });
-  const load = createModelLoader({ ...options, runtime, defaults: modelDefaults });
-  const repository = createRepository({
-    paths: options.paths.map((path) => ({ path })),
-    fileSystem: nodeFileSystem,
-  });
-  const registry = createRegistry({
-    load,
-    clock,
-    logger,
-    versionPolicy: ({ configFile }) =>
-      parseVersionPolicy(loadModelConfig(configFile, modelDefaults).versionPolicy),
-    ...registryOptions(config),
-  });
-  const control = createModelControl({ mode: controlMode(config), repository, registry, clock });
+  const load = createModelLoader({ ...options, runtime, defaults: modelDefaults, metrics });
+  const { registry, control } = createModelStore({ ...options, load });
   let isDraining = false;
   const inference = createInference({
     registry,
@@ -85,17 +68,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isDraining: () => isDraining,
   });
   const observer = createInferenceObserver(metrics);
-  const budget = byteBudget(config);
   const rest = createRestEdge({
     inference,
     clock,
     logger,
     metrics,
     observer,
-    budget,
+    budget: byteBudget(config),
     ...restOptions(config),
   });
-  const grpc = createGrpcEdge({ inference, clock, logger, observer, budget, limits: grpcLimits(config) });
+  const grpc = createGrpcEdge({ inference, clock, logger, observer, limits: grpcLimits(config) });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
@@ -105,17 +87,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   await rest.ready();
   const address = await listener.listen(config.host, config.port);
-  const scanned = control.start();
-  const parts: Parts = { config, clock, logger, rest, grpc, listener, registry, runtime };
+  const started = control.start();
+  const parts: Parts = { config, clock, logger, rest, grpc, listener, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address),
-    settled: scanned.then(() => registry.settled()),
+    settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     stop() {
       isDraining = true;
-      control.close();
       stopped ??= drain(parts);
       return stopped;
     },
@@ -132,24 +113,6 @@ function byteBudget(config: ServerConfig): ByteBudget {
     maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
     maxRequests: MAX_REQUESTS_IN_FLIGHT,
   });
-}
-
-function registryOptions(config: ServerConfig): Omit<RegistryOptions, "load" | "clock" | "logger"> {
-  return {
-    readiness: config.readiness,
-    lazy: config.lazyLoading,
-    concurrentLoads: config.loadConcurrency,
-    drainTimeoutMs: config.drainTimeoutMs,
-    ...(config.modelControl === "explicit" ? { explicit: { startup: [] } } : {}),
-    ...(config.maxLoadedModels === undefined ? {} : { maxLoadedModels: config.maxLoadedModels }),
-    ...(config.modelMemoryBudgetBytes === undefined
-      ? {}
-      : { memoryBudgetBytes: config.modelMemoryBudgetBytes }),
-  };
-}
-
-function controlMode({ modelControl, pollIntervalMs }: ServerConfig): ModelControlMode {
-  return modelControl === "poll" ? { kind: "poll", intervalMs: pollIntervalMs } : { kind: modelControl };
 }
 
 function restOptions(config: ServerConfig): Pick<RestEdgeOptions, "limits" | "notReadyStatus"> {

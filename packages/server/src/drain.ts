@@ -5,6 +5,7 @@ import type { GrpcEdge } from "./edge/grpc/grpc-edge.ts";
 import type { Listener } from "./edge/listener.ts";
 import type { RestEdge } from "./edge/rest/rest-edge.ts";
 import type { ManagedRegistry } from "./models/managed-registry.ts";
+import type { ModelControl } from "./models/model-control.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 
 /** The parts of a server that must end in order. */
@@ -15,6 +16,7 @@ export interface Parts {
   readonly rest: RestEdge;
   readonly grpc: GrpcEdge;
   readonly listener: Listener;
+  readonly control: ModelControl;
   readonly registry: ManagedRegistry;
   readonly runtime: Runtime;
 }
@@ -25,6 +27,7 @@ export interface Parts {
  */
 export async function drain(parts: Parts): Promise<void> {
   const { config, clock, logger, rest, grpc, listener, registry, runtime } = parts;
+  parts.control.close();
   logger.info(
     { drainDelayMs: config.drainDelayMs },
     "draining: not ready any more, requests in flight finish",

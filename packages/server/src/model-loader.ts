@@ -3,11 +3,13 @@ import { dirname, join } from "node:path";
 import type { Clock } from "./base/clock.ts";
 import { ServeError } from "./base/errors.ts";
 import type { Logger } from "./base/logger.ts";
+import type { Counter, Metrics } from "./base/metrics.ts";
 import { loadModelConfig } from "./config/load-config.ts";
 import type { ModelConfig } from "./config/model-options.ts";
 import { createCachedModel } from "./infer/cache/cached-model.ts";
 import { createMemoryCache } from "./infer/cache/memory-cache.ts";
 import type { ModelCandidate } from "./models/model-candidate.ts";
+import { createQueueMetrics } from "./models/queue-metrics.ts";
 import { createServedModel } from "./models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "./models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue/queue-config.ts";
@@ -20,6 +22,7 @@ export interface ModelLoaderOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
+  readonly metrics: Metrics;
 }
 
 /** How long a load may take before the log says what it is doing. */
@@ -28,12 +31,6 @@ const SLOW_LOAD_MS = 1000;
 /** Loads a candidate into the runtime and puts a queue before it. */
 export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   const { runtime, defaults, clock, random } = options;
-  const withCache = (served: ServedModelHandle, maxBytes: number, ttlMs: number): ServedModelHandle =>
-    createCachedModel(served, {
-      cache: createMemoryCache({ clock, maxBytes, ttlMs }),
-      clock,
-      logger: options.logger,
-    });
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.configFile, defaults);
     const { name, version, file } = candidate;
@@ -61,6 +58,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         loaded,
         logger,
         wallNowMs: Date.now,
+        observer: createQueueMetrics(options.metrics, { model: name, version }),
         createQueue: (parts) =>
           createScheduler({
             ...parts,
@@ -69,13 +67,29 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
             random,
           }),
       });
-      return config.cacheBytes === undefined
-        ? served
-        : withCache(served, config.cacheBytes, config.cacheTtlMs);
+      return config.cacheBytes === undefined ? served : cached(served, config, { ...options, logger });
     } finally {
       progress.end();
     }
   };
+}
+
+function cached(
+  inner: ServedModelHandle,
+  config: ModelConfig,
+  options: ModelLoaderOptions,
+): ServedModelHandle {
+  const { clock, logger, metrics } = options;
+  const labels = { model: inner.name, version: inner.version };
+  const lookups = (result: string): Counter =>
+    metrics.counter("sconce_cache_lookups_total", "Look-ups in the response cache.", { ...labels, result });
+  const [hits, misses] = [lookups("hit"), lookups("miss")];
+  return createCachedModel(inner, {
+    cache: createMemoryCache({ clock, maxBytes: config.cacheBytes ?? 0, ttlMs: config.cacheTtlMs }),
+    clock,
+    logger,
+    onLookup: (found) => (found ? hits : misses).add(1),
+  });
 }
 
 /** Says the current stage once a load has been slow, and every stage after that. */

@@ -25,6 +25,11 @@ export const SERVER_OPTIONS = {
     default: "none",
     doc: "none: load everything once. poll: watch the folders and follow changes. explicit: load and unload by request only.",
   },
+  loadModels: {
+    kind: "texts",
+    default: [],
+    doc: "With --model-control explicit: models that are loaded at start.",
+  },
   pollIntervalMs: {
     kind: "duration",
     min: 100,

@@ -1,0 +1,51 @@
+import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
+import type { QueueObserver } from "../queue/observer.ts";
+
+/** Rows per run. */
+const BATCH_BUCKETS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+/** Upper bounds in seconds: 50 µs to 30 s. */
+const WAIT_BUCKETS: readonly number[] = [
+  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+  30,
+];
+const MS_PER_S = 1000;
+
+/** Prometheus series of one model version's queue: batch sizes, runs, waiting times, rejections and re-runs by reason. */
+export function createQueueMetrics(
+  metrics: Metrics,
+  labels: { model: string; version: string },
+): QueueObserver {
+  const counters = new Map<string, Counter>();
+  const count = (name: string, help: string, extra: Readonly<Record<string, string>>): Counter => {
+    const key = `${name} ${Object.values(extra).join(" ")}`;
+    const known = counters.get(key) ?? metrics.counter(name, help, { ...labels, ...extra });
+    counters.set(key, known);
+    return known;
+  };
+  const histogram = (name: string, help: string, buckets: readonly number[]): Histogram =>
+    metrics.histogram(name, help, { labels, buckets });
+  const batchRows = histogram("sconce_batch_rows", "Rows that shared a run.", BATCH_BUCKETS);
+  const waited = histogram(
+    "sconce_queue_wait_seconds",
+    "Time from the queue's door to an instance.",
+    WAIT_BUCKETS,
+  );
+  const rows = metrics.counter("sconce_rows_total", "Rows that were answered.", labels);
+  return {
+    runFinished: (report) => batchRows.observe(report.rows),
+    requestAnswered(timeline, requestRows) {
+      rows.add(requestRows);
+      waited.observe((timeline.dispatchedMs - timeline.enqueuedMs) / MS_PER_S);
+    },
+    requestFailed: (reason) =>
+      count("sconce_failures_total", "Requests that failed after they were run, by reason.", { reason }).add(
+        1,
+      ),
+    requestRejected: (reason) =>
+      count("sconce_rejections_total", "Requests that ended without a run, by reason.", { reason }).add(1),
+    requestsRetried: (kind, requests) =>
+      count("sconce_reruns_total", "Requests that were run again after a failure beside or under them.", {
+        kind,
+      }).add(requests),
+  };
+}

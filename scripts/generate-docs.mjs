@@ -1,0 +1,37 @@
+// Writes the docs pages whose truth is a table in the code. `--check` fails when a page is out of date.
+import { readFileSync, writeFileSync } from "node:fs";
+import { MODEL_OPTIONS } from "../packages/server/dist/config/model-options.js";
+import { optionsMarkdown } from "../packages/server/dist/config/option-docs.js";
+import { SERVER_OPTIONS } from "../packages/server/dist/config/server-options.js";
+
+const configuration = `# Configuration
+
+<!-- Generated from packages/server/src/config by \`npm run docs\`. -->
+
+Nothing needs to be configured. Every option is a flag of \`sconce serve\`, an environment variable and a key of a YAML file
+(\`--config sconce.yaml\`); a flag wins over the environment, the environment over the file, the file over the default. Durations are
+\`250us\`, \`5ms\`, \`30s\`, \`2m\` or a number of milliseconds; sizes are \`64MiB\`, \`2GB\` or a number of bytes. A misspelt key is refused.
+
+## The server
+
+${optionsMarkdown(SERVER_OPTIONS, { env: true })}
+## A model
+
+Keys of a model's \`model.yaml\`. As flags (\`--max-batch-size 8\`), environment variables, or under \`models:\` in the configuration file they
+are defaults for every model.
+
+${optionsMarkdown(MODEL_OPTIONS, { env: false })}`;
+
+const PAGES = { "docs/configuration.md": configuration };
+
+let stale = 0;
+for (const [path, text] of Object.entries(PAGES)) {
+  const file = new URL(`../${path}`, import.meta.url);
+  if (!process.argv.includes("--check")) {
+    writeFileSync(file, text);
+  } else if (readFileSync(file, "utf8") !== text) {
+    console.error(`${path} is out of date: run npm run docs`);
+    stale += 1;
+  }
+}
+process.exitCode = stale === 0 ? 0 : 1;
