@@ -68,16 +68,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isDraining: () => isDraining,
   });
   const observer = createInferenceObserver(metrics);
+  const budget = byteBudget(config);
   const rest = createRestEdge({
     inference,
     clock,
     logger,
     metrics,
     observer,
-    budget: byteBudget(config),
+    budget,
     ...restOptions(config),
   });
-  const grpc = createGrpcEdge({ inference, clock, logger, observer, limits: grpcLimits(config) });
+  const grpc = createGrpcEdge({ inference, clock, logger, observer, budget, limits: grpcLimits(config) });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
