@@ -73,7 +73,10 @@ export async function readV2Request(
   for (let i = 0; i < entries.length; i++) {
     const head = readHead(entries[i], `inputs[${i}]`, limits);
     if (head.binaryBytes === undefined) {
-      inputs.push(await readJsonInput(body, spans, { head, limits, slice }));
+      const decoder = jsonDecoder(body, spans, { head, limits });
+      while (!decoder.step(SLICE_BYTES)) await slice();
+      const { datatype, shape, bytes } = decoder.finish();
+      inputs.push({ name: head.name, datatype, shape, bytes });
     } else {
       inputs.push(readBinaryInput(body, tail, head));
       tail += head.binaryBytes;
@@ -207,28 +210,21 @@ function showValue(value: unknown): string {
 
 const SLICE_BYTES = 512 * 1024;
 
-async function readJsonInput(
+function jsonDecoder(
   body: Buffer,
   spans: readonly Span[],
-  {
-    head,
-    limits,
-    slice,
-  }: { readonly head: InputHead; readonly limits: RestLimits; readonly slice: () => Promise<void> },
-): Promise<NamedTensor> {
-  const { name, datatype, shape, field } = head;
+  { head, limits }: { readonly head: InputHead; readonly limits: RestLimits },
+): JsonTensorDecoder {
+  const { datatype, shape, field } = head;
   if (head.data === undefined)
     throw bad(`${field}.data`, "missing; expected an array, or parameters.binary_data_size");
-  const decoder = new JsonTensorDecoder(body, spans[head.data]!, {
+  return new JsonTensorDecoder(body, spans[head.data]!, {
     field: `${field}.data`,
     datatype,
     shape,
     maxRank: limits.maxDims,
     maxElementBytes: limits.maxElementBytes,
   });
-  while (!decoder.step(SLICE_BYTES)) await slice();
-  const { bytes } = decoder.finish();
-  return { name, datatype, shape, bytes };
 }
 
 function readBinaryInput(body: Buffer, start: number, head: InputHead): NamedTensor {
