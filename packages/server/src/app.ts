@@ -53,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { clock, logger } = options;
   const { server: config, modelDefaults } = options.config;
   refuseUnsafeStart(config);
-  const metrics = createPrometheusMetrics();
+  const metrics = createPrometheusMetrics({ processMetrics: true });
   // First of all: worker processes start while this process still builds its own parts.
   const runtime =
     options.runtime ??

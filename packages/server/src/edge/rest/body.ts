@@ -47,7 +47,7 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
       paid = size;
     });
     request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
-    request.on("error", () => reject(clientLeft()));
+    // Without an error listener, a connection that breaks shows as a close before the end.
     request.on("close", () => {
       if (!request.complete) reject(clientLeft());
     });

@@ -1,3 +1,5 @@
+import type { TensorSpec } from "../../base/signature.ts";
+import { elementCount } from "../../base/tensor.ts";
 import type { IndexEntry } from "../../models/registry.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Route } from "./route.ts";
@@ -66,9 +68,24 @@ function curlLine(exchange: Exchange, entries: readonly IndexEntry[]): string {
   const ready = entries.find((entry) => entry.state === "READY");
   if (ready === undefined) return "";
   const { inputs } = exchange.context.inference.modelMetadata(ready.name, ready.version);
-  const example = inputs.length === 1 ? "…" : `{${inputs.map((input) => `"${input.name}": …`).join(", ")}}`;
-  const line = `curl -d '{"input": ${example}}' http://${hostOf(exchange)}/predict/${ready.name}`;
+  const values = inputs.map(exampleValue);
+  const example =
+    inputs.length === 1
+      ? values[0]
+      : `{${inputs.map(({ name }, i) => `${JSON.stringify(name)}: ${values[i]}`).join(", ")}}`;
+  const line = `curl http://${hostOf(exchange)}/predict/${ready.name} -d '{"input": ${example}}'`;
   return `<pre><code>${escapeHtml(line)}</code></pre>`;
+}
+
+/** More numbers than this are not for pasting. */
+const MAX_EXAMPLE_ELEMENTS = 256;
+
+/** One row of zeros (or empty texts) in an input's shape, to paste; "…" where that would be long. */
+function exampleValue(spec: TensorSpec): string {
+  const shape = spec.dims.map((dim) => (typeof dim === "number" ? dim : Math.max(1, dim.min)));
+  if (elementCount(shape) > MAX_EXAMPLE_ELEMENTS) return "…";
+  const element = spec.datatype === "BYTES" ? '""' : spec.datatype === "BOOL" ? "false" : "0";
+  return shape.reduceRight((inner, size) => `[${new Array<string>(size).fill(inner).join(",")}]`, element);
 }
 
 /** The host as the client knows it; anything unusual is replaced, since it ends up in a page. */
