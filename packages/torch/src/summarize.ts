@@ -21,7 +21,7 @@ export function summarize(source: ByteSource, platform: Platform): ModelSummary 
     ops: countOps(program),
     report: {
       unsupported: [...optimized.refused, ...lowered.refused],
-      warnings: [...program.warnings, ...lowered.warnings],
+      warnings: [...optimized.program.warnings, ...lowered.warnings],
     },
   };
 }

@@ -33,7 +33,7 @@ export function translate(
       lowered.model === undefined || unsupported.length > 0 ? new Uint8Array(0) : encodeModel(lowered.model),
     inputs: lowered.inputs,
     outputs: lowered.outputs,
-    report: { unsupported, warnings: [...program.warnings, ...lowered.warnings] },
+    report: { unsupported, warnings: [...ready.warnings, ...lowered.warnings] },
     sampleInputs: undefined,
     format,
     ...countWeights(program),

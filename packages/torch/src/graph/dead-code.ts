@@ -1,4 +1,4 @@
-import { schemaOf } from "../exported/schemas.ts";
+import { mutates } from "./aliasing.ts";
 import type { Arg, Graph, Node, ValueType } from "./ir.ts";
 import { symbolsOf } from "./sym.ts";
 
@@ -18,6 +18,7 @@ export function removeDeadNodes(graph: Graph): Graph {
   const nodes: Node[] = [];
   for (const node of graph.nodes.toReversed()) {
     const isLive =
+      // A write matters even when nothing uses its result; functionalised graphs have none.
       mutates(node) ||
       node.outputs.some((name) => name !== undefined && liveValues.has(name)) ||
       definers.get(node)?.some((symbol) => liveSymbols.has(symbol)) === true;
@@ -26,11 +27,6 @@ export function removeDeadNodes(graph: Graph): Graph {
     for (const arg of node.args.values()) for (const name of valuesOf(arg)) use(name);
   }
   return { ...graph, nodes: nodes.reverse() };
-}
-
-/** A node that writes into its operand matters even when nothing uses its result. */
-function mutates(node: Node): boolean {
-  return schemaOf(node.target)?.params.some((param) => param.isMutated) ?? false;
 }
 
 /** Names of the values an argument refers to, those a subgraph takes from outside excluded (operands pass them). */

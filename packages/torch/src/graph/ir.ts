@@ -57,6 +57,8 @@ export interface Node {
   readonly args: ReadonlyMap<string, Arg>;
   /** Names of the results, lists flattened; undefined where nothing uses a result. */
   readonly outputs: readonly (string | undefined)[];
+  /** The op as the file has it, when a pass replaced it: what reports name. */
+  readonly origin?: string;
 }
 
 export type Arg =

@@ -1,15 +1,15 @@
-import type { DType } from "../dtype.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { promote } from "./promote.ts";
-import { isTensor, type Operand, type Val } from "./tensor.ts";
+import { refuse } from "./refusal.ts";
+import { isFloat, isTensor, type Operand, type Val } from "./tensor.ts";
 
-/** Ops of one operand that ONNX has under another name, calculated in the result's type. */
+/** Ops of one operand, calculated in the result's type: `aten::exp(Tensor self) -> Tensor` is Exp. */
 function unary(type: string): Lowering {
   return (node, g) => g.op(type, [g.cast(node.tensor("self"), node.out().dtype)]);
 }
 
-/** Ops of two operands, calculated in the result's type. */
+/** Ops of two operands, calculated in the result's type: `aten::div.Tensor(Tensor self, Tensor other) -> Tensor` is Div. */
 function binary(type: string): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
@@ -17,15 +17,7 @@ function binary(type: string): Lowering {
   };
 }
 
-/** Comparisons: calculated in the type that the operands promote to. */
-function comparison(type: string): Lowering {
-  return (node, g) => {
-    const [self, other] = promoted(g, [node.operand("self"), node.operand("other")]);
-    return g.op(type, [self!, other!]);
-  };
-}
-
-/** Operands cast to their common type. */
+/** Operands cast to the type that they promote to. */
 export function promoted(g: Emitter, operands: readonly Operand[]): Val[] {
   const dtype = promote(operands);
   return operands.map((operand) => g.as(operand, dtype));
@@ -52,6 +44,13 @@ export const sub: Lowering = (node, g) => {
   return g.op("Sub", [g.as(node.operand("self"), dtype), scaled(g, other, node.scalar("alpha"))]);
 };
 
+/** aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor: other - alpha * self */
+export const rsub: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const self = scaled(g, g.as(node.operand("self"), dtype), node.scalar("alpha"));
+  return g.op("Sub", [g.as(node.operand("other"), dtype), self]);
+};
+
 /** aten::mul.Tensor(Tensor self, Tensor other) -> Tensor */
 export const mul: Lowering = (node, g) => {
   const { dtype } = node.out();
@@ -64,41 +63,311 @@ export const mul: Lowering = (node, g) => {
 /** aten::div.Tensor(Tensor self, Tensor other) -> Tensor. Integers divide as floats: the result's type says which. */
 export const div: Lowering = binary("Div");
 
-/** aten::relu(Tensor self) -> Tensor */
-export const relu: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  return RELU_TYPES.includes(self.dtype)
-    ? g.op("Relu", [self])
-    : g.op("Max", [self, g.scalar(self.dtype, 0)]);
+/** aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+export const divMode: Lowering = (node, g) => {
+  if (!node.has("rounding_mode")) return div(node, g);
+  const { dtype } = node.out();
+  const [a, b] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
+  if (node.string("rounding_mode") === "floor") return floorDivide(g, a, b);
+  const quotient = g.op("Div", [a, b]);
+  return isFloat(dtype) ? truncate(g, quotient) : quotient;
 };
 
-const RELU_TYPES: readonly DType[] = ["float32", "float64"];
+/** aten::floor_divide(Tensor self, Tensor other) -> Tensor */
+export const floorDivideOp: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  return floorDivide(g, g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype));
+};
 
-/** aten::sigmoid(Tensor self) -> Tensor */
-export const sigmoid: Lowering = unary("Sigmoid");
+/**
+ * Rounds down. For floats PyTorch goes over the remainder: 1 // 0.1 is 9, not floor(10.0) (c10::div_floor_floating); the quotient is
+ * then snapped to the nearest whole number.
+ */
+function floorDivide(g: Emitter, a: Val, b: Val): Val {
+  const { dtype } = a;
+  if (!isFloat(dtype)) return g.op("Div", [g.op("Sub", [a, g.op("Mod", [a, b], { fmod: 0 })]), b]);
+  const zero = g.scalar(dtype, 0);
+  const one = g.scalar(dtype, 1);
+  const mod = g.op("Mod", [a, b], { fmod: 1 });
+  const exact = g.op("Div", [g.op("Sub", [a, mod]), b]);
+  const differs = g.op("And", [
+    g.op("Not", [g.op("Equal", [mod, zero])]),
+    g.op("Not", [g.op("Equal", [g.op("Less", [b, zero]), g.op("Less", [mod, zero])])]),
+  ]);
+  const down = g.op("Where", [differs, g.op("Sub", [exact, one]), exact]);
+  const floor = g.op("Floor", [down]);
+  const isAbove = g.op("Greater", [g.op("Sub", [down, floor]), g.scalar(dtype, 0.5)]);
+  const snapped = g.op("Where", [isAbove, g.op("Add", [floor, one]), floor]);
+  return g.op("Where", [g.op("Equal", [b, zero]), g.op("Div", [a, b]), snapped]);
+}
 
-/** aten::tanh(Tensor self) -> Tensor */
-export const tanh: Lowering = unary("Tanh");
+function truncate(g: Emitter, x: Val): Val {
+  return g.op("Mul", [g.op("Sign", [x]), g.op("Floor", [g.op("Abs", [x])])]);
+}
 
-/** aten::eq.Tensor(Tensor self, Tensor other) -> Tensor */
-export const eq: Lowering = comparison("Equal");
+/** aten::trunc(Tensor self) -> Tensor */
+export const trunc: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  return isFloat(self.dtype) ? truncate(g, self) : self;
+};
+
+/** aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor: the sign is the divisor's */
+export const remainder: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const [a, b] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
+  if (!isFloat(dtype)) return g.op("Mod", [a, b], { fmod: 0 });
+  const zero = g.scalar(dtype, 0);
+  const mod = g.op("Mod", [a, b], { fmod: 1 });
+  const differs = g.op("And", [
+    g.op("Not", [g.op("Equal", [mod, zero])]),
+    g.op("Not", [g.op("Equal", [g.op("Less", [b, zero]), g.op("Less", [mod, zero])])]),
+  ]);
+  return g.op("Where", [differs, g.op("Add", [mod, b]), mod]);
+};
+
+/** aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor: the sign is the dividend's */
+export const fmod: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  return g.op("Mod", [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)], { fmod: 1 });
+};
+
+/** aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor */
+export const pow: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const self = g.as(node.operand("self"), dtype);
+  const exponent = node.operand("exponent");
+  if (!isTensor(exponent) && exponent.value === 2) return g.op("Mul", [self, self]);
+  return g.op("Pow", [self, g.as(exponent, dtype)]);
+};
+
+/** aten::rsqrt(Tensor self) -> Tensor */
+export const rsqrt: Lowering = (node, g) =>
+  g.op("Reciprocal", [g.op("Sqrt", [g.cast(node.tensor("self"), node.out().dtype)])]);
+
+/** aten::square(Tensor self) -> Tensor */
+export const square: Lowering = (node, g) => {
+  const self = g.cast(node.tensor("self"), node.out().dtype);
+  return g.op("Mul", [self, self]);
+};
+
+/** Ops that leave integers as they are: floor, ceil, round. */
+function rounding(type: string): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    return isFloat(self.dtype) ? g.op(type, [self]) : self;
+  };
+}
+
+/** aten::sign(Tensor self) -> Tensor. The sign of NaN is 0. */
+export const sign: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  if (self.dtype === "bool") return self;
+  if (!isFloat(self.dtype)) return g.op("Sign", [self]);
+  const zero = g.scalar(self.dtype, 0);
+  return g.op("Where", [g.op("IsNaN", [self]), zero, g.op("Sign", [self])]);
+};
+
+/** aten::log2(Tensor self) -> Tensor, aten::log10(Tensor self) -> Tensor */
+function logarithm(base: number): Lowering {
+  return (node, g) => {
+    const { dtype } = node.out();
+    return g.op("Mul", [
+      g.op("Log", [g.cast(node.tensor("self"), dtype)]),
+      g.scalar(dtype, 1 / Math.log(base)),
+    ]);
+  };
+}
+
+/** Comparisons, calculated in the type that the operands promote to. */
+function comparison(type: string, isNegated = false): Lowering {
+  return (node, g) => {
+    const [self, other] = promoted(g, [node.operand("self"), node.operand("other")]);
+    const result = compare(g, type, [self!, other!]);
+    return isNegated ? g.op("Not", [result]) : result;
+  };
+}
+
+/** Order is not defined on booleans in ONNX. */
+function compare(g: Emitter, type: string, operands: readonly Val[]): Val {
+  const ordered =
+    type === "Equal" ? operands : operands.map((x) => (x.dtype === "bool" ? g.cast(x, "int32") : x));
+  return g.op(type, ordered);
+}
+
+/** aten::logical_and(Tensor self, Tensor other) -> Tensor */
+function logical(type: string): Lowering {
+  return (node, g) => g.op(type, [g.as(node.operand("self"), "bool"), g.as(node.operand("other"), "bool")]);
+}
+
+/** aten::logical_not(Tensor self) -> Tensor */
+export const logicalNot: Lowering = (node, g) => g.op("Not", [g.cast(node.tensor("self"), "bool")]);
+
+/** aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor: logical on booleans */
+function bitwise(type: "And" | "Or" | "Xor"): Lowering {
+  return (node, g) => {
+    const { dtype } = node.out();
+    const operands = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
+    return g.op(dtype === "bool" ? type : `Bitwise${type}`, operands);
+  };
+}
+
+/** aten::bitwise_not(Tensor self) -> Tensor */
+export const bitwiseNot: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  return g.op(self.dtype === "bool" ? "Not" : "BitwiseNot", [self]);
+};
+
+/** aten::maximum(Tensor self, Tensor other) -> Tensor. NaN wins, as in PyTorch. */
+function extreme(type: "Max" | "Min"): Lowering {
+  return (node, g) => {
+    const { dtype } = node.out();
+    const operands = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
+    return dtype === "bool" ? g.op(type === "Max" ? "Or" : "And", operands) : g.op(type, operands);
+  };
+}
+
+/** aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor. Where min > max, max wins. */
+export const clamp: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  let x = g.cast(node.tensor("self"), dtype);
+  if (dtype === "bool") refuse("clamp of booleans");
+  if (node.has("min")) x = g.op("Max", [x, g.as(node.operand("min"), dtype)]);
+  if (node.has("max")) x = g.op("Min", [x, g.as(node.operand("max"), dtype)]);
+  return x;
+};
+
+/** aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor */
+export const where: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  return g.where(
+    node.tensor("condition"),
+    g.as(node.operand("self"), dtype),
+    g.as(node.operand("other"), dtype),
+  );
+};
+
+/** aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor */
+export const maskedFill: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  return g.where(node.tensor("mask"), g.as(node.operand("value"), dtype), g.as(node.operand("self"), dtype));
+};
+
+/** aten::isnan(Tensor self) -> Tensor */
+function floatTest(type: "IsNaN" | "IsInf"): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    return isFloat(self.dtype) ? g.op(type, [self]) : g.expand(g.scalar("bool", 0), self.dims);
+  };
+}
+
+/** aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
+function fused(type: "Mul" | "Div"): Lowering {
+  return (node, g) => {
+    const { dtype } = node.out();
+    const change = g.op(type, [g.cast(node.tensor("tensor1"), dtype), g.cast(node.tensor("tensor2"), dtype)]);
+    return g.op("Add", [g.cast(node.tensor("self"), dtype), scaled(g, change, node.scalar("value"))]);
+  };
+}
 
 /** aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor. ONNX values are dense and immutable. */
 export const identity: Lowering = (node) => node.tensor("self");
 
+/** aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a). Half precision is rounded to where the program says so. */
+export const to: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const { declared } = node.out();
+  const isNarrowing = (declared === "float16" || declared === "bfloat16") && self.declared !== declared;
+  return isNarrowing ? g.cast(g.cast(self, declared), "float32") : self;
+};
+
+const UNARY: Readonly<Record<string, string>> = {
+  acos: "Acos",
+  acosh: "Acosh",
+  asin: "Asin",
+  asinh: "Asinh",
+  atan: "Atan",
+  atanh: "Atanh",
+  cos: "Cos",
+  cosh: "Cosh",
+  erf: "Erf",
+  exp: "Exp",
+  log: "Log",
+  neg: "Neg",
+  reciprocal: "Reciprocal",
+  sigmoid: "Sigmoid",
+  sin: "Sin",
+  sinh: "Sinh",
+  sqrt: "Sqrt",
+  tan: "Tan",
+  tanh: "Tanh",
+  abs: "Abs",
+};
+
+/** One lowering for several overloads: `all("add", add, ["Tensor", "Scalar"])`. */
+export function all(op: string, lowering: Lowering, overloads: readonly string[]): LoweringTable {
+  return Object.fromEntries(overloads.map((overload) => [`aten.${op}.${overload}`, lowering]));
+}
+
+const BOTH = ["Tensor", "Scalar"];
+
 export const ELEMENTWISE: LoweringTable = {
-  "aten.add.Tensor": add,
-  "aten.add.Scalar": add,
-  "aten.sub.Tensor": sub,
-  "aten.sub.Scalar": sub,
-  "aten.mul.Tensor": mul,
-  "aten.mul.Scalar": mul,
-  "aten.div.Tensor": div,
-  "aten.div.Scalar": div,
-  "aten.relu.default": relu,
-  "aten.sigmoid.default": sigmoid,
-  "aten.tanh.default": tanh,
-  "aten.eq.Tensor": eq,
-  "aten.eq.Scalar": eq,
+  ...Object.fromEntries(Object.entries(UNARY).map(([op, type]) => [`aten.${op}.default`, unary(type)])),
+  ...all("add", add, BOTH),
+  ...all("sub", sub, BOTH),
+  ...all("rsub", rsub, BOTH),
+  ...all("mul", mul, BOTH),
+  ...all("div", div, BOTH),
+  ...all("div", divMode, ["Tensor_mode", "Scalar_mode"]),
+  ...all("true_divide", div, BOTH),
+  ...all("floor_divide", floorDivideOp, ["default", "Scalar"]),
+  ...all("remainder", remainder, ["Tensor", "Scalar", "Scalar_Tensor"]),
+  ...all("fmod", fmod, BOTH),
+  ...all("pow", pow, ["Tensor_Tensor", "Tensor_Scalar", "Scalar"]),
+  ...all("eq", comparison("Equal"), BOTH),
+  ...all("ne", comparison("Equal", true), BOTH),
+  ...all("lt", comparison("Less"), BOTH),
+  ...all("le", comparison("LessOrEqual"), BOTH),
+  ...all("gt", comparison("Greater"), BOTH),
+  ...all("ge", comparison("GreaterOrEqual"), BOTH),
+  ...all("bitwise_and", bitwise("And"), BOTH),
+  ...all("bitwise_or", bitwise("Or"), BOTH),
+  ...all("bitwise_xor", bitwise("Xor"), BOTH),
+  ...all("__and__", bitwise("And"), BOTH),
+  ...all("__or__", bitwise("Or"), BOTH),
+  ...all("__xor__", bitwise("Xor"), BOTH),
+  ...all("where", where, ["self", "ScalarSelf", "ScalarOther", "Scalar"]),
+  ...all("masked_fill", maskedFill, BOTH),
+  ...all("clamp", clamp, ["default", "Tensor"]),
+  ...all("clamp_min", clamp, ["default", "Tensor"]),
+  ...all("clamp_max", clamp, ["default", "Tensor"]),
+  "aten.maximum.default": extreme("Max"),
+  "aten.minimum.default": extreme("Min"),
+  "aten.max.other": extreme("Max"),
+  "aten.min.other": extreme("Min"),
+  "aten.logical_and.default": logical("And"),
+  "aten.logical_or.default": logical("Or"),
+  "aten.logical_xor.default": logical("Xor"),
+  "aten.logical_not.default": logicalNot,
+  "aten.bitwise_not.default": bitwiseNot,
+  "aten.rsqrt.default": rsqrt,
+  "aten.square.default": square,
+  "aten.floor.default": rounding("Floor"),
+  "aten.ceil.default": rounding("Ceil"),
+  "aten.round.default": rounding("Round"),
+  "aten.trunc.default": trunc,
+  "aten.sign.default": sign,
+  "aten.log2.default": logarithm(2),
+  "aten.log10.default": logarithm(10),
+  "aten.isnan.default": floatTest("IsNaN"),
+  "aten.isinf.default": floatTest("IsInf"),
+  "aten.addcmul.default": fused("Mul"),
+  "aten.addcdiv.default": fused("Div"),
+  "aten.alias.default": identity,
   "aten.clone.default": identity,
+  "aten.contiguous.default": identity,
+  "aten.detach.default": identity,
+  "aten.lift_fresh_copy.default": identity,
+  "aten._to_copy.default": to,
+  "aten.type_as.default": to,
+  ...all("to", to, ["dtype", "device", "dtype_layout", "other"]),
 };

@@ -104,7 +104,7 @@ export class GraphLowering implements ValueLookup {
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
       const reason = error instanceof Refusal ? error.message : `internal error: ${(error as Error).message}`;
-      this.#run.log.add(node.target, reason);
+      this.#run.log.add(node.origin ?? node.target, reason);
     }
     this.#store(node, results);
   }
@@ -136,7 +136,7 @@ export class GraphLowering implements ValueLookup {
       }
       const { dtype, dims, declared } = declare(type);
       if (val === undefined && results !== undefined) {
-        this.#run.log.add(node.target, `internal error: it gave no result ${i}`);
+        this.#run.log.add(node.origin ?? node.target, `internal error: it gave no result ${i}`);
       }
       // A refused op leaves a placeholder, so that the ops behind it are still looked at; the model is discarded.
       const cast = val === undefined ? { name: "", dtype } : this.#g.cast(val, dtype);

@@ -31,6 +31,18 @@ export const t: Lowering = (node, g) => {
   return self.dims.length < 2 ? self : g.transpose(self, [1, 0]);
 };
 
+/** aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a) */
+export const movedim: Lowering = (node, g) => {
+  const rank = node.tensor("self").dims.length;
+  const axes = (name: string): number[] => node.ints(name).map((dim) => normalizeAxis(dim, rank));
+  const [source, destination] = [axes("source"), axes("destination")];
+  const rest = Array.from({ length: rank }, (_, i) => i).filter((axis) => !source.includes(axis));
+  const perm = Array.from({ length: rank }, (_, i) =>
+    destination.includes(i) ? source[destination.indexOf(i)]! : rest.shift()!,
+  );
+  return g.transpose(node.tensor("self"), perm);
+};
+
 /** aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a) */
 export const expand: Lowering = (node, g) => g.expand(node.tensor("self"), node.out().dims);
 
@@ -56,6 +68,8 @@ export const RESHAPING: LoweringTable = {
   "aten.permute.default": permute,
   "aten.transpose.int": transpose,
   "aten.t.default": t,
+  "aten.movedim.int": movedim,
+  "aten.movedim.intlist": movedim,
   "aten.expand.default": expand,
   "aten.expand_as.default": expand,
   "aten.broadcast_to.default": expand,

@@ -1,21 +1,37 @@
 import { invariant } from "../errors.ts";
+import { ACTIVATION } from "./activation.ts";
+import { ATTENTION } from "./attention.ts";
 import { CONVOLUTION } from "./convolution.ts";
+import { CREATION } from "./creation.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
+import { INDEXING } from "./indexing.ts";
+import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { NORMALIZATION } from "./normalization.ts";
 import { POOLING } from "./pooling.ts";
+import { REDUCTION } from "./reduction.ts";
 import { RESHAPING } from "./reshaping.ts";
+import { SCATTERING } from "./scattering.ts";
+import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
 
 /** Every family's table. A new family is one line here. */
 export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
+  activation: ACTIVATION,
+  attention: ATTENTION,
   convolution: CONVOLUTION,
+  creation: CREATION,
   elementwise: ELEMENTWISE,
+  indexing: INDEXING,
+  joining: JOINING,
   linear: LINEAR,
   normalization: NORMALIZATION,
   pooling: POOLING,
+  reduction: REDUCTION,
   reshaping: RESHAPING,
+  scattering: SCATTERING,
+  slicing: SLICING,
   softmax: SOFTMAX,
 };
 

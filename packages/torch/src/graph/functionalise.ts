@@ -1,0 +1,261 @@
+import { schemaOf } from "../exported/schemas.ts";
+import { aliasingOf, mutates } from "./aliasing.ts";
+import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";
+import { type ViewStep, writeBack } from "./write-back.ts";
+
+export interface Functionalised {
+  readonly graph: Graph;
+  /** In-place ops whose effect could not be followed. */
+  readonly refused: readonly { readonly op: string; readonly reason: string }[];
+  /** Graph inputs (weights included) that the program writes into. */
+  readonly mutatedInputs: readonly string[];
+}
+
+/** In-place ops that change a tensor's size or identity instead of its values. */
+const RESHAPING_IN_PLACE =
+  /^aten\.(unsqueeze_|squeeze_|t_|transpose_|swapaxes_|swapdims_|resize_|resize_as_|set_|as_strided_|rename_)\./;
+
+/**
+ * Makes a graph functional: every in-place op becomes its pure twin, and whatever shares memory with its operand is derived anew from
+ * the new value. Each tensor is a chain of views on a root; writing through a view scatters the new part back into the root, and other
+ * views of that root are recalculated when they are next used. `shared` lists groups of inputs that lie in the same memory.
+ */
+export function functionalise(graph: Graph, shared: readonly (readonly string[])[] = []): Functionalised {
+  if (!graph.nodes.some(mutates)) return { graph, refused: [], mutatedInputs: [] };
+  const pass = new Functionaliser(graph, shared);
+  for (const node of graph.nodes) pass.visit(node);
+  return pass.finish();
+}
+
+/** Memory that tensors share. */
+interface Root {
+  readonly name: string;
+  /** The value that holds the memory's content now. */
+  current: string;
+  readonly type: TensorType;
+  /** Counts the writes. */
+  version: number;
+  /** Roots that may be the same memory. */
+  readonly relatives: Set<Root>;
+  /** Set when a relative was written to: the content is not known any more. */
+  lostTo: string | undefined;
+}
+
+interface View {
+  readonly root: Root;
+  readonly steps: readonly ViewStep[];
+  /** The value that shows this view, and the version of the root that it shows. */
+  name: string;
+  version: number;
+}
+
+class Functionaliser {
+  readonly #graph: Graph;
+  readonly #values: Map<string, ValueType>;
+  readonly #views = new Map<string, View>();
+  readonly #nodes: Node[] = [];
+  readonly #refused: { op: string; reason: string }[] = [];
+  readonly #mutatedInputs = new Set<string>();
+
+  constructor(graph: Graph, shared: readonly (readonly string[])[]) {
+    this.#graph = graph;
+    this.#values = new Map(graph.values);
+    for (const input of graph.inputs) this.#startRoot(input);
+    for (const group of shared) {
+      const roots = group.flatMap((name) => this.#views.get(name)?.root ?? []);
+      for (const a of roots) for (const b of roots) if (a !== b) a.relatives.add(b);
+    }
+  }
+
+  visit(node: Node): void {
+    if (mutates(node)) this.#mutate(node);
+    else this.#pure(node);
+  }
+
+  finish(): Functionalised {
+    const outputs = this.#graph.outputs.map((output) => this.#resolve(output, "output"));
+    return {
+      graph: { ...this.#graph, nodes: this.#nodes, outputs, values: this.#values },
+      refused: this.#refused,
+      mutatedInputs: [...this.#mutatedInputs],
+    };
+  }
+
+  #startRoot(name: string): Root | undefined {
+    const type = this.#values.get(name);
+    if (type?.kind !== "tensor") return undefined;
+    const root: Root = { name, current: name, type, version: 0, relatives: new Set(), lostTo: undefined };
+    this.#views.set(name, { root, steps: [], name, version: 0 });
+    return root;
+  }
+
+  /** A node that writes nothing: its operands are brought up to date, its results become views or new roots. */
+  #pure(node: Node): void {
+    const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
+    this.#nodes.push({ ...node, args });
+    const aliasing = aliasingOf(node, (name) => this.#values.get(name));
+    const operand = this.#viewOf(node.args.get("self") ?? node.args.get("input"));
+    for (const [index, name] of node.outputs.entries()) {
+      const type = name === undefined ? undefined : this.#values.get(name);
+      if (name === undefined || type?.kind !== "tensor") continue;
+      if ((aliasing === "view" || aliasing === "same") && operand !== undefined) {
+        const from = this.#values.get(this.#argName(node)) as TensorType;
+        const steps = [...operand.steps, { node, index, from, to: type }];
+        this.#views.set(name, { root: operand.root, steps, name, version: operand.root.version });
+        continue;
+      }
+      const root = this.#startRoot(name)!;
+      if (aliasing !== "fresh") this.#relate(root, node);
+    }
+  }
+
+  #argName(node: Node): string {
+    const arg = node.args.get("self") ?? node.args.get("input");
+    return arg?.kind === "value" ? arg.name : "";
+  }
+
+  #relate(root: Root, node: Node): void {
+    for (const arg of node.args.values()) {
+      for (const name of namesIn(arg)) {
+        const other = this.#views.get(name)?.root;
+        if (other === undefined) continue;
+        for (const relative of [other, ...other.relatives]) {
+          root.relatives.add(relative);
+          relative.relatives.add(root);
+        }
+      }
+    }
+  }
+
+  #mutate(node: Node): void {
+    const view = this.#viewOf(node.args.get("self"));
+    const [mutated, ...others] = (schemaOf(node.target)?.params ?? []).filter((param) => param.isMutated);
+    const twin = pureTwin(node.target);
+    const isSimple = mutated?.name === "self" && others.length === 0;
+    if (view === undefined || !isSimple || twin === undefined || RESHAPING_IN_PLACE.test(node.target)) {
+      this.#refuse(node, "this in-place op has no pure form that could replace it");
+      this.#nodes.push({
+        ...node,
+        args: new Map([...node.args].map(([n, arg]) => [n, this.#resolve(arg, node.target)])),
+      });
+      for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
+      return;
+    }
+    const type = view.steps.at(-1)?.to ?? view.root.type;
+    const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
+    const result = node.outputs[0] ?? this.#fresh(`${view.root.name}_updated`);
+    this.#values.set(result, type);
+    this.#nodes.push({ target: twin, args, outputs: [result], origin: node.target });
+    this.#write(view, result, node);
+    for (const name of node.outputs) {
+      if (name !== undefined) this.#views.set(name, { ...view, name: result, version: view.root.version });
+    }
+  }
+
+  /** Puts a view's new value into its root, and forgets what may share memory with it without being known as a view. */
+  #write(view: View, value: string, node: Node): void {
+    const { root } = view;
+    const wholes = this.#intermediates(view);
+    let part = value;
+    for (let i = view.steps.length - 1; i >= 0; i--) {
+      const step = view.steps[i]!;
+      const op = writeBack(step, wholes[i]!, part);
+      if (op === undefined) {
+        this.#refuse(node, `it writes through ${step.node.target}, which cannot be followed`);
+        break;
+      }
+      const whole = this.#define(`${root.name}_updated`, step.from);
+      this.#nodes.push({ ...op, outputs: [whole], origin: node.target });
+      part = whole;
+    }
+    root.current = part;
+    root.version += 1;
+    view.name = value;
+    view.version = root.version;
+    for (const relative of root.relatives) relative.lostTo = node.target;
+    if (this.#graph.inputs.includes(root.name)) this.#mutatedInputs.add(root.name);
+  }
+
+  /** The current values before each step of a view: the root's, then one per step but the last. */
+  #intermediates({ root, steps }: View): string[] {
+    const names = [root.current];
+    for (const step of steps.slice(0, -1)) names.push(this.#replay(step, names.at(-1)!));
+    return names;
+  }
+
+  #replay({ node, index, to }: ViewStep, operand: string): string {
+    const name = this.#define(node.outputs[index] ?? node.target, to);
+    const key = node.args.has("self") ? "self" : "input";
+    const outputs = node.outputs.map((_, i) => (i === index ? name : undefined));
+    const args = new Map(
+      [...node.args].map(([n, arg]) => [n, n === key ? valueArg(operand) : this.#resolve(arg, node.target)]),
+    );
+    this.#nodes.push({ ...node, args, outputs });
+    return name;
+  }
+
+  #resolve(arg: Arg, target: string): Arg {
+    if (arg.kind === "list")
+      return { kind: "list", items: arg.items.map((item) => this.#resolve(item, target)) };
+    return arg.kind === "value" ? valueArg(this.#current(arg.name, target)) : arg;
+  }
+
+  /** The value that shows what `name` holds now. */
+  #current(name: string, target: string): string {
+    const view = this.#views.get(name);
+    if (view === undefined) return name;
+    const { root } = view;
+    if (root.lostTo !== undefined) {
+      this.#refused.push({
+        op: root.lostTo,
+        reason: `it writes into memory that an operand of ${target} may share`,
+      });
+      root.lostTo = undefined;
+    }
+    if (view.version !== root.version) {
+      view.name = view.steps.reduce((operand, step) => this.#replay(step, operand), root.current);
+      view.version = root.version;
+    }
+    return view.name;
+  }
+
+  #viewOf(arg: Arg | undefined): View | undefined {
+    return arg?.kind === "value" ? this.#views.get(arg.name) : undefined;
+  }
+
+  #define(wish: string, type: TensorType): string {
+    const name = this.#fresh(wish);
+    this.#values.set(name, type);
+    return name;
+  }
+
+  /** A name that no value of the graph has, near `wish`. */
+  #fresh(wish: string): string {
+    let name = wish;
+    for (let i = 1; this.#values.has(name); i++) name = `${wish}~${i}`;
+    return name;
+  }
+
+  #refuse(node: Node, reason: string): void {
+    this.#refused.push({ op: node.target, reason });
+  }
+}
+
+function valueArg(name: string): Arg {
+  return { kind: "value", name };
+}
+
+function namesIn(arg: Arg): string[] {
+  if (arg.kind === "value") return [arg.name];
+  return arg.kind === "list" ? arg.items.flatMap(namesIn) : [];
+}
+
+/** "aten.relu_.default" → "aten.relu.default", when that op exists. `copy_`, `fill_` and `zero_` have functional forms as well. */
+function pureTwin(target: string): string | undefined {
+  const [namespace, op, overload] = target.split(".");
+  if (namespace !== "aten" || op === undefined) return undefined;
+  const operator = /^__i(\w+)__$/.exec(op);
+  if (operator === null && !/[^_]_$/.test(op)) return undefined;
+  const twin = `aten.${operator === null ? op.slice(0, -1) : `__${operator[1]}__`}.${overload}`;
+  return schemaOf(twin) === undefined ? undefined : twin;
+}

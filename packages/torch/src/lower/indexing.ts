@@ -1,0 +1,143 @@
+import { type Dim, product } from "../graph/sym.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Lowering, LoweringTable } from "./lowering.ts";
+import type { OpNode } from "./op-node.ts";
+import { refuse } from "./refusal.ts";
+import type { Tensor, Val } from "./tensor.ts";
+
+/** Which dimensions of a tensor are indexed, with what. */
+interface Indexed {
+  readonly axes: readonly number[];
+  /** One int64 tensor per axis, broadcast against each other. */
+  readonly indices: readonly Val[];
+  /** The size that the indices have together. */
+  readonly dims: readonly Dim[];
+  /** Where these dimensions stand in the result. */
+  readonly position: number;
+}
+
+/** The size of tensors broadcast against each other; refuses where it is not certain which one is stretched. */
+export function broadcastDims(shapes: readonly (readonly Dim[])[]): Dim[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, i) => {
+    const sizes = shapes
+      .map((shape) => shape[shape.length - rank + i])
+      .filter((dim): dim is Dim => dim !== undefined && dim !== 1);
+    return sizes.find((dim) => typeof dim === "number") ?? sizes[0] ?? 1;
+  });
+}
+
+/** Reads the `indices` argument: tensors of integers, None for "all of this dimension". Masks become coordinates first. */
+function readIndices(node: OpNode, g: Emitter, self: Tensor): Indexed {
+  const given: { axis: number; tensor: Tensor }[] = [];
+  let axis = 0;
+  for (const index of node.optionalTensors("indices")) {
+    if (index !== undefined && (index.dtype === "bool" || index.dtype === "uint8"))
+      refuse("an index is a mask");
+    if (index !== undefined) given.push({ axis, tensor: index });
+    axis += 1;
+  }
+  if (axis > self.dims.length) refuse("more indices than dimensions");
+  const axes = given.map((item) => item.axis);
+  const isAdjacent = axes.every((value, i) => i === 0 || value === axes[i - 1]! + 1);
+  return {
+    axes,
+    indices: given.map(({ tensor }) => g.cast(tensor, "int64")),
+    dims: broadcastDims(given.map(({ tensor }) => tensor.dims)),
+    position: isAdjacent ? (axes[0] ?? 0) : 0,
+  };
+}
+
+/** aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor */
+export const index: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const mask = soleMask(node, self);
+  if (mask !== undefined) return masked(g, self, mask);
+  const { axes, indices, dims, position } = readIndices(node, g, self);
+  if (axes.length === 0) return self;
+  if (axes.length === 1) return g.op("Gather", [self, indices[0]!], { axis: axes[0]! });
+  const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
+  const front = g.transpose(self, [...axes, ...others]);
+  const gathered = g.op("GatherND", [front, coordinates(g, indices, dims)]);
+  return g.transpose(gathered, moveFrontTo(position, dims.length, others.length));
+};
+
+/** The mask when it alone indexes the leading dimensions. */
+function soleMask(node: OpNode, self: Tensor): Tensor | undefined {
+  const [first, ...rest] = node.optionalTensors("indices");
+  const isMask = first?.dtype === "bool" && first.dims.length > 0 && first.dims.length <= self.dims.length;
+  return isMask && rest.every((item) => item === undefined) ? first : undefined;
+}
+
+function masked(g: Emitter, self: Tensor, mask: Tensor): Val {
+  return g.op("GatherND", [self, g.transpose(g.op("NonZero", [mask]), [1, 0])]);
+}
+
+/** Index tensors side by side along a new last dimension: [...dims, k]. */
+function coordinates(g: Emitter, indices: readonly Val[], dims: readonly Dim[]): Val {
+  const parts = indices.map((item) => g.unsqueeze(g.expand(item, dims), [-1]));
+  return parts.length === 1 ? parts[0]! : g.op("Concat", parts, { axis: -1 });
+}
+
+/** The permutation that moves the first `count` dimensions behind the `position` next ones. */
+function moveFrontTo(position: number, count: number, others: number): number[] {
+  const front = Array.from({ length: count }, (_, i) => i);
+  const rest = Array.from({ length: others }, (_, i) => count + i);
+  return [...rest.slice(0, position), ...front, ...rest.slice(position)];
+}
+
+/** aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
+export const indexPut: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const values = g.cast(node.tensor("values"), self.dtype);
+  const mask = soleMask(node, self);
+  if (mask !== undefined) return putMasked(node, g, { self, values, mask });
+  const { axes, indices, dims, position } = readIndices(node, g, self);
+  const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
+  const perm = [...axes, ...others];
+  const rest = others.map((axis) => self.dims[axis]!);
+  const placed = [...rest.slice(0, position), ...dims, ...rest.slice(position)];
+  const toFront = invert(moveFrontTo(position, dims.length, others.length));
+  const updates = g.transpose(g.expand(values, placed), toFront);
+  const attributes = node.bool("accumulate") ? { reduction: "add" } : {};
+  const put = g.op(
+    "ScatterND",
+    [g.transpose(self, perm), coordinates(g, indices, dims), updates],
+    attributes,
+  );
+  return g.transpose(put, invert(perm));
+};
+
+interface MaskedPut {
+  readonly self: Tensor;
+  readonly values: Val;
+  readonly mask: Tensor;
+}
+
+/** With one value for all, a mask is a Where. Several values would be matched with the mask's true elements one by one. */
+function putMasked(node: OpNode, g: Emitter, { self, values, mask }: MaskedPut): Val {
+  const { dims } = node.tensor("values");
+  const isSingle = product(dims) === 1;
+  if (!isSingle || node.bool("accumulate")) return refuse("several values are put at a mask");
+  const trailing = Array.from(
+    { length: self.dims.length - mask.dims.length },
+    (_, i) => mask.dims.length + i,
+  );
+  return g.where(g.unsqueeze(mask, trailing), g.reshape(values, []), self);
+}
+
+function invert(perm: readonly number[]): number[] {
+  const inverse: number[] = [];
+  for (const [to, from] of perm.entries()) inverse[from] = to;
+  return inverse;
+}
+
+/** aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */
+export const embedding: Lowering = (node, g) =>
+  g.op("Gather", [node.tensor("weight"), node.tensor("indices")], { axis: 0 });
+
+export const INDEXING: LoweringTable = {
+  "aten.index.Tensor": index,
+  "aten.index_put.default": indexPut,
+  "aten.embedding.default": embedding,
+};
