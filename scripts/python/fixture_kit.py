@@ -24,7 +24,12 @@ class Function(torch.nn.Module):
         self.function = function
 
     def forward(self, *args):
-        return self.function(*args)
+        return _plain(self.function(*args))
+
+
+def _plain(value):
+    """torch.return_types cannot be saved: named tuples become tuples."""
+    return tuple(_plain(item) for item in value) if isinstance(value, (tuple, list)) else value
 
 
 def rand(*shape, seed=0, low=-1.0, high=1.0, dtype=torch.float32):
@@ -58,7 +63,10 @@ def write_pack(path) -> int:
         for item in _cases:
             info = zipfile.ZipInfo(f"{item['name']}.pt2", date_time=(1980, 1, 1, 0, 0, 0))
             info.compress_type = zipfile.ZIP_DEFLATED
-            pack.writestr(info, _fixture(item))
+            try:
+                pack.writestr(info, _fixture(item))
+            except Exception as error:
+                raise SystemExit(f"the case {item['name']} cannot be exported: {error}") from error
     count = len(_cases)
     _cases.clear()
     return count

@@ -27,7 +27,10 @@ export function optimizeProgram(program: Program): OptimizedProgram {
       outputs: outputs.map(({ name }, i) => ({ name, arg: graph.outputs[i]! })),
       warnings: [...program.warnings, ...inlined.warnings, ...warnings],
     },
-    refused: [...(program.refused ?? []), ...functional.refused.map(({ op, reason }) => ({ op, reason, count: 1 }))],
+    refused: [
+      ...(program.refused ?? []),
+      ...functional.refused.map(({ op, reason }) => ({ op, reason, count: 1 })),
+    ],
   };
 }
 

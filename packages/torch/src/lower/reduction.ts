@@ -2,7 +2,7 @@ import { product } from "../graph/sym.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import type { OpNode } from "./op-node.ts";
-import { normalizeAxis, type Tensor, type Val } from "./tensor.ts";
+import { isFloat, normalizeAxis, type Tensor, type Val } from "./tensor.ts";
 
 /** The dimensions to reduce: all when `dim` is absent, None or empty. */
 function axesOf(node: OpNode, self: Tensor): number[] {
@@ -41,8 +41,35 @@ function arithmetic(type: string): Lowering {
 function extreme(type: "ReduceMax" | "ReduceMin"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
-    return reduce(g, type, self, { axes: axesOf(node, self), keepdims: keepsDims(node) });
+    return reduceExtreme(g, type, self, { axes: axesOf(node, self), keepdims: keepsDims(node) });
   };
+}
+
+/** ReduceMax and ReduceMin pass over NaN; PyTorch lets it win. */
+function reduceExtreme(
+  g: Emitter,
+  type: "ReduceMax" | "ReduceMin",
+  x: Val,
+  how: { axes: readonly number[]; keepdims: number },
+): Val {
+  const extreme = reduce(g, type, x, how);
+  if (!isFloat(x.dtype) || how.axes.length === 0) return extreme;
+  const hasNan = reduce(g, "ReduceMax", g.cast(g.op("IsNaN", [x]), "int32"), how);
+  return g.where(hasNan, g.scalar(x.dtype, Number.NaN), extreme);
+}
+
+/** ArgMax and ArgMin, with the first NaN winning. */
+function argReduce(
+  g: Emitter,
+  type: "ArgMax" | "ArgMin",
+  x: Val,
+  { axis, keepdims }: { axis: number; keepdims: number },
+): Val {
+  const at = g.op(type, [x], { axis, keepdims });
+  if (!isFloat(x.dtype)) return at;
+  const isNan = g.cast(g.op("IsNaN", [x]), "int32");
+  const hasNan = reduce(g, "ReduceMax", isNan, { axes: [axis], keepdims });
+  return g.where(hasNan, g.op("ArgMax", [isNan], { axis, keepdims }), at);
 }
 
 /** aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
@@ -52,8 +79,10 @@ function extremeWithIndex(type: "Max" | "Min"): Lowering {
     if (self.dims.length === 0) return [self, g.scalar("int64", 0)];
     const axis = normalizeAxis(node.int("dim"), self.dims.length);
     const keepdims = keepsDims(node);
-    const values = node.isUsed(0) ? reduce(g, `Reduce${type}`, self, { axes: [axis], keepdims }) : undefined;
-    return [values, node.isUsed(1) ? g.op(`Arg${type}`, [self], { axis, keepdims }) : undefined];
+    const values = node.isUsed(0)
+      ? reduceExtreme(g, `Reduce${type}`, self, { axes: [axis], keepdims })
+      : undefined;
+    return [values, node.isUsed(1) ? argReduce(g, `Arg${type}`, self, { axis, keepdims }) : undefined];
   };
 }
 
@@ -63,13 +92,13 @@ function argExtreme(type: "ArgMax" | "ArgMin"): Lowering {
     const self = node.tensor("self");
     if (self.dims.length === 0) return g.scalar("int64", 0);
     if (node.has("dim")) {
-      return g.op(type, [self], {
+      return argReduce(g, type, self, {
         axis: normalizeAxis(node.int("dim"), self.dims.length),
         keepdims: keepsDims(node),
       });
     }
     const flat = g.reshape(self, [product(self.dims)]);
-    return g.reshape(g.op(type, [flat], { axis: 0, keepdims: 0 }), node.out().dims);
+    return g.reshape(argReduce(g, type, flat, { axis: 0, keepdims: 0 }), node.out().dims);
   };
 }
 
