@@ -6,7 +6,7 @@ import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { LineLimit } from "../worker/line-limit.ts";
-import type { Reply, Worker } from "../worker/worker.ts";
+import { failureReason, type Reply, type Worker } from "../worker/worker.ts";
 import { type SlotState, WorkerSlot } from "../worker/worker-slot.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
@@ -213,7 +213,7 @@ function startError(thrown: unknown): ServeError {
   if (!error.reason.startsWith("worker_died")) return error;
   return new ServeError(
     "failed_precondition",
-    `the worker died twice while it loaded the model; last reason: ${error.message}`,
+    `the worker died twice while it loaded the model; last reason: ${failureReason(error)}`,
     {
       reason: "worker_died_loading",
       cause: error,

@@ -3,6 +3,7 @@ import { isMainThread, parentPort } from "node:worker_threads";
 import { DEFAULT_FRAME_LIMITS, type Frame } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { type OutgoingFrame, writeFrame } from "./frame-writer.ts";
+import { serveFront } from "./serve-front.ts";
 import { fromThreadMessage, type ThreadMessage, toThreadMessage } from "./thread-message.ts";
 
 /** The worker's end of its connection to the front. */
@@ -21,7 +22,9 @@ const SOCKET_FD = 3;
 
 /** Opens the connection that this worker was started with: a message port in a thread, file descriptor 3 in a process. */
 export function openEndpoint(handlers: EndpointHandlers): Endpoint {
-  return isMainThread ? openSocket(handlers) : openPort(handlers);
+  if (!isMainThread) return openPort(handlers);
+  serveFront();
+  return openSocket(handlers);
 }
 
 function openSocket(handlers: EndpointHandlers): Endpoint {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -132,6 +132,16 @@ describe("WorkerProcess", () => {
     worker.destroy("the test says so");
     assert.deepEqual(await worker.ended, { reason: "the test says so" });
     await gone(pid);
+  });
+
+  test("ignores the signals that are meant for the whole service, and offers itself when memory runs out", async () => {
+    const { worker } = start(ECHO);
+    await worker.ready;
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.kill(worker.pid!, signal);
+    assert.equal((await worker.call(call("a"))).payload.byteLength, 7);
+    const score = `/proc/${worker.pid}/oom_score_adj`;
+    if (existsSync(score)) assert.equal(readFileSync(score, "utf8"), "500\n");
+    await worker.close();
   });
 
   test("an orphan ends by itself", async () => {

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { Backoff, CRASH_LOOP_DEATHS, CRASH_LOOP_WINDOW_MS } from "./backoff.ts";
-import type { Worker } from "./worker.ts";
+import { failureReason, type Worker } from "./worker.ts";
 
 /** A slot's life. `restarting` comes back by itself, `failed` and `closed` do not. */
 export type SlotState =
@@ -126,7 +126,7 @@ export class WorkerSlot {
   /** A try to come back failed: the worker is gone, or useless when only `prepare` failed. */
   #retry(error: unknown): void {
     this.#worker?.destroy("it could not be made ready");
-    this.#restart(ServeError.from(error).message);
+    this.#restart(failureReason(error));
   }
 }
 

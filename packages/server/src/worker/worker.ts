@@ -51,7 +51,14 @@ export function workerDiedError(reason: string, role: "executing" | "waiting"): 
   const when = role === "executing" ? "while it ran this request" : "before it began this request";
   return new ServeError("unavailable", `the model's worker ended ${when}: ${reason}`, {
     reason: role === "executing" ? "worker_died" : "worker_died_waiting",
+    cause: reason,
   });
+}
+
+/** Why a worker could not be made ready: its end in words when it died, else what it threw. */
+export function failureReason(thrown: unknown): string {
+  const { reason, cause, message } = ServeError.from(thrown);
+  return reason.startsWith("worker_died") && typeof cause === "string" ? cause : message;
 }
 
 /** For the call that did not come back in time. */
