@@ -138,6 +138,15 @@ test("tenants take turns, and a full queue takes from the one that has most", as
   assert.deepEqual(parts.executors[0]!.runs[1], [1, 11, 2, 12]);
 });
 
+test("whatever the batch size, each tenant's turn comes round", async () => {
+  const parts = setUp({ maxBatchSize: 1 });
+  send(parts, 0);
+  for (const [index, tenant] of ["a", "a", "a", "b", "b", "b", "c", "c"].entries())
+    send(parts, index + 1, { tenant });
+  while (parts.executors[0]!.step()) await settle();
+  assert.deepEqual(parts.executors[0]!.runs.flat(), [0, 1, 4, 7, 2, 5, 8, 3, 6]);
+});
+
 test("a request that cannot be answered in time is refused at once, but only if it had to wait", async () => {
   const parts = setUp();
   await learn(parts, 10);

@@ -65,7 +65,7 @@ export class Recovery {
     const failures: { piece: Piece; error: ServeError }[] = [];
     for (const piece of run.pieces) {
       piece.deaths += 1;
-      const isLast = piece.deaths > 1 || !mayRetry || forbidsRetry(piece);
+      const isLast = !mayRetry || forbidsRetry(piece);
       const isCondemned = (run.isAlone || isLast) && this.quarantine.blame(piece, run, nowMs);
       if (isCondemned) failures.push({ piece, error: quarantined() });
       else if (isLast) failures.push({ piece, error });
