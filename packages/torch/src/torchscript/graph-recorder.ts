@@ -110,12 +110,29 @@ export function storedNumber(tensor: StoredTensor): NumberValue | undefined {
 const READERS: Partial<Record<DType, (view: DataView) => NumberValue>> = {
   bool: (view) => ({ kind: "bool", value: view.getUint8(0) }),
   uint8: (view) => ({ kind: "int", value: view.getUint8(0) }),
+  int8: (view) => ({ kind: "int", value: view.getInt8(0) }),
+  int16: (view) => ({ kind: "int", value: view.getInt16(0, true) }),
   int32: (view) => ({ kind: "int", value: view.getInt32(0, true) }),
   int64: (view) => {
     const exact = view.getBigInt64(0, true);
     const value = Number(exact);
     return Number.isSafeInteger(value) ? { kind: "int", value } : { kind: "int", value, exact };
   },
+  float16: (view) => ({ kind: "float", value: halfToNumber(view.getUint16(0, true)) }),
+  bfloat16: (view) => {
+    const wide = new DataView(new ArrayBuffer(4));
+    wide.setUint16(2, view.getUint16(0, true), true);
+    return { kind: "float", value: wide.getFloat32(0, true) };
+  },
   float32: (view) => ({ kind: "float", value: view.getFloat32(0, true) }),
   float64: (view) => ({ kind: "float", value: view.getFloat64(0, true) }),
 };
+
+/** IEEE 754 binary16. */
+function halfToNumber(bits: number): number {
+  const sign = bits >> 15 === 1 ? -1 : 1;
+  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

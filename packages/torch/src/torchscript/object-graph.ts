@@ -80,7 +80,8 @@ export class ObjectGraph {
     const value = this.value(pickled, name);
     if (value.kind !== "tensor" || !isTensorCall(pickled)) return value;
     const number = storedNumber(this.#stored(pickled));
-    return number === undefined ? value : { ...value, number };
+    if (number === undefined) return value;
+    return { ...value, number, isWrapped: true };
   }
 
   #tensor(pickled: PickleCall, name: string): TensorValue {

@@ -1,3 +1,4 @@
+import { schemaOf } from "../exported/schemas.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { numberFunction } from "./numbers.ts";
@@ -66,12 +67,8 @@ export class OpCaller {
       return args.get(schema.params[0]!.name)!;
     }
     const types = resultTypes({ schema, args }, given);
-    const target = RENAMED.get(schema.target) ?? schema.target;
-    const params =
-      target === schema.target
-        ? schema.params
-        : (schemasOf(target.slice(0, target.lastIndexOf("."))).find((s) => s.target === target)?.params ??
-          schema.params);
+    const target = rename(schema.target, types);
+    const params = schemaOf(target)?.params ?? schema.params;
     if (target === "aten.to.dtype" && !given.has("dtype")) return args.get("self")!;
     const nodeArgs = new Map<string, Arg>();
     for (const param of params) {
@@ -84,6 +81,13 @@ export class OpCaller {
     if (schema.returns.length > 1) return { kind: "tuple", items: results };
     return first?.type === "Tensor[]" ? { kind: "list", items: results } : results[0]!;
   }
+}
+
+/** `_convolution_mode` is `convNd` with its padding as text: N comes from the result. */
+function rename(target: string, [result]: readonly TensorType[]): string {
+  if (target === "aten._convolution_mode.default")
+    return `aten.conv${(result?.dims.length ?? 0) - 2}d.padding`;
+  return RENAMED.get(target) ?? target;
 }
 
 function hasShape(target: string): boolean {

@@ -29,6 +29,19 @@ export function schemasOf(op: string): readonly Schema[] {
  * loads the file (torch/csrc/jit/frontend/schema_matching.cpp): exact types first, then with numbers for tensors of numbers.
  */
 export function resolveCall(call: WrittenCall): BoundCall | undefined {
+  const plain = withNumbers(call);
+  return (plain && resolveTyped(plain)) ?? resolveTyped(call);
+}
+
+/** The call with Python numbers where tracing has made tensors of them; undefined when it has none. */
+function withNumbers(call: WrittenCall): WrittenCall | undefined {
+  const plain = (value: Value, at: number): Value =>
+    at > 0 && value.kind === "tensor" && value.isWrapped ? value.number! : value;
+  const args = call.args.map(plain);
+  return args.every((arg, at) => arg === call.args[at]) ? undefined : { ...call, args };
+}
+
+function resolveTyped(call: WrittenCall): BoundCall | undefined {
   for (const isLenient of [false, true]) {
     for (const schema of schemasOf(call.op)) {
       const args = bind(schema, call, isLenient);

@@ -91,6 +91,8 @@ export const ELEMENTWISE: ShapeTable = {
   ...named(COMPARISON, comparison),
   div: divided,
   divide: divided,
+  "max.other": promoted,
+  "min.other": promoted,
   where,
   masked_fill: masked,
   "to.dtype": converted((args) => args.dtype()),

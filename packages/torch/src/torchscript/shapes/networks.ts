@@ -246,6 +246,7 @@ export const NETWORKS: ShapeTable = {
   conv3d: conv,
   convolution: conv,
   _convolution: conv,
+  _convolution_mode: conv,
   conv_transpose1d: convTransposed,
   conv_transpose2d: convTransposed,
   conv_transpose3d: convTransposed,

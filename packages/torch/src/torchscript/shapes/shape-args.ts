@@ -134,7 +134,8 @@ export class ShapeArgs {
         .filter((name) => this.has(name))
         .map((name) => {
           const value = this.get(name);
-          if (isNumber(value)) return { kind: value.kind, value: value.value };
+          const number = value.kind === "tensor" && value.isWrapped ? value.number! : value;
+          if (isNumber(number)) return { kind: number.kind, value: number.value };
           const { dtype, dims } = asTensor(value, name).type;
           return { name: "", dtype, dims, declared: dtype };
         }),

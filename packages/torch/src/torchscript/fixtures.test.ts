@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { openZip } from "../archive/zip.ts";
+import { readProgramFile } from "../formats.ts";
+import { evaluate } from "../graph/sym.ts";
+import { type Fixture, openFixture, runFixture } from "../lower/fixture.test.kit.ts";
+import { nodePlatform, openFileSource } from "../node.ts";
+
+/** The cases of the exported programs, traced (scripts/python/make_traced_fixtures.py): each with inputs and PyTorch's results. */
+const folder = fileURLToPath(new URL("../../fixtures/torchscript", import.meta.url));
+
+/** The reader's own claim, whether or not the ops translate: every result has the dtype and the size that PyTorch gave it. */
+function checkTypes({ source, about }: Fixture): void {
+  const { program } = readProgramFile(source, nodePlatform);
+  if (program.refused!.length > 0) {
+    for (const { op, reason } of program.refused!) assert.ok(op.length > 0 && reason.length > 0);
+    return;
+  }
+  const [run] = about.runs;
+  const sizes = new Map([["batch", run!.inputs[0]!.shape[0] ?? 1]]);
+  const found = program.outputs.map(({ arg }) => {
+    const type = arg.kind === "value" ? program.graph.values.get(arg.name) : undefined;
+    if (type?.kind !== "tensor") return { dtype: "number", shape: [] };
+    // The fixtures hold bfloat16 as float32.
+    const dtype = type.dtype === "bfloat16" ? "float32" : type.dtype;
+    return { dtype, shape: type.dims.map((dim) => evaluate(dim, sizes)) };
+  });
+  const wanted = run!.outputs.map(({ dtype, shape }) => ({ dtype, shape: [...shape] }));
+  assert.deepEqual(found, wanted);
+}
+
+for (const pack of readdirSync(folder)) {
+  test(`${pack}, traced, has the types and values of PyTorch`, async (t) => {
+    const source = openFileSource(join(folder, pack));
+    t.after(() => source.close());
+    const zip = openZip(source, nodePlatform);
+    for (const name of zip.entries.keys()) {
+      await t.test(name.replace(/\.pt$/, ""), async () => {
+        const fixture = openFixture(zip.open(name));
+        checkTypes(fixture);
+        const outcome = await runFixture(fixture);
+        const reason = outcome.status === "pass" ? "" : outcome.reason;
+        assert.ok(outcome.status === "pass" || outcome.status === "refused", `${outcome.status}: ${reason}`);
+      });
+    }
+  });
+}
