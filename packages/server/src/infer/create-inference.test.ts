@@ -105,3 +105,28 @@ test("metadata, index and readiness", async () => {
   assert.equal(inference.isReady(), false);
   assert.equal(inference.isLive(), true);
 });
+
+test("asking what a model takes loads one that loads on first use", async () => {
+  const clock = new ManualClock();
+  const loaded: string[] = [];
+  const registry = createRegistry({
+    clock,
+    logger: silentLogger,
+    lazy: true,
+    load: async (candidate) => {
+      loaded.push(candidate.name);
+      return new StubModel(candidate);
+    },
+  });
+  const serverInfo = { name: "sconce", version: "0", extensions: [] };
+  const inference = createInference({ registry, clock, serverInfo, isDraining: () => false });
+  registry.apply(scanOf(candidateOf("m")));
+  await turns();
+  assert.deepEqual(loaded, []);
+  const inputs = await inference.acquireInputs("m", undefined, AbortSignal.timeout(1000));
+  assert.deepEqual(loaded, ["m"]);
+  assert.deepEqual(inputs, inference.modelMetadata("m", undefined).inputs);
+  await assert.rejects(inference.acquireInputs("n", undefined, AbortSignal.timeout(1000)), {
+    code: "not_found",
+  });
+});

@@ -52,6 +52,10 @@ export function createInference(options: InferenceOptions): ServerInference {
     isReady: () => !isDraining() && registry.isReady(),
     isModelReady: (name, version) => registry.isModelReady(name, version),
     modelMetadata: (name, version) => metadataOf(registry, registry.resolve(name, version)),
+    async acquireInputs(name, version, signal) {
+      const served = registry.lookup(name, version) ?? (await registry.acquire(name, version, signal));
+      return served.description.signature.inputs;
+    },
     index: () => registry.index(),
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
     async infer(request) {

@@ -27,6 +27,15 @@ export interface Inference {
   isModelReady(name: string, version: string | undefined): boolean;
   /** Throws `not_found`, or `unavailable` with the model's reason. */
   modelMetadata(name: string, version: string | undefined): ModelMetadata;
+  /**
+   * What a model takes, for a request about to run that must be typed by it; loads a model that loads on first use. Rejects like
+   * `infer`.
+   */
+  acquireInputs(
+    name: string,
+    version: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly TensorSpec[]>;
   index(): readonly IndexEntry[];
   /**
    * Finds the model, checks inputs and requested outputs against its signature (names, datatypes, ranks, sizes, symbols,

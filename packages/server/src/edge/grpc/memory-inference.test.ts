@@ -61,6 +61,10 @@ export function memoryInference(): MemoryInference {
       modelOf(name);
       return { name, versions: ["1"], platform: "memory", inputs: [SPEC], outputs: [{ ...SPEC, name: "y" }] };
     },
+    acquireInputs: async (name) => {
+      modelOf(name);
+      return [SPEC];
+    },
     index: () =>
       Object.keys(MODELS).map((name) =>
         name === "broken"

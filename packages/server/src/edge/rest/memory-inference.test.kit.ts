@@ -39,6 +39,7 @@ export function memoryInference(
       const { inputs, outputs } = find(name, version);
       return { name, versions: ["1"], platform: "memory", inputs, outputs };
     },
+    acquireInputs: async (name, version) => find(name, version).inputs,
     index: () => [
       ...Object.keys(models).map((name): IndexEntry => ({ name, version: "1", state: "READY", reason: "" })),
       ...broken,

@@ -18,10 +18,12 @@ export function predictRoutes(): readonly Route[] {
 async function answerPredict(exchange: Exchange, params: RouteParams): Promise<void> {
   const [model, version] = modelOf(params);
   const { inference, clock, limits } = exchange.context;
-  const { inputs: specs } = inference.modelMetadata(model, version);
+  // Throws for an unknown model, before the body costs anything.
+  inference.isModelReady(model, version);
   exchange.model = model;
   const body = await readBody(exchange);
   exchange.timeline.bodyMs = clock.nowMs();
+  const specs = await inference.acquireInputs(model, version, exchange.signal);
   const { inputs, unbatched } = await readPredictRequest(body, specs, { limits, slice: nextTurn });
   const response = await inference.infer({
     model,

@@ -117,7 +117,7 @@ async function answerInfer(exchange: Exchange, params: RouteParams, encode: Enco
   const jsonBytes = jsonLength(exchange, body);
   const request =
     jsonBytes === 0 && body.length > 0
-      ? readRawRequest(body, inference.modelMetadata(model, version).inputs)
+      ? readRawRequest(body, await inference.acquireInputs(model, version, exchange.signal))
       : await readV2Request(body, jsonBytes, { limits, slice: nextTurn });
   const response = await inference.infer({
     model,
