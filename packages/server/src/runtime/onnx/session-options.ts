@@ -5,7 +5,7 @@ import type { LoadOptions } from "../runtime.ts";
  * How ONNX Runtime is set up.
  *
  * - Threads: the scheduler shares out the cores, so each session gets exactly its part; between operators there is no parallelism.
- * - Spinning off: idle threads must not burn the cores of other workers.
+ * - Spinning off: idle threads must not burn the cores of other workers. (Measured at 2 threads: 382 µs off, 362 µs on.)
  * - `memory: "shared"`: weights stay pages of the model file that all workers share, so nothing may copy them (no prepacking) and freed
  *   memory goes back (no arena). It costs 10 to 35 % of speed.
  *
