@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { DIGITS_FOLDER, MODELS_FOLDER } from "./expected-digits.ts";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const PUBLISHED = ["@sconce/protocol", "@sconce/torch", "sconce"] as const;
+
+/** Whether packages can be installed here; a machine without a package index still runs every other test. */
+async function hasIndex(): Promise<boolean> {
+  return run("npm", ["view", "fastify", "version"], { timeout: 20_000 }).then(
+    () => true,
+    () => false,
+  );
+}
+
+describe("published packages", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-pack-"));
+  const tarball = (name: string): string => {
+    const prefix = `${name.replace("@", "").replace("/", "-")}-`;
+    const file = readdirSync(folder).find(
+      (entry) => entry.startsWith(prefix) && /^\d/.test(entry.slice(prefix.length)),
+    );
+    assert.ok(file !== undefined, `no tarball of ${name}`);
+    return join(folder, file);
+  };
+
+  before(async () => {
+    const workspaces = PUBLISHED.flatMap((name) => ["-w", name]);
+    await run("npm", ["pack", "--pack-destination", folder, ...workspaces], { cwd: ROOT });
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  for (const name of PUBLISHED) {
+    test(`${name} passes publint and attw`, async () => {
+      await run("npx", ["publint", "--strict", tarball(name)], { cwd: ROOT });
+      await run("npx", ["attw", "--profile", "esm-only", tarball(name)], { cwd: ROOT });
+    });
+
+    test(`${name} holds its licence and no tests`, async () => {
+      const { stdout } = await run("tar", ["tzf", tarball(name)]);
+      const files = stdout.trim().split("\n");
+      assert.ok(files.includes("package/LICENSE"));
+      assert.deepEqual(
+        files.filter((file) => /\.test\.|fixtures\/|\.tsbuildinfo$/.test(file)),
+        [],
+      );
+    });
+  }
+
+  test("a scratch project that installs the tarballs serves the example", async (t) => {
+    if (!(await hasIndex())) {
+      t.skip("no package index answers");
+      return;
+    }
+    const scratch = join(folder, "scratch");
+    await run("mkdir", [scratch]);
+    writeFileSync(join(scratch, "package.json"), '{"private": true}');
+    const tarballs = PUBLISHED.map(tarball);
+    await run(
+      "npm",
+      ["install", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs],
+      {
+        cwd: scratch,
+      },
+    );
+    const question = [
+      "sconce",
+      "predict",
+      `${MODELS_FOLDER}/digits.pt2`,
+      "--input",
+      `${DIGITS_FOLDER}/scans/7.png`,
+    ];
+    const { stdout } = await run("npx", question, { cwd: scratch });
+    assert.match(stdout, /largest: 7 \(/);
+  });
+});
