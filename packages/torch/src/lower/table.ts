@@ -9,6 +9,7 @@ import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { NORMALIZATION } from "./normalization.ts";
+import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
 import { REDUCTION } from "./reduction.ts";
 import { RESHAPING } from "./reshaping.ts";
@@ -27,6 +28,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   joining: JOINING,
   linear: LINEAR,
   normalization: NORMALIZATION,
+  padding: PADDING,
   pooling: POOLING,
   reduction: REDUCTION,
   reshaping: RESHAPING,
