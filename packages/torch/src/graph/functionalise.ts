@@ -250,8 +250,16 @@ function namesIn(arg: Arg): string[] {
   return arg.kind === "list" ? arg.items.flatMap(namesIn) : [];
 }
 
+/** Twins whose overload has another name. */
+const TWINS: Readonly<Record<string, string>> = {
+  "aten.floor_divide_.Tensor": "aten.floor_divide.default",
+  "aten.pow_.Scalar": "aten.pow.Tensor_Scalar",
+  "aten.pow_.Tensor": "aten.pow.Tensor_Tensor",
+};
+
 /** "aten.relu_.default" → "aten.relu.default", when that op exists. `copy_`, `fill_` and `zero_` have functional forms as well. */
 function pureTwin(target: string): string | undefined {
+  if (Object.hasOwn(TWINS, target)) return TWINS[target];
   const [namespace, op, overload] = target.split(".");
   if (namespace !== "aten" || op === undefined) return undefined;
   const operator = /^__i(\w+)__$/.exec(op);

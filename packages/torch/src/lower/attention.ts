@@ -1,6 +1,7 @@
-import { type Dim, sameDim } from "../graph/sym.ts";
+import { type Dim, sameDim, sameDims } from "../graph/sym.ts";
 import { float } from "../onnx/model.ts";
 import type { Emitter } from "./emitter.ts";
+import { broadcastDims } from "./indexing.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { refuse } from "./refusal.ts";
 import type { Tensor, Val } from "./tensor.ts";
@@ -15,25 +16,35 @@ export const attention: Lowering = (node, g) => {
   if (node.float("dropout_p") !== 0) refuse("attention runs with dropout; export the model in eval() mode");
   const { dtype, dims } = node.out();
   if (dtype !== "float32") refuse(`attention in ${dtype}`);
-  const query = node.tensor("query");
-  const leading = query.dims.slice(0, -2);
-  const four = (tensor: Tensor): Val => g.reshape(tensor, fourDims(tensor.dims));
+  const isGrouped = node.bool("enable_gqa");
+  const [query, key, value] = broadcastHeads(
+    g,
+    [node.tensor("query"), node.tensor("key"), node.tensor("value")],
+    isGrouped,
+  );
   const mask = node.optionalTensor("attn_mask");
   const scale = node.optionalFloat("scale");
   const result = g.op(
     "Attention",
-    [
-      four(query),
-      four(node.tensor("key")),
-      four(node.tensor("value")),
-      mask && maskFor(g, mask, { query, key: node.tensor("key") }),
-    ],
+    [query, key, value, mask && maskFor(g, mask, { query: query!, key: key! })],
     { is_causal: Number(node.bool("is_causal")), ...(scale === undefined ? {} : { scale: float(scale) }) },
   );
-  return leading.length === 2 ? result : g.reshape(result, dims);
+  return dims.length === 4 ? result : g.reshape(result, dims);
 };
 
-/** Pads to [batch, heads, length, width] in front; more than four dimensions have no place. */
+/** Operands as [batch, heads, length, width] with one batch size and, unless heads are grouped, one number of heads. */
+function broadcastHeads(g: Emitter, operands: readonly Tensor[], isGrouped: boolean): Tensor[] {
+  const shapes = operands.map(({ dims }) => fourDims(dims));
+  const [batch, heads] = broadcastDims(shapes.map((shape) => shape.slice(0, 2)));
+  return operands.map((operand, i) => {
+    const given = shapes[i]!;
+    const wanted = [batch!, isGrouped ? given[1]! : heads!, ...given.slice(2)];
+    const four = operand.dims.length === 4 ? operand : g.reshape(operand, given);
+    return g.typed(sameDims(given, wanted) ? four : g.expand(four, wanted), wanted);
+  });
+}
+
+/** Pads to four dimensions in front; more have no place. */
 function fourDims(dims: readonly Dim[]): Dim[] {
   if (dims.length > 4 || dims.length < 3) return refuse(`attention over ${dims.length} dimensions`);
   return dims.length === 4 ? [...dims] : [1, ...dims];

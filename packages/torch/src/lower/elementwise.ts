@@ -1,3 +1,4 @@
+import type { DType } from "../dtype.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { promote } from "./promote.ts";
@@ -272,13 +273,21 @@ function fused(type: "Mul" | "Div"): Lowering {
 /** aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor. ONNX values are dense and immutable. */
 export const identity: Lowering = (node) => node.tensor("self");
 
-/** aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a). Half precision is rounded to where the program says so. */
+/**
+ * aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a). Half precision is carried as float32; where the program casts
+ * into or out of it, values are rounded to what it can hold.
+ */
 export const to: Lowering = (node, g) => {
   const self = node.tensor("self");
   const { declared } = node.out();
-  const isNarrowing = (declared === "float16" || declared === "bfloat16") && self.declared !== declared;
-  return isNarrowing ? g.cast(g.cast(self, declared), "float32") : self;
+  if (declared === self.declared) return self;
+  return roundTo(g, roundTo(g, self, self.declared), declared);
 };
+
+function roundTo(g: Emitter, x: Val, declared: DType): Val {
+  const isHalf = declared === "float16" || declared === "bfloat16";
+  return isHalf ? g.cast(g.cast(x, declared), "float32") : x;
+}
 
 const UNARY: Readonly<Record<string, string>> = {
   acos: "Acos",

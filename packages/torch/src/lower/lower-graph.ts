@@ -100,7 +100,7 @@ export class GraphLowering implements ValueLookup {
     try {
       if (lowering === undefined) throw new Refusal("there is no translation for this op yet");
       this.#checkTypes(node);
-      results = lowering(new OpNode(node, this), this.#g);
+      results = this.#emptyResults(node) ?? lowering(new OpNode(node, this), this.#g);
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
       const reason = error instanceof Refusal ? error.message : `internal error: ${(error as Error).message}`;
@@ -113,6 +113,17 @@ export class GraphLowering implements ValueLookup {
   #isSizeMath(node: Node): boolean {
     const types = node.outputs.map((name) => (name === undefined ? undefined : this.typeOf(name)));
     return types.length > 0 && types.every((type) => type !== undefined && type.kind !== "tensor");
+  }
+
+  /** Results without elements need no calculation, and several kernels of ONNX Runtime fail on them. */
+  #emptyResults(node: Node): Val[] | undefined {
+    const types = node.outputs.map((name) => (name === undefined ? undefined : this.typeOf(name)));
+    const vals: Val[] = [];
+    for (const type of types) {
+      if (type?.kind !== "tensor" || !type.dims.includes(0)) return undefined;
+      vals.push(this.#g.expand(this.#g.scalar(carrier(type.dtype), 0), type.dims));
+    }
+    return vals.length === 0 ? undefined : vals;
   }
 
   #checkTypes(node: Node): void {

@@ -1,5 +1,5 @@
 import type { DType } from "../dtype.ts";
-import type { NamedArg, Program } from "../graph/ir.ts";
+import type { Arg, NamedArg, Program } from "../graph/ir.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
@@ -88,9 +88,15 @@ function emitOutputs(
       log.add("output", error.message);
     }
     if (val === undefined) continue;
-    const cast = g.cast(val, ports[i]!.dtype);
+    const cast = g.cast(isBfloat16(arg, lowering) ? g.cast(val, "bfloat16") : val, ports[i]!.dtype);
     g.builder.node({ type: "Identity", domain: "", inputs: [cast.name], outputs: [name], attributes: {} });
   }
+}
+
+/** Such an output leaves as float32, but with the values that it has in PyTorch. */
+function isBfloat16(arg: Arg, lowering: GraphLowering): boolean {
+  const type = arg.kind === "value" ? lowering.typeOf(arg.name) : undefined;
+  return type?.kind === "tensor" && type.dtype === "bfloat16";
 }
 
 function describe({ name, arg }: NamedArg, program: Program, names: PortNames): Port {

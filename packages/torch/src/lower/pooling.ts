@@ -1,5 +1,4 @@
-import { invariant } from "../errors.ts";
-import type { Dim } from "../graph/sym.ts";
+import { type Dim, product } from "../graph/sym.ts";
 import type { Attributes } from "../onnx/model.ts";
 import { batched, spread } from "./convolution.ts";
 import type { Emitter } from "./emitter.ts";
@@ -58,17 +57,18 @@ function adaptiveAvgPool(spatial: number): Lowering {
         g.op("AveragePool", [x], { kernel_shape: kernel, strides: kernel }),
       );
     }
-    return wanted.reduce<Val>(
-      (x, size, i) =>
-        averageAxis(g, {
-          x,
-          axis: self.dims.length - spatial + i,
-          rank: self.dims.length,
-          from: sizes[i]!,
-          to: size,
-        }),
-      self,
-    );
+    const dims = [...self.dims];
+    return wanted.reduce<Val>((x, to, i) => {
+      const axis = dims.length - spatial + i;
+      const averaged = averageAxis(g, x, {
+        before: dims.slice(0, axis),
+        from: dims[axis]!,
+        to,
+        after: dims.slice(axis + 1),
+      });
+      dims[axis] = to;
+      return averaged;
+    }, self);
   };
 }
 
@@ -80,29 +80,33 @@ function evenKernel(from: Dim, to: number): number | undefined {
   return typeof from === "number" && from % to === 0 ? from / to : undefined;
 }
 
+/** One axis among the sizes before and after it. */
 interface AxisAverage {
-  readonly x: Val;
-  readonly axis: number;
-  readonly rank: number;
+  readonly before: readonly Dim[];
   readonly from: Dim;
   readonly to: number;
+  readonly after: readonly Dim[];
 }
 
-/** Averages uneven bins along one axis with a matrix: bin i covers floor(i·from/to) to ceil((i+1)·from/to). */
-function averageAxis(g: Emitter, { x, axis, rank, from, to }: AxisAverage): Val {
+/**
+ * Averages uneven bins along one axis with a matrix: bin i covers floor(i·from/to) to ceil((i+1)·from/to). The matrix stands on the
+ * left of [rest, from, inner], so that nothing is transposed (ONNX Runtime 1.30 fuses Transpose and MatMul wrongly past rank 4).
+ */
+function averageAxis(g: Emitter, x: Val, { before, from, to, after }: AxisAverage): Val {
   if (typeof from !== "number")
     return refuse("the pooled size is not constant and does not divide into the output's");
   const weights = new Array<number>(from * to).fill(0);
   for (let bin = 0; bin < to; bin++) {
     const start = Math.floor((bin * from) / to);
     const end = Math.ceil(((bin + 1) * from) / to);
-    for (let i = start; i < end; i++) weights[i * to + bin] = 1 / (end - start);
+    for (let i = start; i < end; i++) weights[bin * from + i] = 1 / (end - start);
   }
-  invariant(axis < rank, "the pooled axis lies within the rank");
-  const last = rank - 1;
-  const perm = Array.from({ length: rank }, (_, i) => (i === axis ? last : i === last ? axis : i));
-  const averaged = g.op("MatMul", [g.transpose(x, perm), g.constant(x.dtype, weights, [from, to])]);
-  return g.transpose(averaged, perm);
+  const columns = g.reshape(x, [product(before), from, product(after)]);
+  return g.reshape(g.op("MatMul", [g.constant(x.dtype, weights, [to, from]), columns]), [
+    ...before,
+    to,
+    ...after,
+  ]);
 }
 
 export const POOLING: LoweringTable = {
