@@ -1,3 +1,4 @@
+import { ModelFileError } from "../errors.ts";
 import { product, sameDim } from "../graph/sym.ts";
 import { convertNumber } from "./numbers.ts";
 import { isUnknown } from "./op-caller.ts";
@@ -123,9 +124,18 @@ const append: Builtin = ([list, item]) => {
 
 const extend: Builtin = ([list, more]) => {
   if (list?.kind !== "list" || more?.kind !== "list") return undefined;
-  list.items.push(...more.items.slice(0, 10_000));
+  checkLength(list.items.length + more.items.length);
+  list.items.push(...more.items);
   return list;
 };
+
+/** Lists of a program hold sizes and tensors, not data. */
+const MAX_LIST = 20_000;
+
+function checkLength(length: number): void {
+  if (length > MAX_LIST)
+    throw new ModelFileError("limit", `a list of the program has more than ${MAX_LIST} items`);
+}
 
 const insert: Builtin = ([list, at, item]) => {
   const index = at === undefined ? undefined : knownNumber(at);
@@ -149,13 +159,16 @@ const sliceList: Builtin = ([list, start, end, step]) => {
   return { kind: "list", items: (by ?? 1) === 1 ? items : items.filter((_, at) => at % by! === 0) };
 };
 
-const addLists: Builtin = ([a, b]) =>
-  a?.kind === "list" && b?.kind === "list" ? { kind: "list", items: [...a.items, ...b.items] } : undefined;
+const addLists: Builtin = ([a, b]) => {
+  if (a?.kind !== "list" || b?.kind !== "list") return undefined;
+  checkLength(a.items.length + b.items.length);
+  return { kind: "list", items: [...a.items, ...b.items] };
+};
 
 const repeatList: Builtin = ([list, times]) => {
   const count = times === undefined ? undefined : knownNumber(times);
   if (list?.kind !== "list" || count === undefined) return undefined;
-  if (list.items.length * count > 100_000) return refuseOp("a list grows without end");
+  checkLength(list.items.length * count);
   return { kind: "list", items: Array.from({ length: Math.max(0, count) }, () => list.items).flat() };
 };
 

@@ -1,10 +1,13 @@
 import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
 import type { PickleCall } from "../checkpoint/pickle-value.ts";
 import type { DType } from "../dtype.ts";
+import { ModelFileError } from "../errors.ts";
 import { type Arg, NONE, type Node, type TensorType, type ValueType, type Weight } from "../graph/ir.ts";
 import { refuseOp } from "./refused-op.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
+
+const MAX_NODES = 100_000;
 
 /** Collects the nodes, values and weights of a program while it is read. */
 export class GraphRecorder {
@@ -45,6 +48,9 @@ export class GraphRecorder {
   /** Adds a node; answers its results. */
   emit(target: string, args: ReadonlyMap<string, Arg>, types: readonly TensorType[]): TensorValue[] {
     const hint = target.split(".")[1] ?? "value";
+    if (this.nodes.length >= MAX_NODES) {
+      throw new ModelFileError("limit", `the program has more than ${MAX_NODES} operations, loops unrolled`);
+    }
     const results = types.map((type) => this.input(hint, type));
     this.nodes.push({ target, args, outputs: results.map((result) => result.name) });
     return results;

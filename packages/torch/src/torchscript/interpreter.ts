@@ -21,8 +21,11 @@ export interface Reading {
   readonly refusals: ReadRefusals;
 }
 
-const MAX_STEPS = 5_000_000;
+/** Statements, expressions and items of lists, loops unrolled. */
+const MAX_STEPS = 2_000_000;
 const MAX_CALLS = 100;
+/** Expressions inside expressions, those of callers included. */
+const MAX_DEPTH = 800;
 
 type Frame = Map<string, Value>;
 
@@ -34,6 +37,7 @@ export class Interpreter {
   readonly #reading: Reading;
   #steps = 0;
   #calls = 0;
+  #depth = 0;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -159,6 +163,14 @@ export class Interpreter {
 
   #evaluate(expr: Expr, frame: Frame): Value {
     this.#step();
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) throw new ModelFileError("limit", "the program nests too deep");
+    const value = this.#value(expr, frame);
+    this.#depth -= 1;
+    return value;
+  }
+
+  #value(expr: Expr, frame: Frame): Value {
     switch (expr.kind) {
       case "constant":
         return constant(expr);
@@ -276,7 +288,9 @@ export class Interpreter {
   /** Runs one op; a refusal is noted under the op's name and the reading goes on with an unknown result. */
   #guarded(op: string, run: () => Value): Value {
     try {
-      return run();
+      const value = run();
+      if (value.kind === "list") this.#steps += value.items.length;
+      return value;
     } catch (error) {
       if (!(error instanceof RefusedOp)) throw error;
       this.#reading.refusals.add(op, error.message);

@@ -37,8 +37,10 @@ export class ObjectGraph {
 
   /** The object at the pickle's root: the module. */
   root(): ObjectValue | undefined {
-    const value = this.value(this.#archive.root, "");
-    return value.kind === "object" ? value : undefined;
+    const pickled = asNode(this.#archive.root, "call");
+    const path = calleeOf(pickled);
+    if (pickled === undefined || !path?.startsWith("__torch__.")) return undefined;
+    return { kind: "object", path, name: "", pickled, attributes: new Map() };
   }
 
   /** An attribute of an object; undefined when it has none of that name. */

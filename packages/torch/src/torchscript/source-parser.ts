@@ -150,6 +150,13 @@ class Parser {
   }
 
   #if(): Stmt {
+    this.#enter();
+    const parsed = this.#branches();
+    this.#depth -= 1;
+    return parsed;
+  }
+
+  #branches(): Stmt {
     const condition = this.#expression();
     const then = this.#statements();
     if (this.takeName("elif")) return { kind: "if", condition, then, otherwise: [this.#if()] };
@@ -179,24 +186,28 @@ class Parser {
   }
 
   #expression(): Expr {
-    this.#enter();
     const then = this.#unary();
-    this.#depth -= 1;
     if (!this.takeName("if")) return then;
+    this.#enter();
     const condition = this.#unary();
     this.expect("name", "else");
-    return { kind: "choice", condition, then, otherwise: this.#expression() };
+    const choice: Expr = { kind: "choice", condition, then, otherwise: this.#expression() };
+    this.#depth -= 1;
+    return choice;
   }
 
   #unary(): Expr {
-    if (this.#takeSymbol("-")) return { kind: "negate", operand: this.#unary() };
-    if (this.takeName("not")) return { kind: "not", operand: this.#unary() };
-    return this.#postfix(this.#atom());
+    this.#enter();
+    const kind = this.#takeSymbol("-") ? "negate" : this.takeName("not") ? "not" : undefined;
+    const expr: Expr = kind === undefined ? this.#postfix(this.#atom()) : { kind, operand: this.#unary() };
+    this.#depth -= 1;
+    return expr;
   }
 
   #postfix(atom: Expr): Expr {
     let expr = atom;
-    for (;;) {
+    // A chain nests to the left, as deep as it is long.
+    for (let length = 0; length < MAX_DEPTH; length += 1) {
       if (this.#takeSymbol(".")) expr = { kind: "attribute", object: expr, name: this.expect("name") };
       else if (this.#takeSymbol("(")) expr = this.#call(expr);
       else if (this.#takeSymbol("[")) {
@@ -208,6 +219,7 @@ class Parser {
         };
       } else return expr;
     }
+    throw tooDeep();
   }
 
   #call(callee: Expr): Expr {
@@ -265,7 +277,7 @@ class Parser {
 
   #enter(): void {
     this.#depth += 1;
-    if (this.#depth > MAX_DEPTH) throw new ModelFileError("limit", "a TorchScript source nests too deep");
+    if (this.#depth > MAX_DEPTH) throw tooDeep();
   }
 
   #takeSymbol(text: string): boolean {
@@ -277,6 +289,10 @@ class Parser {
     this.#at += 1;
     return true;
   }
+}
+
+function tooDeep(): ModelFileError {
+  return new ModelFileError("limit", "a TorchScript source nests too deep");
 }
 
 const NAMED = new Map<string, { value: null | boolean | number; isFloat: boolean }>([

@@ -49,18 +49,29 @@ export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {
     constants: readPickleMember(zip, { folder, member: "constants" }),
     version: readVersion(zip, folder),
   };
-  if (options.inputs !== undefined) return read(script, options.inputs.map(givenType));
+  if (options.inputs !== undefined) return readFixed(script, options.inputs.map(givenType));
   const traced = tracedInputs(zip, folder);
   const symbolic = withBatch(traced);
-  if (symbolic === undefined) return read(script, traced);
+  if (symbolic === undefined) return readFixed(script, traced);
   const attempt = attemptBatch(script, symbolic);
   if (attempt.program !== undefined && (attempt.program.refused ?? []).length === 0) return attempt.program;
-  const fixed = read(script, traced);
+  const fixed = readFixed(script, traced);
   // A program that is refused either way keeps the signature that says more.
   if (attempt.program !== undefined && (fixed.refused ?? []).length > 0) return attempt.program;
   const why = attempt.program === undefined ? attempt.reason : "its sizes follow from that size";
   const warning = `the batch size is fixed at the traced one: ${why}. Export with torch.export and a dynamic batch to change it`;
   return { ...fixed, warnings: [...fixed.warnings, warning] };
+}
+
+/** Reads with sizes that nothing else can stand for. */
+function readFixed(script: Script, inputs: readonly InputType[]): Program {
+  try {
+    return read(script, inputs);
+  } catch (error) {
+    if (!(error instanceof UnprovenSize)) throw error;
+    const message = `the TorchScript program needs its inputs' sizes as numbers: ${error.message}`;
+    throw new ModelFileError("unsupported", message, { cause: error });
+  }
 }
 
 interface Script {
@@ -101,7 +112,7 @@ function read(script: Script, inputs: readonly InputType[]): Program {
     refusals,
   });
   const module = objects.root();
-  const forward = module && script.library.classDef(module.path)?.methods.get("forward");
+  const forward = script.library.classDef(module?.path ?? "")?.methods.get("forward");
   if (module === undefined || forward === undefined) {
     throw new ModelFileError("unsupported", "the TorchScript archive has no module with a 'forward' method");
   }

@@ -38,6 +38,12 @@ const comparison: ShapeFn = (args) =>
 /** True division gives floats; with a rounding mode it keeps integers. */
 const divided: ShapeFn = (args) => (args.has("rounding_mode") ? promoted(args) : promotedFloat(args));
 
+/** Squares of bools are integers, as `pow` has them. */
+const squared: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return tensorType(dtype === "bool" ? "int64" : dtype, dims);
+};
+
 const where: ShapeFn = (args) => {
   const names = ["condition", "self", "other"];
   return tensorType(
@@ -46,7 +52,7 @@ const where: ShapeFn = (args) => {
   );
 };
 
-const masked: ShapeFn = (args) => {
+export const masked: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   return tensorType(dtype, broadcast(dims, args.tensor("mask").dims));
 };
@@ -62,7 +68,7 @@ const otherDtype: ShapeFn = converted((args) => args.tensor("other").dtype);
 
 const SAME =
   `abs neg relu relu6 leaky_relu elu selu celu silu hardswish hardsigmoid hardtanh gelu mish softplus softshrink hardshrink
-  prelu rrelu threshold clone detach alias contiguous dropout feature_dropout alpha_dropout square sign round ceil floor trunc frac positive clamp_min clamp_max
+  prelu rrelu threshold clone detach alias contiguous dropout feature_dropout alpha_dropout sign round ceil floor trunc frac positive
   tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill layer_norm group_norm instance_norm batch_norm
   rms_norm dropout1d dropout2d renorm`.split(/\s+/);
 const FLOATING =
@@ -70,7 +76,7 @@ const FLOATING =
   sigmoid erf erfc erfinv reciprocal logit rad2deg deg2rad`.split(/\s+/);
 const TRUTH = "isnan isinf isfinite isposinf isneginf logical_not".split(" ");
 const PROMOTED =
-  `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp clamp bitwise_and bitwise_or
+  `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp clamp clamp_min clamp_max bitwise_and bitwise_or
   bitwise_xor __and__ __or__ __xor__ subtract multiply fmax fmin`.split(/\s+/);
 const PROMOTED_FLOAT = "atan2 true_divide xlogy".split(" ");
 const COMPARISON =
@@ -89,6 +95,7 @@ export const ELEMENTWISE: ShapeTable = {
   ...named(PROMOTED, promoted),
   ...named(PROMOTED_FLOAT, promotedFloat),
   ...named(COMPARISON, comparison),
+  square: squared,
   div: divided,
   divide: divided,
   "max.other": promoted,

@@ -1,13 +1,25 @@
 import type { DType } from "../../dtype.ts";
 import type { Dim } from "../../graph/sym.ts";
-import { sub, sym } from "../../graph/sym.ts";
+import { product, sub, sym } from "../../graph/sym.ts";
 import { refuseOp } from "../refused-op.ts";
 import { isNumber } from "../value.ts";
 import { axisOf, broadcast } from "./dims.ts";
-import { same } from "./elementwise.ts";
+import { masked, same } from "./elementwise.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 const gather: ShapeFn = (args) => tensorType(args.tensor("self").dtype, args.tensor("index").dims);
+
+const takeAlongDim: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const indices = args.tensor("indices").dims;
+  if (!args.has("dim")) return tensorType(dtype, [product(indices)]);
+  const at = axisOf(args.int("dim"), dims.length);
+  const whole = broadcast(
+    dims.map((dim, axis) => (axis === at ? 1 : dim)),
+    indices,
+  );
+  return tensorType(dtype, whole);
+};
 
 const indexSelect: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
@@ -94,6 +106,7 @@ const oneHot: ShapeFn = (args) => {
 
 const triangle: ShapeFn = (args) => {
   const [rows, columns, offset] = [args.int("row"), args.int("col"), args.int("offset")];
+  if (rows > 100_000) return refuseOp("it has too many rows");
   let count = 0;
   for (let row = 0; row < rows; row += 1) count += Math.min(Math.max(row + offset + 1, 0), columns);
   return tensorType(args.dtype() ?? "int64", [2, count]);
@@ -101,7 +114,7 @@ const triangle: ShapeFn = (args) => {
 
 export const INDEXING: ShapeTable = {
   gather,
-  take_along_dim: (args) => tensorType(args.tensor("self").dtype, args.tensor("indices").dims),
+  take_along_dim: takeAlongDim,
   index_select: indexSelect,
   embedding,
   "index.Tensor": index,
@@ -112,7 +125,7 @@ export const INDEXING: ShapeTable = {
   scatter: same,
   scatter_add: same,
   scatter_reduce: same,
-  masked_scatter: same,
+  masked_scatter: masked,
   slice_scatter: same,
   select_scatter: same,
   zeros: filled(float32),

@@ -119,9 +119,17 @@ const pieces =
 
 function cut(total: number, size: number): number[] {
   if (size < 1) return refuseOp("it splits into pieces of no size");
+  checkPieces(total / size);
   return Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) =>
     Math.min(size, total - i * size),
   );
+}
+
+/** Each piece is a value of the program. */
+const MAX_PIECES = 4_096;
+
+function checkPieces(count: number): number {
+  return count <= MAX_PIECES ? count : refuseOp(`it splits into more than ${MAX_PIECES} pieces`);
 }
 
 const chunk = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));
@@ -132,7 +140,7 @@ const unbind: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   const axis = axisOf(args.int("dim"), dims.length);
   const part = tensorType(dtype, without(dims, axis));
-  return new Array<TensorType>(numeric(dims[axis]!)).fill(part);
+  return new Array<TensorType>(checkPieces(numeric(dims[axis]!))).fill(part);
 };
 
 const repeat = onDims((dims, args) => {
@@ -163,6 +171,7 @@ const pad = onDims((dims, args) => {
 });
 
 const unfold = onDims((dims, args) => {
+  if (dims.length === 0) return [args.int("size")];
   const axis = axisOf(args.int("dimension"), dims.length);
   const [size, step] = [args.int("size"), args.int("step")];
   return [...replaced(dims, axis, sub(sym("floordiv", sub(dims[axis]!, size), step), -1)), size];

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { memorySource } from "../archive/byte-range.ts";
+import { openZip } from "../archive/zip.ts";
+import { buildZip, type ZipPart } from "../archive/zip-build.test.kit.ts";
+import { ModelFileError } from "../errors.ts";
+import type { Program } from "../graph/ir.ts";
+import { nodePlatform, openFileSource } from "../node.ts";
+import { readTorchScript, type TorchScriptOptions } from "./torchscript.ts";
+
+const source = openFileSource(
+  fileURLToPath(new URL("../../../../examples/digits/digits.pt", import.meta.url)),
+);
+const original = openZip(source, nodePlatform);
+const PARTS: readonly ZipPart[] = [...original.entries.keys()].map((name) => ({
+  name,
+  data: original.read(name).slice(),
+}));
+source.close();
+
+const MAIN = "digits/code/__torch__.py";
+const text = (data: Uint8Array): string => new TextDecoder().decode(data);
+const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+function read(parts: readonly ZipPart[], options?: TorchScriptOptions): Program {
+  return readTorchScript(openZip(memorySource("m.pt", buildZip(parts)), nodePlatform), options);
+}
+
+/** The example with another body of its `forward(self, image)`. */
+function withForward(body: readonly string[], options?: TorchScriptOptions): Program {
+  const lines = body.map((line) => `    ${line}\n`).join("");
+  const edit = (code: string): string => `${code.slice(0, code.indexOf("-> Dict"))}-> Tensor:\n${lines}`;
+  return read(
+    PARTS.map((part) => (part.name === MAIN ? { ...part, data: bytes(edit(text(part.data))) } : part)),
+    options,
+  );
+}
+
+test("the example is read the same from a rebuilt archive", () => {
+  assert.equal(read(PARTS).graph.nodes.length, 14);
+});
+
+test("conditions and loops over constants are folded, lists and scripts' arithmetic are calculated", () => {
+  const { graph, refused } = withForward([
+    "x = image",
+    "sizes = annotate(List[int], [])",
+    "for i in range(3):",
+    "  if torch.eq(torch.remainder(i, 2), 0):",
+    "    x = torch.add(x, i)",
+    "  else:",
+    "    x = torch.mul(x, 2)",
+    "  _0 = torch.append(sizes, torch.add(i, 1))",
+    "_1, n = True, 0",
+    "while _1:",
+    "  n = torch.add(n, 1)",
+    "  _1 = torch.lt(n, torch.len(sizes))",
+    "  x = torch.relu(x)",
+    "if torch.gt(sizes[2], 5):",
+    '  ops.prim.RaiseException("never")',
+    "return torch.reshape(x, [torch.size(x, 0), -1])",
+  ]);
+  assert.deepEqual(refused, []);
+  const targets = graph.nodes.map(({ target }) => target.split(".")[1]);
+  assert.deepEqual(targets, ["add", "mul", "add", "relu", "relu", "relu", "reshape"]);
+});
+
+test("what depends on data is refused by name, and ops behind it are still looked at", () => {
+  const { refused } = withForward([
+    "a = torch.foo(image)",
+    "b = torch.bar(a, 1)",
+    "n = int(torch.sum(image))",
+    "if torch.gt(n, 3):",
+    "  image = torch.relu(image)",
+    "return image",
+  ]);
+  assert.deepEqual(refused!.map(({ op }) => op).sort(), ["aten.bar", "aten.foo", "control flow", "int"]);
+});
+
+test("a batch size that the program was traced with, and follows from, stays fixed with a warning", () => {
+  const { inputs, graph, warnings, refused } = withForward(["return torch.view(image, [2, 64])"]);
+  assert.deepEqual(
+    [refused, graph.values.get(inputs[0]!.value)],
+    [[], { kind: "tensor", dtype: "float32", dims: [2, 1, 8, 8], strides: undefined }],
+  );
+  assert.match(warnings[0]!, /the batch size is fixed at the traced one/);
+});
+
+test("sizes that a user states take the place of the traced ones", () => {
+  const dims = ["n", 1, "height", 8];
+  const { graph, outputs } = withForward(["return torch.relu(image)"], {
+    inputs: [{ dtype: "float32", dims }],
+  });
+  const { arg } = outputs[0]!;
+  const type = arg.kind === "value" ? graph.values.get(arg.name) : undefined;
+  assert.deepEqual(
+    type?.kind === "tensor" ? type.dims.map((dim) => (typeof dim === "number" ? dim : dim.key)) : [],
+    dims,
+  );
+});
+
+for (const [what, body] of Object.entries({
+  "an endless loop": ["while True:", "  image = image", "return image"],
+  "a loop of 10^9 turns": ["for i in range(1000000000):", "  image = image", "return image"],
+  "endless recursion": ["return (self).forward(image, )"],
+  "a doubling list": ["x = [1]", "for i in range(60):", "  x = torch.add(x, x)", "return image"],
+})) {
+  test(`a program with ${what} ends`, () => {
+    assert.throws(() => withForward(body), { kind: "limit" });
+  });
+}
+
+test("any mutation of an archive's program or objects gives a program or a ModelFileError", () => {
+  const targets = PARTS.flatMap(({ name }, at) => (/\.(py|pkl)$|version$/.test(name) ? [at] : []));
+  const change = fc.record({ at: fc.nat(4_000), value: fc.integer({ min: 0, max: 255 }) });
+  const mutation = fc.tuple(fc.constantFrom(...targets), fc.array(change, { minLength: 1, maxLength: 3 }));
+  const property = fc.property(mutation, ([target, changes]) => {
+    const data = PARTS[target]!.data.slice();
+    for (const { at, value } of changes) data[at % data.byteLength] = value;
+    try {
+      read(PARTS.map((part, at) => (at === target ? { ...part, data } : part)));
+    } catch (error) {
+      if (!(error instanceof ModelFileError)) throw error;
+    }
+  });
+  fc.assert(property, { numRuns: 1_500, interruptAfterTimeLimit: 5_000 });
+});
