@@ -41,10 +41,6 @@ export function isFloat(dtype: DType): boolean {
   return dtype.startsWith("float") || dtype === "bfloat16";
 }
 
-export function isInteger(dtype: DType): boolean {
-  return dtype.startsWith("int") || dtype.startsWith("uint");
-}
-
 /** A dimension counted from the end made positive; refuses one that the rank does not have. Rank 0 counts as one dimension. */
 export function normalizeAxis(axis: number, rank: number): number {
   const bound = Math.max(rank, 1);
