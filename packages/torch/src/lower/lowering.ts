@@ -10,3 +10,8 @@ export type Lowering = (node: OpNode, g: Emitter) => Val | readonly (Val | undef
 
 /** Lowerings by target, such as "aten.add.Tensor". */
 export type LoweringTable = Readonly<Record<string, Lowering>>;
+
+/** One lowering for several overloads: `all("add", add, ["Tensor", "Scalar"])`. */
+export function all(op: string, lowering: Lowering, overloads: readonly string[]): LoweringTable {
+  return Object.fromEntries(overloads.map((overload) => [`aten.${op}.${overload}`, lowering]));
+}

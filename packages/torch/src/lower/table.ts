@@ -1,6 +1,7 @@
 import { invariant } from "../errors.ts";
 import { ACTIVATION } from "./activation.ts";
 import { ATTENTION } from "./attention.ts";
+import { COMPARISON } from "./comparison.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { CREATION } from "./creation.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
@@ -21,6 +22,7 @@ import { SOFTMAX } from "./softmax.ts";
 export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   activation: ACTIVATION,
   attention: ATTENTION,
+  comparison: COMPARISON,
   convolution: CONVOLUTION,
   creation: CREATION,
   elementwise: ELEMENTWISE,
