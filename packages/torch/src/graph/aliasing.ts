@@ -71,7 +71,7 @@ export function aliasingOf(node: Node, typeOf: (name: string) => ValueType | und
   const out = node.outputs[0] === undefined ? undefined : typeOf(node.outputs[0]);
   if (CONVERSIONS.has(op)) return conversion(node, op, { self, out });
   if (RESHAPES.has(op)) {
-    if (self === undefined || out?.kind !== "tensor") return "unknown";
+    if (self?.strides === undefined || out?.kind !== "tensor" || out.strides === undefined) return "unknown";
     return isContiguous(self) || !isContiguous(out) ? "view" : "fresh";
   }
   const schema = schemaOf(node.target);
@@ -89,6 +89,7 @@ function conversion(node: Node, op: string, { self, out }: Conversion): Aliasing
   const format = node.args.get("memory_format");
   if (op === "aten.contiguous") {
     if (format?.kind === "hint" && !/ (0|1)$|contiguous_format$/.test(format.value)) return "unknown";
+    if (self.strides === undefined) return "unknown";
     return isContiguous(self) ? "same" : "fresh";
   }
   const copy = node.args.get("copy");

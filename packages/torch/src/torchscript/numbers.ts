@@ -67,6 +67,7 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   ["add", arithmetic(add)],
   ["sub", arithmetic(sub)],
   ["mul", arithmetic(mul)],
+  ["rsub", arithmetic((a, b) => sub(b, a))],
   ["div", (args) => ({ kind: "float", value: trueDivide(...pair(args)) })],
   ["floordiv", arithmetic(floorDivide)],
   ["floor_divide", arithmetic(floorDivide)],
