@@ -14,6 +14,7 @@ import { createInferenceObserver } from "./edge/inference-metrics.ts";
 import { createListener, DEFAULT_LISTENER_LIMITS, LOOPBACK } from "./edge/listener.ts";
 import { createRestEdge, type RestEdgeOptions } from "./edge/rest/rest-edge.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
+import { tenantHeaderName } from "./gate/tenant.ts";
 import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createModelStore } from "./model-store.ts";
@@ -53,6 +54,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { clock, logger } = options;
   const { server: config, modelDefaults } = options.config;
   refuseUnsafeStart(config);
+  const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const metrics = createPrometheusMetrics({ processMetrics: true });
   // First of all: worker processes start while this process still builds its own parts.
   const runtime =
@@ -76,9 +78,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics,
     observer,
     budget,
+    tenantHeader,
     ...restOptions(config),
   });
-  const grpc = createGrpcEdge({ inference, clock, logger, observer, budget, limits: grpcLimits(config) });
+  const grpc = createGrpcEdge({
+    inference,
+    clock,
+    logger,
+    observer,
+    budget,
+    tenantHeader,
+    limits: grpcLimits(config),
+  });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),

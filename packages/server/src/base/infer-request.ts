@@ -23,6 +23,8 @@ export interface InferRequest {
   readonly deadlineMs: number | undefined;
   /** Aborted when the client left or the deadline passed. */
   readonly signal: AbortSignal;
+  /** Whose request it is, as far as the operator lets requests say so; undefined: nobody's in particular. */
+  readonly tenant?: string | undefined;
   readonly timeline: Timeline;
 }
 

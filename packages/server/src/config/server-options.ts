@@ -120,6 +120,11 @@ export const SERVER_OPTIONS = {
     default: [],
     doc: "Addresses of proxies, whose one address carries everybody's connections.",
   },
+  tenantHeader: {
+    kind: "text",
+    default: null,
+    doc: "Header (REST) and metadata key (gRPC) that names whose request it is. Tenants take turns in every queue, and do not share cached answers. Set it only behind a proxy that authenticates clients and sets this header itself: a client that could choose its name could take many turns.",
+  },
   requestTimeoutMs: {
     kind: "duration",
     min: 100,

@@ -81,7 +81,8 @@ class LiveModel implements QueuedModel {
   async submit(request: InferRequest): Promise<InferResponse> {
     this.#inFlight += 1;
     try {
-      const { outputs, batchRows } = await this.#queue.submit(request);
+      // The request names its tenant; a second object per request would say no more.
+      const { outputs, batchRows } = await this.#queue.submit(request, request);
       const { name: model, version } = this;
       return { model, version, id: request.id, outputs, parameters: NO_PARAMETERS, batchRows };
     } finally {

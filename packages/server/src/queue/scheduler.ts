@@ -20,7 +20,7 @@ import type { QueueSnapshot } from "./snapshot.ts";
 
 export interface SubmitOptions {
   /** Whose request it is (an opaque key): tenants take turns, have quotas, and cannot harm each other by quarantine. */
-  readonly tenant?: string;
+  readonly tenant?: string | undefined;
 }
 
 /** Decides when and with whom the requests of one model run. */

@@ -26,6 +26,8 @@ export interface GrpcEdgeOptions {
   /** What requests of all edges may hold together. */
   readonly budget: ByteBudget;
   readonly limits?: GrpcLimits;
+  /** The metadata key that names whose request it is, in lower case. Default: none does. */
+  readonly tenantHeader?: string | undefined;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */

@@ -3,7 +3,7 @@ import { serverTiming } from "../inference-metrics.ts";
 import { oipDialect, predictDialect } from "./dialects.ts";
 import { type GrpcMethod, unaryMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import { type Dialect, type InferenceDeps, isFailure, runInference } from "./run-inference.ts";
+import { type Dialect, type InferenceDeps, isFailure, runInference, tenantOf } from "./run-inference.ts";
 
 /** The methods that answer one inference: ModelInfer and Predict. */
 export function inferMethods(deps: InferenceDeps, limits: GrpcLimits): GrpcMethod[] {
@@ -20,6 +20,7 @@ function inferMethod(path: string, deps: InferenceDeps, dialect: Dialect): GrpcM
       bodyMs: deps.clock.nowMs(),
       signal: call.signal,
       deadlineMs: call.deadlineMs,
+      tenant: tenantOf(deps, call),
       bound(deadlineMs) {
         call.tighten(deadlineMs);
         return call.signal;

@@ -3,7 +3,14 @@ import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
 import { type Drain, draining } from "./drain.ts";
 import { type CallHandlers, deadlineExceeded, type GrpcCall } from "./grpc-call.ts";
-import { type Encoded, type Failure, type InferenceDeps, isFailure, runInference } from "./run-inference.ts";
+import {
+  type Encoded,
+  type Failure,
+  type InferenceDeps,
+  isFailure,
+  runInference,
+  tenantOf,
+} from "./run-inference.ts";
 
 export interface InferenceStreamOptions {
   readonly dialect: StreamDialect;
@@ -90,6 +97,7 @@ function inferWithin(
     bodyMs: nowMs,
     signal: call.signal,
     deadlineMs: call.deadlineMs,
+    tenant: tenantOf(deps, call),
     bound,
   };
   const running = runInference(deps, dialect, message, arrival);

@@ -6,8 +6,10 @@ import { Timeline } from "../../base/timeline.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter } from "../../gate/deadline.ts";
 import { parsePriority } from "../../gate/priority.ts";
+import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import type { GrpcCall } from "./grpc-call.ts";
 
 /** What every inference method needs. */
 export interface InferenceDeps {
@@ -16,6 +18,8 @@ export interface InferenceDeps {
   readonly observer: InferenceObserver;
   /** Shared with every other edge; a message is paid for from its arrival until its answer is encoded. */
   readonly budget: ByteBudget;
+  /** The metadata key that names whose request it is, in lower case. Default: none does. */
+  readonly tenantHeader?: string | undefined;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
@@ -25,6 +29,8 @@ export interface Arrival {
   readonly signal: AbortSignal;
   /** Deadline of the call as a whole. */
   readonly deadlineMs: number | undefined;
+  /** What the call says of whose request it is. */
+  readonly tenant: string | undefined;
   /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
   bound(deadlineMs: number): AbortSignal;
 }
@@ -85,6 +91,11 @@ export async function runInference(
   }
 }
 
+/** What a call's metadata says of whose requests it carries. */
+export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): string | undefined {
+  return tenantHeader === undefined ? undefined : call.header(tenantHeader);
+}
+
 export function isFailure(result: Encoded | Failure): result is Failure {
   return "error" in result;
 }
@@ -116,6 +127,7 @@ function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): 
     priority: parsePriority(wire.parameters.get("priority")),
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
+    tenant: checkTenant(arrival.tenant),
     timeline,
   };
 }

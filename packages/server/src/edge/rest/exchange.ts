@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { ServeError } from "../../base/errors.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { requestId } from "../../gate/request-id.ts";
+import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
 import { compress } from "./compress.ts";
 import { errorAnswer } from "./error-answer.ts";
@@ -50,6 +51,13 @@ export class Exchange {
   /** Aborted when the client's connection closed before it was answered, or when the deadline passed. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Whose request it is; undefined: nobody's in particular. Throws `invalid_argument`. */
+  get tenant(): string | undefined {
+    const { tenantHeader } = this.context;
+    if (tenantHeader === undefined) return undefined;
+    return checkTenant(this.request.headers[tenantHeader]?.toString());
   }
 
   /** Counts this request and the bytes its body is going to need. Throws when the server is full. */

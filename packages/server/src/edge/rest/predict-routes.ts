@@ -35,6 +35,7 @@ async function answerPredict(exchange: Exchange, params: RouteParams): Promise<v
     priority: 0,
     deadlineMs: readTimeouts(exchange, new Map()),
     signal: exchange.signal,
+    tenant: exchange.tenant,
     timeline: exchange.timeline,
   });
   exchange.answerInference(response, { body: encodePrediction(response, unbatched), type: JSON_TYPE });

@@ -17,6 +17,8 @@ export interface RestContext {
   readonly limits: RestLimits;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;
+  /** In lower case; undefined: requests are nobody's in particular. */
+  readonly tenantHeader: string | undefined;
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that refused clients do not all come back at once. */
   random(): number;

@@ -30,6 +30,8 @@ export interface RestEdgeOptions {
   readonly limits?: Partial<RestLimits>;
   /** Status of "not ready" on health routes: 503 (default; Kubernetes, KServe) or 400 (Triton). */
   readonly notReadyStatus?: 400 | 503;
+  /** The header that names whose request it is, in lower case. Default: none does. */
+  readonly tenantHeader?: string | undefined;
   /** Makes request ids for clients that send none. Default: random UUIDs. */
   makeId?(): string;
   /** 0 ≤ x < 1, for jitter. Default: Math.random. */
@@ -63,6 +65,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     budget: options.budget,
     limits,
     notReadyStatus: options.notReadyStatus ?? 503,
+    tenantHeader: options.tenantHeader,
     makeId: options.makeId ?? randomUUID,
     random: options.random ?? Math.random,
     isDraining: () => draining,

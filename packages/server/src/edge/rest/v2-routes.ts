@@ -129,6 +129,7 @@ async function answerInfer(exchange: Exchange, params: RouteParams, encode: Enco
     priority: takePriority(request.parameters),
     deadlineMs: readTimeouts(exchange, request.parameters),
     signal: exchange.signal,
+    tenant: exchange.tenant,
     timeline: exchange.timeline,
   });
   sendInferAnswer(exchange, response, { request, encode });

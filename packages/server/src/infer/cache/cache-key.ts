@@ -14,14 +14,14 @@ export function isCacheable(request: InferRequest): boolean {
 /**
  * SHA-256 over everything an answer depends on: the model's digest and version, the inputs (in signature order) with names,
  * datatypes, shapes and bytes, the outputs asked for, and the parameters. Every part carries its length, so that no two requests
- * run into the same text.
+ * run into the same text. Tenants do not share answers: how fast one comes would tell what others asked.
  */
 export function cacheKey(served: ServedModel, request: InferRequest): string {
   const hash = createHash("sha256");
   const { inputs, outputs, parameters } = request;
   const names = outputs === undefined ? "*" : outputs.map(framed).join("");
   hash.update(
-    `${framed(served.name)}${framed(served.version)}${framed(served.description.digest)}` +
+    `${framed(request.tenant ?? "")}${framed(served.name)}${framed(served.version)}${framed(served.description.digest)}` +
       `${inputs.length};${framed(names)}${parameters.size};`,
   );
   if (parameters.size > 0) hashParameters(hash, parameters);

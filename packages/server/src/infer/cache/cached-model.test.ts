@@ -256,9 +256,20 @@ const REQUEST = fc.record({
   parameters: PARAMETERS,
   version: fc.constantFrom("1", "11"),
   digest: fc.constantFrom("1", "d"),
+  tenant: fc.constantFrom(undefined, "1", "11"),
 });
 
-const FIELDS = ["name", "datatype", "shape", "bytes", "outputs", "parameters", "version", "digest"] as const;
+const FIELDS = [
+  "name",
+  "datatype",
+  "shape",
+  "bytes",
+  "outputs",
+  "parameters",
+  "version",
+  "digest",
+  "tenant",
+] as const;
 
 test("keys are equal exactly when nothing that an answer depends on differs", () => {
   const text = (value: object): string =>
@@ -275,11 +286,11 @@ test("keys are equal exactly when nothing that an answer depends on differs", ()
     fc.property(REQUEST, REQUEST, fc.constantFrom(...FIELDS), (a, other, field) => {
       const b = { ...a, [field]: other[field] };
       const [keyA, keyB] = [a, b].map(
-        ({ name, datatype, shape, bytes, outputs, parameters, version, digest }) => {
+        ({ name, datatype, shape, bytes, outputs, parameters, version, digest, tenant }) => {
           const served = new StubModel(candidateOf("m", { version, fingerprint: digest }));
           const inputs = [{ name, datatype, shape, bytes }];
           const sorted = new Map(Object.entries(parameters).toReversed());
-          return cacheKey(served, requestOf("m", { inputs, outputs, parameters: sorted }));
+          return cacheKey(served, requestOf("m", { inputs, outputs, parameters: sorted, tenant }));
         },
       );
       const sort = (request: typeof a): object => ({
