@@ -1,8 +1,21 @@
 export type { ByteSource, Platform } from "./byte-source.ts";
 export { DTYPES, type DType } from "./dtype.ts";
 export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
+export { decodeModel } from "./onnx/decode.ts";
+export { encodeModel, encodeModelParts } from "./onnx/encode.ts";
+export type { ExternalData, OnnxModel } from "./onnx/model.ts";
+export { externalizeWeights, inlineWeights, type PlacedWeight, weightBytes } from "./onnx/place-weights.ts";
+export { precisionNote } from "./quantize/precision-note.ts";
+export {
+  type QuantizedModel,
+  type QuantizedPrecision,
+  type QuantizeOptions,
+  quantizeModel,
+} from "./quantize/quantize-model.ts";
+export type { ReadExternal } from "./quantize/weight-floats.ts";
 export { summarizeFile } from "./summarize-file.ts";
-export { type TranslateOptions, translate } from "./translate.ts";
+export { type TranslateOptions, translate, type WeightsSource } from "./translate.ts";
+export { type ModelTranslation, translateModel } from "./translate-model.ts";
 export type {
   ModelSummary,
   Port,

@@ -1,10 +1,7 @@
 import type { ByteSource, Platform } from "./byte-source.ts";
-import { countWeights } from "./count-weights.ts";
-import { readProgramFile } from "./formats.ts";
-import { optimizeProgram } from "./graph/passes.ts";
-import { lowerProgram } from "./lower/lower-program.ts";
-import { LOWERINGS } from "./lower/table.ts";
 import { encodeModel } from "./onnx/encode.ts";
+import type { QuantizedPrecision } from "./quantize/quantize-model.ts";
+import { translateModel } from "./translate-model.ts";
 import type { Translation } from "./translation.ts";
 
 export interface TranslateOptions {
@@ -13,29 +10,31 @@ export interface TranslateOptions {
    * copied; `"embedded"` writes them into the model, for a file of its own (up to 2 GiB).
    */
   readonly weights?: "mapped" | "embedded";
+  /** Weights that replace the program's own by name. */
+  readonly weightsFrom?: WeightsSource;
+  /** Stores weights in fewer bits, which changes the answers; see `quantizeModel`. Default: as the program has them. */
+  readonly precision?: QuantizedPrecision;
+}
+
+/** A checkpoint, a safetensors file, or the index of a sharded one. */
+export interface WeightsSource {
+  readonly source: ByteSource;
+  /** Opens a shard that lies beside the index; the caller closes it after the translation. */
+  openShard(name: string): ByteSource;
+  /** Whether it lies in the program's folder, so that its tensors can be mapped from it; otherwise they are copied. */
+  readonly isBeside: boolean;
 }
 
 /**
- * Turns a program file (`.pt2`) into ONNX. Ops that cannot be translated are all listed in `report.unsupported`; `model` is empty
- * then. The source is only read during the call. Throws ModelFileError for a file that is broken or beyond a limit.
+ * Turns a program file (`.pt2`, TorchScript) into ONNX. Ops that cannot be translated are all listed in `report.unsupported`; `model` is
+ * empty then. The source is only read during the call. Throws ModelFileError for a file that is broken or beyond a limit, and for
+ * weights that do not fit the program.
  */
 export function translate(
   source: ByteSource,
   platform: Platform,
   options: TranslateOptions = {},
 ): Translation {
-  const { format, program } = readProgramFile(source, platform);
-  const { program: ready, refused } = optimizeProgram(program);
-  const lowered = lowerProgram(ready, LOWERINGS, options.weights === "embedded" ? undefined : source.name);
-  const unsupported = [...refused, ...lowered.refused];
-  return {
-    model:
-      lowered.model === undefined || unsupported.length > 0 ? new Uint8Array(0) : encodeModel(lowered.model),
-    inputs: lowered.inputs,
-    outputs: lowered.outputs,
-    report: { unsupported, warnings: [...ready.warnings, ...lowered.warnings] },
-    sampleInputs: undefined,
-    format,
-    ...countWeights(program),
-  };
+  const { model, ...rest } = translateModel(source, platform, options);
+  return { ...rest, model: model === undefined ? new Uint8Array(0) : encodeModel(model) };
 }

@@ -2,6 +2,9 @@ import { parseArgs } from "node:util";
 import { ServeError } from "../base/errors.ts";
 import { flagName, type OptionTable } from "../config/option.ts";
 
+/** Options that have a letter of their own. */
+const SHORT: Readonly<Record<string, string>> = { output: "o" };
+
 export interface Arguments {
   readonly positionals: readonly string[];
   /** By flag name with dashes. */
@@ -14,7 +17,11 @@ export function parseArguments(argv: readonly string[], tables: readonly OptionT
   const options = Object.fromEntries(
     rows.map(([name, row]) => [
       flagName(name).slice(2),
-      { type: row.kind === "flag" ? ("boolean" as const) : ("string" as const) },
+      {
+        type: row.kind === "flag" ? ("boolean" as const) : ("string" as const),
+        multiple: row.kind === "texts",
+        ...(SHORT[name] !== undefined && { short: SHORT[name] }),
+      },
     ]),
   );
   try {
@@ -27,6 +34,8 @@ export function parseArguments(argv: readonly string[], tables: readonly OptionT
     const flags = new Map<string, string | boolean>();
     for (const [name, value] of Object.entries(values)) {
       if (typeof value === "string" || typeof value === "boolean") flags.set(`--${name}`, value);
+      // A list may be given as one text or by repeating the flag.
+      else if (Array.isArray(value)) flags.set(`--${name}`, value.join(","));
     }
     return { positionals, flags };
   } catch (error) {

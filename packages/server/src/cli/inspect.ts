@@ -10,6 +10,7 @@ import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import type { Command } from "./command.ts";
+import { sizeText } from "./size-text.ts";
 
 const INSPECT_OPTIONS = {
   json: { kind: "flag", default: false, doc: "Print everything as JSON." },
@@ -100,10 +101,4 @@ function dimText(dim: SummaryPort["dims"][number]): string {
   if (typeof dim === "number") return String(dim);
   const range = dim.max === undefined ? (dim.min > 1 ? ` ≥ ${dim.min}` : "") : ` ${dim.min}…${dim.max}`;
   return `${dim.symbol}${range}`;
-}
-
-function sizeText(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
-  const unit = bytes < 2 ** 20 ? "KiB" : bytes < 2 ** 30 ? "MiB" : "GiB";
-  return `${(bytes / { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[unit]).toFixed(1)} ${unit}`;
 }

@@ -3,11 +3,12 @@ import { optionsHelp } from "../config/option-docs.ts";
 import { VERSION } from "../version.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
+import { convertCommand } from "./convert.ts";
 import { inspectCommand } from "./inspect.ts";
 import { predictCommand } from "./predict.ts";
 import { serveCommand } from "./serve.ts";
 
-const COMMANDS: readonly Command[] = [serveCommand, inspectCommand, predictCommand];
+const COMMANDS: readonly Command[] = [serveCommand, inspectCommand, predictCommand, convertCommand];
 
 const EXIT_USAGE = 2;
 

@@ -84,7 +84,7 @@ function findWeight(
   const weight = lookup(isConstant ? "constant" : "weight", name);
   if (weight === undefined)
     throw new ModelFileError("corrupt", `the archive lacks the tensor '${name}' of the program`);
-  return weight;
+  return isConstant ? { ...weight, isConstant } : weight;
 }
 
 function refuseInput(kind: string, name: string | undefined): never {

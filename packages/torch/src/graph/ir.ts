@@ -97,6 +97,10 @@ export interface ScalarValueType {
 export interface Weight {
   readonly name: string;
   readonly tensor: StoredTensor;
+  /** Name of the file beside the program's that holds the tensor; null: a file that cannot be mapped. Undefined: the program's own. */
+  readonly file?: string | null;
+  /** The tensor belongs to the program and is in no state dict: a constant, or a buffer that is not persistent. */
+  readonly isConstant?: boolean;
 }
 
 export const NONE: Arg = { kind: "none" };

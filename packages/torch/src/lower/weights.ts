@@ -60,10 +60,11 @@ export class WeightStore {
     return id;
   }
 
-  #data({ name, tensor }: Weight): Initializer["data"] {
-    const place = this.#location === undefined ? undefined : locateTensor(tensor);
+  #data({ name, tensor, file }: Weight): Initializer["data"] {
+    const isMapped = this.#location !== undefined && file !== null;
+    const place = isMapped ? locateTensor(tensor) : undefined;
     if (place === undefined || place.byteLength <= INLINE_BYTES) return denseBytes(name, tensor);
-    return { location: this.#location!, ...place };
+    return { location: file ?? this.#location!, ...place };
   }
 }
 

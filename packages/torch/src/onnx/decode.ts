@@ -14,7 +14,7 @@ const TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as co
 
 /**
  * Reads a ModelProto into plain data that rewrites can change and `encodeModel` can write. Weights stay in the file: their
- * initializers point into it. Intermediate shapes, documentation and metadata are left out. Throws ModelFileError.
+ * initializers point into it. Intermediate shapes, node names and documentation are left out. Throws ModelFileError.
  */
 export function decodeModel(source: ByteSource): OnnxModel {
   return new Decoder(source).model();
@@ -32,14 +32,16 @@ class Decoder {
   model(): OnnxModel {
     const opsets = new Map<string, number>();
     const functions: Uint8Array[] = [];
+    const metadata: Uint8Array[] = [];
     let graph: OnnxGraph | undefined;
     this.#cursor.eachField(0, this.#source.byteLength, (field) => {
       if (field.number === 7) graph = this.#graph(field, 0);
       else if (field.number === 8) opsets.set(...this.#opset(field));
+      else if (field.number === 14) metadata.push(this.#cursor.payload(field));
       else if (field.number === 25) functions.push(this.#cursor.payload(field));
     });
     if (graph === undefined) throw new ModelFileError("corrupt", "not an ONNX model: it has no graph");
-    return { graph, opsets, functions };
+    return { graph, opsets, functions, metadata };
   }
 
   #opset(message: WireField): [string, number] {
@@ -80,7 +82,9 @@ class Decoder {
       else if (field.number === 2) outputs.push(this.#text(field));
       else if (field.number === 4) type = this.#text(field);
       else if (field.number === 7) domain = this.#text(field);
-      else if (field.number === 5) {
+      else if (field.number === 8 && field.length > 0) {
+        throw new ModelFileError("unsupported", "the model calls overloaded functions");
+      } else if (field.number === 5) {
         const [name, value] = this.#attribute(field, depth);
         Object.defineProperty(attributes, name, { value, enumerable: true });
       }
@@ -142,14 +146,7 @@ class Decoder {
         });
       }
     });
-    const dtype = dtypeOfOnnx(type);
-    if (dtype === undefined) {
-      throw new ModelFileError(
-        "unsupported",
-        `'${name}' is no tensor of numbers; such models can be served, not rewritten`,
-      );
-    }
-    return { name, dtype, dims };
+    return { name, dtype: dtypeOfOnnx(type), dims, raw: this.#cursor.payload(message) };
   }
 
   #shape(message: WireField): (number | string | undefined)[] {

@@ -1,3 +1,4 @@
+import { ModelFileError } from "../errors.ts";
 import { onnxDataType } from "./dtype.ts";
 import type { Attribute, Initializer, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from "./model.ts";
 import { ProtobufWriter } from "./protobuf.ts";
@@ -9,8 +10,20 @@ const EXTERNAL = 1;
 /** AttributeProto.AttributeType. */
 const TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
 
-/** Writes a ModelProto. Field numbers are those of onnx.proto (IR 11). Initializers larger than 2 GiB in sum must be external. */
+/** What a protobuf message may have: lengths are signed 32-bit numbers. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** Writes a ModelProto. Field numbers are those of onnx.proto (IR 11). Throws ModelFileError("limit") past 2 GiB. */
 export function encodeModel(model: OnnxModel): Uint8Array {
+  return write(model).finish();
+}
+
+/** `encodeModel` in pieces, for files: large initializers are not copied. */
+export function encodeModelParts(model: OnnxModel): Uint8Array[] {
+  return write(model).parts();
+}
+
+function write(model: OnnxModel): ProtobufWriter {
   const out = new ProtobufWriter();
   out.int(1, IR_VERSION);
   out.string(2, "sconce");
@@ -21,8 +34,13 @@ export function encodeModel(model: OnnxModel): Uint8Array {
       out.int(2, version);
     });
   }
+  for (const item of model.metadata ?? []) out.bytes(14, item);
   for (const item of model.functions ?? []) out.bytes(25, item);
-  return out.finish();
+  if (out.byteLength <= MAX_BYTES) return out;
+  throw new ModelFileError(
+    "limit",
+    "the model has more than 2 GiB of weights inside; they must lie in a file",
+  );
 }
 
 function graph(out: ProtobufWriter, { name, nodes, initializers, inputs, outputs }: OnnxGraph): void {
@@ -89,8 +107,13 @@ function tensor(out: ProtobufWriter, { name, dtype, dims, data }: Initializer): 
   out.int(14, EXTERNAL);
 }
 
-function valueInfo(out: ProtobufWriter, { name, dtype, dims }: ValueInfo): void {
+function valueInfo(out: ProtobufWriter, { name, dtype, dims, raw }: ValueInfo): void {
+  if (raw !== undefined) {
+    out.append(raw);
+    return;
+  }
   out.string(1, name);
+  if (dtype === undefined) return;
   out.message(2, () => {
     out.message(1, () => {
       out.int(1, onnxDataType(dtype));

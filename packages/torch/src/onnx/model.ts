@@ -7,6 +7,8 @@ export interface OnnxModel {
   readonly opsets: ReadonlyMap<string, number>;
   /** Model-local functions as they were read (FunctionProto). */
   readonly functions?: readonly Uint8Array[];
+  /** Free text that the exporter left, as it was read (StringStringEntryProto). */
+  readonly metadata?: readonly Uint8Array[];
 }
 
 export interface OnnxGraph {
@@ -42,9 +44,12 @@ export type Attribute =
 
 export interface ValueInfo {
   readonly name: string;
-  readonly dtype: DType;
+  /** Undefined: not told, or no tensor of a type that PyTorch has. */
+  readonly dtype: DType | undefined;
   /** A string is a symbolic size; undefined is an unknown one. */
   readonly dims: readonly (number | string | undefined)[] | undefined;
+  /** The whole ValueInfoProto as it was read; what is written when it is there. */
+  readonly raw?: Uint8Array;
 }
 
 export interface Initializer {

@@ -1,10 +1,24 @@
 const UTF8 = new TextEncoder();
 
-/** Appends protobuf fields to a growing buffer. Nested messages are written in place; their length is filled in afterwards. */
+/** Payloads from this size on are kept by reference until the end instead of being copied into the growing buffer. */
+const REFERENCE_BYTES = 1 << 16;
+
+interface Payload {
+  /** Where it belongs among the bytes of the buffer. */
+  at: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Appends protobuf fields to a growing buffer. Nested messages are written in place; their length is filled in afterwards. Large
+ * payloads stay where they are: they must not change until the writer is finished.
+ */
 export class ProtobufWriter {
   #bytes = new Uint8Array(1 << 12);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  readonly #payloads: Payload[] = [];
+  #payloadBytes = 0;
 
   /** A varint field. Negative numbers take ten bytes, as int64 does. */
   int(field: number, value: number | bigint): void {
@@ -38,9 +52,10 @@ export class ProtobufWriter {
   bytes(field: number, value: Uint8Array): void {
     this.#varint(field * 8 + 2);
     this.#varint(value.length);
-    this.#reserve(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    if (value.length >= REFERENCE_BYTES) {
+      this.#payloads.push({ at: this.#length, bytes: value });
+      this.#payloadBytes += value.length;
+    } else this.append(value);
   }
 
   /** Fields that are encoded already. */
@@ -65,18 +80,45 @@ export class ProtobufWriter {
   message(field: number, write: () => void): void {
     this.#varint(field * 8 + 2);
     const start = this.#length;
+    const payloads = this.#payloads.length;
+    const payloadBytes = this.#payloadBytes;
     write();
-    const size = this.#length - start;
+    const written = this.#length - start;
+    const size = written + this.#payloadBytes - payloadBytes;
     const header = varintSize(size);
     this.#reserve(header);
     this.#bytes.copyWithin(start + header, start, this.#length);
+    for (let i = payloads; i < this.#payloads.length; i++) this.#payloads[i]!.at += header;
     this.#length = start;
     this.#varint(size);
-    this.#length += size;
+    this.#length += written;
+  }
+
+  get byteLength(): number {
+    return this.#length + this.#payloadBytes;
+  }
+
+  /** The message in pieces that follow one another. */
+  parts(): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    let from = 0;
+    for (const { at, bytes } of this.#payloads) {
+      parts.push(this.#bytes.subarray(from, at), bytes);
+      from = at;
+    }
+    parts.push(this.#bytes.subarray(from, this.#length));
+    return parts;
   }
 
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    if (this.#payloads.length === 0) return this.#bytes.slice(0, this.#length);
+    const whole = new Uint8Array(this.byteLength);
+    let at = 0;
+    for (const part of this.parts()) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
   }
 
   #fixedFloat(value: number): void {

@@ -1,0 +1,96 @@
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import {
+  decodeModel,
+  type ExternalData,
+  ModelFileError,
+  type ModelTranslation,
+  type OnnxModel,
+  translateModel,
+} from "@sconce/torch";
+import { type FileSource, nodePlatform, openFileSource } from "@sconce/torch/node";
+import { ServeError } from "../base/errors.ts";
+
+/** A model file of any kind as ONNX that can be rewritten. */
+export interface OpenModel {
+  /** The file's name without folders. */
+  readonly name: string;
+  readonly model: OnnxModel;
+  readonly warnings: readonly string[];
+  readonly isOnnx: boolean;
+  /** Reads what initializers point into. */
+  read(data: ExternalData): Uint8Array;
+  close(): void;
+}
+
+/**
+ * Opens a `.pt2`, TorchScript or ONNX file. Throws ServeError `not_found`, or `invalid_argument` with what stands against it: for a program
+ * that does not translate, every op.
+ */
+export function openModel(path: string): OpenModel {
+  const name = basename(path);
+  if (!existsSync(path) || !statSync(path).isFile())
+    throw new ServeError("not_found", `${name}: no such file`);
+  const files = new ModelFiles(realpathSync(path));
+  try {
+    const { main } = files;
+    const isOnnx = main.byteLength > 0 && main.read(0, 1)[0] === 0x08;
+    const { model, warnings } = isOnnx ? { model: decodeModel(main), warnings: [] } : translated(main);
+    return { name, model, warnings, isOnnx, read: (data) => files.read(data), close: () => files.close() };
+  } catch (error) {
+    files.close();
+    if (error instanceof ModelFileError) {
+      throw new ServeError("invalid_argument", `${name}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function translated(source: FileSource): { readonly model: OnnxModel; readonly warnings: readonly string[] } {
+  const { model, report } = translateModel(source, nodePlatform);
+  if (model === undefined) throw untranslatable(source.name, report);
+  return { model, warnings: report.warnings };
+}
+
+function untranslatable(name: string, { unsupported }: ModelTranslation["report"]): ServeError {
+  const ops = unsupported.map(({ op, count, reason }) => `\n  ${op} × ${count}: ${reason}`);
+  return new ServeError(
+    "failed_precondition",
+    `${name} cannot be translated to ONNX, because of${ops.join("")}`,
+    {
+      reason: "untranslatable",
+    },
+  );
+}
+
+/** The model's file and the ones beside it that hold its weights, opened when they are first read. */
+class ModelFiles {
+  readonly main: FileSource;
+  readonly #folder: string;
+  readonly #open = new Map<string, FileSource>();
+
+  constructor(path: string) {
+    this.main = openFileSource(path);
+    this.#folder = dirname(path);
+    this.#open.set(this.main.name, this.main);
+  }
+
+  read({ location, offset, byteLength }: ExternalData): Uint8Array {
+    const file = this.#open.get(location) ?? this.#openBeside(location);
+    return file.read(offset, byteLength);
+  }
+
+  #openBeside(name: string): FileSource {
+    const path = join(this.#folder, name);
+    // The reader of the model allows plain names only, so the file lies in this folder.
+    if (!existsSync(path))
+      throw new ServeError("not_found", `the model's weights are missing: no file ${name} beside it`);
+    const file = openFileSource(path);
+    this.#open.set(name, file);
+    return file;
+  }
+
+  close(): void {
+    for (const file of this.#open.values()) file.close();
+  }
+}

@@ -1,0 +1,93 @@
+import type { ByteSource, Platform } from "./byte-source.ts";
+import { countWeights } from "./count-weights.ts";
+import { ModelFileError } from "./errors.ts";
+import { type ProgramFile, readProgramFile } from "./formats.ts";
+import { optimizeProgram } from "./graph/passes.ts";
+import { type LoweredProgram, lowerProgram } from "./lower/lower-program.ts";
+import { LOWERINGS } from "./lower/table.ts";
+import type { ExternalData, OnnxModel } from "./onnx/model.ts";
+import { precisionNote } from "./quantize/precision-note.ts";
+import { quantizeModel } from "./quantize/quantize-model.ts";
+import type { TranslateOptions } from "./translate.ts";
+import type { SampleTensor, Translation } from "./translation.ts";
+import { swapWeights } from "./weights/swap-weights.ts";
+import { readWeightsFile, type WeightsFile } from "./weights/weights-file.ts";
+
+/** A translation before it is serialized. */
+export interface ModelTranslation extends Omit<Translation, "model"> {
+  /** Undefined when `report.unsupported` lists ops. */
+  readonly model: OnnxModel | undefined;
+}
+
+/** `translate`, up to the model as data that can be changed further. Throws ModelFileError. */
+export function translateModel(
+  source: ByteSource,
+  platform: Platform,
+  options: TranslateOptions = {},
+): ModelTranslation {
+  const file = readProgramFile(source, platform);
+  const swap = options.weightsFrom;
+  const weights =
+    swap === undefined ? undefined : readWeightsFile(swap.source, platform, (name) => swap.openShard(name));
+  const program =
+    weights === undefined
+      ? file.program
+      : swapWeights(file.program, weights, {
+          isComplete: file.format === "pt2",
+          location: (tensor) => (swap?.isBeside === true ? weights.sources.get(tensor)!.name : null),
+        });
+  const { program: ready, refused } = optimizeProgram(program);
+  const location = options.weights === "embedded" ? undefined : source.name;
+  const lowered = lowerProgram(ready, LOWERINGS, location);
+  const unsupported = [...refused, ...lowered.refused];
+  const warnings = [...ready.warnings, ...lowered.warnings];
+  const model = unsupported.length > 0 ? undefined : lowered.model;
+  return {
+    model:
+      model === undefined
+        ? undefined
+        : inPrecision(model, options, { read: reader(source, weights), warnings }),
+    inputs: lowered.inputs,
+    outputs: lowered.outputs,
+    report: { unsupported, warnings },
+    sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
+    format: file.format,
+    ...countWeights(program),
+  };
+}
+
+function inPrecision(
+  model: OnnxModel,
+  { precision }: TranslateOptions,
+  { read, warnings }: { readonly read: (data: ExternalData) => Uint8Array; readonly warnings: string[] },
+): OnnxModel {
+  if (precision === undefined) return model;
+  const result = quantizeModel(model, { precision, read });
+  warnings.push(precisionNote(precision, result));
+  return result.model;
+}
+
+/** Reads what initializers point into: the program's file, or one of the files whose weights replace its own. */
+function reader(source: ByteSource, weights: WeightsFile | undefined): (data: ExternalData) => Uint8Array {
+  const files = new Map([...new Set(weights?.sources.values())].map((file) => [file.name, file]));
+  return ({ location, offset, byteLength }) => {
+    const file = location === source.name ? source : files.get(location);
+    if (file === undefined) throw new ModelFileError("corrupt", "a weight lies in a file that is not open");
+    return file.read(offset, byteLength);
+  };
+}
+
+/** Samples are a help, not a part of the program: broken ones are worth a warning. */
+function samplesOf(
+  file: ProgramFile,
+  { inputs }: LoweredProgram,
+  warnings: string[],
+): readonly SampleTensor[] | undefined {
+  try {
+    return file.sampleInputs(inputs);
+  } catch (error) {
+    if (!(error instanceof ModelFileError)) throw error;
+    warnings.push(`the sample inputs stored with the program cannot be read: ${error.message}`);
+    return undefined;
+  }
+}
