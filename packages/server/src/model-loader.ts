@@ -65,6 +65,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
             config: completeQueueConfig(queueConfig(config), parts.signature, parts.executors.length),
             clock,
             random,
+            defer: setImmediate,
           }),
       });
       return config.cacheBytes === undefined ? served : cached(served, config, { ...options, logger });

@@ -24,6 +24,11 @@ export interface SchedulerOptions {
   /** In [0, 1), for jitter. Default `Math.random`. */
   readonly random?: () => number;
   readonly observer?: QueueObserver;
+  /**
+   * Calls back once the events at hand are handled (`setImmediate`), so that requests which arrived together run together instead of
+   * the first one alone. Default: at once.
+   */
+  readonly defer?: (callback: () => void) => void;
   /** Requests per tenant. Shared between schedulers when the quota spans models. */
   readonly quota?: Quota;
 }

@@ -48,6 +48,27 @@ test("an idle executor takes a request at once; while it is busy requests gather
   );
 });
 
+test("requests that arrive in one turn of the event loop run together, also when the executor is idle", async () => {
+  const turn: (() => void)[] = [];
+  const { scheduler, executors } = setUp({}, { defer: (callback) => turn.push(callback) });
+  const answers = [1, 2, 3].map((id) => scheduler.submit(one(id)));
+  assert.deepEqual(executors[0]!.runs, []);
+  assert.equal(turn.length, 1);
+  turn.shift()!();
+  assert.deepEqual(executors[0]!.runs, [[1, 2, 3]]);
+  executors[0]!.step();
+  assert.deepEqual(
+    (await Promise.all(answers)).map((answer) => answer.batchRows),
+    [3, 3, 3],
+  );
+  answers.push(scheduler.submit(one(4)));
+  assert.equal(turn.length, 1);
+  scheduler.destroy("test");
+  turn.shift()!();
+  assert.deepEqual(executors[0]!.runs, [[1, 2, 3]]);
+  await assert.rejects(answers[3]!, refusal("unavailable", "shut_down"));
+});
+
 test("the batch is the requests' own bytes, and answers are views on one block", async () => {
   const { scheduler, executors } = setUp();
   const seen: Uint8Array[][] = [];

@@ -49,12 +49,20 @@ class QueueScheduler implements Scheduler {
   readonly #quota: Quota | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #drain = new Drain();
+  readonly #defer: ((callback: () => void) => void) | undefined;
+  readonly #dispatchGathered: () => void;
+  #isGathering = false;
   #state: QueueSnapshot["state"] = "open";
 
   constructor(options: SchedulerOptions) {
     this.#parts = makeParts(options);
     this.#quota = options.quota;
     this.#dispatcher = new Dispatcher(this.#parts, () => this.#endDrain());
+    this.#defer = options.defer;
+    this.#dispatchGathered = () => {
+      this.#isGathering = false;
+      this.#dispatcher.dispatch(this.#parts.clock.nowMs());
+    };
   }
 
   submit(request: InferRequest, options?: SubmitOptions): Promise<Answer> {
@@ -76,7 +84,7 @@ class QueueScheduler implements Scheduler {
       job.reject = reject;
       admission.setDue(job, nowMs);
       jobs.add(job);
-      this.#dispatcher.dispatch(nowMs);
+      this.#dispatchSoon(nowMs);
     });
   }
 
@@ -120,6 +128,14 @@ class QueueScheduler implements Scheduler {
     this.#state = "closed";
     this.#dispatcher.abort(shutDown(reason));
     this.#endDrain();
+  }
+
+  #dispatchSoon(nowMs: number): void {
+    if (this.#defer === undefined) this.#dispatcher.dispatch(nowMs);
+    else if (!this.#isGathering) {
+      this.#isGathering = true;
+      this.#defer(this.#dispatchGathered);
+    }
   }
 
   #refuse(job: Job, nowMs: number): Rejection | undefined {
