@@ -12,6 +12,7 @@ import type { Lowering, LoweringTable } from "./lowering.ts";
 import { NORMALIZATION } from "./normalization.ts";
 import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
+import { RECURRENT } from "./recurrent.ts";
 import { REDUCTION } from "./reduction.ts";
 import { RESHAPING } from "./reshaping.ts";
 import { SCATTERING } from "./scattering.ts";
@@ -32,6 +33,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   normalization: NORMALIZATION,
   padding: PADDING,
   pooling: POOLING,
+  recurrent: RECURRENT,
   reduction: REDUCTION,
   reshaping: RESHAPING,
   scattering: SCATTERING,
