@@ -15,6 +15,8 @@ import { POOLING } from "./pooling.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTION } from "./reduction.ts";
 import { RESHAPING } from "./reshaping.ts";
+import { RESIZING } from "./resizing.ts";
+import { SAMPLING } from "./sampling.ts";
 import { SCATTERING } from "./scattering.ts";
 import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
@@ -36,6 +38,8 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   recurrent: RECURRENT,
   reduction: REDUCTION,
   reshaping: RESHAPING,
+  resizing: RESIZING,
+  sampling: SAMPLING,
   scattering: SCATTERING,
   slicing: SLICING,
   softmax: SOFTMAX,
