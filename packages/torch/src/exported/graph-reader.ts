@@ -63,6 +63,7 @@ function readTensorMeta(json: Json, name: string): TensorType {
     dtype: readScalarType(meta.get("dtype"), `the tensor ${name}`),
     dims: dims("sizes"),
     strides: meta.has("strides") ? dims("strides") : undefined,
+    ...(meta.has("storage_offset") ? { offset: readSymbolic(meta.get("storage_offset")!, name) } : {}),
   };
 }
 

@@ -85,6 +85,8 @@ export interface TensorType {
   readonly dims: readonly Dim[];
   /** In elements; undefined when the file does not say. */
   readonly strides: readonly Dim[] | undefined;
+  /** Where it starts in its storage, in elements; undefined when the file does not say. */
+  readonly offset?: Dim;
 }
 
 /** A Python number that the program calculates: its value as an expression over size symbols. */

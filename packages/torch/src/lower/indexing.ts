@@ -1,4 +1,5 @@
 import { type Dim, product } from "../graph/sym.ts";
+import { invert } from "./axes.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import type { OpNode } from "./op-node.ts";
@@ -124,12 +125,6 @@ function putMasked(node: OpNode, g: Emitter, { self, values, mask }: MaskedPut):
     (_, i) => mask.dims.length + i,
   );
   return g.where(g.unsqueeze(mask, trailing), g.reshape(values, []), self);
-}
-
-function invert(perm: readonly number[]): number[] {
-  const inverse: number[] = [];
-  for (const [to, from] of perm.entries()) inverse[from] = to;
-  return inverse;
 }
 
 /** aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */

@@ -50,6 +50,14 @@ export class OpNode {
     return this.has(name) ? this.tensor(name) : undefined;
   }
 
+  /** How a tensor lies in PyTorch's memory, in elements; undefined where the file does not say. */
+  layout(name: string): { strides: readonly Dim[] | undefined; offset: Dim | undefined } {
+    const arg = this.arg(name);
+    const type = arg.kind === "value" ? this.#values.typeOf(arg.name) : undefined;
+    if (type?.kind !== "tensor") return refuse(`its argument '${name}' is no tensor`);
+    return { strides: type.strides, offset: type.offset };
+  }
+
   tensors(name: string): Tensor[] {
     return this.items(name).map((item) => this.#asTensor(item, name));
   }

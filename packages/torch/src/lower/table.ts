@@ -4,7 +4,10 @@ import { ATTENTION } from "./attention.ts";
 import { COMPARISON } from "./comparison.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { CREATION } from "./creation.ts";
+import { DIAGONALS } from "./diagonals.ts";
+import { ELEMENT_SCATTER } from "./element-scatter.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
+import { EQUIVALENTS } from "./equivalents.ts";
 import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
@@ -20,6 +23,7 @@ import { SAMPLING } from "./sampling.ts";
 import { SCATTERING } from "./scattering.ts";
 import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
+import { STRIDED } from "./strided.ts";
 
 /** Every family's table. A new family is one line here. */
 export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
@@ -42,6 +46,10 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   sampling: SAMPLING,
   scattering: SCATTERING,
   slicing: SLICING,
+  diagonals: DIAGONALS,
+  "element-scatter": ELEMENT_SCATTER,
+  equivalents: EQUIVALENTS,
+  strided: STRIDED,
   softmax: SOFTMAX,
 };
 
