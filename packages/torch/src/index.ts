@@ -4,7 +4,13 @@ export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
 export { decodeModel } from "./onnx/decode.ts";
 export { encodeModel, encodeModelParts } from "./onnx/encode.ts";
 export type { ExternalData, OnnxModel } from "./onnx/model.ts";
-export { externalizeWeights, inlineWeights, type PlacedWeight, weightBytes } from "./onnx/place-weights.ts";
+export {
+  externalizeWeights,
+  inlineSmallWeights,
+  inlineWeights,
+  type PlacedWeight,
+  weightBytes,
+} from "./onnx/place-weights.ts";
 export { precisionNote } from "./quantize/precision-note.ts";
 export {
   type QuantizedModel,

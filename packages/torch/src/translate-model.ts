@@ -2,13 +2,15 @@ import type { ByteSource, Platform } from "./byte-source.ts";
 import { countWeights } from "./count-weights.ts";
 import { ModelFileError } from "./errors.ts";
 import { type ProgramFile, readProgramFile } from "./formats.ts";
+import type { Program } from "./graph/ir.ts";
 import { optimizeProgram } from "./graph/passes.ts";
 import { type LoweredProgram, lowerProgram } from "./lower/lower-program.ts";
 import { LOWERINGS } from "./lower/table.ts";
 import type { ExternalData, OnnxModel } from "./onnx/model.ts";
+import { weightBytes } from "./onnx/place-weights.ts";
 import { precisionNote } from "./quantize/precision-note.ts";
 import { quantizeModel } from "./quantize/quantize-model.ts";
-import type { TranslateOptions } from "./translate.ts";
+import type { TranslateOptions, WeightsSource } from "./translate.ts";
 import type { SampleTensor, Translation } from "./translation.ts";
 import { swapWeights } from "./weights/swap-weights.ts";
 import { readWeightsFile, type WeightsFile } from "./weights/weights-file.ts";
@@ -26,34 +28,37 @@ export function translateModel(
   options: TranslateOptions = {},
 ): ModelTranslation {
   const file = readProgramFile(source, platform);
-  const swap = options.weightsFrom;
-  const weights =
-    swap === undefined ? undefined : readWeightsFile(swap.source, platform, (name) => swap.openShard(name));
-  const program =
-    weights === undefined
-      ? file.program
-      : swapWeights(file.program, weights, {
-          isComplete: file.format === "pt2",
-          location: (tensor) => (swap?.isBeside === true ? weights.sources.get(tensor)!.name : null),
-        });
+  const { program, weights } = withWeights(file, platform, options.weightsFrom);
   const { program: ready, refused } = optimizeProgram(program);
   const location = options.weights === "embedded" ? undefined : source.name;
   const lowered = lowerProgram(ready, LOWERINGS, location);
   const unsupported = [...refused, ...lowered.refused];
   const warnings = [...ready.warnings, ...lowered.warnings];
-  const model = unsupported.length > 0 ? undefined : lowered.model;
+  const whole = unsupported.length > 0 ? undefined : lowered.model;
+  const read = reader(source, weights);
+  const model = whole === undefined ? undefined : inPrecision(whole, options, { read, warnings });
   return {
-    model:
-      model === undefined
-        ? undefined
-        : inPrecision(model, options, { read: reader(source, weights), warnings }),
+    model,
     inputs: lowered.inputs,
     outputs: lowered.outputs,
     report: { unsupported, warnings },
     sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
     format: file.format,
     ...countWeights(program),
+    ...(model !== undefined && model !== whole && { weightBytes: weightBytes(model) }),
   };
+}
+
+function withWeights(
+  { program, format }: ProgramFile,
+  platform: Platform,
+  from: WeightsSource | undefined,
+): { readonly program: Program; readonly weights: WeightsFile | undefined } {
+  if (from === undefined) return { program, weights: undefined };
+  const weights = readWeightsFile(from.source, platform, (name) => from.openShard(name));
+  const location = (tensor: string): string | null =>
+    from.isBeside ? weights.sources.get(tensor)!.name : null;
+  return { program: swapWeights(program, weights, { isComplete: format === "pt2", location }), weights };
 }
 
 function inPrecision(

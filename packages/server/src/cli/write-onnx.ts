@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import {
   encodeModelParts,
   externalizeWeights,
+  inlineSmallWeights,
   inlineWeights,
   type OnnxModel,
   type ReadExternal,
@@ -37,7 +38,7 @@ export function writeOnnx(
     ]);
   }
   const dataPath = join(dirname(path), `${safeName(basename(path))}.data`);
-  const { model: small, placed } = externalizeWeights(model, basename(dataPath));
+  const { model: small, placed } = externalizeWeights(inlineSmallWeights(model, read), basename(dataPath));
   const dataBytes = writeWhole(dataPath, (file) => {
     for (const { offset, data } of placed) {
       writeAt(file, data instanceof Uint8Array ? data : read(data), offset);

@@ -9,9 +9,19 @@ const MIN_EXTERNAL_BYTES = 1024;
 
 /** The model with all weights inside, up to 2 GiB. */
 export function inlineWeights(model: OnnxModel, read: ReadExternal): OnnxModel {
-  return withInitializers(model, (item) =>
-    item.data instanceof Uint8Array ? item : { ...item, data: read(item.data) },
-  );
+  return inlined(model, read, Number.POSITIVE_INFINITY);
+}
+
+/** The model with its small weights inside: ONNX Runtime wants shapes and sizes there when it looks at the graph. */
+export function inlineSmallWeights(model: OnnxModel, read: ReadExternal): OnnxModel {
+  return inlined(model, read, MIN_EXTERNAL_BYTES);
+}
+
+function inlined(model: OnnxModel, read: ReadExternal, limit: number): OnnxModel {
+  return withInitializers(model, (item) => {
+    const { data } = item;
+    return data instanceof Uint8Array || data.byteLength >= limit ? item : { ...item, data: read(data) };
+  });
 }
 
 /** A weight that goes to the data file. */
@@ -20,7 +30,7 @@ export interface PlacedWeight {
   readonly data: Uint8Array | ExternalData;
 }
 
-/** The model with all but its small weights in a file `location` beside it, and what to write there, in order. */
+/** The model with all but its inlined small weights in a file `location` beside it, and what to write there, in order. */
 export function externalizeWeights(
   model: OnnxModel,
   location: string,

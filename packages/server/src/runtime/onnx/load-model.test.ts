@@ -161,12 +161,14 @@ describe("loadModel()", () => {
   });
 
   test("options it cannot honour are refused, not ignored", async () => {
-    await assert.rejects(
-      load(weighted(floatWeight("w", [2, 3], new Float32Array(6))), { precision: "int8" }),
-      {
-        code: "unimplemented",
-      },
-    );
+    const model = weighted(floatWeight("w", [2, 3], new Float32Array(6)));
+    await assert.rejects(load(model, { precision: "int8" }), {
+      code: "failed_precondition",
+      message: /nothing in the model can be stored as int8: it has no matrix product/,
+    });
+    await assert.rejects(load(model, { weightsFile: "/nowhere/w.safetensors" }), {
+      reason: "option_unsupported",
+    });
   });
 });
 

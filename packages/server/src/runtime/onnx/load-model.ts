@@ -6,8 +6,8 @@ import type { ModelDescription } from "../../base/model-description.ts";
 import type { HostedModel } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
 import type { LoadOptions } from "../runtime.ts";
-import { fileDigestBeside } from "./file-digest.ts";
 import { fileKind } from "./file-kind.ts";
+import { modelDigest } from "./model-digest.ts";
 import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
@@ -20,9 +20,8 @@ export async function loadModel(
   progress: (stage: string) => void,
 ): Promise<HostedModel> {
   const { options } = message.spec;
-  refuseUnsupported(options);
   const path = realpathSync(message.spec.file);
-  const digest = message.wantsDigest ? fileDigestBeside(path) : Promise.resolve("");
+  const digest = message.wantsDigest ? modelDigest(path, options) : Promise.resolve("");
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
   const opened = await openFile(path, options, progress);
@@ -91,13 +90,4 @@ async function warmUp(
 
 function messageOf(error: unknown): string {
   return ServeError.from(error).message;
-}
-
-function refuseUnsupported(options: LoadOptions): void {
-  const { precision, weightsFile } = options;
-  if (precision === "float32" && weightsFile === undefined) return;
-  const option = weightsFile === undefined ? `precision: ${precision}` : "weights";
-  throw new ServeError("unimplemented", `the option ${option} is not supported by this release`, {
-    reason: "option_unsupported",
-  });
 }

@@ -1,12 +1,14 @@
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
-import { ModelFileError, type SampleTensor, type Translation, translate } from "@sconce/torch";
+import { type SampleTensor, type Translation, translate } from "@sconce/torch";
 import { type FileSource, nodePlatform } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
+import type { LoadOptions } from "../runtime.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
-import { sessionError } from "./model-error.ts";
+import { modelFileError, sessionError } from "./model-error.ts";
+import { type OpenWeights, openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { sessionOptions } from "./session-options.ts";
 import { signatureOfPorts } from "./signature.ts";
@@ -24,7 +26,7 @@ export async function openArchive(
 ): Promise<OpenedModel> {
   context.progress("translate");
   const translateStartMs = performance.now();
-  const translation = translateFile(source);
+  const translation = translateFile(path, source, context.options);
   const { unsupported, warnings } = translation.report;
   if (unsupported.length > 0) throw untranslatable(unsupported);
   const signature = signatureOfPorts(translation.inputs, translation.outputs);
@@ -39,7 +41,7 @@ export async function openArchive(
     session,
     signature,
     platform: `pytorch_${translation.format}`,
-    runtimeReason: "every operation of the program was translated to ONNX",
+    runtimeReason: reasonOf(context.options),
     parameterCount: translation.parameterCount,
     weightBytes: translation.weightBytes,
     warnings,
@@ -48,15 +50,25 @@ export async function openArchive(
   };
 }
 
-function translateFile(source: FileSource): Translation {
+function reasonOf({ precision, weightsFile }: LoadOptions): string {
+  const weights = weightsFile === undefined ? "" : `, with the weights of ${basename(weightsFile)}`;
+  const stored = precision === "float32" ? "" : `, in precision ${precision}`;
+  return `every operation of the program was translated to ONNX${weights}${stored}`;
+}
+
+function translateFile(path: string, source: FileSource, options: LoadOptions): Translation {
+  const { precision, weightsFile } = options;
+  let weights: OpenWeights | undefined;
   try {
-    return translate(source, nodePlatform);
-  } catch (error) {
-    if (!(error instanceof ModelFileError)) throw error;
-    throw new ServeError("failed_precondition", `the model file cannot be used: ${error.message}`, {
-      reason: `model_file_${error.kind}`,
-      cause: error,
+    weights = weightsFile === undefined ? undefined : openWeights(weightsFile, path);
+    return translate(source, nodePlatform, {
+      ...(precision !== "float32" && { precision }),
+      ...(weights !== undefined && { weightsFrom: weights }),
     });
+  } catch (error) {
+    throw modelFileError(error);
+  } finally {
+    weights?.close();
   }
 }
 

@@ -1,32 +1,87 @@
+import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
-import type { FileSource } from "@sconce/torch/node";
+import {
+  decodeModel,
+  type ExternalData,
+  encodeModel,
+  inlineSmallWeights,
+  precisionNote,
+  type QuantizedPrecision,
+  quantizeModel,
+  weightBytes,
+} from "@sconce/torch";
+import { type FileSource, openFileSource } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
+import { ServeError } from "../../base/errors.ts";
 import { checkExternalFiles } from "./file-kind.ts";
-import { sessionError } from "./model-error.ts";
+import { modelFileError, sessionError } from "./model-error.ts";
 import { readOnnxFile } from "./onnx-file.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { sessionOptions } from "./session-options.ts";
 import { signatureOfSession } from "./signature.ts";
 
-/** Opens an ONNX file as it is. Throws ServeError `failed_precondition`. */
+/** Opens an ONNX file as it is, or with its weights in fewer bits. Throws ServeError `failed_precondition`. */
 export async function openOnnx(path: string, source: FileSource, context: OpenContext): Promise<OpenedModel> {
+  const { options, progress } = context;
+  const { precision, weightsFile } = options;
+  if (weightsFile !== undefined) {
+    throw new ServeError(
+      "failed_precondition",
+      "weights can replace those of a .pt2 or TorchScript file; an ONNX file does not keep their names",
+      { reason: "option_unsupported" },
+    );
+  }
   const file = readOnnxFile(source);
   checkExternalFiles(path, file.externalFiles);
-  context.progress("session");
+  const quantizeStartMs = performance.now();
+  if (precision !== "float32") progress("quantize");
+  const changed = precision === "float32" ? undefined : inPrecision(path, source, precision);
+  progress("session");
   const startMs = performance.now();
-  const options = sessionOptions(context.options, undefined);
-  const session = await InferenceSession.create(path, options).catch((error: unknown) => {
+  const session = await (changed === undefined
+    ? InferenceSession.create(path, sessionOptions(options, undefined))
+    : InferenceSession.create(changed.model, sessionOptions(options, dirname(path)))
+  ).catch((error: unknown) => {
     throw sessionError(error);
   });
   return {
     session,
     signature: signatureOfSession(session),
     platform: "onnx",
-    runtimeReason: "the file is ONNX",
+    runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
     parameterCount: file.parameterCount,
-    weightBytes: file.weightBytes,
-    warnings: [],
-    loadMs: { session: performance.now() - startMs },
+    weightBytes: changed?.weightBytes ?? file.weightBytes,
+    warnings: changed === undefined ? [] : [changed.note],
+    loadMs: {
+      ...(changed !== undefined && { quantize: startMs - quantizeStartMs }),
+      session: performance.now() - startMs,
+    },
     sampleInputs: undefined,
   };
+}
+
+interface ChangedModel {
+  /** What did not change stays in the files it was in. */
+  readonly model: Uint8Array;
+  readonly weightBytes: number;
+  readonly note: string;
+}
+
+/** Rewrites the model in memory. The external files were checked. */
+function inPrecision(path: string, source: FileSource, precision: QuantizedPrecision): ChangedModel {
+  const open = new Map<string, FileSource>([[source.name, source]]);
+  try {
+    const read = ({ location, offset, byteLength }: ExternalData): Uint8Array => {
+      const file = open.get(location) ?? openFileSource(join(dirname(path), location));
+      open.set(location, file);
+      return file.read(offset, byteLength);
+    };
+    const result = quantizeModel(inlineSmallWeights(decodeModel(source), read), { precision, read });
+    const bytes = weightBytes(result.model);
+    return { model: encodeModel(result.model), weightBytes: bytes, note: precisionNote(precision, result) };
+  } catch (error) {
+    throw modelFileError(error);
+  } finally {
+    for (const [name, file] of open) if (name !== source.name) file.close();
+  }
 }

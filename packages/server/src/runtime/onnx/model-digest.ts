@@ -1,0 +1,31 @@
+import { createHash } from "node:crypto";
+import { readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { LoadOptions } from "../runtime.ts";
+import { fileDigestBeside } from "./file-digest.ts";
+
+/** Identifies the answers a model gives: its file's digest, changed by the options that change the numbers. */
+export async function modelDigest(
+  path: string,
+  { precision, weightsFile }: Pick<LoadOptions, "precision" | "weightsFile">,
+): Promise<string> {
+  const [program, weights] = await Promise.all([
+    fileDigestBeside(path),
+    // A missing file is reported by the loader, in words.
+    weightsFile === undefined ? "" : weightsDigest(weightsFile).catch(() => ""),
+  ]);
+  if (precision === "float32" && weightsFile === undefined) return program;
+  return createHash("sha256").update(`${program} ${precision} ${weights}`).digest("hex");
+}
+
+/** An index names its shards only: their sizes and times stand for what is in them. */
+async function weightsDigest(path: string): Promise<string> {
+  const own = await fileDigestBeside(path);
+  if (!path.endsWith(".json")) return own;
+  const folder = dirname(path);
+  const shards = readdirSync(folder)
+    .filter((name) => name.endsWith(".safetensors"))
+    .sort()
+    .map((name) => ({ name, facts: statSync(join(folder, name)) }));
+  return [own, ...shards.map(({ name, facts }) => `${name}:${facts.size}:${facts.mtimeMs}`)].join(" ");
+}

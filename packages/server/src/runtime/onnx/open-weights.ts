@@ -1,0 +1,56 @@
+import { realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { ModelFileError, type WeightsSource } from "@sconce/torch";
+import { type FileSource, openFileSource } from "@sconce/torch/node";
+import { ServeError } from "../../base/errors.ts";
+
+/** The files of the weights that replace a program's own, open until the translation is done. */
+export interface OpenWeights extends WeightsSource {
+  close(): void;
+}
+
+/**
+ * Opens a weights file, and later its shards. Tensors can be mapped from it when it lies in the program's folder, the one place where
+ * ONNX Runtime looks for weights; from anywhere else they are copied. Throws ServeError `failed_precondition`.
+ */
+export function openWeights(path: string, programPath: string): OpenWeights {
+  const open: FileSource[] = [];
+  const source = openPlain(path, open);
+  const folder = dirname(realpathSync(path));
+  return {
+    source,
+    isBeside: folder === dirname(programPath),
+    openShard(name) {
+      const shard = join(folder, name);
+      // A shard's name is plain; a link could still lead elsewhere.
+      if (dirname(realOf(shard)) !== folder)
+        throw new ModelFileError("unsupported", `the shard ${name} is a link to another folder`);
+      return openPlain(shard, open);
+    },
+    close() {
+      for (const file of open) file.close();
+    },
+  };
+}
+
+function openPlain(path: string, open: FileSource[]): FileSource {
+  const real = realOf(path);
+  if (!statSync(real).isFile()) throw missing(path);
+  const file = openFileSource(real);
+  open.push(file);
+  return file;
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    throw missing(path);
+  }
+}
+
+function missing(path: string): ServeError {
+  return new ServeError("failed_precondition", `the weights file ${basename(path)} is missing`, {
+    reason: "weights_missing",
+  });
+}
