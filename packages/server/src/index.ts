@@ -1,1 +1,5 @@
+export { type RunningServer, type ServerOptions, startServer } from "./app.ts";
+export { type Clock, systemClock } from "./base/clock.ts";
 export { ServeError } from "./base/errors.ts";
+export type { Logger } from "./base/logger.ts";
+export { type Config, loadConfig } from "./config/load-config.ts";
