@@ -1,13 +1,21 @@
-import { type Dim, product } from "../graph/sym.ts";
+import { add, type Dim, mul, sub, sym } from "../graph/sym.ts";
 import type { Attributes } from "../onnx/model.ts";
+import { bins } from "./adaptive-bins.ts";
 import { batched, spread } from "./convolution.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import type { OpNode } from "./op-node.ts";
-import { refuse } from "./refusal.ts";
 import type { Tensor, Val } from "./tensor.ts";
 
-function window(node: OpNode, spatial: number): Attributes {
+export interface Window extends Attributes {
+  readonly kernel_shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly pads: readonly number[];
+  readonly ceil_mode: number;
+}
+
+/** The attributes that all pooling ops of ONNX share. */
+export function window(node: OpNode, spatial: number): Window {
   const kernel = spread(node.ints("kernel_size"), spatial);
   const stride = node.has("stride") ? node.ints("stride") : [];
   const padding = spread(node.ints("padding"), spatial);
@@ -30,16 +38,46 @@ function maxPool(spatial: number): Lowering {
 /** aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor */
 function avgPool(spatial: number): Lowering {
   return (node, g) => {
-    const divisor = node.optionalInt("divisor_override");
-    const includePad = divisor !== undefined || node.bool("count_include_pad");
+    const divisor = node.has("divisor_override") ? node.int("divisor_override") : undefined;
     const shape = window(node, spatial);
-    if (divisor !== undefined && shape["ceil_mode"] === 1) refuse("divisor_override together with ceil_mode");
-    const attributes = { ...shape, count_include_pad: Number(includePad) };
-    const mean = batched(g, node.tensor("self"), spatial, (x) => g.op("AveragePool", [x], attributes));
-    if (divisor === undefined) return mean;
-    const area = (shape["kernel_shape"] as number[]).reduce((a, b) => a * b, 1);
-    return g.op("Mul", [mean, g.scalar(mean.dtype, area / divisor)]);
+    const self = node.tensor("self");
+    if (divisor !== undefined) return dividedSum(node, g, { self, shape, divisor });
+    const attributes = { ...shape, count_include_pad: Number(node.bool("count_include_pad")) };
+    return batched(g, self, spatial, (x) => g.op("AveragePool", [x], attributes));
   };
+}
+
+interface DividedSum {
+  readonly self: Tensor;
+  readonly shape: Window;
+  readonly divisor: number;
+}
+
+/** Sums over windows divided by a given number. The input is padded as far as the last window reaches. */
+function dividedSum(node: OpNode, g: Emitter, { self, shape, divisor }: DividedSum): Val {
+  const { kernel_shape: kernel, strides, pads } = shape;
+  const { dims } = node.out();
+  const spatial = kernel.length;
+  const axes = lastAxes(self, spatial);
+  const reach = axes.map((axis, i) => {
+    const needed = add(mul(add(dims[axis]!, -1), strides[i]!), kernel[i]!);
+    return sym("max", sub(needed, add(self.dims[axis]!, pads[i]!)), 0);
+  });
+  const padded = g.op("Pad", [
+    self,
+    g.shape([...pads.slice(0, spatial), ...reach]),
+    g.scalar(self.dtype, 0),
+    g.ints(axes),
+  ]);
+  const sizes = self.dims.map((dim, axis) => {
+    const i = axes.indexOf(axis);
+    return i < 0 ? dim : add(dim, add(pads[i]!, reach[i]!));
+  });
+  const mean = batched(g, g.typed(padded, sizes), spatial, (x) =>
+    g.op("AveragePool", [x], { kernel_shape: kernel, strides }),
+  );
+  const area = kernel.reduce((a, b) => a * b, 1);
+  return g.op("Mul", [mean, g.scalar(mean.dtype, area / divisor)]);
 }
 
 /** aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor */
@@ -52,23 +90,16 @@ function adaptiveAvgPool(spatial: number): Lowering {
       return g.op("ReduceMean", [self, g.ints(lastAxes(self, spatial))], { keepdims: 1 });
     }
     const kernel = wanted.map((size, i) => evenKernel(sizes[i]!, size));
-    if (kernel.every((k) => k !== undefined)) {
+    if (self.dtype === "float32" && kernel.every((k) => k !== undefined)) {
       return batched(g, self, spatial, (x) =>
         g.op("AveragePool", [x], { kernel_shape: kernel, strides: kernel }),
       );
     }
-    const dims = [...self.dims];
-    return wanted.reduce<Val>((x, to, i) => {
-      const axis = dims.length - spatial + i;
-      const averaged = averageAxis(g, x, {
-        before: dims.slice(0, axis),
-        from: dims[axis]!,
-        to,
-        after: dims.slice(axis + 1),
-      });
-      dims[axis] = to;
-      return averaged;
-    }, self);
+    const rank = self.dims.length;
+    return wanted.reduce<Val>(
+      (x, size, i) => averageAxis(g, x, { axis: rank - spatial + i, rank, from: sizes[i]!, to: size }),
+      self,
+    );
   };
 }
 
@@ -76,37 +107,33 @@ function lastAxes(self: Tensor, count: number): number[] {
   return Array.from({ length: count }, (_, i) => self.dims.length - count + i);
 }
 
-function evenKernel(from: Dim, to: number): number | undefined {
-  return typeof from === "number" && from % to === 0 ? from / to : undefined;
+/** The size of the bins where they are all equal. */
+export function evenKernel(from: Dim, to: number): number | undefined {
+  return typeof from === "number" && from % to === 0 && from > 0 ? from / to : undefined;
 }
 
-/** One axis among the sizes before and after it. */
 interface AxisAverage {
-  readonly before: readonly Dim[];
+  readonly axis: number;
+  readonly rank: number;
   readonly from: Dim;
   readonly to: number;
-  readonly after: readonly Dim[];
 }
 
-/**
- * Averages uneven bins along one axis with a matrix: bin i covers floor(i·from/to) to ceil((i+1)·from/to). The matrix stands on the
- * left of [rest, from, inner], so that nothing is transposed (ONNX Runtime 1.30 fuses Transpose and MatMul wrongly past rank 4).
- */
-function averageAxis(g: Emitter, x: Val, { before, from, to, after }: AxisAverage): Val {
-  if (typeof from !== "number")
-    return refuse("the pooled size is not constant and does not divide into the output's");
-  const weights = new Array<number>(from * to).fill(0);
-  for (let bin = 0; bin < to; bin++) {
-    const start = Math.floor((bin * from) / to);
-    const end = Math.ceil(((bin + 1) * from) / to);
-    for (let i = start; i < end; i++) weights[bin * from + i] = 1 / (end - start);
-  }
-  const columns = g.reshape(x, [product(before), from, product(after)]);
-  return g.reshape(g.op("MatMul", [g.constant(x.dtype, weights, [to, from]), columns]), [
-    ...before,
-    to,
-    ...after,
-  ]);
+/** Averages uneven bins along one axis. */
+function averageAxis(g: Emitter, x: Val, { axis, rank, from, to }: AxisAverage): Val {
+  const { index, isInside, count } = bins(g, from, to);
+  const trailing = Array.from({ length: rank - 1 - axis }, (_, i) => i + 1);
+  const elements = g.op("Gather", [x, index], { axis });
+  const inside = g.where(
+    g.unsqueeze(
+      isInside,
+      trailing.map((i) => i + 1),
+    ),
+    elements,
+    g.scalar(x.dtype, 0),
+  );
+  const sum = g.op("ReduceSum", [inside, g.ints([axis + 1])], { keepdims: 0 });
+  return g.op("Div", [sum, g.unsqueeze(g.cast(count, x.dtype), trailing)]);
 }
 
 export const POOLING: LoweringTable = {
@@ -119,4 +146,6 @@ export const POOLING: LoweringTable = {
   "aten.adaptive_avg_pool1d.default": adaptiveAvgPool(1),
   "aten.adaptive_avg_pool2d.default": adaptiveAvgPool(2),
   "aten.adaptive_avg_pool3d.default": adaptiveAvgPool(3),
+  "aten._adaptive_avg_pool2d.default": adaptiveAvgPool(2),
+  "aten._adaptive_avg_pool3d.default": adaptiveAvgPool(3),
 };

@@ -12,6 +12,7 @@ import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
+import { MAX_POOLING } from "./max-pooling.ts";
 import { NORMALIZATION } from "./normalization.ts";
 import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
@@ -36,6 +37,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   indexing: INDEXING,
   joining: JOINING,
   linear: LINEAR,
+  "max-pooling": MAX_POOLING,
   normalization: NORMALIZATION,
   padding: PADDING,
   pooling: POOLING,
