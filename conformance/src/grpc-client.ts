@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { type Client, credentials, loadPackageDefinition, type ServiceError } from "@grpc/grpc-js";
+import { type Client, credentials, loadPackageDefinition, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
 const PROTO = fileURLToPath(new URL("../../packages/protocol/proto", import.meta.url));
@@ -9,13 +9,17 @@ export type Message = Readonly<Record<string, unknown>>;
 
 /** A client of one service, made from its .proto file. */
 export interface ProtoClient {
-  unary(method: string, request: Message): Promise<Message>;
+  unary(method: string, request: Message, headers?: Readonly<Record<string, string>>): Promise<Message>;
   /** Sends all requests at once, half-closes, and gathers the answers in the order they came. */
   stream(method: string, requests: readonly Message[]): Promise<Message[]>;
   close(): void;
 }
 
-type Unary = (request: Message, callback: (error: ServiceError | null, answer: Message) => void) => void;
+type Unary = (
+  request: Message,
+  metadata: Metadata,
+  callback: (error: ServiceError | null, answer: Message) => void,
+) => void;
 
 interface Stream {
   on(event: "data", listener: (answer: Message) => void): void;
@@ -46,9 +50,11 @@ export function protoClient(options: {
   const unaries = client as unknown as Readonly<Record<string, Unary>>;
   const streams = client as unknown as Readonly<Record<string, () => Stream>>;
   return {
-    unary(method, request) {
+    unary(method, request, headers = {}) {
+      const metadata = new Metadata();
+      for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
       return new Promise((resolve, reject) => {
-        unaries[method]!.call(client, request, (error, answer) => {
+        unaries[method]!.call(client, request, metadata, (error, answer) => {
           if (error === null) resolve(answer);
           else reject(error);
         });

@@ -13,6 +13,7 @@ import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./edge/grpc/grpc-limits.ts
 import { createInferenceObserver } from "./edge/inference-metrics.ts";
 import { createListener, DEFAULT_LISTENER_LIMITS, LOOPBACK } from "./edge/listener.ts";
 import { createRestEdge, type RestEdgeOptions } from "./edge/rest/rest-edge.ts";
+import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
 import { createInference } from "./infer/create-inference.ts";
@@ -66,30 +67,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const inference = createInference({
     registry,
     clock,
-    serverInfo: { name: "sconce", version: VERSION, extensions: ["binary_tensor_data", "model_repository"] },
+    serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
     isDraining: () => isDraining,
   });
   const observer = createInferenceObserver(metrics);
   const budget = byteBudget(config);
-  const rest = createRestEdge({
+  const adminGate = createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken });
+  const shared = {
     inference,
-    clock,
-    logger,
-    metrics,
-    observer,
-    budget,
-    tenantHeader,
-    ...restOptions(config),
-  });
-  const grpc = createGrpcEdge({
-    inference,
+    administration: control,
+    adminGate,
     clock,
     logger,
     observer,
     budget,
     tenantHeader,
-    limits: grpcLimits(config),
-  });
+  };
+  const rest = createRestEdge({ ...shared, metrics, ...restOptions(config) });
+  const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
@@ -114,6 +109,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   };
 }
+
+/** Triton's names for what both protocols serve beyond the core of v2. */
+const EXTENSIONS: readonly string[] = [
+  "binary_tensor_data",
+  "parameters",
+  "schedule_policy",
+  "model_repository",
+  "model_repository(unload_dependents)",
+  "model_configuration",
+  "statistics",
+];
 
 /** How many requests may be in flight, however small: each costs a few KiB of this process. */
 const MAX_REQUESTS_IN_FLIGHT = 65_536;

@@ -4,6 +4,7 @@ import type { Clock } from "./base/clock.ts";
 import { ServeError } from "./base/errors.ts";
 import type { Logger } from "./base/logger.ts";
 import type { Counter, Metrics } from "./base/metrics.ts";
+import type { RunSettings } from "./base/run-settings.ts";
 import { loadModelConfig } from "./config/load-config.ts";
 import type { ModelConfig } from "./config/model-options.ts";
 import { createCachedModel } from "./infer/cache/cached-model.ts";
@@ -14,7 +15,7 @@ import { createServedModel } from "./models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "./models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue/queue-config.ts";
 import { createScheduler } from "./queue/scheduler.ts";
-import type { LoadOptions, Runtime } from "./runtime/runtime.ts";
+import type { LoadedModel, LoadOptions, Runtime } from "./runtime/runtime.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -30,7 +31,7 @@ const SLOW_LOAD_MS = 1000;
 
 /** Loads a candidate into the runtime and puts a queue before it. */
 export function createModelLoader(options: ModelLoaderOptions): LoadModel {
-  const { runtime, defaults, clock, random } = options;
+  const { runtime, defaults, clock } = options;
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.configFile, defaults);
     const { name, version, file } = candidate;
@@ -52,26 +53,54 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         },
         `ready: ${description.runtimeReason}`,
       );
-      const served = createServedModel({
-        name,
-        version,
-        loaded,
-        logger,
-        wallNowMs: Date.now,
-        observer: createQueueMetrics(options.metrics, { model: name, version }),
-        createQueue: (parts) =>
-          createScheduler({
-            ...parts,
-            config: completeQueueConfig(queueConfig(config), parts.signature, parts.executors.length),
-            clock,
-            random,
-            defer: setImmediate,
-          }),
-      });
-      return config.cacheBytes === undefined ? served : cached(served, config, { ...options, logger });
+      try {
+        return serve(loaded, { ...options, config, candidate, logger });
+      } catch (error) {
+        // Settings that do not fit the model are known only now, when its workers run.
+        loaded.destroy("its settings do not fit");
+        throw error;
+      }
     } finally {
       progress.end();
     }
+  };
+}
+
+interface ServeParts extends ModelLoaderOptions {
+  readonly config: ModelConfig;
+  readonly candidate: ModelCandidate;
+}
+
+/** Puts a queue, and a cache where the model has one, before a loaded model. Throws when its settings do not fit the signature. */
+function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
+  const { config, candidate, clock, logger, random } = parts;
+  const { name, version } = candidate;
+  const instances = loaded.instances.length;
+  const queue = completeQueueConfig(queueConfig(config), loaded.description.signature, instances);
+  const served = createServedModel({
+    name,
+    version,
+    loaded,
+    logger,
+    settings: runSettings(queue, instances),
+    wallNowMs: Date.now,
+    observer: createQueueMetrics(parts.metrics, { model: name, version }),
+    createQueue: (queueParts) =>
+      createScheduler({ ...queueParts, config: queue, clock, random, defer: setImmediate }),
+  });
+  return config.cacheBytes === undefined ? served : cached(served, config, parts);
+}
+
+function runSettings(queue: QueueConfig, instances: number): RunSettings {
+  const { maxBatchSize, maxQueueDelayMs, preferredBatchSizes, priorityLevels, defaultPriority } = queue;
+  return {
+    maxBatchSize,
+    maxQueueDelayMs,
+    preferredBatchSizes,
+    priorityLevels,
+    defaultPriority,
+    instances,
+    cached: false,
   };
 }
 

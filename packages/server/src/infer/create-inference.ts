@@ -4,7 +4,7 @@ import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { Signature } from "../base/signature.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { ModelRegistry, ServedModel } from "../models/registry.ts";
-import type { ModelMetadata, ServerInference, ServerMetadata } from "./inference.ts";
+import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
 
@@ -23,7 +23,7 @@ interface Checks {
 }
 
 /** The one use case that every edge calls. */
-export function createInference(options: InferenceOptions): ServerInference {
+export function createInference(options: InferenceOptions): Inference {
   const { registry, clock, serverInfo, isDraining } = options;
   const compiled = new WeakMap<Signature, Checks>();
 
@@ -56,6 +56,7 @@ export function createInference(options: InferenceOptions): ServerInference {
       const served = registry.lookup(name, version) ?? (await registry.acquire(name, version, signal));
       return served.description.signature.inputs;
     },
+    modelConfiguration: (name, version) => configurationOf(registry.resolve(name, version)),
     index: () => registry.index(),
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
     async infer(request) {
@@ -75,6 +76,13 @@ function metadataOf(registry: ModelRegistry, served: ServedModel): ModelMetadata
     inputs: signature.inputs,
     outputs: signature.outputs,
   };
+}
+
+function configurationOf({ name, description, settings }: ServedModel): ModelConfiguration {
+  const { platform, runtime, signature } = description;
+  const { inputs, outputs, batching } = signature;
+  const isBatching = batching.kind === "on" && settings.maxBatchSize > 1;
+  return { name, platform, runtime, inputs, outputs, settings, isBatching };
 }
 
 function statisticsOf(

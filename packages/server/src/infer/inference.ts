@@ -1,4 +1,5 @@
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
+import type { RunSettings } from "../base/run-settings.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { IndexEntry } from "../models/registry.ts";
@@ -15,6 +16,19 @@ export interface ModelMetadata {
   readonly platform: string;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+}
+
+/** How a loaded model is set up. */
+export interface ModelConfiguration {
+  readonly name: string;
+  readonly platform: string;
+  /** What runs it, such as `onnx`. */
+  readonly runtime: string;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly settings: RunSettings;
+  /** Requests may share a run; the first dimension of every input and output is the batch then. */
+  readonly isBatching: boolean;
 }
 
 /** Everything an edge can ask of the server, free of any wire protocol. Both edges call this one object. */
@@ -36,16 +50,14 @@ export interface Inference {
     version: string | undefined,
     signal: AbortSignal,
   ): Promise<readonly TensorSpec[]>;
+  /** Throws like `modelMetadata`. */
+  modelConfiguration(name: string, version: string | undefined): ModelConfiguration;
   index(): readonly IndexEntry[];
   /**
    * Finds the model, checks inputs and requested outputs against its signature (names, datatypes, ranks, sizes, symbols,
    * byte counts), schedules, and answers. Throws ServeError: `invalid_argument` names the field and what was expected.
    */
   infer(request: InferRequest): Promise<InferResponse>;
-}
-
-/** What the server's own inference adds for edges that show statistics. */
-export interface ServerInference extends Inference {
   /** Of every version in memory, or of those named. Throws `not_found` for an unknown model or version. */
   modelStatistics(name?: string, version?: string): readonly ModelStatistics[];
 }

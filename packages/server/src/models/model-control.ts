@@ -22,7 +22,7 @@ export interface ModelControlOptions {
 export interface ModelControl {
   /** Looks at the disk once and starts what is to be loaded; then watches, if the mode says so. Call it once. */
   start(): Promise<void>;
-  /** Looks at the disk again, then as `ManagedRegistry.loadModel`. Rejects with `failed_precondition` unless the mode is explicit. */
+  /** Looks at the disk again, then as `ManagedRegistry.loadModel`. Rejects with `failed_precondition` unless the mode is explicit, with `unavailable` once closed. */
   loadModel(name: string, signal: AbortSignal): Promise<void>;
   /** As `ManagedRegistry.unloadModel`. Rejects with `failed_precondition` unless the mode is explicit. */
   unloadModel(name: string, signal: AbortSignal): Promise<void>;
@@ -51,6 +51,9 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   };
   const lookAgain = shareNext(look);
   const requireExplicit = (): void => {
+    if (closed) {
+      throw new ServeError("unavailable", "the server is shutting down", { reason: "draining" });
+    }
     if (mode.kind === "explicit") return;
     throw new ServeError(
       "failed_precondition",

@@ -1,5 +1,6 @@
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { RunSettings } from "../base/run-settings.ts";
 import type { ModelStatistics } from "./model-statistics.ts";
 
 /** Triton's repository states. */
@@ -19,6 +20,7 @@ export interface ServedModel {
   readonly name: string;
   readonly version: string;
   readonly description: ModelDescription;
+  readonly settings: RunSettings;
   /** Names, datatypes and shapes were checked by `infer`; resolves with the outputs asked for, else with all in signature order. */
   submit(request: InferRequest): Promise<InferResponse>;
   statistics(): ModelStatistics;

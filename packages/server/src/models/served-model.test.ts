@@ -10,6 +10,7 @@ import {
   describe as describeModel,
   ManualClock,
   requestOf,
+  SETTINGS,
   silentLogger,
   turns,
 } from "./test-support.test.ts";
@@ -76,6 +77,7 @@ function setUp(instances = [new StubInstance("0")]) {
     version: "3",
     loaded,
     logger: silentLogger,
+    settings: SETTINGS,
     wallNowMs: () => 1_700_000_000_000,
     createQueue: (parts) =>
       createScheduler({

@@ -2,6 +2,7 @@ import { type InferRequest, type InferResponse, NO_PARAMETERS } from "../base/in
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
+import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
 import type { Executor } from "../queue/executor.ts";
 import type { QueueObserver } from "../queue/observer.ts";
@@ -25,6 +26,8 @@ export interface ServedModelOptions {
   /** Owned by the served model from now on. */
   readonly loaded: LoadedModel;
   readonly logger: Logger;
+  /** What the queue was set to, for those who ask. */
+  readonly settings: RunSettings;
   createQueue(parts: QueueParts): Scheduler;
   /** Milliseconds since 1970, for the statistics document. */
   readonly wallNowMs: () => number;
@@ -48,6 +51,7 @@ class LiveModel implements QueuedModel {
   readonly name: string;
   readonly version: string;
   readonly description: ModelDescription;
+  readonly settings: RunSettings;
   readonly memoryBytes: number;
   readonly #loaded: LoadedModel;
   readonly #queue: Scheduler;
@@ -65,6 +69,7 @@ class LiveModel implements QueuedModel {
     this.name = name;
     this.version = version;
     this.description = loaded.description;
+    this.settings = options.settings;
     this.memoryBytes = options.memoryBytes ?? loaded.description.weightBytes * loaded.instances.length;
     this.#loaded = loaded;
     this.#logger = options.logger;

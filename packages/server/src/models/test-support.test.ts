@@ -5,6 +5,7 @@ import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import { NO_PARAMETERS } from "../base/infer-request.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
@@ -80,12 +81,23 @@ export function describe(digest: string, signature: Signature = ROW_SIGNATURE): 
   };
 }
 
+export const SETTINGS: RunSettings = {
+  maxBatchSize: 32,
+  maxQueueDelayMs: 0,
+  preferredBatchSizes: [],
+  priorityLevels: 1,
+  defaultPriority: 1,
+  instances: 1,
+  cached: false,
+};
+
 /** A model in memory whose answers the test gives: y carries the fingerprint it was loaded from. */
 export class StubModel implements ServedModelHandle {
   readonly name: string;
   readonly version: string;
   readonly fingerprint: string;
   readonly description: ModelDescription;
+  readonly settings: RunSettings = SETTINGS;
   readonly memoryBytes: number;
   closed = false;
   destroyed = false;

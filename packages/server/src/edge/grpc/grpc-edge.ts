@@ -2,7 +2,9 @@ import type { Socket } from "node:net";
 import type { Server } from "@grpc/grpc-js";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
+import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import { createDrain, type Drain } from "./drain.ts";
@@ -12,6 +14,7 @@ import { createHardenedServer, type HardenedServer } from "./hardened-server.ts"
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
 import { reflectionMethods } from "./reflection.ts";
+import { repositoryMethods } from "./repository-methods.ts";
 import { serverMethods } from "./server-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
 
@@ -20,6 +23,9 @@ const SERVICES = ["inference.GRPCInferenceService", "sconce.v1.ModelServing"];
 
 export interface GrpcEdgeOptions {
   readonly inference: Inference;
+  /** Load and unload; the gate says for whom. */
+  readonly administration: Administration;
+  readonly adminGate: AdminGate;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: InferenceObserver;
@@ -82,6 +88,7 @@ function allMethods(options: GrpcEdgeOptions, { limits, health, drain }: Parts):
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
     ...serverMethods(options.inference),
+    ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),
   ];

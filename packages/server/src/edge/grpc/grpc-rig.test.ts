@@ -12,6 +12,7 @@ import {
 } from "@grpc/grpc-js";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import { createAdminGate } from "../../gate/admin-gate.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import type { InferenceOutcome } from "../inference-metrics.ts";
 import { createListener } from "../listener.ts";
@@ -69,6 +70,8 @@ export async function withGrpc(options: RigOptions, body: (rig: GrpcRig) => Prom
   const budget = createByteBudget({ maxBytes: 1024 ** 3, maxRequests: 10_000 });
   const edge = createGrpcEdge({
     inference,
+    administration: { loadModel: async () => {}, unloadModel: async () => {} },
+    adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
     logger: silent,
     budget,

@@ -4,6 +4,8 @@ import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { TensorSpec } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { StatisticsTally } from "../../models/model-statistics.ts";
+import { SETTINGS } from "../../models/test-support.test.ts";
 
 type Compute = (request: InferRequest) => NamedTensor[] | Promise<NamedTensor[]>;
 
@@ -65,6 +67,14 @@ export function memoryInference(): MemoryInference {
       modelOf(name);
       return [SPEC];
     },
+    modelConfiguration(name, version) {
+      const { platform, inputs, outputs } = self.modelMetadata(name, version);
+      const settings = { ...SETTINGS, preferredBatchSizes: [8, 16], maxQueueDelayMs: 1.5 };
+      return { name, platform, runtime: "js", inputs, outputs, settings, isBatching: true };
+    },
+    modelStatistics: (name = "affine", version = "1") => [
+      new StatisticsTally(() => 0).read({ name, version, memoryBytes: 12 }),
+    ],
     index: () =>
       Object.keys(MODELS).map((name) =>
         name === "broken"

@@ -1,9 +1,20 @@
-import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import {
+  create,
+  type DescMessage,
+  fromBinary,
+  fromJsonString,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import {
+  ModelConfigRequestSchema,
+  ModelConfigResponseSchema,
   ModelMetadataRequestSchema,
   ModelMetadataResponseSchema,
   ModelReadyRequestSchema,
   ModelReadyResponseSchema,
+  ModelStatisticsRequestSchema,
+  ModelStatisticsResponseSchema,
   RepositoryIndexRequestSchema,
   RepositoryIndexResponseSchema,
   ServerLiveRequestSchema,
@@ -16,6 +27,8 @@ import {
 import { ServeError } from "../../base/errors.ts";
 import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { modelConfigDocument } from "../model-config-document.ts";
+import { statisticsDocument } from "../statistics-document.ts";
 
 export type Handler = (bytes: Uint8Array) => Uint8Array;
 
@@ -25,6 +38,8 @@ export interface ServerHandlers {
   readonly ModelReady: Handler;
   readonly ServerMetadata: Handler;
   readonly ModelMetadata: Handler;
+  readonly ModelConfig: Handler;
+  readonly ModelStatistics: Handler;
   readonly RepositoryIndex: Handler;
 }
 
@@ -54,6 +69,20 @@ export function serverHandlers(inference: Inference): ServerHandlers {
         outputs: metadata.outputs.map(tensorMetadata),
       });
     }),
+    ModelConfig: handler(ModelConfigRequestSchema, ModelConfigResponseSchema, ({ name, version }) =>
+      fromDocument(ModelConfigResponseSchema, {
+        config: modelConfigDocument(inference.modelConfiguration(name, given(version))),
+      }),
+    ),
+    ModelStatistics: handler(
+      ModelStatisticsRequestSchema,
+      ModelStatisticsResponseSchema,
+      ({ name, version }) =>
+        fromDocument(
+          ModelStatisticsResponseSchema,
+          statisticsDocument(inference.modelStatistics(given(name), given(version))),
+        ),
+    ),
     RepositoryIndex: handler(RepositoryIndexRequestSchema, RepositoryIndexResponseSchema, ({ ready }) => {
       const models = inference.index().filter(({ state }) => !ready || state === "READY");
       return create(RepositoryIndexResponseSchema, { models: models.map((entry) => ({ ...entry })) });
@@ -79,6 +108,14 @@ export function decodeMessage<I extends DescMessage>(schema: I, bytes: Uint8Arra
       cause,
     });
   }
+}
+
+/** Makes a message of what protobuf's JSON would say; bigints stay exact. */
+function fromDocument<O extends DescMessage>(schema: O, document: object): MessageShape<O> {
+  const text = JSON.stringify(document, (_key, value: unknown) =>
+    typeof value === "bigint" ? String(value) : value,
+  );
+  return fromJsonString(schema, text);
 }
 
 function given(text: string): string | undefined {

@@ -13,6 +13,8 @@ export function serverMethods(inference: Inference): GrpcMethod[] {
     "ModelReady",
     "ServerMetadata",
     "ModelMetadata",
+    "ModelConfig",
+    "ModelStatistics",
     "RepositoryIndex",
   ] as const;
   return names.map((name) =>

@@ -137,6 +137,7 @@ export class Exchange {
         timeline,
       });
     }
+    if (status === 401) headers.push("WWW-Authenticate", 'Bearer realm="sconce"');
     if (retryAfter !== undefined) headers.push("Retry-After", String(retryAfter));
     this.#send(status, JSON_TYPE, { body, headers });
   }

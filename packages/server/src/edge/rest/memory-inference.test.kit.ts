@@ -3,7 +3,9 @@ import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { StatisticsTally } from "../../models/model-statistics.ts";
 import type { IndexEntry } from "../../models/registry.ts";
+import { SETTINGS } from "../../models/test-support.test.ts";
 
 /** A model that is a function, for tests of an edge: inputs in, outputs out, in this process. */
 export interface MemoryModel {
@@ -40,6 +42,15 @@ export function memoryInference(
       return { name, versions: ["1"], platform: "memory", inputs, outputs };
     },
     acquireInputs: async (name, version) => find(name, version).inputs,
+    modelConfiguration: (name, version) => {
+      const { inputs, outputs } = find(name, version);
+      const settings = { ...SETTINGS, preferredBatchSizes: [8, 16], maxQueueDelayMs: 1.5 };
+      return { name, platform: "memory", runtime: "js", inputs, outputs, settings, isBatching: true };
+    },
+    modelStatistics: (name = "echo", version = "1") => {
+      find(name, version);
+      return [new StatisticsTally(() => 0).read({ name, version, memoryBytes: 12 })];
+    },
     index: () => [
       ...Object.keys(models).map((name): IndexEntry => ({ name, version: "1", state: "READY", reason: "" })),
       ...broken,

@@ -1,7 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
+import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
+import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { RestLimits } from "./limits.ts";
@@ -9,6 +11,8 @@ import type { RestLimits } from "./limits.ts";
 /** What every route and request of a REST edge shares. */
 export interface RestContext {
   readonly inference: Inference;
+  readonly administration: Administration;
+  readonly adminGate: AdminGate;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

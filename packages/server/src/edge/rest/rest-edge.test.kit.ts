@@ -1,6 +1,7 @@
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { createPrometheusMetrics } from "../../base/prometheus-metrics.ts";
+import { createAdminGate } from "../../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { createInferenceObserver } from "../inference-metrics.ts";
@@ -40,6 +41,8 @@ export async function openEdge(
   const metrics = createPrometheusMetrics();
   const edge = createRestEdge({
     inference,
+    administration: { loadModel: async () => {}, unloadModel: async () => {} },
+    adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
     logger: log,
     metrics,

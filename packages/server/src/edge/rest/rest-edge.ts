@@ -5,7 +5,9 @@ import type { Clock } from "../../base/clock.ts";
 import { invariant, ServeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
+import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
+import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import { Exchange } from "./exchange.ts";
@@ -15,10 +17,15 @@ import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { Route, RouteParams } from "./route.ts";
+import { v2ReportRoutes } from "./v2-report-routes.ts";
+import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
 export interface RestEdgeOptions {
   readonly inference: Inference;
+  /** Load and unload; the gate says for whom. */
+  readonly administration: Administration;
+  readonly adminGate: AdminGate;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What `/metrics` shows. */
@@ -58,6 +65,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
     inference: options.inference,
+    administration: options.administration,
+    adminGate: options.adminGate,
     clock: options.clock,
     logger: options.logger,
     metrics: options.metrics,
@@ -81,7 +90,13 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     frameworkErrors: (error, request, reply) => failRequest(context, { error, request, reply }),
     logger: false,
   });
-  addRoutes(app, context, [...v2Routes(), ...predictRoutes(), ...pageRoutes()]);
+  addRoutes(app, context, [
+    ...v2Routes(),
+    ...v2ReportRoutes(),
+    ...v2RepositoryRoutes(),
+    ...predictRoutes(),
+    ...pageRoutes(),
+  ]);
   return {
     server: http.server,
     app,

@@ -6,16 +6,15 @@ import { wireShape } from "../../base/signature.ts";
 import { checkModelName, checkModelVersion } from "../../gate/model-name.ts";
 import { parsePriority } from "../../gate/priority.ts";
 import { readBody } from "./body.ts";
-import { readEnvelope } from "./envelope.ts";
 import { BINARY_TYPE, type Exchange, JSON_TYPE } from "./exchange.ts";
-import { bad, optionalBoolean } from "./fields.ts";
+import { bad } from "./fields.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 import { readRawRequest } from "./v2-raw-request.ts";
 import { readV2Request, type V2Request } from "./v2-request.ts";
 import { createV2Encoder } from "./v2-response.ts";
 
-/** The Open Inference Protocol v2 with Triton's repository index and binary tensors; health bodies as KServe's clients read them. */
+/** The Open Inference Protocol v2 with Triton's binary tensors; health bodies as KServe's clients read them. */
 export function v2Routes(): readonly Route[] {
   const encode = createV2Encoder();
   const infer = (exchange: Exchange, params: RouteParams): Promise<void> =>
@@ -32,11 +31,11 @@ export function v2Routes(): readonly Route[] {
     { method: "GET", urls: modelUrls(""), run: answerMetadata },
     { method: "GET", urls: modelUrls("/ready"), run: answerModelReady },
     { method: "POST", urls: modelUrls("/infer"), run: infer },
-    { method: "POST", urls: ["/v2/repository/index"], run: answerIndex },
   ];
 }
 
-function modelUrls(suffix: string): string[] {
+/** A model's URLs with a suffix: without and with a version. */
+export function modelUrls(suffix: string): string[] {
   return [`/v2/models/:model${suffix}`, `/v2/models/:model/versions/:version${suffix}`];
 }
 
@@ -83,25 +82,6 @@ function answerModelReady(exchange: Exchange, params: RouteParams): void {
   const [name, version] = modelOf(params);
   const ready = exchange.context.inference.isModelReady(name, version) && !exchange.context.isDraining();
   exchange.answerJson(ready ? 200 : exchange.context.notReadyStatus, { name, ready });
-}
-
-async function answerIndex(exchange: Exchange): Promise<void> {
-  const body = await readBody(exchange);
-  const onlyReady = body.length > 0 && readReadyFlag(exchange, body);
-  const entries = exchange.context.inference.index().filter((entry) => !onlyReady || entry.state === "READY");
-  exchange.answerJson(
-    200,
-    entries.map(({ name, version, state, reason }) => ({ name, version, state, reason })),
-  );
-}
-
-function readReadyFlag(exchange: Exchange, body: Buffer): boolean {
-  const whole = {
-    span: { start: 0, end: body.length },
-    pattern: {},
-    expected: '{"ready": true} or an empty body',
-  };
-  return optionalBoolean(readEnvelope(body, whole, exchange.context.limits).value, "ready", "ready") ?? false;
 }
 
 type Encode = ReturnType<typeof createV2Encoder>;

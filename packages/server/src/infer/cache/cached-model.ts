@@ -3,6 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
+import type { RunSettings } from "../../base/run-settings.ts";
 import { DurationSum } from "../../models/duration-sum.ts";
 import { untilAborted } from "../../models/load-lanes.ts";
 import type { ModelStatistics } from "../../models/model-statistics.ts";
@@ -35,6 +36,7 @@ class CachedModel implements ServedModelHandle {
   readonly name: string;
   readonly version: string;
   readonly description: ModelDescription;
+  readonly settings: RunSettings;
   readonly memoryBytes: number;
   readonly #inner: ServedModelHandle;
   readonly #options: CachedModelOptions;
@@ -51,6 +53,7 @@ class CachedModel implements ServedModelHandle {
     this.name = inner.name;
     this.version = inner.version;
     this.description = inner.description;
+    this.settings = { ...inner.settings, cached: true };
     this.memoryBytes = inner.memoryBytes;
     this.#inner = inner;
     this.#options = options;

@@ -1,0 +1,14 @@
+/** How requests of a loaded model run: what its v2 configuration tells clients. */
+export interface RunSettings {
+  /** Rows that share a run at most; 1: requests run one by one. */
+  readonly maxBatchSize: number;
+  readonly maxQueueDelayMs: number;
+  /** Ascending or not; empty when none was set. */
+  readonly preferredBatchSizes: readonly number[];
+  readonly priorityLevels: number;
+  readonly defaultPriority: number;
+  /** Workers that hold the model. */
+  readonly instances: number;
+  /** Whether equal requests may be answered from memory. */
+  readonly cached: boolean;
+}

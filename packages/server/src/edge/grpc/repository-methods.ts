@@ -1,0 +1,36 @@
+import { once } from "../../base/once.ts";
+import type { AdminGate } from "../../gate/admin-gate.ts";
+import { checkModelName } from "../../gate/model-name.ts";
+import type { Administration } from "../../infer/administration.ts";
+import { type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+
+const SERVICE = "/inference.GRPCInferenceService";
+
+export interface RepositoryMethodsOptions {
+  readonly administration: Administration;
+  readonly adminGate: AdminGate;
+}
+
+/** RepositoryModelLoad and RepositoryModelUnload, for the administrator. Their codec loads at the first call. */
+export function repositoryMethods({ administration, adminGate }: RepositoryMethodsOptions): GrpcMethod[] {
+  const codec = once(() => import("./repository-codec.ts"));
+  const admit = (call: GrpcCall): void => adminGate.admit(call.header("authorization"));
+  return [
+    unaryMethod(`${SERVICE}/RepositoryModelLoad`, async (bytes, call) => {
+      admit(call);
+      const { decodeLoad, encodeLoaded } = await codec();
+      const name = decodeLoad(bytes);
+      checkModelName(name);
+      await administration.loadModel(name, call.signal);
+      return { bytes: encodeLoaded(name) };
+    }),
+    unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {
+      admit(call);
+      const { decodeUnload, encodeUnloaded } = await codec();
+      const name = decodeUnload(bytes);
+      checkModelName(name);
+      await administration.unloadModel(name, call.signal);
+      return { bytes: encodeUnloaded(name) };
+    }),
+  ];
+}

@@ -1,0 +1,70 @@
+import { wireShape } from "../base/signature.ts";
+import type { Datatype } from "../base/tensor.ts";
+import type { ModelConfiguration } from "../infer/inference.ts";
+
+/** A model's configuration as protobuf's JSON writes Triton's `inference.ModelConfig`; REST sends it, gRPC encodes it. */
+export interface ModelConfigDocument {
+  readonly name: string;
+  readonly platform: string;
+  readonly backend: string;
+  readonly max_batch_size: number;
+  readonly input: readonly TensorDocument[];
+  readonly output: readonly TensorDocument[];
+  readonly instance_group: readonly {
+    readonly name: string;
+    readonly count: number;
+    readonly kind: string;
+  }[];
+  readonly dynamic_batching?: {
+    readonly preferred_batch_size: readonly number[];
+    readonly max_queue_delay_microseconds: number;
+    readonly priority_levels: number;
+    readonly default_priority_level: number;
+  };
+  readonly model_transaction_policy: { readonly decoupled: boolean };
+  readonly response_cache: { readonly enable: boolean };
+}
+
+interface TensorDocument {
+  readonly name: string;
+  readonly data_type: string;
+  readonly dims: readonly number[];
+}
+
+/**
+ * Spells a configuration as Triton does: `max_batch_size` above 0 means that the batch dimension is left out of `dims`; 0 means that
+ * `dims` are complete.
+ */
+export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocument {
+  const { name, platform, runtime, settings, inputs, outputs, isBatching } = model;
+  const tensor = (spec: (typeof inputs)[number]): TensorDocument => ({
+    name: spec.name,
+    data_type: typeName(spec.datatype),
+    dims: wireShape(spec).slice(isBatching ? 1 : 0),
+  });
+  return {
+    name,
+    platform,
+    backend: runtime,
+    max_batch_size: isBatching ? settings.maxBatchSize : 0,
+    input: inputs.map(tensor),
+    output: outputs.map(tensor),
+    instance_group: [{ name, count: settings.instances, kind: "KIND_CPU" }],
+    ...(isBatching
+      ? {
+          dynamic_batching: {
+            preferred_batch_size: settings.preferredBatchSizes,
+            max_queue_delay_microseconds: Math.round(settings.maxQueueDelayMs * 1000),
+            priority_levels: settings.priorityLevels,
+            default_priority_level: settings.defaultPriority,
+          },
+        }
+      : {}),
+    model_transaction_policy: { decoupled: false },
+    response_cache: { enable: settings.cached },
+  };
+}
+
+function typeName(datatype: Datatype): string {
+  return datatype === "BYTES" ? "TYPE_STRING" : `TYPE_${datatype}`;
+}

@@ -1,0 +1,54 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { ServeError } from "../base/errors.ts";
+
+export interface AdminGateOptions {
+  /** Whether this server loads and unloads on request at all. */
+  readonly isOn: boolean;
+  /** Undefined: nobody may. */
+  readonly token: string | undefined;
+}
+
+/** Who may load and unload models. */
+export interface AdminGate {
+  /**
+   * Lets an `Authorization` header (`Bearer <token>`) pass or throws: `failed_precondition`/`model_control_off`,
+   * `unauthenticated`/`missing_token`, `permission_denied`/`wrong_token`. How long it takes tells nothing about the token.
+   */
+  admit(authorization: string | undefined): void;
+}
+
+const BEARER = /^Bearer +([!-~]{1,4096})$/i;
+
+export function createAdminGate({ isOn, token }: AdminGateOptions): AdminGate {
+  const expected = token === undefined || token === "" ? undefined : digest(token);
+  return {
+    admit(authorization) {
+      if (!isOn) throw controlOff();
+      const given = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+      if (given === undefined) {
+        throw new ServeError(
+          "unauthenticated",
+          "this needs the administrator's token: send the header Authorization: Bearer <token>",
+          { reason: "missing_token" },
+        );
+      }
+      if (expected !== undefined && timingSafeEqual(digest(given), expected)) return;
+      throw new ServeError("permission_denied", "this is not the administrator's token", {
+        reason: "wrong_token",
+      });
+    },
+  };
+}
+
+/** Digests have one length, which the comparison needs, and hide the token's. */
+function digest(token: string): Buffer {
+  return createHash("sha256").update(token, "utf8").digest();
+}
+
+function controlOff(): ServeError {
+  return new ServeError(
+    "failed_precondition",
+    "models are not loaded and unloaded on request here: start the server with --model-control explicit",
+    { reason: "model_control_off" },
+  );
+}
