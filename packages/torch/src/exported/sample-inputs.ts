@@ -39,7 +39,7 @@ export function readSampleInputs(
 }
 
 interface Leaf {
-  /** The keyword it was given under. */
+  /** The keywords and positions it was given under, joined as PyTorch names the inputs; undefined for positional ones. */
   readonly name: string | undefined;
   readonly tensor: StoredTensor;
 }
@@ -82,12 +82,17 @@ function collect(
   const entries = entriesOf(value);
   const items = itemsOf(value);
   if (entries !== undefined) {
-    for (const [key, item] of entries)
-      collect(walk, item, { name: typeof key === "string" ? key : undefined, depth });
+    for (const [key, item] of entries) collect(walk, item, { name: joined(at.name, String(key)), depth });
   } else if (items !== undefined) {
-    for (const item of items) collect(walk, item, { name: undefined, depth });
+    for (const [i, item] of items.entries()) {
+      collect(walk, item, { name: at.name === undefined ? undefined : joined(at.name, String(i)), depth });
+    }
   } else {
     const tensor = walk.archive.tensor(value);
     if (tensor !== undefined) walk.leaves.push({ name: at.name, tensor });
   }
+}
+
+function joined(outer: string | undefined, key: string): string {
+  return outer === undefined ? key : `${outer}_${key}`;
 }
