@@ -46,33 +46,29 @@ class Pack:
     def skip(self, sample: str, reason: str) -> None:
         self.skipped.append({"id": sample, "reason": reason})
 
-    def write(self, folder: Path, keep: list[dict] | None = None) -> int:
-        """Writes the pack, or a pack of the samples in `keep` alone; returns its size in bytes."""
-        chosen = self if keep is None else self._subset(keep)
-        header = {"op": self.op, "torch": torch.__version__.split("+")[0], "samples": chosen.samples, "skipped": chosen.skipped}
+    def write(self, folder: Path) -> int:
+        """Writes the pack; returns its size in bytes."""
+        header = {
+            "op": self.op,
+            "torch": torch.__version__.split("+")[0],
+            "samples": self.samples,
+            "skipped": self.skipped,
+        }
         text = json.dumps(header, separators=(",", ":")).encode()
         path = folder / f"{self.op}.pack"
         with path.open("wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
-            packed.write(struct.pack("<I", len(text)) + text + bytes(chosen.blobs))
+            packed.write(struct.pack("<I", len(text)) + text + bytes(self.blobs))
         return path.stat().st_size
-
-    def _subset(self, keep: list[dict]) -> "Pack":
-        small = Pack(self.op, skipped=self.skipped)
-
-        def moved(place: list[int]) -> list[int]:
-            return small.place(bytes(self.blobs[place[0] : place[0] + place[1]]))
-
-        for sample in keep:
-            runs = [
-                {side: [{**t, "at": moved(t["at"])} for t in run[side]] for side in ("inputs", "outputs")}
-                for run in sample["runs"]
-            ]
-            small.samples.append({**sample, "program": moved(sample["program"]), "runs": runs})
-        return small
 
 
 def tensors_of(value: object) -> list[torch.Tensor]:
     return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+
+
+def results_of(value: object) -> list[torch.Tensor]:
+    """The outputs of a program: tensors, and numbers as tensors without dimensions."""
+    leaves = [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, (torch.Tensor, int, float))]
+    return [leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf) for leaf in leaves]
 
 
 def clones(values: object) -> object:
@@ -108,11 +104,12 @@ def decomposed(label: str, program) -> list[tuple[str, object]]:
 
 
 def bare(program) -> object:
-    """Drops stack traces of the graph and its subgraphs: they are paths of the machine that made the fixture."""
+    """Drops the history of the nodes, in subgraphs too: it holds paths and addresses of the machine that made the fixture."""
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
             for node in module.graph.nodes:
                 node.meta.pop("stack_trace", None)
+                node.meta.pop("from_node", None)
     return program
 
 

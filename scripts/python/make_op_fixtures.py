@@ -1,9 +1,8 @@
 """Makes the op oracle: PyTorch's own op samples as exported programs, with the outputs of eager PyTorch.
 
-    python make_op_fixtures.py --full FOLDER [--committed FOLDER] [--filter NAME]
+    python make_op_fixtures.py FOLDER [--filter NAME]
 
-`--full` gets one pack (see fixture_pack.py) per entry of PyTorch's op database (op_db); `--committed` gets a small choice of the same
-samples. Each sample becomes a module: its tensors are the inputs, all else is part of the program.
+The folder gets one pack (see fixture_pack.py) per entry of PyTorch's op database (op_db). Each sample becomes a module: its tensors are the inputs, all else is part of the program.
 Variants of a sample: as it is, in place (`add_`), and decomposed to Core ATen.
 """
 
@@ -26,10 +25,6 @@ SAMPLES = 8
 IN_PLACE_SAMPLES = 2
 CORE_SAMPLES = 2
 MAX_TENSOR_BYTES = 1 << 18
-
-# Committed samples of one op: how many of each kind, and how large.
-COMMITTED = {"float32": 3, "int64": 2, "bool": 1, "in-place": 1, "core": 1}
-MAX_COMMITTED_BYTES = 1 << 14
 
 UNDEFINED = {
     name: "its result is uninitialised memory"
@@ -177,48 +172,23 @@ def op_pack(info) -> Pack:
     return pack
 
 
-def kind_of(sample: dict) -> str:
-    label = sample["id"]
-    return label.split("-")[-1] if label.endswith("-core") else "in-place" if "-in-place" in label else label.split("-")[0]
-
-
-def committed_choice(pack: Pack) -> list[dict]:
-    """The smallest few of each kind, in their own order."""
-    chosen = []
-    for kind, count in COMMITTED.items():
-        of_kind = [s for s in pack.samples if kind_of(s) == kind and sample_bytes(s) <= MAX_COMMITTED_BYTES]
-        chosen += [sample["id"] for _, sample in spread(of_kind, count)] if count > 1 else [s["id"] for s in of_kind[:1]]
-    return [sample for sample in pack.samples if sample["id"] in chosen]
-
-
-def sample_bytes(sample: dict) -> int:
-    return sum(t["at"][1] for run in sample["runs"] for side in ("inputs", "outputs") for t in run[side])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", type=Path, required=True)
-    parser.add_argument("--committed", type=Path)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--filter", default="", help="only packs whose name contains this")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)  # fake tensors report what the skips already say
     torch.set_num_threads(1)
-    total = {"packs": 0, "samples": 0, "skipped": 0, "full": 0, "committed": 0}
-    for folder in filter(None, (args.full, args.committed)):
-        folder.mkdir(parents=True, exist_ok=True)
-
+    args.folder.mkdir(parents=True, exist_ok=True)
+    total = {"packs": 0, "samples": 0, "skipped": 0, "bytes": 0}
     for info in op_db:
         if args.filter not in info.full_name:
             continue
         pack = op_pack(info)
-        keep = committed_choice(pack)
-        total["packs"] += 1
-        total["samples"] += len(pack.samples)
-        total["skipped"] += len(pack.skipped)
-        total["full"] += pack.write(args.full)
-        if args.committed is not None and keep:
-            total["committed"] += pack.write(args.committed, keep)
+        size = pack.write(args.folder)
+        for key, count in zip(total, (1, len(pack.samples), len(pack.skipped), size), strict=True):
+            total[key] += count
         print(f"{pack.op}: {len(pack.samples)} samples, {len(pack.skipped)} skipped", file=sys.stderr, flush=True)
     print(total)
 

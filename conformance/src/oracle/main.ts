@@ -1,13 +1,16 @@
-// npm run oracle -- [--filter NAME,…] [--target aten.add.Tensor] [--sample ID] [--full] [--json FILE] [--limit N] [--verbose]
+// The op oracle from the command line: npm run oracle -- [--filter NAME,…] [--target aten.add.Tensor] [--sample ID] [--verbose]
+// [--json FILE] [--limit N] [--folder FOLDER]. A name is a pack of packages/torch/fixtures; `*` stands for any text.
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { reportLines, reportOf } from "./report.ts";
 import { runOracle } from "./run-oracle.ts";
 
+const fixtures = fileURLToPath(new URL("../../../packages/torch/fixtures", import.meta.url));
 const { values } = parseArgs({
   options: {
-    folder: { type: "string", multiple: true, default: [] },
+    folder: { type: "string", multiple: true, default: [join(fixtures, "op-db"), join(fixtures, "modules")] },
     filter: { type: "string", default: "*" },
     target: { type: "string" },
     sample: { type: "string" },

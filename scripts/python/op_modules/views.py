@@ -284,7 +284,7 @@ def window_mask(x):
     return x + 1, attention.masked_fill(attention != 0, -100.0).masked_fill(attention == 0, 0.0)
 
 
-@cases.of(runs=lambda: [(ints(2, 5),), (ints(3, 9),)], dynamic=({0: BATCH, 1: Dim("length", min=2, max=512)},))
+@cases.of(runs=lambda: [(ints(2, 5),), (ints(3, 9),)], dynamic=({0: BATCH, 1: Dim("length", min=3, max=512)},))
 def shift_right(ids):
     """Encoder-decoder models prepend a start token."""
     shifted = ids.new_zeros(ids.shape)
