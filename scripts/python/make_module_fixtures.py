@@ -43,6 +43,7 @@ def add_case(pack: Pack, label: str, case: Case) -> None:
     program = export(fresh(case), runs[0], dynamic_shapes=case.dynamic)
     forms = [(label, program), *decomposed(label, program)]
     for name, form in forms:
+        data = saved(form)  # before any run: a run may change the program's buffers
         if not agrees(case, form, runs):
             pack.skip(name, "PyTorch's own program gives another result than eager PyTorch")
             continue
@@ -53,9 +54,9 @@ def add_case(pack: Pack, label: str, case: Case) -> None:
             packed.append(
                 {"inputs": [pack.tensor(t) for t in tensors_of(args)], "outputs": [pack.tensor(t) for t in outputs]}
             )
-        core = is_core(form)
-        sample = {"id": name, "targets": targets_of(form), "core": core, "program": pack.place(saved(form)), "runs": packed}
-        pack.samples.append(sample)
+        sample = {"id": name, "targets": targets_of(form), "core": is_core(form), "program": pack.place(data)}
+        precision = {"precision": case.precision} if case.precision else {}
+        pack.samples.append({**sample, **precision, "runs": packed})
 
 
 def main() -> None:

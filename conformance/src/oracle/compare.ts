@@ -73,8 +73,11 @@ export function mayDeclare(declared: DType, want: DType): boolean {
   return declared === want || (TYPES[want]?.includes(declared) ?? false);
 }
 
-/** How an output differs from PyTorch's; undefined when it does not. */
-export function difference(got: OrtTensor, want: FixtureTensor): string | undefined {
+/**
+ * How an output differs from PyTorch's; undefined when it does not. Floats are compared within the tolerance of their dtype, or of
+ * `precision` where the program computes in a narrower one.
+ */
+export function difference(got: OrtTensor, want: FixtureTensor, precision?: DType): string | undefined {
   const allowed = TYPES[want.dtype];
   const expected = valuesOf(want);
   if (allowed === undefined || expected === undefined)
@@ -83,9 +86,11 @@ export function difference(got: OrtTensor, want: FixtureTensor): string | undefi
   if (got.dims.join() !== want.shape.join()) return `shape [${got.dims}], PyTorch gives [${want.shape}]`;
   if (want.unspecified) return undefined;
   const values = gotValues(got);
+  const own = TOLERANCES[want.dtype];
+  const tolerance = own === undefined ? undefined : (TOLERANCES[precision ?? want.dtype] ?? own);
   let [worst, count] = [-1, 0];
   for (let i = 0; i < expected.length; i += 1) {
-    if (isClose(values[i]!, expected[i]!, TOLERANCES[want.dtype])) continue;
+    if (isClose(values[i]!, expected[i]!, tolerance)) continue;
     count += 1;
     if (worst < 0 || distance(values[i]!, expected[i]!) > distance(values[worst]!, expected[worst]!))
       worst = i;

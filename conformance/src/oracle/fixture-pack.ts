@@ -24,6 +24,8 @@ export interface FixtureSample {
   /** Whether all of them are Core ATen. */
   readonly core: boolean;
   readonly program: Uint8Array;
+  /** The narrowest floating dtype inside the program, when that is one of 16 bits. */
+  readonly precision?: DType;
   readonly runs: readonly FixtureRun[];
 }
 
@@ -50,6 +52,7 @@ interface PackHeader {
     readonly targets: readonly string[];
     readonly core: boolean;
     readonly program: Place;
+    readonly precision?: DType;
     readonly runs: readonly {
       readonly inputs: readonly PackedTensor[];
       readonly outputs: readonly PackedTensor[];

@@ -1,4 +1,4 @@
-import { type ByteSource, ModelFileError, type Translation, translate } from "@sconce/torch";
+import { type ByteSource, type DType, ModelFileError, type Translation, translate } from "@sconce/torch";
 import { nodePlatform } from "@sconce/torch/node";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { difference, mayDeclare, valuesOf } from "./compare.ts";
@@ -38,7 +38,7 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
   }
   try {
     for (const [index, run] of sample.runs.entries()) {
-      const wrong = await runDifference(session, translation, run);
+      const wrong = await runDifference(session, translation, { ...run, precision: sample.precision });
       if (wrong !== undefined) return { kind: "wrong", detail: `run ${index}: ${wrong}` };
     }
     return { kind: "pass" };
@@ -52,7 +52,7 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
 async function runDifference(
   session: InferenceSession,
   { inputs, outputs }: Translation,
-  run: FixtureRun,
+  run: FixtureRun & { readonly precision: DType | undefined },
 ): Promise<string | undefined> {
   if (inputs.length !== run.inputs.length) {
     return `${inputs.length} inputs, the program has ${run.inputs.length}`;
@@ -74,7 +74,7 @@ async function runDifference(
     const want = run.outputs[i]!;
     if (!mayDeclare(dtype, want.dtype))
       return `output ${name} is declared ${dtype}, PyTorch gives ${want.dtype}`;
-    const found = difference(got as OrtTensor, want);
+    const found = difference(got as OrtTensor, want, run.precision);
     if (found !== undefined) return `output ${name}: ${found}`;
   }
   return undefined;

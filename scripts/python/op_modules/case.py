@@ -13,11 +13,12 @@ LENGTH = Dim("length", min=1, max=512)
 
 @dataclass
 class Case:
-    """A module and the arguments of its runs: the first are those it is exported with."""
+    """A module and the arguments of its runs: the first are those it is exported with. `precision`: it computes in 16 bits."""
 
     make: Callable[[], nn.Module]
     runs: Callable[[], list[tuple]]
     dynamic: object = None
+    precision: str | None = None
 
 
 class Function(nn.Module):
@@ -32,7 +33,13 @@ class Function(nn.Module):
 class Cases(dict):
     """Cases by name. `cases.of(arguments…)` decorates a function or a module class; without `runs` one run of the given tensors."""
 
-    def of(self, *args: object, runs: Callable[[], list[tuple]] | None = None, dynamic: object = None) -> Callable:
+    def of(
+        self,
+        *args: object,
+        runs: Callable[[], list[tuple]] | None = None,
+        dynamic: object = None,
+        precision: str | None = None,
+    ) -> Callable:
         """`args` are shapes (tuples: standard normal float32) or tensors; `runs` makes several tuples of arguments instead."""
 
         def add(subject: Callable) -> Callable:
@@ -44,7 +51,7 @@ class Cases(dict):
             name = subject.__name__.lower() if is_module else subject.__name__
             if name in self:
                 raise ValueError(f"two cases are called {name}")
-            self[name] = Case(make, given, spec)
+            self[name] = Case(make, given, spec, precision)
             return subject
 
         return add

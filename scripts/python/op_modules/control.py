@@ -37,7 +37,7 @@ def autocast_off(x):
     return y + 1
 
 
-@cases.of((2, 3))
+@cases.of((2, 3), precision="bfloat16")
 class AutocastBfloat16(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -92,11 +92,11 @@ def all_narrow(dtype: torch.dtype) -> type:
 
 
 for _dtype in (torch.float16, torch.bfloat16):
-    cases.of((2, 16))(narrow(_dtype))
+    cases.of((2, 16), precision=str(_dtype).removeprefix("torch."))(narrow(_dtype))
     cases.of(runs=lambda dtype=_dtype: [(torch.randn(2, 8).to(dtype),)])(all_narrow(_dtype))
 
 
-@cases.of((2, 8))
+@cases.of((2, 8), precision="bfloat16")
 class NarrowConv(nn.Module):
     def __init__(self) -> None:
         super().__init__()
