@@ -8,12 +8,14 @@ import { DIAGONALS } from "./diagonals.ts";
 import { ELEMENT_SCATTER } from "./element-scatter.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { EQUIVALENTS } from "./equivalents.ts";
+import { EXPONENTIAL } from "./exponential.ts";
 import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { MAX_POOLING } from "./max-pooling.ts";
 import { NORMALIZATION } from "./normalization.ts";
+import { NUMBER_PARTS } from "./number-parts.ts";
 import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
 import { RECURRENT } from "./recurrent.ts";
@@ -24,6 +26,7 @@ import { SAMPLING } from "./sampling.ts";
 import { SCATTERING } from "./scattering.ts";
 import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
+import { SPECIAL_FUNCTIONS } from "./special-functions.ts";
 import { STRIDED } from "./strided.ts";
 
 /** Every family's table. A new family is one line here. */
@@ -52,6 +55,9 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   "element-scatter": ELEMENT_SCATTER,
   equivalents: EQUIVALENTS,
   strided: STRIDED,
+  exponential: EXPONENTIAL,
+  "number-parts": NUMBER_PARTS,
+  "special-functions": SPECIAL_FUNCTIONS,
   softmax: SOFTMAX,
 };
 
