@@ -1,4 +1,5 @@
 import { ModelFileError } from "../errors.ts";
+import { valuesOf } from "../graph/dead-code.ts";
 import type { Arg, Graph, Node, ValueType } from "../graph/ir.ts";
 import type { Emitter } from "./emitter.ts";
 import type { LoweringTable } from "./lowering.ts";
@@ -41,15 +42,22 @@ export class GraphLowering implements ValueLookup {
   readonly #g: Emitter;
   readonly #run: LoweringRun;
   readonly #tensors = new Map<string, Tensor>();
+  readonly #used: ReadonlySet<string>;
 
   constructor(graph: Graph, g: Emitter, run: LoweringRun) {
     this.#graph = graph;
     this.#g = g;
     this.#run = run;
+    const args = [...graph.nodes.flatMap((node) => [...node.args.values()]), ...graph.outputs];
+    this.#used = new Set(args.flatMap(valuesOf));
   }
 
   typeOf(name: string): ValueType | undefined {
     return this.#graph.values.get(name);
+  }
+
+  isUsed(name: string): boolean {
+    return this.#used.has(name);
   }
 
   tensor(name: string): Tensor {
@@ -145,6 +153,7 @@ export class GraphLowering implements ValueLookup {
         if (val !== undefined) this.#g.sizes.bindValue(type.expr, val);
         continue;
       }
+      if (val === undefined && !this.isUsed(name)) continue;
       const { dtype, dims, declared } = declare(type);
       if (val === undefined && results !== undefined) {
         this.#run.log.add(node.origin ?? node.target, `internal error: it gave no result ${i}`);

@@ -7,6 +7,8 @@ import { carrier, type Operand, type Scalar, type Tensor } from "./tensor.ts";
 /** Where a lowering finds the program's values. */
 export interface ValueLookup {
   typeOf(name: string): ValueType | undefined;
+  /** Whether a node or an output of the graph takes this value. */
+  isUsed(name: string): boolean;
   tensor(name: string): Tensor;
 }
 
@@ -142,7 +144,8 @@ export class OpNode {
 
   /** Whether something uses result `index`. */
   isUsed(index: number): boolean {
-    return this.#node.outputs[index] !== undefined;
+    const name = this.#node.outputs[index];
+    return name !== undefined && this.#values.isUsed(name);
   }
 
   /** Result `index` as declared; the first one by default. Refuses when the program does not describe it. */

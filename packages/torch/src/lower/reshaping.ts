@@ -1,5 +1,4 @@
 import type { Lowering, LoweringTable } from "./lowering.ts";
-import { refuse } from "./refusal.ts";
 import { normalizeAxis } from "./tensor.ts";
 
 /** aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a). The program states the resulting size, so that -1 needs no thought. */
@@ -46,13 +45,6 @@ export const movedim: Lowering = (node, g) => {
 /** aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a) */
 export const expand: Lowering = (node, g) => g.expand(node.tensor("self"), node.out().dims);
 
-/** aten::dropout(Tensor input, float p, bool train) -> Tensor */
-export const dropout: Lowering = (node) => {
-  if (node.bool("train") && node.float("p") !== 0)
-    refuse("dropout runs in training mode; export the model in eval() mode");
-  return node.tensor(node.has("input") ? "input" : "self");
-};
-
 export const RESHAPING: LoweringTable = {
   "aten.view.default": reshape,
   "aten.reshape.default": reshape,
@@ -73,5 +65,4 @@ export const RESHAPING: LoweringTable = {
   "aten.expand.default": expand,
   "aten.expand_as.default": expand,
   "aten.broadcast_to.default": expand,
-  "aten.dropout.default": dropout,
 };

@@ -5,8 +5,10 @@ import { COMPARISON } from "./comparison.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { CREATION } from "./creation.ts";
 import { DIAGONALS } from "./diagonals.ts";
+import { DROPPING } from "./dropping.ts";
 import { ELEMENT_SCATTER } from "./element-scatter.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
+import { EMBEDDING_BAG } from "./embedding-bag.ts";
 import { EQUIVALENTS } from "./equivalents.ts";
 import { EXPONENTIAL } from "./exponential.ts";
 import { INDEXING } from "./indexing.ts";
@@ -18,6 +20,7 @@ import { NORMALIZATION } from "./normalization.ts";
 import { NUMBER_PARTS } from "./number-parts.ts";
 import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
+import { REARRANGING } from "./rearranging.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTION } from "./reduction.ts";
 import { RESHAPING } from "./reshaping.ts";
@@ -44,6 +47,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   normalization: NORMALIZATION,
   padding: PADDING,
   pooling: POOLING,
+  rearranging: REARRANGING,
   recurrent: RECURRENT,
   reduction: REDUCTION,
   reshaping: RESHAPING,
@@ -53,6 +57,8 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   slicing: SLICING,
   diagonals: DIAGONALS,
   "element-scatter": ELEMENT_SCATTER,
+  dropping: DROPPING,
+  "embedding-bag": EMBEDDING_BAG,
   equivalents: EQUIVALENTS,
   strided: STRIDED,
   exponential: EXPONENTIAL,
