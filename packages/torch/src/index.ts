@@ -3,6 +3,7 @@ export { DTYPES, type DType } from "./dtype.ts";
 export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
 export { decodeModel } from "./onnx/decode.ts";
 export { encodeModel, encodeModelParts } from "./onnx/encode.ts";
+export { indexBounds } from "./onnx/index-bounds.ts";
 export type { ExternalData, OnnxModel } from "./onnx/model.ts";
 export {
   externalizeWeights,

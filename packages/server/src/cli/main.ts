@@ -6,9 +6,16 @@ import type { Command, Terminal } from "./command.ts";
 import { convertCommand } from "./convert.ts";
 import { inspectCommand } from "./inspect.ts";
 import { predictCommand } from "./predict.ts";
+import { quantizeCommand } from "./quantize.ts";
 import { serveCommand } from "./serve.ts";
 
-const COMMANDS: readonly Command[] = [serveCommand, inspectCommand, predictCommand, convertCommand];
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  inspectCommand,
+  predictCommand,
+  convertCommand,
+  quantizeCommand,
+];
 
 const EXIT_USAGE = 2;
 

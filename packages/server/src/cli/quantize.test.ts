@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Tensor } from "../base/tensor.ts";
+import { parseArguments } from "./arguments.ts";
+import type { Terminal } from "./command.ts";
+import { OutputComparison } from "./compare-outputs.ts";
+import { quantizeCommand } from "./quantize.ts";
+import type { QuantizeReport } from "./quantize-report.ts";
+import { makeTrials } from "./trial-inputs.ts";
+
+const at = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "quantize-"));
+after(() => rmSync(folder, { recursive: true }));
+
+async function quantize(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const printed = { stdout: "", stderr: "" };
+  const terminal: Terminal = {
+    stdout: { write: (text: string) => (printed.stdout += text) },
+    stderr: { write: (text: string) => (printed.stderr += text) },
+    env: process.env,
+    readStdin: async () => Buffer.alloc(0),
+  };
+  const code = await quantizeCommand.run(parseArguments(argv, quantizeCommand.tables), terminal);
+  return { code, ...printed };
+}
+
+interface Expected {
+  readonly heldOut: readonly { readonly pixels: readonly number[] }[];
+}
+
+describe("sconce quantize", () => {
+  test("reports errors on given inputs, sizes and speed, and keeps the file", async () => {
+    const { heldOut } = JSON.parse(readFileSync(at("examples/digits/expected.json"), "utf8")) as Expected;
+    const rows = heldOut.map(({ pixels }) => [pixels.map((value) => value / 16)]);
+    const images = rows.map((row) => [Array.from({ length: 8 }, (_, i) => row[0]!.slice(8 * i, 8 * i + 8))]);
+    const input = join(folder, "held-out.json");
+    writeFileSync(input, JSON.stringify({ input: images }));
+    const output = join(folder, "digits.onnx");
+    const { code, stdout } = await quantize(
+      at("examples/models/digits.pt2"),
+      "--int8",
+      "-o",
+      output,
+      "--input",
+      input,
+      "--json",
+    );
+    const report = JSON.parse(stdout) as QuantizeReport;
+    assert.equal(code, 0);
+    assert.deepEqual(report.trials, ["held-out.json"]);
+    assert.equal(report.bytes.after, statSync(output).size);
+    assert.ok(report.bytes.after < 0.3 * report.bytes.before && report.before > 0 && report.after > 0);
+    const [probabilities] = report.outputs;
+    assert.ok(probabilities!.maxError > 0 && probabilities!.maxError < 0.1 && probabilities!.cosine > 0.999);
+    assert.ok(probabilities!.top1! > 0.99);
+  });
+
+  test("--max-error decides the exit code; indices stay inside the embedding; --exclude is honoured", async () => {
+    const encoder = at("packages/torch/fixtures/rewrite/encoder.onnx");
+    const output = join(folder, "encoder.onnx");
+    const strict = await quantize(
+      encoder,
+      "--int8-weights",
+      "-o",
+      output,
+      "--max-error",
+      "1e-9",
+      "--block-size",
+      "16",
+    );
+    assert.equal(strict.code, 1);
+    assert.match(strict.stderr, /linear_4 differs by .*, more than --max-error 1e-9/);
+    assert.match(strict.stdout, /compared +on 6 made-up inputs/);
+    const loose = await quantize(
+      encoder,
+      "--fp16",
+      "-o",
+      output,
+      "--max-error",
+      "0.1",
+      "--exclude",
+      "table.weight",
+    );
+    assert.equal(loose.code, 0, loose.stderr);
+  });
+
+  test("refuses in words", async () => {
+    const digits = at("examples/models/digits.pt2");
+    const output = join(folder, "x.onnx");
+    await assert.rejects(quantize(digits, "-o", output), { message: /one of --int8, --int4/ });
+    await assert.rejects(quantize(digits, "--int8", "--fp16", "-o", output), { reason: "bad_arguments" });
+    await assert.rejects(quantize(digits, "--int4", "-o", output, "--block-size", "17"), {
+      message: /block size 17/,
+    });
+    await assert.rejects(quantize(digits, "--int8", "-o", output, "--input", "nowhere.json"), {
+      code: "not_found",
+    });
+  });
+});
+
+describe("makeTrials()", () => {
+  const dim = (symbol: string, min: number, max: number | undefined, multipleOf = 1) => ({
+    symbol,
+    min,
+    max,
+    multipleOf,
+  });
+  const signature = {
+    inputs: [
+      { name: "ids", datatype: "INT64", dims: [dim("batch", 1, 4), dim("length", 8, undefined, 8)] },
+      {
+        name: "attention_mask",
+        datatype: "INT64",
+        dims: [dim("batch", 1, 4), dim("length", 8, undefined, 8)],
+      },
+    ],
+    outputs: [],
+    batching: { kind: "off", reason: "" },
+  } as const;
+
+  test("keeps ranges, multiples, shared sizes, bounds and masks; the seed decides", () => {
+    const make = (seed: number) => makeTrials(signature, { bounds: new Map([["ids", 5]]), seed });
+    const trials = make(1);
+    assert.deepEqual(make(1), trials);
+    assert.notDeepEqual(make(2), trials);
+    assert.equal(trials.length, 6);
+    const seen = new Set<bigint>();
+    for (const { inputs } of trials) {
+      const [ids, mask] = inputs as [Tensor, Tensor];
+      assert.deepEqual(ids.shape, mask.shape);
+      assert.ok(ids.shape[0]! <= 4 && ids.shape[1]! % 8 === 0);
+      for (const id of new BigInt64Array(ids.bytes.buffer as ArrayBuffer)) seen.add(id);
+      assert.ok(new BigInt64Array(mask.bytes.buffer as ArrayBuffer).every((value) => value === 1n));
+    }
+    assert.deepEqual([...seen].sort(), [0n, 1n, 2n, 3n, 4n]);
+  });
+});
+
+describe("OutputComparison", () => {
+  const rows = (...values: number[]): Tensor => ({
+    datatype: "FP32",
+    shape: [values.length / 2, 2],
+    bytes: new Uint8Array(Float32Array.from(values).buffer),
+  });
+
+  test("max and mean error, cosine, top-1", () => {
+    const output = new OutputComparison("y");
+    output.add(rows(1, 0, 0, 1), rows(1, 0, 0, 1));
+    output.add(rows(1, 0, 0, 1), rows(0, 1, 0, 1));
+    const { maxError, meanError, cosine, top1 } = output.finish();
+    assert.deepEqual([maxError, meanError, cosine, top1], [1, 0.25, 0.75, 0.75]);
+  });
+
+  test("a NaN or a missing value is as wrong as can be; the same infinity is right", () => {
+    for (const [want, got, error] of [
+      [rows(1, 2), rows(1, Number.NaN), Number.POSITIVE_INFINITY],
+      [rows(1, 2), rows(1, 2, 3, 4), Number.POSITIVE_INFINITY],
+      [rows(1, Number.POSITIVE_INFINITY), rows(1, Number.POSITIVE_INFINITY), 0],
+      [rows(1, Number.NaN), rows(1, Number.NaN), 0],
+    ] as const) {
+      const output = new OutputComparison("y");
+      output.add(want, got);
+      assert.equal(output.finish().maxError, error);
+    }
+  });
+});

@@ -1,0 +1,61 @@
+import { availableParallelism } from "node:os";
+import { systemClock } from "../base/clock.ts";
+import type { RunResult } from "../base/run.ts";
+import type { Signature } from "../base/signature.ts";
+import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
+import type { LoadedModel, LoadOptions, Runtime } from "../runtime/runtime.ts";
+import { workerEnv } from "../worker/worker-env.ts";
+import { createLogger } from "./logger.ts";
+import type { Trial } from "./trial-inputs.ts";
+
+/** A model loaded as the server would load it, in a worker of its own. */
+export interface TrialModel {
+  readonly signature: Signature;
+  run(trial: Trial): Promise<RunResult>;
+  close(): Promise<void>;
+}
+
+const OPTIONS: LoadOptions = {
+  instances: 1,
+  threadsPerInstance: availableParallelism(),
+  isolation: "process",
+  loadTimeoutMs: 600_000,
+  executionTimeoutMs: 600_000,
+  memoryLimitBytes: undefined,
+  memory: "fast",
+  precision: "float32",
+  weightsFile: undefined,
+  warmupRuns: 1,
+};
+
+/** Runs `use` with a runtime that ends with it. */
+export async function withTrialRuntime<T>(
+  env: Readonly<Record<string, string | undefined>>,
+  use: (load: (file: string) => Promise<TrialModel>) => Promise<T>,
+): Promise<T> {
+  const runtime = createOnnxRuntime({
+    clock: systemClock,
+    random: Math.random,
+    logger: createLogger("error"),
+    spares: 0,
+    env: workerEnv(env),
+  });
+  try {
+    return await use((file) => load(runtime, file));
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function load(runtime: Runtime, file: string): Promise<TrialModel> {
+  const spec = { name: "trial", version: "1", file, options: OPTIONS };
+  const loaded: LoadedModel = await runtime.load(spec, { signal: new AbortController().signal });
+  return {
+    signature: loaded.description.signature,
+    run: ({ inputs }) =>
+      loaded.instances[0]!.run({
+        inputs: inputs.map(({ datatype, shape, bytes }) => ({ datatype, shape, chunks: [bytes] })),
+      }),
+    close: () => loaded.close(),
+  };
+}
