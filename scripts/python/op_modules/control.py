@@ -199,3 +199,38 @@ class Checkpointed(nn.Module):
 
     def forward(self, x):
         return torch.utils.checkpoint.checkpoint(self.linear, x, use_reentrant=False)
+
+
+@cases.of(runs=lambda: [(torch.ones(2, 3),), (-torch.ones(2, 3),)])
+def cond_with_in_place_branches(x):
+    def yes(v):
+        w = v.clone()
+        w[:, 0] = 7
+        return w.add_(1)
+
+    def no(v):
+        w = v * 2
+        w.view(-1)[1:3].zero_()
+        return w
+
+    return torch.cond(x.sum() > 0, yes, no, (x,))
+
+
+@cases.of(runs=lambda: [(torch.randn(2, 3), torch.tensor(n)) for n in (3, 0)], dynamic=({0: BATCH}, None))
+def while_loop_dynamic(x, n):
+    scale = x * 0 + 0.5
+
+    def body(i, value):
+        return i - 1, value * scale + x.shape[0]
+
+    return while_loop(lambda i, value: i > 0, body, (n, x))
+
+
+@cases.of(runs=lambda: [(torch.randn(2, 3), torch.tensor(v)) for v in (True, False)])
+def item_of_a_bool(x, flag):
+    return x * flag.item()
+
+
+@cases.of(runs=lambda: [(torch.randn(2, 3), torch.tensor(v)) for v in (0.5, -2.0)])
+def item_of_a_float(x, factor):
+    return x * factor.item() + 1

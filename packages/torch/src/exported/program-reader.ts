@@ -31,7 +31,7 @@ export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: W
     graph,
     weights,
     inputs,
-    outputs: readOutputs(signature, module, warnings),
+    outputs: readOutputs(signature, module, { inputs, warnings }),
     ranges: readRanges(root.get("range_constraints")),
     warnings,
   };
@@ -95,7 +95,13 @@ function refuseInput(kind: string, name: string | undefined): never {
   );
 }
 
-function readOutputs(signature: JsonMap, module: JsonMap, warnings: string[]): NamedArg[] {
+interface OutputContext {
+  readonly inputs: readonly NamedValue[];
+  readonly warnings: string[];
+}
+
+function readOutputs(signature: JsonMap, module: JsonMap, context: OutputContext): NamedArg[] {
+  const { warnings } = context;
   const args: Arg[] = [];
   for (const json of asList(signature.get("output_specs"), "output_specs")) {
     const [kind, value] = union(json, "an output's description");
@@ -111,13 +117,16 @@ function readOutputs(signature: JsonMap, module: JsonMap, warnings: string[]): N
       );
     }
   }
-  return nameOutputs(args, module, warnings);
+  return nameOutputs(args, module, context);
 }
 
-/** Constant outputs that are no tensors (None, strings) have no place in a response and are left out. */
-function nameOutputs(args: readonly Arg[], module: JsonMap, warnings: string[]): NamedArg[] {
+/**
+ * Constant outputs that are no tensors (None, strings) have no place in a response and are left out. ONNX has one space of names: an
+ * output called as an input is gets an underscore.
+ */
+function nameOutputs(args: readonly Arg[], module: JsonMap, { inputs, warnings }: OutputContext): NamedArg[] {
   const names = outputNames(module, args.length, warnings);
-  const used = new Set<string>();
+  const used = new Set(inputs.map(({ name }) => name));
   const named: NamedArg[] = [];
   for (const [i, arg] of args.entries()) {
     if (arg.kind === "none" || arg.kind === "string") continue;

@@ -1,7 +1,7 @@
 import { removeDeadNodes } from "./dead-code.ts";
 import { functionalise } from "./functionalise.ts";
 import { inlineRegions } from "./inline-regions.ts";
-import type { Program, RefusedOps } from "./ir.ts";
+import type { Arg, Graph, Node, Program, RefusedOps } from "./ir.ts";
 
 export interface OptimizedProgram {
   readonly program: Program;
@@ -13,25 +13,55 @@ export interface OptimizedProgram {
 export function optimizeProgram(program: Program): OptimizedProgram {
   const { outputs } = program;
   const whole = { ...program.graph, outputs: outputs.map(({ arg }) => arg) };
-  const inlined = inlineRegions(whole);
-  const functional = functionalise(inlined.graph, sharedMemory(program));
-  const graph = removeDeadNodes(functional.graph);
-  const warnings = functional.mutatedInputs.map(
-    (name) =>
-      `the program writes into '${program.weights.get(name)?.name ?? name}'; the change is not kept between requests`,
-  );
+  const found: Findings = { refused: [...(program.refused ?? [])], warnings: [...program.warnings] };
+  const { graph, mutatedInputs } = optimizeGraph(whole, sharedMemory(program), found);
+  for (const name of mutatedInputs) {
+    const known = program.weights.get(name)?.name ?? name;
+    found.warnings.push(`the program writes into '${known}'; the change is not kept between requests`);
+  }
   return {
     program: {
       ...program,
       graph,
       outputs: outputs.map(({ name }, i) => ({ name, arg: graph.outputs[i]! })),
-      warnings: [...program.warnings, ...inlined.warnings, ...warnings],
+      warnings: [...new Set(found.warnings)],
     },
-    refused: [
-      ...(program.refused ?? []),
-      ...functional.refused.map(({ op, reason }) => ({ op, reason, count: 1 })),
-    ],
+    refused: found.refused,
   };
+}
+
+interface Findings {
+  readonly refused: RefusedOps[];
+  readonly warnings: string[];
+}
+
+function optimizeGraph(
+  graph: Graph,
+  shared: readonly (readonly string[])[],
+  found: Findings,
+): { graph: Graph; mutatedInputs: readonly string[] } {
+  const inlined = inlineRegions(graph);
+  const functional = functionalise(inlined.graph, shared);
+  const live = removeDeadNodes(functional.graph);
+  found.warnings.push(...inlined.warnings);
+  found.refused.push(...functional.refused.map(({ op, reason }) => ({ op, reason, count: 1 })));
+  const nodes = live.nodes.map((node) => optimizeRegions(node, found));
+  return { graph: { ...live, nodes }, mutatedInputs: functional.mutatedInputs };
+}
+
+/** The graphs that `cond`, `while_loop` and their like hold. */
+function optimizeRegions(node: Node, found: Findings): Node {
+  if (![...node.args.values()].some((arg) => arg.kind === "graph")) return node;
+  const args = [...node.args].map(([name, arg]): [string, Arg] => {
+    if (arg.kind !== "graph") return [name, arg];
+    const { graph, mutatedInputs } = optimizeGraph(arg.graph, [], found);
+    if (mutatedInputs.length > 0) {
+      const reason = "one of its graphs writes into what it is given; write into a clone";
+      found.refused.push({ op: node.target, reason, count: 1 });
+    }
+    return [name, { kind: "graph", graph }];
+  });
+  return { ...node, args: new Map(args) };
 }
 
 /** Weights that lie in the same storage, by graph input name. */

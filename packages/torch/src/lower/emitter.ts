@@ -28,6 +28,16 @@ export class Emitter {
     this.#warnings = parent === undefined ? new Set() : parent.#warnings;
   }
 
+  /**
+   * For a region of this graph: emits into a graph of its own, or into this one ("same graph") with what it learns about sizes kept
+   * apart. It sees all values and sizes of this one.
+   */
+  child(where?: "same graph"): Emitter {
+    const emitter = new Emitter(where === undefined ? this.builder.child() : this.builder, this);
+    emitter.scope = this.scope;
+    return emitter;
+  }
+
   get warnings(): string[] {
     return [...this.#warnings];
   }
@@ -76,6 +86,23 @@ export class Emitter {
       const computed = dtypes?.[i] ?? result?.computed ?? inputs[0]!.dtype;
       return this.cast({ name: output, dtype: computed }, dtypes?.[i] ?? result?.wanted ?? computed);
     });
+  }
+
+  /** Emits one op whose attributes hold graphs; `dtypes` are those of its results. */
+  regionOp(
+    type: "If" | "Loop" | "Scan",
+    inputs: readonly (Val | undefined)[],
+    { attributes, dtypes }: { readonly attributes: Attributes; readonly dtypes: readonly DType[] },
+  ): Val[] {
+    const results = dtypes.map((dtype) => ({ name: this.builder.unique(`${this.scope}/${type}`), dtype }));
+    this.builder.node({
+      type,
+      domain: "",
+      inputs: inputs.map((input) => input?.name ?? ""),
+      outputs: results.map(({ name }) => name),
+      attributes,
+    });
+    return results;
   }
 
   /** The same values in another dtype; nothing is emitted when it is the same one. To bool: what is not zero is true. */

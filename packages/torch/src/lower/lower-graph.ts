@@ -2,9 +2,10 @@ import { ModelFileError } from "../errors.ts";
 import { valuesOf } from "../graph/dead-code.ts";
 import type { Arg, Graph, Node, ValueType } from "../graph/ir.ts";
 import type { Emitter } from "./emitter.ts";
-import type { LoweringTable } from "./lowering.ts";
+import { HIGHER_ORDER, type Regions } from "./higher-order.ts";
+import type { Lowering, LoweringTable } from "./lowering.ts";
 import { declare, OpNode, type ValueLookup } from "./op-node.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, refuse } from "./refusal.ts";
 import { carrier, type Tensor, type Val } from "./tensor.ts";
 import type { WeightStore } from "./weights.ts";
 
@@ -104,17 +105,43 @@ export class GraphLowering implements ValueLookup {
     this.#g.scope = node.outputs.find((name) => name !== undefined) ?? node.target;
     const lowering = Object.hasOwn(this.#run.table, node.target) ? this.#run.table[node.target] : undefined;
     if (lowering === undefined && this.#isSizeMath(node)) return;
-    let results: ReturnType<NonNullable<typeof lowering>> | undefined;
+    let results: ReturnType<Lowering> | undefined;
     try {
-      if (lowering === undefined) throw new Refusal("there is no translation for this op yet");
       this.#checkTypes(node);
-      results = this.#emptyResults(node) ?? lowering(new OpNode(node, this), this.#g);
+      results = this.#emptyResults(node) ?? this.#apply(node, lowering);
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
       const reason = error instanceof Refusal ? error.message : `internal error: ${(error as Error).message}`;
       this.#run.log.add(node.origin ?? node.target, reason);
     }
     this.#store(node, results);
+  }
+
+  #apply(node: Node, lowering: Lowering | undefined): ReturnType<Lowering> {
+    if (lowering !== undefined) return lowering(new OpNode(node, this), this.#g);
+    const higher = Object.hasOwn(HIGHER_ORDER, node.target) ? HIGHER_ORDER[node.target] : undefined;
+    if (higher === undefined) throw new Refusal("there is no translation for this op yet");
+    return higher(node, this.#g, this.#regions);
+  }
+
+  /** How graphs inside this one are lowered: they see its values and sizes. */
+  get #regions(): Regions {
+    return {
+      value: (arg) => this.output(arg) ?? refuse("it passes something that is neither a tensor nor a number"),
+      lower: (graph, g, operands) => {
+        const inner = new GraphLowering(graph, g, this.#run);
+        for (const [i, name] of graph.inputs.entries()) {
+          const operand = operands[i];
+          if (operand !== undefined) inner.bind(name, operand);
+        }
+        inner.lowerNodes();
+        return graph.outputs
+          .flatMap((output) => (output.kind === "list" ? output.items : [output]))
+          .map(
+            (output) => inner.output(output) ?? refuse("one of its graphs has a result that is no tensor"),
+          );
+      },
+    };
   }
 
   /** Arithmetic on sizes (`sym_size`, `_operator.mul`): the file holds each result as an expression, which is emitted where used. */

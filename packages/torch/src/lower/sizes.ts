@@ -59,10 +59,13 @@ export class Sizes {
     }
   }
 
-  /** Learns a symbol from a value that the program calculates. */
+  /** Learns a symbol from a value that the program calculates. A truth value b is stored as `b == 1` over a symbol of its own. */
   bindValue(expr: Dim, val: Val): void {
-    if (typeof expr === "number" || expr.op !== "symbol" || this.#isBound(expr.key)) return;
-    this.#symbols.set(expr.key, () => this.#g.op("Reshape", [val, this.#g.ints([1])]));
+    const named =
+      typeof expr !== "number" && expr.op === "eq" && isOne(expr) ? (expr as SymNode).args[0]! : expr;
+    if (typeof named === "number" || named.op !== "symbol" || this.#isBound(named.key)) return;
+    const dtype = val.dtype.startsWith("float") ? "float64" : "int64";
+    this.#symbols.set(named.key, () => this.#g.op("Reshape", [this.#g.cast(val, dtype), this.#g.ints([1])]));
   }
 
   /** The value of an expression. Refuses the op when one of its symbols cannot be known at run time. */
@@ -139,6 +142,11 @@ export class Sizes {
       return vals.map((val) => g.cast(val, "int64"));
     }
   }
+}
+
+function isOne(expr: SymExpr): boolean {
+  const { args } = expr as SymNode;
+  return args.length === 2 && args[1] === 1;
 }
 
 /** dim = factor · symbol + offset, when the expression is that. */

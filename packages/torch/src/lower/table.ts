@@ -20,6 +20,7 @@ import { NORMALIZATION } from "./normalization.ts";
 import { NUMBER_PARTS } from "./number-parts.ts";
 import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
+import { READING } from "./reading.ts";
 import { REARRANGING } from "./rearranging.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTION } from "./reduction.ts";
@@ -48,6 +49,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   padding: PADDING,
   pooling: POOLING,
   rearranging: REARRANGING,
+  reading: READING,
   recurrent: RECURRENT,
   reduction: REDUCTION,
   reshaping: RESHAPING,
