@@ -3,9 +3,10 @@ import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Suite } from "./suite.ts";
 import { coldStart } from "./suites/cold-start.ts";
+import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
 
-const SUITES: Readonly<Record<string, Suite>> = { serving, "cold-start": coldStart };
+const SUITES: Readonly<Record<string, Suite>> = { serving, "cold-start": coldStart, running };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));

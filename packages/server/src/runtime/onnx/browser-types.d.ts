@@ -1,6 +1,0 @@
-// The types of onnxruntime-common mention these types of browsers, for functions that do not exist on Node.
-type HTMLImageElement = never;
-type ImageBitmap = never;
-type ImageData = never;
-type WebGLRenderingContext = never;
-type WebGLTexture = never;
