@@ -19,6 +19,7 @@ export {
   type QuantizeOptions,
   quantizeModel,
 } from "./quantize/quantize-model.ts";
+export { calibrationModel, quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
 export type { ReadExternal } from "./quantize/weight-floats.ts";
 export { summarizeFile } from "./summarize-file.ts";
 export { type TranslateOptions, translate, type WeightsSource } from "./translate.ts";

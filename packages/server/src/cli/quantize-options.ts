@@ -5,6 +5,16 @@ export const QUANTIZE_OPTIONS = {
     default: false,
     doc: "8-bit weights and activations in matrix products and convolutions; activations are measured at every run.",
   },
+  static: {
+    kind: "flag",
+    default: false,
+    doc: "With --int8: measure activations once, on --calibration, instead of at every run. Fastest for convolutions.",
+  },
+  calibration: {
+    kind: "texts",
+    default: [],
+    doc: "JSON files or folders of typical inputs for --static, written as for --input.",
+  },
   int4: { kind: "flag", default: false, doc: "4-bit weights in matrix products; activations stay float." },
   int8Weights: {
     kind: "flag",

@@ -59,6 +59,28 @@ describe("sconce quantize", () => {
     assert.ok(probabilities!.top1! > 0.99);
   });
 
+  test("--static measures activations on typical inputs", async () => {
+    const input = join(folder, "held-out.json");
+    const output = join(folder, "static.onnx");
+    const digits = at("examples/models/digits.pt2");
+    const calibration = ["--calibration", folder, "--input", input, "--json"];
+    const { code, stdout } = await quantize(digits, "--int8", "--static", "-o", output, ...calibration);
+    const report = JSON.parse(stdout) as QuantizeReport;
+    assert.equal(code, 0);
+    assert.equal(report.precision, "int8, static");
+    assert.equal(report.quantized.length, 3);
+    assert.ok(
+      report.outputs[0]!.maxError > 0 && report.outputs[0]!.maxError < 0.1 && report.outputs[0]!.top1! > 0.99,
+    );
+    for (const argv of [
+      ["--int8", "--static"],
+      ["--int8", ...calibration],
+      ["--int4", "--static", ...calibration],
+    ]) {
+      await assert.rejects(quantize(digits, "-o", output, ...argv), { reason: "bad_arguments" });
+    }
+  });
+
   test("--max-error decides the exit code; indices stay inside the embedding; --exclude is honoured", async () => {
     const encoder = at("packages/torch/fixtures/rewrite/encoder.onnx");
     const output = join(folder, "encoder.onnx");

@@ -5,6 +5,8 @@ import {
   type QuantizedModel,
   type QuantizedPrecision,
   quantizeModel,
+  quantizeStatic,
+  type ValueRange,
 } from "@sconce/torch";
 import { ServeError } from "../base/errors.ts";
 import type { OptionValues } from "../config/option.ts";
@@ -12,10 +14,11 @@ import { resolveOptions } from "../config/resolve-options.ts";
 import type { Command, Terminal } from "./command.ts";
 import { compareModels } from "./compare-models.ts";
 import { inputAndOutput } from "./input-and-output.ts";
+import { measureRanges } from "./measure-ranges.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { QUANTIZE_OPTIONS } from "./quantize-options.ts";
 import { type QuantizeReport, reportText } from "./quantize-report.ts";
-import { inputFiles, makeTrials, readTrial } from "./trial-inputs.ts";
+import { inputFiles, makeTrials, readTrial, type Trial } from "./trial-inputs.ts";
 import { withTrialRuntime } from "./trial-runtime.ts";
 import { writeOnnx } from "./write-onnx.ts";
 
@@ -53,18 +56,25 @@ async function quantize(
   { model, paths, precision, options }: Job,
   terminal: Terminal,
 ): Promise<QuantizeReport> {
-  const result = rewritten(model, precision, options);
-  const { byteLength } = writeOnnx(paths.output, result.model, model);
   return withTrialRuntime(terminal.env, async (load) => {
     const before = await load(paths.input);
-    const after = await load(paths.output);
-    const { signature } = before;
+    const given = (files: readonly string[]): Promise<Trial[]> =>
+      Promise.all(inputFiles(files).map((path) => readTrial(path, before.signature)));
+    const calibrate = async (): Promise<ReadonlyMap<string, ValueRange>> =>
+      measureRanges(model, {
+        load,
+        trials: await given(options.calibration),
+        exclude: new Set(options.exclude),
+      });
     const trials =
       options.input.length > 0
-        ? await Promise.all(inputFiles(options.input).map((path) => readTrial(path, signature)))
-        : makeTrials(signature, { bounds: indexBounds(model.model), seed: options.seed });
+        ? await given(options.input)
+        : makeTrials(before.signature, { bounds: indexBounds(model.model), seed: options.seed });
+    const result = await rewritten(model, { precision, options, calibrate });
+    const { byteLength } = writeOnnx(paths.output, result.model, model);
+    const after = await load(paths.output);
     return {
-      precision,
+      precision: options.static ? "int8, static" : precision,
       quantized: result.quantized,
       skipped: result.skipped,
       bytes: { before: statSync(paths.input).size, after: byteLength },
@@ -74,14 +84,23 @@ async function quantize(
   });
 }
 
-function rewritten(model: OpenModel, precision: QuantizedPrecision, options: Options): QuantizedModel {
-  const { blockSize, reduceRange, exclude } = options;
+interface Rewriting extends Pick<Job, "precision" | "options"> {
+  calibrate(): Promise<ReadonlyMap<string, ValueRange>>;
+}
+
+async function rewritten(
+  { model, name, read }: OpenModel,
+  { precision, options, calibrate }: Rewriting,
+): Promise<QuantizedModel> {
+  const { blockSize, reduceRange } = options;
+  const exclude = new Set(options.exclude);
   try {
-    const settings = { precision, blockSize, reduceRange, exclude: new Set(exclude), read: model.read };
-    return quantizeModel(model.model, settings);
+    return options.static
+      ? quantizeStatic(model, await calibrate(), { read, reduceRange, exclude })
+      : quantizeModel(model, { precision, blockSize, reduceRange, exclude, read });
   } catch (error) {
     if (!(error instanceof ModelFileError)) throw error;
-    throw new ServeError("failed_precondition", `${model.name}: ${error.message}`, { cause: error });
+    throw new ServeError("failed_precondition", `${name}: ${error.message}`, { cause: error });
   }
 }
 
@@ -92,10 +111,14 @@ function onlyPrecision(options: Options): QuantizedPrecision {
     ...(options.int8Weights ? (["int8-weights"] as const) : []),
     ...(options.fp16 ? (["float16"] as const) : []),
   ];
+  const refuse = (message: string): ServeError =>
+    new ServeError("invalid_argument", message, { reason: "bad_arguments" });
+  if (options.static !== options.calibration.length > 0) {
+    throw refuse("--static needs typical inputs in --calibration, and only --static does");
+  }
+  if (options.static && chosen[0] !== "int8") throw refuse("--static goes with --int8 alone");
   if (chosen.length === 1) return chosen[0]!;
-  throw new ServeError("invalid_argument", "expected one of --int8, --int4, --int8-weights and --fp16", {
-    reason: "bad_arguments",
-  });
+  throw refuse("expected one of --int8, --int4, --int8-weights and --fp16");
 }
 
 function withinLimit({ outputs }: QuantizeReport, limit: number | undefined, terminal: Terminal): boolean {
