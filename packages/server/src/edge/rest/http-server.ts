@@ -26,6 +26,8 @@ export function createHttpServer(limits: RestLimits): HttpServer {
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersTimeoutMs),
     insecureHTTPParser: false,
+    // Node would answer without a body, and misses a Host behind too many other headers. The edge asks for it.
+    requireHostHeader: false,
     noDelay: true,
   });
   // Node drops headers past this number without a word; one more than allowed lets the edge see that there were too many.

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Clock } from "../../base/clock.ts";
 import { invariant, ServeError } from "../../base/errors.ts";
@@ -177,31 +177,38 @@ function runRoute(
   }
 }
 
-/** Starts an exchange; undefined when the request line or headers were too large, and that was answered. */
+/** Starts an exchange; undefined when its headers were refused, and that was answered. */
 function openExchange(
   context: RestContext,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Exchange | undefined {
   const exchange = new Exchange(context, request.raw, reply.raw);
+  const refusal = refuseHeaders(context, request.raw);
+  if (refusal === undefined) return exchange;
+  exchange.fail(refusal, ["Connection", "close"]);
+  return undefined;
+}
+
+/** What is wrong with a request line and headers, whatever they ask for. */
+function refuseHeaders(context: RestContext, request: IncomingMessage): ServeError | undefined {
   const { maxUrlBytes, maxHeaders } = context.limits;
-  if ((request.raw.url?.length ?? 0) > maxUrlBytes) {
-    exchange.fail(
-      new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {
-        reason: "url_too_long",
-      }),
-    );
-    return undefined;
+  if ((request.url?.length ?? 0) > maxUrlBytes) {
+    return new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {
+      reason: "url_too_long",
+    });
   }
-  if (request.raw.rawHeaders.length > maxHeaders * 2) {
-    exchange.fail(
-      new ServeError("resource_exhausted", `the request has more than ${maxHeaders} headers`, {
-        reason: "headers_too_large",
-      }),
-    );
-    return undefined;
+  if (request.rawHeaders.length > maxHeaders * 2) {
+    return new ServeError("resource_exhausted", `the request has more than ${maxHeaders} headers`, {
+      reason: "headers_too_large",
+    });
   }
-  return exchange;
+  if (request.headers.host === undefined && request.httpVersion === "1.1") {
+    return new ServeError("invalid_argument", "the request has no Host header, which HTTP/1.1 requires", {
+      reason: "bad_http",
+    });
+  }
+  return undefined;
 }
 
 /** Answers what Fastify itself refused: a URL it cannot decode, a malformed Content-Type. */

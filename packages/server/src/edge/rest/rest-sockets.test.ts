@@ -117,6 +117,16 @@ test("a huge announced body is refused before it is read, and the client still g
   assert.match(answer, /Connection: close/);
 });
 
+test("a Host header is asked for, and found to be missing only when it is", async () => {
+  const missing = await raw(small.port, "GET /v2 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  assert.equal(statusOf(missing), 400);
+  assert.match(missing, /"reason":"bad_http"/);
+  const many = Array.from({ length: 20 }, (_, i) => `X-${i}: 1\r\n`).join("");
+  const behindMany = await raw(small.port, `GET /v2 HTTP/1.1\r\n${many}Host: x\r\nConnection: close\r\n\r\n`);
+  assert.match(behindMany, /"reason":"headers_too_large"/);
+  assert.equal(statusOf(await raw(small.port, "GET /v2 HTTP/1.0\r\n\r\n")), 200);
+});
+
 test("8 headers pass, 9 do not; 4 KiB of headers; a URL of 100 bytes", async () => {
   // Host and Connection are two of them.
   const withHeaders = (count: number): string =>
