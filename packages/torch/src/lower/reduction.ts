@@ -16,6 +16,11 @@ function keepsDims(node: OpNode): number {
   return Number(node.has("keepdim") && node.bool("keepdim"));
 }
 
+interface Reduced {
+  readonly axes: readonly number[];
+  readonly keepdims: number;
+}
+
 /** Reduces over `axes`; a 0-d tensor has nothing to reduce. */
 function reduce(
   g: Emitter,
@@ -153,6 +158,12 @@ export const vectorNorm: Lowering = (node, g) => {
   const ord = node.has("ord") ? node.float("ord") : node.has("p") ? node.float("p") : 2;
   const x = g.op("Abs", [g.cast(self, dtype)]);
   const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
+  return magnitude(g, x, { ord, ...how });
+};
+
+/** The norm of order `ord` of values that are not negative. */
+export function magnitude(g: Emitter, x: Val, { ord, ...how }: Reduced & { readonly ord: number }): Val {
+  const { dtype } = x;
   if (ord === 1) return reduce(g, "ReduceSum", x, how);
   if (ord === 2) return g.op("Sqrt", [reduce(g, "ReduceSum", g.op("Mul", [x, x]), how)]);
   if (ord === Number.POSITIVE_INFINITY) return reduce(g, "ReduceMax", x, how);
@@ -160,7 +171,7 @@ export const vectorNorm: Lowering = (node, g) => {
   if (ord === 0) return reduce(g, "ReduceSum", g.cast(g.cast(x, "bool"), dtype), how);
   const power = reduce(g, "ReduceSum", g.op("Pow", [x, g.scalar(dtype, ord)]), how);
   return g.op("Pow", [power, g.scalar(dtype, 1 / ord)]);
-};
+}
 
 /** aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
 export const topk: Lowering = (node, g) => {

@@ -2,9 +2,11 @@ import { invariant } from "../errors.ts";
 import { ACTIVATION } from "./activation.ts";
 import { ATTENTION } from "./attention.ts";
 import { COMPARISON } from "./comparison.ts";
+import { CONTRACTION } from "./contraction.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { CREATION } from "./creation.ts";
 import { DIAGONALS } from "./diagonals.ts";
+import { DISTANCES } from "./distances.ts";
 import { DROPPING } from "./dropping.ts";
 import { ELEMENT_SCATTER } from "./element-scatter.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
@@ -14,6 +16,7 @@ import { EXPONENTIAL } from "./exponential.ts";
 import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
+import { LOSSES } from "./losses.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { MAX_POOLING } from "./max-pooling.ts";
 import { NORMALIZATION } from "./normalization.ts";
@@ -38,12 +41,14 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   activation: ACTIVATION,
   attention: ATTENTION,
   comparison: COMPARISON,
+  contraction: CONTRACTION,
   convolution: CONVOLUTION,
   creation: CREATION,
   elementwise: ELEMENTWISE,
   indexing: INDEXING,
   joining: JOINING,
   linear: LINEAR,
+  losses: LOSSES,
   "max-pooling": MAX_POOLING,
   normalization: NORMALIZATION,
   padding: PADDING,
@@ -59,6 +64,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   slicing: SLICING,
   diagonals: DIAGONALS,
   "element-scatter": ELEMENT_SCATTER,
+  distances: DISTANCES,
   dropping: DROPPING,
   "embedding-bag": EMBEDDING_BAG,
   equivalents: EQUIVALENTS,
