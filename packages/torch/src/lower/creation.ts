@@ -2,7 +2,7 @@ import type { Dim } from "../graph/sym.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { refuse } from "./refusal.ts";
-import { isTensor, type Operand, type Scalar, type Val } from "./tensor.ts";
+import { isFloat, isTensor, type Operand, type Scalar, type Val } from "./tensor.ts";
 
 /** A tensor of one value. */
 function filled(
@@ -40,7 +40,9 @@ export const linspace: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const steps = dims[0]!;
   if (typeof steps !== "number") return refuse("the number of steps is not constant");
-  const [start, end] = [node.float("start"), node.float("end")];
+  // PyTorch cuts the bounds of an integer progression before it divides.
+  const bound = (name: string): number => (isFloat(dtype) ? node.float(name) : Math.trunc(node.float(name)));
+  const [start, end] = [bound("start"), bound("end")];
   const width = steps > 1 ? (end - start) / (steps - 1) : 0;
   const values = Array.from({ length: steps }, (_, i) =>
     i < steps / 2 ? start + width * i : end - width * (steps - 1 - i),
@@ -78,7 +80,7 @@ export const meshgrid: Lowering = (node, g) => {
   const isXy = node.has("indexing") && node.string("indexing") === "xy";
   return tensors.map((tensor, i) => {
     if (!node.isUsed(i)) return undefined;
-    const axis = isXy && i < 2 ? 1 - i : i;
+    const axis = isXy && i < 2 && tensors.length > 1 ? 1 - i : i;
     const { dims } = node.out(i);
     return g.expand(
       g.reshape(

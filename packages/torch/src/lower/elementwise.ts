@@ -1,7 +1,7 @@
 import type { DType } from "../dtype.ts";
 import type { Emitter } from "./emitter.ts";
+import { integerPower } from "./integer-power.ts";
 import { all, type Lowering, type LoweringTable } from "./lowering.ts";
-import { refuse } from "./refusal.ts";
 import { isFloat, isTensor, type Operand, type Val } from "./tensor.ts";
 
 /** Ops of one operand, calculated in the result's type: `aten::exp(Tensor self) -> Tensor` is Exp. */
@@ -27,7 +27,12 @@ function scaled(g: Emitter, other: Val, alpha: Operand): Val {
 export const add: Lowering = (node, g) => {
   const { dtype } = node.out();
   const other = g.as(node.operand("other"), dtype);
-  if (dtype === "bool") return g.op("Or", [g.as(node.operand("self"), dtype), other]);
+  if (dtype === "bool") {
+    const { value } = node.scalar("alpha");
+    return value === 0
+      ? g.as(node.operand("self"), dtype)
+      : g.op("Or", [g.as(node.operand("self"), dtype), other]);
+  }
   return g.op("Add", [g.as(node.operand("self"), dtype), scaled(g, other, node.scalar("alpha"))]);
 };
 
@@ -131,6 +136,7 @@ export const pow: Lowering = (node, g) => {
   const self = g.as(node.operand("self"), dtype);
   const exponent = node.operand("exponent");
   if (!isTensor(exponent) && exponent.value === 2) return g.op("Mul", [self, self]);
+  if (!isFloat(dtype)) return integerPower(g, self, exponent);
   return g.op("Pow", [self, g.as(exponent, dtype)]);
 };
 
@@ -185,9 +191,9 @@ function extreme(type: "Max" | "Min"): Lowering {
 export const clamp: Lowering = (node, g) => {
   const { dtype } = node.out();
   let x = g.cast(node.tensor("self"), dtype);
-  if (dtype === "bool") refuse("clamp of booleans");
-  if (node.has("min")) x = g.op("Max", [x, g.as(node.operand("min"), dtype)]);
-  if (node.has("max")) x = g.op("Min", [x, g.as(node.operand("max"), dtype)]);
+  const [max, min] = dtype === "bool" ? ["Or", "And"] : ["Max", "Min"];
+  if (node.has("min")) x = g.op(max!, [x, g.as(node.operand("min"), dtype)]);
+  if (node.has("max")) x = g.op(min!, [x, g.as(node.operand("max"), dtype)]);
   return x;
 };
 
@@ -279,6 +285,7 @@ export const ELEMENTWISE: LoweringTable = {
   "aten.round.default": rounding("Round"),
   "aten.trunc.default": trunc,
   "aten.sign.default": sign,
+  "aten.sgn.default": sign,
   "aten.log2.default": logarithm(2),
   "aten.log10.default": logarithm(10),
   "aten.isnan.default": floatTest("IsNaN"),

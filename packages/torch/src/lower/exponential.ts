@@ -23,7 +23,7 @@ function exp2(g: Emitter, x: Val): Val {
 }
 
 /** aten::logaddexp(Tensor self, Tensor other) -> Tensor: log(e^a + e^b) around the larger one */
-function logAddExp(g: Emitter, a: Val, b: Val): Val {
+export function logAddExp(g: Emitter, a: Val, b: Val): Val {
   const distance = g.op("Neg", [g.op("Abs", [g.op("Sub", [a, b])])]);
   const sum = g.op("Add", [g.op("Max", [a, b]), log1p(g, g.op("Exp", [distance]))]);
   return unlessSameInfinity(g, { a, b, sum });

@@ -53,7 +53,7 @@ export const baddbmm: Lowering = (node, g) =>
   added(node, g, g.op("MatMul", [node.tensor("batch1"), node.tensor("batch2")]));
 
 /** beta * self + alpha * product. With beta = 0, self does not count even where it is not finite. */
-function added(node: OpNode, g: Emitter, product: Val): Val {
+export function added(node: OpNode, g: Emitter, product: Val): Val {
   const { dtype } = node.out();
   const beta = node.scalar("beta");
   const alpha = node.scalar("alpha");

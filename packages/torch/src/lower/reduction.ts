@@ -5,14 +5,14 @@ import type { OpNode } from "./op-node.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "./tensor.ts";
 
 /** The dimensions to reduce: all when `dim` is absent, None or empty. */
-function axesOf(node: OpNode, self: Tensor): number[] {
+export function axesOf(node: OpNode, self: Tensor): number[] {
   const dims = node.has("dim") ? node.ints("dim") : [];
   if (self.dims.length === 0) return [];
   const all = self.dims.map((_, axis) => axis);
   return dims.length === 0 ? all : dims.map((dim) => normalizeAxis(dim, self.dims.length));
 }
 
-function keepsDims(node: OpNode): number {
+export function keepsDims(node: OpNode): number {
   return Number(node.has("keepdim") && node.bool("keepdim"));
 }
 
@@ -22,7 +22,7 @@ interface Reduced {
 }
 
 /** Reduces over `axes`; a 0-d tensor has nothing to reduce. */
-function reduce(
+export function reduce(
   g: Emitter,
   type: string,
   x: Val,
@@ -31,14 +31,20 @@ function reduce(
   return axes.length === 0 ? x : g.op(type, [x, g.ints(axes)], { keepdims });
 }
 
+/** The mean; NaN over nothing, which ReduceMean has as 0. */
+export function reduceMean(g: Emitter, x: Tensor, how: { axes: readonly number[]; keepdims: number }): Val {
+  const mean = reduce(g, "ReduceMean", x, how);
+  if (!how.axes.some((axis) => x.dims[axis] === 0)) return mean;
+  return g.op("Add", [mean, g.scalar(x.dtype, Number.NaN)]);
+}
+
 /** aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor, and mean, prod */
 function arithmetic(type: string): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
-    return reduce(g, type, g.cast(self, node.out().dtype), {
-      axes: axesOf(node, self),
-      keepdims: keepsDims(node),
-    });
+    const x = { ...self, ...g.cast(self, node.out().dtype) };
+    const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
+    return type === "ReduceMean" ? reduceMean(g, x, how) : reduce(g, type, x, how);
   };
 }
 
@@ -51,7 +57,7 @@ function extreme(type: "ReduceMax" | "ReduceMin"): Lowering {
 }
 
 /** ReduceMax and ReduceMin pass over NaN; PyTorch lets it win. */
-function reduceExtreme(
+export function reduceExtreme(
   g: Emitter,
   type: "ReduceMax" | "ReduceMin",
   x: Val,
@@ -117,7 +123,7 @@ function truth(type: "ReduceMax" | "ReduceMin"): Lowering {
 }
 
 /** aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-function variance(finish: "var" | "std"): Lowering {
+export function variance(finish: "var" | "std"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
     const axes = axesOf(node, self);
@@ -173,24 +179,6 @@ export function magnitude(g: Emitter, x: Val, { ord, ...how }: Reduced & { reado
   return g.op("Pow", [power, g.scalar(dtype, 1 / ord)]);
 }
 
-/** aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices) */
-export const topk: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  if (self.dims.length === 0) return [self, g.scalar("int64", 0)];
-  const axis = normalizeAxis(node.int("dim"), self.dims.length);
-  const attributes = { axis, largest: Number(node.bool("largest")), sorted: 1 };
-  return g.ops("TopK", [self, g.shape([node.size("k")])], { count: 2, attributes });
-};
-
-/** aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
-export const sort: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  if (self.dims.length === 0) return [self, g.scalar("int64", 0)];
-  const axis = normalizeAxis(node.int("dim"), self.dims.length);
-  const attributes = { axis, largest: Number(node.bool("descending")), sorted: 1 };
-  return g.ops("TopK", [self, g.shape([self.dims[axis]!])], { count: 2, attributes });
-};
-
 const FULL_AND_DIM = ["default", "dim_IntList"] as const;
 
 function each(op: string, overloads: readonly string[], lowering: Lowering): LoweringTable {
@@ -217,6 +205,4 @@ export const REDUCTION: LoweringTable = {
   "aten.cumsum.default": cumsum,
   "aten.linalg_vector_norm.default": vectorNorm,
   "aten.norm.ScalarOpt_dim": vectorNorm,
-  "aten.topk.default": topk,
-  "aten.sort.default": sort,
 };

@@ -5,6 +5,7 @@ import { COMPARISON } from "./comparison.ts";
 import { CONTRACTION } from "./contraction.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { CREATION } from "./creation.ts";
+import { CUMULATIVE } from "./cumulative.ts";
 import { DIAGONALS } from "./diagonals.ts";
 import { DISTANCES } from "./distances.ts";
 import { DROPPING } from "./dropping.ts";
@@ -19,8 +20,10 @@ import { LINEAR } from "./linear.ts";
 import { LOSSES } from "./losses.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { MAX_POOLING } from "./max-pooling.ts";
+import { MOMENTS } from "./moments.ts";
 import { NORMALIZATION } from "./normalization.ts";
 import { NUMBER_PARTS } from "./number-parts.ts";
+import { ORDERING } from "./ordering.ts";
 import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
 import { READING } from "./reading.ts";
@@ -72,6 +75,9 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   exponential: EXPONENTIAL,
   "number-parts": NUMBER_PARTS,
   "special-functions": SPECIAL_FUNCTIONS,
+  ordering: ORDERING,
+  cumulative: CUMULATIVE,
+  moments: MOMENTS,
   softmax: SOFTMAX,
 };
 
