@@ -2,11 +2,21 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Suite } from "./suite.ts";
+import { batching } from "./suites/batching.ts";
 import { coldStart } from "./suites/cold-start.ts";
+import { grpcServing } from "./suites/grpc-serving.ts";
+import { manyModels } from "./suites/many-models.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
 
-const SUITES: Readonly<Record<string, Suite>> = { serving, "cold-start": coldStart, running };
+const SUITES: Readonly<Record<string, Suite>> = {
+  serving,
+  "grpc-serving": grpcServing,
+  "cold-start": coldStart,
+  "many-models": manyModels,
+  running,
+  batching,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));

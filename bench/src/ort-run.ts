@@ -10,10 +10,10 @@ import {
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 
-/** What to run: a `.pt2` and one batch of inputs as a file of bytes, one tensor after the other. */
+/** What to run: a `.pt2` and one batch of inputs, as bytes or a file of them, one tensor after the other. */
 export interface OrtWork {
   readonly program: string;
-  readonly inputs: string;
+  readonly inputs: string | Uint8Array;
   /** By name, in order: dtype and shape. */
   readonly shapes: Readonly<Record<string, readonly [string, readonly number[]]>>;
   readonly threads: number;
@@ -66,7 +66,7 @@ function openSession({ program, threads, precision }: OrtWork): Promise<Inferenc
 }
 
 function readFeeds({ inputs, shapes }: OrtWork, names: readonly string[]): Record<string, Tensor> {
-  const bytes = readFileSync(inputs);
+  const bytes = typeof inputs === "string" ? readFileSync(inputs) : inputs;
   const feeds: Record<string, Tensor> = {};
   let at = 0;
   for (const [i, [dtype, shape]] of Object.values(shapes).entries()) {

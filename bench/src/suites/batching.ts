@@ -1,0 +1,129 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startChildServer } from "../child-server.ts";
+import { httpLoad } from "../http-load.ts";
+import { inferBody } from "../infer-body.ts";
+import { ortRun } from "../ort-run.ts";
+import type { Suite } from "../suite.ts";
+import { table } from "../table.ts";
+
+const SCONCE = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
+const MODELS = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "sconce", "bench-models");
+const CONNECTIONS = 32;
+const SECONDS = 10;
+
+interface Case {
+  readonly model: string;
+  /** Per input: datatype, PyTorch's dtype, and the shape of one row. */
+  readonly inputs: Readonly<
+    Record<string, readonly ["FP32" | "INT64", "float32" | "int64", readonly number[]]>
+  >;
+  readonly batches: readonly number[];
+}
+
+const TEXT = ["INT64", "int64", [128]] as const;
+const CASES: readonly Case[] = [
+  { model: "digits", inputs: { input: ["FP32", "float32", [1, 8, 8]] }, batches: [1, 8, 32] },
+  { model: "bert-base", inputs: { input_ids: TEXT, attention_mask: TEXT }, batches: [1, 4, 8] },
+  { model: "resnet50", inputs: { x: ["FP32", "float32", [3, 224, 224]] }, batches: [1, 4, 8] },
+];
+
+export const batching: Suite = {
+  summary: `${CONNECTIONS} connections × 1 row, batching on and off, beside one session run in a bare loop at its best batch (1 thread)`,
+  async run(print) {
+    const rows: Record<string, string | number>[] = [];
+    for (const one of CASES) {
+      if (!existsSync(join(MODELS, `${one.model}.pt2`))) {
+        print(`${one.model}: not there yet; run the benchmark "running" first`);
+        continue;
+      }
+      const row = await measure(one);
+      rows.push(row);
+      print(JSON.stringify(row));
+    }
+    print(table(rows));
+    return rows;
+  },
+};
+
+async function measure(one: Case): Promise<Record<string, string | number>> {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-batching-"));
+  try {
+    copyFileSync(join(MODELS, `${one.model}.pt2`), join(folder, "model.pt2"));
+    const bare = await bareLoop(one);
+    const on = await served(one, folder, ["--max-batch-size", String(Math.max(...one.batches))]);
+    const off = await served(one, folder, ["--max-batch-size", "1"]);
+    return {
+      model: one.model,
+      "bare rows/s": bare.rowsPerSecond,
+      "best batch": bare.batch,
+      "batching on rows/s": on,
+      "batching off rows/s": off,
+      "on / bare": on / bare.rowsPerSecond,
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function bareLoop(one: Case): Promise<{ readonly batch: number; readonly rowsPerSecond: number }> {
+  let best = { batch: 1, rowsPerSecond: 0 };
+  for (const batch of one.batches) {
+    const shapes = Object.fromEntries(
+      Object.entries(one.inputs).map(([name, [, dtype, row]]) => [name, [dtype, [batch, ...row]] as const]),
+    );
+    const inputs = Buffer.concat(Object.values(one.inputs).map((input) => rowBytes(input, batch)));
+    const program = join(MODELS, `${one.model}.pt2`);
+    const { medianMs } = await ortRun({ program, inputs, shapes, threads: 1, precision: "float32" });
+    const rowsPerSecond = (batch / medianMs) * 1000;
+    if (rowsPerSecond > best.rowsPerSecond) best = { batch, rowsPerSecond };
+  }
+  return best;
+}
+
+async function served(one: Case, folder: string, flags: readonly string[]): Promise<number> {
+  const args = [
+    SCONCE,
+    "serve",
+    join(folder, "model.pt2"),
+    "--port",
+    "0",
+    "--log-level",
+    "error",
+    "--threads",
+    "1",
+    ...flags,
+  ];
+  const server = await startChildServer(args, async (url) => (await fetch(`${url}/v2/health/ready`)).ok);
+  try {
+    const tensors = Object.entries(one.inputs).map(([name, input]) => ({
+      name,
+      datatype: input[0],
+      shape: [1, ...input[2]],
+      bytes: rowBytes(input, 1),
+    }));
+    const load = {
+      ...inferBody(tensors),
+      url: `${server.url}/v2/models/model/infer`,
+      connections: CONNECTIONS,
+    };
+    await httpLoad({ ...load, seconds: 2 });
+    const result = await httpLoad({ ...load, seconds: SECONDS });
+    if (result.failures > 0) throw new Error(`${one.model}: ${result.failures} requests failed`);
+    return result.requestsPerSecond;
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Plausible values: small floats, token ids, masks of ones. */
+function rowBytes([, dtype, row]: Case["inputs"][string], batch: number): Uint8Array {
+  const count = row.reduce((product, size) => product * size, batch);
+  const values =
+    dtype === "int64"
+      ? BigInt64Array.from({ length: count }, () => 1n)
+      : Float32Array.from({ length: count }, (_, i) => (i % 17) / 17);
+  return new Uint8Array(values.buffer);
+}
