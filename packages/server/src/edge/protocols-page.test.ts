@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { GRPCInferenceService, Health, sconceV1 } from "@sconce/protocol/messages";
+import { pageRoutes } from "./rest/page-routes.ts";
+import { predictRoutes } from "./rest/predict-routes.ts";
+import { v2ReportRoutes } from "./rest/v2-report-routes.ts";
+import { v2RepositoryRoutes } from "./rest/v2-repository-routes.ts";
+import { v2Routes } from "./rest/v2-routes.ts";
+
+const page = readFileSync(fileURLToPath(new URL("../../../../docs/protocols.md", import.meta.url)), "utf8");
+
+test("docs/protocols.md lists every REST route, and none that does not exist", () => {
+  const routes = [
+    ...v2Routes(),
+    ...v2ReportRoutes(),
+    ...v2RepositoryRoutes(),
+    ...predictRoutes(),
+    ...pageRoutes(),
+  ].flatMap(({ method, urls }) => urls.map((url) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`));
+  const listed = [...page.matchAll(/^\| (GET|POST) \| ([^|]+) \|/gm)].flatMap(([, method, urls = ""]) =>
+    [...urls.matchAll(/`([^`]+)`/g)].map(([, url]) => `${method} ${url}`),
+  );
+  assert.deepEqual(listed.sort(), routes.sort());
+});
+
+test("docs/protocols.md lists every gRPC method", () => {
+  for (const { methods, typeName } of [GRPCInferenceService, sconceV1.ModelServing, Health]) {
+    assert.ok(page.includes(`\`${typeName}\``), typeName);
+    for (const { name } of methods) assert.ok(page.includes(`\`${name}\``), name);
+  }
+});
