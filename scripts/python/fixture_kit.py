@@ -43,17 +43,19 @@ def randint(*shape, low=-5, high=6, seed=0, dtype=torch.int64):
     return torch.randint(low, high, shape, generator=generator).to(dtype)
 
 
-def case(name, model, *args, dynamic=None, also=(), refused=None, rtol=None, atol=None, strict=False):
+def case(name, model, *args, dynamic=None, also=(), refused=None, rtol=None, atol=None, strict=False, rewrite=None):
     """Registers a fixture.
 
     model: an nn.Module (put into eval mode) or a function of tensors.
     dynamic: dynamic_shapes as torch.export takes it, one entry per argument.
     also: further tuples of arguments to run the same program on (other sizes).
+    rewrite: turns (program, saved file) into the file that the fixture is to be.
     refused: a target such as "aten.foo.default" that the translation must report as unsupported.
     """
     module = model.eval() if isinstance(model, torch.nn.Module) else Function(model)
     _cases.append(
-        dict(name=name, module=module, args=args, dynamic=dynamic, also=list(also), refused=refused, rtol=rtol, atol=atol, strict=strict)
+        dict(name=name, module=module, args=args, dynamic=dynamic, also=list(also), refused=refused, rtol=rtol, atol=atol, strict=strict,
+             rewrite=rewrite)
     )
 
 
@@ -81,6 +83,8 @@ def _fixture(item) -> bytes:
         program = torch.export.export(module, _copy(args), dynamic_shapes=dynamic, strict=item["strict"])
     file = io.BytesIO()
     torch.export.save(program, file)
+    if item["rewrite"] is not None:
+        file = io.BytesIO(item["rewrite"](program, file.getvalue()))
     blob, runs = bytearray(), []
     for inputs in [args, *item["also"]]:
         with torch.no_grad():

@@ -1,134 +1,17 @@
-import {
-  checkExtent,
-  rangeStorage,
-  type StoredTensor,
-  type TensorStorage,
-} from "../archive/stored-tensor.ts";
 import type { ZipArchive } from "../archive/zip.ts";
-import { ModelFileError } from "../errors.ts";
-import type { Program, Weight } from "../graph/ir.ts";
-import { readScalarType } from "./enums.ts";
-import { asBool, asInt, asList, asMap, asString, type JsonMap } from "./fields.ts";
-import { parseJson } from "./json.ts";
+import type { Platform } from "../byte-source.ts";
+import type { Program } from "../graph/ir.ts";
+import { findLayout } from "./layout.ts";
 import { readExportedProgram } from "./program-reader.ts";
 
-/** The path of the one model inside a PT2 archive, or undefined when the archive is something else. */
-export function findPt2Model(zip: ZipArchive): string | undefined {
-  return [...zip.entries.keys()].find((name) => /(^|\/)models\/[^/]+\.json$/.test(name));
+export interface ExportedFile {
+  readonly program: Program;
+  /** The entry that holds example inputs, if there is one. */
+  readonly samples: string | undefined;
 }
 
-/**
- * Reads the PT2 archive of torch 2.9 and later: weights lie as raw bytes in stored entries, named by `*_config.json`. Nothing of a
- * weight is read until its bytes are asked for. Throws ModelFileError.
- */
-export function readPt2(zip: ZipArchive): Program {
-  const path = findPt2Model(zip);
-  if (path === undefined) throw notAProgram(zip);
-  const model = path.slice(path.lastIndexOf("/") + 1, -".json".length);
-  const root = path.slice(0, path.length - `models/${model}.json`.length);
-  checkByteOrder(zip, root);
-  const storages = new Storages(zip);
-  const tables = {
-    weight: readConfig({ zip, storages, folder: `${root}data/weights/` }, `${model}_weights_config.json`),
-    constant: readConfig(
-      { zip, storages, folder: `${root}data/constants/` },
-      `${model}_constants_config.json`,
-    ),
-  };
-  return readExportedProgram(
-    zip.read(path),
-    "PT2 archive",
-    (kind, name) => tables[kind].get(name) ?? tables.weight.get(name),
-  );
-}
-
-function notAProgram(zip: ZipArchive): ModelFileError {
-  const isCompiled = [...zip.entries.keys()].some((name) => name.includes("data/aotinductor/"));
-  return isCompiled
-    ? new ModelFileError(
-        "unsupported",
-        "the file is an AOTInductor package: native code for one machine. Save the program with torch.export.save instead",
-      )
-    : new ModelFileError("corrupt", "the archive holds no program (models/*.json)");
-}
-
-function checkByteOrder(zip: ZipArchive, root: string): void {
-  if (!zip.entries.has(`${root}byteorder`)) return;
-  const order = new TextDecoder().decode(zip.read(`${root}byteorder`)).trim();
-  if (order !== "little") {
-    throw new ModelFileError(
-      "unsupported",
-      `the file has ${order}-endian weights; save it on a little-endian machine`,
-    );
-  }
-}
-
-interface ConfigFolder {
-  readonly zip: ZipArchive;
-  readonly storages: Storages;
-  readonly folder: string;
-}
-
-function readConfig(place: ConfigFolder, file: string): Map<string, Weight> {
-  const { zip, folder } = place;
-  const weights = new Map<string, Weight>();
-  if (!zip.entries.has(folder + file)) return weights;
-  const root = asMap(parseJson(zip.read(folder + file)), file);
-  for (const [name, value] of asMap(root.get("config"), `${file}: config`)) {
-    const weight = readEntry(place, { name, entry: asMap(value, name) });
-    if (weight !== undefined) weights.set(name, weight);
-  }
-  return weights;
-}
-
-interface ConfigEntry {
-  readonly name: string;
-  readonly entry: JsonMap;
-}
-
-function readEntry({ storages, folder }: ConfigFolder, { name, entry }: ConfigEntry): Weight | undefined {
-  const path = asString(entry.get("path_name"), `path_name of ${name}`);
-  // Objects that are no tensors: the program's inputs say whether they are needed.
-  if (entry.get("tensor_meta") === null || path.startsWith("custom_obj") || path.startsWith("opaque_obj"))
-    return undefined;
-  if (asBool(entry.get("use_pickle") ?? false, `use_pickle of ${name}`)) {
-    throw new ModelFileError(
-      "unsupported",
-      `the weight '${name}' is a tensor subclass (quantized by torchao?); export the model before quantizing and quantize the file here`,
-    );
-  }
-  const meta = asMap(entry.get("tensor_meta"), `tensor_meta of ${name}`);
-  const ints = (key: string): number[] =>
-    asList(meta.get(key), `${key} of ${name}`).map((size) =>
-      asInt(asMap(size, key).get("as_int"), `${key} of ${name}`),
-    );
-  const tensor: StoredTensor = {
-    dtype: readScalarType(meta.get("dtype"), `the weight '${name}'`),
-    shape: ints("sizes"),
-    strides: ints("strides"),
-    storageOffset: asInt(asMap(meta.get("storage_offset"), name).get("as_int"), `storage_offset of ${name}`),
-    storage: storages.open(folder + path),
-  };
-  checkExtent(name, tensor);
-  return { name, tensor };
-}
-
-/** Storages by path: tied weights must get the same object. */
-class Storages {
-  readonly #zip: ZipArchive;
-  readonly #open = new Map<string, TensorStorage>();
-
-  constructor(zip: ZipArchive) {
-    this.#zip = zip;
-  }
-
-  open(path: string): TensorStorage {
-    const known = this.#open.get(path);
-    if (known !== undefined) return known;
-    const entry = this.#zip.entries.get(path);
-    if (entry === undefined) throw new ModelFileError("corrupt", "the archive lacks the bytes of a weight");
-    const storage = rangeStorage(this.#zip.open(path), { offset: 0, byteLength: entry.byteLength });
-    this.#open.set(path, storage);
-    return storage;
-  }
+/** Reads what `torch.export.save` wrote, in any layout since torch 2.1. Throws ModelFileError. */
+export function readPt2(zip: ZipArchive, platform: Platform): ExportedFile {
+  const { program, name, weights, samples } = findLayout(zip, platform);
+  return { program: readExportedProgram(zip.read(program), name, weights), samples };
 }

@@ -14,15 +14,14 @@ const MAX_DEPTH = 16;
 const MAX_LEAVES = 10_000;
 
 /**
- * The example inputs `(args, kwargs)` that `torch.export.save` stores in `data/sample_inputs/<model>.pt`, in the order of `inputs`.
- * Undefined when the archive has none, or none that fit. Throws ModelFileError when the file is broken.
+ * The example inputs `(args, kwargs)` that `torch.export.save` stores in the entry `path`, in the order of `inputs`. Undefined when the
+ * archive has none, or none that fit. Throws ModelFileError when the file is broken.
  */
 export function readSampleInputs(
   zip: ZipArchive,
-  platform: Platform,
+  { platform, path }: { readonly platform: Platform; readonly path: string | undefined },
   inputs: readonly Port[],
 ): SampleTensor[] | undefined {
-  const path = [...zip.entries.keys()].find((name) => /(^|\/)data\/sample_inputs\/[^/]+\.pt$/.test(name));
   if (path === undefined || (zip.entries.get(path)?.byteLength ?? 0) > MAX_BYTES) return undefined;
   const archive = openPickle(zip.open(path), platform);
   const leaves: Leaf[] = [];

@@ -1,5 +1,6 @@
 import { ModelFileError } from "../errors.ts";
-import { add, type Dim, mul, type SymOp, sym, symbol } from "../graph/sym.ts";
+import { add, type Dim, mul, type SymNode, type SymOp, sym, symbol } from "../graph/sym.ts";
+import { parseInfix } from "./infix.ts";
 
 const MAX_DEPTH = 100;
 const MAX_LENGTH = 100_000;
@@ -38,16 +39,21 @@ const CALLS: Record<string, SymOp> = {
 };
 
 /**
- * Reads a size as torch.export stores it: sympy's srepr, such as `Mul(Integer(4), Symbol('s27', positive=True, integer=True))`.
- * Nothing is executed. Throws ModelFileError: "corrupt" for broken text, "unsupported" for a function that sizes do not use.
+ * Reads a size as torch.export stores it: sympy's srepr, such as `Mul(Integer(4), Symbol('s27', positive=True, integer=True))`; before
+ * torch 2.6 as sympy prints it, `4*s27`. Nothing is executed. Throws ModelFileError: "corrupt" for broken text, "unsupported" for a
+ * function that sizes do not use.
  */
 export function parseSrepr(text: string): Dim {
   if (text.length > MAX_LENGTH) throw new ModelFileError("limit", "a symbolic size is too long");
+  if (!SREPR.test(text)) return parseInfix(text, call);
   const cursor: Cursor = { text, at: 0 };
   const dim = expression(cursor, 0);
   if (next(cursor) !== undefined) throw broken(cursor);
   return dim;
 }
+
+/** What only srepr has: quoted names, tagged numbers, bare constants. */
+const SREPR = /'|Integer\(|^\s*(?:true|false|oo|int_oo)\s*$/;
 
 interface Cursor {
   readonly text: string;
@@ -142,6 +148,11 @@ function call(name: string, args: readonly Dim[]): Dim {
     case "Pow":
       if (typeof b !== "number") throw notASize(name);
       return power(a, b);
+    case "Piecewise":
+      return piecewise(args);
+    case "ExprCondPair":
+      if (b === undefined) throw notASize(name);
+      return sym("ite", b, a, 0);
     case "CeilDiv":
       if (b === undefined) throw notASize(name);
       return mul(-1, sym("floordiv", mul(-1, a), b));
@@ -149,6 +160,15 @@ function call(name: string, args: readonly Dim[]): Dim {
   const op = Object.hasOwn(CALLS, name) ? CALLS[name] : undefined;
   if (op === undefined) throw notASize(name);
   return sym(op, ...args);
+}
+
+/** `Piecewise(ExprCondPair(x, c), ExprCondPair(y, true))`: the first case whose condition holds; each pair is read as `c ? x : 0`. */
+function piecewise(cases: readonly Dim[]): Dim {
+  return cases.reduceRight<Dim>((otherwise, pair) => {
+    if (typeof pair === "number" || pair.op !== "ite") return pair;
+    const [condition, value] = (pair as SymNode).args;
+    return sym("ite", condition!, value!, otherwise);
+  }, 0);
 }
 
 /** sympy writes x/2 as Mul(Rational(1, 2), x): products of integers and exact fractions become exact divisions. */
