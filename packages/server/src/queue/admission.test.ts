@@ -138,6 +138,18 @@ test("tenants take turns, and a full queue takes from the one that has most", as
   assert.deepEqual(parts.executors[0]!.runs[1], [1, 11, 2, 12]);
 });
 
+test("a full queue that a single tenant filled takes from it for a tenant never seen before", async () => {
+  const parts = setUp({ maxQueueSize: 3, maxBatchSize: 4 });
+  const greedy = [1, 2, 3, 4].map((id) => send(parts, id, { tenant: "greedy" }));
+  const modest = send(parts, 11, { tenant: "modest" });
+  const more = send(parts, 5, { tenant: "greedy" });
+  await settle();
+  assert.deepEqual(
+    [...greedy, modest, more].map((o) => o.reason),
+    ["waits", "waits", "waits", "queue_full", "waits", "queue_full"],
+  );
+});
+
 test("whatever the batch size, each tenant's turn comes round", async () => {
   const parts = setUp({ maxBatchSize: 1 });
   send(parts, 0);

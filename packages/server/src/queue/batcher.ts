@@ -124,7 +124,7 @@ export class Batcher {
       if (this.#levels[i]!.size > 0) return longest(this.#levels[i]!.lanes).last;
     }
     const own = this.#levels[level]!;
-    if (own.lanes.length < 2) return undefined;
+    if (own.lanes.length === 0) return undefined;
     const lane = longest(own.lanes);
     return lane.size >= (own.byTenant.get(tenant)?.size ?? 0) + 2 ? lane.last : undefined;
   }
