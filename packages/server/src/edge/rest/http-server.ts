@@ -19,6 +19,7 @@ const CHECK_INTERVAL_MS = 1000;
 /** A `node:http` server with every limit on, which is given connections instead of listening. */
 export function createHttpServer(limits: RestLimits): HttpServer {
   const sockets = new Set<Socket>();
+  const answers = new Set<ServerResponse>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -40,27 +41,40 @@ export function createHttpServer(limits: RestLimits): HttpServer {
   });
   server.on("clientError", answerClientError);
   let closing: Promise<void> | undefined;
+  let onProgress = (): void => {};
+  function forget(this: ServerResponse): void {
+    answers.delete(this);
+    onProgress();
+  }
   return {
     server,
     onRequest(handler) {
-      server.on("request", handler);
+      const follow: RequestHandler = (request, response) => {
+        answers.add(response);
+        response.once("close", forget);
+        handler(request, response);
+      };
+      server.on("request", follow);
       // The body is asked for once the headers have been judged, not before.
-      server.on("checkContinue", handler);
+      server.on("checkContinue", follow);
       server.on("checkExpectation", refuseExpectation);
     },
     close() {
       closing ??= new Promise((resolve) => {
         const check = (): void => {
-          server.closeIdleConnections();
+          // Node takes a connection for idle whose answer is written but not yet sent to the end, and would cut it.
+          if (!isSending(answers)) server.closeIdleConnections();
           if (sockets.size === 0) {
             // Not listening, so this only ends the timer that `listening` started.
             server.close();
             resolve();
           }
         };
-        for (const socket of sockets) socket.once("close", () => setImmediate(check));
-        server.on("connection", (socket: Socket) => socket.once("close", () => setImmediate(check)));
-        check();
+        onProgress = () => setImmediate(check);
+        for (const socket of sockets) socket.once("close", onProgress);
+        server.on("connection", (socket: Socket) => socket.once("close", onProgress));
+        // Two turns from now the requests that have arrived by now have been read.
+        setImmediate(onProgress);
       });
       return closing;
     },
@@ -69,6 +83,12 @@ export function createHttpServer(limits: RestLimits): HttpServer {
       server.close();
     },
   };
+}
+
+function isSending(answers: ReadonlySet<ServerResponse>): boolean {
+  for (const { writableEnded, writableFinished } of answers)
+    if (writableEnded && !writableFinished) return true;
+  return false;
 }
 
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { after, test } from "node:test";
+import { createHttpServer, type HttpServer } from "./http-server.ts";
+import { DEFAULT_REST_LIMITS } from "./limits.ts";
+
+const ANSWER_BYTES = 32 * 1024 * 1024;
+const REQUEST = "GET / HTTP/1.1\r\nhost: sconce\r\n\r\n";
+
+/** A server that answers every request with 32 MiB, and a client that has not sent anything yet. */
+async function connected(): Promise<{ readonly http: HttpServer; readonly client: Socket }> {
+  const http = createHttpServer(DEFAULT_REST_LIMITS);
+  const body = Buffer.alloc(ANSWER_BYTES);
+  http.onRequest((_request, response) => {
+    response.writeHead(200, { "content-length": ANSWER_BYTES, connection: "close" });
+    response.end(body);
+  });
+  const listener = createServer({ allowHalfOpen: true }, (socket) => http.server.emit("connection", socket));
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  after(() => {
+    http.destroy();
+    listener.close();
+  });
+  const client = connect((listener.address() as AddressInfo).port, "127.0.0.1");
+  await Promise.all([once(client, "connect"), once(listener, "connection")]);
+  return { http, client };
+}
+
+async function bytesOf(client: Socket): Promise<number> {
+  let bytes = 0;
+  client.on("data", (chunk) => {
+    bytes += chunk.length;
+  });
+  client.on("error", () => {});
+  client.resume();
+  await once(client, "close");
+  return bytes;
+}
+
+test("close() lets a slow reader have all of an answer that has been written", async () => {
+  const { http, client } = await connected();
+  client.pause();
+  client.write(REQUEST);
+  await once(http.server, "request");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const closing = http.close();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok((await bytesOf(client)) > ANSWER_BYTES);
+  await closing;
+});
+
+test("close() answers a request that has arrived but was not read yet", async () => {
+  const { http, client } = await connected();
+  client.write(REQUEST);
+  const closing = http.close();
+  assert.ok((await bytesOf(client)) > ANSWER_BYTES);
+  await closing;
+});
