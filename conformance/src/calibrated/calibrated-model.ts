@@ -14,8 +14,12 @@ export interface CalibratedModel {
   readonly isBatching: boolean;
   /** The worker dies while it loads. */
   readonly diesAtLoad: boolean;
+  /** The worker dies while it loads, once this file exists; empty: it does not. */
+  readonly fuse: string;
   /** Repeated in every row of the answer: tells versions apart. */
   readonly tag: number;
+  /** A file to which its workers write what they do (see `Journal`); empty: none. */
+  readonly journal: string;
 }
 
 /** The first byte of a row that makes the worker misbehave; all others are harmless. */
@@ -39,7 +43,9 @@ const DEFAULTS: CalibratedModel = {
   leakBytes: 0,
   isBatching: true,
   diesAtLoad: false,
+  fuse: "",
   tag: 0,
+  journal: "",
 };
 
 /**

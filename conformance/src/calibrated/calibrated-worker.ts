@@ -1,7 +1,9 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Signature } from "sconce/internal/base/signature";
 import type { Tensor } from "sconce/internal/base/tensor";
 import { type HostedModel, type HostedResult, hostModel } from "sconce/internal/runtime/model-host";
+import { noteLoad, noteRun } from "../chaos/journal.ts";
+import { rowId } from "../chaos/row.ts";
 import { type CalibratedModel, decodeCalibratedModel, POISON } from "./calibrated-model.ts";
 
 const CELL = new Int32Array(new SharedArrayBuffer(4));
@@ -54,6 +56,12 @@ function signatureOf(model: CalibratedModel): Signature {
 
 function run(model: CalibratedModel, x: Tensor): HostedResult {
   const rows = x.shape[0]!;
+  if (model.journal !== "") {
+    noteRun(
+      model.journal,
+      Array.from({ length: rows }, (_, row) => rowId(x.bytes, row * model.width)),
+    );
+  }
   let isWrong = false;
   for (let row = 0; row < rows; row++) {
     const first = x.bytes[row * model.width]!;
@@ -80,7 +88,8 @@ hostModel(async ({ spec }, progress): Promise<HostedModel> => {
   progress("session");
   const model = decodeCalibratedModel(readFileSync(spec.file));
   block(model.loadMs, false);
-  if (model.diesAtLoad) process.exit(9);
+  if (model.diesAtLoad || (model.fuse !== "" && existsSync(model.fuse))) process.exit(9);
+  if (model.journal !== "") noteLoad(model.journal);
   return {
     description: {
       signature: signatureOf(model),

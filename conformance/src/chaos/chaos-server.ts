@@ -1,0 +1,64 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { monotonicMs } from "./monotonic.ts";
+import { startPinned } from "./pinned-process.ts";
+
+/** A server under test, in a process of its own. */
+export interface ChaosServer {
+  readonly url: string;
+  readonly pid: number;
+  /** What it logged: warnings and errors, as JSON lines. */
+  log(): string;
+  /** Undefined while it runs. */
+  exitCode(): number | null | undefined;
+  /** SIGTERM; resolves when it has ended. */
+  stop(): Promise<{ readonly code: number | null; readonly elapsedMs: number }>;
+}
+
+const MOST_LOG = 1_000_000;
+const START_LIMIT_MS = 30_000;
+
+/** Starts the server on a free port and waits until all its models were tried. `flags` as `--name=value`. */
+export async function startChaosServer(
+  folder: string,
+  flags: readonly string[],
+  options: { readonly core?: number | undefined; readonly openFiles?: number | undefined } = {},
+): Promise<ChaosServer> {
+  const child = startPinned("./server-main.js", [folder, "--port=0", ...flags], options);
+  let log = "";
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on("data", (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-MOST_LOG);
+    });
+  }
+  const url = await urlOf(child, () => log);
+  return {
+    url,
+    pid: child.pid!,
+    log: () => log,
+    exitCode: () => (hasEnded(child) ? child.exitCode : undefined),
+    async stop() {
+      const startMs = monotonicMs();
+      if (!hasEnded(child)) {
+        const exited = once(child, "exit");
+        child.kill("SIGTERM");
+        await exited;
+      }
+      return { code: child.exitCode, elapsedMs: monotonicMs() - startMs };
+    },
+  };
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function urlOf(child: ChildProcess, log: () => string): Promise<string> {
+  const timer = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
+  const ready = once(child, "message").then(([message]) => (message as { url: string }).url);
+  const ended = once(child, "exit").then((): never => {
+    throw new Error(`the server did not start:\n${log()}`);
+  });
+  ended.catch(() => {});
+  return Promise.race([ready, ended]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { PROCEDURES } from "./procedures.ts";
+import { runProcedure } from "./rig.ts";
+
+const SEED = 1;
+const SHORT_MS = 2_000;
+
+/** Short forms of what `npm run chaos` does for minutes. Only what must hold on a busy machine, too: paces are for the command. */
+describe("faults and overload", () => {
+  for (const procedure of PROCEDURES) {
+    test(`${procedure.id} ${procedure.title}`, async () => {
+      const findings = await runProcedure(procedure, {
+        seed: SEED,
+        isShort: true,
+        budgetMs: SHORT_MS,
+        isPinned: false,
+      });
+      const missed = findings.filter(({ isMet, kind }) => kind === "must" && !isMet);
+      assert.deepEqual(missed, []);
+    });
+  }
+});

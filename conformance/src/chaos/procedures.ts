@@ -1,0 +1,26 @@
+import type { Procedure } from "./procedure.ts";
+import { overload } from "./procedures/f01-overload.ts";
+import { recovery } from "./procedures/f02-recovery.ts";
+import { deadWork } from "./procedures/f03-dead-work.ts";
+import { fairness } from "./procedures/f04-fairness.ts";
+import { killLoop } from "./procedures/f05-kill.ts";
+import { crashLoop } from "./procedures/f06-crash-loop.ts";
+import { poison } from "./procedures/f07-poison.ts";
+import { hang } from "./procedures/f08-hang.ts";
+import { memory } from "./procedures/f09-memory.ts";
+import { reload } from "./procedures/f14-reload.ts";
+import { sigterm } from "./procedures/f16-sigterm.ts";
+
+export const PROCEDURES: readonly Procedure[] = [
+  overload,
+  recovery,
+  deadWork,
+  fairness,
+  killLoop,
+  crashLoop,
+  poison,
+  hang,
+  memory,
+  reload,
+  sigterm,
+];

@@ -1,0 +1,121 @@
+import {
+  bothProtocols,
+  type Calibration,
+  failuresOf,
+  maxOf,
+  outcomesOf,
+  publishCalibrated,
+  streamsOf,
+  sumOf,
+} from "../calibration.ts";
+import { BIN_MS, type LoadResult, type LoadStream, type StreamResult } from "../load-plan.ts";
+import { atLeast, atMost, exactly, type Finding, type Procedure } from "../procedure.ts";
+import { residentBytes } from "../process-facts.ts";
+
+const MIB = 1024 * 1024;
+const SIDE_SHARE = 0.2;
+const CONNECTIONS = 400;
+const WARM_UP_MS = 2_000;
+const SAMPLE_MS = 50;
+
+/** F1: many times more requests than can be run, four fifths of them for one model. */
+export const overload: Procedure = {
+  id: "F1",
+  title: "overload",
+  prepare(folder, calibration) {
+    publishCalibrated(folder, "main", { calibration });
+    publishCalibrated(folder, "side", { calibration });
+  },
+  async run({ server, effort, load, calibration }) {
+    const factors = effort.isShort ? [5] : [2, 5, 10];
+    await load(WARM_UP_MS, streamsAt(0.8, calibration));
+    const baseBytes = residentBytes(server.pid);
+    const findings: Finding[] = [];
+    for (const factor of factors) {
+      const durationMs = Math.round(effort.budgetMs / factors.length);
+      const memory = watchMemory(server.pid);
+      const result = await load(durationMs, streamsAt(factor, calibration));
+      const grownMib = (memory.stop() - baseBytes) / MIB;
+      findings.push(
+        ...judge(result, { at: `${factor}×: `, durationMs, calibration }),
+        atMost(`${factor}×: memory above the base`, grownMib, {
+          max: effort.isShort ? 128 : 64,
+          unit: " MiB",
+        }),
+      );
+    }
+    return findings;
+  },
+};
+
+function streamsAt(factor: number, { capacity }: Calibration): LoadStream[] {
+  const stream = (name: string, share: number): LoadStream[] =>
+    bothProtocols({ name, model: name, perSecond: factor * capacity * share, connections: CONNECTIONS });
+  return [...stream("main", 1), ...stream("side", SIDE_SHARE / (1 - SIDE_SHARE))];
+}
+
+function watchMemory(pid: number): { stop(): number } {
+  let peak = 0;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, residentBytes(pid));
+  }, SAMPLE_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      return peak;
+    },
+  };
+}
+
+interface Step {
+  readonly at: string;
+  readonly durationMs: number;
+  readonly calibration: Calibration;
+}
+
+function judge({ streams }: LoadResult, { at, durationMs, calibration }: Step): Finding[] {
+  const main = streamsOf({ streams }, "main");
+  const { capacity, queueSize, serviceMs } = calibration;
+  const goodput = (goodRows(main, durationMs) / capacity) * 100;
+  const pace = "pace" as const;
+  return [
+    atLeast(`${at}goodput of ${capacity} rows/s`, goodput, { min: 95, unit: " %", kind: pace }),
+    atLeast(`${at}goodput does not collapse`, goodput, { min: 20, unit: " %" }),
+    atMost(`${at}answered, p99 (full queue + 2 × service)`, maxOf(main, "okMs"), {
+      max: (queueSize * 1000) / capacity + 2 * serviceMs,
+      unit: " ms",
+      kind: pace,
+    }),
+    atMost(`${at}refused, p99`, maxOf(streams, "refusedMs"), { max: 20, unit: " ms", kind: pace }),
+    atLeast(`${at}refusals`, outcomesOf(streams, /^(503|14) /), { min: 1 }),
+    exactly(
+      `${at}refusals that do not say when to come back`,
+      sumOf(streams, (s) => s.unhinted),
+      0,
+    ),
+    exactly(
+      `${at}neither answered nor refused`,
+      failuresOf(streams, /^(ok|503 queue_full|14 queue_full)$/),
+      0,
+    ),
+    exactly(
+      `${at}wrong answers`,
+      sumOf(streams, (s) => s.wrong),
+      0,
+    ),
+    atMost(`${at}lag of the generator itself, p99`, maxOf(streams, "lagMs"), {
+      max: 20,
+      unit: " ms",
+      kind: pace,
+    }),
+  ];
+}
+
+/** Rows answered per second, without the first and the last half second, which are not steady. */
+function goodRows(streams: readonly StreamResult[], durationMs: number): number {
+  const [first, last] = [2, Math.floor(durationMs / BIN_MS) - 2];
+  const rows = sumOf(streams, ({ bins }) =>
+    bins.slice(first, last).reduce((sum, bin) => sum + bin.okRows, 0),
+  );
+  return rows / (((last - first) * BIN_MS) / 1000);
+}
