@@ -6,19 +6,44 @@ import type { Val } from "./tensor.ts";
 /** aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor. The order of contraction is ONNX Runtime's. */
 export const einsum: Lowering = (node, g) => {
   const { dtype } = node.out();
-  const operands = node.tensors("tensors").map((tensor) => g.cast(tensor, dtype));
+  const tensors = node.tensors("tensors");
   const equation = node.string("equation").replaceAll(" ", "");
   if (!/^[A-Za-z.,]*(->[A-Za-z.]*)?$/.test(equation)) refuse("its equation is not one of letters");
-  return g.op("Einsum", operands, {
-    equation: equation.includes("->") ? equation : `${equation}->${implied(equation)}`,
-  });
+  return g.op(
+    "Einsum",
+    tensors.map((tensor) => g.cast(tensor, dtype)),
+    {
+      equation: spelledOut(
+        equation,
+        tensors.map(({ dims }) => dims.length),
+      ),
+    },
+  );
 };
 
+const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/**
+ * The equation with an output, and with letters in place of every "...", which ONNX Runtime only takes when it stands for the same
+ * number of dimensions everywhere.
+ */
+function spelledOut(equation: string, ranks: readonly number[]): string {
+  const [left, right] = equation.split("->") as [string, string | undefined];
+  const terms = left.split(",");
+  const free = [...LETTERS].filter((letter) => !equation.includes(letter));
+  const widths = terms.map((term, i) => (term.includes("...") ? ranks[i]! - (term.length - 3) : 0));
+  const widest = Math.max(0, ...widths);
+  if (free.length < widest) refuse("its equation uses too many letters");
+  const dots = free.slice(0, widest).join("");
+  const spelled = terms.map((term, i) => term.replace("...", dots.slice(widest - widths[i]!)));
+  return `${spelled.join(",")}->${(right ?? implied(left)).replace("...", dots)}`;
+}
+
 /** Without an output PyTorch keeps the ellipsis, then the letters that occur once, capitals first. */
-function implied(equation: string): string {
-  const letters = [...equation.replaceAll(".", "").replaceAll(",", "")];
+function implied(terms: string): string {
+  const letters = [...terms.replaceAll(".", "").replaceAll(",", "")];
   const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
-  return (equation.includes("...") ? "..." : "") + once.sort().join("");
+  return (terms.includes("...") ? "..." : "") + once.sort().join("");
 }
 
 /** aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor: x1 · W[out] · x2 for every output */

@@ -83,10 +83,42 @@ export const convTranspose: Lowering = (node, g) => {
   const kernel = kernelSize(weight);
   const pads = symmetric(node.ints("padding"), kernel.length);
   const output_padding = spread(node.ints("output_padding"), kernel.length);
+  const strides = spread(node.ints("stride"), kernel.length);
+  if (output_padding.some((extra, i) => extra >= strides[i]!))
+    return padLater(node, g, { output_padding, pads });
   return batched(g, input, kernel.length, (x) =>
     g.op("ConvTranspose", [x, weight, bias], { ...attributes(node, kernel), pads, output_padding }),
   );
 };
+
+interface Padding {
+  readonly output_padding: readonly number[];
+  readonly pads: readonly number[];
+}
+
+/** PyTorch allows an output_padding up to the dilation, ONNX Runtime up to the stride: here the whole result is cut and padded. */
+function padLater(node: OpNode, g: Emitter, { output_padding, pads }: Padding): Val {
+  const { input, weight, bias } = operands(node, g);
+  const kernel = kernelSize(weight);
+  const spatial = kernel.length;
+  const amounts = [
+    ...pads.slice(0, spatial).map((pad) => -pad),
+    ...output_padding.map((extra, i) => extra - pads[spatial + i]!),
+  ];
+  return batched(g, input, spatial, (x) => {
+    const whole = g.op("ConvTranspose", [x, weight], attributes(node, kernel));
+    const axes = g.ints(kernel.map((_, i) => i + 2));
+    const placed = g.op("Pad", [whole, g.ints(amounts), undefined, axes]);
+    if (bias === undefined) return placed;
+    return g.op("Add", [
+      placed,
+      g.unsqueeze(
+        bias,
+        kernel.map((_, i) => i + 1),
+      ),
+    ]);
+  });
+}
 
 /** aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor */
 export const convolution: Lowering = (node, g) =>

@@ -21,6 +21,7 @@ import { LOSSES } from "./losses.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import { MAX_POOLING } from "./max-pooling.ts";
 import { MOMENTS } from "./moments.ts";
+import { MULTI_HEAD } from "./multi-head.ts";
 import { NORMALIZATION } from "./normalization.ts";
 import { NUMBER_PARTS } from "./number-parts.ts";
 import { ORDERING } from "./ordering.ts";
@@ -53,6 +54,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   linear: LINEAR,
   losses: LOSSES,
   "max-pooling": MAX_POOLING,
+  "multi-head": MULTI_HEAD,
   normalization: NORMALIZATION,
   padding: PADDING,
   pooling: POOLING,
