@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { MODEL_OPTIONS } from "../packages/server/dist/config/model-options.js";
 import { optionsMarkdown } from "../packages/server/dist/config/option-docs.js";
 import { SERVER_OPTIONS } from "../packages/server/dist/config/server-options.js";
+import { supportedOps } from "../packages/torch/dist/index.js";
 
 const configuration = `# Configuration
 
@@ -22,7 +23,28 @@ are defaults for every model.
 
 ${optionsMarkdown(MODEL_OPTIONS, { env: false })}`;
 
-const PAGES = { "docs/configuration.md": configuration };
+const ops = supportedOps();
+const families = [...new Set(ops.map(({ family }) => family))].sort();
+const familySections = families.map((family) => {
+  const lines = ops
+    .filter((op) => op.family === family)
+    .map(({ target, schema }) => `- \`${target}\`${schema === undefined ? "" : ` — \`${schema}\``}`);
+  return `## ${family}\n\n${lines.join("\n")}\n`;
+});
+const supported = `# Supported ops
+
+<!-- Generated from packages/torch/src/lower/table.ts by \`npm run docs\`. -->
+
+${ops.length} ops of PyTorch's training IR and Core ATen translate to ONNX. In-place forms (\`relu_\`, \`copy_\`, …) and writes through views are
+made functional first, or refused by name, and are not listed apart. What is missing here is named by \`sconce inspect\`, all at once;
+\`npm run oracle\` runs every op against PyTorch's own samples.
+
+${familySections.join("\n")}`;
+
+const PAGES = {
+  "docs/supported-ops.md": supported,
+  "docs/configuration.md": configuration,
+};
 
 let stale = 0;
 for (const [path, text] of Object.entries(PAGES)) {
