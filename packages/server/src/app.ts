@@ -20,6 +20,7 @@ import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createModelStore } from "./model-store.ts";
 import type { IndexEntry } from "./models/registry.ts";
+import { createQuota, type Quota } from "./queue/quota.ts";
 import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { VERSION } from "./version.ts";
@@ -61,7 +62,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const runtime =
     options.runtime ??
     createOnnxRuntime({ ...options, spares: config.spareWorkers, env: workerEnv(process.env) });
-  const load = createModelLoader({ ...options, runtime, defaults: modelDefaults, metrics });
+  const load = createModelLoader({
+    ...options,
+    runtime,
+    defaults: modelDefaults,
+    metrics,
+    quota: tenantQuota(config),
+  });
   const { registry, control } = createModelStore({ ...options, load });
   let isDraining = false;
   const inference = createInference({
@@ -131,6 +138,10 @@ function byteBudget(config: ServerConfig): ByteBudget {
     maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
     maxRequests: MAX_REQUESTS_IN_FLIGHT,
   });
+}
+
+function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
+  return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
 }
 
 function restOptions(config: ServerConfig): Pick<RestEdgeOptions, "limits" | "notReadyStatus"> {

@@ -14,6 +14,7 @@ import { createQueueMetrics } from "./models/queue-metrics.ts";
 import { createServedModel } from "./models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "./models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue/queue-config.ts";
+import type { Quota } from "./queue/quota.ts";
 import { createScheduler } from "./queue/scheduler.ts";
 import type { LoadedModel, LoadOptions, Runtime } from "./runtime/runtime.ts";
 
@@ -24,6 +25,8 @@ export interface ModelLoaderOptions {
   readonly logger: Logger;
   readonly random: () => number;
   readonly metrics: Metrics;
+  /** Requests per tenant, over all models. */
+  readonly quota?: Quota | undefined;
 }
 
 /** How long a load may take before the log says what it is doing. */
@@ -86,7 +89,14 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
-      createScheduler({ ...queueParts, config: queue, clock, random, defer: setImmediate }),
+      createScheduler({
+        ...queueParts,
+        config: queue,
+        clock,
+        random,
+        defer: setImmediate,
+        ...(parts.quota !== undefined && { quota: parts.quota }),
+      }),
   });
   return config.cacheBytes === undefined ? served : cached(served, config, parts);
 }

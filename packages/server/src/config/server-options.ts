@@ -125,6 +125,20 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "Header (REST) and metadata key (gRPC) that names whose request it is. Tenants take turns in every queue, and do not share cached answers. Set it only behind a proxy that authenticates clients and sets this header itself: a client that could choose its name could take many turns.",
   },
+  tenantQuota: {
+    kind: "number",
+    min: 0.001,
+    max: 1_000_000,
+    default: null,
+    doc: "Requests a second that one tenant (see tenant_header) may send on average, over all models; more are refused with 429. No limit when unset.",
+  },
+  tenantQuotaBurst: {
+    kind: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 10,
+    doc: "Requests a tenant may send at once before the average counts.",
+  },
   requestTimeoutMs: {
     kind: "duration",
     min: 100,
