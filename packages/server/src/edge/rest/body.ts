@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServeError } from "../../base/errors.ts";
+import type { ArrivingBody } from "./body-pace.ts";
 import type { Exchange } from "./exchange.ts";
 
 /**
@@ -23,19 +24,24 @@ export function readBody(exchange: Exchange): Promise<Buffer> {
 
 function collected(exchange: Exchange, announced: number): Promise<Buffer> {
   const { request } = exchange;
-  const { maxBodyBytes, maxBodyChunks } = exchange.context.limits;
+  const { bodyPace, clock, limits } = exchange.context;
+  const { maxBodyBytes, maxBodyChunks } = limits;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     let paid = announced;
     const fail = (error: unknown): void => {
+      bodyPace.unwatch(arriving);
       request.removeAllListeners("data");
       // The rest is thrown away as it comes.
       request.resume();
       reject(error);
     };
+    const arriving: ArrivingBody = { startedMs: clock.nowMs(), received: 0, fail };
+    bodyPace.watch(arriving);
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
+      arriving.received = size;
       if (size > maxBodyBytes) return fail(tooLarge(maxBodyBytes));
       if (chunks.push(chunk) > maxBodyChunks) return fail(tooManyChunks(maxBodyChunks));
       if (size <= paid) return;
@@ -46,9 +52,13 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
       }
       paid = size;
     });
-    request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)));
+    request.on("end", () => {
+      bodyPace.unwatch(arriving);
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+    });
     // Without an error listener, a connection that breaks shows as a close before the end.
     request.on("close", () => {
+      bodyPace.unwatch(arriving);
       if (!request.complete) reject(clientLeft());
     });
   });
@@ -62,9 +72,14 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
   const { maxBodyBytes, maxInflateRatio } = context.limits;
   const chunks: Buffer[] = [];
   let size = 0;
-  let received = 0;
+  const arriving: ArrivingBody = {
+    startedMs: context.clock.nowMs(),
+    received: 0,
+    fail: (error) => inflate.destroy(error),
+  };
+  context.bodyPace.watch(arriving);
   request.on("data", (chunk: Buffer) => {
-    received += chunk.length;
+    arriving.received += chunk.length;
   });
   request.on("close", () => {
     if (!request.complete) inflate.destroy(clientLeft());
@@ -75,7 +90,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
     for await (const chunk of inflate as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > maxBodyBytes) throw tooLarge(maxBodyBytes);
-      if (size > RATIO_FREE_BYTES && size > received * maxInflateRatio) {
+      if (size > RATIO_FREE_BYTES && size > arriving.received * maxInflateRatio) {
         throw new ServeError(
           "resource_exhausted",
           `the compressed body grows more than ${maxInflateRatio}-fold`,
@@ -99,6 +114,8 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
         cause: error,
       },
     );
+  } finally {
+    context.bodyPace.unwatch(arriving);
   }
   return Buffer.concat(chunks, size);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { ServeError } from "../../base/errors.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { requestId } from "../../gate/request-id.ts";
@@ -137,6 +138,8 @@ export class Exchange {
         timeline,
       });
     }
+    // The rest of a body that trickles in is not waited for.
+    if (error.reason === "request_timeout") headers.push("Connection", "close");
     if (status === 401) headers.push("WWW-Authenticate", 'Bearer realm="sconce"');
     if (retryAfter !== undefined) headers.push("Retry-After", String(retryAfter));
     this.#send(status, JSON_TYPE, { body, headers });
@@ -193,6 +196,7 @@ export class Exchange {
       // Node puts a short text into the same write as the headers, which a buffer never is: one system call less per answer.
       if (length <= ONE_WRITE_BYTES) response.end(asBuffer(part).toString("latin1"), "latin1");
       else response.end(part);
+      this.#boundReading();
       return;
     }
     response.cork();
@@ -200,6 +204,19 @@ export class Exchange {
     response.uncork();
     if (lingers) this.#linger();
     else response.end();
+    this.#boundReading();
+  }
+
+  /**
+   * Cuts the connection when the client takes nothing of its answer for too long. Only answers that the system did not take at once
+   * need this; afterwards Node sets the time of an idle connection again.
+   */
+  #boundReading(): void {
+    const { socket } = this.#response;
+    // Requests that a test injects have no socket of the system's.
+    if (socket instanceof Socket && socket.writableLength > 0) {
+      socket.setTimeout(this.context.limits.writeIdleTimeoutMs);
+    }
   }
 
   /** Whether much of the body is still on its way; little is quickly read and thrown away by Node. */

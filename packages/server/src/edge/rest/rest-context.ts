@@ -6,6 +6,7 @@ import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import type { BodyPace } from "./body-pace.ts";
 import type { RestLimits } from "./limits.ts";
 
 /** What every route and request of a REST edge shares. */
@@ -19,6 +20,7 @@ export interface RestContext {
   readonly observer: InferenceObserver;
   readonly budget: ByteBudget;
   readonly limits: RestLimits;
+  readonly bodyPace: BodyPace;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;
   /** In lower case; undefined: requests are nobody's in particular. */

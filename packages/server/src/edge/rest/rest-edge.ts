@@ -10,6 +10,7 @@ import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import { createBodyPace } from "./body-pace.ts";
 import { Exchange } from "./exchange.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
@@ -73,6 +74,11 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     observer: options.observer,
     budget: options.budget,
     limits,
+    bodyPace: createBodyPace({
+      clock: options.clock,
+      minBytesPerSecond: limits.minBodyBytesPerSecond,
+      graceMs: limits.bodyGraceMs,
+    }),
     notReadyStatus: options.notReadyStatus ?? 503,
     tenantHeader: options.tenantHeader,
     makeId: options.makeId ?? randomUUID,

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { request as httpRequest, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { after, test } from "node:test";
+import { connect, type Socket } from "node:net";
+import { test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import { identity, type MemoryModel, memoryInference, spec } from "./memory-inference.test.kit.ts";
-import { openEdge, type TestEdge } from "./rest-edge.test.kit.ts";
-import type { RestEdgeOptions } from "./rest-edge.ts";
+import { BODY, listen, post, raw, statusOf, until } from "./rest-sockets.test.kit.ts";
 
 /** Never answers until its request is aborted, and remembers why. */
 const reasons: unknown[] = [];
@@ -27,57 +26,7 @@ const INFERENCE = memoryInference({
   stuck: STUCK,
 });
 
-interface Listening extends TestEdge {
-  readonly port: number;
-}
-
-/** An edge behind a listener that hands over its sockets, as in the server. */
-async function listen(options: Partial<RestEdgeOptions> = {}): Promise<Listening> {
-  const opened = await openEdge(INFERENCE, options);
-  const listener = createServer({ allowHalfOpen: true }, (socket) =>
-    opened.edge.server.emit("connection", socket),
-  );
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  after(() => {
-    opened.edge.destroy();
-    listener.close();
-  });
-  return { ...opened, port: (listener.address() as AddressInfo).port };
-}
-
-/** Sends bytes and collects all that comes back until the server closes. */
-function raw(port: number, ...parts: Array<string | Buffer>): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1");
-    let text = "";
-    socket.on("data", (chunk) => {
-      text += chunk.toString("latin1");
-    });
-    socket.on("close", () => resolve(text));
-    socket.on("error", (error: NodeJS.ErrnoException) =>
-      error.code === "EPIPE" ? undefined : reject(error),
-    );
-    for (const part of parts) socket.write(part);
-  });
-}
-
-const BODY = '{"inputs":[{"name":"in","shape":[1,2],"datatype":"FP32","data":[1,2]}]}';
-
-function post(path: string, body: string | Buffer, headers = ""): Buffer {
-  const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), Buffer.from(body)]);
-}
-
-function statusOf(answer: string): number {
-  return Number(/^HTTP\/1\.1 (?:100 Continue\r\n\r\nHTTP\/1\.1 )?(\d{3})/.exec(answer)?.[1]);
-}
-
-const until = async (condition: () => boolean): Promise<void> => {
-  for (let i = 0; i < 400 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(condition());
-};
-
-const small = await listen({
+const small = await listen(INFERENCE, {
   limits: {
     maxBodyBytes: 1000,
     maxHeaders: 8,
@@ -202,7 +151,7 @@ test("chunks are counted: ten pass, eleven do not", async () => {
   assert.equal(await pieces(11), 413);
 });
 
-const roomy = await listen();
+const roomy = await listen(INFERENCE);
 
 test("a compression bomb is refused early and cheaply", async () => {
   const bomb = gzipSync(Buffer.alloc(60 * 1024 * 1024));
@@ -280,7 +229,7 @@ test("100-continue is granted after the headers were judged, or not at all", asy
 });
 
 test("the budget refuses with 503 and Retry-After before the body is read", async () => {
-  const tight = await listen({ budget: createByteBudget({ maxBytes: 200, maxRequests: 10 }) });
+  const tight = await listen(INFERENCE, { budget: createByteBudget({ maxBytes: 200, maxRequests: 10 }) });
   const held = connect(tight.port, "127.0.0.1");
   held.write(`POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 150\r\n\r\n`);
   await until(() => tight.budget.bytes === 150);
@@ -294,7 +243,7 @@ test("the budget refuses with 503 and Retry-After before the body is read", asyn
 });
 
 test("draining says not ready, answers what comes, and closes; close() waits for what is in flight", async () => {
-  const drained = await listen();
+  const drained = await listen(INFERENCE);
   const idle = connect(drained.port, "127.0.0.1");
   const idleClosed = new Promise((resolve) => idle.on("close", resolve));
   idle.write("GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n");
