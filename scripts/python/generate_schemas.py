@@ -13,11 +13,15 @@ DROP_NAME = re.compile(
     r"|_copy_from|_thnn|_hash_|_dist_|_assert_scalar\.out"
 )
 DROP_OVERLOAD = re.compile(r"(^|_)(out|names_out)($|_)|(^|_)(str|Dimname|dimname|names|t_str|hacked_twin)($|_)")
+# A norm chosen by name, such as "fro".
+NORM_ORDERS = ("str_ord", "ord_str")
 EXTRA_NAMESPACES = ("quantized_decomposed",)
 
 
 def keep(schema) -> bool:
-    if DROP_NAME.search(schema.name) or DROP_OVERLOAD.search(schema.overload_name):
+    if DROP_NAME.search(schema.name):
+        return False
+    if schema.overload_name not in NORM_ORDERS and DROP_OVERLOAD.search(schema.overload_name):
         return False
     text = str(schema)
     return " out)" not in text and "Dimname" not in text and "Storage" not in text and not re.search(r"\bt\[\]", text)

@@ -106,6 +106,7 @@ export const CREATION: LoweringTable = {
       ]);
     }),
   ),
+  "aten.empty_permuted.default": constant(0),
   "aten.full.default": full,
   "aten.full_like.default": full,
   "aten.new_full.default": full,

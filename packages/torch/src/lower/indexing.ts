@@ -115,16 +115,24 @@ interface MaskedPut {
   readonly mask: Tensor;
 }
 
-/** With one value for all, a mask is a Where. Several values would be matched with the mask's true elements one by one. */
+/** With one value for all, a mask is a Where; several values go to the mask's true elements one by one. */
 function putMasked(node: OpNode, g: Emitter, { self, values, mask }: MaskedPut): Val {
   const { dims } = node.tensor("values");
-  const isSingle = product(dims) === 1;
-  if (!isSingle || node.bool("accumulate")) return refuse("several values are put at a mask");
-  const trailing = Array.from(
-    { length: self.dims.length - mask.dims.length },
-    (_, i) => mask.dims.length + i,
+  const rest = self.dims.slice(mask.dims.length);
+  if (product(dims) === 1 && !node.bool("accumulate")) {
+    const trailing = rest.map((_, i) => mask.dims.length + i);
+    return g.where(g.unsqueeze(mask, trailing), g.reshape(values, []), self);
+  }
+  const places = g.transpose(g.op("NonZero", [mask]), [1, 0]);
+  const count = g.op("Shape", [places], { start: 0, end: 1 });
+  const shape = rest.length === 0 ? count : g.op("Concat", [count, g.shape(rest)], { axis: 0 });
+  const dtype = self.dtype === "bool" ? "int32" : self.dtype;
+  const put = g.op(
+    "ScatterND",
+    [g.cast(self, dtype), places, g.op("Expand", [g.cast(values, dtype), shape])],
+    node.bool("accumulate") ? { reduction: "add" } : {},
   );
-  return g.where(g.unsqueeze(mask, trailing), g.reshape(values, []), self);
+  return g.cast(put, self.dtype);
 }
 
 /** aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */

@@ -156,6 +156,7 @@ export class GraphLowering implements ValueLookup {
     const vals: Val[] = [];
     for (const type of types) {
       if (type?.kind !== "tensor" || !type.dims.includes(0)) return undefined;
+      if (type.dims.some((dim) => !this.#g.sizes.isKnown(dim))) return undefined;
       vals.push(this.#g.expand(this.#g.scalar(carrier(type.dtype), 0), type.dims));
     }
     return vals.length === 0 ? undefined : vals;

@@ -172,8 +172,8 @@ export function magnitude(g: Emitter, x: Val, { ord, ...how }: Reduced & { reado
   const { dtype } = x;
   if (ord === 1) return reduce(g, "ReduceSum", x, how);
   if (ord === 2) return g.op("Sqrt", [reduce(g, "ReduceSum", g.op("Mul", [x, x]), how)]);
-  if (ord === Number.POSITIVE_INFINITY) return reduce(g, "ReduceMax", x, how);
-  if (ord === Number.NEGATIVE_INFINITY) return reduce(g, "ReduceMin", x, how);
+  if (ord === Number.POSITIVE_INFINITY) return reduceExtreme(g, "ReduceMax", x, how);
+  if (ord === Number.NEGATIVE_INFINITY) return reduceExtreme(g, "ReduceMin", x, how);
   if (ord === 0) return reduce(g, "ReduceSum", g.cast(g.cast(x, "bool"), dtype), how);
   const power = reduce(g, "ReduceSum", g.op("Pow", [x, g.scalar(dtype, ord)]), how);
   return g.op("Pow", [power, g.scalar(dtype, 1 / ord)]);

@@ -68,6 +68,11 @@ export class Sizes {
     this.#symbols.set(named.key, () => this.#g.op("Reshape", [this.#g.cast(val, dtype), this.#g.ints([1])]));
   }
 
+  /** Whether all symbols of an expression have a value by now. */
+  isKnown(dim: Dim): boolean {
+    return [...symbolsOf(dim)].every((name) => this.#isBound(name));
+  }
+
   /** The value of an expression. Refuses the op when one of its symbols cannot be known at run time. */
   emit(dim: Dim): Val {
     if (typeof dim === "number") {

@@ -6,6 +6,7 @@ import { CONTRACTION } from "./contraction.ts";
 import { CONVOLUTION } from "./convolution.ts";
 import { CREATION } from "./creation.ts";
 import { CUMULATIVE } from "./cumulative.ts";
+import { DATA_DEPENDENT } from "./data-dependent.ts";
 import { DIAGONALS } from "./diagonals.ts";
 import { DISTANCES } from "./distances.ts";
 import { DROPPING } from "./dropping.ts";
@@ -23,10 +24,12 @@ import { MAX_POOLING } from "./max-pooling.ts";
 import { MOMENTS } from "./moments.ts";
 import { MULTI_HEAD } from "./multi-head.ts";
 import { NORMALIZATION } from "./normalization.ts";
+import { NORMS } from "./norms.ts";
 import { NUMBER_PARTS } from "./number-parts.ts";
 import { ORDERING } from "./ordering.ts";
 import { PADDING } from "./padding.ts";
 import { POOLING } from "./pooling.ts";
+import { PRODUCTS } from "./products.ts";
 import { READING } from "./reading.ts";
 import { REARRANGING } from "./rearranging.ts";
 import { RECURRENT } from "./recurrent.ts";
@@ -80,6 +83,9 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   ordering: ORDERING,
   cumulative: CUMULATIVE,
   moments: MOMENTS,
+  products: PRODUCTS,
+  "data-dependent": DATA_DEPENDENT,
+  norms: NORMS,
   softmax: SOFTMAX,
 };
 

@@ -1208,6 +1208,7 @@ linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjo
 linalg_matmul(Tensor self, Tensor other) -> Tensor
 linalg_matrix_exp(Tensor self) -> Tensor
 linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
 linalg_matrix_power(Tensor self, int n) -> Tensor
 linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor
 linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor
@@ -1215,6 +1216,7 @@ linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? 
 linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor
 linalg_multi_dot(Tensor[] tensors) -> Tensor
 linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
 linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor
 linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor
 linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor
