@@ -100,6 +100,12 @@ def make(name, folder):
     folder.mkdir(parents=True)
     io, meta = Io(), {"name": name, "family": family}
     meta["cases"] = list(cases(module, inputs, dynamic, io))
+    try:
+        with torch.no_grad():
+            traced = torch.jit.trace(Flat(module, list(inputs)), tuple(inputs.values()), check_trace=False)
+        traced.save(folder / "traced.pt")
+    except Exception as error:
+        meta["traceError"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
     dims = {symbol: torch.export.Dim(symbol, min=1, max=most) for symbol, most in MOST.items()}
     shapes = {key: {axis: dims[symbol] for axis, symbol in dynamic.get(key, {}).items()} for key in inputs}
     try:
@@ -114,12 +120,6 @@ def make(name, folder):
         meta["exportSeconds"] = round(time.time() - started, 2)
     except Exception as error:
         meta["exportError"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-    try:
-        with torch.no_grad():
-            traced = torch.jit.trace(Flat(module, list(inputs)), tuple(inputs.values()), check_trace=False)
-        traced.save(folder / "traced.pt")
-    except Exception as error:
-        meta["traceError"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
     (folder / "io.bin").write_bytes(b"".join(io.parts))
     (folder / "meta.json").write_text(json.dumps(meta))
     return meta

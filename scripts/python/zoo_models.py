@@ -137,7 +137,7 @@ def audio(name, build):
 
 
 def whisper_encoder():
-    config = hf.WhisperConfig(d_model=64, encoder_layers=2, encoder_attention_heads=4, encoder_ffn_dim=128, num_mel_bins=16, max_source_positions=50)
+    config = hf.WhisperConfig(d_model=64, encoder_layers=2, encoder_attention_heads=4, encoder_ffn_dim=128, decoder_layers=1, decoder_attention_heads=4, decoder_ffn_dim=128, num_mel_bins=16, max_source_positions=50)
     return hf.WhisperModel(config).encoder, {"input_features": torch.randn(2, 16, 100)}, {"input_features": {0: "batch"}}
 
 

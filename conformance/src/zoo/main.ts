@@ -29,8 +29,9 @@ function said(verdict: Verdict): string {
 }
 
 const [folder = "", ...rest] = process.argv.slice(2);
-const page = rest[rest.indexOf("--page") + 1];
-const only = rest.filter((argument) => !argument.startsWith("--") && argument !== page);
+const pageAt = rest.indexOf("--page");
+const page = pageAt < 0 ? undefined : rest[pageAt + 1];
+const only = pageAt < 0 ? rest : rest.toSpliced(pageAt, 2);
 const names = readdirSync(folder).filter((name) => existsSync(`${folder}/${name}/meta.json`));
 const rows: ZooRow[] = [];
 for (const name of names.filter((candidate) => only.length === 0 || only.includes(candidate)).sort()) {
@@ -41,7 +42,7 @@ for (const name of names.filter((candidate) => only.length === 0 || only.include
 const exported = zooTotals(rows.map((row) => row.exported));
 const traced = zooTotals(rows.map((row) => row.traced));
 console.log(`.pt2   ${JSON.stringify(exported)}\ntraced ${JSON.stringify(traced)}`);
-if (rest.includes("--page") && page !== undefined) {
+if (page !== undefined) {
   rows.sort((a, b) => a.family.localeCompare(b.family) || a.name.localeCompare(b.name));
   writeFileSync(page, zooPage(rows));
 }

@@ -37,6 +37,7 @@ export class OpCaller {
   call(call: WrittenCall): Value {
     const number = calculate(call);
     if (number !== undefined) return number;
+    if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
       if (!schemasOf(call.op).some(({ target }) => hasShape(target)))
         refuseOp("the type of its result is not known");
@@ -137,6 +138,17 @@ function calculate({ op, args, kwargs }: WrittenCall): Value | undefined {
   const dtype = number.kind === "float" ? floatOf("int64") : number.kind === "int" ? "int64" : "bool";
   const tensor: TensorValue = { kind: "tensor", name: undefined, type: tensorType(dtype, []), number };
   return tensor;
+}
+
+/** `torch.tensor(3, dtype=…)`. Without a dtype it stays a number. */
+function isTensorOfNumber({ op, args }: WrittenCall): boolean {
+  return op === "aten.tensor" && args.length === 1 && isNumber(args[0]!);
+}
+
+/** The op that fills a 0-d tensor: the same call without `requires_grad`. */
+function scalarTensor({ args, kwargs }: WrittenCall): WrittenCall {
+  const kept = [...kwargs].filter(([name]) => name !== "requires_grad");
+  return { op: "aten.scalar_tensor", args, kwargs: new Map(kept) };
 }
 
 function asNumber(value: Value): NumberValue | undefined {

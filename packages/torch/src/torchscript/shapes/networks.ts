@@ -157,11 +157,6 @@ const gridSampler: ShapeFn = (args) => {
   return tensorType(dtype, [...dims.slice(0, 2), ...args.tensor("grid").dims.slice(1, -1)]);
 };
 
-const attention: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("query");
-  return tensorType(dtype, [...dims.slice(0, -1), args.tensor("value").dims.at(-1)!]);
-};
-
 const lstm: ShapeFn = (args) => {
   const [hidden, cell] = args.tensors("hx");
   if (hidden === undefined || cell === undefined) return refuseOp("it has no initial state");
@@ -280,7 +275,6 @@ export const NETWORKS: ShapeTable = {
   grid_sampler: gridSampler,
   grid_sampler_2d: gridSampler,
   grid_sampler_3d: gridSampler,
-  scaled_dot_product_attention: attention,
   "lstm.input": lstm,
   "gru.input": recurrent,
   "rnn_tanh.input": recurrent,

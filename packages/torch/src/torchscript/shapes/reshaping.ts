@@ -42,10 +42,11 @@ const unsqueeze = onDims((dims, args) => {
   return [...dims.slice(0, axis), 1, ...dims.slice(axis)];
 });
 
-const transpose = onDims((dims, args) => {
-  const [a, b] = [axisOf(args.int("dim0"), dims.length), axisOf(args.int("dim1"), dims.length)];
-  return dims.map((dim, axis) => (axis === a ? dims[b]! : axis === b ? dims[a]! : dim));
-});
+const exchange = (first: string, second: string): ShapeFn =>
+  onDims((dims, args) => {
+    const [a, b] = [axisOf(args.int(first), dims.length), axisOf(args.int(second), dims.length)];
+    return dims.map((dim, axis) => (axis === a ? dims[b]! : axis === b ? dims[a]! : dim));
+  });
 
 const permute = onDims((dims, args) => args.ints("dims").map((axis) => dims[axisOf(axis, dims.length)]!));
 
@@ -219,8 +220,9 @@ export const RESHAPING: ShapeTable = {
   unflatten,
   squeeze,
   unsqueeze,
-  "transpose.int": transpose,
-  swapaxes: transpose,
+  "transpose.int": exchange("dim0", "dim1"),
+  swapdims: exchange("dim0", "dim1"),
+  swapaxes: exchange("axis0", "axis1"),
   permute,
   "movedim.int": movedim,
   "movedim.intlist": movedim,

@@ -1,4 +1,5 @@
 import { invariant } from "../../errors.ts";
+import { ATTENTION } from "./attention.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { INDEXING } from "./indexing.ts";
 import { NETWORKS } from "./networks.ts";
@@ -7,7 +8,7 @@ import { RESHAPING } from "./reshaping.ts";
 import type { ShapeFn, ShapeTable } from "./shape-args.ts";
 
 /** Every family's table of shape functions, by op ("add") or by op and overload ("to.dtype"). */
-const FAMILIES: readonly ShapeTable[] = [ELEMENTWISE, INDEXING, NETWORKS, REDUCTIONS, RESHAPING];
+const FAMILIES: readonly ShapeTable[] = [ATTENTION, ELEMENTWISE, INDEXING, NETWORKS, REDUCTIONS, RESHAPING];
 
 const merged = new Map<string, ShapeFn>();
 for (const family of FAMILIES) {
