@@ -56,6 +56,10 @@ def resized(inputs, dynamic, sizes):
     return result
 
 
+def first_line(error):
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:200]
+
+
 class Flat(torch.nn.Module):
     """Positional inputs, a tuple of tensors out: what tracing wants."""
 
@@ -105,7 +109,7 @@ def make(name, folder):
             traced = torch.jit.trace(Flat(module, list(inputs)), tuple(inputs.values()), check_trace=False)
         traced.save(folder / "traced.pt")
     except Exception as error:
-        meta["traceError"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        meta["traceError"] = f"{type(error).__name__}: {first_line(error)}"
     dims = {symbol: torch.export.Dim(symbol, min=1, max=most) for symbol, most in MOST.items()}
     shapes = {key: {axis: dims[symbol] for axis, symbol in dynamic.get(key, {}).items()} for key in inputs}
     try:
@@ -119,7 +123,7 @@ def make(name, folder):
         torch.export.save(program, folder / "program.pt2")
         meta["exportSeconds"] = round(time.time() - started, 2)
     except Exception as error:
-        meta["exportError"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        meta["exportError"] = f"{type(error).__name__}: {first_line(error)}"
     (folder / "io.bin").write_bytes(b"".join(io.parts))
     (folder / "meta.json").write_text(json.dumps(meta))
     return meta

@@ -15,7 +15,6 @@ import { ELEMENTWISE } from "./elementwise.ts";
 import { EMBEDDING_BAG } from "./embedding-bag.ts";
 import { EQUIVALENTS } from "./equivalents.ts";
 import { EXPONENTIAL } from "./exponential.ts";
-import { FUSED_TRANSFORMER } from "./fused-transformer.ts";
 import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
@@ -48,7 +47,6 @@ import { STRIDED } from "./strided.ts";
 export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   activation: ACTIVATION,
   attention: ATTENTION,
-  "fused-transformer": FUSED_TRANSFORMER,
   comparison: COMPARISON,
   contraction: CONTRACTION,
   convolution: CONVOLUTION,

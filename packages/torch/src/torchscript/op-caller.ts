@@ -1,6 +1,7 @@
 import { schemaOf } from "../exported/schemas.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
+import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
 import { refuseOp } from "./refused-op.ts";
@@ -35,7 +36,7 @@ export class OpCaller {
 
   /** The result of a call. Throws RefusedOp for ops whose result has no known type, UnprovenSize. */
   call(call: WrittenCall): Value {
-    const number = calculate(call);
+    const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {

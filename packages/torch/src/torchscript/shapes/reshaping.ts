@@ -191,6 +191,27 @@ const pixelShuffle = (factorOf: (r: number) => readonly [number, number]): Shape
     });
   });
 
+/** Columns of patches: [batch, channels * patch, places], the batch only where the input has one. */
+const patchColumns: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const names = ["kernel_size", "dilation", "padding", "stride"] as const;
+  const [kernel, dilation, padding, stride] = names.map((name) => args.each(name, 2));
+  const places = dims
+    .slice(-2)
+    .map((dim, axis) =>
+      add(
+        sym(
+          "floordiv",
+          add(dim, 2 * padding![axis]! - dilation![axis]! * (kernel![axis]! - 1) - 1),
+          stride![axis]!,
+        ),
+        1,
+      ),
+    );
+  const channels = mul(dims.at(-3)!, kernel![0]! * kernel![1]!);
+  return tensorType(dtype, [...dims.slice(0, -3), channels, product(places)]);
+};
+
 const meshgrid: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
   const dims = tensors.map((tensor) => tensor.dims[0] ?? 1);
@@ -254,6 +275,7 @@ export const RESHAPING: ShapeTable = {
   replication_pad2d: onDims((dims, args) => padded(dims, args.ints("padding"))),
   replication_pad3d: onDims((dims, args) => padded(dims, args.ints("padding"))),
   unfold,
+  im2col: patchColumns,
   pixel_shuffle: pixelShuffle((r) => [1 / (r * r), r]),
   pixel_unshuffle: pixelShuffle((r) => [r * r, 1 / r]),
   channel_shuffle: onDims((dims) => dims),
