@@ -91,6 +91,8 @@ export const attentionKernel: Lowering = (node, g) => {
   for (let i = 1; i < node.outputCount; i++) {
     if (node.isUsed(i)) refuse(`its result ${i}; only the attention itself is calculated`);
   }
+  // These add their mask as numbers; only the outer op takes booleans as yes and no.
+  if (node.optionalTensor("attn_mask")?.dtype === "bool") refuse("its mask is of booleans");
   return [attention(node, g) as Val];
 };
 

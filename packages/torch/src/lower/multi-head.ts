@@ -38,10 +38,17 @@ function projections(node: OpNode, g: Emitter, { inputs, heads, width, batch, le
 function attend(node: OpNode, g: Emitter, how: MultiHead): { result: Val; projected: Val[] } {
   const projected = projections(node, g, how);
   const mask = how.forbidden && g.op("Not", [how.forbidden]);
-  const mixed = g.op("Attention", [...projected, mask]);
+  const mixed = withoutBlind(g, g.op("Attention", [...projected, mask]), how.forbidden);
   const joined = g.reshape(g.transpose(mixed, [0, 2, 1, 3]), [how.batch, how.lengths.query, how.width]);
   const weight = { weight: node.tensor("proj_weight"), bias: node.tensor("proj_bias") };
   return { result: project(g, joined, weight), projected };
+}
+
+/** These ops give NaN to a query that may look at nothing; ONNX's Attention gives 0. */
+function withoutBlind(g: Emitter, mixed: Val, forbidden: Val | undefined): Val {
+  if (forbidden === undefined) return mixed;
+  const isBlind = g.op("ReduceMin", [g.cast(forbidden, "int32"), g.ints([-1])], { keepdims: 1 });
+  return g.where(isBlind, g.scalar(mixed.dtype, Number.NaN), mixed);
 }
 
 /** How much every query looks at every key: [batch, heads, queries, keys]. */
@@ -49,10 +56,8 @@ function attentionWeights(g: Emitter, [query, key]: readonly Val[], how: MultiHe
   const scale = g.scalar(query!.dtype, Math.sqrt(how.heads / how.width));
   const scores = g.op("MatMul", [g.op("Mul", [query!, scale]), g.transpose(key!, [0, 1, 3, 2])]);
   if (how.forbidden === undefined) return g.op("Softmax", [scores], { axis: -1 });
-  const lowest = g.scalar(scores.dtype, Number.NEGATIVE_INFINITY);
-  const masked = g.where(how.forbidden, lowest, scores);
-  const hasNone = g.op("IsInf", [g.op("ReduceMax", [masked, g.ints([-1])], { keepdims: 1 })]);
-  return g.where(hasNone, g.scalar(scores.dtype, 0), g.op("Softmax", [masked], { axis: -1 }));
+  const masked = g.where(how.forbidden, g.scalar(scores.dtype, Number.NEGATIVE_INFINITY), scores);
+  return g.op("Softmax", [masked], { axis: -1 });
 }
 
 /** mask_type 0: [queries, keys], 1: [batch, keys], 2: [batch, heads, queries, keys]; all true where nothing may be seen. */
