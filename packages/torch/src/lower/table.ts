@@ -42,6 +42,7 @@ import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
 import { SPECIAL_FUNCTIONS } from "./special-functions.ts";
 import { STRIDED } from "./strided.ts";
+import { VISION } from "./vision.ts";
 
 /** Every family's table. A new family is one line here. */
 export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
@@ -87,6 +88,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   "data-dependent": DATA_DEPENDENT,
   norms: NORMS,
   softmax: SOFTMAX,
+  vision: VISION,
 };
 
 /** All families as one table. Two families must not claim the same op. */
