@@ -236,6 +236,22 @@ export const marginRankingLoss: Lowering = (node, g) => {
   return reduced(node, g, g.op("Max", [loss, g.scalar(dtype, 0)]));
 };
 
+/** aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor */
+export const cosineEmbeddingLoss: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const [a, b] = ["input1", "input2"].map((name) => g.cast(node.tensor(name), dtype)) as [Val, Val];
+  const target = node.tensor("target");
+  const axes = g.ints([target.dims.length === 0 ? 0 : 1]);
+  const inner = (x: Val, y: Val): Val => g.op("ReduceSum", [g.op("Mul", [x, y]), axes], { keepdims: 0 });
+  const length = (x: Val): Val => g.op("Add", [inner(x, x), g.scalar(dtype, 1e-12)]);
+  const cosine = g.op("Div", [inner(a, b), g.op("Sqrt", [g.op("Mul", [length(a), length(b)])])]);
+  const [zero, one] = [g.scalar(dtype, 0), g.scalar(dtype, 1)];
+  const apart = g.op("Max", [g.op("Sub", [cosine, g.scalar(dtype, node.float("margin"))]), zero]);
+  const when = (label: number, value: Val): Val =>
+    g.where(g.op("Equal", [g.cast(target, dtype), g.scalar(dtype, label)]), value, zero);
+  return reduced(node, g, g.op("Add", [when(1, g.op("Sub", [one, cosine])), when(-1, apart)]));
+};
+
 /** aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=1e-06, bool swap=False, int reduction=1) -> Tensor */
 export const tripletMarginLoss: Lowering = (node, g) => {
   const { dtype } = node.out();
@@ -271,6 +287,7 @@ export const LOSSES: LoweringTable = {
   "aten.nll_loss_nd.default": nllLoss,
   "aten.nll_loss_forward.default": nllLossForward,
   "aten.nll_loss2d_forward.default": nllLossForward,
+  "aten.cosine_embedding_loss.default": cosineEmbeddingLoss,
   "aten.margin_ranking_loss.default": marginRankingLoss,
   "aten.triplet_margin_loss.default": tripletMarginLoss,
 };

@@ -1,6 +1,5 @@
 import type { Dim } from "../graph/sym.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
-import type { OpNode } from "./op-node.ts";
 import { refuse } from "./refusal.ts";
 
 /** torchvision::nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor: boxes that stay, best first */
