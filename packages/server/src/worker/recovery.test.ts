@@ -240,8 +240,10 @@ describe("readOutputLines()", () => {
   });
 });
 
-test("workerEnv() passes on no secrets", () => {
+test("workerEnv() passes on no secrets, and lets malloc give back large blocks", () => {
   assert.deepEqual(workerEnv({ LANG: "C", API_KEY: "s", PATH: "/bin", NODE_OPTIONS: "--inspect" }), {
     LANG: "C",
+    MALLOC_MMAP_THRESHOLD_: "1048576",
   });
+  assert.equal(workerEnv({ MALLOC_MMAP_THRESHOLD_: "65536" })["MALLOC_MMAP_THRESHOLD_"], "65536");
 });
