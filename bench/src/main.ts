@@ -5,6 +5,7 @@ import type { Suite } from "./suite.ts";
 import { batching } from "./suites/batching.ts";
 import { coldStart } from "./suites/cold-start.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
+import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
@@ -13,6 +14,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   serving,
   "grpc-serving": grpcServing,
   "cold-start": coldStart,
+  loading,
   "many-models": manyModels,
   running,
   batching,

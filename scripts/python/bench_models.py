@@ -101,4 +101,5 @@ def main():
             print(json.dumps({"model": name, "batch": batch, "inputs": shapes, "eagerMs": eager, "compiledMs": compiled}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

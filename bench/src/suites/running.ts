@@ -1,14 +1,12 @@
 import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type OrtWork, ortRun } from "../ort-run.ts";
+import { BENCH_MODELS, pythonWithModels, SCRIPTS } from "../python-with-models.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const SCRIPTS = fileURLToPath(new URL("../../../scripts/", import.meta.url));
 const MODELS = ["digits", "minilm", "bert-base", "resnet50", "vit-b-16"];
 const THREADS = 1;
 const LIMIT_MS = 20 * 60_000;
@@ -31,16 +29,10 @@ async function pytorch(python: string, folder: string, model: string): Promise<r
     .map((line) => JSON.parse(line) as PyTorchLine);
 }
 
-async function pythonWithModels(): Promise<string> {
-  const args = [join(SCRIPTS, "python-env.mjs"), join(SCRIPTS, "python/requirements-zoo.txt")];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
-  return stdout.trim();
-}
-
 export const running: Suite = {
   summary: `milliseconds per run on ${THREADS} thread: ONNX Runtime from the .pt2, beside eager PyTorch and torch.compile`,
   async run(print) {
-    const folder = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "sconce", "bench-models");
+    const folder = BENCH_MODELS;
     mkdirSync(folder, { recursive: true });
     const python = await pythonWithModels();
     const rows: Record<string, string | number>[] = [];
