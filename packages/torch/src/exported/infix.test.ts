@@ -65,3 +65,10 @@ test("a choice between cases is read from its pairs", () => {
   assert.equal(at(dim, 1), 10);
   assert.equal(at(dim, 4), 4);
 });
+
+test("a size divided by 0 ends, and has no value", () => {
+  for (const text of ["(s0 - s0)/0", "(1 - 1)/0", "s0/0 + s0/2", "s0//0"]) {
+    const value = at(parseSrepr(text), 4);
+    assert.ok(value === undefined || !Number.isFinite(value), text);
+  }
+});

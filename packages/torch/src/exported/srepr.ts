@@ -53,7 +53,7 @@ export function parseSrepr(text: string): Dim {
 }
 
 /** What only srepr has: quoted names, tagged numbers, bare constants. */
-const SREPR = /'|Integer\(|^\s*(?:true|false|oo|int_oo)\s*$/;
+const SREPR = /'|(?:Symbol|Dummy|Integer|Float)\(|^\s*(?:true|false|oo|int_oo)\s*$/;
 
 interface Cursor {
   readonly text: string;

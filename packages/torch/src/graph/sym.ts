@@ -74,7 +74,7 @@ export function sym(op: SymOp, ...args: readonly Dim[]): Dim {
     const value = evaluateOp(op, args);
     if (Number.isFinite(value)) return value;
   }
-  if (op === "cleandiv" && typeof args[1] === "number") return cleanDivide(args[0]!, args[1]);
+  if (op === "cleandiv" && isDivisor(args[1])) return cleanDivide(args[0]!, args[1]);
   if (op === "floordiv" && args[1] === 1) return args[0]!;
   if ((op === "max" || op === "min") && args.length === 1) return args[0]!;
   return make(op, args);
@@ -233,7 +233,12 @@ function splitFactor(term: Dim): { factor: number; rest: Dim } {
 }
 
 function isConstantDivision(dim: Dim): dim is SymNode {
-  return typeof dim !== "number" && dim.op === "cleandiv" && typeof (dim as SymNode).args[1] === "number";
+  return typeof dim !== "number" && dim.op === "cleandiv" && isDivisor((dim as SymNode).args[1]);
+}
+
+/** What a quotient can be reduced by. A broken file may divide by 0 or by a fraction: such a size stays as it is written. */
+function isDivisor(dim: Dim | undefined): dim is number {
+  return typeof dim === "number" && Number.isSafeInteger(dim) && dim > 0;
 }
 
 function denominatorOf(dim: Dim): number {

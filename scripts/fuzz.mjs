@@ -1,0 +1,73 @@
+// npm run fuzz -- [target …] [--minutes 5] [--seed N]: mutates honest and kept inputs, guided by coverage, until the time is over.
+// Inputs that reach new code, and every finding, are kept in packages/torch/corpus, which npm test replays.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
+
+const HANG_MS = 3_000;
+const root = fileURLToPath(new URL("..", import.meta.url));
+const built = join(root, "packages/torch/dist/fuzz");
+const { FUZZ_TARGETS } = await import(join(built, "targets.test.kit.js"));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: "string", default: "5" },
+    seed: { type: "string", default: String(Date.now() % 1e9) },
+  },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(FUZZ_TARGETS);
+const unknown = names.find((name) => !(name in FUZZ_TARGETS));
+if (unknown !== undefined)
+  throw new Error(`no target ${unknown}; there are ${Object.keys(FUZZ_TARGETS).join(", ")}`);
+
+async function fuzz(name) {
+  const [state, input] = [new SharedArrayBuffer(12), new SharedArrayBuffer(1 << 20)];
+  const flags = new Int32Array(state);
+  const folder = join(root, "packages/torch/corpus", name);
+  const workerData = { name, folder, seed: Number(values.seed), state, input };
+  const worker = new Worker(join(built, "fuzz-worker.test.kit.js"), {
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: 768 },
+  });
+  let findings = 0;
+  const finding = (text) => {
+    findings += 1;
+    console.log(`${name}: FINDING ${text}`);
+  };
+  const ended = new Promise((resolve) => {
+    worker.on("message", (message) => (message.done ? resolve(message) : finding(message.problem)));
+    worker.once("error", (error) => {
+      finding(`the thread ended: ${error.message}`);
+      resolve(undefined);
+    });
+  });
+  let [count, since] = [-1, Date.now()];
+  const watch = setInterval(() => {
+    if (flags[0] !== count) [count, since] = [flags[0], Date.now()];
+    else if (count > 0 && Date.now() - since > HANG_MS) {
+      const path = join(folder, `hang-${count}`);
+      writeFileSync(path, new Uint8Array(input).slice(0, flags[1]));
+      finding(`hangs; the input is ${path}`);
+      worker.terminate();
+    }
+  }, 200);
+  worker.once("exit", () => clearInterval(watch));
+  const timer = setTimeout(() => Atomics.store(flags, 2, 1), Number(values.minutes) * 60_000);
+  const result = await Promise.race([
+    ended,
+    new Promise((resolve) => worker.once("exit", () => resolve(undefined))),
+  ]);
+  clearTimeout(timer);
+  clearInterval(watch);
+  await worker.terminate();
+  const rss = Math.round(process.memoryUsage.rss() / 2 ** 20);
+  const code = result === undefined ? "" : `, ${result.first} → ${result.blocks} blocks of code reached`;
+  console.log(`${name}: ${flags[0]} inputs${code}, ${findings} findings, ${rss} MiB`);
+  return findings;
+}
+
+let total = 0;
+for (const name of names) total += await fuzz(name);
+process.exitCode = total === 0 ? 0 : 1;
