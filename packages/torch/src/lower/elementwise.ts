@@ -197,14 +197,6 @@ export const clamp: Lowering = (node, g) => {
   return x;
 };
 
-/** aten::isnan(Tensor self) -> Tensor */
-function floatTest(type: "IsNaN" | "IsInf"): Lowering {
-  return (node, g) => {
-    const self = node.tensor("self");
-    return isFloat(self.dtype) ? g.op(type, [self]) : g.expand(g.scalar("bool", 0), self.dims);
-  };
-}
-
 /** aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
 function fused(type: "Mul" | "Div"): Lowering {
   return (node, g) => {
@@ -288,8 +280,6 @@ export const ELEMENTWISE: LoweringTable = {
   "aten.sgn.default": sign,
   "aten.log2.default": logarithm(2),
   "aten.log10.default": logarithm(10),
-  "aten.isnan.default": floatTest("IsNaN"),
-  "aten.isinf.default": floatTest("IsInf"),
   "aten.addcmul.default": fused("Mul"),
   "aten.addcdiv.default": fused("Div"),
   "aten.alias.default": identity,

@@ -25,6 +25,14 @@ export const finite: Lowering = (node, g) => {
   return g.op("Not", [g.op("Or", [g.op("IsNaN", [self]), g.op("IsInf", [self])])]);
 };
 
+/** aten::isnan(Tensor self) -> Tensor */
+function floatTest(type: "IsNaN" | "IsInf"): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    return isFloat(self.dtype) ? g.op(type, [self]) : g.expand(g.scalar("bool", 0), self.dims);
+  };
+}
+
 /** aten::isposinf(Tensor self) -> Tensor, aten::isneginf(Tensor self) -> Tensor */
 function infinite(sign: "positive" | "negative"): Lowering {
   return (node, g) => {
@@ -218,6 +226,8 @@ export const NUMBER_PARTS: LoweringTable = {
   "aten.signbit.default": signbit,
   ...all("copysign", copysign, ["Tensor", "Scalar"]),
   "aten.isfinite.default": finite,
+  "aten.isnan.default": floatTest("IsNaN"),
+  "aten.isinf.default": floatTest("IsInf"),
   "aten.isposinf.default": infinite("positive"),
   "aten.isneginf.default": infinite("negative"),
   "aten.nan_to_num.default": nanToNum,

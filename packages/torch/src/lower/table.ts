@@ -41,6 +41,7 @@ import { SCATTERING } from "./scattering.ts";
 import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
 import { SPECIAL_FUNCTIONS } from "./special-functions.ts";
+import { STACKING } from "./stacking.ts";
 import { STRIDED } from "./strided.ts";
 import { VISION } from "./vision.ts";
 
@@ -87,6 +88,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   products: PRODUCTS,
   "data-dependent": DATA_DEPENDENT,
   norms: NORMS,
+  stacking: STACKING,
   softmax: SOFTMAX,
   vision: VISION,
 };
