@@ -121,6 +121,16 @@ describe("weights", () => {
     }
   });
 
+  test("TorchScript programs take them too, ONNX files do not", async () => {
+    const script = copied("digits/digits.pt", "script.pt");
+    const got = await answers(await load(script, { weightsFile: join(folder, "zeros.safetensors") }));
+    assert.ok(largestDifference(got, new Float32Array(40).fill(0.1)) < 1e-6);
+    const onnx = copied("digits/digits.onnx", "digits.onnx");
+    await assert.rejects(load(onnx, { weightsFile: join(folder, "zeros.safetensors") }), {
+      reason: "option_unsupported",
+    });
+  });
+
   test("from another folder they are copied", async () => {
     mkdirSync(join(folder, "1"));
     copyFileSync(program, join(folder, "1", "model.pt2"));
