@@ -128,11 +128,12 @@ async function build(command, requirements, folder) {
 
 /**
  * The interpreter of the private environment with what a requirements file lists, made on first use; or why there is none: no Python,
- * or no package index.
+ * no package index, or not made yet where only an existing one is asked for.
  * @param {string} [requirements]
+ * @param {{ existing?: boolean }} [options]
  * @returns {Promise<{ python: string } | { skip: string }>}
  */
-export async function pythonEnv(requirements = REQUIREMENTS) {
+export async function pythonEnv(requirements = REQUIREMENTS, { existing = false } = {}) {
   const found = findPython();
   if (found === undefined) return { skip: `no Python ${MINIMUM.join(".")} or later on this machine` };
   const key = createHash("sha256")
@@ -141,6 +142,7 @@ export async function pythonEnv(requirements = REQUIREMENTS) {
   const folder = join(cacheFolder(), `python-${key.digest("hex").slice(0, 12)}`);
   const python = pythonIn(folder);
   if (existsSync(python)) return { python };
+  if (existing) return { skip: "it is not made yet" };
   mkdirSync(cacheFolder(), { recursive: true });
   const failure = await locked(`${folder}.lock`, () =>
     existsSync(python) ? undefined : build(found.command, requirements, folder),
@@ -149,7 +151,8 @@ export async function pythonEnv(requirements = REQUIREMENTS) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const env = await pythonEnv(process.argv[2]);
+  const existing = process.argv[2] === "--existing";
+  const env = await pythonEnv(process.argv[existing ? 3 : 2], { existing });
   console.log(env.python ?? env.skip);
   process.exitCode = env.python ? 0 : 1;
 }
