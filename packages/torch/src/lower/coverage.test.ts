@@ -19,6 +19,8 @@ const fixtures = fileURLToPath(new URL("../../fixtures", import.meta.url));
 const WITHOUT_FIXTURE: readonly string[] = [
   "aten._add_relu.Tensor",
   "aten._reshape_alias.default",
+  "aten._scaled_dot_product_efficient_attention.default",
+  "aten._scaled_dot_product_flash_attention.default",
   "aten._unsafe_view.default",
   "aten.bitwise_left_shift.Tensor_Scalar",
   "aten.bitwise_right_shift.Tensor_Scalar",

@@ -178,7 +178,6 @@ function affine(g: Emitter, x: Val, { weight, bias, rank }: Affine): Val {
 export const NORMALIZATION: LoweringTable = {
   "aten.batch_norm.default": batchNorm,
   "aten.native_batch_norm.default": nativeBatchNorm,
-  "aten._native_batch_norm_legit.default": nativeBatchNorm,
   "aten._native_batch_norm_legit.no_stats": statelessBatchNorm,
   "aten._native_batch_norm_legit_functional.default": nativeBatchNorm,
   "aten._native_batch_norm_legit_no_training.default": inferenceBatchNorm,

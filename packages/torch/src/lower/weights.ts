@@ -1,5 +1,4 @@
 import { denseBytes, locateTensor, type TensorStorage } from "../archive/stored-tensor.ts";
-import { BYTE_WIDTHS, type DType } from "../dtype.ts";
 import type { Weight } from "../graph/ir.ts";
 import type { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { Initializer } from "../onnx/model.ts";
@@ -67,25 +66,3 @@ export class WeightStore {
     return { location: file ?? this.#location!, ...place };
   }
 }
-
-/** A weight's values as numbers; for lowerings that must calculate with them at translation. int64 past 2^53 loses precision. */
-export function weightNumbers(weight: Weight): number[] {
-  const { dtype } = weight.tensor;
-  const bytes = denseBytes(weight.name, weight.tensor);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const size = BYTE_WIDTHS[dtype];
-  const read = READERS[dtype];
-  if (read === undefined) return refuse(`the values of a ${dtype} weight are needed`);
-  return Array.from({ length: bytes.length / size }, (_, i) => read(view, i * size));
-}
-
-const READERS: Partial<Record<DType, (view: DataView, at: number) => number>> = {
-  float32: (view, at) => view.getFloat32(at, true),
-  float64: (view, at) => view.getFloat64(at, true),
-  int64: (view, at) => Number(view.getBigInt64(at, true)),
-  int32: (view, at) => view.getInt32(at, true),
-  int16: (view, at) => view.getInt16(at, true),
-  int8: (view, at) => view.getInt8(at),
-  uint8: (view, at) => view.getUint8(at),
-  bool: (view, at) => view.getUint8(at),
-};
