@@ -3,6 +3,7 @@ import type { Arg, Graph, NamedArg, NamedValue, Program, SymbolRange, Weight } f
 import { asInt, asList, asMap, asString, type JsonMap, union } from "./fields.ts";
 import { readArg, readGraph } from "./graph-reader.ts";
 import { type Json, parseJson } from "./json.ts";
+import { mutatedOutputs, type WrittenInput } from "./mutated-outputs.ts";
 import { leafNames } from "./pytree.ts";
 
 /** Where a program's tensors come from: by kind and fully qualified name. Undefined: the archive lacks it. */
@@ -26,12 +27,15 @@ export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: W
   const { weights, inputs } = readInputs(signature, graph, lookup);
   const torchVersion = root.get("torch_version");
   const torch = typeof torchVersion === "string" ? `, torch ${torchVersion.replace(/\+.*/, "")}` : "";
+  const buffers = new Map([...weights].map(([value, { name }]) => [name, value]));
+  const found = readOutputs(signature, buffers, warnings);
+  const written = mutatedOutputs(graph, found.args, found.written);
   return {
     detail: `${layout}, schema ${version}${torch}`,
-    graph,
+    graph: written.graph,
     weights,
     inputs,
-    outputs: readOutputs(signature, module, { inputs, warnings }),
+    outputs: nameOutputs(written.outputs, module, { inputs, warnings }),
     ranges: readRanges(root.get("range_constraints")),
     warnings,
   };
@@ -100,16 +104,23 @@ interface OutputContext {
   readonly warnings: string[];
 }
 
-function readOutputs(signature: JsonMap, module: JsonMap, context: OutputContext): NamedArg[] {
-  const { warnings } = context;
+/** What the caller gets, and what the program writes into its inputs. `buffers`: graph inputs by the names of weights. */
+function readOutputs(
+  signature: JsonMap,
+  buffers: ReadonlyMap<string, string>,
+  warnings: string[],
+): { args: Arg[]; written: WrittenInput[] } {
   const args: Arg[] = [];
+  const written: WrittenInput[] = [];
   for (const json of asList(signature.get("output_specs"), "output_specs")) {
     const [kind, value] = union(json, "an output's description");
     const spec = asMap(value, `an output of kind ${kind}`);
     if (kind === "user_output") args.push(readArg(spec.get("arg")));
     else if (kind.endsWith("_mutation")) {
-      const name = spec.get(`${kind.replace("_mutation", "")}_name`) ?? spec.get("user_input_name");
-      warnings.push(`the program updates '${String(name)}'; the update is not kept between requests`);
+      const name = String(spec.get(`${kind.replace("_mutation", "")}_name`) ?? spec.get("user_input_name"));
+      warnings.push(`the program updates '${name}'; the update is not kept between requests`);
+      const arg = asMap(spec.get("arg"), kind).get("name");
+      if (typeof arg === "string") written.push({ input: buffers.get(name) ?? name, value: arg });
     } else if (kind !== "token") {
       throw new ModelFileError(
         "unsupported",
@@ -117,7 +128,7 @@ function readOutputs(signature: JsonMap, module: JsonMap, context: OutputContext
       );
     }
   }
-  return nameOutputs(args, module, context);
+  return { args, written };
 }
 
 /**

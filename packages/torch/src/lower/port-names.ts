@@ -1,5 +1,5 @@
 import type { Program } from "../graph/ir.ts";
-import { type Dim, evaluate, type SymNode, type SymSymbol, sameDim, symbolsOf } from "../graph/sym.ts";
+import { type Dim, evaluate, keyOf, type SymNode, type SymSymbol, sameDim, symbolsOf } from "../graph/sym.ts";
 import type { SymbolicDim } from "../translation.ts";
 
 /** Corners of the symbols' ranges that are tried for an expression's bounds. */
@@ -7,15 +7,20 @@ const MAX_CORNERS = 64;
 
 /**
  * Symbolic sizes as users see them. torch.export renames `Dim("batch")` to something like s40, so the first dimension of all inputs
- * that have a symbolic one is called "batch" when it is the same one; other symbols keep the file's names.
+ * that have a symbolic one is called "batch" when it is the same one, and the second one of all integer inputs (token ids, masks)
+ * "sequence"; other symbols keep the file's names.
  */
 export class PortNames {
   readonly #program: Program;
-  readonly #batch: string | undefined;
+  /** By the file's name of a symbol. */
+  readonly #friendly = new Map<string, string>();
 
   constructor(program: Program) {
     this.#program = program;
-    this.#batch = batchSymbol(program);
+    const batch = batchSymbol(program);
+    if (batch !== undefined) this.#friendly.set(batch, "batch");
+    const sequence = sequenceSymbol(program);
+    if (sequence !== undefined && sequence !== batch) this.#friendly.set(sequence, "sequence");
   }
 
   dim(dim: Dim): number | SymbolicDim {
@@ -53,7 +58,7 @@ export class PortNames {
     if (typeof dim === "number") return String(dim);
     if (dim.op === "symbol") {
       const { name } = dim as SymSymbol;
-      return name === this.#batch ? "batch" : name;
+      return this.#friendly.get(name) ?? name;
     }
     const { op, args } = dim as SymNode;
     const sign = { add: " + ", mul: "*", floordiv: "//", cleandiv: "//", mod: " % " }[op as string];
@@ -76,6 +81,26 @@ function batchSymbol({ graph, inputs }: Program): string | undefined {
   }
   const [only] = firsts;
   return firsts.size === 1 && !isTaken ? only : undefined;
+}
+
+/** The second dimension that all integer inputs of two or three dimensions have in common. */
+function sequenceSymbol({ graph, inputs }: Program): string | undefined {
+  const seconds = new Set<string>();
+  let isTaken = false;
+  for (const { value } of inputs) {
+    const type = graph.values.get(value);
+    if (type?.kind !== "tensor") continue;
+    isTaken ||= type.dims.some((dim) => symbolsOf(dim).has("sequence"));
+    const isTokens = /^u?int/.test(type.dtype) && (type.dims.length === 2 || type.dims.length === 3);
+    if (isTokens) seconds.add(keyOf(type.dims[1]!));
+    if (isTokens && !isSymbol(type.dims[1]!)) return undefined;
+  }
+  const [only] = seconds;
+  return seconds.size === 1 && !isTaken ? only : undefined;
+}
+
+function isSymbol(dim: Dim): boolean {
+  return typeof dim !== "number" && dim.op === "symbol";
 }
 
 function multipleOf(dim: Dim): number {
