@@ -1,15 +1,14 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { startChildServer } from "../child-server.ts";
 import { httpLoad } from "../http-load.ts";
 import { inferBody } from "../infer-body.ts";
 import { ortRun } from "../ort-run.ts";
+import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const SCONCE = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const MODELS = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "sconce", "bench-models");
 const CONNECTIONS = 32;
 const SECONDS = 10;
@@ -85,7 +84,7 @@ async function bareLoop(one: Case): Promise<{ readonly batch: number; readonly r
 
 async function served(one: Case, folder: string, flags: readonly string[]): Promise<number> {
   const args = [
-    SCONCE,
+    ...SCONCE,
     "serve",
     join(folder, "model.pt2"),
     "--port",

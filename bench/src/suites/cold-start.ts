@@ -1,10 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { startChildServer } from "../child-server.ts";
 import { digitsBody } from "../digits.ts";
+import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const SCONCE = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url));
 const ROUNDS = 7;
 
@@ -30,7 +30,7 @@ export const coldStart: Suite = {
     const startsMs: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const server = await startChildServer(
-        [SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
+        [...SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
         firstCorrectAnswer,
       );
       startsMs.push(server.startMs);

@@ -3,10 +3,10 @@ import { startChildServer } from "../child-server.ts";
 import { digitsTensor } from "../digits.ts";
 import { grpcLoad } from "../grpc-load.ts";
 import { type LoadResult, medianRun } from "../load-result.ts";
+import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const SCONCE = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url));
 const BARE = fileURLToPath(new URL("../bare-grpc.js", import.meta.url));
 const PATH = "/inference.GRPCInferenceService/ModelInfer";
@@ -19,7 +19,7 @@ export const grpcServing: Suite = {
   async run(print) {
     const isReady = async (url: string): Promise<boolean> => (await fetch(`${url}/v2/health/ready`)).ok;
     const sconce = await startChildServer(
-      [SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
+      [...SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
       isReady,
     );
     const bare = await startChildServer([BARE]);

@@ -14,10 +14,10 @@ import { workerEnv } from "sconce/internal/worker/worker-env";
 import { childrenPssBytes } from "../child-memory.ts";
 import { startChildServer } from "../child-server.ts";
 import { BENCH_MODELS, pythonWithModels, SCRIPTS } from "../python-with-models.ts";
+import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const SCONCE = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const SMALL = fileURLToPath(new URL("../../../examples/models/digits.pt2", import.meta.url));
 const BERT = join(BENCH_MODELS, "bert-base-tuple.pt2");
 const PYTHON_SIDE = join(SCRIPTS, "python/loading_bench.py");
@@ -108,7 +108,7 @@ async function coldStarts(python: string): Promise<Record<string, string | numbe
   const times: Record<string, number[]> = { "sconce, shared": [], "sconce, fast": [], "python, torch": [] };
   for (let round = 0; round < COLD_ROUNDS; round++) {
     for (const memory of ["shared", "fast"] as const) {
-      const args = [SCONCE, "serve", BERT, "--port", "0", "--log-level", "error", "--memory", memory];
+      const args = [...SCONCE, "serve", BERT, "--port", "0", "--log-level", "error", "--memory", memory];
       const server = await startChildServer(args, bertAnswers);
       times[`sconce, ${memory}`]!.push(server.startMs);
       await server.stop();

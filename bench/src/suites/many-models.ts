@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ChildServer, startChildServer } from "../child-server.ts";
 import { digitsBody } from "../digits.ts";
+import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const SCONCE = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const DIGITS = fileURLToPath(new URL("../../../examples/models/digits.pt2", import.meta.url));
 const MODELS = 1000;
 const ASKED = 20;
@@ -20,7 +20,7 @@ export const manyModels: Suite = {
       for (let i = 0; i < MODELS; i++) copyFileSync(DIGITS, join(folder, `digits-${i}.pt2`));
       const flags = ["--lazy-loading", "--max-loaded-models", "4", "--port", "0", "--log-level", "error"];
       const isReady = async (url: string): Promise<boolean> => (await fetch(`${url}/v2/health/ready`)).ok;
-      const server = await startChildServer([SCONCE, "serve", folder, ...flags], isReady);
+      const server = await startChildServer([...SCONCE, "serve", folder, ...flags], isReady);
       try {
         const row = await measure(server);
         print(table([row]));

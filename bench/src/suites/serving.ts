@@ -3,10 +3,10 @@ import { startChildServer } from "../child-server.ts";
 import { digitsBody } from "../digits.ts";
 import { httpLoad } from "../http-load.ts";
 import { type LoadResult, medianRun } from "../load-result.ts";
+import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const SCONCE = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url));
 const BARE = fileURLToPath(new URL("../bare-fastify.js", import.meta.url));
 const SECONDS = 4;
@@ -21,7 +21,7 @@ export const serving: Suite = {
     "digits over REST /predict, beside a bare Fastify route that only parses the same body, same client, taking turns",
   async run(print) {
     const sconce = await startChildServer(
-      [SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
+      [...SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
       isReady,
     );
     const bare = await startChildServer([BARE]);

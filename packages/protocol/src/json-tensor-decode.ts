@@ -15,6 +15,8 @@ export interface JsonTensorOptions {
   readonly allowHalf?: boolean;
   readonly maxRank?: number;
   readonly maxElementBytes?: number;
+  /** Memory for the tensor, 8-byte aligned; may hold old contents. Default: `new Uint8Array`, which is slow for small tensors. */
+  allocate?(size: number): Uint8Array;
 }
 
 const OPEN = 0x5b;
@@ -83,8 +85,9 @@ export class JsonTensorDecoder implements ElementReader {
       );
     }
     const first = Math.min(this.#expected, possible, options.shape === undefined ? 1024 : possible);
-    this.out = new ByteWriter(Math.max(this.#elementBytes * first, this.datatype === "BYTES" ? 256 : 0));
-    this.view = new DataView(this.out.bytes.buffer);
+    const size = Math.max(this.#elementBytes * first, this.datatype === "BYTES" ? 256 : 0);
+    this.out = new ByteWriter(size, options.allocate);
+    this.view = viewOf(this.out.bytes);
   }
 
   /** Reads on for about `budget` bytes of text; true when all was read. Throws `invalid_argument` with the index path. */
@@ -133,7 +136,7 @@ export class JsonTensorDecoder implements ElementReader {
     const { out } = this;
     if (out.at + this.#elementBytes > out.bytes.length) {
       out.reserve(this.#elementBytes);
-      this.view = new DataView(out.bytes.buffer);
+      this.view = viewOf(out.bytes);
     }
     readElement(this);
     this.#count++;
@@ -235,4 +238,8 @@ function sameButOnes(a: readonly number[], b: readonly number[]): boolean {
 /** A shape as messages show it: `[1, 8, 8]`. */
 export function showShape(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -33,7 +33,8 @@ export class Exchange {
   model: string | undefined;
 
   readonly #response: ServerResponse;
-  readonly #controller = new AbortController();
+  /** The connection's, or this request's own when it has a deadline. */
+  #controller: AbortController | undefined;
   #cancelDeadline: (() => void) | undefined;
   #entered = false;
   #heldBytes = 0;
@@ -51,6 +52,7 @@ export class Exchange {
 
   /** Aborted when the client's connection closed before it was answered, or when the deadline passed. */
   get signal(): AbortSignal {
+    this.#controller ??= this.context.connectionSignals.of(this.request.socket);
     return this.#controller.signal;
   }
 
@@ -82,8 +84,10 @@ export class Exchange {
   setDeadline(deadlineMs: number): void {
     const { clock } = this.context;
     this.#cancelDeadline?.();
+    const own = new AbortController();
+    this.#controller = own;
     this.#cancelDeadline = clock.after(Math.max(0, deadlineMs - clock.nowMs()), () => {
-      this.#controller.abort(
+      own.abort(
         new ServeError("deadline_exceeded", "the request's deadline passed before its answer was ready"),
       );
     });
@@ -246,11 +250,10 @@ export class Exchange {
     this.#cancelDeadline?.();
     if (this.#entered) this.context.budget.leave(this.#heldBytes);
     this.#entered = false;
-    if (!this.#answered) {
-      this.#controller.abort(
-        new ServeError("cancelled", "the client closed the connection before the answer was ready"),
-      );
-    }
+    if (this.#answered) return;
+    const left = new ServeError("cancelled", "the client closed the connection before the answer was ready");
+    this.#controller?.abort(left);
+    this.context.connectionSignals.of(this.request.socket).abort(left);
   }
 }
 

@@ -7,6 +7,7 @@ import { readEnvelope } from "./envelope.ts";
 import { bad, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
+import { pooledBytes } from "./pooled-bytes.ts";
 
 /** The inputs of a `/predict` request, shaped and typed as the model's signature says. */
 export interface PredictRequest {
@@ -46,6 +47,7 @@ export async function readPredictRequest(
       allowHalf: true,
       maxRank: limits.maxDims,
       maxElementBytes: limits.maxElementBytes,
+      allocate: pooledBytes,
     });
     while (!decoder.step(512 * 1024)) await slice();
     const { shape, bytes, datatype } = decoder.finish();

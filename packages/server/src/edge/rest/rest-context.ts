@@ -7,6 +7,7 @@ import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { BodyPace } from "./body-pace.ts";
+import type { ConnectionSignals } from "./connection-signals.ts";
 import type { RestLimits } from "./limits.ts";
 
 /** What every route and request of a REST edge shares. */
@@ -21,6 +22,7 @@ export interface RestContext {
   readonly budget: ByteBudget;
   readonly limits: RestLimits;
   readonly bodyPace: BodyPace;
+  readonly connectionSignals: ConnectionSignals;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;
   /** In lower case; undefined: requests are nobody's in particular. */

@@ -11,6 +11,7 @@ import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import { createBodyPace } from "./body-pace.ts";
+import { createConnectionSignals } from "./connection-signals.ts";
 import { Exchange } from "./exchange.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
@@ -74,6 +75,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     observer: options.observer,
     budget: options.budget,
     limits,
+    connectionSignals: createConnectionSignals(),
     bodyPace: createBodyPace({
       clock: options.clock,
       minBytesPerSecond: limits.minBodyBytesPerSecond,

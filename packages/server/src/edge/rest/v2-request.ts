@@ -15,6 +15,7 @@ import {
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { readParameters } from "./parameters.ts";
+import { pooledBytes } from "./pooled-bytes.ts";
 
 /** How the client wants an output: as JSON data or as bytes after the JSON. */
 export interface OutputForms {
@@ -224,6 +225,7 @@ function jsonDecoder(
     shape,
     maxRank: limits.maxDims,
     maxElementBytes: limits.maxElementBytes,
+    allocate: pooledBytes,
   });
 }
 
