@@ -33,6 +33,11 @@ export class Backoff {
     return delayMs * (1 - this.#random() / 2);
   }
 
+  /** The wait after an end that was nobody's fault: short, and it counts for nothing. */
+  blameless(): number {
+    return FIRST_DELAY_MS * (1 - this.#random() / 2);
+  }
+
   /** True when the last minute saw five faults without a success between them. */
   isLoop(): boolean {
     return this.#faultsMs.length >= CRASH_LOOP_DEATHS;

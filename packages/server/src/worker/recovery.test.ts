@@ -66,10 +66,10 @@ class FakeWorker implements Worker {
     this.#ready.resolve();
   }
 
-  die(reason: string): void {
+  die(reason: string, wasIdle = false): void {
     this.isEnded = true;
     this.#ready.reject(workerDiedError(reason, "executing"));
-    this.#ended.resolve({ reason });
+    this.#ended.resolve({ reason, wasIdle });
   }
 
   call(): Promise<never> {
@@ -112,8 +112,9 @@ describe("Backoff", () => {
 });
 
 describe("WorkerSlot", () => {
-  function slotOf(clock: Clock): {
+  function slotOf(clock: TestClock): {
     slot: WorkerSlot;
+    clock: TestClock;
     workers: FakeWorker[];
     states: SlotState["kind"][];
     fail: { next: ServeError | undefined };
@@ -135,7 +136,7 @@ describe("WorkerSlot", () => {
       random: () => 0,
       logger: SILENT,
     });
-    return { slot, workers, states, fail };
+    return { slot, clock, workers, states, fail };
   }
 
   test("replaces a dead worker at once, then with pauses, and gives up at the fifth death", async () => {
@@ -158,6 +159,31 @@ describe("WorkerSlot", () => {
     await clock.advance(100_000);
     assert.equal(workers.length, 5);
     assert.equal(states.at(-1), "failed");
+  });
+
+  test("a worker that stood idle when it was ended from outside does not count, one that had just begun does", async () => {
+    const idle = slotOf(new TestClock());
+    await idle.slot.start();
+    for (let kill = 0; kill < 10; kill++) {
+      await idle.clock.advance(1000);
+      idle.workers.at(-1)!.die("killed", true);
+      await idle.clock.advance(99);
+      assert.equal(idle.slot.state.kind, "restarting");
+      await idle.clock.advance(1);
+      assert.equal(idle.slot.state.kind, "ready");
+    }
+    const young = slotOf(new TestClock());
+    const busy = slotOf(new TestClock());
+    for (const { slot, clock, workers } of [young, busy]) {
+      await slot.start();
+      for (let death = 0; death < 5; death++) {
+        while (slot.state.kind === "restarting") await clock.advance(1);
+        await clock.advance(workers === young.workers ? 990 : 1000);
+        workers.at(-1)!.die("killed", workers === young.workers);
+        await clock.advance(0);
+      }
+      assert.equal(slot.state.kind, "failed");
+    }
   });
 
   test("a start that dies is tried once more; one that is refused is not", async () => {

@@ -83,9 +83,9 @@ describe("WorkerProcess", () => {
   test("says why it ended before it was ready", async () => {
     const dead = start("process.exit(3);");
     await assert.rejects(dead.worker.ready, { code: "unavailable" });
-    assert.deepEqual(await dead.worker.ended, { reason: "it exited with code 3" });
+    assert.equal((await dead.worker.ended).reason, "it exited with code 3");
     const mute = start("setInterval(() => {}, 1000);", { startTimeoutMs: 150 });
-    assert.deepEqual(await mute.worker.ended, { reason: "it did not start within 0.15 s" });
+    assert.equal((await mute.worker.ended).reason, "it did not start within 0.15 s");
   });
 
   test("kills a worker that breaks the protocol, with a typed error", async () => {
@@ -116,7 +116,7 @@ describe("WorkerProcess", () => {
       ),
       ["answered", "worker_died", "worker_died_waiting"],
     );
-    assert.deepEqual(await worker.ended, { reason: "it was killed by SIGKILL" });
+    assert.equal((await worker.ended).reason, "it was killed by SIGKILL");
   });
 
   test("what a worker started is killed with it", async () => {
@@ -130,7 +130,7 @@ describe("WorkerProcess", () => {
     const pid = Number(Buffer.from(header).toString());
     process.kill(pid, 0);
     worker.destroy("the test says so");
-    assert.deepEqual(await worker.ended, { reason: "the test says so" });
+    assert.equal((await worker.ended).reason, "the test says so");
     await gone(pid);
   });
 

@@ -201,7 +201,7 @@ export class WorkerProcess implements Worker {
     this.#socket.destroy();
     const blame = asked?.blame ?? workerDiedError(reason, "executing");
     // First the news, then the calls: whoever re-runs a call must not choose this worker again.
-    this.#endedEnds.resolve({ reason });
+    this.#endedEnds.resolve({ reason, wasIdle: this.#pending.size === 0 });
     this.#readyEnds.reject(blame);
     this.#pending.rejectAll(blame, reason);
   }

@@ -12,6 +12,9 @@ export type SlotState =
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "closed" };
 
+/** A worker that was ready for this long did not die of being made ready. */
+const STEADY_MS = 1_000;
+
 export interface WorkerSlotOptions {
   /** A started worker that belongs to the slot from then on. */
   acquire(): Promise<Worker>;
@@ -26,7 +29,9 @@ export interface WorkerSlotOptions {
 /**
  * Keeps one worker alive. When it dies, another one is acquired and prepared: at once after the first death, with growing pauses when
  * deaths follow each other. A worker that answered a call since it became ready had a useful life, and its death starts the count anew;
- * five deaths in 60 s without one are a crash loop, and the slot gives up.
+ * five deaths in 60 s without one are a crash loop, and the slot gives up. One that had stood ready for a while with nothing to do was
+ * ended from outside, and does not count: otherwise the second of two instances, which gets work only when the first is busy, would be
+ * given up for nothing.
  */
 export class WorkerSlot {
   readonly #options: WorkerSlotOptions;
@@ -94,9 +99,11 @@ export class WorkerSlot {
     if (this.#isOver()) throw new ServeError("cancelled", "the model was closed while it loaded");
     const answered = worker.answeredCalls;
     this.#enter({ kind: "ready", worker });
-    void worker.ended.then(({ reason }) => {
+    const readyMs = this.#options.clock.nowMs();
+    void worker.ended.then(({ reason, wasIdle }) => {
       if (worker.answeredCalls > answered) this.#backoff.success();
-      this.#restart(reason);
+      const wasSteady = wasIdle && this.#options.clock.nowMs() - readyMs >= STEADY_MS;
+      this.#restart(reason, { counts: !wasSteady || worker.answeredCalls > answered });
     });
   }
 
@@ -104,10 +111,10 @@ export class WorkerSlot {
     return this.#state.kind === "closed" || this.#state.kind === "failed";
   }
 
-  #restart(reason: string): void {
+  #restart(reason: string, { counts } = { counts: true }): void {
     if (this.#isOver()) return;
-    const delayMs = this.#backoff.fault();
-    if (this.#backoff.isLoop()) {
+    const delayMs = counts ? this.#backoff.fault() : this.#backoff.blameless();
+    if (counts && this.#backoff.isLoop()) {
       const seconds = CRASH_LOOP_WINDOW_MS / 1000;
       this.#enter({
         kind: "failed",

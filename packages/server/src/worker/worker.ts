@@ -22,6 +22,8 @@ export interface Reply {
 export interface WorkerEnd {
   /** In words: "it was killed by SIGSEGV", "it exited with code 1". */
   readonly reason: string;
+  /** Nothing was asked of it when it ended: no call can be to blame. */
+  readonly wasIdle: boolean;
 }
 
 /** A place of execution: a process or a thread. Calls are executed one at a time in the order given. */
