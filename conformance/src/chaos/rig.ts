@@ -17,6 +17,7 @@ export interface RunOptions extends Effort {
 const SERVER_CORE = 0;
 const LOAD_CORE = 1;
 const ANSWER_GRACE_MS = 20_000;
+const LOG_TAIL = 8_000;
 const ORPHAN_GRACE_MS = 5_000;
 
 /** Runs one procedure against a server of its own; what every procedure must leave behind is checked as well. */
@@ -47,7 +48,11 @@ export async function runProcedure(procedure: Procedure, options: RunOptions): P
     };
     try {
       const findings = await procedure.run(rig);
-      return [...findings, ...(await endOf(rig))];
+      const all = [...findings, ...(await endOf(rig))];
+      if (all.some(({ isMet, kind }) => kind === "must" && !isMet)) {
+        process.stderr.write(`the server's last words:\n${server.log().slice(-LOG_TAIL)}\n`);
+      }
+      return all;
     } finally {
       await server.stop();
     }

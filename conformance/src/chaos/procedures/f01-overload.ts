@@ -14,7 +14,7 @@ import { residentBytes } from "../process-facts.ts";
 
 const MIB = 1024 * 1024;
 const SIDE_SHARE = 0.2;
-const CONNECTIONS = 400;
+const CONNECTIONS = 150;
 const WARM_UP_MS = 2_000;
 const SAMPLE_MS = 50;
 

@@ -30,7 +30,7 @@ export const killLoop: Procedure = {
     const endMs = monotonicMs() + budgetMs;
     while (backMs.length < (isShort ? SHORT_KILLS : KILLS) && monotonicMs() < endMs) {
       backMs.push(await killOne(rig));
-      await sleep(isShort ? 150 : rig.random.integer(200, 800));
+      await sleep(isShort ? 150 : rig.random.integer(700, 1_700));
     }
     await load.stop();
     const { streams: results } = await load.result;
