@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import type { ServerConfig } from "./config/server-options.ts";
@@ -7,6 +8,9 @@ import type { RestEdge } from "./edge/rest/rest-edge.ts";
 import type { ManagedRegistry } from "./models/managed-registry.ts";
 import type { ModelControl } from "./models/model-control.ts";
 import type { Runtime } from "./runtime/runtime.ts";
+
+/** How long a connection that was just opened may take to say what it wants once the server stops. */
+const FIRST_BYTES_MS = 100;
 
 /** The parts of a server that must end in order. */
 export interface Parts {
@@ -38,7 +42,7 @@ export async function drain(parts: Parts): Promise<void> {
     if (config.drainDelayMs === 0) resolve();
     else clock.after(config.drainDelayMs, resolve);
   });
-  listener.stopAccepting();
+  await stopListening(listener, clock);
   const inTime = await finishesIn(Promise.all([rest.close(), grpc.close()]), config.drainTimeoutMs, clock);
   if (!inTime) {
     logger.warn(
@@ -54,6 +58,23 @@ export async function drain(parts: Parts): Promise<void> {
   await registry.close();
   await runtime.close();
   logger.info({}, "drained");
+}
+
+/**
+ * Closes the port without losing who has come already: a connection that the system has accepted but this process has not, or whose
+ * first bytes are still unread, would be reset. Two turns accept and read what is there; connections still silent then get a moment.
+ */
+async function stopListening(listener: Listener, clock: Clock): Promise<void> {
+  await nextTurn();
+  await nextTurn();
+  listener.stopAccepting();
+  await nextTurn();
+  await nextTurn();
+  if (listener.undecidedCount() > 0) {
+    await new Promise<void>((resolve) => {
+      clock.after(FIRST_BYTES_MS, resolve);
+    });
+  }
 }
 
 async function finishesIn(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {

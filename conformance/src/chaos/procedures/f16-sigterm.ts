@@ -80,7 +80,7 @@ async function oneRound(rig: Rig): Promise<Round> {
 function streams(): LoadStream[] {
   const common = { model: "main" };
   return [
-    { ...common, name: "rest", protocol: "rest", perSecond: PER_SECOND, connections: 200 },
+    { ...common, name: "rest", protocol: "rest", perSecond: PER_SECOND, connections: 1_000 },
     { ...common, name: "grpc", protocol: "grpc", perSecond: PER_SECOND / 2, connections: 2 },
     { ...common, name: "stream", protocol: "grpc-stream", perSecond: PER_SECOND / 2, connections: 2 },
   ];

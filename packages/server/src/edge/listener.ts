@@ -44,6 +44,8 @@ export interface Listener {
   address(): AddressInfo | undefined;
   /** Open connections. */
   connectionCount(): number;
+  /** Those of them that have not said yet what they speak. */
+  undecidedCount(): number;
   /** New connections are refused by the system from now on; open ones go on. */
   stopAccepting(): void;
   /** Stops accepting, closes connections that have said nothing, and resolves when the last one is gone. Idempotent. */
@@ -123,6 +125,7 @@ export function createListener(options: ListenerOptions): Listener {
     },
     address: () => (server.listening ? addressOf(server.address()) : undefined),
     connectionCount: () => sockets.size,
+    undecidedCount: () => undecided.size,
     stopAccepting() {
       closed ??= new Promise((resolve) => server.close(() => resolve()));
     },
