@@ -129,7 +129,7 @@ test("in flight per stream: n − 1 and n run at once, of n + 1 one waits unread
   ] as const) {
     await withGrpc({ limits: { maxInFlightPerStream: 4 } }, async (rig) => {
       const stream = openStream(rig);
-      for (let i = 0; i < sent; i++) stream.write(slow(String(i), 60));
+      for (let i = 0; i < sent; i++) stream.write(slow(String(i), 500));
       stream.end();
       await until(() => rig.inference.started.length >= expected);
       await delay(20);
