@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Clock } from "../../base/clock.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
@@ -30,6 +31,8 @@ export function inferenceStream(
   call: GrpcCall,
   options: InferenceStreamOptions,
 ): CallHandlers {
+  // Every request in flight listens for the call's end, and their number is bounded; Node would warn of a leak from the eleventh on.
+  setMaxListeners(0, call.signal);
   let inFlight = 0;
   let isReading = true;
   let isHalfClosed = false;
