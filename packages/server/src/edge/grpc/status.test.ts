@@ -26,6 +26,11 @@ test("a status carries reason and retry hint, rounded up", () => {
   assert.deepEqual(statusOf(new ServeError("internal", "x")).metadata.get("grpc-retry-pushback-ms"), []);
 });
 
+test("an unavailable server says when to come back, also when the error names no time", () => {
+  const draining = new ServeError("unavailable", "the server is stopping", { reason: "draining" });
+  assert.deepEqual(statusOf(draining).metadata.get("grpc-retry-pushback-ms"), ["1000"]);
+});
+
 test("a message fits a header, whatever names the client chose", () => {
   assert.equal(safeMessage("a\ud800b"), "a\ufffdb");
   assert.equal(safeMessage("😀"), "😀");

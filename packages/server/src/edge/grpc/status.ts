@@ -1,5 +1,6 @@
 import { Metadata } from "@grpc/grpc-js";
 import type { ErrorCode, ServeError } from "../../base/errors.ts";
+import { retryHintMs } from "../retry-hint.ts";
 
 /** gRPC status numbers of our codes (gRPC "Status codes and their use"). */
 const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
@@ -47,7 +48,8 @@ export function errorCodeOf(status: number): ErrorCode | undefined {
 export function statusOf(error: ServeError): GrpcStatus {
   const metadata = new Metadata();
   metadata.set(REASON_KEY, error.reason);
-  if (error.retryAfterMs !== undefined) metadata.set(PUSHBACK_KEY, String(Math.ceil(error.retryAfterMs)));
+  const hintMs = retryHintMs(error);
+  if (hintMs !== undefined) metadata.set(PUSHBACK_KEY, String(Math.ceil(hintMs)));
   return { code: STATUS_OF[error.code], details: safeMessage(error.message), metadata };
 }
 
