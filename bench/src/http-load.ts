@@ -56,6 +56,8 @@ async function wrkLoad(load: HttpLoad): Promise<LoadResult> {
       "-t1",
       `-c${load.connections}`,
       `-d${load.seconds}s`,
+      "--timeout",
+      "60s",
       "-s",
       join(folder, "load.lua"),
       load.url,
