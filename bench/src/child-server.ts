@@ -52,3 +52,8 @@ function printedUrl(child: ChildProcess): Promise<string> {
     );
   });
 }
+
+/** Whether a Sconce server says that it is ready. */
+export async function isReady(url: string): Promise<boolean> {
+  return (await fetch(`${url}/v2/health/ready`).catch(() => undefined))?.ok ?? false;
+}

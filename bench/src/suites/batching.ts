@@ -1,15 +1,15 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startChildServer } from "../child-server.ts";
+import { isReady, startChildServer } from "../child-server.ts";
 import { httpLoad } from "../http-load.ts";
 import { inferBody } from "../infer-body.ts";
 import { ortRun } from "../ort-run.ts";
+import { BENCH_MODELS } from "../python-with-models.ts";
 import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const MODELS = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "sconce", "bench-models");
 const CONNECTIONS = 32;
 const SECONDS = 10;
 
@@ -34,7 +34,7 @@ export const batching: Suite = {
   async run(print) {
     const rows: Record<string, string | number>[] = [];
     for (const one of CASES) {
-      if (!existsSync(join(MODELS, `${one.model}.pt2`))) {
+      if (!existsSync(join(BENCH_MODELS, `${one.model}.pt2`))) {
         print(`${one.model}: not there yet; run the benchmark "running" first`);
         continue;
       }
@@ -50,7 +50,7 @@ export const batching: Suite = {
 async function measure(one: Case): Promise<Record<string, string | number>> {
   const folder = mkdtempSync(join(tmpdir(), "sconce-batching-"));
   try {
-    copyFileSync(join(MODELS, `${one.model}.pt2`), join(folder, "model.pt2"));
+    copyFileSync(join(BENCH_MODELS, `${one.model}.pt2`), join(folder, "model.pt2"));
     const bare = await bareLoop(one);
     const on = await served(one, folder, ["--max-batch-size", String(Math.max(...one.batches))]);
     const off = await served(one, folder, ["--max-batch-size", "1"]);
@@ -74,7 +74,7 @@ async function bareLoop(one: Case): Promise<{ readonly batch: number; readonly r
       Object.entries(one.inputs).map(([name, [, dtype, row]]) => [name, [dtype, [batch, ...row]] as const]),
     );
     const inputs = Buffer.concat(Object.values(one.inputs).map((input) => rowBytes(input, batch)));
-    const program = join(MODELS, `${one.model}.pt2`);
+    const program = join(BENCH_MODELS, `${one.model}.pt2`);
     const { medianMs } = await ortRun({ program, inputs, shapes, threads: 1, precision: "float32" });
     const rowsPerSecond = (batch / medianMs) * 1000;
     if (rowsPerSecond > best.rowsPerSecond) best = { batch, rowsPerSecond };
@@ -95,7 +95,7 @@ async function served(one: Case, folder: string, flags: readonly string[]): Prom
     "1",
     ...flags,
   ];
-  const server = await startChildServer(args, async (url) => (await fetch(`${url}/v2/health/ready`)).ok);
+  const server = await startChildServer(args, isReady);
   try {
     const tensors = Object.entries(one.inputs).map(([name, input]) => ({
       name,

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { startChildServer } from "../child-server.ts";
+import { isReady, startChildServer } from "../child-server.ts";
 import { digitsTensor } from "../digits.ts";
 import { grpcLoad } from "../grpc-load.ts";
 import { type LoadResult, medianRun } from "../load-result.ts";
@@ -17,7 +17,6 @@ export const grpcServing: Suite = {
   summary:
     "digits over gRPC ModelInfer, beside a bare grpc-js method that takes any bytes, same client, taking turns",
   async run(print) {
-    const isReady = async (url: string): Promise<boolean> => (await fetch(`${url}/v2/health/ready`)).ok;
     const sconce = await startChildServer(
       [...SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
       isReady,

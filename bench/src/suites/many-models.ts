@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ChildServer, startChildServer } from "../child-server.ts";
+import { type ChildServer, isReady, startChildServer } from "../child-server.ts";
 import { digitsBody } from "../digits.ts";
 import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
@@ -19,7 +19,6 @@ export const manyModels: Suite = {
     try {
       for (let i = 0; i < MODELS; i++) copyFileSync(DIGITS, join(folder, `digits-${i}.pt2`));
       const flags = ["--lazy-loading", "--max-loaded-models", "4", "--port", "0", "--log-level", "error"];
-      const isReady = async (url: string): Promise<boolean> => (await fetch(`${url}/v2/health/ready`)).ok;
       const server = await startChildServer([...SCONCE, "serve", folder, ...flags], isReady);
       try {
         const row = await measure(server);

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { startChildServer } from "../child-server.ts";
+import { isReady, startChildServer } from "../child-server.ts";
 import { digitsBody } from "../digits.ts";
 import { httpLoad } from "../http-load.ts";
 import { type LoadResult, medianRun } from "../load-result.ts";
@@ -11,10 +11,6 @@ const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url
 const BARE = fileURLToPath(new URL("../bare-fastify.js", import.meta.url));
 const SECONDS = 4;
 const ROUNDS = 3;
-
-async function isReady(url: string): Promise<boolean> {
-  return (await fetch(`${url}/v2/health/ready`).catch(() => undefined))?.ok ?? false;
-}
 
 export const serving: Suite = {
   summary:

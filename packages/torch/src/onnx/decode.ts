@@ -4,6 +4,7 @@ import { decodeTensor } from "./decode-tensor.ts";
 import { dtypeOfOnnx } from "./dtype.ts";
 import type { Attribute, Initializer, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from "./model.ts";
 import { WireCursor, type WireField } from "./wire-cursor.ts";
+import { readValueInfo } from "./wire-value-info.ts";
 
 const MAX_NAME_BYTES = 64 * 1024;
 const MAX_FIELDS = 20_000_000;
@@ -46,7 +47,7 @@ class Decoder {
 
   #opset(message: WireField): [string, number] {
     let [domain, version] = ["", 0];
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) domain = this.#text(field);
       else if (field.number === 2) version = Number(field.value);
     });
@@ -60,7 +61,7 @@ class Decoder {
     const inputs: ValueInfo[] = [];
     const outputs: ValueInfo[] = [];
     let name = "";
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) nodes.push(this.#node(field, depth));
       else if (field.number === 2) name = this.#text(field);
       else if (field.number === 5) initializers.push(decodeTensor(this.#cursor, field, this.#source.name));
@@ -77,7 +78,7 @@ class Decoder {
     const outputs: string[] = [];
     const attributes: Record<string, Attribute> = {};
     let [type, domain] = ["", ""];
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) inputs.push(this.#text(field));
       else if (field.number === 2) outputs.push(this.#text(field));
       else if (field.number === 4) type = this.#text(field);
@@ -98,7 +99,7 @@ class Decoder {
     let graph: OnnxGraph | undefined;
     const ints: number[] = [];
     const floats: number[] = [];
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) name = this.#text(field);
       else if (field.number === 2) float = floatOf(field.value);
       else if (field.number === 3) int = BigInt.asIntN(64, field.value);
@@ -131,42 +132,8 @@ class Decoder {
   }
 
   #valueInfo(message: WireField): ValueInfo {
-    let name = "";
-    let type = 0;
-    let dims: (number | string | undefined)[] | undefined;
-    this.#each(message, (field) => {
-      if (field.number === 1) name = this.#text(field);
-      else if (field.number === 2) {
-        this.#each(field, (kind) => {
-          if (kind.number !== 1) return;
-          this.#each(kind, (part) => {
-            if (part.number === 1) type = Number(part.value);
-            else if (part.number === 2) dims = this.#shape(part);
-          });
-        });
-      }
-    });
-    return { name, dtype: dtypeOfOnnx(type), dims, raw: this.#cursor.payload(message) };
-  }
-
-  #shape(message: WireField): (number | string | undefined)[] {
-    const dims: (number | string | undefined)[] = [];
-    this.#each(message, (field) => {
-      if (field.number !== 1) return;
-      let dim: number | string | undefined;
-      this.#each(field, (part) => {
-        if (part.number === 1) dim = Number(BigInt.asIntN(64, part.value));
-        else if (part.number === 2) dim = this.#text(part);
-      });
-      dims.push(dim);
-    });
-    return dims;
-  }
-
-  #each(message: WireField, visit: (field: WireField) => void): void {
-    if (message.wireType !== 2)
-      throw new ModelFileError("corrupt", "not an ONNX model: a message is no message");
-    this.#cursor.eachField(message.offset, message.offset + message.length, visit);
+    const { name, elementType, dims } = readValueInfo(this.#cursor, message);
+    return { name, dtype: dtypeOfOnnx(elementType), dims, raw: this.#cursor.payload(message) };
   }
 
   #text(field: WireField): string {

@@ -1,6 +1,7 @@
 import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
 import { WireCursor, type WireField } from "./wire-cursor.ts";
+import { readValueInfo } from "./wire-value-info.ts";
 
 /** What an ONNX file says about itself, read without loading its weights. */
 export interface OnnxScan {
@@ -120,7 +121,7 @@ class Scan {
   #opset(message: WireField): void {
     let domain = "";
     let version = 0;
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) domain = this.#name(field);
       else if (field.number === 2) version = Number(field.value);
     });
@@ -130,7 +131,7 @@ class Scan {
   #graph(message: WireField, depth: number): void {
     if (depth > this.#maxDepth)
       throw new ModelFileError("limit", `subgraphs are nested deeper than ${this.#maxDepth}`);
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) this.#node(field, depth);
       else if (field.number === 5) this.#tensor(field, depth === 0);
       else if (field.number === 11 && depth === 0) this.#inputs.push(this.#valueInfo(field));
@@ -140,7 +141,7 @@ class Scan {
   }
 
   #function(message: WireField): void {
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 7) this.#node(field, 1);
       else if (field.number === 11) this.#attribute(field, 1);
     });
@@ -149,7 +150,7 @@ class Scan {
   #node(message: WireField, depth: number): void {
     let type = "";
     let domain = "";
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 4) type = this.#name(field);
       else if (field.number === 7) domain = this.#name(field);
       else if (field.number === 5) this.#attribute(field, depth);
@@ -159,7 +160,7 @@ class Scan {
   }
 
   #attribute(message: WireField, depth: number): void {
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 5 || field.number === 10) this.#tensor(field, false);
       else if (field.number === 6 || field.number === 11) this.#graph(field, depth + 1);
       else if (field.number === 22 || field.number === 23) this.#sparseTensor(field);
@@ -167,7 +168,7 @@ class Scan {
   }
 
   #sparseTensor(message: WireField): void {
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1 || field.number === 2) this.#tensor(field, false);
     });
   }
@@ -178,7 +179,7 @@ class Scan {
     const multiply = (size: bigint): void => {
       count *= Number(BigInt.asIntN(64, size));
     };
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) {
         if (field.wireType === 2) for (const size of this.#cursor.packed(field)) multiply(size);
         else multiply(field.value);
@@ -194,7 +195,7 @@ class Scan {
   #externalEntry(message: WireField): void {
     let key = "";
     let value = "";
-    this.#each(message, (field) => {
+    this.#cursor.eachFieldIn(message, (field) => {
       if (field.number === 1) key = this.#name(field);
       else if (field.number === 2) value = this.#name(field);
     });
@@ -202,42 +203,8 @@ class Scan {
   }
 
   #valueInfo(message: WireField): OnnxPort {
-    let name = "";
-    let elementType = 0;
-    let dims: (number | string)[] = [];
-    this.#each(message, (field) => {
-      if (field.number === 1) name = this.#name(field);
-      else if (field.number === 2) {
-        this.#each(field, (type) => {
-          if (type.number !== 1) return;
-          this.#each(type, (tensor) => {
-            if (tensor.number === 1) elementType = Number(tensor.value);
-            else if (tensor.number === 2) dims = this.#shape(tensor);
-          });
-        });
-      }
-    });
-    return { name, elementType, dims };
-  }
-
-  #shape(message: WireField): (number | string)[] {
-    const dims: (number | string)[] = [];
-    this.#each(message, (field) => {
-      if (field.number !== 1) return;
-      let dim: number | string = "";
-      this.#each(field, (part) => {
-        if (part.number === 1) dim = Number(BigInt.asIntN(64, part.value));
-        else if (part.number === 2) dim = this.#name(part);
-      });
-      dims.push(dim);
-    });
-    return dims;
-  }
-
-  #each(message: WireField, visit: (field: WireField) => void): void {
-    if (message.wireType !== 2)
-      throw new ModelFileError("corrupt", "not an ONNX model: a message is no message");
-    this.#cursor.eachField(message.offset, message.offset + message.length, visit);
+    const { name, elementType, dims = [] } = readValueInfo(this.#cursor, message);
+    return { name, elementType, dims: dims.map((dim) => dim ?? "") };
   }
 
   #name(field: WireField): string {

@@ -44,6 +44,12 @@ export class WireCursor {
     }
   }
 
+  /** `eachField` over the message that a field holds. */
+  eachFieldIn(message: WireField, visit: (field: WireField) => void): void {
+    if (message.wireType !== 2) throw corrupt("a message is no message");
+    this.eachField(message.offset, message.offset + message.length, visit);
+  }
+
   text(field: WireField, maxBytes: number): string {
     if (field.length > maxBytes) throw new ModelFileError("limit", `a name is longer than ${maxBytes} bytes`);
     return new TextDecoder().decode(this.#source.read(field.offset, field.length));
