@@ -128,12 +128,11 @@ async function build(command, requirements, folder) {
 
 /**
  * The interpreter of the private environment with what a requirements file lists, made on first use; or why there is none: no Python,
- * no package index, or not made yet where only an existing one is asked for.
+ * or no package index.
  * @param {string} [requirements]
- * @param {{ existing?: boolean }} [options]
  * @returns {Promise<{ python: string } | { skip: string }>}
  */
-export async function pythonEnv(requirements = REQUIREMENTS, { existing = false } = {}) {
+export async function pythonEnv(requirements = REQUIREMENTS) {
   const found = findPython();
   if (found === undefined) return { skip: `no Python ${MINIMUM.join(".")} or later on this machine` };
   const key = createHash("sha256")
@@ -142,7 +141,6 @@ export async function pythonEnv(requirements = REQUIREMENTS, { existing = false 
   const folder = join(cacheFolder(), `python-${key.digest("hex").slice(0, 12)}`);
   const python = pythonIn(folder);
   if (existsSync(python)) return { python };
-  if (existing) return { skip: "it is not made yet" };
   mkdirSync(cacheFolder(), { recursive: true });
   const failure = await locked(`${folder}.lock`, () =>
     existsSync(python) ? undefined : build(found.command, requirements, folder),
@@ -151,8 +149,7 @@ export async function pythonEnv(requirements = REQUIREMENTS, { existing = false 
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const existing = process.argv[2] === "--existing";
-  const env = await pythonEnv(process.argv[existing ? 3 : 2], { existing });
+  const env = await pythonEnv(process.argv[2]);
   console.log(env.python ?? env.skip);
   process.exitCode = env.python ? 0 : 1;
 }

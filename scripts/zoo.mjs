@@ -10,11 +10,11 @@ import { cacheFolder, pythonEnv } from "./python-env.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const python = join(root, "scripts", "python");
 const key = createHash("sha256");
-for (const name of ["requirements-zoo.txt", "zoo_models.py", "make_zoo.py"])
+for (const name of ["requirements.txt", "zoo_models.py", "make_zoo.py"])
   key.update(readFileSync(join(python, name)));
 const folder = join(cacheFolder(), `zoo-${key.digest("hex").slice(0, 12)}`);
 
-const env = await pythonEnv(join(python, "requirements-zoo.txt"));
+const env = await pythonEnv();
 if (env.skip !== undefined) throw new Error(`the zoo needs PyTorch: ${env.skip}`);
 mkdirSync(folder, { recursive: true });
 const made = spawnSync(env.python, [join(python, "make_zoo.py"), folder], {

@@ -15,7 +15,6 @@ export const BENCH_MODELS: string = join(
 
 /** A Python with PyTorch, torchvision and transformers, made at the first call. */
 export async function pythonWithModels(): Promise<string> {
-  const args = [join(SCRIPTS, "python-env.mjs"), join(SCRIPTS, "python/requirements-zoo.txt")];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const { stdout } = await promisify(execFile)(process.execPath, [join(SCRIPTS, "python-env.mjs")]);
   return stdout.trim();
 }

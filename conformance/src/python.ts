@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import type { TestContext } from "node:test";
 
 /**
- * The interpreter of the private environment that `npm test` makes (PyTorch, numpy, scikit-learn, safetensors, onnx). Without one the
+ * The interpreter of the private environment that `npm test` makes (PyTorch, transformers, numpy, scikit-learn, safetensors, onnx). Without one the
  * test is skipped with the reason, and the result is undefined: the test returns. With SCONCE_REQUIRE_TORCH=1 it fails instead.
  */
 export function requirePython(t: TestContext): string | undefined {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { runPython } from "./python.ts";
+import { requirePython, runPython } from "./python.ts";
 import { startServerProcess } from "./server-process.ts";
 
 /** Batches of sentences of different lengths: what each row says is padded to its batch's longest. */
@@ -35,18 +34,9 @@ interface Answer {
 
 const script = (name: string): string => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
 
-/** The interpreter of the zoo's environment where `npm run zoo` has made it; tests never make it, as that takes minutes. */
-function zooPython(): string | undefined {
-  const requirements = script("python/requirements-zoo.txt");
-  const found = execFileSync(process.execPath, [script("python-env.mjs"), "--existing", requirements], {
-    encoding: "utf8",
-  }).trim();
-  return existsSync(found) ? found : undefined;
-}
-
 test("all-MiniLM-L6-v2 with its real weights embeds sentences as PyTorch does", async (t) => {
-  const python = zooPython();
-  if (python === undefined) return t.skip("needs the environment that `npm run zoo` makes");
+  const python = requirePython(t);
+  if (python === undefined) return;
   const folder = mkdtempSync(join(tmpdir(), "sconce-minilm-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const program = [script("python/embed_sentences.py"), join(folder, "minilm.pt2")];
