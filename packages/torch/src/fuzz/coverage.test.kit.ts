@@ -30,7 +30,7 @@ export function startCoverage(): Coverage {
 
 function noteBlocks(scripts: readonly Profiler.ScriptCoverage[], seen: Set<string>): void {
   for (const { url, scriptId, functions } of scripts) {
-    if (!url.includes("/torch/dist/") || url.includes("/fuzz/")) continue;
+    if (!url.includes("/torch/dist/") || url.includes("/dist/fuzz/")) continue;
     for (const { ranges } of functions) {
       for (const { startOffset, endOffset, count } of ranges) {
         if (count > 0) seen.add(`${scriptId}:${startOffset}:${endOffset}`);
