@@ -160,5 +160,6 @@ function asNumber(value: Value): NumberValue | undefined {
 /** Whether a value is, or holds, the result of a refused op. */
 export function isUnknown(value: Value): boolean {
   if (value.kind === "list" || value.kind === "tuple") return value.items.some(isUnknown);
+  if (value.kind === "dict") return [...value.entries.values()].some(isUnknown);
   return value.kind === "unknown";
 }
