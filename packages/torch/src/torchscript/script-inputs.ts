@@ -93,18 +93,18 @@ export function checkInputs(params: readonly Param[], types: InputTypes): void {
   }
   const missing = params.filter(({ name, default: value }) => !types.has(name) && value === undefined);
   if (missing.length === 0) return;
-  const lines = params.filter((param) => takesTensor(param.type)).map(exampleLine);
   const names = missing.map(({ name }) => `'${name}'`).join(", ");
+  const lines = missing.map(({ name }) => `${name}: "float32[batch, 3, 224, 224]"`);
+  const optional = params.filter(({ name, type, default: value }) => {
+    return !types.has(name) && value !== undefined && takesTensor(type);
+  });
+  const more = optional.map(({ name }) => `'${name}'`).join(", ");
   throw new ModelFileError(
     "unsupported",
     `the TorchScript archive does not say what its input ${names} looks like, as scripted programs do not. Write it into model.yaml, with ` +
-      `its own types and sizes and a name for every size that callers choose: inputs: {${lines.join(", ")}}`,
+      `its own type and sizes and a name for every size that callers choose: inputs: {${lines.join(", ")}}` +
+      (more === "" ? "" : `; ${more} may be there too`),
   );
-}
-
-/** An argument as it could stand in `model.yaml`. */
-function exampleLine({ name, default: value }: Param): string {
-  return `${name}: "float32[batch, 3, 224, 224]"${value === undefined ? "" : " (may be left out)"}`;
 }
 
 /** Arguments that tracing or scripting left without a type are tensors. */
