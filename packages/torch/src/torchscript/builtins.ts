@@ -164,6 +164,7 @@ const TORCH = new Map<string, Builtin>([
   ["divmod", divmod],
   ["__derive_index", deriveIndex],
   ["is_grad_enabled", () => bool(false)],
+  ["is_autocast_enabled", () => bool(false)],
   ["tensor", (args) => (args.length === 1 ? tensorOf(args) : undefined)],
   ["device", ([name]) => (name?.kind === "string" ? { kind: "device", value: name.value } : undefined)],
 ]);

@@ -10,7 +10,7 @@ import type { ReadRefusals } from "./refusal-log.ts";
 import { ADVICE, RefusedOp, refuseOp, UnprovenSize } from "./refused-op.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
 import { asDeclared } from "./typed-value.ts";
-import { isNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
+import { bool, isNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** What a program is read with. */
 export interface Reading {
@@ -324,6 +324,13 @@ export class Interpreter {
 
   #torch(name: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
     return this.#guarded(`aten.${name}`, () => {
+      const [a, b] = args;
+      if (/^__is(not)?__$/.test(name) && a?.kind === "tensor" && b?.kind === "tensor") {
+        const isSame = this.#reading.ops.isSameTensor(a, b);
+        return isSame === undefined
+          ? refuseOp("whether two tensors are one object is not known")
+          : bool(isSame === (name === "__is__"));
+      }
       const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
       return known ?? this.#reading.ops.call({ op: `aten.${name}`, args, kwargs });
     });
