@@ -18,8 +18,9 @@ function judge(
 
 const exported = await judge("program.pt2", model.exportError);
 const traced = await judge("traced.pt", model.traceError);
-const types = Object.entries(model.scriptInputs ?? {}).map(
-  ([name, text]): [string, ScriptInput] => [name, parseScriptInput(text)!],
-);
+const types = Object.entries(model.scriptInputs ?? {}).map(([name, text]): [string, ScriptInput] => [
+  name,
+  parseScriptInput(text)!,
+]);
 const scripted = await judge("scripted.pt", model.scriptError, new Map(types));
 console.log(JSON.stringify({ name: model.name, family: model.family, exported, traced, scripted }));

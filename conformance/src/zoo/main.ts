@@ -37,7 +37,9 @@ const rows: ZooRow[] = [];
 for (const name of names.filter((candidate) => only.length === 0 || only.includes(candidate)).sort()) {
   const row = await judge(folder, name);
   rows.push(row);
-  console.log(`${name}\n    .pt2    ${said(row.exported)}\n    traced  ${said(row.traced)}\n    script  ${said(row.scripted)}`);
+  console.log(
+    `${name}\n    .pt2    ${said(row.exported)}\n    traced  ${said(row.traced)}\n    script  ${said(row.scripted)}`,
+  );
 }
 const exported = zooTotals(rows.map((row) => row.exported));
 const traced = zooTotals(rows.map((row) => row.traced));

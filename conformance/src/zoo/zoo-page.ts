@@ -36,7 +36,8 @@ export function zooPage(rows: readonly ZooRow[]): string {
   const traced = zooTotals(rows.map((row) => row.traced));
   const scripted = zooTotals(rows.map((row) => row.scripted));
   const lines = rows.map(
-    (row) => `| ${row.name} | ${row.family} | ${cell(row.exported)} | ${cell(row.traced)} | ${cell(row.scripted)} |`,
+    (row) =>
+      `| ${row.name} | ${row.family} | ${cell(row.exported)} | ${cell(row.traced)} | ${cell(row.scripted)} |`,
   );
   return `# Model zoo
 

@@ -130,6 +130,14 @@ const deriveIndex: Builtin = ([index, start, step]) => {
   return int(add(start.value, mul(index.value, step.value)));
 };
 
+/** How many turns `range(start, end, step)` has. */
+const rangeLength: Builtin = ([start, end, step]) => {
+  if (start?.kind !== "int" || end?.kind !== "int" || step?.kind !== "int") return undefined;
+  const by = numeric(step.value);
+  if (by === 0) return refuseOp("a range has the step 0");
+  return int(Math.max(0, Math.ceil((numeric(end.value) - numeric(start.value)) / by)));
+};
+
 const divmod: Builtin = ([a, b]) => {
   if (a?.kind !== "int" || b?.kind !== "int") return undefined;
   const [value, by] = [numeric(a.value), numeric(b.value)];
@@ -163,6 +171,7 @@ const TORCH = new Map<string, Builtin>([
   ["any", every(false)],
   ["divmod", divmod],
   ["__derive_index", deriveIndex],
+  ["__range_length", rangeLength],
   ["is_grad_enabled", () => bool(false)],
   ["is_autocast_enabled", () => bool(false)],
   ["tensor", (args) => (args.length === 1 ? tensorOf(args) : undefined)],

@@ -37,6 +37,12 @@ const taken = (dict: DictValue, key: string | number): Value | undefined => {
 
 /** Functions of TorchScript's dictionaries (torch/csrc/jit/runtime/register_prim_ops.cpp). */
 export const DICT_BUILTINS: Readonly<Record<string, Builtin>> = {
+  dict: ([other, ...more]) => {
+    if (other === undefined) return { kind: "dict", entries: new Map() };
+    return other.kind === "dict" && more.length === 0
+      ? { kind: "dict", entries: new Map(other.entries) }
+      : undefined;
+  },
   keys: on(({ entries }) => ({ kind: "list", items: [...entries.keys()].map(valueOfKey) })),
   values: on(({ entries }) => ({ kind: "list", items: [...entries.values()] })),
   items: on(({ entries }) => ({

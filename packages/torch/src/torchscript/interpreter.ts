@@ -119,11 +119,7 @@ export class Interpreter {
       case "assert":
         return undefined;
       case "if":
-        return this.#run(
-          this.#isTrue(statement.condition, frame, "an 'if'") ? statement.then : statement.otherwise,
-          frame,
-          at,
-        );
+        return this.#run(this.#branch(statement, frame), frame, at);
       case "while":
         while (this.#isTrue(statement.condition, frame, "a 'while'")) {
           const result = this.#run(statement.body, frame, at);
@@ -141,6 +137,18 @@ export class Interpreter {
       case "with":
         this.#enterContext(this.#evaluate(statement.context, frame));
         return this.#run(statement.body, frame, at);
+    }
+  }
+
+  /** The branch that runs. Of a check on sizes that the caller chooses, the one that does not raise: what raises has no numbers. */
+  #branch(statement: Extract<Stmt, { kind: "if" }>, frame: Frame): readonly Stmt[] {
+    const { condition, then, otherwise } = statement;
+    try {
+      return this.#isTrue(condition, frame, "an 'if'") ? then : otherwise;
+    } catch (error) {
+      const [thenRaises, otherwiseRaises] = [raises(then), raises(otherwise)];
+      if (!(error instanceof UnprovenSize) || thenRaises === otherwiseRaises) throw error;
+      return thenRaises ? otherwise : then;
     }
   }
 
@@ -363,6 +371,15 @@ export class Interpreter {
     if (this.#steps > MAX_STEPS)
       throw new ModelFileError("limit", `the program takes more than ${MAX_STEPS} steps`);
   }
+}
+
+/** Whether a branch certainly raises an error. */
+function raises(body: readonly Stmt[]): boolean {
+  return body.some((statement) => {
+    const callee =
+      statement.kind === "expression" && statement.value.kind === "call" ? statement.value.callee : undefined;
+    return callee?.kind === "attribute" && callee.name === "RaiseException";
+  });
 }
 
 /** The line that runs in a call. */

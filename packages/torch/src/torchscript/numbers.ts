@@ -47,7 +47,9 @@ function trueDivide(a: Dim, b: Dim): Dim {
 }
 
 function floorDivide(a: Dim, b: Dim): Dim {
-  return b === 0 ? refuseOp("it divides by zero") : sym("floordiv", a, b);
+  if (b === 0) return refuseOp("it divides by zero");
+  const exact = typeof b === "number" && b > 0 && typeof a !== "number" ? sym("cleandiv", a, b) : 0;
+  return typeof exact !== "number" && exact.op !== "cleandiv" ? exact : sym("floordiv", a, b);
 }
 
 function truncDivide(a: Dim, b: Dim): Dim {
