@@ -40,6 +40,7 @@ function options(memory: Memory, instances = 1): LoadOptions {
     memory,
     precision: "float32",
     weightsFile: undefined,
+    inputs: undefined,
     warmupRuns: 1,
   };
 }
