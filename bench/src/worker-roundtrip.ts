@@ -35,6 +35,7 @@ function options(isolation: LoadOptions["isolation"]): LoadOptions {
     memory: "fast",
     precision: "float32",
     weightsFile: undefined,
+    inputs: undefined,
     warmupRuns: 1,
   };
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Agent, request } from "node:http";
+import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
@@ -30,7 +32,7 @@ function heldRequest(server: ServerProcess, agent: Agent): { finish(): Promise<n
 }
 
 test("SIGTERM: not ready at once, 50 requests in flight finish, exit 0", async () => {
-  const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", "500ms"]);
+  const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", "3s"]);
   const agent = new Agent({ maxSockets: 60 });
   const held = Array.from({ length: 50 }, () => heldRequest(server, agent));
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -61,4 +63,37 @@ test("a second SIGTERM ends the process at once", async () => {
   const { code, elapsedMs } = await first;
   assert.equal(code, 130);
   assert.ok(elapsedMs < 5000);
+});
+
+/** Whether anybody listens. */
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(port, "127.0.0.1", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on("error", () => resolve(false));
+  });
+}
+
+async function ask(socket: Socket): Promise<string> {
+  socket.write("GET /v2/health/live HTTP/1.1\r\nhost: sconce\r\n\r\n");
+  return String((await once(socket, "data"))[0]);
+}
+
+test("requests on connections that were silent when the port closed are answered", async () => {
+  const server = await startServerProcess([MODELS_FOLDER]);
+  const port = Number(new URL(server.url).port);
+  const [silent, keptAlive] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+  assert.match(await ask(keptAlive), /^HTTP\/1.1 200 /);
+  const stopped = server.stop("SIGTERM");
+  while (await isOpen(port));
+  // Longer than a client on a busy machine needs to find the time to write.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  for (const answer of await Promise.all([ask(silent), ask(keptAlive)])) {
+    assert.match(answer, /^HTTP\/1.1 200 /);
+    assert.match(answer, /connection: close/i);
+  }
+  const { code } = await stopped;
+  assert.equal(code, 0);
 });

@@ -43,19 +43,20 @@ def randint(*shape, low=-5, high=6, seed=0, dtype=torch.int64):
     return torch.randint(low, high, shape, generator=generator).to(dtype)
 
 
-def case(name, model, *args, dynamic=None, also=(), refused=None, rtol=None, atol=None, strict=False, rewrite=None):
+def case(name, model, *args, dynamic=None, also=(), refused=None, rtol=None, atol=None, strict=False, rewrite=None, by_archive=False):
     """Registers a fixture.
 
     model: an nn.Module (put into eval mode) or a function of tensors.
     dynamic: dynamic_shapes as torch.export takes it, one entry per argument.
     also: further tuples of arguments to run the same program on (other sizes).
     rewrite: turns (program, saved file) into the file that the fixture is to be.
+    by_archive: the expected results are those of the archive as PyTorch loads it: a script differs from the eager module here.
     refused: a target such as "aten.foo.default" that the translation must report as unsupported.
     """
     module = model.eval() if isinstance(model, torch.nn.Module) else Function(model)
     _cases.append(
         dict(name=name, module=module, args=args, dynamic=dynamic, also=list(also), refused=refused, rtol=rtol, atol=atol, strict=strict,
-             rewrite=rewrite)
+             rewrite=rewrite, by_archive=by_archive)
     )
 
 
@@ -99,6 +100,19 @@ def _fixture(item) -> bytes:
         archive.writestr(zipfile.ZipInfo("archive/extra/io.json"), json.dumps(about))
         archive.writestr(zipfile.ZipInfo("archive/extra/io.bin"), bytes(blob))
     return file.getvalue()
+
+
+def slim_archive(saved: bytes, extra: dict) -> bytes:
+    """A TorchScript archive without source positions (paths of this machine), with further files under `extra/`."""
+    slim = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved)) as source, zipfile.ZipFile(slim, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                target.writestr(zipfile.ZipInfo(entry.filename, (1980, 1, 1, 0, 0, 0)), source.read(entry))
+        folder = source.namelist()[0].split("/")[0]
+        for name, data in extra.items():
+            target.writestr(zipfile.ZipInfo(f"{folder}/extra/{name}", (1980, 1, 1, 0, 0, 0)), data)
+    return slim.getvalue()
 
 
 def _copy(args):

@@ -32,15 +32,9 @@ def traced(item) -> bytes:
         "outputs": [fixture_kit._store(t, blob) for t in leaves],
     }
     about = {"runs": [run], **{key: item[key] for key in ("rtol", "atol") if item[key] is not None}}
-    whole, slim = io.BytesIO(), io.BytesIO()
-    torch.jit.save(script, whole, _extra_files={"io.json": json.dumps(about)})
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(slim, "w", zipfile.ZIP_DEFLATED) as target:
-        for entry in source.infolist():
-            if not entry.filename.endswith(".debug_pkl"):
-                target.writestr(zipfile.ZipInfo(entry.filename, (1980, 1, 1, 0, 0, 0)), source.read(entry))
-        folder = source.namelist()[0].split("/")[0]
-        target.writestr(zipfile.ZipInfo(f"{folder}/extra/io.bin", (1980, 1, 1, 0, 0, 0)), bytes(blob))
-    return slim.getvalue()
+    whole = io.BytesIO()
+    torch.jit.save(script, whole)
+    return fixture_kit.slim_archive(whole.getvalue(), {"io.json": json.dumps(about), "io.bin": bytes(blob)})
 
 
 def main() -> None:

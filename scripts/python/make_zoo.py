@@ -2,8 +2,8 @@
 
     python make_zoo.py FOLDER [NAME ...]
 
-Writes FOLDER/NAME/: `program.pt2`, `traced.pt`, `meta.json` (what each run feeds and expects), `io.bin` (the tensors). A model that
-PyTorch itself cannot export or trace has the reason in meta.json. Models that are there already are left alone.
+Writes FOLDER/NAME/: `program.pt2`, `traced.pt`, `scripted.pt`, `meta.json` (what each run feeds and expects), `io.bin` (the tensors). A model that
+PyTorch itself cannot export, trace or script has the reason in meta.json. Models that are there already are left alone.
 """
 
 import json
@@ -60,6 +60,12 @@ def first_line(error):
     return next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:200]
 
 
+def declared(value, symbols):
+    """The input as model.yaml says it: `float32[batch, 3, 64, 64]`."""
+    sizes = ", ".join(str(symbols.get(axis, size)) for axis, size in enumerate(value.shape))
+    return f"{str(value.dtype).removeprefix('torch.')}[{sizes}]"
+
+
 class Flat(torch.nn.Module):
     """Positional inputs, a tuple of tensors out: what tracing wants."""
 
@@ -110,6 +116,12 @@ def make(name, folder):
         traced.save(folder / "traced.pt")
     except Exception as error:
         meta["traceError"] = f"{type(error).__name__}: {first_line(error)}"
+    try:
+        with torch.no_grad():
+            torch.jit.freeze(torch.jit.script(module)).save(folder / "scripted.pt")
+        meta["scriptInputs"] = {key: declared(value, dynamic.get(key, {})) for key, value in inputs.items()}
+    except Exception as error:
+        meta["scriptError"] = f"{type(error).__name__}: {first_line(error)}"
     dims = {symbol: torch.export.Dim(symbol, min=1, max=most) for symbol, most in MOST.items()}
     shapes = {key: {axis: dims[symbol] for axis, symbol in dynamic.get(key, {}).items()} for key in inputs}
     try:
@@ -139,7 +151,7 @@ def main():
         started = time.time()
         try:
             meta = make(name, folder)
-            verdict = meta.get("exportError", "exported") + "; " + meta.get("traceError", "traced")
+            verdict = meta.get("exportError", "exported") + "; " + meta.get("traceError", "traced") + "; " + meta.get("scriptError", "scripted")
         except Exception:
             verdict = traceback.format_exc(limit=1).splitlines()[-1]
         print(f"{name}: {verdict} ({time.time() - started:.1f} s)", flush=True)

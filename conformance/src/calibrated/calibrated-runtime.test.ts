@@ -19,6 +19,7 @@ const OPTIONS: LoadOptions = {
   memory: "fast",
   precision: "float32",
   weightsFile: undefined,
+  inputs: undefined,
   warmupRuns: 0,
 };
 

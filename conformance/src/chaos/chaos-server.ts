@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { nodeFlags } from "sconce/internal/cli/node-flags";
 import { monotonicMs } from "./monotonic.ts";
 import { startPinned } from "./pinned-process.ts";
 
@@ -24,7 +25,8 @@ export async function startChaosServer(
   flags: readonly string[],
   options: { readonly core?: number | undefined; readonly openFiles?: number | undefined } = {},
 ): Promise<ChaosServer> {
-  const child = startPinned("./server-main.js", [folder, "--port=0", ...flags], options);
+  const args = [folder, "--port=0", ...flags];
+  const child = startPinned("./server-main.js", args, { ...options, nodeFlags: nodeFlags() });
   let log = "";
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on("data", (chunk: Buffer) => {

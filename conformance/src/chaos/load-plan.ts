@@ -29,7 +29,7 @@ export interface LoadPlan {
   /** `http://host:port` */
   readonly url: string;
   readonly durationMs: number;
-  /** How long the last answers may take after that. */
+  /** After that, what is on its way is given up once nothing was answered for this long. */
   readonly graceMs: number;
   readonly streams: readonly LoadStream[];
 }

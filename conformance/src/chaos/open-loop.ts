@@ -80,13 +80,18 @@ class RunningStream {
         nextMs += this.#random.pauseMs(perSecond);
       }
     }
-    await Promise.race([this.#settled(), sleep(this.#plan.graceMs)]);
+    await this.#lastAnswers();
     this.#transport.close();
     return this.#tally.result();
   }
 
-  async #settled(): Promise<void> {
-    while (this.#open.size > 0) await Promise.all(this.#open);
+  /** Late answers are not lost ones: waits for as long as they come. */
+  async #lastAnswers(): Promise<void> {
+    while (this.#open.size > 0) {
+      const before = this.#open.size;
+      await Promise.race([Promise.all(this.#open), sleep(this.#plan.graceMs)]);
+      if (this.#open.size === before) return;
+    }
   }
 
   #send(intendedMs: number): void {

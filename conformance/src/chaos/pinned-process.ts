@@ -12,7 +12,7 @@ export function canPin(): boolean {
 
 /**
  * Starts a compiled entry in a process of its own with a message channel; `core`: bound to that core, where the system can do it. So a
- * load generator does not take time from the server that it measures.
+ * load generator does not take time from the server that it measures. `nodeFlags` are for Node itself.
  */
 export function startPinned(
   entry: string,
@@ -21,10 +21,11 @@ export function startPinned(
     readonly core?: number | undefined;
     readonly openFiles?: number | undefined;
     readonly env?: Readonly<Record<string, string>>;
+    readonly nodeFlags?: readonly string[];
   } = {},
 ): ChildProcess {
-  const { core, openFiles } = options;
-  const node = [process.execPath, fileURLToPath(new URL(entry, import.meta.url)), ...args];
+  const { core, openFiles, nodeFlags = [] } = options;
+  const node = [process.execPath, ...nodeFlags, fileURLToPath(new URL(entry, import.meta.url)), ...args];
   const pinned = core !== undefined && canPin() ? [TASKSET, "-c", String(core), ...node] : node;
   const [command, ...rest] =
     openFiles === undefined

@@ -1,4 +1,4 @@
-import { translate } from "@sconce/torch";
+import { type ScriptInput, translate } from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import { compareOutput } from "./compare-output.ts";
@@ -21,6 +21,8 @@ interface Work {
   readonly file: string;
   readonly cases: readonly ZooCase[];
   readonly blob: Uint8Array;
+  /** The inputs of a program that does not say them. */
+  readonly inputs?: ReadonlyMap<string, ScriptInput>;
 }
 
 /**
@@ -32,7 +34,10 @@ export async function judgeModel(work: Work): Promise<Verdict> {
   const startedMs = performance.now();
   let translation: ReturnType<typeof translate>;
   try {
-    translation = translate(source, nodePlatform, { weights: "embedded" });
+    translation = translate(source, nodePlatform, {
+      weights: "embedded",
+      ...(work.inputs !== undefined && { inputs: work.inputs }),
+    });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return error instanceof Error && error.name === "ModelFileError"

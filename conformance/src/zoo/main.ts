@@ -18,7 +18,7 @@ async function judge(folder: string, name: string): Promise<ZooRow> {
     return JSON.parse(stdout) as ZooRow;
   } catch (error) {
     const verdict: Verdict = { kind: "error", reason: `the process ended: ${String(error).slice(-300)}` };
-    return { name, family: "", exported: verdict, traced: verdict };
+    return { name, family: "", exported: verdict, traced: verdict, scripted: verdict };
   }
 }
 
@@ -37,13 +37,19 @@ const rows: ZooRow[] = [];
 for (const name of names.filter((candidate) => only.length === 0 || only.includes(candidate)).sort()) {
   const row = await judge(folder, name);
   rows.push(row);
-  console.log(`${name}\n    .pt2    ${said(row.exported)}\n    traced  ${said(row.traced)}`);
+  console.log(
+    `${name}\n    .pt2    ${said(row.exported)}\n    traced  ${said(row.traced)}\n    script  ${said(row.scripted)}`,
+  );
 }
 const exported = zooTotals(rows.map((row) => row.exported));
 const traced = zooTotals(rows.map((row) => row.traced));
-console.log(`.pt2   ${JSON.stringify(exported)}\ntraced ${JSON.stringify(traced)}`);
+const scripted = zooTotals(rows.map((row) => row.scripted));
+console.log(
+  `.pt2   ${JSON.stringify(exported)}\ntraced ${JSON.stringify(traced)}\nscript ${JSON.stringify(scripted)}`,
+);
 if (page !== undefined) {
   rows.sort((a, b) => a.family.localeCompare(b.family) || a.name.localeCompare(b.name));
   writeFileSync(page, zooPage(rows));
 }
-process.exitCode = exported.wrong + exported.error + traced.wrong + traced.error === 0 ? 0 : 1;
+const faults = [exported, traced, scripted].map(({ wrong, error }) => wrong + error);
+process.exitCode = faults.every((count) => count === 0) ? 0 : 1;

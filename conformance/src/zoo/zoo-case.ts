@@ -22,9 +22,12 @@ export interface ZooModel {
   readonly name: string;
   readonly family: string;
   readonly cases: readonly ZooCase[];
-  /** Why PyTorch itself could not export or trace it. */
+  /** Why PyTorch itself could not export, trace or script it. */
   readonly exportError?: string;
   readonly traceError?: string;
+  readonly scriptError?: string;
+  /** What the scripted program takes, as model.yaml would say it. */
+  readonly scriptInputs?: Readonly<Record<string, string>>;
 }
 
 export function readZooModel(folder: string): { readonly model: ZooModel; readonly blob: Uint8Array } {

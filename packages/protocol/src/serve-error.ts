@@ -1,5 +1,8 @@
 import type { ErrorCode } from "./error-code.ts";
 
+/** Codes that say that something of ours is broken: only then does anybody want to know where. */
+const FAULTS: ReadonlySet<ErrorCode> = new Set(["unknown", "internal", "data_loss"]);
+
 export interface ServeErrorOptions {
   /** Stable, machine-readable word for the cause, such as `queue_full`; listed in docs/errors.md. */
   readonly reason?: string;
@@ -10,7 +13,8 @@ export interface ServeErrorOptions {
 
 /**
  * The one error type that crosses a folder's border. `message` is written for the caller and says what to change; it never
- * carries paths, pids, host names or stacks. `cause` stays inside the process, for the log.
+ * carries paths, pids, host names or stacks. `cause` stays inside the process, for the log. Faults of ours have a stack, answers to
+ * callers have none: taking it is a tenth of what refusing a request costs, and a full server refuses thousands a second.
  */
 export class ServeError extends Error {
   override readonly name = "ServeError";
@@ -19,7 +23,10 @@ export class ServeError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: ServeErrorOptions = {}) {
+    const { stackTraceLimit } = Error;
+    if (!FAULTS.has(code)) Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.reason = options.reason ?? code;
     this.retryAfterMs = options.retryAfterMs;

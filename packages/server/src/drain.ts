@@ -9,8 +9,9 @@ import type { ManagedRegistry } from "./models/managed-registry.ts";
 import type { ModelControl } from "./models/model-control.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 
-/** How long a connection that was just opened may take to say what it wants once the server stops. */
-const FIRST_BYTES_MS = 100;
+/** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
+const LINGER_MS = 500;
+const LINGER_STEP_MS = 20;
 
 /** The parts of a server that must end in order. */
 export interface Parts {
@@ -42,7 +43,7 @@ export async function drain(parts: Parts): Promise<void> {
     if (config.drainDelayMs === 0) resolve();
     else clock.after(config.drainDelayMs, resolve);
   });
-  await stopListening(listener, clock);
+  await stopListening(parts);
   const inTime = await finishesIn(Promise.all([rest.close(), grpc.close()]), config.drainTimeoutMs, clock);
   if (!inTime) {
     logger.warn(
@@ -61,20 +62,25 @@ export async function drain(parts: Parts): Promise<void> {
 }
 
 /**
- * Closes the port without losing who has come already: a connection that the system has accepted but this process has not, or whose
- * first bytes are still unread, would be reset. Two turns accept and read what is there; connections still silent then get a moment.
+ * Closes the port without losing who has come already: a connection that the system has accepted but this process has not would be reset,
+ * and one that is silent may have a request on its way. Whoever waits is accepted first; connections still silent then, new or
+ * kept alive, get a moment. Whoever speaks is answered and closed.
  */
-async function stopListening(listener: Listener, clock: Clock): Promise<void> {
-  await nextTurn();
-  await nextTurn();
+async function stopListening({ listener, rest, clock }: Parts): Promise<void> {
+  await listener.acceptWaiting();
   listener.stopAccepting();
+  // Reads the first bytes of the last who came.
   await nextTurn();
   await nextTurn();
-  if (listener.undecidedCount() > 0) {
+  const endMs = clock.nowMs() + LINGER_MS;
+  while (listener.undecidedCount() + rest.idleCount() > 0 && clock.nowMs() < endMs) {
     await new Promise<void>((resolve) => {
-      clock.after(FIRST_BYTES_MS, resolve);
+      clock.after(LINGER_STEP_MS, resolve);
     });
   }
+  // After a stall the time is over before the sockets were read.
+  await nextTurn();
+  await nextTurn();
 }
 
 async function finishesIn(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {

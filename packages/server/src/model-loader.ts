@@ -166,6 +166,7 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate): LoadOption
     memory: config.memory,
     precision: config.precision,
     weightsFile: config.weights === undefined ? undefined : weightsPath(config.weights, candidate),
+    inputs: config.inputs,
     warmupRuns: config.warmupRuns,
   };
 }

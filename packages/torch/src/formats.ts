@@ -4,7 +4,7 @@ import { ModelFileError } from "./errors.ts";
 import { readPt2 } from "./exported/pt2.ts";
 import { readSampleInputs } from "./exported/sample-inputs.ts";
 import type { Program } from "./graph/ir.ts";
-import { isTorchScript, readTorchScript } from "./torchscript/torchscript.ts";
+import { isTorchScript, readTorchScript, type TorchScriptOptions } from "./torchscript/torchscript.ts";
 import type { ModelSummary, Port, SampleTensor } from "./translation.ts";
 
 /** A program file, read: what it is and how its program came about. */
@@ -16,13 +16,23 @@ export interface ProgramFile {
 }
 
 /** Opens a program file of any layout. A further layout is a further line here. Throws ModelFileError. */
-export function readProgramFile(source: ByteSource, platform: Platform): ProgramFile {
+export function readProgramFile(
+  source: ByteSource,
+  platform: Platform,
+  options: TorchScriptOptions = {},
+): ProgramFile {
   if (!isZip(source)) {
     throw notAZip(source);
   }
   const zip = openZip(source, platform, { maxEntries: MAX_ENTRIES });
   if (isTorchScript(zip))
-    return { format: "torchscript", program: readTorchScript(zip), sampleInputs: () => undefined };
+    return { format: "torchscript", program: readTorchScript(zip, options), sampleInputs: () => undefined };
+  if (options.inputs !== undefined) {
+    throw new ModelFileError(
+      "unsupported",
+      "an exported program says itself what its inputs are: leave 'inputs' out",
+    );
+  }
   const { program, samples } = readPt2(zip, platform);
   const sampleInputs = (inputs: readonly Port[]): readonly SampleTensor[] | undefined =>
     readSampleInputs(zip, { platform, path: samples }, inputs);

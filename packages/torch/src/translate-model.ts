@@ -27,7 +27,8 @@ export function translateModel(
   platform: Platform,
   options: TranslateOptions = {},
 ): ModelTranslation {
-  const file = readProgramFile(source, platform);
+  const { inputs } = options;
+  const file = readProgramFile(source, platform, inputs === undefined ? {} : { inputs });
   const { program, weights } = withWeights(file, platform, options.weightsFrom);
   const { program: ready, refused } = optimizeProgram(program);
   const location = options.weights === "embedded" ? undefined : source.name;

@@ -1,10 +1,11 @@
 import type { ByteSource, Platform } from "./byte-source.ts";
 import { encodeModel } from "./onnx/encode.ts";
 import type { QuantizedPrecision } from "./quantize/quantize-model.ts";
+import type { TorchScriptOptions } from "./torchscript/torchscript.ts";
 import { translateModel } from "./translate-model.ts";
 import type { Translation } from "./translation.ts";
 
-export interface TranslateOptions {
+export interface TranslateOptions extends TorchScriptOptions {
   /**
    * Where big weights are: `"mapped"` (default) points into the source file by offset, so that ONNX Runtime maps them and nothing is
    * copied; `"embedded"` writes them into the model, for a file of its own (up to 2 GiB).

@@ -143,6 +143,11 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "A .pth or .safetensors file beside model.yaml whose tensors replace the program's weights of the same names.",
   },
+  inputs: {
+    kind: "mapping",
+    default: null,
+    doc: 'What a scripted TorchScript program takes, which the file does not say: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose.',
+  },
   versionPolicy: {
     kind: "text",
     default: "latest",

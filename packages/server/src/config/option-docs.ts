@@ -19,6 +19,8 @@ function expected(row: OptionRow): string {
       return "whole numbers, comma separated";
     case "texts":
       return "texts, comma separated";
+    case "mapping":
+      return "names to texts; on the command line `a=text; b=text`";
     case "text":
       return "text";
   }

@@ -22,7 +22,9 @@ export type OptionRow =
       readonly doc: string;
     }
   | { readonly kind: "integers"; readonly default: readonly number[]; readonly doc: string }
-  | { readonly kind: "texts"; readonly default: readonly string[]; readonly doc: string };
+  | { readonly kind: "texts"; readonly default: readonly string[]; readonly doc: string }
+  /** Names and what they are set to. */
+  | { readonly kind: "mapping"; readonly default: null; readonly doc: string };
 
 interface RangedRow<Kind extends string> {
   readonly kind: Kind;
@@ -45,6 +47,7 @@ interface KindValues {
   readonly "count-or-auto": number | "auto";
   readonly integers: readonly number[];
   readonly texts: readonly string[];
+  readonly mapping: Readonly<Record<string, string>>;
 }
 
 type RowValue<Row extends OptionRow> = Row extends { kind: "choice"; choices: readonly (infer C)[] }

@@ -47,6 +47,20 @@ function parseList<T>(raw: unknown, parseItem: (item: unknown) => T | undefined)
   return parsed?.every((item) => item !== undefined) ? (parsed as readonly T[]) : undefined;
 }
 
+/** `{ a: "x", b: "y" }`, or `a=x; b=y`. */
+function parseMapping(raw: unknown): Readonly<Record<string, string>> | undefined {
+  if (typeof raw === "string") {
+    const parts = raw.split(";").filter((part) => part.trim() !== "");
+    const pairs = parts.map((part) => /^([^=]+)=(.*)$/.exec(part));
+    if (pairs.includes(null) || pairs.length === 0) return undefined;
+    return Object.fromEntries(pairs.map((pair) => [pair![1]!.trim(), pair![2]!.trim()]));
+  }
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) return undefined;
+  const entries = Object.entries(raw);
+  const isComplete = entries.length > 0 && entries.every(([, value]) => typeof value === "string");
+  return isComplete ? (Object.fromEntries(entries) as Record<string, string>) : undefined;
+}
+
 function parseFlag(raw: unknown): boolean | undefined {
   if (typeof raw === "boolean") return raw;
   if (raw === "true" || raw === "1" || raw === "") return true;
@@ -104,6 +118,8 @@ export function parseOption(row: OptionRow, raw: unknown, source: OptionSource):
         ? value
         : refuse(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, String(raw));
     }
+    case "mapping":
+      return parseMapping(raw) ?? refuse(source, "names and texts, such as a: text", raw);
     case "integers":
       return (
         parseList(raw, (item) => (Number.isInteger(parseCount(item)) ? parseCount(item) : undefined)) ??

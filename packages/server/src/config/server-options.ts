@@ -165,7 +165,7 @@ export const SERVER_OPTIONS = {
     min: 0,
     max: 3_600_000,
     default: 30_000,
-    doc: "After SIGTERM: how long requests in flight may take before they are cut off.",
+    doc: "After SIGTERM: how long requests in flight may take before they are cut off. A version that was replaced: how long none of its requests may end before it is ended.",
   },
   logLevel: {
     kind: "choice",

@@ -215,6 +215,19 @@ test("stopAccepting lets open connections go on; close waits for them", async ()
   });
 });
 
+test("clients whose connections the system holds are answered, however many they are, when the port closes", async () => {
+  await using({}, async ({ port, listener }) => {
+    const sockets = Array.from({ length: 100 }, () => connect(port, "127.0.0.1"));
+    const answers = sockets.map((socket) => text(socket));
+    for (const socket of sockets) socket.write("GET /1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    assert.equal(listener.connectionCount(), 0);
+    await listener.acceptWaiting();
+    listener.stopAccepting();
+    for (const answer of await Promise.all(answers)) assert.match(answer, /GET \/1/);
+  });
+});
+
 test("listen rejects when the port is taken", async () => {
   await using({}, async ({ port }) => {
     const second = createListener({ clock: systemClock, onHttp1() {}, onHttp2() {} });

@@ -1,4 +1,5 @@
 import { type AddressInfo, BlockList, createServer, isIPv6, type Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/errors.ts";
 import { sniffProtocol } from "./sniff-protocol.ts";
@@ -17,6 +18,8 @@ export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
   maxConnectionsPerAddress: 64,
   firstBytesTimeoutMs: 10_000,
 };
+
+const ACCEPT_WAITING_MS = 10_000;
 
 /** Loopback: the machine itself, and proxies on it, which carry everybody. */
 export const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1/128"];
@@ -46,7 +49,9 @@ export interface Listener {
   connectionCount(): number;
   /** Those of them that have not said yet what they speak. */
   undecidedCount(): number;
-  /** New connections are refused by the system from now on; open ones go on. */
+  /** Resolves when the system holds no connection that this process has not accepted, or after a moment: some never stop coming. */
+  acceptWaiting(): Promise<void>;
+  /** New connections are refused by the system from now on, and those it holds are reset; open ones go on. */
   stopAccepting(): void;
   /** Stops accepting, closes connections that have said nothing, and resolves when the last one is gone. Idempotent. */
   close(): Promise<void>;
@@ -62,11 +67,13 @@ export function createListener(options: ListenerOptions): Listener {
   const undecided = new Set<Socket>();
   const perAddress = new Map<string, number>();
   let closed: Promise<void> | undefined;
+  let accepted = 0;
 
   // Half-open connections are allowed because HTTP/1 clients may send FIN after their request; HTTP/2 switches that off.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
 
   function accept(socket: Socket): void {
+    accepted += 1;
     const address = socket.remoteAddress ?? "";
     const counted = !isListed(unlimited, address);
     const ofAddress = counted ? (perAddress.get(address) ?? 0) : 0;
@@ -126,6 +133,16 @@ export function createListener(options: ListenerOptions): Listener {
     address: () => (server.listening ? addressOf(server.address()) : undefined),
     connectionCount: () => sockets.size,
     undecidedCount: () => undecided.size,
+    async acceptWaiting() {
+      const endMs = options.clock.nowMs() + ACCEPT_WAITING_MS;
+      let before: number;
+      // Node accepts one connection per turn (libuv since 1.45). The first turn may be half over.
+      do {
+        before = accepted;
+        await nextTurn();
+        await nextTurn();
+      } while (accepted > before && options.clock.nowMs() < endMs);
+    },
     stopAccepting() {
       closed ??= new Promise((resolve) => server.close(() => resolve()));
     },

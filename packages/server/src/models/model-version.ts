@@ -251,9 +251,9 @@ export class ModelVersion {
   }
 
   #retire(handle: ServedModelHandle, then: () => void): Promise<void> {
-    const { clock, logger, drainTimeoutMs } = this.#context;
+    const { logger } = this.#context;
     this.#retiring.add(handle);
-    const cancel = clock.after(drainTimeoutMs, () => handle.destroy("it did not drain in time"));
+    const cancel = this.#watchDrain(handle);
     const closed = handle
       .close()
       .catch((error: unknown) => {
@@ -268,6 +268,21 @@ export class ModelVersion {
       });
     this.#retired = Promise.all([this.#retired, closed]).then(() => {});
     return closed;
+  }
+
+  /** Ends an instance of whose requests none ends any more. A long queue that moves is no reason to lose it. */
+  #watchDrain(handle: ServedModelHandle): () => void {
+    const { clock, drainTimeoutMs } = this.#context;
+    let cancel = (): void => {};
+    const watch = (inFlight: number): void => {
+      cancel = clock.after(drainTimeoutMs, () => {
+        const left = handle.inFlight();
+        if (left > 0 && left < inFlight) watch(left);
+        else handle.destroy("it did not drain in time");
+      });
+    };
+    watch(handle.inFlight());
+    return () => cancel();
   }
 
   #set(state: VersionState): void {

@@ -95,6 +95,25 @@ describe("reloading", () => {
     assert.deepEqual(states(registry), []);
   });
 
+  test("an old version with a long queue answers all of it, however long that takes", async () => {
+    const { registry, loads, old, clock } = await serving("1", { drainTimeoutMs: 100 });
+    const answers = [1, 2, 3].map(() => registry.resolve("m", undefined).submit(requestOf("m")));
+    registry.apply(scanOf(candidateOf("m", { fingerprint: "b" })));
+    await turns();
+    loads[0]!.succeed();
+    await turns();
+    for (let i = 0; i < answers.length; i++) {
+      await clock.advance(99);
+      old.answer(1);
+    }
+    assert.deepEqual(
+      (await Promise.all(answers)).map(({ id }) => id),
+      ["a", "a", "a"],
+    );
+    await turns();
+    assert.deepEqual([old.closed, old.destroyed], [true, false]);
+  });
+
   test("what does not drain in time is ended", async () => {
     const { registry, old, clock } = await serving("1", { drainTimeoutMs: 100 });
     const refused = assert.rejects(old.submit(requestOf("m")), { code: "unavailable" });

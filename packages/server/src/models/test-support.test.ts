@@ -126,12 +126,12 @@ export class StubModel implements ServedModelHandle {
     });
   }
 
-  /** Answers everything in flight. */
-  answer(): void {
+  /** Answers what is in flight: all of it, or the oldest `most`. */
+  answer(most: number = Number.POSITIVE_INFINITY): void {
     const { name: model, version } = this;
-    const open = [...this.#open];
-    this.#open.clear();
-    for (const { request, resolve } of open) {
+    const answered = [...this.#open].slice(0, most);
+    for (const open of answered) this.#open.delete(open);
+    for (const { request, resolve } of answered) {
       const outputs = (request.outputs ?? ["y", "z"]).map((name) => ({ name, ...ZERO }));
       resolve({ model, version, id: this.fingerprint, outputs, parameters: NO_PARAMETERS, batchRows: 1 });
     }

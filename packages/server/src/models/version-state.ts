@@ -38,7 +38,7 @@ export interface VersionContext {
   load(candidate: ModelCandidate, signal: AbortSignal, onBegin: () => void): Promise<ServedModelHandle>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Old instances that take longer than this to drain are ended. */
+  /** Old instances are ended when none of their requests has ended for this long. */
   readonly drainTimeoutMs: number;
   /** Called after every change of state or health. */
   onChange(entry: IndexEntry): void;

@@ -23,6 +23,8 @@ export interface LoadOptions {
   readonly precision: "float32" | "float16" | "int8" | "int4";
   /** File whose tensors replace the program's weights of the same names. */
   readonly weightsFile: string | undefined;
+  /** The types of a TorchScript program's arguments, such as `float32[batch, 3]`; undefined: the file says them. */
+  readonly inputs: Readonly<Record<string, string>> | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
 }

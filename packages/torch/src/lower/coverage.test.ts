@@ -8,6 +8,7 @@ import { openZip } from "../archive/zip.ts";
 import { readProgramFile } from "../formats.ts";
 import type { Arg, Graph } from "../graph/ir.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
+import { openFixture } from "./fixture.test.kit.ts";
 import { supportedOps } from "./supported-ops.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures", import.meta.url));
@@ -40,7 +41,6 @@ const WITHOUT_FIXTURE: readonly string[] = [
   "aten.new_empty.default",
   "aten.nll_loss.default",
   "aten.nll_loss2d.default",
-  "aten.norm.ScalarOpt_dim",
   "aten.remainder.Scalar_Tensor",
   "aten.rnn_relu.data",
   "aten.rnn_tanh.data",
@@ -73,7 +73,10 @@ function targetsOfZip(path: string, found: Set<string>): void {
   const zip = openZip(source, nodePlatform);
   for (const name of zip.entries.keys()) {
     if (!/\.pt2?$/.test(name)) continue;
-    addTargets(readProgramFile(zip.open(name), nodePlatform).program.graph, found);
+    const isScripted = path.startsWith(join(fixtures, "scripted"));
+    const inputs = isScripted ? openFixture(zip.open(name)).about.inputs : undefined;
+    const options = inputs === undefined ? {} : { inputs: new Map(Object.entries(inputs)) };
+    addTargets(readProgramFile(zip.open(name), nodePlatform, options).program.graph, found);
   }
   source.close();
 }

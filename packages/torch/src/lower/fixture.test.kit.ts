@@ -3,6 +3,7 @@ import { openZip, type ZipArchive } from "../archive/zip.ts";
 import type { ByteSource } from "../byte-source.ts";
 import type { DType } from "../dtype.ts";
 import { nodePlatform } from "../node.ts";
+import type { ScriptInput } from "../torchscript/script-inputs.ts";
 import { translate } from "../translate.ts";
 import type { Port, Translation } from "../translation.ts";
 
@@ -16,6 +17,8 @@ interface Stored {
 
 interface About {
   readonly runs: readonly { readonly inputs: readonly Stored[]; readonly outputs: readonly Stored[] }[];
+  /** What a scripted program's arguments are. */
+  readonly inputs?: Readonly<Record<string, ScriptInput>>;
   readonly refused?: string;
   readonly rtol?: number;
   readonly atol?: number;
@@ -45,7 +48,10 @@ export function openFixture(source: ByteSource): Fixture {
 /** Translates a fixture, runs it on ONNX Runtime and compares with PyTorch: float32 within rtol 1e-4 / atol 1e-5, others exactly. */
 export async function runFixture(fixture: Fixture): Promise<Outcome> {
   const { about } = fixture;
-  const translation = translate(fixture.source, nodePlatform, { weights: "embedded" });
+  const translation = translate(fixture.source, nodePlatform, {
+    weights: "embedded",
+    ...(about.inputs !== undefined && { inputs: new Map(Object.entries(about.inputs)) }),
+  });
   const { unsupported } = translation.report;
   if (unsupported.length > 0) {
     const reason = unsupported.map(({ op, reason }) => `${op}: ${reason}`).join("; ");

@@ -1,28 +1,32 @@
-import { ModelFileError } from "../errors.ts";
-import { product, sameDim } from "../graph/sym.ts";
-import { convertNumber } from "./numbers.ts";
+import { add, type Dim, mul, product } from "../graph/sym.ts";
+import { type Builtin, equal } from "./builtin.ts";
+import { DICT_BUILTINS } from "./dict-builtins.ts";
+import { copyList, LIST_BUILTINS, sorted } from "./list-builtins.ts";
+import { convertNumber, numberFunction } from "./numbers.ts";
 import { isUnknown } from "./op-caller.ts";
-import { refuseOp, UnprovenSize } from "./refused-op.ts";
+import { refuseOp } from "./refused-op.ts";
 import { axisOf, numeric } from "./shapes/dims.ts";
 import { codeOfDtype, isFloat, tensorType } from "./shapes/shape-args.ts";
+import { stringOf, TEXT_BUILTINS } from "./text-builtins.ts";
 import {
   bool,
   int,
   isNumber,
   knownNumber,
-  NONE_VALUE,
   type NumberValue,
   type TensorValue,
   UNKNOWN,
   type Value,
 } from "./value.ts";
 
-/** A function of the interpreter's own: undefined means that it does not take such arguments, and an op of that name is meant. */
-type Builtin = (args: readonly Value[]) => Value | undefined;
-
 /** The function behind `torch.<name>` where it is no tensor op, or not on such arguments. */
 export function torchBuiltin(name: string, args: readonly Value[]): Value | undefined {
-  return TORCH.get(name)?.(args);
+  return (
+    TORCH.get(name)?.(args) ??
+    LIST_BUILTINS[name]?.(args) ??
+    DICT_BUILTINS[name]?.(args) ??
+    TEXT_BUILTINS[name]?.(args)
+  );
 }
 
 /** The function behind `ops.prim.<name>`. */
@@ -57,7 +61,6 @@ const size: Builtin = ([tensor, dim]) => {
 const length: Builtin = ([value]) => {
   if (value?.kind === "list" || value?.kind === "tuple") return int(value.items.length);
   if (value?.kind === "tensor") return int(value.type.dims[0] ?? refuseOp("a 0-d tensor has no length"));
-  if (value?.kind === "string") return int(value.value.length);
   return value?.kind === "dict" ? int(value.entries.size) : undefined;
 };
 
@@ -68,26 +71,6 @@ const tensorOf: Builtin = ([value]): TensorValue | undefined => {
   return { kind: "tensor", name: undefined, type: tensorType(dtype, []), number: value };
 };
 
-/** Whether two values are the same: undefined when that cannot be known. */
-function equal(a: Value, b: Value): boolean | undefined {
-  if (isNumber(a) && isNumber(b)) {
-    if (typeof a.value === "number" && typeof b.value === "number") return a.value === b.value;
-    if (sameDim(a.value, b.value)) return true;
-    throw new UnprovenSize("two sizes are compared");
-  }
-  if (a.kind === "none" || b.kind === "none") return a.kind === b.kind;
-  if (a.kind === "string" && b.kind === "string") return a.value === b.value;
-  if (a.kind === "device" && b.kind === "device") return a.value === b.value;
-  if ((a.kind === "list" && b.kind === "list") || (a.kind === "tuple" && b.kind === "tuple")) {
-    const results = a.items.map((item, at) => (b.items[at] === undefined ? false : equal(item, b.items[at])));
-    return (
-      a.items.length === b.items.length &&
-      (results.includes(undefined) ? undefined : !results.includes(false))
-    );
-  }
-  return undefined;
-}
-
 const compares =
   (isEqual: boolean): Builtin =>
   ([a, b]) => {
@@ -96,13 +79,15 @@ const compares =
     return result === undefined ? undefined : bool(result === isEqual);
   };
 
-/** `is None` is all that `is` says in TorchScript. */
+/** `is None` is what `is` says in TorchScript; whether two tensors are one cannot be known. */
 const identical =
   (isSame: boolean): Builtin =>
   ([a, b]) => {
     if (a === undefined || b === undefined || isUnknown(a) || isUnknown(b)) return UNKNOWN;
-    if (a.kind !== "none" && b.kind !== "none") return equal(a, b) === isSame ? bool(true) : bool(false);
-    return bool((a.kind === b.kind) === isSame);
+    if (a.kind === "none" || b.kind === "none") return bool((a.kind === b.kind) === isSame);
+    if (!isNumber(a) || !isNumber(b)) return refuseOp("whether two values are one object is not known");
+    const result = equal(a, b);
+    return result === undefined ? undefined : bool(result === isSame);
   };
 
 const not: Builtin = ([value]) => {
@@ -110,91 +95,56 @@ const not: Builtin = ([value]) => {
   return known === undefined ? undefined : bool(known === 0);
 };
 
-const contains: Builtin = ([holder, key]) => {
-  if (holder?.kind === "dict" && key?.kind === "string") return bool(holder.entries.has(key.value));
-  if (holder?.kind !== "list" || key === undefined) return undefined;
-  return bool(holder.items.some((item) => equal(item, key) === true));
-};
-
-const append: Builtin = ([list, item]) => {
-  if (list?.kind !== "list" || item === undefined) return undefined;
-  list.items.push(item);
-  return list;
-};
-
-const extend: Builtin = ([list, more]) => {
-  if (list?.kind !== "list" || more?.kind !== "list") return undefined;
-  checkLength(list.items.length + more.items.length);
-  list.items.push(...more.items);
-  return list;
-};
-
-/** Lists of a program hold sizes and tensors, not data. */
-const MAX_LIST = 20_000;
-
-function checkLength(length: number): void {
-  if (length > MAX_LIST)
-    throw new ModelFileError("limit", `a list of the program has more than ${MAX_LIST} items`);
-}
-
-const insert: Builtin = ([list, at, item]) => {
-  const index = at === undefined ? undefined : knownNumber(at);
-  if (list?.kind !== "list" || index === undefined || item === undefined) return undefined;
-  list.items.splice(index, 0, item);
-  return list;
-};
-
-const pop: Builtin = ([list, at]) => {
-  if (list?.kind !== "list") return undefined;
-  const index = at === undefined ? -1 : knownNumber(at);
-  return index === undefined ? undefined : (list.items.splice(index, 1)[0] ?? refuseOp("a list is empty"));
-};
-
-const sliceList: Builtin = ([list, start, end, step]) => {
-  if (list?.kind !== "list" && list?.kind !== "tuple") return undefined;
-  const [from, until, by] = [start, end, step].map((value) =>
-    value === undefined ? undefined : knownNumber(value),
-  );
-  const items = list.items.slice(from ?? 0, until ?? Number.MAX_SAFE_INTEGER);
-  return { kind: "list", items: (by ?? 1) === 1 ? items : items.filter((_, at) => at % by! === 0) };
-};
-
-const addLists: Builtin = ([a, b]) => {
-  if (a?.kind !== "list" || b?.kind !== "list") return undefined;
-  checkLength(a.items.length + b.items.length);
-  return { kind: "list", items: [...a.items, ...b.items] };
-};
-
-const repeatList: Builtin = ([list, times]) => {
-  const count = times === undefined ? undefined : knownNumber(times);
-  if (list?.kind !== "list" || count === undefined) return undefined;
-  checkLength(list.items.length * count);
-  return { kind: "list", items: Array.from({ length: Math.max(0, count) }, () => list.items).flat() };
-};
-
-const copyList: Builtin = ([list]) =>
-  list?.kind === "list" || list?.kind === "tuple" ? { kind: "list", items: [...list.items] } : undefined;
-
-const setItem: Builtin = ([holder, key, value]) => {
-  if (value === undefined || key === undefined) return undefined;
-  if (holder?.kind === "dict" && (key.kind === "string" || key.kind === "int")) {
-    holder.entries.set(key.kind === "string" ? key.value : numeric(key.value), value);
-    return holder;
-  }
-  const at = knownNumber(key);
-  if (holder?.kind !== "list" || at === undefined) return undefined;
-  holder.items[at < 0 ? at + holder.items.length : at] = value;
-  return holder;
-};
-
+/** `max` and `min` of numbers or of a list of them. Of an int and a float, the result is a float. */
 const extreme =
   (pick: (a: number, b: number) => number): Builtin =>
   (args) => {
     const numbers = args.length === 1 && args[0]!.kind === "list" ? args[0]!.items : args;
     if (!numbers.every(isNumber) || numbers.length === 0) return undefined;
     const [first, ...others] = numbers.map(({ value }) => numeric(value));
-    return { kind: numbers[0]!.kind, value: others.reduce(pick, first!) };
+    const kind = numbers.some((number) => number.kind === "float") ? "float" : numbers[0]!.kind;
+    return { kind, value: others.reduce((best, value) => pick(best, value), first!) };
   };
+
+/** `sum` of a list of numbers. */
+const sum: Builtin = ([list, ...others]) => {
+  if (list?.kind !== "list" || others.length > 0 || !list.items.every(isNumber)) return undefined;
+  const kind = list.items.some((item) => item.kind === "float") ? "float" : "int";
+  const value = list.items.reduce<Dim>((total, item) => add(total, (item as NumberValue).value), 0);
+  return { kind, value };
+};
+
+/** `all` and `any` of a list of truths. */
+const every =
+  (isAll: boolean): Builtin =>
+  ([list, ...others]) => {
+    if (list?.kind !== "list" || others.length > 0) return undefined;
+    const truths = list.items.map((item) => (item.kind === "tensor" ? undefined : knownNumber(item)));
+    if (truths.includes(undefined)) return undefined;
+    return bool(isAll ? truths.every((truth) => truth !== 0) : truths.some((truth) => truth !== 0));
+  };
+
+/** The counter of `range(start, …, step)` in its turn `index`. */
+const deriveIndex: Builtin = ([index, start, step]) => {
+  if (index?.kind !== "int" || start?.kind !== "int" || step?.kind !== "int") return undefined;
+  return int(add(start.value, mul(index.value, step.value)));
+};
+
+/** How many turns `range(start, end, step)` has. */
+const rangeLength: Builtin = ([start, end, step]) => {
+  if (start?.kind !== "int" || end?.kind !== "int" || step?.kind !== "int") return undefined;
+  const by = numeric(step.value);
+  if (by === 0) return refuseOp("a range has the step 0");
+  return int(Math.max(0, Math.ceil((numeric(end.value) - numeric(start.value)) / by)));
+};
+
+const divmod: Builtin = ([a, b]) => {
+  if (a?.kind !== "int" || b?.kind !== "int") return undefined;
+  const [value, by] = [numeric(a.value), numeric(b.value)];
+  if (by === 0) return refuseOp("it divides by zero");
+  const quotient = Math.floor(value / by);
+  return { kind: "tuple", items: [int(quotient), int(value - quotient * by)] };
+};
 
 const TORCH = new Map<string, Builtin>([
   ["size", size],
@@ -203,7 +153,7 @@ const TORCH = new Map<string, Builtin>([
   ["numel", ([t]) => (t?.kind === "tensor" ? int(product(t.type.dims)) : undefined)],
   ["is_floating_point", ([t]) => (t?.kind === "tensor" ? bool(isFloat(t.type.dtype)) : undefined)],
   ["is_complex", ([t]) => (t?.kind === "tensor" ? bool(t.type.dtype.startsWith("complex")) : undefined)],
-  ["is_contiguous", ([t]) => (t?.kind === "tensor" ? bool(true) : undefined)],
+  ["is_contiguous", () => refuseOp("only PyTorch's memory knows")],
   ["item", itemOf],
   ["ScalarImplicit", itemOf],
   ["IntImplicit", converts("int")],
@@ -216,20 +166,14 @@ const TORCH = new Map<string, Builtin>([
   ["__is__", identical(true)],
   ["__isnot__", identical(false)],
   ["__not__", not],
-  ["__contains__", contains],
-  ["append", append],
-  ["extend", extend],
-  ["insert", insert],
-  ["pop", pop],
-  ["slice", sliceList],
-  ["add", addLists],
-  ["add_", extend],
-  ["mul", repeatList],
-  ["list", copyList],
-  ["copy", copyList],
-  ["_set_item", setItem],
-  ["warn", () => NONE_VALUE],
-  ["format", () => ({ kind: "string", value: "" })],
+  ["sum", sum],
+  ["all", every(true)],
+  ["any", every(false)],
+  ["divmod", divmod],
+  ["__derive_index", deriveIndex],
+  ["__range_length", rangeLength],
+  ["is_grad_enabled", () => bool(false)],
+  ["is_autocast_enabled", () => bool(false)],
   ["tensor", (args) => (args.length === 1 ? tensorOf(args) : undefined)],
   ["device", ([name]) => (name?.kind === "string" ? { kind: "device", value: name.value } : undefined)],
 ]);
@@ -242,6 +186,12 @@ const PRIM = new Map<string, Builtin>([
   ["is_cuda", () => bool(false)],
   ["requires_grad", () => bool(false)],
   ["data", ([t]) => t],
+  [
+    "abs",
+    ([value]) => (value !== undefined && isNumber(value) ? numberFunction("abs")!([value]) : undefined),
+  ],
+  ["type", ([value]) => (value?.kind === "device" ? { kind: "string", value: value.value } : undefined)],
+  ["is_nested", () => bool(false)],
   ["max", extreme(Math.max)],
   ["min", extreme(Math.min)],
 ]);
@@ -250,7 +200,8 @@ const PLAIN = new Map<string, Builtin>([
   ["int", converts("int")],
   ["float", converts("float")],
   ["bool", converts("bool")],
-  ["str", () => ({ kind: "string", value: "" })],
+  ["str", stringOf],
+  ["sorted", sorted],
   ["list", copyList],
-  ["len", length],
+  ["len", (args) => length(args) ?? TEXT_BUILTINS["len"]!(args)],
 ]);

@@ -41,6 +41,7 @@ export class CodeLibrary {
     const size = this.#zip.entries.get(entry)?.byteLength;
     if (size === undefined) return undefined;
     if (size > MAX_SOURCE_BYTES) throw new ModelFileError("limit", `a TorchScript source has ${size} bytes`);
-    return parseSource(new TextDecoder().decode(this.#zip.read(entry)));
+    const text = new TextDecoder().decode(this.#zip.read(entry));
+    return parseSource(text, entry.slice(this.#folder.length));
   }
 }

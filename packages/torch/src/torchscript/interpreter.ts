@@ -2,14 +2,15 @@ import { itemsOf, type PickleValue } from "../checkpoint/pickle-value.ts";
 import { ModelFileError } from "../errors.ts";
 import { plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
 import type { CodeLibrary } from "./code-library.ts";
+import { keyOfValue } from "./dict-builtins.ts";
 import { constant, range, subscript } from "./literals.ts";
 import type { ObjectGraph } from "./object-graph.ts";
 import { isUnknown, type OpCaller } from "./op-caller.ts";
 import type { ReadRefusals } from "./refusal-log.ts";
-import { RefusedOp, refuseOp, UnprovenSize } from "./refused-op.ts";
+import { ADVICE, RefusedOp, refuseOp, UnprovenSize } from "./refused-op.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
 import { asDeclared } from "./typed-value.ts";
-import { isNumber, knownNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
+import { bool, isNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** What a program is read with. */
 export interface Reading {
@@ -28,7 +29,13 @@ const MAX_CALLS = 100;
 /** Expressions inside expressions, those of callers included. */
 const MAX_DEPTH = 800;
 
+/** The variables of one call. */
 type Frame = Map<string, Value>;
+
+/** Contexts that change nothing at inference. */
+const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inference_mode)$/;
+/** Calls that only tell something. */
+const TELLING = new Set(["torch.warn", "warn", "warnings.warn", "print"]);
 
 /**
  * Runs a TorchScript program on values that are known by type alone: calls are inlined, conditions and loops over constants are
@@ -72,22 +79,34 @@ export class Interpreter {
         throw new ModelFileError("corrupt", `a call of '${definition.name}' lacks '${param.name}'`);
       frame.set(param.name, value);
     }
-    const result = this.#run(definition.body, frame);
+    const result = this.#placed(definition, frame);
     this.#calls -= 1;
     return result ?? NONE_VALUE;
   }
 
+  /** Runs a body; what ends it says where, innermost call first. */
+  #placed({ body, file }: FunctionDef, frame: Frame): Value | undefined {
+    const at = { line: 0 };
+    try {
+      return this.#run(body, frame, at);
+    } catch (error) {
+      if (error instanceof RefusedOp || error instanceof UnprovenSize) error.place ??= `${file}:${at.line}`;
+      throw error;
+    }
+  }
+
   /** Runs statements; answers what they return, undefined when they fall through. */
-  #run(body: readonly Stmt[], frame: Frame): Value | undefined {
+  #run(body: readonly Stmt[], frame: Frame, at: Place): Value | undefined {
     for (const statement of body) {
       this.#step();
-      const result = this.#execute(statement, frame);
+      at.line = statement.line;
+      const result = this.#execute(statement, frame, at);
       if (result !== undefined) return result;
     }
     return undefined;
   }
 
-  #execute(statement: Stmt, frame: Frame): Value | undefined {
+  #execute(statement: Stmt, frame: Frame, at: Place): Value | undefined {
     switch (statement.kind) {
       case "return":
         return statement.value === undefined ? NONE_VALUE : this.#evaluate(statement.value, frame);
@@ -100,23 +119,36 @@ export class Interpreter {
       case "assert":
         return undefined;
       case "if":
-        return this.#run(
-          this.#isTrue(statement.condition, frame) ? statement.then : statement.otherwise,
-          frame,
-        );
+        return this.#run(this.#branch(statement, frame), frame, at);
       case "while":
-        while (this.#isTrue(statement.condition, frame)) {
-          const result = this.#run(statement.body, frame);
+        while (this.#isTrue(statement.condition, frame, "a 'while'")) {
+          const result = this.#run(statement.body, frame, at);
           if (result !== undefined) return result;
+          at.line = statement.line;
         }
         return undefined;
       case "for":
         for (const item of this.#iterate(statement.iterable, frame)) {
           frame.set(statement.target, item);
-          const result = this.#run(statement.body, frame);
+          const result = this.#run(statement.body, frame, at);
           if (result !== undefined) return result;
         }
         return undefined;
+      case "with":
+        this.#enterContext(this.#evaluate(statement.context, frame));
+        return this.#run(statement.body, frame, at);
+    }
+  }
+
+  /** The branch that runs. Of a check on sizes that the caller chooses, the one that does not raise: what raises has no numbers. */
+  #branch(statement: Extract<Stmt, { kind: "if" }>, frame: Frame): readonly Stmt[] {
+    const { condition, then, otherwise } = statement;
+    try {
+      return this.#isTrue(condition, frame, "an 'if'") ? then : otherwise;
+    } catch (error) {
+      const [thenRaises, otherwiseRaises] = [raises(then), raises(otherwise)];
+      if (!(error instanceof UnprovenSize) || thenRaises === otherwiseRaises) throw error;
+      return thenRaises ? otherwise : then;
     }
   }
 
@@ -142,24 +174,38 @@ export class Interpreter {
       return;
     }
     const object = target.kind === "attribute" ? this.#evaluate(target.object, frame) : undefined;
-    if (target.kind !== "attribute" || object?.kind !== "object") refuseOp("it assigns to something unusual");
-    else object.attributes.set(target.name, value);
+    if (target.kind !== "attribute" || object?.kind !== "object") {
+      refuseOp("it assigns to something unusual");
+    } else {
+      // What a call writes before it reads it does not outlive the call.
+      if (object.pickled !== undefined && object.read.has(target.name)) this.#refuseState(target.name);
+      object.attributes.set(target.name, value);
+    }
   }
 
-  #isTrue(condition: Expr, frame: Frame): boolean {
+  #refuseState(name: string): void {
+    const reason = `the program changes its attribute '${name}' and reads it in the next call: pass it in and out of 'forward' instead`;
+    this.#reading.refusals.add("state", reason);
+  }
+
+  #enterContext(context: Value): void {
+    if (context.kind === "object" && IDLE_CONTEXTS.test(context.path)) return;
+    refuseOp(`a 'with' block enters ${context.kind === "object" ? context.path : `a ${context.kind}`}`);
+  }
+
+  /** `what` names the statement whose condition it is. */
+  #isTrue(condition: Expr, frame: Frame, what: string): boolean {
     this.#step();
     const value = this.#evaluate(condition, frame);
     if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
-    if (isNumber(value)) throw new UnprovenSize("a condition depends on a size");
-    return refuseOp(
-      "a condition depends on the data: export the model with torch.export, or run it on PyTorch",
-    );
+    if (isNumber(value)) throw new UnprovenSize(`the condition of ${what} depends on a size`);
+    return refuseOp(`the condition of ${what} depends on the data: ${ADVICE}`);
   }
 
   #iterate(iterable: Expr, frame: Frame): readonly Value[] {
     const value = this.#evaluate(iterable, frame);
     if (value.kind === "list" || value.kind === "tuple") return [...value.items];
-    return refuseOp("a loop depends on the data: export the model with torch.export, or run it on PyTorch");
+    return refuseOp(`a 'for' loop depends on the data: ${ADVICE}`);
   }
 
   #evaluate(expr: Expr, frame: Frame): Value {
@@ -192,7 +238,10 @@ export class Interpreter {
         return this.#torch(expr.kind === "not" ? "__not__" : "neg", [value], new Map());
       }
       case "choice":
-        return this.#evaluate(this.#isTrue(expr.condition, frame) ? expr.then : expr.otherwise, frame);
+        return this.#evaluate(
+          this.#isTrue(expr.condition, frame, "an 'if' expression") ? expr.then : expr.otherwise,
+          frame,
+        );
       case "call":
         return this.#call(expr, frame);
     }
@@ -202,8 +251,7 @@ export class Interpreter {
     const dict = new Map<string | number, Value>();
     for (const [keyExpr, valueExpr] of entries) {
       const key = this.#evaluate(keyExpr, frame);
-      const name = key.kind === "string" ? key.value : knownNumber(key);
-      if (name === undefined) return refuseOp("a dict has a key that is no text");
+      const name = keyOfValue(key) ?? refuseOp("a dict has a key that is no text and no known integer");
       dict.set(name, this.#evaluate(valueExpr, frame));
     }
     return { kind: "dict", entries: dict };
@@ -232,6 +280,7 @@ export class Interpreter {
     const definition = this.#reading.library.classDef(object.path);
     const field = definition?.fields.get(name);
     const value = this.#reading.objects.attribute(object, name);
+    if (!object.attributes.has(name)) object.read.add(name);
     if (value !== undefined) return asDeclared(value, field?.type);
     if (definition?.methods.has(name)) return { kind: "method", object, name };
     if (field?.value !== undefined) return asDeclared(this.#evaluate(field.value, new Map()), field.type);
@@ -264,9 +313,11 @@ export class Interpreter {
   }
 
   #callPath(path: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    if (path.endsWith(".__new__")) return madeObject(args[0]);
     if (path.startsWith("__torch__.")) return this.#userCode(path, args, kwargs);
     if (path === "getattr" && args[1]?.kind === "string") return this.#attribute(args[0]!, args[1].value);
     if (path === "range") return range(args);
+    if (TELLING.has(path)) return NONE_VALUE;
     if (path.startsWith("torch.")) return this.#torch(path.slice("torch.".length), args, kwargs);
     if (path.startsWith("ops.aten.")) return this.#torch(path.slice("ops.aten.".length), args, kwargs);
     const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
@@ -281,6 +332,13 @@ export class Interpreter {
 
   #torch(name: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
     return this.#guarded(`aten.${name}`, () => {
+      const [a, b] = args;
+      if (/^__is(not)?__$/.test(name) && a?.kind === "tensor" && b?.kind === "tensor") {
+        const isSame = this.#reading.ops.isSameTensor(a, b);
+        return isSame === undefined
+          ? refuseOp("whether two tensors are one object is not known")
+          : bool(isSame === (name === "__is__"));
+      }
       const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
       return known ?? this.#reading.ops.call({ op: `aten.${name}`, args, kwargs });
     });
@@ -313,4 +371,31 @@ export class Interpreter {
     if (this.#steps > MAX_STEPS)
       throw new ModelFileError("limit", `the program takes more than ${MAX_STEPS} steps`);
   }
+}
+
+/** Whether a branch certainly raises an error. */
+function raises(body: readonly Stmt[]): boolean {
+  return body.some((statement) => {
+    const callee =
+      statement.kind === "expression" && statement.value.kind === "call" ? statement.value.callee : undefined;
+    return callee?.kind === "attribute" && callee.name === "RaiseException";
+  });
+}
+
+/** The line that runs in a call. */
+interface Place {
+  line: number;
+}
+
+/** `Class.__new__(Class)`, before its `__init__`. */
+function madeObject(type: Value | undefined): ObjectValue {
+  if (type?.kind !== "path") return refuseOp("it makes an object of an unknown class");
+  return {
+    kind: "object",
+    path: type.path,
+    name: "",
+    pickled: undefined,
+    attributes: new Map(),
+    read: new Set(),
+  };
 }

@@ -90,7 +90,7 @@ test("a batch size that the program was traced with, and follows from, stays fix
 test("sizes that a user states take the place of the traced ones", () => {
   const dims = ["n", 1, "height", 8];
   const { graph, outputs } = withForward(["return torch.relu(image)"], {
-    inputs: [{ dtype: "float32", dims }],
+    inputs: new Map([["image", { dtype: "float32", dims }]]),
   });
   const { arg } = outputs[0]!;
   const type = arg.kind === "value" ? graph.values.get(arg.name) : undefined;

@@ -47,7 +47,9 @@ function trueDivide(a: Dim, b: Dim): Dim {
 }
 
 function floorDivide(a: Dim, b: Dim): Dim {
-  return b === 0 ? refuseOp("it divides by zero") : sym("floordiv", a, b);
+  if (b === 0) return refuseOp("it divides by zero");
+  const exact = typeof b === "number" && b > 0 && typeof a !== "number" ? sym("cleandiv", a, b) : 0;
+  return typeof exact !== "number" && exact.op !== "cleandiv" ? exact : sym("floordiv", a, b);
 }
 
 function truncDivide(a: Dim, b: Dim): Dim {
@@ -57,6 +59,17 @@ function truncDivide(a: Dim, b: Dim): Dim {
   if (typeof b === "number" && b < 0) throw new UnprovenSize("a size is divided by a negative number");
   return sym("floordiv", a, b);
 }
+
+/** On known integers, and on truths, which are 0 and 1. */
+const bitwise =
+  (op: (a: bigint, b: bigint) => bigint) =>
+  (args: readonly NumberValue[]): NumberValue => {
+    const [a, b] = pair(args);
+    if (typeof a !== "number" || typeof b !== "number") throw new UnprovenSize("bits of a size");
+    const value = Number(op(BigInt(a), BigInt(b)));
+    if (!Number.isSafeInteger(value)) return refuseOp("bits of a large number");
+    return { kind: args.every((arg) => arg.kind === "bool") ? "bool" : "int", value };
+  };
 
 const same = (arg: NumberValue): Kind => arg.kind;
 const whole = (): Kind => "int";
@@ -73,12 +86,13 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   ["floor_divide", arithmetic(floorDivide)],
   ["trunc_divide", arithmetic(truncDivide)],
   ["remainder", arithmetic((a, b) => (b === 0 ? refuseOp("it divides by zero") : sym("mod", a, b)))],
-  ["pow", arithmetic((a, b) => sym("pow", a, b))],
+  // A power of two integers is a float in TorchScript, and so is a rounded integer.
+  ["pow", (args) => ({ kind: "float", value: sym("pow", ...pair(args)) })],
   ["neg", unary(same, (a) => mul(-1, a))],
   ["abs", unary(same, (a) => (typeof a === "number" ? Math.abs(a) : a))],
   ["ceil", unary(whole, (a) => sym("ceil", a))],
   ["floor", unary(whole, (a) => sym("floor", a))],
-  ["round", unary(same, (a) => sym("round", a))],
+  ["round", unary(real, (a) => sym("round", a))],
   ["sqrt", unary(real, (a) => sym("sqrt", a))],
   ["max", extreme("max")],
   ["min", extreme("min")],
@@ -88,9 +102,11 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   ["le", comparison((a, b) => a <= b)],
   ["gt", comparison((a, b) => a > b)],
   ["ge", comparison((a, b) => a >= b)],
-  ["__and__", comparison((a, b) => a !== 0 && b !== 0)],
-  ["__or__", comparison((a, b) => a !== 0 || b !== 0)],
-  ["__xor__", comparison((a, b) => (a !== 0) !== (b !== 0))],
+  ["__and__", bitwise((a, b) => a & b)],
+  ["__or__", bitwise((a, b) => a | b)],
+  ["__xor__", bitwise((a, b) => a ^ b)],
+  ["__lshift__", bitwise((a, b) => a << b)],
+  ["__rshift__", bitwise((a, b) => a >> b)],
 ]);
 
 /** `int(x)`, `float(x)`, `bool(x)` of a number, or of the 0-d tensor of a known number. */

@@ -29,6 +29,7 @@ export function untagged(value: PickleValue): PickleValue {
 export class ObjectGraph {
   readonly #archive: PickleArchive;
   readonly #recorder: GraphRecorder;
+  readonly #objects = new Map<PickleCall, ObjectValue>();
 
   constructor(archive: PickleArchive, recorder: GraphRecorder) {
     this.#archive = archive;
@@ -40,7 +41,7 @@ export class ObjectGraph {
     const pickled = asNode(this.#archive.root, "call");
     const path = calleeOf(pickled);
     if (pickled === undefined || !path?.startsWith("__torch__.")) return undefined;
-    return { kind: "object", path, name: "", pickled, attributes: new Map() };
+    return this.#made(pickled, path, "");
   }
 
   /** An attribute of an object; undefined when it has none of that name. */
@@ -48,10 +49,9 @@ export class ObjectGraph {
     const set = object.attributes.get(name);
     if (set !== undefined || object.pickled === undefined) return set;
     const pickled = entryOf(object.pickled.state, name);
-    if (pickled === undefined) return undefined;
-    const value = this.value(pickled, object.name === "" ? name : `${object.name}.${name}`);
-    object.attributes.set(name, value);
-    return value;
+    return pickled === undefined
+      ? undefined
+      : this.value(pickled, object.name === "" ? name : `${object.name}.${name}`);
   }
 
   value(pickled: PickleValue, name: string, depth = 0): Value {
@@ -69,6 +69,7 @@ export class ObjectGraph {
     if (list !== undefined) {
       return {
         kind: list.kind,
+        isStored: true,
         items: list.items.map((item, at) => this.value(item, `${name}.${at}`, depth + 1)),
       };
     }
@@ -101,7 +102,7 @@ export class ObjectGraph {
         return refuseOp("a dict has keys that are no text");
       values.set(key, this.value(value, `${name}.${key}`, depth + 1));
     }
-    return { kind: "dict", entries: values };
+    return { kind: "dict", entries: values, isStored: true };
   }
 
   #object(node: PickleValue, name: string): Value {
@@ -110,6 +111,22 @@ export class ObjectGraph {
     if (path === undefined || pickled === undefined || !path.startsWith("__torch__.")) {
       return refuseOp("an attribute is an object that only PyTorch can make (quantized weights?)");
     }
-    return { kind: "object", path, name, pickled, attributes: new Map() };
+    return this.#made(pickled, path, name);
+  }
+
+  /** The object of a pickled one: the same, wherever it hangs, so that what is written through one name is read through another. */
+  #made(pickled: PickleCall, path: string, name: string): ObjectValue {
+    const known = this.#objects.get(pickled);
+    if (known !== undefined) return known;
+    const object: ObjectValue = {
+      kind: "object",
+      path,
+      name,
+      pickled,
+      attributes: new Map(),
+      read: new Set(),
+    };
+    this.#objects.set(pickled, object);
+    return object;
   }
 }

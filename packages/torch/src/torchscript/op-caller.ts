@@ -15,6 +15,24 @@ const IDENTITIES = new Set([
   "aten.alpha_dropout.default",
   "aten.lift_fresh.default",
 ]);
+/** Ops whose result is always a tensor of its own; only these are known to differ from other tensors. */
+const NEW_TENSORS = new Set([
+  "aten.add.Tensor",
+  "aten.add.Scalar",
+  "aten.sub.Tensor",
+  "aten.mul.Tensor",
+  "aten.mul.Scalar",
+  "aten.div.Tensor",
+  "aten.div.Scalar",
+  "aten.linear.default",
+  "aten.layer_norm.default",
+  "aten.embedding.default",
+  "aten.cat.default",
+  "aten.relu.default",
+  "aten.gelu.default",
+  "aten.permute.default",
+  "aten.transpose.int",
+]);
 /** Ops that only the interpreter has, under the name of what they do. */
 const RENAMED: ReadonlyMap<string, string> = new Map([
   ["aten._convolution.default", "aten.convolution.default"],
@@ -47,6 +65,20 @@ export class OpCaller {
     const bound = resolveCall(call);
     if (bound === undefined) return refuseOp("no overload takes such arguments");
     return this.#emit(this.#current(bound));
+  }
+
+  /**
+   * Whether two tensors are one object in Python's sense: undefined when an op that may answer its own input made one of them, as ops in
+   * place and conversions do.
+   */
+  isSameTensor(a: TensorValue, b: TensorValue): boolean | undefined {
+    if (a.name === undefined || b.name === undefined) return undefined;
+    if (a.name === b.name) return true;
+    const mayAnswerInput = [a, b].some(({ name }) => {
+      const target = this.#recorder.nodes.find(({ outputs }) => outputs.includes(name!))?.target;
+      return target !== undefined && !NEW_TENSORS.has(target);
+    });
+    return mayAnswerInput ? undefined : false;
   }
 
   /** The op as today's PyTorch means it. */
@@ -160,5 +192,6 @@ function asNumber(value: Value): NumberValue | undefined {
 /** Whether a value is, or holds, the result of a refused op. */
 export function isUnknown(value: Value): boolean {
   if (value.kind === "list" || value.kind === "tuple") return value.items.some(isUnknown);
+  if (value.kind === "dict") return [...value.entries.values()].some(isUnknown);
   return value.kind === "unknown";
 }

@@ -6,15 +6,16 @@ const MAX_OUTPUTS = 10_000;
 
 /**
  * What `forward` returns as named outputs: dictionary keys and field names, joined by dots, else positions. A lone tensor is `output`,
- * items of a tuple are `output_0`, `output_1`, …. None and text have no place in an answer; the results of refused ops have no type.
+ * items of a tuple are `output_0`, `output_1`, …. A name that an input (`taken`) has begins with `output_`. None and text have no place in an answer; the results of refused ops have no type.
  */
-export function outputsOf(result: Value, recorder: GraphRecorder): NamedArg[] {
+export function outputsOf(result: Value, recorder: GraphRecorder, taken: readonly string[]): NamedArg[] {
   const outputs: NamedArg[] = [];
+  const used = new Set(taken);
   const visit = (value: Value, path: readonly string[]): void => {
     if (outputs.length >= MAX_OUTPUTS) return;
     if (value.kind === "tensor" || isNumber(value)) {
       outputs.push({
-        name: nameOf(path),
+        name: freeName(nameOf(path), used),
         arg: recorder.arg(value, value.kind === "tensor" ? "Tensor" : "Scalar"),
       });
     } else if (value.kind === "list" || value.kind === "tuple") {
@@ -28,6 +29,13 @@ export function outputsOf(result: Value, recorder: GraphRecorder): NamedArg[] {
   return outputs.length === 1 && /^output_0$/.test(outputs[0]!.name)
     ? [{ ...outputs[0]!, name: "output" }]
     : outputs;
+}
+
+function freeName(name: string, used: Set<string>): string {
+  let free = name;
+  while (used.has(free)) free = `output_${free}`;
+  used.add(free);
+  return free;
 }
 
 function nameOf(path: readonly string[]): string {

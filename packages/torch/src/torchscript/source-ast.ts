@@ -24,7 +24,10 @@ export interface KeywordArg {
   readonly value: Expr;
 }
 
-export type Stmt =
+/** A statement and where it stands in its file. */
+export type Stmt = StmtKind & { readonly line: number };
+
+export type StmtKind =
   | {
       readonly kind: "assign";
       readonly targets: readonly Expr[];
@@ -40,6 +43,7 @@ export type Stmt =
       readonly otherwise: readonly Stmt[];
     }
   | { readonly kind: "while"; readonly condition: Expr; readonly body: readonly Stmt[] }
+  | { readonly kind: "with"; readonly context: Expr; readonly body: readonly Stmt[] }
   | { readonly kind: "for"; readonly target: string; readonly iterable: Expr; readonly body: readonly Stmt[] }
   | { readonly kind: "assert"; readonly condition: Expr };
 
@@ -51,6 +55,8 @@ export interface Param {
 
 export interface FunctionDef {
   readonly name: string;
+  /** The file that defines it, inside the archive. */
+  readonly file: string;
   readonly params: readonly Param[];
   readonly body: readonly Stmt[];
 }

@@ -8,14 +8,15 @@ import type {
   Param,
   SourceFile,
   Stmt,
+  StmtKind,
 } from "./source-ast.ts";
 import { type Token, tokenize } from "./source-tokens.ts";
 
 const MAX_DEPTH = 200;
 
-/** Parses one `code/**.py` file of an archive. Throws ModelFileError for anything that TorchScript does not write. */
-export function parseSource(text: string): SourceFile {
-  const parser = new Parser(tokenize(text));
+/** Parses one file of an archive, named `file` there. Throws ModelFileError for anything that TorchScript does not write. */
+export function parseSource(text: string, file = "code"): SourceFile {
+  const parser = new Parser(tokenize(text), file);
   const classes = new Map<string, ClassDef>();
   const functions = new Map<string, FunctionDef>();
   while (!parser.is("end")) {
@@ -32,11 +33,13 @@ export function parseSource(text: string): SourceFile {
 
 class Parser {
   readonly #tokens: readonly Token[];
+  readonly #file: string;
   #at = 0;
   #depth = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], file: string) {
     this.#tokens = tokens;
+    this.#file = file;
   }
 
   is(kind: Token["kind"], text?: string): boolean {
@@ -53,7 +56,7 @@ class Parser {
     if (!this.is(kind, text)) {
       throw new ModelFileError(
         "corrupt",
-        `line ${token.line} of a TorchScript source: unexpected ${JSON.stringify(token.text.slice(0, 40))}`,
+        `line ${token.line} of the TorchScript source ${this.#file}: unexpected ${JSON.stringify(token.text.slice(0, 40))}`,
       );
     }
     if (kind !== "end") this.#at += 1;
@@ -100,7 +103,7 @@ class Parser {
       if (!this.is("symbol", ")")) this.expect("symbol", ",");
     }
     if (this.#takeSymbol("->")) this.#expression();
-    return { name, params, body: this.#statements() };
+    return { name, file: this.#file, params, body: this.#statements() };
   }
 
   #statements(): Stmt[] {
@@ -129,13 +132,19 @@ class Parser {
   }
 
   #statement(): Stmt | undefined {
+    const { line } = this.#tokens[this.#at]!;
     if (this.takeName("pass")) return undefined;
+    return { ...this.#statementKind(), line };
+  }
+
+  #statementKind(): StmtKind {
     if (this.takeName("return")) {
       return { kind: "return", value: this.is("newline") ? undefined : this.#expressionList() };
     }
     if (this.takeName("if")) return this.#if();
     if (this.takeName("while"))
       return { kind: "while", condition: this.#expression(), body: this.#statements() };
+    if (this.takeName("with")) return { kind: "with", context: this.#expression(), body: this.#statements() };
     if (this.takeName("for")) {
       const target = this.expect("name");
       this.expect("name", "in");
@@ -149,21 +158,22 @@ class Parser {
     return this.#assignment();
   }
 
-  #if(): Stmt {
+  #if(): StmtKind {
     this.#enter();
     const parsed = this.#branches();
     this.#depth -= 1;
     return parsed;
   }
 
-  #branches(): Stmt {
+  #branches(): StmtKind {
     const condition = this.#expression();
     const then = this.#statements();
-    if (this.takeName("elif")) return { kind: "if", condition, then, otherwise: [this.#if()] };
+    const { line } = this.#tokens[this.#at]!;
+    if (this.takeName("elif")) return { kind: "if", condition, then, otherwise: [{ ...this.#if(), line }] };
     return { kind: "if", condition, then, otherwise: this.takeName("else") ? this.#statements() : [] };
   }
 
-  #assignment(): Stmt {
+  #assignment(): StmtKind {
     const first = this.#expression();
     if (this.#takeSymbol(":")) this.#expression();
     const targets = [first];
@@ -323,10 +333,14 @@ const ESCAPES: Readonly<Record<string, string>> = {
   v: "\v",
 };
 
+/** The serializer writes bytes that are not ASCII as octal escapes: together they are UTF-8. */
 function unquote(literal: string): string {
-  return literal.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[\s\S])/g, (_, code: string) => {
+  const plain = literal.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[\s\S])/g, (_, code: string) => {
     if (code.startsWith("x")) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
     if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
     return ESCAPES[code] ?? code;
   });
+  const codes = Array.from(plain, (char) => char.codePointAt(0)!);
+  const isBytes = codes.some((code) => code >= 0x80) && codes.every((code) => code <= 0xff);
+  return isBytes ? new TextDecoder().decode(Uint8Array.from(codes)) : plain;
 }

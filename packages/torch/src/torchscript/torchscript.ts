@@ -1,31 +1,32 @@
 import type { ZipArchive } from "../archive/zip.ts";
 import { type PickleArchive, readPickleMember, rootFolder } from "../checkpoint/pickle-archive.ts";
-import { entryOf, itemsOf, type PickleValue } from "../checkpoint/pickle-value.ts";
-import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import type { Program, TensorType } from "../graph/ir.ts";
-import { type Dim, symbol } from "../graph/sym.ts";
+import { symbol, symbolsOf } from "../graph/sym.ts";
 import { CodeLibrary } from "./code-library.ts";
 import { GraphRecorder } from "./graph-recorder.ts";
 import { Interpreter } from "./interpreter.ts";
-import { ObjectGraph, untagged } from "./object-graph.ts";
-import { OpCaller } from "./op-caller.ts";
+import { ObjectGraph } from "./object-graph.ts";
+import { isUnknown, OpCaller } from "./op-caller.ts";
 import { outputsOf } from "./outputs.ts";
 import { ReadRefusals } from "./refusal-log.ts";
-import { RefusedOp, UnprovenSize } from "./refused-op.ts";
-import { tensorType } from "./shapes/shape-args.ts";
-import type { Param } from "./source-ast.ts";
+import { ADVICE, RefusedOp, UnprovenSize } from "./refused-op.ts";
+import {
+  checkInputs,
+  givenInputs,
+  type InputTypes,
+  type ScriptInput,
+  tracedInputs,
+} from "./script-inputs.ts";
+import type { ClassDef, FunctionDef, Param } from "./source-ast.ts";
 import { NONE_VALUE, type Value } from "./value.ts";
 
-/** An input of the program, where its own example inputs say too little. A text stands for a size that the caller chooses. */
-export interface ScriptInput {
-  readonly dtype: DType;
-  readonly dims: readonly (number | string)[];
-}
-
 export interface TorchScriptOptions {
-  /** The types of `forward`'s arguments, in order. Default: the example inputs that tracing stored in the archive. */
-  readonly inputs?: readonly ScriptInput[];
+  /**
+   * The types of `forward`'s arguments by name; what is not there has its default. Without it: the example inputs that tracing stored in
+   * the archive. Scripting stores none.
+   */
+  readonly inputs?: ReadonlyMap<string, ScriptInput>;
 }
 
 /** Whether a zip is a TorchScript archive: it has a program, and the constants that only such archives have. */
@@ -43,19 +44,23 @@ const BATCH = "batch";
  */
 export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {}): Program {
   const folder = rootFolder(zip, "data.pkl") ?? "";
+  const library = new CodeLibrary(zip, folder);
+  const data = readPickleMember(zip, { folder, member: "data" });
   const script: Script = {
-    library: new CodeLibrary(zip, folder),
-    data: readPickleMember(zip, { folder, member: "data" }),
+    library,
+    data,
+    forward: forwardOf(data, library),
     constants: readPickleMember(zip, { folder, member: "constants" }),
     version: readVersion(zip, folder),
   };
-  if (options.inputs !== undefined) return readFixed(script, options.inputs.map(givenType));
-  const traced = tracedInputs(zip, folder);
+  const params = script.forward.params.slice(1);
+  if (options.inputs !== undefined) return read(script, givenInputs(options.inputs, params));
+  const traced = tracedInputs(zip, folder, params);
   const symbolic = withBatch(traced);
-  if (symbolic === undefined) return readFixed(script, traced);
+  if (symbolic === undefined) return read(script, traced);
   const attempt = attemptBatch(script, symbolic);
   if (attempt.program !== undefined && (attempt.program.refused ?? []).length === 0) return attempt.program;
-  const fixed = readFixed(script, traced);
+  const fixed = read(script, traced);
   // A program that is refused either way keeps the signature that says more.
   if (attempt.program !== undefined && (fixed.refused ?? []).length > 0) return attempt.program;
   const why = attempt.program === undefined ? attempt.reason : "its sizes follow from that size";
@@ -63,27 +68,40 @@ export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {
   return { ...fixed, warnings: [...fixed.warnings, warning] };
 }
 
-/** Reads with sizes that nothing else can stand for. */
-function readFixed(script: Script, inputs: readonly InputType[]): Program {
-  try {
-    return read(script, inputs);
-  } catch (error) {
-    if (!(error instanceof UnprovenSize)) throw error;
-    const message = `the TorchScript program needs its inputs' sizes as numbers: ${error.message}`;
-    throw new ModelFileError("unsupported", message, { cause: error });
-  }
-}
-
 interface Script {
   readonly library: CodeLibrary;
   readonly data: PickleArchive;
+  readonly forward: FunctionDef;
   readonly constants: PickleArchive;
   readonly version: number;
 }
 
-function attemptBatch(script: Script, inputs: readonly InputType[]): { program?: Program; reason: string } {
+/** The module's `forward`. */
+function forwardOf(data: PickleArchive, library: CodeLibrary): FunctionDef {
+  const path = new ObjectGraph(data, new GraphRecorder()).root()?.path ?? "";
+  const definition = library.classDef(path);
+  const forward = definition?.methods.get("forward");
+  if (forward === undefined) {
+    throw new ModelFileError("unsupported", "the TorchScript archive has no module with a 'forward' method");
+  }
+  return forward;
+}
+
+/** Hooks of the module itself run around its `forward`, where a caller calls the module. */
+function refuseHooks(module: ClassDef | undefined, refusals: ReadRefusals): void {
+  for (const name of ["__forward_hooks__", "__forward_pre_hooks__"]) {
+    const list = module?.fields.get(name)?.value;
+    if (list?.kind !== "list" || list.items.length === 0) continue;
+    refusals.add(
+      "hooks",
+      `the module has forward hooks: call them in 'forward' and script it again, or ${ADVICE}`,
+    );
+  }
+}
+
+function attemptBatch(script: Script, inputs: InputTypes): { program?: Program; reason: string } {
   try {
-    const program = read(script, inputs);
+    const program = readProvable(script, inputs);
     const isBatched = program.outputs.every(({ arg }) => {
       const type = arg.kind === "value" ? program.graph.values.get(arg.name) : undefined;
       const first = type?.kind === "tensor" ? type.dims[0] : undefined;
@@ -96,10 +114,25 @@ function attemptBatch(script: Script, inputs: readonly InputType[]): { program?:
   }
 }
 
-/** Undefined stands for None. */
-type InputType = TensorType | undefined;
+/** Reads with sizes that nothing else can stand for: what cannot be shown for all of them is refused. */
+function read(script: Script, inputs: InputTypes): Program {
+  return readWith(script, inputs, (error) => {
+    const advice = "state that size as a number, or export the model with torch.export";
+    return error instanceof UnprovenSize ? `${error.message}: ${advice}` : error.message;
+  });
+}
 
-function read(script: Script, inputs: readonly InputType[]): Program {
+/** Throws UnprovenSize. */
+function readProvable(script: Script, inputs: InputTypes): Program {
+  return readWith(script, inputs, (error) => {
+    if (error instanceof UnprovenSize) throw error;
+    return error.message;
+  });
+}
+
+type Explain = (error: RefusedOp | UnprovenSize) => string;
+
+function readWith(script: Script, inputs: InputTypes, explain: Explain): Program {
   const recorder = new GraphRecorder();
   const refusals = new ReadRefusals();
   const objects = new ObjectGraph(script.data, recorder);
@@ -111,20 +144,23 @@ function read(script: Script, inputs: readonly InputType[]): Program {
     ops: new OpCaller(recorder, script.version),
     refusals,
   });
-  const module = objects.root();
-  const forward = script.library.classDef(module?.path ?? "")?.methods.get("forward");
-  if (module === undefined || forward === undefined) {
-    throw new ModelFileError("unsupported", "the TorchScript archive has no module with a 'forward' method");
-  }
-  const fed = feed(forward.params.slice(1), inputs, recorder);
+  const module = objects.root()!;
+  refuseHooks(script.library.classDef(module.path), refusals);
+  const fed = feed(script.forward.params.slice(1), inputs, recorder);
   let result: Value = NONE_VALUE;
   try {
-    result = interpreter.method(module, "forward", fed.args);
+    result = interpreter.method(module, "forward", [], fed.args);
   } catch (error) {
-    if (!(error instanceof RefusedOp)) throw error;
-    refusals.add("control flow", error.message);
+    if (!(error instanceof RefusedOp || error instanceof UnprovenSize)) throw error;
+    refusals.add("control flow", `${explain(error)} (${error.place ?? "code"})`);
   }
-  const outputs = outputsOf(result, recorder);
+  const outputs = outputsOf(
+    result,
+    recorder,
+    fed.names.map(({ name }) => name),
+  );
+  if (isUnknown(result) && refusals.list().length === 0)
+    refusals.add("control flow", "a part of the result has no value");
   return {
     detail: `TorchScript archive, version ${script.version}`,
     graph: {
@@ -143,78 +179,38 @@ function read(script: Script, inputs: readonly InputType[]): Program {
 }
 
 interface Fed {
-  readonly args: readonly Value[];
+  readonly args: ReadonlyMap<string, Value>;
   readonly names: readonly { readonly name: string; readonly value: string }[];
 }
 
-function feed(params: readonly Param[], inputs: readonly InputType[], recorder: GraphRecorder): Fed {
-  const args: Value[] = [];
+/** The arguments by name; those that are not stated keep their defaults. */
+function feed(params: readonly Param[], inputs: InputTypes, recorder: GraphRecorder): Fed {
+  checkInputs(params, inputs);
+  const args = new Map<string, Value>();
   const names: { name: string; value: string }[] = [];
-  for (const [at, param] of params.entries()) {
-    const type = inputs[at];
-    if (at >= inputs.length && param.default === undefined) throw missingInput(param.name);
-    if (at >= inputs.length) break;
-    if (type === undefined) {
-      args.push(NONE_VALUE);
-      continue;
-    }
-    const input = recorder.input(param.name, type);
-    args.push(input);
-    names.push({ name: param.name, value: input.name! });
+  for (const { name } of params) {
+    if (!inputs.has(name)) continue;
+    const type = inputs.get(name);
+    const input = type === undefined ? undefined : recorder.input(name, type);
+    args.set(name, input ?? NONE_VALUE);
+    if (input !== undefined) names.push({ name, value: input.name! });
   }
   return { args, names };
 }
 
-function missingInput(name: string): ModelFileError {
-  return new ModelFileError(
-    "unsupported",
-    `the TorchScript archive does not say what its input '${name}' looks like: state the inputs' types and sizes, or export the model with torch.export`,
-  );
-}
-
-/** `traced_inputs.pkl`: example inputs by method, with types and sizes but without values. */
-function tracedInputs(zip: ZipArchive, folder: string): InputType[] {
-  if (!zip.entries.has(`${folder}traced_inputs.pkl`)) return [];
-  const archive = readPickleMember(zip, { folder, member: "traced_inputs" });
-  const inputs = itemsOf(untagged(entryOf(untagged(archive.root), "forward") ?? null)) ?? [];
-  return inputs.map((input) => tracedInput(archive, untagged(input)));
-}
-
-function tracedInput(archive: PickleArchive, value: PickleValue): InputType {
-  if (value === null) return undefined;
-  const tensor = archive.tensor(value);
-  if (tensor === undefined) {
-    throw new ModelFileError(
-      "unsupported",
-      "the TorchScript archive takes inputs that are no tensors; export it with torch.export",
-    );
-  }
-  return tensorType(tensor.dtype, tensor.shape);
-}
-
-function givenType({ dtype, dims }: ScriptInput): TensorType {
-  return tensorType(
-    dtype,
-    dims.map((dim): Dim => (typeof dim === "number" ? dim : symbol(dim))),
-  );
-}
-
 /** The inputs with their common first size made symbolic; undefined when they have none. */
-function withBatch(inputs: readonly InputType[]): InputType[] | undefined {
-  const firsts = new Set(
-    inputs.flatMap((type) => (type === undefined || type.dims.length === 0 ? [] : [type.dims[0]])),
-  );
+function withBatch(inputs: InputTypes): InputTypes | undefined {
+  const isBatched = (type: TensorType | undefined): type is TensorType => (type?.dims.length ?? 0) > 0;
+  const firsts = new Set([...inputs.values()].filter(isBatched).map(({ dims }) => dims[0]));
   if (firsts.size !== 1) return undefined;
-  return inputs.map((type) =>
-    type === undefined || type.dims.length === 0
-      ? type
-      : { ...type, dims: [symbol(BATCH), ...type.dims.slice(1)] },
-  );
+  const batched = (type: TensorType | undefined): TensorType | undefined =>
+    isBatched(type) ? { ...type, dims: [symbol(BATCH), ...type.dims.slice(1)] } : type;
+  return new Map([...inputs].map(([name, type]) => [name, batched(type)]));
 }
 
-function symbolNames(inputs: readonly InputType[]): Set<string> {
-  const dims = inputs.flatMap((type) => type?.dims ?? []);
-  return new Set(dims.flatMap((dim) => (typeof dim === "number" ? [] : [dim.key])));
+function symbolNames(inputs: InputTypes): Set<string> {
+  const dims = [...inputs.values()].flatMap((type) => type?.dims ?? []);
+  return new Set(dims.flatMap((dim) => (typeof dim === "number" ? [] : [...symbolsOf(dim)])));
 }
 
 /** The operator version: `version`, or `.data/version` since 2.1; a number of a few digits. */

@@ -47,11 +47,14 @@ export interface ListValue {
   readonly items: Value[];
   /** Field names of a named tuple. */
   readonly fields?: readonly string[];
+  /** It belongs to the archive: a change would outlive the call. */
+  readonly isStored?: boolean;
 }
 
 export interface DictValue {
   readonly kind: "dict";
   readonly entries: Map<string | number, Value>;
+  readonly isStored?: boolean;
 }
 
 export interface ObjectValue {
@@ -63,6 +66,8 @@ export interface ObjectValue {
   readonly pickled: PickleCall | undefined;
   /** Attributes set while the program runs. */
   readonly attributes: Map<string, Value>;
+  /** Names of attributes that were read as the archive has them. */
+  readonly read: Set<string>;
 }
 
 export const NONE_VALUE: Value = { kind: "none" };

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../base/clock.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
@@ -21,10 +22,16 @@ export interface InferenceStreamOptions {
   readonly failuresEndStream: boolean;
 }
 
+/** A stream ends in a drain when all of its requests are answered and nothing came for this long … */
+const QUIET_MS = 250;
+/** … and takes nothing more after this time, for a client that never stops. */
+const READ_ON_MS = 5_000;
+
 /**
  * Many inferences over one call. Requests run side by side, and each is answered when it is ready. At most `maxInFlight` are
  * between "read" and "answer taken by the client"; past that the next message stays unread, so that a slow reader and an eager writer
- * are both held back by HTTP/2 flow control. After the client's half-close every request is still answered, then the call ends.
+ * are both held back by HTTP/2 flow control. After the client's half-close every request is still answered, then the call ends. In a drain
+ * messages are read on: what the client sent before it could know must not be lost because too much was in flight to read it.
  */
 export function inferenceStream(
   deps: InferenceDeps,
@@ -36,7 +43,9 @@ export function inferenceStream(
   let inFlight = 0;
   let isReading = true;
   let isHalfClosed = false;
-  let isDraining = false;
+  /** When a drain began to refuse more messages; Infinity: none has begun. */
+  let lastReadMs = Number.POSITIVE_INFINITY;
+  let cancelQuiet = (): void => {};
 
   function answered(): void {
     inFlight--;
@@ -46,11 +55,23 @@ export function inferenceStream(
 
   function endIfDone(): void {
     if (isHalfClosed) call.end();
-    else if (isDraining) call.fail(draining());
+    else if (deps.clock.nowMs() >= lastReadMs) call.fail(draining());
+    else if (lastReadMs !== Number.POSITIVE_INFINITY) {
+      cancelQuiet();
+      cancelQuiet = deps.clock.after(QUIET_MS, () => void endIfQuiet());
+    }
+  }
+
+  /** A process that was stalled reads what has come meanwhile before it judges. */
+  async function endIfQuiet(): Promise<void> {
+    await nextTurn();
+    await nextTurn();
+    if (inFlight === 0 && !call.ended) call.fail(draining());
   }
 
   function readMore(): void {
-    if (isReading || isHalfClosed || isDraining || inFlight >= options.maxInFlight) return;
+    if (isReading || isHalfClosed || inFlight >= options.maxInFlight) return;
+    if (deps.clock.nowMs() >= lastReadMs) return;
     isReading = true;
     call.read();
   }
@@ -64,13 +85,14 @@ export function inferenceStream(
   }
 
   options.drain.onDrain(call, () => {
-    isDraining = true;
+    lastReadMs = deps.clock.nowMs() + READ_ON_MS;
     if (inFlight === 0) endIfDone();
   });
 
   return {
     onMessage(message) {
       isReading = false;
+      cancelQuiet();
       inFlight++;
       void run(message);
       readMore();

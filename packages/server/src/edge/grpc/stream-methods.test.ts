@@ -46,8 +46,8 @@ test("requests of a stream run side by side and are answered when ready", async 
   await withGrpc({}, async (rig) => {
     const stream = openStream(rig);
     for (const [id, delayMs] of [
-      ["late", 80],
-      ["middle", 40],
+      ["late", 800],
+      ["middle", 400],
       ["early", 1],
     ] as const)
       stream.write(slow(id, delayMs));
@@ -243,5 +243,22 @@ test("a drain lets requests in flight finish and ends idle streams with UNAVAILA
     assert.deepEqual(ids(busyEnd.messages), ["busy"]);
     assert.equal(busyEnd.status.code, 14);
     assert.equal(rig.edge.connectionCount(), 0);
+  });
+});
+
+test("a drain answers messages that lay unread on a stream because too many were in flight", async () => {
+  await withGrpc({ limits: { maxInFlightPerStream: 2 } }, async (rig) => {
+    const stream = openStream(rig);
+    const sent = Array.from({ length: 12 }, (_, index) => String(index));
+    for (const id of sent) stream.write(slow(id, 5));
+    await until(() => rig.inference.running === 2);
+    const ended = collect(stream);
+    await rig.edge.close();
+    const { messages, status } = await ended;
+    assert.deepEqual(
+      ids(messages).sort((a, b) => Number(a) - Number(b)),
+      sent,
+    );
+    assert.equal(status.code, 14);
   });
 });

@@ -9,6 +9,8 @@ type RequestHandler = (request: IncomingMessage, response: ServerResponse) => vo
 export interface HttpServer {
   readonly server: Server;
   onRequest(handler: RequestHandler): void;
+  /** Open connections without a request in progress. */
+  idleCount(): number;
   close(): Promise<void>;
   destroy(): void;
 }
@@ -58,6 +60,11 @@ export function createHttpServer(limits: RestLimits): HttpServer {
       // The body is asked for once the headers have been judged, not before.
       server.on("checkContinue", follow);
       server.on("checkExpectation", refuseExpectation);
+    },
+    idleCount() {
+      const busy = new Set<Socket>();
+      for (const { req } of answers) busy.add(req.socket);
+      return sockets.size - busy.size;
     },
     close() {
       closing ??= new Promise((resolve) => {

@@ -56,6 +56,8 @@ export interface RestEdge {
   ready(): Promise<void>;
   /** From now on readiness says no, and every answer closes its connection. Requests are still answered. */
   setDraining(): void;
+  /** Open connections without a request in progress. */
+  idleCount(): number;
   /** Closes idle connections, waits for requests in flight, and frees the timers. Idempotent. */
   close(): Promise<void>;
   /** Cuts all connections. */
@@ -114,6 +116,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     setDraining: () => {
       draining = true;
     },
+    idleCount: () => http.idleCount(),
     close: () => http.close(),
     destroy: () => http.destroy(),
   };

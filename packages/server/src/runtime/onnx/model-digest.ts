@@ -7,15 +7,16 @@ import { fileDigestBeside } from "./file-digest.ts";
 /** Identifies the answers a model gives: its file's digest, changed by the options that change the numbers. */
 export async function modelDigest(
   path: string,
-  { precision, weightsFile }: Pick<LoadOptions, "precision" | "weightsFile">,
+  { precision, weightsFile, inputs }: Pick<LoadOptions, "precision" | "weightsFile" | "inputs">,
 ): Promise<string> {
   const [program, weights] = await Promise.all([
     fileDigestBeside(path),
     // A missing file is reported by the loader, in words.
     weightsFile === undefined ? "" : weightsDigest(weightsFile).catch(() => ""),
   ]);
-  if (precision === "float32" && weightsFile === undefined) return program;
-  return createHash("sha256").update(`${program} ${precision} ${weights}`).digest("hex");
+  if (precision === "float32" && weightsFile === undefined && inputs === undefined) return program;
+  const types = inputs === undefined ? "" : ` ${JSON.stringify(Object.entries(inputs).sort())}`;
+  return createHash("sha256").update(`${program} ${precision} ${weights}${types}`).digest("hex");
 }
 
 /** An index names its shards only: their sizes and times stand for what is in them. */

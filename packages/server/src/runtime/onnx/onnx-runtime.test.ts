@@ -20,6 +20,7 @@ const OPTIONS: LoadOptions = {
   memory: "fast",
   precision: "float32",
   weightsFile: undefined,
+  inputs: undefined,
   warmupRuns: 1,
 };
 

@@ -1,6 +1,12 @@
 import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type SampleTensor, type Translation, translate } from "@sconce/torch";
+import {
+  parseScriptInput,
+  type SampleTensor,
+  type ScriptInput,
+  type Translation,
+  translate,
+} from "@sconce/torch";
 import { type FileSource, nodePlatform } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
@@ -58,18 +64,33 @@ function reasonOf({ precision, weightsFile }: LoadOptions): string {
 
 function translateFile(path: string, source: FileSource, options: LoadOptions): Translation {
   const { precision, weightsFile } = options;
+  const inputs = options.inputs === undefined ? undefined : scriptInputs(options.inputs);
   let weights: OpenWeights | undefined;
   try {
     weights = weightsFile === undefined ? undefined : openWeights(weightsFile, path);
     return translate(source, nodePlatform, {
       ...(precision !== "float32" && { precision }),
       ...(weights !== undefined && { weightsFrom: weights }),
+      ...(inputs !== undefined && { inputs }),
     });
   } catch (error) {
     throw modelFileError(error);
   } finally {
     weights?.close();
   }
+}
+
+function scriptInputs(texts: Readonly<Record<string, string>>): ReadonlyMap<string, ScriptInput> {
+  const parsed = Object.entries(texts).map(([name, text]): [string, ScriptInput] => {
+    const input = parseScriptInput(text);
+    if (input !== undefined) return [name, input];
+    throw new ServeError(
+      "failed_precondition",
+      `'inputs' says ${JSON.stringify(text.slice(0, 80))} of '${name}': expected a dtype and sizes, such as float32[batch, 3, 224, 224]`,
+      { reason: "option_unsupported" },
+    );
+  });
+  return new Map(parsed);
 }
 
 function untranslatable(unsupported: Translation["report"]["unsupported"]): ServeError {

@@ -23,12 +23,21 @@ import { signatureOfSession } from "./signature.ts";
 /** Opens an ONNX file as it is, or with its weights in fewer bits. Throws ServeError `failed_precondition`. */
 export async function openOnnx(path: string, source: FileSource, context: OpenContext): Promise<OpenedModel> {
   const { options, progress } = context;
-  const { precision, weightsFile } = options;
+  const { precision, weightsFile, inputs } = options;
   if (weightsFile !== undefined) {
     throw new ServeError(
       "failed_precondition",
       "weights can replace those of a .pt2 or TorchScript file; an ONNX file does not keep their names",
       { reason: "option_unsupported" },
+    );
+  }
+  if (inputs !== undefined) {
+    throw new ServeError(
+      "failed_precondition",
+      "an ONNX file says itself what its inputs are: leave 'inputs' out",
+      {
+        reason: "option_unsupported",
+      },
     );
   }
   const file = readOnnxFile(source);

@@ -1,0 +1,120 @@
+import type { ZipArchive } from "../archive/zip.ts";
+import { type PickleArchive, readPickleMember } from "../checkpoint/pickle-archive.ts";
+import { entryOf, itemsOf, type PickleValue } from "../checkpoint/pickle-value.ts";
+import { DTYPES, type DType } from "../dtype.ts";
+import { ModelFileError } from "../errors.ts";
+import type { TensorType } from "../graph/ir.ts";
+import { type Dim, symbol } from "../graph/sym.ts";
+import { untagged } from "./object-graph.ts";
+import { tensorType } from "./shapes/shape-args.ts";
+import type { Expr, Param } from "./source-ast.ts";
+
+/** An input of a program that does not say itself what it takes. A text stands for a size that the caller chooses. */
+export interface ScriptInput {
+  readonly dtype: DType;
+  readonly dims: readonly (number | string)[];
+}
+
+/** The argument types of a program by name; undefined stands for None. */
+export type InputTypes = ReadonlyMap<string, TensorType | undefined>;
+
+const INPUT = /^\s*([a-z0-9_]{1,20})\s*\[([^[\]]{0,1000})\]\s*$/;
+const MAX_RANK = 16;
+
+/** Reads `float32[batch, 3, 224, 224]`. Undefined for anything else. */
+export function parseScriptInput(text: string): ScriptInput | undefined {
+  const [, name, sizes = ""] = INPUT.exec(text) ?? [];
+  const dtype = DTYPES.find((known) => known === name);
+  const dims = sizes.trim() === "" ? [] : sizes.split(",").map((size) => parseDim(size.trim()));
+  if (dtype === undefined || dims.length > MAX_RANK || dims.includes(undefined)) return undefined;
+  return { dtype, dims: dims as (number | string)[] };
+}
+
+function parseDim(text: string): number | string | undefined {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  return /^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(text) ? text : undefined;
+}
+
+/** `traced_inputs.pkl`: example inputs by method and in order, with types and sizes but without values. */
+export function tracedInputs(zip: ZipArchive, folder: string, params: readonly Param[]): InputTypes {
+  const types = new Map<string, TensorType | undefined>();
+  if (!zip.entries.has(`${folder}traced_inputs.pkl`)) return types;
+  const archive = readPickleMember(zip, { folder, member: "traced_inputs" });
+  const inputs = itemsOf(untagged(entryOf(untagged(archive.root), "forward") ?? null)) ?? [];
+  for (const [at, input] of inputs.entries()) {
+    const param = params[at];
+    if (param !== undefined) types.set(param.name, tracedInput(archive, untagged(input)));
+  }
+  return types;
+}
+
+function tracedInput(archive: PickleArchive, value: PickleValue): TensorType | undefined {
+  if (value === null) return undefined;
+  const tensor = archive.tensor(value);
+  if (tensor === undefined) {
+    throw new ModelFileError(
+      "unsupported",
+      "the TorchScript archive takes inputs that are no tensors; export it with torch.export",
+    );
+  }
+  return tensorType(tensor.dtype, tensor.shape);
+}
+
+/** The types that the user states. Throws ModelFileError for names that `forward` does not have. */
+export function givenInputs(given: ReadonlyMap<string, ScriptInput>, params: readonly Param[]): InputTypes {
+  const names = params.map(({ name }) => name);
+  const unknown = [...given.keys()].find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new ModelFileError(
+      "unsupported",
+      `'inputs' names '${unknown}', but the arguments of 'forward' are ${names.map((name) => `'${name}'`).join(", ")}`,
+    );
+  }
+  const typed = ({ dtype, dims }: ScriptInput): TensorType =>
+    tensorType(
+      dtype,
+      dims.map((dim): Dim => (typeof dim === "number" ? dim : symbol(dim))),
+    );
+  return new Map([...given].map(([name, input]) => [name, typed(input)]));
+}
+
+/** Throws ModelFileError unless every argument of `forward` that gets a tensor can take one, and every other has a default. */
+export function checkInputs(params: readonly Param[], types: InputTypes): void {
+  const noTensor = params.find(
+    ({ name, type, default: value }) =>
+      (types.get(name) !== undefined || (!types.has(name) && value === undefined)) && !takesTensor(type),
+  );
+  if (noTensor !== undefined) {
+    throw new ModelFileError(
+      "unsupported",
+      `'forward' takes '${noTensor.name}' as ${typeText(noTensor.type)}, and inputs are tensors: export the model with torch.export, or ` +
+        "script a module whose 'forward' takes tensors",
+    );
+  }
+  const missing = params.filter(({ name, default: value }) => !types.has(name) && value === undefined);
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => `'${name}'`).join(", ");
+  const lines = missing.map(({ name }) => `${name}: "float32[batch, 3, 224, 224]"`);
+  const optional = params.filter(({ name, type, default: value }) => {
+    return !types.has(name) && value !== undefined && takesTensor(type);
+  });
+  const more = optional.map(({ name }) => `'${name}'`).join(", ");
+  throw new ModelFileError(
+    "unsupported",
+    `the TorchScript archive does not say what its input ${names} looks like, as scripted programs do not. Write it into model.yaml, with ` +
+      `its own type and sizes and a name for every size that callers choose: inputs: {${lines.join(", ")}}` +
+      (more === "" ? "" : `; ${more} may be there too`),
+  );
+}
+
+/** Arguments that tracing or scripting left without a type are tensors. */
+function takesTensor(type: Expr | undefined): boolean {
+  return type === undefined || typeText(type) === "Tensor" || typeText(type) === "Optional[Tensor]";
+}
+
+function typeText(type: Expr | undefined): string {
+  if (type?.kind === "name") return type.name;
+  if (type?.kind === "attribute") return `${typeText(type.object)}.${type.name}`;
+  if (type?.kind === "tuple") return type.items.map(typeText).join(", ");
+  return type?.kind === "subscript" ? `${typeText(type.object)}[${typeText(type.index)}]` : "a value";
+}
