@@ -61,6 +61,10 @@ export class GraphLowering implements ValueLookup {
     return this.#used.has(name);
   }
 
+  isWeight(name: string): boolean {
+    return this.#run.weights.has(name);
+  }
+
   tensor(name: string): Tensor {
     const known = this.#tensors.get(name);
     if (known !== undefined) return known;
