@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { MODEL_OPTIONS } from "../packages/server/dist/config/model-options.js";
 import { optionsMarkdown } from "../packages/server/dist/config/option-docs.js";
 import { SERVER_OPTIONS } from "../packages/server/dist/config/server-options.js";
-import { supportedOps } from "../packages/torch/dist/index.js";
+import { coreOps, supportedOps } from "../packages/torch/dist/index.js";
 
 const configuration = `# Configuration
 
@@ -24,11 +24,27 @@ are defaults for every model.
 ${optionsMarkdown(MODEL_OPTIONS, { env: false })}`;
 
 const ops = supportedOps();
+const core = coreOps();
+const translated = core.filter(({ state }) => state === "translated");
+const others = core.filter(({ state }) => state !== "translated");
+const coreSection = `## Core ATen
+
+PyTorch tags ${core.length} overloads as Core ATen, the set that \`run_decompositions()\` leads to. ${translated.length} of them translate (marked
+*core* below). The others:
+
+| overload | state | |
+|---|---|---|
+${others.map(({ target, state, note }) => `| \`${target}\` | ${state} | ${note} |`).join("\n")}
+`;
+const isCore = new Set(core.map(({ target }) => target));
 const families = [...new Set(ops.map(({ family }) => family))].sort();
 const familySections = families.map((family) => {
   const lines = ops
     .filter((op) => op.family === family)
-    .map(({ target, schema }) => `- \`${target}\`${schema === undefined ? "" : ` — \`${schema}\``}`);
+    .map(
+      ({ target, schema }) =>
+        `- \`${target}\`${isCore.has(target) ? " *core*" : ""}${schema === undefined ? "" : ` — \`${schema}\``}`,
+    );
   return `## ${family}\n\n${lines.join("\n")}\n`;
 });
 const supported = `# Supported ops
@@ -39,6 +55,7 @@ ${ops.length} ops of PyTorch's training IR and Core ATen translate to ONNX. In-p
 made functional first, or refused by name, and are not listed apart. What is missing here is named by \`sconce inspect\`, all at once;
 \`npm run oracle\` runs every op against PyTorch's own samples.
 
+${coreSection}
 ${familySections.join("\n")}`;
 
 const PAGES = {

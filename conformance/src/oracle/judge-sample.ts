@@ -1,9 +1,18 @@
-import { type ByteSource, type DType, ModelFileError, type Translation, translate } from "@sconce/torch";
+import {
+  type ByteSource,
+  type DType,
+  ModelFileError,
+  randomOps,
+  type Translation,
+  translate,
+} from "@sconce/torch";
 import { nodePlatform } from "@sconce/torch/node";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { difference, mayDeclare, valuesOf } from "./compare.ts";
 import type { FixtureRun, FixtureSample, FixtureTensor } from "./fixture-pack.ts";
 import type { Verdict } from "./verdict.ts";
+
+const RANDOM = new Set(randomOps());
 
 /** Translates a program, runs it in ONNX Runtime and compares it with PyTorch. Never throws: whatever goes wrong is the verdict. */
 export async function judgeSample(sample: FixtureSample): Promise<Verdict> {
@@ -20,6 +29,7 @@ export async function judgeSample(sample: FixtureSample): Promise<Verdict> {
   const { unsupported } = translation.report;
   if (unsupported.length > 0) {
     const detail = unsupported.map(({ op, reason }) => `${op}: ${reason}`).join("; ");
+    if (unsupported.every(({ op }) => RANDOM.has(op))) return { kind: "skipped", detail };
     return { kind: "refused", ops: unsupported.map(({ op }) => op), detail };
   }
   return await judgeTranslation(translation, sample);

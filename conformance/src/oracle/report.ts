@@ -9,11 +9,13 @@ export interface OracleReport {
   readonly ops: Readonly<Record<string, Totals>>;
   /** How many samples each op stops, most first. */
   readonly refusedOps: readonly (readonly [op: string, samples: number])[];
+  /** Samples without a defined result, with the reason. */
+  readonly skipped: readonly { readonly sample: string; readonly reason: string }[];
   readonly failures: readonly { readonly sample: string; readonly verdict: Verdict }[];
 }
 
 function none(): Totals {
-  return { pass: 0, refused: 0, wrong: 0, error: 0 };
+  return { pass: 0, refused: 0, skipped: 0, wrong: 0, error: 0 };
 }
 
 /** Sums verdicts up: per op (pack), overall, and by the op that was refused. */
@@ -32,14 +34,17 @@ export function reportOf(results: readonly SampleResult[]): OracleReport {
     core,
     ops,
     refusedOps: [...refused].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])),
+    skipped: results.flatMap(({ op, id, verdict }) =>
+      verdict.kind === "skipped" ? [{ sample: `${op} ${id}`, reason: verdict.detail }] : [],
+    ),
     failures: results
       .filter(({ verdict }) => verdict.kind === "wrong" || verdict.kind === "error")
       .map(({ op, id, verdict }) => ({ sample: `${op} ${id}`, verdict })),
   };
 }
 
-export function totalsText({ pass, refused, wrong, error }: Totals): string {
-  return `${pass} pass, ${refused} refused, ${wrong} wrong, ${error} error`;
+export function totalsText({ pass, refused, skipped, wrong, error }: Totals): string {
+  return `${pass} pass, ${refused} refused, ${skipped} skipped, ${wrong} wrong, ${error} error`;
 }
 
 /** A line per op, then what is wrong, then the totals. */
@@ -56,6 +61,10 @@ export function* reportLines(
   );
   yield* limited(
     report.refusedOps.map(([op, samples]) => `refused: ${op} (${samples} samples)`),
+    options.limit,
+  );
+  yield* limited(
+    report.skipped.map(({ sample, reason }) => `skipped: ${sample}: ${reason}`),
     options.limit,
   );
   yield `Core ATen alone: ${totalsText(report.core)}`;

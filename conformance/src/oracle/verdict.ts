@@ -2,6 +2,8 @@
 export type Verdict =
   | { readonly kind: "pass" }
   | { readonly kind: "refused"; readonly ops: readonly string[]; readonly detail: string }
+  /** What PyTorch answers differs from run to run, so that there is nothing to compare with. */
+  | { readonly kind: "skipped"; readonly detail: string }
   | { readonly kind: "wrong"; readonly detail: string }
   | { readonly kind: "error"; readonly detail: string };
 

@@ -128,6 +128,11 @@ class Functionaliser {
   }
 
   #mutate(node: Node): void {
+    const several = Object.hasOwn(WRITES_SEVERAL, node.target) ? WRITES_SEVERAL[node.target] : undefined;
+    if (several !== undefined) {
+      this.#mutateSeveral(node, several);
+      return;
+    }
     const view = this.#viewOf(node.args.get("self"));
     const [mutated, ...others] = (schemaOf(node.target)?.params ?? []).filter((param) => param.isMutated);
     const twin = pureTwin(node.target);
@@ -150,6 +155,19 @@ class Functionaliser {
     for (const name of node.outputs) {
       if (name !== undefined) this.#views.set(name, { ...view, name: result, version: view.root.version });
     }
+  }
+
+  /** An op that writes into operands besides giving results: its twin gives their new values as further results. */
+  #mutateSeveral(node: Node, { twin, written }: SeveralWrites): void {
+    const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
+    const views = written.map((name) => this.#viewOf(node.args.get(name)));
+    const news = views.map((view) => {
+      if (view === undefined) return undefined;
+      return this.#define(`${view.root.name}_updated`, view.steps.at(-1)?.to ?? view.root.type);
+    });
+    this.#nodes.push({ target: twin, args, outputs: [...node.outputs, ...news], origin: node.target });
+    for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
+    for (const [i, view] of views.entries()) if (view !== undefined) this.#write(view, news[i]!, node);
   }
 
   /** Puts a view's new value into its root, and forgets what may share memory with it without being known as a view. */
@@ -249,6 +267,19 @@ function namesIn(arg: Arg): string[] {
   if (arg.kind === "value") return [arg.name];
   return arg.kind === "list" ? arg.items.flatMap(namesIn) : [];
 }
+
+interface SeveralWrites {
+  readonly twin: string;
+  /** The operands written into, in the order of the twin's last results. */
+  readonly written: readonly string[];
+}
+
+const WRITES_SEVERAL: Readonly<Record<string, SeveralWrites>> = {
+  "aten._native_batch_norm_legit.default": {
+    twin: "aten._native_batch_norm_legit_functional.default",
+    written: ["running_mean", "running_var"],
+  },
+};
 
 /** Twins whose overload has another name. */
 const TWINS: Readonly<Record<string, string>> = {

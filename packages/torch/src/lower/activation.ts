@@ -52,6 +52,37 @@ export const mish: Lowering = (node, g) => {
   return g.op("Mul", [x, g.op("Tanh", [g.op("Softplus", [x])])]);
 };
 
+/** aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor: x where it is above, NaN included */
+export const threshold: Lowering = (node, g) => {
+  const x = self(node, g);
+  const isBelow = g.op("LessOrEqual", [x, g.as(node.scalar("threshold"), x.dtype)]);
+  return g.where(isBelow, g.as(node.scalar("value"), x.dtype), x);
+};
+
+/** aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor: 0 within [-lambd, lambd] */
+export const hardshrink: Lowering = (node, g) => {
+  const x = self(node, g);
+  const bound = node.float("lambd");
+  const isInside = g.op("And", [
+    g.op("GreaterOrEqual", [x, g.scalar(x.dtype, -bound)]),
+    g.op("LessOrEqual", [x, g.scalar(x.dtype, bound)]),
+  ]);
+  return g.where(isInside, g.scalar(x.dtype, 0), x);
+};
+
+/** aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor: moved by lambd towards 0, which it does not cross; NaN stays NaN */
+export const softshrink: Lowering = (node, g) => {
+  const x = self(node, g);
+  const lambd = g.scalar(x.dtype, node.float("lambd"));
+  const fromBelow = g.op("Add", [x, lambd]);
+  const shrunk = g.where(
+    g.op("Greater", [x, lambd]),
+    g.op("Sub", [x, lambd]),
+    g.op("Mul", [x, g.scalar(x.dtype, 0)]),
+  );
+  return g.where(g.op("Less", [x, g.op("Neg", [lambd])]), fromBelow, shrunk);
+};
+
 /** aten::gelu(Tensor self, *, str approximate="none") -> Tensor */
 export const gelu: Lowering = (node, g) =>
   g.op("Gelu", [self(node, g)], { approximate: node.string("approximate") });
@@ -139,6 +170,9 @@ export const ACTIVATION: LoweringTable = {
   "aten.hardswish.default": hardswish,
   "aten.silu.default": silu,
   "aten.mish.default": mish,
+  "aten.threshold.default": threshold,
+  "aten.hardshrink.default": hardshrink,
+  "aten.softshrink.default": softshrink,
   "aten.gelu.default": gelu,
   "aten.leaky_relu.default": leakyRelu,
   "aten.elu.default": elu,

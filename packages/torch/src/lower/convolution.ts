@@ -1,10 +1,11 @@
 import type { Dim } from "../graph/sym.ts";
 import type { Attributes } from "../onnx/model.ts";
 import type { Emitter } from "./emitter.ts";
+import { integerConvolution } from "./integer-convolution.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import type { OpNode } from "./op-node.ts";
 import { refuse } from "./refusal.ts";
-import { normalizeAxis, type Tensor, type Val } from "./tensor.ts";
+import { isFloat, normalizeAxis, type Tensor, type Val } from "./tensor.ts";
 
 /** A list of `rank` numbers; PyTorch lets one number stand for all dimensions. */
 export function spread(values: readonly number[], rank: number): number[] {
@@ -58,23 +59,43 @@ function operands(node: OpNode, g: Emitter): { input: Tensor; weight: Tensor; bi
 
 /** aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] dilation=1, SymInt groups=1) -> Tensor */
 export const conv: Lowering = (node, g) => {
+  const spatial = node.tensor("weight").dims.length - 2;
+  return convolved(node, g, symmetric(node.ints("padding"), spatial));
+};
+
+function convolved(node: OpNode, g: Emitter, pads: readonly number[]): Val {
   const { input, weight, bias } = operands(node, g);
+  if (!isFloat(input.dtype)) return ofIntegers(node, g, { pads, isTransposed: false });
   const kernel = kernelSize(weight);
-  const pads = symmetric(node.ints("padding"), kernel.length);
   return batched(g, input, kernel.length, (x) =>
     g.op("Conv", [x, weight, bias], { ...attributes(node, kernel), pads }),
   );
-};
+}
+
+function ofIntegers(
+  node: OpNode,
+  g: Emitter,
+  given: { readonly pads: readonly number[]; readonly isTransposed: boolean },
+): Val {
+  const tensors = operands(node, g);
+  const kernel = kernelSize(tensors.weight);
+  return integerConvolution(g, {
+    ...tensors,
+    ...given,
+    out: node.out().dims,
+    kernel,
+    strides: spread(node.ints("stride"), kernel.length),
+    dilations: spread(node.ints("dilation"), kernel.length),
+    groups: node.int("groups"),
+  });
+}
 
 /** aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, str padding="valid", SymInt[2] dilation=1, SymInt groups=1) -> Tensor */
 export const convNamedPadding: Lowering = (node, g) => {
-  const { input, weight, bias } = operands(node, g);
-  const kernel = kernelSize(weight);
+  const kernel = kernelSize(node.tensor("weight"));
   const dilation = spread(node.ints("dilation"), kernel.length);
   const pads = node.string("padding") === "same" ? samePads(kernel, dilation) : symmetric([0], kernel.length);
-  return batched(g, input, kernel.length, (x) =>
-    g.op("Conv", [x, weight, bias], { ...attributes(node, kernel), pads }),
-  );
+  return convolved(node, g, pads);
 };
 
 /** aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=1, SymInt[2] padding=0, SymInt[2] output_padding=0, SymInt groups=1, SymInt[2] dilation=1) -> Tensor */
@@ -82,6 +103,7 @@ export const convTranspose: Lowering = (node, g) => {
   const { input, weight, bias } = operands(node, g);
   const kernel = kernelSize(weight);
   const pads = symmetric(node.ints("padding"), kernel.length);
+  if (!isFloat(input.dtype)) return ofIntegers(node, g, { pads, isTransposed: true });
   const output_padding = spread(node.ints("output_padding"), kernel.length);
   const strides = spread(node.ints("stride"), kernel.length);
   if (output_padding.some((extra, i) => extra >= strides[i]!))

@@ -7,6 +7,7 @@ import type { Lowering, LoweringTable } from "./lowering.ts";
 import { declare, OpNode, type ValueLookup } from "./op-node.ts";
 import { Refusal, refuse } from "./refusal.ts";
 import { carrier, type Tensor, type Val } from "./tensor.ts";
+import { UNTRANSLATED } from "./untranslated.ts";
 import type { WeightStore } from "./weights.ts";
 
 /** Counts of ops that could not be translated, by target and reason. */
@@ -59,6 +60,10 @@ export class GraphLowering implements ValueLookup {
 
   isUsed(name: string): boolean {
     return this.#used.has(name);
+  }
+
+  isWeight(name: string): boolean {
+    return this.#run.weights.has(name);
   }
 
   tensor(name: string): Tensor {
@@ -120,7 +125,7 @@ export class GraphLowering implements ValueLookup {
   #apply(node: Node, lowering: Lowering | undefined): ReturnType<Lowering> {
     if (lowering !== undefined) return lowering(new OpNode(node, this), this.#g);
     const higher = Object.hasOwn(HIGHER_ORDER, node.target) ? HIGHER_ORDER[node.target] : undefined;
-    if (higher === undefined) throw new Refusal("there is no translation for this op yet");
+    if (higher === undefined) throw new Refusal(whyMissing(node.target));
     return higher(node, this.#g, this.#regions);
   }
 
@@ -196,4 +201,9 @@ export class GraphLowering implements ValueLookup {
 
 function isVal(result: Val | readonly (Val | undefined)[]): result is Val {
   return "name" in result;
+}
+
+function whyMissing(target: string): string {
+  const known = Object.hasOwn(UNTRANSLATED, target) ? UNTRANSLATED[target] : undefined;
+  return known?.reason ?? "there is no translation for this op yet";
 }

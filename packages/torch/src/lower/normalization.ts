@@ -18,10 +18,11 @@ export const batchNorm: Lowering = (node, g) => {
   return byBatch(node, g).result;
 };
 
+const TRAINING = "batch norm runs in training mode; call model.eval() before exporting";
+
 /** Running statistics that training would update: a model that was exported by mistake in that mode. */
 function refuseTraining(node: OpNode): void {
-  if (node.has("running_mean"))
-    refuse("batch norm runs in training mode; call model.eval() before exporting");
+  if (node.has("running_mean")) refuse(TRAINING);
 }
 
 function byRunningStats(node: OpNode, g: Emitter): Val {
@@ -37,16 +38,21 @@ function byRunningStats(node: OpNode, g: Emitter): Val {
   return g.op("BatchNormalization", inputs, { epsilon: float(node.float("eps")) });
 }
 
-function byBatch(node: OpNode, g: Emitter): { result: Val; mean: Val; inverse: Val } {
+function byBatch(node: OpNode, g: Emitter): { result: Val; mean: Val; inverse: Val; variance: Val } {
   const input = node.tensor("input");
   const axes = input.dims.map((_, axis) => axis).filter((axis) => axis !== 1);
-  const { normal, mean, inverse } = standardized(g, input, { axes, eps: node.float("eps") });
+  const { normal, mean, inverse, variance } = standardized(g, input, { axes, eps: node.float("eps") });
   const result = affine(g, normal, {
     weight: node.optionalTensor("weight"),
     bias: node.optionalTensor("bias"),
     rank: input.dims.length,
   });
-  return { result, mean: g.squeeze(mean, axes), inverse: g.squeeze(inverse, axes) };
+  return {
+    result,
+    mean: g.squeeze(mean, axes),
+    inverse: g.squeeze(inverse, axes),
+    variance: g.squeeze(variance, axes),
+  };
 }
 
 /**
@@ -72,6 +78,33 @@ export const inferenceBatchNorm: Lowering = (node, g) => {
 export const statelessBatchNorm: Lowering = (node, g) => {
   const { result, mean, inverse } = byBatch(node, g);
   return [result, mean, inverse];
+};
+
+/**
+ * aten::_native_batch_norm_legit_functional(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, bool
+ * training, float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor running_mean_out, Tensor running_var_out)
+ *
+ * Statistics that are the file's own belong to a module that was left in training mode; those that the program is given or calculates
+ * are meant.
+ */
+export const functionalBatchNorm: Lowering = (node, g) => {
+  const running = ["running_mean", "running_var"].map((name) => node.tensor(name));
+  if (!node.bool("training")) return [...(inferenceBatchNorm(node, g) as Val[]), ...running];
+  if (node.isWeight("running_mean")) refuse(TRAINING);
+  const input = node.tensor("input");
+  const { result, mean, inverse, variance } = byBatch(node, g);
+  const count = g.number(product(input.dims.filter((_, axis) => axis !== 1)), input.dtype);
+  const unbiased = g.op("Div", [
+    g.op("Mul", [variance, count]),
+    g.op("Sub", [count, g.scalar(input.dtype, 1)]),
+  ]);
+  const momentum = node.float("momentum");
+  const updated = [mean, unbiased].map((value, i) => {
+    const before = running[i]!;
+    const kept = g.op("Mul", [before, g.scalar(before.dtype, 1 - momentum)]);
+    return g.op("Add", [kept, g.op("Mul", [g.cast(value, before.dtype), g.scalar(before.dtype, momentum)])]);
+  });
+  return [result, mean, inverse, ...updated];
 };
 
 /** aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor */
@@ -143,6 +176,7 @@ interface Standardized {
   readonly mean: Val;
   /** 1 / sqrt(variance + eps). */
   readonly inverse: Val;
+  readonly variance: Val;
 }
 
 /** Zero mean and unit (biased) variance over `axes`; the statistics keep those axes with size 1. */
@@ -155,7 +189,12 @@ function standardized(
   const centred = g.op("Sub", [x, mean]);
   const variance = g.op("ReduceMean", [g.op("Mul", [centred, centred]), g.ints(axes)], { keepdims: 1 });
   const deviation = g.op("Sqrt", [g.op("Add", [variance, g.scalar(x.dtype, eps)])]);
-  return { normal: g.op("Div", [centred, deviation]), mean, inverse: g.op("Reciprocal", [deviation]) };
+  return {
+    normal: g.op("Div", [centred, deviation]),
+    mean,
+    inverse: g.op("Reciprocal", [deviation]),
+    variance,
+  };
 }
 
 interface Affine {
@@ -179,7 +218,7 @@ export const NORMALIZATION: LoweringTable = {
   "aten.batch_norm.default": batchNorm,
   "aten.native_batch_norm.default": nativeBatchNorm,
   "aten._native_batch_norm_legit.no_stats": statelessBatchNorm,
-  "aten._native_batch_norm_legit_functional.default": nativeBatchNorm,
+  "aten._native_batch_norm_legit_functional.default": functionalBatchNorm,
   "aten._native_batch_norm_legit_no_training.default": inferenceBatchNorm,
   "aten.layer_norm.default": layerNorm,
   "aten.native_layer_norm.default": nativeLayerNorm,

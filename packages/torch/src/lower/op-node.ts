@@ -9,6 +9,8 @@ export interface ValueLookup {
   typeOf(name: string): ValueType | undefined;
   /** Whether a node or an output of the graph takes this value. */
   isUsed(name: string): boolean;
+  /** Whether the file holds its values: a parameter, a buffer, a constant. */
+  isWeight(name: string): boolean;
   tensor(name: string): Tensor;
 }
 
@@ -50,6 +52,12 @@ export class OpNode {
 
   optionalTensor(name: string): Tensor | undefined {
     return this.has(name) ? this.tensor(name) : undefined;
+  }
+
+  /** Whether an argument is one of the file's own tensors. */
+  isWeight(name: string): boolean {
+    const arg = this.arg(name);
+    return arg.kind === "value" && this.#values.isWeight(arg.name);
   }
 
   /** How a tensor lies in PyTorch's memory, in elements; undefined where the file does not say. */

@@ -1,11 +1,12 @@
 import { add, type Dim, mul, sub, sym } from "../graph/sym.ts";
 import type { Attributes } from "../onnx/model.ts";
-import { bins } from "./adaptive-bins.ts";
+import { type Bins, bins } from "./adaptive-bins.ts";
 import { batched, spread } from "./convolution.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
 import type { OpNode } from "./op-node.ts";
-import type { Tensor, Val } from "./tensor.ts";
+import { isFloat, type Tensor, type Val } from "./tensor.ts";
+import { gatherBins, slidingBins } from "./window-bins.ts";
 
 export interface Window extends Attributes {
   readonly kernel_shape: readonly number[];
@@ -27,24 +28,65 @@ export function window(node: OpNode, spatial: number): Window {
   };
 }
 
-/** aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
-function maxPool(spatial: number): Lowering {
-  return (node, g) => {
-    const attributes = { ...window(node, spatial), dilations: spread(node.ints("dilation"), spatial) };
-    return batched(g, node.tensor("self"), spatial, (x) => g.op("MaxPool", [x], attributes));
-  };
-}
-
 /** aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor */
 function avgPool(spatial: number): Lowering {
   return (node, g) => {
     const divisor = node.has("divisor_override") ? node.int("divisor_override") : undefined;
     const shape = window(node, spatial);
     const self = node.tensor("self");
+    if (!isFloat(self.dtype)) return averageOfIntegers(node, g, { self, shape, divisor });
     if (divisor !== undefined) return dividedSum(node, g, { self, shape, divisor });
     const attributes = { ...shape, count_include_pad: Number(node.bool("count_include_pad")) };
     return batched(g, self, spatial, (x) => g.op("AveragePool", [x], attributes));
   };
+}
+
+interface IntegerAverage {
+  readonly self: Tensor;
+  readonly shape: Window;
+  readonly divisor: number | undefined;
+}
+
+/** The sum of each window over its number of elements, without what lies behind the point, as C++ divides. */
+function averageOfIntegers(node: OpNode, g: Emitter, { self, shape, divisor }: IntegerAverage): Val {
+  const { kernel_shape: kernel, strides, pads } = shape;
+  const spatial = kernel.length;
+  const first = self.dims.length - spatial;
+  const sizes = self.dims.slice(first);
+  const counts = node.out().dims.slice(first);
+  const sliding = (size: (i: number) => Dim, pad: (i: number) => number): Bins[] =>
+    kernel.map((length, i) =>
+      slidingBins(g, {
+        size: size(i),
+        out: counts[i]!,
+        kernel: length,
+        stride: strides[i]!,
+        pad: pad(i),
+        dilation: 1,
+      }),
+    );
+  const axes = sliding(
+    (i) => sizes[i]!,
+    (i) => pads[i]!,
+  );
+  const elements = gatherBins(g, self, { first, axes });
+  const sum = g.op("ReduceSum", [elements, g.ints(kernel.map((_, i) => first + 2 * i + 1))], { keepdims: 0 });
+  if (divisor !== undefined) return g.op("Div", [sum, g.scalar(self.dtype, divisor)]);
+  // With the padding counted, windows lie on the padded input; what reaches beyond that never counts.
+  const counted = node.bool("count_include_pad")
+    ? sliding(
+        (i) => add(sizes[i]!, 2 * pads[i]!),
+        () => 0,
+      )
+    : axes;
+  const perWindow = counted
+    .map(({ count }, i) => g.unsqueeze(count, trailingAxes(spatial - 1 - i)))
+    .reduce((a, b) => g.op("Mul", [a, b]));
+  return g.op("Div", [sum, g.cast(perWindow, self.dtype)]);
+}
+
+function trailingAxes(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
 }
 
 interface DividedSum {
@@ -137,9 +179,6 @@ function averageAxis(g: Emitter, x: Val, { axis, rank, from, to }: AxisAverage):
 }
 
 export const POOLING: LoweringTable = {
-  "aten.max_pool1d.default": maxPool(1),
-  "aten.max_pool2d.default": maxPool(2),
-  "aten.max_pool3d.default": maxPool(3),
   "aten.avg_pool1d.default": avgPool(1),
   "aten.avg_pool2d.default": avgPool(2),
   "aten.avg_pool3d.default": avgPool(3),

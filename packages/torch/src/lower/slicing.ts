@@ -1,7 +1,6 @@
 import { add, type Dim, mul, sub, sym } from "../graph/sym.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lowering, LoweringTable } from "./lowering.ts";
-import { refuse } from "./refusal.ts";
 import { normalizeAxis, type Tensor, type Val } from "./tensor.ts";
 
 /** Takes `[start, end)` with a step along one axis; bounds count from the end when negative and are clamped, as in Python. */
@@ -97,8 +96,12 @@ export const indexSelect: Lowering = (node, g) => {
 export const gather: Lowering = (node, g) => {
   const self = node.tensor("self");
   const index = node.tensor("index");
-  if (self.dims.length === 0 || index.dims.length === 0)
-    return self.dims.length === index.dims.length ? self : refuse("0-d operands");
+  const { dims } = node.out();
+  // A 0-d operand counts as one element along one dimension; gathering nothing gives nothing, whatever the operands' sizes.
+  if (self.dims.length === 0 || index.dims.length === 0) {
+    const flat = (tensor: Tensor): Val => g.op("Reshape", [tensor, g.ints([-1])]);
+    return g.reshape(g.op("Gather", [flat(self), flat(index)], { axis: 0 }), dims);
+  }
   return g.op("GatherElements", [self, index], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
 };
 

@@ -1,5 +1,7 @@
+import { CORE_OPS } from "../exported/gen/core-ops.ts";
 import { schemaText } from "../exported/schemas.ts";
-import { FAMILIES } from "./table.ts";
+import { FAMILIES, LOWERINGS } from "./table.ts";
+import { DISSOLVED, UNTRANSLATED } from "./untranslated.ts";
 
 /** An op that translates. */
 export interface SupportedOp {
@@ -17,4 +19,29 @@ export function supportedOps(): readonly SupportedOp[] {
       Object.keys(table).map((target) => ({ target, family, schema: schemaText(target) })),
     )
     .sort((a, b) => (a.target < b.target ? -1 : 1));
+}
+
+/** What becomes of one overload of Core ATen. */
+export interface CoreOp {
+  readonly target: string;
+  /** `unknown`: neither translated nor known to be left out; a test forbids it. */
+  readonly state: "translated" | "dissolved" | "left out" | "unknown";
+  /** How, or why not; empty for translated ops. */
+  readonly note: string;
+}
+
+/** Every overload that PyTorch tags as Core ATen, by target. */
+export function coreOps(): readonly CoreOp[] {
+  return CORE_OPS.map((target) => {
+    if (Object.hasOwn(LOWERINGS, target)) return { target, state: "translated", note: "" };
+    if (Object.hasOwn(DISSOLVED, target)) return { target, state: "dissolved", note: DISSOLVED[target]! };
+    const left = Object.hasOwn(UNTRANSLATED, target) ? UNTRANSLATED[target] : undefined;
+    if (left === undefined) return { target, state: "unknown", note: "" };
+    return { target, state: "left out", note: `${left.kind}: ${left.reason}` };
+  });
+}
+
+/** Ops whose results PyTorch itself does not repeat, by target. */
+export function randomOps(): readonly string[] {
+  return Object.entries(UNTRANSLATED).flatMap(([target, { kind }]) => (kind === "random" ? [target] : []));
 }
