@@ -15,6 +15,7 @@ import { ELEMENTWISE } from "./elementwise.ts";
 import { EMBEDDING_BAG } from "./embedding-bag.ts";
 import { EQUIVALENTS } from "./equivalents.ts";
 import { EXPONENTIAL } from "./exponential.ts";
+import { FOURIER } from "./fourier.ts";
 import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
@@ -80,6 +81,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   equivalents: EQUIVALENTS,
   strided: STRIDED,
   exponential: EXPONENTIAL,
+  fourier: FOURIER,
   "number-parts": NUMBER_PARTS,
   "special-functions": SPECIAL_FUNCTIONS,
   ordering: ORDERING,
