@@ -28,22 +28,6 @@ export function partwise(lowering: Lowering, args: readonly string[]): ComplexLo
   };
 }
 
-/** Products: (a + bi)(c + di) = (ac - bd) + (ad + bc)i, for any product that is linear in both arguments. */
-export function bilinear(lowering: Lowering, [first, second]: readonly [string, string]): ComplexLowering {
-  return (node, g) => {
-    const times = (a: Part, b: Part): Val => {
-      const result = lowering(node.part({ [first]: a, [second]: b }, g), g);
-      return "name" in result ? result : refuse("it has several results");
-    };
-    if (!node.isComplex(second)) return { re: times("re", "re"), im: times("im", "re") };
-    if (!node.isComplex(first)) return { re: times("re", "re"), im: times("re", "im") };
-    return {
-      re: g.op("Sub", [times("re", "re"), times("im", "im")]),
-      im: g.op("Add", [times("re", "im"), times("im", "re")]),
-    };
-  };
-}
-
 /** A tensor whose last dimension of 2 holds real and imaginary part, as ONNX's DFT and torch.view_as_real have it. */
 export function joined(g: Emitter, { re, im }: ComplexVal, rank: number): Val {
   return g.op("Concat", [g.unsqueeze(re, [rank]), g.unsqueeze(im, [rank])], { axis: rank });

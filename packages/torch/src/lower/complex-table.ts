@@ -1,9 +1,10 @@
 import { invariant } from "../errors.ts";
-import { bilinear, type ComplexLowering, type ComplexTable, partwise } from "./complex-lowering.ts";
+import { type ComplexLowering, type ComplexTable, partwise } from "./complex-lowering.ts";
 import { COMPLEX_MATH } from "./complex-math.ts";
+import { bilinear, COMPLEX_PRODUCTS } from "./complex-products.ts";
 import { COMPLEX_FOURIER } from "./fourier.ts";
 import type { Lowering } from "./lowering.ts";
-import { SHORT_TIME_FOURIER } from "./short-time-fourier.ts";
+import { COMPLEX_SHORT_TIME_FOURIER } from "./short-time-fourier.ts";
 import { LOWERINGS } from "./table.ts";
 
 /** Ops that treat real and imaginary part alike, by the arguments that hold numbers; what else they take are sizes, indices, masks. */
@@ -65,6 +66,7 @@ const PARTWISE: readonly { readonly args: readonly string[]; readonly targets: r
       "aten.clone.default",
       "aten.contiguous.default",
       "aten.alias.default",
+      "aten.alias_copy.default",
       "aten.detach.default",
       "aten.lift_fresh_copy.default",
       "aten.zeros_like.default",
@@ -80,9 +82,11 @@ const PARTWISE: readonly { readonly args: readonly string[]; readonly targets: r
       "aten.constant_pad_nd.default",
       "aten.masked_fill.Scalar",
       "aten.fill.Scalar",
+      "aten.fill.Tensor",
     ],
   },
   { args: ["fill_value"], targets: ["aten.full.default", "aten.full_like.default", "aten.new_full.default"] },
+  { args: ["s"], targets: ["aten.scalar_tensor.default"] },
   { args: ["tensors"], targets: ["aten.cat.default", "aten.stack.default"] },
   {
     args: ["self", "other"],
@@ -133,6 +137,7 @@ function fromReal(): Record<string, ComplexLowering> {
 export const COMPLEX_LOWERINGS: ComplexTable = {
   ...fromReal(),
   ...COMPLEX_MATH,
+  ...COMPLEX_PRODUCTS,
   ...COMPLEX_FOURIER,
-  ...SHORT_TIME_FOURIER,
+  ...COMPLEX_SHORT_TIME_FOURIER,
 };

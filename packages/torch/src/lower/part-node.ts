@@ -1,13 +1,13 @@
 import { partDtype } from "../dtype.ts";
-import type { Arg, Node, TensorType, ValueType } from "../graph/ir.ts";
+import { type Arg, NONE, type Node, type TensorType, type ValueType } from "../graph/ir.ts";
 import type { Emitter } from "./emitter.ts";
 import type { ValueLookup } from "./op-node.ts";
 import { carrier, type Tensor } from "./tensor.ts";
 
 export type Part = "re" | "im";
 
-/** Which part stands for an argument, by schema name; a list has one for each of its items. */
-export type Choices = Readonly<Record<string, Part | readonly Part[]>>;
+/** Which part stands for an argument, by schema name, or that it is left out; a list has one for each of its items. */
+export type Choices = Readonly<Record<string, Part | "none" | readonly Part[]>>;
 
 interface Whole {
   readonly node: Node;
@@ -25,7 +25,7 @@ export function partOf(whole: Whole, choices: Choices): { node: Node; values: Va
   const args = new Map(whole.node.args);
   for (const [name, choice] of Object.entries(choices)) {
     const arg = args.get(name);
-    if (arg !== undefined) args.set(name, chooseArg(arg, choice));
+    if (arg !== undefined) args.set(name, choice === "none" ? NONE : chooseArg(arg, choice));
   }
   return {
     node: { ...whole.node, args },

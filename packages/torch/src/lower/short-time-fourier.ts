@@ -1,12 +1,13 @@
 import { add, type Dim, mul } from "../graph/sym.ts";
-import { type ComplexLowering, type ComplexTable, partsOf, realPart } from "./complex-lowering.ts";
+import { type ComplexLowering, type ComplexTable, joined, partsOf, realPart } from "./complex-lowering.ts";
 import { fitted, halfOf, halfTransform, realTransform, transform } from "./dft.ts";
 import type { Emitter } from "./emitter.ts";
+import { all, type Lowering, type LoweringTable } from "./lowering.ts";
 import type { OpNode } from "./op-node.ts";
 import { progression } from "./progression.ts";
 import { refuse } from "./refusal.ts";
 import { slice } from "./slicing.ts";
-import type { Val } from "./tensor.ts";
+import type { ComplexVal, Val } from "./tensor.ts";
 
 /** The window in the middle of `points` places; undefined: all ones. */
 function windowOf(
@@ -32,21 +33,21 @@ function hopOf(node: OpNode, points: number): number {
 
 /**
  * aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False,
- * bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor: the spectrum of every frame, [.., points, frames].
+ * bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor: the spectrum of every frame,
+ * [.., points, frames].
  * What `center` pads has become an op of its own in the program.
  */
-export const stft: ComplexLowering = (node, g) => {
+function spectra(node: OpNode, g: Emitter): ComplexVal {
   if (node.has("align_to_window") && node.bool("align_to_window"))
     return refuse("its frames are aligned to the window");
   if (node.isComplex("self") || node.isComplex("window")) return refuse("its signal or window is complex");
-  if (!node.has("return_complex") || !node.bool("return_complex"))
-    return refuse("return_complex is not True");
   const { dtype, dims } = node.out();
+  const isPaired = dims.length === node.tensor("self").dims.length + 2;
   const points = node.int("n_fft");
   const signal = node.tensor("self");
   const rank = signal.dims.length + 1;
   const places = g.op("Add", [
-    g.unsqueeze(progression(g, dims.at(-1)!, { step: hopOf(node, points) }), [1]),
+    g.unsqueeze(progression(g, dims.at(isPaired ? -2 : -1)!, { step: hopOf(node, points) }), [1]),
     g.unsqueeze(progression(g, points), [0]),
   ]);
   const frames = g.op("Gather", [g.cast(signal, dtype), places], { axis: rank - 2 });
@@ -59,7 +60,10 @@ export const stft: ComplexLowering = (node, g) => {
     ? halfTransform(g, windowed, how)
     : transform(g, { re: windowed, im: undefined }, how);
   return { re: swapped(g, re, rank), im: swapped(g, im, rank) };
-};
+}
+
+/** `return_complex=False`: the parts in a last dimension. */
+const realStft: Lowering = (node, g) => joined(g, spectra(node, g), node.tensor("self").dims.length + 1);
 
 function swapped(g: Emitter, x: Val, rank: number): Val {
   return g.transpose(x, rank === 2 ? [1, 0] : [0, 2, 1]);
@@ -70,7 +74,7 @@ function swapped(g: Emitter, x: Val, rank: number): Val {
  * bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor: frames added up where they overlap,
  * divided by what their windows add up to
  */
-export const istft: ComplexLowering = (node, g) => {
+const istft: ComplexLowering = (node, g) => {
   if (node.bool("return_complex") || node.isComplex("window")) return refuse("it gives a complex signal");
   const { dtype } = node.out();
   const points = node.int("n_fft");
@@ -128,8 +132,27 @@ function trimmed(node: OpNode, g: Emitter, { total, weights, size, points }: Sum
   return fitted(g, signal, { axis: 1, from: add(size, -start), to: length });
 }
 
+/** aten::hann_window(int window_length, *, ...) -> Tensor: alpha - (1 - alpha) cos(2πi/n), over one point less when not periodic */
+function cosineWindow(alpha: number): Lowering {
+  return (node, g) => {
+    const { dtype } = node.out();
+    const length = node.int("window_length");
+    const isPeriodic = !node.has("periodic") || node.bool("periodic");
+    const period = isPeriodic || length === 1 ? length : length - 1;
+    const at = (i: number): number => alpha - (1 - alpha) * Math.cos((2 * Math.PI * i) / period);
+    return g.constant(dtype, length === 1 ? [1] : Array.from({ length }, (_, i) => at(i)), [length]);
+  };
+}
+
+/** Short-time transforms of real tensors that give real ones, and the windows that they are used with. */
+export const SHORT_TIME_FOURIER: LoweringTable = {
+  "aten.stft.default": realStft,
+  ...all("hann_window", cosineWindow(0.5), ["default", "periodic"]),
+  ...all("hamming_window", cosineWindow(0.54), ["default", "periodic"]),
+};
+
 /** Spectra of short frames of a signal, and the signal of such spectra. */
-export const SHORT_TIME_FOURIER: ComplexTable = {
-  "aten.stft.default": stft,
+export const COMPLEX_SHORT_TIME_FOURIER: ComplexTable = {
+  "aten.stft.default": spectra,
   "aten.istft.default": istft,
 };

@@ -39,6 +39,7 @@ import { RESHAPING } from "./reshaping.ts";
 import { RESIZING } from "./resizing.ts";
 import { SAMPLING } from "./sampling.ts";
 import { SCATTERING } from "./scattering.ts";
+import { SHORT_TIME_FOURIER } from "./short-time-fourier.ts";
 import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
 import { SPECIAL_FUNCTIONS } from "./special-functions.ts";
@@ -82,6 +83,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   strided: STRIDED,
   exponential: EXPONENTIAL,
   fourier: FOURIER,
+  "short-time-fourier": SHORT_TIME_FOURIER,
   "number-parts": NUMBER_PARTS,
   "special-functions": SPECIAL_FUNCTIONS,
   ordering: ORDERING,
