@@ -11,6 +11,18 @@ export interface FixtureTensor {
   readonly unspecified: boolean;
 }
 
+/** What a complex tensor is outside of PyTorch: a real one whose last dimension holds real and imaginary part. Others stay as they are. */
+function asReal(tensor: FixtureTensor): FixtureTensor {
+  const dtype = PARTS[tensor.dtype];
+  return dtype === undefined ? tensor : { ...tensor, dtype, shape: [...tensor.shape, 2] };
+}
+
+const PARTS: Partial<Record<DType, DType>> = {
+  complex32: "float16",
+  complex64: "float32",
+  complex128: "float64",
+};
+
 export interface FixtureRun {
   readonly inputs: readonly FixtureTensor[];
   readonly outputs: readonly FixtureTensor[];
@@ -81,7 +93,10 @@ export function readFixturePack(path: string): FixturePack {
     samples: header.samples.map((sample) => ({
       ...sample,
       program: bytesAt(sample.program),
-      runs: sample.runs.map((run) => ({ inputs: run.inputs.map(tensor), outputs: run.outputs.map(tensor) })),
+      runs: sample.runs.map((run) => ({
+        inputs: run.inputs.map((input) => asReal(tensor(input))),
+        outputs: run.outputs.map((output) => asReal(tensor(output))),
+      })),
     })),
   };
 }

@@ -25,6 +25,21 @@ export const DTYPES = [
 
 export type DType = (typeof DTYPES)[number];
 
+const PART_DTYPES: Partial<Record<DType, DType>> = {
+  complex32: "float16",
+  complex64: "float32",
+  complex128: "float64",
+};
+
+/** The dtype of a complex number's two parts; undefined for real dtypes. In memory they lie one after the other, real part first. */
+export function partDtype(dtype: DType): DType | undefined {
+  return PART_DTYPES[dtype];
+}
+
+export function isComplex(dtype: DType): boolean {
+  return PART_DTYPES[dtype] !== undefined;
+}
+
 /** Bytes of one element. */
 export const BYTE_WIDTHS: Readonly<Record<DType, number>> = {
   uint8: 1,

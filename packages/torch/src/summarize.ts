@@ -4,14 +4,14 @@ import { readProgramFile } from "./formats.ts";
 import type { Program } from "./graph/ir.ts";
 import { optimizeProgram } from "./graph/passes.ts";
 import { lowerProgram } from "./lower/lower-program.ts";
-import { LOWERINGS } from "./lower/table.ts";
+import { TABLES } from "./lower/tables.ts";
 import type { ModelSummary } from "./translation.ts";
 
 /** What a program file holds: signature, size, ops, and whether it can be translated. Throws ModelFileError. */
 export function summarize(source: ByteSource, platform: Platform): ModelSummary {
   const { format, program } = readProgramFile(source, platform);
   const optimized = optimizeProgram(program);
-  const lowered = lowerProgram(optimized.program, LOWERINGS, source.name);
+  const lowered = lowerProgram(optimized.program, TABLES, source.name);
   return {
     format,
     detail: program.detail,

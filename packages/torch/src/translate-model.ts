@@ -5,7 +5,7 @@ import { type ProgramFile, readProgramFile } from "./formats.ts";
 import type { Program } from "./graph/ir.ts";
 import { optimizeProgram } from "./graph/passes.ts";
 import { type LoweredProgram, lowerProgram } from "./lower/lower-program.ts";
-import { LOWERINGS } from "./lower/table.ts";
+import { TABLES } from "./lower/tables.ts";
 import type { ExternalData, OnnxModel } from "./onnx/model.ts";
 import { weightBytes } from "./onnx/place-weights.ts";
 import { precisionNote } from "./quantize/precision-note.ts";
@@ -32,7 +32,7 @@ export function translateModel(
   const { program, weights } = withWeights(file, platform, options.weightsFrom);
   const { program: ready, refused } = optimizeProgram(program);
   const location = options.weights === "embedded" ? undefined : source.name;
-  const lowered = lowerProgram(ready, LOWERINGS, location);
+  const lowered = lowerProgram(ready, TABLES, location);
   const unsupported = [...refused, ...lowered.refused];
   const warnings = [...ready.warnings, ...lowered.warnings];
   const whole = unsupported.length > 0 ? undefined : lowered.model;

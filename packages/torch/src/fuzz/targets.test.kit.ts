@@ -12,7 +12,7 @@ import { parseSrepr } from "../exported/srepr.ts";
 import type { Program } from "../graph/ir.ts";
 import { optimizeProgram } from "../graph/passes.ts";
 import { lowerProgram } from "../lower/lower-program.ts";
-import { LOWERINGS } from "../lower/table.ts";
+import { TABLES } from "../lower/tables.ts";
 import { nodePlatform } from "../node.ts";
 import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
@@ -73,7 +73,7 @@ function readProgramJson(bytes: Uint8Array): void {
 }
 
 function translateProgram(program: Program): void {
-  const { model } = lowerProgram(optimizeProgram(program).program, LOWERINGS, undefined);
+  const { model } = lowerProgram(optimizeProgram(program).program, TABLES, undefined);
   if (model !== undefined) encodeModel(model);
 }
 

@@ -124,6 +124,21 @@ export class Emitter {
     return { name: this.builder.constant(dtype, dims, constantBytes(dtype, values)), dtype };
   }
 
+  /** A constant matrix, calculated when it is first asked for under `key`. */
+  matrix(
+    key: string,
+    [rows, columns]: readonly [number, number],
+    { dtype, at }: { readonly dtype: DType; at(row: number, column: number): number },
+  ): Val {
+    const name = this.builder.constantOf(`${key} ${dtype} ${rows}x${columns}`, () => {
+      const values = Array.from({ length: rows * columns }, (_, i) =>
+        at(Math.floor(i / columns), i % columns),
+      );
+      return { dtype, dims: [rows, columns], data: constantBytes(dtype, values) };
+    });
+    return { name, dtype };
+  }
+
   /** A 0-d constant. */
   scalar(dtype: DType, value: number | bigint): Val {
     return this.constant(dtype, [value], []);

@@ -1,12 +1,14 @@
+import { isComplex } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import { valuesOf } from "../graph/dead-code.ts";
 import type { Arg, Graph, Node, ValueType } from "../graph/ir.ts";
+import { type ComplexTable, joined, type Result, separated } from "./complex-lowering.ts";
 import type { Emitter } from "./emitter.ts";
 import { HIGHER_ORDER, type Regions } from "./higher-order.ts";
-import type { Lowering, LoweringTable } from "./lowering.ts";
-import { declare, OpNode, type ValueLookup } from "./op-node.ts";
+import type { LoweringTable } from "./lowering.ts";
+import { declare, isComplexArg, OpNode, type ValueLookup } from "./op-node.ts";
 import { Refusal, refuse } from "./refusal.ts";
-import { carrier, type Tensor, type Val } from "./tensor.ts";
+import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } from "./tensor.ts";
 import { UNTRANSLATED } from "./untranslated.ts";
 import type { WeightStore } from "./weights.ts";
 
@@ -31,9 +33,15 @@ export class RefusalLog {
   }
 }
 
+/** An op that takes or gives a complex value is looked up in `complex` alone, every other one in `real`. */
+export interface LoweringTables {
+  readonly real: LoweringTable;
+  readonly complex: ComplexTable;
+}
+
 /** What one graph's lowering shares with those of its subgraphs. */
 export interface LoweringRun {
-  readonly table: LoweringTable;
+  readonly tables: LoweringTables;
   readonly weights: WeightStore;
   readonly log: RefusalLog;
 }
@@ -44,6 +52,7 @@ export class GraphLowering implements ValueLookup {
   readonly #g: Emitter;
   readonly #run: LoweringRun;
   readonly #tensors = new Map<string, Tensor>();
+  readonly #complex = new Map<string, ComplexTensor>();
   readonly #used: ReadonlySet<string>;
 
   constructor(graph: Graph, g: Emitter, run: LoweringRun) {
@@ -69,18 +78,46 @@ export class GraphLowering implements ValueLookup {
   tensor(name: string): Tensor {
     const known = this.#tensors.get(name);
     if (known !== undefined) return known;
-    if (!this.#run.weights.has(name)) {
-      throw new ModelFileError("corrupt", `the program uses '${name}' before it is calculated`);
-    }
-    const tensor = this.#run.weights.tensor(name, this.#g);
+    if (this.#isComplex(name)) return refuse("it takes a complex tensor where only real ones are translated");
+    const tensor = this.#weights(name).tensor(name, this.#g);
     this.#tensors.set(name, tensor);
+    return tensor;
+  }
+
+  complex(name: string): ComplexTensor {
+    const known = this.#complex.get(name);
+    if (known !== undefined) return known;
+    const { dims, ...val } = this.#weights(name).complex(name, this.#g);
+    return this.#keepComplex(name, separated(this.#g, val, dims.length));
+  }
+
+  #weights(name: string): WeightStore {
+    if (this.#run.weights.has(name)) return this.#run.weights;
+    throw new ModelFileError("corrupt", `the program uses '${name}' before it is calculated`);
+  }
+
+  #isComplex(name: string): boolean {
+    return isComplexArg({ kind: "value", name }, this);
+  }
+
+  /** Makes a complex value known, with the size and dtype that the program declares. */
+  #keepComplex(name: string, { re, im }: ComplexVal): ComplexTensor {
+    const type = this.typeOf(name);
+    if (type?.kind !== "tensor") throw new ModelFileError("corrupt", `the value '${name}' is not described`);
+    const { dims, dtype, declared } = declare(type);
+    const [real, imaginary] = [re, im].map((val) => ({ ...this.#g.cast(val, dtype), dims, declared }));
+    const tensor = { re: real!, im: imaginary! };
+    this.#complex.set(name, tensor);
+    this.#g.sizes.bindShape(tensor.re, dims);
     return tensor;
   }
 
   /** Makes an input of the graph known. `val` has the dtype that ONNX sees at the border. */
   bind(name: string, val: Val): void {
     const type = this.typeOf(name);
-    if (type?.kind === "tensor") {
+    if (type?.kind === "tensor" && isComplex(type.dtype)) {
+      this.#keepComplex(name, separated(this.#g, val, type.dims.length));
+    } else if (type?.kind === "tensor") {
       const tensor = { ...this.#g.cast(val, carrier(type.dtype)), dims: type.dims, declared: type.dtype };
       this.#tensors.set(name, tensor);
       this.#g.sizes.bindShape(val, type.dims);
@@ -91,10 +128,12 @@ export class GraphLowering implements ValueLookup {
     for (const node of this.#graph.nodes) this.#lowerNode(node);
   }
 
-  /** The value of a graph output; undefined for one that is no tensor and no number. */
+  /** The value of a graph output, a complex one joined; undefined for one that is no tensor and no number. */
   output(arg: Arg): Val | undefined {
     if (arg.kind === "value") {
       const type = this.typeOf(arg.name);
+      if (type?.kind === "tensor" && isComplex(type.dtype))
+        return joined(this.#g, this.complex(arg.name), type.dims.length);
       if (type === undefined || type.kind === "tensor") return this.tensor(arg.name);
       return this.#g.number(
         type.expr,
@@ -108,12 +147,12 @@ export class GraphLowering implements ValueLookup {
 
   #lowerNode(node: Node): void {
     this.#g.scope = node.outputs.find((name) => name !== undefined) ?? node.target;
-    const lowering = Object.hasOwn(this.#run.table, node.target) ? this.#run.table[node.target] : undefined;
-    if (lowering === undefined && this.#isSizeMath(node)) return;
-    let results: ReturnType<Lowering> | undefined;
+    const { real } = this.#run.tables;
+    if (!Object.hasOwn(real, node.target) && this.#isSizeMath(node)) return;
+    let results: Results | undefined;
     try {
       this.#checkTypes(node);
-      results = this.#emptyResults(node) ?? this.#apply(node, lowering);
+      results = this.#emptyResults(node) ?? this.#apply(node);
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
       const reason = error instanceof Refusal ? error.message : `internal error: ${(error as Error).message}`;
@@ -122,8 +161,12 @@ export class GraphLowering implements ValueLookup {
     this.#store(node, results);
   }
 
-  #apply(node: Node, lowering: Lowering | undefined): ReturnType<Lowering> {
+  #apply(node: Node): Results {
+    const { real, complex } = this.#run.tables;
+    const table = this.#meetsComplex(node) ? complex : real;
+    const lowering = Object.hasOwn(table, node.target) ? table[node.target] : undefined;
     if (lowering !== undefined) return lowering(new OpNode(node, this), this.#g);
+    if (table === complex) throw new Refusal("there is no translation of this op for complex numbers yet");
     const higher = Object.hasOwn(HIGHER_ORDER, node.target) ? HIGHER_ORDER[node.target] : undefined;
     if (higher === undefined) throw new Refusal(whyMissing(node.target));
     return higher(node, this.#g, this.#regions);
@@ -156,13 +199,14 @@ export class GraphLowering implements ValueLookup {
   }
 
   /** Results without elements need no calculation, and several kernels of ONNX Runtime fail on them. */
-  #emptyResults(node: Node): Val[] | undefined {
+  #emptyResults(node: Node): Result[] | undefined {
     const types = node.outputs.map((name) => (name === undefined ? undefined : this.typeOf(name)));
-    const vals: Val[] = [];
+    const vals: Result[] = [];
     for (const type of types) {
       if (type?.kind !== "tensor" || !type.dims.includes(0)) return undefined;
       if (type.dims.some((dim) => !this.#g.sizes.isKnown(dim))) return undefined;
-      vals.push(this.#g.expand(this.#g.scalar(carrier(type.dtype), 0), type.dims));
+      const empty = this.#g.expand(this.#g.scalar(carrier(type.dtype), 0), type.dims);
+      vals.push(isComplex(type.dtype) ? { re: empty, im: empty } : empty);
     }
     return vals.length === 0 ? undefined : vals;
   }
@@ -171,36 +215,53 @@ export class GraphLowering implements ValueLookup {
     for (const name of node.outputs) {
       const type = name === undefined ? undefined : this.typeOf(name);
       if (type?.kind !== "tensor") continue;
-      if (type.dtype.startsWith("complex")) throw new Refusal("complex numbers");
       if (type.dtype.startsWith("float8")) throw new Refusal(`tensors of ${type.dtype}`);
     }
   }
 
-  #store(node: Node, results: Val | readonly (Val | undefined)[] | undefined): void {
-    const vals = results === undefined ? [] : isVal(results) ? [results] : results;
+  /** Whether an operand or a result is complex. */
+  #meetsComplex(node: Node): boolean {
+    const results = node.outputs.flatMap((name) => name ?? []);
+    return (
+      results.some((name) => this.#isComplex(name)) ||
+      [...node.args.values()].some((arg) => isComplexArg(arg, this))
+    );
+  }
+
+  #store(node: Node, results: Results | undefined): void {
+    const vals = results === undefined ? [] : isResult(results) ? [results] : results;
     for (const [i, name] of node.outputs.entries()) {
       const type = name === undefined ? undefined : this.typeOf(name);
       if (name === undefined || type === undefined) continue;
       const val = vals[i];
       if (type.kind !== "tensor") {
-        if (val !== undefined) this.#g.sizes.bindValue(type.expr, val);
+        if (val !== undefined && "name" in val) this.#g.sizes.bindValue(type.expr, val);
         continue;
       }
       if (val === undefined && !this.isUsed(name)) continue;
       const { dtype, dims, declared } = declare(type);
-      if (val === undefined && results !== undefined) {
+      const fits = val !== undefined && "re" in val === isComplex(type.dtype);
+      if (!fits && results !== undefined) {
         this.#run.log.add(node.origin ?? node.target, `internal error: it gave no result ${i}`);
       }
       // A refused op leaves a placeholder, so that the ops behind it are still looked at; the model is discarded.
-      const cast = val === undefined ? { name: "", dtype } : this.#g.cast(val, dtype);
+      const placeholder = { name: "", dtype };
+      if (isComplex(type.dtype)) {
+        const pair = val !== undefined && "re" in val ? val : { re: placeholder, im: placeholder };
+        this.#keepComplex(name, pair);
+        continue;
+      }
+      const cast = val === undefined || "re" in val ? placeholder : this.#g.cast(val, dtype);
       this.#tensors.set(name, { ...cast, dims, declared });
       this.#g.sizes.bindShape(cast, dims);
     }
   }
 }
 
-function isVal(result: Val | readonly (Val | undefined)[]): result is Val {
-  return "name" in result;
+type Results = Result | readonly (Result | undefined)[];
+
+function isResult(results: Results): results is Result {
+  return "name" in results || "re" in results;
 }
 
 function whyMissing(target: string): string {

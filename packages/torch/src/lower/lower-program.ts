@@ -1,12 +1,11 @@
-import type { DType } from "../dtype.ts";
+import { type DType, partDtype } from "../dtype.ts";
 import type { Arg, NamedArg, Program } from "../graph/ir.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
 import type { Port } from "../translation.ts";
 import { Emitter } from "./emitter.ts";
-import { GraphLowering, RefusalLog } from "./lower-graph.ts";
-import type { LoweringTable } from "./lowering.ts";
+import { GraphLowering, type LoweringTables, RefusalLog } from "./lower-graph.ts";
 import { PortNames } from "./port-names.ts";
 import { Refusal } from "./refusal.ts";
 import { carrier, type Val } from "./tensor.ts";
@@ -29,14 +28,14 @@ export interface LoweredProgram {
  */
 export function lowerProgram(
   program: Program,
-  table: LoweringTable,
+  tables: LoweringTables,
   location: string | undefined,
 ): LoweredProgram {
   const builder = new GraphBuilder();
   const g = new Emitter(builder);
   const log = new RefusalLog();
   const lowering = new GraphLowering(program.graph, g, {
-    table,
+    tables,
     weights: new WeightStore(program.weights, location),
     log,
   });
@@ -63,8 +62,24 @@ export function lowerProgram(
     inputs,
     outputs,
     refused: log.list(),
-    warnings: g.warnings,
+    warnings: [...g.warnings, ...complexNotes(program, inputs, outputs)],
   };
+}
+
+/** Complex tensors enter and leave as real ones: what a caller has to know about that. */
+function complexNotes(program: Program, inputs: readonly Port[], outputs: readonly Port[]): string[] {
+  const note = (what: string, value: string | undefined, port: Port): string[] => {
+    const type = value === undefined ? undefined : program.graph.values.get(value);
+    if (type?.kind !== "tensor" || partDtype(type.dtype) === undefined) return [];
+    const how = `${port.dtype} with a last dimension of 2 (real part, imaginary part)`;
+    return [`the ${what} '${port.name}' is ${type.dtype} in PyTorch: here it is ${how}`];
+  };
+  return [
+    ...program.inputs.flatMap(({ value }, i) => note("input", value, inputs[i]!)),
+    ...program.outputs.flatMap(({ arg }, i) =>
+      note("output", arg.kind === "value" ? arg.name : undefined, outputs[i]!),
+    ),
+  ];
 }
 
 interface OutputRun {
@@ -102,7 +117,11 @@ function isBfloat16(arg: Arg, lowering: GraphLowering): boolean {
 function describe({ name, arg }: NamedArg, program: Program, names: PortNames): Port {
   const type = arg.kind === "value" ? program.graph.values.get(arg.name) : undefined;
   if (type?.kind === "tensor") {
-    return { name, dtype: portDtype(type.dtype), dims: type.dims.map((dim: Dim) => names.dim(dim)) };
+    const dims = type.dims.map((dim: Dim) => names.dim(dim));
+    const part = partDtype(type.dtype);
+    return part === undefined
+      ? { name, dtype: portDtype(type.dtype), dims }
+      : { name, dtype: part, dims: [...dims, 2] };
   }
   const kind = type?.kind ?? arg.kind;
   return { name, dtype: kind === "float" ? "float64" : kind === "bool" ? "bool" : "int64", dims: [] };

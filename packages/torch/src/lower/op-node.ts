@@ -1,8 +1,10 @@
-import type { DType } from "../dtype.ts";
+import { type DType, isComplex } from "../dtype.ts";
 import type { Arg, Graph, Node, TensorType, ValueType } from "../graph/ir.ts";
 import type { Dim } from "../graph/sym.ts";
+import type { Emitter } from "./emitter.ts";
+import { type Choices, partOf } from "./part-node.ts";
 import { refuse } from "./refusal.ts";
-import { carrier, type Operand, type Scalar, type Tensor } from "./tensor.ts";
+import { type ComplexTensor, carrier, type Operand, type Scalar, type Tensor } from "./tensor.ts";
 
 /** Where a lowering finds the program's values. */
 export interface ValueLookup {
@@ -11,13 +13,15 @@ export interface ValueLookup {
   isUsed(name: string): boolean;
   /** Whether the file holds its values: a parameter, a buffer, a constant. */
   isWeight(name: string): boolean;
+  /** Refuses the op when the value is complex. */
   tensor(name: string): Tensor;
+  complex(name: string): ComplexTensor;
 }
 
 /** One result as the program declares it. */
 export interface Declared {
   readonly dims: readonly Dim[];
-  /** The dtype to calculate it in (half precision as float32). */
+  /** The dtype to calculate it in (half precision as float32); of a complex result, that of its parts. */
   readonly dtype: DType;
   readonly declared: DType;
 }
@@ -58,6 +62,27 @@ export class OpNode {
   isWeight(name: string): boolean {
     const arg = this.arg(name);
     return arg.kind === "value" && this.#values.isWeight(arg.name);
+  }
+
+  /** Whether an argument is a complex tensor or number. */
+  isComplex(name: string): boolean {
+    return this.has(name) && isComplexArg(this.arg(name), this.#values);
+  }
+
+  complex(name: string): ComplexTensor {
+    const arg = this.arg(name);
+    return arg.kind === "value"
+      ? this.#values.complex(arg.name)
+      : refuse(`its argument '${name}' is no tensor`);
+  }
+
+  /**
+   * The op as it applies to parts of its complex arguments: each of those named in `choices` is replaced by its real or imaginary part
+   * (0 for the imaginary part of what is real), and its results are real.
+   */
+  part(choices: Choices, g: Emitter): OpNode {
+    const { node, values } = partOf({ node: this.#node, values: this.#values, g }, choices);
+    return new OpNode(node, values);
   }
 
   /** How a tensor lies in PyTorch's memory, in elements; undefined where the file does not say. */
@@ -182,7 +207,7 @@ export class OpNode {
         : { kind: "int", value };
     }
     if (arg.kind === "float") return { kind: "float", value: arg.value };
-    if (arg.kind === "complex") return refuse("complex numbers");
+    if (arg.kind === "complex") return refuse(`its argument '${name}' is a complex number`);
     const type = arg.kind === "value" ? this.#values.typeOf(arg.name) : undefined;
     if (type === undefined || type.kind === "tensor") return refuse(`its argument '${name}' is no number`);
     return { kind: type.kind, value: type.expr };
@@ -193,6 +218,14 @@ export class OpNode {
     if (kind === "float") return refuse(`its argument '${name}' is no integer`);
     return value;
   }
+}
+
+/** Whether an argument is a complex tensor or number, or a list with one. */
+export function isComplexArg(arg: Arg, values: Pick<ValueLookup, "typeOf">): boolean {
+  if (arg.kind === "list") return arg.items.some((item) => isComplexArg(item, values));
+  if (arg.kind !== "value") return arg.kind === "complex";
+  const type = values.typeOf(arg.name);
+  return type?.kind === "tensor" && isComplex(type.dtype);
 }
 
 export function declare(type: TensorType): Declared {

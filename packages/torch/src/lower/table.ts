@@ -15,6 +15,7 @@ import { ELEMENTWISE } from "./elementwise.ts";
 import { EMBEDDING_BAG } from "./embedding-bag.ts";
 import { EQUIVALENTS } from "./equivalents.ts";
 import { EXPONENTIAL } from "./exponential.ts";
+import { FOURIER } from "./fourier.ts";
 import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
 import { LINEAR } from "./linear.ts";
@@ -38,6 +39,7 @@ import { RESHAPING } from "./reshaping.ts";
 import { RESIZING } from "./resizing.ts";
 import { SAMPLING } from "./sampling.ts";
 import { SCATTERING } from "./scattering.ts";
+import { SHORT_TIME_FOURIER } from "./short-time-fourier.ts";
 import { SLICING } from "./slicing.ts";
 import { SOFTMAX } from "./softmax.ts";
 import { SPECIAL_FUNCTIONS } from "./special-functions.ts";
@@ -80,6 +82,8 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   equivalents: EQUIVALENTS,
   strided: STRIDED,
   exponential: EXPONENTIAL,
+  fourier: FOURIER,
+  "short-time-fourier": SHORT_TIME_FOURIER,
   "number-parts": NUMBER_PARTS,
   "special-functions": SPECIAL_FUNCTIONS,
   ordering: ORDERING,

@@ -1,4 +1,4 @@
-import type { DType } from "../dtype.ts";
+import { type DType, partDtype } from "../dtype.ts";
 import type { Dim } from "../graph/sym.ts";
 
 /** An ONNX value: its name in the graph that is being built, and the dtype it has there. */
@@ -13,6 +13,18 @@ export interface Tensor extends Val {
   readonly dims: readonly Dim[];
   /** The dtype that the program declares. */
   readonly declared: DType;
+}
+
+/** A complex value: its real and imaginary part, each a real value of the same size. ONNX Runtime has no complex tensors. */
+export interface ComplexVal {
+  readonly re: Val;
+  readonly im: Val;
+}
+
+/** A complex value of the program, with its size. */
+export interface ComplexTensor extends ComplexVal {
+  readonly re: Tensor;
+  readonly im: Tensor;
 }
 
 /** A Python number given where a tensor may stand. */
@@ -31,10 +43,12 @@ export function isTensor(operand: Operand): operand is Tensor {
 
 /**
  * The type a dtype is calculated in. ONNX Runtime's CPU kernels lack half precision, so it is carried as float32: more precise than
- * PyTorch's own result, and cast to the declared type only where the program asks for that (`to`) or ends.
+ * PyTorch's own result, and cast to the declared type only where the program asks for that (`to`) or ends. For a complex dtype it is
+ * the type of both parts.
  */
 export function carrier(dtype: DType): DType {
-  return dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype;
+  const real = partDtype(dtype) ?? dtype;
+  return real === "float16" || real === "bfloat16" ? "float32" : real;
 }
 
 export function isFloat(dtype: DType): boolean {

@@ -1,6 +1,6 @@
 /** Why an op is left to PyTorch on purpose, where that is more than "not yet". */
 export interface Untranslated {
-  readonly kind: "random" | "backward" | "allocation" | "complex" | "out";
+  readonly kind: "random" | "backward" | "allocation" | "out";
   readonly reason: string;
 }
 
@@ -10,7 +10,6 @@ const random = (what: string): Untranslated => ({
 });
 const backward: Untranslated = { kind: "backward", reason: "it belongs to training" };
 const allocation: Untranslated = { kind: "allocation", reason: "its result is uninitialised memory" };
-const complex: Untranslated = { kind: "complex", reason: "complex numbers" };
 const out: Untranslated = { kind: "out", reason: "it writes into a tensor that it is given as out=" };
 
 /** Ops that are not translated by decision, by target. */
@@ -27,8 +26,6 @@ export const UNTRANSLATED: Readonly<Record<string, Untranslated>> = {
   "aten.randn.default": random("normal random numbers"),
   "aten.randn_like.default": random("normal random numbers"),
   "aten.randperm.default": random("a random order"),
-  "aten._fft_c2r.default": complex,
-  "aten._fft_r2c.default": complex,
   "aten.atan2.out": out,
   "aten._adaptive_avg_pool2d_backward.default": backward,
   "aten.avg_pool2d_backward.default": backward,

@@ -1,10 +1,11 @@
 import { denseBytes, locateTensor, type TensorStorage } from "../archive/stored-tensor.ts";
+import { isComplex, partDtype } from "../dtype.ts";
 import type { Weight } from "../graph/ir.ts";
 import type { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { Initializer } from "../onnx/model.ts";
 import type { Emitter } from "./emitter.ts";
 import { refuse } from "./refusal.ts";
-import { carrier, type Tensor } from "./tensor.ts";
+import { carrier, type Tensor, type Val } from "./tensor.ts";
 
 /** Weights up to this many bytes are written into the model: a page fault costs more than the copy. */
 const INLINE_BYTES = 1024;
@@ -34,21 +35,32 @@ export class WeightStore {
   tensor(value: string, g: Emitter): Tensor {
     const weight = this.#weights.get(value)!;
     const { dtype, shape } = weight.tensor;
-    if (dtype.startsWith("complex") || dtype.startsWith("float8"))
+    if (isComplex(dtype) || dtype.startsWith("float8"))
       return refuse(`the weight '${weight.name}' is ${dtype}`);
     const name = this.#initializer(weight, g.builder);
     return { ...g.cast({ name, dtype }, carrier(dtype)), dims: shape, declared: dtype };
   }
 
+  /** A complex weight, its parts in a last dimension of 2: so they lie in the file. `dims` are those of the program. */
+  complex(value: string, g: Emitter): Val & { readonly dims: readonly number[] } {
+    const weight = this.#weights.get(value)!;
+    const { dtype, shape } = weight.tensor;
+    const part = partDtype(dtype);
+    if (part === undefined) return refuse(`the weight '${weight.name}' is ${dtype}`);
+    return { name: this.#initializer(weight, g.builder), dtype: part, dims: shape };
+  }
+
   #initializer(weight: Weight, builder: GraphBuilder): string {
     const { storage, storageOffset, shape, strides, dtype } = weight.tensor;
+    const part = partDtype(dtype);
     const key = [this.#storageId(storage), dtype, storageOffset, shape.join("x"), strides.join("x")].join(
       ":",
     );
     const known = this.#emitted.get(key);
     if (known !== undefined) return known;
     const name = builder.unique(weight.name);
-    builder.initializer({ name, dtype, dims: shape, data: this.#data(weight) });
+    const dims = part === undefined ? shape : [...shape, 2];
+    builder.initializer({ name, dtype: part ?? dtype, dims, data: this.#data(weight) });
     this.#emitted.set(key, name);
     return name;
   }

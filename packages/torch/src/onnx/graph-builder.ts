@@ -57,6 +57,16 @@ export class GraphBuilder {
     return name;
   }
 
+  /** A constant that is made when it is first asked for under `key`: for large ones, whose bytes nobody wants to compare. */
+  constantOf(key: string, make: () => Omit<Initializer, "name">): string {
+    const known = this.#shared.constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.unique("const");
+    this.initializer({ name, ...make() });
+    this.#shared.constants.set(key, name);
+    return name;
+  }
+
   /** The finished graph without nodes whose results nothing uses; the outermost one carries the initializers that are used. */
   finish(
     name: string,
