@@ -42,8 +42,8 @@ const familySections = families.map((family) => {
   const lines = ops
     .filter((op) => op.family === family)
     .map(
-      ({ target, schema }) =>
-        `- \`${target}\`${isCore.has(target) ? " *core*" : ""}${schema === undefined ? "" : ` — \`${schema}\``}`,
+      ({ target, schema, takesComplex }) =>
+        `- \`${target}\`${isCore.has(target) ? " *core*" : ""}${takesComplex ? " ℂ" : ""}${schema === undefined ? "" : ` — \`${schema}\``}`,
     );
   return `## ${family}\n\n${lines.join("\n")}\n`;
 });
@@ -54,6 +54,10 @@ const supported = `# Supported ops
 ${ops.length} ops of PyTorch's training IR and Core ATen translate to ONNX. In-place forms (\`relu_\`, \`copy_\`, …) and writes through views are
 made functional first, or refused by name, and are not listed apart. What is missing here is named by \`sconce inspect\`, all at once;
 \`npm run oracle\` runs every op against PyTorch's own samples.
+
+ONNX Runtime has no complex tensors. ${ops.filter(({ takesComplex }) => takesComplex).length} ops, marked ℂ, translate where an operand or a result is complex: as a pair of real tensors inside the
+program, and as one real tensor with a last dimension of 2 (real part, imaginary part) where one enters or leaves it
+([model-formats.md](model-formats.md#complex-numbers)). Every other op is refused by name when it meets a complex tensor.
 
 ${coreSection}
 ${familySections.join("\n")}`;

@@ -162,7 +162,7 @@ class ShortTime(nn.Module):
 
 @cases.of(runs=runs_of((2, 100), (1, 173), (3, 256)), dynamic=({0: BATCH, 1: Dim("samples", min=64, max=100000)},))
 def spectrogram(x):
-    window = torch.hann_window(32) + torch.hamming_window(32) + torch.hann_window(32, periodic=False)
+    window = torch.hann_window(32) + torch.hamming_window(32) + torch.hann_window(32, periodic=False) + torch.hamming_window(32, periodic=False)
     s = torch.stft(x, 32, 8, window=window, return_complex=True)
     return s.abs() ** 2, torch.log1p(s.real**2 + s.imag**2)
 
@@ -184,7 +184,7 @@ def real_from_complex(a, b):
     z = torch.complex(a, b)
     zero = torch.zeros_like(z)
     return (
-        z.abs(), z.angle(), z.real, z.imag, z == z, z != z.conj(), z == 1, torch.isreal(z), torch.isreal(z * zero),
+        z.abs(), z.angle(), z.real, z.imag, z == z, z != z.conj(), z == 1, z != 1, torch.isreal(z), torch.isreal(z * zero),
         torch.complex(a, torch.zeros_like(b)).angle(), z.sum().abs(), z.mean(1).abs(), torch.sgn(zero).abs(), zero.angle(),
     )  # fmt: skip
 
@@ -206,7 +206,7 @@ def shapes(a, b):
         torch.cat([z, z.conj()], -1), torch.stack([z, z * 2], -1), torch.cat([z, a], 1), torch.where(mask, z, z * 2), torch.where(mask, z, 0), torch.where(mask, z, b),
         z.masked_fill(mask, 2.0), torch.nn.functional.pad(z, (1, 2)), torch.nn.functional.pad(z, (1, 0), value=3.0), zeros, indexed,
         z.sum(), z.sum(-1), z.sum((0, 2), keepdim=True), z.mean(), z.mean(-1), z.cumsum(-1), torch.full_like(z, 2 - 1j), z.new_zeros(2, 2) + z[0, :2, :2], z.new_full((2,), 1j),
-        torch.full((2,), 1 + 2j, dtype=torch.complex64), z.contiguous(), z.view_as(z), z.reshape_as(z.view(6, 4)), z.numpy_T if hasattr(z, "numpy_T") else z[0].T, z.clone().fill_(2.0), z.clone().zero_(), torch.alias_copy(z),
+        torch.full((2,), 1 + 2j, dtype=torch.complex64), z.transpose(0, 1).contiguous(), z.view_as(z), z.reshape_as(z.view(6, 4)), z.numpy_T if hasattr(z, "numpy_T") else z[0].T, z.clone().fill_(2.0), z.clone().zero_(), torch.alias_copy(z),
         z.resolve_neg(), torch.zeros(2, dtype=torch.complex64) + 1,
     ]  # fmt: skip
     return tuple(real_of(r) for r in results)
@@ -220,7 +220,7 @@ def products(a, b):
         z @ z, z @ v, torch.bmm(z, z.conj()), torch.mm(z[0], z[1]), torch.mv(z[0], v), torch.dot(v, v.conj()), torch.matmul(z, a.to(z.dtype)),
         torch.einsum("bij,bjk->bik", z, z), torch.einsum("bij->bji", z), torch.einsum("bij,bij->b", z, z.conj()),
         torch.nn.functional.linear(z, z[0]), torch.nn.functional.linear(z, z[0], v), torch.addmm(z[1], z[0], z[1], beta=2, alpha=0.5),
-        torch.einsum("bij,jk->bik", z, a[0].to(z.dtype)),
+        torch.baddbmm(z, z, z.conj(), alpha=2), torch.einsum("bij,jk->bik", z, a[0].to(z.dtype)),
     ]  # fmt: skip
     return tuple(real_of(r) for r in results)
 
@@ -233,7 +233,7 @@ def complex_borders(z, x):
 @cases.of((3, 4))
 def complex_dtypes(x):
     z = x.to(torch.complex64)
-    return z, x.to(torch.complex32), x.cdouble(), z.to(torch.complex32).to(torch.complex64), x.double() * z, (z * (1 + 0j)).real.to(torch.int64), z.type_as(x.cdouble())
+    return z, x.to(torch.complex32), x.chalf(), x.cdouble(), z.to(torch.complex32).to(torch.complex64), x.double() * z, (z * (1 + 0j)).real.to(torch.int64), z.type_as(x.cdouble())
 
 
 @cases.of(runs=lambda: [(torch.ones(2, 6),), (-torch.ones(2, 6),)])

@@ -1,7 +1,10 @@
 import { CORE_OPS } from "../exported/gen/core-ops.ts";
 import { schemaText } from "../exported/schemas.ts";
+import { COMPLEX_LOWERINGS } from "./complex-table.ts";
 import { FAMILIES, LOWERINGS } from "./table.ts";
 import { DISSOLVED, UNTRANSLATED } from "./untranslated.ts";
+
+const TRANSLATED: readonly object[] = [LOWERINGS, COMPLEX_LOWERINGS];
 
 /** An op that translates. */
 export interface SupportedOp {
@@ -10,13 +13,25 @@ export interface SupportedOp {
   readonly family: string;
   /** PyTorch's own schema; undefined for ops without one (`_operator.add`). */
   readonly schema: string | undefined;
+  /** Whether it translates where an operand or a result is complex. */
+  readonly takesComplex: boolean;
 }
 
 /** Every op that has a lowering, by target. In-place forms are made functional first and are not listed apart. */
 export function supportedOps(): readonly SupportedOp[] {
-  return Object.entries(FAMILIES)
-    .flatMap(([family, table]) =>
-      Object.keys(table).map((target) => ({ target, family, schema: schemaText(target) })),
+  const onlyComplex = Object.keys(COMPLEX_LOWERINGS).filter((target) => !Object.hasOwn(LOWERINGS, target));
+  const families = [
+    ...Object.entries(FAMILIES).map(([family, table]) => [family, Object.keys(table)] as const),
+    ["complex", onlyComplex] as const,
+  ];
+  return families
+    .flatMap(([family, targets]) =>
+      targets.map((target) => ({
+        target,
+        family,
+        schema: schemaText(target),
+        takesComplex: Object.hasOwn(COMPLEX_LOWERINGS, target),
+      })),
     )
     .sort((a, b) => (a.target < b.target ? -1 : 1));
 }
@@ -33,7 +48,8 @@ export interface CoreOp {
 /** Every overload that PyTorch tags as Core ATen, by target. */
 export function coreOps(): readonly CoreOp[] {
   return CORE_OPS.map((target) => {
-    if (Object.hasOwn(LOWERINGS, target)) return { target, state: "translated", note: "" };
+    if (TRANSLATED.some((table) => Object.hasOwn(table, target)))
+      return { target, state: "translated", note: "" };
     if (Object.hasOwn(DISSOLVED, target)) return { target, state: "dissolved", note: DISSOLVED[target]! };
     const left = Object.hasOwn(UNTRANSLATED, target) ? UNTRANSLATED[target] : undefined;
     if (left === undefined) return { target, state: "unknown", note: "" };
