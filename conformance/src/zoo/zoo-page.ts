@@ -82,5 +82,10 @@ function cell(verdict: Verdict): string {
 
 /** Addresses of Python's objects differ from run to run. */
 function escapeCell(text: string): string {
-  return text.replaceAll(/ at 0x[0-9a-f]+/g, "").slice(0, SHOWN).replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "&lt;");
+  return text
+    .replaceAll(/ at 0x[0-9a-f]+/g, "")
+    .slice(0, SHOWN)
+    .replaceAll("|", "\\|")
+    .replaceAll("\n", " ")
+    .replaceAll("<", "&lt;");
 }
