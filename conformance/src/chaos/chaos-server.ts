@@ -19,14 +19,23 @@ export interface ChaosServer {
 const MOST_LOG = 1_000_000;
 const START_LIMIT_MS = 30_000;
 
+export interface ChaosServerOptions {
+  readonly core?: number | undefined;
+  readonly openFiles?: number | undefined;
+  /** What runs the models; default: the calibrated runtime. */
+  readonly runtime?: "calibrated" | "onnx" | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts the server on a free port and waits until all its models were tried. `flags` as `--name=value`. */
 export async function startChaosServer(
   folder: string,
   flags: readonly string[],
-  options: { readonly core?: number | undefined; readonly openFiles?: number | undefined } = {},
+  options: ChaosServerOptions = {},
 ): Promise<ChaosServer> {
   const args = [folder, "--port=0", ...flags];
-  const child = startPinned("./server-main.js", args, { ...options, nodeFlags: nodeFlags() });
+  const entry = options.runtime === "onnx" ? "./onnx-server-main.js" : "./server-main.js";
+  const child = startPinned(entry, args, { ...options, nodeFlags: nodeFlags() });
   let log = "";
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on("data", (chunk: Buffer) => {

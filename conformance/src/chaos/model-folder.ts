@@ -4,9 +4,15 @@ import { join } from "node:path";
 import { type CalibratedModel, encodeCalibratedModel } from "../calibrated/calibrated-model.ts";
 import { ROW_BYTES } from "./row.ts";
 
-/** A folder of calibrated models for one run, and the journals of their workers. */
+export type ModelFiles = Readonly<Record<string, Uint8Array | string>>;
+
+/** A folder of models for one run, and the journals of their workers. */
 export interface ModelFolder {
   readonly path: string;
+  /** Where a plan of faults is put for the server to find. */
+  readonly faultPlan: string;
+  /** An empty folder, for what the server may want to write. */
+  readonly temporary: string;
   journalOf(model: string): string;
   /** Puts a version in place as a careful operator does: complete, then renamed. `options` go into its model.yaml. */
   publish(
@@ -17,6 +23,8 @@ export interface ModelFolder {
       readonly options?: Readonly<Record<string, unknown>>;
     },
   ): void;
+  /** The same for a model of any kind: its files by name. */
+  publishFiles(model: string, version: number, files: ModelFiles): void;
   retire(model: string, version: number): void;
   remove(): void;
 }
@@ -25,25 +33,36 @@ export function createModelFolder(): ModelFolder {
   const root = mkdtempSync(join(tmpdir(), "sconce-chaos-"));
   const path = join(root, "models");
   mkdirSync(path);
+  const temporary = join(root, "temporary");
+  mkdirSync(temporary);
+  const publishFiles: ModelFolder["publishFiles"] = (model, version, files) => {
+    const folder = join(path, model);
+    mkdirSync(folder, { recursive: true });
+    const staged = join(root, `staged-${model}-${version}`);
+    mkdirSync(staged);
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(staged, name), content);
+    renameSync(staged, join(folder, String(version)));
+  };
   const journalOf = (model: string): string => join(root, `${model}.journal`);
   return {
     path,
     journalOf,
+    faultPlan: join(root, "faults.json"),
+    temporary,
     publish(model, version, { model: description, options }) {
-      const folder = join(path, model);
-      mkdirSync(folder, { recursive: true });
-      if (options !== undefined) writeFileSync(join(folder, "model.yaml"), JSON.stringify(options));
-      const staged = join(root, `staged-${model}-${version}`);
-      mkdirSync(staged);
+      if (options !== undefined) {
+        mkdirSync(join(path, model), { recursive: true });
+        writeFileSync(join(path, model, "model.yaml"), JSON.stringify(options));
+      }
       const bytes = encodeCalibratedModel({
         width: ROW_BYTES,
         journal: journalOf(model),
         tag: version,
         ...description,
       });
-      writeFileSync(join(staged, "model.onnx"), bytes);
-      renameSync(staged, join(folder, String(version)));
+      publishFiles(model, version, { "model.onnx": bytes });
     },
+    publishFiles,
     retire(model, version) {
       rmSync(join(path, model, String(version)), { recursive: true });
     },

@@ -41,6 +41,8 @@ export interface Procedure {
   readonly flags?: readonly string[];
   /** Limit on the server's open files. */
   readonly openFiles?: number;
+  /** What runs the models; default: the calibrated runtime. */
+  readonly runtime?: "calibrated" | "onnx";
   /** Puts the models in place before the server starts. */
   prepare(folder: ModelFolder, calibration: Calibration): void;
   run(rig: Rig): Promise<Finding[]>;

@@ -8,6 +8,7 @@ import { crashLoop } from "./procedures/f06-crash-loop.ts";
 import { poison } from "./procedures/f07-poison.ts";
 import { hang } from "./procedures/f08-hang.ts";
 import { memory } from "./procedures/f09-memory.ts";
+import { disk } from "./procedures/f12-disk.ts";
 import { reload } from "./procedures/f14-reload.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
 
@@ -21,6 +22,7 @@ export const PROCEDURES: readonly Procedure[] = [
   poison,
   hang,
   memory,
+  disk,
   reload,
   sigterm,
 ];

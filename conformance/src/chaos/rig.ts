@@ -1,7 +1,8 @@
 import { calibrationFor } from "./calibration.ts";
 import { startChaosServer } from "./chaos-server.ts";
 import { startLoad } from "./load-process.ts";
-import { createModelFolder } from "./model-folder.ts";
+import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
+import { createModelFolder, type ModelFolder } from "./model-folder.ts";
 import { until } from "./monotonic.ts";
 import type { Effort, Finding, Procedure, Rig } from "./procedure.ts";
 import { exactly } from "./procedure.ts";
@@ -30,6 +31,8 @@ export async function runProcedure(procedure: Procedure, options: RunOptions): P
     const server = await startChaosServer(folder.path, procedure.flags ?? [], {
       core: isPinned ? SERVER_CORE : undefined,
       openFiles: procedure.openFiles,
+      runtime: procedure.runtime,
+      env: serverEnv(folder),
     });
     let loads = 0;
     const startRigLoad: Rig["startLoad"] = (durationMs, streams) =>
@@ -59,6 +62,11 @@ export async function runProcedure(procedure: Procedure, options: RunOptions): P
   } finally {
     folder.remove();
   }
+}
+
+/** Where the server finds faults to suffer, and where it may leave files. */
+export function serverEnv({ faultPlan, temporary }: ModelFolder): Record<string, string> {
+  return { [FAULT_PLAN_VARIABLE]: faultPlan, TMPDIR: temporary };
 }
 
 async function endOf({ server }: Rig): Promise<Finding[]> {

@@ -12,12 +12,13 @@ export interface FileSource extends ByteSource {
   close(): void;
 }
 
-/** Opens a file for random access. Throws Node's own error when it cannot be opened. */
+/** Opens a file for random access. Throws ModelFileError "unreadable" when the file system fails, now or later. */
 export function openFileSource(path: string): FileSource {
-  const fd = openSync(path, "r");
-  const byteLength = fstatSync(fd).size;
+  const name = basename(path);
+  const fd = reading(name, () => openSync(path, "r"));
+  const byteLength = sizeOf(name, fd);
   return {
-    name: basename(path),
+    name,
     byteLength,
     read(offset, length) {
       if (offset < 0 || length < 0 || offset + length > byteLength) {
@@ -29,14 +30,32 @@ export function openFileSource(path: string): FileSource {
       const bytes = Buffer.allocUnsafeSlow(length);
       let done = 0;
       while (done < length) {
-        const got = readSync(fd, bytes, done, Math.min(length - done, MAX_READ), offset + done);
+        const wanted = Math.min(length - done, MAX_READ);
+        const got = reading(name, () => readSync(fd, bytes, done, wanted, offset + done));
         if (got === 0) throw new ModelFileError("corrupt", "the file became shorter while it was read");
         done += got;
       }
       return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
     },
-    close: () => closeSync(fd),
+    close: () => reading(name, () => closeSync(fd)),
   };
+}
+
+function sizeOf(name: string, fd: number): number {
+  try {
+    return reading(name, () => fstatSync(fd).size);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function reading<T>(name: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    throw new ModelFileError("unreadable", `${name} cannot be read`, { cause });
+  }
 }
 
 export const nodePlatform: Platform = {

@@ -92,7 +92,7 @@ function samplesOf(
   try {
     return file.sampleInputs(inputs);
   } catch (error) {
-    if (!(error instanceof ModelFileError)) throw error;
+    if (!(error instanceof ModelFileError) || error.kind === "unreadable") throw error;
     warnings.push(`the sample inputs stored with the program cannot be read: ${error.message}`);
     return undefined;
   }

@@ -76,7 +76,7 @@ describe("loadConfig()", () => {
 
   test("a missing configuration file is refused without its folders", () => {
     const message = messageOf(() => loadConfig({ env: { SCONCE_CONFIG: join(folder, "none.yaml") } }));
-    assert.equal(message, "none.yaml: cannot be read");
+    assert.equal(message, "none.yaml cannot be read: it does not exist");
   });
 });
 

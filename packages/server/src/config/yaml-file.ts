@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { parseDocument } from "yaml";
 import { ServeError } from "../base/errors.ts";
+import { onFile } from "../base/file-fault.ts";
 
 const MAX_YAML_BYTES = 2 ** 20;
 const MAX_YAML_DEPTH = 32;
@@ -47,18 +48,15 @@ export function parseYaml(text: string, name: string): YamlFile {
   return { name, values: values as Record<string, unknown> };
 }
 
-/** Reads and parses a YAML file; throws `invalid_argument` when it cannot be read or parsed. */
+/** Reads and parses a YAML file; throws `invalid_argument`, or `unavailable` with what the file system said. */
 export function readYaml(path: string): YamlFile {
   const name = basename(path);
-  let text: string;
-  try {
-    if (statSync(path).size > MAX_YAML_BYTES) throw new Error("too large");
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new ServeError("invalid_argument", `${name}: cannot be read`, {
-      reason: "bad_config_file",
-      cause: error,
-    });
-  }
-  return parseYaml(text, name);
+  const isTooLarge = onFile(path, (file) => statSync(file).size) > MAX_YAML_BYTES;
+  return parseYaml(isTooLarge ? tooLarge(name) : onFile(path, (file) => readFileSync(file, "utf8")), name);
+}
+
+function tooLarge(name: string): never {
+  throw new ServeError("invalid_argument", `${name}: larger than ${MAX_YAML_BYTES} bytes`, {
+    reason: "bad_config_file",
+  });
 }

@@ -21,16 +21,20 @@ class Registry implements ManagedRegistry {
   readonly #listeners = new Set<(entry: IndexEntry) => void>();
   readonly #loading: EvictingLoad;
   readonly #context: VersionContext;
+  readonly #retryFailedMs: number;
   #uses = 0;
   /** Of the last scan; each is logged when it appears. */
   #problems: readonly string[] = [];
   #observed = false;
+  /** What the last scan could not read at all; empty when it was complete. */
+  #unread: readonly ModelCandidate[] = [];
   /** The loads of the first scan are done. */
   #started = false;
   #closed = false;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+    this.#retryFailedMs = options.retryFailedMs ?? 10_000;
     this.#loading = createEvictingLoad({
       load: options.load,
       clock: options.clock,
@@ -44,6 +48,7 @@ class Registry implements ManagedRegistry {
       clock: options.clock,
       logger: options.logger,
       drainTimeoutMs: options.drainTimeoutMs ?? 30_000,
+      retryFailedMs: this.#retryFailedMs,
       onChange: (entry) => this.#onChange(entry),
       onIdle: () => this.#loading.retry(),
       onReleased: (handle) => this.#loading.released(handle),
@@ -135,6 +140,7 @@ class Registry implements ManagedRegistry {
   }
 
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
+    this.#refuseUnread(name);
     const model = this.#model(name);
     if (model.wanted.length === 0) throw loadError(name, [...model.versions.values()]);
     model.enabled = true;
@@ -173,6 +179,16 @@ class Registry implements ManagedRegistry {
     for (const version of this.#versions()) version.destroy(reason);
   }
 
+  /** What a look could not read may be a newer version: a load must not answer for it. */
+  #refuseUnread(name: string): void {
+    const unread = this.#models.get(name)?.unread ?? this.#unread;
+    if (unread.length === 0) return;
+    const problems = unread.map(({ problem }) => problem).join("; ");
+    throw new ServeError("unavailable", `model "${name}" was not loaded: ${problems}`, {
+      reason: "file_unreadable",
+    });
+  }
+
   *#versions(): Iterable<ModelVersion> {
     for (const model of this.#models.values()) yield* model.versions.values();
   }
@@ -194,7 +210,7 @@ class Registry implements ManagedRegistry {
     const { state } = version;
     if (state.kind === "failed") {
       const age = this.#options.clock.nowMs() - state.atMs;
-      return version.candidate.problem === undefined && age >= (this.#options.retryFailedMs ?? 10_000);
+      return version.candidate.problem === undefined && age >= this.#retryFailedMs;
     }
     return state.kind !== "ready" && !version.gone;
   }
@@ -215,6 +231,7 @@ class Registry implements ManagedRegistry {
   /** Groups a scan by model, passes it on, and returns every model that is known or was. */
   #observe(scan: ScanResult): readonly ModelVersions[] {
     const found = new Map<string, ModelCandidate[]>();
+    this.#unread = scan.complete ? [] : scan.candidates.filter((candidate) => candidate.unreadable);
     for (const candidate of scan.candidates) {
       const list = found.get(candidate.name);
       if (list === undefined) found.set(candidate.name, [candidate]);
@@ -225,6 +242,7 @@ class Registry implements ManagedRegistry {
       this.#models.get(name)!.observe(candidates);
     }
     for (const model of this.#models.values()) {
+      if (!found.has(model.name)) model.unread = this.#unread;
       const missing = scan.complete && !found.has(model.name);
       if (missing && (this.#options.explicit === undefined || !model.active)) model.observe([]);
       if (missing) this.#forget(model);

@@ -16,28 +16,7 @@ const REASONS: Readonly<Record<FileKind, string>> = {
   unknown: `the content is no model format that Sconce knows: ${EXPORT_HINT}, or serve an .onnx file`,
 };
 
-const FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: "it does not exist",
-  EACCES: "permission denied: let the server's user read it",
-  EPERM: "permission denied: let the server's user read it",
-  EMFILE: "too many open files: raise the server's limit (ulimit -n)",
-  ENFILE: "the machine has too many open files",
-  ELOOP: "its links lead in a circle",
-  EIO: "the disk reports a read error",
-};
-
 /** Why a file of this kind is listed but not served, and what to do. */
 export function unservableReason(kind: FileKind): string {
   return REASONS[kind];
-}
-
-/** An error of the file system in words for the user: never a path, always its code. */
-export function faultReason(error: unknown): string {
-  const code = faultCode(error);
-  return `it cannot be read: ${FAULTS[code] ?? `the file system reports ${code}`}`;
-}
-
-/** Node's error code, or `UNKNOWN`. */
-export function faultCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
 }

@@ -1,7 +1,7 @@
 import { join, sep } from "node:path";
+import { faultCode, faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
 import { detectFileKind, type FileKind } from "./file-kind.ts";
-import { faultCode, faultReason } from "./file-problem.ts";
 import type { FileFacts, FileSystem, FolderEntry } from "./file-system.ts";
 import { compareVersions, isModelVersion } from "./model-candidate.ts";
 import { hasModelSuffix } from "./model-file.ts";
@@ -120,6 +120,6 @@ async function look(scan: Scan, folder: string, entry: FolderEntry): Promise<Loo
     return { what: "model", ...(await inspectFile(scan, { name, path, facts })) };
   } catch (error) {
     if (faultCode(error) === "ENOENT" && !hasModelSuffix(name)) return { what: "ignored" };
-    return { what: "refused", name, reason: faultReason(error), unreadable: true };
+    return { what: "refused", name, reason: faultReason(error, name), unreadable: true };
   }
 }

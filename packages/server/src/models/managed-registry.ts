@@ -34,7 +34,10 @@ export interface RegistryOptions {
   readonly concurrentLoads?: number;
   /** Default 30 s. */
   readonly drainTimeoutMs?: number;
-  /** With `lazy`: how soon a request may try a failed load again; default 10 s. */
+  /**
+   * How soon a failed load is tried again: with `lazy` by a request, else by a look at the disk, where the file system was to blame;
+   * default 10 s.
+   */
   readonly retryFailedMs?: number;
 }
 
@@ -45,8 +48,9 @@ export interface ManagedRegistry extends ModelRegistry {
   /** Resolves when no load is under way. */
   settled(): Promise<void>;
   /**
-   * Loads the wanted versions of a model that a scan found, or reloads those whose files changed. Rejects with `not_found`, or
-   * `failed_precondition` with the reason; what served before goes on serving then.
+   * Loads the wanted versions of a model that a scan found, or reloads those whose files changed. Rejects with `not_found`,
+   * `failed_precondition` with the reason, or `unavailable` when the scan could not read all that is wanted; what served before goes on
+   * serving then.
    */
   loadModel(name: string, signal: AbortSignal): Promise<void>;
   /** Stops serving a model; resolves when its requests finished and its memory is given back. Rejects with `not_found`. */

@@ -5,6 +5,7 @@ import type { IndexEntry } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import {
   type Attempt,
+  type FailedLoad,
   indexEntry,
   keptNote,
   restingState,
@@ -95,15 +96,21 @@ export class ModelVersion {
     return this.#state.kind === "ready" && this.#state.fingerprint === fingerprint && !this.gone;
   }
 
-  /** Whether what lies on disk is neither in memory, nor on its way there, nor known to fail. */
+  /** Whether what lies on disk is neither in memory, nor on its way there, nor known to fail for now. */
   get stale(): boolean {
     const { fingerprint, problem } = this.candidate;
     if (problem !== undefined || this.gone) return false;
     const attempt = this.#attempt();
     if (attempt !== undefined) return attempt.candidate.fingerprint !== fingerprint;
     const state = this.#state;
-    if (state.kind === "ready") return state.fingerprint !== fingerprint && state.rejected !== fingerprint;
-    return state.kind !== "failed" || state.fingerprint !== fingerprint;
+    if (state.kind === "ready") return state.fingerprint !== fingerprint && !this.#isHopeless(state.rejected);
+    return state.kind !== "failed" || !this.#isHopeless(state);
+  }
+
+  /** Whether the failed load is of the files on disk, and it is not time to try them again. */
+  #isHopeless(failed: FailedLoad | undefined): boolean {
+    if (failed === undefined || failed.fingerprint !== this.candidate.fingerprint) return false;
+    return !failed.mayPass || this.#context.clock.nowMs() - failed.atMs < this.#context.retryFailedMs;
   }
 
   /** Starts loading the candidate, or joins the load of it that is under way. The promise never rejects; see `state`. */
@@ -240,14 +247,15 @@ export class ModelVersion {
       { model: name, version, err: error },
       `model failed to load: ${error.message}`,
     );
+    const { fingerprint } = attempt.candidate;
+    const mayPass = error.code === "unavailable";
+    const failed: FailedLoad = { fingerprint, mayPass, atMs: this.#context.clock.nowMs() };
     const state = this.#state;
     if (state.kind === "ready") {
-      const rejected = attempt.candidate.fingerprint;
-      this.#set({ ...state, rejected, successor: undefined, note: keptNote(error.message) });
+      this.#set({ ...state, rejected: failed, successor: undefined, note: keptNote(error.message) });
       return;
     }
-    const { fingerprint } = attempt.candidate;
-    this.#set({ kind: "failed", reason: error.message, fingerprint, atMs: this.#context.clock.nowMs() });
+    this.#set({ kind: "failed", reason: error.message, ...failed });
   }
 
   #retire(handle: ServedModelHandle, then: () => void): Promise<void> {

@@ -12,6 +12,8 @@ export class ModelVersions {
   enabled: boolean;
   /** Answers requests that name no version: the newest wanted one that is loaded and well, else the newest loaded one. */
   newest: ModelVersion | undefined;
+  /** What the last look could not read of the versions that the policy wants. */
+  unread: readonly ModelCandidate[] = [];
   readonly #policyOf: (newest: ModelCandidate) => VersionPolicy;
   #policy: VersionPolicy = LATEST_VERSION;
   /** Fingerprint of the candidate that the policy was read with. */
@@ -69,6 +71,8 @@ export class ModelVersions {
     }
     const newest = candidates.findLast((candidate) => candidate.problem === undefined);
     if (newest !== undefined) this.#readPolicy(newest);
+    const wantedOnDisk = wantedVersions(this.#policy, [...found]);
+    this.unread = candidates.filter((c) => c.unreadable && wantedOnDisk.includes(c.version));
     const usable = [...this.versions.values()].filter((v) => !v.gone && v.candidate.problem === undefined);
     const names = wantedVersions(
       this.#policy,
@@ -133,6 +137,7 @@ export class ModelVersions {
       this.#policy = this.#policyOf(newest);
     } catch (thrown) {
       const error = ServeError.from(thrown);
+      if (error.code === "unavailable") this.#policyRead = undefined;
       this.#context.logger.warn({ model: this.name, err: error }, `version policy: ${error.message}`);
     }
   }

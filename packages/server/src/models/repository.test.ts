@@ -184,7 +184,7 @@ describe("links", () => {
 
   test("lead where they lead inside the repository, and nowhere else", async () => {
     assert.deepEqual(await lines(join(root, "repo")), [
-      "dangling/1 unknown ! it cannot be read",
+      "dangling/1 unknown ! dangling.pt2 cannot be read",
       "escape/1 unknown ! it is a link that leads out of the repository",
       "mounted/1 pt2 inner.pt2",
       "real/1 pt2 real.pt2",

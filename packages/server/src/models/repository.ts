@@ -1,7 +1,8 @@
 import { basename, join } from "node:path";
+import { faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
 import type { FileKind } from "./file-kind.ts";
-import { faultReason, SERVABLE_KINDS, unservableReason } from "./file-problem.ts";
+import { SERVABLE_KINDS, unservableReason } from "./file-problem.ts";
 import type { FileSystem } from "./file-system.ts";
 import {
   type FolderListing,
@@ -79,7 +80,7 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
         : await fromRepository(scan, root, listing);
     return { candidates, complete };
   } catch (error) {
-    const reason = faultReason(error);
+    const reason = faultReason(error, path);
     return { candidates: [broken(fallback, { reason, unreadable: true })], complete: false };
   }
 }
@@ -119,11 +120,13 @@ async function fromFolder(
         const inner = await listFolder(scan, join(folder, version));
         return fromVersion(scan, inner, { name, version, parent: own });
       } catch (error) {
-        return broken(name, { version, reason: faultReason(error), unreadable: true });
+        const reason = `the folder ${faultReason(error, version)}`;
+        return broken(name, { version, reason, unreadable: true });
       }
     });
   } catch (error) {
-    return [broken(name, { reason: faultReason(error), unreadable: true })];
+    const reason = `the folder ${faultReason(error, folder)}`;
+    return [broken(name, { reason, unreadable: true })];
   }
 }
 
@@ -139,7 +142,8 @@ function fromVersion(
   listing: FolderListing,
   { name, version, parent }: VersionPlace,
 ): ModelCandidate {
-  const unreadable = listing.refused.find((entry) => entry.unreadable);
+  const refused = [...listing.refused, ...(parent?.refused ?? [])];
+  const unreadable = refused.find((entry) => entry.unreadable);
   if (unreadable !== undefined) return broken(name, { ...unreadable, version });
   const chosen = chooseModelFile(listing.models);
   if (typeof chosen === "string") {

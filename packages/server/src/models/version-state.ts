@@ -14,6 +14,14 @@ export interface Attempt {
   readonly done: Promise<void>;
 }
 
+/** A load that failed. */
+export interface FailedLoad {
+  readonly fingerprint: string;
+  readonly atMs: number;
+  /** The files may be all right: what failed was the file system, or the machine. */
+  readonly mayPass: boolean;
+}
+
 /** The life of one version of one model. */
 export type VersionState =
   | { readonly kind: "unloaded"; readonly reason: string }
@@ -22,15 +30,15 @@ export type VersionState =
       readonly kind: "ready";
       readonly handle: ServedModelHandle;
       readonly fingerprint: string;
-      /** Fingerprint of the files that failed to replace it. */
-      readonly rejected: string | undefined;
+      /** The files that failed to replace it. */
+      readonly rejected: FailedLoad | undefined;
       /** The load that will replace it. */
       readonly successor: Attempt | undefined;
       /** Why what lies on disk now does not serve; empty when it does. */
       readonly note: string;
     }
   | { readonly kind: "draining"; readonly handle: ServedModelHandle; readonly reason: string }
-  | { readonly kind: "failed"; readonly reason: string; readonly fingerprint: string; readonly atMs: number };
+  | ({ readonly kind: "failed"; readonly reason: string } & FailedLoad);
 
 /** What every version needs from its registry. */
 export interface VersionContext {
@@ -38,6 +46,8 @@ export interface VersionContext {
   load(candidate: ModelCandidate, signal: AbortSignal, onBegin: () => void): Promise<ServedModelHandle>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How soon a failed load is worth another try. */
+  readonly retryFailedMs: number;
   /** Old instances are ended when none of their requests has ended for this long. */
   readonly drainTimeoutMs: number;
   /** Called after every change of state or health. */
@@ -69,7 +79,8 @@ export function indexEntry(name: string, version: string, state: VersionState): 
 /** The state of a version that nobody asked to load. */
 export function restingState(candidate: ModelCandidate, nowMs: number): VersionState {
   if (candidate.problem === undefined) return { kind: "unloaded", reason: "not loaded yet" };
-  return { kind: "failed", reason: candidate.problem, fingerprint: candidate.fingerprint, atMs: nowMs };
+  const { fingerprint, problem: reason } = candidate;
+  return { kind: "failed", reason, fingerprint, atMs: nowMs, mayPass: false };
 }
 
 /** Said of a version that serves although its files changed into something that does not load. */

@@ -1,6 +1,8 @@
 import { stat } from "node:fs/promises";
+import { basename } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
+import { faultCode, fileFault } from "../base/file-fault.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
@@ -141,10 +143,7 @@ export class WorkerInstance implements Instance {
   async #checkFile(): Promise<void> {
     const { ino, size, mtimeNs } = await stat(this.#options.spec.file, { bigint: true }).catch(
       (error: unknown) => {
-        throw new ServeError("not_found", "the model's file is gone", {
-          reason: "model_file_gone",
-          cause: error,
-        });
+        throw fileError(error, this.#options.spec.file);
       },
     );
     const identity = `${ino}:${size}:${mtimeNs}`;
@@ -184,6 +183,15 @@ export class WorkerInstance implements Instance {
     if (state.kind === "ready") logger.info({ pid: state.worker.pid }, "a model's worker is ready");
     this.#options.onStateChange(this);
   }
+}
+
+/** A file that is gone stays so; anything else may pass. */
+function fileError(thrown: unknown, path: string): unknown {
+  if (faultCode(thrown) !== "ENOENT") return fileFault(thrown, path);
+  return new ServeError("not_found", `the model's file ${basename(path)} is gone`, {
+    reason: "model_file_gone",
+    cause: thrown,
+  });
 }
 
 function notReady(state: Exclude<SlotState, { kind: "ready" }>): ServeError {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { fileFault, onFile } from "../../base/file-fault.ts";
 
 /** Larger files are identified by size, modification time and both ends instead of all their bytes. */
 const FULL_HASH_MAX_BYTES = 512 * 1024 * 1024;
@@ -11,6 +12,7 @@ const THREAD_MIN_BYTES = 16 * 1024 * 1024;
 /**
  * Hex SHA-256 of a file. Past 512 MiB it covers the size, the modification time, and the first and last MiB only (the last holds an
  * archive's central directory with the checksums of all entries): hashing every byte would then take longer than loading.
+ * Throws Node's own error when it cannot be read.
  */
 export function fileDigest(path: string): string {
   const fd = openSync(path, "r");
@@ -32,12 +34,16 @@ export function fileDigest(path: string): string {
   }
 }
 
-/** `fileDigest` beside other work: large files are read in a thread, while the calling thread may be blocked in native code. */
+/**
+ * `fileDigest` beside other work: large files are read in a thread, while the calling thread may be blocked in native code. Rejects with
+ * `unavailable`/`file_unreadable`.
+ */
 export async function fileDigestBeside(path: string): Promise<string> {
-  if (statSync(path).size < THREAD_MIN_BYTES) return fileDigest(path);
+  const isSmall = onFile(path, (file) => statSync(file).size) < THREAD_MIN_BYTES;
+  if (isSmall) return onFile(path, fileDigest);
   const thread = new Worker(new URL("./digest-thread.js", import.meta.url), { workerData: path, env: {} });
   return new Promise((resolve, reject) => {
     thread.once("message", resolve);
-    thread.once("error", reject);
+    thread.once("error", (error) => reject(fileFault(error, path)));
   });
 }

@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ServeError } from "../../base/errors.ts";
+import { onFile } from "../../base/file-fault.ts";
 
 export type FileKind = "archive" | "onnx";
 
@@ -45,7 +46,9 @@ export function checkExternalFiles(modelPath: string, names: readonly string[]):
     ) {
       throw refuse("it must be a file beside the model, named without a path");
     }
-    const stats = lstatSync(join(dirname(modelPath), name), { throwIfNoEntry: false });
+    const stats = onFile(join(dirname(modelPath), name), (path) =>
+      lstatSync(path, { throwIfNoEntry: false }),
+    );
     if (stats === undefined) throw refuse(`the file ${name} is missing`);
     if (!stats.isFile() || stats.nlink !== 1) throw refuse(`${name} must be a plain file without links`);
   }

@@ -2,12 +2,14 @@ import { realpathSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
+import { onFile } from "../../base/file-fault.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
 import type { HostedModel } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { fileKind } from "./file-kind.ts";
 import { modelDigest } from "./model-digest.ts";
+import { modelFileError } from "./model-error.ts";
 import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
@@ -20,11 +22,13 @@ export async function loadModel(
   progress: (stage: string) => void,
 ): Promise<HostedModel> {
   const { options } = message.spec;
-  const path = realpathSync(message.spec.file);
+  const path = onFile(message.spec.file, (file) => realpathSync(file));
   const digest = message.wantsDigest ? modelDigest(path, options) : Promise.resolve("");
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
-  const opened = await openFile(path, options, progress);
+  const opened = await openFile(path, options, progress).catch((error: unknown) => {
+    throw modelFileError(error);
+  });
   const session = new OnnxSession(opened.session, opened.signature);
   progress("warmup");
   const warmup = await warmUp(session, opened, options.warmupRuns);

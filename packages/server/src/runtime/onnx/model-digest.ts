@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { onFile } from "../../base/file-fault.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { fileDigestBeside } from "./file-digest.ts";
 
@@ -11,8 +12,7 @@ export async function modelDigest(
 ): Promise<string> {
   const [program, weights] = await Promise.all([
     fileDigestBeside(path),
-    // A missing file is reported by the loader, in words.
-    weightsFile === undefined ? "" : weightsDigest(weightsFile).catch(() => ""),
+    weightsFile === undefined ? "" : weightsDigest(weightsFile),
   ]);
   if (precision === "float32" && weightsFile === undefined && inputs === undefined) return program;
   const types = inputs === undefined ? "" : ` ${JSON.stringify(Object.entries(inputs).sort())}`;
@@ -24,9 +24,9 @@ async function weightsDigest(path: string): Promise<string> {
   const own = await fileDigestBeside(path);
   if (!path.endsWith(".json")) return own;
   const folder = dirname(path);
-  const shards = readdirSync(folder)
+  const shards = onFile(folder, (path) => readdirSync(path))
     .filter((name) => name.endsWith(".safetensors"))
     .sort()
-    .map((name) => ({ name, facts: statSync(join(folder, name)) }));
+    .map((name) => ({ name, facts: onFile(join(folder, name), (shard) => statSync(shard)) }));
   return [own, ...shards.map(({ name, facts }) => `${name}:${facts.size}:${facts.mtimeMs}`)].join(" ");
 }

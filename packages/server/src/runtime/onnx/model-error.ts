@@ -1,5 +1,6 @@
 import { ModelFileError } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
+import { faultWords } from "../../base/file-fault.ts";
 
 /** Texts of ONNX Runtime that blame the inputs, and what to tell the client. Groups hold numbers and tensor names only. */
 const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[] = [
@@ -51,6 +52,12 @@ export function runError(thrown: unknown): ServeError {
 /** What the reader of model files threw, for the user: the file is at fault, or a weights file that does not fit it. */
 export function modelFileError(thrown: unknown): unknown {
   if (!(thrown instanceof ModelFileError)) return thrown;
+  if (thrown.kind === "unreadable") {
+    return new ServeError("unavailable", `${thrown.message}: ${faultWords(thrown.cause)}`, {
+      reason: "file_unreadable",
+      cause: thrown,
+    });
+  }
   return new ServeError("failed_precondition", `the model file cannot be used: ${thrown.message}`, {
     reason: `model_file_${thrown.kind}`,
     cause: thrown,

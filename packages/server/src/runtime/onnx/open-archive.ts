@@ -13,7 +13,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
-import { modelFileError, sessionError } from "./model-error.ts";
+import { sessionError } from "./model-error.ts";
 import { type OpenWeights, openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { sessionOptions } from "./session-options.ts";
@@ -73,8 +73,6 @@ function translateFile(path: string, source: FileSource, options: LoadOptions): 
       ...(weights !== undefined && { weightsFrom: weights }),
       ...(inputs !== undefined && { inputs }),
     });
-  } catch (error) {
-    throw modelFileError(error);
   } finally {
     weights?.close();
   }

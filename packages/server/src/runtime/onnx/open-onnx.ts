@@ -14,7 +14,7 @@ import { type FileSource, openFileSource } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import { checkExternalFiles } from "./file-kind.ts";
-import { modelFileError, sessionError } from "./model-error.ts";
+import { sessionError } from "./model-error.ts";
 import { readOnnxFile } from "./onnx-file.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { sessionOptions } from "./session-options.ts";
@@ -88,8 +88,6 @@ function inPrecision(path: string, source: FileSource, precision: QuantizedPreci
     const result = quantizeModel(inlineSmallWeights(decodeModel(source), read), { precision, read });
     const bytes = weightBytes(result.model);
     return { model: encodeModel(result.model), weightBytes: bytes, note: precisionNote(precision, result) };
-  } catch (error) {
-    throw modelFileError(error);
   } finally {
     for (const [name, file] of open) if (name !== source.name) file.close();
   }

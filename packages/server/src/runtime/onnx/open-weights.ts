@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { ModelFileError, type WeightsSource } from "@sconce/torch";
 import { type FileSource, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
+import { faultCode, fileFault, onFile } from "../../base/file-fault.ts";
 
 /** The files of the weights that replace a program's own, open until the translation is done. */
 export interface OpenWeights extends WeightsSource {
@@ -16,7 +17,7 @@ export interface OpenWeights extends WeightsSource {
 export function openWeights(path: string, programPath: string): OpenWeights {
   const open: FileSource[] = [];
   const source = openPlain(path, open);
-  const folder = dirname(realpathSync(path));
+  const folder = dirname(realOf(path));
   return {
     source,
     isBeside: folder === dirname(programPath),
@@ -35,7 +36,7 @@ export function openWeights(path: string, programPath: string): OpenWeights {
 
 function openPlain(path: string, open: FileSource[]): FileSource {
   const real = realOf(path);
-  if (!statSync(real).isFile()) throw missing(path);
+  if (!onFile(real, (file) => statSync(file).isFile())) throw missing(path);
   const file = openFileSource(real);
   open.push(file);
   return file;
@@ -44,8 +45,8 @@ function openPlain(path: string, open: FileSource[]): FileSource {
 function realOf(path: string): string {
   try {
     return realpathSync(path);
-  } catch {
-    throw missing(path);
+  } catch (error) {
+    throw faultCode(error) === "ENOENT" ? missing(path) : fileFault(error, path);
   }
 }
 

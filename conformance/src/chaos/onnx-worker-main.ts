@@ -1,0 +1,5 @@
+import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
+import { installFaults } from "./faulty-file-system.ts";
+
+installFaults(process.env[FAULT_PLAN_VARIABLE]!);
+await import("sconce/internal/runtime/onnx/worker-main");

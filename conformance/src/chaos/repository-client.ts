@@ -1,0 +1,27 @@
+/** One line of the repository's index. */
+export interface IndexLine {
+  readonly name: string;
+  readonly version: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
+export async function repositoryIndex(url: string): Promise<readonly IndexLine[]> {
+  const response = await fetch(`${url}/v2/repository/index`, { method: "POST" });
+  return (await response.json()) as readonly IndexLine[];
+}
+
+export const ADMIN_TOKEN = "chaos-administrator";
+
+/** Asks for a model to be loaded (`--model-control=explicit`); the error's text where that was refused. Never rejects. */
+export async function loadModel(
+  url: string,
+  model: string,
+): Promise<{ readonly isOk: boolean; readonly error: string }> {
+  const response = await fetch(`${url}/v2/repository/models/${model}/load`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+  });
+  const text = await response.text();
+  return { isOk: response.ok, error: response.ok ? "" : text };
+}
