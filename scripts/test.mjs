@@ -20,7 +20,13 @@ const run = spawnSync(
   ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files],
   {
     stdio: "inherit",
-    env: { ...process.env, SCONCE_TEST_PYTHON: env.python ?? "", SCONCE_TEST_PYTHON_SKIP: env.skip ?? "" },
+    env: {
+      ...process.env,
+      // Tests that run ONNX Runtime themselves leave no files of its telemetry either.
+      ORT_DISABLE_TELEMETRY: "1",
+      SCONCE_TEST_PYTHON: env.python ?? "",
+      SCONCE_TEST_PYTHON_SKIP: env.skip ?? "",
+    },
   },
 );
 process.exitCode = run.status ?? 1;

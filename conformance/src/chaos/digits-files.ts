@@ -6,6 +6,9 @@ import type { ModelFiles } from "./model-folder.ts";
 
 const EXTERNAL = "weights.bin";
 
+/** In every model.yaml: a version that is loaded without it was loaded wrongly. */
+export const BATCH_SIZE = 7;
+
 type Initializer = ReturnType<typeof decodeModel>["graph"]["initializers"][number];
 
 /** The digits model in every shape that a version's folder can have; all give the same answers. */
@@ -14,14 +17,14 @@ export const DIGITS_FILES: Readonly<Record<string, ModelFiles>> = {
   "program with weights beside it": {
     "model.pt2": exampleFile("digits.pt2"),
     "digits.safetensors": exampleFile("digits.safetensors"),
-    "model.yaml": "weights: digits.safetensors\n",
+    "model.yaml": `weights: digits.safetensors\nmax_batch_size: ${BATCH_SIZE}\n`,
   },
   TorchScript: { "model.pt": exampleFile("digits.pt") },
   ONNX: { "model.onnx": exampleFile("digits.onnx") },
   "ONNX with external weights": externalWeights(exampleFile("digits.onnx")),
   "ONNX with external weights, in 8 bits": {
     ...externalWeights(exampleFile("digits.onnx")),
-    "model.yaml": "precision: int8\n",
+    "model.yaml": `precision: int8\nmax_batch_size: ${BATCH_SIZE}\n`,
   },
 };
 
@@ -40,8 +43,10 @@ function externalWeights(onnx: Uint8Array): ModelFiles {
   const parts: Uint8Array[] = [];
   let at = 0;
   const initializers = model.graph.initializers.map((initializer): Initializer => {
-    const { data } = initializer;
-    if (!(data instanceof Uint8Array) || initializer.dims.length < 2) return initializer;
+    const { data: given } = initializer;
+    const data =
+      given instanceof Uint8Array ? given : onnx.subarray(given.offset, given.offset + given.byteLength);
+    if (initializer.dims.length < 2) return { ...initializer, data };
     const moved = { location: EXTERNAL, offset: at, byteLength: data.byteLength };
     parts.push(data);
     at += data.byteLength;

@@ -1,9 +1,9 @@
-import { DIGITS_FILES } from "./digits-files.ts";
-import { askDigits } from "./digits-probe.ts";
+import { BATCH_SIZE, DIGITS_FILES } from "./digits-files.ts";
+import { askDigits, type DigitsAnswer } from "./digits-probe.ts";
 import { createFaultSwitch, FAULT_CODES, type FaultCode, type FaultPlan } from "./fault-plan.ts";
 import { monotonicMs } from "./monotonic.ts";
 import type { Rig } from "./procedure.ts";
-import { loadModel, repositoryIndex } from "./repository-client.ts";
+import { batchSizeOf, loadModel, repositoryIndex } from "./repository-client.ts";
 
 const MODEL = "digits";
 
@@ -15,12 +15,18 @@ const WORDS: Readonly<Record<FaultCode, RegExp>> = {
   EACCES: /permission denied/,
   ENOENT: /does not exist|is gone|is missing/,
 };
-const FILE = /(?:model\.(?:pt2|pt|onnx|yaml)|digits\.safetensors|weights\.bin|the folder \w+|models) (?:cannot be read|is missing|is gone)/;
+const FILE =
+  /(?:model\.(?:pt2|pt|onnx|yaml)|digits\.safetensors|weights\.bin|the folder \w+|models) (?:cannot be read|is missing|is gone)/;
+
+/** A load and the file system call that fails in it. */
+export interface FaultPoint {
+  /** A key of DIGITS_FILES. */
+  readonly kind: string;
+  readonly plan: Pick<FaultPlan, "at" | "lasts" | "code">;
+}
 
 /** What became of one fault. */
 export interface FaultRound {
-  readonly kind: string;
-  readonly plan: Pick<FaultPlan, "at" | "lasts" | "code">;
   /** False: the load was over before the planned call. */
   readonly isHit: boolean;
   /** The load went on in spite of it. */
@@ -29,71 +35,84 @@ export interface FaultRound {
   readonly problem: string;
 }
 
-export interface FaultSeries {
-  readonly rounds: readonly FaultRound[];
-  /** Kinds of files all of whose calls were failed. */
-  readonly finished: number;
-  readonly version: number;
-}
-
-interface Point {
-  readonly kind: string;
-  readonly plan: Pick<FaultPlan, "at" | "lasts" | "code">;
-}
-
-/**
- * Loads the next version beside the one that serves, again and again, with another file system call failing each time; then once more
- * without a fault. `points` says which; undefined: every call, in turn, with every code, until the time is over.
- */
-export async function failEveryCall(rig: Rig, endMs: number, points?: readonly Point[]): Promise<FaultSeries> {
+/** Every call of every kind of load, in turn; one error code each, once or from there on. A load without the call ends its series. */
+export async function failEveryCall(rig: Rig, version: number, endMs: number): Promise<FaultSeries> {
   const rounds: FaultRound[] = [];
-  let version = 1;
   let finished = 0;
-  const next = async (point: Point): Promise<FaultRound> => {
-    version += 1;
-    const round = await oneRound(rig, version, point);
-    rounds.push(round);
-    return round;
-  };
-  if (points !== undefined) {
-    for (const point of points) await next(point);
-    return { rounds, finished, version };
-  }
-  for (const kind of Object.keys(DIGITS_FILES)) {
-    for (const lasts of ["once", "on"] as const) {
-      for (let at = 0, isHit = true; isHit && monotonicMs() < endMs; at++) {
+  for (const lasts of ["once", "on"] as const) {
+    for (const kind of Object.keys(DIGITS_FILES)) {
+      let isHit = true;
+      for (let at = 0; isHit && monotonicMs() < endMs; at++) {
         const code = FAULT_CODES[at % FAULT_CODES.length]!;
-        ({ isHit } = await next({ kind, plan: { at, lasts, code } }));
-        if (!isHit) finished += 1;
+        const round = await failOneCall(rig, ++version, { kind, plan: { at, lasts, code } });
+        rounds.push(round);
+        ({ isHit } = round);
       }
+      if (!isHit) finished += 1;
     }
   }
-  return { rounds, finished, version };
+  return { rounds, finished };
 }
 
-async function oneRound(rig: Rig, version: number, { kind, plan }: Point): Promise<FaultRound> {
+export interface FaultSeries {
+  readonly rounds: readonly FaultRound[];
+  /** Kinds of loads all of whose calls have failed in turn. */
+  readonly finished: number;
+}
+
+/** Loads a version beside the one before it while a call fails, then once more without a fault. */
+export async function failOneCall(
+  rig: Rig,
+  version: number,
+  { kind, plan }: FaultPoint,
+): Promise<FaultRound> {
   const { server, folder } = rig;
   folder.publishFiles(MODEL, version, DIGITS_FILES[kind]!);
   const faults = createFaultSwitch(folder.faultPlan, folder.path);
   faults.arm(plan);
   const first = await loadModel(server.url, MODEL);
-  const isHit = faults.calls().length > plan.at;
-  const call = faults.calls()[plan.at] ?? "";
+  const calls = faults.calls();
   faults.disarm();
-  const told = [first.error, ...(await repositoryIndex(server.url)).map(({ reason }) => reason)].join("\n");
+  const reasons = (await repositoryIndex(server.url)).map(({ reason }) => reason);
   const during = await askDigits(server.url, MODEL);
   const retried = await loadModel(server.url, MODEL);
   const after = await askDigits(server.url, MODEL);
+  const batchSize = await batchSizeOf(server.url, MODEL);
   folder.retire(MODEL, version - 1);
-  const problems: string[] = [];
-  if (first.isOk && during.version !== version) problems.push("said to be loaded, but is not");
-  if (!first.isOk && during.version !== version - 1) problems.push("version changed by a failed load");
-  if (!first.isOk && !(WORDS[plan.code].test(told) && FILE.test(told))) problems.push(`told: ${told}`);
-  if (!during.isRight) problems.push(`then answered: ${during.status} ${during.detail}`);
-  if (!retried.isOk) problems.push(`the retry: ${retried.error}`);
-  if (!after.isRight || after.version !== version)
-    problems.push(`after the retry version ${after.version} answered: ${after.status} ${after.detail}`);
-  const where = `${kind}, ${plan.code} at ${call} (${plan.at}, ${plan.lasts})`;
+  const isHit = calls.length > plan.at;
+  const problems = [
+    ...problemsDuring({ version, code: plan.code, first, during, reasons }),
+    ...(retried.isOk ? [] : [`the retry: ${retried.error}`]),
+    ...(after.isRight && after.version === version ? [] : [`after the retry: ${textOf(after)}`]),
+    ...(batchSize === BATCH_SIZE ? [] : [`max_batch_size is ${batchSize}`]),
+  ];
+  const where = `${kind}, ${plan.code} at ${calls[plan.at]} (${plan.at}, ${plan.lasts})`;
   const problem = problems.length === 0 ? "" : `${where}: ${problems.join("; ")}`;
-  return { kind, plan, isHit, isTolerated: isHit && first.isOk, problem };
+  return { isHit, isTolerated: isHit && first.isOk, problem };
+}
+
+function problemsDuring(round: {
+  readonly version: number;
+  readonly code: FaultCode;
+  readonly first: Awaited<ReturnType<typeof loadModel>>;
+  readonly during: DigitsAnswer;
+  readonly reasons: readonly string[];
+}): string[] {
+  const { version, code, first, during, reasons } = round;
+  const expected = first.isOk ? version : version - 1;
+  const problems: string[] = [];
+  if (!during.isRight || during.version !== expected)
+    problems.push(`the load ${first.isOk ? "succeeded" : "failed"}, then ${textOf(during)}`);
+  if (first.isOk) return problems;
+  for (const [where, told] of [
+    ["the answer", first.error],
+    ["the index", reasons.join("\n")],
+  ] as const) {
+    if (!WORDS[code].test(told) || !FILE.test(told)) problems.push(`${where} says: ${told}`);
+  }
+  return problems;
+}
+
+function textOf({ status, version, detail }: DigitsAnswer): string {
+  return `status ${status} of version ${version} ${detail}`;
 }

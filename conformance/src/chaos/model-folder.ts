@@ -25,6 +25,8 @@ export interface ModelFolder {
   ): void;
   /** The same for a model of any kind: its files by name. */
   publishFiles(model: string, version: number, files: ModelFiles): void;
+  /** Writes the model.yaml that all versions of a model share. */
+  configure(model: string, options: Readonly<Record<string, unknown>>): void;
   retire(model: string, version: number): void;
   remove(): void;
 }
@@ -43,6 +45,10 @@ export function createModelFolder(): ModelFolder {
     for (const [name, content] of Object.entries(files)) writeFileSync(join(staged, name), content);
     renameSync(staged, join(folder, String(version)));
   };
+  const configure: ModelFolder["configure"] = (model, options) => {
+    mkdirSync(join(path, model), { recursive: true });
+    writeFileSync(join(path, model, "model.yaml"), JSON.stringify(options));
+  };
   const journalOf = (model: string): string => join(root, `${model}.journal`);
   return {
     path,
@@ -50,10 +56,7 @@ export function createModelFolder(): ModelFolder {
     faultPlan: join(root, "faults.json"),
     temporary,
     publish(model, version, { model: description, options }) {
-      if (options !== undefined) {
-        mkdirSync(join(path, model), { recursive: true });
-        writeFileSync(join(path, model, "model.yaml"), JSON.stringify(options));
-      }
+      if (options !== undefined) configure(model, options);
       const bytes = encodeCalibratedModel({
         width: ROW_BYTES,
         journal: journalOf(model),
@@ -62,6 +65,7 @@ export function createModelFolder(): ModelFolder {
       });
       publishFiles(model, version, { "model.onnx": bytes });
     },
+    configure,
     publishFiles,
     retire(model, version) {
       rmSync(join(path, model, String(version)), { recursive: true });

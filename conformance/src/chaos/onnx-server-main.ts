@@ -1,4 +1,4 @@
-import { createWorkerRuntime } from "sconce/internal/runtime/worker-runtime";
+import { createOnnxRuntime } from "sconce/internal/runtime/onnx/onnx-runtime";
 import { workerEnv } from "sconce/internal/worker/worker-env";
 import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
 import { installFaults } from "./faulty-file-system.ts";
@@ -10,9 +10,8 @@ const WORKER = new URL("./onnx-worker-main.js", import.meta.url);
 const plan = process.env[FAULT_PLAN_VARIABLE]!;
 installFaults(plan);
 await runServer((parts) =>
-  createWorkerRuntime({
+  createOnnxRuntime({
     ...parts,
-    name: "onnx",
     entry: WORKER,
     env: { ...workerEnv(process.env), [FAULT_PLAN_VARIABLE]: plan },
   }),

@@ -11,6 +11,13 @@ export async function repositoryIndex(url: string): Promise<readonly IndexLine[]
   return (await response.json()) as readonly IndexLine[];
 }
 
+/** A model's settings as the server serves them; undefined while it does not. */
+export async function batchSizeOf(url: string, model: string): Promise<number | undefined> {
+  const response = await fetch(`${url}/v2/models/${model}/config`);
+  const config = (await response.json()) as { readonly max_batch_size?: number };
+  return config.max_batch_size;
+}
+
 export const ADMIN_TOKEN = "chaos-administrator";
 
 /** Asks for a model to be loaded (`--model-control=explicit`); the error's text where that was refused. Never rejects. */

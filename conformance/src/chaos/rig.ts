@@ -1,7 +1,7 @@
 import { calibrationFor } from "./calibration.ts";
 import { startChaosServer } from "./chaos-server.ts";
-import { startLoad } from "./load-process.ts";
 import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
+import { startLoad } from "./load-process.ts";
 import { createModelFolder, type ModelFolder } from "./model-folder.ts";
 import { until } from "./monotonic.ts";
 import type { Effort, Finding, Procedure, Rig } from "./procedure.ts";

@@ -1,64 +1,118 @@
-import { DIGITS_FILES } from "../digits-files.ts";
+import { BATCH_SIZE, DIGITS_FILES } from "../digits-files.ts";
 import { startDigitsProbe } from "../digits-probe.ts";
 import { FAULT_CODES } from "../fault-plan.ts";
-import { failEveryCall } from "../fault-points.ts";
+import { type FaultPoint, type FaultSeries, failEveryCall, failOneCall } from "../fault-points.ts";
+import { fillDisk } from "../full-disk.ts";
 import { monotonicMs, until } from "../monotonic.ts";
 import { atLeast, atMost, exactly, type Finding, type Procedure, type Rig } from "../procedure.ts";
 import { childrenOf, openFiles } from "../process-facts.ts";
 import { ADMIN_TOKEN } from "../repository-client.ts";
 
-const SHORT_POINTS = 6;
+const SHORT_POINTS = 3;
 const SHORT_CALLS = 60;
+const SHORT_ROOMS: readonly number[] = [0.6];
+const ROOMS: readonly number[] = Array.from({ length: 48 }, (_, index) => index / 48);
 const PATIENCE_MS = 20_000;
+const MOST_PROBLEMS = 10;
+const KINDS = Object.keys(DIGITS_FILES);
 
-/** F12: the file system fails while a new version is loaded beside the one that serves. */
+/** F12: the file system fails, or is full, while a new version is loaded beside the one that serves. */
 export const disk: Procedure = {
   id: "F12",
   title: "failing file system at load",
-  flags: ["--model-control=explicit", "--load-models=digits", `--admin-token=${ADMIN_TOKEN}`],
+  flags: [
+    "--model-control=explicit",
+    "--load-models=digits",
+    `--admin-token=${ADMIN_TOKEN}`,
+    "--spare-workers=2",
+  ],
   runtime: "onnx",
-  prepare: (folder) => folder.publishFiles("digits", 1, DIGITS_FILES["exported program"]!),
-  async run(rig) {
-    const { isShort, budgetMs } = rig.effort;
-    const before = { files: openFiles(rig.server.pid), children: childrenOf(rig.server.pid).length };
-    const probe = startDigitsProbe(rig.server.url, "digits");
-    const points = isShort ? drawPoints(rig) : undefined;
-    const { rounds, finished } = await failEveryCall(rig, monotonicMs() + budgetMs, points);
-    const failed = await probe.stop();
-    const problems = rounds.flatMap(({ problem }) => (problem === "" ? [] : [problem]));
-    return [
-      atLeast("loads with a fault", rounds.filter(({ isHit }) => isHit).length, { min: 3 }),
-      atLeast("series in which every call failed in turn", finished, {
-        min: isShort ? 0 : 2 * Object.keys(DIGITS_FILES).length,
-        kind: "pace",
-      }),
-      exactly("loads that did not end as they should", problemText(problems), "0"),
-      atLeast("answers meanwhile", probe.answers, { min: 10 }),
-      exactly("failed requests meanwhile", failed, "0"),
-      ...(await leaks(rig, before)),
-    ];
+  prepare(folder) {
+    folder.publishFiles("digits", 1, DIGITS_FILES[KINDS[0]!]!);
+    folder.configure("digits", { max_batch_size: BATCH_SIZE });
   },
+  run: async (rig) => [...(await failCalls(rig)), ...(await fillUp(rig))],
 };
 
-function problemText(problems: readonly string[]): string {
-  return problems.length === 0 ? "0" : `${problems.length} (${problems.slice(0, 20).join("\n")})`;
+async function failCalls(rig: Rig): Promise<Finding[]> {
+  const { isShort, budgetMs } = rig.effort;
+  const probe = startDigitsProbe(rig.server.url, "digits");
+  // The first load also opens the connections that later ones use again.
+  const first = await failOneCall(rig, 2, { kind: KINDS[0]!, plan: { at: 0, lasts: "once", code: "EIO" } });
+  const before = await restingFacts(rig);
+  const { rounds, finished } = isShort
+    ? await failDrawnCalls(rig, 2)
+    : await failEveryCall(rig, 2, monotonicMs() + budgetMs);
+  const failed = await probe.stop();
+  const problems = [first, ...rounds].map(({ problem }) => problem).filter((problem) => problem !== "");
+  return [
+    atLeast("loads with a failing call", rounds.filter(({ isHit }) => isHit).length, { min: 1 }),
+    atLeast("series in which every call failed in turn", finished, {
+      min: isShort ? 0 : 2 * KINDS.length,
+      kind: "pace",
+    }),
+    exactly("loads that did not end as they should", textOf(problems), "0"),
+    atLeast("answers meanwhile", probe.answers, { min: 10 }),
+    exactly("failed requests meanwhile", failed, "0"),
+    ...(await leaks(rig, before)),
+  ];
 }
 
-function drawPoints({ random }: Rig): Parameters<typeof failEveryCall>[2] {
-  return Array.from({ length: SHORT_POINTS }, () => ({
-    kind: random.pick(Object.keys(DIGITS_FILES)),
+async function failDrawnCalls(rig: Rig, version: number): Promise<FaultSeries> {
+  const rounds: FaultSeries["rounds"][number][] = [];
+  while (rounds.length < SHORT_POINTS) {
+    rounds.push(await failOneCall(rig, version + 1 + rounds.length, drawPoint(rig)));
+  }
+  return { rounds, finished: 0 };
+}
+
+function drawPoint({ random }: Rig): FaultPoint {
+  return {
+    kind: random.pick(KINDS),
     plan: {
       at: random.integer(0, SHORT_CALLS),
       lasts: random.pick(["once", "on"] as const),
       code: random.pick(FAULT_CODES),
     },
-  }));
+  };
 }
 
-async function leaks(
-  { server }: Rig,
-  before: { readonly files: number; readonly children: number },
-): Promise<Finding[]> {
+async function fillUp(rig: Rig): Promise<Finding[]> {
+  const result = await fillDisk(rig, rig.effort.isShort ? SHORT_ROOMS : ROOMS);
+  if (typeof result === "string") return [exactly("full disk", `skipped: ${result}`, `skipped: ${result}`)];
+  const { copies, problems, answers, failed } = result;
+  return [
+    atLeast("copies to a disk with too little room", copies, { min: 1 }),
+    exactly("copies that did not end as they should", textOf(problems), "0"),
+    atLeast("answers meanwhile, full disk", answers, { min: 10 }),
+    exactly("failed requests meanwhile, full disk", failed, "0"),
+  ];
+}
+
+function textOf(problems: readonly string[]): string {
+  return problems.length === 0 ? "0" : `${problems.length} (${problems.slice(0, MOST_PROBLEMS).join("\n")})`;
+}
+
+interface Facts {
+  readonly files: number;
+  readonly children: number;
+}
+
+/** Once the spares that were used are replaced. */
+async function restingFacts({ server }: Rig): Promise<Facts> {
+  let facts = { files: -1, children: -1 };
+  await until(
+    () => {
+      const before = facts;
+      facts = { files: openFiles(server.pid), children: childrenOf(server.pid).length };
+      return facts.files === before.files && facts.children === before.children && facts.children >= 3;
+    },
+    { withinMs: PATIENCE_MS, everyMs: 400 },
+  );
+  return facts;
+}
+
+async function leaks({ server }: Rig, before: Facts): Promise<Finding[]> {
   const files = (): number => openFiles(server.pid) - before.files;
   const children = (): number => childrenOf(server.pid).length - before.children;
   await until(() => files() <= 2 && children() === 0, { withinMs: PATIENCE_MS, everyMs: 50 });

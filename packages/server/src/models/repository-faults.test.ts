@@ -15,7 +15,10 @@ describe("faults", () => {
 
   test("a path that does not exist says so, and the others are served", async () => {
     const result = await scan([join(base, "missing.pt2"), tree({ "a.pt2": PT2 })]);
-    assert.deepEqual(result.candidates.map(line), ["a/1 pt2 a.pt2", "missing/1 unknown ! missing.pt2 cannot be read"]);
+    assert.deepEqual(result.candidates.map(line), [
+      "a/1 pt2 a.pt2",
+      "missing/1 unknown ! missing.pt2 cannot be read",
+    ]);
     assert.equal(result.complete, false);
     assert.doesNotMatch(result.candidates[1]!.problem!, new RegExp(base));
   });

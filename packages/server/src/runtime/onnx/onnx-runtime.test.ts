@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../base/clock.ts";
@@ -87,5 +89,27 @@ describe("createOnnxRuntime()", () => {
       assert.equal(model.description.parameterCount, 13_708);
       await model.close();
     });
+  }
+});
+
+test("loading a model leaves no file behind: neither in the folder for temporary files nor in the user's own", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-no-telemetry-"));
+  try {
+    const runtime = createOnnxRuntime({
+      clock: systemClock,
+      logger: SILENT,
+      random: Math.random,
+      spares: 1,
+      env: { TMPDIR: folder, HOME: folder },
+    });
+    const file = fileURLToPath(new URL("digits/digits.onnx", EXAMPLES));
+    await runtime.load(
+      { name: "m", version: "1", file, options: OPTIONS },
+      { signal: new AbortController().signal },
+    );
+    await runtime.close();
+    assert.deepEqual(readdirSync(folder), []);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

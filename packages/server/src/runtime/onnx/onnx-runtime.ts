@@ -4,9 +4,20 @@ import { createWorkerRuntime, type WorkerRuntimeOptions } from "../worker-runtim
 const ENTRY = new URL("./worker-main.js", import.meta.url);
 
 /**
- * Runs `.onnx`, `.pt2` and TorchScript files with ONNX Runtime in worker processes. The spares begin to start at once; each holds ONNX
- * Runtime in memory already.
+ * ONNX Runtime's own builds note what they run in files below TMPDIR and HOME, to be sent to their maker, unless this is set before they are
+ * loaded.
  */
-export function createOnnxRuntime(options: Omit<WorkerRuntimeOptions, "name" | "entry">): Runtime {
-  return createWorkerRuntime({ ...options, name: "onnx", entry: ENTRY });
+const NO_TELEMETRY = { ORT_DISABLE_TELEMETRY: "1" };
+
+/**
+ * Runs `.onnx`, `.pt2` and TorchScript files with ONNX Runtime in worker processes. The spares begin to start at once; each holds ONNX
+ * Runtime in memory already. `entry`: another compiled worker entry, which ends in this one's.
+ */
+export function createOnnxRuntime(
+  options: Omit<WorkerRuntimeOptions, "name" | "entry"> & { readonly entry?: URL },
+): Runtime {
+  // For models in threads: native code sees the environment of the process alone.
+  Object.assign(process.env, NO_TELEMETRY);
+  const env = { ...options.env, ...NO_TELEMETRY };
+  return createWorkerRuntime({ entry: ENTRY, ...options, env, name: "onnx" });
 }
