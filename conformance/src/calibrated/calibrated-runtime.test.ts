@@ -235,6 +235,10 @@ describe("a model in a worker process", () => {
       runtime.load({ ...spec, file: join(folder, "none.onnx") }, { signal: new AbortController().signal }),
       rejectsWith("not_found", "model_file_gone"),
     );
+    await assert.rejects(
+      runtime.load({ ...spec, file: join(file, "in-a-file") }, { signal: new AbortController().signal }),
+      rejectsWith("unavailable", "file_unreadable"),
+    );
   });
 
   test("close() waits for the runs in flight", async () => {

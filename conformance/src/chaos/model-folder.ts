@@ -27,6 +27,10 @@ export interface ModelFolder {
   publishFiles(model: string, version: number, files: ModelFiles): void;
   /** Writes the model.yaml that all versions of a model share. */
   configure(model: string, options: Readonly<Record<string, unknown>>): void;
+  /** Settings that all models start from; before the server starts. */
+  configureAll(options: Readonly<Record<string, unknown>>): void;
+  /** The server's configuration file. */
+  readonly configFile: string;
   retire(model: string, version: number): void;
   remove(): void;
 }
@@ -45,6 +49,8 @@ export function createModelFolder(): ModelFolder {
     for (const [name, content] of Object.entries(files)) writeFileSync(join(staged, name), content);
     renameSync(staged, join(folder, String(version)));
   };
+  const configFile = join(root, "sconce.yaml");
+  writeFileSync(configFile, "{}");
   const configure: ModelFolder["configure"] = (model, options) => {
     mkdirSync(join(path, model), { recursive: true });
     writeFileSync(join(path, model, "model.yaml"), JSON.stringify(options));
@@ -66,6 +72,8 @@ export function createModelFolder(): ModelFolder {
       publishFiles(model, version, { "model.onnx": bytes });
     },
     configure,
+    configureAll: (models) => writeFileSync(configFile, JSON.stringify({ models })),
+    configFile,
     publishFiles,
     retire(model, version) {
       rmSync(join(path, model, String(version)), { recursive: true });

@@ -9,6 +9,7 @@ import { poison } from "./procedures/f07-poison.ts";
 import { hang } from "./procedures/f08-hang.ts";
 import { memory } from "./procedures/f09-memory.ts";
 import { disk } from "./procedures/f12-disk.ts";
+import { corrupt } from "./procedures/f13-corrupt.ts";
 import { reload } from "./procedures/f14-reload.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
 
@@ -23,6 +24,7 @@ export const PROCEDURES: readonly Procedure[] = [
   hang,
   memory,
   disk,
+  corrupt,
   reload,
   sigterm,
 ];

@@ -64,9 +64,9 @@ export async function runProcedure(procedure: Procedure, options: RunOptions): P
   }
 }
 
-/** Where the server finds faults to suffer, and where it may leave files. */
-export function serverEnv({ faultPlan, temporary }: ModelFolder): Record<string, string> {
-  return { [FAULT_PLAN_VARIABLE]: faultPlan, TMPDIR: temporary };
+/** Where the server finds its settings and the faults to suffer, and where it may leave files. */
+function serverEnv({ configFile, faultPlan, temporary }: ModelFolder): Record<string, string> {
+  return { SCONCE_CONFIG: configFile, [FAULT_PLAN_VARIABLE]: faultPlan, TMPDIR: temporary };
 }
 
 async function endOf({ server }: Rig): Promise<Finding[]> {

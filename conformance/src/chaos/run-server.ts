@@ -21,7 +21,7 @@ export async function runServer(createRuntime: (parts: RuntimeParts) => Runtime)
   const [folder, ...flags] = process.argv.slice(2);
   const config = loadConfig({
     flags: new Map(flags.map((flag) => flag.split("=") as [string, string])),
-    env: {},
+    env: { SCONCE_CONFIG: process.env["SCONCE_CONFIG"] },
   });
   const common = { logger: createLogger("warn"), clock: systemClock, random: Math.random };
   const server = await startServer({

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { memorySource } from "./archive/byte-range.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { ModelFileError } from "./errors.ts";
 import { nodePlatform, openFileSource } from "./node.ts";
 import { summarize } from "./summarize.ts";
@@ -48,6 +49,39 @@ test("digits.pt2 is summarized", () => {
   assert.equal(summary.report.unsupported.length, 0);
   assert.ok(summary.parameterCount > 1_000 && summary.weightBytes >= summary.parameterCount * 4);
   assert.equal(summary.ops.find(({ op }) => op === "aten.conv2d.default")?.count, 2);
+});
+
+test("whichever read fails, the file system is to blame: no operation, and no sample", () => {
+  let reads = 0;
+  const failingAt = (k: number): ByteSource => ({
+    name: digits.name,
+    byteLength: digits.byteLength,
+    read(offset, length) {
+      if (reads++ === k) throw new ModelFileError("unreadable", "digits.pt2 cannot be read");
+      return digits.read(offset, length);
+    },
+  });
+  translate(failingAt(-1), nodePlatform);
+  const all = reads;
+  assert.ok(all > 10, `${all} reads`);
+  for (let k = 0; k < all; k++) {
+    reads = 0;
+    assert.throws(() => translate(failingAt(k), nodePlatform), { kind: "unreadable" }, `read ${k}`);
+  }
+});
+
+test("what the file system says of a file comes as the cause", () => {
+  const folder = openFileSource(dirname(path));
+  assert.throws(
+    () => folder.read(0, 1),
+    (error: Error) => {
+      assert.equal((error as ModelFileError).kind, "unreadable");
+      assert.equal((error.cause as NodeJS.ErrnoException).code, "EISDIR");
+      return true;
+    },
+  );
+  folder.close();
+  assert.throws(() => openFileSource(`${path}-none`), { kind: "unreadable" });
 });
 
 test("a file that is no archive is refused in words", () => {

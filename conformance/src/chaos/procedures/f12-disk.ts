@@ -3,16 +3,16 @@ import { startDigitsProbe } from "../digits-probe.ts";
 import { FAULT_CODES } from "../fault-plan.ts";
 import { type FaultPoint, type FaultSeries, failEveryCall, failOneCall } from "../fault-points.ts";
 import { fillDisk } from "../full-disk.ts";
-import { monotonicMs, until } from "../monotonic.ts";
-import { atLeast, atMost, exactly, type Finding, type Procedure, type Rig } from "../procedure.ts";
-import { childrenOf, openFiles } from "../process-facts.ts";
+import { monotonicMs } from "../monotonic.ts";
+import { atLeast, exactly, type Finding, type Procedure, type Rig } from "../procedure.ts";
 import { ADMIN_TOKEN } from "../repository-client.ts";
+import { leaksSince, restingFacts } from "../resting-facts.ts";
 
 const SHORT_POINTS = 3;
 const SHORT_CALLS = 60;
 const SHORT_ROOMS: readonly number[] = [0.6];
 const ROOMS: readonly number[] = Array.from({ length: 48 }, (_, index) => index / 48);
-const PATIENCE_MS = 20_000;
+const SPARES = 2;
 const MOST_PROBLEMS = 10;
 const KINDS = Object.keys(DIGITS_FILES);
 
@@ -24,7 +24,7 @@ export const disk: Procedure = {
     "--model-control=explicit",
     "--load-models=digits",
     `--admin-token=${ADMIN_TOKEN}`,
-    "--spare-workers=2",
+    `--spare-workers=${SPARES}`,
   ],
   runtime: "onnx",
   prepare(folder) {
@@ -39,7 +39,7 @@ async function failCalls(rig: Rig): Promise<Finding[]> {
   const probe = startDigitsProbe(rig.server.url, "digits");
   // The first load also opens the connections that later ones use again.
   const first = await failOneCall(rig, 2, { kind: KINDS[0]!, plan: { at: 0, lasts: "once", code: "EIO" } });
-  const before = await restingFacts(rig);
+  const before = await restingFacts(rig.server, 1 + SPARES);
   const { rounds, finished } = isShort
     ? await failDrawnCalls(rig, 2)
     : await failEveryCall(rig, 2, monotonicMs() + budgetMs);
@@ -54,7 +54,7 @@ async function failCalls(rig: Rig): Promise<Finding[]> {
     exactly("loads that did not end as they should", textOf(problems), "0"),
     atLeast("answers meanwhile", probe.answers, { min: 10 }),
     exactly("failed requests meanwhile", failed, "0"),
-    ...(await leaks(rig, before)),
+    ...(await leaksSince(rig.server, before)),
   ];
 }
 
@@ -91,33 +91,4 @@ async function fillUp(rig: Rig): Promise<Finding[]> {
 
 function textOf(problems: readonly string[]): string {
   return problems.length === 0 ? "0" : `${problems.length} (${problems.slice(0, MOST_PROBLEMS).join("\n")})`;
-}
-
-interface Facts {
-  readonly files: number;
-  readonly children: number;
-}
-
-/** Once the spares that were used are replaced. */
-async function restingFacts({ server }: Rig): Promise<Facts> {
-  let facts = { files: -1, children: -1 };
-  await until(
-    () => {
-      const before = facts;
-      facts = { files: openFiles(server.pid), children: childrenOf(server.pid).length };
-      return facts.files === before.files && facts.children === before.children && facts.children >= 3;
-    },
-    { withinMs: PATIENCE_MS, everyMs: 400 },
-  );
-  return facts;
-}
-
-async function leaks({ server }: Rig, before: Facts): Promise<Finding[]> {
-  const files = (): number => openFiles(server.pid) - before.files;
-  const children = (): number => childrenOf(server.pid).length - before.children;
-  await until(() => files() <= 2 && children() === 0, { withinMs: PATIENCE_MS, everyMs: 50 });
-  return [
-    atMost("file descriptors more than before", files(), { max: 2 }),
-    exactly("child processes more than before", children(), 0),
-  ];
 }

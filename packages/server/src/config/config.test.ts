@@ -75,8 +75,10 @@ describe("loadConfig()", () => {
   });
 
   test("a missing configuration file is refused without its folders", () => {
-    const message = messageOf(() => loadConfig({ env: { SCONCE_CONFIG: join(folder, "none.yaml") } }));
-    assert.equal(message, "none.yaml cannot be read: it does not exist");
+    assert.throws(() => loadConfig({ env: { SCONCE_CONFIG: join(folder, "none.yaml") } }), {
+      reason: "file_unreadable",
+      message: "none.yaml cannot be read: it does not exist",
+    });
   });
 });
 

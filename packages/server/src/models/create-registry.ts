@@ -245,7 +245,7 @@ class Registry implements ManagedRegistry {
       if (!found.has(model.name)) model.unread = this.#unread;
       const missing = scan.complete && !found.has(model.name);
       if (missing && (this.#options.explicit === undefined || !model.active)) model.observe([]);
-      if (missing) this.#forget(model);
+      this.#forget(model);
     }
     return [...this.#models.values()];
   }

@@ -36,9 +36,13 @@ function setUp(mode: ModelControlMode) {
   const write = (...candidates: readonly ModelCandidate[]): void => {
     disk = scanOf(...candidates);
   };
+  /** A look that could list no path as a whole. */
+  const cut = (...candidates: readonly ModelCandidate[]): void => {
+    disk = { ...scanOf(...candidates), complete: false };
+  };
   const serving = (): string =>
     (registry.lookup("m", undefined) as StubModel | undefined)?.fingerprint ?? "nothing";
-  return { clock, registry, control, stubs, write, serving, scans: () => scans };
+  return { clock, registry, control, stubs, write, cut, serving, scans: () => scans };
 }
 
 describe("poll", () => {
@@ -117,6 +121,30 @@ describe("explicit", () => {
     await control.unloadModel("m", never());
     assert.equal(serving(), "nothing");
     await assert.rejects(control.loadModel("x", never()), { code: "not_found" });
+  });
+
+  test("a load does not say yes when the look could not read the new version", async () => {
+    const { control, registry, write, cut } = setUp({ kind: "explicit" });
+    await control.start();
+    await control.loadModel("m", never());
+    const problem = "the folder 2 cannot be read: the disk reports a read error";
+    const unread = { problem, unreadable: true, file: "", fingerprint: "" };
+    write(candidateOf("m"), candidateOf("m", { version: "2", ...unread }));
+    const refused = {
+      code: "unavailable",
+      reason: "file_unreadable",
+      message: /was not loaded: the folder 2/,
+    };
+    await assert.rejects(control.loadModel("m", never()), refused);
+    write(candidateOf("m"), candidateOf("m", { version: "2" }));
+    await control.loadModel("m", never());
+    assert.equal(registry.resolve("m", undefined).version, "2");
+    cut(candidateOf("models", { ...unread, problem: "models cannot be read: permission denied" }));
+    const cutShort = { code: "unavailable", message: /"m" was not loaded: models cannot be read/ };
+    await assert.rejects(control.loadModel("m", never()), cutShort);
+    await assert.rejects(control.loadModel("new", never()), { code: "unavailable" });
+    write(candidateOf("m", { ...unread }), candidateOf("m", { version: "2" }));
+    await control.loadModel("m", never());
   });
 
   test("other modes refuse it", async () => {

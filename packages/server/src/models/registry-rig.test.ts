@@ -16,7 +16,7 @@ export interface RegistryRig {
     readonly candidate: ModelCandidate;
     readonly signal: AbortSignal;
     succeed(): StubModel;
-    fail(reason: string): void;
+    fail(reason: string, code?: "failed_precondition" | "unavailable"): void;
   }[];
   readonly stubs: StubModel[];
 }
@@ -42,9 +42,9 @@ export function setUp(options: Partial<RegistryOptions> = {}): RegistryRig {
             resolve(stub);
             return stub;
           },
-          fail(reason: string) {
+          fail(reason: string, code: "failed_precondition" | "unavailable" = "failed_precondition") {
             take();
-            reject(new ServeError("failed_precondition", reason));
+            reject(new ServeError(code, reason));
           },
         };
         loads.push(load);

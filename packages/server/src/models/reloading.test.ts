@@ -48,6 +48,53 @@ describe("reloading", () => {
     assert.equal(loads.length, 1);
   });
 
+  test("a load that failed because the disk did is tried again, though no file changed", async () => {
+    const { registry, loads, old, clock } = await serving("1", { retryFailedMs: 100 });
+    const again = scanOf(candidateOf("m", { fingerprint: "b" }));
+    registry.apply(again);
+    await turns();
+    loads[0]!.fail("model.pt2 cannot be read: the disk reports a read error", "unavailable");
+    await turns();
+    registry.apply(again);
+    await turns();
+    assert.equal(loads.length, 0, "not at once");
+    await clock.advance(100);
+    registry.apply(again);
+    await turns();
+    assert.equal(registry.resolve("m", undefined), old);
+    const next = loads[0]!.succeed();
+    await turns();
+    assert.equal(registry.resolve("m", undefined), next);
+    assert.deepEqual(states(registry), ["m/1 READY"]);
+  });
+
+  test("a first load that failed because the disk did is tried again", async () => {
+    const { registry, loads, clock } = setUp({ retryFailedMs: 100 });
+    const scan = scanOf(candidateOf("m"));
+    registry.apply(scan);
+    await turns();
+    loads[0]!.fail("model.pt2 cannot be read: the disk reports a read error", "unavailable");
+    await turns();
+    await clock.advance(100);
+    registry.apply(scan);
+    await turns();
+    loads[0]!.succeed();
+    await turns();
+    assert.deepEqual(states(registry), ["m/1 READY"]);
+  });
+
+  test("a broken version that is taken away leaves the index", async () => {
+    const { registry, loads } = await serving();
+    const broken = candidateOf("m", { version: "2" });
+    registry.apply(scanOf(candidateOf("m"), broken));
+    await turns();
+    loads[0]!.fail("an op is unknown");
+    await turns();
+    assert.equal(states(registry).length, 2);
+    registry.apply(scanOf(candidateOf("m")));
+    assert.deepEqual(states(registry), ["m/1 READY"]);
+  });
+
   test("a file that changes during its load is loaded as it is in the end", async () => {
     const { registry, loads, old } = await serving();
     registry.apply(scanOf(candidateOf("m", { fingerprint: "b" })));

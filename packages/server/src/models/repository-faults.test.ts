@@ -11,6 +11,8 @@ describe("faults", () => {
     "s/model.pt2": PT2,
     "r/1/m.onnx": ONNX,
     "r/2/m.onnx": ONNX,
+    "v/model.yaml": "",
+    "v/1/m.onnx": ONNX,
   };
 
   test("a path that does not exist says so, and the others are served", async () => {

@@ -20,6 +20,21 @@ test("a file's digest is its SHA-256, in a thread as well", async () => {
   }
 });
 
+test("a file that cannot be read is named with what the file system said, in a thread as well", async () => {
+  const file = join(folder, "away.pt2");
+  const unreadable = {
+    code: "unavailable",
+    reason: "file_unreadable",
+    message: "away.pt2 cannot be read: it does not exist",
+  };
+  await assert.rejects(fileDigestBeside(file), unreadable);
+  writeFileSync(file, new Uint8Array(16 * 1024 * 1024));
+  const digest = fileDigestBeside(file);
+  // The thread has yet to start.
+  rmSync(file);
+  await assert.rejects(digest, unreadable);
+});
+
 test("past 512 MiB the digest stands for size, time and both ends", () => {
   const file = join(folder, "large");
   const digestOf = (size: number, seconds: number): string => {

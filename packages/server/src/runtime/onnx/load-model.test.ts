@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { linkSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -30,6 +30,10 @@ const OPTIONS: LoadOptions = {
 function load(bytes: Uint8Array, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
   const file = join(folder, `m${files++}.onnx`);
   writeFileSync(file, bytes);
+  return loadPath(file, options);
+}
+
+function loadPath(file: string, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
   const spec = { name: "m", version: "1", file, options: { ...OPTIONS, ...options } };
   return loadModel({ spec, wantsDigest: true }, () => {});
 }
@@ -148,6 +152,17 @@ describe("loadModel()", () => {
     await assert.rejects(load(Buffer.from("hello")), { reason: "unknown_format" });
     await assert.rejects(load(new Uint8Array(0)), { reason: "unknown_format" });
     await assert.rejects(load(Buffer.from("PK\x03\x04 and no more")), { reason: "model_file_corrupt" });
+  });
+
+  test("a file that the file system does not read is named, and is no internal error", async () => {
+    // A folder can be opened, but not read.
+    const path = join(folder, "folder.onnx");
+    mkdirSync(path);
+    await assert.rejects(loadPath(path), {
+      code: "unavailable",
+      reason: "file_unreadable",
+      message: "folder.onnx cannot be read: the file system reports EISDIR",
+    });
   });
 
   test("a damaged ONNX file is refused wherever it is cut", async () => {
