@@ -17,7 +17,7 @@ export interface WorkerInstanceOptions {
   readonly id: string;
   readonly spec: LoadSpec;
   /** Shared by all instances of the model. */
-  readonly file: FileIdentity;
+  readonly files: FileIdentity;
   /** What the first instance learned; undefined until then. */
   description(): ModelDescription | undefined;
   acquire(): Promise<Worker>;
@@ -118,8 +118,8 @@ export class WorkerInstance implements Instance {
   };
 
   async #load(worker: Worker): Promise<void> {
-    const { spec, file, onProgress } = this.#options;
-    await file.check();
+    const { spec, files, onProgress } = this.#options;
+    await files.check();
     this.#description ??= this.#options.description();
     const wantsDigest = this.#description === undefined;
     const reply = await worker
@@ -133,7 +133,7 @@ export class WorkerInstance implements Instance {
       .catch((error: unknown) => {
         throw loadError(error, spec);
       });
-    await file.check();
+    await files.check();
     this.#description ??= decodeMessage<LoadedMessage>(reply.header).description;
     this.#watchMemory(worker);
   }

@@ -130,13 +130,13 @@ class WorkerModel implements LoadedModel {
 
   constructor(spec: LoadSpec, options: WorkerModelOptions) {
     this.#options = options;
-    const file = new FileIdentity(spec.file);
+    const files = new FileIdentity(spec.file, spec.options.weightsFile);
     this.instances = Array.from({ length: Math.max(1, spec.options.instances) }, (_, index) => {
       const id = `${spec.name}/${spec.version}#${index}`;
       return new WorkerInstance({
         id,
         spec,
-        file,
+        files,
         description: () => this.#description,
         acquire: options.acquire,
         onProgress: options.onProgress,
