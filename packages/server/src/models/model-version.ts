@@ -95,15 +95,21 @@ export class ModelVersion {
     return this.#state.kind === "ready" && this.#state.fingerprint === fingerprint && !this.gone;
   }
 
+  /** Whether what lies on disk was tried and did not load. */
+  get rejected(): boolean {
+    const { fingerprint } = this.candidate;
+    const state = this.#state;
+    if (state.kind === "failed") return state.fingerprint === fingerprint;
+    return state.kind === "ready" && state.rejected === fingerprint && state.fingerprint !== fingerprint;
+  }
+
   /** Whether what lies on disk is neither in memory, nor on its way there, nor known to fail. */
   get stale(): boolean {
     const { fingerprint, problem } = this.candidate;
     if (problem !== undefined || this.gone) return false;
     const attempt = this.#attempt();
     if (attempt !== undefined) return attempt.candidate.fingerprint !== fingerprint;
-    const state = this.#state;
-    if (state.kind === "ready") return state.fingerprint !== fingerprint && state.rejected !== fingerprint;
-    return state.kind !== "failed" || state.fingerprint !== fingerprint;
+    return !this.current && !this.rejected;
   }
 
   /** Starts loading the candidate, or joins the load of it that is under way. The promise never rejects; see `state`. */
