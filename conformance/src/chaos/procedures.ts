@@ -9,6 +9,7 @@ import { poison } from "./procedures/f07-poison.ts";
 import { hang } from "./procedures/f08-hang.ts";
 import { memory } from "./procedures/f09-memory.ts";
 import { reload } from "./procedures/f14-reload.ts";
+import { storm } from "./procedures/f15-storm.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
@@ -22,5 +23,6 @@ export const PROCEDURES: readonly Procedure[] = [
   hang,
   memory,
   reload,
+  storm,
   sigterm,
 ];
