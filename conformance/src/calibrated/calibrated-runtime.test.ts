@@ -252,6 +252,33 @@ describe("a model in a worker process", () => {
     assert.equal(instance.state.kind, "closed");
   });
 
+  for (const replaced of ["model", "weights"]) {
+    test(`instances never run different files, although the ${replaced} are replaced between their loads`, async () => {
+      const file = join(folder, "replaced.onnx");
+      const weightsFile = join(folder, "replaced.safetensors");
+      const put = (name: string, tag: number): void => {
+        writeFileSync(name, encodeCalibratedModel({ tag }));
+      };
+      put(file, 1);
+      put(weightsFile, 1);
+      const logger: Logger = {
+        ...LOGGER,
+        child: () => logger,
+        // The first instance is ready, the second has not looked at the files.
+        info: (_fields, message) => {
+          if (message.endsWith("is ready")) put(replaced === "model" ? file : weightsFile, 20);
+        },
+      };
+      const own = createCalibratedRuntime({ clock: systemClock, logger, random: () => 0.5, spares: 0 });
+      const spec = { name: "m", version: "1", file, options: { ...OPTIONS, weightsFile, instances: 2 } };
+      await assert.rejects(
+        own.load(spec, { signal: new AbortController().signal }),
+        rejectsWith("failed_precondition", "model_file_changed"),
+      );
+      await own.close();
+    });
+  }
+
   test("a file that changed is not loaded again under the same model", async () => {
     const [model, instance] = await loadOne({});
     writeFileSync(join(folder, `${files - 1}.onnx`), encodeCalibratedModel({ tag: 9 }));

@@ -6,6 +6,11 @@ import { ROW_BYTES } from "./row.ts";
 
 export type ModelFiles = Readonly<Record<string, Uint8Array | string>>;
 
+export interface VersionContent {
+  readonly model?: Partial<CalibratedModel>;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
 /** A folder of models for one run, and the journals of their workers. */
 export interface ModelFolder {
   readonly path: string;
@@ -15,16 +20,11 @@ export interface ModelFolder {
   readonly temporary: string;
   journalOf(model: string): string;
   /** Puts a version in place as a careful operator does: complete, then renamed. `options` go into its model.yaml. */
-  publish(
-    model: string,
-    version: number,
-    content: {
-      readonly model?: Partial<CalibratedModel>;
-      readonly options?: Readonly<Record<string, unknown>>;
-    },
-  ): void;
+  publish(model: string, version: number, content: VersionContent): void;
   /** The same for a model of any kind: its files by name. */
   publishFiles(model: string, version: number, files: ModelFiles): void;
+  /** Puts new files in the place of a version's own, each by renaming. */
+  replace(model: string, version: number, content: VersionContent): void;
   /** Writes the model.yaml that all versions of a model share. */
   configure(model: string, options: Readonly<Record<string, unknown>>): void;
   /** Settings that all models start from; before the server starts. */
@@ -51,25 +51,35 @@ export function createModelFolder(): ModelFolder {
   };
   const configFile = join(root, "sconce.yaml");
   writeFileSync(configFile, "{}");
+  const journalOf = (model: string): string => join(root, `${model}.journal`);
+  const put = (file: string, content: string | Uint8Array): void => {
+    const staged = join(root, "staged-file");
+    writeFileSync(staged, content);
+    renameSync(staged, file);
+  };
   const configure: ModelFolder["configure"] = (model, options) => {
     mkdirSync(join(path, model), { recursive: true });
-    writeFileSync(join(path, model, "model.yaml"), JSON.stringify(options));
+    put(join(path, model, "model.yaml"), JSON.stringify(options));
   };
-  const journalOf = (model: string): string => join(root, `${model}.journal`);
+  const encode = (model: string, version: number, content: VersionContent): Uint8Array =>
+    encodeCalibratedModel({
+      width: ROW_BYTES,
+      journal: journalOf(model),
+      tag: version,
+      ...content.model,
+    });
   return {
     path,
     journalOf,
     faultPlan: join(root, "faults.json"),
     temporary,
-    publish(model, version, { model: description, options }) {
-      if (options !== undefined) configure(model, options);
-      const bytes = encodeCalibratedModel({
-        width: ROW_BYTES,
-        journal: journalOf(model),
-        tag: version,
-        ...description,
-      });
-      publishFiles(model, version, { "model.onnx": bytes });
+    publish(model, version, content) {
+      if (content.options !== undefined) configure(model, content.options);
+      publishFiles(model, version, { "model.onnx": encode(model, version, content) });
+    },
+    replace(model, version, content) {
+      if (content.options !== undefined) configure(model, content.options);
+      put(join(path, model, String(version), "model.onnx"), encode(model, version, content));
     },
     configure,
     configureAll: (models) => writeFileSync(configFile, JSON.stringify({ models })),

@@ -11,6 +11,7 @@ import { memory } from "./procedures/f09-memory.ts";
 import { disk } from "./procedures/f12-disk.ts";
 import { corrupt } from "./procedures/f13-corrupt.ts";
 import { reload } from "./procedures/f14-reload.ts";
+import { storm } from "./procedures/f15-storm.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
@@ -26,5 +27,6 @@ export const PROCEDURES: readonly Procedure[] = [
   disk,
   corrupt,
   reload,
+  storm,
   sigterm,
 ];

@@ -1,5 +1,5 @@
 import { calibrationFor } from "./calibration.ts";
-import { startChaosServer } from "./chaos-server.ts";
+import { type ChaosServer, startChaosServer } from "./chaos-server.ts";
 import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
 import { startLoad } from "./load-process.ts";
 import { createModelFolder, type ModelFolder } from "./model-folder.ts";
@@ -50,11 +50,12 @@ export async function runProcedure(procedure: Procedure, options: RunOptions): P
       load: (durationMs, streams) => startRigLoad(durationMs, streams).result,
     };
     try {
-      const findings = await procedure.run(rig);
+      const findings = await procedure.run(rig).catch((error: unknown) => {
+        printLastWords(server);
+        throw error;
+      });
       const all = [...findings, ...(await endOf(rig))];
-      if (all.some(({ isMet, kind }) => kind === "must" && !isMet)) {
-        process.stderr.write(`the server's last words:\n${server.log().slice(-LOG_TAIL)}\n`);
-      }
+      if (all.some(({ isMet, kind }) => kind === "must" && !isMet)) printLastWords(server);
       return all;
     } finally {
       await server.stop();
@@ -67,6 +68,11 @@ export async function runProcedure(procedure: Procedure, options: RunOptions): P
 /** Where the server finds its settings and the faults to suffer, and where it may leave files. */
 function serverEnv({ configFile, faultPlan, temporary }: ModelFolder): Record<string, string> {
   return { SCONCE_CONFIG: configFile, [FAULT_PLAN_VARIABLE]: faultPlan, TMPDIR: temporary };
+}
+
+function printLastWords(server: ChaosServer): void {
+  const state = server.exitCode() === undefined ? "runs" : `ended with code ${server.exitCode()}`;
+  process.stderr.write(`the server ${state}; its last words:\n${server.log().slice(-LOG_TAIL)}\n`);
 }
 
 async function endOf({ server }: Rig): Promise<Finding[]> {

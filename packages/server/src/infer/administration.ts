@@ -2,7 +2,8 @@
 export interface Administration {
   /**
    * Looks at the repository again, then loads the model, or reloads it when its files changed. Throws `not_found`;
-   * `failed_precondition`/`load_failed` with the reason, while what served before goes on; `failed_precondition`/`model_control_off`.
+   * `failed_precondition`/`load_failed` with the reason, while what served before goes on; `aborted`/`load_overtaken` when it is unloaded
+   * meanwhile; `failed_precondition`/`model_control_off`.
    */
   loadModel(name: string, signal: AbortSignal): Promise<void>;
   /** Stops serving the model; resolves when its requests finished. Throws `not_found`, or as `loadModel` when control is off. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ServeError } from "../base/errors.ts";
 import { createRegistry } from "../models/create-registry.ts";
 import {
   candidateOf,
@@ -129,4 +130,51 @@ test("asking what a model takes loads one that loads on first use", async () => 
   await assert.rejects(inference.acquireInputs("n", undefined, AbortSignal.timeout(1000)), {
     code: "not_found",
   });
+});
+
+/** Lets `count` steps of other promises pass. */
+async function steps(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await undefined;
+}
+
+test("a request that waited for its model is answered, although a reload takes over as it comes", async () => {
+  for (let apart = 0; apart < 24; apart++) {
+    const clock = new ManualClock();
+    const stubs: StubModel[] = [];
+    const loads = new Map<string, { succeed(): void; fail(): void }>();
+    const registry = createRegistry({
+      clock,
+      logger: silentLogger,
+      lazy: true,
+      // It takes its time to give up.
+      load: (candidate) =>
+        new Promise((resolve, reject) => {
+          const succeed = (): void => {
+            const stub = new StubModel(candidate);
+            stubs.push(stub);
+            resolve(stub);
+          };
+          const fail = (): void => reject(new ServeError("cancelled", "given up"));
+          loads.set(candidate.fingerprint, { succeed, fail });
+        }),
+    });
+    const serverInfo = { name: "sconce", version: "0", extensions: [] };
+    const inference = createInference({ registry, clock, serverInfo, isDraining: () => false });
+    registry.apply(scanOf(candidateOf("m")));
+    const answer = inference.infer(requestOf("m"));
+    await turns();
+    for (const fingerprint of ["b", "c"]) {
+      registry.apply(scanOf(candidateOf("m", { fingerprint })));
+      await turns();
+      if (fingerprint === "b") loads.get("b")!.succeed();
+      await turns();
+    }
+    loads.get("a")!.fail();
+    await steps(apart);
+    loads.get("c")!.succeed();
+    await turns();
+    await clock.advance(1);
+    for (const stub of stubs) stub.answer();
+    await assert.doesNotReject(answer, `${apart} steps apart`);
+  }
 });

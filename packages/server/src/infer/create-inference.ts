@@ -53,7 +53,11 @@ export function createInference(options: InferenceOptions): Inference {
     isModelReady: (name, version) => registry.isModelReady(name, version),
     modelMetadata: (name, version) => metadataOf(registry, registry.resolve(name, version)),
     async acquireInputs(name, version, signal) {
-      const served = registry.lookup(name, version) ?? (await registry.acquire(name, version, signal));
+      let served = registry.lookup(name, version);
+      while (served === undefined) {
+        await registry.waitForLoad(name, version, signal);
+        served = registry.lookup(name, version);
+      }
       return served.description.signature.inputs;
     },
     modelConfiguration: (name, version) => configurationOf(registry.resolve(name, version)),
@@ -61,7 +65,11 @@ export function createInference(options: InferenceOptions): Inference {
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
     async infer(request) {
       const { model, version, signal } = request;
-      const served = registry.lookup(model, version) ?? (await registry.acquire(model, version, signal));
+      let served = registry.lookup(model, version);
+      while (served === undefined) {
+        await registry.waitForLoad(model, version, signal);
+        served = registry.lookup(model, version);
+      }
       return submit(served, request);
     },
   };

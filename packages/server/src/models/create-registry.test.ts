@@ -103,6 +103,57 @@ describe("explicit control", () => {
     assert.equal(registry.isReady(), true);
   });
 
+  test("a load that somebody's unload overtakes says so, unless the model is loaded again", async () => {
+    const { registry, loads } = setUp({ explicit: { startup: [] } });
+    registry.apply(scanOf(candidateOf("m")));
+    const overtaken = registry.loadModel("m", never);
+    await turns();
+    await registry.unloadModel("m", never);
+    await assert.rejects(overtaken, { code: "aborted", reason: "load_overtaken" });
+    assert.equal(loads[0]!.signal.aborted, true);
+    const first = registry.loadModel("m", never);
+    await turns();
+    void registry.unloadModel("m", never);
+    const second = registry.loadModel("m", never);
+    await turns();
+    const m = loads.at(-1)!.succeed();
+    await Promise.all([first, second]);
+    assert.equal(registry.resolve("m", undefined), m);
+  });
+
+  test("a load that newer files overtake ends when those serve", async () => {
+    const { registry, loads } = setUp({ explicit: { startup: [] } });
+    registry.apply(scanOf(candidateOf("m")));
+    const early = registry.loadModel("m", never);
+    await turns();
+    registry.apply(scanOf(candidateOf("m", { fingerprint: "b" })));
+    const late = registry.loadModel("m", never);
+    await turns();
+    const m = loads.at(-1)!.succeed();
+    await Promise.all([early, late]);
+    assert.equal(registry.resolve("m", undefined), m);
+    registry.apply(scanOf(candidateOf("m", { fingerprint: "c" })));
+    const seen = registry.loadModel("m", never);
+    await turns();
+    registry.apply(scanOf(candidateOf("m", { fingerprint: "d" })));
+    loads.at(-1)!.succeed();
+    await turns();
+    assert.equal(loads.at(-1)!.candidate.fingerprint, "d");
+    const newest = loads.at(-1)!.succeed();
+    await seen;
+    assert.equal(registry.resolve("m", undefined), newest);
+  });
+
+  test("a load that waits when the server stops is not begun again", async () => {
+    const { registry, loads } = setUp({ explicit: { startup: [] } });
+    registry.apply(scanOf(candidateOf("m")));
+    const loaded = registry.loadModel("m", never);
+    await turns();
+    await registry.close();
+    await assert.rejects(loaded, { code: "unavailable", reason: "draining" });
+    assert.ok(loads.every((load) => load.signal.aborted));
+  });
+
   test("a load that fails says why, keeps what serves, and may be repeated", async () => {
     const { registry, loads } = setUp({ explicit: { startup: [] } });
     registry.apply(scanOf(candidateOf("m"), candidateOf("n", { problem: "weights only" })));

@@ -67,19 +67,14 @@ class Registry implements ManagedRegistry {
     return this.lookup(name, version) ?? this.#refuse(name, version);
   }
 
-  async acquire(name: string, version: string | undefined, signal: AbortSignal): Promise<ServedModel> {
-    for (;;) {
-      const handle = this.lookup(name, version);
-      const target = this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1);
-      if (target === undefined || (handle === undefined && !this.#mayLoad(target)))
-        this.#refuse(name, version);
-      this.#loading.pin(target);
-      try {
-        if (handle !== undefined) return handle;
-        await target.waitForLoad(signal);
-      } finally {
-        this.#loading.unpin(target);
-      }
+  async waitForLoad(name: string, version: string | undefined, signal: AbortSignal): Promise<void> {
+    const target = this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1);
+    if (target === undefined || !this.#mayLoad(target)) this.#refuse(name, version);
+    this.#loading.pin(target);
+    try {
+      await target.waitForLoad(signal);
+    } finally {
+      this.#loading.unpin(target);
     }
   }
 
@@ -141,14 +136,22 @@ class Registry implements ManagedRegistry {
 
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
     this.#refuseUnread(name);
-    const model = this.#model(name);
-    if (model.wanted.length === 0) throw loadError(name, [...model.versions.values()]);
-    model.enabled = true;
-    const { wanted } = model;
-    const due = wanted.filter((version) => !version.current || !version.well);
-    await untilAborted(Promise.all(due.map((version) => version.load())), signal);
-    const failed = wanted.filter((version) => !version.current);
-    if (failed.length > 0) throw loadError(name, failed);
+    this.#model(name).enabled = true;
+    let due = this.#wanted(name).filter((version) => !version.current || !version.well);
+    while (due.length > 0) {
+      await untilAborted(Promise.all(due.map((version) => version.load())), signal);
+      const wanted = this.#wanted(name);
+      const failed = wanted.filter((version) => version.rejected);
+      if (failed.length > 0) throw loadError(name, failed);
+      // Others may have changed the same model meanwhile: newer files are loaded as well, an unload has the last word.
+      due = wanted.filter((version) => !version.current);
+      if (due.length > 0) this.#refuseOvertaken(name);
+    }
+  }
+
+  wantedPrint(name: string): string {
+    const wanted = this.#models.get(name)?.wanted ?? [];
+    return wanted.map(({ version, candidate }) => `${version} ${candidate.fingerprint}`).join("\n");
   }
 
   async unloadModel(name: string, signal: AbortSignal): Promise<void> {
@@ -195,6 +198,22 @@ class Registry implements ManagedRegistry {
 
   #model(name: string): ModelVersions {
     return this.#models.get(name) ?? notFound(name, undefined);
+  }
+
+  /** The versions to load; throws when nothing can be. */
+  #wanted(name: string): readonly ModelVersion[] {
+    const { wanted, versions } = this.#model(name);
+    if (wanted.length === 0) throw loadError(name, [...versions.values()]);
+    return wanted;
+  }
+
+  #refuseOvertaken(name: string): void {
+    if (this.#closed)
+      throw new ServeError("unavailable", "the server is shutting down", { reason: "draining" });
+    if (this.#model(name).enabled) return;
+    throw new ServeError("aborted", `model "${name}" was unloaded while it was loading`, {
+      reason: "load_overtaken",
+    });
   }
 
   #find(name: string, version: string | undefined): ModelVersion | undefined {

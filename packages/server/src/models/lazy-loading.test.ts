@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { never, setUp, states } from "./registry-rig.test.ts";
+import { acquire, never, setUp, states } from "./registry-rig.test.ts";
 import { candidateOf, requestOf, type StubModel, scanOf, turns } from "./test-support.test.ts";
 
 describe("loading on first use", () => {
@@ -15,18 +15,18 @@ describe("loading on first use", () => {
     assert.equal(loads.length, 0);
     assert.equal(registry.isReady(), true);
     assert.equal(registry.isModelReady("a", undefined), true);
-    const both = [registry.acquire("a", undefined, never), registry.acquire("a", "1", never)];
+    const both = [acquire(registry, "a", undefined, never), acquire(registry, "a", "1", never)];
     await turns();
     assert.equal(loads.length, 1);
     const a = loads[0]!.succeed();
     assert.deepEqual(await Promise.all(both), [a, a]);
-    const b = registry.acquire("b", undefined, never);
+    const b = acquire(registry, "b", undefined, never);
     await turns();
     loads[0]!.succeed();
     await b;
     registry.lookup("a", undefined);
     await clock.advance(1);
-    const c = registry.acquire("c", undefined, never);
+    const c = acquire(registry, "c", undefined, never);
     await turns();
     loads[0]!.succeed();
     await c;
@@ -40,14 +40,14 @@ describe("loading on first use", () => {
   test("what has requests in flight is never evicted; waiting ends with the request", async () => {
     const { registry, loads, clock } = setUp({ lazy: true, maxLoadedModels: 1 });
     registry.apply(all);
-    const first = registry.acquire("a", undefined, never);
+    const first = acquire(registry, "a", undefined, never);
     await turns();
     const a = loads[0]!.succeed();
     const answer = (await first).submit(requestOf("a"));
     await clock.advance(1);
     const impatient = new AbortController();
-    const left = registry.acquire("b", undefined, impatient.signal);
-    const patient = registry.acquire("c", undefined, never);
+    const left = acquire(registry, "b", undefined, impatient.signal);
+    const patient = acquire(registry, "c", undefined, never);
     await turns();
     assert.equal(loads.length, 0);
     impatient.abort();
@@ -69,7 +69,7 @@ describe("loading on first use", () => {
     registry.apply(all);
     const answered: string[] = [];
     const use = async (name: string): Promise<void> => {
-      const served = await registry.acquire(name, undefined, never);
+      const served = await acquire(registry, name, undefined, never);
       await served.submit(requestOf(name));
       answered.push(name);
     };
@@ -91,7 +91,7 @@ describe("loading on first use", () => {
     const sizes = { a: 6, b: 5, c: 11 };
     registry.apply(scanOf(...Object.entries(sizes).map(([name, bytes]) => candidateOf(name, { bytes }))));
     for (const name of ["a", "b"]) {
-      const acquired = registry.acquire(name, undefined, never);
+      const acquired = acquire(registry, name, undefined, never);
       await turns();
       loads[0]!.succeed();
       await acquired;
@@ -101,7 +101,7 @@ describe("loading on first use", () => {
       stubs.map((stub) => stub.closed),
       [true, false],
     );
-    await assert.rejects(registry.acquire("c", undefined, never), {
+    await assert.rejects(acquire(registry, "c", undefined, never), {
       code: "unavailable",
       message: /does not fit/,
     });
@@ -110,15 +110,15 @@ describe("loading on first use", () => {
   test("a failed load is not repeated for every request", async () => {
     const { registry, loads, clock } = setUp({ ...lazy, retryFailedMs: 100 });
     registry.apply(all);
-    const first = registry.acquire("a", undefined, never);
+    const first = acquire(registry, "a", undefined, never);
     await turns();
     loads[0]!.fail("broken");
     await assert.rejects(first, { code: "unavailable", message: /broken/ });
     await clock.advance(99);
-    await assert.rejects(registry.acquire("a", undefined, never), /broken/);
+    await assert.rejects(acquire(registry, "a", undefined, never), /broken/);
     assert.equal(loads.length, 0);
     await clock.advance(1);
-    const again = registry.acquire("a", undefined, never);
+    const again = acquire(registry, "a", undefined, never);
     await turns();
     loads[0]!.succeed();
     await again;
@@ -127,7 +127,7 @@ describe("loading on first use", () => {
   test("a changed file replaces what is loaded, and only that", async () => {
     const { registry, loads } = setUp({ lazy: true, maxLoadedModels: 1 });
     registry.apply(all);
-    const first = registry.acquire("a", undefined, never);
+    const first = acquire(registry, "a", undefined, never);
     await turns();
     const a = loads[0]!.succeed();
     await first;

@@ -49,10 +49,12 @@ export interface ManagedRegistry extends ModelRegistry {
   settled(): Promise<void>;
   /**
    * Loads the wanted versions of a model that a scan found, or reloads those whose files changed. Rejects with `not_found`,
-   * `failed_precondition` with the reason, or `unavailable` when the scan could not read all that is wanted; what served before goes on
-   * serving then.
+   * `failed_precondition`/`load_failed` with the reason, or `unavailable` when the scan could not read all that is wanted; what served
+   * before goes on serving then. Rejects with `aborted`/`load_overtaken` when the model is unloaded meanwhile.
    */
   loadModel(name: string, signal: AbortSignal): Promise<void>;
+  /** Changes with what `loadModel` would load, as far as scans have seen it. */
+  wantedPrint(name: string): string;
   /** Stops serving a model; resolves when its requests finished and its memory is given back. Rejects with `not_found`. */
   unloadModel(name: string, signal: AbortSignal): Promise<void>;
   /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ServeError } from "../base/errors.ts";
 import { createRegistry } from "./create-registry.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
 import { createModelControl, type ModelControlMode } from "./model-control.ts";
@@ -14,12 +15,14 @@ function setUp(mode: ModelControlMode) {
   const clock = new ManualClock();
   const stubs: StubModel[] = [];
   let scans = 0;
+  let onLoad = (): void => {};
   let disk: ScanResult = scanOf(candidateOf("m"));
   const registry = createRegistry({
     clock,
     logger: silentLogger,
     ...(mode.kind === "explicit" ? { explicit: { startup: [] } } : {}),
     load: async (candidate) => {
+      onLoad();
       const stub = new StubModel(candidate);
       stubs.push(stub);
       return stub;
@@ -42,7 +45,10 @@ function setUp(mode: ModelControlMode) {
   };
   const serving = (): string =>
     (registry.lookup("m", undefined) as StubModel | undefined)?.fingerprint ?? "nothing";
-  return { clock, registry, control, stubs, write, cut, serving, scans: () => scans };
+  const setOnLoad = (next: () => void): void => {
+    onLoad = next;
+  };
+  return { clock, registry, control, stubs, write, cut, serving, scans: () => scans, onLoad: setOnLoad };
 }
 
 describe("poll", () => {
@@ -145,6 +151,25 @@ describe("explicit", () => {
     await assert.rejects(control.loadModel("new", never()), { code: "unavailable" });
     write(candidateOf("m", { ...unread }), candidateOf("m", { version: "2" }));
     await control.loadModel("m", never());
+  });
+
+  test("files that were replaced under a load do not fail it: what lies there now is loaded", async () => {
+    const { control, write, serving, onLoad } = setUp({ kind: "explicit" });
+    await control.start();
+    const changed = new ServeError("failed_precondition", "the model's file changed");
+    onLoad(() => {
+      write(candidateOf("m", { fingerprint: "b" }));
+      onLoad(() => {});
+      throw changed;
+    });
+    await control.loadModel("m", never());
+    assert.equal(serving(), "b");
+    write(candidateOf("m", { fingerprint: "c" }));
+    onLoad(() => {
+      throw changed;
+    });
+    await assert.rejects(control.loadModel("m", never()), { reason: "load_failed", message: /file changed/ });
+    assert.equal(serving(), "b");
   });
 
   test("other modes refuse it", async () => {

@@ -50,6 +50,20 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     });
   };
   const lookAgain = shareNext(look);
+  /** Files that change under a load can make it fail; what lies there then has not been tried. */
+  const loadNewest = async (name: string, signal: AbortSignal): Promise<void> => {
+    await lookAgain();
+    for (;;) {
+      const tried = registry.wantedPrint(name);
+      try {
+        return await registry.loadModel(name, signal);
+      } catch (error) {
+        if (ServeError.from(error).reason !== "load_failed") throw error;
+        await lookAgain();
+        if (registry.wantedPrint(name) === tried) throw error;
+      }
+    }
+  };
   const requireExplicit = (): void => {
     if (closed) {
       throw new ServeError("unavailable", "the server is shutting down", { reason: "draining" });
@@ -69,8 +83,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     },
     async loadModel(name, signal) {
       requireExplicit();
-      await lookAgain();
-      await registry.loadModel(name, signal);
+      await loadNewest(name, signal);
     },
     async unloadModel(name, signal) {
       requireExplicit();

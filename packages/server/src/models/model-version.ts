@@ -96,20 +96,31 @@ export class ModelVersion {
     return this.#state.kind === "ready" && this.#state.fingerprint === fingerprint && !this.gone;
   }
 
+  /** Whether what lies on disk was tried and did not load. */
+  get rejected(): boolean {
+    return !this.current && this.#failure() !== undefined;
+  }
+
   /** Whether what lies on disk is neither in memory, nor on its way there, nor known to fail for now. */
   get stale(): boolean {
     const { fingerprint, problem } = this.candidate;
     if (problem !== undefined || this.gone) return false;
     const attempt = this.#attempt();
     if (attempt !== undefined) return attempt.candidate.fingerprint !== fingerprint;
-    const state = this.#state;
-    if (state.kind === "ready") return state.fingerprint !== fingerprint && !this.#isHopeless(state.rejected);
-    return state.kind !== "failed" || !this.#isHopeless(state);
+    return !this.current && !this.#isHopeless();
   }
 
-  /** Whether the failed load is of the files on disk, and it is not time to try them again. */
-  #isHopeless(failed: FailedLoad | undefined): boolean {
-    if (failed === undefined || failed.fingerprint !== this.candidate.fingerprint) return false;
+  /** The failed load of what lies on disk. */
+  #failure(): FailedLoad | undefined {
+    const state = this.#state;
+    const failed = state.kind === "ready" ? state.rejected : state.kind === "failed" ? state : undefined;
+    return failed?.fingerprint === this.candidate.fingerprint ? failed : undefined;
+  }
+
+  /** Whether loading what lies on disk failed, and it is not time to try it again. */
+  #isHopeless(): boolean {
+    const failed = this.#failure();
+    if (failed === undefined) return false;
     return !failed.mayPass || this.#context.clock.nowMs() - failed.atMs < this.#context.retryFailedMs;
   }
 

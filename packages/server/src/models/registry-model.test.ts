@@ -1,172 +1,259 @@
-// Random histories of one registry against an oracle: what the disk holds, what loads do, what requests see.
+// Random histories of one registry, its queues and its workers against an oracle: what the disk holds, what loads do, what requests see.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ServeError } from "../base/errors.ts";
-import { NAMES, type PendingLoad, VERSIONS, World } from "./registry-world.test.ts";
-import { candidateOf, StubModel, turns } from "./test-support.test.ts";
+import { BYTES, type Mode, NAMES, VERSIONS, World } from "./registry-world.test.ts";
+import { BATCH_ROWS, type RiggedModel } from "./rigged-model.test.ts";
+import { candidateOf, turns } from "./test-support.test.ts";
 
 type Command = fc.AsyncCommand<object, World>;
 
-function command(label: string, run: (world: World) => void | Promise<void>): Command {
+/** After a command so many steps of promises pass before the next one; at rest all that followed from it has happened. */
+const REST = 12;
+const PAUSE = fc.oneof(fc.constant(REST), fc.nat(REST));
+
+function command(label: string, pause: number, run: (world: World) => void | Promise<void>): Command {
   return {
     check: () => true,
     async run(_model, world) {
       await run(world);
-      await world.check();
+      for (let step = 0; step < pause; step++) await undefined;
+      if (pause === REST) await world.checkAtRest();
+      else world.check();
       world.noteServing();
     },
-    toString: () => label,
+    toString: () => `${label}, ${pause === REST ? "rest" : `${pause} steps`}`,
   };
+}
+
+function commandOf<T>(
+  arbitrary: fc.Arbitrary<T>,
+  label: (value: T) => string,
+  run: (world: World, value: T) => void | Promise<void>,
+): fc.Arbitrary<Command> {
+  return fc
+    .tuple(arbitrary, PAUSE)
+    .map(([value, pause]) => command(label(value), pause, (world) => run(world, value)));
 }
 
 let prints = 0;
 const NAME = fc.constantFrom(...NAMES);
 const VERSION = fc.constantFrom(...VERSIONS);
+const NTH = fc.nat(9);
+const ROWS = fc.array(fc.nat(3), { minLength: 1, maxLength: 2 * BATCH_ROWS });
 
-function endLoad(world: World, nth: number, end: (load: PendingLoad) => void): void {
-  if (world.loads.length === 0) return;
-  end(world.loads.splice(nth % world.loads.length, 1)[0]!);
+function fileOf(name: string, version: string, problem?: string) {
+  return candidateOf(name, { version, fingerprint: `f${prints++}`, problem, bytes: BYTES[name]! });
+}
+
+function endLoad(world: World, nth: number, isGood: boolean): void {
+  const [load] = world.loads.splice(nth % Math.max(1, world.loads.length), 1);
+  if (isGood) load?.succeed();
+  else load?.fail();
+}
+
+function busy(world: World, nth: number): RiggedModel | undefined {
+  const models = world.models.filter((model) => model.isBusy);
+  return models[nth % Math.max(1, models.length)];
+}
+
+function serving(world: World, nth: number): RiggedModel | undefined {
+  const models = world.models.filter((model) => !model.isClosed);
+  return models[nth % Math.max(1, models.length)];
 }
 
 const COMMANDS: fc.Arbitrary<Command>[] = [
-  fc.tuple(NAME, VERSION, fc.boolean()).map(([name, version, broken]) =>
-    command(`write ${name}/${version}${broken ? " broken" : ""}`, (world) => {
-      const problem = broken ? "no model format" : undefined;
-      world.disk.set(
-        `${name}/${version}`,
-        candidateOf(name, { version, fingerprint: `f${prints++}`, problem }),
-      );
-    }),
+  commandOf(
+    fc.tuple(NAME, VERSION, fc.boolean()),
+    ([name, version, isBroken]) => `write ${name}/${version}${isBroken ? " broken" : ""}`,
+    (world, [name, version, isBroken]) => {
+      const file = fileOf(name, version, isBroken ? "no model format" : undefined);
+      world.disk.set(`${name}/${version}`, file);
+    },
   ),
-  fc.tuple(NAME, VERSION).map(([name, version]) =>
-    command(`delete ${name}/${version}`, (world) => {
-      world.disk.delete(`${name}/${version}`);
-    }),
+  commandOf(
+    fc.tuple(NAME, VERSION),
+    ([name, version]) => `delete ${name}/${version}`,
+    (world, [name, version]) => void world.disk.delete(`${name}/${version}`),
   ),
-  fc.constant(command("scan", (world) => world.scan())),
-  fc.nat(9).map((nth) =>
-    command(`load ends well ${nth}`, (world) =>
-      endLoad(world, nth, ({ candidate, resolve }) => {
-        const stub = new StubModel(candidate);
-        world.stubs.push(stub);
-        resolve(stub);
-      }),
-    ),
+  commandOf(
+    fc.constant(0),
+    () => "scan",
+    (world) => world.scan(),
   ),
-  fc
-    .nat(9)
-    .map((nth) =>
-      command(`load fails ${nth}`, (world) =>
-        endLoad(world, nth, ({ reject }) => reject(new ServeError("failed_precondition", "broken file"))),
-      ),
-    ),
-  fc
-    .tuple(NAME, fc.option(VERSION, { nil: undefined }))
-    .map(([name, version]) =>
-      command(`request ${name}/${version ?? "any"}`, (world) => world.send(name, version)),
-    ),
-  fc.nat(9).map((nth) =>
-    command(`client ${nth} leaves`, (world) => {
-      const waiting = world.sent.filter((sent) => sent.outcome === undefined && sent.stub === undefined);
+  commandOf(
+    NTH,
+    (nth) => `load ends well ${nth}`,
+    (world, nth) => endLoad(world, nth, true),
+  ),
+  commandOf(
+    NTH,
+    (nth) => `load ends well ${nth}`,
+    (world, nth) => endLoad(world, nth, true),
+  ),
+  commandOf(
+    NTH,
+    (nth) => `load fails ${nth}`,
+    (world, nth) => endLoad(world, nth, false),
+  ),
+  commandOf(
+    fc.tuple(NAME, fc.option(VERSION, { nil: undefined }), ROWS),
+    ([name, version, rows]) => `request ${name}/${version ?? "any"} ${rows}`,
+    (world, [name, version, rows]) => world.send(name, version, rows),
+  ),
+  commandOf(
+    NTH,
+    (nth) => `client ${nth} leaves`,
+    (world, nth) => {
+      const waiting = world.sent.filter((sent) => sent.outcome === undefined);
       waiting[nth % waiting.length]?.abort.abort();
-    }),
+    },
   ),
-  fc.nat(9).map((nth) =>
-    command(`answers ${nth}`, (world) => {
-      const busy = world.stubs.filter((stub) => stub.inFlight() > 0);
-      busy[nth % busy.length]?.answer();
-    }),
+  commandOf(
+    fc.tuple(NTH, NTH),
+    ([nth]) => `run ends ${nth}`,
+    (world, [nth, instance]) => {
+      busy(world, nth)?.answer(instance);
+    },
   ),
-  fc.nat(10).map((ms) => command(`${ms} ms pass`, (world) => world.clock.advance(ms))),
-  NAME.map((name) =>
-    command(`load ${name}`, (world) => {
-      if (world.mode !== "explicit") return;
-      const signal = new AbortController().signal;
-      world.controls.push(world.registry.loadModel(name, signal).catch(expectServeError));
-    }),
+  commandOf(
+    fc.tuple(NTH, NTH),
+    ([nth]) => `run fails ${nth}`,
+    (world, [nth, instance]) => {
+      busy(world, nth)?.fail(instance);
+    },
   ),
-  NAME.map((name) =>
-    command(`unload ${name}`, (world) => {
-      if (world.mode !== "explicit") return;
-      world.mustServe.delete(name);
-      const signal = new AbortController().signal;
-      world.controls.push(world.registry.unloadModel(name, signal).catch(expectServeError));
-    }),
+  commandOf(
+    fc.tuple(
+      NTH,
+      NTH,
+      fc.nat(9).map((chance) => chance === 0),
+    ),
+    ([nth, instance, isLoop]) => `worker ${nth}#${instance} dies${isLoop ? " for good" : ""}`,
+    (world, [nth, instance, isLoop]) => {
+      const model = serving(world, nth);
+      if (isLoop && model !== undefined) world.mustServe.delete(model.candidate.name);
+      model?.die(instance, isLoop);
+    },
+  ),
+  commandOf(
+    NTH,
+    (nth) => `workers of ${nth} come back`,
+    (world, nth) => serving(world, nth)?.revive(),
+  ),
+  commandOf(
+    NTH,
+    (nth) => `workers of ${nth} end`,
+    (world, nth) => busy(world, nth)?.end(),
+  ),
+  commandOf(
+    fc.nat(10),
+    (ms) => `${ms} ms pass`,
+    (world, ms) => world.clock.advance(ms),
+  ),
+  commandOf(
+    NAME,
+    (name) => `load ${name}`,
+    (world, name) => {
+      if (world.mode === "explicit") world.change("load", name);
+    },
+  ),
+  commandOf(
+    NAME,
+    (name) => `unload ${name}`,
+    (world, name) => {
+      if (world.mode === "explicit") world.change("unload", name);
+    },
   ),
 ];
 
-function expectServeError(error: unknown): void {
-  assert.ok(
-    error instanceof ServeError && ["not_found", "failed_precondition"].includes(error.code),
-    `${error}`,
-  );
-}
-
-/** Everything that is still open comes to its end; then what serves must be what is on disk. */
+/** Everything that is still open comes to its end, well. */
 async function settle(world: World): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    for (const stub of world.stubs) stub.answer();
-    endLoad(world, 0, ({ candidate, resolve }) => {
-      const stub = new StubModel(candidate);
-      world.stubs.push(stub);
-      resolve(stub);
-    });
+  for (let round = 0; round < 400; round++) {
+    for (const model of world.models) {
+      model.revive();
+      model.answer(0);
+      model.end();
+    }
+    endLoad(world, 0, true);
     await world.clock.advance(1);
     await turns();
-    const open = world.sent.some((sent) => sent.outcome === undefined);
-    if (!open && world.loads.length === 0 && world.stubs.every((stub) => stub.inFlight() === 0)) break;
+    const isOpen = world.sent.some((sent) => sent.outcome === undefined);
+    if (!isOpen && world.loads.length === 0 && !world.models.some((model) => model.isBusy)) break;
   }
-  await Promise.all(world.controls);
-  await world.check();
-  assert.ok(
-    world.sent.every((sent) => sent.outcome !== undefined),
-    "a request hangs",
-  );
+  await world.checkAtRest();
+  const left = world.sent.filter((sent) => sent.outcome === undefined);
+  assert.deepEqual(left, [], "a request hangs");
+}
+
+function filesOf(world: World, name: string) {
+  return VERSIONS.map((version) => world.disk.get(`${name}/${version}`)).filter((file) => file !== undefined);
+}
+
+/** The newest file of each model serves, unless it is broken, failed to load, or its workers were given up. */
+function checkServesDisk(world: World, names: readonly string[]): void {
+  for (const name of names) {
+    const files = filesOf(world, name);
+    const lines = world.registry.index().filter((line) => line.name === name);
+    if (files.some(({ problem }) => problem !== undefined)) continue;
+    if (lines.some(({ reason }) => /broken file|crash loop/.test(reason))) continue;
+    const serving = world.registry.lookup(name, undefined)?.description.digest;
+    const model = world.models.find(({ serial }) => `${serial}` === serving);
+    assert.equal(
+      model?.candidate.fingerprint,
+      files.at(-1)?.fingerprint,
+      `${name} does not serve what is on disk`,
+    );
+  }
 }
 
 async function finalCheck(world: World): Promise<void> {
   world.scan();
   await settle(world);
-  if (world.mode === "none") {
-    for (const name of NAMES) {
-      const usable = VERSIONS.map((v) => world.disk.get(`${name}/${v}`)).filter(
-        (c) => c !== undefined && c.problem === undefined,
-      );
-      if (VERSIONS.some((v) => world.disk.get(`${name}/${v}`)?.problem !== undefined)) continue;
-      const latest = usable.at(-1);
-      const failed = world.registry
-        .index()
-        .some((line) => line.name === name && /broken file/.test(line.reason));
-      if (latest === undefined || failed) continue;
-      const serving = world.registry.lookup(name, undefined) as StubModel | undefined;
-      assert.equal(serving?.fingerprint, latest.fingerprint, `${name} does not serve what is on disk`);
-    }
-  }
-  if (world.mode === "lazy") {
-    for (const name of NAMES) world.send(name, undefined);
-    await settle(world);
-  }
-  await world.registry.close();
-  await turns();
+  if (world.mode === "none") checkServesDisk(world, NAMES);
+  if (world.isLazy) for (const name of NAMES) world.send(name, undefined, [0]);
+  if (world.mode === "explicit") await checkLastWord(world);
+  await settle(world);
+  world.mustServe.clear();
+  const closed = world.registry.close();
+  await settle(world);
+  await closed;
+  await Promise.all(world.controls);
   assert.ok(
-    world.stubs.every((stub) => stub.closed),
+    world.models.every((model) => model.isClosed),
     "an instance outlives its registry",
   );
 }
 
-for (const mode of ["none", "explicit", "lazy"] as const) {
+/** What was asked for last holds; then everything that is loaded once more serves what is on disk. */
+async function checkLastWord(world: World): Promise<void> {
+  for (const name of NAMES) {
+    if (world.lastWord.get(name) !== "unload") continue;
+    assert.equal(world.registry.lookup(name, undefined), undefined, `${name} was unloaded and serves`);
+    const own = world.models.filter(({ candidate }) => candidate.name === name);
+    assert.ok(
+      own.every((model) => model.isClosed),
+      `${name} was unloaded and is in memory`,
+    );
+  }
+  // Files that are gone do not end what serves here.
+  const known = NAMES.filter((name) => filesOf(world, name).length > 0);
+  for (const name of known) world.change("load", name);
+  await settle(world);
+  checkServesDisk(world, known);
+}
+
+for (const mode of ["none", "explicit", "lazy", "budget"] satisfies Mode[]) {
   test(`any history is served without a dropped request, mode ${mode}`, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.commands(COMMANDS, { maxCommands: 60, size: "max" }), async (commands) => {
+      fc.asyncProperty(fc.commands(COMMANDS, { maxCommands: 80, size: "max" }), async (commands) => {
         const world = new World(mode);
-        for (const name of NAMES)
-          world.disk.set(`${name}/1`, candidateOf(name, { fingerprint: `f${prints++}` }));
+        for (const name of NAMES) world.disk.set(`${name}/1`, fileOf(name, "1"));
         world.scan();
         await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);
         await finalCheck(world);
       }),
-      { numRuns: 150 },
+      { numRuns: 100, interruptAfterTimeLimit: 1_200 },
     );
   });
 }

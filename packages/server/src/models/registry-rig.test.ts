@@ -3,6 +3,7 @@ import { ServeError } from "../base/errors.ts";
 import { createRegistry } from "./create-registry.ts";
 import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
+import type { ServedModel } from "./registry.ts";
 import { ManualClock, StubModel, silentLogger } from "./test-support.test.ts";
 
 /** Never fires. */
@@ -52,6 +53,20 @@ export function setUp(options: Partial<RegistryOptions> = {}): RegistryRig {
     ...options,
   });
   return { clock, registry, loads, stubs };
+}
+
+/** Takes a version as an inference does. */
+export async function acquire(
+  registry: ManagedRegistry,
+  name: string,
+  version: string | undefined,
+  signal: AbortSignal,
+): Promise<ServedModel> {
+  for (;;) {
+    const served = registry.lookup(name, version);
+    if (served !== undefined) return served;
+    await registry.waitForLoad(name, version, signal);
+  }
 }
 
 /** The index, one line per version. */

@@ -1,31 +1,57 @@
-// A registry with its disk, loads and clients, and what must hold of it at any time.
+// A registry with its disk, loads, queues and clients, and what must hold of it at any time.
 import assert from "node:assert/strict";
 import { ServeError } from "../base/errors.ts";
 import type { InferResponse } from "../base/infer-request.ts";
+import { createInference } from "../infer/create-inference.ts";
+import type { Inference } from "../infer/inference.ts";
 import { createRegistry } from "./create-registry.ts";
-import type { ManagedRegistry } from "./managed-registry.ts";
+import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
-import { ManualClock, requestOf, type StubModel, scanOf, silentLogger, turns } from "./test-support.test.ts";
+import { RiggedModel } from "./rigged-model.test.ts";
+import type { ServedModelHandle } from "./served-model-handle.ts";
+import { ManualClock, requestOf, scanOf, silentLogger, turns } from "./test-support.test.ts";
 
 export const NAMES = ["a", "b", "c"] as const;
 export const VERSIONS = ["1", "2"] as const;
 const MAX_LOADED = 2;
+/** Any two of them fit, all three do not. */
+export const BYTES: Readonly<Record<string, number>> = { a: 4, b: 5, c: 6 };
+const MAX_BYTES = 11;
 
-export type Mode = "none" | "explicit" | "lazy";
+export type Mode = "none" | "explicit" | "lazy" | "budget";
+
+const OPTIONS: Readonly<Record<Mode, Partial<RegistryOptions>>> = {
+  none: {},
+  explicit: { explicit: { startup: ["a"] } },
+  lazy: { lazy: true, maxLoadedModels: MAX_LOADED },
+  budget: { lazy: true, memoryBudgetBytes: MAX_BYTES },
+};
+
+/** Why a request that a serving version took may fail: its workers failed. */
+const FAULTS = [
+  "model_failed",
+  "worker_died",
+  "worker_died_waiting",
+  "no_instance",
+  "quarantined",
+  "shut_down",
+];
 
 export interface PendingLoad {
   readonly candidate: ModelCandidate;
   readonly signal: AbortSignal;
-  readonly resolve: (stub: StubModel) => void;
-  readonly reject: (error: Error) => void;
+  readonly succeed: () => void;
+  readonly fail: () => void;
 }
 
-/** A request on its way: which instance took it, and how it ended. */
+/** A request on its way, and how it ended. */
 interface Sent {
   readonly name: string;
   readonly version: string | undefined;
+  readonly rows: readonly number[];
   readonly abort: AbortController;
-  stub: StubModel | undefined;
+  /** The version that served when it came. */
+  readonly server: RiggedModel | undefined;
   outcome: InferResponse | ServeError | undefined;
 }
 
@@ -33,13 +59,16 @@ interface Sent {
 export class World {
   readonly clock: ManualClock = new ManualClock();
   readonly registry: ManagedRegistry;
+  readonly inference: Inference;
   readonly disk: Map<string, ModelCandidate> = new Map();
   readonly loads: PendingLoad[] = [];
-  readonly stubs: StubModel[] = [];
+  readonly models: RiggedModel[] = [];
   readonly sent: Sent[] = [];
   readonly controls: Promise<void>[] = [];
+  /** By name: what was asked for last. */
+  readonly lastWord: Map<string, "load" | "unload"> = new Map();
   readonly mode: Mode;
-  /** Names that had an instance which served, and were neither unloaded, nor deleted, nor lazily evictable since. */
+  /** Names that had an instance which served, and were neither unloaded, nor deleted, nor given up, nor lazily evictable since. */
   readonly mustServe: Set<string> = new Set();
   /** What was on disk at the last scan. */
   readonly scanned: Set<string> = new Set();
@@ -51,18 +80,19 @@ export class World {
       logger: silentLogger,
       concurrentLoads: 2,
       retryFailedMs: 5,
-      ...(mode === "lazy" ? { lazy: true, maxLoadedModels: MAX_LOADED } : {}),
-      ...(mode === "explicit" ? { explicit: { startup: ["a"] } } : {}),
-      load: (candidate, signal) =>
-        new Promise((resolve, reject) => {
-          const load = { candidate, signal, resolve, reject };
-          this.loads.push(load);
-          signal.addEventListener("abort", () => {
-            this.loads.splice(this.loads.indexOf(load), 1);
-            reject(signal.reason);
-          });
-        }),
+      ...OPTIONS[mode],
+      load: (candidate, signal) => this.#load(candidate, signal),
     });
+    this.inference = createInference({
+      registry: this.registry,
+      clock: this.clock,
+      serverInfo: { name: "sconce", version: "0", extensions: [] },
+      isDraining: () => false,
+    });
+  }
+
+  get isLazy(): boolean {
+    return this.mode === "lazy" || this.mode === "budget";
   }
 
   scan(): void {
@@ -73,33 +103,77 @@ export class World {
     for (const key of this.disk.keys()) this.scanned.add(key);
   }
 
-  send(name: string, version: string | undefined): void {
+  send(name: string, version: string | undefined, rows: readonly number[]): void {
     const abort = new AbortController();
-    const sent: Sent = { name, version, abort, stub: undefined, outcome: undefined };
+    const server = this.#modelOf(this.registry.lookup(name, version));
+    const sent: Sent = { name, version, rows, abort, server, outcome: undefined };
     this.sent.push(sent);
-    void this.#run(sent);
+    const x = { name: "x", datatype: "FP32" as const, shape: [rows.length, 1], bytes: bytesOf(rows) };
+    const request = requestOf(name, { version, inputs: [x], signal: abort.signal });
+    const settle = (outcome: InferResponse | ServeError): void => {
+      assert.equal(sent.outcome, undefined, "a request ended twice");
+      sent.outcome = outcome;
+    };
+    this.inference.infer(request).then(settle, (error: unknown) => settle(ServeError.from(error)));
   }
 
-  async #run(sent: Sent): Promise<void> {
-    try {
-      const { name, version, abort } = sent;
-      const found = this.registry.lookup(name, version);
-      const served = found ?? (await this.registry.acquire(name, version, abort.signal));
-      sent.stub = served as StubModel;
-      assert.equal(sent.stub.closed, false, "a closed instance was handed out");
-      sent.outcome = await served.submit(requestOf(name));
-    } catch (error) {
-      if (!(error instanceof ServeError)) throw error;
-      sent.outcome = error;
+  /** Load or unload on request. */
+  change(kind: "load" | "unload", name: string): void {
+    const signal = new AbortController().signal;
+    this.lastWord.set(name, kind);
+    if (kind === "unload") this.mustServe.delete(name);
+    const done =
+      kind === "load" ? this.registry.loadModel(name, signal) : this.registry.unloadModel(name, signal);
+    this.controls.push(done.catch((error: unknown) => this.#checkRefusal(name, ServeError.from(error))));
+  }
+
+  /** What must hold after every command, whatever happened, and whatever is still to follow from it. */
+  check(): void {
+    this.#checkIndex();
+    this.#checkRequests();
+    for (const { violations, candidate } of this.models) {
+      assert.deepEqual(violations, [], `${candidate.name} ${candidate.fingerprint}`);
+    }
+    assert.ok(this.loads.length <= 2, "more loads at once than allowed");
+  }
+
+  /** What must hold as well once everything that followed has happened. */
+  async checkAtRest(): Promise<void> {
+    await turns();
+    this.check();
+    this.#checkMemory();
+  }
+
+  noteServing(): void {
+    for (const name of NAMES) {
+      if (!this.isLazy && this.registry.lookup(name, undefined) !== undefined) this.mustServe.add(name);
     }
   }
 
-  /** What must hold after every command, whatever happened. */
-  async check(): Promise<void> {
-    await turns();
-    this.#checkIndex();
-    this.#checkMemory();
-    this.#checkRequests();
+  #load(candidate: ModelCandidate, signal: AbortSignal): Promise<ServedModelHandle> {
+    return new Promise((resolve, reject) => {
+      const load = {
+        candidate,
+        signal,
+        succeed: () => {
+          const model = new RiggedModel(candidate, this.models.length, this.clock);
+          this.models.push(model);
+          resolve(model.handle);
+        },
+        fail: () =>
+          reject(signal.aborted ? signal.reason : new ServeError("failed_precondition", "broken file")),
+      };
+      // One that is given up takes its time, or comes to its end all the same.
+      this.loads.push(load);
+    });
+  }
+
+  #modelOf(handle: unknown): RiggedModel | undefined {
+    return this.models.find((model) => model.handle === handle);
+  }
+
+  #checkRefusal(name: string, { code, message }: ServeError): void {
+    assert.ok(["not_found", "failed_precondition", "aborted"].includes(code), `${name}: ${message}`);
   }
 
   #checkIndex(): void {
@@ -117,48 +191,54 @@ export class World {
   }
 
   #checkMemory(): void {
-    const open = this.stubs.filter((stub) => !stub.closed);
-    for (const stub of open) {
-      const reachable = this.registry.loaded().includes(stub);
-      assert.ok(reachable || stub.inFlight() > 0, `${stub.name} ${stub.fingerprint} leaks`);
+    const open = this.models.filter((model) => !model.isClosed);
+    for (const { handle, candidate, isBusy } of open) {
+      const isHeld = this.registry.loaded().includes(handle) || handle.inFlight() > 0 || isBusy;
+      assert.ok(isHeld, `${candidate.name} ${candidate.fingerprint} leaks`);
     }
-    if (this.mode === "lazy") {
-      // A reload holds its predecessor's place beside its own until it has drained.
-      const names = new Set(open.map((stub) => `${stub.name}/${stub.version}`));
-      const loading = this.loads.filter(
-        (load) => !names.has(`${load.candidate.name}/${load.candidate.version}`),
-      );
-      const replaced = loading.filter((load) => open.some((stub) => stub.name === load.candidate.name));
-      const kept = new Set(open.map((stub) => stub.name)).size;
-      assert.ok(
-        kept + loading.length - replaced.length <= MAX_LOADED,
-        `${kept} models, ${loading.length} loads`,
-      );
-    }
-    assert.ok(this.loads.length <= 2, "more loads at once than allowed");
+    if (!this.isLazy) return;
+    // A reload holds its predecessor's place beside its own until that has ended.
+    const names = new Set([...open, ...this.loads].map(({ candidate }) => candidate.name));
+    const bytes = [...names].reduce((sum, name) => sum + BYTES[name]!, 0);
+    if (this.mode === "lazy") assert.ok(names.size <= MAX_LOADED, `${names.size} models in memory`);
+    else assert.ok(bytes <= MAX_BYTES, `${bytes} bytes in memory`);
   }
 
   #checkRequests(): void {
     for (const name of this.mustServe) {
       assert.notEqual(this.registry.lookup(name, undefined), undefined, `${name} stopped serving`);
     }
-    for (const { outcome, stub, name, version, abort } of this.sent) {
-      if (outcome instanceof ServeError) {
-        assert.equal(stub, undefined, `an accepted request failed: ${outcome.message}`);
-        if (abort.signal.aborted) continue;
-        assert.ok(["not_found", "unavailable"].includes(outcome.code), outcome.message);
-      } else if (outcome !== undefined) {
-        assert.equal(outcome.model, name);
-        if (version !== undefined) assert.equal(outcome.version, version);
-        assert.equal(outcome.id, stub?.fingerprint, "an answer of another instance");
-      }
+    for (const sent of this.sent) {
+      if (sent.outcome instanceof ServeError) this.#checkFailure(sent, sent.outcome);
+      else if (sent.outcome !== undefined) this.#checkAnswer(sent, sent.outcome);
     }
   }
 
-  noteServing(): void {
-    for (const name of NAMES) {
-      if (this.mode !== "lazy" && this.registry.lookup(name, undefined) !== undefined)
-        this.mustServe.add(name);
-    }
+  /** A request that came while a version served fails of its workers alone. */
+  #checkFailure({ name, abort, server }: Sent, { code, reason, message }: ServeError): void {
+    if (abort.signal.aborted && code === "cancelled") return;
+    const own = this.models.filter(({ candidate }) => candidate.name === name);
+    if (own.some(({ isFaulty, isDestroyed }) => isFaulty || isDestroyed) && FAULTS.includes(reason)) return;
+    assert.equal(server, undefined, `an accepted request failed: ${message}`);
+    assert.ok(["model_not_found", "model_not_ready"].includes(reason), `${reason}: ${message}`);
   }
+
+  #checkAnswer({ name, version, rows }: Sent, answer: InferResponse): void {
+    assert.equal(answer.model, name);
+    if (version !== undefined) assert.equal(answer.version, version);
+    const [y, z] = answer.outputs.map(({ bytes }) => floatsOf(bytes));
+    assert.deepEqual(z, rows, "another request's answer");
+    const serials = new Set(y);
+    assert.equal(serials.size, 1, "an answer of two versions");
+    const { candidate } = this.models[y![0]!]!;
+    assert.deepEqual([candidate.name, candidate.version], [name, answer.version]);
+  }
+}
+
+function bytesOf(values: readonly number[]): Uint8Array {
+  return new Uint8Array(new Float32Array(values).buffer);
+}
+
+function floatsOf(bytes: Uint8Array): number[] {
+  return [...new Float32Array(bytes.slice().buffer)];
 }

@@ -35,8 +35,11 @@ export interface ModelRegistry {
   resolve(name: string, version: string | undefined): ServedModel;
   /** What `resolve` answers when it would not throw, else undefined: the path of every request. */
   lookup(name: string, version: string | undefined): ServedModel | undefined;
-  /** Like `resolve`, for models that load on first use. */
-  acquire(name: string, version: string | undefined, signal: AbortSignal): Promise<ServedModel>;
+  /**
+   * Waits for a model that loads on first use, then `lookup` is to be asked again: whoever takes a version uses it in the same turn,
+   * before another can take over. Throws like `resolve` when there is nothing to wait for.
+   */
+  waitForLoad(name: string, version: string | undefined, signal: AbortSignal): Promise<void>;
   /** Whether a request would be answered, if need be after a load on first use. Throws `not_found`. */
   isModelReady(name: string, version: string | undefined): boolean;
   /** Versions of a model that are ready, ascending; throws `not_found`. */

@@ -9,6 +9,7 @@ import type { QueueObserver } from "../queue/observer.ts";
 import type { Scheduler } from "../queue/scheduler.ts";
 import type { QueueSnapshot } from "../queue/snapshot.ts";
 import type { Instance, LoadedModel } from "../runtime/runtime.ts";
+import { InFlight } from "./in-flight.ts";
 import { joinObservers } from "./join-observers.ts";
 import { type ModelStatistics, StatisticsTally } from "./model-statistics.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
@@ -58,10 +59,9 @@ class LiveModel implements QueuedModel {
   readonly #statistics: StatisticsTally;
   readonly #logger: Logger;
   readonly #health = new Set<() => void>();
-  readonly #idle = new Set<() => void>();
+  readonly #inFlight = new InFlight();
   readonly #stopWatching: () => void;
   #failure: string | undefined;
-  #inFlight = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: ServedModelOptions) {
@@ -84,20 +84,19 @@ class LiveModel implements QueuedModel {
   }
 
   async submit(request: InferRequest): Promise<InferResponse> {
-    this.#inFlight += 1;
+    this.#inFlight.begin();
     try {
       // The request names its tenant; a second object per request would say no more.
       const { outputs, batchRows } = await this.#queue.submit(request, request);
       const { name: model, version } = this;
       return { model, version, id: request.id, outputs, parameters: NO_PARAMETERS, batchRows };
     } finally {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) for (const listener of this.#idle) listener();
+      this.#inFlight.end();
     }
   }
 
   inFlight(): number {
-    return this.#inFlight;
+    return this.#inFlight.count;
   }
 
   statistics(): ModelStatistics {
@@ -118,8 +117,7 @@ class LiveModel implements QueuedModel {
   }
 
   onIdle(listener: () => void): () => void {
-    this.#idle.add(listener);
-    return () => this.#idle.delete(listener);
+    return this.#inFlight.onIdle(listener);
   }
 
   close(): Promise<void> {

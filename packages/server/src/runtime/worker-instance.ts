@@ -1,8 +1,5 @@
-import { stat } from "node:fs/promises";
-import { basename } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
-import { faultCode, fileFault } from "../base/file-fault.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
@@ -10,6 +7,7 @@ import type { Signature } from "../base/signature.ts";
 import { LineLimit } from "../worker/line-limit.ts";
 import { failureReason, type Reply, type Worker } from "../worker/worker.ts";
 import { type SlotState, WorkerSlot } from "../worker/worker-slot.ts";
+import type { FileIdentity } from "./file-identity.ts";
 import { watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
 import type { Instance, InstanceState, LoadSpec } from "./runtime.ts";
@@ -18,6 +16,8 @@ import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
 export interface WorkerInstanceOptions {
   readonly id: string;
   readonly spec: LoadSpec;
+  /** Shared by all instances of the model. */
+  readonly files: FileIdentity;
   /** What the first instance learned; undefined until then. */
   description(): ModelDescription | undefined;
   acquire(): Promise<Worker>;
@@ -39,7 +39,6 @@ export class WorkerInstance implements Instance {
   readonly #slot: WorkerSlot;
   readonly #logLimit: LineLimit;
   #description: ModelDescription | undefined;
-  #fileIdentity: string | undefined;
   #stopMemoryWatch: (() => void) | undefined;
 
   constructor(options: WorkerInstanceOptions) {
@@ -119,8 +118,8 @@ export class WorkerInstance implements Instance {
   };
 
   async #load(worker: Worker): Promise<void> {
-    const { spec, onProgress } = this.#options;
-    await this.#checkFile();
+    const { spec, files, onProgress } = this.#options;
+    await files.check();
     this.#description ??= this.#options.description();
     const wantsDigest = this.#description === undefined;
     const reply = await worker
@@ -134,28 +133,9 @@ export class WorkerInstance implements Instance {
       .catch((error: unknown) => {
         throw loadError(error, spec);
       });
-    await this.#checkFile();
+    await files.check();
     this.#description ??= decodeMessage<LoadedMessage>(reply.header).description;
     this.#watchMemory(worker);
-  }
-
-  /** All instances, and every restart, must run the same bytes. */
-  async #checkFile(): Promise<void> {
-    const { ino, size, mtimeNs } = await stat(this.#options.spec.file, { bigint: true }).catch(
-      (error: unknown) => {
-        throw fileError(error, this.#options.spec.file);
-      },
-    );
-    const identity = `${ino}:${size}:${mtimeNs}`;
-    this.#fileIdentity ??= identity;
-    if (this.#fileIdentity === identity) return;
-    throw new ServeError(
-      "failed_precondition",
-      "the model's file changed after it was loaded; reload the model",
-      {
-        reason: "model_file_changed",
-      },
-    );
   }
 
   #watchMemory(worker: Worker): void {
@@ -183,15 +163,6 @@ export class WorkerInstance implements Instance {
     if (state.kind === "ready") logger.info({ pid: state.worker.pid }, "a model's worker is ready");
     this.#options.onStateChange(this);
   }
-}
-
-/** A file that is gone stays so; anything else may pass. */
-function fileError(thrown: unknown, path: string): unknown {
-  if (faultCode(thrown) !== "ENOENT") return fileFault(thrown, path);
-  return new ServeError("not_found", `the model's file ${basename(path)} is gone`, {
-    reason: "model_file_gone",
-    cause: thrown,
-  });
 }
 
 function notReady(state: Exclude<SlotState, { kind: "ready" }>): ServeError {

@@ -6,6 +6,7 @@ import type { Worker } from "../worker/worker.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import { WorkerProcess } from "../worker/worker-process.ts";
 import { WorkerThread } from "../worker/worker-thread.ts";
+import { FileIdentity } from "./file-identity.ts";
 import type { Instance, LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
 import { WorkerInstance } from "./worker-instance.ts";
 
@@ -129,11 +130,13 @@ class WorkerModel implements LoadedModel {
 
   constructor(spec: LoadSpec, options: WorkerModelOptions) {
     this.#options = options;
+    const files = new FileIdentity(spec.file, spec.options.weightsFile);
     this.instances = Array.from({ length: Math.max(1, spec.options.instances) }, (_, index) => {
       const id = `${spec.name}/${spec.version}#${index}`;
       return new WorkerInstance({
         id,
         spec,
+        files,
         description: () => this.#description,
         acquire: options.acquire,
         onProgress: options.onProgress,

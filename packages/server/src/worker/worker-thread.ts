@@ -1,7 +1,7 @@
 import { Worker as Thread } from "node:worker_threads";
 import type { Clock } from "../base/clock.ts";
 import { deferred } from "../base/deferred.ts";
-import type { ServeError } from "../base/errors.ts";
+import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { FRAME_KINDS } from "./frame.ts";
 import { readOutputLines } from "./output-lines.ts";
@@ -53,10 +53,7 @@ export class WorkerThread implements Worker {
     });
     readOutputLines(this.#thread.stdout, options.clock, (line) => logger.info({ stream: "stdout" }, line));
     readOutputLines(this.#thread.stderr, options.clock, (line) => logger.warn({ stream: "stderr" }, line));
-    this.#thread.on("message", (message: ThreadMessage) => {
-      if (message.kind === FRAME_KINDS.hello) this.#readyEnds.resolve();
-      else this.#pending.take(fromThreadMessage(message));
-    });
+    this.#thread.on("message", (message: ThreadMessage) => this.#take(message));
     this.#thread.on("error", (error) => {
       logger.error({ err: error }, "a worker thread failed");
       this.#ending ??= { reason: "it threw", blame: workerDiedError("it threw", "executing") };
@@ -87,6 +84,18 @@ export class WorkerThread implements Worker {
 
   destroy(reason: string): void {
     this.#end(reason, workerDiedError(reason, "executing"));
+  }
+
+  #take(message: ThreadMessage): void {
+    // What it said before it was stopped may come after.
+    if (this.#isEnded) return;
+    try {
+      if (message.kind === FRAME_KINDS.hello) this.#readyEnds.resolve();
+      else this.#pending.take(fromThreadMessage(message));
+    } catch (error) {
+      const blame = ServeError.from(error);
+      this.#end(blame.message, blame);
+    }
   }
 
   #end(reason: string, blame: ServeError): void {

@@ -5,6 +5,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
 import type { RunSettings } from "../../base/run-settings.ts";
 import { DurationSum } from "../../models/duration-sum.ts";
+import { InFlight } from "../../models/in-flight.ts";
 import { untilAborted } from "../../models/load-lanes.ts";
 import type { ModelStatistics } from "../../models/model-statistics.ts";
 import type { ServedModelHandle } from "../../models/served-model-handle.ts";
@@ -42,12 +43,10 @@ class CachedModel implements ServedModelHandle {
   readonly #options: CachedModelOptions;
   /** The run under way for each key. */
   readonly #flights = new Map<string, Promise<Outcome>>();
-  readonly #idle = new Set<() => void>();
+  readonly #inFlight = new InFlight();
   readonly #hits = new DurationSum();
   readonly #misses = new DurationSum();
-  #inFlight = 0;
   #closing: Promise<void> | undefined;
-  #drained = (): void => {};
 
   constructor(inner: ServedModelHandle, options: CachedModelOptions) {
     this.name = inner.name;
@@ -63,13 +62,12 @@ class CachedModel implements ServedModelHandle {
     if (this.#closing !== undefined) {
       throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
     }
-    this.#inFlight += 1;
+    this.#inFlight.begin();
     try {
       if (!isCacheable(request)) return await this.#inner.submit(request);
       return await this.#answer(cacheKey(this, request), request);
     } finally {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#onIdle();
+      this.#inFlight.end();
     }
   }
 
@@ -82,7 +80,7 @@ class CachedModel implements ServedModelHandle {
   }
 
   inFlight(): number {
-    return this.#inFlight;
+    return this.#inFlight.count;
   }
 
   failure(): string | undefined {
@@ -94,8 +92,7 @@ class CachedModel implements ServedModelHandle {
   }
 
   onIdle(listener: () => void): () => void {
-    this.#idle.add(listener);
-    return () => this.#idle.delete(listener);
+    return this.#inFlight.onIdle(listener);
   }
 
   close(): Promise<void> {
@@ -109,17 +106,8 @@ class CachedModel implements ServedModelHandle {
 
   /** Whoever waits for another's run may have to run itself: the inner model stays open until all of them are answered. */
   async #drain(): Promise<void> {
-    if (this.#inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#drained = resolve;
-      });
-    }
+    await this.#inFlight.idle();
     await this.#inner.close();
-  }
-
-  #onIdle(): void {
-    this.#drained();
-    for (const listener of this.#idle) listener();
   }
 
   async #answer(key: string, request: InferRequest): Promise<InferResponse> {
