@@ -8,8 +8,11 @@ import { crashLoop } from "./procedures/f06-crash-loop.ts";
 import { poison } from "./procedures/f07-poison.ts";
 import { hang } from "./procedures/f08-hang.ts";
 import { memory } from "./procedures/f09-memory.ts";
+import { slow } from "./procedures/f10-slow.ts";
+import { halfOpen } from "./procedures/f11-half-open.ts";
 import { reload } from "./procedures/f14-reload.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
+import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -21,6 +24,9 @@ export const PROCEDURES: readonly Procedure[] = [
   poison,
   hang,
   memory,
+  slow,
+  halfOpen,
   reload,
   sigterm,
+  fileDescriptors,
 ];
