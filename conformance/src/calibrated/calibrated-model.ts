@@ -2,6 +2,8 @@
 export interface CalibratedModel {
   /** Bytes per row. Input `x` is UINT8 [batch, width]; output `y` repeats it, output `tag` is INT64 [batch, 1]. */
   readonly width: number;
+  /** Bytes per row of `y`, where it is wider than `x`: the row over and over. 0: as wide as `x`. */
+  readonly answerWidth: number;
   readonly sleepMs: number;
   readonly perRowMs: number;
   /** Compute instead of sleeping. */
@@ -36,6 +38,7 @@ export const POISON = {
 
 const DEFAULTS: CalibratedModel = {
   width: 16,
+  answerWidth: 0,
   sleepMs: 0,
   perRowMs: 0,
   isBusy: false,

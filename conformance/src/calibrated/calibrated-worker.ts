@@ -45,7 +45,7 @@ function signatureOf(model: CalibratedModel): Signature {
   return {
     inputs: [{ name: "x", datatype: "UINT8", dims: [batch, model.width] }],
     outputs: [
-      { name: "y", datatype: "UINT8", dims: [batch, model.width] },
+      { name: "y", datatype: "UINT8", dims: [batch, model.answerWidth || model.width] },
       { name: "tag", datatype: "INT64", dims: [batch, 1] },
     ],
     batching: model.isBatching
@@ -74,7 +74,9 @@ function run(model: CalibratedModel, x: Tensor): HostedResult {
   const tags = new Uint8Array(new BigInt64Array(rows).fill(BigInt(model.tag)).buffer);
   const y = isWrong
     ? { shape: [1], chunks: [x.bytes.subarray(0, 1)] }
-    : { shape: x.shape, chunks: [x.bytes] };
+    : model.answerWidth > 0
+      ? widened(model, x)
+      : { shape: x.shape, chunks: [x.bytes] };
   return {
     outputs: [
       { datatype: "UINT8", ...y },
@@ -82,6 +84,17 @@ function run(model: CalibratedModel, x: Tensor): HostedResult {
     ],
     computeMs: performance.now() - startMs,
   };
+}
+
+function widened(
+  { width, answerWidth }: CalibratedModel,
+  x: Tensor,
+): { shape: number[]; chunks: Uint8Array[] } {
+  const rows = x.shape[0]!;
+  const chunks = Array.from({ length: rows }, (_, row) =>
+    Buffer.alloc(answerWidth, x.bytes.subarray(row * width, (row + 1) * width)),
+  );
+  return { shape: [rows, answerWidth], chunks };
 }
 
 hostModel(async ({ spec }, progress): Promise<HostedModel> => {

@@ -24,10 +24,15 @@ export function publishCalibrated(
   model: string,
   {
     calibration,
+    version = 1,
     options = {},
-  }: { readonly calibration: Calibration; readonly options?: Readonly<Record<string, unknown>> },
+  }: {
+    readonly calibration: Calibration;
+    readonly version?: number;
+    readonly options?: Readonly<Record<string, unknown>>;
+  },
 ): void {
-  folder.publish(model, 1, {
+  folder.publish(model, version, {
     model: { sleepMs: calibration.serviceMs },
     options: {
       instances: INSTANCES,

@@ -84,6 +84,11 @@ function requestOf({ model, rows }: Ask, id = ""): object {
   };
 }
 
+/** A ModelInferRequest as it goes over the wire, for clients that do not let a library decide when they read. */
+export function encodeInfer(ask: Ask): Buffer {
+  return inferMethods().ModelInfer.requestSerialize(requestOf(ask));
+}
+
 function answerOf(ask: Ask, channel: Channel, versionBefore: number, answer: WireAnswer): Reply {
   const version = Number(answer.model_version);
   channel.lastVersion = Math.max(channel.lastVersion, version);

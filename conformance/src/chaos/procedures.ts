@@ -8,11 +8,14 @@ import { crashLoop } from "./procedures/f06-crash-loop.ts";
 import { poison } from "./procedures/f07-poison.ts";
 import { hang } from "./procedures/f08-hang.ts";
 import { memory } from "./procedures/f09-memory.ts";
+import { slow } from "./procedures/f10-slow.ts";
+import { halfOpen } from "./procedures/f11-half-open.ts";
 import { disk } from "./procedures/f12-disk.ts";
 import { corrupt } from "./procedures/f13-corrupt.ts";
 import { reload } from "./procedures/f14-reload.ts";
 import { storm } from "./procedures/f15-storm.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
+import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -24,9 +27,12 @@ export const PROCEDURES: readonly Procedure[] = [
   poison,
   hang,
   memory,
+  slow,
+  halfOpen,
   disk,
   corrupt,
   reload,
   storm,
   sigterm,
+  fileDescriptors,
 ];

@@ -8,6 +8,22 @@ export function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }
 
+const SAMPLE_MS = 50;
+
+/** Looks at a process's memory now and then; `stop` says by how many bytes the most of it was above the base (default: now). */
+export function watchMemory(pid: number, baseBytes: number = residentBytes(pid)): { stop(): number } {
+  let peak = baseBytes;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, residentBytes(pid));
+  }, SAMPLE_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      return peak - baseBytes;
+    },
+  };
+}
+
 export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }

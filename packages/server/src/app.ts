@@ -9,13 +9,15 @@ import { refuseUnsafeStart } from "./config/safe-binding.ts";
 import type { ServerConfig } from "./config/server-options.ts";
 import { drain, type Parts } from "./drain.ts";
 import { createGrpcEdge } from "./edge/grpc/grpc-edge.ts";
-import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./edge/grpc/grpc-limits.ts";
 import { createInferenceObserver } from "./edge/inference-metrics.ts";
-import { createListener, DEFAULT_LISTENER_LIMITS, LOOPBACK } from "./edge/listener.ts";
-import { createRestEdge, type RestEdgeOptions } from "./edge/rest/rest-edge.ts";
+import { createListener, LOOPBACK } from "./edge/listener.ts";
+import { countRefusals } from "./edge/refusal-metrics.ts";
+import { createRestEdge } from "./edge/rest/rest-edge.ts";
+import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
+import { createTransferPace, type TransferPace } from "./gate/transfer-pace.ts";
 import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createModelStore } from "./model-store.ts";
@@ -78,7 +80,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isDraining: () => isDraining,
   });
   const observer = createInferenceObserver(metrics);
-  const budget = byteBudget(config);
+  const pace = createTransferPace(clock);
+  const budget = byteBudget(config, pace);
   const adminGate = createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken });
   const shared = {
     inference,
@@ -88,15 +91,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger,
     observer,
     budget,
+    pace,
     tenantHeader,
   };
-  const rest = createRestEdge({ ...shared, metrics, ...restOptions(config) });
+  const notReadyStatus = config.notReadyStatus === "400" ? 400 : 503;
+  const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
   const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
     clock,
-    limits: { ...DEFAULT_LISTENER_LIMITS, ...config },
+    limits: listenerLimits(config),
+    onRefused: countRefusals(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
   await rest.ready();
@@ -132,32 +138,17 @@ const EXTENSIONS: readonly string[] = [
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
 const MEMORY_SHARE = 0.25;
 
-function byteBudget(config: ServerConfig): ByteBudget {
+function byteBudget(config: ServerConfig, pace: TransferPace): ByteBudget {
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return createByteBudget({
     maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
     maxRequests: MAX_REQUESTS_IN_FLIGHT,
+    reclaim: (bytes) => pace.reclaim(bytes),
   });
 }
 
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
-}
-
-function restOptions(config: ServerConfig): Pick<RestEdgeOptions, "limits" | "notReadyStatus"> {
-  return {
-    limits: { maxBodyBytes: config.maxBodyBytes, requestTimeoutMs: config.requestTimeoutMs },
-    notReadyStatus: config.notReadyStatus === "400" ? 400 : 503,
-  };
-}
-
-function grpcLimits(config: ServerConfig): GrpcLimits {
-  return {
-    ...DEFAULT_GRPC_LIMITS,
-    maxReceiveBytes: config.maxBodyBytes,
-    maxSendBytes: config.maxBodyBytes,
-    connectionAgeMs: config.connectionAgeMs,
-  };
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -10,7 +10,7 @@ import {
 } from "../calibration.ts";
 import { BIN_MS, type LoadResult, type LoadStream, type StreamResult } from "../load-plan.ts";
 import { atLeast, atMost, exactly, type Finding, type Procedure } from "../procedure.ts";
-import { residentBytes } from "../process-facts.ts";
+import { residentBytes, watchMemory } from "../process-facts.ts";
 
 const MIB = 1024 * 1024;
 const SIDE_SHARE = 0.2;
@@ -18,7 +18,6 @@ const CONNECTIONS = 150;
 /** Until a server at four fifths of its capacity grows no more. */
 const WARM_UP_MS = 10_000;
 const SHORT_WARM_UP_MS = 2_000;
-const SAMPLE_MS = 50;
 
 /** F1: many times more requests than can be run, four fifths of them for one model. */
 export const overload: Procedure = {
@@ -35,9 +34,9 @@ export const overload: Procedure = {
     const findings: Finding[] = [];
     for (const factor of factors) {
       const durationMs = Math.round(effort.budgetMs / factors.length);
-      const memory = watchMemory(server.pid);
+      const memory = watchMemory(server.pid, baseBytes);
       const result = await load(durationMs, streamsAt(factor, calibration));
-      const grownMib = (memory.stop() - baseBytes) / MIB;
+      const grownMib = memory.stop() / MIB;
       findings.push(
         ...judge(result, { at: `${factor}×: `, durationMs, calibration }),
         atMost(`${factor}×: memory above the base`, grownMib, {
@@ -54,19 +53,6 @@ function streamsAt(factor: number, { capacity }: Calibration): LoadStream[] {
   const stream = (name: string, share: number): LoadStream[] =>
     bothProtocols({ name, model: name, perSecond: factor * capacity * share, connections: CONNECTIONS });
   return [...stream("main", 1), ...stream("side", SIDE_SHARE / (1 - SIDE_SHARE))];
-}
-
-function watchMemory(pid: number): { stop(): number } {
-  let peak = 0;
-  const timer = setInterval(() => {
-    peak = Math.max(peak, residentBytes(pid));
-  }, SAMPLE_MS);
-  return {
-    stop() {
-      clearInterval(timer);
-      return peak;
-    },
-  };
 }
 
 interface Step {

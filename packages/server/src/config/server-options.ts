@@ -99,14 +99,14 @@ export const SERVER_OPTIONS = {
     min: 1_048_576,
     max: 1_125_899_906_842_624,
     default: null,
-    doc: "Bytes of all request bodies in flight together; past it requests are refused with 503. Default: a quarter of the memory limit.",
+    doc: "Bytes of all request bodies in flight, and of answers that their clients have not taken yet, together. Past it clients slower than 64 KiB/s are cut off, then requests are refused with 503; the last eighth is for small ones. Default: a quarter of the memory limit.",
   },
   maxConnections: {
     kind: "integer",
     min: 1,
     max: 1_000_000,
     default: 10_000,
-    doc: "Open connections in all.",
+    doc: "Open connections in all. However many are allowed here, a quarter of the limit of open files (at most 256) is kept for workers and model files; connections past that are closed at once.",
   },
   maxConnectionsPerAddress: {
     kind: "integer",
@@ -145,6 +145,20 @@ export const SERVER_OPTIONS = {
     max: 3_600_000,
     default: 60_000,
     doc: "Time a client has to send a whole request.",
+  },
+  idleTimeoutMs: {
+    kind: "duration",
+    min: 100,
+    max: 86_400_000,
+    default: 65_000,
+    doc: "How long a REST connection without a request stays open. Longer than a balancer in front keeps it, so that the balancer closes first.",
+  },
+  peerTimeoutMs: {
+    kind: "duration",
+    min: 1000,
+    max: 86_400_000,
+    default: 50_000,
+    doc: "How long a connection may show no sign of life: then a peer that vanished without a word (power, network) is given up. gRPC connections are pinged after three fifths of it; all are probed by TCP, which takes at least 11 s.",
   },
   connectionAgeMs: {
     kind: "duration",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { createServer as createHttp1, type Server } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2, type Http2Server } from "node:http2";
 import { connect, type Socket } from "node:net";
@@ -188,6 +189,45 @@ test("listed networks have no limit per address, but count in the total", async 
       assert.equal(refused.filter((r) => r === "connections").length, count - expected);
     });
   }
+});
+
+test("the last file descriptors are not given to connections, and those that were refused get in later", async () => {
+  const next = openSync("/dev/null", "r");
+  closeSync(next);
+  const limits = { ...DEFAULT_LISTENER_LIMITS, maxDescriptors: next + 10 };
+  await using({ limits }, async ({ port, refused, listener }) => {
+    // Both ends are in this process.
+    const answered = await served(port, 10);
+    assert.ok(answered >= 3 && answered <= 6, `${answered} answered`);
+    assert.deepEqual(new Set(refused), new Set(["descriptors"]));
+    while (listener.connectionCount() > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok((await served(port, 2)) > 0);
+  });
+});
+
+/** The timer field of the server's end of a connection in /proc/net/tcp: `02` is that of a probe. */
+function timerOf(local: number, remote: number): string | undefined {
+  const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, "0");
+  const line = readFileSync("/proc/net/tcp", "utf8")
+    .split("\n")
+    .find((text) => text.includes(`:${hex(local)} `) && text.includes(`:${hex(remote)} 01 `));
+  return line?.trim().split(/\s+/)[5]?.split(":")[0];
+}
+
+test("the system probes silent connections, so that peers that vanished are found out", {
+  skip: existsSync("/proc/net/tcp") ? false : "there is no /proc/net/tcp",
+}, async () => {
+  await using({}, async ({ port }) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.write("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    await once(socket, "data");
+    // The answer's own timer runs until it is acknowledged.
+    for (let i = 0; i < 100 && timerOf(port, socket.localPort!) !== "02"; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.equal(timerOf(port, socket.localPort!), "02");
+    socket.destroy();
+  });
 });
 
 test("a closed connection gives its place back", async () => {

@@ -9,14 +9,20 @@ export interface ListenerLimits {
   readonly maxConnections: number;
   /** Open connections of one remote address. Addresses in `unlimited` are not counted. */
   readonly maxConnectionsPerAddress: number;
+  /** File descriptors from this number on are left to workers and files. POSIX gives out the lowest that is free. */
+  readonly maxDescriptors: number;
   /** How long a connection may stay silent or undecided before its protocol is known. */
   readonly firstBytesTimeoutMs: number;
+  /** A connection that has been silent for this long is probed by the system; ten seconds without an answer, and it is closed. */
+  readonly probeAfterMs: number;
 }
 
 export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
   maxConnections: 10_000,
   maxConnectionsPerAddress: 64,
+  maxDescriptors: Number.POSITIVE_INFINITY,
   firstBytesTimeoutMs: 10_000,
+  probeAfterMs: 40_000,
 };
 
 const ACCEPT_WAITING_MS = 10_000;
@@ -37,7 +43,7 @@ export interface ListenerOptions {
   onRefused?(reason: RefusalReason): void;
 }
 
-export type RefusalReason = "connections" | "connections_per_address" | "first_bytes_timeout";
+export type RefusalReason = "connections" | "connections_per_address" | "descriptors" | "first_bytes_timeout";
 
 /** One port that speaks HTTP/1 and HTTP/2 (with prior knowledge): the first bytes of a connection decide. */
 export interface Listener {
@@ -70,14 +76,17 @@ export function createListener(options: ListenerOptions): Listener {
   let accepted = 0;
 
   // Half-open connections are allowed because HTTP/1 clients may send FIN after their request; HTTP/2 switches that off.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+  const server = createServer(
+    { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: limits.probeAfterMs },
+    accept,
+  );
 
   function accept(socket: Socket): void {
     accepted += 1;
     const address = socket.remoteAddress ?? "";
     const counted = !isListed(unlimited, address);
     const ofAddress = counted ? (perAddress.get(address) ?? 0) : 0;
-    const reason = overLimit(ofAddress);
+    const reason = overLimit(socket, ofAddress);
     if (reason !== undefined) {
       refuse(socket, reason);
       return;
@@ -92,8 +101,9 @@ export function createListener(options: ListenerOptions): Listener {
     decide(socket);
   }
 
-  function overLimit(ofAddress: number): RefusalReason | undefined {
+  function overLimit(socket: Socket, ofAddress: number): RefusalReason | undefined {
     if (sockets.size >= limits.maxConnections) return "connections";
+    if (descriptorOf(socket) >= limits.maxDescriptors) return "descriptors";
     return ofAddress >= limits.maxConnectionsPerAddress ? "connections_per_address" : undefined;
   }
 
@@ -157,6 +167,11 @@ export function createListener(options: ListenerOptions): Listener {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Node has no public name for it; without one (Windows) there is no such limit either. */
+function descriptorOf(socket: Socket): number {
+  return (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd ?? -1;
 }
 
 function release(perAddress: Map<string, number>, address: string): void {

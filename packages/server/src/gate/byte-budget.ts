@@ -1,32 +1,46 @@
 import { ServeError } from "../base/errors.ts";
 
 export interface ByteBudgetOptions {
-  /** Bytes that all requests in flight may hold together: received bodies, whatever the protocol. */
+  /** Bytes that all requests in flight may hold together: bodies received, and answers that their clients have not taken. */
   readonly maxBytes: number;
   /** Requests in flight, however small. */
   readonly maxRequests: number;
+  /** Asked to free bytes that somebody holds without need, before anybody is refused. */
+  reclaim?(bytes: number): void;
 }
 
 /**
  * What requests in flight may cost this process, shared by all edges. Asked with the announced size when a request's headers are
- * here, so that a refused request costs no memory. Whoever entered with n bytes and grew by m leaves with n + m, once.
+ * here, so that a refused request costs no memory. Whoever entered with n bytes and grew by m leaves with n + m, once. The last eighth is
+ * for small requests: a few large ones whose clients take their time must not shut out everybody else.
  */
 export interface ByteBudget {
   /** Throws `unavailable` when full now, `resource_exhausted`/`body_too_large` when this size could never fit. */
   enter(bytes: number): void;
-  /** Takes more for a request that already entered: a chunked or compressed body as it is read. Throws like `enter`. */
-  grow(bytes: number): void;
+  /** Takes more for whoever holds `held` already: a chunked body as it is read, an answer. Throws like `enter`. */
+  grow(bytes: number, held: number): void;
+  /** Gives back a part. */
+  shrink(bytes: number): void;
   leave(bytes: number): void;
+  readonly maxBytes: number;
   readonly bytes: number;
   readonly requests: number;
 }
 
+/** Up to this size a request, or an answer, is small. */
+export const SMALL_BYTES: number = 64 * 1024;
+
+const SMALL_SHARE = 1 / 8;
 const RETRY_AFTER_MS = 1000;
 
-export function createByteBudget({ maxBytes, maxRequests }: ByteBudgetOptions): ByteBudget {
+export function createByteBudget({ maxBytes, maxRequests, reclaim }: ByteBudgetOptions): ByteBudget {
+  const maxLargeBytes = maxBytes - Math.floor(maxBytes * SMALL_SHARE);
   let bytes = 0;
   let requests = 0;
-  const take = (more: number): void => {
+  /** How many bytes too many it would be. One that is alone may have all. */
+  const excess = (more: number, held: number): number =>
+    bytes + more - (more + held <= SMALL_BYTES || bytes === held ? maxBytes : maxLargeBytes);
+  const take = (more: number, held: number): void => {
     if (more > maxBytes) {
       throw new ServeError(
         "resource_exhausted",
@@ -34,15 +48,10 @@ export function createByteBudget({ maxBytes, maxRequests }: ByteBudgetOptions): 
         { reason: "body_too_large" },
       );
     }
-    if (bytes + more > maxBytes) {
-      throw new ServeError(
-        "unavailable",
-        "the requests in flight use all the memory set aside for them; try again shortly",
-        {
-          reason: "memory_budget",
-          retryAfterMs: RETRY_AFTER_MS,
-        },
-      );
+    const tooMany = excess(more, held);
+    if (tooMany > 0) {
+      reclaim?.(tooMany);
+      if (excess(more, held) > 0) throw full();
     }
     bytes += more;
   };
@@ -58,14 +67,18 @@ export function createByteBudget({ maxBytes, maxRequests }: ByteBudgetOptions): 
           },
         );
       }
-      take(size);
+      take(size, 0);
       requests++;
     },
     grow: take,
+    shrink(size) {
+      bytes -= size;
+    },
     leave(size) {
       bytes -= size;
       requests--;
     },
+    maxBytes,
     get bytes() {
       return bytes;
     },
@@ -73,4 +86,15 @@ export function createByteBudget({ maxBytes, maxRequests }: ByteBudgetOptions): 
       return requests;
     },
   };
+}
+
+function full(): ServeError {
+  return new ServeError(
+    "unavailable",
+    "the requests in flight use all the memory set aside for them; try again shortly",
+    {
+      reason: "memory_budget",
+      retryAfterMs: RETRY_AFTER_MS,
+    },
+  );
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 30_000;
+const MAX_POSTPONED_MS = 1000;
 
 /** How long a fault keeps counting, and how many of them are a loop. */
 export const CRASH_LOOP_WINDOW_MS = 60_000;
@@ -16,6 +17,7 @@ export class Backoff {
   readonly #random: () => number;
   #faultsMs: number[] = [];
   #streak = 0;
+  #postponed = 0;
 
   constructor(clock: Clock, random: () => number) {
     this.#clock = clock;
@@ -25,6 +27,7 @@ export class Backoff {
   /** Notes a fault and returns how long to wait in milliseconds before the next try. */
   fault(): number {
     const nowMs = this.#clock.nowMs();
+    this.#postponed = 0;
     this.#faultsMs = this.#faultsMs.filter((atMs) => nowMs - atMs < CRASH_LOOP_WINDOW_MS);
     this.#faultsMs.push(nowMs);
     this.#streak++;
@@ -38,6 +41,12 @@ export class Backoff {
     return FIRST_DELAY_MS * (1 - this.#random() / 2);
   }
 
+  /** The wait after a try that could not even be made: grows with every try, to a second at most, and counts for nothing. */
+  postponed(): number {
+    const delayMs = Math.min(MAX_POSTPONED_MS, FIRST_DELAY_MS * 2 ** this.#postponed++);
+    return delayMs * (1 - this.#random() / 2);
+  }
+
   /** True when the last minute saw five faults without a success between them. */
   isLoop(): boolean {
     return this.#faultsMs.length >= CRASH_LOOP_DEATHS;
@@ -47,5 +56,6 @@ export class Backoff {
   success(): void {
     this.#faultsMs = [];
     this.#streak = 0;
+    this.#postponed = 0;
   }
 }

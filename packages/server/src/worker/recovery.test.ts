@@ -7,7 +7,7 @@ import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { Backoff } from "./backoff.ts";
 import { readOutputLines } from "./output-lines.ts";
-import { type Worker, type WorkerEnd, workerDiedError } from "./worker.ts";
+import { notStartedError, type Worker, type WorkerEnd, workerDiedError } from "./worker.ts";
 import { workerEnv } from "./worker-env.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import { type SlotState, WorkerSlot } from "./worker-slot.ts";
@@ -159,6 +159,19 @@ describe("WorkerSlot", () => {
     await clock.advance(100_000);
     assert.equal(workers.length, 5);
     assert.equal(states.at(-1), "failed");
+  });
+
+  test("a worker that the system will not start is tried for until it does, however long that takes", async () => {
+    const { slot, clock, workers, fail } = slotOf(new TestClock());
+    await slot.start();
+    fail.next = notStartedError("spawn EMFILE");
+    workers.at(-1)!.die("gone");
+    await clock.advance(300_000);
+    assert.equal(slot.state.kind, "restarting");
+    assert.ok(workers.length > 290, `${workers.length} tries`);
+    fail.next = undefined;
+    await clock.advance(1000);
+    assert.equal(slot.state.kind, "ready");
   });
 
   test("a worker that stood idle when it was ended from outside does not count, one that had just begun does", async () => {

@@ -12,6 +12,7 @@ import { readOutputLines } from "./output-lines.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import {
   type Call,
+  notStartedError,
   type Reply,
   timeoutError,
   type Worker,
@@ -174,7 +175,9 @@ export class WorkerProcess implements Worker {
   #watchExit(): void {
     this.#child.once("error", (error) => {
       this.#logger.error({ err: error }, "a worker process could not be started");
-      this.#settle("it could not be started");
+      const blame = notStartedError(error.message);
+      this.#state = { kind: "ending", reason: blame.message, blame };
+      this.#settle(blame.message);
     });
     this.#child.once("exit", (code, signal) => {
       const reason = signal === null ? `it exited with code ${code}` : `it was killed by ${signal}`;

@@ -31,7 +31,7 @@ export interface WorkerSlotOptions {
  * deaths follow each other. A worker that answered a call since it became ready had a useful life, and its death starts the count anew;
  * five deaths in 60 s without one are a crash loop, and the slot gives up. One that had stood ready for a while with nothing to do was
  * ended from outside, and does not count: otherwise the second of two instances, which gets work only when the first is busy, would be
- * given up for nothing.
+ * given up for nothing. Nor does a process that the system would not start: descriptors, say, come back when the flood is over.
  */
 export class WorkerSlot {
   readonly #options: WorkerSlotOptions;
@@ -103,7 +103,8 @@ export class WorkerSlot {
     void worker.ended.then(({ reason, wasIdle }) => {
       if (worker.answeredCalls > answered) this.#backoff.success();
       const wasSteady = wasIdle && this.#options.clock.nowMs() - readyMs >= STEADY_MS;
-      this.#restart(reason, { counts: !wasSteady || worker.answeredCalls > answered });
+      const counts = !wasSteady || worker.answeredCalls > answered;
+      this.#restart(reason, counts ? this.#backoff.fault() : this.#backoff.blameless());
     });
   }
 
@@ -111,10 +112,9 @@ export class WorkerSlot {
     return this.#state.kind === "closed" || this.#state.kind === "failed";
   }
 
-  #restart(reason: string, { counts } = { counts: true }): void {
+  #restart(reason: string, delayMs: number): void {
     if (this.#isOver()) return;
-    const delayMs = counts ? this.#backoff.fault() : this.#backoff.blameless();
-    if (counts && this.#backoff.isLoop()) {
+    if (this.#backoff.isLoop()) {
       const seconds = CRASH_LOOP_WINDOW_MS / 1000;
       this.#enter({
         kind: "failed",
@@ -133,7 +133,8 @@ export class WorkerSlot {
   /** A try to come back failed: the worker is gone, or useless when only `prepare` failed. */
   #retry(error: unknown): void {
     this.#worker?.destroy("it could not be made ready");
-    this.#restart(failureReason(error));
+    const isPostponed = ServeError.from(error).reason === "worker_not_started";
+    this.#restart(failureReason(error), isPostponed ? this.#backoff.postponed() : this.#backoff.fault());
   }
 }
 

@@ -57,6 +57,13 @@ export function workerDiedError(reason: string, role: "executing" | "waiting"): 
   });
 }
 
+/** The system did not start a worker: it has no descriptors, processes or memory left. Nobody's fault, and it may pass. */
+export function notStartedError(cause: string): ServeError {
+  return new ServeError("unavailable", `a worker process could not be started: ${cause}`, {
+    reason: "worker_not_started",
+  });
+}
+
 /** Why a worker could not be made ready: its end in words when it died, else what it threw. */
 export function failureReason(thrown: unknown): string {
   const { reason, cause, message } = ServeError.from(thrown);

@@ -1,14 +1,12 @@
-import {
-  Metadata,
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-} from "@grpc/grpc-js";
-import type { Clock } from "../../base/clock.ts";
+import type { ServerHttp2Stream } from "node:http2";
+import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { ServeError } from "../../base/errors.ts";
 import { parseGrpcTimeout, parseTimeoutMs, startDeadline } from "../../gate/deadline.ts";
-import { TIMEOUT_KEY } from "./hardened-server.ts";
+import { ArrivingMessage } from "./arriving-message.ts";
+import { type StreamInterceptor, TIMEOUT_KEY } from "./hardened-server.ts";
 import { statusOf } from "./status.ts";
+import type { TransferDeps } from "./transfer-deps.ts";
+import { FREE_BYTES, UntakenAnswer } from "./untaken-answer.ts";
 
 /** What a method does with the messages of one call. */
 export interface CallHandlers {
@@ -26,6 +24,13 @@ export interface GrpcMethod {
   open(call: GrpcCall): CallHandlers;
 }
 
+/** What carries a call. */
+interface CallParts {
+  readonly next: ServerInterceptingCallInterface;
+  readonly stream: ServerHttp2Stream;
+  readonly deps: TransferDeps;
+}
+
 /**
  * One call in progress: reads one message at a time when asked to (which is the flow control), sends, ends once. `signal` is aborted
  * when the client left or the deadline passed.
@@ -34,18 +39,20 @@ export class GrpcCall {
   readonly metadata: Metadata;
   readonly receivedMs: number;
   readonly #next: ServerInterceptingCallInterface;
-  readonly #clock: Clock;
+  readonly #stream: ServerHttp2Stream;
+  readonly #deps: TransferDeps;
   readonly #abort = new AbortController();
   #deadlineMs: number | undefined;
   #cancelTimer: (() => void) | undefined;
   #ended = false;
   #onEnd: (() => void) | undefined;
 
-  constructor(next: ServerInterceptingCallInterface, metadata: Metadata, clock: Clock) {
+  constructor({ next, stream, deps }: CallParts, metadata: Metadata) {
     this.#next = next;
-    this.#clock = clock;
+    this.#stream = stream;
+    this.#deps = deps;
     this.metadata = metadata;
-    this.receivedMs = clock.nowMs();
+    this.receivedMs = deps.clock.nowMs();
   }
 
   get signal(): AbortSignal {
@@ -72,7 +79,7 @@ export class GrpcCall {
     if (deadlineMs === undefined || deadlineMs >= (this.#deadlineMs ?? Number.POSITIVE_INFINITY)) return;
     this.#deadlineMs = deadlineMs;
     this.#cancelTimer?.();
-    this.#cancelTimer = startDeadline(this.#clock, deadlineMs, () => this.fail(deadlineExceeded()));
+    this.#cancelTimer = startDeadline(this.#deps.clock, deadlineMs, () => this.fail(deadlineExceeded()));
   }
 
   /** Runs `callback` when the call ends, however it ends. There is one such callback. */
@@ -85,9 +92,18 @@ export class GrpcCall {
     this.#next.startRead();
   }
 
-  /** Sends one message; `onFlushed` runs when there is room for the next one. */
+  /** Sends one message; `onFlushed` runs when there is room for the next one. Throws `unavailable` when there is no room for this one. */
   send(bytes: Uint8Array, onFlushed: () => void = noop): void {
-    if (!this.#ended) this.#next.sendMessage(bytes, onFlushed);
+    if (this.#ended) return;
+    if (bytes.length <= FREE_BYTES) {
+      this.#next.sendMessage(bytes, onFlushed);
+      return;
+    }
+    const untaken = new UntakenAnswer(this.#deps, this.#stream, bytes.length);
+    this.#next.sendMessage(bytes, () => {
+      untaken.taken();
+      onFlushed();
+    });
   }
 
   /** Sends headers before the first message. */
@@ -129,36 +145,54 @@ export class GrpcCall {
  * The interceptor that gives every call of a known method to us instead of grpc-js's own handlers. Theirs decode messages before we
  * can answer for bad ones, prefetch 16 messages of a stream, and wait for a flush before they send the status.
  */
-export function callInterceptor(methods: ReadonlyMap<string, GrpcMethod>, clock: Clock): ServerInterceptor {
-  return (definition, next) => {
+export function callInterceptor(
+  methods: ReadonlyMap<string, GrpcMethod>,
+  deps: TransferDeps,
+): StreamInterceptor {
+  return (definition, next, stream) => {
     const method = methods.get(definition.path);
-    return method === undefined ? new ServerInterceptingCall(next) : new TakenCall(next, method, clock);
+    return method === undefined
+      ? new ServerInterceptingCall(next)
+      : new TakenCall({ next, stream, deps }, method);
   };
 }
 
 class TakenCall extends ServerInterceptingCall {
-  readonly #next: ServerInterceptingCallInterface;
+  readonly #parts: CallParts;
   readonly #method: GrpcMethod;
-  readonly #clock: Clock;
 
-  constructor(next: ServerInterceptingCallInterface, method: GrpcMethod, clock: Clock) {
-    super(next);
-    this.#next = next;
+  constructor(parts: CallParts, method: GrpcMethod) {
+    super(parts.next);
+    this.#parts = parts;
     this.#method = method;
-    this.#clock = clock;
   }
 
   override start(): void {
+    const { next, stream, deps } = this.#parts;
+    const method = this.#method;
     let call: GrpcCall | undefined;
+    let arriving: ArrivingMessage | undefined;
     let handlers: CallHandlers | undefined;
-    this.#next.start({
+    next.start({
       onReceiveMetadata: (metadata) => {
-        call = new GrpcCall(this.#next, metadata, this.#clock);
-        handlers = open(call, this.#method);
+        call = new GrpcCall(this.#parts, metadata);
+        arriving = new ArrivingMessage(deps, stream, call);
+        handlers = open(call, method);
       },
-      onReceiveMessage: (bytes: Buffer) => handlers?.onMessage(bytes),
-      onReceiveHalfClose: () => handlers?.onHalfClose(),
-      onCancel: () => call?.cancelled(),
+      onReceiveMessage(bytes: Buffer) {
+        if (method.requestStream) arriving?.arrived();
+        handlers?.onMessage(bytes);
+      },
+      // A single message is acted on only now; until then it is held for its client.
+      onReceiveHalfClose() {
+        arriving?.arrived();
+        handlers?.onHalfClose();
+      },
+      // Called for every stream that closes, however it does.
+      onCancel() {
+        arriving?.arrived();
+        call?.cancelled();
+      },
     });
   }
 }

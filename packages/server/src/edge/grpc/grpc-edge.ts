@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
+import type { TransferPace } from "../../gate/transfer-pace.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
@@ -31,6 +32,8 @@ export interface GrpcEdgeOptions {
   readonly observer: InferenceObserver;
   /** What requests of all edges may hold together. */
   readonly budget: ByteBudget;
+  /** Shared as well: ends clients that trickle. */
+  readonly pace: TransferPace;
   readonly limits?: GrpcLimits;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
@@ -57,7 +60,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const methods = new Map(
     allMethods(options, { limits, health, drain }).map((method) => [method.path, method]),
   );
-  const hardened = createHardenedServer(limits, callInterceptor(methods, options.clock));
+  const hardened = createHardenedServer(limits, callInterceptor(methods, options));
   for (const method of methods.values()) register(hardened.server, method);
   let closed: Promise<void> | undefined;
   return {

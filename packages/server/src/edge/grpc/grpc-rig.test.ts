@@ -14,6 +14,7 @@ import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { createAdminGate } from "../../gate/admin-gate.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
+import { createTransferPace } from "../../gate/transfer-pace.ts";
 import type { InferenceOutcome } from "../inference-metrics.ts";
 import { createListener } from "../listener.ts";
 import { createGrpcEdge, type GrpcEdge, type GrpcEdgeOptions } from "./grpc-edge.ts";
@@ -75,6 +76,7 @@ export async function withGrpc(options: RigOptions, body: (rig: GrpcRig) => Prom
     clock: systemClock,
     logger: silent,
     budget,
+    pace: createTransferPace(systemClock),
     observer: { observe: (outcome) => outcomes.push(outcome) },
     limits: { ...DEFAULT_GRPC_LIMITS, ...options.limits },
     ...options.edge,

@@ -1,5 +1,17 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from "node:http2";
-import { type ConnectionInjector, Server, ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
+import type {
+  Http2Server,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+  ServerOptions,
+} from "node:http2";
+import {
+  type ConnectionInjector,
+  Server,
+  ServerCredentials,
+  type ServerInterceptingCall,
+  type ServerInterceptor,
+} from "@grpc/grpc-js";
 import { invariant } from "../../base/errors.ts";
 import { channelOptions, type GrpcLimits, http2Options } from "./grpc-limits.ts";
 
@@ -23,9 +35,20 @@ export interface HardenedServer {
   readonly sessions: ReadonlySet<ServerHttp2Session>;
 }
 
+/** An interceptor that is also told which stream of HTTP/2 carries the call. */
+export type StreamInterceptor = (
+  ...args: [...Parameters<ServerInterceptor>, stream: ServerHttp2Stream]
+) => ServerInterceptingCall;
+
 /** A grpc-js server with every limit set, fed with sockets through `injector`. */
-export function createHardenedServer(limits: GrpcLimits, interceptor: ServerInterceptor): HardenedServer {
-  const server = new Server({ ...channelOptions(limits), interceptors: [interceptor] });
+export function createHardenedServer(limits: GrpcLimits, interceptor: StreamInterceptor): HardenedServer {
+  // grpc-js sets up a call within the event that announces its stream.
+  let latest: ServerHttp2Stream | undefined;
+  const intercept: ServerInterceptor = (definition, next) => {
+    invariant(latest, "a call comes with a stream");
+    return interceptor(definition, next, latest);
+  };
+  const server = new Server({ ...channelOptions(limits), interceptors: [intercept] });
   const internals = server as unknown as Internals;
   invariant(internals.commonServerOptions, "grpc-js keeps its HTTP/2 options");
   Object.assign(internals.commonServerOptions, http2Options(limits));
@@ -39,7 +62,10 @@ export function createHardenedServer(limits: GrpcLimits, interceptor: ServerInte
   });
   // A broken connection ends its own calls; nobody else has to know.
   http2.on("sessionError", () => {});
-  http2.prependListener("stream", (_stream, headers: IncomingHttpHeaders) => takeTimeout(headers));
+  http2.prependListener("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    latest = stream;
+    takeTimeout(headers);
+  });
   return { server, injector, sessions };
 }
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
 import { type Drain, draining } from "./drain.ts";
@@ -79,9 +80,17 @@ export function inferenceStream(
   async function run(message: Buffer): Promise<void> {
     const result = await inferWithin(deps, call, options.dialect, message);
     if (call.ended) return;
-    if (!isFailure(result)) call.send(result.bytes, answered);
-    else if (options.failuresEndStream) call.fail(result.error);
-    else call.send(options.dialect.encodeFailure(result, message), answered);
+    if (isFailure(result)) return refuse(result, message);
+    try {
+      call.send(result.bytes, answered);
+    } catch (thrown) {
+      refuse({ error: ServeError.from(thrown), request: undefined }, message);
+    }
+  }
+
+  function refuse(failure: Failure, message: Buffer): void {
+    if (options.failuresEndStream) call.fail(failure.error);
+    else call.send(options.dialect.encodeFailure(failure, message), answered);
   }
 
   options.drain.onDrain(call, () => {

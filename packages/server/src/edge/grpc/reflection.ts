@@ -28,10 +28,9 @@ function inOrder(
   return {
     onMessage(bytes) {
       isBusy = true;
-      answer(bytes).then(
-        (reply) => call.send(reply, next),
-        (thrown: unknown) => call.fail(ServeError.from(thrown)),
-      );
+      answer(bytes)
+        .then((reply) => call.send(reply, next))
+        .catch((thrown: unknown) => call.fail(ServeError.from(thrown)));
     },
     onHalfClose() {
       isHalfClosed = true;

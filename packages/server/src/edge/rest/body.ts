@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServeError } from "../../base/errors.ts";
-import type { ArrivingBody } from "./body-pace.ts";
+import type { Transfer } from "../../gate/transfer-pace.ts";
 import type { Exchange } from "./exchange.ts";
 
 /**
@@ -22,43 +22,50 @@ export function readBody(exchange: Exchange): Promise<Buffer> {
   return collected(exchange, announced);
 }
 
+/** A body as it comes in, decompressed or not. */
+interface ArrivingBody extends Transfer {
+  moved: number;
+  heldBytes: number;
+}
+
 function collected(exchange: Exchange, announced: number): Promise<Buffer> {
   const { request } = exchange;
-  const { bodyPace, clock, limits } = exchange.context;
+  const { pace, clock, limits } = exchange.context;
   const { maxBodyBytes, maxBodyChunks } = limits;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    let paid = announced;
     const fail = (error: unknown): void => {
-      bodyPace.unwatch(arriving);
+      pace.unwatch(arriving);
       request.removeAllListeners("data");
-      // The rest is thrown away as it comes.
+      // The rest is thrown away as it comes, and what has come is not needed any more.
       request.resume();
+      chunks.length = 0;
+      exchange.release();
       reject(error);
     };
-    const arriving: ArrivingBody = { startedMs: clock.nowMs(), received: 0, fail };
-    bodyPace.watch(arriving);
+    const arriving: ArrivingBody = { startedMs: clock.nowMs(), moved: 0, heldBytes: announced, giveUp: fail };
+    pace.watch(arriving);
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      arriving.received = size;
+      arriving.moved = size;
       if (size > maxBodyBytes) return fail(tooLarge(maxBodyBytes));
       if (chunks.push(chunk) > maxBodyChunks) return fail(tooManyChunks(maxBodyChunks));
-      if (size <= paid) return;
+      if (size <= arriving.heldBytes) return;
       try {
-        exchange.grow(size - paid);
+        exchange.grow(size - arriving.heldBytes);
       } catch (error) {
         return fail(error);
       }
-      paid = size;
+      arriving.heldBytes = size;
     });
     request.on("end", () => {
-      bodyPace.unwatch(arriving);
+      pace.unwatch(arriving);
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
     });
     // Without an error listener, a connection that breaks shows as a close before the end.
     request.on("close", () => {
-      bodyPace.unwatch(arriving);
+      pace.unwatch(arriving);
       if (!request.complete) reject(clientLeft());
     });
   });
@@ -74,12 +81,17 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
   let size = 0;
   const arriving: ArrivingBody = {
     startedMs: context.clock.nowMs(),
-    received: 0,
-    fail: (error) => inflate.destroy(error),
+    moved: 0,
+    heldBytes: exchange.heldBytes,
+    giveUp(error) {
+      chunks.length = 0;
+      exchange.release();
+      inflate.destroy(error);
+    },
   };
-  context.bodyPace.watch(arriving);
+  context.pace.watch(arriving);
   request.on("data", (chunk: Buffer) => {
-    arriving.received += chunk.length;
+    arriving.moved += chunk.length;
   });
   request.on("close", () => {
     if (!request.complete) inflate.destroy(clientLeft());
@@ -90,7 +102,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
     for await (const chunk of inflate as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > maxBodyBytes) throw tooLarge(maxBodyBytes);
-      if (size > RATIO_FREE_BYTES && size > arriving.received * maxInflateRatio) {
+      if (size > RATIO_FREE_BYTES && size > arriving.moved * maxInflateRatio) {
         throw new ServeError(
           "resource_exhausted",
           `the compressed body grows more than ${maxInflateRatio}-fold`,
@@ -100,6 +112,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
         );
       }
       exchange.grow(chunk.length);
+      arriving.heldBytes += chunk.length;
       chunks.push(chunk);
     }
   } catch (error) {
@@ -115,7 +128,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
       },
     );
   } finally {
-    context.bodyPace.unwatch(arriving);
+    context.pace.unwatch(arriving);
   }
   return Buffer.concat(chunks, size);
 }

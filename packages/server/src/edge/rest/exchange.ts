@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Socket } from "node:net";
 import { ServeError } from "../../base/errors.ts";
 import { Timeline } from "../../base/timeline.ts";
+import { SMALL_BYTES } from "../../gate/byte-budget.ts";
 import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
+import { AnswerWriter } from "./answer-writer.ts";
 import { compress } from "./compress.ts";
 import { errorAnswer } from "./error-answer.ts";
 import type { RestContext } from "./rest-context.ts";
@@ -39,6 +40,7 @@ export class Exchange {
   #entered = false;
   #heldBytes = 0;
   #answered = false;
+  #isClosed = false;
 
   constructor(context: RestContext, request: IncomingMessage, response: ServerResponse) {
     this.context = context;
@@ -70,9 +72,21 @@ export class Exchange {
     this.#heldBytes = bytes;
   }
 
+  /** Takes more, as long as the connection is there. Throws when the server is full. */
   grow(bytes: number): void {
-    this.context.budget.grow(bytes);
+    if (this.#isClosed) return;
+    this.context.budget.grow(bytes, this.#heldBytes);
     this.#heldBytes += bytes;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Gives back the bytes that this request holds; it goes on counting as a request. */
+  release(): void {
+    this.context.budget.shrink(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   /** Tells a client that asked first (`Expect: 100-continue`) to send its body. */
@@ -100,6 +114,7 @@ export class Exchange {
   ): void {
     if (this.#answered) return;
     const { timeline, context } = this;
+    this.#holdAnswer(bytesOf(body));
     timeline.encodedMs = context.clock.nowMs();
     const headers = ["Server-Timing", serverTiming(timeline)];
     if (jsonBytes !== undefined) headers.push("Inference-Header-Content-Length", String(jsonBytes));
@@ -118,12 +133,15 @@ export class Exchange {
   }
 
   answer(status: number, type: string, body: Uint8Array, headers: string[] = []): void {
-    if (!this.#answered) this.#send(status, type, { body, headers });
+    if (this.#answered) return;
+    this.#holdAnswer(body.length);
+    this.#send(status, type, { body, headers });
   }
 
   /** Answers with an error, whatever was thrown. Faults of ours go to the log in full; the client gets the message only. */
   fail(thrown: unknown, headers: string[] = []): void {
     if (this.#answered) return;
+    this.release();
     const error = this.#explain(thrown);
     const { status, body, retryAfter } = errorAnswer(error, this.context.random);
     if (status === 500) {
@@ -159,6 +177,18 @@ export class Exchange {
     return ServeError.from(thrown);
   }
 
+  /**
+   * From now on this request holds its answer in place of its body, until its client has taken it. Throws `unavailable` when there is no
+   * room. Small answers to requests without a body are not counted: probes must be answered always.
+   */
+  #holdAnswer(length: number): void {
+    if (this.#isClosed) return;
+    const bytes = Math.min(length, this.context.budget.maxBytes);
+    this.release();
+    if (this.#entered) this.grow(bytes);
+    else if (bytes > SMALL_BYTES) this.enter(bytes);
+  }
+
   #send(
     status: number,
     type: string,
@@ -167,8 +197,7 @@ export class Exchange {
     this.#answered = true;
     this.#cancelDeadline?.();
     const parts = body instanceof Uint8Array ? [body] : body;
-    let length = 0;
-    for (let i = 0; i < parts.length; i++) length += parts[i]!.length;
+    const length = bytesOf(body);
     const encoding =
       length < this.context.limits.minCompressBytes ? undefined : this.request.headers["accept-encoding"];
     if (encoding === undefined) {
@@ -195,32 +224,25 @@ export class Exchange {
     const lingers = this.#hasUnreadBody();
     if (lingers || this.context.isDraining()) headers.push("Connection", "close");
     response.writeHead(status, headers);
-    if (parts.length === 1 && !lingers) {
-      const [part] = parts as readonly [Uint8Array];
-      // Node puts a short text into the same write as the headers, which a buffer never is: one system call less per answer.
-      if (length <= ONE_WRITE_BYTES) response.end(asBuffer(part).toString("latin1"), "latin1");
-      else response.end(part);
-      this.#boundReading();
+    // Node puts a short text into the same write as the headers, which a buffer never is: one system call less per answer.
+    if (parts.length === 1 && length <= ONE_WRITE_BYTES && !lingers) {
+      response.end(asBuffer(parts[0]!).toString("latin1"), "latin1");
+      if (response.writableLength > 0) this.#writer(parts, lingers).watchWritten();
       return;
     }
-    response.cork();
-    for (let i = 0; i < parts.length; i++) response.write(parts[i]);
-    response.uncork();
-    if (lingers) this.#linger();
-    else response.end();
-    this.#boundReading();
+    this.#writer(parts, lingers).write();
   }
 
-  /**
-   * Cuts the connection when the client takes nothing of its answer for too long. Only answers that the system did not take at once
-   * need this; afterwards Node sets the time of an idle connection again.
-   */
-  #boundReading(): void {
-    const { socket } = this.#response;
-    // Requests that a test injects have no socket of the system's.
-    if (socket instanceof Socket && socket.writableLength > 0) {
-      socket.setTimeout(this.context.limits.writeIdleTimeoutMs);
-    }
+  #writer(parts: readonly Uint8Array[], lingers: boolean): AnswerWriter {
+    const response = this.#response;
+    const target = {
+      context: this.context,
+      response,
+      heldBytes: this.#heldBytes,
+      onHanded: () => (lingers ? this.#linger() : void response.end()),
+      onGivenUp: () => this.release(),
+    };
+    return new AnswerWriter(target, parts);
   }
 
   /** Whether much of the body is still on its way; little is quickly read and thrown away by Node. */
@@ -250,11 +272,20 @@ export class Exchange {
     this.#cancelDeadline?.();
     if (this.#entered) this.context.budget.leave(this.#heldBytes);
     this.#entered = false;
+    this.#heldBytes = 0;
+    this.#isClosed = true;
     if (this.#answered) return;
     const left = new ServeError("cancelled", "the client closed the connection before the answer was ready");
     this.#controller?.abort(left);
     this.context.connectionSignals.of(this.request.socket).abort(left);
   }
+}
+
+function bytesOf(body: Uint8Array | readonly Uint8Array[]): number {
+  if (body instanceof Uint8Array) return body.length;
+  let length = 0;
+  for (let i = 0; i < body.length; i++) length += body[i]!.length;
+  return length;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -21,9 +21,6 @@ export interface RestLimits {
   readonly headersTimeoutMs: number;
   /** From the first byte of a request to the last of its body. */
   readonly requestTimeoutMs: number;
-  /** Past the grace, a body must have come at this rate on average. */
-  readonly minBodyBytesPerSecond: number;
-  readonly bodyGraceMs: number;
   /** How long a client may leave an answer unread, without taking a byte. */
   readonly writeIdleTimeoutMs: number;
   /** How long an idle connection stays open. */
@@ -46,8 +43,6 @@ export const DEFAULT_REST_LIMITS: RestLimits = {
   maxElementBytes: 1024 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
-  minBodyBytesPerSecond: 1024,
-  bodyGraceMs: 5000,
   writeIdleTimeoutMs: 30_000,
   keepAliveTimeoutMs: 65_000,
   minCompressBytes: 8 * 1024,

@@ -3,10 +3,10 @@ import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
+import type { TransferPace } from "../../gate/transfer-pace.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
-import type { BodyPace } from "./body-pace.ts";
 import type { ConnectionSignals } from "./connection-signals.ts";
 import type { RestLimits } from "./limits.ts";
 
@@ -20,8 +20,8 @@ export interface RestContext {
   readonly metrics: Metrics;
   readonly observer: InferenceObserver;
   readonly budget: ByteBudget;
+  readonly pace: TransferPace;
   readonly limits: RestLimits;
-  readonly bodyPace: BodyPace;
   readonly connectionSignals: ConnectionSignals;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;

@@ -3,6 +3,7 @@ import type { Logger } from "../../base/logger.ts";
 import { createPrometheusMetrics } from "../../base/prometheus-metrics.ts";
 import { createAdminGate } from "../../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
+import { createTransferPace } from "../../gate/transfer-pace.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { createInferenceObserver } from "../inference-metrics.ts";
 import { createRestEdge, type RestEdge, type RestEdgeOptions } from "./rest-edge.ts";
@@ -44,6 +45,7 @@ export async function openEdge(
     administration: { loadModel: async () => {}, unloadModel: async () => {} },
     adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
+    pace: createTransferPace(systemClock),
     logger: log,
     metrics,
     observer: createInferenceObserver(metrics),

@@ -7,10 +7,10 @@ import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
+import type { TransferPace } from "../../gate/transfer-pace.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
-import { createBodyPace } from "./body-pace.ts";
 import { createConnectionSignals } from "./connection-signals.ts";
 import { Exchange } from "./exchange.ts";
 import { createHttpServer } from "./http-server.ts";
@@ -36,6 +36,8 @@ export interface RestEdgeOptions {
   readonly observer: InferenceObserver;
   /** Shared with the other edges: what all requests in flight may hold. */
   readonly budget: ByteBudget;
+  /** Shared as well: ends clients that trickle. */
+  readonly pace: TransferPace;
   readonly limits?: Partial<RestLimits>;
   /** Status of "not ready" on health routes: 503 (default; Kubernetes, KServe) or 400 (Triton). */
   readonly notReadyStatus?: 400 | 503;
@@ -76,13 +78,9 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     metrics: options.metrics,
     observer: options.observer,
     budget: options.budget,
+    pace: options.pace,
     limits,
     connectionSignals: createConnectionSignals(),
-    bodyPace: createBodyPace({
-      clock: options.clock,
-      minBytesPerSecond: limits.minBodyBytesPerSecond,
-      graceMs: limits.bodyGraceMs,
-    }),
     notReadyStatus: options.notReadyStatus ?? 503,
     tenantHeader: options.tenantHeader,
     makeId: options.makeId ?? randomUUID,

@@ -1,0 +1,17 @@
+import type { Counter, Metrics } from "../base/metrics.ts";
+import type { RefusalReason } from "./listener.ts";
+
+/** `sconce_connections_refused_total{reason}`: connections that were closed at the door. */
+export function countRefusals(metrics: Metrics): (reason: RefusalReason) => void {
+  const counterOf = (reason: RefusalReason): Counter =>
+    metrics.counter("sconce_connections_refused_total", "Connections that were closed without an answer.", {
+      reason,
+    });
+  const counters: Readonly<Record<RefusalReason, Counter>> = {
+    connections: counterOf("connections"),
+    connections_per_address: counterOf("connections_per_address"),
+    descriptors: counterOf("descriptors"),
+    first_bytes_timeout: counterOf("first_bytes_timeout"),
+  };
+  return (reason) => counters[reason].add(1);
+}

@@ -1,0 +1,100 @@
+import type { ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Transfer } from "../../gate/transfer-pace.ts";
+import type { RestContext } from "./rest-context.ts";
+
+/** Handed to Node at once: as finely as this shows how much of a large answer its client has taken. */
+const PIECE_BYTES = 256 * 1024;
+
+/** What an answer is written to, and what happens on the way. */
+export interface AnswerTarget {
+  readonly context: RestContext;
+  readonly response: ServerResponse;
+  /** What the answer holds of the byte budget. */
+  readonly heldBytes: number;
+  /** All is handed over. */
+  onHanded(): void;
+  /** The client is too slow. Gives back what the answer holds. */
+  onGivenUp(): void;
+}
+
+/**
+ * Hands an answer to its connection as fast as the client takes it. Most are taken at once, by the system; a client that leaves some of
+ * its answer to this process is watched, and cut off when it takes nothing for too long.
+ */
+export class AnswerWriter implements Transfer {
+  startedMs = 0;
+  readonly #target: AnswerTarget;
+  readonly #parts: readonly Uint8Array[];
+  #part = 0;
+  #offset = 0;
+  #handedBytes = 0;
+
+  constructor(target: AnswerTarget, parts: readonly Uint8Array[]) {
+    this.#target = target;
+    this.#parts = parts;
+  }
+
+  get moved(): number {
+    return this.#handedBytes - this.#target.response.writableLength;
+  }
+
+  get heldBytes(): number {
+    return this.#target.heldBytes;
+  }
+
+  write(): void {
+    this.#advance();
+    this.#watch();
+  }
+
+  /** For an answer that was handed over as a whole. */
+  watchWritten(): void {
+    for (const part of this.#parts) this.#handedBytes += part.length;
+    this.#watch();
+  }
+
+  #watch(): void {
+    const { context, response } = this.#target;
+    if (response.writableLength === 0 || response.destroyed) return;
+    this.startedMs = context.clock.nowMs();
+    context.pace.watch(this);
+    response.once("close", () => context.pace.unwatch(this));
+    const { socket } = response;
+    // Afterwards Node sets the time of an idle connection again. Requests that a test injects have no socket of the system's.
+    if (socket instanceof Socket) socket.setTimeout(context.limits.writeIdleTimeoutMs);
+  }
+
+  giveUp(): void {
+    this.#target.onGivenUp();
+    this.#target.response.destroy();
+  }
+
+  #advance(): void {
+    const { response, onHanded } = this.#target;
+    while (this.#part < this.#parts.length) {
+      response.cork();
+      let left = PIECE_BYTES;
+      while (left > 0 && this.#part < this.#parts.length) left -= this.#handNext(left);
+      response.uncork();
+      if (response.writableLength > 0 && this.#part < this.#parts.length) {
+        response.once("drain", () => this.#advance());
+        return;
+      }
+    }
+    onHanded();
+  }
+
+  #handNext(most: number): number {
+    const part = this.#parts[this.#part]!;
+    const piece = part.subarray(this.#offset, this.#offset + most);
+    this.#offset += piece.length;
+    if (this.#offset >= part.length) {
+      this.#part += 1;
+      this.#offset = 0;
+    }
+    this.#handedBytes += piece.length;
+    this.#target.response.write(piece);
+    return piece.length;
+  }
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Clock } from "../base/clock.ts";
+import type { ServeError } from "../base/errors.ts";
+import { createByteBudget } from "./byte-budget.ts";
+import { createTransferPace, type Transfer } from "./transfer-pace.ts";
+
+const LIMITS = { minBytesPerSecond: 100, slowBytesPerSecond: 1000, graceMs: 5000 };
+const SECOND = 1000;
+
+/** A clock that stands still between calls of `pass`. */
+function handClock(): Clock & { pass(ms: number, stepMs?: number): void } {
+  let nowMs = 1;
+  let timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+  return {
+    nowMs: () => nowMs,
+    after(delayMs, callback) {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((other) => other !== timer);
+      };
+    },
+    pass(ms, stepMs = 100) {
+      for (const endMs = nowMs + ms; nowMs < endMs; ) {
+        nowMs += stepMs;
+        const due = timers.filter((timer) => timer.atMs <= nowMs);
+        timers = timers.filter((timer) => timer.atMs > nowMs);
+        for (const { callback } of due) callback();
+      }
+    },
+  };
+}
+
+interface Probe extends Transfer {
+  moved: number;
+  readonly reasons: string[];
+}
+
+function probe(clock: Clock, options: { heldBytes?: number; onGivenUp?: () => void } = {}): Probe {
+  const reasons: string[] = [];
+  return {
+    startedMs: clock.nowMs(),
+    moved: 0,
+    heldBytes: options.heldBytes ?? 0,
+    reasons,
+    giveUp(error: ServeError) {
+      reasons.push(error.reason);
+      options.onGivenUp?.();
+    },
+  };
+}
+
+test("whoever is slower than the least pace is given up after the grace, once", () => {
+  const clock = handClock();
+  const pace = createTransferPace(clock, LIMITS);
+  const [silent, steady] = [probe(clock), probe(clock)];
+  pace.watch(silent);
+  pace.watch(steady);
+  clock.pass(5 * SECOND);
+  assert.deepEqual(silent.reasons, []);
+  for (let second = 0; second < 20; second++) {
+    steady.moved += 100;
+    clock.pass(SECOND);
+  }
+  assert.deepEqual([silent.reasons, steady.reasons], [["request_timeout"], []]);
+});
+
+test("a stall of this process is not held against its clients", () => {
+  const clock = handClock();
+  const pace = createTransferPace(clock, LIMITS);
+  const waiting = probe(clock);
+  pace.watch(waiting);
+  clock.pass(10 * SECOND, 10 * SECOND);
+  assert.deepEqual(waiting.reasons, []);
+  clock.pass(2 * SECOND);
+  assert.deepEqual(waiting.reasons, ["request_timeout"]);
+});
+
+test("when room is needed the slow ones go, those that have been slow for longest first, and the others stay", () => {
+  const clock = handClock();
+  const pace = createTransferPace(clock, LIMITS);
+  const first = probe(clock, { heldBytes: 10 });
+  pace.watch(first);
+  clock.pass(SECOND);
+  const [second, fast, young] = [10, 10, 10].map((heldBytes) => probe(clock, { heldBytes })) as [
+    Probe,
+    Probe,
+    Probe,
+  ];
+  pace.watch(second);
+  pace.watch(fast);
+  for (let i = 0; i < 7; i++) {
+    for (const slow of [first, second]) slow.moved += 200;
+    fast.moved += 1000;
+    clock.pass(SECOND);
+  }
+  pace.watch(young);
+  pace.reclaim(10);
+  assert.deepEqual([first.reasons, second.reasons], [["slow_transfer"], []]);
+  pace.reclaim(1000);
+  assert.deepEqual([second.reasons, fast.reasons, young.reasons], [["slow_transfer"], [], []]);
+});
+
+test("a transfer that speeds up is not slow any more, and one that has ended is nobody's", () => {
+  const clock = handClock();
+  const pace = createTransferPace(clock, LIMITS);
+  const [late, gone] = [probe(clock), probe(clock)];
+  pace.watch(late);
+  pace.watch(gone);
+  for (let i = 0; i < 6; i++) {
+    late.moved += 150;
+    gone.moved += 150;
+    clock.pass(SECOND);
+  }
+  pace.unwatch(gone);
+  for (let i = 0; i < 6; i++) {
+    late.moved += 5000;
+    clock.pass(SECOND);
+  }
+  pace.reclaim(1000);
+  assert.deepEqual([late.reasons, gone.reasons], [[], []]);
+});
+
+test("a full budget takes from slow clients before it refuses anybody", () => {
+  const clock = handClock();
+  const pace = createTransferPace(clock, LIMITS);
+  const maxBytes = 8_000_000;
+  const budget = createByteBudget({ maxBytes, maxRequests: 10, reclaim: (bytes) => pace.reclaim(bytes) });
+  budget.enter(7_000_000);
+  const slow = probe(clock, { heldBytes: 7_000_000, onGivenUp: () => budget.shrink(7_000_000) });
+  pace.watch(slow);
+  assert.throws(() => budget.enter(1_000_000), { reason: "memory_budget" });
+  for (let i = 0; i < 7; i++) {
+    slow.moved += 200;
+    clock.pass(SECOND);
+  }
+  budget.enter(1_000_000);
+  assert.deepEqual(slow.reasons, ["slow_transfer"]);
+  assert.equal(budget.bytes, 1_000_000);
+});
