@@ -148,7 +148,7 @@ function ownDeadline(parent: AbortSignal, clock: Clock, deadlineMs: number): Own
     cancelTimer = startDeadline(clock, deadlineMs, () => {
       const error = deadlineExceeded();
       abort.abort(error);
-      resolve({ error, request: undefined });
+      resolve({ error, model: "", request: undefined });
     });
   });
   const release = () => {

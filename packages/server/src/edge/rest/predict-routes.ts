@@ -19,9 +19,9 @@ async function answerPredict(exchange: Exchange, params: RouteParams): Promise<v
   const [model, version] = modelOf(params);
   const { inference, clock, limits } = exchange.context;
   // Throws for an unknown model, before the body costs anything.
-  inference.isModelReady(model, version);
+  const door = inference.door(model, version);
   exchange.model = model;
-  const body = await readBody(exchange);
+  const body = await readBody(exchange, door);
   exchange.timeline.bodyMs = clock.nowMs();
   const specs = await inference.acquireInputs(model, version, exchange.signal);
   const { inputs, unbatched } = await readPredictRequest(body, specs, { limits, slice: nextTurn });

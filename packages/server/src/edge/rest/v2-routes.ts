@@ -90,9 +90,9 @@ async function answerInfer(exchange: Exchange, params: RouteParams, encode: Enco
   const [model, version] = modelOf(params);
   const { inference, clock, limits } = exchange.context;
   // Throws for an unknown model, before the body costs anything.
-  inference.isModelReady(model, version);
+  const door = inference.door(model, version);
   exchange.model = model;
-  const body = await readBody(exchange);
+  const body = await readBody(exchange, door);
   exchange.timeline.bodyMs = clock.nowMs();
   const jsonBytes = jsonLength(exchange, body);
   const request =
