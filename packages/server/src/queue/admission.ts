@@ -148,7 +148,7 @@ export class Admission {
 
   /** At most once per millisecond: under a flood of refusals it must not cost more than it saves. */
   #shedUnreachable(nowMs: number): void {
-    if (nowMs - this.#lastScanMs < 1) return;
+    if (this.#view.jobs.deadlines.size === 0 || nowMs - this.#lastScanMs < 1) return;
     this.#lastScanMs = nowMs;
     let rowsAhead = 0;
     for (const piece of this.#view.batcher.all()) {

@@ -35,7 +35,9 @@ export class GrpcCall {
   readonly receivedMs: number;
   readonly #next: ServerInterceptingCallInterface;
   readonly #clock: Clock;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
+  /** Why its work must stop. */
+  #stopped: ServeError | undefined;
   #deadlineMs: number | undefined;
   #cancelTimer: (() => void) | undefined;
   #ended = false;
@@ -48,7 +50,12 @@ export class GrpcCall {
     this.receivedMs = clock.nowMs();
   }
 
+  /** Made when somebody asks for it: a call that is refused at once needs none, and making one costs more than refusing. */
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#stopped !== undefined) this.#abort.abort(this.#stopped);
+    }
     return this.#abort.signal;
   }
 
@@ -105,15 +112,18 @@ export class GrpcCall {
   fail(error: ServeError): void {
     if (!this.#settle()) return;
     this.#next.sendStatus(statusOf(error));
-    this.#abort.abort(error);
+    this.#stop(error);
   }
 
   /** The client is gone: stops the call's work. */
   cancelled(): void {
     if (!this.#settle()) return;
-    this.#abort.abort(
-      new ServeError("cancelled", "the client cancelled the call", { reason: "client_left" }),
-    );
+    this.#stop(new ServeError("cancelled", "the client cancelled the call", { reason: "client_left" }));
+  }
+
+  #stop(error: ServeError): void {
+    this.#stopped = error;
+    this.#abort?.abort(error);
   }
 
   #settle(): boolean {

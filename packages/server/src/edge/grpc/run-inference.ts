@@ -94,7 +94,7 @@ export async function runInference(
     });
     return { bytes, timeline };
   } catch (thrown) {
-    const error = failureOf(thrown, arrival.signal);
+    const error = failureOf(thrown, arrival);
     deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: error.code, timeline });
     return { error, model: asked, request: wire };
   } finally {
@@ -112,8 +112,9 @@ export function isFailure(result: Encoded | Failure): result is Failure {
 }
 
 /** What was thrown; after an abort, the abort's own reason when that says more. */
-function failureOf(thrown: unknown, signal: AbortSignal): ServeError {
+function failureOf(thrown: unknown, arrival: Arrival): ServeError {
   if (thrown instanceof ServeError) return thrown;
+  const { signal } = arrival;
   if (signal.aborted && signal.reason instanceof ServeError) return signal.reason;
   return ServeError.from(thrown);
 }

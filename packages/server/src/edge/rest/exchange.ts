@@ -165,8 +165,8 @@ export class Exchange implements RequestHead {
 
   /** An aborted request failed because of what aborted it. */
   #explain(thrown: unknown): ServeError {
-    const { signal } = this;
-    if (signal.aborted && signal.reason instanceof ServeError) {
+    const signal = this.#controller?.signal;
+    if (signal?.aborted === true && signal.reason instanceof ServeError) {
       const error = ServeError.from(thrown);
       return error.code === "cancelled" || error.code === "internal" ? signal.reason : error;
     }
