@@ -1,12 +1,9 @@
 export { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 export type { InferParameterValue } from "./infer-parameters.ts";
 export {
-  type Allocate,
   decodeModelInferRequest,
   encodeModelInferResponse,
   encodeModelStreamInferResponse,
-  type WireRequest,
-  type WireResponse,
 } from "./model-infer.ts";
 export { peekRequestId } from "./peek-id.ts";
 export {
@@ -15,3 +12,5 @@ export {
   type PredictionError,
   type PredictionTimings,
 } from "./predict.ts";
+export type { OnModel, WireRequest } from "./request-draft.ts";
+export type { Allocate, WireResponse } from "./wire-response.ts";

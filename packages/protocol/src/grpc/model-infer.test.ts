@@ -18,9 +18,9 @@ import {
   decodeModelInferRequest,
   encodeModelInferResponse,
   encodeModelStreamInferResponse,
-  type WireResponse,
 } from "./model-infer.ts";
 import { peekRequestId } from "./peek-id.ts";
+import type { WireResponse } from "./wire-response.ts";
 
 /** Records with the ordinary prototype, so that deepEqual compares them with literals. */
 function plainRecord<T>(shape: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {

@@ -1,116 +1,52 @@
-import { ServeError } from "../serve-error.ts";
-import type { NamedTensor } from "../tensor.ts";
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
+import { parametersSize, writeParameters } from "./infer-parameters.ts";
+import { checkTensorCount, type OnModel, RequestDraft, type WireRequest } from "./request-draft.ts";
+import { LENGTH, type WireReader } from "./wire-reader.ts";
 import {
-  type InferParameterValue,
-  parametersSize,
-  readParameter,
-  writeParameters,
-} from "./infer-parameters.ts";
-import { LENGTH, WireReader } from "./wire-reader.ts";
-import {
-  finishTensor,
-  readTensor,
-  refuseTensorParameters,
-  type TensorDraft,
-  tensorHeadSize,
-  writeTensorHead,
-} from "./wire-tensor.ts";
-import { fieldSize, textSize, WireWriter } from "./wire-writer.ts";
-
-/** What a request message says, free of its encoding. Empty strings mean "not given", as proto3 has it. */
-export interface WireRequest {
-  readonly model: string;
-  readonly version: string | undefined;
-  readonly id: string | undefined;
-  readonly parameters: ReadonlyMap<string, InferParameterValue>;
-  readonly inputs: readonly NamedTensor[];
-  /** Undefined: all. */
-  readonly outputs: readonly string[] | undefined;
-  /** 0: none given. Always 0 in the Open Inference Protocol, which has a parameter for it. */
-  readonly timeoutMs: number;
-}
-
-/** What an answer message says. */
-export interface WireResponse {
-  readonly model: string;
-  readonly version: string;
-  readonly id: string | undefined;
-  readonly parameters: ReadonlyMap<string, InferParameterValue>;
-  readonly outputs: readonly NamedTensor[];
-}
-
-/** Makes a block of bytes that the encoder fills completely. */
-export type Allocate = (size: number) => Uint8Array;
-
-const NONE: ReadonlyMap<string, InferParameterValue> = new Map();
+  type Allocate,
+  newBlock,
+  responseHeadSize,
+  type WireResponse,
+  writeResponseHead,
+} from "./wire-response.ts";
+import { refuseTensorParameters, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
+import { fieldSize, textFieldSize, textSize, WireWriter } from "./wire-writer.ts";
 
 /**
  * Decodes `inference.ModelInferRequest`. Tensor bytes are views on `bytes` wherever they were sent raw or as one run of floats.
- * Throws ServeError `invalid_argument` (malformed bytes, limits, raw and typed contents mixed) or `unimplemented` (shared memory).
+ * `onModel` is told where the request is going before its tensors are read, if it says so before them. Throws what `onModel` throws, and
+ * ServeError `invalid_argument` (malformed bytes, limits, raw and typed contents mixed) or `unimplemented` (shared memory).
  */
 export function decodeModelInferRequest(
   bytes: Uint8Array,
   limits: CodecLimits = DEFAULT_CODEC_LIMITS,
+  onModel?: OnModel,
 ): WireRequest {
-  const reader = new WireReader(bytes);
+  const draft = new RequestDraft(bytes, limits, onModel);
+  const { reader } = draft;
   const end = bytes.length;
-  let model = "";
-  let version = "";
-  let id = "";
-  let parameters: Map<string, InferParameterValue> | undefined;
-  const drafts: TensorDraft[] = [];
-  const outputs: string[] = [];
   const raws: Uint8Array[] = [];
   for (let tag = reader.tag(end); tag !== 0; tag = reader.tag(end)) {
     switch (tag) {
-      case (1 << 3) | LENGTH:
-        model = reader.text(end, limits.maxTextBytes, "model_name");
-        break;
-      case (2 << 3) | LENGTH:
-        version = reader.text(end, limits.maxTextBytes, "model_version");
-        break;
-      case (3 << 3) | LENGTH:
-        id = reader.text(end, limits.maxTextBytes, "id");
-        break;
       case (4 << 3) | LENGTH:
-        parameters ??= new Map();
-        readParameter(reader, end, parameters, limits);
+        draft.readParameter();
         break;
       case (5 << 3) | LENGTH:
-        drafts.push(readTensor(reader, end, "parameters", limits));
-        checkTensorCount(drafts.length + outputs.length, limits);
+        draft.readTensor("parameters");
         break;
       case (6 << 3) | LENGTH:
-        outputs.push(readRequestedOutput(reader, end, limits));
-        checkTensorCount(drafts.length + outputs.length, limits);
+        draft.addOutput(readRequestedOutput(reader, end, limits));
         break;
       case (7 << 3) | LENGTH:
         raws.push(reader.span(end));
         checkTensorCount(raws.length, limits);
         break;
       default:
-        reader.skip(tag, end);
+        draft.readCommon(tag);
     }
   }
-  if (raws.length > 0) attachRaw(drafts, raws);
-  return {
-    model,
-    version: version === "" ? undefined : version,
-    id: id === "" ? undefined : id,
-    parameters: parameters ?? NONE,
-    inputs: drafts.map((draft) => finishTensor(reader, draft, limits)),
-    outputs: outputs.length === 0 ? undefined : outputs,
-    timeoutMs: 0,
-  };
-}
-
-/** Throws `invalid_argument` when a request has too many tensors. */
-export function checkTensorCount(count: number, limits: CodecLimits): void {
-  if (count <= limits.maxTensors) return;
-  throw new ServeError("invalid_argument", `there are more than ${limits.maxTensors} inputs and outputs`, {
-    reason: "limit_exceeded",
-  });
+  if (raws.length > 0) draft.attachRaw(raws);
+  return draft.finish(0);
 }
 
 function readRequestedOutput(reader: WireReader, end: number, limits: CodecLimits): string {
@@ -122,17 +58,6 @@ function readRequestedOutput(reader: WireReader, end: number, limits: CodecLimit
     else reader.skip(tag, stop);
   }
   return name;
-}
-
-function attachRaw(drafts: readonly TensorDraft[], raws: readonly Uint8Array[]): void {
-  if (raws.length !== drafts.length) {
-    throw new ServeError(
-      "invalid_argument",
-      `there are ${drafts.length} inputs but ${raws.length} raw_input_contents; send one for each input`,
-      { reason: "raw_count" },
-    );
-  }
-  for (let i = 0; i < drafts.length; i++) drafts[i]!.bytes = raws[i]!;
 }
 
 /** Encodes `inference.ModelInferResponse`; tensors go to `raw_output_contents`, as Triton always does. */
@@ -152,29 +77,16 @@ export function encodeModelStreamInferResponse(
   allocate: Allocate = newBlock,
 ): Uint8Array {
   const inner = responseSize(response);
-  const errorBytes = textSize(errorMessage);
-  const writer = new WireWriter(allocate((errorBytes === 0 ? 0 : fieldSize(errorBytes)) + fieldSize(inner)));
-  writer.text(1, errorMessage, errorBytes);
+  const writer = new WireWriter(allocate(textFieldSize(errorMessage) + fieldSize(inner)));
+  writer.text(1, errorMessage, textSize(errorMessage));
   writer.open(2, inner);
   writeResponse(writer, response);
   return writer.bytes;
 }
 
-function newBlock(size: number): Uint8Array {
-  return new Uint8Array(size);
-}
-
-function optionalTextSize(text: string): number {
-  const size = textSize(text);
-  return size === 0 ? 0 : fieldSize(size);
-}
-
 function responseSize(response: WireResponse): number {
   let size =
-    optionalTextSize(response.model) +
-    optionalTextSize(response.version) +
-    optionalTextSize(response.id ?? "") +
-    (response.parameters.size === 0 ? 0 : parametersSize(response.parameters));
+    responseHeadSize(response) + (response.parameters.size === 0 ? 0 : parametersSize(response.parameters));
   for (let i = 0; i < response.outputs.length; i++) {
     const output = response.outputs[i]!;
     size += fieldSize(tensorHeadSize(output)) + fieldSize(output.bytes.length);
@@ -183,10 +95,7 @@ function responseSize(response: WireResponse): number {
 }
 
 function writeResponse(writer: WireWriter, response: WireResponse): void {
-  const id = response.id ?? "";
-  writer.text(1, response.model, textSize(response.model));
-  writer.text(2, response.version, textSize(response.version));
-  writer.text(3, id, textSize(id));
+  writeResponseHead(writer, response);
   if (response.parameters.size > 0) writeParameters(writer, 4, response.parameters);
   for (let i = 0; i < response.outputs.length; i++) {
     const output = response.outputs[i]!;

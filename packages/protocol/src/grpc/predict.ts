@@ -1,20 +1,16 @@
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
+import { parametersSize, writeParameters } from "./infer-parameters.ts";
+import { type OnModel, RequestDraft, type WireRequest } from "./request-draft.ts";
+import { LENGTH, VARINT } from "./wire-reader.ts";
 import {
-  type InferParameterValue,
-  parametersSize,
-  readParameter,
-  writeParameters,
-} from "./infer-parameters.ts";
-import { type Allocate, checkTensorCount, type WireRequest, type WireResponse } from "./model-infer.ts";
-import { LENGTH, VARINT, WireReader } from "./wire-reader.ts";
-import {
-  finishTensor,
-  readTensor,
-  type TensorDraft,
-  tensorHeadSize,
-  writeTensorHead,
-} from "./wire-tensor.ts";
-import { fieldSize, textSize, varintSize, WireWriter } from "./wire-writer.ts";
+  type Allocate,
+  newBlock,
+  responseHeadSize,
+  type WireResponse,
+  writeResponseHead,
+} from "./wire-response.ts";
+import { tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
+import { fieldSize, textFieldSize, textSize, varintSize, WireWriter } from "./wire-writer.ts";
 
 /** Why one request of a stream failed. */
 export interface PredictionError {
@@ -28,81 +24,54 @@ export interface PredictionError {
 /** Milliseconds of receive, decode, queue, batch, transfer and compute, in that order; NaN for a stage that was not reached. */
 export type PredictionTimings = readonly number[];
 
-const NONE: ReadonlyMap<string, InferParameterValue> = new Map();
 const TIMED_STAGES = 6;
 
 /**
  * Decodes `sconce.v1.PredictRequest`, and `InputData`, which has the same fields. Tensor bytes are views on `bytes` where they can
- * be. Throws ServeError `invalid_argument`.
+ * be. `onModel` is told where the request is going before its tensors are read, if it says so before them. Throws what `onModel` throws,
+ * and ServeError `invalid_argument`.
  */
 export function decodePredictRequest(
   bytes: Uint8Array,
   limits: CodecLimits = DEFAULT_CODEC_LIMITS,
+  onModel?: OnModel,
 ): WireRequest {
-  const reader = new WireReader(bytes);
+  const draft = new RequestDraft(bytes, limits, onModel);
+  const { reader } = draft;
   const end = bytes.length;
-  let model = "";
-  let version = "";
-  let id = "";
   let timeoutMs = 0;
-  let parameters: Map<string, InferParameterValue> | undefined;
-  const drafts: TensorDraft[] = [];
-  const outputs: string[] = [];
   for (let tag = reader.tag(end); tag !== 0; tag = reader.tag(end)) {
     switch (tag) {
-      case (1 << 3) | LENGTH:
-        model = reader.text(end, limits.maxTextBytes, "model");
-        break;
-      case (2 << 3) | LENGTH:
-        version = reader.text(end, limits.maxTextBytes, "version");
-        break;
-      case (3 << 3) | LENGTH:
-        id = reader.text(end, limits.maxTextBytes, "id");
-        break;
       case (4 << 3) | LENGTH:
-        drafts.push(readTensor(reader, end, "raw", limits));
-        checkTensorCount(drafts.length + outputs.length, limits);
+        draft.readTensor("raw");
         break;
       case (5 << 3) | LENGTH:
-        outputs.push(reader.text(end, limits.maxTextBytes, "an output's name"));
-        checkTensorCount(drafts.length + outputs.length, limits);
+        draft.addOutput(reader.text(end, limits.maxTextBytes, "an output's name"));
         break;
       case (6 << 3) | LENGTH:
-        parameters ??= new Map();
-        readParameter(reader, end, parameters, limits);
+        draft.readParameter();
         break;
       case (7 << 3) | VARINT:
         reader.varint(end);
         timeoutMs = reader.lo;
         break;
       default:
-        reader.skip(tag, end);
+        draft.readCommon(tag);
     }
   }
-  return {
-    model,
-    version: version === "" ? undefined : version,
-    id: id === "" ? undefined : id,
-    parameters: parameters ?? NONE,
-    inputs: drafts.map((draft) => finishTensor(reader, draft, limits)),
-    outputs: outputs.length === 0 ? undefined : outputs,
-    timeoutMs,
-  };
+  return draft.finish(timeoutMs);
 }
 
 /** Encodes `sconce.v1.PredictionResult`: an answer with its timings, or an error (then `response` has no outputs). */
 export function encodePredictionResult(
   response: WireResponse,
   extra: { readonly error?: PredictionError; readonly timings?: PredictionTimings },
-  allocate: Allocate = (size) => new Uint8Array(size),
+  allocate: Allocate = newBlock,
 ): Uint8Array {
   const errorBytes = extra.error === undefined ? -1 : errorSize(extra.error);
   const timingBytes = extra.timings === undefined ? -1 : timingsSize(extra.timings);
   const writer = new WireWriter(allocate(resultSize(response, errorBytes, timingBytes)));
-  const id = response.id ?? "";
-  writer.text(1, response.model, textSize(response.model));
-  writer.text(2, response.version, textSize(response.version));
-  writer.text(3, id, textSize(id));
+  writeResponseHead(writer, response);
   for (let i = 0; i < response.outputs.length; i++) {
     const output = response.outputs[i]!;
     writer.open(4, tensorHeadSize(output) + fieldSize(output.bytes.length));
@@ -116,8 +85,7 @@ export function encodePredictionResult(
 }
 
 function resultSize(response: WireResponse, errorBytes: number, timingBytes: number): number {
-  let size =
-    textFieldSize(response.model) + textFieldSize(response.version) + textFieldSize(response.id ?? "");
+  let size = responseHeadSize(response);
   for (let i = 0; i < response.outputs.length; i++) {
     const output = response.outputs[i]!;
     size += fieldSize(tensorHeadSize(output) + fieldSize(output.bytes.length));
@@ -126,11 +94,6 @@ function resultSize(response: WireResponse, errorBytes: number, timingBytes: num
   if (errorBytes >= 0) size += fieldSize(errorBytes);
   if (timingBytes >= 0) size += fieldSize(timingBytes);
   return size;
-}
-
-function textFieldSize(text: string): number {
-  const size = textSize(text);
-  return size === 0 ? 0 : fieldSize(size);
 }
 
 function errorSize(error: PredictionError): number {

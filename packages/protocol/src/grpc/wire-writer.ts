@@ -32,6 +32,12 @@ export function textSize(text: string): number {
   return size;
 }
 
+/** Bytes of a string field; none when it is empty, as proto3 has it. */
+export function textFieldSize(text: string): number {
+  const size = textSize(text);
+  return size === 0 ? 0 : fieldSize(size);
+}
+
 function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit < 0xe000;
 }

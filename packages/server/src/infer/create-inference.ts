@@ -51,6 +51,12 @@ export function createInference(options: InferenceOptions): Inference {
     isLive: () => true,
     isReady: () => !isDraining() && registry.isReady(),
     isModelReady: (name, version) => registry.isModelReady(name, version),
+    door(name, version) {
+      const served = registry.lookup(name, version);
+      // Throws for an unknown model.
+      if (served === undefined) registry.isModelReady(name, version);
+      return served;
+    },
     modelMetadata: (name, version) => metadataOf(registry, registry.resolve(name, version)),
     async acquireInputs(name, version, signal) {
       let served = registry.lookup(name, version);

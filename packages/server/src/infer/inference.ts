@@ -1,4 +1,6 @@
+import type { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
+import type { RequestHead } from "../base/request-head.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
@@ -31,6 +33,15 @@ export interface ModelConfiguration {
   readonly isBatching: boolean;
 }
 
+/** Where requests for one loaded model come in. */
+export interface Door {
+  /**
+   * What `infer` would certainly refuse a request with, whatever the body says that is still unread; the model's statistics have counted
+   * it then. Undefined: `infer` decides.
+   */
+  refuseUnread(head: RequestHead): ServeError | undefined;
+}
+
 /** Everything an edge can ask of the server, free of any wire protocol. Both edges call this one object. */
 export interface Inference {
   serverMetadata(): ServerMetadata;
@@ -39,6 +50,8 @@ export interface Inference {
   isReady(): boolean;
   /** Throws `not_found` for an unknown model. */
   isModelReady(name: string, version: string | undefined): boolean;
+  /** Undefined while the model is not loaded. Throws `not_found` for an unknown model. */
+  door(name: string, version: string | undefined): Door | undefined;
   /** Throws `not_found`, or `unavailable` with the model's reason. */
   modelMetadata(name: string, version: string | undefined): ModelMetadata;
   /**

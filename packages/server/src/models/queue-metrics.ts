@@ -15,12 +15,17 @@ export function createQueueMetrics(
   metrics: Metrics,
   labels: { model: string; version: string },
 ): QueueObserver {
-  const counters = new Map<string, Counter>();
-  const count = (name: string, help: string, extra: Readonly<Record<string, string>>): Counter => {
-    const key = `${name} ${Object.values(extra).join(" ")}`;
-    const known = counters.get(key) ?? metrics.counter(name, help, { ...labels, ...extra });
-    counters.set(key, known);
-    return known;
+  /** A counter per value of one more label, bound when the value first comes. */
+  const counters = (name: string, help: string, label: string): ((value: string) => Counter) => {
+    const bound = new Map<string, Counter>();
+    return (value) => {
+      let counter = bound.get(value);
+      if (counter === undefined) {
+        counter = metrics.counter(name, help, { ...labels, [label]: value });
+        bound.set(value, counter);
+      }
+      return counter;
+    };
   };
   const histogram = (name: string, help: string, buckets: readonly number[]): Histogram =>
     metrics.histogram(name, help, { labels, buckets });
@@ -30,6 +35,21 @@ export function createQueueMetrics(
     "Time from the queue's door to an instance.",
     WAIT_BUCKETS,
   );
+  const failures = counters(
+    "sconce_failures_total",
+    "Requests that failed after they were run, by reason.",
+    "reason",
+  );
+  const rejections = counters(
+    "sconce_rejections_total",
+    "Requests that ended without a run, by reason.",
+    "reason",
+  );
+  const reruns = counters(
+    "sconce_reruns_total",
+    "Requests that were run again after a failure beside or under them.",
+    "kind",
+  );
   const rows = metrics.counter("sconce_rows_total", "Rows that were answered.", labels);
   return {
     runFinished: (report) => batchRows.observe(report.rows),
@@ -37,15 +57,8 @@ export function createQueueMetrics(
       rows.add(requestRows);
       waited.observe((timeline.dispatchedMs - timeline.enqueuedMs) / MS_PER_S);
     },
-    requestFailed: (reason) =>
-      count("sconce_failures_total", "Requests that failed after they were run, by reason.", { reason }).add(
-        1,
-      ),
-    requestRejected: (reason) =>
-      count("sconce_rejections_total", "Requests that ended without a run, by reason.", { reason }).add(1),
-    requestsRetried: (kind, requests) =>
-      count("sconce_reruns_total", "Requests that were run again after a failure beside or under them.", {
-        kind,
-      }).add(requests),
+    requestFailed: (reason) => failures(reason).add(1),
+    requestRejected: (reason) => rejections(reason).add(1),
+    requestsRetried: (kind, requests) => reruns(kind).add(requests),
   };
 }

@@ -1,5 +1,7 @@
+import type { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { RequestHead } from "../base/request-head.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { ModelStatistics } from "./model-statistics.ts";
 
@@ -23,6 +25,8 @@ export interface ServedModel {
   readonly settings: RunSettings;
   /** Names, datatypes and shapes were checked by `infer`; resolves with the outputs asked for, else with all in signature order. */
   submit(request: InferRequest): Promise<InferResponse>;
+  /** What `submit` would certainly refuse this request with, now and whatever its body says; it is counted. Undefined: ask `submit`. */
+  refuseUnread(head: RequestHead): ServeError | undefined;
   statistics(): ModelStatistics;
 }
 

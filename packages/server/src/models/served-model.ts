@@ -1,6 +1,8 @@
+import type { ServeError } from "../base/errors.ts";
 import { type InferRequest, type InferResponse, NO_PARAMETERS } from "../base/infer-request.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { RequestHead } from "../base/request-head.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
@@ -93,6 +95,10 @@ class LiveModel implements QueuedModel {
     } finally {
       this.#inFlight.end();
     }
+  }
+
+  refuseUnread(head: RequestHead): ServeError | undefined {
+    return this.#queue.refuseUnread(head);
   }
 
   inFlight(): number {

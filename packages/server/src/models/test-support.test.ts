@@ -102,6 +102,8 @@ export class StubModel implements ServedModelHandle {
   closed = false;
   destroyed = false;
   submitted = 0;
+  /** What requests are refused with before their body is read. */
+  refusal: ServeError | undefined;
   readonly #open = new Set<OpenRequest>();
   readonly #health = new Set<() => void>();
   readonly #idle = new Set<() => void>();
@@ -124,6 +126,10 @@ export class StubModel implements ServedModelHandle {
     return new Promise((resolve, reject) => {
       this.#open.add({ request, resolve, reject });
     });
+  }
+
+  refuseUnread(): ServeError | undefined {
+    return this.refusal;
   }
 
   /** Answers what is in flight: all of it, or the oldest `most`. */

@@ -1,3 +1,4 @@
+import type { RequestHead } from "../base/request-head.ts";
 import type { Batcher } from "./batcher.ts";
 import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { ExecutorPool } from "./executor-pool.ts";
@@ -10,6 +11,8 @@ import type { ServiceEstimate } from "./service-estimate.ts";
 const LEAST_RETRY_MS = 50;
 const MOST_RETRY_MS = 30_000;
 const UNKNOWN_RETRY_MS = 1_000;
+/** Level of the highest priority. */
+const HIGHEST = 0;
 
 /** What admission looks at, and where it drops requests that wait. */
 export interface AdmissionView {
@@ -36,20 +39,44 @@ export class Admission {
     this.#view = view;
   }
 
+  /** False: a request may wait, as far as its body does not speak against it. Cheap enough to ask for every request. */
+  get isFull(): boolean {
+    return this.#isOverLimit || this.#isQueueFull;
+  }
+
   /** Why this request must not wait; undefined: it may, and room was made for it. */
   refuse(job: Job, nowMs: number): Rejection | undefined {
-    const { batcher, pool, limit, jobs } = this.#view;
-    if (batcher.size === 0 && pool.free() !== undefined) return undefined;
-    if (limit !== undefined && jobs.size >= limit.current) return overloaded(this.retryAfterMs(nowMs));
-    if (this.#isUnreachable(job, batcher.rowsAhead(job.level), nowMs)) return unreachable();
+    const { batcher, jobs } = this.#view;
+    if (this.#isIdle) return undefined;
+    if (this.#isOverLimit) return overloaded(this.retryAfterMs(nowMs));
+    if (this.#isUnreachable(job.deadlineMs, batcher.rowsAhead(job.level), nowMs)) return unreachable();
     if (this.#fits(job)) return undefined;
     this.#shedUnreachable(nowMs);
     while (!this.#fits(job)) {
-      const victim = this.#view.batcher.victim(job.level, job.tenant);
-      if (victim === undefined) return queueFull(this.#view.jobs.waiting, this.retryAfterMs(nowMs));
-      this.#view.jobs.reject(victim.job, gaveWay(this.retryAfterMs(nowMs)));
+      const victim = batcher.victim(job.level, job.tenant);
+      if (victim === undefined) return queueFull(jobs.waiting, this.retryAfterMs(nowMs));
+      jobs.reject(victim.job, gaveWay(this.retryAfterMs(nowMs)));
     }
     return undefined;
+  }
+
+  /**
+   * Why a request must not wait whatever its body says: the same as `refuse` says of one that has no bytes and the highest priority.
+   * Undefined: the body decides.
+   */
+  refuseUnread(
+    { tenant = "", deadlineMs = Number.POSITIVE_INFINITY }: RequestHead,
+    nowMs: number,
+  ): Rejection | undefined {
+    const { batcher, jobs } = this.#view;
+    if (this.#isIdle) return undefined;
+    if (this.#isOverLimit) return overloaded(this.retryAfterMs(nowMs));
+    if (!this.#isQueueFull) return undefined;
+    if (this.#isUnreachable(deadlineMs, batcher.rowsAhead(HIGHEST), nowMs)) return unreachable();
+    this.#shedUnreachable(nowMs);
+    // Whom a request of the highest priority cannot push out, none can.
+    if (!this.#isQueueFull || batcher.victim(HIGHEST, tenant) !== undefined) return undefined;
+    return queueFull(jobs.waiting, this.retryAfterMs(nowMs));
   }
 
   /** Sets until when its pieces may wait for mates: the queue's delay, or less when its deadline is near. */
@@ -84,34 +111,50 @@ export class Admission {
     );
   }
 
+  get #isIdle(): boolean {
+    const { batcher, pool } = this.#view;
+    return batcher.size === 0 && pool.free() !== undefined;
+  }
+
+  get #isOverLimit(): boolean {
+    const { limit, jobs } = this.#view;
+    return limit !== undefined && jobs.size >= limit.current;
+  }
+
+  get #isQueueFull(): boolean {
+    const { config, jobs } = this.#view;
+    return jobs.waiting >= config.maxQueueSize;
+  }
+
   #fits(job: Job): boolean {
     const { config, batcher } = this.#view;
-    if (this.#view.jobs.waiting >= config.maxQueueSize) return false;
+    if (this.#isQueueFull) return false;
     if (batcher.size > 0 && batcher.bytes + job.bytes > config.maxQueueBytes) return false;
     const limit = config.maxQueueSizeByPriority[job.level + 1];
     return limit === undefined || batcher.sizeOf(job.level) < limit;
   }
 
   /** `rowsAhead` run first, in full batches, shared by all ready executors; half a run is still going on. */
-  #isUnreachable(job: Job, rowsAhead: number, nowMs: number): boolean {
-    if (job.deadlineMs === Number.POSITIVE_INFINITY) return false;
+  #isUnreachable(deadlineMs: number, rowsAhead: number, nowMs: number): boolean {
+    if (deadlineMs === Number.POSITIVE_INFINITY) return false;
     const { estimate, pool, config } = this.#view;
     const p95Ms = estimate.p95Ms(nowMs);
     const meanMs = estimate.meanMs(nowMs);
     if (p95Ms === undefined || meanMs === undefined) return false;
     const runsAhead = Math.floor(rowsAhead / config.maxBatchSize) + 0.5;
     const waitMs = (runsAhead * meanMs) / Math.max(1, pool.readyCount);
-    return nowMs + waitMs + p95Ms > job.deadlineMs;
+    return nowMs + waitMs + p95Ms > deadlineMs;
   }
 
   /** At most once per millisecond: under a flood of refusals it must not cost more than it saves. */
   #shedUnreachable(nowMs: number): void {
-    if (nowMs - this.#lastScanMs < 1) return;
+    if (this.#view.jobs.deadlines.size === 0 || nowMs - this.#lastScanMs < 1) return;
     this.#lastScanMs = nowMs;
     let rowsAhead = 0;
     for (const piece of this.#view.batcher.all()) {
       if (piece.job.isSettled) continue;
-      if (this.#isUnreachable(piece.job, rowsAhead, nowMs)) this.#view.jobs.reject(piece.job, unreachable());
+      if (this.#isUnreachable(piece.job.deadlineMs, rowsAhead, nowMs))
+        this.#view.jobs.reject(piece.job, unreachable());
       else rowsAhead += piece.rows;
     }
   }

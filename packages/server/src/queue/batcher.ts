@@ -1,4 +1,4 @@
-import type { Piece, ShapeKey } from "./job.ts";
+import type { Line, Piece, ShapeKey } from "./job.ts";
 import { Lane } from "./lane.ts";
 
 export interface BatcherOptions {
@@ -76,14 +76,14 @@ export class Batcher {
   /** Takes a waiting piece out. */
   remove(piece: Piece): void {
     const level = this.#levels[piece.job.level]!;
-    const lane = piece.bucket!.lane;
-    lane.remove(piece);
+    const { line } = piece.bucket!;
+    line.remove(piece);
     level.size -= 1;
     level.rows -= piece.rows;
     this.size -= 1;
     this.rows -= piece.rows;
     this.bytes -= piece.bytes;
-    if (lane.size === 0 && level.lanes.length > 1) dropLane(level, lane);
+    if (line.size === 0 && level.lanes.length > 1) dropLane(level, line);
   }
 
   /** The batch to run now on a free executor, taken out of the queue; undefined: nothing is due (see `nextWakeAt`). */
@@ -251,8 +251,9 @@ function nextTurn(level: Level): number {
 
 function lastLaneOf(level: Level, batch: readonly Piece[]): Lane | undefined {
   for (let i = batch.length - 1; i >= 0; i--) {
-    const lane = batch[i]!.bucket!.lane;
-    if (level.byTenant.get(lane.tenant) === lane) return lane;
+    const { line } = batch[i]!.bucket!;
+    const lane = level.byTenant.get(line.tenant);
+    if (lane === line) return lane;
   }
   return undefined;
 }
@@ -261,9 +262,9 @@ function longest(lanes: readonly Lane[]): Lane {
   return lanes.reduce((most, lane) => (lane.size > most.size ? lane : most));
 }
 
-function dropLane(level: Level, lane: Lane): void {
-  const index = level.lanes.indexOf(lane);
+function dropLane(level: Level, { tenant }: Line): void {
+  const index = level.lanes.findIndex((lane) => lane.tenant === tenant);
   level.lanes.splice(index, 1);
-  level.byTenant.delete(lane.tenant);
+  level.byTenant.delete(tenant);
   if (index < level.turn) level.turn -= 1;
 }

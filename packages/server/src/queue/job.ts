@@ -1,6 +1,5 @@
 import type { InferRequest } from "../base/infer-request.ts";
 import type { NamedTensor } from "../base/tensor.ts";
-import type { Bucket } from "./lane.ts";
 
 /** Requests join only when their keys are equal. Numbers where one variable dimension (or none) decides: no strings are built then. */
 export type ShapeKey = number | string;
@@ -10,6 +9,22 @@ export interface Answer {
   /** In the order the request asked for, or in signature order. Bytes are views on the received block. */
   readonly outputs: readonly NamedTensor[];
   readonly batchRows: number;
+}
+
+/** What one tenant has waiting at one priority, as far as its pieces need to know it. */
+export interface Line {
+  readonly tenant: string;
+  /** Pieces. */
+  readonly size: number;
+  remove(piece: Piece): void;
+}
+
+/** The waiting pieces of one line that may join each other, oldest first. */
+export interface Bucket {
+  readonly line: Line;
+  readonly key: ShapeKey;
+  first: Piece | undefined;
+  last: Piece | undefined;
 }
 
 /**

@@ -1,12 +1,4 @@
-import type { Piece, ShapeKey } from "./job.ts";
-
-/** The waiting pieces of one lane that may join each other, oldest first. */
-export interface Bucket {
-  readonly lane: Lane;
-  readonly key: ShapeKey;
-  first: Piece | undefined;
-  last: Piece | undefined;
-}
+import type { Bucket, Line, Piece, ShapeKey } from "./job.ts";
 
 /** Empty buckets kept for reuse, so that a model with few shapes allocates none per request. */
 const KEPT_BUCKETS = 16;
@@ -15,7 +7,7 @@ const KEPT_BUCKETS = 16;
  * What one tenant has waiting at one priority: every piece hangs in two lists, one over all pieces in order of arrival and one
  * per shape.
  */
-export class Lane {
+export class Lane implements Line {
   readonly tenant: string;
   readonly buckets: Map<ShapeKey, Bucket> = new Map();
   first: Piece | undefined = undefined;
@@ -55,7 +47,7 @@ export class Lane {
   #bucketFor(key: ShapeKey): Bucket {
     let bucket = this.buckets.get(key);
     if (bucket === undefined) {
-      bucket = { lane: this, key, first: undefined, last: undefined };
+      bucket = { line: this, key, first: undefined, last: undefined };
       this.buckets.set(key, bucket);
     }
     return bucket;

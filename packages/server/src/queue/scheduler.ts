@@ -1,5 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 import type { InferRequest } from "../base/infer-request.ts";
+import type { RequestHead } from "../base/request-head.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Drain } from "./drain.ts";
 import type { Answer, Job } from "./job.ts";
@@ -30,6 +31,12 @@ export interface Scheduler {
    * bytes must stay unchanged until then. Rejects with ServeError, reasons as in `REJECT_REASONS` or the executor's own.
    */
   submit(request: InferRequest, options?: SubmitOptions): Promise<Answer>;
+  /**
+   * Refuses a request whose body is still unread, and counts it, when `submit` would refuse it for want of room whatever that body
+   * says; undefined: `submit` decides. A body's own deadline is not known yet, so that a request which `submit` would call hopeless
+   * may be told that the queue is full.
+   */
+  refuseUnread(head: RequestHead): ServeError | undefined;
   /** An executor became ready, died, failed for good, came or went. */
   executorsChanged(): void;
   snapshot(): QueueSnapshot;
@@ -86,6 +93,19 @@ class QueueScheduler implements Scheduler {
       jobs.add(job);
       this.#dispatchSoon(nowMs);
     });
+  }
+
+  refuseUnread(head: RequestHead): ServeError | undefined {
+    const { clock, pool, recovery, admission, tally } = this.#parts;
+    if (!admission.isFull) return undefined;
+    // What `submit` asks before it asks for room, and needs the body for.
+    if (this.#state !== "open" || pool.isGone || recovery.quarantine.size > 0) return undefined;
+    const nowMs = clock.nowMs();
+    const full = admission.refuseUnread(head, nowMs);
+    if (full === undefined) return undefined;
+    const rejection = this.#overQuota(head.tenant ?? "", nowMs) ?? full;
+    tally.requestRejected(rejection.reason, 0);
+    return rejection;
   }
 
   executorsChanged(): void {
@@ -147,9 +167,13 @@ class QueueScheduler implements Scheduler {
     const verdict = recovery.quarantine.judge(job, nowMs);
     if (verdict === "quarantined") return quarantined();
     if (verdict === "suspect") job.shapeKey = `alone ${job.fingerprint}`;
-    const quotaWaitMs = this.#quota?.take(job.tenant, nowMs) ?? 0;
-    if (quotaWaitMs > 0) return quotaExceeded(Math.ceil(quotaWaitMs));
-    return admission.refuse(job, nowMs);
+    return this.#overQuota(job.tenant, nowMs) ?? admission.refuse(job, nowMs);
+  }
+
+  /** Uses up one request of the tenant's quota. */
+  #overQuota(tenant: string, nowMs: number): Rejection | undefined {
+    const waitMs = this.#quota?.take(tenant, nowMs) ?? 0;
+    return waitMs > 0 ? quotaExceeded(Math.ceil(waitMs)) : undefined;
   }
 
   #endDrain(): void {

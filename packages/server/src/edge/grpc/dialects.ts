@@ -30,7 +30,7 @@ function allocate(size: number): Uint8Array {
 /** Open Inference Protocol v2. */
 export function oipDialect(limits: GrpcLimits): Dialect {
   return {
-    decode: (bytes) => withoutReserved(decodeModelInferRequest(bytes, limits.codec)),
+    decode: (bytes, onModel) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, onModel)),
     encode: (response) => encodeModelInferResponse(response, allocate),
   };
 }
@@ -38,7 +38,7 @@ export function oipDialect(limits: GrpcLimits): Dialect {
 /** Triton's ModelStreamInfer. Every answer is the last one of its request; clients that ask for it get the flag that says so. */
 export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
   return {
-    decode: (bytes) => withoutReserved(decodeModelInferRequest(bytes, limits.codec)),
+    decode: (bytes, onModel) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, onModel)),
     encode: (response, _timeline, request) =>
       encodeModelStreamInferResponse(withFinalFlag(response, request), "", allocate),
     encodeFailure: ({ error, request }, message) =>
@@ -53,7 +53,7 @@ export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
 /** sconce.v1: answers carry their timings. */
 export function predictDialect(limits: GrpcLimits): Dialect {
   return {
-    decode: (bytes) => decodePredictRequest(bytes, limits.codec),
+    decode: (bytes, onModel) => decodePredictRequest(bytes, limits.codec, onModel),
     encode: (response, timeline) =>
       encodePredictionResult(response, { timings: timings(timeline) }, allocate),
   };
@@ -64,11 +64,18 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
   let model = "";
   let version: string | undefined;
   return {
-    decode(bytes) {
-      const request = decodePredictRequest(bytes, limits.codec);
+    decode(bytes, onModel) {
+      const name = (named: string, itsVersion: string | undefined): void => {
+        model = named;
+        version = itsVersion;
+      };
+      const request = decodePredictRequest(bytes, limits.codec, (named, itsVersion) => {
+        // The next message means this one's model, also when this one is refused.
+        name(named, itsVersion);
+        onModel(named, itsVersion);
+      });
       if (request.model !== "") {
-        model = request.model;
-        version = request.version;
+        name(request.model, request.version);
         return request;
       }
       version = request.version ?? version;
@@ -76,13 +83,10 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
     },
     encode: (response, timeline) =>
       encodePredictionResult(response, { timings: timings(timeline) }, allocate),
-    encodeFailure({ error, request }, message) {
+    encodeFailure({ error, model: asked, request }, message) {
       const { code, reason } = error;
       const retryAfterMs = Math.ceil(error.retryAfterMs ?? 0);
-      const answer = {
-        ...nobody(request?.id ?? peekRequestId(message, limits.codec)),
-        model: request?.model ?? "",
-      };
+      const answer = { ...nobody(request?.id ?? peekRequestId(message, limits.codec)), model: asked };
       return encodePredictionResult(
         answer,
         { error: { code, message: error.message, reason, retryAfterMs } },

@@ -41,7 +41,9 @@ export class GrpcCall {
   readonly #next: ServerInterceptingCallInterface;
   readonly #stream: ServerHttp2Stream;
   readonly #deps: TransferDeps;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
+  /** Why its work must stop. */
+  #stopped: ServeError | undefined;
   #deadlineMs: number | undefined;
   #cancelTimer: (() => void) | undefined;
   #ended = false;
@@ -55,7 +57,12 @@ export class GrpcCall {
     this.receivedMs = deps.clock.nowMs();
   }
 
+  /** Made when somebody asks for it: a call that is refused at once needs none, and making one costs more than refusing. */
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#stopped !== undefined) this.#abort.abort(this.#stopped);
+    }
     return this.#abort.signal;
   }
 
@@ -121,15 +128,18 @@ export class GrpcCall {
   fail(error: ServeError): void {
     if (!this.#settle()) return;
     this.#next.sendStatus(statusOf(error));
-    this.#abort.abort(error);
+    this.#stop(error);
   }
 
   /** The client is gone: stops the call's work. */
   cancelled(): void {
     if (!this.#settle()) return;
-    this.#abort.abort(
-      new ServeError("cancelled", "the client cancelled the call", { reason: "client_left" }),
-    );
+    this.#stop(new ServeError("cancelled", "the client cancelled the call", { reason: "client_left" }));
+  }
+
+  #stop(error: ServeError): void {
+    this.#stopped = error;
+    this.#abort?.abort(error);
   }
 
   #settle(): boolean {

@@ -85,6 +85,34 @@ test("failures are gRPC statuses with a reason, and the retry hint", async () =>
   });
 });
 
+test("a model without room refuses before the tensors are decoded, and the refusal counts as that model's", async () => {
+  await withGrpc({}, async ({ unary, outcomes }) => {
+    const nonsense = { name: "x", datatype: "NONSENSE", shape: [-1n] };
+    const refused = [
+      unary(INFER, TYPES, create(ModelInferRequestSchema, { modelName: "full", inputs: [nonsense] })),
+      unary(
+        PREDICT,
+        PREDICT_TYPES,
+        create(sconceV1.PredictRequestSchema, { model: "full", inputs: [nonsense] }),
+      ),
+    ];
+    for (const call of refused) {
+      await assert.rejects(call, (error: ServiceError) => {
+        assert.deepEqual([error.code, error.metadata.get("sconce-reason")], [14, ["queue_full"]]);
+        assert.deepEqual(error.metadata.get("grpc-retry-pushback-ms"), ["13"]);
+        return true;
+      });
+    }
+    assert.deepEqual(
+      outcomes.map((o) => [o.asked, o.code]),
+      [
+        ["full", "unavailable"],
+        ["full", "unavailable"],
+      ],
+    );
+  });
+});
+
 test("bytes that are no message are INVALID_ARGUMENT, and the connection lives on", async () => {
   await withGrpc({}, async ({ unary }) => {
     for (const bytes of [[0xff], [0x0a, 0x05, 0x61], [0x0b], [0x2a, 0x02, 0x1a, 0xff]]) {

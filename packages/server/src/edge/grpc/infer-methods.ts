@@ -1,9 +1,16 @@
 import { Metadata } from "@grpc/grpc-js";
 import { serverTiming } from "../inference-metrics.ts";
 import { oipDialect, predictDialect } from "./dialects.ts";
-import { type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+import { type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import { type Dialect, type InferenceDeps, isFailure, runInference, tenantOf } from "./run-inference.ts";
+import {
+  type Arrival,
+  type Dialect,
+  type InferenceDeps,
+  isFailure,
+  runInference,
+  tenantOf,
+} from "./run-inference.ts";
 
 /** The methods that answer one inference: ModelInfer and Predict. */
 export function inferMethods(deps: InferenceDeps, limits: GrpcLimits): GrpcMethod[] {
@@ -15,20 +22,36 @@ export function inferMethods(deps: InferenceDeps, limits: GrpcLimits): GrpcMetho
 
 function inferMethod(path: string, deps: InferenceDeps, dialect: Dialect): GrpcMethod {
   return unaryMethod(path, async (bytes, call) => {
-    const result = await runInference(deps, dialect, bytes, {
-      receivedMs: call.receivedMs,
-      bodyMs: deps.clock.nowMs(),
-      signal: call.signal,
-      deadlineMs: call.deadlineMs,
-      tenant: tenantOf(deps, call),
-      bound(deadlineMs) {
-        call.tighten(deadlineMs);
-        return call.signal;
-      },
-    });
+    const result = await runInference(deps, dialect, bytes, new UnaryArrival(deps, call));
     if (isFailure(result)) throw result.error;
     const trailers = new Metadata();
     trailers.set("server-timing", serverTiming(result.timeline));
     return { bytes: result.bytes, trailers };
   });
+}
+
+/** The only message of a call. */
+class UnaryArrival implements Arrival {
+  readonly receivedMs: number;
+  readonly bodyMs: number;
+  readonly deadlineMs: number | undefined;
+  readonly tenant: string | undefined;
+  readonly #call: GrpcCall;
+
+  constructor(deps: InferenceDeps, call: GrpcCall) {
+    this.receivedMs = call.receivedMs;
+    this.bodyMs = deps.clock.nowMs();
+    this.deadlineMs = call.deadlineMs;
+    this.tenant = tenantOf(deps, call);
+    this.#call = call;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+
+  bound(deadlineMs: number): AbortSignal {
+    this.#call.tighten(deadlineMs);
+    return this.#call.signal;
+  }
 }

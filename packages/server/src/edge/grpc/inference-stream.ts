@@ -84,7 +84,7 @@ export function inferenceStream(
     try {
       call.send(result.bytes, answered);
     } catch (thrown) {
-      refuse({ error: ServeError.from(thrown), request: undefined }, message);
+      refuse({ error: ServeError.from(thrown), model: "", request: undefined }, message);
     }
   }
 
@@ -157,7 +157,7 @@ function ownDeadline(parent: AbortSignal, clock: Clock, deadlineMs: number): Own
     cancelTimer = startDeadline(clock, deadlineMs, () => {
       const error = deadlineExceeded();
       abort.abort(error);
-      resolve({ error, request: undefined });
+      resolve({ error, model: "", request: undefined });
     });
   });
   const release = () => {

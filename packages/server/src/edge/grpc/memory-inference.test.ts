@@ -35,6 +35,10 @@ const MODELS: Readonly<Record<string, Compute>> = {
   busy: () => {
     throw new ServeError("unavailable", "the queue is full", { reason: "queue_full", retryAfterMs: 12.5 });
   },
+  /** Has no room before it knows what for: never gets here. */
+  full: () => {
+    throw new TypeError("it was asked all the same");
+  },
   /** Fails with something that is not ours. */
   broken: () => {
     throw new TypeError("secret /home/path");
@@ -47,6 +51,8 @@ export interface MemoryInference extends Inference {
   running: number;
   peak: number;
   ready: boolean;
+  /** What the model `full` says to requests that it has only seen the head of. */
+  refuse(): ServeError | undefined;
 }
 
 export function memoryInference(): MemoryInference {
@@ -55,10 +61,15 @@ export function memoryInference(): MemoryInference {
     running: 0,
     peak: 0,
     ready: true,
+    refuse: () => new ServeError("unavailable", "no room", { reason: "queue_full", retryAfterMs: 12.5 }),
     serverMetadata: () => ({ name: "sconce", version: "0.1.0", extensions: ["binary_tensor_data"] }),
     isLive: () => true,
     isReady: () => self.ready,
     isModelReady: (name) => modelOf(name) !== undefined && self.ready,
+    door: (name) => {
+      modelOf(name);
+      return name === "full" ? { refuseUnread: () => self.refuse() } : undefined;
+    },
     modelMetadata(name) {
       modelOf(name);
       return { name, versions: ["1"], platform: "memory", inputs: [SPEC], outputs: [{ ...SPEC, name: "y" }] };

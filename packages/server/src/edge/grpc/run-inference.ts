@@ -1,7 +1,8 @@
-import type { WireRequest } from "@sconce/protocol/grpc";
+import type { OnModel, WireRequest } from "@sconce/protocol/grpc";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import type { RequestHead } from "../../base/request-head.ts";
 import { Timeline } from "../../base/timeline.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter } from "../../gate/deadline.ts";
@@ -23,7 +24,7 @@ export interface InferenceDeps {
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
-export interface Arrival {
+export interface Arrival extends RequestHead {
   readonly receivedMs: number;
   readonly bodyMs: number;
   readonly signal: AbortSignal;
@@ -42,13 +43,17 @@ export interface Encoded {
 
 /** How one dialect turns bytes into a request and an answer into bytes. */
 export interface Dialect {
-  decode(bytes: Uint8Array): WireRequest;
+  /** `onModel` is told where the request is going before its tensors are decoded, unless the message names that later; it may throw. */
+  decode(bytes: Uint8Array, onModel: OnModel): WireRequest;
   encode(response: InferResponse, timeline: Timeline, request: WireRequest): Uint8Array;
 }
 
-/** What is known of a request when it fails; the id is missing when not even that could be read. */
+/** What is known of a request when it fails. */
 export interface Failure {
   readonly error: ServeError;
+  /** The model that it named; empty when not even that could be read. */
+  readonly model: string;
+  /** Undefined: it was not decoded to the end. */
   readonly request: WireRequest | undefined;
 }
 
@@ -65,27 +70,33 @@ export async function runInference(
   const timeline = new Timeline(arrival.receivedMs);
   timeline.bodyMs = arrival.bodyMs;
   let wire: WireRequest | undefined;
+  let asked = "";
   let hasEntered = false;
   try {
+    checkTenant(arrival.tenant);
     deps.budget.enter(message.length);
     hasEntered = true;
-    wire = dialect.decode(message);
+    wire = dialect.decode(message, (model, version) => {
+      asked = model;
+      const refusal = deps.inference.door(model, version)?.refuseUnread(arrival);
+      if (refusal !== undefined) throw refusal;
+    });
+    asked = wire.model;
     const response = await deps.inference.infer(inferRequest(wire, arrival, timeline));
     const bytes = dialect.encode(response, timeline, wire);
     timeline.encodedMs = deps.clock.nowMs();
     deps.observer.observe({
       protocol: "grpc",
       answeredBy: response,
-      asked: wire.model,
+      asked,
       code: "ok",
       timeline,
     });
     return { bytes, timeline };
   } catch (thrown) {
-    const error = failureOf(thrown, arrival.signal);
-    const asked = wire?.model ?? "";
+    const error = failureOf(thrown, arrival);
     deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: error.code, timeline });
-    return { error, request: wire };
+    return { error, model: asked, request: wire };
   } finally {
     if (hasEntered) deps.budget.leave(message.length);
   }
@@ -101,8 +112,9 @@ export function isFailure(result: Encoded | Failure): result is Failure {
 }
 
 /** What was thrown; after an abort, the abort's own reason when that says more. */
-function failureOf(thrown: unknown, signal: AbortSignal): ServeError {
+function failureOf(thrown: unknown, arrival: Arrival): ServeError {
   if (thrown instanceof ServeError) return thrown;
+  const { signal } = arrival;
   if (signal.aborted && signal.reason instanceof ServeError) return signal.reason;
   return ServeError.from(thrown);
 }
@@ -127,7 +139,7 @@ function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): 
     priority: parsePriority(wire.parameters.get("priority")),
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
-    tenant: checkTenant(arrival.tenant),
+    tenant: arrival.tenant,
     timeline,
   };
 }

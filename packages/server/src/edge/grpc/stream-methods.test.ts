@@ -228,6 +228,34 @@ test("StreamPredict: the model is remembered, failures are error objects", async
   });
 });
 
+test("streams: a model without room refuses before the tensors are decoded, by id and name, and is remembered", async () => {
+  const inputs = [{ name: "x", datatype: "NONSENSE", shape: [-1n] }];
+  await withGrpc({}, async (rig) => {
+    const stream = rig.stream(PREDICT, PREDICT_TYPES);
+    stream.write(create(sconceV1.InputDataSchema, { model: "full", id: "1", inputs }));
+    stream.write(create(sconceV1.InputDataSchema, { id: "2" }));
+    stream.end();
+    const { messages } = await collect(stream);
+    assert.deepEqual(
+      messages.map(({ id, model, error }) => [id, model, error?.reason]),
+      [
+        ["1", "full", "queue_full"],
+        ["2", "full", "internal"],
+      ],
+    );
+  });
+  await withGrpc({}, async (rig) => {
+    const stream = openStream(rig);
+    stream.write(create(ModelInferRequestSchema, { modelName: "full", id: "1", inputs }));
+    stream.end();
+    const { messages } = await collect(stream);
+    assert.deepEqual(
+      messages.map((message) => [message.inferResponse?.id, message.errorMessage]),
+      [["1", "no room"]],
+    );
+  });
+});
+
 test("a drain lets requests in flight finish and ends idle streams with UNAVAILABLE", async () => {
   await withGrpc({}, async (rig) => {
     const idle = openStream(rig);

@@ -2,24 +2,28 @@ import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServeError } from "../../base/errors.ts";
 import type { Transfer } from "../../gate/transfer-pace.ts";
+import type { Door } from "../../infer/inference.ts";
 import type { Exchange } from "./exchange.ts";
 
 /**
  * Reads a request's body into one buffer, decompressed. Its announced size is paid for from the budget before the first byte is read;
- * what was not announced (chunked, compressed) is paid for as it comes. Throws `resource_exhausted`/`body_too_large`, `invalid_argument`,
- * `unavailable` when the budget is used up, `cancelled` when the client left.
+ * what was not announced (chunked, compressed) is paid for as it comes. `door`: where the request is going, which may refuse it before
+ * that. Throws what it refuses with, `resource_exhausted`/`body_too_large`, `invalid_argument`, `unavailable` when the budget is used up,
+ * `cancelled` when the client left.
  */
-export function readBody(exchange: Exchange): Promise<Buffer> {
+export function readBody(exchange: Exchange, door?: Door): Promise<Buffer> {
   const { request } = exchange;
   const { maxBodyBytes } = exchange.context.limits;
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
   refuseMultipart(request);
-  const inflate = decompressor(request.headers["content-encoding"]);
+  const coding = codingOf(request.headers["content-encoding"]);
+  const refusal = door?.refuseUnread(exchange);
+  if (refusal !== undefined) throw refusal;
   exchange.enter(announced);
   exchange.continue();
-  if (inflate !== undefined) return inflated(exchange, inflate);
-  return collected(exchange, announced);
+  if (coding === "identity") return collected(exchange, announced);
+  return inflated(exchange, coding === "gzip" ? createGunzip() : createInflate());
 }
 
 /** A body as it comes in, decompressed or not. */
@@ -133,17 +137,17 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
   return Buffer.concat(chunks, size);
 }
 
-function decompressor(encoding: string | undefined): Gunzip | Inflate | undefined {
+function codingOf(encoding: string | undefined): "identity" | "gzip" | "deflate" {
   switch (encoding?.toLowerCase()) {
     case undefined:
     case "":
     case "identity":
-      return undefined;
+      return "identity";
     case "gzip":
     case "x-gzip":
-      return createGunzip();
+      return "gzip";
     case "deflate":
-      return createInflate();
+      return "deflate";
     default:
       throw new ServeError("invalid_argument", "Content-Encoding: expected gzip or deflate, once", {
         reason: "unsupported_encoding",

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ServeError } from "../../base/errors.ts";
+import type { RequestHead } from "../../base/request-head.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { SMALL_BYTES } from "../../gate/byte-budget.ts";
+import { earliestDeadline, parseTimeoutMs } from "../../gate/deadline.ts";
 import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
@@ -25,7 +27,7 @@ export interface InferenceBody {
 }
 
 /** One HTTP request and its answer. Knows when the client left; gives back what the request held when the connection is done with it. */
-export class Exchange {
+export class Exchange implements RequestHead {
   readonly context: RestContext;
   readonly request: IncomingMessage;
   readonly timeline: Timeline;
@@ -41,6 +43,7 @@ export class Exchange {
   #heldBytes = 0;
   #answered = false;
   #isClosed = false;
+  #isAskedForBody = false;
 
   constructor(context: RestContext, request: IncomingMessage, response: ServerResponse) {
     this.context = context;
@@ -63,6 +66,16 @@ export class Exchange {
     const { tenantHeader } = this.context;
     if (tenantHeader === undefined) return undefined;
     return checkTenant(this.request.headers[tenantHeader]?.toString());
+  }
+
+  /** How long the headers give it (`x-request-timeout-ms`); undefined: for ever. Throws `invalid_argument`. */
+  get timeoutMs(): number | undefined {
+    const header = this.request.headers["x-request-timeout-ms"];
+    return header === undefined ? undefined : parseTimeoutMs(String(header));
+  }
+
+  get deadlineMs(): number | undefined {
+    return earliestDeadline(this.timeline.receivedMs, [this.timeoutMs]);
   }
 
   /** Counts this request and the bytes its body is going to need. Throws when the server is full. */
@@ -91,6 +104,7 @@ export class Exchange {
 
   /** Tells a client that asked first (`Expect: 100-continue`) to send its body. */
   continue(): void {
+    this.#isAskedForBody = true;
     if (this.request.headers.expect !== undefined) this.#response.writeContinue();
   }
 
@@ -169,8 +183,8 @@ export class Exchange {
 
   /** An aborted request failed because of what aborted it. */
   #explain(thrown: unknown): ServeError {
-    const { signal } = this;
-    if (signal.aborted && signal.reason instanceof ServeError) {
+    const signal = this.#controller?.signal;
+    if (signal?.aborted === true && signal.reason instanceof ServeError) {
       const error = ServeError.from(thrown);
       return error.code === "cancelled" || error.code === "internal" ? signal.reason : error;
     }
@@ -245,10 +259,12 @@ export class Exchange {
     return new AnswerWriter(target, parts);
   }
 
-  /** Whether much of the body is still on its way; little is quickly read and thrown away by Node. */
+  /** Whether much of the body is still on its way, or may never come; little is quickly read and thrown away by Node. */
   #hasUnreadBody(): boolean {
     const { headers, complete, readableEnded } = this.request;
     if (complete || readableEnded) return false;
+    // Who waits for leave to send its body will not send it, and its next request would be taken for the body.
+    if (headers.expect !== undefined && !this.#isAskedForBody) return true;
     return (
       headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > SMALL_BODY_BYTES
     );

@@ -2,13 +2,13 @@ import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
-import type { Inference } from "../../infer/inference.ts";
+import type { Door, Inference } from "../../infer/inference.ts";
 import { StatisticsTally } from "../../models/model-statistics.ts";
 import type { IndexEntry } from "../../models/registry.ts";
 import { SETTINGS } from "../../models/test-support.test.ts";
 
 /** A model that is a function, for tests of an edge: inputs in, outputs out, in this process. */
-export interface MemoryModel {
+export interface MemoryModel extends Partial<Door> {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   run(inputs: readonly NamedTensor[], request: InferRequest): NamedTensor[] | Promise<NamedTensor[]>;
@@ -36,6 +36,11 @@ export function memoryInference(
     isModelReady: (name, version) => {
       if (broken.some((entry) => entry.name === name)) return false;
       return find(name, version) !== undefined;
+    },
+    door: (name, version) => {
+      if (broken.some((entry) => entry.name === name)) return undefined;
+      const { refuseUnread } = find(name, version);
+      return refuseUnread === undefined ? undefined : { refuseUnread };
     },
     modelMetadata: (name, version) => {
       const { inputs, outputs } = find(name, version);

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { NO_PARAMETERS } from "../../base/infer-request.ts";
-import { readBody } from "./body.ts";
 import { type Exchange, JSON_TYPE } from "./exchange.ts";
+import { type ModelName, readInferenceBody } from "./inference-body.ts";
 import { readPredictRequest } from "./predict-request.ts";
 import { encodePrediction } from "./predict-response.ts";
 import type { Route, RouteParams } from "./route.ts";
@@ -15,13 +15,18 @@ export function predictRoutes(): readonly Route[] {
   ];
 }
 
-async function answerPredict(exchange: Exchange, params: RouteParams): Promise<void> {
-  const [model, version] = modelOf(params);
+function answerPredict(exchange: Exchange, params: RouteParams): Promise<void> {
+  const named = modelOf(params);
+  return predictBody(exchange, readInferenceBody(exchange, named), named);
+}
+
+async function predictBody(
+  exchange: Exchange,
+  arriving: Promise<Buffer>,
+  [model, version]: ModelName,
+): Promise<void> {
   const { inference, clock, limits } = exchange.context;
-  // Throws for an unknown model, before the body costs anything.
-  inference.isModelReady(model, version);
-  exchange.model = model;
-  const body = await readBody(exchange);
+  const body = await arriving;
   exchange.timeline.bodyMs = clock.nowMs();
   const specs = await inference.acquireInputs(model, version, exchange.signal);
   const { inputs, unbatched } = await readPredictRequest(body, specs, { limits, slice: nextTurn });

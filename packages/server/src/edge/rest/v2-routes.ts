@@ -5,9 +5,9 @@ import type { TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import { checkModelName, checkModelVersion } from "../../gate/model-name.ts";
 import { parsePriority } from "../../gate/priority.ts";
-import { readBody } from "./body.ts";
 import { BINARY_TYPE, type Exchange, JSON_TYPE } from "./exchange.ts";
 import { bad } from "./fields.ts";
+import { type ModelName, readInferenceBody } from "./inference-body.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 import { readRawRequest } from "./v2-raw-request.ts";
@@ -86,13 +86,18 @@ function answerModelReady(exchange: Exchange, params: RouteParams): void {
 
 type Encode = ReturnType<typeof createV2Encoder>;
 
-async function answerInfer(exchange: Exchange, params: RouteParams, encode: Encode): Promise<void> {
-  const [model, version] = modelOf(params);
+function answerInfer(exchange: Exchange, params: RouteParams, encode: Encode): Promise<void> {
+  const named = modelOf(params);
+  return inferBody(exchange, readInferenceBody(exchange, named), { named, encode });
+}
+
+async function inferBody(
+  exchange: Exchange,
+  arriving: Promise<Buffer>,
+  { named: [model, version], encode }: { readonly named: ModelName; readonly encode: Encode },
+): Promise<void> {
   const { inference, clock, limits } = exchange.context;
-  // Throws for an unknown model, before the body costs anything.
-  inference.isModelReady(model, version);
-  exchange.model = model;
-  const body = await readBody(exchange);
+  const body = await arriving;
   exchange.timeline.bodyMs = clock.nowMs();
   const jsonBytes = jsonLength(exchange, body);
   const request =
@@ -151,7 +156,7 @@ function takePriority(parameters: Map<string, ParameterValue>): number {
 }
 
 /** The model and version that a URL names. Throws `not_found` for names that no model can have. */
-export function modelOf(params: RouteParams): [name: string, version: string | undefined] {
+export function modelOf(params: RouteParams): ModelName {
   const name = params["model"];
   if (name === undefined) throw new ServeError("not_found", "the URL names no model");
   checkModelName(name);

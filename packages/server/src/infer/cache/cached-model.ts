@@ -71,6 +71,11 @@ class CachedModel implements ServedModelHandle {
     }
   }
 
+  /** What the queue has no room for, the cache may answer: only the body tells. */
+  refuseUnread(): undefined {
+    return undefined;
+  }
+
   statistics(): ModelStatistics {
     const inner = this.#inner.statistics();
     const cacheHit = this.#hits.read();

@@ -1,0 +1,127 @@
+import { ServeError } from "../serve-error.ts";
+import type { NamedTensor } from "../tensor.ts";
+import type { CodecLimits } from "./codec-limits.ts";
+import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
+import { LENGTH, WireReader } from "./wire-reader.ts";
+import { type FieldFour, finishTensor, readTensor, type TensorDraft } from "./wire-tensor.ts";
+
+/** What a request message says, free of its encoding. Empty strings mean "not given", as proto3 has it. */
+export interface WireRequest {
+  readonly model: string;
+  readonly version: string | undefined;
+  readonly id: string | undefined;
+  readonly parameters: ReadonlyMap<string, InferParameterValue>;
+  readonly inputs: readonly NamedTensor[];
+  /** Undefined: all. */
+  readonly outputs: readonly string[] | undefined;
+  /** 0: none given. Always 0 in the Open Inference Protocol, which has a parameter for it. */
+  readonly timeoutMs: number;
+}
+
+/** Told which model a request is for. What it throws ends the decoding. */
+export type OnModel = (model: string, version: string | undefined) => void;
+
+const NONE: ReadonlyMap<string, InferParameterValue> = new Map();
+
+/**
+ * A request while its message is read. The dialects number some of their fields differently and read those themselves; what
+ * a field means, and how many of it there may be, is said here.
+ */
+export class RequestDraft {
+  readonly reader: WireReader;
+  readonly #limits: CodecLimits;
+  readonly #onModel: OnModel | undefined;
+  readonly #end: number;
+  readonly #tensors: TensorDraft[] = [];
+  readonly #outputs: string[] = [];
+  #parameters: Map<string, InferParameterValue> | undefined;
+  #model = "";
+  #version = "";
+  #id = "";
+
+  /** `onModel` is called before the first tensor is read, if the message has named its model by then, as every encoder does. */
+  constructor(bytes: Uint8Array, limits: CodecLimits, onModel: OnModel | undefined) {
+    this.reader = new WireReader(bytes);
+    this.#limits = limits;
+    this.#onModel = onModel;
+    this.#end = bytes.length;
+  }
+
+  /** Reads a field that has one number in every dialect; steps over one that none has. */
+  readCommon(tag: number): void {
+    const { maxTextBytes } = this.#limits;
+    switch (tag) {
+      case (1 << 3) | LENGTH:
+        this.#model = this.reader.text(this.#end, maxTextBytes, "the model's name");
+        return;
+      case (2 << 3) | LENGTH:
+        this.#version = this.reader.text(this.#end, maxTextBytes, "the model's version");
+        return;
+      case (3 << 3) | LENGTH:
+        this.#id = this.reader.text(this.#end, maxTextBytes, "the id");
+        return;
+      default:
+        this.reader.skip(tag, this.#end);
+    }
+  }
+
+  readParameter(): void {
+    this.#parameters ??= new Map();
+    readParameter(this.reader, this.#end, this.#parameters, this.#limits);
+  }
+
+  readTensor(fieldFour: FieldFour): void {
+    if (this.#tensors.length === 0 && this.#model !== "") this.#onModel?.(this.#model, given(this.#version));
+    this.#tensors.push(readTensor(this.reader, this.#end, fieldFour, this.#limits));
+    this.#checkCount();
+  }
+
+  addOutput(name: string): void {
+    this.#outputs.push(name);
+    this.#checkCount();
+  }
+
+  /** Gives the tensors their bytes, in order. */
+  attachRaw(raws: readonly Uint8Array[]): void {
+    const tensors = this.#tensors;
+    if (raws.length !== tensors.length) {
+      throw new ServeError(
+        "invalid_argument",
+        `there are ${tensors.length} inputs but ${raws.length} raw_input_contents; send one for each input`,
+        { reason: "raw_count" },
+      );
+    }
+    for (let i = 0; i < tensors.length; i++) tensors[i]!.bytes = raws[i]!;
+  }
+
+  finish(timeoutMs: number): WireRequest {
+    const tensors = this.#tensors;
+    const inputs = new Array<NamedTensor>(tensors.length);
+    for (let i = 0; i < inputs.length; i++) inputs[i] = finishTensor(this.reader, tensors[i]!, this.#limits);
+    return {
+      model: this.#model,
+      version: given(this.#version),
+      id: given(this.#id),
+      parameters: this.#parameters ?? NONE,
+      inputs,
+      outputs: this.#outputs.length === 0 ? undefined : this.#outputs,
+      timeoutMs,
+    };
+  }
+
+  #checkCount(): void {
+    checkTensorCount(this.#tensors.length + this.#outputs.length, this.#limits);
+  }
+}
+
+function given(text: string): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+/** Throws `invalid_argument` when a request has too many tensors. */
+export function checkTensorCount(count: number, limits: CodecLimits): void {
+  if (count <= limits.maxTensors) return;
+  throw new ServeError("invalid_argument", `there are more than ${limits.maxTensors} inputs and outputs`, {
+    reason: "limit_exceeded",
+  });
+}

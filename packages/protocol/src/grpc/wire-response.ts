@@ -1,0 +1,30 @@
+import type { NamedTensor } from "../tensor.ts";
+import type { InferParameterValue } from "./infer-parameters.ts";
+import { textFieldSize, textSize, type WireWriter } from "./wire-writer.ts";
+
+/** What an answer message says. */
+export interface WireResponse {
+  readonly model: string;
+  readonly version: string;
+  readonly id: string | undefined;
+  readonly parameters: ReadonlyMap<string, InferParameterValue>;
+  readonly outputs: readonly NamedTensor[];
+}
+
+/** Makes a block of bytes that the encoder fills completely. */
+export type Allocate = (size: number) => Uint8Array;
+
+export function newBlock(size: number): Uint8Array {
+  return new Uint8Array(size);
+}
+
+/** Bytes of fields 1–3, which every dialect's answer begins with. */
+export function responseHeadSize({ model, version, id = "" }: WireResponse): number {
+  return textFieldSize(model) + textFieldSize(version) + textFieldSize(id);
+}
+
+export function writeResponseHead(writer: WireWriter, { model, version, id = "" }: WireResponse): void {
+  writer.text(1, model, textSize(model));
+  writer.text(2, version, textSize(version));
+  writer.text(3, id, textSize(id));
+}
