@@ -23,6 +23,7 @@ export {
 export { calibrationModel, quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
 export type { ReadExternal } from "./quantize/weight-floats.ts";
 export { summarizeFile } from "./summarize-file.ts";
+export { MissingInputs } from "./torchscript/missing-inputs.ts";
 export { parseScriptInput, type ScriptInput } from "./torchscript/script-inputs.ts";
 export { type TranslateOptions, translate, type WeightsSource } from "./translate.ts";
 export { type ModelTranslation, translateModel } from "./translate-model.ts";

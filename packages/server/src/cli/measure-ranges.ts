@@ -5,11 +5,11 @@ import { calibrationModel, type ValueRange } from "@sconce/torch";
 import type { Tensor } from "../base/tensor.ts";
 import type { OpenModel } from "./open-model.ts";
 import type { Trial } from "./trial-inputs.ts";
-import type { TrialModel } from "./trial-runtime.ts";
+import type { LoadTrial } from "./trial-runtime.ts";
 import { writeOnnx } from "./write-onnx.ts";
 
 export interface Measuring {
-  load(file: string): Promise<TrialModel>;
+  readonly load: LoadTrial;
   readonly trials: readonly Trial[];
   readonly exclude: ReadonlySet<string>;
 }

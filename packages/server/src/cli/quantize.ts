@@ -18,6 +18,7 @@ import { measureRanges } from "./measure-ranges.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { QUANTIZE_OPTIONS } from "./quantize-options.ts";
 import { type QuantizeReport, reportText } from "./quantize-report.ts";
+import { STATED_INPUTS, type StatedInputs, statedInputs } from "./stated-inputs.ts";
 import { inputFiles, makeTrials, readTrial, type Trial } from "./trial-inputs.ts";
 import { withTrialRuntime } from "./trial-runtime.ts";
 import { writeOnnx } from "./write-onnx.ts";
@@ -29,14 +30,15 @@ export const quantizeCommand: Command = {
   usage: "FILE --int8 | --int4 | --int8-weights | --fp16 -o OUT.onnx",
   summary:
     "Writes a model with weights in fewer bits, and reports how far its answers are from the float model's.",
-  tables: [QUANTIZE_OPTIONS],
+  tables: [QUANTIZE_OPTIONS, STATED_INPUTS],
   async run(args, terminal) {
     const options = resolveOptions(QUANTIZE_OPTIONS, { flags: args.flags });
     const paths = inputAndOutput(args, options.output);
     const precision = onlyPrecision(options);
-    const model = openModel(paths.input);
+    const inputs = statedInputs(args);
+    const model = openModel(paths.input, inputs);
     try {
-      const report = await quantize({ model, paths, precision, options }, terminal);
+      const report = await quantize({ model, inputs, paths, precision, options }, terminal);
       terminal.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
       return withinLimit(report, options.maxError, terminal) ? 0 : 1;
     } finally {
@@ -47,17 +49,18 @@ export const quantizeCommand: Command = {
 
 interface Job {
   readonly model: OpenModel;
+  readonly inputs: StatedInputs | undefined;
   readonly paths: { readonly input: string; readonly output: string };
   readonly precision: QuantizedPrecision;
   readonly options: Options;
 }
 
 async function quantize(
-  { model, paths, precision, options }: Job,
+  { model, inputs, paths, precision, options }: Job,
   terminal: Terminal,
 ): Promise<QuantizeReport> {
   return withTrialRuntime(terminal.env, async (load) => {
-    const before = await load(paths.input);
+    const before = await load(paths.input, inputs);
     const given = (files: readonly string[]): Promise<Trial[]> =>
       Promise.all(inputFiles(files).map((path) => readTrial(path, before.signature)));
     const calibrate = async (): Promise<ReadonlyMap<string, ValueRange>> =>

@@ -1,4 +1,4 @@
-import { ModelFileError } from "@sconce/torch";
+import { MissingInputs, ModelFileError } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
 
 /** Texts of ONNX Runtime that blame the inputs, and what to tell the client. Groups hold numbers and tensor names only. */
@@ -51,7 +51,9 @@ export function runError(thrown: unknown): ServeError {
 /** What the reader of model files threw, for the user: the file is at fault, or a weights file that does not fit it. */
 export function modelFileError(thrown: unknown): unknown {
   if (!(thrown instanceof ModelFileError)) return thrown;
-  return new ServeError("failed_precondition", `the model file cannot be used: ${thrown.message}`, {
+  const advice =
+    thrown instanceof MissingInputs ? `. Write into model.yaml, for example, inputs: ${thrown.example}` : "";
+  return new ServeError("failed_precondition", `the model file cannot be used: ${thrown.message}${advice}`, {
     reason: `model_file_${thrown.kind}`,
     cause: thrown,
   });
