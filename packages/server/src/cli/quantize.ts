@@ -18,6 +18,7 @@ import { measureRanges } from "./measure-ranges.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { QUANTIZE_OPTIONS } from "./quantize-options.ts";
 import { type QuantizeReport, reportText } from "./quantize-report.ts";
+import { rangeMethod } from "./range-method.ts";
 import { STATED_INPUTS, type StatedInputs, statedInputs } from "./stated-inputs.ts";
 import { inputFiles, makeTrials, readTrial, type Trial } from "./trial-inputs.ts";
 import { withTrialRuntime } from "./trial-runtime.ts";
@@ -68,6 +69,7 @@ async function quantize(
         load,
         trials: await given(options.calibration),
         exclude: new Set(options.exclude),
+        method: rangeMethod(options.ranges),
       });
     const trials =
       options.input.length > 0
@@ -77,7 +79,7 @@ async function quantize(
     const { byteLength } = writeOnnx(paths.output, result.model, model);
     const after = await load(paths.output);
     return {
-      precision: options.static ? "int8, static" : precision,
+      precision: options.static ? staticName(options.ranges) : precision,
       quantized: result.quantized,
       skipped: result.skipped,
       bytes: { before: statSync(paths.input).size, after: byteLength },
@@ -85,6 +87,10 @@ async function quantize(
       ...(await compareModels(before, after, trials)),
     };
   });
+}
+
+function staticName(ranges: string): string {
+  return ranges === QUANTIZE_OPTIONS.ranges.default ? "int8, static" : `int8, static, ${ranges}`;
 }
 
 interface Rewriting extends Pick<Job, "precision" | "options"> {
@@ -119,6 +125,9 @@ function onlyPrecision(options: Options): QuantizedPrecision {
   if (options.static !== options.calibration.length > 0) {
     throw refuse("--static needs typical inputs in --calibration, and only --static does");
   }
+  rangeMethod(options.ranges);
+  if (!options.static && options.ranges !== QUANTIZE_OPTIONS.ranges.default)
+    throw refuse("--ranges goes with --static");
   if (options.static && chosen[0] !== "int8") throw refuse("--static goes with --int8 alone");
   if (chosen.length === 1) return chosen[0]!;
   throw refuse("expected one of --int8, --int4, --int8-weights and --fp16");
