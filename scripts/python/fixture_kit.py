@@ -82,8 +82,8 @@ def _fixture(item) -> bytes:
         dynamic = (tuple(dynamic),)
     with torch.no_grad():
         program = torch.export.export(module, _copy(args), dynamic_shapes=dynamic, strict=item["strict"])
-    for module in program.graph_module.modules():
-        for node in getattr(getattr(module, "graph", None), "nodes", ()):
+    for part in program.graph_module.modules():
+        for node in getattr(getattr(part, "graph", None), "nodes", ()):
             node.meta.pop("stack_trace", None)  # the author's own paths
     file = io.BytesIO()
     torch.export.save(program, file)

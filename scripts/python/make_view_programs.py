@@ -1,6 +1,6 @@
 """Makes random programs of views and in-place ops with PyTorch's results, as one pack of the op oracle.
 
-    python make_view_programs.py FOLDER [--count 100] [--seed 0]
+    python make_view_programs.py FOLDER [--count 100] [--seed 0] [--turns 0] [--name view_programs]
 
 Each program clones an input, then takes views of what it has, writes through them, and reads; everything it has is an output, so a
 write that reaches too much or too little shows. A program that eager PyTorch or torch.export refuses is drawn again.
@@ -104,6 +104,19 @@ def write(rng: random.Random, t: torch.Tensor, other: int):
     }[kind]
 
 
+def turn(rng: random.Random, t: torch.Tensor):
+    """A random in-place op on a tensor of this rank that changes its shape."""
+    d, e = (pick(rng, t), pick(rng, t)) if t.dim() else (0, 0)
+    return {
+        "t": lambda x: x.t_(),
+        "transpose": lambda x: x.transpose_(d, e),
+        "swapaxes": lambda x: x.swapaxes_(d, e),
+        "squeeze": lambda x: x.squeeze_(),
+        "squeeze_dim": lambda x: x.squeeze_(d),
+        "unsqueeze": lambda x: x.unsqueeze_(d),
+    }[rng.choice("t transpose swapaxes squeeze squeeze_dim unsqueeze".split())]
+
+
 class Program(nn.Module):
     def __init__(self, steps: list, start: str) -> None:
         super().__init__()
@@ -124,6 +137,17 @@ def view_step(at: int, op) -> object:
     return step
 
 
+def turn_step(at: int, op, keeps: bool) -> object:
+    """`keeps`: the result is another name of the same tensor, and is used as well."""
+
+    def step(values):
+        result = op(values[at])
+        if keeps:
+            values.append(result)
+
+    return step
+
+
 def write_step(at: int, op) -> object:
     def step(values):
         op(values[at], values)
@@ -138,14 +162,17 @@ def pure_step(at: int, value: float) -> object:
     return step
 
 
-def draw(rng: random.Random, x: torch.Tensor) -> Program:
-    """A program of which each step works on a tensor of this size."""
+def draw(rng: random.Random, x: torch.Tensor, turns: float) -> Program:
+    """A program of which each step works on a tensor of this size; `turns`: the share of steps that change a shape in place."""
     program = Program([], rng.choice(["clone", "clone", "fresh", "input", "buffer"]))
     for _ in range(rng.randrange(3, 9)):
         values = list(Program(program.steps, program.start)(x.clone()))
         at = rng.randrange(len(values))
+        is_turn = turns > 0 and rng.random() < turns
         roll = rng.random()
-        if roll < 0.5 and len(values) < 7:
+        if is_turn:
+            step = turn_step(at, turn(rng, values[at]), roll < 0.5)
+        elif roll < 0.5 and len(values) < 7:
             step = view_step(at, view(rng, values[at]))
         elif roll < 0.92:
             step = write_step(at, write(rng, values[at], rng.randrange(len(values))))
@@ -159,9 +186,9 @@ def draw(rng: random.Random, x: torch.Tensor) -> Program:
     return program
 
 
-def add_program(pack: Pack, rng: random.Random, name: str) -> bool:
+def add_program(pack: Pack, rng: random.Random, name: str, turns: float) -> bool:
     x = torch.randn(2, 3, 4)
-    program = draw(rng, x)
+    program = draw(rng, x, turns)
     is_dynamic = rng.random() < 0.4 and program.start != "buffer"
     form = export(Program(program.steps, program.start), (x,), dynamic_shapes=({0: torch.export.Dim.AUTO},) if is_dynamic else None)
     sizes = [x]
@@ -192,19 +219,21 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--turns", type=float, default=0, help="the share of steps that change a tensor's shape in place")
+    parser.add_argument("--name", default="view_programs", help="of the pack")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     args.folder.mkdir(parents=True, exist_ok=True)
-    pack, made, drawn = Pack("view_programs"), 0, 0
+    pack, made, drawn = Pack(args.name), 0, 0
     while made < args.count:
         seed = args.seed * 1_000_000 + drawn
         drawn += 1
         torch.manual_seed(seed)
         try:
-            made += add_program(pack, random.Random(seed), f"seed-{seed}")
+            made += add_program(pack, random.Random(seed), f"seed-{seed}", args.turns)
         except (Skip, RuntimeError, IndexError, ValueError, AssertionError):
             continue
     size = pack.write(args.folder)

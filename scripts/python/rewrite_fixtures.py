@@ -6,7 +6,9 @@ Weights are random with a fixed seed; the files are committed, so that the tests
 """
 
 import argparse
+import json
 from pathlib import Path
+from typing import Optional
 
 import torch
 from torch import nn
@@ -87,6 +89,27 @@ class Vision(nn.Module):
         return self.layers(x)
 
 
+class Scripted(nn.Module):
+    """For TorchScript: one argument that must be stated and one that may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(32, 48)
+        self.second = nn.Linear(48, 4)
+
+    def forward(self, x, scale: Optional[torch.Tensor] = None):
+        y = self.second(torch.relu(self.first(x)))
+        return y if scale is None else y * scale
+
+
+def scripted(folder: Path) -> None:
+    model = Scripted().eval()
+    torch.jit.freeze(torch.jit.script(model)).save(folder / "scripted.pt")
+    x = torch.randn(3, 32)
+    with torch.no_grad():
+        (folder / "scripted.json").write_text(json.dumps({"x": x.flatten().tolist(), "y": model(x).flatten().tolist()}) + "\n")
+
+
 def keywords(folder: Path) -> None:
     arguments = {
         "extra": {"scale": torch.tensor([0.5], dtype=torch.bfloat16), "shift": torch.randn(1)},
@@ -114,6 +137,7 @@ def main() -> None:
     onnx(folder, "encoder", Encoder(), (torch.randint(0, 50, (2, 7)),), {"ids": {0: batch, 1: rows}})
     onnx(folder, "branches", Branches(), (torch.randn(2, 32),), {"x": {0: batch}})
     onnx(folder, "recurrent", Recurrent(), (torch.randn(2, 5, 16),), {"x": {0: batch}})
+    scripted(folder)
     onnx(folder, "vision", Vision(), (torch.randn(2, 3, 16, 16),), {"x": {0: batch}})
 
 

@@ -13,6 +13,11 @@ export {
   type PlacedWeight,
   weightBytes,
 } from "./onnx/place-weights.ts";
+export {
+  type CalibrationModel,
+  type CalibrationOptions,
+  calibrationModel,
+} from "./quantize/calibration-model.ts";
 export { precisionNote } from "./quantize/precision-note.ts";
 export {
   type QuantizedModel,
@@ -20,9 +25,11 @@ export {
   type QuantizeOptions,
   quantizeModel,
 } from "./quantize/quantize-model.ts";
-export { calibrationModel, quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
+export { quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
+export { ValueHistogram } from "./quantize/value-histogram.ts";
 export type { ReadExternal } from "./quantize/weight-floats.ts";
 export { summarizeFile } from "./summarize-file.ts";
+export { MissingInputs } from "./torchscript/missing-inputs.ts";
 export { parseScriptInput, type ScriptInput } from "./torchscript/script-inputs.ts";
 export { type TranslateOptions, translate, type WeightsSource } from "./translate.ts";
 export { type ModelTranslation, translateModel } from "./translate-model.ts";

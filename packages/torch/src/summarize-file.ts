@@ -8,6 +8,7 @@ import { ModelFileError } from "./errors.ts";
 import { dtypeOfOnnx } from "./onnx/dtype.ts";
 import { type OnnxPort, scanOnnx } from "./onnx/scan-model.ts";
 import { summarize } from "./summarize.ts";
+import type { TorchScriptOptions } from "./torchscript/torchscript.ts";
 import type { ModelSummary, SummaryPort } from "./translation.ts";
 
 const NOTHING_TO_REPORT: ModelSummary["report"] = { unsupported: [], warnings: [] };
@@ -16,17 +17,25 @@ const ONNX_STRING = 8;
 
 /**
  * What a file of any kind holds: a program (`.pt2`, TorchScript), ONNX, or weights alone (checkpoint, safetensors). The kind is told by
- * the content. Nothing is run. Throws ModelFileError.
+ * the content. Nothing is run. Throws ModelFileError, also for `inputs` of a file that is no TorchScript.
  */
-export function summarizeFile(source: ByteSource, platform: Platform): ModelSummary {
-  if (isSafetensors(source)) {
-    return weightsSummary("safetensors", "safetensors", readSafetensors(source).tensors);
-  }
+export function summarizeFile(
+  source: ByteSource,
+  platform: Platform,
+  options: TorchScriptOptions = {},
+): ModelSummary {
   const head = source.read(0, Math.min(4, source.byteLength));
-  if (head[0] === 0x50 && head[1] === 0x4b) {
-    return isCheckpoint(source, platform) ? checkpointSummary(source, platform) : summarize(source, platform);
+  const isWeights = isSafetensors(source);
+  const isZip = !isWeights && head[0] === 0x50 && head[1] === 0x4b;
+  if (isZip && !isCheckpoint(source, platform)) return summarize(source, platform, options);
+  if (options.inputs !== undefined) {
+    throw new ModelFileError(
+      "unsupported",
+      "only TorchScript programs are told their inputs: leave 'inputs' out",
+    );
   }
-  if (head[0] === 0x80) return checkpointSummary(source, platform);
+  if (isWeights) return weightsSummary("safetensors", "safetensors", readSafetensors(source).tensors);
+  if (isZip || head[0] === 0x80) return checkpointSummary(source, platform);
   if (head[0] === 0x08) return onnxSummary(source);
   throw new ModelFileError(
     "unsupported",

@@ -5,11 +5,16 @@ import type { Program } from "./graph/ir.ts";
 import { optimizeProgram } from "./graph/passes.ts";
 import { lowerProgram } from "./lower/lower-program.ts";
 import { TABLES } from "./lower/tables.ts";
+import type { TorchScriptOptions } from "./torchscript/torchscript.ts";
 import type { ModelSummary } from "./translation.ts";
 
 /** What a program file holds: signature, size, ops, and whether it can be translated. Throws ModelFileError. */
-export function summarize(source: ByteSource, platform: Platform): ModelSummary {
-  const { format, program } = readProgramFile(source, platform);
+export function summarize(
+  source: ByteSource,
+  platform: Platform,
+  options: TorchScriptOptions = {},
+): ModelSummary {
+  const { format, program } = readProgramFile(source, platform, options);
   const optimized = optimizeProgram(program);
   const lowered = lowerProgram(optimized.program, TABLES, source.name);
   return {

@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { inputAndOutput } from "./input-and-output.ts";
 import { openModel } from "./open-model.ts";
 import { sizeText } from "./size-text.ts";
+import { STATED_INPUTS, statedInputs } from "./stated-inputs.ts";
 import { writeOnnx } from "./write-onnx.ts";
 
 const CONVERT_OPTIONS = {
@@ -18,11 +19,11 @@ export const convertCommand: Command = {
   usage: "FILE -o OUT.onnx",
   summary:
     "Translates a .pt2 or TorchScript file into a self-contained ONNX file, or lists every op that stands against it.",
-  tables: [CONVERT_OPTIONS],
+  tables: [CONVERT_OPTIONS, STATED_INPUTS],
   async run(args, terminal) {
     const { output } = resolveOptions(CONVERT_OPTIONS, { flags: args.flags });
     const paths = inputAndOutput(args, output);
-    const model = openModel(paths.input);
+    const model = openModel(paths.input, statedInputs(args));
     try {
       for (const warning of model.warnings) terminal.stderr.write(`warning: ${warning}\n`);
       const { files } = writeOnnx(paths.output, model.model, model);

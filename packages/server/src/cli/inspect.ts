@@ -1,16 +1,13 @@
 import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import {
-  ModelFileError,
-  type ModelSummary,
-  type SummaryPort,
-  summarizeFile as summarizeSource,
-} from "@sconce/torch";
+import { type ModelSummary, type SummaryPort, summarizeFile as summarizeSource } from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import type { Command } from "./command.ts";
+import { modelFileRefusal } from "./model-file-refusal.ts";
 import { sizeText } from "./size-text.ts";
+import { STATED_INPUTS, type StatedInputs, statedInputs } from "./stated-inputs.ts";
 
 const INSPECT_OPTIONS = {
   json: { kind: "flag", default: false, doc: "Print everything as JSON." },
@@ -20,14 +17,14 @@ export const inspectCommand: Command = {
   name: "inspect",
   usage: "FILE",
   summary: "Shows a model file's inputs, outputs, parameters and ops, and which runtime will run it and why.",
-  tables: [INSPECT_OPTIONS],
+  tables: [INSPECT_OPTIONS, STATED_INPUTS],
   async run(args, terminal) {
     const { json } = resolveOptions(INSPECT_OPTIONS, { flags: args.flags });
     const path = args.positionals[0];
     if (path === undefined || args.positionals.length > 1) {
       throw new ServeError("invalid_argument", "expected one FILE", { reason: "bad_arguments" });
     }
-    const summary = summarizeFile(path);
+    const summary = summarizeFile(path, statedInputs(args));
     terminal.stdout.write(
       json
         ? `${JSON.stringify({ ...summary, runtime: runtimeOf(summary) }, null, 2)}\n`
@@ -37,19 +34,16 @@ export const inspectCommand: Command = {
   },
 };
 
-function summarizeFile(path: string): ModelSummary {
+function summarizeFile(path: string, inputs: StatedInputs | undefined): ModelSummary {
   const name = basename(path);
   if (!existsSync(path) || !statSync(path).isFile()) {
     throw new ServeError("not_found", `${name}: no such file`);
   }
   const source = openFileSource(path);
   try {
-    return summarizeSource(source, nodePlatform);
+    return summarizeSource(source, nodePlatform, inputs === undefined ? {} : { inputs: inputs.types });
   } catch (error) {
-    if (error instanceof ModelFileError) {
-      throw new ServeError("invalid_argument", `${name}: ${error.message}`, { cause: error });
-    }
-    throw error;
+    throw modelFileRefusal(name, error);
   } finally {
     source.close();
   }

@@ -6,10 +6,13 @@ import {
   ModelFileError,
   type ModelTranslation,
   type OnnxModel,
+  type TranslateOptions,
   translateModel,
 } from "@sconce/torch";
 import { type FileSource, nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
+import { modelFileRefusal } from "./model-file-refusal.ts";
+import type { StatedInputs } from "./stated-inputs.ts";
 
 /** A model file of any kind as ONNX that can be rewritten. */
 export interface OpenModel {
@@ -25,9 +28,9 @@ export interface OpenModel {
 
 /**
  * Opens a `.pt2`, TorchScript or ONNX file. Throws ServeError `not_found`, or `invalid_argument` with what stands against it: for a program
- * that does not translate, every op.
+ * that does not translate, every op. `inputs`: of a scripted program.
  */
-export function openModel(path: string): OpenModel {
+export function openModel(path: string, inputs?: StatedInputs): OpenModel {
   const name = basename(path);
   if (!existsSync(path) || !statSync(path).isFile())
     throw new ServeError("not_found", `${name}: no such file`);
@@ -35,19 +38,24 @@ export function openModel(path: string): OpenModel {
   try {
     const { main } = files;
     const isOnnx = main.byteLength > 0 && main.read(0, 1)[0] === 0x08;
-    const { model, warnings } = isOnnx ? { model: decodeModel(main), warnings: [] } : translated(main);
+    const { model, warnings } = isOnnx ? decoded(main, inputs) : translated(main, inputs);
     return { name, model, warnings, isOnnx, read: (data) => files.read(data), close: () => files.close() };
   } catch (error) {
     files.close();
-    if (error instanceof ModelFileError) {
-      throw new ServeError("invalid_argument", `${name}: ${error.message}`, { cause: error });
-    }
-    throw error;
+    throw modelFileRefusal(name, error);
   }
 }
 
-function translated(source: FileSource): { readonly model: OnnxModel; readonly warnings: readonly string[] } {
-  const { model, report } = translateModel(source, nodePlatform);
+type Read = Pick<OpenModel, "model" | "warnings">;
+
+function decoded(source: FileSource, inputs: StatedInputs | undefined): Read {
+  if (inputs === undefined) return { model: decodeModel(source), warnings: [] };
+  throw new ModelFileError("unsupported", "an ONNX file says itself what its inputs are: leave 'inputs' out");
+}
+
+function translated(source: FileSource, inputs: StatedInputs | undefined): Read {
+  const options: TranslateOptions = inputs === undefined ? {} : { inputs: inputs.types };
+  const { model, report } = translateModel(source, nodePlatform, options);
   if (model === undefined) throw untranslatable(source.name, report);
   return { model, warnings: report.warnings };
 }

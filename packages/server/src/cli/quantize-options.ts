@@ -15,6 +15,11 @@ export const QUANTIZE_OPTIONS = {
     default: [],
     doc: "JSON files or folders of typical inputs for --static, written as for --input.",
   },
+  ranges: {
+    kind: "text",
+    default: "minmax",
+    doc: "What --static takes for the range of an activation: minmax, or percentile=99.99 to cut off the rest as outliers.",
+  },
   int4: { kind: "flag", default: false, doc: "4-bit weights in matrix products; activations stay float." },
   int8Weights: {
     kind: "flag",

@@ -81,6 +81,30 @@ describe("sconce quantize", () => {
     }
   });
 
+  test("--ranges percentile keeps one odd calibration input from spoiling the others", async () => {
+    const odd = mkdtempSync(join(folder, "odd-"));
+    const { input } = JSON.parse(readFileSync(join(folder, "held-out.json"), "utf8")) as {
+      input: number[][][][];
+    };
+    const spoilt = input.map((image, i) => (i === 0 ? [image[0]!.map((row) => row.map(() => 50))] : image));
+    writeFileSync(join(odd, "spoilt.json"), JSON.stringify({ input: spoilt }));
+    const error = async (...ranges: string[]): Promise<number> => {
+      const argv = [at("examples/models/digits.pt2"), "--int8", "--static", "--calibration", odd, ...ranges];
+      const more = ["-o", join(folder, "ranges.onnx"), "--input", join(folder, "held-out.json"), "--json"];
+      const { stdout } = await quantize(...argv, ...more);
+      const report = JSON.parse(stdout) as QuantizeReport;
+      assert.equal(report.precision, ["int8, static", ...ranges.slice(1)].join(", "));
+      return report.outputs[0]!.meanError;
+    };
+    const [minmax, percentile] = [await error(), await error("--ranges", "percentile=99.5")];
+    assert.ok(percentile < minmax / 4, `mean errors: ${minmax} by minmax, ${percentile} by percentile`);
+    for (const ranges of ["percentile=50", "percentile=101", "percentile=", "entropy"]) {
+      await assert.rejects(error("--ranges", ranges), { message: /--ranges: expected minmax, percentile/ });
+    }
+    const dynamic = [at("examples/models/digits.pt2"), "--int8", "-o", join(folder, "ranges.onnx")];
+    await assert.rejects(quantize(...dynamic, "--ranges", "percentile"), { reason: "bad_arguments" });
+  });
+
   test("--max-error decides the exit code; indices stay inside the embedding; --exclude is honoured", async () => {
     const encoder = at("packages/torch/fixtures/rewrite/encoder.onnx");
     const output = join(folder, "encoder.onnx");

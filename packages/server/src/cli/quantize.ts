@@ -18,6 +18,8 @@ import { measureRanges } from "./measure-ranges.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { QUANTIZE_OPTIONS } from "./quantize-options.ts";
 import { type QuantizeReport, reportText } from "./quantize-report.ts";
+import { rangeMethod } from "./range-method.ts";
+import { STATED_INPUTS, type StatedInputs, statedInputs } from "./stated-inputs.ts";
 import { inputFiles, makeTrials, readTrial, type Trial } from "./trial-inputs.ts";
 import { withTrialRuntime } from "./trial-runtime.ts";
 import { writeOnnx } from "./write-onnx.ts";
@@ -29,14 +31,15 @@ export const quantizeCommand: Command = {
   usage: "FILE --int8 | --int4 | --int8-weights | --fp16 -o OUT.onnx",
   summary:
     "Writes a model with weights in fewer bits, and reports how far its answers are from the float model's.",
-  tables: [QUANTIZE_OPTIONS],
+  tables: [QUANTIZE_OPTIONS, STATED_INPUTS],
   async run(args, terminal) {
     const options = resolveOptions(QUANTIZE_OPTIONS, { flags: args.flags });
     const paths = inputAndOutput(args, options.output);
     const precision = onlyPrecision(options);
-    const model = openModel(paths.input);
+    const inputs = statedInputs(args);
+    const model = openModel(paths.input, inputs);
     try {
-      const report = await quantize({ model, paths, precision, options }, terminal);
+      const report = await quantize({ model, inputs, paths, precision, options }, terminal);
       terminal.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
       return withinLimit(report, options.maxError, terminal) ? 0 : 1;
     } finally {
@@ -47,17 +50,18 @@ export const quantizeCommand: Command = {
 
 interface Job {
   readonly model: OpenModel;
+  readonly inputs: StatedInputs | undefined;
   readonly paths: { readonly input: string; readonly output: string };
   readonly precision: QuantizedPrecision;
   readonly options: Options;
 }
 
 async function quantize(
-  { model, paths, precision, options }: Job,
+  { model, inputs, paths, precision, options }: Job,
   terminal: Terminal,
 ): Promise<QuantizeReport> {
   return withTrialRuntime(terminal.env, async (load) => {
-    const before = await load(paths.input);
+    const before = await load(paths.input, inputs);
     const given = (files: readonly string[]): Promise<Trial[]> =>
       Promise.all(inputFiles(files).map((path) => readTrial(path, before.signature)));
     const calibrate = async (): Promise<ReadonlyMap<string, ValueRange>> =>
@@ -65,6 +69,7 @@ async function quantize(
         load,
         trials: await given(options.calibration),
         exclude: new Set(options.exclude),
+        method: rangeMethod(options.ranges),
       });
     const trials =
       options.input.length > 0
@@ -74,7 +79,7 @@ async function quantize(
     const { byteLength } = writeOnnx(paths.output, result.model, model);
     const after = await load(paths.output);
     return {
-      precision: options.static ? "int8, static" : precision,
+      precision: options.static ? staticName(options.ranges) : precision,
       quantized: result.quantized,
       skipped: result.skipped,
       bytes: { before: statSync(paths.input).size, after: byteLength },
@@ -82,6 +87,10 @@ async function quantize(
       ...(await compareModels(before, after, trials)),
     };
   });
+}
+
+function staticName(ranges: string): string {
+  return ranges === QUANTIZE_OPTIONS.ranges.default ? "int8, static" : `int8, static, ${ranges}`;
 }
 
 interface Rewriting extends Pick<Job, "precision" | "options"> {
@@ -116,6 +125,9 @@ function onlyPrecision(options: Options): QuantizedPrecision {
   if (options.static !== options.calibration.length > 0) {
     throw refuse("--static needs typical inputs in --calibration, and only --static does");
   }
+  rangeMethod(options.ranges);
+  if (!options.static && options.ranges !== QUANTIZE_OPTIONS.ranges.default)
+    throw refuse("--ranges goes with --static");
   if (options.static && chosen[0] !== "int8") throw refuse("--static goes with --int8 alone");
   if (chosen.length === 1) return chosen[0]!;
   throw refuse("expected one of --int8, --int4, --int8-weights and --fp16");

@@ -6,6 +6,7 @@ import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import type { LoadedModel, LoadOptions, Runtime } from "../runtime/runtime.ts";
 import { workerEnv } from "../worker/worker-env.ts";
 import { createLogger } from "./logger.ts";
+import type { StatedInputs } from "./stated-inputs.ts";
 import type { Trial } from "./trial-inputs.ts";
 
 /** A model loaded as the server would load it, in a worker of its own. */
@@ -29,10 +30,13 @@ const OPTIONS: LoadOptions = {
   warmupRuns: 1,
 };
 
+/** Loads a file; `inputs` are those of a scripted program. */
+export type LoadTrial = (file: string, inputs?: StatedInputs) => Promise<TrialModel>;
+
 /** Runs `use` with a runtime that ends with it. */
 export async function withTrialRuntime<T>(
   env: Readonly<Record<string, string | undefined>>,
-  use: (load: (file: string) => Promise<TrialModel>) => Promise<T>,
+  use: (load: LoadTrial) => Promise<T>,
 ): Promise<T> {
   const runtime = createOnnxRuntime({
     clock: systemClock,
@@ -42,14 +46,15 @@ export async function withTrialRuntime<T>(
     env: workerEnv(env),
   });
   try {
-    return await use((file) => load(runtime, file));
+    return await use((file, inputs) => load(runtime, file, inputs));
   } finally {
     await runtime.close();
   }
 }
 
-async function load(runtime: Runtime, file: string): Promise<TrialModel> {
-  const spec = { name: "trial", version: "1", file, options: OPTIONS };
+async function load(runtime: Runtime, file: string, inputs?: StatedInputs): Promise<TrialModel> {
+  const options = { ...OPTIONS, inputs: inputs?.texts };
+  const spec = { name: "trial", version: "1", file, options };
   const loaded: LoadedModel = await runtime.load(spec, { signal: new AbortController().signal });
   return {
     signature: loaded.description.signature,

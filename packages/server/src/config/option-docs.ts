@@ -20,7 +20,7 @@ function expected(row: OptionRow): string {
     case "texts":
       return "texts, comma separated";
     case "mapping":
-      return "names to texts; on the command line `a=text; b=text`";
+      return "names to texts; on the command line YAML or JSON, or `a=text; b=text`";
     case "text":
       return "text";
   }

@@ -1,5 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 import type { OptionRow } from "./option.ts";
+import { parseYaml } from "./yaml-file.ts";
 
 const DURATION_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const BYTE_UNITS: Readonly<Record<string, number>> = {
@@ -47,18 +48,27 @@ function parseList<T>(raw: unknown, parseItem: (item: unknown) => T | undefined)
   return parsed?.every((item) => item !== undefined) ? (parsed as readonly T[]) : undefined;
 }
 
-/** `{ a: "x", b: "y" }`, or `a=x; b=y`. */
+/** `{ a: "x", b: "y" }`; as one text the same in YAML or JSON, or `a=x; b=y`. */
 function parseMapping(raw: unknown): Readonly<Record<string, string>> | undefined {
-  if (typeof raw === "string") {
-    const parts = raw.split(";").filter((part) => part.trim() !== "");
-    const pairs = parts.map((part) => /^([^=]+)=(.*)$/.exec(part));
-    if (pairs.includes(null) || pairs.length === 0) return undefined;
-    return Object.fromEntries(pairs.map((pair) => [pair![1]!.trim(), pair![2]!.trim()]));
-  }
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) return undefined;
-  const entries = Object.entries(raw);
+  const values = typeof raw === "string" ? mappingOfText(raw) : raw;
+  if (typeof values !== "object" || values === null || Array.isArray(values)) return undefined;
+  const entries = Object.entries(values);
   const isComplete = entries.length > 0 && entries.every(([, value]) => typeof value === "string");
   return isComplete ? (Object.fromEntries(entries) as Record<string, string>) : undefined;
+}
+
+function mappingOfText(text: string): unknown {
+  const parts = text.split(";").filter((part) => part.trim() !== "");
+  const pairs = parts.map((part) => /^([^=:{}"']+)=(.*)$/s.exec(part));
+  if (!pairs.includes(null)) {
+    return Object.fromEntries(pairs.map((pair) => [pair![1]!.trim(), pair![2]!.trim()]));
+  }
+  try {
+    return parseYaml(text, "text").values;
+  } catch {
+    // The caller's refusal says what is expected; YAML's own words would not name the option.
+    return undefined;
+  }
 }
 
 function parseFlag(raw: unknown): boolean | undefined {
@@ -119,7 +129,7 @@ export function parseOption(row: OptionRow, raw: unknown, source: OptionSource):
         : refuse(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, String(raw));
     }
     case "mapping":
-      return parseMapping(raw) ?? refuse(source, "names and texts, such as a: text", raw);
+      return parseMapping(raw) ?? refuse(source, 'names and texts, such as a: "text"', raw);
     case "integers":
       return (
         parseList(raw, (item) => (Number.isInteger(parseCount(item)) ? parseCount(item) : undefined)) ??

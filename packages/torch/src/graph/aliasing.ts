@@ -3,7 +3,7 @@ import type { Arg, Node, TensorType, ValueType } from "./ir.ts";
 import { type Dim, evaluate, symbolsOf } from "./sym.ts";
 
 /**
- * How a node's results relate to its operand's memory. `view`: all of them share it. `same`: the result is the operand itself.
+ * How a node's results relate to its operand's memory. `view`: all of them share it. `same`: the result is the operand itself, or all of it.
  * `fresh`: none shares it. `unknown`: one may, and what the file says does not tell.
  */
 export type Aliasing = "view" | "same" | "fresh" | "unknown";
@@ -58,6 +58,11 @@ export function mutates(node: Node): boolean {
   return schema === undefined
     ? /_\.[^.]*$/.test(node.target)
     : schema.params.some((param) => param.isMutated);
+}
+
+/** Whether a result is its operand under a second name: what changes the shape of one changes that of the other. */
+export function isSameTensor(node: Node, aliasing: Aliasing): boolean {
+  return aliasing === "same" && !/^aten\.(alias|detach)\./.test(node.target);
 }
 
 /** The aliasing of a node that does not mutate. */

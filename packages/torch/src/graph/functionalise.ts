@@ -1,6 +1,7 @@
 import { schemaOf } from "../exported/schemas.ts";
-import { aliasingOf, mutates } from "./aliasing.ts";
+import { aliasingOf, isSameTensor, mutates } from "./aliasing.ts";
 import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";
+import { pureTwin, type SeveralWrites, turnsInPlace, WRITES_SEVERAL } from "./pure-twin.ts";
 import { type ViewStep, writeBack } from "./write-back.ts";
 
 export interface Functionalised {
@@ -10,10 +11,6 @@ export interface Functionalised {
   /** Graph inputs (weights included) that the program writes into. */
   readonly mutatedInputs: readonly string[];
 }
-
-/** In-place ops that change a tensor's size or identity instead of its values. */
-const RESHAPING_IN_PLACE =
-  /^aten\.(unsqueeze_|squeeze_|t_|transpose_|swapaxes_|swapdims_|resize_|resize_as_|set_|as_strided_|rename_)\./;
 
 /**
  * Makes a graph functional: every in-place op becomes its pure twin, and whatever shares memory with its operand is derived anew from
@@ -44,6 +41,8 @@ interface Root {
 interface View {
   readonly root: Root;
   readonly steps: readonly ViewStep[];
+  /** All names of this very tensor: what changes its shape changes it for all of them. */
+  readonly names: Set<string>;
   /** The value that shows this view, and the version of the root that it shows. */
   name: string;
   version: number;
@@ -85,7 +84,7 @@ class Functionaliser {
     const type = this.#values.get(name);
     if (type?.kind !== "tensor") return undefined;
     const root: Root = { name, current: name, type, version: 0, relatives: new Set(), lostTo: undefined };
-    this.#views.set(name, { root, steps: [], name, version: 0 });
+    this.#views.set(name, { root, steps: [], names: new Set([name]), name, version: 0 });
     return root;
   }
 
@@ -93,15 +92,15 @@ class Functionaliser {
   #pure(node: Node): void {
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     this.#nodes.push({ ...node, args });
-    const aliasing = aliasingOf(node, (name) => this.#values.get(name));
+    const aliasing = aliasingOf(node, (name) => this.#typeNow(name));
     const operand = this.#viewOf(node.args.get("self") ?? node.args.get("input"));
     for (const [index, name] of node.outputs.entries()) {
       const type = name === undefined ? undefined : this.#values.get(name);
       if (name === undefined || type?.kind !== "tensor") continue;
       if ((aliasing === "view" || aliasing === "same") && operand !== undefined) {
-        const from = this.#values.get(this.#argName(node)) as TensorType;
-        const steps = [...operand.steps, { node, index, from, to: type }];
-        this.#views.set(name, { root: operand.root, steps, name, version: operand.root.version });
+        const steps = [...operand.steps, { node, index, from: typeOf(operand), to: type }];
+        const names = isSameTensor(node, aliasing) ? operand.names.add(name) : new Set([name]);
+        this.#views.set(name, { root: operand.root, steps, names, name, version: operand.root.version });
         continue;
       }
       const root = this.#startRoot(name)!;
@@ -109,9 +108,10 @@ class Functionaliser {
     }
   }
 
-  #argName(node: Node): string {
-    const arg = node.args.get("self") ?? node.args.get("input");
-    return arg?.kind === "value" ? arg.name : "";
+  /** The type that a name has by now: its tensor may have been turned since the value came about. */
+  #typeNow(name: string): ValueType | undefined {
+    const view = this.#views.get(name);
+    return view === undefined ? this.#values.get(name) : typeOf(view);
   }
 
   #relate(root: Root, node: Node): void {
@@ -137,7 +137,7 @@ class Functionaliser {
     const [mutated, ...others] = (schemaOf(node.target)?.params ?? []).filter((param) => param.isMutated);
     const twin = pureTwin(node.target);
     const isSimple = mutated?.name === "self" && others.length === 0;
-    if (view === undefined || !isSimple || twin === undefined || RESHAPING_IN_PLACE.test(node.target)) {
+    if (view === undefined || !isSimple || twin === undefined) {
       this.#refuse(node, "this in-place op has no pure form that could replace it");
       this.#nodes.push({
         ...node,
@@ -146,15 +146,45 @@ class Functionaliser {
       for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
       return;
     }
-    const type = view.steps.at(-1)?.to ?? view.root.type;
+    if (turnsInPlace(node.target)) {
+      this.#turn(view, twin, node);
+      return;
+    }
+    const type = typeOf(view);
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     const result = node.outputs[0] ?? this.#fresh(`${view.root.name}_updated`);
     this.#values.set(result, type);
     this.#nodes.push({ target: twin, args, outputs: [result], origin: node.target });
     this.#write(view, result, node);
     for (const name of node.outputs) {
-      if (name !== undefined) this.#views.set(name, { ...view, name: result, version: view.root.version });
+      if (name === undefined) continue;
+      this.#views.set(name, { ...view, name: result, version: view.root.version });
+      view.names.add(name);
     }
+  }
+
+  /** An op that changes a tensor's shape in place: from now on all names of the tensor are a further view of its memory. */
+  #turn(view: View, twin: string, node: Node): void {
+    const { root, steps, names } = view;
+    const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
+    const [result = ""] = node.outputs;
+    const to = this.#values.get(result);
+    if (to?.kind !== "tensor") {
+      this.#refuse(node, "the shape that it gives its operand is not known");
+      return;
+    }
+    const step: ViewStep = { node: { ...node, target: twin }, index: 0, from: typeOf(view), to };
+    this.#nodes.push({ target: twin, args, outputs: [result], origin: node.target });
+    const turned: View = {
+      root,
+      steps: [...steps, step],
+      names: names.add(result),
+      name: result,
+      version: root.version,
+    };
+    for (const name of names) this.#views.set(name, turned);
+    // What may be this tensor under another name would have changed its shape, too.
+    for (const relative of root.relatives) relative.lostTo = node.target;
   }
 
   /** An op that writes into operands besides giving results: its twin gives their new values as further results. */
@@ -163,7 +193,7 @@ class Functionaliser {
     const views = written.map((name) => this.#viewOf(node.args.get(name)));
     const news = views.map((view) => {
       if (view === undefined) return undefined;
-      return this.#define(`${view.root.name}_updated`, view.steps.at(-1)?.to ?? view.root.type);
+      return this.#define(`${view.root.name}_updated`, typeOf(view));
     });
     this.#nodes.push({ target: twin, args, outputs: [...node.outputs, ...news], origin: node.target });
     for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
@@ -259,6 +289,10 @@ class Functionaliser {
   }
 }
 
+function typeOf({ root, steps }: View): TensorType {
+  return steps.at(-1)?.to ?? root.type;
+}
+
 function valueArg(name: string): Arg {
   return { kind: "value", name };
 }
@@ -266,35 +300,4 @@ function valueArg(name: string): Arg {
 function namesIn(arg: Arg): string[] {
   if (arg.kind === "value") return [arg.name];
   return arg.kind === "list" ? arg.items.flatMap(namesIn) : [];
-}
-
-interface SeveralWrites {
-  readonly twin: string;
-  /** The operands written into, in the order of the twin's last results. */
-  readonly written: readonly string[];
-}
-
-const WRITES_SEVERAL: Readonly<Record<string, SeveralWrites>> = {
-  "aten._native_batch_norm_legit.default": {
-    twin: "aten._native_batch_norm_legit_functional.default",
-    written: ["running_mean", "running_var"],
-  },
-};
-
-/** Twins whose overload has another name. */
-const TWINS: Readonly<Record<string, string>> = {
-  "aten.floor_divide_.Tensor": "aten.floor_divide.default",
-  "aten.pow_.Scalar": "aten.pow.Tensor_Scalar",
-  "aten.pow_.Tensor": "aten.pow.Tensor_Tensor",
-};
-
-/** "aten.relu_.default" → "aten.relu.default", when that op exists. `copy_`, `fill_` and `zero_` have functional forms as well. */
-function pureTwin(target: string): string | undefined {
-  if (Object.hasOwn(TWINS, target)) return TWINS[target];
-  const [namespace, op, overload] = target.split(".");
-  if (namespace !== "aten" || op === undefined) return undefined;
-  const operator = /^__i(\w+)__$/.exec(op);
-  if (operator === null && !/[^_]_$/.test(op)) return undefined;
-  const twin = `aten.${operator === null ? op.slice(0, -1) : `__${operator[1]}__`}.${overload}`;
-  return schemaOf(twin) === undefined ? undefined : twin;
 }

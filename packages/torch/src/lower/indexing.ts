@@ -11,8 +11,9 @@ interface Indexed {
   readonly axes: readonly number[];
   /** One int64 tensor per axis, broadcast against each other. */
   readonly indices: readonly Val[];
-  /** The size that the indices have together. */
-  readonly dims: readonly Dim[];
+  /** The size that the indices have together, which masks decide at run time. */
+  readonly shape: Val;
+  readonly rank: number;
   /** Where these dimensions stand in the result. */
   readonly position: number;
 }
@@ -28,25 +29,59 @@ export function broadcastDims(shapes: readonly (readonly Dim[])[]): Dim[] {
   });
 }
 
-/** Reads the `indices` argument: tensors of integers, None for "all of this dimension". Masks become coordinates first. */
+/** An index of one dimension, or of the several that a mask covers. */
+interface Given {
+  readonly axis: number;
+  readonly index: Val;
+  /** Its size; undefined for the coordinates of a mask: how many it sets is known at run time. */
+  readonly dims: readonly Dim[] | undefined;
+}
+
+/** Reads the `indices` argument: tensors of integers, masks, None for "all of this dimension". */
 function readIndices(node: OpNode, g: Emitter, self: Tensor): Indexed {
-  const given: { axis: number; tensor: Tensor }[] = [];
+  const given: Given[] = [];
   let axis = 0;
   for (const index of node.optionalTensors("indices")) {
-    if (index !== undefined && (index.dtype === "bool" || index.dtype === "uint8"))
-      refuse("an index is a mask");
-    if (index !== undefined) given.push({ axis, tensor: index });
-    axis += 1;
+    if (index === undefined) {
+      axis += 1;
+      continue;
+    }
+    if (index.dtype === "uint8") refuse("a mask of bytes is an index; make it one of booleans");
+    const read = index.dtype === "bool" ? coordinatesOf(g, index, axis) : [plainIndex(g, index, axis)];
+    given.push(...read);
+    axis += read.length;
   }
   if (axis > self.dims.length) refuse("more indices than dimensions");
   const axes = given.map((item) => item.axis);
   const isAdjacent = axes.every((value, i) => i === 0 || value === axes[i - 1]! + 1);
-  return {
-    axes,
-    indices: given.map(({ tensor }) => g.cast(tensor, "int64")),
-    dims: broadcastDims(given.map(({ tensor }) => tensor.dims)),
-    position: isAdjacent ? (axes[0] ?? 0) : 0,
-  };
+  const position = isAdjacent ? (axes[0] ?? 0) : 0;
+  return { axes, indices: given.map(({ index }) => index), position, ...commonShape(g, given) };
+}
+
+function plainIndex(g: Emitter, index: Tensor, axis: number): Given {
+  return { axis, index: g.cast(index, "int64"), dims: index.dims };
+}
+
+/** A mask as one list of coordinates for each dimension that it covers. */
+function coordinatesOf(g: Emitter, mask: Tensor, axis: number): Given[] {
+  if (mask.dims.length === 0) return refuse("a mask without dimensions is an index");
+  const set = g.op("NonZero", [mask]);
+  return mask.dims.map((_, i) => ({
+    axis: axis + i,
+    index: g.op("Gather", [set, g.scalar("int64", i)], { axis: 0 }),
+    dims: undefined,
+  }));
+}
+
+/** The size of all indices broadcast against each other. */
+function commonShape(g: Emitter, given: readonly Given[]): Pick<Indexed, "shape" | "rank"> {
+  const known = given.flatMap(({ dims }) => (dims === undefined ? [] : [dims]));
+  if (known.length === given.length) {
+    const dims = broadcastDims(known);
+    return { shape: g.shape(dims), rank: dims.length };
+  }
+  const sum = given.map(({ index }) => index).reduce((a, b) => g.op("Add", [a, b]));
+  return { shape: g.op("Shape", [sum]), rank: Math.max(1, ...known.map((dims) => dims.length)) };
 }
 
 /** aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor */
@@ -54,13 +89,13 @@ export const index: Lowering = (node, g) => {
   const self = node.tensor("self");
   const mask = soleMask(node, self);
   if (mask !== undefined) return masked(g, self, mask);
-  const { axes, indices, dims, position } = readIndices(node, g, self);
+  const { axes, indices, shape, rank, position } = readIndices(node, g, self);
   if (axes.length === 0) return self;
   if (axes.length === 1) return g.op("Gather", [self, indices[0]!], { axis: axes[0]! });
   const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
   const front = g.transpose(self, [...axes, ...others]);
-  const gathered = g.op("GatherND", [front, coordinates(g, indices, dims)]);
-  return g.transpose(gathered, moveFrontTo(position, dims.length, others.length));
+  const gathered = g.op("GatherND", [front, coordinates(g, indices, shape)]);
+  return g.transpose(gathered, moveFrontTo(position, rank, others.length));
 };
 
 /** The mask when it alone indexes the leading dimensions. */
@@ -74,9 +109,9 @@ function masked(g: Emitter, self: Tensor, mask: Tensor): Val {
   return g.op("GatherND", [self, g.transpose(g.op("NonZero", [mask]), [1, 0])]);
 }
 
-/** Index tensors side by side along a new last dimension: [...dims, k]. */
-function coordinates(g: Emitter, indices: readonly Val[], dims: readonly Dim[]): Val {
-  const parts = indices.map((item) => g.unsqueeze(g.expand(item, dims), [-1]));
+/** Index tensors side by side along a new last dimension: [...shape, k]. */
+function coordinates(g: Emitter, indices: readonly Val[], shape: Val): Val {
+  const parts = indices.map((item) => g.unsqueeze(g.op("Expand", [item, shape]), [-1]));
   return parts.length === 1 ? parts[0]! : g.op("Concat", parts, { axis: -1 });
 }
 
@@ -93,17 +128,18 @@ export const indexPut: Lowering = (node, g) => {
   const values = g.cast(node.tensor("values"), self.dtype);
   const mask = soleMask(node, self);
   if (mask !== undefined) return putMasked(node, g, { self, values, mask });
-  const { axes, indices, dims, position } = readIndices(node, g, self);
+  const { axes, indices, shape, rank, position } = readIndices(node, g, self);
   const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
   const perm = [...axes, ...others];
   const rest = others.map((axis) => self.dims[axis]!);
-  const placed = [...rest.slice(0, position), ...dims, ...rest.slice(position)];
-  const toFront = invert(moveFrontTo(position, dims.length, others.length));
-  const updates = g.transpose(g.expand(values, placed), toFront);
+  const sizes = [rest.slice(0, position), rest.slice(position)].map((dims) => g.shape(dims));
+  const placed = g.op("Concat", [sizes[0]!, shape, sizes[1]!], { axis: 0 });
+  const toFront = invert(moveFrontTo(position, rank, others.length));
+  const updates = g.transpose(g.op("Expand", [values, placed]), toFront);
   const attributes = node.bool("accumulate") ? { reduction: "add" } : {};
   const put = g.op(
     "ScatterND",
-    [g.transpose(self, perm), coordinates(g, indices, dims), updates],
+    [g.transpose(self, perm), coordinates(g, indices, shape), updates],
     attributes,
   );
   return g.transpose(put, invert(perm));

@@ -35,6 +35,7 @@ import { READING } from "./reading.ts";
 import { REARRANGING } from "./rearranging.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTION } from "./reduction.ts";
+import { REGION_POOLING } from "./region-pooling.ts";
 import { RESHAPING } from "./reshaping.ts";
 import { RESIZING } from "./resizing.ts";
 import { SAMPLING } from "./sampling.ts";
@@ -69,6 +70,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   reading: READING,
   recurrent: RECURRENT,
   reduction: REDUCTION,
+  "region-pooling": REGION_POOLING,
   reshaping: RESHAPING,
   resizing: RESIZING,
   sampling: SAMPLING,

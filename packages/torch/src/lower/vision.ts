@@ -14,10 +14,6 @@ export const nms: Lowering = (node, g) => {
   return g.op("Gather", [selected, g.scalar("int64", 2)], { axis: 1 });
 };
 
-/** torchvision::roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio, bool aligned) -> Tensor */
-export const regionPooling: Lowering = () =>
-  refuse("ONNX Runtime has no kernel for pooling of regions in the opset that programs are translated to");
-
 /**
  * torchvision::deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, SymInt stride_h, SymInt stride_w, SymInt
  * pad_h, SymInt pad_w, SymInt dilation_h, SymInt dilation_w, SymInt groups, SymInt offset_groups, bool use_mask) -> Tensor
@@ -49,7 +45,5 @@ function constantSize(dim: Dim): number {
 
 export const VISION: LoweringTable = {
   "torchvision.nms.default": nms,
-  "torchvision.roi_align.default": regionPooling,
-  "torchvision.roi_pool.default": regionPooling,
   "torchvision.deform_conv2d.default": deformableConv,
 };

@@ -8,6 +8,7 @@ import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { OnnxModel } from "../onnx/model.ts";
 import { inlineWeights } from "../onnx/place-weights.ts";
+import { calibrationModel } from "./calibration-model.ts";
 import {
   floats,
   modelOf,
@@ -18,7 +19,8 @@ import {
   runModel,
   weight,
 } from "./run-model.test.kit.ts";
-import { calibrationModel, quantizeStatic, type StaticOptions, type ValueRange } from "./static-int8.ts";
+import { quantizeStatic, type StaticOptions, type ValueRange } from "./static-int8.ts";
+import { ValueHistogram } from "./value-histogram.ts";
 
 const options: StaticOptions = { read: () => assert.fail("all weights are inside") };
 const next = random(5);
@@ -28,6 +30,22 @@ async function calibrated(model: OnnxModel, feeds: Record<string, Tensor>): Prom
   const { model: measuring, values } = calibrationModel(model, {});
   const got = await runModel(measuring, feeds);
   return new Map(values.map((name, i) => [name, { min: got[2 * i]!, max: got[2 * i + 1]! }]));
+}
+
+async function percentileRanges(
+  model: OnnxModel,
+  feeds: Record<string, Tensor>,
+): Promise<Map<string, ValueRange>> {
+  const { model: measuring, values } = calibrationModel(model, { tells: "values" });
+  const session = await InferenceSession.create(encodeModel(measuring), { intraOpNumThreads: 1 });
+  const results = await session.run(feeds);
+  const ranges = session.outputNames.map((output, i): [string, ValueRange] => {
+    const histogram = new ValueHistogram();
+    histogram.add(results[output]!.data as Float32Array);
+    return [values[i]!, histogram.range(99.99)];
+  });
+  await session.release();
+  return new Map(ranges);
 }
 
 /** Calibrates, quantizes, and runs: the answers must be close, and the ops that ONNX Runtime really runs are told. */
@@ -137,6 +155,32 @@ describe("static int8", () => {
       await check(model, feeds as Record<string, Tensor>, 0.05);
     });
   }
+
+  test("ranges by percentile forget an outlier of the calibration, where ranges from min to max do not", async () => {
+    const model = modelOf({
+      nodes: [
+        node("Conv", ["x", "w1"], ["h"], { pads: [1, 1, 1, 1] }),
+        node("Relu", ["h"], ["r"]),
+        node("GlobalAveragePool", ["r"], ["p"]),
+        node("Flatten", ["p"], ["f"]),
+        node("Gemm", ["f", "w2"], ["y"], { transB: 1 }),
+      ],
+      initializers: [weight("w1", [32, 8, 3, 3], 1), weight("w2", [32, 32], 2)],
+      inputs: [port("x", ["n", 8, 16, 16])],
+      outputs: [port("y", ["n", 32])],
+    });
+    const typical = floats([64, 8, 16, 16], noise);
+    const spoilt = floats([64, 8, 16, 16], (i) => (i === 5 ? 400 : noise()));
+    const other = { x: floats([16, 8, 16, 16], noise) };
+    const want = await runModel(model, other);
+    const errorOf = async (ranges: Map<string, ValueRange>): Promise<number> =>
+      relativeError(await runModel(quantizeStatic(model, ranges, options).model, other), want);
+    const clean = await errorOf(await calibrated(model, { x: typical }));
+    const minmax = await errorOf(await calibrated(model, { x: spoilt }));
+    const percentile = await errorOf(await percentileRanges(model, { x: spoilt }));
+    assert.ok(clean < 0.01 && minmax > 0.2, `${minmax} after the outlier, ${clean} without it`);
+    assert.ok(percentile < minmax / 8, `${percentile} by percentile, ${minmax} by minmax`);
+  });
 
   test("what cannot be done is said", async () => {
     const old = modelOf({

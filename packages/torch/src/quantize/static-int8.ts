@@ -4,7 +4,7 @@ import { bytesOf, maxCode, perColumn, perRow, transposed } from "./int8-codes.ts
 import type { ProductNode } from "./product-node.ts";
 import type { QuantizedModel } from "./quantize-model.ts";
 import { Rewrite } from "./rewrite.ts";
-import { planStatic, type StaticPlan, type StaticStep } from "./static-plan.ts";
+import { planStatic, type StaticStep } from "./static-plan.ts";
 import { type ReadExternal, weightFloats } from "./weight-floats.ts";
 
 /** The smallest and the largest number that a value took. */
@@ -21,37 +21,6 @@ export interface StaticOptions {
   readonly exclude?: ReadonlySet<string>;
 }
 
-/** Per-axis scales came with opset 13. */
-const MIN_OPSET = 13;
-
-/**
- * A model whose outputs are the smallest and the largest number of every value that `quantizeStatic` needs to know, in turns:
- * `values[i]` is told by outputs 2i and 2i + 1. Runs on the inputs of the model itself. Throws ModelFileError("unsupported").
- */
-export function calibrationModel(
-  model: OnnxModel,
-  { exclude }: Pick<StaticOptions, "exclude">,
-): { readonly model: OnnxModel; readonly values: readonly string[] } {
-  const { measured } = planned(model, new Rewrite(model, exclude ?? new Set()));
-  const nodes = measured.flatMap((name, i) =>
-    ["ReduceMin", "ReduceMax"].map(
-      (type, j): OnnxNode => ({
-        type,
-        domain: "",
-        inputs: [name],
-        outputs: [`range.${i}.${j}`],
-        attributes: { keepdims: 0 },
-      }),
-    ),
-  );
-  const outputs = nodes.map((node) => ({ name: node.outputs[0]!, dtype: "float32" as const, dims: [] }));
-  const { graph } = model;
-  return {
-    model: { ...model, graph: { ...graph, nodes: [...graph.nodes, ...nodes], outputs } },
-    values: measured,
-  };
-}
-
 /**
  * Static int8: activations become uint8 codes by ranges that were measured beforehand, weights int8 codes with a scale per channel,
  * written as QuantizeLinear and DequantizeLinear pairs that ONNX Runtime fuses into integer kernels. Throws ModelFileError("unsupported").
@@ -62,7 +31,7 @@ export function quantizeStatic(
   options: StaticOptions,
 ): QuantizedModel {
   const rewrite = new Rewrite(model, options.exclude ?? new Set());
-  const plan = planned(model, rewrite);
+  const plan = planStatic(model, rewrite);
   const codes = new StaticRewrite(rewrite, ranges, options);
   rewrite.eachNode((node) => {
     codes.step(node, plan.steps.get(node));
@@ -70,20 +39,6 @@ export function quantizeStatic(
     return true;
   });
   return { model: rewrite.finish(), quantized: rewrite.quantized, skipped: rewrite.skipped };
-}
-
-function planned(model: OnnxModel, rewrite: Rewrite): StaticPlan {
-  const opset = model.opsets.get("") ?? 0;
-  if (opset < MIN_OPSET) {
-    throw new ModelFileError(
-      "unsupported",
-      `the model has opset ${opset}; static int8 needs ${MIN_OPSET} or later`,
-    );
-  }
-  const plan = planStatic(model, rewrite);
-  if (plan.measured.length > 0) return plan;
-  const why = rewrite.skipped[0]?.reason ?? "it has no matrix product or convolution with stored weights";
-  throw new ModelFileError("unsupported", `nothing in the model can be calculated in int8: ${why}`);
 }
 
 /** How a value becomes codes: value ≈ (code − zero) · scale. */

@@ -1,3 +1,4 @@
+import { ModelFileError } from "../errors.ts";
 import type { OnnxModel, OnnxNode } from "../onnx/model.ts";
 import { type ProductNode, productNode } from "./product-node.ts";
 import type { Rewrite } from "./rewrite.ts";
@@ -29,8 +30,28 @@ export interface StaticPlan {
   readonly measured: readonly string[];
 }
 
-/** Decides which nodes calculate with 8-bit codes, and which values must be measured for it. Reasons against go to `rewrite.skipped`. */
+/** Per-axis scales came with opset 13. */
+const MIN_OPSET = 13;
+
+/**
+ * Decides which nodes calculate with 8-bit codes, and which values must be measured for it. Reasons against go to `rewrite.skipped`.
+ * Throws ModelFileError("unsupported") when nothing can.
+ */
 export function planStatic(model: OnnxModel, rewrite: Rewrite): StaticPlan {
+  const opset = model.opsets.get("") ?? 0;
+  if (opset < MIN_OPSET) {
+    throw new ModelFileError(
+      "unsupported",
+      `the model has opset ${opset}; static int8 needs ${MIN_OPSET} or later`,
+    );
+  }
+  const plan = planNodes(model, rewrite);
+  if (plan.measured.length > 0) return plan;
+  const why = rewrite.skipped[0]?.reason ?? "it has no matrix product or convolution with stored weights";
+  throw new ModelFileError("unsupported", `nothing in the model can be calculated in int8: ${why}`);
+}
+
+function planNodes(model: OnnxModel, rewrite: Rewrite): StaticPlan {
   const { nodes } = model.graph;
   const readers = new Map<string, OnnxNode[]>();
   for (const node of nodes) {

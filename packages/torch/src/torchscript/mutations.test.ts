@@ -78,6 +78,23 @@ test("what depends on data is refused by name, and ops behind it are still looke
   assert.deepEqual(refused!.map(({ op }) => op).sort(), ["aten.bar", "aten.foo", "control flow", "int"]);
 });
 
+test("ops that change a tensor's shape in place are refused by name, whatever their operand is", () => {
+  const turns = ["t_(x)", "transpose_(x, 0, 1)", "squeeze_(x)", "unsqueeze_(x, 0)", "swapaxes_(x, 0, 1)"];
+  for (const call of [...turns, "resize_(x, [1, 2])", "as_strided_(x, [1], [1], None)"]) {
+    const { refused } = withForward([
+      "x = torch.relu(torch.flatten(image, 1, -1))",
+      `_0 = torch.${call}`,
+      "return torch.add(x, 1)",
+    ]);
+    const [op] = call.split("(");
+    assert.deepEqual(
+      refused!.map((refusal) => refusal.op),
+      [`aten.${op}`],
+    );
+    assert.match(refused![0]!.reason, /it changes the shape of a tensor in place/);
+  }
+});
+
 test("a batch size that the program was traced with, and follows from, stays fixed with a warning", () => {
   const { inputs, graph, warnings, refused } = withForward(["return torch.view(image, [2, 64])"]);
   assert.deepEqual(

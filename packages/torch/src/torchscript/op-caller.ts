@@ -1,5 +1,6 @@
 import { schemaOf } from "../exported/schemas.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
+import { reshapesInPlace } from "../graph/pure-twin.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
@@ -137,6 +138,10 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
     // Numbers of 0-d tensors are calculated while the program is read: a write would come too late for them.
     if (target?.kind !== "tensor" || target.number !== undefined)
       return refuseOp("it writes into a constant");
+    if (reshapesInPlace(schema.target))
+      return refuseOp(
+        "it changes the shape of a tensor in place; use the form without '_', or export the model with torch.export",
+      );
     return [target.type];
   }
   const shape = shapeOf(schema.target);

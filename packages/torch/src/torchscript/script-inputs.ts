@@ -5,6 +5,7 @@ import { DTYPES, type DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import type { TensorType } from "../graph/ir.ts";
 import { type Dim, symbol } from "../graph/sym.ts";
+import { MissingInputs } from "./missing-inputs.ts";
 import { untagged } from "./object-graph.ts";
 import { tensorType } from "./shapes/shape-args.ts";
 import type { Expr, Param } from "./source-ast.ts";
@@ -93,17 +94,12 @@ export function checkInputs(params: readonly Param[], types: InputTypes): void {
   }
   const missing = params.filter(({ name, default: value }) => !types.has(name) && value === undefined);
   if (missing.length === 0) return;
-  const names = missing.map(({ name }) => `'${name}'`).join(", ");
-  const lines = missing.map(({ name }) => `${name}: "float32[batch, 3, 224, 224]"`);
   const optional = params.filter(({ name, type, default: value }) => {
     return !types.has(name) && value !== undefined && takesTensor(type);
   });
-  const more = optional.map(({ name }) => `'${name}'`).join(", ");
-  throw new ModelFileError(
-    "unsupported",
-    `the TorchScript archive does not say what its input ${names} looks like, as scripted programs do not. Write it into model.yaml, with ` +
-      `its own type and sizes and a name for every size that callers choose: inputs: {${lines.join(", ")}}` +
-      (more === "" ? "" : `; ${more} may be there too`),
+  throw new MissingInputs(
+    missing.map(({ name }) => name),
+    optional.map(({ name }) => name),
   );
 }
 

@@ -1,4 +1,4 @@
-import { ModelFileError } from "@sconce/torch";
+import { MissingInputs, ModelFileError } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
 
@@ -58,7 +58,9 @@ export function modelFileError(thrown: unknown): unknown {
       cause: thrown,
     });
   }
-  return new ServeError("failed_precondition", `the model file cannot be used: ${thrown.message}`, {
+  const advice =
+    thrown instanceof MissingInputs ? `. Write into model.yaml, for example, inputs: ${thrown.example}` : "";
+  return new ServeError("failed_precondition", `the model file cannot be used: ${thrown.message}${advice}`, {
     reason: `model_file_${thrown.kind}`,
     cause: thrown,
   });

@@ -1,12 +1,6 @@
 import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
-import {
-  parseScriptInput,
-  type SampleTensor,
-  type ScriptInput,
-  type Translation,
-  translate,
-} from "@sconce/torch";
+import { type SampleTensor, type Translation, translate } from "@sconce/torch";
 import { type FileSource, nodePlatform } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
@@ -16,6 +10,7 @@ import { datatypeOfTorch } from "./datatypes.ts";
 import { sessionError } from "./model-error.ts";
 import { type OpenWeights, openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { scriptInputs } from "./script-inputs.ts";
 import { sessionOptions } from "./session-options.ts";
 import { signatureOfPorts } from "./signature.ts";
 
@@ -76,19 +71,6 @@ function translateFile(path: string, source: FileSource, options: LoadOptions): 
   } finally {
     weights?.close();
   }
-}
-
-function scriptInputs(texts: Readonly<Record<string, string>>): ReadonlyMap<string, ScriptInput> {
-  const parsed = Object.entries(texts).map(([name, text]): [string, ScriptInput] => {
-    const input = parseScriptInput(text);
-    if (input !== undefined) return [name, input];
-    throw new ServeError(
-      "failed_precondition",
-      `'inputs' says ${JSON.stringify(text.slice(0, 80))} of '${name}': expected a dtype and sizes, such as float32[batch, 3, 224, 224]`,
-      { reason: "option_unsupported" },
-    );
-  });
-  return new Map(parsed);
 }
 
 function untranslatable(unsupported: Translation["report"]["unsupported"]): ServeError {
