@@ -11,6 +11,9 @@ const QUEUE_MS = 30_000;
 const LOOK_MS = 25;
 /** What nobody can act on, or what says that something of ours is broken. */
 const WORDLESS = /internal error|undefined|invariant|\b(?:Type|Range|Reference|Syntax)?Error\b|^$/;
+/** What an operator can do about it. */
+const ADVICE =
+  /copy the file again|export the model|export it|serve (?:that file|the \.pt2|an \.onnx file)|leave 'inputs' out|give this file|expected |unknown key|model\.yaml|put a model\.pt2|within \d+ s|the worker died|torch\.export/;
 /** A worker that was not killed ended by an exception of ours. */
 const OWN_FAULT = /exited with code/;
 
@@ -44,7 +47,9 @@ export async function loadCorrupt(rig: Rig, model: string, seed: number): Promis
       problems.push(`then version ${answer.version} answered: ${answer.status} ${answer.detail}`);
     }
     const reason = line?.reason ?? "";
-    if (WORDLESS.test(reason) || OWN_FAULT.test(reason)) problems.push(`the index says: ${reason}`);
+    if (WORDLESS.test(reason) || OWN_FAULT.test(reason) || !ADVICE.test(reason)) {
+      problems.push(`the index says: ${reason}`);
+    }
   }
   rig.folder.retire(model, 2);
   const isGone = await until(async () => (await lineOf(rig.server.url, model)) === undefined, {

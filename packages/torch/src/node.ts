@@ -42,12 +42,14 @@ export function openFileSource(path: string): FileSource {
 }
 
 function sizeOf(name: string, fd: number): number {
-  try {
-    return reading(name, () => fstatSync(fd).size);
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
+  return reading(name, () => {
+    try {
+      return fstatSync(fd).size;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  });
 }
 
 function reading<T>(name: string, call: () => T): T {

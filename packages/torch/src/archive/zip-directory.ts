@@ -170,7 +170,11 @@ function decodeName(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
-    throw new ModelFileError("unsupported", "the zip has an entry name that is not UTF-8", { cause: error });
+    throw new ModelFileError(
+      "unsupported",
+      "the zip has an entry name that is not UTF-8; save the archive again",
+      { cause: error },
+    );
   }
 }
 

@@ -30,7 +30,7 @@ export function decodeTensor(cursor: WireCursor, message: WireField, location: s
   if (dtype === undefined) {
     throw new ModelFileError(
       "unsupported",
-      `the tensor '${name}' holds strings or a type that PyTorch does not have`,
+      `the tensor '${name}' holds strings or a type that PyTorch does not have; export the model anew`,
     );
   }
   const byteLength = elementCount(dims) * BYTE_WIDTHS[dtype];

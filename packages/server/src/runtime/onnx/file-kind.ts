@@ -2,6 +2,7 @@ import { lstatSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ServeError } from "../../base/errors.ts";
 import { onFile } from "../../base/file-fault.ts";
+import { REPAIR } from "./model-error.ts";
 
 export type FileKind = "archive" | "onnx";
 
@@ -22,7 +23,7 @@ export function fileKind(head: Uint8Array): FileKind {
       { reason: "weights_only" },
     );
   }
-  throw new ServeError("failed_precondition", "the file is neither a PyTorch archive nor ONNX", {
+  throw new ServeError("failed_precondition", `the file is neither a PyTorch archive nor ONNX; ${REPAIR}`, {
     reason: "unknown_format",
   });
 }

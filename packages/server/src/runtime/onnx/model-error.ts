@@ -49,6 +49,9 @@ export function runError(thrown: unknown): ServeError {
   );
 }
 
+/** What helps against a file that was damaged on its way here, and against one that was never right. */
+export const REPAIR = "copy the file again, or export the model anew";
+
 /** What the reader of model files threw, for the user: the file is at fault, or a weights file that does not fit it. */
 export function modelFileError(thrown: unknown): unknown {
   if (!(thrown instanceof ModelFileError)) return thrown;
@@ -58,8 +61,7 @@ export function modelFileError(thrown: unknown): unknown {
       cause: thrown,
     });
   }
-  const advice =
-    thrown instanceof MissingInputs ? `. Write into model.yaml, for example, inputs: ${thrown.example}` : "";
+  const advice = adviceFor(thrown);
   return new ServeError("failed_precondition", `the model file cannot be used: ${thrown.message}${advice}`, {
     reason: `model_file_${thrown.kind}`,
     cause: thrown,
@@ -70,7 +72,8 @@ export function modelFileError(thrown: unknown): unknown {
 export function sessionError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new ServeError("failed_precondition", `ONNX Runtime refuses the model: ${firstSentence(text)}`, {
+  const why = firstSentence(text);
+  return new ServeError("failed_precondition", `ONNX Runtime refuses the model: ${why}; ${REPAIR}`, {
     reason: "model_refused",
     cause: thrown,
   });
@@ -81,6 +84,12 @@ function firstSentence(text: string): string {
   const plain = text
     .replace(/(?:[A-Za-z]:)?(?:[\w.+-]*[/\\]){2,}([\w.+-]*)(?::\d+)?/g, "$1")
     .replace(/\s+/g, " ")
-    .trim();
+    .trim()
+    .replace(/\.$/, "");
   return plain.length > 300 ? `${plain.slice(0, 300)}…` : plain;
+}
+
+function adviceFor(error: ModelFileError): string {
+  if (error instanceof MissingInputs) return `. Write into model.yaml, for example, inputs: ${error.example}`;
+  return error.kind === "corrupt" ? `; ${REPAIR}` : "";
 }

@@ -1,5 +1,6 @@
 import type { FileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
+import { REPAIR } from "./model-error.ts";
 
 /** What the front needs to know of an `.onnx` file before ONNX Runtime opens it. */
 export interface OnnxFile {
@@ -163,7 +164,7 @@ class OnnxWalk {
 }
 
 function damaged(why: string): ServeError {
-  return new ServeError("failed_precondition", `the ONNX file is damaged: ${why}`, {
+  return new ServeError("failed_precondition", `the ONNX file is damaged: ${why}; ${REPAIR}`, {
     reason: "model_refused",
   });
 }
