@@ -7,6 +7,8 @@ import { startPinned } from "./pinned-process.ts";
 /** A server under test, in a process of its own. */
 export interface ChaosServer {
   readonly url: string;
+  /** The port for probes. */
+  readonly probeUrl: string;
   readonly pid: number;
   /** What it logged: warnings and errors, as JSON lines. */
   log(): string;
@@ -25,7 +27,7 @@ export async function startChaosServer(
   flags: readonly string[],
   options: { readonly core?: number | undefined; readonly openFiles?: number | undefined } = {},
 ): Promise<ChaosServer> {
-  const args = [folder, "--port=0", ...flags];
+  const args = [folder, "--port=0", "--probe-port=0", ...flags];
   const child = startPinned("./server-main.js", args, { ...options, nodeFlags: nodeFlags() });
   let log = "";
   for (const stream of [child.stdout!, child.stderr!]) {
@@ -33,9 +35,9 @@ export async function startChaosServer(
       log = (log + chunk.toString()).slice(-MOST_LOG);
     });
   }
-  const url = await urlOf(child, () => log);
+  const urls = await urlsOf(child, () => log);
   return {
-    url,
+    ...urls,
     pid: child.pid!,
     log: () => log,
     exitCode: () => (hasEnded(child) ? child.exitCode : undefined),
@@ -55,9 +57,11 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-async function urlOf(child: ChildProcess, log: () => string): Promise<string> {
+type Urls = Pick<ChaosServer, "url" | "probeUrl">;
+
+async function urlsOf(child: ChildProcess, log: () => string): Promise<Urls> {
   const timer = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
-  const ready = once(child, "message").then(([message]) => (message as { url: string }).url);
+  const ready = once(child, "message").then(([message]) => message as Urls);
   const ended = once(child, "exit").then((): never => {
     throw new Error(`the server did not start:\n${log()}`);
   });

@@ -25,7 +25,7 @@ process.once("SIGTERM", () => {
   );
 });
 server.settled.then(
-  () => process.send?.({ url: server.url }),
+  () => process.send?.({ url: server.url, probeUrl: server.probeUrl }),
   () => process.exit(1),
 );
 // The harness is gone: nobody will ever stop this server.

@@ -1,4 +1,4 @@
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { totalmem } from "node:os";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
@@ -10,10 +10,10 @@ import type { ServerConfig } from "./config/server-options.ts";
 import { drain, type Parts } from "./drain.ts";
 import { createGrpcEdge } from "./edge/grpc/grpc-edge.ts";
 import { createInferenceObserver } from "./edge/inference-metrics.ts";
-import { createListener, LOOPBACK } from "./edge/listener.ts";
+import { createListener, type Listener, LOOPBACK } from "./edge/listener.ts";
 import { countRefusals } from "./edge/refusal-metrics.ts";
 import { createRestEdge } from "./edge/rest/rest-edge.ts";
-import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
+import { grpcLimits, listenerLimits, probeLimits, restLimits } from "./edge-limits.ts";
 import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
@@ -44,6 +44,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `http://host:port` without a trailing slash. */
   readonly url: string;
+  /** The same for the port for probes, if there is one. */
+  readonly probeUrl: string | undefined;
   /** Resolves when every model was tried once. */
   readonly settled: Promise<void>;
   models(): readonly IndexEntry[];
@@ -97,21 +99,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const notReadyStatus = config.notReadyStatus === "400" ? 400 : 503;
   const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
   const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
-  const listener = createListener({
-    onHttp1: (socket) => rest.server.emit("connection", socket),
-    onHttp2: (socket) => grpc.injectConnection(socket),
+  const handOver = {
+    onHttp1: (socket: Socket) => rest.server.emit("connection", socket),
+    onHttp2: (socket: Socket) => grpc.injectConnection(socket),
     clock,
-    limits: listenerLimits(config),
     onRefused: countRefusals(metrics),
-    unlimited: [...LOOPBACK, ...config.trustedProxies],
-  });
+  };
+  const unlimited = [...LOOPBACK, ...config.trustedProxies];
+  const listener = createListener({ ...handOver, limits: listenerLimits(config), unlimited });
+  const probes = createListener({ ...handOver, limits: probeLimits(config) });
   await rest.ready();
   const address = await listener.listen(config.host, config.port);
+  const probeAddress = await listenForProbes(config, { listener, probes });
   const started = control.start();
-  const parts: Parts = { config, clock, logger, rest, grpc, listener, control, registry, runtime };
+  const parts: Parts = { config, clock, logger, rest, grpc, listener, probes, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address),
+    probeUrl: probeAddress === undefined ? undefined : urlOf(probeAddress),
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
@@ -149,6 +154,20 @@ function byteBudget(config: ServerConfig, pace: TransferPace): ByteBudget {
 
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
+}
+
+/** Undefined: no such port is wanted. Rejects when it cannot be had, with the other one closed again. */
+async function listenForProbes(
+  { host, probePort }: ServerConfig,
+  { listener, probes }: { readonly listener: Listener; readonly probes: Listener },
+): Promise<AddressInfo | undefined> {
+  if (probePort === undefined) return undefined;
+  try {
+    return await probes.listen(host, probePort);
+  } catch (error) {
+    listener.destroy();
+    throw error;
+  }
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -21,6 +21,8 @@ export interface Parts {
   readonly rest: RestEdge;
   readonly grpc: GrpcEdge;
   readonly listener: Listener;
+  /** Answers until the end; it may not listen at all. */
+  readonly probes: Listener;
   readonly control: ModelControl;
   readonly registry: ManagedRegistry;
   readonly runtime: Runtime;
@@ -56,6 +58,7 @@ export async function drain(parts: Parts): Promise<void> {
     runtime.destroy("the server is stopping");
   }
   listener.destroy();
+  parts.probes.destroy();
   await registry.close();
   await runtime.close();
   logger.info({}, "drained");

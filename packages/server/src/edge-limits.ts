@@ -12,6 +12,7 @@ const LEAST_PROBE_AFTER_MS = 1000;
 /** Descriptors that connections may not take, of those there are: a worker takes three, and eight while it starts. */
 const KEPT_DESCRIPTORS = 256;
 const KEPT_DESCRIPTORS_SHARE = 1 / 4;
+const PROBE_CONNECTIONS = 64;
 
 export function listenerLimits(config: ServerConfig): ListenerLimits {
   const files = openFileLimit();
@@ -21,6 +22,16 @@ export function listenerLimits(config: ServerConfig): ListenerLimits {
     maxDescriptors: files - Math.min(KEPT_DESCRIPTORS, files * KEPT_DESCRIPTORS_SHARE),
     firstBytesTimeoutMs: Math.min(DEFAULT_LISTENER_LIMITS.firstBytesTimeoutMs, config.requestTimeoutMs),
     probeAfterMs: Math.max(LEAST_PROBE_AFTER_MS, config.peerTimeoutMs - TCP_PROBES_MS),
+  };
+}
+
+/** Of the port for probes: they must get in when there are no descriptors left for clients. */
+export function probeLimits(config: ServerConfig): ListenerLimits {
+  return {
+    ...listenerLimits(config),
+    maxConnections: PROBE_CONNECTIONS,
+    maxConnectionsPerAddress: PROBE_CONNECTIONS,
+    maxDescriptors: Number.POSITIVE_INFINITY,
   };
 }
 

@@ -61,7 +61,7 @@ async function oneRound(rig: Rig): Promise<Round> {
   const inFlight = load.inFlight();
   const startMs = monotonicMs();
   const stopping = server.stop();
-  await until(async () => (await fetch(`${server.url}/v2/health/ready`)).status === 503, {
+  await until(async () => (await fetch(`${server.probeUrl}/v2/health/ready`)).status === 503, {
     withinMs: DRAIN_DELAY_MS / 3,
   });
   const unreadyMs = monotonicMs() - startMs;

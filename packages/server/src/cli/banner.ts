@@ -2,14 +2,15 @@ import type { RunningServer } from "../app.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import { VERSION } from "../version.ts";
 
-/** The first words of `sconce serve`, as soon as the port is open. */
-export function banner(url: string): string {
+/** The first words of `sconce serve`, as soon as its ports are open. */
+export function banner({ url, probeUrl }: Pick<RunningServer, "url" | "probeUrl">): string {
   const authority = new URL(url).host;
+  const probes = probeUrl === undefined ? "" : `  probes    ${probeUrl}/v2/health/ready\n`;
   return `Sconce ${VERSION} listens on ${url}
   REST      ${url}/v2  (Open Inference Protocol)   ${url}/predict/{model}
   gRPC      ${authority}  (inference.GRPCInferenceService, sconce.v1.ModelServing)
   metrics   ${url}/metrics      models  ${url}/
-`;
+${probes}`;
 }
 
 /** What became of every model, and a line to paste for the first one that is ready. */

@@ -14,6 +14,13 @@ export const SERVER_OPTIONS = {
     default: 8080,
     doc: "Port for REST and gRPC together. 0 takes a free one and prints it.",
   },
+  probePort: {
+    kind: "integer",
+    min: 0,
+    max: 65535,
+    default: null,
+    doc: "A second port for probes and metrics, at most 64 connections. The same server answers there, but a connection does not wait behind those that clients open, of which Node takes one per turn of its loop. 0 takes a free port. None when unset.",
+  },
   insecure: {
     kind: "flag",
     default: false,

@@ -240,6 +240,19 @@ test("a closed connection gives its place back", async () => {
   });
 });
 
+test("a connection to a port of its own does not wait behind those that queue at the other", async () => {
+  await using({}, async (clients) => {
+    await using({}, async (probes) => {
+      // All are complete for the system before this process accepts the first.
+      const queue = Array.from({ length: 100 }, () => connect(clients.port, "127.0.0.1"));
+      const probe = connect(probes.port, "127.0.0.1");
+      while (probes.listener.connectionCount() === 0) await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(clients.listener.connectionCount() < 10, `${clients.listener.connectionCount()} came first`);
+      for (const socket of [...queue, probe]) socket.destroy();
+    });
+  });
+});
+
 test("stopAccepting lets open connections go on; close waits for them", async () => {
   await using({}, async ({ port, listener }) => {
     const socket = connect(port, "127.0.0.1");
