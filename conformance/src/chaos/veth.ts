@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { networkInterfaces } from "node:os";
 
 /** A second network stack on this machine, joined to ours by one link. */
 export interface Veth {
@@ -11,11 +12,14 @@ export interface Veth {
   remove(): void;
 }
 
-const OUR_ADDRESS = "192.0.2.1";
-const FAR_ADDRESS = "192.0.2.2";
+/** Networks for documentation (RFC 5737), which a machine all the same may have. */
+const NETWORKS = ["198.51.100", "203.0.113", "192.0.2"];
 
 /** Needs root and `ip`; says in words why there is none. */
 export function createVeth(): Veth | string {
+  const network = NETWORKS.find((prefix) => !isInUse(prefix));
+  if (network === undefined) return "all networks for documentation are in use";
+  const [ours, theirs] = [`${network}.1`, `${network}.2`];
   const name = `sconce-${process.pid}`;
   const [near, far] = [`sc${process.pid}n`, `sc${process.pid}f`];
   const enter = ["ip", "netns", "exec", name];
@@ -26,9 +30,9 @@ export function createVeth(): Veth | string {
   const steps = [
     ["ip", "netns", "add", name],
     ["ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", name],
-    ["ip", "addr", "add", `${OUR_ADDRESS}/30`, "dev", near],
+    ["ip", "addr", "add", `${ours}/30`, "dev", near],
     ["ip", "link", "set", near, "up"],
-    [...enter, "ip", "addr", "add", `${FAR_ADDRESS}/30`, "dev", far],
+    [...enter, "ip", "addr", "add", `${theirs}/30`, "dev", far],
     [...enter, "ip", "link", "set", far, "up"],
   ];
   for (const step of steps) {
@@ -38,11 +42,17 @@ export function createVeth(): Veth | string {
     return `${step.join(" ")}: ${problem}`;
   }
   return {
-    host: OUR_ADDRESS,
+    host: ours,
     enter,
     cut: () => void run([...enter, "ip", "link", "set", far, "down"]),
     remove,
   };
+}
+
+function isInUse(prefix: string): boolean {
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address.startsWith(`${prefix}.`)),
+  );
 }
 
 /** What went wrong; undefined: nothing. */

@@ -7,7 +7,7 @@ import { atLeast, atMost, exactly, type Finding, type Procedure, type Rig } from
 import { childrenOf, isAlive, openFiles } from "../process-facts.ts";
 import { createRestTransport } from "../rest-transport.ts";
 import { makeRow } from "../row.ts";
-import type { Transport } from "../transport.ts";
+import type { Reply, Transport } from "../transport.ts";
 
 /** Changes the limit of a process that runs. */
 const PRLIMIT = "/usr/bin/prlimit";
@@ -17,7 +17,7 @@ const RECOVERY_MS = 1_000;
 const PATIENCE_MS = 20_000;
 /** Longer than five tries to start a worker take. */
 const EXHAUSTED_MS = 3_000;
-const NEWCOMER_MS = 500;
+const NEWCOMER_MS = 1_000;
 const STRAYS = 2;
 
 /** F20: more connections than the server may have descriptors; and, apart from that, none left to start a worker with. */
@@ -30,10 +30,10 @@ export const fileDescriptors: Procedure = {
   async run(rig) {
     const transport = createRestTransport(rig.server.url, 1);
     try {
-      const before = await ask(rig, transport);
+      const { outcome } = await ask(rig, transport);
       const base = openFiles(rig.server.pid);
       return [
-        exactly("answered before", before, "ok"),
+        exactly("answered before", outcome, "ok"),
         ...(await flooded(rig, transport)),
         ...(await exhausted(rig)),
         ...(await leaks(rig, base)),
@@ -44,9 +44,15 @@ export const fileDescriptors: Procedure = {
   },
 };
 
-async function ask({ random }: Rig, transport: Transport): Promise<string> {
+async function ask(
+  { random }: Rig,
+  transport: Transport,
+  withinMs: number = PATIENCE_MS,
+): Promise<Pick<Reply, "outcome" | "version">> {
   const row = makeRow({ stream: 0, sequence: 0 }, random);
-  return (await transport.ask({ model: "main", rows: [row] }).done).outcome;
+  const sent = transport.ask({ model: "main", rows: [row] });
+  const timer = setTimeout(() => sent.cancel(), withinMs);
+  return sent.done.finally(() => clearTimeout(timer));
 }
 
 async function flooded(rig: Rig, transport: Transport): Promise<Finding[]> {
@@ -58,11 +64,14 @@ async function flooded(rig: Rig, transport: Transport): Promise<Finding[]> {
     const switchMs = await nextVersion(rig, transport);
     if (!rig.effort.isShort) await sleep(rig.effort.budgetMs / 2);
     const during = await ask(rig, transport);
+    const ready = await readiness(rig);
     const refused = flood.refused();
     return [
       atLeast("connections refused", refused, { min: FLOOD }),
       atLeast("descriptors in use", files, { min: OPEN_FILES / 2 }),
-      exactly("answered meanwhile on a connection that was there", during, "ok"),
+      atMost("descriptors in use, with some left for workers", files, { max: 0.8 * OPEN_FILES }),
+      exactly("answered meanwhile on a connection that was there", during.outcome, "ok"),
+      exactly("readiness meanwhile, on the health port", ready, "200"),
       atMost("a killed worker was back after", restartMs, { max: PATIENCE_MS, unit: " ms" }),
       atMost("a new version took over after", switchMs, { max: PATIENCE_MS, unit: " ms" }),
       ...(await recovered(rig, flood)),
@@ -70,6 +79,12 @@ async function flooded(rig: Rig, transport: Transport): Promise<Finding[]> {
   } finally {
     flood.end();
   }
+}
+
+async function readiness({ server }: Rig): Promise<string> {
+  const signal = AbortSignal.timeout(NEWCOMER_MS);
+  const answer = await fetch(`${server.healthUrl}/v2/health/ready`, { signal }).catch(String);
+  return typeof answer === "string" ? answer : String(answer.status);
 }
 
 async function recovered(rig: Rig, flood: ConnectionFlood): Promise<Finding[]> {
@@ -90,7 +105,7 @@ async function recovered(rig: Rig, flood: ConnectionFlood): Promise<Finding[]> {
 /** Whether a connection that is opened now is served. */
 async function answersNewcomer(rig: Rig): Promise<boolean> {
   const transport = createRestTransport(rig.server.url, 1);
-  const outcome = await Promise.race([ask(rig, transport), sleep(NEWCOMER_MS)]);
+  const { outcome } = await ask(rig, transport, NEWCOMER_MS);
   transport.close();
   return outcome === "ok";
 }
@@ -108,10 +123,7 @@ async function killOne(rig: Rig): Promise<number> {
 async function nextVersion(rig: Rig, transport: Transport): Promise<number> {
   const startMs = monotonicMs();
   publishCalibrated(rig.folder, "main", { calibration: rig.calibration, version: 2 });
-  const hasSwitched = async (): Promise<boolean> => {
-    const row = makeRow({ stream: 0, sequence: 0 }, rig.random);
-    return (await transport.ask({ model: "main", rows: [row] }).done).version === 2;
-  };
+  const hasSwitched = async (): Promise<boolean> => (await ask(rig, transport)).version === 2;
   const isDone = await until(hasSwitched, { withinMs: PATIENCE_MS, everyMs: 20 });
   return isDone ? monotonicMs() - startMs : Number.POSITIVE_INFINITY;
 }
