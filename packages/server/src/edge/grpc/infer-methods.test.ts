@@ -86,19 +86,22 @@ test("failures are gRPC statuses with a reason, and the retry hint", async () =>
 });
 
 test("a model without room refuses before the tensors are decoded, and the refusal counts as that model's", async () => {
-  await withGrpc({}, async ({ unary, outcomes }) => {
+  await withGrpc({ edge: { tenantHeader: "x-tenant" } }, async ({ unary, outcomes }) => {
+    const call = { headers: { "x-tenant": "acme" }, call: { deadline: Date.now() + 60_000 } };
     const nonsense = { name: "x", datatype: "NONSENSE", shape: [-1n] };
     const refused = [
-      unary(INFER, TYPES, create(ModelInferRequestSchema, { modelName: "full", inputs: [nonsense] })),
+      unary(INFER, TYPES, create(ModelInferRequestSchema, { modelName: "full", inputs: [nonsense] }), call),
       unary(
         PREDICT,
         PREDICT_TYPES,
         create(sconceV1.PredictRequestSchema, { model: "full", inputs: [nonsense] }),
+        call,
       ),
     ];
-    for (const call of refused) {
-      await assert.rejects(call, (error: ServiceError) => {
+    for (const refusal of refused) {
+      await assert.rejects(refusal, (error: ServiceError) => {
         assert.deepEqual([error.code, error.metadata.get("sconce-reason")], [14, ["queue_full"]]);
+        assert.equal(error.details, "no room for acme in time");
         assert.deepEqual(error.metadata.get("grpc-retry-pushback-ms"), ["13"]);
         return true;
       });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import type { RequestHead } from "../../base/request-head.ts";
 import type { TensorSpec } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Inference } from "../../infer/inference.ts";
@@ -52,7 +53,7 @@ export interface MemoryInference extends Inference {
   peak: number;
   ready: boolean;
   /** What the model `full` says to requests that it has only seen the head of. */
-  refuse(): ServeError | undefined;
+  refuse(head: RequestHead): ServeError | undefined;
 }
 
 export function memoryInference(): MemoryInference {
@@ -61,14 +62,18 @@ export function memoryInference(): MemoryInference {
     running: 0,
     peak: 0,
     ready: true,
-    refuse: () => new ServeError("unavailable", "no room", { reason: "queue_full", retryAfterMs: 12.5 }),
+    refuse: ({ tenant, deadlineMs }) =>
+      new ServeError("unavailable", `no room for ${tenant}${deadlineMs === undefined ? "" : " in time"}`, {
+        reason: "queue_full",
+        retryAfterMs: 12.5,
+      }),
     serverMetadata: () => ({ name: "sconce", version: "0.1.0", extensions: ["binary_tensor_data"] }),
     isLive: () => true,
     isReady: () => self.ready,
     isModelReady: (name) => modelOf(name) !== undefined && self.ready,
     door: (name) => {
       modelOf(name);
-      return name === "full" ? { refuseUnread: () => self.refuse() } : undefined;
+      return name === "full" ? { refuseUnread: (head) => self.refuse(head) } : undefined;
     },
     modelMetadata(name) {
       modelOf(name);

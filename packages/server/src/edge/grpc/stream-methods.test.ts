@@ -251,7 +251,7 @@ test("streams: a model without room refuses before the tensors are decoded, by i
     const { messages } = await collect(stream);
     assert.deepEqual(
       messages.map((message) => [message.inferResponse?.id, message.errorMessage]),
-      [["1", "no room"]],
+      [["1", "no room for undefined"]],
     );
   });
 });

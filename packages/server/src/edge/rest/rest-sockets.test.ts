@@ -3,7 +3,6 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
-import { ServeError } from "../../base/errors.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import { identity, type MemoryModel, memoryInference, spec } from "./memory-inference.test.kit.ts";
 import { BODY, listen, post, raw, statusOf, until } from "./rest-sockets.test.kit.ts";
@@ -21,15 +20,7 @@ const STUCK: MemoryModel = {
       });
     }),
 };
-/** Has no room, whatever a request's body says. */
-const FULL: MemoryModel = {
-  inputs: [],
-  outputs: [],
-  run: () => assert.fail("it was asked all the same"),
-  refuseUnread: () => new ServeError("unavailable", "no room", { reason: "queue_full", retryAfterMs: 1500 }),
-};
 const INFERENCE = memoryInference({
-  full: FULL,
   echo: identity("FP32"),
   text: identity("BYTES", [{ symbol: "n", min: 0, max: undefined }]),
   stuck: STUCK,
@@ -235,35 +226,6 @@ test("100-continue is granted after the headers were judged, or not at all", asy
     });
   assert.deepEqual(await expecting("/v2/models/echo/infer"), ["continue", "200"]);
   assert.deepEqual(await expecting("/v2/models/nope/infer"), ["404"]);
-  assert.deepEqual(await expecting("/v2/models/full/infer"), ["503"]);
-});
-
-test("a client that was refused instead of told to go on does not have its next request taken for the body", async () => {
-  const head = `POST /v2/models/full/infer HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20\r\n\r\n`;
-  const answer = await raw(roomy.port, head, "GET /v2 HTTP/1.1\r\n");
-  assert.equal(statusOf(answer), 503);
-  assert.match(answer, /Connection: close/);
-});
-
-test("a model without room refuses before it knows what for, and the connection goes on", async () => {
-  for (const path of ["/v2/models/full/infer", "/predict/full"]) {
-    const noJson = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{{{{{`;
-    const answer = await raw(roomy.port, noJson, post("/v2/models/echo/infer", BODY));
-    assert.match(answer, /^HTTP\/1\.1 503[\s\S]*"reason":"queue_full"[\s\S]*HTTP\/1\.1 200/);
-    assert.match(answer, /Retry-After: 2\r\n/);
-  }
-});
-
-test("a large body for a model without room is neither read nor paid for", async () => {
-  const tight = await listen(INFERENCE, { budget: createByteBudget({ maxBytes: 200, maxRequests: 10 }) });
-  const head = "POST /v2/models/full/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
-  const answer = await raw(tight.port, head);
-  assert.equal(statusOf(answer), 503);
-  assert.match(answer, /"reason":"queue_full"/);
-  assert.match(answer, /Connection: close/);
-  // What is too large stays too large: there is no point in trying again later.
-  const huge = "POST /v2/models/full/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n";
-  assert.equal(statusOf(await raw(tight.port, huge)), 413);
 });
 
 test("the budget refuses with 503 and Retry-After before the body is read", async () => {
