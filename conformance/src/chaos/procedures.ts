@@ -10,6 +10,7 @@ import { hang } from "./procedures/f08-hang.ts";
 import { memory } from "./procedures/f09-memory.ts";
 import { reload } from "./procedures/f14-reload.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
+import { stall } from "./procedures/f17-stall.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -23,4 +24,5 @@ export const PROCEDURES: readonly Procedure[] = [
   memory,
   reload,
   sigterm,
+  stall,
 ];

@@ -3,6 +3,7 @@ import { systemClock } from "sconce/internal/base/clock";
 import { createLogger } from "sconce/internal/cli/logger";
 import { loadConfig } from "sconce/internal/config/load-config";
 import { createCalibratedRuntime } from "../calibrated/calibrated-runtime.ts";
+import { startLoopMeter } from "./loop-meter.ts";
 
 /** The real server with the calibrated runtime in ONNX Runtime's place. Arguments: the models' folder, then flags as `--name=value`. */
 const [folder, ...flags] = process.argv.slice(2);
@@ -11,12 +12,13 @@ const config = loadConfig({
   env: {},
 });
 const logger = createLogger("warn");
-const common = { logger, clock: systemClock, random: Math.random };
 const server = await startServer({
-  ...common,
+  logger,
+  clock: systemClock,
+  random: Math.random,
   config,
   paths: [folder!],
-  runtime: createCalibratedRuntime({ ...common, spares: config.server.spareWorkers }),
+  createRuntime: createCalibratedRuntime,
 });
 process.once("SIGTERM", () => {
   server.stop().then(
@@ -25,8 +27,14 @@ process.once("SIGTERM", () => {
   );
 });
 server.settled.then(
-  () => process.send?.({ url: server.url }),
+  () => process.send?.({ url: server.url, healthUrl: server.healthUrl }),
   () => process.exit(1),
 );
+const meter = startLoopMeter();
+process.on("message", (message: "lateness" | { readonly stallMs: number }) => {
+  if (message === "lateness") process.send?.({ lateness: meter.take() });
+  // Stops the event loop as a native call would that takes too long.
+  else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.stallMs);
+});
 // The harness is gone: nobody will ever stop this server.
 process.on("disconnect", () => process.exit(1));

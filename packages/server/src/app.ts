@@ -4,6 +4,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
 import type { TensorSpec } from "./base/signature.ts";
+import { parseHealthAddress } from "./config/health-address.ts";
 import type { Config } from "./config/load-config.ts";
 import { refuseUnsafeStart } from "./config/safe-binding.ts";
 import type { ServerConfig } from "./config/server-options.ts";
@@ -13,9 +14,12 @@ import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./edge/grpc/grpc-limits.ts
 import { createInferenceObserver } from "./edge/inference-metrics.ts";
 import { createListener, DEFAULT_LISTENER_LIMITS, LOOPBACK } from "./edge/listener.ts";
 import { createRestEdge, type RestEdgeOptions } from "./edge/rest/rest-edge.ts";
+import { createSlicer } from "./edge/slices.ts";
+import { watchEventLoop } from "./event-loop.ts";
 import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
+import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health/health-server.ts";
 import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createModelStore } from "./model-store.ts";
@@ -34,14 +38,18 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1): jitter and ids. */
   readonly random: () => number;
-  /** What runs the models; default: ONNX Runtime in worker processes. */
-  readonly runtime?: Runtime;
+  /** Makes what runs the models; default: ONNX Runtime in worker processes. */
+  readonly createRuntime?: (options: RuntimeOptions) => Runtime;
 }
+
+export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
 
 /** A server that listens. */
 export interface RunningServer {
   /** `http://host:port` without a trailing slash. */
   readonly url: string;
+  /** The same for the health port; undefined: there is none. */
+  readonly healthUrl: string | undefined;
   /** Resolves when every model was tried once. */
   readonly settled: Promise<void>;
   models(): readonly IndexEntry[];
@@ -58,10 +66,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   refuseUnsafeStart(config);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const metrics = createPrometheusMetrics({ processMetrics: true });
-  // First of all: worker processes start while this process still builds its own parts.
-  const runtime =
-    options.runtime ??
-    createOnnxRuntime({ ...options, spares: config.spareWorkers, env: workerEnv(process.env) });
+  const loop = watchEventLoop({ clock, logger, metrics });
+  // Before the rest: worker processes start while this process still builds its own parts.
+  const runtime = (options.createRuntime ?? createOnnxRuntime)({
+    ...options,
+    clock: loop.awake,
+    spares: config.spareWorkers,
+    env: workerEnv(process.env),
+  });
   const load = createModelLoader({
     ...options,
     runtime,
@@ -88,29 +100,46 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     logger,
     observer,
     budget,
+    slicer: createSlicer(clock),
     tenantHeader,
   };
-  const rest = createRestEdge({ ...shared, metrics, ...restOptions(config) });
+  const rest = createRestEdge({ ...shared, awake: loop.awake, metrics, ...restOptions(config) });
   const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
-    clock,
+    clock: loop.awake,
     limits: { ...DEFAULT_LISTENER_LIMITS, ...config },
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
+  const health = await openHealth(config, { isReady: () => inference.isReady(), logger });
+  loop.onBeat(() => health?.beat());
   await rest.ready();
   const address = await listener.listen(config.host, config.port);
   const started = control.start();
-  const parts: Parts = { config, clock, logger, rest, grpc, listener, control, registry, runtime };
+  const parts: Parts = {
+    config,
+    clock,
+    logger,
+    loop,
+    health,
+    rest,
+    grpc,
+    listener,
+    control,
+    registry,
+    runtime,
+  };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address),
+    healthUrl: health && urlOf(health.address),
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     stop() {
       isDraining = true;
+      health?.refresh();
       stopped ??= drain(parts);
       return stopped;
     },
@@ -144,7 +173,18 @@ function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: Server
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
 }
 
-function restOptions(config: ServerConfig): Pick<RestEdgeOptions, "limits" | "notReadyStatus"> {
+function openHealth(
+  config: ServerConfig,
+  parts: Pick<HealthServerOptions, "isReady" | "logger">,
+): Promise<HealthServer> | undefined {
+  if (config.healthAddress === undefined) return undefined;
+  const { notReadyStatus } = restOptions(config);
+  return startHealthServer({ ...parseHealthAddress(config.healthAddress), notReadyStatus, ...parts });
+}
+
+function restOptions(
+  config: ServerConfig,
+): Pick<HealthServerOptions, "notReadyStatus"> & Pick<RestEdgeOptions, "limits"> {
   return {
     limits: { maxBodyBytes: config.maxBodyBytes, requestTimeoutMs: config.requestTimeoutMs },
     notReadyStatus: config.notReadyStatus === "400" ? 400 : 503,

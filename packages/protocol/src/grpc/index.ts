@@ -1,7 +1,6 @@
 export { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 export type { InferParameterValue } from "./infer-parameters.ts";
 export {
-  type Allocate,
   decodeModelInferRequest,
   encodeModelInferResponse,
   encodeModelStreamInferResponse,
@@ -15,3 +14,4 @@ export {
   type PredictionError,
   type PredictionTimings,
 } from "./predict.ts";
+export type { Copy, Target } from "./wire-writer.ts";

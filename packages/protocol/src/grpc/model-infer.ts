@@ -16,7 +16,7 @@ import {
   tensorHeadSize,
   writeTensorHead,
 } from "./wire-tensor.ts";
-import { fieldSize, textSize, WireWriter } from "./wire-writer.ts";
+import { fieldSize, NEW_BLOCKS, type Target, textSize, WireWriter } from "./wire-writer.ts";
 
 /** What a request message says, free of its encoding. Empty strings mean "not given", as proto3 has it. */
 export interface WireRequest {
@@ -39,9 +39,6 @@ export interface WireResponse {
   readonly parameters: ReadonlyMap<string, InferParameterValue>;
   readonly outputs: readonly NamedTensor[];
 }
-
-/** Makes a block of bytes that the encoder fills completely. */
-export type Allocate = (size: number) => Uint8Array;
 
 const NONE: ReadonlyMap<string, InferParameterValue> = new Map();
 
@@ -136,8 +133,8 @@ function attachRaw(drafts: readonly TensorDraft[], raws: readonly Uint8Array[]):
 }
 
 /** Encodes `inference.ModelInferResponse`; tensors go to `raw_output_contents`, as Triton always does. */
-export function encodeModelInferResponse(response: WireResponse, allocate: Allocate = newBlock): Uint8Array {
-  const writer = new WireWriter(allocate(responseSize(response)));
+export function encodeModelInferResponse(response: WireResponse, target: Target = NEW_BLOCKS): Uint8Array {
+  const writer = new WireWriter(responseSize(response), target);
   writeResponse(writer, response);
   return writer.bytes;
 }
@@ -149,19 +146,16 @@ export function encodeModelInferResponse(response: WireResponse, allocate: Alloc
 export function encodeModelStreamInferResponse(
   response: WireResponse,
   errorMessage: string,
-  allocate: Allocate = newBlock,
+  target: Target = NEW_BLOCKS,
 ): Uint8Array {
   const inner = responseSize(response);
   const errorBytes = textSize(errorMessage);
-  const writer = new WireWriter(allocate((errorBytes === 0 ? 0 : fieldSize(errorBytes)) + fieldSize(inner)));
+  const size = (errorBytes === 0 ? 0 : fieldSize(errorBytes)) + fieldSize(inner);
+  const writer = new WireWriter(size, target);
   writer.text(1, errorMessage, errorBytes);
   writer.open(2, inner);
   writeResponse(writer, response);
   return writer.bytes;
-}
-
-function newBlock(size: number): Uint8Array {
-  return new Uint8Array(size);
 }
 
 function optionalTextSize(text: string): number {

@@ -5,7 +5,7 @@ import {
   readParameter,
   writeParameters,
 } from "./infer-parameters.ts";
-import { type Allocate, checkTensorCount, type WireRequest, type WireResponse } from "./model-infer.ts";
+import { checkTensorCount, type WireRequest, type WireResponse } from "./model-infer.ts";
 import { LENGTH, VARINT, WireReader } from "./wire-reader.ts";
 import {
   finishTensor,
@@ -14,7 +14,7 @@ import {
   tensorHeadSize,
   writeTensorHead,
 } from "./wire-tensor.ts";
-import { fieldSize, textSize, varintSize, WireWriter } from "./wire-writer.ts";
+import { fieldSize, NEW_BLOCKS, type Target, textSize, varintSize, WireWriter } from "./wire-writer.ts";
 
 /** Why one request of a stream failed. */
 export interface PredictionError {
@@ -94,11 +94,11 @@ export function decodePredictRequest(
 export function encodePredictionResult(
   response: WireResponse,
   extra: { readonly error?: PredictionError; readonly timings?: PredictionTimings },
-  allocate: Allocate = (size) => new Uint8Array(size),
+  target: Target = NEW_BLOCKS,
 ): Uint8Array {
   const errorBytes = extra.error === undefined ? -1 : errorSize(extra.error);
   const timingBytes = extra.timings === undefined ? -1 : timingsSize(extra.timings);
-  const writer = new WireWriter(allocate(resultSize(response, errorBytes, timingBytes)));
+  const writer = new WireWriter(resultSize(response, errorBytes, timingBytes), target);
   const id = response.id ?? "";
   writer.text(1, response.model, textSize(response.model));
   writer.text(2, response.version, textSize(response.version));

@@ -7,7 +7,7 @@ import {
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { parseGrpcTimeout, parseTimeoutMs, startDeadline } from "../../gate/deadline.ts";
-import { TIMEOUT_KEY } from "./hardened-server.ts";
+import { hardenCall, TIMEOUT_KEY } from "./hardened-server.ts";
 import { statusOf } from "./status.ts";
 
 /** What a method does with the messages of one call. */
@@ -129,10 +129,15 @@ export class GrpcCall {
  * The interceptor that gives every call of a known method to us instead of grpc-js's own handlers. Theirs decode messages before we
  * can answer for bad ones, prefetch 16 messages of a stream, and wait for a flush before they send the status.
  */
-export function callInterceptor(methods: ReadonlyMap<string, GrpcMethod>, clock: Clock): ServerInterceptor {
+export function callInterceptor(
+  methods: ReadonlyMap<string, GrpcMethod>,
+  { clock, maxReceiveBytes }: { readonly clock: Clock; readonly maxReceiveBytes: number },
+): ServerInterceptor {
   return (definition, next) => {
     const method = methods.get(definition.path);
-    return method === undefined ? new ServerInterceptingCall(next) : new TakenCall(next, method, clock);
+    if (method === undefined) return new ServerInterceptingCall(next);
+    hardenCall(next, maxReceiveBytes);
+    return new TakenCall(next, method, clock);
   };
 }
 

@@ -1,19 +1,33 @@
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from "node:http2";
-import { type ConnectionInjector, Server, ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
+import {
+  type ConnectionInjector,
+  Server,
+  ServerCredentials,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from "@grpc/grpc-js";
 import { invariant } from "../../base/errors.ts";
 import { channelOptions, type GrpcLimits, http2Options } from "./grpc-limits.ts";
+import { MessageDecoder } from "./message-decoder.ts";
+import { frameInPlace } from "./message-frame.ts";
 
 /** Metadata key under which a call finds its `grpc-timeout`. No client can set it. */
 export const TIMEOUT_KEY = "sconce-grpc-timeout";
 
 /**
  * What grpc-js has no option for. It offers neither Node's HTTP/2 limits nor the raw `grpc-timeout` (its own parser truncates to
- * 32 bits: `2147484S` would expire at once), so this file reaches for two private fields. The version of grpc-js is pinned, and a
+ * 32 bits: `2147484S` would expire at once), so this file reaches for private fields. The version of grpc-js is pinned, and a
  * missing field stops the start.
  */
 interface Internals {
   readonly commonServerOptions: ServerOptions;
   readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
+}
+
+/** What it has no option for in a call: how messages are taken out of the stream's bytes, and put into them. */
+interface CallInternals {
+  decoder: { write(data: Buffer): Buffer[] };
+  serializeMessage(message: Uint8Array): Buffer;
 }
 
 export interface HardenedServer {
@@ -41,6 +55,16 @@ export function createHardenedServer(limits: GrpcLimits, interceptor: ServerInte
   http2.on("sessionError", () => {});
   http2.prependListener("stream", (_stream, headers: IncomingHttpHeaders) => takeTimeout(headers));
   return { server, injector, sessions };
+}
+
+/** Spares a call the copies of large messages, each of which would stop the event loop. For calls that have not read anything yet. */
+export function hardenCall(call: ServerInterceptingCallInterface, maxReceiveBytes: number): void {
+  const internals = call as unknown as CallInternals;
+  invariant(internals.decoder?.write, "grpc-js keeps a call's decoder");
+  internals.decoder = new MessageDecoder(maxReceiveBytes);
+  const { serializeMessage } = internals;
+  invariant(serializeMessage, "grpc-js frames messages");
+  internals.serializeMessage = (message) => frameInPlace(message) ?? serializeMessage.call(call, message);
 }
 
 /** Hides `grpc-timeout` from grpc-js and keeps it for us. */

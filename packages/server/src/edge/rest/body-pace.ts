@@ -3,8 +3,6 @@ import { ServeError } from "../../base/errors.ts";
 
 /** A body on its way. */
 export interface ArrivingBody {
-  /** Monotonic. */
-  readonly startedMs: number;
   /** Bytes so far, as they came over the wire. */
   received: number;
   /** Called once when it is too slow. */
@@ -18,6 +16,7 @@ export interface BodyPace {
 }
 
 export interface BodyPaceOptions {
+  /** Stands still while this process does: what came meanwhile is unread, not late. */
   readonly clock: Clock;
   readonly minBytesPerSecond: number;
   /** How long a body may take at any rate. */
@@ -29,14 +28,15 @@ export interface BodyPaceOptions {
  * and leaving a set costs them next to nothing.
  */
 export function createBodyPace({ clock, minBytesPerSecond, graceMs }: BodyPaceOptions): BodyPace {
-  const arriving = new Set<ArrivingBody>();
+  /** With the time when each began to arrive. */
+  const arriving = new Map<ArrivingBody, number>();
   let isLooking = false;
 
   const look = (): void => {
     isLooking = false;
     const nowMs = clock.nowMs();
-    for (const body of arriving) {
-      const lateMs = nowMs - body.startedMs - graceMs;
+    for (const [body, startedMs] of arriving) {
+      const lateMs = nowMs - startedMs - graceMs;
       if (lateMs <= 0 || body.received >= (lateMs / 1000) * minBytesPerSecond) continue;
       arriving.delete(body);
       body.fail(tooSlow(minBytesPerSecond));
@@ -51,7 +51,7 @@ export function createBodyPace({ clock, minBytesPerSecond, graceMs }: BodyPaceOp
 
   return {
     watch(body) {
-      arriving.add(body);
+      arriving.set(body, clock.nowMs());
       lookLater();
     },
     unwatch: (body) => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServeError } from "../../base/errors.ts";
+import type { Steps } from "../slices.ts";
 import type { ArrivingBody } from "./body-pace.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -24,11 +25,11 @@ export function readBody(exchange: Exchange): Promise<Buffer> {
 
 function collected(exchange: Exchange, announced: number): Promise<Buffer> {
   const { request } = exchange;
-  const { bodyPace, clock, limits } = exchange.context;
+  const { bodyPace, limits } = exchange.context;
   const { maxBodyBytes, maxBodyChunks } = limits;
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const complete = new Promise<void>((resolve, reject) => {
     let paid = announced;
     const fail = (error: unknown): void => {
       bodyPace.unwatch(arriving);
@@ -37,7 +38,7 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
       request.resume();
       reject(error);
     };
-    const arriving: ArrivingBody = { startedMs: clock.nowMs(), received: 0, fail };
+    const arriving: ArrivingBody = { received: 0, fail };
     bodyPace.watch(arriving);
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
@@ -54,7 +55,7 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
     });
     request.on("end", () => {
       bodyPace.unwatch(arriving);
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+      resolve();
     });
     // Without an error listener, a connection that breaks shows as a close before the end.
     request.on("close", () => {
@@ -62,6 +63,32 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
       if (!request.complete) reject(clientLeft());
     });
   });
+  return complete.then(() => joined(exchange, chunks, size));
+}
+
+/** Up to here bytes are copied in less than a slice. */
+const ONE_COPY_BYTES = 512 * 1024;
+/** How many bytes are copied in the time in which one byte of JSON is read. */
+const COPY_SPEED = 32;
+
+/** All chunks in one buffer; large ones are copied in slices, since fresh memory is slow to write to. */
+function joined(exchange: Exchange, chunks: readonly Buffer[], size: number): Buffer | Promise<Buffer> {
+  if (chunks.length === 1) return chunks[0]!;
+  if (size <= ONE_COPY_BYTES) return Buffer.concat(chunks, size);
+  const whole = Buffer.allocUnsafeSlow(size);
+  let next = 0;
+  let copied = 0;
+  const copying: Steps = {
+    step(amount) {
+      const until = copied + amount * COPY_SPEED;
+      while (next < chunks.length && copied < until) copied += chunks[next++]!.copy(whole, copied);
+      return next === chunks.length;
+    },
+  };
+  return exchange.context.slicer
+    .open(size)
+    .finish(copying)
+    .then(() => whole);
 }
 
 /** Below this, a high ratio is no attack: zeros compress a thousandfold. */
@@ -73,7 +100,6 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
   const chunks: Buffer[] = [];
   let size = 0;
   const arriving: ArrivingBody = {
-    startedMs: context.clock.nowMs(),
     received: 0,
     fail: (error) => inflate.destroy(error),
   };
@@ -117,7 +143,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
   } finally {
     context.bodyPace.unwatch(arriving);
   }
-  return Buffer.concat(chunks, size);
+  return joined(exchange, chunks, size);
 }
 
 function decompressor(encoding: string | undefined): Gunzip | Inflate | undefined {

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { NO_PARAMETERS } from "../../base/infer-request.ts";
 import { readBody } from "./body.ts";
 import { type Exchange, JSON_TYPE } from "./exchange.ts";
@@ -17,14 +16,14 @@ export function predictRoutes(): readonly Route[] {
 
 async function answerPredict(exchange: Exchange, params: RouteParams): Promise<void> {
   const [model, version] = modelOf(params);
-  const { inference, clock, limits } = exchange.context;
+  const { inference, clock, slicer } = exchange.context;
   // Throws for an unknown model, before the body costs anything.
   inference.isModelReady(model, version);
   exchange.model = model;
   const body = await readBody(exchange);
   exchange.timeline.bodyMs = clock.nowMs();
   const specs = await inference.acquireInputs(model, version, exchange.signal);
-  const { inputs, unbatched } = await readPredictRequest(body, specs, { limits, slice: nextTurn });
+  const { inputs, unbatched } = await readPredictRequest(body, specs, exchange.reading(body.length));
   const response = await inference.infer({
     model,
     version,
@@ -38,5 +37,6 @@ async function answerPredict(exchange: Exchange, params: RouteParams): Promise<v
     tenant: exchange.tenant,
     timeline: exchange.timeline,
   });
-  exchange.answerInference(response, { body: encodePrediction(response, unbatched), type: JSON_TYPE });
+  const prediction = await encodePrediction(response, unbatched, slicer);
+  exchange.answerInference(response, { body: prediction, type: JSON_TYPE });
 }

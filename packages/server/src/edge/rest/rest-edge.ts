@@ -10,6 +10,7 @@ import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import { createSlicer, type Slicer } from "../slices.ts";
 import { createBodyPace } from "./body-pace.ts";
 import { createConnectionSignals } from "./connection-signals.ts";
 import { Exchange } from "./exchange.ts";
@@ -29,6 +30,8 @@ export interface RestEdgeOptions {
   readonly administration: Administration;
   readonly adminGate: AdminGate;
   readonly clock: Clock;
+  /** Time without what this process slept through; by it clients are judged slow. Default: the clock. */
+  readonly awake?: Clock;
   readonly logger: Logger;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
@@ -36,6 +39,8 @@ export interface RestEdgeOptions {
   readonly observer: InferenceObserver;
   /** Shared with the other edges: what all requests in flight may hold. */
   readonly budget: ByteBudget;
+  /** Shared with the other edges: whose turn it is. Default: its own. */
+  readonly slicer?: Slicer;
   readonly limits?: Partial<RestLimits>;
   /** Status of "not ready" on health routes: 503 (default; Kubernetes, KServe) or 400 (Triton). */
   readonly notReadyStatus?: 400 | 503;
@@ -79,10 +84,11 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     limits,
     connectionSignals: createConnectionSignals(),
     bodyPace: createBodyPace({
-      clock: options.clock,
+      clock: options.awake ?? options.clock,
       minBytesPerSecond: limits.minBodyBytesPerSecond,
       graceMs: limits.bodyGraceMs,
     }),
+    slicer: options.slicer ?? createSlicer(options.clock),
     notReadyStatus: options.notReadyStatus ?? 503,
     tenantHeader: options.tenantHeader,
     makeId: options.makeId ?? randomUUID,
