@@ -17,6 +17,8 @@ export interface ChaosServer {
   lateness(): Promise<LoopLateness>;
   /** Its event loop stands still for this long, from a moment on that is now or soon. */
   stall(ms: number): void;
+  /** Its wall clock shows so much more than the real one. */
+  shiftClock(ms: number): void;
   /** Undefined while it runs. */
   exitCode(): number | null | undefined;
   /** SIGTERM; resolves when it has ended. */
@@ -25,6 +27,7 @@ export interface ChaosServer {
 
 const MOST_LOG = 1_000_000;
 const START_LIMIT_MS = 30_000;
+const SHIFT_CLOCK = new URL("./shift-clock.js", import.meta.url).href;
 
 /** Starts the server on a free port and waits until all its models were tried. `flags` as `--name=value`. */
 export async function startChaosServer(
@@ -33,7 +36,8 @@ export async function startChaosServer(
   options: { readonly core?: number | undefined; readonly openFiles?: number | undefined } = {},
 ): Promise<ChaosServer> {
   const args = [folder, "--port=0", ...flags];
-  const child = startPinned("./server-main.js", args, { ...options, nodeFlags: nodeFlags() });
+  const flagsOfNode = [...nodeFlags(), "--import", SHIFT_CLOCK];
+  const child = startPinned("./server-main.js", args, { ...options, nodeFlags: flagsOfNode });
   let log = "";
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on("data", (chunk: Buffer) => {
@@ -53,6 +57,7 @@ export async function startChaosServer(
       return message.lateness;
     },
     stall: (stallMs) => child.send({ stallMs }),
+    shiftClock: (clockShiftMs) => child.send({ clockShiftMs }),
     exitCode: () => (hasEnded(child) ? child.exitCode : undefined),
     async stop() {
       const startMs = monotonicMs();

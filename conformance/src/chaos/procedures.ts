@@ -11,6 +11,7 @@ import { memory } from "./procedures/f09-memory.ts";
 import { reload } from "./procedures/f14-reload.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
 import { stall } from "./procedures/f17-stall.ts";
+import { clock } from "./procedures/f18-clock.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -25,4 +26,5 @@ export const PROCEDURES: readonly Procedure[] = [
   reload,
   sigterm,
   stall,
+  clock,
 ];

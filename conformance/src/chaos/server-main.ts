@@ -31,10 +31,12 @@ server.settled.then(
   () => process.exit(1),
 );
 const meter = startLoopMeter();
-process.on("message", (message: "lateness" | { readonly stallMs: number }) => {
+process.on("message", (message: "lateness" | { readonly stallMs?: number }) => {
   if (message === "lateness") process.send?.({ lateness: meter.take() });
   // Stops the event loop as a native call would that takes too long.
-  else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.stallMs);
+  else if (message.stallMs !== undefined) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.stallMs);
+  }
 });
 // The harness is gone: nobody will ever stop this server.
 process.on("disconnect", () => process.exit(1));

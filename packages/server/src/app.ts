@@ -76,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const load = createModelLoader({
     ...options,
+    awake: loop.awake,
     runtime,
     defaults: modelDefaults,
     metrics,
