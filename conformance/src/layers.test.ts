@@ -20,6 +20,7 @@ const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?:
   models: { may: ["base"], types: ["runtime", "queue", "config"] },
   infer: { may: ["models", "base"] },
   gate: { may: ["base"] },
+  health: { may: ["base"] },
   "edge/rest": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   "edge/grpc": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   "edge/console": { may: ["edge", "gate", "infer", "base"], types: ["models"] },

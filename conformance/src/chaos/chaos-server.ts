@@ -1,15 +1,24 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { nodeFlags } from "sconce/internal/cli/node-flags";
+import type { LoopLateness } from "./loop-meter.ts";
 import { monotonicMs } from "./monotonic.ts";
 import { startPinned } from "./pinned-process.ts";
 
 /** A server under test, in a process of its own. */
 export interface ChaosServer {
   readonly url: string;
+  /** Empty: no --health-address. */
+  readonly healthUrl: string;
   readonly pid: number;
   /** What it logged: warnings and errors, as JSON lines. */
   log(): string;
+  /** How late its event loop was since the last time it was asked. */
+  lateness(): Promise<LoopLateness>;
+  /** Its event loop stands still for this long, from a moment on that is now or soon. */
+  stall(ms: number): void;
+  /** Its wall clock shows so much more than the real one. */
+  shiftClock(ms: number): void;
   /** Undefined while it runs. */
   exitCode(): number | null | undefined;
   /** SIGTERM; resolves when it has ended. */
@@ -18,6 +27,7 @@ export interface ChaosServer {
 
 const MOST_LOG = 1_000_000;
 const START_LIMIT_MS = 30_000;
+const SHIFT_CLOCK = new URL("./shift-clock.js", import.meta.url).href;
 
 export interface ChaosServerOptions {
   readonly core?: number | undefined;
@@ -35,18 +45,28 @@ export async function startChaosServer(
 ): Promise<ChaosServer> {
   const args = [folder, "--port=0", ...flags];
   const entry = options.runtime === "onnx" ? "./onnx-server-main.js" : "./server-main.js";
-  const child = startPinned(entry, args, { ...options, nodeFlags: nodeFlags() });
+  const flagsOfNode = [...nodeFlags(), "--import", SHIFT_CLOCK];
+  const child = startPinned(entry, args, { ...options, nodeFlags: flagsOfNode });
   let log = "";
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.on("data", (chunk: Buffer) => {
       log = (log + chunk.toString()).slice(-MOST_LOG);
     });
   }
-  const url = await urlOf(child, () => log);
+  const { url, healthUrl = "" } = await urlsOf(child, () => log);
   return {
     url,
+    healthUrl,
     pid: child.pid!,
     log: () => log,
+    async lateness() {
+      const answered = once(child, "message");
+      child.send("lateness");
+      const [message] = (await answered) as [{ readonly lateness: LoopLateness }];
+      return message.lateness;
+    },
+    stall: (stallMs) => child.send({ stallMs }),
+    shiftClock: (clockShiftMs) => child.send({ clockShiftMs }),
     exitCode: () => (hasEnded(child) ? child.exitCode : undefined),
     async stop() {
       const startMs = monotonicMs();
@@ -64,9 +84,14 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-async function urlOf(child: ChildProcess, log: () => string): Promise<string> {
+interface Urls {
+  readonly url: string;
+  readonly healthUrl?: string;
+}
+
+async function urlsOf(child: ChildProcess, log: () => string): Promise<Urls> {
   const timer = setTimeout(() => child.kill("SIGKILL"), START_LIMIT_MS);
-  const ready = once(child, "message").then(([message]) => (message as { url: string }).url);
+  const ready = once(child, "message").then(([message]) => message as Urls);
   const ended = once(child, "exit").then((): never => {
     throw new Error(`the server did not start:\n${log()}`);
   });

@@ -61,6 +61,11 @@ function inferMethods(): Methods {
   return methods;
 }
 
+/** A ModelInferRequest on the wire. */
+export function encodeInferRequest(request: object): Buffer {
+  return inferMethods().ModelInfer.requestSerialize(request);
+}
+
 interface Channel {
   readonly client: Client;
   lastVersion: number;

@@ -15,6 +15,8 @@ import { corrupt } from "./procedures/f13-corrupt.ts";
 import { reload } from "./procedures/f14-reload.ts";
 import { storm } from "./procedures/f15-storm.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
+import { stall } from "./procedures/f17-stall.ts";
+import { clock } from "./procedures/f18-clock.ts";
 import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
@@ -34,5 +36,7 @@ export const PROCEDURES: readonly Procedure[] = [
   reload,
   storm,
   sigterm,
+  stall,
+  clock,
   fileDescriptors,
 ];

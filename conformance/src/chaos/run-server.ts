@@ -1,34 +1,27 @@
-import { startServer } from "sconce/internal/app";
-import type { Clock } from "sconce/internal/base/clock";
+import { type RuntimeOptions, startServer } from "sconce/internal/app";
 import { systemClock } from "sconce/internal/base/clock";
-import type { Logger } from "sconce/internal/base/logger";
 import { createLogger } from "sconce/internal/cli/logger";
 import { loadConfig } from "sconce/internal/config/load-config";
 import type { Runtime } from "sconce/internal/runtime/runtime";
-
-export interface RuntimeParts {
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly spares: number;
-}
+import { startLoopMeter } from "./loop-meter.ts";
 
 /**
  * Makes this process a server under test, with a runtime of the caller's choice. Arguments: the models' folder, then flags as
- * `--name=value`. Its address goes to the parent as a message; SIGTERM stops it.
+ * `--name=value`. Its addresses go to the parent as a message; SIGTERM stops it.
  */
-export async function runServer(createRuntime: (parts: RuntimeParts) => Runtime): Promise<void> {
+export async function runServer(createRuntime: (options: RuntimeOptions) => Runtime): Promise<void> {
   const [folder, ...flags] = process.argv.slice(2);
   const config = loadConfig({
     flags: new Map(flags.map((flag) => flag.split("=") as [string, string])),
     env: { SCONCE_CONFIG: process.env["SCONCE_CONFIG"] },
   });
-  const common = { logger: createLogger("warn"), clock: systemClock, random: Math.random };
   const server = await startServer({
-    ...common,
+    logger: createLogger("warn"),
+    clock: systemClock,
+    random: Math.random,
     config,
     paths: [folder!],
-    runtime: createRuntime({ ...common, spares: config.server.spareWorkers }),
+    createRuntime,
   });
   process.once("SIGTERM", () => {
     server.stop().then(
@@ -37,9 +30,22 @@ export async function runServer(createRuntime: (parts: RuntimeParts) => Runtime)
     );
   });
   server.settled.then(
-    () => process.send?.({ url: server.url }),
+    () => process.send?.({ url: server.url, healthUrl: server.healthUrl }),
     () => process.exit(1),
   );
+  obey();
+}
+
+/** What the harness may ask of the process that the server lives in. */
+function obey(): void {
+  const meter = startLoopMeter();
+  process.on("message", (message: "lateness" | { readonly stallMs?: number }) => {
+    if (message === "lateness") process.send?.({ lateness: meter.take() });
+    // Stops the event loop as a native call would that takes too long.
+    else if (message.stallMs !== undefined) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, message.stallMs);
+    }
+  });
   // The harness is gone: nobody will ever stop this server.
   process.on("disconnect", () => process.exit(1));
 }

@@ -11,7 +11,7 @@ export {
   type JsonTensorOptions,
   showShape,
 } from "./json-tensor-decode.ts";
-export { encodeJsonTensor, type JsonEncodeOptions } from "./json-tensor-encode.ts";
+export { encodeJsonTensor, type JsonEncodeOptions, JsonTensorEncoder } from "./json-tensor-encode.ts";
 export { packBytes, unpackBytes } from "./packed-bytes.ts";
 export { invariant, ServeError, type ServeErrorOptions } from "./serve-error.ts";
 export { elementCount, type NamedTensor, type Tensor } from "./tensor.ts";

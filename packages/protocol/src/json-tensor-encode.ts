@@ -3,7 +3,7 @@ import type { ByteWriter } from "./byte-writer.ts";
 import { MAX_NUMBER_TEXT, writeFloat32, writeInt32 } from "./float-text.ts";
 import { bfloat16Value, float16Value } from "./half.ts";
 import { isUtf8, writeString } from "./json-string.ts";
-import { unpackBytes } from "./packed-bytes.ts";
+import { packedElements } from "./packed-bytes.ts";
 import { elementCount, type Tensor } from "./tensor.ts";
 
 export interface JsonEncodeOptions {
@@ -24,7 +24,7 @@ const CLOSE = 0x5d;
  */
 export function encodeJsonTensor(out: ByteWriter, tensor: Tensor, options: JsonEncodeOptions): void {
   const count = elementCount(tensor.shape);
-  const write = elementWriter(tensor, options.nonFinite === "bare" ? BARE_WORDS : NULL_WORDS);
+  const write = elementWriter(tensor, wordsOf(options));
   if (options.layout === "flat") {
     writeRun(out, write, { from: 0, count });
     return;
@@ -32,7 +32,88 @@ export function encodeJsonTensor(out: ByteWriter, tensor: Tensor, options: JsonE
   writeNested(out, write, { shape: tensor.shape, dim: 0, from: 0, size: count });
 }
 
-/** Writes the element with this index; room for `MAX_NUMBER_TEXT` bytes was made. */
+/** More text than one element takes, unless it is one of BYTES. */
+const MOST_TEXT = MAX_NUMBER_TEXT + 2;
+/** Elements between two looks at how much was written. */
+const RUN_ELEMENTS = 256;
+
+/** `encodeJsonTensor` in steps, for texts so long that others should have their turn in between. `out` is written to by nobody else. */
+export class JsonTensorEncoder {
+  readonly #out: ByteWriter;
+  readonly #tensor: Tensor;
+  readonly #options: JsonEncodeOptions;
+  readonly #count: number;
+  #until = 0;
+  #rest: Generator<void, void, void> | undefined;
+
+  constructor(out: ByteWriter, tensor: Tensor, options: JsonEncodeOptions) {
+    this.#out = out;
+    this.#tensor = tensor;
+    this.#options = options;
+    this.#count = elementCount(tensor.shape);
+  }
+
+  /** Writes about `amount` bytes more; true when all is written. */
+  step(amount: number): boolean {
+    if (this.#rest === undefined) {
+      if (this.#tensor.bytes.length + this.#count * MOST_TEXT <= amount) {
+        encodeJsonTensor(this.#out, this.#tensor, this.#options);
+        return true;
+      }
+      this.#rest = this.#write();
+    }
+    this.#until = this.#out.at + amount;
+    return this.#rest.next().done === true;
+  }
+
+  *#write(): Generator<void, void, void> {
+    const { shape } = this.#tensor;
+    const write = elementWriter(this.#tensor, wordsOf(this.#options));
+    if (this.#options.layout === "flat") yield* this.#run(write, { from: 0, count: this.#count });
+    else yield* this.#nested(write, { shape, dim: 0, from: 0, size: this.#count });
+  }
+
+  *#nested(write: ElementWriter, { shape, dim, from, size }: Block): Generator<void, void, void> {
+    const length = shape[dim];
+    if (length === undefined || size <= RUN_ELEMENTS) {
+      writeNested(this.#out, write, { shape, dim, from, size });
+      if (this.#out.at >= this.#until) yield;
+    } else if (dim === shape.length - 1) {
+      yield* this.#run(write, { from, count: length });
+    } else {
+      const inner = size / length;
+      this.#out.byte(OPEN);
+      for (let i = 0; i < length; i++) {
+        if (i > 0) this.#out.byte(COMMA);
+        yield* this.#nested(write, { shape, dim: dim + 1, from: from + i * inner, size: inner });
+      }
+      this.#out.byte(CLOSE);
+    }
+  }
+
+  *#run(write: ElementWriter, { from, count }: Run): Generator<void, void, void> {
+    const out = this.#out;
+    out.byte(OPEN);
+    for (let done = 0; done < count; done += RUN_ELEMENTS) {
+      if (done > 0) out.byte(COMMA);
+      writeElements(out, write, { from: from + done, count: Math.min(RUN_ELEMENTS, count - done) });
+      if (out.at >= this.#until) yield;
+    }
+    out.byte(CLOSE);
+  }
+}
+
+function wordsOf({ nonFinite }: JsonEncodeOptions): Words {
+  return nonFinite === "bare" ? BARE_WORDS : NULL_WORDS;
+}
+
+/** Elements in order, from the first on. */
+interface Run {
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Writes the element with this index, the one after the last that was written; room for `MAX_NUMBER_TEXT` bytes was made. */
 type ElementWriter = (out: ByteWriter, index: number) => void;
 
 interface Block {
@@ -62,19 +143,19 @@ function writeNested(out: ByteWriter, write: ElementWriter, { shape, dim, from, 
   out.byte(CLOSE);
 }
 
-function writeRun(
-  out: ByteWriter,
-  write: ElementWriter,
-  run: { readonly from: number; readonly count: number },
-): void {
-  const end = run.from + run.count;
+function writeRun(out: ByteWriter, write: ElementWriter, run: Run): void {
   out.byte(OPEN);
-  for (let i = run.from; i < end; i++) {
-    out.reserve(MAX_NUMBER_TEXT + 2);
-    if (i > run.from) out.bytes[out.at++] = COMMA;
+  writeElements(out, write, run);
+  out.byte(CLOSE);
+}
+
+function writeElements(out: ByteWriter, write: ElementWriter, { from, count }: Run): void {
+  const end = from + count;
+  for (let i = from; i < end; i++) {
+    out.reserve(MOST_TEXT);
+    if (i > from) out.bytes[out.at++] = COMMA;
     write(out, i);
   }
-  out.byte(CLOSE);
 }
 
 interface Words {
@@ -118,8 +199,8 @@ function elementWriter(tensor: Tensor, words: Words): ElementWriter {
     case "UINT64":
       return (out, i) => writeInteger64(out, view, { at: i * 8, signed: false });
     case "BYTES": {
-      const elements = unpackBytes(bytes, "output");
-      return (out, i) => writeBytesElement(out, elements[i]!);
+      const elements = packedElements(bytes, "output");
+      return (out) => writeBytesElement(out, elements.next().value!);
     }
   }
 }

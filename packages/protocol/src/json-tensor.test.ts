@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ByteWriter } from "./byte-writer.ts";
 import { type Datatype, elementBytes } from "./datatype.ts";
 import { decodeJsonTensor, JsonTensorDecoder, type JsonTensorOptions } from "./json-tensor-decode.ts";
-import { encodeJsonTensor } from "./json-tensor-encode.ts";
+import { encodeJsonTensor, JsonTensorEncoder } from "./json-tensor-encode.ts";
 import { packBytes } from "./packed-bytes.ts";
 import { ServeError } from "./serve-error.ts";
 import type { Tensor } from "./tensor.ts";
@@ -239,6 +239,34 @@ test("what is written is read back bit by bit, from any alignment, in slices too
     ),
     { numRuns: 2_000 },
   );
+});
+
+test("a text that is written in steps is the text that is written at once, however large the steps", () => {
+  const numbers = (count: number): Uint8Array =>
+    new Uint8Array(Float32Array.from({ length: count }, (_, i) => i / 7).buffer);
+  const words = Array.from({ length: 900 }, (_, i) => Buffer.from("x".repeat(i % 40)));
+  const tensors: readonly Tensor[] = [
+    { datatype: "FP32", shape: [3000], bytes: numbers(3000) },
+    { datatype: "FP32", shape: [2, 3, 500], bytes: numbers(3000) },
+    { datatype: "FP32", shape: [600, 5], bytes: numbers(3000) },
+    { datatype: "FP32", shape: [5, 0, 3], bytes: numbers(0) },
+    { datatype: "FP32", shape: [], bytes: numbers(1) },
+    { datatype: "BYTES", shape: [30, 30], bytes: packBytes(words) },
+  ];
+  for (const tensor of tensors) {
+    for (const layout of ["flat", "nested"] as const) {
+      for (const size of [1, 100, 1_000, 1e9]) {
+        const out = new ByteWriter(16);
+        const encoder = new JsonTensorEncoder(out, tensor, { layout, nonFinite: "bare" });
+        let before = 0;
+        for (let isDone = false; !isDone; before = out.at) {
+          isDone = encoder.step(size);
+          assert.ok(out.at - before <= size + 256 * 48, `${out.at - before} bytes in a step of ${size}`);
+        }
+        assert.equal(Buffer.from(out.finish()).toString(), encode(tensor, layout));
+      }
+    }
+  }
 });
 
 test("float32 text has at most nine digits, and mostly the fewest that do", () => {

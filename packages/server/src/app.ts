@@ -4,6 +4,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
 import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
 import type { TensorSpec } from "./base/signature.ts";
+import { parseHealthAddress } from "./config/health-address.ts";
 import type { Config } from "./config/load-config.ts";
 import { refuseUnsafeStart } from "./config/safe-binding.ts";
 import type { ServerConfig } from "./config/server-options.ts";
@@ -13,11 +14,14 @@ import { createInferenceObserver } from "./edge/inference-metrics.ts";
 import { createListener, LOOPBACK } from "./edge/listener.ts";
 import { countRefusals } from "./edge/refusal-metrics.ts";
 import { createRestEdge } from "./edge/rest/rest-edge.ts";
+import { createSlicer } from "./edge/slices.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
+import { watchEventLoop } from "./event-loop.ts";
 import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
 import { createTransferPace, type TransferPace } from "./gate/transfer-pace.ts";
+import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health/health-server.ts";
 import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createModelStore } from "./model-store.ts";
@@ -36,14 +40,18 @@ export interface ServerOptions {
   readonly clock: Clock;
   /** Uniform in [0, 1): jitter and ids. */
   readonly random: () => number;
-  /** What runs the models; default: ONNX Runtime in worker processes. */
-  readonly runtime?: Runtime;
+  /** Makes what runs the models; default: ONNX Runtime in worker processes. */
+  readonly createRuntime?: (options: RuntimeOptions) => Runtime;
 }
+
+export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
 
 /** A server that listens. */
 export interface RunningServer {
   /** `http://host:port` without a trailing slash. */
   readonly url: string;
+  /** The same for the health port; undefined: there is none. */
+  readonly healthUrl: string | undefined;
   /** Resolves when every model was tried once. */
   readonly settled: Promise<void>;
   models(): readonly IndexEntry[];
@@ -60,12 +68,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   refuseUnsafeStart(config);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const metrics = createPrometheusMetrics({ processMetrics: true });
-  // First of all: worker processes start while this process still builds its own parts.
-  const runtime =
-    options.runtime ??
-    createOnnxRuntime({ ...options, spares: config.spareWorkers, env: workerEnv(process.env) });
+  const loop = watchEventLoop({ clock, logger, metrics });
+  // Before the rest: worker processes start while this process still builds its own parts.
+  const runtime = (options.createRuntime ?? createOnnxRuntime)({
+    ...options,
+    clock: loop.awake,
+    spares: config.spareWorkers,
+    env: workerEnv(process.env),
+  });
   const load = createModelLoader({
     ...options,
+    awake: loop.awake,
     runtime,
     defaults: modelDefaults,
     metrics,
@@ -80,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isDraining: () => isDraining,
   });
   const observer = createInferenceObserver(metrics);
-  const pace = createTransferPace(clock);
+  const pace = createTransferPace(loop.awake);
   const budget = byteBudget(config, pace);
   const adminGate = createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken });
   const shared = {
@@ -92,31 +105,48 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     observer,
     budget,
     pace,
+    slicer: createSlicer(clock),
     tenantHeader,
   };
-  const notReadyStatus = config.notReadyStatus === "400" ? 400 : 503;
+  const notReadyStatus = notReadyStatusOf(config);
   const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
   const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
-    clock,
+    clock: loop.awake,
     limits: listenerLimits(config),
     onRefused: countRefusals(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
+  const health = await openHealth(config, { isReady: () => inference.isReady(), logger });
+  loop.onBeat(() => health?.beat());
   await rest.ready();
   const address = await listener.listen(config.host, config.port);
   const started = control.start();
-  const parts: Parts = { config, clock, logger, rest, grpc, listener, control, registry, runtime };
+  const parts: Parts = {
+    config,
+    clock,
+    logger,
+    loop,
+    health,
+    rest,
+    grpc,
+    listener,
+    control,
+    registry,
+    runtime,
+  };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address),
+    healthUrl: health && urlOf(health.address),
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     stop() {
       isDraining = true;
+      health?.refresh();
       stopped ??= drain(parts);
       return stopped;
     },
@@ -149,6 +179,19 @@ function byteBudget(config: ServerConfig, pace: TransferPace): ByteBudget {
 
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
+}
+
+function openHealth(
+  config: ServerConfig,
+  parts: Pick<HealthServerOptions, "isReady" | "logger">,
+): Promise<HealthServer> | undefined {
+  if (config.healthAddress === undefined) return undefined;
+  const notReadyStatus = notReadyStatusOf(config);
+  return startHealthServer({ ...parseHealthAddress(config.healthAddress), notReadyStatus, ...parts });
+}
+
+function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {
+  return notReadyStatus === "400" ? 400 : 503;
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

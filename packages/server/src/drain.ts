@@ -5,6 +5,8 @@ import type { ServerConfig } from "./config/server-options.ts";
 import type { GrpcEdge } from "./edge/grpc/grpc-edge.ts";
 import type { Listener } from "./edge/listener.ts";
 import type { RestEdge } from "./edge/rest/rest-edge.ts";
+import type { EventLoop } from "./event-loop.ts";
+import type { HealthServer } from "./health/health-server.ts";
 import type { ManagedRegistry } from "./models/managed-registry.ts";
 import type { ModelControl } from "./models/model-control.ts";
 import type { Runtime } from "./runtime/runtime.ts";
@@ -18,6 +20,8 @@ export interface Parts {
   readonly config: ServerConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly loop: EventLoop;
+  readonly health: HealthServer | undefined;
   readonly rest: RestEdge;
   readonly grpc: GrpcEdge;
   readonly listener: Listener;
@@ -58,6 +62,8 @@ export async function drain(parts: Parts): Promise<void> {
   listener.destroy();
   await registry.close();
   await runtime.close();
+  parts.loop.stop();
+  await parts.health?.close();
   logger.info({}, "drained");
 }
 

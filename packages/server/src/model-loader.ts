@@ -22,6 +22,8 @@ export interface ModelLoaderOptions {
   readonly runtime: Runtime;
   readonly defaults: ModelConfig;
   readonly clock: Clock;
+  /** Time without what this process slept through. */
+  readonly awake: Clock;
   readonly logger: Logger;
   readonly random: () => number;
   readonly metrics: Metrics;
@@ -93,6 +95,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
         ...queueParts,
         config: queue,
         clock,
+        awake: parts.awake,
         random,
         defer: setImmediate,
         ...(parts.quota !== undefined && { quota: parts.quota }),

@@ -42,11 +42,16 @@ interface Round {
   readonly failure: string;
   readonly code: number | null;
   readonly unreadyMs: number;
+  /** The same, asked at the health port. */
+  readonly toldMs: number;
   readonly elapsedMs: number;
 }
 
 async function oneRound(rig: Rig): Promise<Round> {
-  const server = await startChaosServer(rig.folder.path, [`--drain-delay=${DRAIN_DELAY_MS}ms`]);
+  const server = await startChaosServer(rig.folder.path, [
+    `--drain-delay=${DRAIN_DELAY_MS}ms`,
+    "--health-address=127.0.0.1:0",
+  ]);
   const load = startLoad(
     {
       seed: rig.random.integer(0, 1e9),
@@ -61,10 +66,13 @@ async function oneRound(rig: Rig): Promise<Round> {
   const inFlight = load.inFlight();
   const startMs = monotonicMs();
   const stopping = server.stop();
-  await until(async () => (await fetch(`${server.url}/v2/health/ready`)).status === 503, {
-    withinMs: DRAIN_DELAY_MS / 3,
-  });
-  const unreadyMs = monotonicMs() - startMs;
+  const [unreadyMs, toldMs] = await Promise.all(
+    [server.url, server.healthUrl].map(async (url) => {
+      const isUnready = async (): Promise<boolean> => (await fetch(`${url}/v2/health/ready`)).status === 503;
+      await until(isUnready, { withinMs: DRAIN_DELAY_MS / 3 });
+      return monotonicMs() - startMs;
+    }),
+  );
   // The balancer has noticed; what it sent is on its way.
   await sleep(DRAIN_DELAY_MS / 6);
   await load.stop();
@@ -74,7 +82,16 @@ async function oneRound(rig: Rig): Promise<Round> {
   const failed = failuresOf(results) + sumOf(results, (stream) => stream.wrong);
   // On a busy machine the balancer can be later than the server waits for it; what it sent then is lost on any server.
   const failure = failed === 0 || !isInTime ? "" : `${failed} (${problemsOf(results)})`;
-  return { isInTime, inFlight, answered: outcomesOf(results, /^ok$/), failure, code, unreadyMs, elapsedMs };
+  return {
+    isInTime,
+    inFlight,
+    answered: outcomesOf(results, /^ok$/),
+    failure,
+    code,
+    unreadyMs: unreadyMs!,
+    toldMs: toldMs!,
+    elapsedMs,
+  };
 }
 
 function streams(): LoadStream[] {
@@ -109,6 +126,11 @@ function judge(rounds: readonly Round[], wanted: number): Finding[] {
     atMost(
       "not ready after SIGTERM, slowest",
       worst((round) => round.unreadyMs),
+      { max: 100, unit: " ms", kind: "pace" },
+    ),
+    atMost(
+      "the same on the health port",
+      worst((round) => round.toldMs),
       { max: 100, unit: " ms", kind: "pace" },
     ),
     atMost("exit after SIGTERM, slowest", exitMs, { max: EXIT_LIMIT_MS, unit: " ms", kind: "pace" }),

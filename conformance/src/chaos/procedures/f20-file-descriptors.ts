@@ -24,7 +24,7 @@ const STRAYS = 2;
 export const fileDescriptors: Procedure = {
   id: "F20",
   title: "file descriptors run out",
-  flags: ["--model-control=poll", "--poll-interval=100ms"],
+  flags: ["--model-control=poll", "--poll-interval=100ms", "--health-address=127.0.0.1:0"],
   openFiles: OPEN_FILES,
   prepare: (folder, calibration) => publishCalibrated(folder, "main", { calibration }),
   async run(rig) {

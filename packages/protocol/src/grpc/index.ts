@@ -13,4 +13,5 @@ export {
   type PredictionTimings,
 } from "./predict.ts";
 export type { OnModel, WireRequest } from "./request-draft.ts";
-export type { Allocate, WireResponse } from "./wire-response.ts";
+export type { WireResponse } from "./wire-response.ts";
+export type { Copy, Target } from "./wire-writer.ts";

@@ -2,15 +2,9 @@ import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { parametersSize, writeParameters } from "./infer-parameters.ts";
 import { checkTensorCount, type OnModel, RequestDraft, type WireRequest } from "./request-draft.ts";
 import { LENGTH, type WireReader } from "./wire-reader.ts";
-import {
-  type Allocate,
-  newBlock,
-  responseHeadSize,
-  type WireResponse,
-  writeResponseHead,
-} from "./wire-response.ts";
+import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";
 import { refuseTensorParameters, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
-import { fieldSize, textFieldSize, textSize, WireWriter } from "./wire-writer.ts";
+import { fieldSize, NEW_BLOCKS, type Target, textFieldSize, textSize, WireWriter } from "./wire-writer.ts";
 
 /**
  * Decodes `inference.ModelInferRequest`. Tensor bytes are views on `bytes` wherever they were sent raw or as one run of floats.
@@ -61,8 +55,8 @@ function readRequestedOutput(reader: WireReader, end: number, limits: CodecLimit
 }
 
 /** Encodes `inference.ModelInferResponse`; tensors go to `raw_output_contents`, as Triton always does. */
-export function encodeModelInferResponse(response: WireResponse, allocate: Allocate = newBlock): Uint8Array {
-  const writer = new WireWriter(allocate(responseSize(response)));
+export function encodeModelInferResponse(response: WireResponse, target: Target = NEW_BLOCKS): Uint8Array {
+  const writer = new WireWriter(responseSize(response), target);
   writeResponse(writer, response);
   return writer.bytes;
 }
@@ -74,10 +68,10 @@ export function encodeModelInferResponse(response: WireResponse, allocate: Alloc
 export function encodeModelStreamInferResponse(
   response: WireResponse,
   errorMessage: string,
-  allocate: Allocate = newBlock,
+  target: Target = NEW_BLOCKS,
 ): Uint8Array {
   const inner = responseSize(response);
-  const writer = new WireWriter(allocate(textFieldSize(errorMessage) + fieldSize(inner)));
+  const writer = new WireWriter(textFieldSize(errorMessage) + fieldSize(inner), target);
   writer.text(1, errorMessage, textSize(errorMessage));
   writer.open(2, inner);
   writeResponse(writer, response);

@@ -2,15 +2,17 @@ import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { parametersSize, writeParameters } from "./infer-parameters.ts";
 import { type OnModel, RequestDraft, type WireRequest } from "./request-draft.ts";
 import { LENGTH, VARINT } from "./wire-reader.ts";
-import {
-  type Allocate,
-  newBlock,
-  responseHeadSize,
-  type WireResponse,
-  writeResponseHead,
-} from "./wire-response.ts";
+import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";
 import { tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
-import { fieldSize, textFieldSize, textSize, varintSize, WireWriter } from "./wire-writer.ts";
+import {
+  fieldSize,
+  NEW_BLOCKS,
+  type Target,
+  textFieldSize,
+  textSize,
+  varintSize,
+  WireWriter,
+} from "./wire-writer.ts";
 
 /** Why one request of a stream failed. */
 export interface PredictionError {
@@ -66,11 +68,11 @@ export function decodePredictRequest(
 export function encodePredictionResult(
   response: WireResponse,
   extra: { readonly error?: PredictionError; readonly timings?: PredictionTimings },
-  allocate: Allocate = newBlock,
+  target: Target = NEW_BLOCKS,
 ): Uint8Array {
   const errorBytes = extra.error === undefined ? -1 : errorSize(extra.error);
   const timingBytes = extra.timings === undefined ? -1 : timingsSize(extra.timings);
-  const writer = new WireWriter(allocate(resultSize(response, errorBytes, timingBytes)));
+  const writer = new WireWriter(resultSize(response, errorBytes, timingBytes), target);
   writeResponseHead(writer, response);
   for (let i = 0; i < response.outputs.length; i++) {
     const output = response.outputs[i]!;

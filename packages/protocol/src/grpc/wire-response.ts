@@ -11,13 +11,6 @@ export interface WireResponse {
   readonly outputs: readonly NamedTensor[];
 }
 
-/** Makes a block of bytes that the encoder fills completely. */
-export type Allocate = (size: number) => Uint8Array;
-
-export function newBlock(size: number): Uint8Array {
-  return new Uint8Array(size);
-}
-
 /** Bytes of fields 1–3, which every dialect's answer begins with. */
 export function responseHeadSize({ model, version, id = "" }: WireResponse): number {
   return textFieldSize(model) + textFieldSize(version) + textFieldSize(id);

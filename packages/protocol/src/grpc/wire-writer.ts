@@ -42,13 +42,34 @@ function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit < 0xe000;
 }
 
+/** Bytes that are still to be copied to their place in a message. */
+export interface Copy {
+  readonly at: number;
+  readonly contents: Uint8Array;
+}
+
+/** Where an encoder gets the memory for its message. */
+export interface Target {
+  /** May hold old contents: every byte is written. */
+  allocate(size: number): Uint8Array;
+  /** Large contents are noted here, for the caller to copy before the message is used. Default: they are copied at once. */
+  readonly later?: Copy[];
+}
+
+export const NEW_BLOCKS: Target = { allocate: (size) => new Uint8Array(size) };
+
+/** Contents worth a pause before and after. */
+const LARGE_BYTES = 256 * 1024;
+
 /** Writes protobuf into a block of the size computed beforehand. Field tags must fit one byte (numbers 1–15). */
 export class WireWriter {
   readonly bytes: Uint8Array;
+  readonly #later: Copy[] | undefined;
   pos = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  constructor(size: number, target: Target) {
+    this.bytes = target.allocate(size);
+    this.#later = target.later;
   }
 
   byte(value: number): void {
@@ -95,7 +116,8 @@ export class WireWriter {
 
   raw(field: number, contents: Uint8Array): void {
     this.open(field, contents.length);
-    this.bytes.set(contents, this.pos);
+    if (this.#later === undefined || contents.length < LARGE_BYTES) this.bytes.set(contents, this.pos);
+    else this.#later.push({ at: this.pos, contents });
     this.pos += contents.length;
   }
 

@@ -37,3 +37,10 @@ export interface InferResponse {
   /** How many rows shared the run that answered this request. */
   readonly batchRows: number;
 }
+
+/** Bytes of all tensors of an answer. */
+export function outputBytes({ outputs }: Pick<InferResponse, "outputs">): number {
+  let bytes = 0;
+  for (let i = 0; i < outputs.length; i++) bytes += outputs[i]!.bytes.length;
+  return bytes;
+}

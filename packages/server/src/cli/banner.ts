@@ -3,13 +3,13 @@ import type { TensorSpec } from "../base/signature.ts";
 import { VERSION } from "../version.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
-export function banner(url: string): string {
+export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUrl">): string {
   const authority = new URL(url).host;
   return `Sconce ${VERSION} listens on ${url}
   REST      ${url}/v2  (Open Inference Protocol)   ${url}/predict/{model}
   gRPC      ${authority}  (inference.GRPCInferenceService, sconce.v1.ModelServing)
   metrics   ${url}/metrics      models  ${url}/
-`;
+${healthUrl === undefined ? "" : `  health    ${healthUrl}/v2/health/ready  (a thread of its own)\n`}`;
 }
 
 /** What became of every model, and a line to paste for the first one that is ready. */

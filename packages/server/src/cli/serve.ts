@@ -34,7 +34,7 @@ export const serveCommand: Command = {
       clock: systemClock,
       random: Math.random,
     });
-    terminal.stdout.write(banner(running.url));
+    terminal.stdout.write(banner(running));
     const stopped = stopOnSignal(() => running.stop());
     running.settled.then(
       () => terminal.stdout.write(readyReport(running, systemClock.nowMs() - startedMs)),

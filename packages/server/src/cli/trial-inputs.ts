@@ -6,6 +6,7 @@ import type { Dim, Signature, TensorSpec } from "../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
 import { DEFAULT_REST_LIMITS } from "../edge/rest/limits.ts";
 import { readPredictRequest } from "../edge/rest/predict-request.ts";
+import { AT_ONCE } from "../edge/slices.ts";
 
 /** Inputs in signature order to run a model on, and what to call them. */
 export interface Trial {
@@ -130,7 +131,7 @@ export async function readTrial(path: string, { inputs: specs }: Signature): Pro
       isObject(value) && "input" in value ? body : Buffer.from(`{"input":${body.toString("utf8")}}`);
     const request = await readPredictRequest(whole, specs, {
       limits: DEFAULT_REST_LIMITS,
-      slice: async () => {},
+      slices: AT_ONCE,
     });
     return { label, inputs: request.inputs };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { ServeError } from "../base/errors.ts";
+import { parseHealthAddress } from "./health-address.ts";
 import type { ServerConfig } from "./server-options.ts";
 
 /** True for addresses that only this machine can reach. */
@@ -13,10 +14,16 @@ export function isLoopback(host: string): boolean {
  * over the network without a token. Throws `failed_precondition` with what to change.
  */
 export function refuseUnsafeStart(config: ServerConfig): void {
-  if (!isLoopback(config.host) && !config.insecure) {
+  const { host, healthAddress, insecure } = config;
+  const hosts = [
+    ["--host", host],
+    ["--health-address", healthAddress === undefined ? host : parseHealthAddress(healthAddress).host],
+  ] as const;
+  const open = hosts.find(([, address]) => !isLoopback(address));
+  if (open !== undefined && !insecure) {
     throw new ServeError(
       "failed_precondition",
-      `--host ${config.host} is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy that has both, or add --insecure if the network itself is trusted`,
+      `${open.join(" ")} is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy that has both, or add --insecure if the network itself is trusted`,
       { reason: "unsafe_binding" },
     );
   }

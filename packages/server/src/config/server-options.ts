@@ -14,6 +14,11 @@ export const SERVER_OPTIONS = {
     default: 8080,
     doc: "Port for REST and gRPC together. 0 takes a free one and prints it.",
   },
+  healthAddress: {
+    kind: "text",
+    default: null,
+    doc: "HOST:PORT on which a thread of its own answers /v2/health/live and /v2/health/ready, also while the server is too busy to: not ready once the event loop has stood still for 1 s, not live after 30 s. Off when unset. As for host, anything but a loopback address needs --insecure.",
+  },
   insecure: {
     kind: "flag",
     default: false,

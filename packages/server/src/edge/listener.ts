@@ -35,6 +35,7 @@ export interface ListenerOptions {
   onHttp1(socket: Socket): void;
   /** Takes over a socket that opened with the HTTP/2 preface, which is unread. */
   onHttp2(socket: Socket): void;
+  /** Stands still while this process does: first bytes that came meanwhile are unread, not late. */
   readonly clock: Clock;
   readonly limits?: ListenerLimits;
   /** Networks (`address/prefix`) without a limit per address: loopback and the proxies in front. Default: loopback. */

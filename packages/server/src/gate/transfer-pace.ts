@@ -3,7 +3,7 @@ import { ServeError } from "../base/errors.ts";
 
 /** A body on its way from a client, or an answer on its way to one. It holds memory for as long as the client likes to take. */
 export interface Transfer {
-  /** Monotonic. */
+  /** By the pace's clock. */
   readonly startedMs: number;
   /** Bytes since then, as they went over the wire. */
   readonly moved: number;
@@ -15,6 +15,8 @@ export interface Transfer {
 
 /** Ends transfers of clients that trickle, and with them what they hold of the byte budget. */
 export interface TransferPace {
+  /** Monotonic; may stand still while this process does: what came meanwhile is unread, not late. */
+  nowMs(): number;
   watch(transfer: Transfer): void;
   unwatch(transfer: Transfer): void;
   /** Gives up slow transfers, those that have been slow for longest first, until they held `bytes` together or no slow one is left. */
@@ -88,6 +90,7 @@ export function createTransferPace(clock: Clock, limits: PaceLimits = DEFAULT_PA
   };
 
   return {
+    nowMs: () => clock.nowMs(),
     watch(transfer) {
       transfers.add(transfer);
       lookLater();

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createAwakeClock } from "../base/awake-clock.ts";
 import { ServeError } from "../base/errors.ts";
-import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.test.support.ts";
+import {
+  FakeClock,
+  KIND,
+  type RequestOptions,
+  rowsRequest,
+  type SetUp,
+  settle,
+  setUp,
+} from "./fakes.test.support.ts";
 import { createQuota } from "./quota.ts";
 
 /** Submits one row and keeps how it ended. */
@@ -196,6 +205,21 @@ test("a wrong estimate of the service time does not refuse requests for ever", a
   const taken = send(parts, 3, { deadlineMs: parts.clock.nowMs() + 500 });
   await settle();
   assert.equal(taken.reason, "waits");
+});
+
+test("a process that was stopped for ten seconds refuses nobody afterwards because runs now seem to take that long", async () => {
+  const clock = new FakeClock();
+  const parts = { ...setUp({}, { clock, awake: createAwakeClock(clock) }), clock };
+  for (let id = 0; id < 12; id++) {
+    send(parts, id);
+    clock.advance(id === 0 ? 10_000 : 10);
+    parts.executors[0]!.step();
+    await settle();
+  }
+  send(parts, 13);
+  const inTime = send(parts, 14, { deadlineMs: clock.nowMs() + 500 });
+  await settle();
+  assert.equal(inTime.reason, "waits");
 });
 
 test("a full queue first drops those whose deadline cannot be met any more", async () => {

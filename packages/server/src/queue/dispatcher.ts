@@ -16,6 +16,8 @@ interface Run {
   readonly pieces: readonly Piece[];
   readonly rows: number;
   readonly dispatchedMs: number;
+  /** The same on the clock that stands still while this process does. */
+  readonly awakeMs: number;
 }
 
 /** Brings what waits to the executors, and what they answer back to the requests. */
@@ -119,7 +121,7 @@ export class Dispatcher {
   }
 
   #launch(slot: Slot, pieces: readonly Piece[]): void {
-    const { plan, clock, pool, recovery } = this.#parts;
+    const { plan, clock, awake, pool, recovery } = this.#parts;
     let rows = 0;
     for (let i = 0; i < pieces.length; i++) rows += pieces[i]!.rows;
     const request = joinPieces(plan, pieces);
@@ -127,7 +129,7 @@ export class Dispatcher {
     for (let i = 0; i < pieces.length; i++) stampDispatch(pieces[i]!, slot.freeSinceMs, dispatchedMs);
     pool.claim(slot);
     recovery.noteRun(dispatchedMs);
-    const run: Run = { slot, pieces, rows, dispatchedMs };
+    const run: Run = { slot, pieces, rows, dispatchedMs, awakeMs: awake.nowMs() };
     this.#running.add(run);
     start(slot.executor, request).then(
       (result) => this.#answered(run, result),
@@ -137,7 +139,7 @@ export class Dispatcher {
 
   #answered(run: Run, result: RunResult): void {
     if (!this.#running.has(run)) return;
-    const { plan, estimate, tally, jobs, limit } = this.#parts;
+    const { plan, estimate, tally, jobs, limit, awake } = this.#parts;
     const bad = findBadOutput(plan, result, run.rows);
     if (bad !== undefined) {
       this.#failed(run, bad);
@@ -146,8 +148,10 @@ export class Dispatcher {
     const nowMs = this.#end(run);
     const requests = run.pieces.length;
     const { rows, dispatchedMs } = run;
-    estimate.observe(nowMs - dispatchedMs, requests, nowMs);
-    limit?.observe(rows, nowMs - dispatchedMs, jobs.size);
+    // A run that was slept through says nothing of those to come.
+    const serviceMs = awake.nowMs() - run.awakeMs;
+    estimate.observe(serviceMs, requests, nowMs);
+    limit?.observe(rows, serviceMs, jobs.size);
     tally.runFinished({ rows, requests, dispatchedMs, answeredMs: nowMs, computeMs: result.computeMs });
     // The executor goes on first; the answers are cut while it works.
     this.dispatch(nowMs);

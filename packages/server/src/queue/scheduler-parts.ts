@@ -21,6 +21,8 @@ export interface SchedulerOptions {
   /** May change while the scheduler lives; `executorsChanged` tells. */
   readonly executors: readonly Executor[];
   readonly clock: Clock;
+  /** Time without what this process slept through: how long runs really take. Default: the clock. */
+  readonly awake?: Clock;
   /** In [0, 1), for jitter. Default `Math.random`. */
   readonly random?: () => number;
   readonly observer?: QueueObserver;
@@ -36,6 +38,7 @@ export interface SchedulerOptions {
 /** What a scheduler is made of. Every part knows only those above it. */
 export interface SchedulerParts {
   readonly clock: Clock;
+  readonly awake: Clock;
   readonly config: QueueConfig;
   readonly plan: BatchPlan;
   readonly tally: Tally;
@@ -70,7 +73,22 @@ export function makeParts(options: SchedulerOptions): SchedulerParts {
     config.overload && new OverloadControl(config.overload, { batcher, estimate, maxQueueDelayMs });
   const random = options.random ?? Math.random;
   const admission = new Admission({ config, batcher, pool, estimate, jobs, limit, random });
-  return { clock, config, plan, tally, batcher, pool, estimate, recovery, jobs, limit, overload, admission };
+  const { awake = clock } = options;
+  return {
+    clock,
+    awake,
+    config,
+    plan,
+    tally,
+    batcher,
+    pool,
+    estimate,
+    recovery,
+    jobs,
+    limit,
+    overload,
+    admission,
+  };
 }
 
 function adaptiveLimit(config: QueueConfig, executors: number): ConcurrencyLimit {

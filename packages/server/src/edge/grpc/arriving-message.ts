@@ -58,9 +58,9 @@ export class ArrivingMessage implements Transfer {
       this.#close();
       return;
     }
-    const { pace, budget, clock } = this.#deps;
+    const { pace, budget } = this.#deps;
     if (this.startedMs === 0) {
-      this.startedMs = clock.nowMs();
+      this.startedMs = pace.nowMs();
       pace.watch(this);
     }
     this.moved += bytes;

@@ -5,6 +5,7 @@ import {
   encodeModelStreamInferResponse,
   encodePredictionResult,
   peekRequestId,
+  type Target,
   type WireRequest,
   type WireResponse,
 } from "@sconce/protocol/grpc";
@@ -12,6 +13,7 @@ import { ServeError } from "../../base/errors.ts";
 import { type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
+import { messageBlock } from "./message-frame.ts";
 import type { Dialect, Failure } from "./run-inference.ts";
 
 /** A dialect of a stream, where a failed request is an answer like any other. */
@@ -22,16 +24,14 @@ export interface StreamDialect extends Dialect {
 const FINAL_FLAG_WANTED = "triton_enable_empty_final_response";
 const FINAL_FLAG = new Map([["triton_final_response", true]]);
 
-/** Every byte of the block is written by the encoder, so it need not be zeroed. */
-function allocate(size: number): Uint8Array {
-  return Buffer.allocUnsafe(size);
-}
+/** Failures are small. */
+const SMALL: Target = { allocate: messageBlock };
 
 /** Open Inference Protocol v2. */
 export function oipDialect(limits: GrpcLimits): Dialect {
   return {
     decode: (bytes, onModel) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, onModel)),
-    encode: (response) => encodeModelInferResponse(response, allocate),
+    encode: (response, { target }) => encodeModelInferResponse(response, target),
   };
 }
 
@@ -39,13 +39,13 @@ export function oipDialect(limits: GrpcLimits): Dialect {
 export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
   return {
     decode: (bytes, onModel) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, onModel)),
-    encode: (response, _timeline, request) =>
-      encodeModelStreamInferResponse(withFinalFlag(response, request), "", allocate),
+    encode: (response, { request, target }) =>
+      encodeModelStreamInferResponse(withFinalFlag(response, request), "", target),
     encodeFailure: ({ error, request }, message) =>
       encodeModelStreamInferResponse(
         nobody(request?.id ?? peekRequestId(message, limits.codec)),
         error.message,
-        allocate,
+        SMALL,
       ),
   };
 }
@@ -54,8 +54,8 @@ export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
 export function predictDialect(limits: GrpcLimits): Dialect {
   return {
     decode: (bytes, onModel) => decodePredictRequest(bytes, limits.codec, onModel),
-    encode: (response, timeline) =>
-      encodePredictionResult(response, { timings: timings(timeline) }, allocate),
+    encode: (response, { timeline, target }) =>
+      encodePredictionResult(response, { timings: timings(timeline) }, target),
   };
 }
 
@@ -81,8 +81,8 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
       version = request.version ?? version;
       return { ...request, model, version };
     },
-    encode: (response, timeline) =>
-      encodePredictionResult(response, { timings: timings(timeline) }, allocate),
+    encode: (response, { timeline, target }) =>
+      encodePredictionResult(response, { timings: timings(timeline) }, target),
     encodeFailure({ error, model: asked, request }, message) {
       const { code, reason } = error;
       const retryAfterMs = Math.ceil(error.retryAfterMs ?? 0);
@@ -90,7 +90,7 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
       return encodePredictionResult(
         answer,
         { error: { code, message: error.message, reason, retryAfterMs } },
-        allocate,
+        SMALL,
       );
     },
   };

@@ -3,7 +3,7 @@ import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface 
 import { ServeError } from "../../base/errors.ts";
 import { parseGrpcTimeout, parseTimeoutMs, startDeadline } from "../../gate/deadline.ts";
 import { ArrivingMessage } from "./arriving-message.ts";
-import { type StreamInterceptor, TIMEOUT_KEY } from "./hardened-server.ts";
+import { hardenCall, type StreamInterceptor, TIMEOUT_KEY } from "./hardened-server.ts";
 import { statusOf } from "./status.ts";
 import type { TransferDeps } from "./transfer-deps.ts";
 import { FREE_BYTES, UntakenAnswer } from "./untaken-answer.ts";
@@ -157,13 +157,13 @@ export class GrpcCall {
  */
 export function callInterceptor(
   methods: ReadonlyMap<string, GrpcMethod>,
-  deps: TransferDeps,
+  deps: TransferDeps & { readonly maxReceiveBytes: number },
 ): StreamInterceptor {
   return (definition, next, stream) => {
     const method = methods.get(definition.path);
-    return method === undefined
-      ? new ServerInterceptingCall(next)
-      : new TakenCall({ next, stream, deps }, method);
+    if (method === undefined) return new ServerInterceptingCall(next);
+    hardenCall(next, deps.maxReceiveBytes);
+    return new TakenCall({ next, stream, deps }, method);
   };
 }
 

@@ -8,6 +8,7 @@ import type { TransferPace } from "../../gate/transfer-pace.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import { createSlicer, type Slicer } from "../slices.ts";
 import { createDrain, type Drain } from "./drain.ts";
 import { callInterceptor, type GrpcMethod } from "./grpc-call.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
@@ -34,6 +35,8 @@ export interface GrpcEdgeOptions {
   readonly budget: ByteBudget;
   /** Shared as well: ends clients that trickle. */
   readonly pace: TransferPace;
+  /** Shared with the other edges: whose turn it is. Default: its own. */
+  readonly slicer?: Slicer;
   readonly limits?: GrpcLimits;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
@@ -60,7 +63,8 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const methods = new Map(
     allMethods(options, { limits, health, drain }).map((method) => [method.path, method]),
   );
-  const hardened = createHardenedServer(limits, callInterceptor(methods, options));
+  const { maxReceiveBytes } = limits;
+  const hardened = createHardenedServer(limits, callInterceptor(methods, { ...options, maxReceiveBytes }));
   for (const method of methods.values()) register(hardened.server, method);
   let closed: Promise<void> | undefined;
   return {
@@ -87,9 +91,10 @@ interface Parts {
 }
 
 function allMethods(options: GrpcEdgeOptions, { limits, health, drain }: Parts): GrpcMethod[] {
+  const inferring = { ...options, slicer: options.slicer ?? createSlicer(options.clock) };
   return [
-    ...inferMethods(options, limits),
-    ...streamMethods(options, limits, drain),
+    ...inferMethods(inferring, limits),
+    ...streamMethods(inferring, limits, drain),
     ...serverMethods(options.inference),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),

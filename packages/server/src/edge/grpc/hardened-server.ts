@@ -10,22 +10,31 @@ import {
   Server,
   ServerCredentials,
   type ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
   type ServerInterceptor,
 } from "@grpc/grpc-js";
 import { invariant } from "../../base/errors.ts";
 import { channelOptions, type GrpcLimits, http2Options } from "./grpc-limits.ts";
+import { MessageDecoder } from "./message-decoder.ts";
+import { frameInPlace } from "./message-frame.ts";
 
 /** Metadata key under which a call finds its `grpc-timeout`. No client can set it. */
 export const TIMEOUT_KEY = "sconce-grpc-timeout";
 
 /**
  * What grpc-js has no option for. It offers neither Node's HTTP/2 limits nor the raw `grpc-timeout` (its own parser truncates to
- * 32 bits: `2147484S` would expire at once), so this file reaches for two private fields. The version of grpc-js is pinned, and a
+ * 32 bits: `2147484S` would expire at once), so this file reaches for private fields. The version of grpc-js is pinned, and a
  * missing field stops the start.
  */
 interface Internals {
   readonly commonServerOptions: ServerOptions;
   readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
+}
+
+/** What it has no option for in a call: how messages are taken out of the stream's bytes, and put into them. */
+interface CallInternals {
+  decoder: { write(data: Buffer): Buffer[] };
+  serializeMessage(message: Uint8Array): Buffer;
 }
 
 export interface HardenedServer {
@@ -78,6 +87,16 @@ function dropIgnored(headers: IncomingHttpHeaders): void {
   delete headers["te"];
   delete headers["accept-encoding"];
   delete headers["grpc-accept-encoding"];
+}
+
+/** Spares a call the copies of large messages, each of which would stop the event loop. For calls that have not read anything yet. */
+export function hardenCall(call: ServerInterceptingCallInterface, maxReceiveBytes: number): void {
+  const internals = call as unknown as CallInternals;
+  invariant(internals.decoder?.write, "grpc-js keeps a call's decoder");
+  internals.decoder = new MessageDecoder(maxReceiveBytes);
+  const { serializeMessage } = internals;
+  invariant(serializeMessage, "grpc-js frames messages");
+  internals.serializeMessage = (message) => frameInPlace(message) ?? serializeMessage.call(call, message);
 }
 
 /** Hides `grpc-timeout` from grpc-js and keeps it for us. */

@@ -1,4 +1,4 @@
-import type { OnModel, WireRequest } from "@sconce/protocol/grpc";
+import type { Copy, OnModel, Target, WireRequest } from "@sconce/protocol/grpc";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
@@ -10,7 +10,9 @@ import { parsePriority } from "../../gate/priority.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import type { Slicer, Steps } from "../slices.ts";
 import type { GrpcCall } from "./grpc-call.ts";
+import { messageBlock } from "./message-frame.ts";
 
 /** What every inference method needs. */
 export interface InferenceDeps {
@@ -19,6 +21,7 @@ export interface InferenceDeps {
   readonly observer: InferenceObserver;
   /** Shared with every other edge; a message is paid for from its arrival until its answer is encoded. */
   readonly budget: ByteBudget;
+  readonly slicer: Slicer;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
 }
@@ -45,7 +48,14 @@ export interface Encoded {
 export interface Dialect {
   /** `onModel` is told where the request is going before its tensors are decoded, unless the message names that later; it may throw. */
   decode(bytes: Uint8Array, onModel: OnModel): WireRequest;
-  encode(response: InferResponse, timeline: Timeline, request: WireRequest): Uint8Array;
+  encode(response: InferResponse, answering: Answering): Uint8Array;
+}
+
+/** What an answer is made of besides the response. */
+export interface Answering {
+  readonly request: WireRequest;
+  readonly timeline: Timeline;
+  readonly target: Target;
 }
 
 /** What is known of a request when it fails. */
@@ -83,7 +93,10 @@ export async function runInference(
     });
     asked = wire.model;
     const response = await deps.inference.infer(inferRequest(wire, arrival, timeline));
-    const bytes = dialect.encode(response, timeline, wire);
+    const later: Copy[] = [];
+    const target = { allocate: messageBlock, later };
+    const bytes = dialect.encode(response, { request: wire, timeline, target });
+    if (later.length > 0) await deps.slicer.open(bytes.length).finish(copying(bytes, later));
     timeline.encodedMs = deps.clock.nowMs();
     deps.observer.observe({
       protocol: "grpc",
@@ -100,6 +113,30 @@ export async function runInference(
   } finally {
     if (hasEntered) deps.budget.leave(message.length);
   }
+}
+
+/** Bytes between two looks at the clock, per byte of text that could be read in the time. */
+const COPY_SPEED = 32;
+
+/** Fresh memory is slow to write to: 64 MiB in one go would stop the loop for tens of milliseconds. */
+function copying(bytes: Uint8Array, copies: readonly Copy[]): Steps {
+  let next = 0;
+  let done = 0;
+  return {
+    step(amount) {
+      for (let left = amount * COPY_SPEED; left > 0 && next < copies.length; ) {
+        const { at, contents } = copies[next]!;
+        const count = Math.min(left, contents.length - done);
+        bytes.set(contents.subarray(done, done + count), at + done);
+        done += count;
+        left -= count;
+        if (done < contents.length) break;
+        next += 1;
+        done = 0;
+      }
+      return next === copies.length;
+    },
+  };
 }
 
 /** What a call's metadata says of whose requests it carries. */

@@ -20,7 +20,7 @@ export class UntakenAnswer implements Transfer {
   /** Throws `unavailable` when there is no room for it. */
   constructor(deps: TransferDeps, stream: ServerHttp2Stream, length: number) {
     this.#deps = deps;
-    this.startedMs = deps.clock.nowMs();
+    this.startedMs = deps.pace.nowMs();
     this.heldBytes = Math.min(length, deps.budget.maxBytes);
     this.#session = stream.session as ServerHttp2Session | undefined;
     deps.budget.grow(this.heldBytes, 0);

@@ -57,7 +57,7 @@ export class AnswerWriter implements Transfer {
   #watch(): void {
     const { context, response } = this.#target;
     if (response.writableLength === 0 || response.destroyed) return;
-    this.startedMs = context.clock.nowMs();
+    this.startedMs = context.pace.nowMs();
     context.pace.watch(this);
     response.once("close", () => context.pace.unwatch(this));
     const { socket } = response;

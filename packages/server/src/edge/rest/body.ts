@@ -3,6 +3,7 @@ import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zli
 import { ServeError } from "../../base/errors.ts";
 import type { Transfer } from "../../gate/transfer-pace.ts";
 import type { Door } from "../../infer/inference.ts";
+import type { Steps } from "../slices.ts";
 import type { Exchange } from "./exchange.ts";
 
 /**
@@ -34,11 +35,11 @@ interface ArrivingBody extends Transfer {
 
 function collected(exchange: Exchange, announced: number): Promise<Buffer> {
   const { request } = exchange;
-  const { pace, clock, limits } = exchange.context;
+  const { pace, limits } = exchange.context;
   const { maxBodyBytes, maxBodyChunks } = limits;
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const complete = new Promise<void>((resolve, reject) => {
     const fail = (error: unknown): void => {
       pace.unwatch(arriving);
       request.removeAllListeners("data");
@@ -48,7 +49,7 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
       exchange.release();
       reject(error);
     };
-    const arriving: ArrivingBody = { startedMs: clock.nowMs(), moved: 0, heldBytes: announced, giveUp: fail };
+    const arriving: ArrivingBody = { startedMs: pace.nowMs(), moved: 0, heldBytes: announced, giveUp: fail };
     pace.watch(arriving);
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
@@ -65,7 +66,7 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
     });
     request.on("end", () => {
       pace.unwatch(arriving);
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
+      resolve();
     });
     // Without an error listener, a connection that breaks shows as a close before the end.
     request.on("close", () => {
@@ -73,6 +74,32 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
       if (!request.complete) reject(clientLeft());
     });
   });
+  return complete.then(() => joined(exchange, chunks, size));
+}
+
+/** Up to here bytes are copied in less than a slice. */
+const ONE_COPY_BYTES = 512 * 1024;
+/** How many bytes are copied in the time in which one byte of JSON is read. */
+const COPY_SPEED = 32;
+
+/** All chunks in one buffer; large ones are copied in slices, since fresh memory is slow to write to. */
+function joined(exchange: Exchange, chunks: readonly Buffer[], size: number): Buffer | Promise<Buffer> {
+  if (chunks.length === 1) return chunks[0]!;
+  if (size <= ONE_COPY_BYTES) return Buffer.concat(chunks, size);
+  const whole = Buffer.allocUnsafeSlow(size);
+  let next = 0;
+  let copied = 0;
+  const copying: Steps = {
+    step(amount) {
+      const until = copied + amount * COPY_SPEED;
+      while (next < chunks.length && copied < until) copied += chunks[next++]!.copy(whole, copied);
+      return next === chunks.length;
+    },
+  };
+  return exchange.context.slicer
+    .open(size)
+    .finish(copying)
+    .then(() => whole);
 }
 
 /** Below this, a high ratio is no attack: zeros compress a thousandfold. */
@@ -84,7 +111,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
   const chunks: Buffer[] = [];
   let size = 0;
   const arriving: ArrivingBody = {
-    startedMs: context.clock.nowMs(),
+    startedMs: context.pace.nowMs(),
     moved: 0,
     heldBytes: exchange.heldBytes,
     giveUp(error) {
@@ -134,7 +161,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
   } finally {
     context.pace.unwatch(arriving);
   }
-  return Buffer.concat(chunks, size);
+  return joined(exchange, chunks, size);
 }
 
 function codingOf(encoding: string | undefined): "identity" | "gzip" | "deflate" {

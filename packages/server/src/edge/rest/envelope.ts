@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { ServeError } from "../../base/errors.ts";
+import type { Slices, Steps } from "../slices.ts";
 import { JsonScanner, type Pattern, type ScanLimits, type Span } from "./json-scan.ts";
 
 /** A JSON object whose captured values are still bytes: in their place stands their index in `spans`. */
@@ -12,19 +13,46 @@ export interface Envelope {
  * Parses a JSON object, leaving the values that `pattern` captures as bytes: tensor data never goes through `JSON.parse`. Throws
  * `invalid_argument` for anything that is not one well-formed, unambiguous JSON object in UTF-8; `expected` says what should have come.
  */
-export function readEnvelope(
+export async function readEnvelope(
   body: Buffer,
   { span, pattern, expected }: { readonly span: Span; readonly pattern: Pattern; readonly expected: string },
-  limits: ScanLimits,
-): Envelope {
+  { limits, slices }: { readonly limits: ScanLimits; readonly slices: Slices },
+): Promise<Envelope> {
   if (span.end === span.start) throw bad(`the body is empty; expected ${expected}`, "empty_body");
-  if (!isUtf8(body.subarray(span.start, span.end))) throw bad("the body is not valid UTF-8", "bad_utf8");
-  const spans = new JsonScanner(body, span, limits).scan(pattern);
+  const utf8 = new Utf8Check(body, span);
+  if (!slices.finishNow(utf8)) await slices.finish(utf8);
+  const scanner = new JsonScanner(body, span, { pattern, limits });
+  if (!slices.finishNow(scanner)) await slices.finish(scanner);
+  const { spans } = scanner;
   const value = parse(cut(body, span, spans));
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw bad(`the body is ${nameOf(value)}; expected ${expected}`, "bad_json");
   }
   return { value: value as Record<string, unknown>, spans };
+}
+
+/** How much more UTF-8 is checked than JSON is read in the same time. */
+const UTF8_SPEED = 16;
+
+class Utf8Check implements Steps {
+  readonly #bytes: Buffer;
+  readonly #end: number;
+  #at: number;
+
+  constructor(bytes: Buffer, span: Span) {
+    this.#bytes = bytes;
+    this.#at = span.start;
+    this.#end = span.end;
+  }
+
+  step(amount: number): boolean {
+    let to = Math.min(this.#end, this.#at + amount * UTF8_SPEED);
+    // A character is not divided; more than three bytes that continue one are none, and found out as they are.
+    for (let i = 0; i < 3 && to < this.#end && (this.#bytes[to]! & 0xc0) === 0x80; i++) to--;
+    if (!isUtf8(this.#bytes.subarray(this.#at, to))) throw bad("the body is not valid UTF-8", "bad_utf8");
+    this.#at = to;
+    return to === this.#end;
+  }
 }
 
 /** The text with each span replaced by its index. */

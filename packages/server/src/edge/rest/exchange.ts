@@ -7,9 +7,11 @@ import { earliestDeadline, parseTimeoutMs } from "../../gate/deadline.ts";
 import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
+import type { Slices } from "../slices.ts";
 import { AnswerWriter } from "./answer-writer.ts";
 import { compress } from "./compress.ts";
 import { errorAnswer } from "./error-answer.ts";
+import type { RestLimits } from "./limits.ts";
 import type { RestContext } from "./rest-context.ts";
 
 export const JSON_TYPE = "application/json";
@@ -83,6 +85,12 @@ export class Exchange implements RequestHead {
     this.context.budget.enter(bytes);
     this.#entered = true;
     this.#heldBytes = bytes;
+  }
+
+  /** What bounds the reading of a body of so many bytes. */
+  reading(bytes: number): { readonly limits: RestLimits; readonly slices: Slices } {
+    const { limits, slicer } = this.context;
+    return { limits, slices: slicer.open(bytes) };
   }
 
   /** Takes more, as long as the connection is there. Throws when the server is full. */

@@ -37,7 +37,7 @@ export const DEFAULT_REST_LIMITS: RestLimits = {
   maxHeaders: 64,
   maxUrlBytes: 2048,
   maxJsonDepth: 64,
-  maxEnvelopeBytes: 1024 * 1024,
+  maxEnvelopeBytes: 256 * 1024,
   maxTensors: 256,
   maxDims: 16,
   maxElementBytes: 1024 * 1024,

@@ -3,6 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
+import type { Slices } from "../slices.ts";
 import { readEnvelope } from "./envelope.ts";
 import { bad, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
@@ -16,6 +17,12 @@ export interface PredictRequest {
   readonly unbatched: boolean;
 }
 
+/** What bounds the reading, and when it has to let others go first. */
+interface Reading {
+  readonly limits: RestLimits;
+  readonly slices: Slices;
+}
+
 const PATTERN: Pattern = { keys: { input: { capture: true } } };
 const NAMED: Pattern = { anyKey: { capture: true } };
 const OPEN_BRACE = 0x7b;
@@ -27,15 +34,16 @@ const OPEN_BRACE = 0x7b;
 export async function readPredictRequest(
   body: Buffer,
   specs: readonly TensorSpec[],
-  { limits, slice }: { readonly limits: RestLimits; readonly slice: () => Promise<void> },
+  reading: Reading,
 ): Promise<PredictRequest> {
+  const { limits, slices } = reading;
   const expected = `{"input": …} with ${describeInputs(specs)}`;
   const whole = { start: 0, end: body.length };
-  const { value, spans } = readEnvelope(body, { span: whole, pattern: PATTERN, expected }, limits);
+  const { value, spans } = await readEnvelope(body, { span: whole, pattern: PATTERN, expected }, reading);
   const index = ownValue(value, "input");
   if (index === undefined) throw bad("input", `missing; expected ${expected}`);
   const span = spans[index as number]!;
-  const named = namedSpans(body, span, { specs, limits });
+  const named = await namedSpans(body, span, { specs, reading });
   const inputs: NamedTensor[] = [];
   let rows = 0;
   for (const [i, spec] of specs.entries()) {
@@ -49,7 +57,7 @@ export async function readPredictRequest(
       maxElementBytes: limits.maxElementBytes,
       allocate: pooledBytes,
     });
-    while (!decoder.step(512 * 1024)) await slice();
+    if (!slices.finishNow(decoder)) await slices.finish(decoder);
     const { shape, bytes, datatype } = decoder.finish();
     const isRow = lacksBatch(shape, spec, field);
     if (isRow) rows++;
@@ -70,11 +78,11 @@ interface NamedSpans {
 }
 
 /** The bytes of each input, in signature order. */
-function namedSpans(
+async function namedSpans(
   body: Buffer,
   span: Span,
-  { specs, limits }: { readonly specs: readonly TensorSpec[]; readonly limits: RestLimits },
-): NamedSpans {
+  { specs, reading }: { readonly specs: readonly TensorSpec[]; readonly reading: Reading },
+): Promise<NamedSpans> {
   if (body[span.start] !== OPEN_BRACE) {
     if (specs.length === 1) return { spans: [span], fields: ["input"] };
     throw bad(
@@ -83,7 +91,7 @@ function namedSpans(
     );
   }
   const expected = describeInputs(specs);
-  const { value, spans } = readEnvelope(body, { span, pattern: NAMED, expected }, limits);
+  const { value, spans } = await readEnvelope(body, { span, pattern: NAMED, expected }, reading);
   for (const name of Object.keys(value)) {
     if (!specs.some((spec) => spec.name === name)) {
       throw bad(`input.${name.slice(0, 64)}`, `the model has no such input; expected ${expected}`);

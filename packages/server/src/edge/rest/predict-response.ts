@@ -1,22 +1,33 @@
-import { ByteWriter, encodeJsonTensor, writeUtf8 } from "@sconce/protocol";
-import type { InferResponse } from "../../base/infer-request.ts";
+import { ByteWriter, encodeJsonTensor, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
+import { type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
+import type { Slicer } from "../slices.ts";
 
 /**
  * Encodes `{"prediction": value}` for a model with one output, `{"prediction": {name: value, …}}` for others; arrays nested by shape. NaN and
  * ±Infinity become null, because most JSON readers refuse the bare words (the v2 API has them). With `unbatched`, a leading dimension of
  * one row is left out again.
  */
-export function encodePrediction(response: InferResponse, unbatched: boolean): Uint8Array {
+export async function encodePrediction(
+  response: InferResponse,
+  unbatched: boolean,
+  slicer: Slicer,
+): Promise<Uint8Array> {
   const out = new ByteWriter(512, Buffer.allocUnsafe);
+  const slices = slicer.open(outputBytes(response));
+  const write = async (output: NamedTensor): Promise<void> => {
+    const tensor = shaped(output, unbatched);
+    if (slices.isAtOnce) encodeJsonTensor(out, tensor, FORM);
+    else await slices.finish(new JsonTensorEncoder(out, tensor, FORM));
+  };
   out.ascii('{"prediction":');
   const { outputs } = response;
   if (outputs.length === 1) {
-    write(out, outputs[0]!, unbatched);
+    await write(outputs[0]!);
   } else {
     for (let i = 0; i < outputs.length; i++) {
       writeUtf8(out, `${i === 0 ? "{" : ","}${JSON.stringify(outputs[i]!.name)}:`);
-      write(out, outputs[i]!, unbatched);
+      await write(outputs[i]!);
     }
     out.ascii(outputs.length === 0 ? "{}" : "}");
   }
@@ -24,8 +35,9 @@ export function encodePrediction(response: InferResponse, unbatched: boolean): U
   return out.finish();
 }
 
-function write(out: ByteWriter, output: NamedTensor, unbatched: boolean): void {
+const FORM = { layout: "nested", nonFinite: "null" } as const;
+
+function shaped(output: NamedTensor, unbatched: boolean): NamedTensor {
   const { shape } = output;
-  const tensor = unbatched && shape[0] === 1 ? { ...output, shape: shape.slice(1) } : output;
-  encodeJsonTensor(out, tensor, { layout: "nested", nonFinite: "null" });
+  return unbatched && shape[0] === 1 ? { ...output, shape: shape.slice(1) } : output;
 }

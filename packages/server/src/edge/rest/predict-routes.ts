@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { NO_PARAMETERS } from "../../base/infer-request.ts";
 import { type Exchange, JSON_TYPE } from "./exchange.ts";
 import { type ModelName, readInferenceBody } from "./inference-body.ts";
@@ -25,11 +24,11 @@ async function predictBody(
   arriving: Promise<Buffer>,
   [model, version]: ModelName,
 ): Promise<void> {
-  const { inference, clock, limits } = exchange.context;
+  const { inference, clock, slicer } = exchange.context;
   const body = await arriving;
   exchange.timeline.bodyMs = clock.nowMs();
   const specs = await inference.acquireInputs(model, version, exchange.signal);
-  const { inputs, unbatched } = await readPredictRequest(body, specs, { limits, slice: nextTurn });
+  const { inputs, unbatched } = await readPredictRequest(body, specs, exchange.reading(body.length));
   const response = await inference.infer({
     model,
     version,
@@ -43,5 +42,6 @@ async function predictBody(
     tenant: exchange.tenant,
     timeline: exchange.timeline,
   });
-  exchange.answerInference(response, { body: encodePrediction(response, unbatched), type: JSON_TYPE });
+  const prediction = await encodePrediction(response, unbatched, slicer);
+  exchange.answerInference(response, { body: prediction, type: JSON_TYPE });
 }

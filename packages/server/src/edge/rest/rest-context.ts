@@ -7,6 +7,7 @@ import type { TransferPace } from "../../gate/transfer-pace.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import type { Slicer } from "../slices.ts";
 import type { ConnectionSignals } from "./connection-signals.ts";
 import type { RestLimits } from "./limits.ts";
 
@@ -22,6 +23,7 @@ export interface RestContext {
   readonly budget: ByteBudget;
   readonly pace: TransferPace;
   readonly limits: RestLimits;
+  readonly slicer: Slicer;
   readonly connectionSignals: ConnectionSignals;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;

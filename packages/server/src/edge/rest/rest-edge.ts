@@ -11,6 +11,7 @@ import type { TransferPace } from "../../gate/transfer-pace.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import { createSlicer, type Slicer } from "../slices.ts";
 import { createConnectionSignals } from "./connection-signals.ts";
 import { Exchange } from "./exchange.ts";
 import { createHttpServer } from "./http-server.ts";
@@ -38,6 +39,8 @@ export interface RestEdgeOptions {
   readonly budget: ByteBudget;
   /** Shared as well: ends clients that trickle. */
   readonly pace: TransferPace;
+  /** Shared with the other edges: whose turn it is. Default: its own. */
+  readonly slicer?: Slicer;
   readonly limits?: Partial<RestLimits>;
   /** Status of "not ready" on health routes: 503 (default; Kubernetes, KServe) or 400 (Triton). */
   readonly notReadyStatus?: 400 | 503;
@@ -81,6 +84,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     pace: options.pace,
     limits,
     connectionSignals: createConnectionSignals(),
+    slicer: options.slicer ?? createSlicer(options.clock),
     notReadyStatus: options.notReadyStatus ?? 503,
     tenantHeader: options.tenantHeader,
     makeId: options.makeId ?? randomUUID,

@@ -163,7 +163,7 @@ test("a body that is announced and comes slowly does not keep others out", async
   const tight = await listen(INFERENCE, { budget, pace });
   const slow = trickle(tight.port, { size: 1_500_000, step: 100, everyMs: 20 });
   await until(() => tight.budget.bytes === 1_500_000);
-  const body = BODY + " ".repeat(1_000_000);
+  const body = BODY.replace('"data":[', `"data":[${" ".repeat(1_000_000)}`);
   assert.equal(statusOf(await raw(tight.port, post("/v2/models/narrow/infer", body))), 503);
   await new Promise((resolve) => setTimeout(resolve, 2 * PACE.graceMs));
   assert.equal(statusOf(await raw(tight.port, post("/v2/models/narrow/infer", body))), 200);

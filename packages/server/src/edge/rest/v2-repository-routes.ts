@@ -20,7 +20,7 @@ export function v2RepositoryRoutes(): readonly Route[] {
 
 async function answerIndex(exchange: Exchange): Promise<void> {
   const body = await readBody(exchange);
-  const onlyReady = body.length > 0 && readReadyFlag(exchange, body);
+  const onlyReady = body.length > 0 && (await readReadyFlag(exchange, body));
   const entries = exchange.context.inference.index().filter((entry) => !onlyReady || entry.state === "READY");
   exchange.answerJson(
     200,
@@ -28,13 +28,14 @@ async function answerIndex(exchange: Exchange): Promise<void> {
   );
 }
 
-function readReadyFlag(exchange: Exchange, body: Buffer): boolean {
+async function readReadyFlag(exchange: Exchange, body: Buffer): Promise<boolean> {
   const whole = {
     span: { start: 0, end: body.length },
     pattern: {},
     expected: '{"ready": true} or an empty body',
   };
-  return optionalBoolean(readEnvelope(body, whole, exchange.context.limits).value, "ready", "ready") ?? false;
+  const { value } = await readEnvelope(body, whole, exchange.reading(body.length));
+  return optionalBoolean(value, "ready", "ready") ?? false;
 }
 
 /** The answers are KServe's; Triton's are empty, and its clients do not look. */
@@ -80,7 +81,7 @@ async function readControlBody(exchange: Exchange): Promise<ControlParameters> {
     pattern: PATTERN,
     expected: '{"parameters": {}} or an empty body',
   };
-  const { value, spans } = readEnvelope(body, whole, exchange.context.limits);
+  const { value, spans } = await readEnvelope(body, whole, exchange.reading(body.length));
   const parameters = optionalObject(value, "parameters", "parameters");
   return {
     names: Object.keys(parameters ?? {}),

@@ -1,6 +1,7 @@
 import { isDatatype, JsonTensorDecoder } from "@sconce/protocol";
 import type { ParameterValue } from "../../base/infer-request.ts";
 import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
+import type { Slices } from "../slices.ts";
 import { nameOf, readEnvelope } from "./envelope.ts";
 import {
   bad,
@@ -35,7 +36,8 @@ export interface V2Request {
 
 const PATTERN: Pattern = {
   keys: {
-    inputs: { items: { keys: { data: { capture: true } } } },
+    inputs: { isTensors: true, items: { keys: { data: { capture: true } } } },
+    outputs: { isTensors: true },
     parameters: { anyKey: { capture: true } },
   },
 };
@@ -44,18 +46,18 @@ const EXPECTED = 'a JSON object with "inputs": [{"name", "shape", "datatype", "d
 
 /**
  * Decodes the body of a v2 infer request (Open Inference Protocol, with Triton's binary tensor extension): JSON in the first `jsonBytes`
- * bytes, then the binary inputs one after another. Binary inputs are views on `body`. `slice` is called between pieces of large JSON
- * data, so that other requests get their turn. Throws `invalid_argument` naming the field.
+ * bytes, then the binary inputs one after another. Binary inputs are views on `body`. Large JSON is read in slices, so that other
+ * requests get their turn. Throws `invalid_argument` naming the field.
  */
 export async function readV2Request(
   body: Buffer,
   jsonBytes: number,
-  { limits, slice }: { readonly limits: RestLimits; readonly slice: () => Promise<void> },
+  { limits, slices }: { readonly limits: RestLimits; readonly slices: Slices },
 ): Promise<V2Request> {
-  const envelope = readEnvelope(
+  const envelope = await readEnvelope(
     body,
     { span: { start: 0, end: jsonBytes }, pattern: PATTERN, expected: EXPECTED },
-    limits,
+    { limits, slices },
   );
   const { value, spans } = envelope;
   const entries = requiredArray(value, "inputs", "inputs");
@@ -75,7 +77,7 @@ export async function readV2Request(
     const head = readHead(entries[i], `inputs[${i}]`, limits);
     if (head.binaryBytes === undefined) {
       const decoder = jsonDecoder(body, spans, { head, limits });
-      while (!decoder.step(SLICE_BYTES)) await slice();
+      if (!slices.finishNow(decoder)) await slices.finish(decoder);
       const { datatype, shape, bytes } = decoder.finish();
       inputs.push({ name: head.name, datatype, shape, bytes });
     } else {
@@ -208,8 +210,6 @@ function readShape(entry: JsonObject, field: string, limits: RestLimits): readon
 function showValue(value: unknown): string {
   return typeof value === "number" ? String(value) : nameOf(value);
 }
-
-const SLICE_BYTES = 512 * 1024;
 
 function jsonDecoder(
   body: Buffer,

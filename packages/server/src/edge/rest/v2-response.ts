@@ -1,6 +1,7 @@
-import { ByteWriter, encodeJsonTensor, writeUtf8 } from "@sconce/protocol";
-import type { InferResponse } from "../../base/infer-request.ts";
+import { ByteWriter, encodeJsonTensor, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
+import { type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
+import type { Slicer } from "../slices.ts";
 import type { OutputForms } from "./v2-request.ts";
 
 /** An encoded answer: JSON, and the binary outputs that follow it. The views must stay unchanged until they are sent. */
@@ -12,8 +13,12 @@ export interface V2Answer {
 /** Texts that are the same in every answer of a model; made once per name. */
 const MAX_CACHED = 1024;
 
-/** Encodes v2 infer answers (key order as Triton's). Keeps the parts that depend on names only, per model. */
-export function createV2Encoder(): (response: InferResponse, forms: OutputForms) => V2Answer {
+const FORM = { layout: "flat", nonFinite: "bare" } as const;
+
+export type V2Encoder = (response: InferResponse, forms: OutputForms, slicer: Slicer) => Promise<V2Answer>;
+
+/** Encodes v2 infer answers (key order as Triton's), large ones in slices. Keeps the parts that depend on names only, per model. */
+export function createV2Encoder(): V2Encoder {
   const heads = new Map<string, string>();
   const head = (model: string, version: string): string => {
     const key = `${model}/${version}`;
@@ -25,7 +30,8 @@ export function createV2Encoder(): (response: InferResponse, forms: OutputForms)
     }
     return text;
   };
-  return (response, forms) => {
+  return async (response, forms, slicer) => {
+    const slices = slicer.open(outputBytes(response));
     const out = new ByteWriter(512, Buffer.allocUnsafe);
     const binary: Uint8Array[] = [];
     out.ascii("{");
@@ -45,7 +51,8 @@ export function createV2Encoder(): (response: InferResponse, forms: OutputForms)
       } else {
         writeHead(out, output);
         out.ascii(',"data":');
-        encodeJsonTensor(out, output, { layout: "flat", nonFinite: "bare" });
+        if (slices.isAtOnce) encodeJsonTensor(out, output, FORM);
+        else await slices.finish(new JsonTensorEncoder(out, output, FORM));
         out.ascii("}");
       }
     }

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { ServeError } from "../../base/errors.ts";
 import type { InferResponse, ParameterValue } from "../../base/infer-request.ts";
 import type { TensorSpec } from "../../base/signature.ts";
@@ -12,7 +11,7 @@ import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 import { readRawRequest } from "./v2-raw-request.ts";
 import { readV2Request, type V2Request } from "./v2-request.ts";
-import { createV2Encoder } from "./v2-response.ts";
+import { createV2Encoder, type V2Encoder } from "./v2-response.ts";
 
 /** The Open Inference Protocol v2 with Triton's binary tensors; health bodies as KServe's clients read them. */
 export function v2Routes(): readonly Route[] {
@@ -84,9 +83,7 @@ function answerModelReady(exchange: Exchange, params: RouteParams): void {
   exchange.answerJson(ready ? 200 : exchange.context.notReadyStatus, { name, ready });
 }
 
-type Encode = ReturnType<typeof createV2Encoder>;
-
-function answerInfer(exchange: Exchange, params: RouteParams, encode: Encode): Promise<void> {
+function answerInfer(exchange: Exchange, params: RouteParams, encode: V2Encoder): Promise<void> {
   const named = modelOf(params);
   return inferBody(exchange, readInferenceBody(exchange, named), { named, encode });
 }
@@ -94,16 +91,16 @@ function answerInfer(exchange: Exchange, params: RouteParams, encode: Encode): P
 async function inferBody(
   exchange: Exchange,
   arriving: Promise<Buffer>,
-  { named: [model, version], encode }: { readonly named: ModelName; readonly encode: Encode },
+  { named: [model, version], encode }: { readonly named: ModelName; readonly encode: V2Encoder },
 ): Promise<void> {
-  const { inference, clock, limits } = exchange.context;
+  const { inference, clock } = exchange.context;
   const body = await arriving;
   exchange.timeline.bodyMs = clock.nowMs();
   const jsonBytes = jsonLength(exchange, body);
   const request =
     jsonBytes === 0 && body.length > 0
       ? readRawRequest(body, await inference.acquireInputs(model, version, exchange.signal))
-      : await readV2Request(body, jsonBytes, { limits, slice: nextTurn });
+      : await readV2Request(body, jsonBytes, exchange.reading(jsonBytes));
   const response = await inference.infer({
     model,
     version,
@@ -117,15 +114,15 @@ async function inferBody(
     tenant: exchange.tenant,
     timeline: exchange.timeline,
   });
-  sendInferAnswer(exchange, response, { request, encode });
+  await sendInferAnswer(exchange, response, { request, encode });
 }
 
-function sendInferAnswer(
+async function sendInferAnswer(
   exchange: Exchange,
   response: InferResponse,
-  { request, encode }: { readonly request: V2Request; readonly encode: Encode },
-): void {
-  const { json, binary } = encode(response, request.forms);
+  { request, encode }: { readonly request: V2Request; readonly encode: V2Encoder },
+): Promise<void> {
+  const { json, binary } = await encode(response, request.forms, exchange.context.slicer);
   if (binary.length === 0) exchange.answerInference(response, { body: json, type: JSON_TYPE });
   else
     exchange.answerInference(response, {
