@@ -11,13 +11,13 @@ import { drain, type Parts } from "./drain.ts";
 import { createGrpcEdge } from "./edge/grpc/grpc-edge.ts";
 import { createInferenceObserver } from "./edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "./edge/listener.ts";
-import { countRefusals } from "./edge/refusal-metrics.ts";
+import { countRefusals, countSlowTransfers } from "./edge/refusal-metrics.ts";
 import { createRestEdge } from "./edge/rest/rest-edge.ts";
 import { grpcLimits, listenerLimits, probeLimits, restLimits } from "./edge-limits.ts";
 import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
-import { createTransferPace, type TransferPace } from "./gate/transfer-pace.ts";
+import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "./gate/transfer-pace.ts";
 import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createModelStore } from "./model-store.ts";
@@ -82,7 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isDraining: () => isDraining,
   });
   const observer = createInferenceObserver(metrics);
-  const pace = createTransferPace(clock);
+  const pace = createTransferPace(clock, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
   const budget = byteBudget(config, pace);
   const adminGate = createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken });
   const shared = {
