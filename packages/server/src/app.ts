@@ -12,7 +12,7 @@ import { drain, type Parts } from "./drain.ts";
 import { createGrpcEdge } from "./edge/grpc/grpc-edge.ts";
 import { createInferenceObserver } from "./edge/inference-metrics.ts";
 import { createListener, LOOPBACK } from "./edge/listener.ts";
-import { countRefusals } from "./edge/refusal-metrics.ts";
+import { countRefusals, countSlowTransfers } from "./edge/refusal-metrics.ts";
 import { createRestEdge } from "./edge/rest/rest-edge.ts";
 import { createSlicer } from "./edge/slices.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
@@ -20,7 +20,7 @@ import { watchEventLoop } from "./event-loop.ts";
 import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
-import { createTransferPace, type TransferPace } from "./gate/transfer-pace.ts";
+import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "./gate/transfer-pace.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health/health-server.ts";
 import { createInference } from "./infer/create-inference.ts";
 import { createModelLoader } from "./model-loader.ts";
@@ -93,7 +93,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     isDraining: () => isDraining,
   });
   const observer = createInferenceObserver(metrics);
-  const pace = createTransferPace(loop.awake);
+  const pace = createTransferPace(loop.awake, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
   const budget = byteBudget(config, pace);
   const adminGate = createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken });
   const shared = {

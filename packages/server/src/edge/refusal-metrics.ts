@@ -15,3 +15,9 @@ export function countRefusals(metrics: Metrics): (reason: RefusalReason) => void
   };
   return (reason) => counters[reason].add(1);
 }
+
+/** `sconce_slow_transfers_total{reason}`: bodies and answers of clients that were too slow. */
+export function countSlowTransfers(metrics: Metrics): (reason: string) => void {
+  const help = "Bodies and answers that were given up because their clients were too slow.";
+  return (reason) => metrics.counter("sconce_slow_transfers_total", help, { reason }).add(1);
+}

@@ -53,7 +53,8 @@ function probe(clock: Clock, options: { heldBytes?: number; onGivenUp?: () => vo
 
 test("whoever is slower than the least pace is given up after the grace, once", () => {
   const clock = handClock();
-  const pace = createTransferPace(clock, LIMITS);
+  const counted: string[] = [];
+  const pace = createTransferPace(clock, LIMITS, (reason) => counted.push(reason));
   const [silent, steady] = [probe(clock), probe(clock)];
   pace.watch(silent);
   pace.watch(steady);
@@ -64,6 +65,7 @@ test("whoever is slower than the least pace is given up after the grace, once", 
     clock.pass(SECOND);
   }
   assert.deepEqual([silent.reasons, steady.reasons], [["request_timeout"], []]);
+  assert.deepEqual(counted, ["request_timeout"]);
 });
 
 test("a stall of this process is not held against its clients", () => {

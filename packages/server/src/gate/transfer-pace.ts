@@ -44,9 +44,13 @@ const RETRY_AFTER_MS = 1000;
 
 /**
  * One look at all transfers several times per grace, instead of a timer for each: most are there at once, and entering and leaving a
- * set costs them next to nothing.
+ * set costs them next to nothing. `onGivenUp` is told why, for each that is given up.
  */
-export function createTransferPace(clock: Clock, limits: PaceLimits = DEFAULT_PACE_LIMITS): TransferPace {
+export function createTransferPace(
+  clock: Clock,
+  limits: PaceLimits = DEFAULT_PACE_LIMITS,
+  onGivenUp: (reason: string) => void = ignore,
+): TransferPace {
   const { minBytesPerSecond, slowBytesPerSecond, graceMs } = limits;
   const lookMs = graceMs / 5;
   const windowMs = lookMs * 4;
@@ -67,8 +71,7 @@ export function createTransferPace(clock: Clock, limits: PaceLimits = DEFAULT_PA
   const judge = (transfer: Transfer, nowMs: number): void => {
     const lateMs = nowMs - transfer.startedMs - graceMs;
     if (lateMs > 0 && transfer.moved < (lateMs / 1000) * minBytesPerSecond) {
-      forget(transfer);
-      transfer.giveUp(tooSlow(minBytesPerSecond));
+      giveUp(transfer, tooSlow(minBytesPerSecond));
       return;
     }
     const mark = marks.get(transfer);
@@ -88,6 +91,11 @@ export function createTransferPace(clock: Clock, limits: PaceLimits = DEFAULT_PA
     transfers.delete(transfer);
     if (marks.delete(transfer)) slow.delete(transfer);
   };
+  const giveUp = (transfer: Transfer, error: ServeError): void => {
+    forget(transfer);
+    onGivenUp(error.reason);
+    transfer.giveUp(error);
+  };
 
   return {
     nowMs: () => clock.nowMs(),
@@ -101,8 +109,7 @@ export function createTransferPace(clock: Clock, limits: PaceLimits = DEFAULT_PA
       for (const transfer of slow) {
         if (freed >= bytes) return;
         freed += transfer.heldBytes;
-        forget(transfer);
-        transfer.giveUp(placeNeeded(slowBytesPerSecond));
+        giveUp(transfer, placeNeeded(slowBytesPerSecond));
       }
     },
   };
@@ -123,3 +130,5 @@ function placeNeeded(slowBytesPerSecond: number): ServeError {
     { reason: "slow_transfer", retryAfterMs: RETRY_AFTER_MS },
   );
 }
+
+function ignore(): void {}

@@ -101,7 +101,8 @@ export class GrpcCall {
 
   /** Sends one message; `onFlushed` runs when there is room for the next one. Throws `unavailable` when there is no room for this one. */
   send(bytes: Uint8Array, onFlushed: () => void = noop): void {
-    if (this.#ended) return;
+    // A stream that is gone would not say again that it closed.
+    if (this.#ended || this.#stream.destroyed) return;
     if (bytes.length <= FREE_BYTES) {
       this.#next.sendMessage(bytes, onFlushed);
       return;

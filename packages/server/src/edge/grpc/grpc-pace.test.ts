@@ -124,6 +124,29 @@ test("answers that a client does not take count until its connection is cut beca
   });
 });
 
+test("an answer that is taken at a good pace is waited for, whoever else needs the memory", async () => {
+  await withPaced({}, async ({ session, budget, port }) => {
+    const steady = session.request(HEADERS).end(identityOf(3 * MIB));
+    steady.on("error", () => {});
+    let received = 0;
+    const timer = setInterval(() => {
+      received += (steady.read(Math.min(64 * 1024, steady.readableLength)) as Buffer | null)?.length ?? 0;
+    }, 15);
+    const other = connect(`http://127.0.0.1:${port}`);
+    try {
+      await until(() => budget.bytes >= 3 * MIB);
+      await delay(2 * PACE.graceMs);
+      assert.ok(received < 3 * MIB && budget.bytes >= 3 * MIB, `${received} bytes in so short a time`);
+      assert.equal(await statusOf(other.request(HEADERS).end(identityOf(MIB))), "14 memory_budget");
+      await until(() => received > 3 * MIB);
+      assert.equal(session.destroyed, false);
+    } finally {
+      clearInterval(timer);
+      other.destroy();
+    }
+  });
+});
+
 test("a stream that waits between two messages is not slow", async () => {
   await withPaced({}, async ({ session }) => {
     const stream = session.request({
