@@ -11,6 +11,8 @@ export interface StormModel {
   readonly kind: "sound" | "broken" | "absent";
   /** False: it is only ever loaded again, and must answer all the time. */
   readonly canUnload: boolean;
+  /** What is published are versions, which stand beside each other for a while. */
+  readonly isVersioned: boolean;
   readonly history: ModelHistory;
   /** Puts the files of this content in place. */
   publish(content: number): void;
@@ -26,11 +28,13 @@ const MOST_PROBLEMS = 5;
 const PUBLISH_GAP_MS = 5;
 /** Reloads of one model at a time: a load may be overtaken by newer files, but not for ever. */
 const MOST_RELOADS = 2;
-const ROWS = 64;
+/** Few, so that models with a cache find some answers there. */
+const ROWS = 16;
 
 /** Weights of what clients do. Loads take long: with more unloads, hardly any would come to its end. */
 const MIX: readonly (readonly [Operation, number])[] = [
-  ["infer", 700],
+  ["infer", 650],
+  ["inferNamed", 50],
   ["report", 200],
   ["index", 30],
   ["live", 10],
@@ -39,7 +43,7 @@ const MIX: readonly (readonly [Operation, number])[] = [
   ["reload", 18],
 ];
 
-type Operation = "infer" | "report" | "index" | "live" | "load" | "unload" | "reload";
+type Operation = "infer" | "inferNamed" | "report" | "index" | "live" | "load" | "unload" | "reload";
 
 /** Random operations on a few models at once; every answer is compared with what it may be. */
 export class Storm {
@@ -50,9 +54,11 @@ export class Storm {
   operations = 0;
   readonly models: readonly StormModel[];
   readonly #reloads = new Map<StormModel, number>();
+  readonly #rows: readonly Uint8Array[];
 
-  constructor(models: readonly StormModel[]) {
+  constructor(models: readonly StormModel[], random: Random) {
     this.models = models;
+    this.#rows = Array.from({ length: ROWS }, (_, sequence) => makeRow({ stream: 0, sequence }, random));
   }
 
   /** One operation. Never rejects: what went wrong is a problem. */
@@ -68,9 +74,19 @@ export class Storm {
   }
 
   async infer(client: StormClient, model: StormModel, random: Random): Promise<void> {
-    const row = makeRow({ stream: 0, sequence: random.integer(1, ROWS) }, random);
     const look = model.history.beginLook();
-    this.#judge({ what: "infer", model, look }, await client.infer(model.name, row));
+    this.#judge({ what: "infer", model, look }, await client.infer(model.name, random.pick(this.#rows)));
+  }
+
+  /** A version by name answers as itself, or not at all. */
+  async #inferNamed(client: StormClient, { name, history }: StormModel, random: Random): Promise<void> {
+    const version = Math.max(1, history.published - random.integer(0, 2));
+    const answer = await client.infer(name, random.pick(this.#rows), version);
+    const { outcome, detail, isRight } = answer;
+    this.#count("infer by version", outcome);
+    const isItself = answer.version === version && answer.content === version && isRight === true;
+    if (outcome === "ok" ? isItself : outcome === NOT_FOUND || outcome === NOT_READY) return;
+    this.#complain(`infer ${name}/${version}: ${outcome} of ${answer.version} ${detail}`);
   }
 
   async report(client: StormClient, model: StormModel, what: Report): Promise<void> {
@@ -128,6 +144,10 @@ export class Storm {
     switch (operation) {
       case "infer":
         return this.infer(client, model, random);
+      case "inferNamed":
+        return model.isVersioned
+          ? this.#inferNamed(client, model, random)
+          : this.infer(client, model, random);
       case "report":
         return this.report(client, model, random.pick(REPORTS));
       case "index":

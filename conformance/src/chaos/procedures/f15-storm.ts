@@ -65,7 +65,7 @@ export const storm: Procedure = {
   },
   async run(rig) {
     const models = modelsOf(rig.folder);
-    const blown = new Storm(models);
+    const blown = new Storm(models, rig.random);
     await withClients(rig, (clients) => blow(blown, { rig, clients, share: WARM_UP }));
     const warm = await atRest(rig, models);
     await withClients(rig, (clients) => blow(blown, { rig, clients, share: 1 - WARM_UP }));
@@ -123,13 +123,19 @@ function contentOf({ options }: Kind, content: number): Parameters<ModelFolder["
 
 function modelsOf(folder: ModelFolder): StormModel[] {
   const start = { isLoaded: false, content: 1 };
-  const nothing = { publish: () => {}, contentOf: () => undefined, canUnload: true };
+  const nothing = {
+    publish: () => {},
+    contentOf: () => undefined,
+    canUnload: true,
+    isVersioned: false,
+  };
   return [
     ...REPLACED.map(
       (kind): StormModel => ({
         name: kind.name,
         kind: "sound",
         canUnload: kind.isUnloaded === true,
+        isVersioned: false,
         history: new ModelHistory(start),
         publish: (content) => folder.replace(kind.name, 1, contentOf(kind, content)),
         contentOf: (maxBatchSize) => maxBatchSize - BATCH_BASE,
@@ -140,6 +146,7 @@ function modelsOf(folder: ModelFolder): StormModel[] {
       name: "versions",
       kind: "sound",
       canUnload: false,
+      isVersioned: true,
       history: new ModelHistory(start),
       publish(content) {
         folder.publish("versions", content, { model: { sleepMs: 1, journal: "" } });
@@ -195,9 +202,9 @@ async function settle(
   for (const { name, history } of sound.filter((model) => model.history.state === "either")) {
     history.decide((await clients[0].report("ready", name)).outcome === "ok");
   }
-  const left = new Storm(models);
+  const left = new Storm(models, rig.random);
   await lookAround(left, sound, { clients, rig });
-  const exact = new Storm(models);
+  const exact = new Storm(models, rig.random);
   await Promise.all(
     sound.map((model, index) => {
       const kind = model.canUnload && rig.random.next() < 0.5 ? "unload" : "load";

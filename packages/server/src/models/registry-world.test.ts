@@ -7,6 +7,7 @@ import type { Inference } from "../infer/inference.ts";
 import { createRegistry } from "./create-registry.ts";
 import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
+import type { IndexEntry } from "./registry.ts";
 import { RiggedModel } from "./rigged-model.test.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import { ManualClock, requestOf, scanOf, silentLogger, turns } from "./test-support.test.ts";
@@ -70,6 +71,10 @@ export class World {
   readonly mode: Mode;
   /** Names that had an instance which served, and were neither unloaded, nor deleted, nor given up, nor lazily evictable since. */
   readonly mustServe: Set<string> = new Set();
+  /** Names, in the order in which they were unloaded on request. */
+  readonly unloads: string[] = [];
+  /** What must not have happened, in words. */
+  readonly violations: string[] = [];
   /** What was on disk at the last scan. */
   readonly scanned: Set<string> = new Set();
 
@@ -83,6 +88,7 @@ export class World {
       ...OPTIONS[mode],
       load: (candidate, signal) => this.#load(candidate, signal),
     });
+    this.registry.subscribe((entry) => this.#checkEviction(entry));
     this.inference = createInference({
       registry: this.registry,
       clock: this.clock,
@@ -121,10 +127,22 @@ export class World {
   change(kind: "load" | "unload", name: string): void {
     const signal = new AbortController().signal;
     this.lastWord.set(name, kind);
-    if (kind === "unload") this.mustServe.delete(name);
-    const done =
-      kind === "load" ? this.registry.loadModel(name, signal) : this.registry.unloadModel(name, signal);
-    this.controls.push(done.catch((error: unknown) => this.#checkRefusal(name, ServeError.from(error))));
+    if (kind === "load") {
+      const unloads = this.#unloadsOf(name);
+      const isOvertaken = (): boolean => this.#unloadsOf(name) > unloads;
+      const done = this.registry.loadModel(name, signal).then(
+        () => this.#checkLoaded(name, isOvertaken()),
+        (error: unknown) => this.#checkRefusal(name, ServeError.from(error), isOvertaken()),
+      );
+      this.controls.push(done);
+      return;
+    }
+    this.mustServe.delete(name);
+    this.unloads.push(name);
+    const unloaded = this.registry.unloadModel(name, signal).catch((error: unknown) => {
+      this.#note(ServeError.from(error).code === "not_found", `unload ${name}: ${error}`);
+    });
+    this.controls.push(unloaded);
   }
 
   /** What must hold after every command, whatever happened, and whatever is still to follow from it. */
@@ -132,8 +150,9 @@ export class World {
     this.#checkIndex();
     this.#checkRequests();
     for (const { violations, candidate } of this.models) {
-      assert.deepEqual(violations, [], `${candidate.name} ${candidate.fingerprint}`);
+      assert.equal(violations.join(), "", `${candidate.name} ${candidate.fingerprint}`);
     }
+    assert.equal(this.violations.join("; "), "");
     assert.ok(this.loads.length <= 2, "more loads at once than allowed");
   }
 
@@ -172,8 +191,33 @@ export class World {
     return this.models.find((model) => model.handle === handle);
   }
 
-  #checkRefusal(name: string, { code, message }: ServeError): void {
-    assert.ok(["not_found", "failed_precondition", "aborted"].includes(code), `${name}: ${message}`);
+  #unloadsOf(name: string): number {
+    return this.unloads.filter((other) => other === name).length;
+  }
+
+  #checkLoaded(name: string, isOvertaken: boolean): void {
+    const isGivenUp = this.models.some(({ candidate, isGivenUp }) => candidate.name === name && isGivenUp);
+    if (isOvertaken || isGivenUp) return;
+    this.#note(this.registry.lookup(name, undefined) !== undefined, `${name} is said to be loaded`);
+  }
+
+  #checkRefusal(name: string, { code, reason, message }: ServeError, isOvertaken: boolean): void {
+    const isExpected =
+      reason === "load_overtaken" ? isOvertaken : reason === "load_failed" || code === "not_found";
+    this.#note(isExpected, `load ${name}: ${message}`);
+  }
+
+  #note(isRight: boolean, otherwise: string): void {
+    if (!isRight) this.violations.push(otherwise);
+  }
+
+  /** Only what is idle makes room. */
+  #checkEviction({ name, version, state, reason }: IndexEntry): void {
+    if (state !== "UNLOADING" || !/to make room/.test(reason)) return;
+    const evicted = this.models.findLast(
+      ({ candidate }) => candidate.name === name && candidate.version === version,
+    );
+    this.#note(evicted?.handle.inFlight() === 0, `${name}/${version} makes room while it is busy`);
   }
 
   #checkIndex(): void {

@@ -41,6 +41,8 @@ export class RiggedModel {
   readonly candidate: ModelCandidate;
   readonly serial: number;
   readonly handle: ServedModelHandle;
+  /** One of its workers will not come back. */
+  isGivenUp = false;
   /** Its workers have ended. */
   isClosed = false;
   isDestroyed = false;
@@ -109,6 +111,7 @@ export class RiggedModel {
     const instance = this.#instances[nth % INSTANCES]!;
     if (this.isClosed || instance.state.kind !== "ready") return;
     this.isFaulty = true;
+    if (isLoop) this.isGivenUp = true;
     instance.state = isLoop
       ? { kind: "failed", reason: "a crash loop" }
       : { kind: "restarting", attempt: 1, reason: "it died" };

@@ -86,9 +86,8 @@ export class WorkerThread implements Worker {
     this.#end(reason, workerDiedError(reason, "executing"));
   }
 
+  /** What it said before it was stopped may come after, when it has no calls any more; that ends nothing a second time. */
   #take(message: ThreadMessage): void {
-    // What it said before it was stopped may come after.
-    if (this.#isEnded) return;
     try {
       if (message.kind === FRAME_KINDS.hello) this.#readyEnds.resolve();
       else this.#pending.take(fromThreadMessage(message));
