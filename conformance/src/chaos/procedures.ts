@@ -12,6 +12,7 @@ import { reload } from "./procedures/f14-reload.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
 import { stall } from "./procedures/f17-stall.ts";
 import { clock } from "./procedures/f18-clock.ts";
+import { mixture } from "./procedures/f22-mixture.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -27,4 +28,5 @@ export const PROCEDURES: readonly Procedure[] = [
   sigterm,
   stall,
   clock,
+  mixture,
 ];

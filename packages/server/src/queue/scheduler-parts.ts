@@ -74,7 +74,21 @@ export function makeParts(options: SchedulerOptions): SchedulerParts {
   const random = options.random ?? Math.random;
   const admission = new Admission({ config, batcher, pool, estimate, jobs, limit, random });
   const { awake = clock } = options;
-  return { clock, awake, config, plan, tally, batcher, pool, estimate, recovery, jobs, limit, overload, admission };
+  return {
+    clock,
+    awake,
+    config,
+    plan,
+    tally,
+    batcher,
+    pool,
+    estimate,
+    recovery,
+    jobs,
+    limit,
+    overload,
+    admission,
+  };
 }
 
 function adaptiveLimit(config: QueueConfig, executors: number): ConcurrencyLimit {
