@@ -18,6 +18,7 @@ import { sigterm } from "./procedures/f16-sigterm.ts";
 import { stall } from "./procedures/f17-stall.ts";
 import { clock } from "./procedures/f18-clock.ts";
 import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
+import { mixture } from "./procedures/f22-mixture.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -39,4 +40,5 @@ export const PROCEDURES: readonly Procedure[] = [
   stall,
   clock,
   fileDescriptors,
+  mixture,
 ];
