@@ -1,3 +1,4 @@
+import { isComplex } from "../dtype.ts";
 import { schemaOf } from "../exported/schemas.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
 import { reshapesInPlace } from "../graph/pure-twin.ts";
@@ -7,6 +8,7 @@ import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
 import { refuseOp } from "./refused-op.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
+import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
 import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
@@ -130,7 +132,7 @@ function hasShape(target: string): boolean {
 }
 
 function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly TensorType[] {
-  for (const value of args.values()) refuseComplex(value);
+  if (!takesComplex(schema.target)) for (const value of args.values()) refuseComplex(value);
   const mutated = schema.params.find((param) => param.isMutated);
   const [first] = schema.returns;
   if (mutated !== undefined && first?.alias === mutated.alias) {
@@ -153,7 +155,9 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
 }
 
 function refuseComplex(value: Value): void {
-  if (value.kind === "tensor" && value.type.dtype.startsWith("complex")) refuseOp("complex numbers");
+  const values = value.kind === "list" || value.kind === "tuple" ? value.items : [value];
+  const isRefused = values.some((item) => item.kind === "tensor" && isComplex(item.type.dtype));
+  if (isRefused) refuseOp("the type of its result is not known for complex numbers");
 }
 
 /** Arithmetic on numbers and on 0-d tensors of known integers, which tracing makes of sizes; undefined for anything else. */
