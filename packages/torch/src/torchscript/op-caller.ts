@@ -6,7 +6,7 @@ import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
-import { refuseOp } from "./refused-op.ts";
+import { refuseOp, unknownOp } from "./refused-op.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
@@ -62,11 +62,11 @@ export class OpCaller {
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
       if (!schemasOf(call.op).some(({ target }) => hasShape(target)))
-        refuseOp("the type of its result is not known");
+        refuseOp(unknownOp(call.op, "the type of its result is not known"));
       return UNKNOWN;
     }
     const bound = resolveCall(call);
-    if (bound === undefined) return refuseOp("no overload takes such arguments");
+    if (bound === undefined) return refuseOp(unknownOp(call.op, "no overload takes such arguments"));
     return this.#emit(this.#current(bound));
   }
 
@@ -147,7 +147,10 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
     return [target.type];
   }
   const shape = shapeOf(schema.target);
-  if (mutated !== undefined || shape === undefined) return refuseOp("the type of its result is not known");
+  if (mutated !== undefined || shape === undefined) {
+    const op = schema.target.slice(0, schema.target.lastIndexOf("."));
+    return refuseOp(unknownOp(op, "the type of its result is not known"));
+  }
   if (schema.returns.some(({ type }) => !type.startsWith("Tensor")))
     return refuseOp("its result is no tensor");
   const types = shape(given);
