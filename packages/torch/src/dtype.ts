@@ -36,6 +36,11 @@ export function partDtype(dtype: DType): DType | undefined {
   return PART_DTYPES[dtype];
 }
 
+/** The complex dtype whose parts are of this one; undefined when there is none. */
+export function complexDtype(part: DType): DType | undefined {
+  return DTYPES.find((dtype) => PART_DTYPES[dtype] === part);
+}
+
 export function isComplex(dtype: DType): boolean {
   return PART_DTYPES[dtype] !== undefined;
 }

@@ -1,54 +1,35 @@
-import { itemsOf, type PickleValue } from "../checkpoint/pickle-value.ts";
+import { itemsOf } from "../checkpoint/pickle-value.ts";
 import { ModelFileError } from "../errors.ts";
-import { plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
-import type { CodeLibrary } from "./code-library.ts";
 import { keyOfValue } from "./dict-builtins.ts";
-import { constant, range, subscript } from "./literals.ts";
-import type { ObjectGraph } from "./object-graph.ts";
-import { isUnknown, type OpCaller } from "./op-caller.ts";
-import type { ReadRefusals } from "./refusal-log.ts";
+import { FunctionCaller } from "./function-caller.ts";
+import { constant, subscript } from "./literals.ts";
+import type { Reading } from "./reading.ts";
+import { ReadingBudget } from "./reading-budget.ts";
 import { ADVICE, RefusedOp, refuseOp, UnprovenSize } from "./refused-op.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
 import { asDeclared } from "./typed-value.ts";
-import { bool, isNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
-
-/** What a program is read with. */
-export interface Reading {
-  readonly library: CodeLibrary;
-  readonly objects: ObjectGraph;
-  /** The tuple of `constants.pkl`. */
-  readonly constants: PickleValue;
-  readonly constantObjects: ObjectGraph;
-  readonly ops: OpCaller;
-  readonly refusals: ReadRefusals;
-}
-
-/** Statements, expressions and items of lists, loops unrolled. */
-const MAX_STEPS = 2_000_000;
-const MAX_CALLS = 100;
-/** Expressions inside expressions, those of callers included. */
-const MAX_DEPTH = 800;
+import { isNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** The variables of one call. */
 type Frame = Map<string, Value>;
 
 /** Contexts that change nothing at inference. */
 const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inference_mode)$/;
-/** Calls that only tell something. */
-const TELLING = new Set(["torch.warn", "warn", "warnings.warn", "print"]);
-
 /**
  * Runs a TorchScript program on values that are known by type alone: calls are inlined, conditions and loops over constants are
  * folded, ops are recorded. What depends on data ends the reading: the reason is in the refusals.
  */
 export class Interpreter {
   readonly #reading: Reading;
-  #steps = 0;
-  #calls = 0;
-  #depth = 0;
+  readonly #budget = new ReadingBudget();
+  readonly #functions: FunctionCaller;
 
   constructor(reading: Reading) {
     this.#reading = reading;
+    this.#functions = new FunctionCaller(reading, this.#budget, {
+      invoke: (definition, args, kwargs) => this.#invoke(definition, args, kwargs),
+      attribute: (object, name) => this.#attribute(object, name),
+    });
   }
 
   /** Calls a method. Throws RefusedOp when the program cannot be followed to its end, UnprovenSize, ModelFileError. */
@@ -69,8 +50,7 @@ export class Interpreter {
   }
 
   #invoke(definition: FunctionDef, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
-    this.#calls += 1;
-    if (this.#calls > MAX_CALLS) throw new ModelFileError("limit", "the program's calls nest too deep");
+    this.#budget.enterCall();
     const frame: Frame = new Map();
     for (const [at, param] of definition.params.entries()) {
       const value =
@@ -80,7 +60,7 @@ export class Interpreter {
       frame.set(param.name, value);
     }
     const result = this.#placed(definition, frame);
-    this.#calls -= 1;
+    this.#budget.leaveCall();
     return result ?? NONE_VALUE;
   }
 
@@ -98,7 +78,7 @@ export class Interpreter {
   /** Runs statements; answers what they return, undefined when they fall through. */
   #run(body: readonly Stmt[], frame: Frame, at: Place): Value | undefined {
     for (const statement of body) {
-      this.#step();
+      this.#budget.step();
       at.line = statement.line;
       const result = this.#execute(statement, frame, at);
       if (result !== undefined) return result;
@@ -195,7 +175,7 @@ export class Interpreter {
 
   /** `what` names the statement whose condition it is. */
   #isTrue(condition: Expr, frame: Frame, what: string): boolean {
-    this.#step();
+    this.#budget.step();
     const value = this.#evaluate(condition, frame);
     if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
     if (isNumber(value)) throw new UnprovenSize(`the condition of ${what} depends on a size`);
@@ -209,11 +189,10 @@ export class Interpreter {
   }
 
   #evaluate(expr: Expr, frame: Frame): Value {
-    this.#step();
-    this.#depth += 1;
-    if (this.#depth > MAX_DEPTH) throw new ModelFileError("limit", "the program nests too deep");
+    this.#budget.step();
+    this.#budget.enterExpression();
     const value = this.#value(expr, frame);
-    this.#depth -= 1;
+    this.#budget.leaveExpression();
     return value;
   }
 
@@ -235,7 +214,7 @@ export class Interpreter {
       case "negate":
       case "not": {
         const value = this.#evaluate(expr.operand, frame);
-        return this.#torch(expr.kind === "not" ? "__not__" : "neg", [value], new Map());
+        return this.#functions.torch(expr.kind === "not" ? "__not__" : "neg", [value], new Map());
       }
       case "choice":
         return this.#evaluate(
@@ -309,67 +288,7 @@ export class Interpreter {
     if (callee.kind === "object") return this.method(callee, "forward", args, kwargs);
     if (path === undefined)
       return callee.kind === "unknown" ? UNKNOWN : refuseOp(`it calls a ${callee.kind}`);
-    return this.#callPath(path, args, kwargs);
-  }
-
-  #callPath(path: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
-    if (path.endsWith(".__new__")) return madeObject(args[0]);
-    if (path.startsWith("__torch__.")) return this.#userCode(path, args, kwargs);
-    if (path === "getattr" && args[1]?.kind === "string") return this.#attribute(args[0]!, args[1].value);
-    if (path === "range") return range(args);
-    if (TELLING.has(path)) return NONE_VALUE;
-    if (path.startsWith("torch.")) return this.#torch(path.slice("torch.".length), args, kwargs);
-    if (path.startsWith("ops.aten.")) return this.#torch(path.slice("ops.aten.".length), args, kwargs);
-    const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
-    if (op === "prim.RaiseException") return refuseOp("the program always raises an error");
-    return this.#guarded(op, () => {
-      const name = op.slice(op.indexOf(".") + 1);
-      const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, args);
-      if (result === undefined && args.some(isUnknown)) return UNKNOWN;
-      return result ?? refuseOp("it is not known");
-    });
-  }
-
-  #torch(name: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
-    return this.#guarded(`aten.${name}`, () => {
-      const [a, b] = args;
-      if (/^__is(not)?__$/.test(name) && a?.kind === "tensor" && b?.kind === "tensor") {
-        const isSame = this.#reading.ops.isSameTensor(a, b);
-        return isSame === undefined
-          ? refuseOp("whether two tensors are one object is not known")
-          : bool(isSame === (name === "__is__"));
-      }
-      const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
-      return known ?? this.#reading.ops.call({ op: `aten.${name}`, args, kwargs });
-    });
-  }
-
-  /** Runs one op; a refusal is noted under the op's name and the reading goes on with an unknown result. */
-  #guarded(op: string, run: () => Value): Value {
-    try {
-      const value = run();
-      if (value.kind === "list") this.#steps += value.items.length;
-      return value;
-    } catch (error) {
-      if (!(error instanceof RefusedOp)) throw error;
-      this.#reading.refusals.add(op, error.message);
-      return UNKNOWN;
-    }
-  }
-
-  /** A free function of the archive, or the making of a named tuple. */
-  #userCode(path: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
-    const definition = this.#reading.library.function(path);
-    if (definition !== undefined) return this.#invoke(definition, args, kwargs);
-    const made = this.#reading.library.classDef(path);
-    if (made?.base !== "NamedTuple") return refuseOp(`it makes an object of the class ${path}`);
-    return { kind: "tuple", items: [...args, ...kwargs.values()], fields: [...made.fields.keys()] };
-  }
-
-  #step(): void {
-    this.#steps += 1;
-    if (this.#steps > MAX_STEPS)
-      throw new ModelFileError("limit", `the program takes more than ${MAX_STEPS} steps`);
+    return this.#functions.call(path, args, kwargs);
   }
 }
 
@@ -385,17 +304,4 @@ function raises(body: readonly Stmt[]): boolean {
 /** The line that runs in a call. */
 interface Place {
   line: number;
-}
-
-/** `Class.__new__(Class)`, before its `__init__`. */
-function madeObject(type: Value | undefined): ObjectValue {
-  if (type?.kind !== "path") return refuseOp("it makes an object of an unknown class");
-  return {
-    kind: "object",
-    path: type.path,
-    name: "",
-    pickled: undefined,
-    attributes: new Map(),
-    read: new Set(),
-  };
 }

@@ -29,13 +29,17 @@ function read(parts: readonly ZipPart[], options?: TorchScriptOptions): Program 
 }
 
 /** The example with another body of its `forward(self, image)`. */
-function withForward(body: readonly string[], options?: TorchScriptOptions): Program {
+function withForward(
+  body: readonly string[],
+  options?: TorchScriptOptions,
+  change: (parts: readonly ZipPart[]) => readonly ZipPart[] = (parts) => parts,
+): Program {
   const lines = body.map((line) => `    ${line}\n`).join("");
   const edit = (code: string): string => `${code.slice(0, code.indexOf("-> Dict"))}-> Tensor:\n${lines}`;
-  return read(
-    PARTS.map((part) => (part.name === MAIN ? { ...part, data: bytes(edit(text(part.data))) } : part)),
-    options,
+  const edited = PARTS.map((part) =>
+    part.name === MAIN ? { ...part, data: bytes(edit(text(part.data))) } : part,
   );
+  return read(change(edited), options);
 }
 
 test("the example is read the same from a rebuilt archive", () => {
@@ -94,6 +98,41 @@ test("ops that change a tensor's shape in place are refused by name, whatever th
     assert.match(refused![0]!.reason, /it changes the shape of a tensor in place/);
   }
 });
+
+test("what PyTorch has quantized is refused by name, with what to do instead", () => {
+  const { refused } = withForward([
+    "_0 = torch.quantize_per_tensor(image, 0.1, 10, 13)",
+    "_1 = ops.quantized.linear_dynamic(image, None, True)",
+    "_2 = torch.relu(_0)",
+    "return torch.dequantize(_2)",
+  ]);
+  const ops = ["aten.quantize_per_tensor", "quantized.linear_dynamic", "aten.dequantize"];
+  assert.deepEqual(
+    refused!.map(({ op }) => op),
+    ops,
+  );
+  for (const { reason } of refused!)
+    assert.match(reason, /PyTorch has quantized the program.*sconce quantize/);
+});
+
+for (const [version, body, op] of [
+  [3, "torch.div(image, 2)", "aten.div"],
+  [4, "torch.full([2, 3], 1., dtype=None)", "aten.full"],
+  [3, "torch.full([2, 3], 1., dtype=None)", "aten.full"],
+] as const) {
+  test(`an archive of version ${version} is refused where ${body} meant something else then`, () => {
+    const written = (at: number): Program =>
+      withForward([`return ${body}`], undefined, (parts) =>
+        parts.map((part) => (part.name === "digits/version" ? { ...part, data: bytes(`${at}\n`) } : part)),
+      );
+    assert.deepEqual(
+      written(version).refused!.map((refusal) => refusal.op),
+      [op],
+    );
+    assert.match(written(version).refused![0]!.reason, /older than PyTorch 1\.6.*save it again/);
+    assert.deepEqual(written(5).refused, []);
+  });
+}
 
 test("a batch size that the program was traced with, and follows from, stays fixed with a warning", () => {
   const { inputs, graph, warnings, refused } = withForward(["return torch.view(image, [2, 64])"]);

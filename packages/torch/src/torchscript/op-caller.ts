@@ -1,3 +1,4 @@
+import { isComplex } from "../dtype.ts";
 import { schemaOf } from "../exported/schemas.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
 import { reshapesInPlace } from "../graph/pure-twin.ts";
@@ -5,8 +6,9 @@ import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
-import { refuseOp } from "./refused-op.ts";
+import { refuseOp, unknownOp } from "./refused-op.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
+import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
 import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
@@ -60,11 +62,11 @@ export class OpCaller {
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
       if (!schemasOf(call.op).some(({ target }) => hasShape(target)))
-        refuseOp("the type of its result is not known");
+        refuseOp(unknownOp(call.op, "the type of its result is not known"));
       return UNKNOWN;
     }
     const bound = resolveCall(call);
-    if (bound === undefined) return refuseOp("no overload takes such arguments");
+    if (bound === undefined) return refuseOp(unknownOp(call.op, "no overload takes such arguments"));
     return this.#emit(this.#current(bound));
   }
 
@@ -130,7 +132,7 @@ function hasShape(target: string): boolean {
 }
 
 function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly TensorType[] {
-  for (const value of args.values()) refuseComplex(value);
+  if (!takesComplex(schema.target)) for (const value of args.values()) refuseComplex(value);
   const mutated = schema.params.find((param) => param.isMutated);
   const [first] = schema.returns;
   if (mutated !== undefined && first?.alias === mutated.alias) {
@@ -145,7 +147,10 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
     return [target.type];
   }
   const shape = shapeOf(schema.target);
-  if (mutated !== undefined || shape === undefined) return refuseOp("the type of its result is not known");
+  if (mutated !== undefined || shape === undefined) {
+    const op = schema.target.slice(0, schema.target.lastIndexOf("."));
+    return refuseOp(unknownOp(op, "the type of its result is not known"));
+  }
   if (schema.returns.some(({ type }) => !type.startsWith("Tensor")))
     return refuseOp("its result is no tensor");
   const types = shape(given);
@@ -153,7 +158,9 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
 }
 
 function refuseComplex(value: Value): void {
-  if (value.kind === "tensor" && value.type.dtype.startsWith("complex")) refuseOp("complex numbers");
+  const values = value.kind === "list" || value.kind === "tuple" ? value.items : [value];
+  const isRefused = values.some((item) => item.kind === "tensor" && isComplex(item.type.dtype));
+  if (isRefused) refuseOp("the type of its result is not known for complex numbers");
 }
 
 /** Arithmetic on numbers and on 0-d tensors of known integers, which tracing makes of sizes; undefined for anything else. */

@@ -21,3 +21,14 @@ export function refuseOp(reason: string): never {
 
 /** What to do about a program that cannot be followed. */
 export const ADVICE = "export the model with torch.export, or serve it with the Python runtime";
+
+/** Ops on tensors of 8-bit codes, which PyTorch's own quantization puts into a program. */
+const QUANTIZED =
+  /^(quantized|_quantized)\.|^aten\.(_empty_affine_quantized|_make_per_\w+|dequantize|fake_quantize\w*|int_repr|q_\w+|quantize_per_\w+|quantized_\w+)$/;
+
+/** What to say of an op that nothing is known about. */
+export function unknownOp(op: string, otherwise: string): string {
+  return QUANTIZED.test(op)
+    ? "PyTorch has quantized the program, and its quantized tensors are not read: save the float model and make it small with sconce quantize"
+    : otherwise;
+}

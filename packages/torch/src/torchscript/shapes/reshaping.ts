@@ -1,9 +1,8 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
-import { promote } from "../../lower/promote.ts";
 import { refuseOp } from "../refused-op.ts";
 import { axisOf, broadcast, numeric, quotient, requireSame, reshaped, sliceLength } from "./dims.ts";
-import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+import { promotedOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 /** A function of self's shape alone: the dtype stays. */
 const onDims =
@@ -107,7 +106,7 @@ const stack: ShapeFn = (args) => {
 };
 
 function promotedList(tensors: readonly TensorType[]): TensorType["dtype"] {
-  return promote(tensors.map(({ dtype, dims }) => ({ name: "", dtype, dims, declared: dtype })));
+  return promotedOf(tensors.map(({ dtype, dims }) => ({ name: "", dtype, dims, declared: dtype })));
 }
 
 const pieces =

@@ -1,7 +1,8 @@
-import type { DType } from "../../dtype.ts";
+import { complexDtype, type DType, isComplex, partDtype } from "../../dtype.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
 import { promote } from "../../lower/promote.ts";
+import { isTensor, type Operand } from "../../lower/tensor.ts";
 import { refuseOp } from "../refused-op.ts";
 import { isNumber, type TensorValue, type Value } from "../value.ts";
 import { numeric } from "./dims.ts";
@@ -129,17 +130,15 @@ export class ShapeArgs {
 
   /** The dtype in which PyTorch calculates with these operands, tensors or numbers; missing ones do not count. */
   promoted(...names: readonly string[]): DType {
-    return promote(
-      names
-        .filter((name) => this.has(name))
-        .map((name) => {
-          const value = this.get(name);
-          const number = value.kind === "tensor" && value.isWrapped ? value.number! : value;
-          if (isNumber(number)) return { kind: number.kind, value: number.value };
-          const { dtype, dims } = asTensor(value, name).type;
-          return { name: "", dtype, dims, declared: dtype };
-        }),
-    );
+    return promotedOf(names.filter((name) => this.has(name)).map((name) => this.#operand(name)));
+  }
+
+  #operand(name: string): Operand {
+    const value = this.get(name);
+    const number = value.kind === "tensor" && value.isWrapped ? value.number! : value;
+    if (isNumber(number)) return { kind: number.kind, value: number.value };
+    const { dtype, dims } = asTensor(value, name).type;
+    return { name: "", dtype, dims, declared: dtype };
   }
 
   /** The shape of an operand: that of a tensor, or none for a number. */
@@ -166,6 +165,23 @@ export function tensorType(dtype: DType, dims: readonly Dim[]): TensorType {
 
 export function isFloat(dtype: DType): boolean {
   return dtype.startsWith("float") || dtype === "bfloat16";
+}
+
+/** PyTorch's type promotion, of complex numbers too. */
+export function promotedOf(operands: readonly Operand[]): DType {
+  const tensors = operands.filter(isTensor);
+  if (!tensors.some(({ dtype }) => isComplex(dtype))) return promote(operands);
+  if (tensors.some(({ dims }) => dims.length === 0))
+    return refuseOp("a tensor without dimensions is calculated with complex numbers");
+  const parts = operands.map((operand) =>
+    isTensor(operand) ? { ...operand, dtype: partDtype(operand.dtype) ?? operand.dtype } : operand,
+  );
+  return complexOf(floatOf(promote(parts)));
+}
+
+/** The dtype of complex numbers with parts of this one. */
+export function complexOf(part: DType): DType {
+  return complexDtype(part) ?? refuseOp(`no complex number has parts of ${part}`);
 }
 
 /** The dtype of functions that have no integer result, such as `exp`. */

@@ -6,9 +6,18 @@ import { NETWORKS } from "./networks.ts";
 import { REDUCTIONS } from "./reductions.ts";
 import { RESHAPING } from "./reshaping.ts";
 import type { ShapeFn, ShapeTable } from "./shape-args.ts";
+import { SPECTRAL } from "./spectral.ts";
 
 /** Every family's table of shape functions, by op ("add") or by op and overload ("to.dtype"). */
-const FAMILIES: readonly ShapeTable[] = [ATTENTION, ELEMENTWISE, INDEXING, NETWORKS, REDUCTIONS, RESHAPING];
+const FAMILIES: readonly ShapeTable[] = [
+  ATTENTION,
+  ELEMENTWISE,
+  INDEXING,
+  NETWORKS,
+  REDUCTIONS,
+  RESHAPING,
+  SPECTRAL,
+];
 
 const merged = new Map<string, ShapeFn>();
 for (const family of FAMILIES) {

@@ -1,0 +1,100 @@
+import { plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
+import { range } from "./literals.ts";
+import { isUnknown } from "./op-caller.ts";
+import type { Reading } from "./reading.ts";
+import type { ReadingBudget } from "./reading-budget.ts";
+import { RefusedOp, refuseOp, unknownOp } from "./refused-op.ts";
+import type { FunctionDef } from "./source-ast.ts";
+import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
+
+/** Calls that only tell something. */
+const TELLING = new Set(["torch.warn", "warn", "warnings.warn", "print"]);
+
+/** What functions need of the program that calls them. */
+interface CallingProgram {
+  invoke(definition: FunctionDef, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value;
+  attribute(object: Value, name: string): Value;
+}
+
+/** Calls functions by their path. A refused op is noted under its name and has an unknown result, so that the reading goes on. */
+export class FunctionCaller {
+  readonly #reading: Reading;
+  readonly #budget: ReadingBudget;
+  readonly #program: CallingProgram;
+
+  constructor(reading: Reading, budget: ReadingBudget, program: CallingProgram) {
+    this.#reading = reading;
+    this.#budget = budget;
+    this.#program = program;
+  }
+
+  /** Calls what a dotted path names: code of the archive, an op, or a function of the language. */
+  call(path: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    if (path.endsWith(".__new__")) return madeObject(args[0]);
+    if (path.startsWith("__torch__.")) return this.#userCode(path, args, kwargs);
+    if (path === "getattr" && args[1]?.kind === "string")
+      return this.#program.attribute(args[0]!, args[1].value);
+    if (path === "range") return range(args);
+    if (TELLING.has(path)) return NONE_VALUE;
+    if (path.startsWith("torch.")) return this.torch(path.slice("torch.".length), args, kwargs);
+    if (path.startsWith("ops.aten.")) return this.torch(path.slice("ops.aten.".length), args, kwargs);
+    const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
+    if (op === "prim.RaiseException") return refuseOp("the program always raises an error");
+    return this.#guarded(op, () => {
+      const name = op.slice(op.indexOf(".") + 1);
+      const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, args);
+      if (result === undefined && args.some(isUnknown)) return UNKNOWN;
+      return result ?? refuseOp(unknownOp(op, "it is not known"));
+    });
+  }
+
+  /** Calls `torch.<name>`. */
+  torch(name: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    return this.#guarded(`aten.${name}`, () => {
+      const [a, b] = args;
+      if (/^__is(not)?__$/.test(name) && a?.kind === "tensor" && b?.kind === "tensor") {
+        const isSame = this.#reading.ops.isSameTensor(a, b);
+        return isSame === undefined
+          ? refuseOp("whether two tensors are one object is not known")
+          : bool(isSame === (name === "__is__"));
+      }
+      const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
+      return known ?? this.#reading.ops.call({ op: `aten.${name}`, args, kwargs });
+    });
+  }
+
+  /** Runs one op; a refusal is noted under the op's name and the reading goes on with an unknown result. */
+  #guarded(op: string, run: () => Value): Value {
+    try {
+      const value = run();
+      if (value.kind === "list") this.#budget.step(value.items.length);
+      return value;
+    } catch (error) {
+      if (!(error instanceof RefusedOp)) throw error;
+      this.#reading.refusals.add(op, error.message);
+      return UNKNOWN;
+    }
+  }
+
+  /** A free function of the archive, or the making of a named tuple. */
+  #userCode(path: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
+    const definition = this.#reading.library.function(path);
+    if (definition !== undefined) return this.#program.invoke(definition, args, kwargs);
+    const made = this.#reading.library.classDef(path);
+    if (made?.base !== "NamedTuple") return refuseOp(`it makes an object of the class ${path}`);
+    return { kind: "tuple", items: [...args, ...kwargs.values()], fields: [...made.fields.keys()] };
+  }
+}
+
+/** `Class.__new__(Class)`, before its `__init__`. */
+function madeObject(type: Value | undefined): ObjectValue {
+  if (type?.kind !== "path") return refuseOp("it makes an object of an unknown class");
+  return {
+    kind: "object",
+    path: type.path,
+    name: "",
+    pickled: undefined,
+    attributes: new Map(),
+    read: new Set(),
+  };
+}

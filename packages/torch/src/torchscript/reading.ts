@@ -1,0 +1,16 @@
+import type { PickleValue } from "../checkpoint/pickle-value.ts";
+import type { CodeLibrary } from "./code-library.ts";
+import type { ObjectGraph } from "./object-graph.ts";
+import type { OpCaller } from "./op-caller.ts";
+import type { ReadRefusals } from "./refusal-log.ts";
+
+/** What a program is read with. */
+export interface Reading {
+  readonly library: CodeLibrary;
+  readonly objects: ObjectGraph;
+  /** The tuple of `constants.pkl`. */
+  readonly constants: PickleValue;
+  readonly constantObjects: ObjectGraph;
+  readonly ops: OpCaller;
+  readonly refusals: ReadRefusals;
+}

@@ -1,0 +1,137 @@
+import { type DType, partDtype } from "../../dtype.ts";
+import { type Dim, mul, sub } from "../../graph/sym.ts";
+import { refuseOp } from "../refused-op.ts";
+import { axisOf, broadcast, numeric } from "./dims.ts";
+import {
+  complexOf,
+  floatOf,
+  type ShapeArgs,
+  type ShapeFn,
+  type ShapeTable,
+  tensorType,
+} from "./shape-args.ts";
+
+function spectrumOf(dtype: DType): DType {
+  return partDtype(dtype) === undefined ? complexOf(floatOf(dtype)) : dtype;
+}
+
+function realOf(dtype: DType): DType {
+  return partDtype(dtype) ?? floatOf(dtype);
+}
+
+/** The axes of a transform and the lengths that are asked for: `n` and `dim`, or `s` and `dim`; the last ones without `dim`. */
+function transformed(args: ShapeArgs, own: readonly Dim[]): { axis: number; length: Dim | undefined }[] {
+  const lengths = args.has("n") ? [args.size("n")] : args.has("s") ? args.sizes("s") : undefined;
+  const all = [...own.keys()];
+  const axes = args.has("dim")
+    ? args.ints("dim").map((axis) => axisOf(axis, own.length))
+    : lengths === undefined
+      ? all
+      : all.slice(all.length - lengths.length);
+  return axes.map((axis, i) => {
+    const length = lengths?.[i];
+    return { axis, length: length === -1 ? undefined : length };
+  });
+}
+
+/** The sizes after a transform whose last axis goes through `last`, given what is asked for and what is there. */
+function transformDims(args: ShapeArgs, last: (length: Dim | undefined, own: Dim) => Dim): Dim[] {
+  const { dims } = args.tensor("self");
+  const result = [...dims];
+  const axes = transformed(args, dims);
+  for (const [i, { axis, length }] of axes.entries()) {
+    const own = result[axis]!;
+    result[axis] = i === axes.length - 1 ? last(length, own) : (length ?? own);
+  }
+  return result;
+}
+
+const whole: ShapeFn = (args) =>
+  tensorType(
+    spectrumOf(args.tensor("self").dtype),
+    transformDims(args, (length, own) => length ?? own),
+  );
+
+/** Half of a spectrum, the other half of which follows from it. */
+const toHalf: ShapeFn = (args) =>
+  tensorType(
+    spectrumOf(args.tensor("self").dtype),
+    transformDims(args, (length, own) => Math.floor(numeric(length ?? own) / 2) + 1),
+  );
+
+const fromHalf: ShapeFn = (args) =>
+  tensorType(
+    realOf(args.tensor("self").dtype),
+    transformDims(args, (length, own) => length ?? mul(2, sub(own, 1))),
+  );
+
+const parts: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const part = partDtype(dtype) ?? refuseOp("its operand is not complex");
+  return tensorType(part, [...dims, 2]);
+};
+
+const joined: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return tensorType(complexOf(dtype), dims.slice(0, -1));
+};
+
+const pair =
+  (first: string, second: string): ShapeFn =>
+  (args) =>
+    tensorType(
+      complexOf(args.tensor(first).dtype),
+      broadcast(args.tensor(first).dims, args.tensor(second).dims),
+    );
+
+/** One part, or a number made of both. */
+const part: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  return tensorType(partDtype(dtype) ?? dtype, dims);
+};
+
+const same: ShapeFn = (args) => args.tensor("self");
+
+const everyRank = (name: string, shape: ShapeFn): ShapeTable =>
+  Object.fromEntries(["", "2", "n"].map((suffix) => [`fft_${name}${suffix}`, shape]));
+
+/** Fourier transforms, and what leads from real numbers to complex ones and back. */
+export const SPECTRAL: ShapeTable = {
+  ...everyRank("fft", whole),
+  ...everyRank("ifft", whole),
+  ...everyRank("rfft", toHalf),
+  ...everyRank("ihfft", toHalf),
+  ...everyRank("irfft", fromHalf),
+  ...everyRank("hfft", fromHalf),
+  fft_fftshift: same,
+  fft_ifftshift: same,
+  view_as_real: parts,
+  view_as_complex: joined,
+  complex: pair("real", "imag"),
+  polar: pair("abs", "angle"),
+  real: part,
+  imag: part,
+  abs: part,
+  conj: same,
+  _conj: same,
+};
+
+/**
+ * Ops whose shape functions know complex operands; all others refuse them. Whether the op has a translation for complex numbers is
+ * decided where it is translated.
+ */
+const TAKES_COMPLEX = new Set([
+  ...Object.keys(SPECTRAL),
+  ..."add sub mul div subtract multiply neg matmul bmm mm einsum sum mean".split(" "),
+  ..."reshape view flatten unflatten squeeze unsqueeze transpose permute t movedim expand expand_as repeat contiguous clone".split(
+    " ",
+  ),
+  ..."slice select narrow index_select split chunk unbind cat stack roll flip resolve_conj detach alias".split(
+    " ",
+  ),
+]);
+
+/** Whether the type of a result is known where an operand is complex. */
+export function takesComplex(target: string): boolean {
+  return TAKES_COMPLEX.has(target.split(".")[1]!);
+}
