@@ -1,3 +1,4 @@
+import type { ServerHttp2Stream } from "node:http2";
 import {
   Metadata,
   ServerInterceptingCall,
@@ -24,6 +25,8 @@ export interface GrpcMethod {
   readonly responseStream: boolean;
   /** Called when a call's headers are here. What it throws ends the call. */
   open(call: GrpcCall): CallHandlers;
+  /** Shown the beginning of a first message that does not come in one piece. What it throws ends the call; the rest is not kept then. */
+  onArriving?(call: GrpcCall, beginning: Uint8Array): void;
 }
 
 /**
@@ -139,23 +142,32 @@ export class GrpcCall {
  * The interceptor that gives every call of a known method to us instead of grpc-js's own handlers. Theirs decode messages before we
  * can answer for bad ones, prefetch 16 messages of a stream, and wait for a flush before they send the status.
  */
-export function callInterceptor(methods: ReadonlyMap<string, GrpcMethod>, clock: Clock): ServerInterceptor {
+export function callInterceptor(
+  methods: ReadonlyMap<string, GrpcMethod>,
+  clock: Clock,
+  opening: () => ServerHttp2Stream,
+): ServerInterceptor {
   return (definition, next) => {
     const method = methods.get(definition.path);
-    return method === undefined ? new ServerInterceptingCall(next) : new TakenCall(next, method, clock);
+    if (method === undefined) return new ServerInterceptingCall(next);
+    return new TakenCall(next, { method, clock, stream: opening() });
   };
+}
+
+interface Taken {
+  readonly method: GrpcMethod;
+  readonly clock: Clock;
+  readonly stream: ServerHttp2Stream;
 }
 
 class TakenCall extends ServerInterceptingCall {
   readonly #next: ServerInterceptingCallInterface;
-  readonly #method: GrpcMethod;
-  readonly #clock: Clock;
+  readonly #taken: Taken;
 
-  constructor(next: ServerInterceptingCallInterface, method: GrpcMethod, clock: Clock) {
+  constructor(next: ServerInterceptingCallInterface, taken: Taken) {
     super(next);
     this.#next = next;
-    this.#method = method;
-    this.#clock = clock;
+    this.#taken = taken;
   }
 
   override start(): void {
@@ -163,8 +175,8 @@ class TakenCall extends ServerInterceptingCall {
     let handlers: CallHandlers | undefined;
     this.#next.start({
       onReceiveMetadata: (metadata) => {
-        call = new GrpcCall(this.#next, metadata, this.#clock);
-        handlers = open(call, this.#method);
+        call = new GrpcCall(this.#next, metadata, this.#taken.clock);
+        handlers = open(call, this.#taken);
       },
       onReceiveMessage: (bytes: Buffer) => handlers?.onMessage(bytes),
       onReceiveHalfClose: () => handlers?.onHalfClose(),
@@ -173,7 +185,7 @@ class TakenCall extends ServerInterceptingCall {
   }
 }
 
-function open(call: GrpcCall, method: GrpcMethod): CallHandlers | undefined {
+function open(call: GrpcCall, { method, stream }: Taken): CallHandlers | undefined {
   try {
     const timeout = call.header(TIMEOUT_KEY);
     if (timeout !== undefined) call.tighten(call.receivedMs + parseGrpcTimeout(timeout));
@@ -181,11 +193,31 @@ function open(call: GrpcCall, method: GrpcMethod): CallHandlers | undefined {
     if (timeoutMs !== undefined) call.tighten(call.receivedMs + parseTimeoutMs(timeoutMs));
     if (call.ended) return undefined;
     const handlers = method.open(call);
+    if (method.onArriving !== undefined) {
+      stream.once("data", (frame: Buffer) => {
+        // grpc-js saw it first, and may have refused it for its size.
+        if (!stream.headersSent) lookAt(frame, call, method);
+      });
+    }
     call.read();
     return handlers;
   } catch (thrown) {
     call.fail(ServeError.from(thrown));
     return undefined;
+  }
+}
+
+/** gRPC's frame: whether the message is compressed, and its length in four bytes. */
+const FRAME_HEAD_BYTES = 5;
+
+function lookAt(frame: Buffer, call: GrpcCall, method: GrpcMethod): void {
+  if (frame.length < FRAME_HEAD_BYTES || frame[0] !== 0 || call.ended) return;
+  // A message that is here as a whole is decoded at once.
+  if (frame.length >= FRAME_HEAD_BYTES + frame.readUInt32BE(1)) return;
+  try {
+    method.onArriving?.(call, frame.subarray(FRAME_HEAD_BYTES));
+  } catch (thrown) {
+    call.fail(ServeError.from(thrown));
   }
 }
 

@@ -57,7 +57,9 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const methods = new Map(
     allMethods(options, { limits, health, drain }).map((method) => [method.path, method]),
   );
-  const hardened = createHardenedServer(limits, callInterceptor(methods, options.clock));
+  const hardened = createHardenedServer(limits, (opening) =>
+    callInterceptor(methods, options.clock, opening),
+  );
   for (const method of methods.values()) register(hardened.server, method);
   let closed: Promise<void> | undefined;
   return {

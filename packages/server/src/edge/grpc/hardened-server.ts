@@ -1,4 +1,10 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerOptions } from "node:http2";
+import type {
+  Http2Server,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+  ServerOptions,
+} from "node:http2";
 import { type ConnectionInjector, Server, ServerCredentials, type ServerInterceptor } from "@grpc/grpc-js";
 import { invariant } from "../../base/errors.ts";
 import { channelOptions, type GrpcLimits, http2Options } from "./grpc-limits.ts";
@@ -23,8 +29,19 @@ export interface HardenedServer {
   readonly sessions: ReadonlySet<ServerHttp2Session>;
 }
 
-/** A grpc-js server with every limit set, fed with sockets through `injector`. */
-export function createHardenedServer(limits: GrpcLimits, interceptor: ServerInterceptor): HardenedServer {
+/**
+ * A grpc-js server with every limit set, fed with sockets through `injector`. `intercept` makes its interceptor; while that takes a call,
+ * `opening` says which stream the call came on, which grpc-js shows to nobody.
+ */
+export function createHardenedServer(
+  limits: GrpcLimits,
+  intercept: (opening: () => ServerHttp2Stream) => ServerInterceptor,
+): HardenedServer {
+  let opening: ServerHttp2Stream | undefined;
+  const interceptor = intercept(() => {
+    invariant(opening, "grpc-js opens a call while its stream is announced");
+    return opening;
+  });
   const server = new Server({ ...channelOptions(limits), interceptors: [interceptor] });
   const internals = server as unknown as Internals;
   invariant(internals.commonServerOptions, "grpc-js keeps its HTTP/2 options");
@@ -39,7 +56,8 @@ export function createHardenedServer(limits: GrpcLimits, interceptor: ServerInte
   });
   // A broken connection ends its own calls; nobody else has to know.
   http2.on("sessionError", () => {});
-  http2.prependListener("stream", (_stream, headers: IncomingHttpHeaders) => {
+  http2.prependListener("stream", (stream, headers: IncomingHttpHeaders) => {
+    opening = stream;
     takeTimeout(headers);
     dropIgnored(headers);
   });
