@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { ServiceError } from "@grpc/grpc-js";
@@ -147,6 +149,24 @@ describe("a full queue refuses requests before they are read", () => {
     ]);
     assert.match(String(answer!["errorMessage"]), /queue is full/);
     assert.equal((answer!["inferResponse"] as Message)["id"], "7");
+  });
+
+  test("gRPC: the answer to a large message comes before the message does", async () => {
+    const session = connectHttp2(server.url);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/inference.GRPCInferenceService/ModelInfer",
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    // A frame of 10 MB that begins with the model's name (field 1) and a tensor (field 5).
+    const frame = Buffer.from([0, 0, 0x98, 0x96, 0x80, 0x0a, 4, ...Buffer.from("slow"), 0x2a]);
+    stream.write(frame);
+    const signal = AbortSignal.timeout(5_000);
+    const [answer] = (await once(stream, "response", { signal })) as [Record<string, string>];
+    assert.deepEqual([answer["grpc-status"], answer["sconce-reason"]], ["14", "queue_full"]);
+    stream.close();
+    session.close();
   });
 
   test("each refusal is counted once, wherever it is counted", async () => {

@@ -6,6 +6,7 @@ export {
   encodeModelStreamInferResponse,
 } from "./model-infer.ts";
 export { peekRequestId } from "./peek-id.ts";
+export { type NamedModel, peekModel } from "./peek-model.ts";
 export {
   decodePredictRequest,
   encodePredictionResult,

@@ -20,6 +20,7 @@ import {
   encodeModelStreamInferResponse,
 } from "./model-infer.ts";
 import { peekRequestId } from "./peek-id.ts";
+import { peekModel } from "./peek-model.ts";
 import type { WireResponse } from "./wire-response.ts";
 
 /** Records with the ordinary prototype, so that deepEqual compares them with literals. */
@@ -156,6 +157,27 @@ function checkHead(
   assert.deepEqual(decoded.parameters, new Map(expected));
 }
 
+/** What the beginning says of the model is right however short it is, or nothing. */
+function checkPeek(
+  bytes: Uint8Array,
+  sent: { readonly modelName: string; readonly modelVersion: string },
+): void {
+  const model = { model: sent.modelName, version: sent.modelVersion === "" ? undefined : sent.modelVersion };
+  for (let length = 0; length <= bytes.length; length++) {
+    const peeked = peekModel(bytes.subarray(0, length));
+    if (peeked !== undefined) assert.deepEqual(peeked, model);
+  }
+}
+
+test("the model is known from the first byte after its name and version", () => {
+  const message = { modelName: "digits", modelVersion: "3", inputs: [{ name: "x" }] };
+  const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, message));
+  const headBytes = 8 + 3;
+  assert.equal(peekModel(bytes.subarray(0, headBytes)), undefined);
+  assert.deepEqual(peekModel(bytes.subarray(0, headBytes + 1)), { model: "digits", version: "3" });
+  assert.equal(peekModel(Uint8Array.of(0xff, 0xff)), undefined);
+});
+
 test("typed contents become little-endian bytes, as the generated codec and DataView have them", () => {
   fc.assert(
     fc.property(typedRequest, ({ tensors, ...sent }) => {
@@ -173,6 +195,7 @@ test("typed contents become little-endian bytes, as the generated codec and Data
         tensors.map(([name, { datatype, bytes, count }]) => ({ name, datatype, shape: [count], bytes })),
       );
       assert.equal(peekRequestId(bytes), sent.id);
+      checkPeek(bytes, sent);
     }),
   );
 });

@@ -22,6 +22,8 @@ export interface GrpcMethod {
   readonly responseStream: boolean;
   /** Called when a call's headers are here. What it throws ends the call. */
   open(call: GrpcCall): CallHandlers;
+  /** Shown the beginning of a first message that does not come in one piece. What it throws ends the call; the rest is not kept then. */
+  onArriving?(call: GrpcCall, beginning: Uint8Array): void;
 }
 
 /** What carries a call. */
@@ -188,7 +190,7 @@ class TakenCall extends ServerInterceptingCall {
       onReceiveMetadata: (metadata) => {
         call = new GrpcCall(this.#parts, metadata);
         arriving = new ArrivingMessage(deps, stream, call);
-        handlers = open(call, method);
+        handlers = open(call, method, stream);
       },
       onReceiveMessage(bytes: Buffer) {
         if (method.requestStream) arriving?.arrived();
@@ -208,7 +210,7 @@ class TakenCall extends ServerInterceptingCall {
   }
 }
 
-function open(call: GrpcCall, method: GrpcMethod): CallHandlers | undefined {
+function open(call: GrpcCall, method: GrpcMethod, stream: ServerHttp2Stream): CallHandlers | undefined {
   try {
     const timeout = call.header(TIMEOUT_KEY);
     if (timeout !== undefined) call.tighten(call.receivedMs + parseGrpcTimeout(timeout));
@@ -216,11 +218,31 @@ function open(call: GrpcCall, method: GrpcMethod): CallHandlers | undefined {
     if (timeoutMs !== undefined) call.tighten(call.receivedMs + parseTimeoutMs(timeoutMs));
     if (call.ended) return undefined;
     const handlers = method.open(call);
+    if (method.onArriving !== undefined) {
+      stream.once("data", (frame: Buffer) => {
+        // grpc-js saw it first, and may have refused it for its size.
+        if (!stream.headersSent) lookAt(frame, call, method);
+      });
+    }
     call.read();
     return handlers;
   } catch (thrown) {
     call.fail(ServeError.from(thrown));
     return undefined;
+  }
+}
+
+/** gRPC's frame: whether the message is compressed, and its length in four bytes. */
+const FRAME_HEAD_BYTES = 5;
+
+function lookAt(frame: Buffer, call: GrpcCall, method: GrpcMethod): void {
+  if (frame.length < FRAME_HEAD_BYTES || frame[0] !== 0 || call.ended) return;
+  // A message that is here as a whole is decoded at once.
+  if (frame.length >= FRAME_HEAD_BYTES + frame.readUInt32BE(1)) return;
+  try {
+    method.onArriving?.(call, frame.subarray(FRAME_HEAD_BYTES));
+  } catch (thrown) {
+    call.fail(ServeError.from(thrown));
   }
 }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { test } from "node:test";
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema, sconceV1 } from "@sconce/protocol/messages";
 import { withGrpc } from "./grpc-rig.test.ts";
@@ -113,6 +115,46 @@ test("a model without room refuses before the tensors are decoded, and the refus
         ["full", "unavailable"],
       ],
     );
+  });
+});
+
+test("a large message for a model without room is refused at its beginning, and its rest is not kept", async () => {
+  await withGrpc({}, async ({ port, unary, outcomes }) => {
+    const session = connect(`http://127.0.0.1:${port}`);
+    const rest = Buffer.alloc(1_000_000);
+    for (const [path, modelName, status] of [
+      [INFER, "full", "14"],
+      [PREDICT, "full", "14"],
+      [INFER, "nope", "5"],
+    ] as const) {
+      const stream = session.request({
+        ":method": "POST",
+        ":path": path,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+      // Both dialects name the model first; a tensor follows.
+      const name = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, { modelName }));
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(name.length + rest.length, 1);
+      stream.write(Buffer.concat([head, name, Buffer.from([0x2a])]));
+      const signal = AbortSignal.timeout(5_000);
+      const [answer] = (await once(stream, "response", { signal })) as [Record<string, string>];
+      assert.equal(answer["grpc-status"], status);
+      stream.end(rest.subarray(1));
+      stream.resume();
+      await once(stream, "close");
+    }
+    session.close();
+    assert.deepEqual(
+      outcomes.map((o) => [o.asked, o.code]),
+      [
+        ["full", "unavailable"],
+        ["full", "unavailable"],
+        ["nope", "not_found"],
+      ],
+    );
+    assert.equal((await unary(INFER, TYPES, affine([1], true))).answer.id, "seven");
   });
 });
 

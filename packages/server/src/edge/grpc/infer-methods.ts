@@ -1,4 +1,5 @@
 import { Metadata } from "@grpc/grpc-js";
+import { peekModel } from "@sconce/protocol/grpc";
 import { serverTiming } from "../inference-metrics.ts";
 import { oipDialect, predictDialect } from "./dialects.ts";
 import { type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
@@ -8,6 +9,7 @@ import {
   type Dialect,
   type InferenceDeps,
   isFailure,
+  refuseArriving,
   runInference,
   tenantOf,
 } from "./run-inference.ts";
@@ -15,19 +17,29 @@ import {
 /** The methods that answer one inference: ModelInfer and Predict. */
 export function inferMethods(deps: InferenceDeps, limits: GrpcLimits): GrpcMethod[] {
   return [
-    inferMethod("/inference.GRPCInferenceService/ModelInfer", deps, oipDialect(limits)),
-    inferMethod("/sconce.v1.ModelServing/Predict", deps, predictDialect(limits)),
+    inferMethod("/inference.GRPCInferenceService/ModelInfer", deps, { dialect: oipDialect(limits), limits }),
+    inferMethod("/sconce.v1.ModelServing/Predict", deps, { dialect: predictDialect(limits), limits }),
   ];
 }
 
-function inferMethod(path: string, deps: InferenceDeps, dialect: Dialect): GrpcMethod {
-  return unaryMethod(path, async (bytes, call) => {
+function inferMethod(
+  path: string,
+  deps: InferenceDeps,
+  { dialect, limits }: { readonly dialect: Dialect; readonly limits: GrpcLimits },
+): GrpcMethod {
+  const method = unaryMethod(path, async (bytes, call) => {
     const result = await runInference(deps, dialect, bytes, new UnaryArrival(deps, call));
     if (isFailure(result)) throw result.error;
     const trailers = new Metadata();
     trailers.set("server-timing", serverTiming(result.timeline));
     return { bytes: result.bytes, trailers };
   });
+  return {
+    ...method,
+    onArriving(call, beginning) {
+      refuseArriving(deps, peekModel(beginning, limits.codec), new UnaryArrival(deps, call));
+    },
+  };
 }
 
 /** The only message of a call. */

@@ -1,4 +1,4 @@
-import type { Copy, OnModel, Target, WireRequest } from "@sconce/protocol/grpc";
+import type { Copy, NamedModel, OnModel, Target, WireRequest } from "@sconce/protocol/grpc";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
@@ -137,6 +137,26 @@ function copying(bytes: Uint8Array, copies: readonly Copy[]): Steps {
       return next === copies.length;
     },
   };
+}
+
+/**
+ * Throws, and reports to the observer, what a request for this model is refused with whatever the rest of its message says.
+ * Undefined: the beginning of the message does not name the model.
+ */
+export function refuseArriving(deps: InferenceDeps, named: NamedModel | undefined, arrival: Arrival): void {
+  if (named === undefined) return;
+  const { model: asked, version } = named;
+  let refusal: ServeError | undefined;
+  try {
+    checkTenant(arrival.tenant);
+    refusal = deps.inference.door(asked, version)?.refuseUnread(arrival);
+  } catch (thrown) {
+    refusal = ServeError.from(thrown);
+  }
+  if (refusal === undefined) return;
+  const timeline = new Timeline(arrival.receivedMs);
+  deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: refusal.code, timeline });
+  throw refusal;
 }
 
 /** What a call's metadata says of whose requests it carries. */
