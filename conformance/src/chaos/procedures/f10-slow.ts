@@ -72,7 +72,10 @@ export const slow: Procedure = {
         unit: " ms",
         kind: "pace",
       }),
-      atLeast("slow readers that were answered or refused", reached, { min: isShort ? 10 : enough }),
+      atLeast("slow readers that were answered or refused", reached, {
+        min: isShort ? 10 : enough,
+        kind: isShort ? "must" : "pace",
+      }),
       atLeast("slow clients that were cut off or refused", ended, { min: 1 }),
       exactly("a large answer afterwards", await largeAnswerAfterwards(rig), ANSWER_BYTES),
     ];

@@ -124,6 +124,22 @@ test("a transfer that speeds up is not slow any more, and one that has ended is 
   assert.deepEqual([late.reasons, gone.reasons], [[], []]);
 });
 
+test("who holds nothing has nothing to give, and who left during a stall is nobody's", () => {
+  const clock = handClock();
+  const pace = createTransferPace(clock, LIMITS);
+  const [empty, gone] = [probe(clock), probe(clock, { heldBytes: 10 })];
+  pace.watch(empty);
+  pace.watch(gone);
+  for (let i = 0; i < 7; i++) {
+    for (const slow of [empty, gone]) slow.moved += 200;
+    clock.pass(SECOND);
+  }
+  clock.pass(3 * SECOND, 3 * SECOND);
+  pace.unwatch(gone);
+  pace.reclaim(1000);
+  assert.deepEqual([empty.reasons, gone.reasons], [[], []]);
+});
+
 test("a full budget takes from slow clients before it refuses anybody", () => {
   const clock = handClock();
   const pace = createTransferPace(clock, LIMITS);

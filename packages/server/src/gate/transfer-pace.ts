@@ -3,9 +3,9 @@ import { ServeError } from "../base/errors.ts";
 
 /** A body on its way from a client, or an answer on its way to one. It holds memory for as long as the client likes to take. */
 export interface Transfer {
-  /** By the pace's clock. */
+  /** By the pace's clock; from then on its pace counts. */
   readonly startedMs: number;
-  /** Bytes since then, as they went over the wire. */
+  /** Bytes so far, as they went over the wire. */
   readonly moved: number;
   /** What it holds of the byte budget. */
   readonly heldBytes: number;
@@ -64,8 +64,10 @@ export function createTransferPace(
   const look = (dueMs: number): void => {
     isLooking = false;
     const nowMs = clock.nowMs();
-    if (nowMs - dueMs > STALL_MS) marks.clear();
-    else for (const transfer of transfers) judge(transfer, nowMs);
+    if (nowMs - dueMs > STALL_MS) {
+      marks.clear();
+      slow.clear();
+    } else for (const transfer of transfers) judge(transfer, nowMs);
     lookLater();
   };
   const judge = (transfer: Transfer, nowMs: number): void => {
@@ -108,6 +110,7 @@ export function createTransferPace(
       let freed = 0;
       for (const transfer of slow) {
         if (freed >= bytes) return;
+        if (transfer.heldBytes === 0) continue;
         freed += transfer.heldBytes;
         giveUp(transfer, placeNeeded(slowBytesPerSecond));
       }

@@ -5,6 +5,9 @@ import type { TransferDeps } from "./transfer-deps.ts";
 /** Up to this size answers are not counted: there are at most so many of them as calls. */
 export const FREE_BYTES: number = 16 * 1024;
 
+/** A client may pause for as long before its pace counts. */
+const PAUSE_MS = 30_000;
+
 /**
  * A message that was sent and waits for its client to make room for it. HTTP/2 does not say how much of it has gone, so the pace is that
  * of the connection; and the connection is what is cut when it is too slow.
@@ -20,7 +23,7 @@ export class UntakenAnswer implements Transfer {
   /** Throws `unavailable` when there is no room for it. */
   constructor(deps: TransferDeps, stream: ServerHttp2Stream, length: number) {
     this.#deps = deps;
-    this.startedMs = deps.pace.nowMs();
+    this.startedMs = deps.pace.nowMs() + PAUSE_MS;
     this.heldBytes = Math.min(length, deps.budget.maxBytes);
     this.#session = stream.session as ServerHttp2Session | undefined;
     deps.budget.grow(this.heldBytes, 0);

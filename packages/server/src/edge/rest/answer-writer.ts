@@ -57,12 +57,19 @@ export class AnswerWriter implements Transfer {
   #watch(): void {
     const { context, response } = this.#target;
     if (response.writableLength === 0 || response.destroyed) return;
-    this.startedMs = context.pace.nowMs();
+    const { socket } = response;
+    // The answer to an earlier request is not there yet, which is not the client's doing.
+    if (socket === null) {
+      response.once("socket", () => this.#watch());
+      return;
+    }
+    const { writeIdleTimeoutMs } = context.limits;
+    // A client may pause for as long.
+    this.startedMs = context.pace.nowMs() + writeIdleTimeoutMs;
     context.pace.watch(this);
     response.once("close", () => context.pace.unwatch(this));
-    const { socket } = response;
     // Afterwards Node sets the time of an idle connection again. Requests that a test injects have no socket of the system's.
-    if (socket instanceof Socket) socket.setTimeout(context.limits.writeIdleTimeoutMs);
+    if (socket instanceof Socket) socket.setTimeout(writeIdleTimeoutMs);
   }
 
   giveUp(): void {

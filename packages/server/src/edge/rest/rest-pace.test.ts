@@ -22,7 +22,15 @@ const NARROW: MemoryModel = {
   outputs: [spec("out", "UINT8", [1])],
   run: () => [{ name: "out", datatype: "UINT8", shape: [1], bytes: new Uint8Array(1) }],
 };
-const INFERENCE = memoryInference({ wide: WIDE, narrow: NARROW });
+/** Slower than any client may be here. */
+const LATE: MemoryModel = {
+  ...NARROW,
+  run: async (...request) => {
+    await new Promise((resolve) => setTimeout(resolve, 5 * PACE.graceMs));
+    return NARROW.run(...request);
+  },
+};
+const INFERENCE = memoryInference({ wide: WIDE, narrow: NARROW, late: LATE });
 
 /** Sends a request with a body of `size` blanks, so many at a time. Resolves with the answer. */
 function trickle(
@@ -170,4 +178,13 @@ test("a body that is announced and comes slowly does not keep others out", async
   const answer = await slow;
   assert.equal(statusOf(answer), 503);
   assert.match(answer, /"reason":"slow_transfer"/);
+});
+
+test("an answer that waits behind an earlier one on its connection is not held against the client", async () => {
+  const pace = createTransferPace(systemClock, PACE);
+  const paced = await listen(INFERENCE, { pace, limits: { writeIdleTimeoutMs: 100 } });
+  const first = post("/v2/models/late/infer", BODY).toString().replace("Connection: close\r\n", "");
+  const answers = await raw(paced.port, first, post("/v2/models/wide/infer", WIDE_BODY));
+  assert.ok(answers.length > WIDE_BYTES, `${answers.length} bytes`);
+  assert.equal(answers.match(/HTTP\/1\.1 200/g)?.length, 2);
 });
