@@ -3,14 +3,12 @@ import { askDigits } from "./digits-probe.ts";
 import { monotonicMs, until } from "./monotonic.ts";
 import type { Rig } from "./procedure.ts";
 import { createRandom } from "./random.ts";
-import { type IndexLine, repositoryIndex } from "./repository-client.ts";
+import { type IndexLine, repositoryIndex, UNHELPFUL } from "./repository-client.ts";
 
 export const LOAD_LIMIT_MS = 60_000;
 /** Two looks at the disk, and the turn in the queue of loads. */
 const QUEUE_MS = 30_000;
 const LOOK_MS = 25;
-/** What nobody can act on, or what says that something of ours is broken. */
-const WORDLESS = /internal error|undefined|invariant|\b(?:Type|Range|Reference|Syntax)?Error\b|^$/;
 /** What an operator can do about it. */
 const ADVICE =
   /copy the file again|export the model|export it|serve (?:that file|the \.pt2|an \.onnx file)|leave 'inputs' out|give this file|expected |unknown key|model\.yaml|put a model\.pt2|within \d+ s|the worker died|torch\.export/;
@@ -47,7 +45,7 @@ export async function loadCorrupt(rig: Rig, model: string, seed: number): Promis
       problems.push(`then version ${answer.version} answered: ${answer.status} ${answer.detail}`);
     }
     const reason = line?.reason ?? "";
-    if (WORDLESS.test(reason) || OWN_FAULT.test(reason) || !ADVICE.test(reason)) {
+    if (UNHELPFUL.test(reason) || OWN_FAULT.test(reason) || !ADVICE.test(reason)) {
       problems.push(`the index says: ${reason}`);
     }
   }

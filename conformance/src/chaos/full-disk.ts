@@ -7,14 +7,12 @@ import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
 import type { ModelFiles } from "./model-folder.ts";
 import { until } from "./monotonic.ts";
 import type { Rig } from "./procedure.ts";
-import { type IndexLine, repositoryIndex } from "./repository-client.ts";
+import { type IndexLine, repositoryIndex, UNHELPFUL } from "./repository-client.ts";
 import { copyInto, mountSmallDisk, remove, roomOf, type SmallDisk } from "./small-disk.ts";
 
 const DISK_BYTES = 640 * 1024;
 const MODEL = "digits";
 const PATIENCE_MS = 30_000;
-/** What nobody can act on. */
-const WORDLESS = /internal error|undefined|\bError\b|^$/;
 
 /** What a disk that was too small for a new version did to the server. */
 export interface FullDiskResult {
@@ -87,7 +85,7 @@ async function copyTwice({ disk, models, url, version, files, room }: Copy): Pro
   const line = await judged(url, version);
   // The files that fit may be a whole model, such as a program without the weights that were to replace its own.
   if (line === undefined) problems.push("the index did not say a word");
-  else if (line.state !== "READY" && WORDLESS.test(line.reason)) problems.push(`the index: ${line.reason}`);
+  else if (line.state !== "READY" && UNHELPFUL.test(line.reason)) problems.push(`the index: ${line.reason}`);
   disk.free();
   copyInto(folder, files);
   const serves = await until(

@@ -6,6 +6,10 @@ export interface IndexLine {
   readonly reason: string;
 }
 
+/** A reason that nobody can act on, or that says that something of ours is broken. */
+export const UNHELPFUL: RegExp =
+  /internal error|\bundefined\b|invariant|\b(?:Type|Range|Reference|Syntax)Error\b|^$/;
+
 export async function repositoryIndex(url: string): Promise<readonly IndexLine[]> {
   const response = await fetch(`${url}/v2/repository/index`, { method: "POST" });
   return (await response.json()) as readonly IndexLine[];

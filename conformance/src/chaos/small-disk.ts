@@ -23,8 +23,8 @@ export function mountSmallDisk(path: string, bytes: number): SmallDisk | string 
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "sconce-chaos", path], { stdio: "pipe" });
   } catch (error) {
-    const { stderr = error } = error as { readonly stderr?: unknown };
-    return String(stderr).trim();
+    const { stderr } = error as { readonly stderr?: Buffer | null };
+    return String(stderr ?? error).split("\n")[0]!;
   }
   const ballast = join(path, "ballast");
   writeFileSync(ballast, "");

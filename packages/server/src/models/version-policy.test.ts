@@ -61,3 +61,20 @@ test("a changed policy is followed; a broken one changes nothing", async () => {
   policy = () => ({ kind: "specific", versions: ["1"] });
   assert.deepEqual(await look("d"), ["1"]);
 });
+
+test("a policy that the disk did not give is read again at the next look, though no file changed", async () => {
+  let policy: () => VersionPolicy = () => {
+    throw new ServeError("unavailable", "model.yaml cannot be read: the disk reports a read error");
+  };
+  const { registry, loads } = setUp({ versionPolicy: () => policy() });
+  const look = async (): Promise<readonly string[]> => {
+    registry.apply(scanOf(candidateOf("m"), candidateOf("m", { version: "2" })));
+    await turns();
+    for (const load of [...loads]) load.succeed();
+    await turns();
+    return registry.readyVersions("m");
+  };
+  assert.deepEqual(await look(), ["2"]);
+  policy = () => ({ kind: "all" });
+  assert.deepEqual(await look(), ["1", "2"]);
+});
