@@ -19,20 +19,17 @@ export {
   calibrationModel,
 } from "./quantize/calibration-model.ts";
 export { precisionNote } from "./quantize/precision-note.ts";
-export {
-  type QuantizedModel,
-  type QuantizedPrecision,
-  type QuantizeOptions,
-  quantizeModel,
-} from "./quantize/quantize-model.ts";
+export { quantizeModel } from "./quantize/quantize-model.ts";
+export type { QuantizedModel, QuantizedPrecision, QuantizeOptions } from "./quantize/quantize-options.ts";
 export { quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
 export { ValueHistogram } from "./quantize/value-histogram.ts";
 export type { ReadExternal } from "./quantize/weight-floats.ts";
 export { summarizeFile } from "./summarize-file.ts";
 export { MissingInputs } from "./torchscript/missing-inputs.ts";
 export { parseScriptInput, type ScriptInput } from "./torchscript/script-inputs.ts";
-export { type TranslateOptions, translate, type WeightsSource } from "./translate.ts";
+export { translate } from "./translate.ts";
 export { type ModelTranslation, translateModel } from "./translate-model.ts";
+export type { TranslateOptions, WeightsSource } from "./translate-options.ts";
 export type {
   ModelSummary,
   Port,

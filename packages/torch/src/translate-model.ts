@@ -10,7 +10,7 @@ import type { ExternalData, OnnxModel } from "./onnx/model.ts";
 import { weightBytes } from "./onnx/place-weights.ts";
 import { precisionNote } from "./quantize/precision-note.ts";
 import { quantizeModel } from "./quantize/quantize-model.ts";
-import type { TranslateOptions, WeightsSource } from "./translate.ts";
+import type { TranslateOptions, WeightsSource } from "./translate-options.ts";
 import type { SampleTensor, Translation } from "./translation.ts";
 import { swapWeights } from "./weights/swap-weights.ts";
 import { readWeightsFile, type WeightsFile } from "./weights/weights-file.ts";

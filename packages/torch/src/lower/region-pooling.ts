@@ -98,25 +98,21 @@ function sumOfPoints(g: Emitter, { regions, pixels, rows, columns }: Points): Va
   const width = g.number(regions.width, "int64");
   const initial = g.expand(g.scalar(regions.input.dtype, 0), binDims(regions, pixels));
   const count = g.op("Mul", [rows.count, columns.count]);
+  const first = g.unsqueeze(pixels.first, [3, 4]);
   return countedLoop(g, { count, initial }, (inner, turn, soFar) => {
     const [i, j] = [inner.op("Div", [turn, columns.count]), inner.op("Mod", [turn, columns.count])];
-    const row = (values: Val): Val => inner.unsqueeze(inner.op("Gather", [values, i], { axis: 2 }), [2]);
-    const column = (values: Val): Val => inner.unsqueeze(inner.op("Gather", [values, j], { axis: 2 }), [1]);
-    const taps = [
-      [rows.low, rows.lowShare],
-      [rows.high, rows.highShare],
-    ].flatMap(([y, yShare]) =>
-      [
-        [columns.low, columns.lowShare],
-        [columns.high, columns.highShare],
-      ].map(([x, xShare]) => {
-        const at = inner.op("Add", [inner.op("Mul", [row(y!), width]), column(x!)]);
-        const pixel = inner.op("Gather", [pixels.matrix, inner.op("Add", [pixels.first, at])], { axis: 0 });
-        const share = inner.op("Mul", [row(yShare!), column(xShare!)]);
-        return inner.op("Mul", [pixel, inner.unsqueeze(share, [3])]);
-      }),
-    );
-    return taps.reduce((sum, tap) => inner.op("Add", [sum, tap]), soFar);
+    // [regions, rows, 1, 2, 1] and [regions, 1, columns, 1, 2]: the four pixels around a point.
+    const row = (values: Val): Val => inner.unsqueeze(inner.op("Gather", [values, i], { axis: 2 }), [2, 4]);
+    const column = (values: Val): Val =>
+      inner.unsqueeze(inner.op("Gather", [values, j], { axis: 2 }), [1, 3]);
+    const inPlane = inner.op("Add", [inner.op("Mul", [row(rows.pixels), width]), column(columns.pixels)]);
+    const around = inner.op("Gather", [pixels.matrix, inner.op("Add", [first, inPlane])], { axis: 0 });
+    const shares = inner.op("Mul", [row(rows.shares), column(columns.shares)]);
+    const point = inner.op("MatMul", [
+      inner.op("Reshape", [shares, inner.ints([0, 0, 0, 1, 4])]),
+      inner.op("Reshape", [around, inner.ints([0, 0, 0, 4, pixels.channels])]),
+    ]);
+    return inner.op("Add", [soFar, inner.squeeze(point, [3])]);
   });
 }
 

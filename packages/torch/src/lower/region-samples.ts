@@ -11,13 +11,11 @@ export interface RegionAxis {
   readonly length: Dim;
 }
 
-/** The points that the bins of all regions are sampled at along one axis, each between two pixels: [regions, bins, count]. */
+/** The points that the bins of all regions are sampled at along one axis, each between two pixels: [regions, bins, count, 2]. */
 export interface AxisSamples {
-  readonly low: Val;
-  readonly high: Val;
-  /** Shares of both pixels; both are 0 for a point more than a pixel outside, and for one that the region does not have. */
-  readonly lowShare: Val;
-  readonly highShare: Val;
+  readonly pixels: Val;
+  /** Both are 0 for a point more than a pixel outside, and for one that the region does not have. */
+  readonly shares: Val;
   /** Most points that a bin has: an int64 scalar. */
   readonly count: Val;
   /** Points that a bin of each region has, as a float: [regions, 1, 1], or a scalar. May be 0 or less for a region that ends before it begins. */
@@ -51,11 +49,13 @@ export function samplesAlong(g: Emitter, axis: RegionAxis, ratio: number): AxisS
   const low = g.op("Floor", [inside]);
   const share = g.op("Sub", [inside, low]);
   const mask = g.cast(isThere, dtype);
+  const pair = (first: Val, second: Val): Val =>
+    g.op("Concat", [g.unsqueeze(first, [3]), g.unsqueeze(second, [3])], { axis: 3 });
+  const high = g.op("Min", [g.op("Add", [low, number(1)]), last]);
+  const rest = g.op("Sub", [number(1), share]);
   return {
-    low: g.cast(low, "int64"),
-    high: g.cast(g.op("Min", [g.op("Add", [low, number(1)]), last]), "int64"),
-    lowShare: g.op("Mul", [mask, g.op("Sub", [number(1), share])]),
-    highShare: g.op("Mul", [mask, share]),
+    pixels: g.cast(pair(low, high), "int64"),
+    shares: pair(g.op("Mul", [mask, rest]), g.op("Mul", [mask, share])),
     count,
     points,
   };

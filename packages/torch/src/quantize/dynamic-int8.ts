@@ -1,7 +1,7 @@
 import type { Initializer, OnnxNode } from "../onnx/model.ts";
 import { bytesOf, maxCode, perColumn, perRow, transposed } from "./int8-codes.ts";
 import { type ProductNode, productNode } from "./product-node.ts";
-import type { QuantizeOptions } from "./quantize-model.ts";
+import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Rewrite } from "./rewrite.ts";
 import { weightFloats } from "./weight-floats.ts";
 

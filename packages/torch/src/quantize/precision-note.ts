@@ -1,4 +1,4 @@
-import type { QuantizedModel, QuantizedPrecision } from "./quantize-model.ts";
+import type { QuantizedModel, QuantizedPrecision } from "./quantize-options.ts";
 
 /** What changed, in one sentence for logs and metadata. */
 export function precisionNote(precision: QuantizedPrecision, { quantized, skipped }: QuantizedModel): string {

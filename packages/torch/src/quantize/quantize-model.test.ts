@@ -9,12 +9,8 @@ import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { type Attributes, float, type OnnxModel } from "../onnx/model.ts";
 import { inlineWeights } from "../onnx/place-weights.ts";
-import {
-  type QuantizedModel,
-  type QuantizedPrecision,
-  type QuantizeOptions,
-  quantizeModel,
-} from "./quantize-model.ts";
+import { quantizeModel } from "./quantize-model.ts";
+import type { QuantizedModel, QuantizedPrecision, QuantizeOptions } from "./quantize-options.ts";
 import {
   floats,
   modelOf,

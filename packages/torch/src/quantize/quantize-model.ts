@@ -3,30 +3,8 @@ import type { OnnxModel, OnnxNode } from "../onnx/model.ts";
 import { dynamicInt8 } from "./dynamic-int8.ts";
 import { halfWeights } from "./half-weights.ts";
 import { weightOnly } from "./matmul-nbits.ts";
+import type { QuantizedModel, QuantizeOptions } from "./quantize-options.ts";
 import { Rewrite } from "./rewrite.ts";
-import type { ReadExternal } from "./weight-floats.ts";
-
-/** `int8`: activations too, quantized as they come. `int4`, `int8-weights`: weights alone. `float16`: weights stored in half. */
-export type QuantizedPrecision = "int8" | "int8-weights" | "int4" | "float16";
-
-export interface QuantizeOptions {
-  readonly precision: QuantizedPrecision;
-  readonly read: ReadExternal;
-  /** Weight-only: elements that share a scale; a power of two from 16 to 256. Default 32. */
-  readonly blockSize?: number;
-  /** int8: use 7 bits, for CPUs without VNNI, whose 16-bit sums saturate. Default false. */
-  readonly reduceRange?: boolean;
-  /** Leave these weights alone. */
-  readonly exclude?: ReadonlySet<string>;
-}
-
-export interface QuantizedModel {
-  readonly model: OnnxModel;
-  /** Weights that changed, by name. */
-  readonly quantized: readonly string[];
-  /** Weights of matrix products and convolutions that stayed, with the reason. */
-  readonly skipped: readonly { readonly weight: string; readonly reason: string }[];
-}
 
 /**
  * Rewrites a float32 model to a smaller one: pure graph rewriting, nothing is run. Only the outermost graph is rewritten; bodies of If

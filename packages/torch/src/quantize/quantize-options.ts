@@ -1,0 +1,24 @@
+import type { OnnxModel } from "../onnx/model.ts";
+import type { ReadExternal } from "./weight-floats.ts";
+
+/** `int8`: activations too, quantized as they come. `int4`, `int8-weights`: weights alone. `float16`: weights stored in half. */
+export type QuantizedPrecision = "int8" | "int8-weights" | "int4" | "float16";
+
+export interface QuantizeOptions {
+  readonly precision: QuantizedPrecision;
+  readonly read: ReadExternal;
+  /** Weight-only: elements that share a scale; a power of two from 16 to 256. Default 32. */
+  readonly blockSize?: number;
+  /** int8: use 7 bits, for CPUs without VNNI, whose 16-bit sums saturate. Default false. */
+  readonly reduceRange?: boolean;
+  /** Leave these weights alone. */
+  readonly exclude?: ReadonlySet<string>;
+}
+
+export interface QuantizedModel {
+  readonly model: OnnxModel;
+  /** Weights that changed, by name. */
+  readonly quantized: readonly string[];
+  /** Weights of matrix products and convolutions that stayed, with the reason. */
+  readonly skipped: readonly { readonly weight: string; readonly reason: string }[];
+}
