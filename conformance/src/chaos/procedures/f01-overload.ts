@@ -126,7 +126,8 @@ function judge({ streams, probes }: Seen, { at, durationMs, calibration }: Step)
 /** A generator of thousands of requests per second reads its answers late; the probe does not. */
 function refusalTime(at: string, { streams, probes }: Seen): Finding {
   const byLoad = maxOf(streams, "refusedMs");
-  const ms = probes.length === 0 ? byLoad : maxOf(probes, "refusedMs");
+  const refused = probes.filter(({ refusedMs }) => refusedMs.count > 0);
+  const ms = refused.length === 0 ? byLoad : maxOf(refused, "refusedMs");
   const finding = atMost(`${at}refused, p99`, ms, { max: 20, unit: " ms", kind: "pace" });
   return { ...finding, measured: `${finding.measured} (${Math.round(byLoad)} ms when the load read it)` };
 }
