@@ -11,7 +11,7 @@ const QUEUE_MS = 30_000;
 const LOOK_MS = 25;
 /** What an operator can do about it. */
 const ADVICE =
-  /copy the file again|export the model|export it|serve (?:that file|the \.pt2|an \.onnx file)|leave 'inputs' out|give this file|expected |unknown key|model\.yaml|put a model\.pt2|within \d+ s|the worker died|torch\.export/;
+  /\b(?:copy|export|serve|save|join|put|raise|rename|give|keep|leave|expected|missing|unknown key|worker died)\b/;
 /** A worker that was not killed ended by an exception of ours. */
 const OWN_FAULT = /exited with code/;
 

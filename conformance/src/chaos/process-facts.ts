@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 const TICKS_PER_SECOND = 100;
+/** TCP_LISTEN in /proc/net/tcp. */
+const LISTENING = "0A";
 
 /** Resident bytes of a process. */
 export function residentBytes(pid: number): number {
@@ -26,6 +28,31 @@ export function watchMemory(pid: number, baseBytes: number = residentBytes(pid))
 
 export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** The same without the connections of clients to a port, which come and go as clients like. */
+export function ownFiles(pid: number, port: number): number {
+  const connections = new Set(["tcp", "tcp6"].flatMap((table) => connectionsTo(pid, table, port)));
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => !connections.has(targetOf(`/proc/${pid}/fd/${fd}`)))
+    .length;
+}
+
+/** As `socket:[inode]`. */
+function connectionsTo(pid: number, table: string, port: number): string[] {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return readFileSync(`/proc/${pid}/net/${table}`, "utf8")
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local, , state]) => local?.endsWith(suffix) && state !== LISTENING)
+    .map((fields) => `socket:[${fields[9]}]`);
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return "";
+  }
 }
 
 /** Processor time used so far, by the process alone. */
