@@ -14,4 +14,5 @@ export {
   type PredictionError,
   type PredictionTimings,
 } from "./predict.ts";
+export type { LateWork } from "./wire-tensor.ts";
 export type { Copy, Target } from "./wire-writer.ts";

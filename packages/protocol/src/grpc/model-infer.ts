@@ -10,6 +10,7 @@ import {
 import { LENGTH, WireReader } from "./wire-reader.ts";
 import {
   finishTensor,
+  type LateWork,
   readTensor,
   refuseTensorParameters,
   type TensorDraft,
@@ -49,6 +50,7 @@ const NONE: ReadonlyMap<string, InferParameterValue> = new Map();
 export function decodeModelInferRequest(
   bytes: Uint8Array,
   limits: CodecLimits = DEFAULT_CODEC_LIMITS,
+  late?: LateWork[],
 ): WireRequest {
   const reader = new WireReader(bytes);
   const end = bytes.length;
@@ -96,7 +98,7 @@ export function decodeModelInferRequest(
     version: version === "" ? undefined : version,
     id: id === "" ? undefined : id,
     parameters: parameters ?? NONE,
-    inputs: drafts.map((draft) => finishTensor(reader, draft, limits)),
+    inputs: drafts.map((draft) => finishTensor(reader, draft, { limits, late })),
     outputs: outputs.length === 0 ? undefined : outputs,
     timeoutMs: 0,
   };

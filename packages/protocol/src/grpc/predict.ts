@@ -9,6 +9,7 @@ import { checkTensorCount, type WireRequest, type WireResponse } from "./model-i
 import { LENGTH, VARINT, WireReader } from "./wire-reader.ts";
 import {
   finishTensor,
+  type LateWork,
   readTensor,
   type TensorDraft,
   tensorHeadSize,
@@ -38,6 +39,7 @@ const TIMED_STAGES = 6;
 export function decodePredictRequest(
   bytes: Uint8Array,
   limits: CodecLimits = DEFAULT_CODEC_LIMITS,
+  late?: LateWork[],
 ): WireRequest {
   const reader = new WireReader(bytes);
   const end = bytes.length;
@@ -84,7 +86,7 @@ export function decodePredictRequest(
     version: version === "" ? undefined : version,
     id: id === "" ? undefined : id,
     parameters: parameters ?? NONE,
-    inputs: drafts.map((draft) => finishTensor(reader, draft, limits)),
+    inputs: drafts.map((draft) => finishTensor(reader, draft, { limits, late })),
     outputs: outputs.length === 0 ? undefined : outputs,
     timeoutMs,
   };

@@ -30,7 +30,7 @@ const SMALL: Target = { allocate: messageBlock };
 /** Open Inference Protocol v2. */
 export function oipDialect(limits: GrpcLimits): Dialect {
   return {
-    decode: (bytes) => withoutReserved(decodeModelInferRequest(bytes, limits.codec)),
+    decode: (bytes, late) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, late)),
     encode: (response, { target }) => encodeModelInferResponse(response, target),
   };
 }
@@ -38,7 +38,7 @@ export function oipDialect(limits: GrpcLimits): Dialect {
 /** Triton's ModelStreamInfer. Every answer is the last one of its request; clients that ask for it get the flag that says so. */
 export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
   return {
-    decode: (bytes) => withoutReserved(decodeModelInferRequest(bytes, limits.codec)),
+    decode: (bytes, late) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, late)),
     encode: (response, { request, target }) =>
       encodeModelStreamInferResponse(withFinalFlag(response, request), "", target),
     encodeFailure: ({ error, request }, message) =>
@@ -53,7 +53,7 @@ export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
 /** sconce.v1: answers carry their timings. */
 export function predictDialect(limits: GrpcLimits): Dialect {
   return {
-    decode: (bytes) => decodePredictRequest(bytes, limits.codec),
+    decode: (bytes, late) => decodePredictRequest(bytes, limits.codec, late),
     encode: (response, { timeline, target }) =>
       encodePredictionResult(response, { timings: timings(timeline) }, target),
   };
@@ -64,8 +64,8 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
   let model = "";
   let version: string | undefined;
   return {
-    decode(bytes) {
-      const request = decodePredictRequest(bytes, limits.codec);
+    decode(bytes, late) {
+      const request = decodePredictRequest(bytes, limits.codec, late);
       if (request.model !== "") {
         model = request.model;
         version = request.version;

@@ -1,4 +1,4 @@
-import type { Copy, Target, WireRequest } from "@sconce/protocol/grpc";
+import type { Copy, LateWork, Target, WireRequest } from "@sconce/protocol/grpc";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
@@ -45,7 +45,8 @@ export interface Encoded {
 
 /** How one dialect turns bytes into a request and an answer into bytes. */
 export interface Dialect {
-  decode(bytes: Uint8Array): WireRequest;
+  /** `late` takes the work that is left to be done before the request's tensors are used. */
+  decode(bytes: Uint8Array, late: LateWork[]): WireRequest;
   encode(response: InferResponse, answering: Answering): Uint8Array;
 }
 
@@ -79,8 +80,14 @@ export async function runInference(
   try {
     deps.budget.enter(message.length);
     hasEntered = true;
-    wire = dialect.decode(message);
-    const response = await deps.inference.infer(inferRequest(wire, arrival, timeline));
+    const late: LateWork[] = [];
+    wire = dialect.decode(message, late);
+    const request = inferRequest(wire, arrival, timeline);
+    if (late.length > 0) {
+      const slices = deps.slicer.open(message.length);
+      for (const work of late) await slices.finish(work);
+    }
+    const response = await deps.inference.infer(request);
     const later: Copy[] = [];
     const target = { allocate: messageBlock, later };
     const bytes = dialect.encode(response, { request: wire, timeline, target });
