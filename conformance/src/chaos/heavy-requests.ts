@@ -4,9 +4,8 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { encodeInferRequest } from "./grpc-transport.ts";
 
 const MIB = 1024 * 1024;
-/** Elements of the models that take such bodies. */
-export const WIDE_BYTES: number = 63 * MIB;
-export const JSON_ELEMENTS: number = 8 * MIB - 512;
+/** Elements of one row of the model that takes such bodies. */
+export const ROW_ELEMENTS: number = MIB;
 const TOO_MANY = 10_000;
 const GRPC_LIMIT = 80 * MIB;
 
@@ -17,31 +16,38 @@ export interface HeavyRequest {
   send(url: string): Promise<string>;
 }
 
-/** The largest bodies that the server takes, in every form that it takes them in, and two that it refuses. */
-export function heavyRequests(): HeavyRequest[] {
+/** Bodies of so many rows (MiB; as JSON each takes two), in every form that the server takes them in, and two that it refuses. */
+export function heavyRequests(rows: { readonly binary: number; readonly json: number }): HeavyRequest[] {
+  const elements = rows.json * ROW_ELEMENTS;
   // Too little alike to be taken for a compression bomb.
-  const digits = Buffer.alloc(2 * JSON_ELEMENTS - 1, ",");
-  for (let i = 0; i < JSON_ELEMENTS; i++) digits[2 * i] = 0x30 + (((i * 7919) >>> 3) % 10);
-  const json = jsonBody("UINT8", [1, JSON_ELEMENTS], digits);
-  const wide = Buffer.alloc(WIDE_BYTES, "sconce");
+  const digits = Buffer.alloc(2 * elements - 1, ",");
+  for (let i = 0; i < elements; i++) digits[2 * i] = 0x30 + (((i * 7919) >>> 3) % 10);
+  const json = jsonBody([rows.json, ROW_ELEMENTS], digits);
+  const integers = Buffer.alloc(elements, "sconce");
+  const wide = Buffer.alloc(rows.binary * ROW_ELEMENTS, "sconce");
+  const [size, text] = [`${rows.binary} MiB`, `${2 * rows.json} MiB`];
   return [
-    { name: "64 MiB binary", send: (url) => sendBinary(url, wide) },
-    { name: "16 MiB JSON", send: (url) => sendJson(url, json, digits) },
-    { name: "16 MiB JSON, gzip", send: (url) => sendJson(url, gzipSync(json, { level: 1 }), digits, "gzip") },
+    { name: `${size} binary`, send: (url) => sendBinary(url, wide) },
+    { name: `${text} JSON`, send: (url) => sendJson(url, json, digits) },
+    {
+      name: `${text} JSON, gzip`,
+      send: (url) => sendJson(url, gzipSync(json, { level: 1 }), digits, "gzip"),
+    },
     { name: "10,000 tensors, JSON", send: (url) => sendTensors(url) },
-    { name: "64 MiB gRPC", send: (url) => sendGrpc(url, wide) },
+    { name: `${size} gRPC`, send: (url) => sendGrpc(url, wide) },
+    { name: `${rows.json} MiB of integers, gRPC`, send: (url) => sendIntegers(url, integers) },
     { name: "10,000 tensors, gRPC", send: (url) => sendGrpcTensors(url) },
   ];
 }
 
-function jsonBody(datatype: string, shape: readonly number[], data: Buffer): Buffer {
-  const head = `{"inputs":[{"name":"x","datatype":"${datatype}","shape":[${shape}],"data":[`;
+function jsonBody(shape: readonly number[], data: Buffer): Buffer {
+  const head = `{"inputs":[{"name":"x","datatype":"UINT8","shape":[${shape}],"data":[`;
   return Buffer.concat([Buffer.from(head), data, Buffer.from(']}],"outputs":[{"name":"y"}]}')]);
 }
 
 async function sendBinary(url: string, bytes: Buffer): Promise<string> {
   const json = Buffer.from(
-    `{"inputs":[{"name":"x","datatype":"UINT8","shape":[1,${bytes.length}],"parameters":{"binary_data_size":${bytes.length}}}],` +
+    `{"inputs":[{"name":"x","datatype":"UINT8","shape":[${shapeOf(bytes)}],"parameters":{"binary_data_size":${bytes.length}}}],` +
       '"outputs":[{"name":"y","parameters":{"binary_data":true}}]}',
   );
   const { status, body } = await post(`${url}/v2/models/wide/infer`, Buffer.concat([json, bytes]), {
@@ -52,7 +58,7 @@ async function sendBinary(url: string, bytes: Buffer): Promise<string> {
 
 async function sendJson(url: string, payload: Buffer, digits: Buffer, encoding?: string): Promise<string> {
   const { status, body } = await post(
-    `${url}/v2/models/json/infer`,
+    `${url}/v2/models/wide/infer`,
     payload,
     encoding === undefined ? {} : { "content-encoding": encoding },
   );
@@ -68,11 +74,15 @@ async function sendTensors(url: string): Promise<string> {
     data: [1],
   }));
   const { status, body } = await post(
-    `${url}/v2/models/json/infer`,
+    `${url}/v2/models/wide/infer`,
     Buffer.from(JSON.stringify({ inputs })),
     {},
   );
   return status === 400 ? "right" : `${status} ${body.toString("utf8", 0, 200)}`;
+}
+
+function shapeOf(bytes: Buffer): number[] {
+  return [bytes.length / ROW_ELEMENTS, ROW_ELEMENTS];
 }
 
 function verdict(status: number, body: Buffer, isRight: boolean): string {
@@ -101,9 +111,23 @@ function post(
 async function sendGrpc(url: string, bytes: Buffer): Promise<string> {
   const message = encodeInferRequest({
     model_name: "wide",
-    inputs: [{ name: "x", datatype: "UINT8", shape: [1, bytes.length] }],
+    inputs: [{ name: "x", datatype: "UINT8", shape: shapeOf(bytes) }],
     outputs: [{ name: "y" }],
     raw_input_contents: [bytes],
+  });
+  const { code, answer } = await call(url, message);
+  if (code !== 0) return `status ${code}`;
+  return answer.subarray(-bytes.length).equals(bytes) ? "right" : "wrong answer";
+}
+
+/** Typed contents, which have to be unpacked one by one. */
+async function sendIntegers(url: string, bytes: Buffer): Promise<string> {
+  const message = encodeInferRequest({
+    model_name: "wide",
+    inputs: [
+      { name: "x", datatype: "UINT8", shape: shapeOf(bytes), contents: { uint_contents: Array.from(bytes) } },
+    ],
+    outputs: [{ name: "y" }],
   });
   const { code, answer } = await call(url, message);
   if (code !== 0) return `status ${code}`;
@@ -116,7 +140,7 @@ async function sendGrpcTensors(url: string): Promise<string> {
     datatype: "UINT8",
     shape: [1],
   }));
-  const { code } = await call(url, encodeInferRequest({ model_name: "json", inputs }));
+  const { code } = await call(url, encodeInferRequest({ model_name: "wide", inputs }));
   return code === 3 ? "right" : `status ${code}`;
 }
 

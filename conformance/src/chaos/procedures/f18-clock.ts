@@ -22,7 +22,7 @@ const PATIENCE_MS = 20_000;
 const DEADLINE_MS = [4_000, 8_000] as const;
 /** Beside other tests everything may take seconds. */
 const SHORT_DEADLINE_MS = [10_000, 15_000] as const;
-const LOAD = 0.3;
+const LOAD = 0.15;
 
 /** F18: the wall clock jumps by an hour, and the server is stopped for longer than its time limits: nobody is held to time that did not pass. */
 export const clock: Procedure = {

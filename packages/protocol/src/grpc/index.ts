@@ -13,6 +13,7 @@ export {
   type PredictionError,
   type PredictionTimings,
 } from "./predict.ts";
-export type { OnModel, WireRequest } from "./request-draft.ts";
+export type { Receiver, WireRequest } from "./request-draft.ts";
 export type { WireResponse } from "./wire-response.ts";
+export type { LateWork } from "./wire-tensor.ts";
 export type { Copy, Target } from "./wire-writer.ts";

@@ -13,6 +13,7 @@ import {
   ModelStreamInferResponseSchema,
 } from "../gen/inference/grpc_service_pb.ts";
 import { ServeError } from "../serve-error.ts";
+import { DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import type { InferParameterValue } from "./infer-parameters.ts";
 import {
   decodeModelInferRequest,
@@ -22,6 +23,7 @@ import {
 import { peekRequestId } from "./peek-id.ts";
 import { peekModel } from "./peek-model.ts";
 import type { WireResponse } from "./wire-response.ts";
+import type { LateWork } from "./wire-tensor.ts";
 
 /** Records with the ordinary prototype, so that deepEqual compares them with literals. */
 function plainRecord<T>(shape: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
@@ -198,6 +200,39 @@ test("typed contents become little-endian bytes, as the generated codec and Data
       checkPeek(bytes, sent);
     }),
   );
+});
+
+test("large typed contents can be packed step by step, and come out the same; what is wrong with them is found then", () => {
+  const ids = Array.from({ length: 70_000 }, (_, i) => i % 300);
+  const texts = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`text ${i}`));
+  const message = (datatype: Datatype, contents: MessageInitShape<typeof InferTensorContentsSchema>) =>
+    toBinary(
+      ModelInferRequestSchema,
+      create(ModelInferRequestSchema, {
+        modelName: "m",
+        inputs: [
+          { name: "x", datatype, shape: [1n], contents: create(InferTensorContentsSchema, contents) },
+          { name: "small", datatype: "INT32", shape: [1n], contents: { intContents: [7] } },
+        ],
+      }),
+    );
+  for (const bytes of [
+    message("INT16", { intContents: ids }),
+    message("BYTES", { bytesContents: texts }),
+    message("UINT64", { uint64Contents: ids.map(BigInt) }),
+  ]) {
+    const whole = decodeModelInferRequest(bytes);
+    const late: LateWork[] = [];
+    const { inputs } = decodeModelInferRequest(bytes, DEFAULT_CODEC_LIMITS, { late });
+    assert.deepEqual([late.length, inputs[0]!.bytes.length, inputs[1]!.bytes.length], [1, 0, 4]);
+    let steps = 1;
+    while (!late[0]!.step(8_192)) steps += 1;
+    assert.ok(steps >= 8, `${steps} steps`);
+    assert.deepEqual(inputs, whole.inputs);
+  }
+  const late: LateWork[] = [];
+  decodeModelInferRequest(message("INT8", { intContents: ids }), DEFAULT_CODEC_LIMITS, { late });
+  assert.throws(() => late[0]!.step(1e9), /128 does not fit INT8/);
 });
 
 test("raw contents become views on the message", () => {

@@ -1,6 +1,6 @@
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { parametersSize, writeParameters } from "./infer-parameters.ts";
-import { checkTensorCount, type OnModel, RequestDraft, type WireRequest } from "./request-draft.ts";
+import { checkTensorCount, NOBODY, type Receiver, RequestDraft, type WireRequest } from "./request-draft.ts";
 import { LENGTH, type WireReader } from "./wire-reader.ts";
 import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";
 import { refuseTensorParameters, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
@@ -14,9 +14,9 @@ import { fieldSize, NEW_BLOCKS, type Target, textFieldSize, textSize, WireWriter
 export function decodeModelInferRequest(
   bytes: Uint8Array,
   limits: CodecLimits = DEFAULT_CODEC_LIMITS,
-  onModel?: OnModel,
+  receiver: Receiver = NOBODY,
 ): WireRequest {
-  const draft = new RequestDraft(bytes, limits, onModel);
+  const draft = new RequestDraft(bytes, limits, receiver);
   const { reader } = draft;
   const end = bytes.length;
   const raws: Uint8Array[] = [];

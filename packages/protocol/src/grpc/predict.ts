@@ -1,6 +1,6 @@
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { parametersSize, writeParameters } from "./infer-parameters.ts";
-import { type OnModel, RequestDraft, type WireRequest } from "./request-draft.ts";
+import { NOBODY, type Receiver, RequestDraft, type WireRequest } from "./request-draft.ts";
 import { LENGTH, VARINT } from "./wire-reader.ts";
 import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";
 import { tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
@@ -36,9 +36,9 @@ const TIMED_STAGES = 6;
 export function decodePredictRequest(
   bytes: Uint8Array,
   limits: CodecLimits = DEFAULT_CODEC_LIMITS,
-  onModel?: OnModel,
+  receiver: Receiver = NOBODY,
 ): WireRequest {
-  const draft = new RequestDraft(bytes, limits, onModel);
+  const draft = new RequestDraft(bytes, limits, receiver);
   const { reader } = draft;
   const end = bytes.length;
   let timeoutMs = 0;

@@ -3,7 +3,7 @@ import type { NamedTensor } from "../tensor.ts";
 import type { CodecLimits } from "./codec-limits.ts";
 import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
 import { LENGTH, WireReader } from "./wire-reader.ts";
-import { type FieldFour, finishTensor, readTensor, type TensorDraft } from "./wire-tensor.ts";
+import { type FieldFour, finishTensor, type LateWork, readTensor, type TensorDraft } from "./wire-tensor.ts";
 
 /** What a request message says, free of its encoding. Empty strings mean "not given", as proto3 has it. */
 export interface WireRequest {
@@ -18,8 +18,15 @@ export interface WireRequest {
   readonly timeoutMs: number;
 }
 
-/** Told which model a request is for. What it throws ends the decoding. */
-export type OnModel = (model: string, version: string | undefined) => void;
+/** Who a message is decoded for. */
+export interface Receiver {
+  /** Told which model the request is for, before its tensors are decoded, if the message names it by then. What it throws ends the decoding. */
+  readonly onModel?: ((model: string, version: string | undefined) => void) | undefined;
+  /** Takes the work that is left to be done before the tensors are used. Default: all is done at once. */
+  readonly late?: LateWork[] | undefined;
+}
+
+export const NOBODY: Receiver = {};
 
 const NONE: ReadonlyMap<string, InferParameterValue> = new Map();
 
@@ -30,7 +37,7 @@ const NONE: ReadonlyMap<string, InferParameterValue> = new Map();
 export class RequestDraft {
   readonly reader: WireReader;
   readonly #limits: CodecLimits;
-  readonly #onModel: OnModel | undefined;
+  readonly #receiver: Receiver;
   readonly #end: number;
   readonly #tensors: TensorDraft[] = [];
   readonly #outputs: string[] = [];
@@ -39,11 +46,10 @@ export class RequestDraft {
   #version = "";
   #id = "";
 
-  /** `onModel` is called before the first tensor is read, if the message has named its model by then, as every encoder does. */
-  constructor(bytes: Uint8Array, limits: CodecLimits, onModel: OnModel | undefined) {
+  constructor(bytes: Uint8Array, limits: CodecLimits, receiver: Receiver) {
     this.reader = new WireReader(bytes);
     this.#limits = limits;
-    this.#onModel = onModel;
+    this.#receiver = receiver;
     this.#end = bytes.length;
   }
 
@@ -71,7 +77,8 @@ export class RequestDraft {
   }
 
   readTensor(fieldFour: FieldFour): void {
-    if (this.#tensors.length === 0 && this.#model !== "") this.#onModel?.(this.#model, given(this.#version));
+    if (this.#tensors.length === 0 && this.#model !== "")
+      this.#receiver.onModel?.(this.#model, given(this.#version));
     this.#tensors.push(readTensor(this.reader, this.#end, fieldFour, this.#limits));
     this.#checkCount();
   }
@@ -97,7 +104,8 @@ export class RequestDraft {
   finish(timeoutMs: number): WireRequest {
     const tensors = this.#tensors;
     const inputs = new Array<NamedTensor>(tensors.length);
-    for (let i = 0; i < inputs.length; i++) inputs[i] = finishTensor(this.reader, tensors[i]!, this.#limits);
+    const how = { limits: this.#limits, late: this.#receiver.late };
+    for (let i = 0; i < inputs.length; i++) inputs[i] = finishTensor(this.reader, tensors[i]!, how);
     return {
       model: this.#model,
       version: given(this.#version),

@@ -35,30 +35,45 @@ const RANGE_OF: Partial<Readonly<Record<Datatype, readonly [number, number]>>> =
 /** Where a tensor's contents lie: pairs of start and end offsets in the message, because a protobuf field may come in pieces. */
 export type Spans = readonly number[];
 
+/** Elements, or bytes, between two pauses that packing offers. */
+const PAUSE = 4096;
+
+/** Something under way that pauses every few thousand elements. */
+export type Packing = Generator<void, Uint8Array, void>;
+
 /**
- * Packs the typed contents of a tensor to little-endian bytes. A single packed run of floats is a view on the message, no copy.
- * Throws `invalid_argument` when the filled field does not belong to the datatype or a value does not fit it.
+ * Packs the typed contents of a tensor to little-endian bytes, in as many steps as its caller likes. A single packed run of floats is a
+ * view on the message, no copy. Throws `invalid_argument` when the filled field does not belong to the datatype or a value does not
+ * fit it. The reader must be nobody else's until the end.
  */
-export function packContents(
+export function* packContents(
   reader: WireReader,
   spans: Spans,
   tensor: { readonly name: string; readonly datatype: Datatype },
   limits: CodecLimits,
-): Uint8Array {
+): Packing {
   const field = FIELD_OF[tensor.datatype];
-  const runs = elementRuns(reader, spans, field, tensor);
-  if (tensor.datatype === "BYTES") return packByteElements(reader, runs, tensor, limits);
+  const runs = yield* elementRuns(reader, spans, field, tensor);
+  if (tensor.datatype === "BYTES") return yield* packByteElements(reader, runs, tensor, limits);
   if (field === 6 || field === 7) return packFloats(reader, runs, elementBytes(tensor.datatype), tensor);
-  return packIntegers(reader, runs, tensor);
+  return yield* packIntegers(reader, runs, tensor);
+}
+
+/** Packs to the end. */
+export function packedAtOnce(packing: Packing): Uint8Array {
+  for (;;) {
+    const { done, value } = packing.next();
+    if (done === true) return value;
+  }
 }
 
 /** The runs of elements in `spans`: start and end of each packed block or of each single element. */
-function elementRuns(
+function* elementRuns(
   reader: WireReader,
   spans: Spans,
   field: number,
   tensor: { readonly name: string; readonly datatype: Datatype },
-): number[] {
+): Generator<void, number[], void> {
   const runs: number[] = [];
   for (let i = 0; i < spans.length; i += 2) {
     const end = spans[i + 1]!;
@@ -80,6 +95,7 @@ function elementRuns(
         reader.skip(tag, end);
         runs.push(start, reader.pos);
       } else reader.skip(tag, end);
+      if (runs.length % PAUSE === 0) yield;
     }
   }
   return runs;
@@ -127,21 +143,29 @@ function packFloats(
   return out;
 }
 
-function countVarints(bytes: Uint8Array, runs: Spans): number {
+function* countVarints(bytes: Uint8Array, runs: Spans): Generator<void, number, void> {
   let count = 0;
+  let pauseIn = PAUSE;
   for (let i = 0; i < runs.length; i += 2) {
-    for (let at = runs[i]!; at < runs[i + 1]!; at++) if (bytes[at]! < 0x80) count++;
+    for (let at = runs[i]!; at < runs[i + 1]!; at++) {
+      if (bytes[at]! < 0x80) count++;
+      if (--pauseIn > 0) continue;
+      pauseIn = PAUSE;
+      yield;
+    }
   }
   return count;
 }
 
-function packIntegers(
+function* packIntegers(
   reader: WireReader,
   runs: Spans,
   tensor: { readonly name: string; readonly datatype: Datatype },
-): Uint8Array {
+): Packing {
   const width = elementBytes(tensor.datatype);
-  const out = new Uint8Array(countVarints(reader.bytes, runs) * width);
+  const count = yield* countVarints(reader.bytes, runs);
+  const out = new Uint8Array(count * width);
+  let pauseIn = PAUSE;
   const view = new DataView(out.buffer);
   const range = RANGE_OF[tensor.datatype];
   let at = 0;
@@ -155,6 +179,9 @@ function packIntegers(
       if (range !== undefined && (low < range[0] || low > range[1])) throw outOfRange(tensor, low);
       writeInteger(view, at, width, reader, tensor.datatype === "BOOL");
       at += width;
+      if (--pauseIn > 0) continue;
+      pauseIn = PAUSE;
+      yield;
     }
   }
   return out;
@@ -190,12 +217,12 @@ function outOfRange(
   );
 }
 
-function packByteElements(
+function* packByteElements(
   reader: WireReader,
   runs: Spans,
   tensor: { readonly name: string },
   limits: CodecLimits,
-): Uint8Array {
+): Packing {
   let total = 0;
   for (let i = 0; i < runs.length; i += 2) {
     const length = runs[i + 1]! - runs[i]!;
@@ -207,6 +234,7 @@ function packByteElements(
       );
     }
     total += 4 + length;
+    if (i % PAUSE === 0) yield;
   }
   const out = new Uint8Array(total);
   const view = new DataView(out.buffer);
@@ -215,6 +243,8 @@ function packByteElements(
     view.setUint32(at, runs[i + 1]! - runs[i]!, true);
     out.set(reader.bytes.subarray(runs[i]!, runs[i + 1]!), at + 4);
     at += 4 + runs[i + 1]! - runs[i]!;
+    // Elements may be as long as a MiB.
+    if (i % 64 === 0) yield;
   }
   return out;
 }

@@ -3,8 +3,8 @@ import { ServeError } from "../serve-error.ts";
 import { elementCount, type NamedTensor } from "../tensor.ts";
 import type { CodecLimits } from "./codec-limits.ts";
 import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
-import { packContents } from "./typed-contents.ts";
-import { LENGTH, VARINT, type WireReader } from "./wire-reader.ts";
+import { type Packing, packContents, packedAtOnce } from "./typed-contents.ts";
+import { LENGTH, VARINT, WireReader } from "./wire-reader.ts";
 import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -120,8 +120,26 @@ export function refuseTensorParameters(reader: WireReader, end: number, limits: 
   }
 }
 
-/** Turns a draft into a tensor once the whole message is read: raw bytes as they are, typed contents packed. */
-export function finishTensor(reader: WireReader, draft: TensorDraft, limits: CodecLimits): NamedTensor {
+/** Work on a message that its receiver does before it uses the tensors, in steps of his choice. */
+export interface LateWork {
+  /** About so many bytes more; true when all is done. Throws `invalid_argument`. */
+  step(amount: number): boolean;
+}
+
+/** Contents of so many bytes are worth a pause in between. */
+const LARGE_BYTES = 64 * 1024;
+/** Contents between two pauses, roughly. */
+const PAUSE_BYTES = 4096;
+
+/**
+ * Turns a draft into a tensor once the whole message is read: raw bytes as they are, typed contents packed. With `late`, large contents are
+ * not packed yet: the work is put there, and the tensor has its bytes when that is done.
+ */
+export function finishTensor(
+  reader: WireReader,
+  draft: TensorDraft,
+  { limits, late }: { readonly limits: CodecLimits; readonly late: LateWork[] | undefined },
+): NamedTensor {
   if (draft.bytes !== undefined && draft.contents !== undefined) {
     throw new ServeError(
       "invalid_argument",
@@ -131,10 +149,33 @@ export function finishTensor(reader: WireReader, draft: TensorDraft, limits: Cod
       },
     );
   }
-  const bytes =
-    draft.bytes ??
-    (draft.contents === undefined ? EMPTY : packContents(reader, draft.contents, draft, limits));
-  return { name: draft.name, datatype: draft.datatype, shape: draft.shape, bytes };
+  const { name, datatype, shape, contents } = draft;
+  const tensor = { name, datatype, shape, bytes: draft.bytes ?? EMPTY };
+  if (draft.bytes !== undefined || contents === undefined) return tensor;
+  const packing = packContents(new WireReader(reader.bytes), contents, draft, limits);
+  if (late === undefined || lengthOf(contents) < LARGE_BYTES) tensor.bytes = packedAtOnce(packing);
+  else late.push(lateContents(packing, tensor));
+  return tensor;
+}
+
+function lengthOf(spans: readonly number[]): number {
+  let length = 0;
+  for (let i = 0; i < spans.length; i += 2) length += spans[i + 1]! - spans[i]!;
+  return length;
+}
+
+function lateContents(packing: Packing, tensor: { bytes: Uint8Array }): LateWork {
+  return {
+    step(amount) {
+      for (let left = amount; left > 0; left -= PAUSE_BYTES) {
+        const { done, value } = packing.next();
+        if (done !== true) continue;
+        tensor.bytes = value;
+        return true;
+      }
+      return false;
+    },
+  };
 }
 
 /** Bytes of a tensor's fields 1–3, without tag and length. */

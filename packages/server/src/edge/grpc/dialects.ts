@@ -30,7 +30,7 @@ const SMALL: Target = { allocate: messageBlock };
 /** Open Inference Protocol v2. */
 export function oipDialect(limits: GrpcLimits): Dialect {
   return {
-    decode: (bytes, onModel) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, onModel)),
+    decode: (bytes, receiver) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, receiver)),
     encode: (response, { target }) => encodeModelInferResponse(response, target),
   };
 }
@@ -38,7 +38,7 @@ export function oipDialect(limits: GrpcLimits): Dialect {
 /** Triton's ModelStreamInfer. Every answer is the last one of its request; clients that ask for it get the flag that says so. */
 export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
   return {
-    decode: (bytes, onModel) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, onModel)),
+    decode: (bytes, receiver) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, receiver)),
     encode: (response, { request, target }) =>
       encodeModelStreamInferResponse(withFinalFlag(response, request), "", target),
     encodeFailure: ({ error, request }, message) =>
@@ -53,7 +53,7 @@ export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
 /** sconce.v1: answers carry their timings. */
 export function predictDialect(limits: GrpcLimits): Dialect {
   return {
-    decode: (bytes, onModel) => decodePredictRequest(bytes, limits.codec, onModel),
+    decode: (bytes, receiver) => decodePredictRequest(bytes, limits.codec, receiver),
     encode: (response, { timeline, target }) =>
       encodePredictionResult(response, { timings: timings(timeline) }, target),
   };
@@ -64,15 +64,18 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
   let model = "";
   let version: string | undefined;
   return {
-    decode(bytes, onModel) {
+    decode(bytes, { onModel, late }) {
       const name = (named: string, itsVersion: string | undefined): void => {
         model = named;
         version = itsVersion;
       };
-      const request = decodePredictRequest(bytes, limits.codec, (named, itsVersion) => {
-        // The next message means this one's model, also when this one is refused.
-        name(named, itsVersion);
-        onModel(named, itsVersion);
+      const request = decodePredictRequest(bytes, limits.codec, {
+        late,
+        onModel(named, itsVersion) {
+          // The next message means this one's model, also when this one is refused.
+          name(named, itsVersion);
+          onModel?.(named, itsVersion);
+        },
       });
       if (request.model !== "") {
         name(request.model, request.version);

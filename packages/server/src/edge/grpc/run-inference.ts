@@ -1,4 +1,4 @@
-import type { Copy, NamedModel, OnModel, Target, WireRequest } from "@sconce/protocol/grpc";
+import type { Copy, LateWork, NamedModel, Receiver, Target, WireRequest } from "@sconce/protocol/grpc";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
@@ -46,8 +46,7 @@ export interface Encoded {
 
 /** How one dialect turns bytes into a request and an answer into bytes. */
 export interface Dialect {
-  /** `onModel` is told where the request is going before its tensors are decoded, unless the message names that later; it may throw. */
-  decode(bytes: Uint8Array, onModel: OnModel): WireRequest;
+  decode(bytes: Uint8Array, receiver: Receiver): WireRequest;
   encode(response: InferResponse, answering: Answering): Uint8Array;
 }
 
@@ -86,13 +85,20 @@ export async function runInference(
     checkTenant(arrival.tenant);
     deps.budget.enter(message.length);
     hasEntered = true;
-    wire = dialect.decode(message, (model, version) => {
+    const late: LateWork[] = [];
+    const onModel = (model: string, version: string | undefined): void => {
       asked = model;
       const refusal = deps.inference.door(model, version)?.refuseUnread(arrival);
       if (refusal !== undefined) throw refusal;
-    });
+    };
+    wire = dialect.decode(message, { onModel, late });
     asked = wire.model;
-    const response = await deps.inference.infer(inferRequest(wire, arrival, timeline));
+    const request = inferRequest(wire, arrival, timeline);
+    if (late.length > 0) {
+      const slices = deps.slicer.open(message.length);
+      for (const work of late) await slices.finish(work);
+    }
+    const response = await deps.inference.infer(request);
     const later: Copy[] = [];
     const target = { allocate: messageBlock, later };
     const bytes = dialect.encode(response, { request: wire, timeline, target });

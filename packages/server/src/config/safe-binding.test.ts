@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ServeError } from "../base/errors.ts";
+import { parseHealthAddress } from "./health-address.ts";
+import { loadConfig } from "./load-config.ts";
+import { refuseUnsafeStart } from "./safe-binding.ts";
+
+/** The message with which a start with these flags is refused; undefined: it is not. */
+function refusal(...flags: readonly (readonly [string, string])[]): string | undefined {
+  const { server } = loadConfig({ env: {}, flags: new Map(flags) });
+  try {
+    refuseUnsafeStart(server);
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof ServeError);
+    return error.message;
+  }
+}
+
+test("neither the port nor the health port is opened to a network without --insecure", () => {
+  assert.equal(refusal(["--health-address", "127.0.0.1:8081"]), undefined);
+  assert.match(refusal(["--host", "0.0.0.0"])!, /^--host 0\.0\.0\.0 is reachable/);
+  assert.match(refusal(["--health-address", "0.0.0.0:8081"])!, /^--health-address 0\.0\.0\.0 is reachable/);
+  assert.match(refusal(["--health-address", "[::]:8081"])!, /^--health-address :: is reachable/);
+  assert.equal(refusal(["--health-address", "0.0.0.0:8081"], ["--insecure", "true"]), undefined);
+});
+
+test("a health address is a host and a port", () => {
+  assert.deepEqual(parseHealthAddress("localhost:65535"), { host: "localhost", port: 65535 });
+  assert.deepEqual(parseHealthAddress("[::1]:0"), { host: "::1", port: 0 });
+  for (const text of ["8081", ":8081", "::1:8081", "a b:1", "127.0.0.1:", "127.0.0.1:65536", ""]) {
+    assert.throws(() => parseHealthAddress(text), /--health-address: expected HOST:PORT/, text);
+  }
+});
