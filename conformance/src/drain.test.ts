@@ -65,14 +65,17 @@ test("a second SIGTERM ends the process at once", async () => {
   assert.ok(elapsedMs < 5000);
 });
 
-/** Whether anybody listens. */
+/** Whether anybody listens. The system says yes at once; while a port closes it may say nothing, and connect again a second later. */
 function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(port, "127.0.0.1", () => {
+    const answer = (isListening: boolean): void => {
+      clearTimeout(patience);
       probe.destroy();
-      resolve(true);
-    });
-    probe.on("error", () => resolve(false));
+      resolve(isListening);
+    };
+    const patience = setTimeout(() => answer(false), 100);
+    const probe = connect(port, "127.0.0.1", () => answer(true));
+    probe.on("error", () => answer(false));
   });
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 import { monotonicMs } from "./monotonic.ts";
 
 const BEAT_MS = 10;
@@ -16,13 +16,15 @@ export interface LoopLateness {
  * its thread has to wait for a core; the thread's processor time tells how much of it the loop itself is to blame for.
  */
 export function startLoopMeter(): { take(): LoopLateness } {
+  // Open from the start: a procedure may use up all descriptors.
+  const stat = openSync("/proc/self/schedstat", "r");
   let real: number[] = [];
   let own: number[] = [];
   let lastMs = monotonicMs();
-  let lastOwnMs = threadMs();
+  let lastOwnMs = threadMs(stat);
   setInterval(() => {
     const nowMs = monotonicMs();
-    const nowOwnMs = threadMs();
+    const nowOwnMs = threadMs(stat);
     note(real, nowMs - lastMs);
     note(own, nowOwnMs - lastOwnMs);
     lastMs = nowMs;
@@ -47,7 +49,10 @@ function note(samples: number[], sinceMs: number): void {
   } while (lateMs > 0);
 }
 
+const text = Buffer.alloc(128);
+
 /** Processor time of the main thread. */
-function threadMs(): number {
-  return Number(readFileSync("/proc/self/schedstat", "utf8").split(" ", 1)[0]) / 1e6;
+function threadMs(stat: number): number {
+  const length = readSync(stat, text, 0, text.length, 0);
+  return Number(text.toString("latin1", 0, length).split(" ", 1)[0]) / 1e6;
 }

@@ -101,11 +101,11 @@ function overload({ load, calibration, effort }: Rig): Fault {
       const { streams } = await load(effort.isShort ? 300 : 1_000, [
         { name: "flood", protocol: "rest", model: "flood", perSecond, connections: 200 },
       ]);
-      const { outcomes, wrong, offered } = streams[0]!;
+      const { outcomes, wrong, offered, lagMs } = streams[0]!;
       const excused = (outcomes["ok"] ?? 0) + (outcomes["503 queue_full"] ?? 0);
       return wrong === 0 && excused === offered
         ? ""
-        : `${wrong} wrong, of ${offered}: ${JSON.stringify(outcomes)}`;
+        : `${wrong} wrong, of ${offered}, sent up to ${Math.round(lagMs.max)} ms late: ${JSON.stringify(outcomes)}`;
     },
   };
 }
