@@ -54,6 +54,10 @@ test("new versions take over under load: no request fails, versions never go bac
     running = false;
     const answers = (await Promise.all(clients)).reduce((sum, count) => sum + count, 0);
     assert.ok(answers > RELOADS * CLIENTS, `${answers} answers`);
+    const metrics = async (): Promise<string> => (await fetch(`${server.url}/metrics`)).text();
+    assert.match(await metrics(), /^sconce_rows_total\{model="digits",version="5"\}/m);
+    // What versions that are gone have counted would pile up with every reload.
+    assert.ok(await until(async () => !/version="1"/.test(await metrics())));
   } finally {
     const { code } = await server.stop();
     rmSync(root, { recursive: true, force: true });
@@ -61,7 +65,11 @@ test("new versions take over under load: no request fails, versions never go bac
   }
 });
 
-async function until(condition: () => boolean): Promise<void> {
+async function until(condition: () => boolean | Promise<boolean>): Promise<boolean> {
   const limitMs = performance.now() + 10_000;
-  while (!condition() && performance.now() < limitMs) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!(await condition())) {
+    if (performance.now() > limitMs) return false;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return true;
 }

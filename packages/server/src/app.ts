@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import { totalmem } from "node:os";
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/logger.ts";
+import type { Metrics } from "./base/metrics.ts";
 import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
 import type { TensorSpec } from "./base/signature.ts";
 import { parseHealthAddress } from "./config/health-address.ts";
@@ -10,21 +11,23 @@ import { refuseUnsafeStart } from "./config/safe-binding.ts";
 import type { ServerConfig } from "./config/server-options.ts";
 import { drain, type Parts } from "./drain.ts";
 import { createGrpcEdge } from "./edge/grpc/grpc-edge.ts";
-import { createInferenceObserver } from "./edge/inference-metrics.ts";
+import { createInferenceObserver, type InferenceObserver } from "./edge/inference-metrics.ts";
 import { createListener, LOOPBACK } from "./edge/listener.ts";
 import { countRefusals, countSlowTransfers } from "./edge/refusal-metrics.ts";
 import { createRestEdge } from "./edge/rest/rest-edge.ts";
 import { createSlicer } from "./edge/slices.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
-import { watchEventLoop } from "./event-loop.ts";
+import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { createAdminGate } from "./gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
 import { tenantHeaderName } from "./gate/tenant.ts";
 import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "./gate/transfer-pace.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health/health-server.ts";
 import { createInference } from "./infer/create-inference.ts";
+import type { Inference } from "./infer/inference.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createModelStore } from "./model-store.ts";
+import type { ModelControl } from "./models/model-control.ts";
 import type { IndexEntry } from "./models/registry.ts";
 import { createQuota, type Quota } from "./queue/quota.ts";
 import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
@@ -64,27 +67,14 @@ export interface RunningServer {
 /** Builds all parts, opens the port, and begins to load the models. Rejects when the port cannot be had or the options are unsafe. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { clock, logger } = options;
-  const { server: config, modelDefaults } = options.config;
+  const { server: config } = options.config;
   refuseUnsafeStart(config);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const loop = watchEventLoop({ clock, logger, metrics });
-  // Before the rest: worker processes start while this process still builds its own parts.
-  const runtime = (options.createRuntime ?? createOnnxRuntime)({
-    ...options,
-    clock: loop.awake,
-    spares: config.spareWorkers,
-    env: workerEnv(process.env),
-  });
-  const load = createModelLoader({
-    ...options,
-    awake: loop.awake,
-    runtime,
-    defaults: modelDefaults,
-    metrics,
-    quota: tenantQuota(config),
-  });
-  const { registry, control } = createModelStore({ ...options, load });
+  const observer = createInferenceObserver(metrics);
+  const instruments = { metrics, loop, observer };
+  const { runtime, registry, control } = buildModels(options, instruments);
   let isDraining = false;
   const inference = createInference({
     registry,
@@ -92,51 +82,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
     isDraining: () => isDraining,
   });
-  const observer = createInferenceObserver(metrics);
-  const pace = createTransferPace(loop.awake, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
-  const budget = byteBudget(config, pace);
-  const adminGate = createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken });
-  const shared = {
+  const { rest, grpc, listener } = buildEdges(options, {
+    ...instruments,
     inference,
-    administration: control,
-    adminGate,
-    clock,
-    logger,
-    observer,
-    budget,
-    pace,
-    slicer: createSlicer(clock),
+    control,
     tenantHeader,
-  };
-  const notReadyStatus = notReadyStatusOf(config);
-  const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
-  const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
-  const listener = createListener({
-    onHttp1: (socket) => rest.server.emit("connection", socket),
-    onHttp2: (socket) => grpc.injectConnection(socket),
-    clock: loop.awake,
-    limits: listenerLimits(config),
-    onRefused: countRefusals(metrics),
-    unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
   const health = await openHealth(config, { isReady: () => inference.isReady(), logger });
   loop.onBeat(() => health?.beat());
   await rest.ready();
   const address = await listener.listen(config.host, config.port);
   const started = control.start();
-  const parts: Parts = {
-    config,
-    clock,
-    logger,
-    loop,
-    health,
-    rest,
-    grpc,
-    listener,
-    control,
-    registry,
-    runtime,
-  };
+  const edges = { health, rest, grpc, listener };
+  const parts: Parts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address),
@@ -175,6 +133,71 @@ function byteBudget(config: ServerConfig, pace: TransferPace): ByteBudget {
     maxRequests: MAX_REQUESTS_IN_FLIGHT,
     reclaim: (bytes) => pace.reclaim(bytes),
   });
+}
+
+interface Instruments {
+  readonly metrics: Metrics;
+  readonly loop: EventLoop;
+  readonly observer: InferenceObserver;
+}
+
+/** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
+function buildModels(
+  options: ServerOptions,
+  { metrics, loop, observer }: Instruments,
+): Pick<Parts, "runtime" | "registry" | "control"> {
+  const { server: config, modelDefaults: defaults } = options.config;
+  const runtime = (options.createRuntime ?? createOnnxRuntime)({
+    ...options,
+    clock: loop.awake,
+    spares: config.spareWorkers,
+    env: workerEnv(process.env),
+  });
+  const quota = tenantQuota(config);
+  const load = createModelLoader({ ...options, awake: loop.awake, runtime, defaults, metrics, quota });
+  const onForgotten = (model: string, version: string): void => {
+    observer.forget(model, version);
+    metrics.drop({ model, version });
+  };
+  return { runtime, ...createModelStore({ ...options, load, onForgotten }) };
+}
+
+interface Served extends Instruments {
+  readonly inference: Inference;
+  readonly control: ModelControl;
+  readonly tenantHeader: string | undefined;
+}
+
+/** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
+function buildEdges(
+  { config: { server: config }, clock, logger }: ServerOptions,
+  { metrics, loop, observer, inference, control, tenantHeader }: Served,
+): Pick<Parts, "rest" | "grpc" | "listener"> {
+  const pace = createTransferPace(loop.awake, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
+  const shared = {
+    inference,
+    administration: control,
+    adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
+    clock,
+    logger,
+    observer,
+    budget: byteBudget(config, pace),
+    pace,
+    slicer: createSlicer(clock),
+    tenantHeader,
+  };
+  const notReadyStatus = notReadyStatusOf(config);
+  const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
+  const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
+  const listener = createListener({
+    onHttp1: (socket) => rest.server.emit("connection", socket),
+    onHttp2: (socket) => grpc.injectConnection(socket),
+    clock: loop.awake,
+    limits: listenerLimits(config),
+    onRefused: countRefusals(metrics),
+    unlimited: [...LOOPBACK, ...config.trustedProxies],
+  });
+  return { rest, grpc, listener };
 }
 
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {

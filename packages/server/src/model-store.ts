@@ -16,6 +16,8 @@ export interface ModelStoreOptions {
   readonly load: LoadModel;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of every version that is gone for good. */
+  readonly onForgotten: (model: string, version: string) => void;
 }
 
 /** The models of a server: those on disk, those in memory, and who decides which are which. */
@@ -25,7 +27,7 @@ export interface ModelStore {
 }
 
 export function createModelStore(options: ModelStoreOptions): ModelStore {
-  const { load, clock, logger } = options;
+  const { load, clock, logger, onForgotten } = options;
   const { server, modelDefaults } = options.config;
   const repository = createRepository({
     paths: options.paths.map((path) => ({ path })),
@@ -35,6 +37,7 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
     load,
     clock,
     logger,
+    onForgotten,
     versionPolicy: ({ configFile }) =>
       parseVersionPolicy(loadModelConfig(configFile, modelDefaults).versionPolicy),
     ...registryOptions(server),

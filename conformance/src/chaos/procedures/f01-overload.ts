@@ -19,7 +19,7 @@ const CONNECTIONS = 150;
 const WARM_UP_MS = 10_000;
 const SHORT_WARM_UP_MS = 2_000;
 /** Requests per second of a process that has nothing else to do: what it waits for is the server alone. */
-const PROBE_PER_SECOND = 60;
+const PROBE_PER_SECOND = 20;
 const PROBE_CONNECTIONS = 8;
 
 /** F1: many times more requests than can be run, four fifths of them for one model. */

@@ -7,7 +7,8 @@ import { residentBytes } from "../process-facts.ts";
 const MIB = 1024 * 1024;
 const RELOADS = 300;
 const SHORT_RELOADS = 4;
-const SETTLED_AFTER = 50;
+/** By then the front's young generation, which may have 64 MiB, is as large as this load makes it. */
+const SETTLED_AFTER = 150;
 const RELOAD_LIMIT_MS = 30_000;
 const SLEEP_MS = 2;
 const BATCH_ROWS = 4;

@@ -7,6 +7,8 @@ export interface Metrics {
     help: string,
     options: { readonly labels?: Labels; readonly buckets: readonly number[] },
   ): Histogram;
+  /** Forgets the series whose labels begin with these. What their handles count from then on, nobody sees. */
+  drop(labels: Labels): void;
   /** Prometheus text exposition format, version 0.0.4. */
   render(): Promise<string>;
 }

@@ -58,6 +58,14 @@ export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}):
     gauge: (name, help, labels = {}) => bind(name, { kind: "gauge", help }, labels, newNumber),
     histogram: (name, help, { labels = {}, buckets }) =>
       bind(name, { kind: "histogram", help }, labels, (key) => newHistogram(key, buckets)),
+    drop(labels) {
+      const leading = labelText(labels);
+      for (const { series } of families.values()) {
+        for (const key of series.keys()) {
+          if (key === leading || key.startsWith(`${leading},`)) series.delete(key);
+        }
+      }
+    },
     async render() {
       let text = "";
       for (const [name, { kind, help, series }] of families) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Labels, Metrics } from "../base/metrics.ts";
+import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import { Timeline } from "../base/timeline.ts";
 import { createInferenceObserver, serverTiming } from "./inference-metrics.ts";
 
@@ -16,6 +17,7 @@ function recording(): { readonly metrics: Metrics; readonly seen: Map<string, nu
     counter: (name, _help, labels) => ({ add: record(name, labels) }),
     gauge: (name, _help, labels) => ({ set: record(name, labels), add: record(name, labels) }),
     histogram: (name, _help, { labels }) => ({ observe: record(name, labels) }),
+    drop: () => {},
     render: async () => "",
   };
   return { metrics, seen };
@@ -68,4 +70,27 @@ test("names that clients made up share one label value", () => {
   observer.observe({ protocol: "rest", answeredBy, asked: "m1", code: "ok", timeline: finished() });
   observer.observe({ ...failed, asked: "m1", code: "unavailable" });
   assert.equal(seen.get("sconce_inferences_total m1 rest unavailable")?.length, 1);
+});
+
+test("a version that was gone and comes back is seen again", async () => {
+  const metrics = createPrometheusMetrics();
+  const observer = createInferenceObserver(metrics);
+  const answer = (version: string): void =>
+    observer.observe({
+      protocol: "rest",
+      answeredBy: { model: "m", version },
+      asked: "m",
+      code: "ok",
+      timeline: finished(),
+    });
+  for (const version of ["1", "10"]) answer(version);
+  observer.forget("m", "1");
+  metrics.drop({ model: "m", version: "1" });
+  const without = await metrics.render();
+  assert.doesNotMatch(without, /version="1"/);
+  assert.match(without, /stage="compute",le="\+Inf"\} 1\n/);
+  assert.match(without, /version="10"/);
+  assert.match(without, /sconce_inferences_total\{model="m",protocol="rest",code="ok"\} 2\n/);
+  answer("1");
+  assert.match(await metrics.render(), /stage_seconds_count\{model="m",version="1",stage="compute"\} 1\n/);
 });

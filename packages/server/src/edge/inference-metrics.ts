@@ -18,6 +18,8 @@ export interface InferenceOutcome {
 /** Counts inferences and their stages; both edges report to the same one. */
 export interface InferenceObserver {
   observe(outcome: InferenceOutcome): void;
+  /** A version is gone for good: its handles are let go. */
+  forget(model: string, version: string): void;
 }
 
 /** Upper bounds in seconds: 50 µs to 10 s. */
@@ -96,6 +98,9 @@ export function createInferenceObserver(metrics: Metrics): InferenceObserver {
         if (ms >= 0) stages[i]!.observe(ms / 1000);
       }
       count(handles, model, outcome);
+    },
+    forget(model, version) {
+      models.get(model)?.stages.delete(version);
     },
   };
 }

@@ -284,7 +284,7 @@ class Registry implements ManagedRegistry {
   }
 
   #forget(model: ModelVersions): void {
-    model.forget();
+    for (const version of model.forget()) this.#options.onForgotten?.(model.name, version);
     if (model.versions.size === 0) this.#models.delete(model.name);
   }
 

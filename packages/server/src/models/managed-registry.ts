@@ -39,6 +39,8 @@ export interface RegistryOptions {
    * default 10 s.
    */
   readonly retryFailedMs?: number;
+  /** Told of every version that is gone from the disk and from memory. */
+  onForgotten?(model: string, version: string): void;
 }
 
 /** A registry with its controls. Whoever creates it closes it. */

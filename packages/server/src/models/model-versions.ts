@@ -114,11 +114,15 @@ export class ModelVersions {
     }
   }
 
-  /** Forgets versions that are neither on disk nor in memory. */
-  forget(): void {
-    for (const version of this.versions.values()) {
-      if (version.gone && version.idle) this.versions.delete(version.version);
+  /** Forgets versions that are neither on disk nor in memory, and says which. */
+  forget(): readonly string[] {
+    const forgotten: string[] = [];
+    for (const { version, gone, idle } of this.versions.values()) {
+      if (!gone || !idle) continue;
+      this.versions.delete(version);
+      forgotten.push(version);
     }
+    return forgotten;
   }
 
   /** Chooses `newest` again after a change. */

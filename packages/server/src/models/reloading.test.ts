@@ -95,6 +95,22 @@ describe("reloading", () => {
     assert.deepEqual(states(registry), ["m/1 READY"]);
   });
 
+  test("a version that is gone from the disk is forgotten once its last request is answered, and not before", async () => {
+    const forgotten: string[] = [];
+    const onForgotten = (model: string, version: string): void => void forgotten.push(`${model}/${version}`);
+    const { registry, loads, old } = await serving("1", { onForgotten });
+    const answer = registry.resolve("m", undefined).submit(requestOf("m"));
+    registry.apply(scanOf(candidateOf("m", { version: "2" })));
+    await turns();
+    loads[0]!.succeed();
+    await turns();
+    assert.deepEqual(forgotten, []);
+    old.answer();
+    await answer;
+    await turns();
+    assert.deepEqual(forgotten, ["m/1"]);
+  });
+
   test("a file that changes during its load is loaded as it is in the end", async () => {
     const { registry, loads, old } = await serving();
     registry.apply(scanOf(candidateOf("m", { fingerprint: "b" })));

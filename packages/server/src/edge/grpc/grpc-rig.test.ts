@@ -77,7 +77,7 @@ export async function withGrpc(options: RigOptions, body: (rig: GrpcRig) => Prom
     logger: silent,
     budget,
     pace: createTransferPace(systemClock),
-    observer: { observe: (outcome) => outcomes.push(outcome) },
+    observer: { observe: (outcome) => outcomes.push(outcome), forget: () => {} },
     limits: { ...DEFAULT_GRPC_LIMITS, ...options.limits },
     ...options.edge,
   });
