@@ -13,6 +13,11 @@ const files = ROOTS.flatMap((root) => {
   .filter((name) => name.endsWith(".test.js"))
   .filter((name) => filters.length === 0 || filters.some((filter) => name.includes(filter)));
 
+// Node would look for tests of its own then, and run all of them.
+if (files.length === 0) {
+  console.error(`no compiled test's file name contains ${filters.join(" or ")}`);
+  process.exit(1);
+}
 const env = await pythonEnv();
 if (env.skip !== undefined) console.error(`tests that need PyTorch are skipped: ${env.skip}`);
 const run = spawnSync(
