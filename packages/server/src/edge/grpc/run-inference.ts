@@ -9,8 +9,9 @@ import { earliestDeadline, parseTimeoutParameter } from "../../gate/deadline.ts"
 import { parsePriority } from "../../gate/priority.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { copying } from "../copying.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
-import type { Slicer, Steps } from "../slices.ts";
+import type { Slicer } from "../slices.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import { messageBlock } from "./message-frame.ts";
 
@@ -119,30 +120,6 @@ export async function runInference(
   } finally {
     if (hasEntered) deps.budget.leave(message.length);
   }
-}
-
-/** Bytes between two looks at the clock, per byte of text that could be read in the time. */
-const COPY_SPEED = 32;
-
-/** Fresh memory is slow to write to: 64 MiB in one go would stop the loop for tens of milliseconds. */
-function copying(bytes: Uint8Array, copies: readonly Copy[]): Steps {
-  let next = 0;
-  let done = 0;
-  return {
-    step(amount) {
-      for (let left = amount * COPY_SPEED; left > 0 && next < copies.length; ) {
-        const { at, contents } = copies[next]!;
-        const count = Math.min(left, contents.length - done);
-        bytes.set(contents.subarray(done, done + count), at + done);
-        done += count;
-        left -= count;
-        if (done < contents.length) break;
-        next += 1;
-        done = 0;
-      }
-      return next === copies.length;
-    },
-  };
 }
 
 /**

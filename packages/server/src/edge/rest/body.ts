@@ -3,7 +3,7 @@ import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zli
 import { ServeError } from "../../base/errors.ts";
 import type { Transfer } from "../../gate/transfer-pace.ts";
 import type { Door } from "../../infer/inference.ts";
-import type { Steps } from "../slices.ts";
+import { copying } from "../copying.ts";
 import type { Exchange } from "./exchange.ts";
 
 /**
@@ -79,26 +79,20 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
 
 /** Up to here bytes are copied in less than a slice. */
 const ONE_COPY_BYTES = 512 * 1024;
-/** How many bytes are copied in the time in which one byte of JSON is read. */
-const COPY_SPEED = 32;
-
 /** All chunks in one buffer; large ones are copied in slices, since fresh memory is slow to write to. */
 function joined(exchange: Exchange, chunks: readonly Buffer[], size: number): Buffer | Promise<Buffer> {
   if (chunks.length === 1) return chunks[0]!;
   if (size <= ONE_COPY_BYTES) return Buffer.concat(chunks, size);
   const whole = Buffer.allocUnsafeSlow(size);
-  let next = 0;
-  let copied = 0;
-  const copying: Steps = {
-    step(amount) {
-      const until = copied + amount * COPY_SPEED;
-      while (next < chunks.length && copied < until) copied += chunks[next++]!.copy(whole, copied);
-      return next === chunks.length;
-    },
-  };
+  let at = 0;
+  const copies = chunks.map((contents) => {
+    const placed = { at, contents };
+    at += contents.length;
+    return placed;
+  });
   return exchange.context.slicer
     .open(size)
-    .finish(copying)
+    .finish(copying(whole, copies))
     .then(() => whole);
 }
 
