@@ -8,7 +8,7 @@ import { readProgramFile } from "../formats.ts";
 import { optimizeProgram } from "../graph/passes.ts";
 import { nodePlatform } from "../node.ts";
 import { COMPLEX_LOWERINGS } from "./complex-table.ts";
-import { isComplexArg } from "./op-node.ts";
+import { isComplexArg } from "./core/op-node.ts";
 
 const pack = fileURLToPath(new URL("../../fixtures/modules/spectral.pack", import.meta.url));
 
