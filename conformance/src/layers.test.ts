@@ -62,6 +62,7 @@ function importsOf(file: string): Import[] {
 
 function layerOf(file: string): string {
   const folder = dirname(relative("packages/server/src", file));
+  // index.ts, the public door.
   if (folder === ".") return "app";
   return Object.keys(LAYERS)
     .filter((layer) => folder === layer || folder.startsWith(`${layer}/`))
