@@ -1,3 +1,4 @@
+// Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
