@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 /**
- * Who may import whom inside packages/server/src: the layer table of docs/architecture.md. A folder may always import from itself;
+ * Who may import whom inside packages/server/src: the layer table of docs/dev/architecture.md. A folder may always import from itself;
  * siblings (edge/rest and edge/grpc, the runtimes) never import each other. `types` may be imported with `import type` only.
  */
 const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }> = {
