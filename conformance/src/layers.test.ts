@@ -48,7 +48,7 @@ interface Import {
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !/\.test(\.kit)?\.ts$|\.d\.ts$/.test(name))
+    .filter((name) => name.endsWith(".ts") && !/\.(?:test|kit|d)\.ts$/.test(name))
     .map((name) => normalize(join(folder, name)));
 }
 
