@@ -1,3 +1,4 @@
+// Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
@@ -5,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 /**
- * Who may import whom inside packages/server/src: the layer table of docs/architecture.md. A folder may always import from itself;
+ * Who may import whom inside packages/server/src: the layer table of docs/dev/architecture.md. A folder may always import from itself;
  * siblings (edge/rest and edge/grpc, the runtimes) never import each other. `types` may be imported with `import type` only.
  */
 const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }> = {
@@ -47,7 +48,7 @@ interface Import {
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !/\.test(\.kit)?\.ts$|\.d\.ts$/.test(name))
+    .filter((name) => name.endsWith(".ts") && !/\.(?:test|kit|d)\.ts$/.test(name))
     .map((name) => normalize(join(folder, name)));
 }
 
