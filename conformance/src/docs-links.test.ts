@@ -1,3 +1,4 @@
+// Tests README.md and docs/: their links.
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";

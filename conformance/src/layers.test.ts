@@ -1,3 +1,4 @@
+// Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
 import { dirname, relative } from "node:path";
 import { test } from "node:test";
@@ -41,6 +42,7 @@ const importsFrom = (file: string): Import[] => importsOf(root, file);
 
 function layerOf(file: string): string {
   const folder = dirname(relative("packages/server/src", file));
+  // index.ts, the public door.
   if (folder === ".") return "app";
   return Object.keys(LAYERS)
     .filter((layer) => folder === layer || folder.startsWith(`${layer}/`))

@@ -11,9 +11,9 @@ export interface Import {
   readonly isType: boolean;
 }
 
-/** Tests and what only tests use: `x.test.ts`, `x.test.kit.ts` and their like. */
+/** Tests and what only tests use: `x.test.ts` and `x.kit.ts`. */
 export function isTestFile(file: string): boolean {
-  return /\.test(\.\w+)*\.ts$/.test(file);
+  return /\.(?:test|kit)\.ts$/.test(file);
 }
 
 /** The TypeScript files below a folder, tests included, `.d.ts` not. */
