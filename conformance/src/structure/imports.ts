@@ -11,22 +11,12 @@ export interface Import {
   readonly isType: boolean;
 }
 
-/** Tests and what only tests use: `x.test.ts` and `x.kit.ts`. */
-export function isTestFile(file: string): boolean {
-  return /\.(?:test|kit)\.ts$/.test(file);
-}
-
-/** The TypeScript files below a folder, tests included, `.d.ts` not. */
-export function allSources(root: string, folder: string): string[] {
+/** The product's TypeScript files below a folder: no tests (`x.test.ts`), nothing that only tests use (`x.kit.ts`), no `.d.ts`. */
+export function productSources(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+    .filter((name) => name.endsWith(".ts") && !/\.(?:test|kit|d)\.ts$/.test(name))
     .map((name) => normalize(join(folder, name)))
     .sort();
-}
-
-/** The product's TypeScript files below a folder. */
-export function productSources(root: string, folder: string): string[] {
-  return allSources(root, folder).filter((file) => !isTestFile(file));
 }
 
 /** What a file imports or exports from elsewhere, `import()` included. */
