@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { memorySource } from "../archive/byte-range.ts";
 import { openZip } from "../archive/zip.ts";
-import { buildZip } from "../archive/zip-build.test.kit.ts";
+import { buildZip } from "../archive/zip-build.kit.ts";
 import { ModelFileError } from "../errors.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
 import { translate } from "../translate.ts";

@@ -1,3 +1,4 @@
+// Tests complex-table.ts: each lowering has a fixture.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

@@ -1,3 +1,4 @@
+// Tests table.ts: each op has a fixture.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +9,7 @@ import { openZip } from "../archive/zip.ts";
 import { readProgramFile } from "../formats.ts";
 import type { Arg, Graph } from "../graph/ir.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
-import { openFixture } from "./fixture.test.kit.ts";
+import { openFixture } from "./fixture.kit.ts";
 import { supportedOps } from "./supported-ops.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures", import.meta.url));

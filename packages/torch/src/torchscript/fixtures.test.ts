@@ -1,3 +1,4 @@
+// Tests torchscript.ts on the traced programs of fixtures/torchscript, against PyTorch.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { openZip } from "../archive/zip.ts";
 import { readProgramFile } from "../formats.ts";
 import { evaluate } from "../graph/sym.ts";
-import { type Fixture, openFixture, runFixture } from "../lower/fixture.test.kit.ts";
+import { type Fixture, openFixture, runFixture } from "../lower/fixture.kit.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
 
 /** The cases of the exported programs, traced (scripts/python/make_traced_fixtures.py): each with inputs and PyTorch's results. */

@@ -1,10 +1,11 @@
+// Tests torchscript.ts on edited archives.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { memorySource } from "../archive/byte-range.ts";
 import { openZip } from "../archive/zip.ts";
-import { buildZip, type ZipPart } from "../archive/zip-build.test.kit.ts";
+import { buildZip, type ZipPart } from "../archive/zip-build.kit.ts";
 import { ModelFileError } from "../errors.ts";
 import type { Program } from "../graph/ir.ts";
 import { nodePlatform, openFileSource } from "../node.ts";

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema, sconceV1 } from "@sconce/protocol/messages";
-import { withGrpc } from "./grpc-rig.test.ts";
+import { withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const TYPES = [ModelInferRequestSchema, ModelInferResponseSchema] as const;

@@ -8,7 +8,7 @@ import { translate } from "../../translate.ts";
 
 const pack = fileURLToPath(new URL("../../../fixtures/pooling.zip", import.meta.url));
 
-/** A difference that is known and accepted (docs/decisions.md): PyTorch answers NaN for a window with NaN in it. */
+/** A difference that is known and accepted (docs/dev/decisions.md): PyTorch answers NaN for a window with NaN in it. */
 test("NaN inside a window of max pooling does not reach the result, the other windows are right", async (t) => {
   const source = openFileSource(pack);
   t.after(() => source.close());

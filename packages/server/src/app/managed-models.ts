@@ -1,16 +1,16 @@
-import type { Clock } from "./base/clock.ts";
-import type { Logger } from "./base/logger.ts";
-import { type Config, loadModelConfig } from "./config/load-config.ts";
-import type { ServerConfig } from "./config/server-options.ts";
-import { createRegistry } from "./models/create-registry.ts";
-import { nodeFileSystem } from "./models/file-system.ts";
-import type { ManagedRegistry, RegistryOptions } from "./models/managed-registry.ts";
-import { createModelControl, type ModelControl, type ModelControlMode } from "./models/model-control.ts";
-import { createRepository } from "./models/repository.ts";
-import type { LoadModel } from "./models/served-model-handle.ts";
-import { parseVersionPolicy } from "./models/version-policy.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { type Config, loadModelConfig } from "../config/load-config.ts";
+import type { ServerConfig } from "../config/server-options.ts";
+import { createRegistry } from "../models/create-registry.ts";
+import { nodeFileSystem } from "../models/file-system.ts";
+import type { ManagedRegistry, RegistryOptions } from "../models/managed-registry.ts";
+import { createModelControl, type ModelControl, type ModelControlMode } from "../models/model-control.ts";
+import { createRepository } from "../models/repository.ts";
+import type { LoadModel } from "../models/served-model-handle.ts";
+import { parseVersionPolicy } from "../models/version-policy.ts";
 
-export interface ModelStoreOptions {
+export interface ManagedModelsOptions {
   readonly config: Config;
   readonly paths: readonly string[];
   readonly load: LoadModel;
@@ -21,12 +21,12 @@ export interface ModelStoreOptions {
 }
 
 /** The models of a server: those on disk, those in memory, and who decides which are which. */
-export interface ModelStore {
+export interface ManagedModels {
   readonly registry: ManagedRegistry;
   readonly control: ModelControl;
 }
 
-export function createModelStore(options: ModelStoreOptions): ModelStore {
+export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
   const { load, clock, logger, onForgotten } = options;
   const { server, modelDefaults } = options.config;
   const repository = createRepository({

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Logger } from "./base/logger.ts";
-import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
+import type { Logger } from "../base/logger.ts";
+import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
+import { FakeClock } from "../queue/fakes.kit.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
-import { FakeClock } from "./queue/fakes.test.support.ts";
 
 /** A clock whose process can stand still: time goes on, and timers are late. */
 class StallingClock extends FakeClock {

@@ -4,8 +4,8 @@ import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
 import type { Door, Inference } from "../../infer/inference.ts";
 import { StatisticsTally } from "../../models/model-statistics.ts";
+import { SETTINGS } from "../../models/models.kit.ts";
 import type { IndexEntry } from "../../models/registry.ts";
-import { SETTINGS } from "../../models/test-support.test.ts";
 
 /** A model that is a function, for tests of an edge: inputs in, outputs out, in this process. */
 export interface MemoryModel extends Partial<Door> {

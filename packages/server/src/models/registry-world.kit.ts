@@ -7,10 +7,10 @@ import type { Inference } from "../infer/inference.ts";
 import { createRegistry } from "./create-registry.ts";
 import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
+import { ManualClock, requestOf, scanOf, silentLogger, turns } from "./models.kit.ts";
 import type { IndexEntry } from "./registry.ts";
-import { RiggedModel } from "./rigged-model.test.ts";
+import { RiggedModel } from "./rigged-model.kit.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
-import { ManualClock, requestOf, scanOf, silentLogger, turns } from "./test-support.test.ts";
 
 export const NAMES = ["a", "b", "c"] as const;
 export const VERSIONS = ["1", "2"] as const;

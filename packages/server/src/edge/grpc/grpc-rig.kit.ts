@@ -19,7 +19,7 @@ import type { InferenceOutcome } from "../inference-metrics.ts";
 import { createListener } from "../listener.ts";
 import { createGrpcEdge, type GrpcEdge, type GrpcEdgeOptions } from "./grpc-edge.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
-import { type MemoryInference, memoryInference } from "./memory-inference.test.ts";
+import { type MemoryInference, memoryInference } from "./memory-inference.kit.ts";
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 

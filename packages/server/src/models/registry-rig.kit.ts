@@ -3,8 +3,8 @@ import { ServeError } from "../base/errors.ts";
 import { createRegistry } from "./create-registry.ts";
 import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
+import { ManualClock, StubModel, silentLogger } from "./models.kit.ts";
 import type { ServedModel } from "./registry.ts";
-import { ManualClock, StubModel, silentLogger } from "./test-support.test.ts";
 
 /** Never fires. */
 export const never: AbortSignal = new AbortController().signal;

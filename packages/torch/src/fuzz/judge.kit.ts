@@ -1,5 +1,5 @@
 import { ModelFileError } from "../errors.ts";
-import type { FuzzTarget } from "./targets.test.kit.ts";
+import type { FuzzTarget } from "./targets.kit.ts";
 
 /** One input may take this much processor time (a busy machine is no finding); a mutated file is small, so anything near it is a loop over a number that the file made up. */
 export const MAX_MS: number = 1_000;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { after } from "node:test";
 import type { Inference } from "../../infer/inference.ts";
-import { openEdge, type TestEdge } from "./rest-edge.test.kit.ts";
+import { openEdge, type TestEdge } from "./rest-edge.kit.ts";
 import type { RestEdgeOptions } from "./rest-edge.ts";
 
 export interface Listening extends TestEdge {

@@ -5,7 +5,7 @@ import { memorySource } from "../archive/byte-range.ts";
 import { readSafetensors } from "../archive/safetensors.ts";
 import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
 import { openZip } from "../archive/zip.ts";
-import { buildZip } from "../archive/zip-build.test.kit.ts";
+import { buildZip } from "../archive/zip-build.kit.ts";
 import { readCheckpoint } from "../checkpoint/checkpoint.ts";
 import { readExportedProgram } from "../exported/program-reader.ts";
 import { parseSrepr } from "../exported/srepr.ts";

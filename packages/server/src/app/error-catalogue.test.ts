@@ -1,14 +1,15 @@
+// Tests docs/errors.md against the source.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ERROR_CODES, isErrorCode } from "@sconce/protocol";
-import { statusNumber } from "./edge/grpc/status.ts";
-import { statusOf } from "./edge/rest/status.ts";
-import { parseSources, reasonsIn } from "./error-reasons.test.kit.ts";
-import { REJECT_REASONS } from "./queue/observer.ts";
+import { statusNumber } from "../edge/grpc/status.ts";
+import { statusOf } from "../edge/rest/status.ts";
+import { REJECT_REASONS } from "../queue/observer.ts";
+import { parseSources, reasonsIn } from "./error-reasons.kit.ts";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
+const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const page = readFileSync(`${root}/docs/errors.md`, "utf8");
 const sources = ["server", "protocol"].flatMap((name) => parseSources(`${root}/packages/${name}/src`));
 

@@ -8,9 +8,9 @@ import { completeQueueConfig } from "../queue/queue-config.ts";
 import { createScheduler } from "../queue/scheduler.ts";
 import type { Instance, InstanceState, LoadedModel } from "../runtime/runtime.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
+import { describe, ROW_SIGNATURE, SETTINGS, silentLogger } from "./models.kit.ts";
 import { createServedModel } from "./served-model.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
-import { describe, ROW_SIGNATURE, SETTINGS, silentLogger } from "./test-support.test.ts";
 
 /** Requests with more rows run in parts. */
 export const BATCH_ROWS = 2;

@@ -1,9 +1,9 @@
-import { type AwakeClock, createAwakeClock } from "./base/awake-clock.ts";
-import type { Clock } from "./base/clock.ts";
-import type { Logger } from "./base/logger.ts";
-import { createLoopMetrics } from "./base/loop-metrics.ts";
-import type { Metrics } from "./base/metrics.ts";
-import { startPulse } from "./base/pulse.ts";
+import { type AwakeClock, createAwakeClock } from "../base/awake-clock.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { createLoopMetrics } from "../base/loop-metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
+import { startPulse } from "../base/pulse.ts";
 
 /** The process's event loop, with a finger on its pulse. */
 export interface EventLoop {

@@ -1,39 +1,39 @@
 import type { AddressInfo } from "node:net";
 import { totalmem } from "node:os";
-import type { Clock } from "./base/clock.ts";
-import type { Logger } from "./base/logger.ts";
-import type { Metrics } from "./base/metrics.ts";
-import { createPrometheusMetrics } from "./base/prometheus-metrics.ts";
-import type { TensorSpec } from "./base/signature.ts";
-import { parseHealthAddress } from "./config/health-address.ts";
-import type { Config } from "./config/load-config.ts";
-import { refuseUnsafeStart } from "./config/safe-binding.ts";
-import type { ServerConfig } from "./config/server-options.ts";
-import { drain, type Parts } from "./drain.ts";
-import { createGrpcEdge } from "./edge/grpc/grpc-edge.ts";
-import { createInferenceObserver, type InferenceObserver } from "./edge/inference-metrics.ts";
-import { createListener, LOOPBACK } from "./edge/listener.ts";
-import { countRefusals, countSlowTransfers } from "./edge/refusal-metrics.ts";
-import { createRestEdge } from "./edge/rest/rest-edge.ts";
-import { createSlicer } from "./edge/slices.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Metrics } from "../base/metrics.ts";
+import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
+import type { TensorSpec } from "../base/signature.ts";
+import { parseHealthAddress } from "../config/health-address.ts";
+import type { Config } from "../config/load-config.ts";
+import { refuseUnsafeStart } from "../config/safe-binding.ts";
+import type { ServerConfig } from "../config/server-options.ts";
+import { createGrpcEdge } from "../edge/grpc/grpc-edge.ts";
+import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
+import { createListener, LOOPBACK } from "../edge/listener.ts";
+import { countRefusals, countSlowTransfers } from "../edge/refusal-metrics.ts";
+import { createRestEdge } from "../edge/rest/rest-edge.ts";
+import { createSlicer } from "../edge/slices.ts";
+import { createAdminGate } from "../gate/admin-gate.ts";
+import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
+import { tenantHeaderName } from "../gate/tenant.ts";
+import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "../gate/transfer-pace.ts";
+import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
+import { createInference } from "../infer/create-inference.ts";
+import type { Inference } from "../infer/inference.ts";
+import type { ModelControl } from "../models/model-control.ts";
+import type { IndexEntry } from "../models/registry.ts";
+import { createQuota, type Quota } from "../queue/quota.ts";
+import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { workerEnv } from "../worker/worker-env.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
-import { createAdminGate } from "./gate/admin-gate.ts";
-import { type ByteBudget, createByteBudget } from "./gate/byte-budget.ts";
-import { tenantHeaderName } from "./gate/tenant.ts";
-import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "./gate/transfer-pace.ts";
-import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health/health-server.ts";
-import { createInference } from "./infer/create-inference.ts";
-import type { Inference } from "./infer/inference.ts";
+import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
-import { createModelStore } from "./model-store.ts";
-import type { ModelControl } from "./models/model-control.ts";
-import type { IndexEntry } from "./models/registry.ts";
-import { createQuota, type Quota } from "./queue/quota.ts";
-import { createOnnxRuntime } from "./runtime/onnx/onnx-runtime.ts";
-import type { Runtime } from "./runtime/runtime.ts";
+import { type RunningParts, stopServer } from "./stop-server.ts";
 import { VERSION } from "./version.ts";
-import { workerEnv } from "./worker/worker-env.ts";
 
 export interface ServerOptions {
   readonly config: Config;
@@ -94,7 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = await listener.listen(config.host, config.port);
   const started = control.start();
   const edges = { health, rest, grpc, listener };
-  const parts: Parts = { config, clock, logger, loop, ...edges, control, registry, runtime };
+  const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address),
@@ -105,7 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     stop() {
       isDraining = true;
       health?.refresh();
-      stopped ??= drain(parts);
+      stopped ??= stopServer(parts);
       return stopped;
     },
   };
@@ -145,7 +145,7 @@ interface Instruments {
 function buildModels(
   options: ServerOptions,
   { metrics, loop, observer }: Instruments,
-): Pick<Parts, "runtime" | "registry" | "control"> {
+): Pick<RunningParts, "runtime" | "registry" | "control"> {
   const { server: config, modelDefaults: defaults } = options.config;
   const runtime = (options.createRuntime ?? createOnnxRuntime)({
     ...options,
@@ -159,7 +159,7 @@ function buildModels(
     observer.forget(model, version);
     metrics.drop({ model, version });
   };
-  return { runtime, ...createModelStore({ ...options, load, onForgotten }) };
+  return { runtime, ...createManagedModels({ ...options, load, onForgotten }) };
 }
 
 interface Served extends Instruments {
@@ -172,7 +172,7 @@ interface Served extends Instruments {
 function buildEdges(
   { config: { server: config }, clock, logger }: ServerOptions,
   { metrics, loop, observer, inference, control, tenantHeader }: Served,
-): Pick<Parts, "rest" | "grpc" | "listener"> {
+): Pick<RunningParts, "rest" | "grpc" | "listener"> {
   const pace = createTransferPace(loop.awake, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
   const shared = {
     inference,

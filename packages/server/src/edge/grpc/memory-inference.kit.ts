@@ -6,7 +6,7 @@ import type { TensorSpec } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { StatisticsTally } from "../../models/model-statistics.ts";
-import { SETTINGS } from "../../models/test-support.test.ts";
+import { SETTINGS } from "../../models/models.kit.ts";
 
 type Compute = (request: InferRequest) => NamedTensor[] | Promise<NamedTensor[]>;
 

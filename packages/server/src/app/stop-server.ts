@@ -1,22 +1,22 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Clock } from "./base/clock.ts";
-import type { Logger } from "./base/logger.ts";
-import type { ServerConfig } from "./config/server-options.ts";
-import type { GrpcEdge } from "./edge/grpc/grpc-edge.ts";
-import type { Listener } from "./edge/listener.ts";
-import type { RestEdge } from "./edge/rest/rest-edge.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ServerConfig } from "../config/server-options.ts";
+import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
+import type { Listener } from "../edge/listener.ts";
+import type { RestEdge } from "../edge/rest/rest-edge.ts";
+import type { HealthServer } from "../health/health-server.ts";
+import type { ManagedRegistry } from "../models/managed-registry.ts";
+import type { ModelControl } from "../models/model-control.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { EventLoop } from "./event-loop.ts";
-import type { HealthServer } from "./health/health-server.ts";
-import type { ManagedRegistry } from "./models/managed-registry.ts";
-import type { ModelControl } from "./models/model-control.ts";
-import type { Runtime } from "./runtime/runtime.ts";
 
 /** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
 const LINGER_MS = 500;
 const LINGER_STEP_MS = 20;
 
 /** The parts of a server that must end in order. */
-export interface Parts {
+export interface RunningParts {
   readonly config: ServerConfig;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,7 +34,7 @@ export interface Parts {
  * Ends a server without losing a request: answers go on for `drainDelayMs` while readiness already says no, then no connection is
  * accepted any more, clients are asked to leave, what is in flight finishes (for at most `drainTimeoutMs`), and the workers end.
  */
-export async function drain(parts: Parts): Promise<void> {
+export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, clock, logger, rest, grpc, listener, registry, runtime } = parts;
   parts.control.close();
   logger.info(
@@ -72,7 +72,7 @@ export async function drain(parts: Parts): Promise<void> {
  * and one that is silent may have a request on its way. Whoever waits is accepted first; connections still silent then, new or
  * kept alive, get a moment. Whoever speaks is answered and closed.
  */
-async function stopListening({ listener, rest, clock }: Parts): Promise<void> {
+async function stopListening({ listener, rest, clock }: RunningParts): Promise<void> {
   await listener.acceptWaiting();
   listener.stopAccepting();
   // Reads the first bytes of the last who came.

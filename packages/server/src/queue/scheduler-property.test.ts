@@ -1,3 +1,4 @@
+// Tests scheduler.ts: properties over generated histories.
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
@@ -12,7 +13,7 @@ import {
   type SetUp,
   settle,
   setUp,
-} from "./fakes.test.support.ts";
+} from "./fakes.kit.ts";
 import type { Answer } from "./job.ts";
 
 fc.configureGlobal({ includeErrorInReport: true });

@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { startCoverage } from "./coverage.test.kit.ts";
-import { judgeInput } from "./judge.test.kit.ts";
-import { mutateBytes, mutateJson, mutateText, seededRandom } from "./mutate.test.kit.ts";
-import { FUZZ_TARGETS } from "./targets.test.kit.ts";
+import { startCoverage } from "./coverage.kit.ts";
+import { judgeInput } from "./judge.kit.ts";
+import { mutateBytes, mutateJson, mutateText, seededRandom } from "./mutate.kit.ts";
+import { FUZZ_TARGETS } from "./targets.kit.ts";
 
 /** What `scripts/fuzz.mjs` starts a thread with. */
 interface FuzzJob {
