@@ -109,3 +109,16 @@ for (const name of ["protocol", "torch", "server"]) {
     assert.equal(valueCycle(sources(`packages/${name}/src`))?.join(" → "), undefined);
   });
 }
+
+test("the folders of torch's lowerings import downwards only, with core below all", () => {
+  const base = "packages/torch/src/lower";
+  const folders = new Map<string, Set<string>>();
+  for (const { from, to } of sources(base).flatMap(importsFrom)) {
+    if (!to.startsWith(`${base}/`)) continue;
+    const [source, target] = [from, to].map((file) => dirname(relative(base, file)));
+    if (source !== target) folders.set(source!, (folders.get(source!) ?? new Set()).add(target!));
+  }
+  assert.deepEqual([...(folders.get("core") ?? [])], [], "core imports from a folder above it");
+  const imports = new Map([...folders].map(([folder, targets]) => [folder, [...targets]]));
+  assert.equal(findCycle(imports)?.join(" → "), undefined);
+});
