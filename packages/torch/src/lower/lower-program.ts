@@ -1,9 +1,9 @@
 import { type DType, partDtype } from "../dtype.ts";
 import type { Arg, NamedArg, Program } from "../graph/ir.ts";
+import type { Port } from "../graph/port.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
-import type { Port } from "../translation.ts";
 import { Emitter } from "./emitter.ts";
 import { GraphLowering, type LoweringTables, RefusalLog } from "./lower-graph.ts";
 import { PortNames } from "./port-names.ts";
