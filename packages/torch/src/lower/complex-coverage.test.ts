@@ -9,7 +9,7 @@ import { optimizeProgram } from "../graph/passes.ts";
 import { nodePlatform } from "../node.ts";
 import { readProgramFile } from "../translate/program-file.ts";
 import { COMPLEX_LOWERINGS } from "./complex-table.ts";
-import { isComplexArg } from "./op-node.ts";
+import { isComplexArg } from "./core/op-node.ts";
 
 const pack = fileURLToPath(new URL("../../fixtures/modules/spectral.pack", import.meta.url));
 

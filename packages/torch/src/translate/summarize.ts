@@ -25,7 +25,7 @@ export function summarize(
     ...countWeights(program),
     ops: countOps(program),
     report: {
-      unsupported: [...optimized.refused, ...lowered.refused],
+      unsupported: [...optimized.unsupported, ...lowered.unsupported],
       warnings: [...optimized.program.warnings, ...lowered.warnings],
     },
   };

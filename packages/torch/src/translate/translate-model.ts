@@ -31,10 +31,10 @@ export function translateModel(
   const { inputs } = options;
   const file = readProgramFile(source, platform, inputs === undefined ? {} : { inputs });
   const { program, weights } = withWeights(file, platform, options.weightsFrom);
-  const { program: ready, refused } = optimizeProgram(program);
+  const { program: ready, unsupported: byGraph } = optimizeProgram(program);
   const location = options.weights === "embedded" ? undefined : source.name;
   const lowered = lowerProgram(ready, TABLES, location);
-  const unsupported = [...refused, ...lowered.refused];
+  const unsupported = [...byGraph, ...lowered.unsupported];
   const warnings = [...ready.warnings, ...lowered.warnings];
   const whole = unsupported.length > 0 ? undefined : lowered.model;
   const read = reader(source, weights);
