@@ -1,9 +1,9 @@
 // Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize, relative } from "node:path";
+import { dirname, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { findCycle, type Import, importsOf, productSources } from "./structure/imports.ts";
 
 /**
  * Who may import whom inside packages/server/src: the layer table of docs/dev/architecture.md. A folder may always import from itself;
@@ -37,29 +37,8 @@ const PACKAGES: Record<string, readonly string[]> = {
 };
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const IMPORT =
-  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"|import\(\s*"([^"]+)"\s*\)/g;
-
-interface Import {
-  readonly from: string;
-  readonly to: string;
-  readonly isType: boolean;
-}
-
-function sources(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !/\.(?:test|kit|d)\.ts$/.test(name))
-    .map((name) => normalize(join(folder, name)));
-}
-
-function importsOf(file: string): Import[] {
-  const text = readFileSync(join(root, file), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
-  return [...text.matchAll(IMPORT)].map((match) => {
-    const specifier = match[2] ?? match[3] ?? "";
-    const to = specifier.startsWith(".") ? normalize(join(dirname(file), specifier)) : specifier;
-    return { from: file, to, isType: match[1] !== undefined };
-  });
-}
+const sources = (folder: string): string[] => productSources(root, folder);
+const importsFrom = (file: string): Import[] => importsOf(root, file);
 
 function layerOf(file: string): string {
   const folder = dirname(relative("packages/server/src", file));
@@ -86,39 +65,23 @@ function violation({ from, to, isType }: Import): string | undefined {
   return `${from}: ${layer} may not import ${target} (${to})`;
 }
 
-function findCycle(files: readonly string[]): string[] | undefined {
-  const edges = new Map(
-    files.map((file) => [
-      file,
-      importsOf(file)
-        .filter((i) => !i.isType)
-        .map((i) => i.to),
-    ]),
+/** Value imports only: a type may look up where its value may not. */
+function valueCycle(files: readonly string[]): string[] | undefined {
+  return findCycle(
+    new Map(
+      files.map((file) => [
+        file,
+        importsFrom(file)
+          .filter(({ isType }) => !isType)
+          .map(({ to }) => to),
+      ]),
+    ),
   );
-  const done = new Set<string>();
-  const path: string[] = [];
-  const visit = (file: string): string[] | undefined => {
-    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
-    if (done.has(file) || !edges.has(file)) return undefined;
-    path.push(file);
-    for (const next of edges.get(file)!) {
-      const cycle = visit(next);
-      if (cycle) return cycle;
-    }
-    path.pop();
-    done.add(file);
-    return undefined;
-  };
-  for (const file of files) {
-    const cycle = visit(file);
-    if (cycle) return cycle;
-  }
-  return undefined;
 }
 
 test("the server's folders import downwards only", () => {
   const found = sources("packages/server/src")
-    .flatMap(importsOf)
+    .flatMap(importsFrom)
     .map(violation)
     .filter((v) => v !== undefined);
   assert.deepEqual(found, []);
@@ -127,7 +90,7 @@ test("the server's folders import downwards only", () => {
 test("torch and protocol do not know each other, nor the server", () => {
   for (const name of ["torch", "protocol"]) {
     const foreign = sources(`packages/${name}/src`)
-      .flatMap(importsOf)
+      .flatMap(importsFrom)
       .filter((i) => i.to === "sconce" || i.to.startsWith("@sconce/"));
     assert.deepEqual(foreign, []);
   }
@@ -136,13 +99,13 @@ test("torch and protocol do not know each other, nor the server", () => {
 test("torch uses Node only in its `node` entry", () => {
   const node = sources("packages/torch/src")
     .filter((file) => !file.endsWith("src/node.ts"))
-    .flatMap(importsOf)
+    .flatMap(importsFrom)
     .filter((i) => i.to.startsWith("node:"));
   assert.deepEqual(node, []);
 });
 
 for (const name of ["protocol", "torch", "server"]) {
   test(`no import cycles in ${name}`, () => {
-    assert.equal(findCycle(sources(`packages/${name}/src`))?.join(" → "), undefined);
+    assert.equal(valueCycle(sources(`packages/${name}/src`))?.join(" → "), undefined);
   });
 }
