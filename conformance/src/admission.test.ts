@@ -1,3 +1,4 @@
+// Tests the built server: a full queue refuses requests before their bodies are read.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";

@@ -1,3 +1,4 @@
+// Tests the built server: how it ends on SIGTERM.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, request } from "node:http";

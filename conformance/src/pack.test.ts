@@ -1,3 +1,4 @@
+// Tests the packages as `npm pack` makes them.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// Tests the examples of docs/protocols.md on the built server.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";

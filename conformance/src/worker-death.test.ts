@@ -1,3 +1,4 @@
+// Tests the built server while its workers are killed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";

@@ -3,9 +3,13 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { systemClock } from "sconce/internal/base/clock";
-import type { Logger } from "sconce/internal/base/logger";
-import type { Instance, LoadedModel, LoadOptions } from "sconce/internal/runtime/runtime";
+import {
+  type Instance,
+  type LoadedModel,
+  type LoadOptions,
+  type Logger,
+  systemClock,
+} from "../internals/server.ts";
 import { type CalibratedModel, encodeCalibratedModel, POISON } from "./calibrated-model.ts";
 import { createCalibratedRuntime } from "./calibrated-runtime.ts";
 

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { nodeFlags } from "sconce/internal/cli/node-flags";
+import { nodeFlags } from "../internals/server.ts";
 import type { LoopLateness } from "./loop-meter.ts";
 import { monotonicMs } from "./monotonic.ts";
 import { startPinned } from "./pinned-process.ts";

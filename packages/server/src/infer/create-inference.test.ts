@@ -10,7 +10,7 @@ import {
   scanOf,
   silentLogger,
   turns,
-} from "../models/test-support.test.ts";
+} from "../models/models.kit.ts";
 import { createInference } from "./create-inference.ts";
 
 async function setUp() {

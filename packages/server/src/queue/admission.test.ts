@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAwakeClock } from "../base/awake-clock.ts";
 import { ServeError } from "../base/errors.ts";
-import {
-  FakeClock,
-  KIND,
-  type RequestOptions,
-  rowsRequest,
-  type SetUp,
-  settle,
-  setUp,
-} from "./fakes.test.support.ts";
+import { FakeClock, KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 /** Submits one row and keeps how it ended. */

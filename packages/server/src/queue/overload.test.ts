@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServeError } from "../base/errors.ts";
 import { ConcurrencyLimit } from "./concurrency-limit.ts";
-import { KIND, rowsRequest, settle, setUp } from "./fakes.test.support.ts";
+import { KIND, rowsRequest, settle, setUp } from "./fakes.kit.ts";
 import type { QueueConfig } from "./queue-config.ts";
 
 const SERVICE_MS = 10;

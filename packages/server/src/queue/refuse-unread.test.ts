@@ -1,7 +1,8 @@
+// Tests scheduler.ts: requests refused before their bodies are read.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestHead } from "../base/request-head.ts";
-import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.test.support.ts";
+import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 type Sent = RequestOptions & { readonly tenant?: string };

@@ -1,52 +1,52 @@
 import { invariant } from "../errors.ts";
-import { ACTIVATION } from "./activation.ts";
-import { ATTENTION } from "./attention.ts";
-import { COMPARISON } from "./comparison.ts";
-import { CONTRACTION } from "./contraction.ts";
-import { CONVOLUTION } from "./convolution.ts";
-import { CREATION } from "./creation.ts";
-import { CUMULATIVE } from "./cumulative.ts";
-import { DATA_DEPENDENT } from "./data-dependent.ts";
-import { DIAGONALS } from "./diagonals.ts";
-import { DISTANCES } from "./distances.ts";
-import { DROPPING } from "./dropping.ts";
-import { ELEMENT_SCATTER } from "./element-scatter.ts";
-import { ELEMENTWISE } from "./elementwise.ts";
-import { EMBEDDING_BAG } from "./embedding-bag.ts";
-import { EQUIVALENTS } from "./equivalents.ts";
-import { EXPONENTIAL } from "./exponential.ts";
-import { FOURIER } from "./fourier.ts";
-import { INDEXING } from "./indexing.ts";
-import { JOINING } from "./joining.ts";
-import { LINEAR } from "./linear.ts";
-import { LOSSES } from "./losses.ts";
-import type { Lowering, LoweringTable } from "./lowering.ts";
-import { MAX_POOLING } from "./max-pooling.ts";
-import { MOMENTS } from "./moments.ts";
-import { MULTI_HEAD } from "./multi-head.ts";
-import { NORMALIZATION } from "./normalization.ts";
-import { NORMS } from "./norms.ts";
-import { NUMBER_PARTS } from "./number-parts.ts";
-import { ORDERING } from "./ordering.ts";
-import { PADDING } from "./padding.ts";
-import { POOLING } from "./pooling.ts";
-import { PRODUCTS } from "./products.ts";
-import { READING } from "./reading.ts";
-import { REARRANGING } from "./rearranging.ts";
-import { RECURRENT } from "./recurrent.ts";
-import { REDUCTION } from "./reduction.ts";
-import { REGION_POOLING } from "./region-pooling.ts";
-import { RESHAPING } from "./reshaping.ts";
-import { RESIZING } from "./resizing.ts";
-import { SAMPLING } from "./sampling.ts";
-import { SCATTERING } from "./scattering.ts";
-import { SHORT_TIME_FOURIER } from "./short-time-fourier.ts";
-import { SLICING } from "./slicing.ts";
-import { SOFTMAX } from "./softmax.ts";
-import { SPECIAL_FUNCTIONS } from "./special-functions.ts";
-import { STACKING } from "./stacking.ts";
-import { STRIDED } from "./strided.ts";
-import { VISION } from "./vision.ts";
+import { ALIASES } from "./aliases.ts";
+import { COMPARISON } from "./comparison/comparison.ts";
+import { ORDERING } from "./comparison/ordering.ts";
+import type { Lowering, LoweringTable } from "./core/lowering.ts";
+import { CREATION } from "./creation/creation.ts";
+import { CONTRACTION } from "./linalg/einsum.ts";
+import { LINEAR } from "./linalg/matmul.ts";
+import { NORMS } from "./linalg/norms.ts";
+import { PRODUCTS } from "./linalg/products.ts";
+import { ACTIVATION } from "./nn/activation.ts";
+import { ATTENTION } from "./nn/attention.ts";
+import { POOLING } from "./nn/average-pooling.ts";
+import { CONVOLUTION } from "./nn/convolution.ts";
+import { DISTANCES } from "./nn/distances.ts";
+import { DROPOUT } from "./nn/dropout.ts";
+import { EMBEDDING_BAG } from "./nn/embedding-bag.ts";
+import { REARRANGING } from "./nn/fold.ts";
+import { LOSSES } from "./nn/losses.ts";
+import { MAX_POOLING } from "./nn/max-pooling.ts";
+import { MULTI_HEAD } from "./nn/multi-head-attention.ts";
+import { NORMALIZATION } from "./nn/normalization.ts";
+import { PADDING } from "./nn/padding.ts";
+import { RECURRENT } from "./nn/recurrent.ts";
+import { SOFTMAX } from "./nn/softmax.ts";
+import { ELEMENTWISE } from "./pointwise/arithmetic.ts";
+import { EXPONENTIAL } from "./pointwise/exponential.ts";
+import { NUMBER_PARTS } from "./pointwise/number-parts.ts";
+import { SPECIAL_FUNCTIONS } from "./pointwise/special-functions.ts";
+import { CUMULATIVE } from "./reduction/cumulative.ts";
+import { MOMENTS } from "./reduction/moments.ts";
+import { REDUCTION } from "./reduction/reduction.ts";
+import { CONCAT } from "./shape/concat.ts";
+import { DATA_DEPENDENT } from "./shape/data-dependent.ts";
+import { DIAGONALS } from "./shape/diagonals.ts";
+import { ELEMENT_SCATTER } from "./shape/element-scatter.ts";
+import { INDEXING } from "./shape/indexing.ts";
+import { READING } from "./shape/item.ts";
+import { RESHAPING } from "./shape/reshaping.ts";
+import { SCATTERING } from "./shape/slice-scatter.ts";
+import { SLICING } from "./shape/slicing.ts";
+import { STACKING } from "./shape/stacking.ts";
+import { STRIDED } from "./shape/strided.ts";
+import { FOURIER } from "./spectral/fft.ts";
+import { SHORT_TIME_FOURIER } from "./spectral/stft.ts";
+import { VISION } from "./vision/detection.ts";
+import { SAMPLING } from "./vision/grid-sample.ts";
+import { RESIZING } from "./vision/interpolate.ts";
+import { REGION_POOLING } from "./vision/roi-pooling.ts";
 
 /** Every family's table. A new family is one line here. */
 export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
@@ -58,7 +58,7 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   creation: CREATION,
   elementwise: ELEMENTWISE,
   indexing: INDEXING,
-  joining: JOINING,
+  concat: CONCAT,
   linear: LINEAR,
   losses: LOSSES,
   "max-pooling": MAX_POOLING,
@@ -79,9 +79,9 @@ export const FAMILIES: Readonly<Record<string, LoweringTable>> = {
   diagonals: DIAGONALS,
   "element-scatter": ELEMENT_SCATTER,
   distances: DISTANCES,
-  dropping: DROPPING,
+  dropout: DROPOUT,
   "embedding-bag": EMBEDDING_BAG,
-  equivalents: EQUIVALENTS,
+  aliases: ALIASES,
   strided: STRIDED,
   exponential: EXPONENTIAL,
   fourier: FOURIER,

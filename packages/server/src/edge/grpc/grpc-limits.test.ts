@@ -8,7 +8,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema } from "@sconce/protocol/messages";
 import { createByteBudget } from "../../gate/byte-budget.ts";
-import { type GrpcRig, withGrpc } from "./grpc-rig.test.ts";
+import { type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const TYPES = [ModelInferRequestSchema, ModelInferResponseSchema] as const;

@@ -1,3 +1,4 @@
+// Tests grpc-edge.ts: slow clients.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import {
@@ -13,7 +14,7 @@ import { ModelInferRequestSchema } from "@sconce/protocol/messages";
 import { systemClock } from "../../base/clock.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
 import { createTransferPace, type PaceLimits } from "../../gate/transfer-pace.ts";
-import { type GrpcRig, withGrpc } from "./grpc-rig.test.ts";
+import { type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const HEADERS = { ":method": "POST", ":path": INFER, "content-type": "application/grpc", te: "trailers" };

@@ -21,7 +21,7 @@ import {
   ServerReflectionResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from "@sconce/protocol/messages";
-import { collect, type GrpcRig, withGrpc } from "./grpc-rig.test.ts";
+import { collect, type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
 type Methods = typeof GRPCInferenceService.method;
 

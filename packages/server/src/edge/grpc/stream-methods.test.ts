@@ -10,7 +10,7 @@ import {
   ModelStreamInferResponseSchema,
   sconceV1,
 } from "@sconce/protocol/messages";
-import { collect, type GrpcRig, withGrpc } from "./grpc-rig.test.ts";
+import { collect, type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
 const STREAM = "/inference.GRPCInferenceService/ModelStreamInfer";
 const TYPES = [ModelInferRequestSchema, ModelStreamInferResponseSchema] as const;

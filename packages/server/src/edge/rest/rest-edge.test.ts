@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { ADD_SUB, identity, memoryInference } from "./memory-inference.test.kit.ts";
-import { openEdge } from "./rest-edge.test.kit.ts";
+import { ADD_SUB, identity, memoryInference } from "./memory-inference.kit.ts";
+import { openEdge } from "./rest-edge.kit.ts";
 
 const INFERENCE = memoryInference(
   {

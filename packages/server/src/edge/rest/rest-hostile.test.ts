@@ -1,9 +1,10 @@
+// Tests rest-edge.ts: generated and mutated requests.
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ADD_SUB, identity, memoryInference } from "./memory-inference.test.kit.ts";
-import { openEdge } from "./rest-edge.test.kit.ts";
+import { ADD_SUB, identity, memoryInference } from "./memory-inference.kit.ts";
+import { openEdge } from "./rest-edge.kit.ts";
 
 const { edge, log, budget } = await openEdge(
   memoryInference({

@@ -1,3 +1,4 @@
+// Tests rest-edge.ts: slow clients.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -6,8 +7,8 @@ import { gzipSync } from "node:zlib";
 import { systemClock } from "../../base/clock.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import { createTransferPace } from "../../gate/transfer-pace.ts";
-import { type MemoryModel, memoryInference, spec } from "./memory-inference.test.kit.ts";
-import { BODY, listen, post, raw, statusOf, until } from "./rest-sockets.test.kit.ts";
+import { type MemoryModel, memoryInference, spec } from "./memory-inference.kit.ts";
+import { BODY, listen, post, raw, statusOf, until } from "./rest-sockets.kit.ts";
 
 /** Answers with more than the buffers of a connection hold. */
 const WIDE_BYTES = 16 * 1024 * 1024;

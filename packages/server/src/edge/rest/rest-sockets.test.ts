@@ -1,11 +1,12 @@
+// Tests rest-edge.ts and http-server.ts over real sockets: limits and time-outs.
 import assert from "node:assert/strict";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { deflateSync, gzipSync } from "node:zlib";
 import { createByteBudget } from "../../gate/byte-budget.ts";
-import { identity, type MemoryModel, memoryInference, spec } from "./memory-inference.test.kit.ts";
-import { BODY, listen, post, raw, statusOf, until } from "./rest-sockets.test.kit.ts";
+import { identity, type MemoryModel, memoryInference, spec } from "./memory-inference.kit.ts";
+import { BODY, listen, post, raw, statusOf, until } from "./rest-sockets.kit.ts";
 
 /** Never answers until its request is aborted, and remembers why. */
 const reasons: unknown[] = [];

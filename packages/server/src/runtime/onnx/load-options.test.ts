@@ -1,3 +1,4 @@
+// Tests load-model.ts: the options for precision and weights.
 import assert from "node:assert/strict";
 import {
   copyFileSync,

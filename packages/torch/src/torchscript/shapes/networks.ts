@@ -1,6 +1,6 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { broadcast, numeric, requireSame, windowCount } from "./dims.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -12,7 +12,7 @@ const linear: ShapeFn = (args) => {
 };
 
 function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
-  if (a.length === 0 || b.length === 0) return refuseOp("a 0-d tensor cannot be multiplied");
+  if (a.length === 0 || b.length === 0) return unsupportedOp("a 0-d tensor cannot be multiplied");
   requireSame(a.at(-1)!, b.length === 1 ? b[0]! : b.at(-2)!);
   const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
   return [...batch, ...(a.length > 1 ? [a.at(-2)!] : []), ...(b.length > 1 ? [b.at(-1)!] : [])];
@@ -142,7 +142,7 @@ function scaled(space: readonly Dim[], args: ShapeArgs): Dim[] {
   return space.map((dim, i) => {
     const factor = factors[i];
     if (factor?.kind !== "float" && factor?.kind !== "int")
-      return refuseOp("its scale factors are not known");
+      return unsupportedOp("its scale factors are not known");
     const times = numeric(factor.value);
     return typeof dim === "number"
       ? Math.floor(dim * times)
@@ -159,7 +159,7 @@ const gridSampler: ShapeFn = (args) => {
 
 const lstm: ShapeFn = (args) => {
   const [hidden, cell] = args.tensors("hx");
-  if (hidden === undefined || cell === undefined) return refuseOp("it has no initial state");
+  if (hidden === undefined || cell === undefined) return unsupportedOp("it has no initial state");
   return [recurrentOutput(args, hidden), hidden, cell];
 };
 
@@ -182,7 +182,7 @@ const einsum: ShapeFn = (args) => {
   for (const [at, term] of terms.entries()) {
     const dims = tensors[at]?.dims ?? [];
     if (!/^[A-Za-z]*$/.test(term) || term.length !== dims.length)
-      return refuseOp(`the equation ${args.text("equation")}`);
+      return unsupportedOp(`the equation ${args.text("equation")}`);
     for (const [axis, label] of [...term].entries()) {
       const known = sizes.get(label) ?? 1;
       if (known !== 1 && dims[axis] !== 1) requireSame(known, dims[axis]!);
@@ -196,10 +196,10 @@ const einsum: ShapeFn = (args) => {
       .filter((label) => all.indexOf(label) === all.lastIndexOf(label))
       .sort()
       .join("");
-  const dtype = tensors[0]?.dtype ?? refuseOp("it has no operands");
+  const dtype = tensors[0]?.dtype ?? unsupportedOp("it has no operands");
   return tensorType(
     dtype,
-    [...result].map((label) => sizes.get(label) ?? refuseOp("an unknown label")),
+    [...result].map((label) => sizes.get(label) ?? unsupportedOp("an unknown label")),
   );
 };
 

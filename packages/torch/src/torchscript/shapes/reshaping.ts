@@ -1,6 +1,6 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, quotient, requireSame, reshaped, sliceLength } from "./dims.ts";
 import { promotedOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -63,7 +63,7 @@ const expand = (sizes: readonly Dim[], dims: readonly Dim[]): Dim[] => {
   const lead = sizes.length - dims.length;
   return sizes.map((size, axis) => {
     const dim = dims[axis - lead];
-    if (size === -1) return dim ?? refuseOp("it expands a dimension that is not there to -1");
+    if (size === -1) return dim ?? unsupportedOp("it expands a dimension that is not there to -1");
     if (dim !== undefined && dim !== 1) requireSame(dim, size);
     return size;
   });
@@ -82,12 +82,12 @@ const slice = onDims((dims, args) => {
 const cat: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
   const parts = tensors.filter(({ dims }) => dims.length !== 1 || dims[0] !== 0);
-  const first = parts[0] ?? tensors[0] ?? refuseOp("it joins no tensors");
+  const first = parts[0] ?? tensors[0] ?? unsupportedOp("it joins no tensors");
   const at = axisOf(args.int("dim"), first.dims.length);
   const dims = first.dims.map((dim, axis) => {
     if (axis === at)
-      return parts.map((part) => part.dims[axis] ?? refuseOp("ranks do not match")).reduce<Dim>(add, 0);
-    for (const part of parts) requireSame(dim, part.dims[axis] ?? refuseOp("ranks do not match"));
+      return parts.map((part) => part.dims[axis] ?? unsupportedOp("ranks do not match")).reduce<Dim>(add, 0);
+    for (const part of parts) requireSame(dim, part.dims[axis] ?? unsupportedOp("ranks do not match"));
     return dim;
   });
   return tensorType(promotedList(tensors), dims);
@@ -95,9 +95,9 @@ const cat: ShapeFn = (args) => {
 
 const stack: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
-  const first = tensors[0] ?? refuseOp("it stacks no tensors");
+  const first = tensors[0] ?? unsupportedOp("it stacks no tensors");
   for (const { dims } of tensors) {
-    if (dims.length !== first.dims.length) refuseOp("ranks do not match");
+    if (dims.length !== first.dims.length) unsupportedOp("ranks do not match");
     for (const [axis, dim] of dims.entries()) requireSame(dim, first.dims[axis]!);
   }
   const axis = axisOf(args.int("dim"), first.dims.length + 1);
@@ -118,7 +118,7 @@ const pieces =
   };
 
 function cut(total: number, size: number): number[] {
-  if (size < 1) return refuseOp("it splits into pieces of no size");
+  if (size < 1) return unsupportedOp("it splits into pieces of no size");
   checkPieces(total / size);
   return Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) =>
     Math.min(size, total - i * size),
@@ -129,7 +129,7 @@ function cut(total: number, size: number): number[] {
 const MAX_PIECES = 4_096;
 
 function checkPieces(count: number): number {
-  return count <= MAX_PIECES ? count : refuseOp(`it splits into more than ${MAX_PIECES} pieces`);
+  return count <= MAX_PIECES ? count : unsupportedOp(`it splits into more than ${MAX_PIECES} pieces`);
 }
 
 const chunk = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));

@@ -1,0 +1,68 @@
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { normalizeAxis } from "../core/tensor.ts";
+
+/** aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a). The program states the resulting size, so that -1 needs no thought. */
+export const reshape: Lowering = (node, g) => g.reshape(node.tensor("self"), node.out().dims);
+
+/** aten::permute(Tensor(a) self, int[] dims) -> Tensor(a) */
+export const permute: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  return g.transpose(
+    self,
+    node.ints("dims").map((dim) => normalizeAxis(dim, self.dims.length)),
+  );
+};
+
+/** aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a) */
+export const transpose: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const rank = self.dims.length;
+  const [a, b] = [normalizeAxis(node.int("dim0"), rank), normalizeAxis(node.int("dim1"), rank)];
+  return g.transpose(
+    self,
+    self.dims.map((_, i) => (i === a ? b : i === b ? a : i)),
+  );
+};
+
+/** aten::t(Tensor(a) self) -> Tensor(a) */
+export const t: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  return self.dims.length < 2 ? self : g.transpose(self, [1, 0]);
+};
+
+/** aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a) */
+export const movedim: Lowering = (node, g) => {
+  const rank = node.tensor("self").dims.length;
+  const axes = (name: string): number[] => node.ints(name).map((dim) => normalizeAxis(dim, rank));
+  const [source, destination] = [axes("source"), axes("destination")];
+  const rest = Array.from({ length: rank }, (_, i) => i).filter((axis) => !source.includes(axis));
+  const perm = Array.from({ length: rank }, (_, i) =>
+    destination.includes(i) ? source[destination.indexOf(i)]! : rest.shift()!,
+  );
+  return g.transpose(node.tensor("self"), perm);
+};
+
+/** aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a) */
+export const expand: Lowering = (node, g) => g.expand(node.tensor("self"), node.out().dims);
+
+export const RESHAPING: LoweringTable = {
+  "aten.view.default": reshape,
+  "aten.reshape.default": reshape,
+  "aten.flatten.using_ints": reshape,
+  "aten.unflatten.int": reshape,
+  "aten._unsafe_view.default": reshape,
+  "aten.squeeze.default": reshape,
+  "aten.squeeze.dim": reshape,
+  "aten.squeeze.dims": reshape,
+  "aten.unsqueeze.default": reshape,
+  "aten.view_as.default": reshape,
+  "aten.reshape_as.default": reshape,
+  "aten.permute.default": permute,
+  "aten.transpose.int": transpose,
+  "aten.t.default": t,
+  "aten.movedim.int": movedim,
+  "aten.movedim.intlist": movedim,
+  "aten.expand.default": expand,
+  "aten.expand_as.default": expand,
+  "aten.broadcast_to.default": expand,
+};

@@ -1,0 +1,158 @@
+import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
+import type { Emitter } from "../core/emitter.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
+
+/** Takes `[start, end)` with a step along one axis; bounds count from the end when negative and are clamped, as in Python. */
+export function slice(
+  g: Emitter,
+  x: Val,
+  { axis, start, end, step = 1 }: { axis: number; start: Dim; end: Dim; step?: Dim },
+): Val {
+  return g.op("Slice", [x, g.shape([start]), g.shape([end]), g.ints([axis]), g.shape([step])]);
+}
+
+/** aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a) */
+export const select: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const index = node.size("index");
+  const at = typeof index === "number" ? g.scalar("int64", index) : g.number(index, "int64");
+  return g.op("Gather", [self, at], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+};
+
+/** aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a) */
+export const sliceTensor: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const start = node.has("start") ? node.size("start") : 0;
+  const end = node.has("end") ? node.size("end") : Number.MAX_SAFE_INTEGER;
+  const step = node.size("step");
+  if (start === 0 && step === 1 && end === Number.MAX_SAFE_INTEGER) return self;
+  return slice(g, self, { axis: normalizeAxis(node.int("dim"), self.dims.length), start, end, step });
+};
+
+/** aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a) */
+export const narrow: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  const given = node.size("start");
+  const start = typeof given === "number" && given < 0 ? add(self.dims[axis]!, given) : given;
+  return slice(g, self, { axis, start, end: add(start, node.size("length")) });
+};
+
+/** Cuts into pieces of the given sizes along `axis`. */
+export function split(g: Emitter, self: Tensor, axis: number, sizes: readonly Dim[]): Val[] {
+  if (sizes.length === 1) return [self];
+  return g.ops("Split", [self, g.shape(sizes)], { count: sizes.length, attributes: { axis } });
+}
+
+/** `count` pieces of `size`, the last one takes what is left. */
+function pieces(total: Dim, size: Dim, count: number): Dim[] {
+  return Array.from({ length: count }, (_, i) => (i < count - 1 ? size : sub(total, mul(size, count - 1))));
+}
+
+/** aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[] */
+export const splitTensor: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  return split(g, self, axis, pieces(self.dims[axis]!, node.size("split_size"), node.outputCount));
+};
+
+/** aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[] */
+export const splitWithSizes: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const sizes = node.sizes(node.has("split_sizes") ? "split_sizes" : "split_size");
+  return split(g, self, normalizeAxis(node.int("dim"), self.dims.length), sizes);
+};
+
+/** aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[] */
+export const chunk: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  const chunks = node.int("chunks");
+  const size = sym("floordiv", add(self.dims[axis]!, chunks - 1), chunks);
+  return split(g, self, axis, pieces(self.dims[axis]!, size, node.outputCount));
+};
+
+/** aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[] */
+export const unbind: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  return Array.from({ length: node.outputCount }, (_, i) =>
+    node.isUsed(i) ? g.op("Gather", [self, g.scalar("int64", i)], { axis }) : undefined,
+  );
+};
+
+/** aten::index_select(Tensor self, int dim, Tensor index) -> Tensor */
+export const indexSelect: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const index = node.tensor("index");
+  const rows = index.dims.length === 0 ? g.unsqueeze(index, [0]) : index;
+  if (self.dims.length === 0)
+    return g.squeeze(g.op("Gather", [g.unsqueeze(self, [0]), rows], { axis: 0 }), [0]);
+  return g.op("Gather", [self, rows], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+};
+
+/** aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
+export const gather: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const index = node.tensor("index");
+  const { dims } = node.out();
+  // A 0-d operand counts as one element along one dimension; gathering nothing gives nothing, whatever the operands' sizes.
+  if (self.dims.length === 0 || index.dims.length === 0) {
+    const flat = (tensor: Tensor): Val => g.op("Reshape", [tensor, g.ints([-1])]);
+    return g.reshape(g.op("Gather", [flat(self), flat(index)], { axis: 0 }), dims);
+  }
+  return g.op("GatherElements", [self, index], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+};
+
+/** aten::flip(Tensor self, int[] dims) -> Tensor */
+export const flip: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const axes = node.ints("dims").map((dim) => normalizeAxis(dim, self.dims.length));
+  if (axes.length === 0 || self.dims.length === 0) return self;
+  const all = (value: number): Val => g.ints(axes.map(() => value));
+  return g.op("Slice", [self, all(-1), all(Number.MIN_SAFE_INTEGER), g.ints(axes), all(-1)]);
+};
+
+/** aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
+export const roll: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const shifts = node.sizes("shifts");
+  const dims = node.ints("dims");
+  if (self.dims.length === 0) return self;
+  if (dims.length === 0) {
+    const flat = g.reshape(self, [self.dims.reduce<Dim>(mul, 1)]);
+    return g.reshape(
+      rollAxis(g, flat, { axis: 0, size: self.dims.reduce<Dim>(mul, 1), shift: shifts[0]! }),
+      self.dims,
+    );
+  }
+  return dims.reduce<Val>((x, dim, i) => {
+    const axis = normalizeAxis(dim, self.dims.length);
+    return rollAxis(g, x, { axis, size: self.dims[axis]!, shift: shifts[i]! });
+  }, self);
+};
+
+function rollAxis(g: Emitter, x: Val, { axis, size, shift }: { axis: number; size: Dim; shift: Dim }): Val {
+  if (size === 0) return x;
+  const cut = sub(size, sym("mod", shift, size));
+  const end = Number.MAX_SAFE_INTEGER;
+  return g.op("Concat", [slice(g, x, { axis, start: cut, end }), slice(g, x, { axis, start: 0, end: cut })], {
+    axis,
+  });
+}
+
+export const SLICING: LoweringTable = {
+  "aten.select.int": select,
+  "aten.slice.Tensor": sliceTensor,
+  "aten.narrow.default": narrow,
+  "aten.split.Tensor": splitTensor,
+  "aten.split.sizes": splitWithSizes,
+  "aten.split_with_sizes.default": splitWithSizes,
+  "aten.chunk.default": chunk,
+  "aten.unbind.int": unbind,
+  "aten.index_select.default": indexSelect,
+  "aten.gather.default": gather,
+  "aten.flip.default": flip,
+  "aten.roll.default": roll,
+};
