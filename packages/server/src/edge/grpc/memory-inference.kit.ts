@@ -142,6 +142,6 @@ export function memoryInference(): MemoryInference {
 function modelOf(name: string): Compute {
   const compute = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;
   if (compute === undefined)
-    throw new ServeError("not_found", `there is no model "${name}"`, { reason: "no_model" });
+    throw new ServeError("not_found", `there is no model "${name}"`, { reason: "model_not_found" });
   return compute;
 }
