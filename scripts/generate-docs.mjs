@@ -4,6 +4,7 @@ import { MODEL_OPTIONS } from "../packages/server/dist/config/model-options.js";
 import { optionsMarkdown } from "../packages/server/dist/config/option-docs.js";
 import { SERVER_OPTIONS } from "../packages/server/dist/config/server-options.js";
 import { coreOps, supportedOps } from "../packages/torch/dist/index.js";
+import { errorsPage } from "./errors-page.mjs";
 
 const configuration = `# Configuration
 
@@ -63,6 +64,7 @@ ${coreSection}
 ${headingSections.join("\n")}`;
 
 const PAGES = {
+  "docs/errors.md": errorsPage,
   "docs/supported-ops.md": supported,
   "docs/configuration.md": configuration,
 };

@@ -4,12 +4,17 @@ import { dirname, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { findCycle, type Import, importsOf, productSources } from "./structure/imports.ts";
+import { measureStructure } from "./structure/measure.ts";
+
+type Layers = Readonly<
+  Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }>
+>;
 
 /**
  * Who may import whom inside packages/server/src: the layer table of docs/dev/architecture.md. A folder may always import from itself;
  * siblings (edge/rest and edge/grpc, the runtimes) never import each other. `types` may be imported with `import type` only.
  */
-const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }> = {
+const SERVER: Layers = {
   base: { may: [] },
   config: { may: ["base"] },
   worker: { may: ["base"] },
@@ -30,6 +35,48 @@ const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?:
   cli: { may: ["*", "app"] },
 };
 
+/** The same for packages/torch/src. A file is read on the left and written on the right: archive → checkpoint → graph → lower → onnx. */
+const TORCH: Layers = {
+  base: { may: [] },
+  aten: { may: ["base"] },
+  archive: { may: ["base"] },
+  checkpoint: { may: ["archive", "base"] },
+  graph: { may: ["archive", "aten", "base"] },
+  exported: { may: ["checkpoint", "graph", "archive", "aten", "base"] },
+  // Result types are promoted by the one piece of code that knows PyTorch's rules.
+  torchscript: { may: ["lower/core", "checkpoint", "graph", "archive", "aten", "base"] },
+  weights: { may: ["checkpoint", "graph", "archive", "base"] },
+  onnx: { may: ["archive", "base"] },
+  "lower/core": { may: ["onnx", "graph", "archive", "base"] },
+  lower: { may: ["lower/core", "onnx", "graph", "archive", "aten", "base"] },
+  quantize: { may: ["onnx", "base"] },
+  translate: {
+    may: [
+      "checkpoint",
+      "exported",
+      "torchscript",
+      "weights",
+      "lower",
+      "onnx",
+      "quantize",
+      "graph",
+      "archive",
+      "base",
+    ],
+  },
+  node: { may: ["base"] },
+  entry: { may: ["*"] },
+};
+
+/** The files that lie in no folder of packages/torch/src. */
+const TORCH_LOOSE: Readonly<Record<string, string>> = {
+  "byte-source.ts": "base",
+  "dtype.ts": "base",
+  "errors.ts": "base",
+  "node.ts": "node",
+  "index.ts": "entry",
+};
+
 /** Who may import which workspace package. */
 const PACKAGES: Record<string, readonly string[]> = {
   "@sconce/protocol": ["base", "edge/rest", "edge/grpc", "edge/console", "edge", "infer", "cli", "app"],
@@ -40,52 +87,50 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const sources = (folder: string): string[] => productSources(root, folder);
 const importsFrom = (file: string): Import[] => importsOf(root, file);
 
-function layerOf(file: string): string {
-  const folder = dirname(relative("packages/server/src", file));
-  // index.ts, the public door.
-  if (folder === ".") return "app";
-  return Object.keys(LAYERS)
-    .filter((layer) => folder === layer || folder.startsWith(`${layer}/`))
-    .reduce((longest, layer) => (layer.length > longest.length ? layer : longest), "");
+/** The package, and the layer in it, that a file belongs to; undefined: it lies in no layer of the tables. */
+function layerOf(file: string): { readonly layers: Layers; readonly layer: string } | undefined {
+  const inTorch = file.startsWith("packages/torch/src/");
+  const layers = inTorch ? TORCH : SERVER;
+  const path = relative(inTorch ? "packages/torch/src" : "packages/server/src", file);
+  const folder = dirname(path);
+  if (folder === ".") {
+    const loose = inTorch ? TORCH_LOOSE[path] : "app";
+    return loose === undefined ? undefined : { layers, layer: loose };
+  }
+  const fitting = Object.keys(layers).filter((layer) => folder === layer || folder.startsWith(`${layer}/`));
+  if (fitting.length === 0) return undefined;
+  return {
+    layers,
+    layer: fitting.reduce((longest, layer) => (layer.length > longest.length ? layer : longest)),
+  };
 }
 
 function violation({ from, to, isType }: Import): string | undefined {
-  const layer = layerOf(from);
-  const rule = LAYERS[layer];
-  if (rule === undefined) return `${from}: lies in no layer of the table`;
+  const place = layerOf(from);
+  if (place === undefined) return `${from}: lies in no layer of the table`;
+  const { layer, layers } = place;
+  const rule = layers[layer]!;
   const external = Object.keys(PACKAGES).find((name) => to === name || to.startsWith(`${name}/`));
   if (external !== undefined) {
     return PACKAGES[external]!.includes(layer) ? undefined : `${from}: ${layer} may not import ${external}`;
   }
-  if (!to.startsWith("packages/server/src/")) return undefined;
-  const target = layerOf(to);
-  if (target === layer || rule.may.includes(target) || (rule.may.includes("*") && target !== "app"))
-    return undefined;
-  if (isType && rule.types?.includes(target)) return undefined;
-  return `${from}: ${layer} may not import ${target} (${to})`;
+  const target = to.startsWith("packages/") ? layerOf(to) : undefined;
+  if (target === undefined || target.layers !== layers) return undefined;
+  if (target.layer === layer || rule.may.includes(target.layer)) return undefined;
+  if (rule.may.includes("*") && target.layer !== "app") return undefined;
+  if (isType && rule.types?.includes(target.layer)) return undefined;
+  return `${from}: ${layer} may not import ${target.layer} (${to})`;
 }
 
-/** Value imports only: a type may look up where its value may not. */
-function valueCycle(files: readonly string[]): string[] | undefined {
-  return findCycle(
-    new Map(
-      files.map((file) => [
-        file,
-        importsFrom(file)
-          .filter(({ isType }) => !isType)
-          .map(({ to }) => to),
-      ]),
-    ),
-  );
+for (const name of ["server", "torch"]) {
+  test(`the folders of ${name} import downwards only`, () => {
+    const found = sources(`packages/${name}/src`)
+      .flatMap(importsFrom)
+      .map(violation)
+      .filter((v) => v !== undefined);
+    assert.deepEqual(found, []);
+  });
 }
-
-test("the server's folders import downwards only", () => {
-  const found = sources("packages/server/src")
-    .flatMap(importsFrom)
-    .map(violation)
-    .filter((v) => v !== undefined);
-  assert.deepEqual(found, []);
-});
 
 test("torch and protocol do not know each other, nor the server", () => {
   for (const name of ["torch", "protocol"]) {
@@ -104,12 +149,6 @@ test("torch uses Node only in its `node` entry", () => {
   assert.deepEqual(node, []);
 });
 
-for (const name of ["protocol", "torch", "server"]) {
-  test(`no import cycles in ${name}`, () => {
-    assert.equal(valueCycle(sources(`packages/${name}/src`))?.join(" → "), undefined);
-  });
-}
-
 test("the folders of torch's lowerings import downwards only, with core below all", () => {
   const base = "packages/torch/src/lower";
   const folders = new Map<string, Set<string>>();
@@ -121,4 +160,21 @@ test("the folders of torch's lowerings import downwards only, with core below al
   assert.deepEqual([...(folders.get("core") ?? [])], [], "core imports from a folder above it");
   const imports = new Map([...folders].map(([folder, targets]) => [folder, [...targets]]));
   assert.equal(findCycle(imports)?.join(" → "), undefined);
+});
+
+const structure = measureStructure(root);
+
+test("no file imports itself over others, types included", () => {
+  assert.deepEqual(structure.typeCycles, []);
+});
+
+test("no two folders import each other, types included", () => {
+  assert.deepEqual(structure.mutualFolders, []);
+});
+
+test("torch has no file that only tests import", () => {
+  assert.deepEqual(
+    structure.testOnlyFiles.filter((file) => file.startsWith("packages/torch/")),
+    [],
+  );
 });

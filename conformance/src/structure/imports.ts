@@ -32,29 +32,6 @@ export function importsOf(root: string, file: string): Import[] {
 /** Which node leads to which; nodes that are no key lead nowhere. */
 export type Graph = ReadonlyMap<string, readonly string[]>;
 
-/** A path that ends where it began; undefined: there is none. */
-export function findCycle(graph: Graph): string[] | undefined {
-  const done = new Set<string>();
-  const path: string[] = [];
-  const visit = (node: string): string[] | undefined => {
-    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
-    if (done.has(node) || !graph.has(node)) return undefined;
-    path.push(node);
-    for (const next of graph.get(node)!) {
-      const cycle = visit(next);
-      if (cycle) return cycle;
-    }
-    path.pop();
-    done.add(node);
-    return undefined;
-  };
-  for (const node of graph.keys()) {
-    const cycle = visit(node);
-    if (cycle) return cycle;
-  }
-  return undefined;
-}
-
 /** Groups of nodes that all lead to each other (Tarjan), without those that stand alone. */
 export function knots(graph: Graph): string[][] {
   const order = new Map<string, number>();

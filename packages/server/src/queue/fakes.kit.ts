@@ -113,7 +113,7 @@ export class FakeExecutor implements Executor {
     this.deaths += 1;
     for (const [index, run] of this.#pending.splice(0).entries()) {
       run.reject(
-        new ServeError("unavailable", "gone", { reason: index === 0 ? reason : "worker_died_waiting" }),
+        ServeError.of("unavailable", "gone", { reason: index === 0 ? reason : "worker_died_waiting" }),
       );
     }
   }

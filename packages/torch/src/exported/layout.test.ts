@@ -10,7 +10,7 @@ import { openZip } from "../archive/zip.ts";
 import { buildZip } from "../archive/zip-build.kit.ts";
 import { ModelFileError } from "../errors.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
-import { translate } from "../translate.ts";
+import { translate } from "../translate/translate.ts";
 
 const layouts = fileURLToPath(new URL("../../fixtures/layouts.zip", import.meta.url));
 

@@ -18,7 +18,7 @@ import { decodeModel } from "../onnx/decode.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { scanOnnx } from "../onnx/scan-model.ts";
 import { readTorchScript } from "../torchscript/torchscript.ts";
-import { translate } from "../translate.ts";
+import { translate } from "../translate/translate.ts";
 
 /** Something that reads bytes of unknown origin: it answers, or it throws a ModelFileError; anything else is a finding. */
 export interface FuzzTarget {

@@ -1,4 +1,4 @@
-import { schemaOf } from "../exported/schemas.ts";
+import { schemaOf } from "../aten/schemas.ts";
 
 export interface SeveralWrites {
   readonly variant: string;

@@ -1,4 +1,4 @@
-import { schemaOf } from "../exported/schemas.ts";
+import { schemaOf } from "../aten/schemas.ts";
 import { aliasingOf, isSameTensor, mutates } from "./aliasing.ts";
 import { functionalVariant, type SeveralWrites, turnsInPlace, WRITES_SEVERAL } from "./functional-variant.ts";
 import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";

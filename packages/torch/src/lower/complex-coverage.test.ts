@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import type { ByteSource } from "../byte-source.ts";
-import { readProgramFile } from "../formats.ts";
 import { optimizeProgram } from "../graph/passes.ts";
 import { nodePlatform } from "../node.ts";
+import { readProgramFile } from "../translate/program-file.ts";
 import { COMPLEX_LOWERINGS } from "./complex-table.ts";
 import { isComplexArg } from "./core/op-node.ts";
 

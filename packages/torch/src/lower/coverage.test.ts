@@ -6,9 +6,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { openZip } from "../archive/zip.ts";
-import { readProgramFile } from "../formats.ts";
 import type { Arg, Graph } from "../graph/ir.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
+import { readProgramFile } from "../translate/program-file.ts";
 import { openFixture } from "./fixture.kit.ts";
 import { supportedOps } from "./supported-ops.ts";
 

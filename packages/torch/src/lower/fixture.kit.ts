@@ -2,10 +2,11 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openZip, type ZipArchive } from "../archive/zip.ts";
 import type { ByteSource } from "../byte-source.ts";
 import type { DType } from "../dtype.ts";
+import type { Port } from "../graph/port.ts";
 import { nodePlatform } from "../node.ts";
 import type { ScriptInput } from "../torchscript/script-inputs.ts";
-import { translate } from "../translate.ts";
-import type { Port, Translation } from "../translation.ts";
+import { translate } from "../translate/translate.ts";
+import type { Translation } from "../translate/translation.ts";
 
 /** A tensor of a fixture: its place in `io.bin`. */
 interface Stored {

@@ -6,9 +6,10 @@ import { type ComplexTable, joined, type Result, separated } from "./complex/com
 import { HIGHER_ORDER, type Subgraphs } from "./control-flow/higher-order.ts";
 import type { Emitter } from "./core/emitter.ts";
 import type { LoweringTable } from "./core/lowering.ts";
-import { declare, isComplexArg, OpNode, type ValueLookup } from "./core/op-node.ts";
+import { declare, isComplexArg, OpNode } from "./core/op-node.ts";
 import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } from "./core/tensor.ts";
 import { Unsupported, unsupported } from "./core/unsupported.ts";
+import type { ValueLookup } from "./core/value-lookup.ts";
 import type { WeightStore } from "./core/weight-store.ts";
 import { UNTRANSLATED } from "./untranslated.ts";
 

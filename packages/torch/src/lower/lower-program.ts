@@ -1,9 +1,9 @@
 import { componentDtype, type DType } from "../dtype.ts";
 import type { Arg, NamedArg, Program } from "../graph/ir.ts";
+import type { Port } from "../graph/port.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
-import type { Port } from "../translation.ts";
 import { Emitter } from "./core/emitter.ts";
 import { carrier, type Val } from "./core/tensor.ts";
 import { Unsupported } from "./core/unsupported.ts";

@@ -1,5 +1,5 @@
-import { CORE_OPS } from "../exported/gen/core-ops.ts";
-import { schemaText } from "../exported/schemas.ts";
+import { CORE_OPS } from "../aten/gen/core-ops.ts";
+import { schemaText } from "../aten/schemas.ts";
 import { COMPLEX_LOWERINGS } from "./complex-table.ts";
 import { HEADINGS, LOWERINGS } from "./table.ts";
 import { DISSOLVED, UNTRANSLATED } from "./untranslated.ts";

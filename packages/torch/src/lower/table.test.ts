@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { schemaOf } from "../exported/schemas.ts";
+import { schemaOf } from "../aten/schemas.ts";
 import { LOWERINGS } from "./table.ts";
 
 test("every aten entry of the table has a schema, so that its defaults and aliases are known", () => {

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openZip } from "../archive/zip.ts";
-import { readProgramFile } from "../formats.ts";
 import { evaluate } from "../graph/sym.ts";
 import { type Fixture, openFixture, runFixture } from "../lower/fixture.kit.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
+import { readProgramFile } from "../translate/program-file.ts";
 
 /** The cases of the exported programs, traced (scripts/python/make_traced_fixtures.py): each with inputs and PyTorch's results. */
 const folder = fileURLToPath(new URL("../../fixtures/torchscript", import.meta.url));

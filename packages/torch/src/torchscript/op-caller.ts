@@ -1,5 +1,5 @@
+import { schemaOf } from "../aten/schemas.ts";
 import { isComplex } from "../dtype.ts";
-import { schemaOf } from "../exported/schemas.ts";
 import { reshapesInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";

@@ -1,8 +1,8 @@
 import { componentDtype } from "../../dtype.ts";
 import { type Arg, NONE, type Node, type TensorType, type ValueType } from "../../graph/ir.ts";
 import type { Emitter } from "./emitter.ts";
-import type { ValueLookup } from "./op-node.ts";
 import { carrier, type Tensor } from "./tensor.ts";
+import type { ValueLookup } from "./value-lookup.ts";
 
 export type Component = "re" | "im";
 

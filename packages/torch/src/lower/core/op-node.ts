@@ -1,22 +1,11 @@
 import { type DType, isComplex } from "../../dtype.ts";
-import type { Arg, Graph, Node, TensorType, ValueType } from "../../graph/ir.ts";
+import type { Arg, Graph, Node, TensorType } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
 import { type Choices, componentOf } from "./component-node.ts";
 import type { Emitter } from "./emitter.ts";
 import { type ComplexTensor, carrier, type Operand, type Scalar, type Tensor } from "./tensor.ts";
 import { unsupported } from "./unsupported.ts";
-
-/** Where a lowering finds the program's values. */
-export interface ValueLookup {
-  typeOf(name: string): ValueType | undefined;
-  /** Whether a node or an output of the graph takes this value. */
-  isUsed(name: string): boolean;
-  /** Whether the file holds its values: a parameter, a buffer, a constant. */
-  isWeight(name: string): boolean;
-  /** Refuses the op when the value is complex. */
-  tensor(name: string): Tensor;
-  complex(name: string): ComplexTensor;
-}
+import type { ValueLookup } from "./value-lookup.ts";
 
 /** One result as the program declares it. */
 export interface Declared {

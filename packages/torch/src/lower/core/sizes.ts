@@ -1,3 +1,4 @@
+import type { DType } from "../../dtype.ts";
 import {
   type Dim,
   evaluate,
@@ -7,7 +8,7 @@ import {
   type SymSymbol,
   symbolsOf,
 } from "../../graph/sym.ts";
-import type { Emitter } from "./emitter.ts";
+import type { Attributes } from "../../onnx/model.ts";
 import type { Val } from "./tensor.ts";
 import { unsupported } from "./unsupported.ts";
 
@@ -29,17 +30,26 @@ const DIRECT: Partial<Record<SymOp, string>> = {
 };
 const ROUNDINGS: Partial<Record<SymOp, string>> = { ceil: "Ceil", floor: "Floor", round: "Round" };
 
+/** What sizes are calculated with. */
+export interface SizeEmitter {
+  op(type: string, inputs: readonly Val[], attributes?: Attributes): Val;
+  cast(val: Val, dtype: DType): Val;
+  /** A constant vector of int64. */
+  ints(values: readonly number[]): Val;
+  constant(dtype: DType, values: readonly number[], dims: readonly number[]): Val;
+}
+
 /**
  * Sizes as ONNX values of shape [1]: int64 for integers, float64 for floats, bool for comparisons. Symbols are read from the shape of
  * the tensor that introduces them; every expression is calculated once per graph.
  */
 export class Sizes {
-  readonly #g: Emitter;
+  readonly #g: SizeEmitter;
   readonly #parent: Sizes | undefined;
   readonly #symbols = new Map<string, () => Val>();
   readonly #known = new Map<string, Val>();
 
-  constructor(g: Emitter, parent?: Sizes) {
+  constructor(g: SizeEmitter, parent?: Sizes) {
     this.#g = g;
     this.#parent = parent;
   }

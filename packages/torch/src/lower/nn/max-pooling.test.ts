@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openZip } from "../../archive/zip.ts";
 import { nodePlatform, openFileSource } from "../../node.ts";
-import { translate } from "../../translate.ts";
+import { translate } from "../../translate/translate.ts";
 
 const pack = fileURLToPath(new URL("../../../fixtures/pooling.zip", import.meta.url));
 

@@ -1,19 +1,5 @@
-import type { DType } from "./dtype.ts";
-
-/** A size that the caller chooses; equal symbols are equal sizes. */
-export interface SymbolicDim {
-  readonly symbol: string;
-  readonly min: number;
-  readonly max: number | undefined;
-  readonly multipleOf?: number;
-}
-
-/** An input or output of a program under the name a user sees. */
-export interface Port {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly dims: readonly (number | SymbolicDim)[];
-}
+import type { DType } from "../dtype.ts";
+import type { Port, SampleTensor } from "../graph/port.ts";
 
 /** Every op of a program that cannot be translated, with how often it occurs and why. Empty: the program translates. */
 export interface TranslationReport {
@@ -34,12 +20,6 @@ export interface Translation {
   readonly format: ModelSummary["format"];
   readonly parameterCount: number;
   readonly weightBytes: number;
-}
-
-export interface SampleTensor {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
 }
 
 /** A port for people: ONNX files may hold `string`s, which PyTorch has no dtype for. */

@@ -4,14 +4,14 @@ import { dirname } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { memorySource } from "./archive/byte-range.ts";
-import type { ByteSource } from "./byte-source.ts";
-import { ModelFileError } from "./errors.ts";
-import { nodePlatform, openFileSource } from "./node.ts";
+import { memorySource } from "../archive/byte-range.ts";
+import type { ByteSource } from "../byte-source.ts";
+import { ModelFileError } from "../errors.ts";
+import { nodePlatform, openFileSource } from "../node.ts";
 import { summarize } from "./summarize.ts";
 import { translate } from "./translate.ts";
 
-const path = fileURLToPath(new URL("../../../examples/models/digits.pt2", import.meta.url));
+const path = fileURLToPath(new URL("../../../../examples/models/digits.pt2", import.meta.url));
 const digits = openFileSource(path);
 
 interface Expected {
@@ -31,7 +31,7 @@ test("digits.pt2 runs on ONNX Runtime with its weights mapped from the file, equ
 
   const folder = { model_external_initializers_file_folder_path: dirname(path) };
   const session = await InferenceSession.create(model, { extra: { session: folder }, intraOpNumThreads: 1 });
-  const expectedFile = fileURLToPath(new URL("../../../examples/digits/expected.json", import.meta.url));
+  const expectedFile = fileURLToPath(new URL("../../../../examples/digits/expected.json", import.meta.url));
   const { heldOut } = JSON.parse(readFileSync(expectedFile, "utf8")) as Expected;
   const image = Float32Array.from(heldOut.flatMap(({ pixels }) => pixels.map((value) => value / 16)));
   const result = await session.run({ image: new Tensor("float32", image, [heldOut.length, 1, 8, 8]) });

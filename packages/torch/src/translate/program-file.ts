@@ -1,11 +1,12 @@
-import { openZip } from "./archive/zip.ts";
-import type { ByteSource, Platform } from "./byte-source.ts";
-import { ModelFileError } from "./errors.ts";
-import { readPt2 } from "./exported/pt2.ts";
-import { readSampleInputs } from "./exported/sample-inputs.ts";
-import type { Program } from "./graph/ir.ts";
-import { isTorchScript, readTorchScript, type TorchScriptOptions } from "./torchscript/torchscript.ts";
-import type { ModelSummary, Port, SampleTensor } from "./translation.ts";
+import { openZip } from "../archive/zip.ts";
+import type { ByteSource, Platform } from "../byte-source.ts";
+import { ModelFileError } from "../errors.ts";
+import { readPt2 } from "../exported/pt2.ts";
+import { readSampleInputs } from "../exported/sample-inputs.ts";
+import type { Program } from "../graph/ir.ts";
+import type { Port, SampleTensor } from "../graph/port.ts";
+import { isTorchScript, readTorchScript, type TorchScriptOptions } from "../torchscript/torchscript.ts";
+import type { ModelSummary } from "./translation.ts";
 
 /** A program file, read: what it is and how its program came about. */
 export interface ProgramFile {

@@ -1,6 +1,6 @@
-import type { ByteSource } from "./byte-source.ts";
-import type { QuantizedPrecision } from "./quantize/quantize-options.ts";
-import type { TorchScriptOptions } from "./torchscript/torchscript.ts";
+import type { ByteSource } from "../byte-source.ts";
+import type { QuantizedPrecision } from "../quantize/quantize-options.ts";
+import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 
 export interface TranslateOptions extends TorchScriptOptions {
   /**

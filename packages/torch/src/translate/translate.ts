@@ -1,5 +1,5 @@
-import type { ByteSource, Platform } from "./byte-source.ts";
-import { encodeModel } from "./onnx/encode.ts";
+import type { ByteSource, Platform } from "../byte-source.ts";
+import { encodeModel } from "../onnx/encode.ts";
 import { translateModel } from "./translate-model.ts";
 import type { TranslateOptions } from "./translate-options.ts";
 import type { Translation } from "./translation.ts";

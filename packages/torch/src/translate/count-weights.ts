@@ -1,6 +1,6 @@
-import { elementCount } from "./archive/stored-tensor.ts";
-import { BYTE_WIDTHS } from "./dtype.ts";
-import type { Program } from "./graph/ir.ts";
+import { elementCount } from "../archive/stored-tensor.ts";
+import { BYTE_WIDTHS } from "../dtype.ts";
+import type { Program } from "../graph/ir.ts";
 
 /** How many numbers a program's weights are, and how many bytes they take. Tied weights count once. */
 export function countWeights({ weights }: Program): { parameterCount: number; weightBytes: number } {

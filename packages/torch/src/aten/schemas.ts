@@ -1,5 +1,15 @@
-import { type Arg, NONE } from "../graph/ir.ts";
 import { ATEN_SCHEMAS } from "./gen/aten-schemas.ts";
+
+/** The value of an argument that a call leaves out; every one is also an argument of the graph. */
+export type DefaultArg =
+  | { readonly kind: "none" }
+  | { readonly kind: "int"; readonly value: number | bigint }
+  | { readonly kind: "float"; readonly value: number }
+  | { readonly kind: "bool"; readonly value: boolean }
+  | { readonly kind: "string"; readonly value: string }
+  /** Memory formats and layouts: nothing that changes numbers. */
+  | { readonly kind: "hint"; readonly value: string }
+  | { readonly kind: "list"; readonly items: readonly DefaultArg[] };
 
 /** A parsed ATen schema. */
 export interface Schema {
@@ -14,7 +24,7 @@ export interface Param {
   /** "Tensor", "Tensor?", "int[]", "Scalar" …: alias marks and list lengths removed. */
   readonly type: string;
   /** Undefined: the argument is required. */
-  readonly default: Arg | undefined;
+  readonly default: DefaultArg | undefined;
   /** The alias set, such as "a"; undefined when the argument neither aliases nor mutates. */
   readonly alias: string | undefined;
   readonly isMutated: boolean;
@@ -123,8 +133,8 @@ function plainType(text: string): string {
     .replace(/^SymInt/, "int");
 }
 
-function parseDefault(text: string): Arg {
-  if (text === "None") return NONE;
+function parseDefault(text: string): DefaultArg {
+  if (text === "None") return { kind: "none" };
   if (text === "True" || text === "False") return { kind: "bool", value: text === "True" };
   if (text.startsWith('"')) return { kind: "string", value: text.slice(1, -1) };
   if (text.startsWith("[")) return { kind: "list", items: splitTop(text.slice(1, -1)).map(parseDefault) };

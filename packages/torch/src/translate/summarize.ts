@@ -1,11 +1,11 @@
-import type { ByteSource, Platform } from "./byte-source.ts";
+import type { ByteSource, Platform } from "../byte-source.ts";
+import type { Program } from "../graph/ir.ts";
+import { optimizeProgram } from "../graph/passes.ts";
+import { lowerProgram } from "../lower/lower-program.ts";
+import { TABLES } from "../lower/tables.ts";
+import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 import { countWeights } from "./count-weights.ts";
-import { readProgramFile } from "./formats.ts";
-import type { Program } from "./graph/ir.ts";
-import { optimizeProgram } from "./graph/passes.ts";
-import { lowerProgram } from "./lower/lower-program.ts";
-import { TABLES } from "./lower/tables.ts";
-import type { TorchScriptOptions } from "./torchscript/torchscript.ts";
+import { readProgramFile } from "./program-file.ts";
 import type { ModelSummary } from "./translation.ts";
 
 /** What a program file holds: signature, size, ops, and whether it can be translated. Throws ModelFileError. */

@@ -1,14 +1,14 @@
-import { isSafetensors, readSafetensors } from "./archive/safetensors.ts";
-import { elementCount, type StoredTensor } from "./archive/stored-tensor.ts";
-import { openZip } from "./archive/zip.ts";
-import type { ByteSource, Platform } from "./byte-source.ts";
-import { readCheckpoint } from "./checkpoint/checkpoint.ts";
-import { BYTE_WIDTHS } from "./dtype.ts";
-import { ModelFileError } from "./errors.ts";
-import { dtypeOfOnnx } from "./onnx/dtype.ts";
-import { type OnnxPort, scanOnnx } from "./onnx/scan-model.ts";
+import { isSafetensors, readSafetensors } from "../archive/safetensors.ts";
+import { elementCount, type StoredTensor } from "../archive/stored-tensor.ts";
+import { openZip } from "../archive/zip.ts";
+import type { ByteSource, Platform } from "../byte-source.ts";
+import { readCheckpoint } from "../checkpoint/checkpoint.ts";
+import { BYTE_WIDTHS } from "../dtype.ts";
+import { ModelFileError } from "../errors.ts";
+import { dtypeOfOnnx } from "../onnx/dtype.ts";
+import { type OnnxPort, scanOnnx } from "../onnx/scan-model.ts";
+import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 import { summarize } from "./summarize.ts";
-import type { TorchScriptOptions } from "./torchscript/torchscript.ts";
 import type { ModelSummary, SummaryPort } from "./translation.ts";
 
 const NOTHING_TO_REPORT: ModelSummary["report"] = { unsupported: [], warnings: [] };

@@ -1,19 +1,20 @@
-import type { ByteSource, Platform } from "./byte-source.ts";
+import type { ByteSource, Platform } from "../byte-source.ts";
+import { ModelFileError } from "../errors.ts";
+import type { Program } from "../graph/ir.ts";
+import { optimizeProgram } from "../graph/passes.ts";
+import type { SampleTensor } from "../graph/port.ts";
+import { type LoweredProgram, lowerProgram } from "../lower/lower-program.ts";
+import { TABLES } from "../lower/tables.ts";
+import type { ExternalData, OnnxModel } from "../onnx/model.ts";
+import { weightBytes } from "../onnx/place-weights.ts";
+import { precisionNote } from "../quantize/precision-note.ts";
+import { quantizeModel } from "../quantize/quantize-model.ts";
+import { swapWeights } from "../weights/swap-weights.ts";
+import { readWeightsFile, type WeightsFile } from "../weights/weights-file.ts";
 import { countWeights } from "./count-weights.ts";
-import { ModelFileError } from "./errors.ts";
-import { type ProgramFile, readProgramFile } from "./formats.ts";
-import type { Program } from "./graph/ir.ts";
-import { optimizeProgram } from "./graph/passes.ts";
-import { type LoweredProgram, lowerProgram } from "./lower/lower-program.ts";
-import { TABLES } from "./lower/tables.ts";
-import type { ExternalData, OnnxModel } from "./onnx/model.ts";
-import { weightBytes } from "./onnx/place-weights.ts";
-import { precisionNote } from "./quantize/precision-note.ts";
-import { quantizeModel } from "./quantize/quantize-model.ts";
+import { type ProgramFile, readProgramFile } from "./program-file.ts";
 import type { TranslateOptions, WeightsSource } from "./translate-options.ts";
-import type { SampleTensor, Translation } from "./translation.ts";
-import { swapWeights } from "./weights/swap-weights.ts";
-import { readWeightsFile, type WeightsFile } from "./weights/weights-file.ts";
+import type { Translation } from "./translation.ts";
 
 /** A translation before it is serialized. */
 export interface ModelTranslation extends Omit<Translation, "model"> {
