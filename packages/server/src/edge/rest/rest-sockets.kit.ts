@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { after } from "node:test";
 import type { Inference } from "../../infer/inference.ts";
@@ -52,10 +51,4 @@ export function post(path: string, body: string | Buffer, headers = ""): Buffer 
 
 export function statusOf(answer: string): number {
   return Number(/^HTTP\/1\.1 (?:100 Continue\r\n\r\nHTTP\/1\.1 )?(\d{3})/.exec(answer)?.[1]);
-}
-
-/** Waits until something is so; fails after two seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.ok(condition());
 }
