@@ -16,21 +16,24 @@ type Run = Case["runs"][number];
 
 /** What is wrong with the answer to one run, in a sentence; undefined: the same as PyTorch. */
 export async function askRun(modelUrl: string, run: Run): Promise<string | undefined> {
+  // A lazily loaded model says what it takes once it was asked for.
+  await fetch(`${modelUrl}/infer`, { method: "POST", body: '{"inputs":[]}' });
   const described = await fetch(modelUrl);
-  if (!described.ok) return `the model is not served: ${await described.text()}`;
-  const { inputs } = (await described.json()) as Metadata;
+  const text = await described.text();
+  if (!described.ok) return `the model is not served: ${text}`;
+  const { inputs } = JSON.parse(text) as Metadata;
   const answer = await fetch(`${modelUrl}/infer`, {
     method: "POST",
     body: requestText(inputs, run.inputs),
   });
-  const text = await answer.text();
+  const response = await answer.text();
   if ("raises" in run.wanted) {
     return answer.status === 400
       ? undefined
-      : `PyTorch raises (${run.wanted.raises}), answered ${answer.status}: ${text.slice(0, 200)}`;
+      : `PyTorch raises (${run.wanted.raises}), answered ${answer.status}: ${response.slice(0, 200)}`;
   }
-  if (answer.status !== 200) return `answered ${answer.status}: ${text.slice(0, 300)}`;
-  const { outputs } = parseExactJson(text) as { outputs: V2Tensor[] };
+  if (answer.status !== 200) return `answered ${answer.status}: ${response.slice(0, 300)}`;
+  const { outputs } = parseExactJson(response) as { outputs: V2Tensor[] };
   return firstDifference(outputs, run.wanted);
 }
 

@@ -4,7 +4,17 @@ import { askRun } from "./ask-case.ts";
 import { readCases } from "./case-folder.ts";
 
 const folder = process.argv[2] ?? "";
-const server = await startServerProcess([folder, "--readiness", "settled"]);
+// One model at a time: a folder may hold hundreds.
+const lazily = [
+  "--lazy-loading",
+  "--max-loaded-models",
+  "2",
+  "--readiness",
+  "settled",
+  "--log-level",
+  "error",
+];
+const server = await startServerProcess([folder, ...lazily]);
 let failed = 0;
 let passed = 0;
 try {
