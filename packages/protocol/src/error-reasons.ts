@@ -121,7 +121,6 @@ const SCHEDULING_REASONS = {
   unavailable: {
     queue_full:
       "The model's queue is full, or a request of higher priority displaced this one. Wait as long as `Retry-After` says; raise `max_queue_size` or `instances`.",
-    overloaded: "Requests wait too long and the newest are dropped. Wait as long as `Retry-After` says.",
     no_instance:
       "Every worker of the model has failed and is not started again. Look into the log, then load the model again.",
     instance_not_ready: "The worker that should run the request is being restarted. Try again.",

@@ -4,8 +4,8 @@ import type { Lowering } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { ComplexVal, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
-import { to } from "../pointwise/arithmetic.ts";
-import { angleOf, magnitude } from "../pointwise/number-parts.ts";
+import { to } from "../pointwise/conversion.ts";
+import { angleOf, magnitude } from "../pointwise/trigonometry.ts";
 import {
   type ComplexLowering,
   type ComplexTable,

@@ -178,7 +178,7 @@ function averageAxis(g: Emitter, x: Val, { axis, rank, from, to }: AxisAverage):
   return g.op("Div", [sum, g.unsqueeze(g.cast(count, x.dtype), trailing)]);
 }
 
-export const POOLING: LoweringTable = {
+export const AVERAGE_POOLING: LoweringTable = {
   "aten.avg_pool1d.default": avgPool(1),
   "aten.avg_pool2d.default": avgPool(2),
   "aten.avg_pool3d.default": avgPool(3),

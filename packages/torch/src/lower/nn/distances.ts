@@ -4,7 +4,7 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
-import { magnitude } from "../reduction/reduction.ts";
+import { magnitude } from "../linalg/norms.ts";
 import { broadcastDims } from "../shape/indexing.ts";
 
 /** Both operands in the type and with the size that they have together. */

@@ -141,6 +141,14 @@ function widths(
   return g.op("Sub", neighbours(g, g.reshape(g.cast(x, dtype), dims), { axis, size: dims[axis]! }));
 }
 
+/** aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+export const cumsum: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const x = g.cast(self, node.out().dtype);
+  if (self.dims.length === 0) return x;
+  return g.op("CumSum", [x, g.scalar("int64", normalizeAxis(node.int("dim"), self.dims.length))]);
+};
+
 export const CUMULATIVE: LoweringTable = {
   "aten.cumprod.default": cumprod,
   "aten.logcumsumexp.default": logcumsumexp,
@@ -150,4 +158,5 @@ export const CUMULATIVE: LoweringTable = {
   ...all("trapezoid", trapezoid(false), ["x", "dx"]),
   ...all("trapz", trapezoid(false), ["x", "dx"]),
   ...all("cumulative_trapezoid", trapezoid(true), ["x", "dx"]),
+  "aten.cumsum.default": cumsum,
 };

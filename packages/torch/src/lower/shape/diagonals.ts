@@ -6,6 +6,12 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 
+/** aten::tril(Tensor self, SymInt diagonal=0) -> Tensor */
+function triangle(upper: 0 | 1): Lowering {
+  return (node, g) =>
+    g.op("Trilu", [node.tensor("self"), g.number(node.size("diagonal"), "int64")], { upper });
+}
+
 interface Plane {
   readonly offset: number;
   readonly dim1: number;
@@ -147,4 +153,6 @@ export const DIAGONALS: LoweringTable = {
   "aten.trace.default": trace,
   "aten.tril_indices.default": triangleIndices(false),
   "aten.triu_indices.default": triangleIndices(true),
+  "aten.tril.default": triangle(0),
+  "aten.triu.default": triangle(1),
 };

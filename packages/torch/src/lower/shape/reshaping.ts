@@ -1,5 +1,36 @@
-import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { lastTwo } from "../core/axes.ts";
+import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { normalizeAxis } from "../core/tensor.ts";
+
+/** aten::mT(Tensor(a) self) -> Tensor(a): the last two dimensions swapped */
+export const swapLastTwo: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const rank = self.dims.length;
+  return rank < 2 ? self : g.transpose(self, lastTwo(rank, rank - 1, rank - 2));
+};
+
+/** aten::numpy_T(Tensor(a) self) -> Tensor(a): all dimensions reversed */
+export const reverseDims: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  return g.transpose(self, self.dims.map((_, axis) => axis).reverse());
+};
+
+/** aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a) */
+export const swapAxes: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const rank = self.dims.length;
+  const [a, b] = [normalizeAxis(node.int("axis0"), rank), normalizeAxis(node.int("axis1"), rank)];
+  return g.transpose(
+    self,
+    self.dims.map((_, axis) => (axis === a ? b : axis === b ? a : axis)),
+  );
+};
+
+/** aten::broadcast_tensors(Tensor[] tensors) -> Tensor[] */
+export const broadcastTensors: Lowering = (node, g) =>
+  node
+    .tensors("tensors")
+    .map((tensor, i) => (node.isUsed(i) ? g.expand(tensor, node.out(i).dims) : undefined));
 
 /** aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a). The program states the resulting size, so that -1 needs no thought. */
 export const reshape: Lowering = (node, g) => g.reshape(node.tensor("self"), node.out().dims);
@@ -65,4 +96,12 @@ export const RESHAPING: LoweringTable = {
   "aten.expand.default": expand,
   "aten.expand_as.default": expand,
   "aten.broadcast_to.default": expand,
+  ...all("mT", swapLastTwo, ["default"]),
+  ...all("mH", swapLastTwo, ["default"]),
+  ...all("adjoint", swapLastTwo, ["default"]),
+  ...all("matrix_H", swapLastTwo, ["default"]),
+  ...all("numpy_T", reverseDims, ["default"]),
+  ...all("swapaxes", swapAxes, ["default"]),
+  ...all("swapdims", transpose, ["default"]),
+  "aten.broadcast_tensors.default": broadcastTensors,
 };

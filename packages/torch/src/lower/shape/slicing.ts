@@ -82,66 +82,6 @@ export const unbind: Lowering = (node, g) => {
   );
 };
 
-/** aten::index_select(Tensor self, int dim, Tensor index) -> Tensor */
-export const indexSelect: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const index = node.tensor("index");
-  const rows = index.dims.length === 0 ? g.unsqueeze(index, [0]) : index;
-  if (self.dims.length === 0)
-    return g.squeeze(g.op("Gather", [g.unsqueeze(self, [0]), rows], { axis: 0 }), [0]);
-  return g.op("Gather", [self, rows], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
-};
-
-/** aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
-export const gather: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const index = node.tensor("index");
-  const { dims } = node.out();
-  // A 0-d operand counts as one element along one dimension; gathering nothing gives nothing, whatever the operands' sizes.
-  if (self.dims.length === 0 || index.dims.length === 0) {
-    const flat = (tensor: Tensor): Val => g.op("Reshape", [tensor, g.ints([-1])]);
-    return g.reshape(g.op("Gather", [flat(self), flat(index)], { axis: 0 }), dims);
-  }
-  return g.op("GatherElements", [self, index], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
-};
-
-/** aten::flip(Tensor self, int[] dims) -> Tensor */
-export const flip: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const axes = node.ints("dims").map((dim) => normalizeAxis(dim, self.dims.length));
-  if (axes.length === 0 || self.dims.length === 0) return self;
-  const all = (value: number): Val => g.ints(axes.map(() => value));
-  return g.op("Slice", [self, all(-1), all(Number.MIN_SAFE_INTEGER), g.ints(axes), all(-1)]);
-};
-
-/** aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
-export const roll: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const shifts = node.sizes("shifts");
-  const dims = node.ints("dims");
-  if (self.dims.length === 0) return self;
-  if (dims.length === 0) {
-    const flat = g.reshape(self, [self.dims.reduce<Dim>(mul, 1)]);
-    return g.reshape(
-      rollAxis(g, flat, { axis: 0, size: self.dims.reduce<Dim>(mul, 1), shift: shifts[0]! }),
-      self.dims,
-    );
-  }
-  return dims.reduce<Val>((x, dim, i) => {
-    const axis = normalizeAxis(dim, self.dims.length);
-    return rollAxis(g, x, { axis, size: self.dims[axis]!, shift: shifts[i]! });
-  }, self);
-};
-
-function rollAxis(g: Emitter, x: Val, { axis, size, shift }: { axis: number; size: Dim; shift: Dim }): Val {
-  if (size === 0) return x;
-  const cut = sub(size, sym("mod", shift, size));
-  const end = Number.MAX_SAFE_INTEGER;
-  return g.op("Concat", [slice(g, x, { axis, start: cut, end }), slice(g, x, { axis, start: 0, end: cut })], {
-    axis,
-  });
-}
-
 export const SLICING: LoweringTable = {
   "aten.select.int": select,
   "aten.slice.Tensor": sliceTensor,
@@ -151,8 +91,4 @@ export const SLICING: LoweringTable = {
   "aten.split_with_sizes.default": splitWithSizes,
   "aten.chunk.default": chunk,
   "aten.unbind.int": unbind,
-  "aten.index_select.default": indexSelect,
-  "aten.gather.default": gather,
-  "aten.flip.default": flip,
-  "aten.roll.default": roll,
 };

@@ -6,6 +6,24 @@ import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { slice, split } from "./slicing.ts";
 
+/** aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[] */
+export const meshgrid: Lowering = (node, g) => {
+  const tensors = node.tensors("tensors");
+  const isXy = node.has("indexing") && node.string("indexing") === "xy";
+  return tensors.map((tensor, i) => {
+    if (!node.isUsed(i)) return undefined;
+    const axis = isXy && i < 2 && tensors.length > 1 ? 1 - i : i;
+    const { dims } = node.out(i);
+    return g.expand(
+      g.reshape(
+        tensor,
+        dims.map((_, at) => (at === axis ? (tensor.dims[0] ?? 1) : 1)),
+      ),
+      dims,
+    );
+  });
+};
+
 /** aten::atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]: ones around the sizes */
 export const atLeastEach: Lowering = (node, g) =>
   node
@@ -189,4 +207,6 @@ export const STACKING: LoweringTable = {
   "aten.combinations.default": combinations,
   "aten.block_diag.default": blockDiagonal,
   "aten._chunk_cat.default": chunkCat,
+  "aten.meshgrid.default": meshgrid,
+  "aten.meshgrid.indexing": meshgrid,
 };

@@ -147,7 +147,7 @@ const REAL_RESULTS = {
 };
 
 /** Fourier transforms of real tensors that give real ones. */
-export const FOURIER: LoweringTable = REAL_RESULTS;
+export const FFT: LoweringTable = REAL_RESULTS;
 
 /** Fourier transforms with complex numbers on one side or both. */
 export const COMPLEX_FOURIER: ComplexTable = {

@@ -153,7 +153,7 @@ function cosineWindow(alpha: number): Lowering {
 }
 
 /** Short-time transforms of real tensors that give real ones, and the windows that they are used with. */
-export const SHORT_TIME_FOURIER: LoweringTable = {
+export const STFT: LoweringTable = {
   "aten.stft.default": realStft,
   ...all("hann_window", cosineWindow(0.5), ["default", "periodic"]),
   ...all("hamming_window", cosineWindow(0.54), ["default", "periodic"]),

@@ -57,7 +57,7 @@ function coordinates(count: number, aligned: boolean): number[] {
   );
 }
 
-export const SAMPLING: LoweringTable = {
+export const GRID_SAMPLE: LoweringTable = {
   "aten.grid_sampler.default": gridSample,
   "aten.grid_sampler_2d.default": gridSample,
   "aten.grid_sampler_3d.default": gridSample,

@@ -134,7 +134,7 @@ function overloads(name: string, lowering: Lowering): LoweringTable {
   return { [`aten.${name}.default`]: lowering, [`aten.${name}.vec`]: lowering };
 }
 
-export const RESIZING: LoweringTable = {
+export const INTERPOLATE: LoweringTable = {
   ...overloads("upsample_nearest1d", nearest("nearest")),
   ...overloads("upsample_nearest2d", nearest("nearest")),
   ...overloads("upsample_nearest3d", nearest("nearest")),
