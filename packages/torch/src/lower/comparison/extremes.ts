@@ -1,7 +1,14 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { isFloat } from "../core/tensor.ts";
 
-/** aten::maximum(Tensor self, Tensor other) -> Tensor. NaN wins, as in PyTorch. */
+/**
+ * aten::maximum(Tensor self, Tensor other) -> Tensor
+ * aten::max.other(Tensor self, Tensor other) -> Tensor
+ * aten::min.other(Tensor self, Tensor other) -> Tensor
+ * aten::minimum(Tensor self, Tensor other) -> Tensor
+ *
+ * NaN wins, as in PyTorch.
+ */
 function extreme(type: "Max" | "Min"): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
@@ -10,7 +17,12 @@ function extreme(type: "Max" | "Min"): Lowering {
   };
 }
 
-/** aten::fmax(Tensor self, Tensor other) -> Tensor: a number wins over NaN */
+/**
+ * aten::fmax(Tensor self, Tensor other) -> Tensor
+ * aten::fmin(Tensor self, Tensor other) -> Tensor
+ *
+ * A number wins over NaN.
+ */
 function numberWins(type: "Max" | "Min"): Lowering {
   return (node, g) => {
     const { dtype } = node.out();

@@ -3,7 +3,10 @@ import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { promoted } from "../core/promote.ts";
 import type { Val } from "../core/tensor.ts";
 
-/** aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, ..., bool right=False, str? side=None, Tensor? sorter=None) -> Tensor */
+/**
+ * aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, ..., bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
+ * aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
+ */
 export const searchsorted: Lowering = (node, g) => {
   const isRight = node.has("side") ? node.string("side") === "right" : node.bool("right");
   const given = node.tensor("sorted_sequence");
@@ -17,7 +20,10 @@ export const searchsorted: Lowering = (node, g) => {
   return countBefore(g, { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight });
 };
 
-/** aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor */
+/**
+ * aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
+ * aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
+ */
 export const bucketize: Lowering = (node, g) => {
   const [value, row] = promoted(g, [node.operand("self"), node.tensor("boundaries")]) as [Val, Val];
   return countBefore(g, { row, value, isRight: node.bool("right") });
@@ -31,7 +37,11 @@ function countBefore(g: Emitter, { row, value, isRight }: { row: Val; value: Val
   return g.op("ReduceSum", [isBefore, g.ints([-1])], { keepdims: 0 });
 }
 
-/** aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor */
+/**
+ * aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor
+ * aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor
+ * aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor
+ */
 export const isin: Lowering = (node, g) => {
   const elements = node.operand(node.has("elements") ? "elements" : "element");
   const tests = node.operand(node.has("test_elements") ? "test_elements" : "test_element");

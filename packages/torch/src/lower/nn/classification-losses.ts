@@ -34,7 +34,11 @@ function classWeight(node: OpNode, g: Emitter, dtype: DType): Val | undefined {
   return weight === undefined ? undefined : g.cast(weight, dtype);
 }
 
-/** aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor */
+/**
+ * aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ * aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ * aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ */
 export const nllLoss: Lowering = (node, g) => {
   const self = node.tensor("self");
   const [axis, target] = [self.dims.length === 1 ? 0 : 1, node.tensor("target")];
@@ -47,7 +51,10 @@ export const nllLoss: Lowering = (node, g) => {
   });
 };
 
-/** aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight) */
+/**
+ * aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)
+ * aten::nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)
+ */
 export const nllLossForward: Lowering = (node, g) => [nllLoss(node, g) as Val, undefined];
 
 /** Losses of elements that belong to one class each. The mean is weighted by the classes; ignored elements do not count. */

@@ -17,7 +17,10 @@ export const signbit: Lowering = (node, g) => {
   return self.dtype === "bool" ? g.expand(g.scalar("bool", 0), self.dims) : signBit(g, self);
 };
 
-/** aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor
+ */
 export const copysign: Lowering = (node, g) => {
   const { dtype } = node.out();
   return copySign(g, g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype));

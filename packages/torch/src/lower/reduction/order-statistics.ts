@@ -29,7 +29,12 @@ function medianAlong(
   return [found.values, found.indices].map((val) => g.op("GatherElements", [val, half], { axis }));
 }
 
-/** aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+/**
+ * aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ * aten::median(Tensor self) -> Tensor
+ * aten::nanmedian(Tensor self) -> Tensor
+ * aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ */
 function median(skipsNan: boolean): Lowering {
   return (node, g) => {
     if (!node.has("dim")) {
@@ -61,7 +66,12 @@ export const mode: Lowering = (node, g) => {
   return [values, at].map((val, i) => (node.isUsed(i) ? g.reshape(val, node.out(i).dims) : undefined));
 };
 
-/** aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+/**
+ * aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ * aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ * aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ * aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ */
 function quantile(skipsNan: boolean): Lowering {
   return (node, g) => {
     const { dtype, dims } = node.out();

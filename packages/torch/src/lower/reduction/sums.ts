@@ -36,13 +36,23 @@ export const nanmean: Lowering = (node, g) => {
   return g.op("Div", [reduce(g, "ReduceSum", withoutNan(node, g), howOf(node)), count]);
 };
 
-/** aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
+/**
+ * aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor
+ * aten::count_nonzero(Tensor self, int? dim=None) -> Tensor
+ */
 export const countNonzero: Lowering = (node, g) => {
   const bits = g.cast(g.cast(node.tensor("self"), "bool"), "int64");
   return reduce(g, "ReduceSum", bits, { ...howOf(node), keepdims: 0 });
 };
 
-/** aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor, and mean, prod */
+/**
+ * aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ * aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ * aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ */
 function arithmetic(type: string): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

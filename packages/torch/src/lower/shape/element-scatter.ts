@@ -60,7 +60,13 @@ function isNothing(node: OpNode): boolean {
 
 const REDUCE_NAMES: Readonly<Record<string, Reduction>> = { add: "add", multiply: "mul" };
 
-/** aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor, with a value or a reduction too */
+/**
+ * aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor
+ * aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor
+ * aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+ * aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor
+ *
+ */
 export const scatter: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
   const name = node.has("reduce") ? node.string("reduce") : undefined;
@@ -194,7 +200,10 @@ export const indexCopy: Lowering = (node, g) => {
   return g.reshape(scatterElements(g, readRows(node, g), "none"), node.out().dims);
 };
 
-/** aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
+/**
+ * aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+ * aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
+ */
 export const indexFill: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
   const data = atLeastOneDim(g, node.tensor("self"));

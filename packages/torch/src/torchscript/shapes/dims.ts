@@ -1,7 +1,7 @@
 import { type Dim, keyOf, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
 import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 
-/** Throws unless both are the same size: a refusal for numbers, UnprovenSize when one depends on the caller. */
+/** Throws unless both are the same size: UnsupportedOp for numbers, UnprovenSize when one depends on the caller. */
 export function requireSame(a: Dim, b: Dim): void {
   if (sameDim(a, b)) return;
   if (typeof a === "number" && typeof b === "number") unsupportedOp(`sizes ${a} and ${b} do not match`);
