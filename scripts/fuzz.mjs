@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 const HANG_MS = 1_000;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = join(root, "packages/torch/dist/fuzz");
-const { FUZZ_TARGETS } = await import(join(built, "targets.test.kit.js"));
+const { FUZZ_TARGETS } = await import(join(built, "targets.kit.js"));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -33,7 +33,7 @@ async function fuzz(name) {
   const flags = new Int32Array(state);
   const folder = join(root, "packages/torch/corpus", name);
   const workerData = { name, folder, seed: Number(values.seed), state, input };
-  const worker = new Worker(join(built, "fuzz-worker.test.kit.js"), {
+  const worker = new Worker(join(built, "fuzz-worker.kit.js"), {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: 768 },
   });

@@ -1,4 +1,4 @@
-import { hostModel } from "sconce/internal/runtime/model-host";
+import { hostModel } from "@sconce/conformance/internals/worker";
 
 /** A model that gives back its first input: what remains is the way there and back. */
 hostModel(async () => ({

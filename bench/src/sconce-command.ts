@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { nodeFlags } from "sconce/internal/cli/node-flags";
+import { nodeFlags } from "@sconce/conformance/internals/server";
 
 /** `sconce` as its first line starts it: the arguments for Node. */
 export const SCONCE: readonly string[] = [

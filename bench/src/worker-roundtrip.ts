@@ -2,12 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { systemClock } from "sconce/internal/base/clock";
-import type { Logger } from "sconce/internal/base/logger";
-import type { RunInput } from "sconce/internal/base/run";
-import { createOnnxRuntime } from "sconce/internal/runtime/onnx/onnx-runtime";
-import type { Instance, LoadOptions, Runtime } from "sconce/internal/runtime/runtime";
-import { createWorkerRuntime } from "sconce/internal/runtime/worker-runtime";
+import {
+  createOnnxRuntime,
+  createWorkerRuntime,
+  type Instance,
+  type LoadOptions,
+  type Logger,
+  type RunInput,
+  type Runtime,
+  systemClock,
+} from "@sconce/conformance/internals/server";
 
 /** What the way to a worker and back costs, without HTTP: `npm run build && node bench/dist/worker-roundtrip.js`. */
 

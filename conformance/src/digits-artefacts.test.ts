@@ -1,3 +1,4 @@
+// Tests the committed files of examples/digits and the scripts that make them.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

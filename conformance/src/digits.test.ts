@@ -1,3 +1,4 @@
+// Tests the built server on examples/models, with held-out digits, over REST and gRPC.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { argmax, type ExpectedDigit, expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";

@@ -1,3 +1,4 @@
+// Tests the package `sconce` as a library: servers inside another program.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Logger, loadConfig, startServer, systemClock } from "sconce";

@@ -1,14 +1,20 @@
+// Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize, relative } from "node:path";
+import { dirname, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { type Import, importsOf, knots, productSources } from "./structure/imports.ts";
+import { measureStructure } from "./structure/measure.ts";
+
+type Layers = Readonly<
+  Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }>
+>;
 
 /**
- * Who may import whom inside packages/server/src: the layer table of docs/architecture.md. A folder may always import from itself;
+ * Who may import whom inside packages/server/src: the layer table of docs/dev/architecture.md. A folder may always import from itself;
  * siblings (edge/rest and edge/grpc, the runtimes) never import each other. `types` may be imported with `import type` only.
  */
-const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }> = {
+const SERVER: Layers = {
   base: { may: [] },
   config: { may: ["base"] },
   worker: { may: ["base"] },
@@ -29,6 +35,48 @@ const LAYERS: Record<string, { readonly may: readonly string[]; readonly types?:
   cli: { may: ["*", "app"] },
 };
 
+/** The same for packages/torch/src. A file is read on the left and written on the right: archive → checkpoint → graph → lower → onnx. */
+const TORCH: Layers = {
+  base: { may: [] },
+  aten: { may: ["base"] },
+  archive: { may: ["base"] },
+  checkpoint: { may: ["archive", "base"] },
+  graph: { may: ["archive", "aten", "base"] },
+  exported: { may: ["checkpoint", "graph", "archive", "aten", "base"] },
+  // Result types are promoted by the one piece of code that knows PyTorch's rules.
+  torchscript: { may: ["lower/core", "checkpoint", "graph", "archive", "aten", "base"] },
+  weights: { may: ["checkpoint", "graph", "archive", "base"] },
+  onnx: { may: ["archive", "base"] },
+  "lower/core": { may: ["onnx", "graph", "archive", "base"] },
+  lower: { may: ["lower/core", "onnx", "graph", "archive", "aten", "base"] },
+  quantize: { may: ["onnx", "base"] },
+  translate: {
+    may: [
+      "checkpoint",
+      "exported",
+      "torchscript",
+      "weights",
+      "lower",
+      "onnx",
+      "quantize",
+      "graph",
+      "archive",
+      "base",
+    ],
+  },
+  node: { may: ["base"] },
+  entry: { may: ["*"] },
+};
+
+/** The files that lie in no folder of packages/torch/src. */
+const TORCH_LOOSE: Readonly<Record<string, string>> = {
+  "byte-source.ts": "base",
+  "dtype.ts": "base",
+  "errors.ts": "base",
+  "node.ts": "node",
+  "index.ts": "entry",
+};
+
 /** Who may import which workspace package. */
 const PACKAGES: Record<string, readonly string[]> = {
   "@sconce/protocol": ["base", "edge/rest", "edge/grpc", "edge/console", "edge", "infer", "cli", "app"],
@@ -36,96 +84,58 @@ const PACKAGES: Record<string, readonly string[]> = {
 };
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const IMPORT =
-  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"|import\(\s*"([^"]+)"\s*\)/g;
+const sources = (folder: string): string[] => productSources(root, folder);
+const importsFrom = (file: string): Import[] => importsOf(root, file);
 
-interface Import {
-  readonly from: string;
-  readonly to: string;
-  readonly isType: boolean;
-}
-
-function sources(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !/\.test(\.kit)?\.ts$|\.d\.ts$/.test(name))
-    .map((name) => normalize(join(folder, name)));
-}
-
-function importsOf(file: string): Import[] {
-  const text = readFileSync(join(root, file), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
-  return [...text.matchAll(IMPORT)].map((match) => {
-    const specifier = match[2] ?? match[3] ?? "";
-    const to = specifier.startsWith(".") ? normalize(join(dirname(file), specifier)) : specifier;
-    return { from: file, to, isType: match[1] !== undefined };
-  });
-}
-
-function layerOf(file: string): string {
-  const folder = dirname(relative("packages/server/src", file));
-  if (folder === ".") return "app";
-  return Object.keys(LAYERS)
-    .filter((layer) => folder === layer || folder.startsWith(`${layer}/`))
-    .reduce((longest, layer) => (layer.length > longest.length ? layer : longest), "");
+/** The package, and the layer in it, that a file belongs to; undefined: it lies in no layer of the tables. */
+function layerOf(file: string): { readonly layers: Layers; readonly layer: string } | undefined {
+  const inTorch = file.startsWith("packages/torch/src/");
+  const layers = inTorch ? TORCH : SERVER;
+  const path = relative(inTorch ? "packages/torch/src" : "packages/server/src", file);
+  const folder = dirname(path);
+  if (folder === ".") {
+    const loose = inTorch ? TORCH_LOOSE[path] : "app";
+    return loose === undefined ? undefined : { layers, layer: loose };
+  }
+  const fitting = Object.keys(layers).filter((layer) => folder === layer || folder.startsWith(`${layer}/`));
+  if (fitting.length === 0) return undefined;
+  return {
+    layers,
+    layer: fitting.reduce((longest, layer) => (layer.length > longest.length ? layer : longest)),
+  };
 }
 
 function violation({ from, to, isType }: Import): string | undefined {
-  const layer = layerOf(from);
-  const rule = LAYERS[layer];
-  if (rule === undefined) return `${from}: lies in no layer of the table`;
+  const place = layerOf(from);
+  if (place === undefined) return `${from}: lies in no layer of the table`;
+  const { layer, layers } = place;
+  const rule = layers[layer]!;
   const external = Object.keys(PACKAGES).find((name) => to === name || to.startsWith(`${name}/`));
   if (external !== undefined) {
     return PACKAGES[external]!.includes(layer) ? undefined : `${from}: ${layer} may not import ${external}`;
   }
-  if (!to.startsWith("packages/server/src/")) return undefined;
-  const target = layerOf(to);
-  if (target === layer || rule.may.includes(target) || (rule.may.includes("*") && target !== "app"))
-    return undefined;
-  if (isType && rule.types?.includes(target)) return undefined;
-  return `${from}: ${layer} may not import ${target} (${to})`;
+  const target = to.startsWith("packages/") ? layerOf(to) : undefined;
+  if (target === undefined || target.layers !== layers) return undefined;
+  if (target.layer === layer || rule.may.includes(target.layer)) return undefined;
+  if (rule.may.includes("*") && target.layer !== "app") return undefined;
+  if (isType && rule.types?.includes(target.layer)) return undefined;
+  return `${from}: ${layer} may not import ${target.layer} (${to})`;
 }
 
-function findCycle(files: readonly string[]): string[] | undefined {
-  const edges = new Map(
-    files.map((file) => [
-      file,
-      importsOf(file)
-        .filter((i) => !i.isType)
-        .map((i) => i.to),
-    ]),
-  );
-  const done = new Set<string>();
-  const path: string[] = [];
-  const visit = (file: string): string[] | undefined => {
-    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
-    if (done.has(file) || !edges.has(file)) return undefined;
-    path.push(file);
-    for (const next of edges.get(file)!) {
-      const cycle = visit(next);
-      if (cycle) return cycle;
-    }
-    path.pop();
-    done.add(file);
-    return undefined;
-  };
-  for (const file of files) {
-    const cycle = visit(file);
-    if (cycle) return cycle;
-  }
-  return undefined;
+for (const name of ["server", "torch"]) {
+  test(`the folders of ${name} import downwards only`, () => {
+    const found = sources(`packages/${name}/src`)
+      .flatMap(importsFrom)
+      .map(violation)
+      .filter((v) => v !== undefined);
+    assert.deepEqual(found, []);
+  });
 }
-
-test("the server's folders import downwards only", () => {
-  const found = sources("packages/server/src")
-    .flatMap(importsOf)
-    .map(violation)
-    .filter((v) => v !== undefined);
-  assert.deepEqual(found, []);
-});
 
 test("torch and protocol do not know each other, nor the server", () => {
   for (const name of ["torch", "protocol"]) {
     const foreign = sources(`packages/${name}/src`)
-      .flatMap(importsOf)
+      .flatMap(importsFrom)
       .filter((i) => i.to === "sconce" || i.to.startsWith("@sconce/"));
     assert.deepEqual(foreign, []);
   }
@@ -134,13 +144,37 @@ test("torch and protocol do not know each other, nor the server", () => {
 test("torch uses Node only in its `node` entry", () => {
   const node = sources("packages/torch/src")
     .filter((file) => !file.endsWith("src/node.ts"))
-    .flatMap(importsOf)
+    .flatMap(importsFrom)
     .filter((i) => i.to.startsWith("node:"));
   assert.deepEqual(node, []);
 });
 
-for (const name of ["protocol", "torch", "server"]) {
-  test(`no import cycles in ${name}`, () => {
-    assert.equal(findCycle(sources(`packages/${name}/src`))?.join(" → "), undefined);
-  });
-}
+test("the folders of torch's lowerings import downwards only, with core below all", () => {
+  const base = "packages/torch/src/lower";
+  const folders = new Map<string, Set<string>>();
+  for (const { from, to } of sources(base).flatMap(importsFrom)) {
+    if (!to.startsWith(`${base}/`)) continue;
+    const [source, target] = [from, to].map((file) => dirname(relative(base, file)));
+    if (source !== target) folders.set(source!, (folders.get(source!) ?? new Set()).add(target!));
+  }
+  assert.deepEqual([...(folders.get("core") ?? [])], [], "core imports from a folder above it");
+  const imports = new Map([...folders].map(([folder, targets]) => [folder, [...targets]]));
+  assert.deepEqual(knots(imports), []);
+});
+
+const structure = measureStructure(root);
+
+test("no file imports itself over others, types included", () => {
+  assert.deepEqual(structure.typeCycles, []);
+});
+
+test("no two folders import each other, types included", () => {
+  assert.deepEqual(structure.mutualFolders, []);
+});
+
+test("torch has no file that only tests import", () => {
+  assert.deepEqual(
+    structure.testOnlyFiles.filter((file) => file.startsWith("packages/torch/")),
+    [],
+  );
+});

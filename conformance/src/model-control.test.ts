@@ -1,3 +1,4 @@
+// Tests the built server: load and unload over REST and gRPC.
 import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

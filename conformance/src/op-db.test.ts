@@ -1,3 +1,4 @@
+// Tests @sconce/torch on PyTorch's own op samples, as packed in packages/torch/fixtures/op-db.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// Tests scripts/python-env.mjs.
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";

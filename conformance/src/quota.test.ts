@@ -1,3 +1,4 @@
+// Tests the built server: quotas per tenant.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";

@@ -1,3 +1,4 @@
+// Tests the built server: statistics and configuration documents.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { MODELS_FOLDER } from "./expected-digits.ts";

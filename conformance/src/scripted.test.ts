@@ -1,3 +1,4 @@
+// Tests the built server on a scripted TorchScript model.
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// Tests the built server on a sentence model with its real weights.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -167,6 +167,8 @@ def family_pack(family: str, cases: dict, kind: str) -> Pack:
             add(pack, label, script, tensors_of(args), want, case.precision)
         except Skip as skip:
             pack.skip(label, str(skip))
+        except Exception as error:
+            pack.skip(label, reason_of(error))
     return pack
 
 

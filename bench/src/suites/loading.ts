@@ -2,15 +2,17 @@ import { execFile } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import {
+  createOnnxRuntime,
+  type LoadOptions,
+  type Logger,
+  sessionOptions,
+  systemClock,
+  workerEnv,
+} from "@sconce/conformance/internals/server";
 import { translate } from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
-import { systemClock } from "sconce/internal/base/clock";
-import type { Logger } from "sconce/internal/base/logger";
-import { createOnnxRuntime } from "sconce/internal/runtime/onnx/onnx-runtime";
-import { sessionOptions } from "sconce/internal/runtime/onnx/session-options";
-import type { LoadOptions } from "sconce/internal/runtime/runtime";
-import { workerEnv } from "sconce/internal/worker/worker-env";
 import { childrenPssBytes } from "../child-memory.ts";
 import { startChildServer } from "../child-server.ts";
 import { BENCH_MODELS, pythonWithModels, SCRIPTS } from "../python-with-models.ts";

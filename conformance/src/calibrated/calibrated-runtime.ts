@@ -1,5 +1,4 @@
-import type { Runtime } from "sconce/internal/runtime/runtime";
-import { createWorkerRuntime, type WorkerRuntimeOptions } from "sconce/internal/runtime/worker-runtime";
+import { createWorkerRuntime, type Runtime, type WorkerRuntimeOptions } from "../internals/server.ts";
 
 const ENTRY = new URL("./calibrated-worker.js", import.meta.url);
 

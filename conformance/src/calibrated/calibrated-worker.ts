@@ -1,9 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
-import type { Signature } from "sconce/internal/base/signature";
-import type { Tensor } from "sconce/internal/base/tensor";
-import { type HostedModel, type HostedResult, hostModel } from "sconce/internal/runtime/model-host";
 import { noteLoad, noteRun } from "../chaos/journal.ts";
 import { rowId } from "../chaos/row.ts";
+import {
+  type HostedModel,
+  type HostedResult,
+  hostModel,
+  type Signature,
+  type Tensor,
+} from "../internals/worker.ts";
 import { type CalibratedModel, decodeCalibratedModel, POISON } from "./calibrated-model.ts";
 
 const CELL = new Int32Array(new SharedArrayBuffer(4));

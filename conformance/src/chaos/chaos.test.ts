@@ -1,3 +1,4 @@
+// Tests the short forms of the procedures in this folder, on the built server.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PROCEDURES } from "./procedures.ts";

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { deferred } from "sconce/internal/base/deferred";
+import { deferred } from "../internals/server.ts";
 import type { LoadPlan, LoadResult } from "./load-plan.ts";
 import { startPinned } from "./pinned-process.ts";
 

@@ -1,5 +1,4 @@
-import { createOnnxRuntime } from "sconce/internal/runtime/onnx/onnx-runtime";
-import { workerEnv } from "sconce/internal/worker/worker-env";
+import { createOnnxRuntime, workerEnv } from "../internals/server.ts";
 import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
 import { installFaults } from "./faulty-file-system.ts";
 import { runServer } from "./run-server.ts";

@@ -2,4 +2,4 @@ import { FAULT_PLAN_VARIABLE } from "./fault-plan.ts";
 import { installFaults } from "./faulty-file-system.ts";
 
 installFaults(process.env[FAULT_PLAN_VARIABLE]!);
-await import("sconce/internal/runtime/onnx/worker-main");
+await import("../../../packages/server/dist/runtime/onnx/worker-main.js");

@@ -34,7 +34,7 @@ export interface Rig {
 }
 
 export interface Procedure {
-  /** As in docs/operations.md: `F5`. */
+  /** As in docs/dev/procedures.md: `F5`. */
   readonly id: string;
   readonly title: string;
   /** Flags of the server. */

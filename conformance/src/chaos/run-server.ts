@@ -1,8 +1,11 @@
-import { type RuntimeOptions, startServer } from "sconce/internal/app";
-import { systemClock } from "sconce/internal/base/clock";
-import { createLogger } from "sconce/internal/cli/logger";
-import { loadConfig } from "sconce/internal/config/load-config";
-import type { Runtime } from "sconce/internal/runtime/runtime";
+import {
+  createLogger,
+  loadConfig,
+  type Runtime,
+  type RuntimeOptions,
+  startServer,
+  systemClock,
+} from "../internals/server.ts";
 import { startLoopMeter } from "./loop-meter.ts";
 
 /**

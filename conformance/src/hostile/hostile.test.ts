@@ -1,3 +1,4 @@
+// Tests the built server against the requests of hostile-requests.ts and its neighbours.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

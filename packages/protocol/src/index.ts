@@ -1,7 +1,14 @@
 export { decodeBase64, encodeBase64 } from "./base64.ts";
 export { ByteWriter } from "./byte-writer.ts";
 export { DATATYPES, type Datatype, elementBytes, isDatatype } from "./datatype.ts";
-export { ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.ts";
+export { CODE_HELP, ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.ts";
+export {
+  type ErrorReason,
+  isErrorReason,
+  REASON_GROUPS,
+  type ReasonGroup,
+  type ReasonOf,
+} from "./error-reasons.ts";
 export { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from "./half.ts";
 export { MAX_NUMBER_CHARS, type NumberLiteral, newNumberLiteral, readNumber } from "./json-number.ts";
 export { isUtf8, readString, writeString, writeUtf8 } from "./json-string.ts";

@@ -1,3 +1,4 @@
+// Tests json-tensor-decode.ts and json-tensor-encode.ts, one against the other.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

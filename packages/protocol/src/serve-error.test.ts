@@ -15,3 +15,11 @@ test("what was thrown by others keeps its own stack as the cause", () => {
   assert.equal(error.code, "internal");
   assert.equal(error.cause, thrown);
 });
+
+test("a reason that the table does not list, or not under this code, does not compile", () => {
+  // @ts-expect-error: there is no such reason.
+  assert.equal(new ServeError("unavailable", "x", { reason: "queue_ful" }).code, "unavailable");
+  // @ts-expect-error: a full queue is `unavailable`.
+  assert.equal(new ServeError("internal", "x", { reason: "queue_full" }).code, "internal");
+  assert.equal(new ServeError("unavailable", "x", { reason: "queue_full" }).reason, "queue_full");
+});

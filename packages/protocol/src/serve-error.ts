@@ -1,15 +1,21 @@
 import type { ErrorCode } from "./error-code.ts";
+import type { ErrorReason, ReasonOf } from "./error-reasons.ts";
 
 /** Codes that say that something of ours is broken: only then does anybody want to know where. */
 const FAULTS: ReadonlySet<ErrorCode> = new Set(["unknown", "internal", "data_loss"]);
 
-export interface ServeErrorOptions {
-  /** Stable, machine-readable word for the cause, such as `queue_full`; listed in docs/errors.md. */
-  readonly reason?: string;
+export interface ServeErrorOptions<R extends ErrorReason = ErrorReason> {
+  /** Stable, machine-readable word for the cause, such as `queue_full`; one of the table in error-reasons.ts. Default: the code. */
+  readonly reason?: R;
   readonly cause?: unknown;
   /** How long a client should wait before it tries again. Becomes `Retry-After` and `grpc-retry-pushback-ms`. */
   readonly retryAfterMs?: number;
 }
+
+/** A reason can only be given with a code that the table lists it under. */
+type ServeErrorArguments = {
+  [C in ErrorCode]: [code: C, message: string, options?: ServeErrorOptions<ReasonOf<C>>];
+}[ErrorCode];
 
 /**
  * The one error type that crosses a folder's border. `message` is written for the caller and says what to change; it never
@@ -19,10 +25,10 @@ export interface ServeErrorOptions {
 export class ServeError extends Error {
   override readonly name = "ServeError";
   readonly code: ErrorCode;
-  readonly reason: string;
+  readonly reason: ErrorReason;
   readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options: ServeErrorOptions = {}) {
+  constructor(...[code, message, options = {}]: ServeErrorArguments) {
     const { stackTraceLimit } = Error;
     if (!FAULTS.has(code)) Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -30,6 +36,11 @@ export class ServeError extends Error {
     this.code = code;
     this.reason = options.reason ?? code;
     this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** For a code or reason that is known only when it runs: one that a parameter holds, or that a worker sent. */
+  static of(code: ErrorCode, message: string, options: ServeErrorOptions): ServeError {
+    return new ServeError(...([code, message, options] as ServeErrorArguments));
   }
 
   /** Turns anything thrown into a ServeError; what is not one already becomes `internal`, its text kept for the log only. */

@@ -1,4 +1,4 @@
-export { type RunningServer, type ServerOptions, startServer } from "./app.ts";
+export { type RunningServer, type ServerOptions, startServer } from "./app/start-server.ts";
 export { type Clock, systemClock } from "./base/clock.ts";
 export { ServeError } from "./base/errors.ts";
 export type { Logger } from "./base/logger.ts";

@@ -32,7 +32,7 @@ const PART_DTYPES: Partial<Record<DType, DType>> = {
 };
 
 /** The dtype of a complex number's two parts; undefined for real dtypes. In memory they lie one after the other, real part first. */
-export function partDtype(dtype: DType): DType | undefined {
+export function componentDtype(dtype: DType): DType | undefined {
   return PART_DTYPES[dtype];
 }
 

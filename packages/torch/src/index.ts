@@ -1,11 +1,12 @@
 export type { ByteSource, Platform } from "./byte-source.ts";
 export { DTYPES, type DType } from "./dtype.ts";
 export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
+export type { Port, SampleTensor, SymbolicDim } from "./graph/port.ts";
 export { type CoreOp, coreOps, randomOps, type SupportedOp, supportedOps } from "./lower/supported-ops.ts";
 export { decodeModel } from "./onnx/decode.ts";
 export { encodeModel, encodeModelParts } from "./onnx/encode.ts";
 export { indexBounds } from "./onnx/index-bounds.ts";
-export type { ExternalData, OnnxModel } from "./onnx/model.ts";
+export type { ExternalData, OnnxModel, ReadExternal } from "./onnx/model.ts";
 export {
   externalizeWeights,
   inlineSmallWeights,
@@ -23,19 +24,10 @@ export { quantizeModel } from "./quantize/quantize-model.ts";
 export type { QuantizedModel, QuantizedPrecision, QuantizeOptions } from "./quantize/quantize-options.ts";
 export { quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
 export { ValueHistogram } from "./quantize/value-histogram.ts";
-export type { ReadExternal } from "./quantize/weight-floats.ts";
-export { summarizeFile } from "./summarize-file.ts";
 export { MissingInputs } from "./torchscript/missing-inputs.ts";
 export { parseScriptInput, type ScriptInput } from "./torchscript/script-inputs.ts";
-export { translate } from "./translate.ts";
-export { type ModelTranslation, translateModel } from "./translate-model.ts";
-export type { TranslateOptions, WeightsSource } from "./translate-options.ts";
-export type {
-  ModelSummary,
-  Port,
-  SampleTensor,
-  SummaryPort,
-  SymbolicDim,
-  Translation,
-  TranslationReport,
-} from "./translation.ts";
+export { summarizeFile } from "./translate/summarize-file.ts";
+export { translate } from "./translate/translate.ts";
+export { type ModelTranslation, translateModel } from "./translate/translate-model.ts";
+export type { TranslateOptions, WeightsSource } from "./translate/translate-options.ts";
+export type { ModelSummary, SummaryPort, Translation, TranslationReport } from "./translate/translation.ts";

@@ -1,3 +1,4 @@
+// Tests the limits in model-infer.ts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";

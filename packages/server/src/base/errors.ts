@@ -1,1 +1,9 @@
-export { type ErrorCode, invariant, isErrorCode, ServeError } from "@sconce/protocol";
+export {
+  type ErrorCode,
+  type ErrorReason,
+  invariant,
+  isErrorCode,
+  isErrorReason,
+  type ReasonOf,
+  ServeError,
+} from "@sconce/protocol";

@@ -1,6 +1,6 @@
-import type { RunningServer } from "../app.ts";
+import type { RunningServer } from "../app/start-server.ts";
+import { VERSION } from "../app/version.ts";
 import type { TensorSpec } from "../base/signature.ts";
-import { VERSION } from "../version.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
 export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUrl">): string {

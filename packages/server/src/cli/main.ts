@@ -1,6 +1,6 @@
+import { VERSION } from "../app/version.ts";
 import { ServeError } from "../base/errors.ts";
 import { optionsHelp } from "../config/option-docs.ts";
-import { VERSION } from "../version.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { convertCommand } from "./convert.ts";

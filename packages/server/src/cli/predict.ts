@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, extname } from "node:path";
-import { startServer } from "../app.ts";
+import { startServer } from "../app/start-server.ts";
 import { systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { loadConfig } from "../config/load-config.ts";

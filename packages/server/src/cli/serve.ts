@@ -1,4 +1,4 @@
-import { startServer } from "../app.ts";
+import { startServer } from "../app/start-server.ts";
 import { systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { loadConfig } from "../config/load-config.ts";

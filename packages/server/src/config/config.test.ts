@@ -1,3 +1,4 @@
+// Tests load-config.ts, parse-option.ts, yaml-file.ts and the option tables.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// Tests docs/protocols.md against the routes and methods of the edges.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

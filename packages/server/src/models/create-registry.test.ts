@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { never, setUp, states } from "./registry-rig.test.ts";
-import { candidateOf, requestOf, scanOf, turns } from "./test-support.test.ts";
+import { candidateOf, requestOf, scanOf, turns } from "./models.kit.ts";
+import { never, setUp, states } from "./registry-rig.kit.ts";
 
 describe("loading", () => {
   test("a failed or slow load leaves the others alone", async () => {

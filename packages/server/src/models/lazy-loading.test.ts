@@ -1,7 +1,8 @@
+// Tests create-registry.ts: loading on first use.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { acquire, never, setUp, states } from "./registry-rig.test.ts";
-import { candidateOf, requestOf, type StubModel, scanOf, turns } from "./test-support.test.ts";
+import { candidateOf, requestOf, type StubModel, scanOf, turns } from "./models.kit.ts";
+import { acquire, never, setUp, states } from "./registry-rig.kit.ts";
 
 describe("loading on first use", () => {
   const names = ["a", "b", "c"];

@@ -4,8 +4,8 @@ import { ServeError } from "../base/errors.ts";
 import { createRegistry } from "./create-registry.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
 import { createModelControl, type ModelControlMode } from "./model-control.ts";
+import { candidateOf, ManualClock, StubModel, scanOf, silentLogger, turns } from "./models.kit.ts";
 import { createScanSettler } from "./settle-scan.ts";
-import { candidateOf, ManualClock, StubModel, scanOf, silentLogger, turns } from "./test-support.test.ts";
 
 function never(): AbortSignal {
   return new AbortController().signal;

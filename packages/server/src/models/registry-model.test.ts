@@ -1,10 +1,10 @@
-// Random histories of one registry, its queues and its workers against an oracle: what the disk holds, what loads do, what requests see.
+// Tests create-registry.ts: random histories of one registry, its queues and its workers against an oracle.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { BYTES, type Mode, NAMES, VERSIONS, World } from "./registry-world.test.ts";
-import { BATCH_ROWS, type RiggedModel } from "./rigged-model.test.ts";
-import { candidateOf, turns } from "./test-support.test.ts";
+import { candidateOf, turns } from "./models.kit.ts";
+import { BYTES, type Mode, NAMES, VERSIONS, World } from "./registry-world.kit.ts";
+import { BATCH_ROWS, type RiggedModel } from "./rigged-model.kit.ts";
 
 type Command = fc.AsyncCommand<object, World>;
 

@@ -1,8 +1,9 @@
+// Tests create-registry.ts: reloading.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { RegistryOptions } from "./managed-registry.ts";
-import { setUp, states } from "./registry-rig.test.ts";
-import { candidateOf, requestOf, scanOf, turns } from "./test-support.test.ts";
+import { candidateOf, requestOf, scanOf, turns } from "./models.kit.ts";
+import { setUp, states } from "./registry-rig.kit.ts";
 
 describe("reloading", () => {
   async function serving(version = "1", options: Partial<RegistryOptions> = {}) {

@@ -1,8 +1,9 @@
+// Tests repository.ts: folders and files that are not as they should be.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { type FileSystem, nodeFileSystem } from "./file-system.ts";
-import { base, line, ONNX, PT2, scan, tree } from "./model-tree.test.ts";
+import { base, line, ONNX, PT2, scan, tree } from "./model-tree.kit.ts";
 
 describe("faults", () => {
   const files = {

@@ -17,7 +17,7 @@ import {
   scan,
   tree,
   zip,
-} from "./model-tree.test.ts";
+} from "./model-tree.kit.ts";
 import { createRepository } from "./repository.ts";
 
 describe("kinds by content", () => {

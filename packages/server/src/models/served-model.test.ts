@@ -5,7 +5,6 @@ import type { RunRequest, RunResult } from "../base/run.ts";
 import { completeQueueConfig } from "../queue/queue-config.ts";
 import { createScheduler } from "../queue/scheduler.ts";
 import type { Instance, InstanceState, LoadedModel } from "../runtime/runtime.ts";
-import { createServedModel } from "./served-model.ts";
 import {
   describe as describeModel,
   ManualClock,
@@ -13,7 +12,8 @@ import {
   SETTINGS,
   silentLogger,
   turns,
-} from "./test-support.test.ts";
+} from "./models.kit.ts";
+import { createServedModel } from "./served-model.ts";
 
 /** An instance that answers when the test says so: y doubles x, z is x. */
 class StubInstance implements Instance {

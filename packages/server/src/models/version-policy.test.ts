@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServeError } from "../base/errors.ts";
-import { setUp } from "./registry-rig.test.ts";
-import { candidateOf, scanOf, turns } from "./test-support.test.ts";
+import { candidateOf, scanOf, turns } from "./models.kit.ts";
+import { setUp } from "./registry-rig.kit.ts";
 import { parseVersionPolicy, type VersionPolicy } from "./version-policy.ts";
 
 test("the version policy decides what is loaded; every loaded version can be asked for", async () => {

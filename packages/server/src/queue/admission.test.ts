@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAwakeClock } from "../base/awake-clock.ts";
 import { ServeError } from "../base/errors.ts";
-import {
-  FakeClock,
-  KIND,
-  type RequestOptions,
-  rowsRequest,
-  type SetUp,
-  settle,
-  setUp,
-} from "./fakes.test.support.ts";
+import { FakeClock, KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 /** Submits one row and keeps how it ended. */
@@ -75,18 +67,6 @@ for (const [limit, taken] of [
     assert.equal(outcomes.filter((o) => o.reason === "waits").length, taken);
   });
 }
-
-test("a priority may have a limit of its own", async () => {
-  const parts = setUp({ priorityLevels: 2, maxQueueSizeByPriority: { 2: 1 } });
-  send(parts, 0);
-  const low = [1, 2].map((id) => send(parts, id, { priority: 2 }));
-  const high = [3, 4].map((id) => send(parts, id, { priority: 1 }));
-  await settle();
-  assert.deepEqual(
-    [...low, ...high].map((o) => o.reason),
-    ["waits", "queue_full", "waits", "waits"],
-  );
-});
 
 test("when the queue is full the newest of the lowest priority gives way to a higher one, never to its own", async () => {
   const parts = setUp({ maxQueueSize: 3, priorityLevels: 3 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { DeadlineHeap } from "./deadline-heap.ts";
-import { KIND, rowsRequest } from "./fakes.test.support.ts";
+import { KIND, rowsRequest } from "./fakes.kit.ts";
 import { Job } from "./job.ts";
 
 function jobExpiringAt(expiresMs: number): Job {

@@ -1,3 +1,4 @@
+// Tests scheduler.ts: how requests are joined, padded, cut and split.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -8,7 +9,7 @@ import type { Dim, Signature } from "../base/signature.ts";
 import type { NamedTensor, Tensor } from "../base/tensor.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { Executor } from "./executor.ts";
-import { FakeClock, settle } from "./fakes.test.support.ts";
+import { FakeClock, settle } from "./fakes.kit.ts";
 import type { Answer } from "./job.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
 import { createScheduler } from "./scheduler.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KIND, rowsRequest, settle, setUp } from "./fakes.test.support.ts";
+import { KIND, rowsRequest, settle, setUp } from "./fakes.kit.ts";
 import type { QueueObserver } from "./observer.ts";
 
 test("the observer hears of every run and of the one end of every request", async () => {

@@ -11,7 +11,7 @@ import {
   type SetUp,
   settle,
   setUp,
-} from "./fakes.test.support.ts";
+} from "./fakes.kit.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { NO_RETRY_PARAMETER } from "./recovery.ts";
 

@@ -1,7 +1,8 @@
+// Tests scheduler.ts: requests refused before their bodies are read.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestHead } from "../base/request-head.ts";
-import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.test.support.ts";
+import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 type Sent = RequestOptions & { readonly tenant?: string };
@@ -121,11 +122,4 @@ test("a queue that is closing leaves it to submit to say so", () => {
   fill(parts, 2);
   void parts.scheduler.close();
   assert.equal(refusalOf(parts), "none");
-});
-
-test("the learned limit refuses unread requests, too", async () => {
-  const parts = setUp({ adaptiveLimit: true, maxBatchSize: 1, maxQueueSize: 8 });
-  // One run and eight that wait are all that it may ever let in.
-  fill(parts, 9);
-  assert.equal(refusalOf(parts), "overloaded");
 });

@@ -1,14 +1,19 @@
-import { type ErrorCode, ServeError } from "../base/errors.ts";
+import { type ErrorCode, type ReasonOf, ServeError } from "../base/errors.ts";
 import type { Job } from "./job.ts";
 import type { RejectReason } from "./observer.ts";
 
 /** A refusal by the scheduler: `reason` is one of its own closed set. */
 export type Rejection = ServeError & { readonly reason: RejectReason };
 
-function reject(code: ErrorCode, reason: RejectReason, message: string, retryAfterMs?: number): Rejection {
+function reject<C extends ErrorCode>(
+  code: C,
+  reason: RejectReason & ReasonOf<C>,
+  message: string,
+  retryAfterMs?: number,
+): Rejection {
   const options = retryAfterMs === undefined ? { reason } : { reason, retryAfterMs };
   // The constructor keeps `reason` as it is given.
-  return new ServeError(code, message, options) as Rejection;
+  return ServeError.of(code, message, options) as Rejection;
 }
 
 export function queueFull(waiting: number, retryAfterMs: number): Rejection {
@@ -19,10 +24,6 @@ export function queueFull(waiting: number, retryAfterMs: number): Rejection {
 export function gaveWay(retryAfterMs: number): Rejection {
   const message = "the model's queue is full and this request gave way to another; try again later";
   return reject("unavailable", "queue_full", message, retryAfterMs);
-}
-
-export function overloaded(retryAfterMs: number): Rejection {
-  return reject("unavailable", "overloaded", "the model is overloaded; try again later", retryAfterMs);
 }
 
 export function draining(): Rejection {

@@ -10,7 +10,7 @@ import {
   rowsRequest,
   settle,
   setUp,
-} from "./fakes.test.support.ts";
+} from "./fakes.kit.ts";
 import type { Answer } from "./job.ts";
 
 const one = (id: number, options?: RequestOptions) => rowsRequest([[id, KIND.fine]], options);

@@ -29,7 +29,7 @@ export interface HostedResult {
 /** Loads the one model of this worker. `progress` names the stage that begins. Throws ServeError. */
 export type ModelLoader = (message: LoadMessage, progress: (stage: string) => void) => Promise<HostedModel>;
 
-const badRequest = tensorFailure("internal", "worker_protocol", "the worker's question");
+const badRequest = tensorFailure("worker_protocol", "a message to the worker");
 
 /** Turns this process or thread into a worker that loads one model and runs it. */
 export function hostModel(load: ModelLoader): void {

@@ -1,4 +1,4 @@
-import { type ErrorCode, ServeError } from "../base/errors.ts";
+import { type ReasonOf, ServeError } from "../base/errors.ts";
 import type { RunInput } from "../base/run.ts";
 import { type Datatype, elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
 
@@ -125,11 +125,7 @@ export function decodeTensors(
   return { tensors, computeMs: view.getFloat64(8, true) };
 }
 
-/** For `decodeTensors`: an error of the given code and reason. */
-export function tensorFailure(
-  code: ErrorCode,
-  reason: string,
-  subject: string,
-): (what: string) => ServeError {
-  return (what) => new ServeError(code, `${subject} cannot be read: ${what}`, { reason });
+/** For `decodeTensors`: an error of the given reason. */
+export function tensorFailure(reason: ReasonOf<"internal">, subject: string): (what: string) => ServeError {
+  return (what) => new ServeError("internal", `${subject} cannot be read: ${what}`, { reason });
 }

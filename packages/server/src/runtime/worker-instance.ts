@@ -30,7 +30,7 @@ export interface WorkerInstanceOptions {
 
 const MAX_FAILURES_LOGGED_PER_SECOND = 5;
 const MIB = 1024 * 1024;
-const badOutput = tensorFailure("internal", "bad_output", "the model's answer");
+const badOutput = tensorFailure("bad_output", "the model's result");
 
 /** One worker with one model in it, kept alive. */
 export class WorkerInstance implements Instance {

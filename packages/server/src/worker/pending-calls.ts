@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
-import { type ErrorCode, isErrorCode, ServeError } from "../base/errors.ts";
+import { type ErrorCode, isErrorCode, isErrorReason, ServeError } from "../base/errors.ts";
 import { FRAME_KINDS, type Frame, protocolError } from "./frame.ts";
 import { type Call, type Reply, workerDiedError } from "./worker.ts";
 
@@ -156,5 +156,5 @@ function decodeError(header: Uint8Array): ServeError {
   if (!isErrorCode(code) || typeof message !== "string" || typeof reason !== "string") {
     throw protocolError("an error lacks its code, message or reason");
   }
-  return new ServeError(code, message, { reason, cause: detail });
+  return ServeError.of(code, message, { reason: isErrorReason(reason) ? reason : code, cause: detail });
 }

@@ -1,6 +1,6 @@
 import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
-import type { ZipLimits } from "./zip.ts";
+import type { ZipLimits } from "./zip-limits.ts";
 
 /** One record of a zip's central directory, as written; checked by whoever opens the archive. */
 export interface DirectoryRecord {

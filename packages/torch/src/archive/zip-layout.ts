@@ -1,6 +1,6 @@
 import { ModelFileError } from "../errors.ts";
-import type { ZipLimits } from "./zip.ts";
 import type { DirectoryRecord, ZipDirectory } from "./zip-directory.ts";
+import type { ZipLimits } from "./zip-limits.ts";
 
 /** A file of a zip and the offset that its local header and data may not pass: the next entry, or the directory. */
 export interface PlacedRecord {

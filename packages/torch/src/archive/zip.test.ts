@@ -6,8 +6,9 @@ import { ModelFileError, type ModelFileErrorKind } from "../errors.ts";
 import { nodePlatform } from "../node.ts";
 import { memorySource } from "./byte-range.ts";
 import { crc32 } from "./crc32.ts";
-import { openZip, type ZipArchive, type ZipLimits } from "./zip.ts";
-import { buildZip, type ZipEnd, type ZipPart } from "./zip-build.test.kit.ts";
+import { openZip, type ZipArchive } from "./zip.ts";
+import { buildZip, type ZipEnd, type ZipPart } from "./zip-build.kit.ts";
+import type { ZipLimits } from "./zip-limits.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);

@@ -1,4 +1,5 @@
-import { openZip, type ZipLimits } from "../archive/zip.ts";
+import { openZip } from "../archive/zip.ts";
+import type { ZipLimits } from "../archive/zip-limits.ts";
 import type { ByteSource, Platform } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
 import { readLegacyCheckpoint } from "./legacy-checkpoint.ts";

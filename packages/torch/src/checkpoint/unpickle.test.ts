@@ -7,18 +7,7 @@ import { denseBytes } from "../archive/stored-tensor.ts";
 import { ModelFileError } from "../errors.ts";
 import { nodePlatform } from "../node.ts";
 import { readCheckpoint } from "./checkpoint.ts";
-import {
-  assemble,
-  type Code,
-  call,
-  dict,
-  int,
-  list,
-  pickle,
-  text,
-  tuple,
-  uint,
-} from "./pickle-build.test.kit.ts";
+import { assemble, type Code, call, dict, int, list, pickle, text, tuple, uint } from "./pickle-build.kit.ts";
 import type { PickleLimits } from "./pickle-limits.ts";
 import { entriesOf, entryOf, membersOf, type PickleValue } from "./pickle-value.ts";
 import { unpickle, unpickleAt } from "./unpickle.ts";

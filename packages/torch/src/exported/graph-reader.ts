@@ -1,3 +1,4 @@
+import { schemaOf } from "../aten/schemas.ts";
 import { ModelFileError } from "../errors.ts";
 import {
   type Arg,
@@ -12,7 +13,6 @@ import type { Dim } from "../graph/sym.ts";
 import { readScalarType, STRIDED_LAYOUT } from "./enums.ts";
 import { asBool, asFloat, asInt, asInt64, asList, asMap, asString, type JsonMap, union } from "./fields.ts";
 import type { Json } from "./json.ts";
-import { schemaOf } from "./schemas.ts";
 import { parseSrepr } from "./srepr.ts";
 
 const MAX_GRAPH_DEPTH = 16;

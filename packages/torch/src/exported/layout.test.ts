@@ -7,10 +7,10 @@ import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { memorySource } from "../archive/byte-range.ts";
 import { openZip } from "../archive/zip.ts";
-import { buildZip } from "../archive/zip-build.test.kit.ts";
+import { buildZip } from "../archive/zip-build.kit.ts";
 import { ModelFileError } from "../errors.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
-import { translate } from "../translate.ts";
+import { translate } from "../translate/translate.ts";
 
 const layouts = fileURLToPath(new URL("../../fixtures/layouts.zip", import.meta.url));
 

@@ -73,7 +73,7 @@ function readInputs(
     } else if (kind === "parameter" || kind === "buffer" || kind === "tensor_constant") {
       const graphName = asString(asMap(spec.get("arg"), kind).get("name"), kind);
       weights.set(graphName, findWeight(kind, spec, lookup));
-    } else if (kind !== "constant_input") refuseInput(kind, graph.inputs[i]);
+    } else if (kind !== "constant_input") rejectInput(kind, graph.inputs[i]);
   }
   return { weights, inputs };
 }
@@ -91,7 +91,7 @@ function findWeight(
   return isConstant ? { ...weight, isConstant } : weight;
 }
 
-function refuseInput(kind: string, name: string | undefined): never {
+function rejectInput(kind: string, name: string | undefined): never {
   const what = kind === "custom_obj" ? "a custom (torchbind) object" : `an input of kind ${kind}`;
   throw new ModelFileError(
     "unsupported",

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { memorySource } from "../archive/byte-range.ts";
 import { nodePlatform } from "../node.ts";
-import { translate } from "../translate.ts";
+import { translate } from "../translate/translate.ts";
 
 const read = (path: string): Uint8Array =>
   new Uint8Array(readFileSync(fileURLToPath(new URL(`../../../../${path}`, import.meta.url))));

@@ -6,7 +6,7 @@ import type { PickleArchive } from "../checkpoint/pickle-archive.ts";
 import { entriesOf, itemsOf, type PickleValue } from "../checkpoint/pickle-value.ts";
 import { BYTE_WIDTHS } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
-import type { Port, SampleTensor } from "../translation.ts";
+import type { Port, SampleTensor } from "../graph/port.ts";
 
 /** Larger samples are left where they are: they are for a warm-up, not for a load test. */
 const MAX_BYTES = 64 * 2 ** 20;

@@ -1,11 +1,12 @@
+// Tests all readers of this package: what fuzzing found, and fresh mutations.
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { judgeInput } from "./judge.test.kit.ts";
-import { mutateBytes, mutateJson, mutateText, seededRandom } from "./mutate.test.kit.ts";
-import { FUZZ_TARGETS, type FuzzTarget } from "./targets.test.kit.ts";
+import { judgeInput } from "./judge.kit.ts";
+import { mutateBytes, mutateJson, mutateText, seededRandom } from "./mutate.kit.ts";
+import { FUZZ_TARGETS, type FuzzTarget } from "./targets.kit.ts";
 
 const corpus = fileURLToPath(new URL("../../corpus", import.meta.url));
 const MUTATORS = { bytes: mutateBytes, json: mutateJson, text: mutateText };

@@ -1,4 +1,4 @@
-import { schemaOf } from "../exported/schemas.ts";
+import { schemaOf } from "../aten/schemas.ts";
 import type { Arg, Node, TensorType, ValueType } from "./ir.ts";
 import { type Dim, evaluate, symbolsOf } from "./sym.ts";
 

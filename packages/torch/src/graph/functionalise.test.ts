@@ -42,21 +42,21 @@ test("every name of a tensor whose shape is changed in place has the new shape",
     [[], "made"],
     [[dropout], "other"],
   ] as const) {
-    const { graph, refused } = functionalise(program(between, shown));
-    assert.deepEqual([graph.outputs, refused], [[value("turned")], []]);
+    const { graph, unsupported } = functionalise(program(between, shown));
+    assert.deepEqual([graph.outputs, unsupported], [[value("turned")], []]);
     assert.equal(graph.nodes.at(-1)!.target, "aten.t.default");
   }
 });
 
 test("a tensor of its own on the same memory keeps its shape", () => {
-  const { graph, refused } = functionalise(program([call("detach.default", "made", "other")], "other"));
-  assert.deepEqual([graph.outputs, refused], [[value("other")], []]);
+  const { graph, unsupported } = functionalise(program([call("detach.default", "made", "other")], "other"));
+  assert.deepEqual([graph.outputs, unsupported], [[value("other")], []]);
 });
 
 test("what may be the tensor under another name is refused once it is used", () => {
-  const { refused } = functionalise(program([call("atleast_2d.default", "made", "other")], "other"));
+  const { unsupported } = functionalise(program([call("atleast_2d.default", "made", "other")], "other"));
   assert.deepEqual(
-    refused.map(({ op }) => op),
+    unsupported!.map(({ op }) => op),
     ["aten.t_.default"],
   );
 });

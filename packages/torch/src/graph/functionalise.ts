@@ -1,24 +1,24 @@
-import { schemaOf } from "../exported/schemas.ts";
+import { schemaOf } from "../aten/schemas.ts";
 import { aliasingOf, isSameTensor, mutates } from "./aliasing.ts";
+import { functionalVariant, type SeveralWrites, turnsInPlace, WRITES_SEVERAL } from "./functional-variant.ts";
 import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";
-import { pureTwin, type SeveralWrites, turnsInPlace, WRITES_SEVERAL } from "./pure-twin.ts";
-import { type ViewStep, writeBack } from "./write-back.ts";
+import { replayView, type ViewStep } from "./view-replay.ts";
 
 export interface Functionalised {
   readonly graph: Graph;
   /** In-place ops whose effect could not be followed. */
-  readonly refused: readonly { readonly op: string; readonly reason: string }[];
+  readonly unsupported: readonly { readonly op: string; readonly reason: string }[];
   /** Graph inputs (weights included) that the program writes into. */
   readonly mutatedInputs: readonly string[];
 }
 
 /**
- * Makes a graph functional: every in-place op becomes its pure twin, and whatever shares memory with its operand is derived anew from
+ * Makes a graph functional: every in-place op becomes its functional variant, and whatever shares memory with its operand is derived anew from
  * the new value. Each tensor is a chain of views on a root; writing through a view scatters the new part back into the root, and other
  * views of that root are recalculated when they are next used. `shared` lists groups of inputs that lie in the same memory.
  */
 export function functionalise(graph: Graph, shared: readonly (readonly string[])[] = []): Functionalised {
-  if (!graph.nodes.some(mutates)) return { graph, refused: [], mutatedInputs: [] };
+  if (!graph.nodes.some(mutates)) return { graph, unsupported: [], mutatedInputs: [] };
   const pass = new Functionaliser(graph, shared);
   for (const node of graph.nodes) pass.visit(node);
   return pass.finish();
@@ -53,7 +53,7 @@ class Functionaliser {
   readonly #values: Map<string, ValueType>;
   readonly #views = new Map<string, View>();
   readonly #nodes: Node[] = [];
-  readonly #refused: { op: string; reason: string }[] = [];
+  readonly #unsupported: { op: string; reason: string }[] = [];
   readonly #mutatedInputs = new Set<string>();
 
   constructor(graph: Graph, shared: readonly (readonly string[])[]) {
@@ -68,14 +68,14 @@ class Functionaliser {
 
   visit(node: Node): void {
     if (mutates(node)) this.#mutate(node);
-    else this.#pure(node);
+    else this.#functional(node);
   }
 
   finish(): Functionalised {
     const outputs = this.#graph.outputs.map((output) => this.#resolve(output, "output"));
     return {
       graph: { ...this.#graph, nodes: this.#nodes, outputs, values: this.#values },
-      refused: this.#refused,
+      unsupported: this.#unsupported,
       mutatedInputs: [...this.#mutatedInputs],
     };
   }
@@ -89,7 +89,7 @@ class Functionaliser {
   }
 
   /** A node that writes nothing: its operands are brought up to date, its results become views or new roots. */
-  #pure(node: Node): void {
+  #functional(node: Node): void {
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     this.#nodes.push({ ...node, args });
     const aliasing = aliasingOf(node, (name) => this.#typeNow(name));
@@ -135,10 +135,10 @@ class Functionaliser {
     }
     const view = this.#viewOf(node.args.get("self"));
     const [mutated, ...others] = (schemaOf(node.target)?.params ?? []).filter((param) => param.isMutated);
-    const twin = pureTwin(node.target);
+    const variant = functionalVariant(node.target);
     const isSimple = mutated?.name === "self" && others.length === 0;
-    if (view === undefined || !isSimple || twin === undefined) {
-      this.#refuse(node, "this in-place op has no pure form that could replace it");
+    if (view === undefined || !isSimple || variant === undefined) {
+      this.#report(node, "this in-place op has no functional form that could replace it");
       this.#nodes.push({
         ...node,
         args: new Map([...node.args].map(([n, arg]) => [n, this.#resolve(arg, node.target)])),
@@ -147,14 +147,14 @@ class Functionaliser {
       return;
     }
     if (turnsInPlace(node.target)) {
-      this.#turn(view, twin, node);
+      this.#turn(view, variant, node);
       return;
     }
     const type = typeOf(view);
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     const result = node.outputs[0] ?? this.#fresh(`${view.root.name}_updated`);
     this.#values.set(result, type);
-    this.#nodes.push({ target: twin, args, outputs: [result], origin: node.target });
+    this.#nodes.push({ target: variant, args, outputs: [result], origin: node.target });
     this.#write(view, result, node);
     for (const name of node.outputs) {
       if (name === undefined) continue;
@@ -164,17 +164,17 @@ class Functionaliser {
   }
 
   /** An op that changes a tensor's shape in place: from now on all names of the tensor are a further view of its memory. */
-  #turn(view: View, twin: string, node: Node): void {
+  #turn(view: View, variant: string, node: Node): void {
     const { root, steps, names } = view;
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     const [result = ""] = node.outputs;
     const to = this.#values.get(result);
     if (to?.kind !== "tensor") {
-      this.#refuse(node, "the shape that it gives its operand is not known");
+      this.#report(node, "the shape that it gives its operand is not known");
       return;
     }
-    const step: ViewStep = { node: { ...node, target: twin }, index: 0, from: typeOf(view), to };
-    this.#nodes.push({ target: twin, args, outputs: [result], origin: node.target });
+    const step: ViewStep = { node: { ...node, target: variant }, index: 0, from: typeOf(view), to };
+    this.#nodes.push({ target: variant, args, outputs: [result], origin: node.target });
     const turned: View = {
       root,
       steps: [...steps, step],
@@ -187,15 +187,15 @@ class Functionaliser {
     for (const relative of root.relatives) relative.lostTo = node.target;
   }
 
-  /** An op that writes into operands besides giving results: its twin gives their new values as further results. */
-  #mutateSeveral(node: Node, { twin, written }: SeveralWrites): void {
+  /** An op that writes into operands besides giving results: its variant gives their new values as further results. */
+  #mutateSeveral(node: Node, { variant, written }: SeveralWrites): void {
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     const views = written.map((name) => this.#viewOf(node.args.get(name)));
     const news = views.map((view) => {
       if (view === undefined) return undefined;
       return this.#define(`${view.root.name}_updated`, typeOf(view));
     });
-    this.#nodes.push({ target: twin, args, outputs: [...node.outputs, ...news], origin: node.target });
+    this.#nodes.push({ target: variant, args, outputs: [...node.outputs, ...news], origin: node.target });
     for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
     for (const [i, view] of views.entries()) if (view !== undefined) this.#write(view, news[i]!, node);
   }
@@ -207,9 +207,9 @@ class Functionaliser {
     let part = value;
     for (let i = view.steps.length - 1; i >= 0; i--) {
       const step = view.steps[i]!;
-      const op = writeBack(step, wholes[i]!, part);
+      const op = replayView(step, wholes[i]!, part);
       if (op === undefined) {
-        this.#refuse(node, `it writes through ${step.node.target}, which cannot be followed`);
+        this.#report(node, `it writes through ${step.node.target}, which cannot be followed`);
         break;
       }
       const whole = this.#define(`${root.name}_updated`, step.from);
@@ -254,7 +254,7 @@ class Functionaliser {
     if (view === undefined) return name;
     const { root } = view;
     if (root.lostTo !== undefined) {
-      this.#refused.push({
+      this.#unsupported.push({
         op: root.lostTo,
         reason: `it writes into memory that an operand of ${target} may share`,
       });
@@ -284,8 +284,8 @@ class Functionaliser {
     return name;
   }
 
-  #refuse(node: Node, reason: string): void {
-    this.#refused.push({ op: node.target, reason });
+  #report(node: Node, reason: string): void {
+    this.#unsupported.push({ op: node.target, reason });
   }
 }
 

@@ -18,10 +18,10 @@ export interface Program {
   /** Things a user should know that the reader noticed. */
   readonly warnings: readonly string[];
   /** Ops that the reader itself could not describe; the program cannot be translated then. */
-  readonly refused?: readonly RefusedOps[];
+  readonly unsupported?: readonly UnsupportedOps[];
 }
 
-export interface RefusedOps {
+export interface UnsupportedOps {
   readonly op: string;
   readonly count: number;
   readonly reason: string;

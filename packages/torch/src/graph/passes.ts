@@ -1,19 +1,19 @@
 import { removeDeadNodes } from "./dead-code.ts";
 import { functionalise } from "./functionalise.ts";
-import { inlineRegions } from "./inline-regions.ts";
-import type { Arg, Graph, Node, Program, RefusedOps } from "./ir.ts";
+import { inlineSubgraphs } from "./inline-subgraphs.ts";
+import type { Arg, Graph, Node, Program, UnsupportedOps } from "./ir.ts";
 
 export interface OptimizedProgram {
   readonly program: Program;
   /** Ops that the reader could not describe or a pass could not replace, with the reason; the program cannot be translated then. */
-  readonly refused: readonly RefusedOps[];
+  readonly unsupported: readonly UnsupportedOps[];
 }
 
 /** All passes, in order: afterwards the program is functional and holds only what its outputs need. */
 export function optimizeProgram(program: Program): OptimizedProgram {
   const { outputs } = program;
   const whole = { ...program.graph, outputs: outputs.map(({ arg }) => arg) };
-  const found: Findings = { refused: [...(program.refused ?? [])], warnings: [...program.warnings] };
+  const found: Findings = { unsupported: [...(program.unsupported ?? [])], warnings: [...program.warnings] };
   const { graph, mutatedInputs } = optimizeGraph(whole, sharedMemory(program), found);
   for (const name of mutatedInputs) {
     const known = program.weights.get(name)?.name ?? name;
@@ -26,12 +26,12 @@ export function optimizeProgram(program: Program): OptimizedProgram {
       outputs: outputs.map(({ name }, i) => ({ name, arg: graph.outputs[i]! })),
       warnings: [...new Set(found.warnings)],
     },
-    refused: found.refused,
+    unsupported: found.unsupported,
   };
 }
 
 interface Findings {
-  readonly refused: RefusedOps[];
+  readonly unsupported: UnsupportedOps[];
   readonly warnings: string[];
 }
 
@@ -40,24 +40,24 @@ function optimizeGraph(
   shared: readonly (readonly string[])[],
   found: Findings,
 ): { graph: Graph; mutatedInputs: readonly string[] } {
-  const inlined = inlineRegions(graph);
+  const inlined = inlineSubgraphs(graph);
   const functional = functionalise(inlined.graph, shared);
   const live = removeDeadNodes(functional.graph);
   found.warnings.push(...inlined.warnings);
-  found.refused.push(...functional.refused.map(({ op, reason }) => ({ op, reason, count: 1 })));
-  const nodes = live.nodes.map((node) => optimizeRegions(node, found));
+  found.unsupported.push(...functional.unsupported.map(({ op, reason }) => ({ op, reason, count: 1 })));
+  const nodes = live.nodes.map((node) => optimizeSubgraphs(node, found));
   return { graph: { ...live, nodes }, mutatedInputs: functional.mutatedInputs };
 }
 
 /** The graphs that `cond`, `while_loop` and their like hold. */
-function optimizeRegions(node: Node, found: Findings): Node {
+function optimizeSubgraphs(node: Node, found: Findings): Node {
   if (![...node.args.values()].some((arg) => arg.kind === "graph")) return node;
   const args = [...node.args].map(([name, arg]): [string, Arg] => {
     if (arg.kind !== "graph") return [name, arg];
     const { graph, mutatedInputs } = optimizeGraph(arg.graph, [], found);
     if (mutatedInputs.length > 0) {
       const reason = "one of its graphs writes into what it is given; write into a clone";
-      found.refused.push({ op: node.target, reason, count: 1 });
+      found.unsupported.push({ op: node.target, reason, count: 1 });
     }
     return [name, { kind: "graph", graph }];
   });

@@ -1,14 +1,15 @@
+// Tests complex-table.ts: each lowering has a fixture.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import type { ByteSource } from "../byte-source.ts";
-import { readProgramFile } from "../formats.ts";
 import { optimizeProgram } from "../graph/passes.ts";
 import { nodePlatform } from "../node.ts";
+import { readProgramFile } from "../translate/program-file.ts";
 import { COMPLEX_LOWERINGS } from "./complex-table.ts";
-import { isComplexArg } from "./op-node.ts";
+import { isComplexArg } from "./core/op-node.ts";
 
 const pack = fileURLToPath(new URL("../../fixtures/modules/spectral.pack", import.meta.url));
 

@@ -1,14 +1,14 @@
 import { invariant } from "../errors.ts";
-import { type ComplexLowering, type ComplexTable, partwise } from "./complex-lowering.ts";
-import { COMPLEX_MATH } from "./complex-math.ts";
-import { bilinear, COMPLEX_PRODUCTS } from "./complex-products.ts";
-import { COMPLEX_FOURIER } from "./fourier.ts";
-import type { Lowering } from "./lowering.ts";
-import { COMPLEX_SHORT_TIME_FOURIER } from "./short-time-fourier.ts";
+import { type ComplexLowering, type ComplexTable, componentwise } from "./complex/complex-lowering.ts";
+import { COMPLEX_MATH } from "./complex/complex-math.ts";
+import { bilinear, COMPLEX_PRODUCTS } from "./complex/complex-products.ts";
+import type { Lowering } from "./core/lowering.ts";
+import { COMPLEX_FOURIER } from "./spectral/fft.ts";
+import { COMPLEX_SHORT_TIME_FOURIER } from "./spectral/stft.ts";
 import { LOWERINGS } from "./table.ts";
 
 /** Ops that treat real and imaginary part alike, by the arguments that hold numbers; what else they take are sizes, indices, masks. */
-const PARTWISE: readonly { readonly args: readonly string[]; readonly targets: readonly string[] }[] = [
+const COMPONENTWISE: readonly { readonly args: readonly string[]; readonly targets: readonly string[] }[] = [
   {
     args: ["self"],
     targets: [
@@ -126,8 +126,8 @@ function real(target: string): Lowering {
 
 function fromReal(): Record<string, ComplexLowering> {
   const table: Record<string, ComplexLowering> = {};
-  for (const { args, targets } of PARTWISE) {
-    for (const target of targets) table[target] = partwise(real(target), args);
+  for (const { args, targets } of COMPONENTWISE) {
+    for (const target of targets) table[target] = componentwise(real(target), args);
   }
   for (const [target, first, second] of BILINEAR) table[target] = bilinear(real(target), [first, second]);
   return table;

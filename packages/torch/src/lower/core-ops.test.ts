@@ -1,3 +1,4 @@
+// Tests table.ts: Core ATen is complete, but for what is listed.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { COMPLEX_LOWERINGS } from "./complex-table.ts";

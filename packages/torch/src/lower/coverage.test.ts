@@ -1,3 +1,4 @@
+// Tests table.ts: each op has a fixture.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -5,10 +6,10 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { openZip } from "../archive/zip.ts";
-import { readProgramFile } from "../formats.ts";
 import type { Arg, Graph } from "../graph/ir.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
-import { openFixture } from "./fixture.test.kit.ts";
+import { readProgramFile } from "../translate/program-file.ts";
+import { openFixture } from "./fixture.kit.ts";
 import { supportedOps } from "./supported-ops.ts";
 
 const fixtures = fileURLToPath(new URL("../../fixtures", import.meta.url));

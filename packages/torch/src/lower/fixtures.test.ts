@@ -1,3 +1,4 @@
+// Tests the lowerings on the exported programs of fixtures/, against PyTorch.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -5,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openZip } from "../archive/zip.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
-import { openFixture, runFixture } from "./fixture.test.kit.ts";
+import { openFixture, runFixture } from "./fixture.kit.ts";
 
 const folder = fileURLToPath(new URL("../../fixtures", import.meta.url));
 

@@ -2,18 +2,19 @@ import { isComplex } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import { valuesOf } from "../graph/dead-code.ts";
 import type { Arg, Graph, Node, ValueType } from "../graph/ir.ts";
-import { type ComplexTable, joined, type Result, separated } from "./complex-lowering.ts";
-import type { Emitter } from "./emitter.ts";
-import { HIGHER_ORDER, type Regions } from "./higher-order.ts";
-import type { LoweringTable } from "./lowering.ts";
-import { declare, isComplexArg, OpNode, type ValueLookup } from "./op-node.ts";
-import { Refusal, refuse } from "./refusal.ts";
-import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } from "./tensor.ts";
+import { type ComplexTable, joined, type Result, separated } from "./complex/complex-lowering.ts";
+import { HIGHER_ORDER, type Subgraphs } from "./control-flow/higher-order.ts";
+import type { Emitter } from "./core/emitter.ts";
+import type { LoweringTable } from "./core/lowering.ts";
+import { declare, isComplexArg, OpNode } from "./core/op-node.ts";
+import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } from "./core/tensor.ts";
+import { Unsupported, unsupported } from "./core/unsupported.ts";
+import type { ValueLookup } from "./core/value-lookup.ts";
+import type { WeightStore } from "./core/weight-store.ts";
 import { UNTRANSLATED } from "./untranslated.ts";
-import type { WeightStore } from "./weights.ts";
 
 /** Counts of ops that could not be translated, by target and reason. */
-export class RefusalLog {
+export class UnsupportedOpLog {
   readonly #found = new Map<string, { op: string; reason: string; count: number }>();
 
   add(op: string, reason: string): void {
@@ -43,7 +44,7 @@ export interface LoweringTables {
 export interface LoweringRun {
   readonly tables: LoweringTables;
   readonly weights: WeightStore;
-  readonly log: RefusalLog;
+  readonly log: UnsupportedOpLog;
 }
 
 /** Lowers the nodes of one graph into an emitter's builder. Every op that cannot be translated is logged, none stops the others. */
@@ -78,7 +79,8 @@ export class GraphLowering implements ValueLookup {
   tensor(name: string): Tensor {
     const known = this.#tensors.get(name);
     if (known !== undefined) return known;
-    if (this.#isComplex(name)) return refuse("it takes a complex tensor where only real ones are translated");
+    if (this.#isComplex(name))
+      return unsupported("it takes a complex tensor where only real ones are translated");
     const tensor = this.#weights(name).tensor(name, this.#g);
     this.#tensors.set(name, tensor);
     return tensor;
@@ -155,7 +157,8 @@ export class GraphLowering implements ValueLookup {
       results = this.#emptyResults(node) ?? this.#apply(node);
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
-      const reason = error instanceof Refusal ? error.message : `internal error: ${(error as Error).message}`;
+      const reason =
+        error instanceof Unsupported ? error.message : `internal error: ${(error as Error).message}`;
       this.#run.log.add(node.origin ?? node.target, reason);
     }
     this.#store(node, results);
@@ -166,16 +169,18 @@ export class GraphLowering implements ValueLookup {
     const table = this.#meetsComplex(node) ? complex : real;
     const lowering = Object.hasOwn(table, node.target) ? table[node.target] : undefined;
     if (lowering !== undefined) return lowering(new OpNode(node, this), this.#g);
-    if (table === complex) throw new Refusal("there is no translation of this op for complex numbers yet");
+    if (table === complex)
+      throw new Unsupported("there is no translation of this op for complex numbers yet");
     const higher = Object.hasOwn(HIGHER_ORDER, node.target) ? HIGHER_ORDER[node.target] : undefined;
-    if (higher === undefined) throw new Refusal(whyMissing(node.target));
-    return higher(node, this.#g, this.#regions);
+    if (higher === undefined) throw new Unsupported(whyMissing(node.target));
+    return higher(node, this.#g, this.#subgraphs);
   }
 
   /** How graphs inside this one are lowered: they see its values and sizes. */
-  get #regions(): Regions {
+  get #subgraphs(): Subgraphs {
     return {
-      value: (arg) => this.output(arg) ?? refuse("it passes something that is neither a tensor nor a number"),
+      value: (arg) =>
+        this.output(arg) ?? unsupported("it passes something that is neither a tensor nor a number"),
       lower: (graph, g, operands) => {
         const inner = new GraphLowering(graph, g, this.#run);
         for (const [i, name] of graph.inputs.entries()) {
@@ -186,7 +191,8 @@ export class GraphLowering implements ValueLookup {
         return graph.outputs
           .flatMap((output) => (output.kind === "list" ? output.items : [output]))
           .map(
-            (output) => inner.output(output) ?? refuse("one of its graphs has a result that is no tensor"),
+            (output) =>
+              inner.output(output) ?? unsupported("one of its graphs has a result that is no tensor"),
           );
       },
     };
@@ -215,7 +221,7 @@ export class GraphLowering implements ValueLookup {
     for (const name of node.outputs) {
       const type = name === undefined ? undefined : this.typeOf(name);
       if (type?.kind !== "tensor") continue;
-      if (type.dtype.startsWith("float8")) throw new Refusal(`tensors of ${type.dtype}`);
+      if (type.dtype.startsWith("float8")) throw new Unsupported(`tensors of ${type.dtype}`);
     }
   }
 

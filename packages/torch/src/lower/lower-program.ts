@@ -1,15 +1,15 @@
-import { type DType, partDtype } from "../dtype.ts";
+import { componentDtype, type DType } from "../dtype.ts";
 import type { Arg, NamedArg, Program } from "../graph/ir.ts";
+import type { Port } from "../graph/port.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
-import type { Port } from "../translation.ts";
-import { Emitter } from "./emitter.ts";
-import { GraphLowering, type LoweringTables, RefusalLog } from "./lower-graph.ts";
+import { Emitter } from "./core/emitter.ts";
+import { carrier, type Val } from "./core/tensor.ts";
+import { Unsupported } from "./core/unsupported.ts";
+import { WeightStore } from "./core/weight-store.ts";
+import { GraphLowering, type LoweringTables, UnsupportedOpLog } from "./lower-graph.ts";
 import { PortNames } from "./port-names.ts";
-import { Refusal } from "./refusal.ts";
-import { carrier, type Val } from "./tensor.ts";
-import { WeightStore } from "./weights.ts";
 
 const OPSET = 23;
 
@@ -18,7 +18,7 @@ export interface LoweredProgram {
   readonly model: OnnxModel | undefined;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  readonly refused: readonly { readonly op: string; readonly count: number; readonly reason: string }[];
+  readonly unsupported: readonly { readonly op: string; readonly count: number; readonly reason: string }[];
   readonly warnings: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export function lowerProgram(
 ): LoweredProgram {
   const builder = new GraphBuilder();
   const g = new Emitter(builder);
-  const log = new RefusalLog();
+  const log = new UnsupportedOpLog();
   const lowering = new GraphLowering(program.graph, g, {
     tables,
     weights: new WeightStore(program.weights, location),
@@ -61,7 +61,7 @@ export function lowerProgram(
         : { graph, opsets: new Map([["", OPSET], ...[...builder.domains].map((d) => [d, 1] as const)]) },
     inputs,
     outputs,
-    refused: log.list(),
+    unsupported: log.list(),
     warnings: [...g.warnings, ...complexNotes(program, inputs, outputs)],
   };
 }
@@ -70,7 +70,7 @@ export function lowerProgram(
 function complexNotes(program: Program, inputs: readonly Port[], outputs: readonly Port[]): string[] {
   const note = (what: string, value: string | undefined, port: Port): string[] => {
     const type = value === undefined ? undefined : program.graph.values.get(value);
-    if (type?.kind !== "tensor" || partDtype(type.dtype) === undefined) return [];
+    if (type?.kind !== "tensor" || componentDtype(type.dtype) === undefined) return [];
     const how = `${port.dtype} with a last dimension of 2 (real part, imaginary part)`;
     return [`the ${what} '${port.name}' is ${type.dtype} in PyTorch: here it is ${how}`];
   };
@@ -85,7 +85,7 @@ function complexNotes(program: Program, inputs: readonly Port[], outputs: readon
 interface OutputRun {
   readonly g: Emitter;
   readonly lowering: GraphLowering;
-  readonly log: RefusalLog;
+  readonly log: UnsupportedOpLog;
 }
 
 function emitOutputs(
@@ -99,7 +99,7 @@ function emitOutputs(
     try {
       val = lowering.output(arg);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Unsupported)) throw error;
       log.add("output", error.message);
     }
     if (val === undefined) continue;
@@ -118,7 +118,7 @@ function describe({ name, arg }: NamedArg, program: Program, names: PortNames): 
   const type = arg.kind === "value" ? program.graph.values.get(arg.name) : undefined;
   if (type?.kind === "tensor") {
     const dims = type.dims.map((dim: Dim) => names.dim(dim));
-    const part = partDtype(type.dtype);
+    const part = componentDtype(type.dtype);
     return part === undefined
       ? { name, dtype: portDtype(type.dtype), dims }
       : { name, dtype: part, dims: [...dims, 2] };

@@ -1,6 +1,6 @@
 import type { Program } from "../graph/ir.ts";
+import type { SymbolicDim } from "../graph/port.ts";
 import { type Dim, evaluate, keyOf, type SymNode, type SymSymbol, sameDim, symbolsOf } from "../graph/sym.ts";
-import type { SymbolicDim } from "../translation.ts";
 
 /** Corners of the symbols' ranges that are tried for an expression's bounds. */
 const MAX_CORNERS = 64;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Tensor } from "onnxruntime-node";
 import { memorySource } from "../archive/byte-range.ts";
-import { floats, random, relativeError, runModel } from "../quantize/run-model.test.kit.ts";
+import { floats, random, relativeError, runModel } from "../quantize/run-model.kit.ts";
 import { decodeModel } from "./decode.ts";
 import { encodeModel } from "./encode.ts";
 import type { OnnxModel } from "./model.ts";

@@ -66,6 +66,9 @@ export interface ExternalData {
   readonly byteLength: number;
 }
 
+/** Reads the bytes an initializer points to, from the model's file or one beside it. */
+export type ReadExternal = (data: ExternalData) => Uint8Array;
+
 /** A FLOAT attribute. */
 export function float(value: number): { readonly float: number } {
   return { float: value };

@@ -1,5 +1,4 @@
-import type { ReadExternal } from "../quantize/weight-floats.ts";
-import type { Attributes, ExternalData, Initializer, OnnxGraph, OnnxModel } from "./model.ts";
+import type { Attributes, ExternalData, Initializer, OnnxGraph, OnnxModel, ReadExternal } from "./model.ts";
 
 /** External weights begin at pages, so that they can be mapped one by one. */
 const ALIGNMENT = 4096;

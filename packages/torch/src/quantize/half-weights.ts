@@ -1,5 +1,6 @@
+import type { ReadExternal } from "../onnx/model.ts";
 import type { Rewrite } from "./rewrite.ts";
-import { type ReadExternal, weightFloats } from "./weight-floats.ts";
+import { weightFloats } from "./weight-floats.ts";
 
 /** Weights smaller than this stay: a Cast each would cost more than the bytes. */
 const MIN_ELEMENTS = 256;

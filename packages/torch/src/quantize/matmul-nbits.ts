@@ -1,7 +1,7 @@
-import type { OnnxNode } from "../onnx/model.ts";
+import type { OnnxNode, ReadExternal } from "../onnx/model.ts";
 import { productNode } from "./product-node.ts";
 import type { Rewrite } from "./rewrite.ts";
-import { type ReadExternal, weightFloats } from "./weight-floats.ts";
+import { weightFloats } from "./weight-floats.ts";
 
 export interface WeightOnlyOptions {
   readonly bits: 4 | 8;

@@ -11,16 +11,7 @@ import { type Attributes, float, type OnnxModel } from "../onnx/model.ts";
 import { inlineWeights } from "../onnx/place-weights.ts";
 import { quantizeModel } from "./quantize-model.ts";
 import type { QuantizedModel, QuantizedPrecision, QuantizeOptions } from "./quantize-options.ts";
-import {
-  floats,
-  modelOf,
-  node,
-  port,
-  random,
-  relativeError,
-  runModel,
-  weight,
-} from "./run-model.test.kit.ts";
+import { floats, modelOf, node, port, random, relativeError, runModel, weight } from "./run-model.kit.ts";
 
 const read = (): never => assert.fail("all weights are inside");
 const TOLERANCE: Record<QuantizedPrecision, number> = {

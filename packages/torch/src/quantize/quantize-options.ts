@@ -1,5 +1,4 @@
-import type { OnnxModel } from "../onnx/model.ts";
-import type { ReadExternal } from "./weight-floats.ts";
+import type { OnnxModel, ReadExternal } from "../onnx/model.ts";
 
 /** `int8`: activations too, quantized as they come. `int4`, `int8-weights`: weights alone. `float16`: weights stored in half. */
 export type QuantizedPrecision = "int8" | "int8-weights" | "int4" | "float16";

@@ -9,16 +9,7 @@ import { encodeModel } from "../onnx/encode.ts";
 import type { OnnxModel } from "../onnx/model.ts";
 import { inlineWeights } from "../onnx/place-weights.ts";
 import { calibrationModel } from "./calibration-model.ts";
-import {
-  floats,
-  modelOf,
-  node,
-  port,
-  random,
-  relativeError,
-  runModel,
-  weight,
-} from "./run-model.test.kit.ts";
+import { floats, modelOf, node, port, random, relativeError, runModel, weight } from "./run-model.kit.ts";
 import { quantizeStatic, type StaticOptions, type ValueRange } from "./static-int8.ts";
 import { ValueHistogram } from "./value-histogram.ts";
 

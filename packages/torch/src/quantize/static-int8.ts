@@ -1,11 +1,11 @@
 import { ModelFileError } from "../errors.ts";
-import type { OnnxModel, OnnxNode } from "../onnx/model.ts";
+import type { OnnxModel, OnnxNode, ReadExternal } from "../onnx/model.ts";
 import { bytesOf, maxCode, perColumn, perRow, transposed } from "./int8-codes.ts";
 import type { ProductNode } from "./product-node.ts";
 import type { QuantizedModel } from "./quantize-options.ts";
 import { Rewrite } from "./rewrite.ts";
 import { planStatic, type StaticStep } from "./static-plan.ts";
-import { type ReadExternal, weightFloats } from "./weight-floats.ts";
+import { weightFloats } from "./weight-floats.ts";
 
 /** The smallest and the largest number that a value took. */
 export interface ValueRange {

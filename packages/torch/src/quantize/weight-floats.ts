@@ -1,8 +1,5 @@
 import { ModelFileError } from "../errors.ts";
-import type { ExternalData, Initializer } from "../onnx/model.ts";
-
-/** Reads the bytes an initializer points to, from the model's file or one beside it. */
-export type ReadExternal = (data: ExternalData) => Uint8Array;
+import type { Initializer, ReadExternal } from "../onnx/model.ts";
 
 /** An initializer's bytes. */
 export function initializerBytes({ data }: Initializer, read: ReadExternal): Uint8Array {

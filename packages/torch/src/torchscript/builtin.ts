@@ -1,5 +1,5 @@
 import { sameDim } from "../graph/sym.ts";
-import { UnprovenSize } from "./refused-op.ts";
+import { UnprovenSize } from "./unsupported-op.ts";
 import { isNumber, type Value } from "./value.ts";
 
 /** A function of the interpreter's own: undefined means that it does not take such arguments, and an op of that name is meant. */

@@ -4,10 +4,10 @@ import { DICT_BUILTINS } from "./dict-builtins.ts";
 import { copyList, LIST_BUILTINS, sorted } from "./list-builtins.ts";
 import { convertNumber, numberFunction } from "./numbers.ts";
 import { isUnknown } from "./op-caller.ts";
-import { refuseOp } from "./refused-op.ts";
 import { axisOf, numeric } from "./shapes/dims.ts";
 import { codeOfDtype, isFloat, tensorType } from "./shapes/shape-args.ts";
 import { stringOf, TEXT_BUILTINS } from "./text-builtins.ts";
+import { unsupportedOp } from "./unsupported-op.ts";
 import {
   bool,
   int,
@@ -47,7 +47,7 @@ const converts =
 /** `item()` and implicit conversions: the number keeps its kind. */
 const itemOf: Builtin = ([value]) => {
   if (value?.kind !== "tensor") return undefined;
-  return value.number ?? refuseOp("it needs the value of a tensor, which only the data knows");
+  return value.number ?? unsupportedOp("it needs the value of a tensor, which only the data knows");
 };
 
 const size: Builtin = ([tensor, dim]) => {
@@ -60,7 +60,7 @@ const size: Builtin = ([tensor, dim]) => {
 
 const length: Builtin = ([value]) => {
   if (value?.kind === "list" || value?.kind === "tuple") return int(value.items.length);
-  if (value?.kind === "tensor") return int(value.type.dims[0] ?? refuseOp("a 0-d tensor has no length"));
+  if (value?.kind === "tensor") return int(value.type.dims[0] ?? unsupportedOp("a 0-d tensor has no length"));
   return value?.kind === "dict" ? int(value.entries.size) : undefined;
 };
 
@@ -85,7 +85,7 @@ const identical =
   ([a, b]) => {
     if (a === undefined || b === undefined || isUnknown(a) || isUnknown(b)) return UNKNOWN;
     if (a.kind === "none" || b.kind === "none") return bool((a.kind === b.kind) === isSame);
-    if (!isNumber(a) || !isNumber(b)) return refuseOp("whether two values are one object is not known");
+    if (!isNumber(a) || !isNumber(b)) return unsupportedOp("whether two values are one object is not known");
     const result = equal(a, b);
     return result === undefined ? undefined : bool(result === isSame);
   };
@@ -134,14 +134,14 @@ const deriveIndex: Builtin = ([index, start, step]) => {
 const rangeLength: Builtin = ([start, end, step]) => {
   if (start?.kind !== "int" || end?.kind !== "int" || step?.kind !== "int") return undefined;
   const by = numeric(step.value);
-  if (by === 0) return refuseOp("a range has the step 0");
+  if (by === 0) return unsupportedOp("a range has the step 0");
   return int(Math.max(0, Math.ceil((numeric(end.value) - numeric(start.value)) / by)));
 };
 
 const divmod: Builtin = ([a, b]) => {
   if (a?.kind !== "int" || b?.kind !== "int") return undefined;
   const [value, by] = [numeric(a.value), numeric(b.value)];
-  if (by === 0) return refuseOp("it divides by zero");
+  if (by === 0) return unsupportedOp("it divides by zero");
   const quotient = Math.floor(value / by);
   return { kind: "tuple", items: [int(quotient), int(value - quotient * by)] };
 };
@@ -153,7 +153,7 @@ const TORCH = new Map<string, Builtin>([
   ["numel", ([t]) => (t?.kind === "tensor" ? int(product(t.type.dims)) : undefined)],
   ["is_floating_point", ([t]) => (t?.kind === "tensor" ? bool(isFloat(t.type.dtype)) : undefined)],
   ["is_complex", ([t]) => (t?.kind === "tensor" ? bool(t.type.dtype.startsWith("complex")) : undefined)],
-  ["is_contiguous", () => refuseOp("only PyTorch's memory knows")],
+  ["is_contiguous", () => unsupportedOp("only PyTorch's memory knows")],
   ["item", itemOf],
   ["ScalarImplicit", itemOf],
   ["IntImplicit", converts("int")],

@@ -1,5 +1,5 @@
 import type { Builtin } from "./builtin.ts";
-import { refuseOp } from "./refused-op.ts";
+import { unsupportedOp } from "./unsupported-op.ts";
 import { bool, type DictValue, int, knownNumber, NONE_VALUE, type Value } from "./value.ts";
 
 /** The key of a dictionary; undefined for what cannot be one here. */
@@ -9,7 +9,7 @@ export function keyOfValue(value: Value | undefined): string | number | undefine
 }
 
 function keyIn(value: Value | undefined): string | number {
-  return keyOfValue(value) ?? refuseOp("a dict has a key that is no text and no known integer");
+  return keyOfValue(value) ?? unsupportedOp("a dict has a key that is no text and no known integer");
 }
 
 function valueOfKey(key: string | number): Value {
@@ -25,7 +25,7 @@ const on =
 const changes = (change: (dict: DictValue, args: readonly Value[]) => Value | undefined): Builtin =>
   on((dict, args) => {
     if (dict.isStored === true)
-      return refuseOp("it changes a dict of the module, which would outlive the call");
+      return unsupportedOp("it changes a dict of the module, which would outlive the call");
     return change(dict, args);
   });
 
@@ -63,10 +63,10 @@ export const DICT_BUILTINS: Readonly<Record<string, Builtin>> = {
     return NONE_VALUE;
   }),
   pop: changes(
-    (dict, [key, otherwise]) => taken(dict, keyIn(key)) ?? otherwise ?? refuseOp("a dict lacks a key"),
+    (dict, [key, otherwise]) => taken(dict, keyIn(key)) ?? otherwise ?? unsupportedOp("a dict lacks a key"),
   ),
   Delete: changes((dict, [key]) => {
-    if (taken(dict, keyIn(key)) === undefined) return refuseOp("a dict lacks a key");
+    if (taken(dict, keyIn(key)) === undefined) return unsupportedOp("a dict lacks a key");
     return NONE_VALUE;
   }),
   clear: changes((dict) => {

@@ -1,13 +1,14 @@
+// Tests torchscript.ts on the traced programs of fixtures/torchscript, against PyTorch.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openZip } from "../archive/zip.ts";
-import { readProgramFile } from "../formats.ts";
 import { evaluate } from "../graph/sym.ts";
-import { type Fixture, openFixture, runFixture } from "../lower/fixture.test.kit.ts";
+import { type Fixture, openFixture, runFixture } from "../lower/fixture.kit.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
+import { readProgramFile } from "../translate/program-file.ts";
 
 /** The cases of the exported programs, traced (scripts/python/make_traced_fixtures.py): each with inputs and PyTorch's results. */
 const folder = fileURLToPath(new URL("../../fixtures/torchscript", import.meta.url));
@@ -15,8 +16,8 @@ const folder = fileURLToPath(new URL("../../fixtures/torchscript", import.meta.u
 /** The reader's own claim, whether or not the ops translate: every result has the dtype and the size that PyTorch gave it. */
 function checkTypes({ source, about }: Fixture): void {
   const { program } = readProgramFile(source, nodePlatform);
-  if (program.refused!.length > 0) {
-    for (const { op, reason } of program.refused!) assert.ok(op.length > 0 && reason.length > 0);
+  if (program.unsupported!.length > 0) {
+    for (const { op, reason } of program.unsupported!) assert.ok(op.length > 0 && reason.length > 0);
     return;
   }
   const [run] = about.runs;

@@ -3,8 +3,8 @@ import { range } from "./literals.ts";
 import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import type { ReadingBudget } from "./reading-budget.ts";
-import { RefusedOp, refuseOp, unknownOp } from "./refused-op.ts";
 import type { FunctionDef } from "./source-ast.ts";
+import { UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Calls that only tell something. */
@@ -39,12 +39,12 @@ export class FunctionCaller {
     if (path.startsWith("torch.")) return this.torch(path.slice("torch.".length), args, kwargs);
     if (path.startsWith("ops.aten.")) return this.torch(path.slice("ops.aten.".length), args, kwargs);
     const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
-    if (op === "prim.RaiseException") return refuseOp("the program always raises an error");
+    if (op === "prim.RaiseException") return unsupportedOp("the program always raises an error");
     return this.#guarded(op, () => {
       const name = op.slice(op.indexOf(".") + 1);
       const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, args);
       if (result === undefined && args.some(isUnknown)) return UNKNOWN;
-      return result ?? refuseOp(unknownOp(op, "it is not known"));
+      return result ?? unsupportedOp(unknownOp(op, "it is not known"));
     });
   }
 
@@ -55,7 +55,7 @@ export class FunctionCaller {
       if (/^__is(not)?__$/.test(name) && a?.kind === "tensor" && b?.kind === "tensor") {
         const isSame = this.#reading.ops.isSameTensor(a, b);
         return isSame === undefined
-          ? refuseOp("whether two tensors are one object is not known")
+          ? unsupportedOp("whether two tensors are one object is not known")
           : bool(isSame === (name === "__is__"));
       }
       const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
@@ -63,15 +63,15 @@ export class FunctionCaller {
     });
   }
 
-  /** Runs one op; a refusal is noted under the op's name and the reading goes on with an unknown result. */
+  /** Runs one op; why it is unsupported is noted under the op's name and the reading goes on with an unknown result. */
   #guarded(op: string, run: () => Value): Value {
     try {
       const value = run();
       if (value.kind === "list") this.#budget.step(value.items.length);
       return value;
     } catch (error) {
-      if (!(error instanceof RefusedOp)) throw error;
-      this.#reading.refusals.add(op, error.message);
+      if (!(error instanceof UnsupportedOp)) throw error;
+      this.#reading.unsupported.add(op, error.message);
       return UNKNOWN;
     }
   }
@@ -81,14 +81,14 @@ export class FunctionCaller {
     const definition = this.#reading.library.function(path);
     if (definition !== undefined) return this.#program.invoke(definition, args, kwargs);
     const made = this.#reading.library.classDef(path);
-    if (made?.base !== "NamedTuple") return refuseOp(`it makes an object of the class ${path}`);
+    if (made?.base !== "NamedTuple") return unsupportedOp(`it makes an object of the class ${path}`);
     return { kind: "tuple", items: [...args, ...kwargs.values()], fields: [...made.fields.keys()] };
   }
 }
 
 /** `Class.__new__(Class)`, before its `__init__`. */
 function madeObject(type: Value | undefined): ObjectValue {
-  if (type?.kind !== "path") return refuseOp("it makes an object of an unknown class");
+  if (type?.kind !== "path") return unsupportedOp("it makes an object of an unknown class");
   return {
     kind: "object",
     path: type.path,

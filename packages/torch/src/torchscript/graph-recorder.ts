@@ -4,8 +4,8 @@ import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import { type Arg, NONE, type Node, type TensorType, type ValueType, type Weight } from "../graph/ir.ts";
 import { type SymSymbol, symbol } from "../graph/sym.ts";
-import { refuseOp } from "./refused-op.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
+import { unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
 
 const MAX_NODES = 100_000;
@@ -79,7 +79,7 @@ export class GraphRecorder {
       const item = inner.replace(/\[\]$/, "");
       return { kind: "list", items: value.items.map((entry) => this.arg(entry, item)) };
     }
-    return refuseOp(`an argument is a ${value.kind}`);
+    return unsupportedOp(`an argument is a ${value.kind}`);
   }
 
   #tensorArg(value: TensorValue, type: string): Arg {
@@ -89,7 +89,7 @@ export class GraphRecorder {
 
   /** The 0-d tensor of a number, as a tensor. */
   #materialize({ type, number }: TensorValue): string {
-    if (number === undefined) return refuseOp("a tensor has no value");
+    if (number === undefined) return unsupportedOp("a tensor has no value");
     const args = new Map<string, Arg>([
       ["s", this.#numberArg(number)],
       ["dtype", { kind: "dtype", value: type.dtype }],

@@ -5,9 +5,9 @@ import { FunctionCaller } from "./function-caller.ts";
 import { constant, subscript } from "./literals.ts";
 import type { Reading } from "./reading.ts";
 import { ReadingBudget } from "./reading-budget.ts";
-import { ADVICE, RefusedOp, refuseOp, UnprovenSize } from "./refused-op.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
 import { asDeclared } from "./typed-value.ts";
+import { ADVICE, UnprovenSize, UnsupportedOp, unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** The variables of one call. */
@@ -17,7 +17,7 @@ type Frame = Map<string, Value>;
 const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inference_mode)$/;
 /**
  * Runs a TorchScript program on values that are known by type alone: calls are inlined, conditions and loops over constants are
- * folded, ops are recorded. What depends on data ends the reading: the reason is in the refusals.
+ * folded, ops are recorded. What depends on data ends the reading: the reason is in `unsupported`.
  */
 export class Interpreter {
   readonly #reading: Reading;
@@ -32,7 +32,7 @@ export class Interpreter {
     });
   }
 
-  /** Calls a method. Throws RefusedOp when the program cannot be followed to its end, UnprovenSize, ModelFileError. */
+  /** Calls a method. Throws UnsupportedOp when the program cannot be followed to its end, UnprovenSize, ModelFileError. */
   method(
     object: ObjectValue,
     name: string,
@@ -70,7 +70,8 @@ export class Interpreter {
     try {
       return this.#run(body, frame, at);
     } catch (error) {
-      if (error instanceof RefusedOp || error instanceof UnprovenSize) error.place ??= `${file}:${at.line}`;
+      if (error instanceof UnsupportedOp || error instanceof UnprovenSize)
+        error.place ??= `${file}:${at.line}`;
       throw error;
     }
   }
@@ -155,22 +156,22 @@ export class Interpreter {
     }
     const object = target.kind === "attribute" ? this.#evaluate(target.object, frame) : undefined;
     if (target.kind !== "attribute" || object?.kind !== "object") {
-      refuseOp("it assigns to something unusual");
+      unsupportedOp("it assigns to something unusual");
     } else {
       // What a call writes before it reads it does not outlive the call.
-      if (object.pickled !== undefined && object.read.has(target.name)) this.#refuseState(target.name);
+      if (object.pickled !== undefined && object.read.has(target.name)) this.#reportState(target.name);
       object.attributes.set(target.name, value);
     }
   }
 
-  #refuseState(name: string): void {
+  #reportState(name: string): void {
     const reason = `the program changes its attribute '${name}' and reads it in the next call: pass it in and out of 'forward' instead`;
-    this.#reading.refusals.add("state", reason);
+    this.#reading.unsupported.add("state", reason);
   }
 
   #enterContext(context: Value): void {
     if (context.kind === "object" && IDLE_CONTEXTS.test(context.path)) return;
-    refuseOp(`a 'with' block enters ${context.kind === "object" ? context.path : `a ${context.kind}`}`);
+    unsupportedOp(`a 'with' block enters ${context.kind === "object" ? context.path : `a ${context.kind}`}`);
   }
 
   /** `what` names the statement whose condition it is. */
@@ -179,13 +180,13 @@ export class Interpreter {
     const value = this.#evaluate(condition, frame);
     if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
     if (isNumber(value)) throw new UnprovenSize(`the condition of ${what} depends on a size`);
-    return refuseOp(`the condition of ${what} depends on the data: ${ADVICE}`);
+    return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
   }
 
   #iterate(iterable: Expr, frame: Frame): readonly Value[] {
     const value = this.#evaluate(iterable, frame);
     if (value.kind === "list" || value.kind === "tuple") return [...value.items];
-    return refuseOp(`a 'for' loop depends on the data: ${ADVICE}`);
+    return unsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`);
   }
 
   #evaluate(expr: Expr, frame: Frame): Value {
@@ -230,7 +231,7 @@ export class Interpreter {
     const dict = new Map<string | number, Value>();
     for (const [keyExpr, valueExpr] of entries) {
       const key = this.#evaluate(keyExpr, frame);
-      const name = keyOfValue(key) ?? refuseOp("a dict has a key that is no text and no known integer");
+      const name = keyOfValue(key) ?? unsupportedOp("a dict has a key that is no text and no known integer");
       dict.set(name, this.#evaluate(valueExpr, frame));
     }
     return { kind: "dict", entries: dict };
@@ -246,12 +247,12 @@ export class Interpreter {
         return this.#member(object, name);
       case "tuple": {
         const at = object.fields?.indexOf(name) ?? -1;
-        return object.items[at] ?? refuseOp(`a tuple has no field '${name}'`);
+        return object.items[at] ?? unsupportedOp(`a tuple has no field '${name}'`);
       }
       case "unknown":
         return UNKNOWN;
       default:
-        return refuseOp(`the attribute '${name}' of a ${object.kind}`);
+        return unsupportedOp(`the attribute '${name}' of a ${object.kind}`);
     }
   }
 
@@ -287,7 +288,7 @@ export class Interpreter {
     if (callee.kind === "method") return this.method(callee.object, callee.name, args, kwargs);
     if (callee.kind === "object") return this.method(callee, "forward", args, kwargs);
     if (path === undefined)
-      return callee.kind === "unknown" ? UNKNOWN : refuseOp(`it calls a ${callee.kind}`);
+      return callee.kind === "unknown" ? UNKNOWN : unsupportedOp(`it calls a ${callee.kind}`);
     return this.#functions.call(path, args, kwargs);
   }
 }

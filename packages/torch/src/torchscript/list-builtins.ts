@@ -1,7 +1,7 @@
 import { ModelFileError } from "../errors.ts";
 import { type Builtin, equal } from "./builtin.ts";
-import { refuseOp, UnprovenSize } from "./refused-op.ts";
 import { numeric } from "./shapes/dims.ts";
+import { UnprovenSize, unsupportedOp } from "./unsupported-op.ts";
 import { int, isNumber, knownNumber, type ListValue, NONE_VALUE, type Value } from "./value.ts";
 
 /** Lists of a program hold sizes and tensors, not data. */
@@ -18,7 +18,7 @@ const changes =
   ([list, ...args]) => {
     if (list?.kind !== "list") return undefined;
     if (list.isStored === true)
-      return refuseOp("it changes a list of the module, which would outlive the call");
+      return unsupportedOp("it changes a list of the module, which would outlive the call");
     return change(list, args);
   };
 
@@ -27,14 +27,14 @@ export function knownIndex(value: Value | undefined): number | undefined {
   if (value === undefined || value.kind === "none") return undefined;
   if (isNumber(value) && typeof value.value !== "number")
     throw new UnprovenSize("an index depends on a size");
-  return knownNumber(value) ?? refuseOp("an index depends on the data");
+  return knownNumber(value) ?? unsupportedOp("an index depends on the data");
 }
 
 /** Where in a list an index points. */
 function position(list: ListValue, index: Value | undefined): number {
-  const at = knownIndex(index) ?? refuseOp("an index is missing");
+  const at = knownIndex(index) ?? unsupportedOp("an index is missing");
   const positive = at < 0 ? at + list.items.length : at;
-  return positive >= 0 && positive < list.items.length ? positive : refuseOp("a list is too short");
+  return positive >= 0 && positive < list.items.length ? positive : unsupportedOp("a list is too short");
 }
 
 const append = changes((list, [item]) => {
@@ -60,7 +60,7 @@ const insert = changes((list, [at, item]) => {
 
 const pop = changes((list, [at]) => {
   const index = at === undefined ? list.items.length - 1 : position(list, at);
-  return list.items.splice(index, 1)[0] ?? refuseOp("a list is empty");
+  return list.items.splice(index, 1)[0] ?? unsupportedOp("a list is empty");
 });
 
 const remove = changes((list, [item]) => {
@@ -92,7 +92,7 @@ const setItem = changes((list, [at, value]) => {
 /** Numbers in ascending order; other lists are not sorted. */
 function sortedItems(list: ListValue): Value[] {
   const numbers = list.items.filter(isNumber);
-  if (numbers.length < list.items.length) return refuseOp("it sorts what is no number");
+  if (numbers.length < list.items.length) return unsupportedOp("it sorts what is no number");
   return [...numbers].sort((a, b) => numeric(a.value) - numeric(b.value));
 }
 
@@ -107,19 +107,19 @@ export const sorted: Builtin = ([list, ...others]) =>
   list?.kind === "list" && others.length === 0 ? { kind: "list", items: sortedItems(list) } : undefined;
 
 function indexOf(list: ListValue, item: Value | undefined): number {
-  if (item === undefined) return refuseOp("an argument is missing");
+  if (item === undefined) return unsupportedOp("an argument is missing");
   for (const [at, other] of list.items.entries()) if (surely(other, item)) return at;
-  return refuseOp("a list lacks an item");
+  return unsupportedOp("a list lacks an item");
 }
 
 function surely(a: Value, b: Value): boolean {
-  return equal(a, b) ?? refuseOp("whether two items are equal depends on the data");
+  return equal(a, b) ?? unsupportedOp("whether two items are equal depends on the data");
 }
 
 const slice: Builtin = ([list, start, end, step]) => {
   if (list?.kind !== "list" && list?.kind !== "tuple") return undefined;
   const by = knownIndex(step) ?? 1;
-  if (by === 0) return refuseOp("a slice has the step 0");
+  if (by === 0) return unsupportedOp("a slice has the step 0");
   const { length } = list.items;
   const bound = (index: number): number =>
     Math.min(Math.max(index < 0 ? index + length : index, by < 0 ? -1 : 0), by < 0 ? length - 1 : length);
@@ -157,7 +157,7 @@ const contains: Builtin = ([list, item]) => {
   const results = list.items.map((other) => equal(other, item));
   if (results.includes(true)) return { kind: "bool", value: 1 };
   return results.includes(undefined)
-    ? refuseOp("whether two items are equal depends on the data")
+    ? unsupportedOp("whether two items are equal depends on the data")
     : { kind: "bool", value: 0 };
 };
 

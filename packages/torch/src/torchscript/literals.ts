@@ -1,7 +1,7 @@
 import { ModelFileError } from "../errors.ts";
 import { keyOfValue } from "./dict-builtins.ts";
-import { ADVICE, refuseOp, UnprovenSize } from "./refused-op.ts";
 import type { Expr } from "./source-ast.ts";
+import { ADVICE, UnprovenSize, unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, knownNumber, NONE_VALUE, UNKNOWN, type Value } from "./value.ts";
 
 /** A literal as a value. */
@@ -20,22 +20,22 @@ export function subscript(object: Value, index: Value): Value {
   if (object.kind === "path") return object;
   if (object.kind === "dict") {
     const key = keyOfValue(index);
-    return (key === undefined ? undefined : object.entries.get(key)) ?? refuseOp("a dict lacks a key");
+    return (key === undefined ? undefined : object.entries.get(key)) ?? unsupportedOp("a dict lacks a key");
   }
   if (object.kind === "string") return characterAt(object.value, knownNumber(index));
   if (isNumber(index) && typeof index.value !== "number")
     throw new UnprovenSize("an index depends on a size");
   const at = knownNumber(index);
   if ((object.kind !== "list" && object.kind !== "tuple") || at === undefined) {
-    return refuseOp(`it takes an item of a ${object.kind}`);
+    return unsupportedOp(`it takes an item of a ${object.kind}`);
   }
-  return object.items.at(at) ?? refuseOp("a list is too short");
+  return object.items.at(at) ?? unsupportedOp("a list is too short");
 }
 
 /** Text is bytes in TorchScript: one of them is a character only where all are ASCII. */
 function characterAt(text: string, at: number | undefined): Value {
   const char = at === undefined || !isAscii(text) ? undefined : text.at(at);
-  return char === undefined ? refuseOp("it takes a byte of a text") : { kind: "string", value: char };
+  return char === undefined ? unsupportedOp("it takes a byte of a text") : { kind: "string", value: char };
 }
 
 export function isAscii(text: string): boolean {
@@ -47,7 +47,7 @@ export function range(args: readonly Value[]): Value {
   const numbers = args.map(knownNumber);
   if (numbers.includes(undefined)) {
     if (args.every(isNumber)) throw new UnprovenSize("a 'for' loop runs over a size");
-    return refuseOp(`a 'for' loop depends on the data: ${ADVICE}`);
+    return unsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`);
   }
   const [first = 0, second, step = 1] = numbers as number[];
   const [start, end] = second === undefined ? [0, first] : [first, second];

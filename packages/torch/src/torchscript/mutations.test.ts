@@ -1,10 +1,11 @@
+// Tests torchscript.ts on edited archives.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { memorySource } from "../archive/byte-range.ts";
 import { openZip } from "../archive/zip.ts";
-import { buildZip, type ZipPart } from "../archive/zip-build.test.kit.ts";
+import { buildZip, type ZipPart } from "../archive/zip-build.kit.ts";
 import { ModelFileError } from "../errors.ts";
 import type { Program } from "../graph/ir.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
@@ -47,7 +48,7 @@ test("the example is read the same from a rebuilt archive", () => {
 });
 
 test("conditions and loops over constants are folded, lists and scripts' arithmetic are calculated", () => {
-  const { graph, refused } = withForward([
+  const { graph, unsupported } = withForward([
     "x = image",
     "sizes = annotate(List[int], [])",
     "for i in range(3):",
@@ -65,13 +66,13 @@ test("conditions and loops over constants are folded, lists and scripts' arithme
     '  ops.prim.RaiseException("never")',
     "return torch.reshape(x, [torch.size(x, 0), -1])",
   ]);
-  assert.deepEqual(refused, []);
+  assert.deepEqual(unsupported, []);
   const targets = graph.nodes.map(({ target }) => target.split(".")[1]);
   assert.deepEqual(targets, ["add", "mul", "add", "relu", "relu", "relu", "reshape"]);
 });
 
 test("what depends on data is refused by name, and ops behind it are still looked at", () => {
-  const { refused } = withForward([
+  const { unsupported } = withForward([
     "a = torch.foo(image)",
     "b = torch.bar(a, 1)",
     "n = int(torch.sum(image))",
@@ -79,28 +80,28 @@ test("what depends on data is refused by name, and ops behind it are still looke
     "  image = torch.relu(image)",
     "return image",
   ]);
-  assert.deepEqual(refused!.map(({ op }) => op).sort(), ["aten.bar", "aten.foo", "control flow", "int"]);
+  assert.deepEqual(unsupported!.map(({ op }) => op).sort(), ["aten.bar", "aten.foo", "control flow", "int"]);
 });
 
 test("ops that change a tensor's shape in place are refused by name, whatever their operand is", () => {
   const turns = ["t_(x)", "transpose_(x, 0, 1)", "squeeze_(x)", "unsqueeze_(x, 0)", "swapaxes_(x, 0, 1)"];
   for (const call of [...turns, "resize_(x, [1, 2])", "as_strided_(x, [1], [1], None)"]) {
-    const { refused } = withForward([
+    const { unsupported } = withForward([
       "x = torch.relu(torch.flatten(image, 1, -1))",
       `_0 = torch.${call}`,
       "return torch.add(x, 1)",
     ]);
     const [op] = call.split("(");
     assert.deepEqual(
-      refused!.map((refusal) => refusal.op),
+      unsupported!.map(({ op }) => op),
       [`aten.${op}`],
     );
-    assert.match(refused![0]!.reason, /it changes the shape of a tensor in place/);
+    assert.match(unsupported![0]!.reason, /it changes the shape of a tensor in place/);
   }
 });
 
 test("what PyTorch has quantized is refused by name, with what to do instead", () => {
-  const { refused } = withForward([
+  const { unsupported } = withForward([
     "_0 = torch.quantize_per_tensor(image, 0.1, 10, 13)",
     "_1 = ops.quantized.linear_dynamic(image, None, True)",
     "_2 = torch.relu(_0)",
@@ -108,10 +109,10 @@ test("what PyTorch has quantized is refused by name, with what to do instead", (
   ]);
   const ops = ["aten.quantize_per_tensor", "quantized.linear_dynamic", "aten.dequantize"];
   assert.deepEqual(
-    refused!.map(({ op }) => op),
+    unsupported!.map(({ op }) => op),
     ops,
   );
-  for (const { reason } of refused!)
+  for (const { reason } of unsupported!)
     assert.match(reason, /PyTorch has quantized the program.*sconce quantize/);
 });
 
@@ -126,18 +127,18 @@ for (const [version, body, op] of [
         parts.map((part) => (part.name === "digits/version" ? { ...part, data: bytes(`${at}\n`) } : part)),
       );
     assert.deepEqual(
-      written(version).refused!.map((refusal) => refusal.op),
+      written(version).unsupported!.map(({ op }) => op),
       [op],
     );
-    assert.match(written(version).refused![0]!.reason, /older than PyTorch 1\.6.*save it again/);
-    assert.deepEqual(written(5).refused, []);
+    assert.match(written(version).unsupported![0]!.reason, /older than PyTorch 1\.6.*save it again/);
+    assert.deepEqual(written(5).unsupported, []);
   });
 }
 
 test("a batch size that the program was traced with, and follows from, stays fixed with a warning", () => {
-  const { inputs, graph, warnings, refused } = withForward(["return torch.view(image, [2, 64])"]);
+  const { inputs, graph, warnings, unsupported } = withForward(["return torch.view(image, [2, 64])"]);
   assert.deepEqual(
-    [refused, graph.values.get(inputs[0]!.value)],
+    [unsupported, graph.values.get(inputs[0]!.value)],
     [[], { kind: "tensor", dtype: "float32", dims: [2, 1, 8, 8], strides: undefined }],
   );
   assert.match(warnings[0]!, /the batch size is fixed at the traced one/);

@@ -1,5 +1,5 @@
 import { add, type Dim, keyOf, mul, sameDim, sub, sym } from "../graph/sym.ts";
-import { refuseOp, UnprovenSize } from "./refused-op.ts";
+import { UnprovenSize, unsupportedOp } from "./unsupported-op.ts";
 import { bool, isNumber, type NumberValue, type Value } from "./value.ts";
 
 type Kind = NumberValue["kind"];
@@ -31,29 +31,29 @@ const comparison =
 const unary =
   (kind: (arg: NumberValue) => Kind, op: (a: Dim) => Dim) =>
   (args: readonly NumberValue[]): NumberValue => {
-    const arg = args[0] ?? refuseOp("an argument is missing");
+    const arg = args[0] ?? unsupportedOp("an argument is missing");
     return { kind: kind(arg), value: op(arg.value) };
   };
 
 function pair(args: readonly NumberValue[]): [Dim, Dim] {
   const [a, b] = args;
-  return a === undefined || b === undefined ? refuseOp("an argument is missing") : [a.value, b.value];
+  return a === undefined || b === undefined ? unsupportedOp("an argument is missing") : [a.value, b.value];
 }
 
 /** Python's `/`: exact where both are whole and it comes out even, as sizes do. */
 function trueDivide(a: Dim, b: Dim): Dim {
-  if (b === 0) return refuseOp("it divides by zero");
+  if (b === 0) return unsupportedOp("it divides by zero");
   return sym("truediv", a, b);
 }
 
 function floorDivide(a: Dim, b: Dim): Dim {
-  if (b === 0) return refuseOp("it divides by zero");
+  if (b === 0) return unsupportedOp("it divides by zero");
   const exact = typeof b === "number" && b > 0 && typeof a !== "number" ? sym("cleandiv", a, b) : 0;
   return typeof exact !== "number" && exact.op !== "cleandiv" ? exact : sym("floordiv", a, b);
 }
 
 function truncDivide(a: Dim, b: Dim): Dim {
-  if (b === 0) return refuseOp("it divides by zero");
+  if (b === 0) return unsupportedOp("it divides by zero");
   if (typeof a === "number" && typeof b === "number") return Math.trunc(a / b);
   // Sizes are not negative, so that truncation is floor.
   if (typeof b === "number" && b < 0) throw new UnprovenSize("a size is divided by a negative number");
@@ -67,7 +67,7 @@ const bitwise =
     const [a, b] = pair(args);
     if (typeof a !== "number" || typeof b !== "number") throw new UnprovenSize("bits of a size");
     const value = Number(op(BigInt(a), BigInt(b)));
-    if (!Number.isSafeInteger(value)) return refuseOp("bits of a large number");
+    if (!Number.isSafeInteger(value)) return unsupportedOp("bits of a large number");
     return { kind: args.every((arg) => arg.kind === "bool") ? "bool" : "int", value };
   };
 
@@ -85,7 +85,7 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   ["floordiv", arithmetic(floorDivide)],
   ["floor_divide", arithmetic(floorDivide)],
   ["trunc_divide", arithmetic(truncDivide)],
-  ["remainder", arithmetic((a, b) => (b === 0 ? refuseOp("it divides by zero") : sym("mod", a, b)))],
+  ["remainder", arithmetic((a, b) => (b === 0 ? unsupportedOp("it divides by zero") : sym("mod", a, b)))],
   // A power of two integers is a float in TorchScript, and so is a rounded integer.
   ["pow", (args) => ({ kind: "float", value: sym("pow", ...pair(args)) })],
   ["neg", unary(same, (a) => mul(-1, a))],
@@ -113,7 +113,7 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
 export function convertNumber(kind: Kind, value: Value): NumberValue {
   const number = value.kind === "tensor" ? value.number : value;
   if (number === undefined || !isNumber(number)) {
-    return refuseOp("it needs the value of a tensor, which only the data knows");
+    return unsupportedOp("it needs the value of a tensor, which only the data knows");
   }
   if (kind === "int" && number.kind === "float") return { kind, value: sym("trunc", number.value) };
   if (kind !== "bool") return { kind, value: number.value };

@@ -10,7 +10,7 @@ import {
 } from "../checkpoint/pickle-value.ts";
 import { isTensorCall } from "../checkpoint/rebuild-tensor.ts";
 import { type GraphRecorder, storedNumber } from "./graph-recorder.ts";
-import { refuseOp } from "./refused-op.ts";
+import { unsupportedOp } from "./unsupported-op.ts";
 import { NONE_VALUE, type ObjectValue, type TensorValue, type Value } from "./value.ts";
 
 /** Wrappers that TorchScript's pickler puts around lists and dicts to keep their type. */
@@ -55,14 +55,14 @@ export class ObjectGraph {
   }
 
   value(pickled: PickleValue, name: string, depth = 0): Value {
-    if (depth > MAX_DEPTH) return refuseOp("a constant nests too deep");
+    if (depth > MAX_DEPTH) return unsupportedOp("a constant nests too deep");
     if (pickled === null) return NONE_VALUE;
     if (typeof pickled === "boolean") return { kind: "bool", value: Number(pickled) };
     if (typeof pickled === "number")
       return { kind: Number.isInteger(pickled) ? "int" : "float", value: pickled };
     if (typeof pickled === "bigint") return { kind: "int", value: Number(pickled), exact: pickled };
     if (typeof pickled === "string") return { kind: "string", value: pickled };
-    if (pickled instanceof Uint8Array) return refuseOp("an attribute holds raw bytes");
+    if (pickled instanceof Uint8Array) return unsupportedOp("an attribute holds raw bytes");
     const node = untagged(pickled);
     if (isTensorCall(node)) return this.#tensor(node, name);
     const list = asNode(node, "list", "tuple");
@@ -92,14 +92,14 @@ export class ObjectGraph {
   }
 
   #stored(pickled: PickleCall): StoredTensor {
-    return this.#archive.tensor(pickled) ?? refuseOp("a tensor of the archive cannot be read");
+    return this.#archive.tensor(pickled) ?? unsupportedOp("a tensor of the archive cannot be read");
   }
 
   #dict(entries: readonly [PickleValue, PickleValue][], name: string, depth: number): Value {
     const values = new Map<string | number, Value>();
     for (const [key, value] of entries) {
       if (typeof key !== "string" && typeof key !== "number")
-        return refuseOp("a dict has keys that are no text");
+        return unsupportedOp("a dict has keys that are no text");
       values.set(key, this.value(value, `${name}.${key}`, depth + 1));
     }
     return { kind: "dict", entries: values, isStored: true };
@@ -109,7 +109,7 @@ export class ObjectGraph {
     const path = calleeOf(node);
     const pickled = asNode(node, "call");
     if (path === undefined || pickled === undefined || !path.startsWith("__torch__.")) {
-      return refuseOp("an attribute is an object that only PyTorch can make (quantized weights?)");
+      return unsupportedOp("an attribute is an object that only PyTorch can make (quantized weights?)");
     }
     return this.#made(pickled, path, name);
   }

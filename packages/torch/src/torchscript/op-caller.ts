@@ -1,15 +1,15 @@
+import { schemaOf } from "../aten/schemas.ts";
 import { isComplex } from "../dtype.ts";
-import { schemaOf } from "../exported/schemas.ts";
+import { reshapesInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
-import { reshapesInPlace } from "../graph/pure-twin.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
-import { refuseOp, unknownOp } from "./refused-op.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
+import { unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Ops that do nothing at inference: they answer their input. */
@@ -55,18 +55,18 @@ export class OpCaller {
     this.#version = version;
   }
 
-  /** The result of a call. Throws RefusedOp for ops whose result has no known type, UnprovenSize. */
+  /** The result of a call. Throws UnsupportedOp for ops whose result has no known type, UnprovenSize. */
   call(call: WrittenCall): Value {
     const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
       if (!schemasOf(call.op).some(({ target }) => hasShape(target)))
-        refuseOp(unknownOp(call.op, "the type of its result is not known"));
+        unsupportedOp(unknownOp(call.op, "the type of its result is not known"));
       return UNKNOWN;
     }
     const bound = resolveCall(call);
-    if (bound === undefined) return refuseOp(unknownOp(call.op, "no overload takes such arguments"));
+    if (bound === undefined) return unsupportedOp(unknownOp(call.op, "no overload takes such arguments"));
     return this.#emit(this.#current(bound));
   }
 
@@ -91,7 +91,7 @@ export class OpCaller {
     const isOldFull =
       this.#version < 5 && target === "aten.full.default" && bound.args.get("dtype")?.kind === "none";
     if (isOldDivision || isOldFull) {
-      return refuseOp(
+      return unsupportedOp(
         "the file is older than PyTorch 1.6, where this op meant something else; save it again",
       );
     }
@@ -132,16 +132,16 @@ function hasShape(target: string): boolean {
 }
 
 function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly TensorType[] {
-  if (!takesComplex(schema.target)) for (const value of args.values()) refuseComplex(value);
+  if (!takesComplex(schema.target)) for (const value of args.values()) rejectComplex(value);
   const mutated = schema.params.find((param) => param.isMutated);
   const [first] = schema.returns;
   if (mutated !== undefined && first?.alias === mutated.alias) {
     const target = args.get(mutated.name);
     // Numbers of 0-d tensors are calculated while the program is read: a write would come too late for them.
     if (target?.kind !== "tensor" || target.number !== undefined)
-      return refuseOp("it writes into a constant");
+      return unsupportedOp("it writes into a constant");
     if (reshapesInPlace(schema.target))
-      return refuseOp(
+      return unsupportedOp(
         "it changes the shape of a tensor in place; use the form without '_', or export the model with torch.export",
       );
     return [target.type];
@@ -149,18 +149,18 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
   const shape = shapeOf(schema.target);
   if (mutated !== undefined || shape === undefined) {
     const op = schema.target.slice(0, schema.target.lastIndexOf("."));
-    return refuseOp(unknownOp(op, "the type of its result is not known"));
+    return unsupportedOp(unknownOp(op, "the type of its result is not known"));
   }
   if (schema.returns.some(({ type }) => !type.startsWith("Tensor")))
-    return refuseOp("its result is no tensor");
+    return unsupportedOp("its result is no tensor");
   const types = shape(given);
   return Array.isArray(types) ? types : [types as TensorType];
 }
 
-function refuseComplex(value: Value): void {
+function rejectComplex(value: Value): void {
   const values = value.kind === "list" || value.kind === "tuple" ? value.items : [value];
-  const isRefused = values.some((item) => item.kind === "tensor" && isComplex(item.type.dtype));
-  if (isRefused) refuseOp("the type of its result is not known for complex numbers");
+  const isUnsupported = values.some((item) => item.kind === "tensor" && isComplex(item.type.dtype));
+  if (isUnsupported) unsupportedOp("the type of its result is not known for complex numbers");
 }
 
 /** Arithmetic on numbers and on 0-d tensors of known integers, which tracing makes of sizes; undefined for anything else. */

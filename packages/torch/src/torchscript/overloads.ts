@@ -1,4 +1,4 @@
-import { overloadsOf, type Param, type Schema, schemaOf } from "../exported/schemas.ts";
+import { overloadsOf, type Param, type Schema, schemaOf } from "../aten/schemas.ts";
 import { isNumber, NONE_VALUE, type Value } from "./value.ts";
 
 /** A call with its overload found: every parameter has a value, given or default. */

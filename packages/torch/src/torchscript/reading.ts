@@ -2,7 +2,7 @@ import type { PickleValue } from "../checkpoint/pickle-value.ts";
 import type { CodeLibrary } from "./code-library.ts";
 import type { ObjectGraph } from "./object-graph.ts";
 import type { OpCaller } from "./op-caller.ts";
-import type { ReadRefusals } from "./refusal-log.ts";
+import type { UnsupportedLog } from "./unsupported-log.ts";
 
 /** What a program is read with. */
 export interface Reading {
@@ -12,5 +12,5 @@ export interface Reading {
   readonly constants: PickleValue;
   readonly constantObjects: ObjectGraph;
   readonly ops: OpCaller;
-  readonly refusals: ReadRefusals;
+  readonly unsupported: UnsupportedLog;
 }

@@ -1,10 +1,11 @@
+// Tests torchscript.ts on the scripted programs of fixtures/scripted, against PyTorch.
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openZip } from "../archive/zip.ts";
-import { openFixture, runFixture } from "../lower/fixture.test.kit.ts";
+import { openFixture, runFixture } from "../lower/fixture.kit.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
 
 /** Hand-written modules, scripted, frozen and optimized (scripts/python/make_scripted_fixtures.py), with what eager PyTorch answers. */

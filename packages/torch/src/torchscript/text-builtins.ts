@@ -1,6 +1,6 @@
 import type { Builtin } from "./builtin.ts";
 import { isAscii } from "./literals.ts";
-import { refuseOp } from "./refused-op.ts";
+import { unsupportedOp } from "./unsupported-op.ts";
 import { bool, int, knownNumber, UNKNOWN, type Value } from "./value.ts";
 
 const text = (value: string): Value => ({ kind: "string", value });
@@ -53,7 +53,7 @@ const onTexts =
     const texts = args.map((arg) => (arg.kind === "string" ? arg.value : undefined));
     if (texts.length === 0 || texts.includes(undefined)) return undefined;
     const [subject, ...others] = texts as string[];
-    if (!texts.every((one) => isAscii(one!))) return refuseOp("it works on a text that is not ASCII");
+    if (!texts.every((one) => isAscii(one!))) return unsupportedOp("it works on a text that is not ASCII");
     return run(subject!, ...others);
   };
 
@@ -71,7 +71,7 @@ const find: Builtin = ([subject, part, start, end]) => {
   const isWhole =
     (start === undefined || knownNumber(start) === 0) &&
     (end === undefined || (knownNumber(end) ?? 0) >= subject.value.length || knownNumber(end) === -1);
-  if (!isWhole || !isAscii(subject.value + part.value)) return refuseOp("it searches a part of a text");
+  if (!isWhole || !isAscii(subject.value + part.value)) return unsupportedOp("it searches a part of a text");
   return int(subject.value.indexOf(part.value));
 };
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { nodePlatform, openFileSource } from "../node.ts";
-import { translate } from "../translate.ts";
+import { translate } from "../translate/translate.ts";
 
 const path = fileURLToPath(new URL("../../../../examples/digits/digits.pt", import.meta.url));
 

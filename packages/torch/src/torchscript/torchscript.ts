@@ -9,8 +9,6 @@ import { Interpreter } from "./interpreter.ts";
 import { ObjectGraph } from "./object-graph.ts";
 import { isUnknown, OpCaller } from "./op-caller.ts";
 import { outputsOf } from "./outputs.ts";
-import { ReadRefusals } from "./refusal-log.ts";
-import { ADVICE, RefusedOp, UnprovenSize } from "./refused-op.ts";
 import {
   checkInputs,
   givenInputs,
@@ -19,6 +17,8 @@ import {
   tracedInputs,
 } from "./script-inputs.ts";
 import type { ClassDef, FunctionDef, Param } from "./source-ast.ts";
+import { UnsupportedLog } from "./unsupported-log.ts";
+import { ADVICE, UnprovenSize, UnsupportedOp } from "./unsupported-op.ts";
 import { NONE_VALUE, type Value } from "./value.ts";
 
 export interface TorchScriptOptions {
@@ -59,10 +59,11 @@ export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {
   const symbolic = withBatch(traced);
   if (symbolic === undefined) return read(script, traced);
   const attempt = attemptBatch(script, symbolic);
-  if (attempt.program !== undefined && (attempt.program.refused ?? []).length === 0) return attempt.program;
+  if (attempt.program !== undefined && (attempt.program.unsupported ?? []).length === 0)
+    return attempt.program;
   const fixed = read(script, traced);
   // A program that is refused either way keeps the signature that says more.
-  if (attempt.program !== undefined && (fixed.refused ?? []).length > 0) return attempt.program;
+  if (attempt.program !== undefined && (fixed.unsupported ?? []).length > 0) return attempt.program;
   const why = attempt.program === undefined ? attempt.reason : "its sizes follow from that size";
   const warning = `the batch size is fixed at the traced one: ${why}. Export with torch.export and a dynamic batch to change it`;
   return { ...fixed, warnings: [...fixed.warnings, warning] };
@@ -88,11 +89,11 @@ function forwardOf(data: PickleArchive, library: CodeLibrary): FunctionDef {
 }
 
 /** Hooks of the module itself run around its `forward`, where a caller calls the module. */
-function refuseHooks(module: ClassDef | undefined, refusals: ReadRefusals): void {
+function reportHooks(module: ClassDef | undefined, unsupported: UnsupportedLog): void {
   for (const name of ["__forward_hooks__", "__forward_pre_hooks__"]) {
     const list = module?.fields.get(name)?.value;
     if (list?.kind !== "list" || list.items.length === 0) continue;
-    refusals.add(
+    unsupported.add(
       "hooks",
       `the module has forward hooks: call them in 'forward' and script it again, or ${ADVICE}`,
     );
@@ -130,11 +131,11 @@ function readProvable(script: Script, inputs: InputTypes): Program {
   });
 }
 
-type Explain = (error: RefusedOp | UnprovenSize) => string;
+type Explain = (error: UnsupportedOp | UnprovenSize) => string;
 
 function readWith(script: Script, inputs: InputTypes, explain: Explain): Program {
   const recorder = new GraphRecorder();
-  const refusals = new ReadRefusals();
+  const unsupported = new UnsupportedLog();
   const objects = new ObjectGraph(script.data, recorder);
   const interpreter = new Interpreter({
     library: script.library,
@@ -142,25 +143,25 @@ function readWith(script: Script, inputs: InputTypes, explain: Explain): Program
     constants: script.constants.root,
     constantObjects: new ObjectGraph(script.constants, recorder),
     ops: new OpCaller(recorder, script.version),
-    refusals,
+    unsupported,
   });
   const module = objects.root()!;
-  refuseHooks(script.library.classDef(module.path), refusals);
+  reportHooks(script.library.classDef(module.path), unsupported);
   const fed = feed(script.forward.params.slice(1), inputs, recorder);
   let result: Value = NONE_VALUE;
   try {
     result = interpreter.method(module, "forward", [], fed.args);
   } catch (error) {
-    if (!(error instanceof RefusedOp || error instanceof UnprovenSize)) throw error;
-    refusals.add("control flow", `${explain(error)} (${error.place ?? "code"})`);
+    if (!(error instanceof UnsupportedOp || error instanceof UnprovenSize)) throw error;
+    unsupported.add("control flow", `${explain(error)} (${error.place ?? "code"})`);
   }
   const outputs = outputsOf(
     result,
     recorder,
     fed.names.map(({ name }) => name),
   );
-  if (isUnknown(result) && refusals.list().length === 0)
-    refusals.add("control flow", "a part of the result has no value");
+  if (isUnknown(result) && unsupported.list().length === 0)
+    unsupported.add("control flow", "a part of the result has no value");
   return {
     detail: `TorchScript archive, version ${script.version}`,
     graph: {
@@ -174,7 +175,7 @@ function readWith(script: Script, inputs: InputTypes, explain: Explain): Program
     outputs,
     ranges: new Map([...symbolNames(inputs)].map((name) => [name, { min: 1, max: undefined }])),
     warnings: [],
-    refused: refusals.list(),
+    unsupported: unsupported.list(),
   };
 }
 

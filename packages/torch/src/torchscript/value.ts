@@ -16,7 +16,7 @@ export type Value =
   /** A dotted name that is not an object: `torch.add`, `__torch__.pkg.Class`, `ops.prim.NumToTensor`. */
   | { readonly kind: "path"; readonly path: string }
   | { readonly kind: "method"; readonly object: ObjectValue; readonly name: string }
-  /** The result of an op that was refused: everything made from it is unknown too, and refused nowhere again. */
+  /** The result of an unsupported op: everything made from it is unknown too, and reported nowhere again. */
   | { readonly kind: "unknown" };
 
 /** A Python number, possibly an expression over sizes that the caller chooses. bool counts as 0 or 1. */

@@ -5,7 +5,7 @@ import {
   HealthListResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from "@sconce/protocol/messages";
-import type { HealthState } from "./health.ts";
+import type { HealthState } from "./health-state.ts";
 import { decodeMessage } from "./server-handlers.ts";
 
 /** The service that a HealthCheckRequest asks about. Throws `invalid_argument`. */

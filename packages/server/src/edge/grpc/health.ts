@@ -4,12 +4,11 @@ import { once } from "../../base/once.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { type Drain, draining } from "./drain.ts";
 import { type CallHandlers, type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+import type { HealthState } from "./health-state.ts";
 
 const SERVICE = "/grpc.health.v1.Health";
 /** How often a watched state that nobody announces (a model's) is looked at again. */
 const WATCH_INTERVAL_MS = 500;
-
-export type HealthState = "SERVING" | "NOT_SERVING" | "SERVICE_UNKNOWN";
 
 /** What `grpc.health.v1` reports: `""` and the service names follow the server's readiness, any other name is a model's. */
 export interface HealthStates {

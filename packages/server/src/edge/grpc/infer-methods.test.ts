@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema, sconceV1 } from "@sconce/protocol/messages";
-import { withGrpc } from "./grpc-rig.test.ts";
+import { withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const TYPES = [ModelInferRequestSchema, ModelInferResponseSchema] as const;
@@ -72,7 +72,7 @@ test("failures are gRPC statuses with a reason, and the retry hint", async () =>
         (error: ServiceError) => error,
       );
     const missing = await rejected("nope");
-    assert.deepEqual([missing.code, missing.metadata.get("sconce-reason")], [5, ["no_model"]]);
+    assert.deepEqual([missing.code, missing.metadata.get("sconce-reason")], [5, ["model_not_found"]]);
     const busy = await rejected("busy");
     assert.deepEqual([busy.code, busy.details], [14, "the queue is full"]);
     assert.deepEqual(busy.metadata.get("grpc-retry-pushback-ms"), ["13"]);

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { ServeError } from "../../base/errors.ts";
+import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import type { Slices, Steps } from "../slices.ts";
 import { JsonScanner, type Pattern, type ScanLimits, type Span } from "./json-scan.ts";
 
@@ -87,6 +87,6 @@ export function nameOf(value: unknown): string {
   return typeof value === "string" ? "a string" : `a ${typeof value}`;
 }
 
-function bad(message: string, reason: string): ServeError {
+function bad(message: string, reason: ReasonOf<"invalid_argument">): ServeError {
   return new ServeError("invalid_argument", message, { reason });
 }

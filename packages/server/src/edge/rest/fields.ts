@@ -1,4 +1,4 @@
-import { ServeError } from "../../base/errors.ts";
+import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import { nameOf } from "./envelope.ts";
 
 /** A parsed JSON object. Read it by known keys only: keys of the client's choice go through `Object.keys` into a Map. */
@@ -6,7 +6,11 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 const MAX_TEXT = 1024;
 
-export function bad(field: string, problem: string, reason = "bad_request"): ServeError {
+export function bad(
+  field: string,
+  problem: string,
+  reason: ReasonOf<"invalid_argument"> = "bad_request",
+): ServeError {
   return new ServeError("invalid_argument", `${field}: ${problem}`, { reason });
 }
 

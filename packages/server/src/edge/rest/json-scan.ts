@@ -1,5 +1,5 @@
 import { MAX_NUMBER_CHARS, newNumberLiteral, readNumber } from "@sconce/protocol";
-import { ServeError } from "../../base/errors.ts";
+import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import type { Steps } from "../slices.ts";
 
 /** Which values of a document to leave as bytes: a tree that follows its keys and items. */
@@ -367,7 +367,7 @@ export class JsonScanner implements Steps {
     return this.#bad(`is nested deeper than ${this.#limits.maxJsonDepth} levels`, "json_too_deep");
   }
 
-  #bad(problem: string, reason = "bad_json"): ServeError {
+  #bad(problem: string, reason: ReasonOf<"invalid_argument"> = "bad_json"): ServeError {
     return new ServeError("invalid_argument", `the JSON text ${problem}`, { reason });
   }
 }

@@ -1,9 +1,10 @@
+// Tests rest-edge.ts: requests refused before their bodies are read.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServeError } from "../../base/errors.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
-import { identity, type MemoryModel, memoryInference } from "./memory-inference.test.kit.ts";
-import { BODY, listen, post, raw, statusOf } from "./rest-sockets.test.kit.ts";
+import { identity, type MemoryModel, memoryInference } from "./memory-inference.kit.ts";
+import { BODY, listen, post, raw, statusOf } from "./rest-sockets.kit.ts";
 
 /** Has no room, whatever a request's body says. */
 const FULL: MemoryModel = {

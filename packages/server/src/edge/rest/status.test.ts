@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ERROR_CODES } from "@sconce/protocol";
-import { ServeError } from "../../base/errors.ts";
+import { type ErrorCode, type ErrorReason, ServeError } from "../../base/errors.ts";
 import { errorAnswer } from "./error-answer.ts";
 import { codeOf, statusOf } from "./status.ts";
 
@@ -21,8 +21,8 @@ test("every code has a status, and comes back from it as itself or its nearest k
 });
 
 test("the statuses that reliability depends on", () => {
-  const table: Array<[ConstructorParameters<typeof ServeError>[0], string, number]> = [
-    ["resource_exhausted", "quota", 429],
+  const table: Array<[ErrorCode, ErrorReason, number]> = [
+    ["resource_exhausted", "quota_exceeded", 429],
     ["unavailable", "queue_full", 503],
     ["unavailable", "draining", 503],
     ["deadline_exceeded", "deadline_exceeded", 504],

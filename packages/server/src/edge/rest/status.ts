@@ -1,4 +1,4 @@
-import type { ErrorCode, ServeError } from "../../base/errors.ts";
+import type { ErrorCode, ErrorReason, ServeError } from "../../base/errors.ts";
 
 /** HTTP status of each error code. 499 is nginx's "client closed request": logged, seldom seen by anybody. */
 const STATUS_OF_CODE: Readonly<Record<ErrorCode, number>> = {
@@ -21,7 +21,7 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** Reasons for which HTTP has a status of its own. */
-const STATUS_OF_REASON: ReadonlyMap<string, number> = new Map([
+const STATUS_OF_REASON: ReadonlyMap<ErrorReason, number> = new Map([
   ["method_not_allowed", 405],
   ["request_timeout", 408],
   ["body_too_large", 413],

@@ -12,7 +12,7 @@ import {
   StubModel,
   silentLogger,
   turns,
-} from "../../models/test-support.test.ts";
+} from "../../models/models.kit.ts";
 import { cacheKey } from "./cache-key.ts";
 import { createCachedModel } from "./cached-model.ts";
 import { createMemoryCache } from "./memory-cache.ts";

@@ -7,7 +7,7 @@ import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel } from "../model-host.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { loadModel } from "./load-model.ts";
-import { floatWeight, ONNX_TYPE, type TinyModel, tinyOnnx, unary } from "./tiny-onnx.test.support.ts";
+import { floatWeight, ONNX_TYPE, type TinyModel, tinyOnnx, unary } from "./tiny-onnx.kit.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "onnx-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -17,8 +17,8 @@ const OPTIONS: LoadOptions = {
   instances: 1,
   threadsPerInstance: 1,
   isolation: "process",
-  loadTimeoutMs: 5_000,
-  executionTimeoutMs: 5_000,
+  loadTimeoutMs: 60_000,
+  executionTimeoutMs: 60_000,
   memoryLimitBytes: undefined,
   memory: "fast",
   precision: "float32",

@@ -1,3 +1,4 @@
+// Tests load-model.ts: the options for precision and weights.
 import assert from "node:assert/strict";
 import {
   copyFileSync,
@@ -24,8 +25,8 @@ const OPTIONS: LoadOptions = {
   instances: 1,
   threadsPerInstance: 1,
   isolation: "process",
-  loadTimeoutMs: 5_000,
-  executionTimeoutMs: 5_000,
+  loadTimeoutMs: 60_000,
+  executionTimeoutMs: 60_000,
   memoryLimitBytes: undefined,
   memory: "fast",
   precision: "float32",

@@ -1,5 +1,5 @@
-import { MissingInputs, ModelFileError } from "@sconce/torch";
-import { ServeError } from "../../base/errors.ts";
+import { MissingInputs, ModelFileError, type ModelFileErrorKind } from "@sconce/torch";
+import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
 
 /** Texts of ONNX Runtime that blame the inputs, and what to tell the client. Groups hold numbers and tensor names only. */
@@ -52,6 +52,14 @@ export function runError(thrown: unknown): ServeError {
 /** What helps against a file that was damaged on its way here, and against one that was never right. */
 export const REPAIR = "copy the file again, or export the model anew";
 
+const FILE_REASONS: Readonly<
+  Record<Exclude<ModelFileErrorKind, "unreadable">, ReasonOf<"failed_precondition">>
+> = {
+  corrupt: "model_file_corrupt",
+  limit: "model_file_limit",
+  unsupported: "model_file_unsupported",
+};
+
 /** What the reader of model files threw, for the user: the file is at fault, or a weights file that does not fit it. */
 export function modelFileError(thrown: unknown): unknown {
   if (!(thrown instanceof ModelFileError)) return thrown;
@@ -63,7 +71,7 @@ export function modelFileError(thrown: unknown): unknown {
   }
   const advice = adviceFor(thrown);
   return new ServeError("failed_precondition", `the model file cannot be used: ${thrown.message}${advice}`, {
-    reason: `model_file_${thrown.kind}`,
+    reason: FILE_REASONS[thrown.kind],
     cause: thrown,
   });
 }

@@ -1,4 +1,4 @@
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -29,7 +29,7 @@ const uniqueAlong: ShapeFn = (args) => {
   if (!args.has("dim")) return unique(args);
   const { dtype, dims } = args.tensor("self");
   const [count, axis] = [args.dataSize(), axisOf(args.int("dim"), dims.length)];
-  const own = dims[axis] ?? refuseOp("a tensor without dimensions");
+  const own = dims[axis] ?? unsupportedOp("a tensor without dimensions");
   return [
     tensorType(
       dtype,

@@ -1,10 +1,10 @@
 import { add, type Dim, keyOf, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
-import { refuseOp, UnprovenSize } from "../refused-op.ts";
+import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 
 /** Throws unless both are the same size: a refusal for numbers, UnprovenSize when one depends on the caller. */
 export function requireSame(a: Dim, b: Dim): void {
   if (sameDim(a, b)) return;
-  if (typeof a === "number" && typeof b === "number") refuseOp(`sizes ${a} and ${b} do not match`);
+  if (typeof a === "number" && typeof b === "number") unsupportedOp(`sizes ${a} and ${b} do not match`);
   throw new UnprovenSize(`sizes ${keyOf(a)} and ${keyOf(b)} agree for some inputs only`);
 }
 
@@ -33,7 +33,7 @@ export function broadcast(...shapes: readonly (readonly Dim[])[]): Dim[] {
 export function axisOf(axis: number, rank: number): number {
   const bound = Math.max(rank, 1);
   const positive = axis < 0 ? axis + bound : axis;
-  if (positive < 0 || positive >= bound) refuseOp(`dimension ${axis} of a tensor of rank ${rank}`);
+  if (positive < 0 || positive >= bound) unsupportedOp(`dimension ${axis} of a tensor of rank ${rank}`);
   return positive;
 }
 
@@ -50,12 +50,12 @@ export function quotient(total: Dim, part: Dim): Dim {
     if (at < 0) throw new UnprovenSize(`the size ${keyOf(total)} is divided by ${keyOf(part)}`);
     above.splice(at, 1);
   }
-  if (divisor === 0) refuseOp("a size is inferred from an empty tensor");
+  if (divisor === 0) unsupportedOp("a size is inferred from an empty tensor");
   const rest = product(above);
   const result = sym("cleandiv", rest, divisor);
   const isWhole = typeof result === "number" ? Number.isInteger(result) : result.op !== "cleandiv";
   if (isWhole) return result;
-  if (typeof rest === "number") refuseOp(`a size of ${rest} is divided by ${divisor}`);
+  if (typeof rest === "number") unsupportedOp(`a size of ${rest} is divided by ${divisor}`);
   throw new UnprovenSize(`the size ${keyOf(rest)} is divided by ${divisor}`);
 }
 
@@ -114,7 +114,7 @@ export function windowCount(
   const { kernel, stride, padding, dilation } = window;
   const span = sub(dim, dilation * (kernel - 1) + 1 - padding);
   const count = sub(sym("floordiv", span, stride), -1);
-  if (typeof count === "number" && count < 1) refuseOp("its window is larger than its input");
+  if (typeof count === "number" && count < 1) unsupportedOp("its window is larger than its input");
   return count;
 }
 

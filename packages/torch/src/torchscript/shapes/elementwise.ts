@@ -1,4 +1,4 @@
-import { type DType, partDtype } from "../../dtype.ts";
+import { componentDtype, type DType } from "../../dtype.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import { broadcast } from "./dims.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
@@ -107,7 +107,7 @@ export const ELEMENTWISE: ShapeTable = {
   float_power: (args) => tensorType("float64", promoted(args).dims),
   angle: (args) => {
     const { dtype, dims } = args.tensor("self");
-    return tensorType(partDtype(dtype) ?? floatOf(dtype), dims);
+    return tensorType(componentDtype(dtype) ?? floatOf(dtype), dims);
   },
   isin: (args) => tensorType("bool", args.operandDims(args.isGiven("elements") ? "elements" : "element")),
   native_dropout: (args) => {

@@ -1,7 +1,7 @@
 import type { DType } from "../../dtype.ts";
 import type { Dim } from "../../graph/sym.ts";
 import { product, sub, sym } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { isNumber } from "../value.ts";
 import { axisOf, broadcast } from "./dims.ts";
 import { masked, same } from "./elementwise.ts";
@@ -40,7 +40,7 @@ const index: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   const indices = args.items("indices").map((item) => (item.kind === "tensor" ? item.type : undefined));
   if (indices.some((type) => type?.dtype === "bool" || type?.dtype === "uint8")) {
-    return refuseOp("a mask as index gives a size that depends on the data");
+    return unsupportedOp("a mask as index gives a size that depends on the data");
   }
   const used = [...indices.keys()].filter((axis) => indices[axis] !== undefined);
   const shape = broadcast(...used.map((axis) => indices[axis]!.dims));
@@ -62,7 +62,7 @@ const float32 = (): DType => "float32";
 function numberType(args: ShapeArgs, name: string): DType {
   const value = args.get(name);
   const number = value.kind === "tensor" ? value.number : value;
-  if (number === undefined || !isNumber(number)) return refuseOp(`its argument '${name}' is no number`);
+  if (number === undefined || !isNumber(number)) return unsupportedOp(`its argument '${name}' is no number`);
   return number.kind === "float" ? "float32" : number.kind === "int" ? "int64" : "bool";
 }
 
@@ -100,7 +100,7 @@ const eye: ShapeFn = (args) =>
 
 const oneHot: ShapeFn = (args) => {
   const classes = args.int("num_classes");
-  if (classes < 1) return refuseOp("its number of classes depends on the data");
+  if (classes < 1) return unsupportedOp("its number of classes depends on the data");
   return tensorType("int64", [...args.tensor("self").dims, classes]);
 };
 

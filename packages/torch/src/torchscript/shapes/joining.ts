@@ -1,6 +1,6 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, ceilDivide, numeric, requireSame, sliceLength } from "./dims.ts";
 import { promotedOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -12,9 +12,10 @@ export function promotedList(tensors: readonly TensorType[]): TensorType["dtype"
 /** Joins tensors along a dimension. Legacy: a tensor of shape [0] counts as none. */
 function joined(tensors: readonly TensorType[], dim: number): TensorType {
   const parts = tensors.filter(({ dims }) => dims.length !== 1 || dims[0] !== 0);
-  const first = parts[0] ?? tensors[0] ?? refuseOp("it joins no tensors");
+  const first = parts[0] ?? tensors[0] ?? unsupportedOp("it joins no tensors");
   const at = axisOf(dim, first.dims.length);
-  const sizeOf = ({ dims }: TensorType, axis: number): Dim => dims[axis] ?? refuseOp("ranks do not match");
+  const sizeOf = ({ dims }: TensorType, axis: number): Dim =>
+    dims[axis] ?? unsupportedOp("ranks do not match");
   const dims = first.dims.map((size, axis) => {
     if (axis === at) return parts.map((part) => sizeOf(part, axis)).reduce<Dim>(add, 0);
     for (const part of parts) requireSame(size, sizeOf(part, axis));
@@ -27,9 +28,9 @@ const cat: ShapeFn = (args) => joined(args.tensors("tensors"), args.int("dim"));
 
 const stack: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
-  const first = tensors[0] ?? refuseOp("it stacks no tensors");
+  const first = tensors[0] ?? unsupportedOp("it stacks no tensors");
   for (const { dims } of tensors) {
-    if (dims.length !== first.dims.length) refuseOp("ranks do not match");
+    if (dims.length !== first.dims.length) unsupportedOp("ranks do not match");
     for (const [axis, dim] of dims.entries()) requireSame(dim, first.dims[axis]!);
   }
   const axis = axisOf(args.int("dim"), first.dims.length + 1);
@@ -98,7 +99,7 @@ const combinations: ShapeFn = (args) => {
 const chunkCat: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
   const [dim, chunks] = [args.int("dim"), args.int("num_chunks")];
-  const first = tensors[0] ?? refuseOp("it joins no tensors");
+  const first = tensors[0] ?? unsupportedOp("it joins no tensors");
   const axis = axisOf(dim, first.dims.length);
   const widths = tensors.map(({ dims }) =>
     mul(ceilDivide(dims[axis]!, chunks), product(dims.slice(axis + 1))),
@@ -124,7 +125,7 @@ function cutAt({ dtype, dims }: TensorType, axis: number, positions: readonly Di
 
 /** Pieces of nearly one size, the larger ones first. */
 function sections({ dtype, dims }: TensorType, axis: number, count: number): TensorType[] {
-  if (count < 1 || count > 4096) return refuseOp(`it splits into ${count} pieces`);
+  if (count < 1 || count > 4096) return unsupportedOp(`it splits into ${count} pieces`);
   const size = numeric(dims[axis]!);
   const [least, longer] = [Math.floor(size / count), size % count];
   return Array.from({ length: count }, (_, i) =>

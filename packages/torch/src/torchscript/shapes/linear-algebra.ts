@@ -1,5 +1,5 @@
 import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, requireSame } from "./dims.ts";
 import { promotedList } from "./joining.ts";
 import { multiplied } from "./networks.ts";
@@ -59,14 +59,14 @@ const distance: ShapeFn = (args) => tensorType(floatOf(args.promoted("self", "ot
 
 const distances: ShapeFn = (args) => {
   const [a, b] = [args.tensor("x1"), args.tensor("x2")];
-  if (a.dims.length < 2 || b.dims.length < 2) return refuseOp("its operands are no lists of points");
+  if (a.dims.length < 2 || b.dims.length < 2) return unsupportedOp("its operands are no lists of points");
   const batch = broadcast(a.dims.slice(0, -2), b.dims.slice(0, -2));
   return tensorType(floatOf(args.promoted("x1", "x2")), [...batch, a.dims.at(-2)!, b.dims.at(-2)!]);
 };
 
 const ownDistances: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
-  const count = dims[0] ?? refuseOp("its operand is no list of points");
+  const count = dims[0] ?? unsupportedOp("its operand is no list of points");
   return tensorType(floatOf(dtype), [sym("floordiv", mul(count, sub(count, 1)), 2)]);
 };
 
@@ -88,7 +88,7 @@ const chained =
     const tensors = args.tensors(name);
     const dims = tensors.slice(1).reduce<readonly Dim[]>((left, right) => {
       return multiplied(left, right.dims);
-    }, tensors[0]?.dims ?? refuseOp("it multiplies no tensors"));
+    }, tensors[0]?.dims ?? unsupportedOp("it multiplies no tensors"));
     return tensorType(promotedList(tensors), dims);
   };
 
@@ -131,7 +131,7 @@ const diag: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   const offset = args.int("diagonal");
   if (dims.length === 2) return tensorType(dtype, [diagonalOf(dims[0]!, dims[1]!, offset)]);
-  const size = add(dims[0] ?? refuseOp("a tensor without dimensions"), Math.abs(offset));
+  const size = add(dims[0] ?? unsupportedOp("a tensor without dimensions"), Math.abs(offset));
   return tensorType(dtype, [size, size]);
 };
 
@@ -169,7 +169,7 @@ const triangle =
       numeric(args.size("col")),
       args.int("offset"),
     ];
-    if (rows > 100_000) return refuseOp("it has too many rows");
+    if (rows > 100_000) return unsupportedOp("it has too many rows");
     let below = 0;
     const lower = isUpper ? offset - 1 : offset;
     for (let row = 0; row < rows; row += 1) below += Math.min(Math.max(row + lower + 1, 0), columns);

@@ -1,6 +1,6 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { broadcast, numeric, requireSame, windowCount } from "./dims.ts";
 import { promotedList } from "./joining.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
@@ -13,7 +13,7 @@ const linear: ShapeFn = (args) => {
 };
 
 export function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
-  if (a.length === 0 || b.length === 0) return refuseOp("a 0-d tensor cannot be multiplied");
+  if (a.length === 0 || b.length === 0) return unsupportedOp("a 0-d tensor cannot be multiplied");
   requireSame(a.at(-1)!, b.length === 1 ? b[0]! : b.at(-2)!);
   const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
   return [...batch, ...(a.length > 1 ? [a.at(-2)!] : []), ...(b.length > 1 ? [b.at(-1)!] : [])];
@@ -143,7 +143,7 @@ function scaled(space: readonly Dim[], args: ShapeArgs): Dim[] {
   return space.map((dim, i) => {
     const factor = factors[i];
     if (factor?.kind !== "float" && factor?.kind !== "int")
-      return refuseOp("its scale factors are not known");
+      return unsupportedOp("its scale factors are not known");
     const times = numeric(factor.value);
     return typeof dim === "number"
       ? Math.floor(dim * times)
@@ -164,7 +164,7 @@ function labelsOf(term: string, rank: number): string[] {
   const letters = [...head, ...(tail ?? "")];
   const dots = tail === undefined ? 0 : rank - letters.length;
   if (dots < 0 || letters.length + dots !== rank || !letters.every((label) => /^[A-Za-z]$/.test(label)))
-    return refuseOp(`the operand '${term}' of an equation`);
+    return unsupportedOp(`the operand '${term}' of an equation`);
   return [...head, ...Array.from({ length: dots }, (_, i) => `.${dots - i}`), ...(tail ?? "")];
 }
 
@@ -183,7 +183,7 @@ const einsum: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
   const [left = "", right] = args.text("equation").replaceAll(" ", "").split("->");
   const terms = left.split(",");
-  if (terms.length !== tensors.length) return refuseOp("its equation has another number of operands");
+  if (terms.length !== tensors.length) return unsupportedOp("its equation has another number of operands");
   const labels = terms.map((term, at) => labelsOf(term, tensors[at]!.dims.length));
   const sizes = new Map<string, Dim>();
   for (const [at, own] of labels.entries()) {
@@ -200,7 +200,7 @@ const einsum: ShapeFn = (args) => {
     right === undefined ? impliedLabels(all) : [...head, ...(tail === undefined ? [] : [...dots, ...tail])];
   return tensorType(
     promotedList(tensors),
-    result.map((label) => sizes.get(label) ?? refuseOp("an unknown label")),
+    result.map((label) => sizes.get(label) ?? unsupportedOp("an unknown label")),
   );
 };
 
@@ -253,7 +253,7 @@ const nativeBatchNorm =
 const embeddingBag: ShapeFn = (args) => {
   const weight = args.tensor("weight");
   const indices = args.tensor("indices").dims[0] ?? 1;
-  const starts = args.tensor("offsets").dims[0] ?? refuseOp("its bags have no beginnings");
+  const starts = args.tensor("offsets").dims[0] ?? unsupportedOp("its bags have no beginnings");
   const bags = args.bool("include_last_offset") ? sub(starts, 1) : starts;
   const [width] = weight.dims.slice(1);
   return [

@@ -1,6 +1,6 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { type Dim, mul } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { requireSame } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -24,7 +24,9 @@ function sequence(args: ShapeArgs, hidden: TensorType): TensorType {
 
 function states(args: ShapeArgs): [TensorType, TensorType] {
   const [hidden, cell] = args.tensors("hx");
-  return hidden === undefined || cell === undefined ? refuseOp("it has no initial state") : [hidden, cell];
+  return hidden === undefined || cell === undefined
+    ? unsupportedOp("it has no initial state")
+    : [hidden, cell];
 }
 
 const lstm: ShapeFn = (args) => {

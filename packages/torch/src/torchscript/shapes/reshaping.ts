@@ -1,6 +1,6 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, quotient, requireSame, reshaped, sliceLength } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
@@ -63,7 +63,7 @@ const expand = (sizes: readonly Dim[], dims: readonly Dim[]): Dim[] => {
   const lead = sizes.length - dims.length;
   return sizes.map((size, axis) => {
     const dim = dims[axis - lead];
-    if (size === -1) return dim ?? refuseOp("it expands a dimension that is not there to -1");
+    if (size === -1) return dim ?? unsupportedOp("it expands a dimension that is not there to -1");
     if (dim !== undefined && dim !== 1) requireSame(dim, size);
     return size;
   });
@@ -88,7 +88,7 @@ const pieces =
   };
 
 function cut(total: number, size: number): number[] {
-  if (size < 1) return refuseOp("it splits into pieces of no size");
+  if (size < 1) return unsupportedOp("it splits into pieces of no size");
   checkPieces(total / size);
   return Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) =>
     Math.min(size, total - i * size),
@@ -99,7 +99,7 @@ function cut(total: number, size: number): number[] {
 const MAX_PIECES = 4_096;
 
 function checkPieces(count: number): number {
-  return count <= MAX_PIECES ? count : refuseOp(`it splits into more than ${MAX_PIECES} pieces`);
+  return count <= MAX_PIECES ? count : unsupportedOp(`it splits into more than ${MAX_PIECES} pieces`);
 }
 
 const chunk = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));

@@ -1,9 +1,9 @@
-import { complexDtype, type DType, isComplex, partDtype } from "../../dtype.ts";
+import { complexDtype, componentDtype, type DType, isComplex } from "../../dtype.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
-import { promote } from "../../lower/promote.ts";
-import { isTensor, type Operand } from "../../lower/tensor.ts";
-import { refuseOp } from "../refused-op.ts";
+import { promote } from "../../lower/core/promote.ts";
+import { isTensor, type Operand } from "../../lower/core/tensor.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { isNumber, type TensorValue, type Value } from "../value.ts";
 import { numeric } from "./dims.ts";
 
@@ -40,7 +40,7 @@ const SCALAR_TYPES: readonly (DType | undefined)[] = Object.assign(
 );
 
 export function dtypeOfCode(code: number): DType {
-  return SCALAR_TYPES[code] ?? refuseOp(`the dtype with number ${code} is not known`);
+  return SCALAR_TYPES[code] ?? unsupportedOp(`the dtype with number ${code} is not known`);
 }
 
 export function codeOfDtype(dtype: DType): number {
@@ -80,7 +80,7 @@ export class ShapeArgs {
   }
 
   get(name: string): Value {
-    return this.#args.get(name) ?? refuseOp(`its argument '${name}' is missing`);
+    return this.#args.get(name) ?? unsupportedOp(`its argument '${name}' is missing`);
   }
 
   tensor(name: string): TensorType {
@@ -95,7 +95,7 @@ export class ShapeArgs {
     const value = this.get(name);
     return value.kind === "list" || value.kind === "tuple"
       ? value.items
-      : refuseOp(`its argument '${name}' is no list`);
+      : unsupportedOp(`its argument '${name}' is no list`);
   }
 
   size(name: string): Dim {
@@ -124,14 +124,14 @@ export class ShapeArgs {
     if (ints.length === count) return ints;
     return ints.length === 1
       ? new Array<number>(count).fill(ints[0]!)
-      : refuseOp(`its argument '${name}' has ${ints.length} items`);
+      : unsupportedOp(`its argument '${name}' has ${ints.length} items`);
   }
 
   number(name: string): number {
     const value = this.get(name);
     const number = value.kind === "tensor" ? value.number : value;
     if (number === undefined || !isNumber(number))
-      return refuseOp(`its argument '${name}' is no known number`);
+      return unsupportedOp(`its argument '${name}' is no known number`);
     return numeric(number.value);
   }
 
@@ -141,7 +141,7 @@ export class ShapeArgs {
 
   text(name: string): string {
     const value = this.get(name);
-    return value.kind === "string" ? value.value : refuseOp(`its argument '${name}' is no text`);
+    return value.kind === "string" ? value.value : unsupportedOp(`its argument '${name}' is no text`);
   }
 
   dtype(name = "dtype"): DType | undefined {
@@ -169,14 +169,14 @@ export class ShapeArgs {
 }
 
 function asTensor(value: Value, name: string): TensorValue {
-  return value.kind === "tensor" ? value : refuseOp(`its argument '${name}' is no tensor`);
+  return value.kind === "tensor" ? value : unsupportedOp(`its argument '${name}' is no tensor`);
 }
 
 function asSize(value: Value, name: string): Dim {
   const number = value.kind === "tensor" ? value.number : value;
   if (number === undefined || !isNumber(number))
-    return refuseOp(`its argument '${name}' depends on the values of a tensor`);
-  return number.kind === "float" ? refuseOp(`its argument '${name}' is no integer`) : number.value;
+    return unsupportedOp(`its argument '${name}' depends on the values of a tensor`);
+  return number.kind === "float" ? unsupportedOp(`its argument '${name}' is no integer`) : number.value;
 }
 
 export function tensorType(dtype: DType, dims: readonly Dim[]): TensorType {
@@ -192,16 +192,16 @@ export function promotedOf(operands: readonly Operand[]): DType {
   const tensors = operands.filter(isTensor);
   if (!tensors.some(({ dtype }) => isComplex(dtype))) return promote(operands);
   if (tensors.some(({ dims }) => dims.length === 0))
-    return refuseOp("a tensor without dimensions is calculated with complex numbers");
+    return unsupportedOp("a tensor without dimensions is calculated with complex numbers");
   const parts = operands.map((operand) =>
-    isTensor(operand) ? { ...operand, dtype: partDtype(operand.dtype) ?? operand.dtype } : operand,
+    isTensor(operand) ? { ...operand, dtype: componentDtype(operand.dtype) ?? operand.dtype } : operand,
   );
   return complexOf(floatOf(promote(parts)));
 }
 
 /** The dtype of complex numbers with parts of this one. */
 export function complexOf(part: DType): DType {
-  return complexDtype(part) ?? refuseOp(`no complex number has parts of ${part}`);
+  return complexDtype(part) ?? unsupportedOp(`no complex number has parts of ${part}`);
 }
 
 /** The dtype of functions that have no integer result, such as `exp`. */

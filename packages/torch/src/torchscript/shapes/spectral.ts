@@ -1,6 +1,6 @@
-import { type DType, partDtype } from "../../dtype.ts";
+import { componentDtype, type DType } from "../../dtype.ts";
 import { type Dim, mul, sub } from "../../graph/sym.ts";
-import { refuseOp } from "../refused-op.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, windowCount } from "./dims.ts";
 import {
   complexOf,
@@ -12,11 +12,11 @@ import {
 } from "./shape-args.ts";
 
 function spectrumOf(dtype: DType): DType {
-  return partDtype(dtype) === undefined ? complexOf(floatOf(dtype)) : dtype;
+  return componentDtype(dtype) === undefined ? complexOf(floatOf(dtype)) : dtype;
 }
 
 function realOf(dtype: DType): DType {
-  return partDtype(dtype) ?? floatOf(dtype);
+  return componentDtype(dtype) ?? floatOf(dtype);
 }
 
 /** The axes of a transform and the lengths that are asked for: `n` and `dim`, or `s` and `dim`; the last ones without `dim`. */
@@ -67,7 +67,7 @@ const fromHalf: ShapeFn = (args) =>
 
 const parts: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
-  const part = partDtype(dtype) ?? refuseOp("its operand is not complex");
+  const part = componentDtype(dtype) ?? unsupportedOp("its operand is not complex");
   return tensorType(part, [...dims, 2]);
 };
 
@@ -87,7 +87,7 @@ const pair =
 /** One part, or a number made of both. */
 const part: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
-  return tensorType(partDtype(dtype) ?? dtype, dims);
+  return tensorType(componentDtype(dtype) ?? dtype, dims);
 };
 
 const same: ShapeFn = (args) => args.tensor("self");
@@ -96,7 +96,7 @@ const same: ShapeFn = (args) => args.tensor("self");
 const shortTime: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   const [length, hop] = [args.int("n_fft"), args.has("hop_length") ? args.int("hop_length") : undefined];
-  const isComplex = partDtype(dtype) !== undefined;
+  const isComplex = componentDtype(dtype) !== undefined;
   const isOneSided = args.has("onesided") ? args.bool("onesided") : !isComplex;
   const frequencies = isOneSided ? Math.floor(length / 2) + 1 : length;
   const step = hop ?? Math.floor(length / 4);

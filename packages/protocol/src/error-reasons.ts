@@ -1,0 +1,278 @@
+import { ERROR_CODES, type ErrorCode } from "./error-code.ts";
+
+const REQUEST_REASONS = {
+  invalid_argument: {
+    bad_http:
+      "The bytes are not an HTTP/1.1 request, or can be read in two ways. Use an HTTP client library.",
+    bad_url: "The URL's percent-encoding is wrong. Encode the model's name.",
+    method_not_allowed: "The URL exists, the method does not. The `Allow` header names the one to use.",
+    url_too_long: "The URL is longer than 2048 bytes. Put values into the body.",
+    expectation_failed: "`Expect` says something else than `100-continue`. Leave it out.",
+    unsupported_media_type: "The body is multipart. Send JSON.",
+    unsupported_encoding:
+      "`Content-Encoding` is neither gzip nor deflate, or names several. Use one of them, once.",
+    bad_compression: "The body is not what its `Content-Encoding` says.",
+    tenant_too_long: "The header that names the tenant is longer than 256 characters.",
+    bad_timeout:
+      "`grpc-timeout`, `x-request-timeout-ms` or the parameter `timeout` is not a number in its unit. See [protocols.md](protocols.md#deadlines).",
+    bad_priority: "The parameter `priority` is not a whole number from 0 on.",
+  },
+  not_found: {
+    no_such_url:
+      "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
+  },
+  resource_exhausted: {
+    headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
+    body_too_large:
+      "The body, after decompression, is larger than `--max-body`, came in too many chunks, or grows more than a hundredfold. Send less at once, or raise the limit.",
+  },
+  deadline_exceeded: {
+    request_timeout:
+      "The request did not arrive within `--request-timeout`, or, after five seconds, came more slowly than 1 KiB a second. Check the network; send the body at once.",
+  },
+  unavailable: {
+    memory_budget:
+      "Requests in flight, and responses that clients have not read yet, hold all the memory set aside for them (`--max-in-flight`). Wait as long as `Retry-After` says.",
+    slow_transfer:
+      "That memory was needed, and this request came in at less than 64 KiB a second for several seconds. Send it again, faster. Clients that read responses as slowly lose their connection.",
+    too_many_requests_in_flight: "65,536 requests are in flight. Wait as long as `Retry-After` says.",
+  },
+} as const;
+
+const JSON_REASONS = {
+  invalid_argument: {
+    empty_body: "There is no body. The message shows what was expected.",
+    bad_utf8: "The body is not UTF-8.",
+    bad_json: "The body is not one JSON object. The message names the byte or the kind of value.",
+    json_too_deep: "The JSON is nested deeper than 64 levels.",
+    duplicate_key: "An object has a key twice, which JSON readers understand differently. Send it once.",
+    envelope_too_large: "More than 256 KiB of JSON outside tensor data. Shorten names and parameters.",
+    bad_request: "A field of the request is missing or of the wrong kind. The message begins with the field.",
+    bad_shape: "A value's nesting does not fit the model's shape. The message shows both.",
+    ragged_tensor: "Nested rows differ in length. The message names the first one that does.",
+    bad_tensor_data:
+      "An element is missing, surplus, of the wrong kind or out of its datatype's range. The message names its place.",
+    bad_bytes_tensor:
+      "The lengths inside a BYTES tensor do not add up to its bytes. Each element is a little-endian uint32 length and its bytes.",
+    unsupported_extension:
+      "A Triton extension that this server does not offer: shared memory, classification, or a configuration or files in a load request. The message says what to do instead.",
+  },
+  unimplemented: {
+    unsupported_extension: "The same, over gRPC: `repository_name` is set. Leave it empty.",
+  },
+} as const;
+
+const PROTOBUF_REASONS = {
+  invalid_argument: {
+    malformed_message:
+      "The message's bytes are not valid protobuf of its type. Generate the client from the server's .proto files (reflection serves them).",
+    limit_exceeded:
+      "Too many tensors, dimensions, parameters or bytes in one field. The message names the limit.",
+    both_contents: "An input has raw bytes and typed contents. Send one.",
+    raw_count: "There are not as many `raw_input_contents` as inputs. Send one for each, in their order.",
+    wrong_contents:
+      "Typed contents stand in a field for another datatype. The message names the right one; FP16 and BF16 go raw.",
+    out_of_range: "A value in typed contents does not fit its datatype.",
+    bad_datatype:
+      "The datatype does not exist. The message repeats it: check its spelling (`FP32`, `INT64`, `BYTES`, …).",
+    bad_parameter: "A parameter has no value.",
+    reserved_parameter: "A parameter's name begins with `triton_` and is unknown. Such names are reserved.",
+    no_model: "The request names no model.",
+  },
+  unimplemented: {
+    cardinality: "A unary method got no request message, or more than one.",
+    unsupported_parameter:
+      "A tensor has a parameter that would change where its data lies or what is returned, such as shared memory.",
+  },
+  not_found: {
+    unknown_service: "Health knows no service and no model of this name.",
+  },
+} as const;
+
+const MODEL_REASONS = {
+  not_found: {
+    bad_model_name:
+      "No model can have this name: 1 to 128 letters, digits, dots, underscores or hyphens, beginning with a letter or digit.",
+    bad_model_version: "No version can have this name.",
+    model_not_found:
+      "There is no such model or version. `POST /v2/repository/index` lists all, with their state.",
+  },
+  unavailable: {
+    model_not_ready:
+      "The model is known but not loaded. The message says why: it loads, was unloaded, or could not be loaded.",
+  },
+  invalid_argument: {
+    bad_input:
+      "An input is missing, surplus, or of another name, datatype or shape than the model takes. The message says what it takes.",
+    bad_output_name:
+      "A requested output does not exist, or is asked for twice. The message lists the outputs.",
+    invalid_input:
+      "The inputs fit the signature, but the model itself rejects them, for example for an index out of range. The message says why.",
+  },
+  internal: {
+    model_failed:
+      "The model failed on these inputs. The log says where. Other requests of the same batch are not affected.",
+    bad_output:
+      "The model returned something that is not a valid result. The log has the details. The export is at fault, or this server.",
+  },
+} as const;
+
+const SCHEDULING_REASONS = {
+  unavailable: {
+    queue_full:
+      "The model's queue is full, or a request of higher priority displaced this one. Wait as long as `Retry-After` says; raise `max_queue_size` or `instances`.",
+    no_instance:
+      "Every worker of the model has failed and is not started again. Look into the log, then load the model again.",
+    instance_not_ready: "The worker that should run the request is being restarted. Try again.",
+    worker_died:
+      "The worker died during the run. The retry died as well, or the retry budget is used up. The log says why; try again.",
+    worker_died_waiting: "The worker died before it began. Try again.",
+    worker_not_started:
+      "The system could not start a worker process, usually because it has no file descriptors, processes or memory left; the message says which. A model that was ready tries again by itself.",
+    draining:
+      "The server or the model is draining and accepts no new requests. Connect again, to another replica.",
+    unloading: "The model is being unloaded.",
+    shut_down: "The model was stopped with requests in flight.",
+    closing: "The server is closing and starts no more workers.",
+  },
+  resource_exhausted: {
+    quota_exceeded: "This tenant's quota is used up. Slow down; `Retry-After` says how long.",
+  },
+  deadline_exceeded: {
+    deadline_exceeded:
+      "The deadline, or the queue's own timeout, passed before the result was ready. Allow more time.",
+    deadline_unreachable:
+      "The wait and the model's usual time exceed the deadline, so the request was not begun. Allow more time, or come back later.",
+    execution_timeout:
+      "A run took longer than `execution_timeout`; its worker was replaced. Send fewer rows, or raise the limit.",
+  },
+  cancelled: {
+    cancelled: "The request was cancelled. Usually the client is gone and does not see this response.",
+    client_left: "The client closed the call, so it does not see this response.",
+  },
+  failed_precondition: {
+    quarantined:
+      "These inputs ended two workers in a row and are rejected for ten minutes. Do not retry; change the input or the model.",
+  },
+} as const;
+
+const LOADING_REASONS = {
+  failed_precondition: {
+    model_control_off:
+      "Models are not loaded or unloaded on request. Start the server with `--model-control explicit`.",
+    load_failed:
+      "The model did not load. The message says why, version by version; what served before goes on serving.",
+    worker_died_loading:
+      "The worker died twice while it loaded the model, usually because there is too little memory.",
+    warmup_failed: "The model fails on the sample inputs it was exported with. Export it again.",
+    untranslatable: "The model uses operations that cannot be translated. The message lists all of them.",
+    unknown_format:
+      "This kind of file cannot be served. [model-formats.md](model-formats.md) lists the kinds that can.",
+    weights_only: "The file holds weights without a program. Export the program with `torch.export.save`.",
+    weights_missing: "The file that `weights` in model.yaml names does not exist.",
+    option_unsupported: "An option of model.yaml does not work with this kind of file.",
+    model_refused: "The file reads well, but it cannot be run as it is. The message says why.",
+    model_file_corrupt: "The file violates its own format, or was cut short. Copy it again.",
+    model_file_limit: "The file exceeds a limit of its reader, which keeps hostile files out.",
+    model_file_unsupported:
+      "The file needs something that is not supported. The message names all of it and says what to do.",
+    model_file_changed:
+      "The file changed after it was loaded, so a restarted worker would give other results. Load the model again.",
+  },
+  unauthenticated: {
+    missing_token: "There is no `Authorization: Bearer <token>` (in gRPC: metadata `authorization`).",
+  },
+  permission_denied: {
+    wrong_token: "The token is not the one in `SCONCE_ADMIN_TOKEN`.",
+  },
+  aborted: {
+    load_overtaken:
+      "The model was unloaded, by another request, while this one loaded it. Load it again if it should serve.",
+  },
+  cancelled: {
+    load_cancelled: "The load was cancelled: the model was unloaded, changed on disk, or the server stops.",
+  },
+  deadline_exceeded: {
+    load_timeout: "The load took longer than `load_timeout`. Raise it in model.yaml.",
+  },
+  resource_exhausted: {
+    memory_budget: "The model does not fit into `--model-memory-budget`, even alone. Raise it.",
+  },
+  unavailable: {
+    file_unreadable:
+      "The file system failed. The message names the file and says what the file system said. Load again; `--model-control poll` does so by itself.",
+  },
+  not_found: {
+    model_file_gone:
+      "The file is gone, and a worker that restarts needs it. Put it back, or load another version.",
+  },
+} as const;
+
+const STARTUP_REASONS = {
+  failed_precondition: {
+    unsafe_binding:
+      "The address is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy, or add `--insecure`.",
+    missing_admin_token: "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least.",
+  },
+  invalid_argument: {
+    bad_option:
+      "An option has a value that it cannot have. The message names the option and the values it takes.",
+    bad_config_file: "The configuration file or a model.yaml is not YAML, or has a key that does not exist.",
+    invalid_config: "Options that contradict each other or the model's signature. The message names them.",
+    bad_arguments: "The command line is wrong. `sconce --help` shows what is possible.",
+  },
+} as const;
+
+const BUG_REASONS = {
+  internal: {
+    invariant: "Something happened that cannot happen. Please report it with the log.",
+    worker_protocol:
+      "A worker and the server process sent each other something unexpected. Please report it with the log.",
+  },
+} as const;
+
+/** Every reason an error can have, by the code it comes with: what happened, and what to do. docs/errors.md is generated from it. */
+export const REASON_GROUPS: readonly ReasonGroup[] = [
+  { title: "The request as a whole", reasons: REQUEST_REASONS },
+  { title: "JSON", reasons: JSON_REASONS },
+  { title: "Protobuf", reasons: PROTOBUF_REASONS },
+  { title: "Models", reasons: MODEL_REASONS },
+  { title: "Scheduling", reasons: SCHEDULING_REASONS },
+  { title: "Load and unload", reasons: LOADING_REASONS },
+  { title: "Starting the server, and the command line", reasons: STARTUP_REASONS },
+  { title: "Bugs of ours", reasons: BUG_REASONS },
+];
+
+/** One section of docs/errors.md. */
+export interface ReasonGroup {
+  readonly title: string;
+  /** By code, then by reason: the help, in Markdown. */
+  readonly reasons: { readonly [C in ErrorCode]?: Readonly<Record<string, string>> };
+}
+
+type Table =
+  | typeof REQUEST_REASONS
+  | typeof JSON_REASONS
+  | typeof PROTOBUF_REASONS
+  | typeof MODEL_REASONS
+  | typeof SCHEDULING_REASONS
+  | typeof LOADING_REASONS
+  | typeof STARTUP_REASONS
+  | typeof BUG_REASONS;
+
+type Listed<C extends ErrorCode, T = Table> = T extends Readonly<Record<C, infer R>> ? keyof R : never;
+
+/** The reasons that an error with the code `C` can have. An error without a reason of its own has its code as the reason. */
+export type ReasonOf<C extends ErrorCode> = C | Listed<C>;
+
+/** Stable, machine-readable word for the cause of an error, such as `queue_full`. */
+export type ErrorReason = { [C in ErrorCode]: ReasonOf<C> }[ErrorCode];
+
+const REASONS: ReadonlySet<unknown> = new Set([
+  ...ERROR_CODES,
+  ...REASON_GROUPS.flatMap(({ reasons }) => Object.values(reasons).flatMap(Object.keys)),
+]);
+
+export function isErrorReason(value: unknown): value is ErrorReason {
+  return REASONS.has(value);
+}

@@ -1,0 +1,68 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import { type Config, loadModelConfig } from "../config/load-config.ts";
+import type { ServerConfig } from "../config/server-options.ts";
+import { createRegistry } from "../models/create-registry.ts";
+import { nodeFileSystem } from "../models/file-system.ts";
+import type { ManagedRegistry, RegistryOptions } from "../models/managed-registry.ts";
+import { createModelControl, type ModelControl, type ModelControlMode } from "../models/model-control.ts";
+import { createRepository } from "../models/repository.ts";
+import type { LoadModel } from "../models/served-model-handle.ts";
+import { parseVersionPolicy } from "../models/version-policy.ts";
+
+export interface ManagedModelsOptions {
+  readonly config: Config;
+  readonly paths: readonly string[];
+  readonly load: LoadModel;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Told of every version that is gone for good. */
+  readonly onForgotten: (model: string, version: string) => void;
+}
+
+/** The models of a server: those on disk, those in memory, and who decides which are which. */
+export interface ManagedModels {
+  readonly registry: ManagedRegistry;
+  readonly control: ModelControl;
+}
+
+export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
+  const { load, clock, logger, onForgotten } = options;
+  const { server, modelDefaults } = options.config;
+  const repository = createRepository({
+    paths: options.paths.map((path) => ({ path })),
+    fileSystem: nodeFileSystem,
+  });
+  const registry = createRegistry({
+    load,
+    clock,
+    logger,
+    onForgotten,
+    versionPolicy: ({ configFile }) =>
+      parseVersionPolicy(loadModelConfig(configFile, modelDefaults).versionPolicy),
+    ...registryOptions(server),
+  });
+  return {
+    registry,
+    control: createModelControl({ mode: controlMode(server), repository, registry, clock }),
+  };
+}
+
+function controlMode(config: ServerConfig): ModelControlMode {
+  if (config.modelControl === "poll") return { kind: "poll", intervalMs: config.pollIntervalMs };
+  return { kind: config.modelControl };
+}
+
+function registryOptions(config: ServerConfig): Omit<RegistryOptions, "load" | "clock" | "logger"> {
+  return {
+    readiness: config.readiness,
+    lazy: config.lazyLoading,
+    concurrentLoads: config.loadConcurrency,
+    drainTimeoutMs: config.drainTimeoutMs,
+    ...(config.modelControl === "explicit" ? { explicit: { startup: config.loadModels } } : {}),
+    ...(config.maxLoadedModels === undefined ? {} : { maxLoadedModels: config.maxLoadedModels }),
+    ...(config.modelMemoryBudgetBytes === undefined
+      ? {}
+      : { memoryBudgetBytes: config.modelMemoryBudgetBytes }),
+  };
+}

@@ -1,0 +1,204 @@
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Counter, Metrics } from "../base/metrics.ts";
+import type { RunSettings } from "../base/run-settings.ts";
+import { loadModelConfig } from "../config/load-config.ts";
+import type { ModelConfig } from "../config/model-options.ts";
+import { createCachedModel } from "../infer/cache/cached-model.ts";
+import { createMemoryCache } from "../infer/cache/memory-cache.ts";
+import type { ModelCandidate } from "../models/model-candidate.ts";
+import { createQueueMetrics } from "../models/queue-metrics.ts";
+import { createServedModel } from "../models/served-model.ts";
+import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
+import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
+import type { Quota } from "../queue/quota.ts";
+import { createScheduler } from "../queue/scheduler.ts";
+import type { LoadedModel, LoadOptions, Runtime } from "../runtime/runtime.ts";
+
+export interface ModelLoaderOptions {
+  readonly runtime: Runtime;
+  readonly defaults: ModelConfig;
+  readonly clock: Clock;
+  /** Time without what this process slept through. */
+  readonly awake: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly metrics: Metrics;
+  /** Requests per tenant, over all models. */
+  readonly quota?: Quota | undefined;
+}
+
+/** How long a load may take before the log says what it is doing. */
+const SLOW_LOAD_MS = 1000;
+
+/** Loads a candidate into the runtime and puts a queue before it. */
+export function createModelLoader(options: ModelLoaderOptions): LoadModel {
+  const { runtime, defaults, clock } = options;
+  return async (candidate, signal) => {
+    const config = loadModelConfig(candidate.configFile, defaults);
+    const { name, version, file } = candidate;
+    const logger = options.logger.child({ model: name, version });
+    const startedMs = clock.nowMs();
+    const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
+    try {
+      const loaded = await runtime.load(
+        { name, version, file, options: loadOptions(config, candidate) },
+        { signal, onProgress: progress.report },
+      );
+      const { description } = loaded;
+      for (const warning of description.warnings) logger.warn({}, warning);
+      logger.info(
+        {
+          runtime: description.runtime,
+          loadMs: description.loadMs,
+          elapsedMs: Math.round(clock.nowMs() - startedMs),
+        },
+        `ready: ${description.runtimeReason}`,
+      );
+      try {
+        return serve(loaded, { ...options, config, candidate, logger });
+      } catch (error) {
+        // Settings that do not fit the model are known only now, when its workers run.
+        loaded.destroy("its settings do not fit");
+        throw error;
+      }
+    } finally {
+      progress.end();
+    }
+  };
+}
+
+interface ServeParts extends ModelLoaderOptions {
+  readonly config: ModelConfig;
+  readonly candidate: ModelCandidate;
+}
+
+/** Puts a queue, and a cache where the model has one, before a loaded model. Throws when its settings do not fit the signature. */
+function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
+  const { config, candidate, clock, logger, random } = parts;
+  const { name, version } = candidate;
+  const instances = loaded.instances.length;
+  const queue = completeQueueConfig(queueConfig(config), loaded.description.signature, instances);
+  const served = createServedModel({
+    name,
+    version,
+    loaded,
+    logger,
+    settings: runSettings(queue, instances),
+    wallNowMs: Date.now,
+    observer: createQueueMetrics(parts.metrics, { model: name, version }),
+    createQueue: (queueParts) =>
+      createScheduler({
+        ...queueParts,
+        config: queue,
+        clock,
+        awake: parts.awake,
+        random,
+        defer: setImmediate,
+        ...(parts.quota !== undefined && { quota: parts.quota }),
+      }),
+  });
+  return config.cacheBytes === undefined ? served : cached(served, config, parts);
+}
+
+function runSettings(queue: QueueConfig, instances: number): RunSettings {
+  const { maxBatchSize, maxQueueDelayMs, preferredBatchSizes, priorityLevels, defaultPriority } = queue;
+  return {
+    maxBatchSize,
+    maxQueueDelayMs,
+    preferredBatchSizes,
+    priorityLevels,
+    defaultPriority,
+    instances,
+    cached: false,
+  };
+}
+
+function cached(
+  inner: ServedModelHandle,
+  config: ModelConfig,
+  options: ModelLoaderOptions,
+): ServedModelHandle {
+  const { clock, logger, metrics } = options;
+  const labels = { model: inner.name, version: inner.version };
+  const lookups = (result: string): Counter =>
+    metrics.counter("sconce_cache_lookups_total", "Look-ups in the response cache.", { ...labels, result });
+  const [hits, misses] = [lookups("hit"), lookups("miss")];
+  return createCachedModel(inner, {
+    cache: createMemoryCache({ clock, maxBytes: config.cacheBytes ?? 0, ttlMs: config.cacheTtlMs }),
+    clock,
+    logger,
+    onLookup: (found) => (found ? hits : misses).add(1),
+  });
+}
+
+/** Says the current stage once a load has been slow, and every stage after that. */
+function slowProgress(
+  clock: Clock,
+  say: (stage: string) => void,
+): { report(stage: string): void; end(): void } {
+  let stage = "starting a worker";
+  let isSlow = false;
+  const cancel = clock.after(SLOW_LOAD_MS, () => {
+    isSlow = true;
+    say(stage);
+  });
+  return {
+    report(next) {
+      stage = next;
+      if (isSlow) say(stage);
+    },
+    end: cancel,
+  };
+}
+
+function loadOptions(config: ModelConfig, candidate: ModelCandidate): LoadOptions {
+  const cores = availableParallelism();
+  const instances = config.instances === "auto" ? cores : config.instances;
+  return {
+    instances,
+    threadsPerInstance:
+      config.threads === "auto" ? Math.max(1, Math.floor(cores / instances)) : config.threads,
+    isolation: config.isolation,
+    loadTimeoutMs: config.loadTimeoutMs,
+    executionTimeoutMs: config.executionTimeoutMs,
+    memoryLimitBytes: config.memoryLimitBytes,
+    memory: config.memory,
+    precision: config.precision,
+    weightsFile: config.weights === undefined ? undefined : weightsPath(config.weights, candidate),
+    inputs: config.inputs,
+    warmupRuns: config.warmupRuns,
+  };
+}
+
+/** A file beside model.yaml: a bare name, so that a model cannot reach out of its folder. */
+function weightsPath(name: string, candidate: ModelCandidate): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
+    throw new ServeError(
+      "invalid_argument",
+      `weights in model.yaml: expected the name of a file beside it, got ${JSON.stringify(name)}`,
+    );
+  }
+  return join(dirname(candidate.configFile ?? candidate.file), name);
+}
+
+function queueConfig(config: ModelConfig): Partial<QueueConfig> {
+  return {
+    maxBatchSize: config.batching ? config.maxBatchSize : 1,
+    maxQueueDelayMs: config.maxQueueDelayMs,
+    preferredBatchSizes: config.preferredBatchSize,
+    maxQueueBytes: config.maxQueueBytes,
+    queueTimeoutMs: config.queueTimeoutMs,
+    priorityLevels: config.priorityLevels,
+    pipelineDepth: config.pipelineDepth,
+    ...(config.maxQueueSize === undefined ? {} : { maxQueueSize: config.maxQueueSize }),
+    ...(config.defaultPriority === undefined ? {} : { defaultPriority: config.defaultPriority }),
+    pad:
+      config.padSymbol === undefined
+        ? undefined
+        : { symbol: config.padSymbol, value: config.padValue, buckets: config.padBuckets },
+  };
+}

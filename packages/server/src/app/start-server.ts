@@ -1,0 +1,221 @@
+import type { AddressInfo } from "node:net";
+import { totalmem } from "node:os";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Metrics } from "../base/metrics.ts";
+import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
+import type { TensorSpec } from "../base/signature.ts";
+import { parseHealthAddress } from "../config/health-address.ts";
+import type { Config } from "../config/load-config.ts";
+import { refuseUnsafeStart } from "../config/safe-binding.ts";
+import type { ServerConfig } from "../config/server-options.ts";
+import { createGrpcEdge } from "../edge/grpc/grpc-edge.ts";
+import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
+import { createListener, LOOPBACK } from "../edge/listener.ts";
+import { countRefusals, countSlowTransfers } from "../edge/refusal-metrics.ts";
+import { createRestEdge } from "../edge/rest/rest-edge.ts";
+import { createSlicer } from "../edge/slices.ts";
+import { createAdminGate } from "../gate/admin-gate.ts";
+import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
+import { tenantHeaderName } from "../gate/tenant.ts";
+import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "../gate/transfer-pace.ts";
+import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
+import { createInference } from "../infer/create-inference.ts";
+import type { Inference } from "../infer/inference.ts";
+import type { ModelControl } from "../models/model-control.ts";
+import type { IndexEntry } from "../models/registry.ts";
+import { createQuota, type Quota } from "../queue/quota.ts";
+import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { workerEnv } from "../worker/worker-env.ts";
+import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
+import { type EventLoop, watchEventLoop } from "./event-loop.ts";
+import { createManagedModels } from "./managed-models.ts";
+import { createModelLoader } from "./model-loader.ts";
+import { type RunningParts, stopServer } from "./stop-server.ts";
+import { VERSION } from "./version.ts";
+
+export interface ServerOptions {
+  readonly config: Config;
+  /** Model files and folders. */
+  readonly paths: readonly string[];
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Uniform in [0, 1): jitter and ids. */
+  readonly random: () => number;
+  /** Makes what runs the models; default: ONNX Runtime in worker processes. */
+  readonly createRuntime?: (options: RuntimeOptions) => Runtime;
+}
+
+export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
+
+/** A server that listens. */
+export interface RunningServer {
+  /** `http://host:port` without a trailing slash. */
+  readonly url: string;
+  /** The same for the health port; undefined: there is none. */
+  readonly healthUrl: string | undefined;
+  /** Resolves when every model was tried once. */
+  readonly settled: Promise<void>;
+  models(): readonly IndexEntry[];
+  /** Inputs of a model's serving version; empty while it is not ready. */
+  inputsOf(name: string): readonly TensorSpec[];
+  /** Drains: not ready at once, requests in flight finish, then everything ends. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Builds all parts, opens the port, and begins to load the models. Rejects when the port cannot be had or the options are unsafe. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { clock, logger } = options;
+  const { server: config } = options.config;
+  refuseUnsafeStart(config);
+  const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
+  const metrics = createPrometheusMetrics({ processMetrics: true });
+  const loop = watchEventLoop({ clock, logger, metrics });
+  const observer = createInferenceObserver(metrics);
+  const instruments = { metrics, loop, observer };
+  const { runtime, registry, control } = buildModels(options, instruments);
+  let isDraining = false;
+  const inference = createInference({
+    registry,
+    clock,
+    serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
+    isDraining: () => isDraining,
+  });
+  const { rest, grpc, listener } = buildEdges(options, {
+    ...instruments,
+    inference,
+    control,
+    tenantHeader,
+  });
+  const health = await openHealth(config, { isReady: () => inference.isReady(), logger });
+  loop.onBeat(() => health?.beat());
+  const address = await listener.listen(config.host, config.port);
+  const started = control.start();
+  const edges = { health, rest, grpc, listener };
+  const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
+  let stopped: Promise<void> | undefined;
+  return {
+    url: urlOf(address),
+    healthUrl: health && urlOf(health.address),
+    settled: started.then(() => registry.settled()),
+    models: () => registry.index(),
+    inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
+    stop() {
+      isDraining = true;
+      health?.refresh();
+      stopped ??= stopServer(parts);
+      return stopped;
+    },
+  };
+}
+
+/** Triton's names for what both protocols serve beyond the core of v2. */
+const EXTENSIONS: readonly string[] = [
+  "binary_tensor_data",
+  "parameters",
+  "schedule_policy",
+  "model_repository",
+  "model_repository(unload_dependents)",
+  "model_configuration",
+  "statistics",
+];
+
+/** How many requests may be in flight, however small: each costs a few KiB of this process. */
+const MAX_REQUESTS_IN_FLIGHT = 65_536;
+const MEMORY_SHARE = 0.25;
+
+function byteBudget(config: ServerConfig, pace: TransferPace): ByteBudget {
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return createByteBudget({
+    maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
+    maxRequests: MAX_REQUESTS_IN_FLIGHT,
+    reclaim: (bytes) => pace.reclaim(bytes),
+  });
+}
+
+interface Instruments {
+  readonly metrics: Metrics;
+  readonly loop: EventLoop;
+  readonly observer: InferenceObserver;
+}
+
+/** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
+function buildModels(
+  options: ServerOptions,
+  { metrics, loop, observer }: Instruments,
+): Pick<RunningParts, "runtime" | "registry" | "control"> {
+  const { server: config, modelDefaults: defaults } = options.config;
+  const runtime = (options.createRuntime ?? createOnnxRuntime)({
+    ...options,
+    clock: loop.awake,
+    spares: config.spareWorkers,
+    env: workerEnv(process.env),
+  });
+  const quota = tenantQuota(config);
+  const load = createModelLoader({ ...options, awake: loop.awake, runtime, defaults, metrics, quota });
+  const onForgotten = (model: string, version: string): void => {
+    observer.forget(model, version);
+    metrics.drop({ model, version });
+  };
+  return { runtime, ...createManagedModels({ ...options, load, onForgotten }) };
+}
+
+interface Served extends Instruments {
+  readonly inference: Inference;
+  readonly control: ModelControl;
+  readonly tenantHeader: string | undefined;
+}
+
+/** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
+function buildEdges(
+  { config: { server: config }, clock, logger }: ServerOptions,
+  { metrics, loop, observer, inference, control, tenantHeader }: Served,
+): Pick<RunningParts, "rest" | "grpc" | "listener"> {
+  const pace = createTransferPace(loop.awake, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
+  const shared = {
+    inference,
+    administration: control,
+    adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
+    clock,
+    logger,
+    observer,
+    budget: byteBudget(config, pace),
+    pace,
+    slicer: createSlicer(clock),
+    tenantHeader,
+  };
+  const notReadyStatus = notReadyStatusOf(config);
+  const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
+  const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
+  const listener = createListener({
+    onHttp1: (socket) => rest.server.emit("connection", socket),
+    onHttp2: (socket) => grpc.injectConnection(socket),
+    clock: loop.awake,
+    limits: listenerLimits(config),
+    onRefused: countRefusals(metrics),
+    unlimited: [...LOOPBACK, ...config.trustedProxies],
+  });
+  return { rest, grpc, listener };
+}
+
+function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
+  return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
+}
+
+function openHealth(
+  config: ServerConfig,
+  parts: Pick<HealthServerOptions, "isReady" | "logger">,
+): Promise<HealthServer> | undefined {
+  if (config.healthAddress === undefined) return undefined;
+  const notReadyStatus = notReadyStatusOf(config);
+  return startHealthServer({ ...parseHealthAddress(config.healthAddress), notReadyStatus, ...parts });
+}
+
+function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {
+  return notReadyStatus === "400" ? 400 : 503;
+}
+
+function urlOf({ address, family, port }: AddressInfo): string {
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+}

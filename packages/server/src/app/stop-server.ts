@@ -1,0 +1,100 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { ServerConfig } from "../config/server-options.ts";
+import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
+import type { Listener } from "../edge/listener.ts";
+import type { RestEdge } from "../edge/rest/rest-edge.ts";
+import type { HealthServer } from "../health/health-server.ts";
+import type { ManagedRegistry } from "../models/managed-registry.ts";
+import type { ModelControl } from "../models/model-control.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { EventLoop } from "./event-loop.ts";
+
+/** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
+const LINGER_MS = 500;
+const LINGER_STEP_MS = 20;
+
+/** The parts of a server that must end in order. */
+export interface RunningParts {
+  readonly config: ServerConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly loop: EventLoop;
+  readonly health: HealthServer | undefined;
+  readonly rest: RestEdge;
+  readonly grpc: GrpcEdge;
+  readonly listener: Listener;
+  readonly control: ModelControl;
+  readonly registry: ManagedRegistry;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Ends a server without losing a request: answers go on for `drainDelayMs` while readiness already says no, then no connection is
+ * accepted any more, clients are asked to leave, what is in flight finishes (for at most `drainTimeoutMs`), and the workers end.
+ */
+export async function stopServer(parts: RunningParts): Promise<void> {
+  const { config, clock, logger, rest, grpc, listener, registry, runtime } = parts;
+  parts.control.close();
+  logger.info(
+    { drainDelayMs: config.drainDelayMs },
+    "draining: not ready any more, requests in flight finish",
+  );
+  rest.setDraining();
+  grpc.setServing(false);
+  await new Promise<void>((resolve) => {
+    if (config.drainDelayMs === 0) resolve();
+    else clock.after(config.drainDelayMs, resolve);
+  });
+  await stopListening(parts);
+  const inTime = await finishesIn(Promise.all([rest.close(), grpc.close()]), config.drainTimeoutMs, clock);
+  if (!inTime) {
+    logger.warn(
+      { drainTimeoutMs: config.drainTimeoutMs },
+      "drain timeout: requests still in flight are cut off",
+    );
+    grpc.destroy("the server is stopping");
+    rest.destroy();
+    registry.destroy("the server is stopping");
+    runtime.destroy("the server is stopping");
+  }
+  listener.destroy();
+  await registry.close();
+  await runtime.close();
+  parts.loop.stop();
+  await parts.health?.close();
+  logger.info({}, "drained");
+}
+
+/**
+ * Closes the port without losing who has come already: a connection that the system has accepted but this process has not would be reset,
+ * and one that is silent may have a request on its way. Whoever waits is accepted first; connections still silent then, new or
+ * kept alive, get a moment. Whoever speaks is answered and closed.
+ */
+async function stopListening({ listener, rest, clock }: RunningParts): Promise<void> {
+  await listener.acceptWaiting();
+  listener.stopAccepting();
+  // Reads the first bytes of the last who came.
+  await nextTurn();
+  await nextTurn();
+  const endMs = clock.nowMs() + LINGER_MS;
+  while (listener.undecidedCount() + rest.idleCount() > 0 && clock.nowMs() < endMs) {
+    await new Promise<void>((resolve) => {
+      clock.after(LINGER_STEP_MS, resolve);
+    });
+  }
+  // After a stall the time is over before the sockets were read.
+  await nextTurn();
+  await nextTurn();
+}
+
+async function finishesIn(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  let cancel = (): void => {};
+  const timeout = new Promise<false>((resolve) => {
+    cancel = clock.after(limitMs, () => resolve(false));
+  });
+  const inTime = await Promise.race([work.then(() => true), timeout]);
+  cancel();
+  return inTime;
+}

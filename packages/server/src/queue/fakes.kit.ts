@@ -1,0 +1,214 @@
+import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
+import { type InferRequest, NO_PARAMETERS, type Parameters } from "../base/infer-request.ts";
+import type { RunRequest, RunResult } from "../base/run.ts";
+import type { Signature } from "../base/signature.ts";
+import { Timeline } from "../base/timeline.ts";
+import type { Executor } from "./executor.ts";
+import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
+import { createScheduler, type Scheduler } from "./scheduler.ts";
+import type { SchedulerOptions } from "./scheduler-parts.ts";
+
+/** A clock that moves when told. */
+export class FakeClock implements Clock {
+  #nowMs = 1000;
+  #timers: { atMs: number; callback: () => void }[] = [];
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  get pendingTimers(): number {
+    return this.#timers.length;
+  }
+
+  /** Moves on, firing timers in order at their own time. */
+  advance(ms: number): void {
+    const endMs = this.#nowMs + ms;
+    for (;;) {
+      const due = this.#timers.filter((timer) => timer.atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (due === undefined) break;
+      this.#timers = this.#timers.filter((other) => other !== due);
+      this.#nowMs = Math.max(this.#nowMs, due.atMs);
+      due.callback();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+/** What a row does to the model: its second number. */
+export const KIND = { fine: 0, throws: 1, badShape: 2, kills: 3, hangs: 4 } as const;
+export type Kind = (typeof KIND)[keyof typeof KIND];
+
+/** rows INT32 [batch, 2] (id, kind) → doubled INT32 [batch, 3] (2·id+1, id, kind), rank INT32 [batch] (id). */
+export const ROWS_SIGNATURE: Signature = {
+  inputs: [{ name: "rows", datatype: "INT32", dims: [{ symbol: "n", min: 1, max: undefined }, 2] }],
+  outputs: [
+    { name: "doubled", datatype: "INT32", dims: [{ symbol: "n", min: 1, max: undefined }, 3] },
+    { name: "rank", datatype: "INT32", dims: [{ symbol: "n", min: 1, max: undefined }] },
+  ],
+  batching: { kind: "on", symbol: "n", maxRows: undefined },
+};
+
+interface PendingRun {
+  readonly rows: readonly (readonly [number, number])[];
+  readonly resolve: (result: RunResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Computes on the bytes it is given, when told to: `step` ends its first outstanding run the way its rows say. */
+export class FakeExecutor implements Executor {
+  isReady = true;
+  isGone = false;
+  deaths = 0;
+  /** Ids of every run, in order. */
+  readonly runs: number[][] = [];
+  readonly shapes: (readonly number[])[] = [];
+  readonly id: string;
+  #pending: PendingRun[] = [];
+
+  constructor(id = "0") {
+    this.id = id;
+  }
+
+  run(request: RunRequest): Promise<RunResult> {
+    const input = request.inputs[0]!;
+    const bytes = Buffer.concat(input.chunks);
+    const rows: [number, number][] = [];
+    for (let at = 0; at < bytes.length; at += 8)
+      rows.push([bytes.readInt32LE(at), bytes.readInt32LE(at + 4)]);
+    this.runs.push(rows.map(([id]) => id));
+    this.shapes.push(input.shape);
+    return new Promise((resolve, reject) => this.#pending.push({ rows, resolve, reject }));
+  }
+
+  get outstanding(): number {
+    return this.#pending.length;
+  }
+
+  /** Ends the first outstanding run; false when there is none. A run with a killing row ends the worker (see `revive`). */
+  step(): boolean {
+    const kinds = this.#pending[0]?.rows.map(([, kind]) => kind);
+    if (kinds === undefined) return false;
+    if (kinds.includes(KIND.kills)) this.die("worker_died");
+    else if (kinds.includes(KIND.hangs)) this.die("execution_timeout");
+    else {
+      const run = this.#pending.shift()!;
+      if (kinds.includes(KIND.throws)) run.reject(modelFailed());
+      else run.resolve(compute(run.rows, kinds.includes(KIND.badShape)));
+    }
+    return true;
+  }
+
+  die(reason: "worker_died" | "execution_timeout" = "worker_died"): void {
+    this.isReady = false;
+    this.deaths += 1;
+    for (const [index, run] of this.#pending.splice(0).entries()) {
+      run.reject(
+        ServeError.of("unavailable", "gone", { reason: index === 0 ? reason : "worker_died_waiting" }),
+      );
+    }
+  }
+}
+
+export function modelFailed(): ServeError {
+  return new ServeError("internal", "the model threw", { reason: "model_failed" });
+}
+
+function compute(rows: readonly (readonly [number, number])[], isShort: boolean): RunResult {
+  const count = isShort ? rows.length + 1 : rows.length;
+  const doubled = Buffer.alloc(count * 12);
+  const rank = Buffer.alloc(count * 4);
+  rows.forEach(([id, kind], row) => {
+    doubled.writeInt32LE(2 * id + 1, row * 12);
+    doubled.writeInt32LE(id, row * 12 + 4);
+    doubled.writeInt32LE(kind, row * 12 + 8);
+    rank.writeInt32LE(id, row * 4);
+  });
+  return {
+    outputs: [
+      { datatype: "INT32", shape: [count, 3], bytes: doubled },
+      { datatype: "INT32", shape: [count], bytes: rank },
+    ],
+    computeMs: 1,
+  };
+}
+
+export interface RequestOptions {
+  readonly priority?: number;
+  readonly deadlineMs?: number | undefined;
+  readonly signal?: AbortSignal;
+  readonly outputs?: readonly string[];
+  readonly parameters?: Parameters;
+}
+
+/** A request of one row per `[id, kind]`. */
+export function rowsRequest(
+  rows: readonly (readonly [id: number, kind: Kind])[],
+  options: RequestOptions = {},
+): InferRequest {
+  const bytes = Buffer.alloc(rows.length * 8);
+  rows.forEach(([id, kind], row) => {
+    bytes.writeInt32LE(id, row * 8);
+    bytes.writeInt32LE(kind, row * 8 + 4);
+  });
+  return {
+    model: "rows",
+    version: undefined,
+    id: undefined,
+    inputs: [{ name: "rows", datatype: "INT32", shape: [rows.length, 2], bytes }],
+    outputs: options.outputs,
+    parameters: options.parameters ?? NO_PARAMETERS,
+    priority: options.priority ?? 0,
+    deadlineMs: options.deadlineMs,
+    signal: options.signal ?? new AbortController().signal,
+    timeline: new Timeline(0),
+  };
+}
+
+/** The `doubled` and `rank` values the fake model gives for these ids, as one list of numbers per output. */
+export function expectedOutputs(rows: readonly (readonly [id: number, kind: Kind])[]): number[][] {
+  return [rows.flatMap(([id, kind]) => [2 * id + 1, id, kind]), rows.map(([id]) => id)];
+}
+
+export function int32s(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(i * 4, true));
+}
+
+export interface SetUp {
+  readonly clock: FakeClock;
+  readonly executors: FakeExecutor[];
+  readonly scheduler: Scheduler;
+}
+
+export function setUp(
+  config: Partial<QueueConfig> = {},
+  options: { readonly executors?: number } & Partial<Omit<SchedulerOptions, "executors">> = {},
+): SetUp {
+  const { executors: count = 1, ...rest } = options;
+  const clock = new FakeClock();
+  const executors = Array.from({ length: count }, (_, i) => new FakeExecutor(String(i)));
+  const scheduler = createScheduler({
+    signature: ROWS_SIGNATURE,
+    config: completeQueueConfig(config, rest.signature ?? ROWS_SIGNATURE, count),
+    clock,
+    random: () => 0.5,
+    ...rest,
+    executors,
+  });
+  return { clock, executors, scheduler };
+}
+
+/** Lets everything that is settled be noticed. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,109 @@
+import { type Dim, product, sameDim, sameDims } from "../../graph/sym.ts";
+import { float } from "../../onnx/model.ts";
+import type { Emitter } from "../core/emitter.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { Tensor, Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
+import { broadcastDims } from "../shape/indexing.ts";
+
+/**
+ * aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool
+ * is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor
+ *
+ * ONNX's Attention has the same meaning on 4-d operands, fully masked rows (0, not NaN) and grouped queries included.
+ */
+export const attention: Lowering = (node, g) => {
+  if (node.float("dropout_p") !== 0)
+    unsupported("attention runs with dropout; call model.eval() before exporting");
+  const { dtype, dims } = node.out();
+  if (dtype !== "float32") unsupported(`attention in ${dtype}`);
+  const isGrouped = node.has("enable_gqa") && node.bool("enable_gqa");
+  const [query, key, value] = broadcastHeads(
+    g,
+    [node.tensor("query"), node.tensor("key"), node.tensor("value")],
+    isGrouped,
+  );
+  const mask = node.optionalTensor("attn_mask") ?? node.optionalTensor("attn_bias");
+  const scale = node.optionalFloat("scale");
+  const result = g.op(
+    "Attention",
+    [query, key, value, mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) })],
+    { is_causal: Number(node.bool("is_causal")), ...(scale === undefined ? {} : { scale: float(scale) }) },
+  );
+  return dims.length === 4 ? result : g.reshape(result, dims);
+};
+
+/** Operands as [batch, heads, length, width] with one batch size and, unless heads are grouped, one number of heads. */
+function broadcastHeads(g: Emitter, operands: readonly Tensor[], isGrouped: boolean): Tensor[] {
+  if (operands.some(({ dims }) => dims.length > 4)) return flattenBatch(g, operands, isGrouped);
+  const shapes = operands.map(({ dims }) => fourDims(dims));
+  const [batch, heads] = broadcastDims(shapes.map((shape) => shape.slice(0, 2)));
+  return operands.map((operand, i) => {
+    const given = shapes[i]!;
+    const wanted = [batch!, isGrouped ? given[1]! : heads!, ...given.slice(2)];
+    const four = operand.dims.length === 4 ? operand : g.reshape(operand, given);
+    return g.typed(sameDims(given, wanted) ? four : g.expand(four, wanted), wanted);
+  });
+}
+
+/** Pads to four dimensions in front. */
+function fourDims(dims: readonly Dim[]): Dim[] {
+  return dims.length === 4 ? [...dims] : [1, ...(dims.length === 3 ? [] : [1]), ...dims];
+}
+
+/** All batch dimensions of more than four as one. */
+function flattenBatch(g: Emitter, operands: readonly Tensor[], isGrouped: boolean): Tensor[] {
+  if (isGrouped) unsupported("grouped heads with more than one batch dimension");
+  const leading = broadcastDims(operands.map(({ dims }) => dims.slice(0, -2)));
+  return operands.map((operand) => {
+    const inner = operand.dims.slice(-2);
+    const wanted = [product(leading.slice(0, -1)), leading.at(-1)!, ...inner];
+    return g.typed(g.reshape(g.expand(operand, [...leading, ...inner]), wanted), wanted);
+  });
+}
+
+interface Sizes {
+  readonly query: Tensor;
+  readonly key: Tensor;
+  /** Batch dimensions and heads as the program has them. */
+  readonly leading: readonly Dim[];
+}
+
+/** A mask that is stretched along the queries or keys is stretched here: the kernel does not. */
+function maskFor(g: Emitter, mask: Tensor, { query, key, leading }: Sizes): Val {
+  const wanted = [query.dims.at(-2)!, key.dims.at(-2)!];
+  const given = mask.dims.slice(-2);
+  const typed = mask.dtype === "bool" ? mask : g.cast(mask, "float32");
+  if (leading.length > 2) {
+    return g.reshape(g.expand(typed, [...leading, ...wanted]), [...query.dims.slice(0, 2), ...wanted]);
+  }
+  if (mask.dims.length < 2) return g.expand(typed, wanted);
+  const isFull = given.every((dim, i) => sameDim(dim, wanted[i]!));
+  const full = isFull ? typed : g.expand(typed, [...mask.dims.slice(0, -2), ...wanted]);
+  return mask.dims.length === 3 && query.dims.length === 4 ? g.unsqueeze(full, [0]) : full;
+}
+
+/**
+ * aten::_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)
+ * aten::_scaled_dot_product_efficient_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_bias, bool compute_log_sumexp, float dropout_p=0., bool is_causal=False, *, float? scale=None) -> (Tensor output, Tensor log_sumexp, Tensor philox_seed, Tensor philox_offset)
+ * aten::_scaled_dot_product_flash_attention(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, bool return_debug_mask=False, *, float? scale=None) -> (Tensor output, Tensor logsumexp, Tensor cum_seq_q, Tensor cum_seq_k, SymInt max_q, SymInt max_k, Tensor rng_state, Tensor unused, Tensor debug_attn_mask)
+ * aten::_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0., bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor output, Tensor logsumexp)
+ *
+ * What decomposed programs have in place of scaled_dot_product_attention.
+ */
+export const attentionKernel: Lowering = (node, g) => {
+  for (let i = 1; i < node.outputCount; i++) {
+    if (node.isUsed(i)) unsupported(`its result ${i}; only the attention itself is calculated`);
+  }
+  // These add their mask as numbers; only the outer op takes booleans as yes and no.
+  if (node.optionalTensor("attn_mask")?.dtype === "bool") unsupported("its mask is of booleans");
+  return [attention(node, g) as Val];
+};
+
+export const ATTENTION: LoweringTable = {
+  "aten.scaled_dot_product_attention.default": attention,
+  "aten._scaled_dot_product_attention_math.default": attentionKernel,
+  "aten._scaled_dot_product_flash_attention.default": attentionKernel,
+  "aten._scaled_dot_product_flash_attention_for_cpu.default": attentionKernel,
+  "aten._scaled_dot_product_efficient_attention.default": attentionKernel,
+};

@@ -1,0 +1,235 @@
+import type { Dim } from "../../graph/sym.ts";
+import type { Attributes } from "../../onnx/model.ts";
+import type { Emitter } from "../core/emitter.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
+import type { Tensor, Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
+
+/** One kind of recurrent layer: PyTorch's and ONNX's orders of the gates differ. */
+interface Kind {
+  readonly type: "LSTM" | "GRU" | "RNN";
+  /** For each of ONNX's gates, its place among PyTorch's. */
+  readonly gates: readonly number[];
+  /** The activation of a plain RNN; LSTM and GRU have ONNX's default ones. */
+  readonly activation?: "Tanh" | "Relu";
+}
+
+const LSTM: Kind = { type: "LSTM", gates: [0, 3, 1, 2] };
+const GRU: Kind = { type: "GRU", gates: [1, 0, 2] };
+
+/** The parameters of one layer in one direction. */
+interface Weights {
+  readonly input: Val;
+  readonly hidden: Val;
+  readonly inputBias: Val | undefined;
+  readonly hiddenBias: Val | undefined;
+}
+
+interface Layer {
+  readonly kind: Kind;
+  readonly directions: readonly Weights[];
+  /** Initial states, [directions, batch, hidden]: hidden, and the cell of an LSTM. */
+  readonly initial: readonly Val[];
+  readonly hiddenSize: number;
+}
+
+/** Puts the gates of a parameter ([gates · hidden, …]) into ONNX's order. */
+function reordered(g: Emitter, val: Val, { gates }: Kind): Val {
+  if (gates.length === 1) return val;
+  const parts = g.ops("Split", [val], {
+    count: gates.length,
+    attributes: { axis: 0, num_outputs: gates.length },
+  });
+  return g.op(
+    "Concat",
+    gates.map((gate) => parts[gate]!),
+    { axis: 0 },
+  );
+}
+
+/** Joins one parameter of all directions along a new first axis. */
+function stacked(g: Emitter, vals: readonly Val[]): Val {
+  const rows = vals.map((val) => g.unsqueeze(val, [0]));
+  return rows.length === 1 ? rows[0]! : g.op("Concat", rows, { axis: 0 });
+}
+
+/** Runs one layer over [length, batch, features]; returns the outputs as [length, directions, batch, hidden], then the last states. */
+function runLayer(g: Emitter, x: Val, { kind, directions, initial, hiddenSize }: Layer): Val[] {
+  const each = (pick: (weights: Weights) => Val): Val => stacked(g, directions.map(pick));
+  const hasBias = directions[0]!.inputBias !== undefined;
+  const inputs = [
+    x,
+    each(({ input }) => reordered(g, input, kind)),
+    each(({ hidden }) => reordered(g, hidden, kind)),
+    hasBias
+      ? each(({ inputBias, hiddenBias }) =>
+          g.op("Concat", [reordered(g, inputBias!, kind), reordered(g, hiddenBias!, kind)], { axis: 0 }),
+        )
+      : undefined,
+    undefined,
+    ...initial,
+  ];
+  const { activation } = kind;
+  const attributes: Attributes = {
+    hidden_size: hiddenSize,
+    direction: directions.length === 2 ? "bidirectional" : "forward",
+    ...(kind.type === "GRU" ? { linear_before_reset: 1 } : {}),
+    ...(activation === undefined ? {} : { activations: { strings: directions.map(() => activation) } }),
+  };
+  return g.ops(kind.type, inputs, { count: 1 + initial.length, attributes });
+}
+
+/** Reads the parameters in PyTorch's order: layer by layer, forward before backward. */
+function layersOf(node: OpNode, g: Emitter, { perLayer }: { perLayer: number }): Weights[][] {
+  const params = node.tensors("params").map((tensor) => asFloat(g, tensor));
+  const each = node.bool("has_biases") ? 4 : 2;
+  const directions = node.bool("bidirectional") ? 2 : 1;
+  const expected = node.int("num_layers") * directions * each;
+  if (params.length > expected) unsupported("an LSTM with projections (proj_size); ONNX has none");
+  return Array.from({ length: node.int("num_layers") }, (_, layer) =>
+    Array.from({ length: perLayer }, (_, direction) => {
+      const at = (layer * directions + direction) * each;
+      const [input, hidden, inputBias, hiddenBias] = params.slice(at, at + each);
+      return { input: input!, hidden: hidden!, inputBias, hiddenBias };
+    }),
+  );
+}
+
+/** ONNX Runtime's recurrent kernels calculate in float32 alone. */
+function asFloat(g: Emitter, tensor: Tensor): Val {
+  if (tensor.dtype === "float64") {
+    g.warn(
+      "recurrent layers run in float32 although the program asks for float64: ONNX Runtime has no such kernel",
+    );
+  }
+  return g.cast(tensor, "float32");
+}
+
+function statesByLayer(g: Emitter, state: Val, layers: number): Val[] {
+  if (layers === 1) return [state];
+  return g.ops("Split", [state], { count: layers, attributes: { axis: 0, num_outputs: layers } });
+}
+
+/** A whole stack of layers; `states` are the initial hidden (and cell) states of all layers. */
+function recurrent(node: OpNode, g: Emitter, { kind, states }: { kind: Kind; states: Tensor[] }): Val[] {
+  const layerCount = node.int("num_layers");
+  if (node.bool("train") && node.float("dropout") !== 0 && layerCount > 1)
+    unsupported("it runs with dropout; call model.eval() before exporting");
+  const input = node.tensor("input");
+  const batchFirst = node.bool("batch_first");
+  const [length, batch] = batchFirst ? [input.dims[1]!, input.dims[0]!] : [input.dims[0]!, input.dims[1]!];
+  const directions = node.bool("bidirectional") ? 2 : 1;
+  const hiddenSize = constantSize(states[0]!.dims.at(-1)!);
+  const layers = layersOf(node, g, { perLayer: directions });
+  const initial = states.map((state) => statesByLayer(g, asFloat(g, state), layerCount));
+  const last: Val[][] = states.map(() => []);
+  let x = batchFirst ? g.transpose(asFloat(g, input), [1, 0, 2]) : asFloat(g, input);
+  for (const [i, weights] of layers.entries()) {
+    const layer = { kind, directions: weights, initial: initial.map((state) => state[i]!), hiddenSize };
+    const [outputs, ...ends] = runLayer(g, x, layer);
+    for (const [j, end] of ends.entries()) last[j]!.push(end);
+    x =
+      directions === 1
+        ? g.squeeze(outputs!, [1])
+        : g.reshape(g.transpose(outputs!, [0, 2, 1, 3]), [length, batch, directions * hiddenSize]);
+  }
+  const ends = last.map((vals) => (vals.length === 1 ? vals[0]! : g.op("Concat", vals, { axis: 0 })));
+  return [batchFirst ? g.transpose(x, [1, 0, 2]) : x, ...ends];
+}
+
+function constantSize(dim: Dim): number {
+  return typeof dim === "number" ? dim : unsupported("the size of its hidden state is not constant");
+}
+
+/** aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor) */
+export const lstm: Lowering = (node, g) => recurrent(node, g, { kind: LSTM, states: node.tensors("hx") });
+
+/** aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
+export const gru: Lowering = (node, g) => recurrent(node, g, { kind: GRU, states: [node.tensor("hx")] });
+
+/**
+ * aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+ * aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+ */
+function rnn(activation: "Tanh" | "Relu"): Lowering {
+  const kind: Kind = { type: "RNN", gates: [0], activation };
+  return (node, g) => recurrent(node, g, { kind, states: [node.tensor("hx")] });
+}
+
+/**
+ * aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+ * aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+ * aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+ * aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)
+ *
+ * Sequences packed by pack_padded_sequence.
+ */
+export const packed: Lowering = () =>
+  unsupported("packed sequences; feed the layer a padded batch instead of pack_padded_sequence");
+
+/** x · wᵀ + b, with or without b. */
+function affine(g: Emitter, x: Val, { weight, bias }: { weight: Val; bias: Val | undefined }): Val {
+  return g.op("Gemm", [x, weight, bias], { transB: 1 });
+}
+
+/** What the input and the hidden state contribute to each gate, in PyTorch's order. */
+function cellGates(
+  node: OpNode,
+  g: Emitter,
+  { hidden, count }: { hidden: Val; count: number },
+): { fromInput: Val[]; fromHidden: Val[] } {
+  const [fromInput, fromHidden] = [
+    affine(g, node.tensor("input"), { weight: node.tensor("w_ih"), bias: node.optionalTensor("b_ih") }),
+    affine(g, hidden, { weight: node.tensor("w_hh"), bias: node.optionalTensor("b_hh") }),
+  ];
+  const split = (val: Val): Val[] =>
+    count === 1 ? [val] : g.ops("Split", [val], { count, attributes: { axis: 1, num_outputs: count } });
+  return { fromInput: split(fromInput), fromHidden: split(fromHidden) };
+}
+
+/** aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor) */
+export const lstmCell: Lowering = (node, g) => {
+  const [hidden, cell] = node.tensors("hx");
+  const { fromInput, fromHidden } = cellGates(node, g, { hidden: hidden!, count: 4 });
+  const gate = (i: number, activation: string): Val =>
+    g.op(activation, [g.op("Add", [fromInput[i]!, fromHidden[i]!])]);
+  const kept = g.op("Mul", [gate(1, "Sigmoid"), cell!]);
+  const next = g.op("Add", [kept, g.op("Mul", [gate(0, "Sigmoid"), gate(2, "Tanh")])]);
+  return [g.op("Mul", [gate(3, "Sigmoid"), g.op("Tanh", [next])]), next];
+};
+
+/** aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+export const gruCell: Lowering = (node, g) => {
+  const hidden = node.tensor("hx");
+  const { fromInput, fromHidden } = cellGates(node, g, { hidden, count: 3 });
+  const gate = (i: number): Val => g.op("Sigmoid", [g.op("Add", [fromInput[i]!, fromHidden[i]!])]);
+  const fresh = g.op("Tanh", [g.op("Add", [fromInput[2]!, g.op("Mul", [gate(0), fromHidden[2]!])])]);
+  return g.op("Add", [fresh, g.op("Mul", [gate(1), g.op("Sub", [hidden, fresh])])]);
+};
+
+/**
+ * aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+ * aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+ */
+function rnnCell(activation: "Tanh" | "Relu"): Lowering {
+  return (node, g) => {
+    const { fromInput, fromHidden } = cellGates(node, g, { hidden: node.tensor("hx"), count: 1 });
+    return g.op(activation, [g.op("Add", [fromInput[0]!, fromHidden[0]!])]);
+  };
+}
+
+export const RECURRENT: LoweringTable = {
+  "aten.lstm.input": lstm,
+  "aten.gru.input": gru,
+  "aten.rnn_tanh.input": rnn("Tanh"),
+  "aten.rnn_relu.input": rnn("Relu"),
+  "aten.lstm.data": packed,
+  "aten.gru.data": packed,
+  "aten.rnn_tanh.data": packed,
+  "aten.rnn_relu.data": packed,
+  "aten.lstm_cell.default": lstmCell,
+  "aten.gru_cell.default": gruCell,
+  "aten.rnn_tanh_cell.default": rnnCell("Tanh"),
+  "aten.rnn_relu_cell.default": rnnCell("Relu"),
+};

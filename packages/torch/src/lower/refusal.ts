@@ -1,9 +1,0 @@
-/** Why one op cannot be translated. The driver catches it, reports the op, and goes on with the others. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
-}
-
-/** Refuses the op at hand. The reason completes "cannot be translated: …" and, where possible, says what would work. */
-export function refuse(reason: string): never {
-  throw new Refusal(reason);
-}

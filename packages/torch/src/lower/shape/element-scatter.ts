@@ -1,0 +1,279 @@
+import type { DType } from "../../dtype.ts";
+import { type Dim, product, sameDim } from "../../graph/sym.ts";
+import type { Emitter } from "../core/emitter.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
+import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
+import { slice } from "./slicing.ts";
+
+/** What is done to an element that is already there. */
+export type Reduction = "none" | "add" | "mul" | "max" | "min";
+
+/** Elements of `updates` put into `data` along `axis`, at the positions `index` (as large as `updates`). */
+interface Scatter {
+  readonly data: Val;
+  readonly index: Val;
+  readonly updates: Val;
+  readonly axis: number;
+}
+
+/** ScatterElements. Booleans are added and multiplied as integers. */
+function scatterElements(g: Emitter, { data, index, updates, axis }: Scatter, reduction: Reduction): Val {
+  const dtype: DType = data.dtype === "bool" && reduction !== "none" ? "int32" : data.dtype;
+  const attributes = reduction === "none" ? { axis } : { axis, reduction };
+  const operands = [g.cast(data, dtype), g.cast(index, "int64"), g.cast(updates, dtype)];
+  return g.cast(g.op("ScatterElements", operands, attributes), data.dtype);
+}
+
+/** A 0-d tensor as a 1-d one: ONNX has no axes on scalars. */
+export function atLeastOneDim(g: Emitter, tensor: Tensor): Tensor {
+  return tensor.dims.length > 0
+    ? tensor
+    : { ...tensor, ...g.reshape(tensor, [1]), dims: [1], declared: tensor.declared };
+}
+
+/** The leading part of `x` that has the size `dims`. */
+function crop(g: Emitter, x: Tensor, dims: readonly Dim[]): Val {
+  return dims.reduce<Val>(
+    (val, dim, axis) => (sameDim(dim, x.dims[axis]!) ? val : slice(g, val, { axis, start: 0, end: dim })),
+    x,
+  );
+}
+
+/** Reads self, dim and index of the scatter family, with `src` cut to the size of `index` and in self's dtype. */
+function readScatter(node: OpNode, g: Emitter): Scatter {
+  const data = atLeastOneDim(g, node.tensor("self"));
+  const index = atLeastOneDim(g, node.tensor("index"));
+  const source = node.operand(node.has("src") ? "src" : "value");
+  const updates =
+    "name" in source && source.dims.length > 0
+      ? crop(g, { ...source, ...g.cast(source, data.dtype) }, index.dims)
+      : g.expand(g.as(source, data.dtype), index.dims);
+  return { data, index, updates, axis: normalizeAxis(node.int("dim"), data.dims.length) };
+}
+
+/** Whether nothing is scattered: PyTorch returns self then, whatever the other sizes are. */
+function isNothing(node: OpNode): boolean {
+  return product(node.tensor("index").dims) === 0;
+}
+
+const REDUCE_NAMES: Readonly<Record<string, Reduction>> = { add: "add", multiply: "mul" };
+
+/**
+ * aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor
+ * aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor
+ * aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+ * aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor
+ *
+ */
+export const scatter: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  const name = node.has("reduce") ? node.string("reduce") : undefined;
+  const reduction =
+    name === undefined ? "none" : (REDUCE_NAMES[name] ?? unsupported(`the reduction ${name}`));
+  return g.reshape(scatterElements(g, readScatter(node, g), reduction), node.out().dims);
+};
+
+/** aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
+export const scatterAdd: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  return g.reshape(scatterElements(g, readScatter(node, g), "add"), node.out().dims);
+};
+
+/** aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
+export const scatterReduce: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  const how = { reduce: node.string("reduce"), includesSelf: node.bool("include_self") };
+  return g.reshape(reduceInto(g, readScatter(node, g), how), node.out().dims);
+};
+
+/** aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
+export const indexReduce: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  const how = { reduce: node.string("reduce"), includesSelf: node.bool("include_self") };
+  return g.reshape(reduceInto(g, readRows(node, g), how), node.out().dims);
+};
+
+interface ReduceOptions {
+  readonly reduce: string;
+  /** False: what `self` holds at the positions written to does not count. */
+  readonly includesSelf: boolean;
+}
+
+function reduceInto(g: Emitter, given: Scatter, { reduce, includesSelf }: ReduceOptions): Val {
+  const { data } = given;
+  if (reduce === "amax" || reduce === "amin") {
+    return extremeInto(g, given, { type: reduce === "amax" ? "max" : "min", includesSelf });
+  }
+  const neutral = g.scalar(data.dtype, reduce === "prod" ? 1 : 0);
+  const scattered = includesSelf ? given : { ...given, data: cleared(g, given, neutral) };
+  if (reduce === "prod") return scatterElements(g, scattered, "mul");
+  const sum = scatterElements(g, scattered, "add");
+  if (reduce === "sum") return sum;
+  if (reduce !== "mean") return unsupported(`the reduction ${reduce}`);
+  const ones = filledLike(g, given.updates, g.scalar(data.dtype, 1));
+  const start = filledLike(g, data, g.scalar(data.dtype, includesSelf ? 1 : 0));
+  const count = g.op("Max", [
+    scatterElements(g, { ...given, data: start, updates: ones }, "add"),
+    g.scalar(data.dtype, 1),
+  ]);
+  if (isFloat(data.dtype)) return g.op("Div", [sum, count]);
+  return g.op("Div", [g.op("Sub", [sum, g.op("Mod", [sum, count], { fmod: 0 })]), count]);
+}
+
+/** `data` with a neutral value where something will be put. */
+function cleared(g: Emitter, given: Scatter, neutral: Val): Val {
+  return scatterElements(g, { ...given, updates: filledLike(g, given.updates, neutral) }, "none");
+}
+
+function filledLike(g: Emitter, like: Val, value: Val): Val {
+  return g.op("Expand", [value, g.op("Shape", [like])]);
+}
+
+/** The largest or smallest, with NaN winning as in PyTorch (ScatterElements compares, and NaN never compares). */
+function extremeInto(
+  g: Emitter,
+  given: Scatter,
+  { type, includesSelf }: { type: "max" | "min"; includesSelf: boolean },
+): Val {
+  const { data, updates } = given;
+  const neutral = g.scalar(data.dtype, extremeOf(data.dtype, type === "max"));
+  const base = includesSelf ? data : cleared(g, given, neutral);
+  if (!isFloat(data.dtype)) return scatterElements(g, { ...given, data: base }, type);
+  const isNan = (val: Val): Val => g.cast(g.op("IsNaN", [val]), "int32");
+  const extreme = scatterElements(
+    g,
+    { ...given, data: base, updates: g.where(g.op("IsNaN", [updates]), neutral, updates) },
+    type,
+  );
+  const hasNan = scatterElements(g, { ...given, data: isNan(base), updates: isNan(updates) }, "max");
+  return g.where(hasNan, g.scalar(data.dtype, Number.NaN), extreme);
+}
+
+/** The lowest or highest value of a dtype. */
+export function extremeOf(dtype: DType, isLowest: boolean): number | bigint {
+  if (isFloat(dtype)) return isLowest ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  if (dtype === "bool") return isLowest ? 0 : 1;
+  const bits = BigInt(dtype.replace(/^u?int/, ""));
+  if (dtype.startsWith("u")) return isLowest ? 0n : (1n << bits) - 1n;
+  return isLowest ? -(1n << (bits - 1n)) : (1n << (bits - 1n)) - 1n;
+}
+
+/** Reads self, dim, a 1-d index and `source` of the index_add family as a scatter of whole rows. */
+function readRows(node: OpNode, g: Emitter): Scatter {
+  const data = atLeastOneDim(g, node.tensor("self"));
+  const source = atLeastOneDim(g, node.tensor("source"));
+  const axis = normalizeAxis(node.int("dim"), data.dims.length);
+  return {
+    data,
+    index: rowIndex(g, node.tensor("index"), { axis, dims: source.dims }),
+    updates: g.cast(source, data.dtype),
+    axis,
+  };
+}
+
+/** A 1-d (or 0-d) index along `axis`, repeated to `dims`. */
+function rowIndex(g: Emitter, index: Tensor, { axis, dims }: { axis: number; dims: readonly Dim[] }): Val {
+  const shape = dims.map((_, i) => (i === axis ? product(index.dims) : 1));
+  return g.expand(g.reshape(g.cast(index, "int64"), shape), dims);
+}
+
+/** aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
+export const indexAdd: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  const rows = readRows(node, g);
+  const alpha = node.scalar("alpha");
+  const { dtype } = rows.data;
+  const updates =
+    alpha.value === 1
+      ? rows.updates
+      : dtype === "bool"
+        ? g.op("And", [rows.updates, g.as(alpha, "bool")])
+        : g.op("Mul", [rows.updates, g.as(alpha, dtype)]);
+  return g.reshape(scatterElements(g, { ...rows, updates }, "add"), node.out().dims);
+};
+
+/** aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
+export const indexCopy: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  return g.reshape(scatterElements(g, readRows(node, g), "none"), node.out().dims);
+};
+
+/**
+ * aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+ * aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
+ */
+export const indexFill: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  const data = atLeastOneDim(g, node.tensor("self"));
+  const axis = normalizeAxis(node.int("dim"), data.dims.length);
+  const index = node.tensor("index");
+  const dims = data.dims.map((dim, i) => (i === axis ? product(index.dims) : dim));
+  const updates = g.expand(g.as(node.operand("value"), data.dtype), dims);
+  const scattered = scatterElements(
+    g,
+    { data, index: rowIndex(g, index, { axis, dims }), updates, axis },
+    "none",
+  );
+  return g.reshape(scattered, node.out().dims);
+};
+
+/** aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor: positions in the flattened tensor */
+export const put: Lowering = (node, g) => {
+  if (isNothing(node)) return node.tensor("self");
+  const self = node.tensor("self");
+  const index = node.tensor("index");
+  const flat = (tensor: Tensor): Val => g.reshape(tensor, [product(tensor.dims)]);
+  const scattered = scatterElements(
+    g,
+    {
+      data: flat(self),
+      index: flat(index),
+      updates: g.cast(flat(node.tensor("source")), self.dtype),
+      axis: 0,
+    },
+    node.bool("accumulate") ? "add" : "none",
+  );
+  return g.reshape(scattered, self.dims);
+};
+
+/** aten::take(Tensor self, Tensor index) -> Tensor: positions in the flattened tensor */
+export const take: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  return g.op("Gather", [g.reshape(self, [product(self.dims)]), node.tensor("index")], { axis: 0 });
+};
+
+/** aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor. Both are broadcast, but for `dim`. */
+export const takeAlongDim: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const indices = node.tensor("indices");
+  const { dims } = node.out();
+  if (!node.has("dim")) {
+    const flat = g.reshape(self, [product(self.dims)]);
+    return g.reshape(g.op("Gather", [flat, g.reshape(indices, [product(indices.dims)])], { axis: 0 }), dims);
+  }
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  const data = g.expand(
+    self,
+    dims.map((dim, i) => (i === axis ? self.dims[axis]! : dim)),
+  );
+  return g.op("GatherElements", [data, g.expand(indices, dims)], { axis });
+};
+
+export const ELEMENT_SCATTER: LoweringTable = {
+  "aten.scatter.src": scatter,
+  "aten.scatter.value": scatter,
+  "aten.scatter.reduce": scatter,
+  "aten.scatter.value_reduce": scatter,
+  "aten.scatter_add.default": scatterAdd,
+  "aten.scatter_reduce.two": scatterReduce,
+  "aten.index_reduce.default": indexReduce,
+  "aten.index_add.default": indexAdd,
+  "aten.index_copy.default": indexCopy,
+  "aten.index_fill.int_Scalar": indexFill,
+  "aten.index_fill.int_Tensor": indexFill,
+  "aten.put.default": put,
+  "aten.take.default": take,
+  "aten.take_along_dim.default": takeAlongDim,
+};

@@ -1,0 +1,202 @@
+import { type Dim, product } from "../../graph/sym.ts";
+import { invert } from "../core/axes.ts";
+import type { Emitter } from "../core/emitter.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
+import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
+
+/** Which dimensions of a tensor are indexed, with what. */
+interface Indexed {
+  readonly axes: readonly number[];
+  /** One int64 tensor per axis, broadcast against each other. */
+  readonly indices: readonly Val[];
+  /** The size that the indices have together, which masks decide at run time. */
+  readonly shape: Val;
+  readonly rank: number;
+  /** Where these dimensions stand in the result. */
+  readonly position: number;
+}
+
+/** The size of tensors broadcast against each other; refuses where it is not certain which one is stretched. */
+export function broadcastDims(shapes: readonly (readonly Dim[])[]): Dim[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, i) => {
+    const sizes = shapes
+      .map((shape) => shape[shape.length - rank + i])
+      .filter((dim): dim is Dim => dim !== undefined && dim !== 1);
+    return sizes.find((dim) => typeof dim === "number") ?? sizes[0] ?? 1;
+  });
+}
+
+/** An index of one dimension, or of the several that a mask covers. */
+interface Given {
+  readonly axis: number;
+  readonly index: Val;
+  /** Its size; undefined for the coordinates of a mask: how many it sets is known at run time. */
+  readonly dims: readonly Dim[] | undefined;
+}
+
+/** Reads the `indices` argument: tensors of integers, masks, None for "all of this dimension". */
+function readIndices(node: OpNode, g: Emitter, self: Tensor): Indexed {
+  const given: Given[] = [];
+  let axis = 0;
+  for (const index of node.optionalTensors("indices")) {
+    if (index === undefined) {
+      axis += 1;
+      continue;
+    }
+    if (index.dtype === "uint8") unsupported("a mask of bytes is an index; make it one of booleans");
+    const read = index.dtype === "bool" ? coordinatesOf(g, index, axis) : [plainIndex(g, index, axis)];
+    given.push(...read);
+    axis += read.length;
+  }
+  if (axis > self.dims.length) unsupported("more indices than dimensions");
+  const axes = given.map((item) => item.axis);
+  const isAdjacent = axes.every((value, i) => i === 0 || value === axes[i - 1]! + 1);
+  const position = isAdjacent ? (axes[0] ?? 0) : 0;
+  return { axes, indices: given.map(({ index }) => index), position, ...commonShape(g, given) };
+}
+
+function plainIndex(g: Emitter, index: Tensor, axis: number): Given {
+  return { axis, index: g.cast(index, "int64"), dims: index.dims };
+}
+
+/** A mask as one list of coordinates for each dimension that it covers. */
+function coordinatesOf(g: Emitter, mask: Tensor, axis: number): Given[] {
+  if (mask.dims.length === 0) return unsupported("a mask without dimensions is an index");
+  const set = g.op("NonZero", [mask]);
+  return mask.dims.map((_, i) => ({
+    axis: axis + i,
+    index: g.op("Gather", [set, g.scalar("int64", i)], { axis: 0 }),
+    dims: undefined,
+  }));
+}
+
+/** The size of all indices broadcast against each other. */
+function commonShape(g: Emitter, given: readonly Given[]): Pick<Indexed, "shape" | "rank"> {
+  const known = given.flatMap(({ dims }) => (dims === undefined ? [] : [dims]));
+  if (known.length === given.length) {
+    const dims = broadcastDims(known);
+    return { shape: g.shape(dims), rank: dims.length };
+  }
+  const sum = given.map(({ index }) => index).reduce((a, b) => g.op("Add", [a, b]));
+  return { shape: g.op("Shape", [sum]), rank: Math.max(1, ...known.map((dims) => dims.length)) };
+}
+
+/** aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor */
+export const index: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const mask = soleMask(node, self);
+  if (mask !== undefined) return masked(g, self, mask);
+  const { axes, indices, shape, rank, position } = readIndices(node, g, self);
+  if (axes.length === 0) return self;
+  if (axes.length === 1) return g.op("Gather", [self, indices[0]!], { axis: axes[0]! });
+  const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
+  const front = g.transpose(self, [...axes, ...others]);
+  const gathered = g.op("GatherND", [front, coordinates(g, indices, shape)]);
+  return g.transpose(gathered, moveFrontTo(position, rank, others.length));
+};
+
+/** The mask when it alone indexes the leading dimensions. */
+function soleMask(node: OpNode, self: Tensor): Tensor | undefined {
+  const [first, ...rest] = node.optionalTensors("indices");
+  const isMask = first?.dtype === "bool" && first.dims.length > 0 && first.dims.length <= self.dims.length;
+  return isMask && rest.every((item) => item === undefined) ? first : undefined;
+}
+
+function masked(g: Emitter, self: Tensor, mask: Tensor): Val {
+  return g.op("GatherND", [self, g.transpose(g.op("NonZero", [mask]), [1, 0])]);
+}
+
+/** Index tensors side by side along a new last dimension: [...shape, k]. */
+function coordinates(g: Emitter, indices: readonly Val[], shape: Val): Val {
+  const parts = indices.map((item) => g.unsqueeze(g.op("Expand", [item, shape]), [-1]));
+  return parts.length === 1 ? parts[0]! : g.op("Concat", parts, { axis: -1 });
+}
+
+/** The permutation that moves the first `count` dimensions behind the `position` next ones. */
+function moveFrontTo(position: number, count: number, others: number): number[] {
+  const front = Array.from({ length: count }, (_, i) => i);
+  const rest = Array.from({ length: others }, (_, i) => count + i);
+  return [...rest.slice(0, position), ...front, ...rest.slice(position)];
+}
+
+/** aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor */
+export const indexPut: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const values = g.cast(node.tensor("values"), self.dtype);
+  const mask = soleMask(node, self);
+  if (mask !== undefined) return putMasked(node, g, { self, values, mask });
+  const { axes, indices, shape, rank, position } = readIndices(node, g, self);
+  const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
+  const perm = [...axes, ...others];
+  const rest = others.map((axis) => self.dims[axis]!);
+  const sizes = [rest.slice(0, position), rest.slice(position)].map((dims) => g.shape(dims));
+  const placed = g.op("Concat", [sizes[0]!, shape, sizes[1]!], { axis: 0 });
+  const toFront = invert(moveFrontTo(position, rank, others.length));
+  const updates = g.transpose(g.op("Expand", [values, placed]), toFront);
+  const attributes = node.bool("accumulate") ? { reduction: "add" } : {};
+  const put = g.op(
+    "ScatterND",
+    [g.transpose(self, perm), coordinates(g, indices, shape), updates],
+    attributes,
+  );
+  return g.transpose(put, invert(perm));
+};
+
+interface MaskedPut {
+  readonly self: Tensor;
+  readonly values: Val;
+  readonly mask: Tensor;
+}
+
+/** With one value for all, a mask is a Where; several values go to the mask's true elements one by one. */
+function putMasked(node: OpNode, g: Emitter, { self, values, mask }: MaskedPut): Val {
+  const { dims } = node.tensor("values");
+  const rest = self.dims.slice(mask.dims.length);
+  if (product(dims) === 1 && !node.bool("accumulate")) {
+    const trailing = rest.map((_, i) => mask.dims.length + i);
+    return g.where(g.unsqueeze(mask, trailing), g.reshape(values, []), self);
+  }
+  const places = g.transpose(g.op("NonZero", [mask]), [1, 0]);
+  const count = g.op("Shape", [places], { start: 0, end: 1 });
+  const shape = rest.length === 0 ? count : g.op("Concat", [count, g.shape(rest)], { axis: 0 });
+  const dtype = self.dtype === "bool" ? "int32" : self.dtype;
+  const put = g.op(
+    "ScatterND",
+    [g.cast(self, dtype), places, g.op("Expand", [g.cast(values, dtype), shape])],
+    node.bool("accumulate") ? { reduction: "add" } : {},
+  );
+  return g.cast(put, self.dtype);
+}
+
+/** aten::index_select(Tensor self, int dim, Tensor index) -> Tensor */
+export const indexSelect: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const index = node.tensor("index");
+  const rows = index.dims.length === 0 ? g.unsqueeze(index, [0]) : index;
+  if (self.dims.length === 0)
+    return g.squeeze(g.op("Gather", [g.unsqueeze(self, [0]), rows], { axis: 0 }), [0]);
+  return g.op("Gather", [self, rows], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+};
+
+/** aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
+export const gather: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const index = node.tensor("index");
+  const { dims } = node.out();
+  // A 0-d operand counts as one element along one dimension; gathering nothing gives nothing, whatever the operands' sizes.
+  if (self.dims.length === 0 || index.dims.length === 0) {
+    const flat = (tensor: Tensor): Val => g.op("Reshape", [tensor, g.ints([-1])]);
+    return g.reshape(g.op("Gather", [flat(self), flat(index)], { axis: 0 }), dims);
+  }
+  return g.op("GatherElements", [self, index], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+};
+
+export const INDEXING: LoweringTable = {
+  "aten.index.Tensor": index,
+  "aten.index_put.default": indexPut,
+  "aten.index_select.default": indexSelect,
+  "aten.gather.default": gather,
+};

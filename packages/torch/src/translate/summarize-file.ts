@@ -1,0 +1,107 @@
+import { isSafetensors, readSafetensors } from "../archive/safetensors.ts";
+import { elementCount, type StoredTensor } from "../archive/stored-tensor.ts";
+import { openZip } from "../archive/zip.ts";
+import type { ByteSource, Platform } from "../byte-source.ts";
+import { readCheckpoint } from "../checkpoint/checkpoint.ts";
+import { BYTE_WIDTHS } from "../dtype.ts";
+import { ModelFileError } from "../errors.ts";
+import { dtypeOfOnnx } from "../onnx/dtype.ts";
+import { type OnnxPort, scanOnnx } from "../onnx/scan-model.ts";
+import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
+import { summarize } from "./summarize.ts";
+import type { ModelSummary, SummaryPort } from "./translation.ts";
+
+const NOTHING_TO_REPORT: ModelSummary["report"] = { unsupported: [], warnings: [] };
+/** TensorProto.DataType.STRING. */
+const ONNX_STRING = 8;
+
+/**
+ * What a file of any kind holds: a program (`.pt2`, TorchScript), ONNX, or weights alone (checkpoint, safetensors). The kind is told by
+ * the content. Nothing is run. Throws ModelFileError, also for `inputs` of a file that is no TorchScript.
+ */
+export function summarizeFile(
+  source: ByteSource,
+  platform: Platform,
+  options: TorchScriptOptions = {},
+): ModelSummary {
+  const head = source.read(0, Math.min(4, source.byteLength));
+  const isWeights = isSafetensors(source);
+  const isZip = !isWeights && head[0] === 0x50 && head[1] === 0x4b;
+  if (isZip && !isCheckpoint(source, platform)) return summarize(source, platform, options);
+  if (options.inputs !== undefined) {
+    throw new ModelFileError(
+      "unsupported",
+      "only TorchScript programs are told their inputs: leave 'inputs' out",
+    );
+  }
+  if (isWeights) return weightsSummary("safetensors", "safetensors", readSafetensors(source).tensors);
+  if (isZip || head[0] === 0x80) return checkpointSummary(source, platform);
+  if (head[0] === 0x08) return onnxSummary(source);
+  throw new ModelFileError(
+    "unsupported",
+    "the file is none of .pt2, TorchScript, ONNX, safetensors and torch.save checkpoints",
+  );
+}
+
+/** A torch.save archive: a pickle of data and no code. */
+function isCheckpoint(source: ByteSource, platform: Platform): boolean {
+  const names = [...openZip(source, platform, { maxEntries: 200_000 }).entries.keys()];
+  const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
+  return has(/(^|\/)data\.pkl$/) && !has(/(^|\/)(constants\.pkl|models\/[^/]+\.json|code\/.*)$/);
+}
+
+function checkpointSummary(source: ByteSource, platform: Platform): ModelSummary {
+  const { tensors, detail, path, skipped } = readCheckpoint(source, platform);
+  const where = path === "" ? detail : `${detail}, weights under '${path}'`;
+  const warnings = [...skipped].map(([name, reason]) => `${name}: ${reason}`);
+  return { ...weightsSummary("checkpoint", where, tensors), report: { unsupported: [], warnings } };
+}
+
+function weightsSummary(
+  format: "checkpoint" | "safetensors",
+  detail: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): ModelSummary {
+  let [parameterCount, weightBytes] = [0, 0];
+  for (const { shape, dtype } of tensors.values()) {
+    parameterCount += elementCount(shape);
+    weightBytes += elementCount(shape) * BYTE_WIDTHS[dtype];
+  }
+  return {
+    format,
+    detail: `${detail}, ${tensors.size} tensors`,
+    inputs: [],
+    outputs: [],
+    parameterCount,
+    weightBytes,
+    ops: [],
+    report: NOTHING_TO_REPORT,
+  };
+}
+
+function onnxSummary(source: ByteSource): ModelSummary {
+  const scan = scanOnnx(source);
+  const opsets = [...scan.opsets].map(
+    ([domain, version]) => `${domain === "" ? "opset" : domain} ${version}`,
+  );
+  const producer = scan.producer === "" ? "" : `, written by ${scan.producer}`;
+  return {
+    format: "onnx",
+    detail: `ONNX, IR ${scan.irVersion}, ${opsets.join(", ")}${producer}`,
+    inputs: scan.inputs.map(onnxPort),
+    outputs: scan.outputs.map(onnxPort),
+    parameterCount: scan.parameterCount,
+    weightBytes: scan.weightBytes,
+    ops: [...scan.ops].map(([op, count]) => ({ op, count })).sort((a, b) => b.count - a.count),
+    report: NOTHING_TO_REPORT,
+  };
+}
+
+function onnxPort({ name, elementType, dims }: OnnxPort): SummaryPort {
+  const dtype = elementType === ONNX_STRING ? "string" : (dtypeOfOnnx(elementType) ?? "unknown");
+  const sizes = dims.map((dim) => {
+    if (typeof dim === "number") return dim;
+    return { symbol: dim === "" ? "?" : dim, min: 1, max: undefined };
+  });
+  return { name, dtype, dims: sizes };
+}

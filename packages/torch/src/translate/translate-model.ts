@@ -1,0 +1,100 @@
+import type { ByteSource, Platform } from "../byte-source.ts";
+import { ModelFileError } from "../errors.ts";
+import type { Program } from "../graph/ir.ts";
+import { optimizeProgram } from "../graph/passes.ts";
+import type { SampleTensor } from "../graph/port.ts";
+import { type LoweredProgram, lowerProgram } from "../lower/lower-program.ts";
+import { TABLES } from "../lower/tables.ts";
+import type { ExternalData, OnnxModel } from "../onnx/model.ts";
+import { weightBytes } from "../onnx/place-weights.ts";
+import { precisionNote } from "../quantize/precision-note.ts";
+import { quantizeModel } from "../quantize/quantize-model.ts";
+import { swapWeights } from "../weights/swap-weights.ts";
+import { readWeightsFile, type WeightsFile } from "../weights/weights-file.ts";
+import { countWeights } from "./count-weights.ts";
+import { type ProgramFile, readProgramFile } from "./program-file.ts";
+import type { TranslateOptions, WeightsSource } from "./translate-options.ts";
+import type { Translation } from "./translation.ts";
+
+/** A translation before it is serialized. */
+export interface ModelTranslation extends Omit<Translation, "model"> {
+  /** Undefined when `report.unsupported` lists ops. */
+  readonly model: OnnxModel | undefined;
+}
+
+/** `translate`, up to the model as data that can be changed further. Throws ModelFileError. */
+export function translateModel(
+  source: ByteSource,
+  platform: Platform,
+  options: TranslateOptions = {},
+): ModelTranslation {
+  const { inputs } = options;
+  const file = readProgramFile(source, platform, inputs === undefined ? {} : { inputs });
+  const { program, weights } = withWeights(file, platform, options.weightsFrom);
+  const { program: ready, unsupported: byGraph } = optimizeProgram(program);
+  const location = options.weights === "embedded" ? undefined : source.name;
+  const lowered = lowerProgram(ready, TABLES, location);
+  const unsupported = [...byGraph, ...lowered.unsupported];
+  const warnings = [...ready.warnings, ...lowered.warnings];
+  const whole = unsupported.length > 0 ? undefined : lowered.model;
+  const read = reader(source, weights);
+  const model = whole === undefined ? undefined : inPrecision(whole, options, { read, warnings });
+  return {
+    model,
+    inputs: lowered.inputs,
+    outputs: lowered.outputs,
+    report: { unsupported, warnings },
+    sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
+    format: file.format,
+    ...countWeights(program),
+    ...(model !== undefined && model !== whole && { weightBytes: weightBytes(model) }),
+  };
+}
+
+function withWeights(
+  { program, format }: ProgramFile,
+  platform: Platform,
+  from: WeightsSource | undefined,
+): { readonly program: Program; readonly weights: WeightsFile | undefined } {
+  if (from === undefined) return { program, weights: undefined };
+  const weights = readWeightsFile(from.source, platform, (name) => from.openShard(name));
+  const location = (tensor: string): string | null =>
+    from.isBeside ? weights.sources.get(tensor)!.name : null;
+  return { program: swapWeights(program, weights, { isComplete: format === "pt2", location }), weights };
+}
+
+function inPrecision(
+  model: OnnxModel,
+  { precision }: TranslateOptions,
+  { read, warnings }: { readonly read: (data: ExternalData) => Uint8Array; readonly warnings: string[] },
+): OnnxModel {
+  if (precision === undefined) return model;
+  const result = quantizeModel(model, { precision, read });
+  warnings.push(precisionNote(precision, result));
+  return result.model;
+}
+
+/** Reads what initializers point into: the program's file, or one of the files whose weights replace its own. */
+function reader(source: ByteSource, weights: WeightsFile | undefined): (data: ExternalData) => Uint8Array {
+  const files = new Map([...new Set(weights?.sources.values())].map((file) => [file.name, file]));
+  return ({ location, offset, byteLength }) => {
+    const file = location === source.name ? source : files.get(location);
+    if (file === undefined) throw new ModelFileError("corrupt", "a weight lies in a file that is not open");
+    return file.read(offset, byteLength);
+  };
+}
+
+/** Samples are a help, not a part of the program: broken ones are worth a warning. */
+function samplesOf(
+  file: ProgramFile,
+  { inputs }: LoweredProgram,
+  warnings: string[],
+): readonly SampleTensor[] | undefined {
+  try {
+    return file.sampleInputs(inputs);
+  } catch (error) {
+    if (!(error instanceof ModelFileError) || error.kind === "unreadable") throw error;
+    warnings.push(`the sample inputs stored with the program cannot be read: ${error.message}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,24 @@
+import type { ByteSource } from "../byte-source.ts";
+import type { QuantizedPrecision } from "../quantize/quantize-options.ts";
+import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
+
+export interface TranslateOptions extends TorchScriptOptions {
+  /**
+   * Where big weights are: `"mapped"` (default) points into the source file by offset, so that ONNX Runtime maps them and nothing is
+   * copied; `"embedded"` writes them into the model, for a file of its own (up to 2 GiB).
+   */
+  readonly weights?: "mapped" | "embedded";
+  /** Weights that replace the program's own by name. */
+  readonly weightsFrom?: WeightsSource;
+  /** Stores weights in fewer bits, which changes the answers; see `quantizeModel`. Default: as the program has them. */
+  readonly precision?: QuantizedPrecision;
+}
+
+/** A checkpoint, a safetensors file, or the index of a sharded one. */
+export interface WeightsSource {
+  readonly source: ByteSource;
+  /** Opens a shard that lies beside the index; the caller closes it after the translation. */
+  openShard(name: string): ByteSource;
+  /** Whether it lies in the program's folder, so that its tensors can be mapped from it; otherwise they are copied. */
+  readonly isBeside: boolean;
+}

@@ -1,0 +1,45 @@
+import type { DType } from "../dtype.ts";
+import type { Port, SampleTensor } from "../graph/port.ts";
+
+/** Every op of a program that cannot be translated, with how often it occurs and why. Empty: the program translates. */
+export interface TranslationReport {
+  readonly unsupported: readonly { readonly op: string; readonly count: number; readonly reason: string }[];
+  /** Things a user should know that did not stop the translation. */
+  readonly warnings: readonly string[];
+}
+
+/** A program as ONNX. */
+export interface Translation {
+  /** Serialized ModelProto (IR 11, opset 23). Big initializers are external data inside the source file, by offset. */
+  readonly model: Uint8Array;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly report: TranslationReport;
+  /** Example inputs stored with the program, in the order of `inputs`; undefined when the file has none. */
+  readonly sampleInputs: readonly SampleTensor[] | undefined;
+  readonly format: ModelSummary["format"];
+  readonly parameterCount: number;
+  readonly weightBytes: number;
+}
+
+/** A port for people: ONNX files may hold `string`s, which PyTorch has no dtype for. */
+export interface SummaryPort {
+  readonly name: string;
+  readonly dtype: DType | "string" | "unknown";
+  readonly dims: Port["dims"];
+}
+
+/** What `inspect` shows about a file of any kind. */
+export interface ModelSummary {
+  readonly format: "pt2" | "torchscript" | "onnx" | "checkpoint" | "safetensors";
+  /** Such as "PT2 archive, schema 8.20, torch 2.13.0". */
+  readonly detail: string;
+  /** Empty for files without a program. */
+  readonly inputs: readonly SummaryPort[];
+  readonly outputs: readonly SummaryPort[];
+  readonly parameterCount: number;
+  readonly weightBytes: number;
+  /** Op targets with their counts, most frequent first. */
+  readonly ops: readonly { readonly op: string; readonly count: number }[];
+  readonly report: TranslationReport;
+}
