@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { dirname, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Import, importsOf, productSources } from "./structure/imports.ts";
+import { type Import, importsOf, knots, productSources } from "./structure/imports.ts";
 import { measureStructure } from "./structure/measure.ts";
 
 type Layers = Readonly<
@@ -152,6 +152,19 @@ test("torch uses Node only in its `node` entry", () => {
     .flatMap(importsFrom)
     .filter((i) => i.to.startsWith("node:"));
   assert.deepEqual(node, []);
+});
+
+test("the folders of torch's lowerings import downwards only, with core below all", () => {
+  const base = "packages/torch/src/lower";
+  const folders = new Map<string, Set<string>>();
+  for (const { from, to } of sources(base).flatMap(importsFrom)) {
+    if (!to.startsWith(`${base}/`)) continue;
+    const [source, target] = [from, to].map((file) => dirname(relative(base, file)));
+    if (source !== target) folders.set(source!, (folders.get(source!) ?? new Set()).add(target!));
+  }
+  assert.deepEqual([...(folders.get("core") ?? [])], [], "core imports from a folder above it");
+  const imports = new Map([...folders].map(([folder, targets]) => [folder, [...targets]]));
+  assert.deepEqual(knots(imports), []);
 });
 
 const structure = measureStructure(root);

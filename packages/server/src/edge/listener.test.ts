@@ -7,6 +7,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { systemClock } from "../base/clock.ts";
+import { until } from "../base/until.kit.ts";
 import {
   createListener,
   DEFAULT_LISTENER_LIMITS,
@@ -222,10 +223,7 @@ test("the system probes silent connections, so that peers that vanished are foun
     socket.write("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
     await once(socket, "data");
     // The answer's own timer runs until it is acknowledged.
-    for (let i = 0; i < 100 && timerOf(port, socket.localPort!) !== "02"; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    assert.equal(timerOf(port, socket.localPort!), "02");
+    await until("the timer is that of a probe", () => timerOf(port, socket.localPort!) === "02");
     socket.destroy();
   });
 });

@@ -68,18 +68,6 @@ for (const [limit, taken] of [
   });
 }
 
-test("a priority may have a limit of its own", async () => {
-  const parts = setUp({ priorityLevels: 2, maxQueueSizeByPriority: { 2: 1 } });
-  send(parts, 0);
-  const low = [1, 2].map((id) => send(parts, id, { priority: 2 }));
-  const high = [3, 4].map((id) => send(parts, id, { priority: 1 }));
-  await settle();
-  assert.deepEqual(
-    [...low, ...high].map((o) => o.reason),
-    ["waits", "queue_full", "waits", "waits"],
-  );
-});
-
 test("when the queue is full the newest of the lowest priority gives way to a higher one, never to its own", async () => {
   const parts = setUp({ maxQueueSize: 3, priorityLevels: 3 });
   send(parts, 0);

@@ -1,11 +1,10 @@
 import type { RequestHead } from "../base/request-head.ts";
 import type { Batcher } from "./batcher.ts";
-import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { ExecutorPool } from "./executor-pool.ts";
 import type { Job, Piece } from "./job.ts";
 import type { LiveJobs } from "./live-jobs.ts";
 import type { QueueConfig } from "./queue-config.ts";
-import { gaveWay, overloaded, queueFull, type Rejection, unreachable } from "./rejection.ts";
+import { gaveWay, queueFull, type Rejection, unreachable } from "./rejection.ts";
 import type { ServiceEstimate } from "./service-estimate.ts";
 
 const LEAST_RETRY_MS = 50;
@@ -21,8 +20,6 @@ export interface AdmissionView {
   readonly pool: ExecutorPool;
   readonly estimate: ServiceEstimate;
   readonly jobs: LiveJobs;
-  /** Undefined: no limit but the queue's. */
-  readonly limit: ConcurrencyLimit | undefined;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -41,14 +38,13 @@ export class Admission {
 
   /** False: a request may wait, as far as its body does not speak against it. Cheap enough to ask for every request. */
   get isFull(): boolean {
-    return this.#isOverLimit || this.#isQueueFull;
+    return this.#isQueueFull;
   }
 
   /** Why this request must not wait; undefined: it may, and room was made for it. */
   refuse(job: Job, nowMs: number): Rejection | undefined {
     const { batcher, jobs } = this.#view;
     if (this.#isIdle) return undefined;
-    if (this.#isOverLimit) return overloaded(this.retryAfterMs(nowMs));
     if (this.#isUnreachable(job.deadlineMs, batcher.rowsAhead(job.level), nowMs)) return unreachable();
     if (this.#fits(job)) return undefined;
     this.#shedUnreachable(nowMs);
@@ -70,7 +66,6 @@ export class Admission {
   ): Rejection | undefined {
     const { batcher, jobs } = this.#view;
     if (this.#isIdle) return undefined;
-    if (this.#isOverLimit) return overloaded(this.retryAfterMs(nowMs));
     if (!this.#isQueueFull) return undefined;
     if (this.#isUnreachable(deadlineMs, batcher.rowsAhead(HIGHEST), nowMs)) return unreachable();
     this.#shedUnreachable(nowMs);
@@ -116,11 +111,6 @@ export class Admission {
     return batcher.size === 0 && pool.free() !== undefined;
   }
 
-  get #isOverLimit(): boolean {
-    const { limit, jobs } = this.#view;
-    return limit !== undefined && jobs.size >= limit.current;
-  }
-
   get #isQueueFull(): boolean {
     const { config, jobs } = this.#view;
     return jobs.waiting >= config.maxQueueSize;
@@ -129,9 +119,7 @@ export class Admission {
   #fits(job: Job): boolean {
     const { config, batcher } = this.#view;
     if (this.#isQueueFull) return false;
-    if (batcher.size > 0 && batcher.bytes + job.bytes > config.maxQueueBytes) return false;
-    const limit = config.maxQueueSizeByPriority[job.level + 1];
-    return limit === undefined || batcher.sizeOf(job.level) < limit;
+    return batcher.size === 0 || batcher.bytes + job.bytes <= config.maxQueueBytes;
   }
 
   /** `rowsAhead` run first, in full batches, shared by all ready executors; half a run is still going on. */

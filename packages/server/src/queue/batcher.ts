@@ -31,10 +31,6 @@ interface Level {
  * preferred size is taken while the delay lasts, anything up to the maximum once it is over; delay 0 takes what waits.
  */
 export class Batcher {
-  /** Serve the newest first. For sustained overload, when the oldest are lost anyway. */
-  newestFirst = false;
-  /** Since when there has always been something waiting; only of meaning while there is. */
-  standingSinceMs = 0;
   rows = 0;
   bytes = 0;
   size = 0;
@@ -64,7 +60,6 @@ export class Batcher {
       level.byTenant.set(lane.tenant, lane);
       level.lanes.push(lane);
     }
-    if (this.size === 0) this.standingSinceMs = piece.job.queuedMs;
     lane.append(piece);
     level.size += 1;
     level.rows += piece.rows;
@@ -103,11 +98,6 @@ export class Batcher {
     return this.size === 0 ? Number.POSITIVE_INFINITY : this.#wakeMs;
   }
 
-  /** How many pieces wait at this level (0 is the highest priority). */
-  sizeOf(level: number): number {
-    return this.#levels[level]!.size;
-  }
-
   /** Rows that would run before a new piece of this level, at most: everything at this level and above. */
   rowsAhead(level: number): number {
     let rows = 0;
@@ -140,24 +130,10 @@ export class Batcher {
     return pieces;
   }
 
-  /** Pieces of requests submitted before this time. */
-  queuedBefore(timeMs: number): Piece[] {
-    const pieces: Piece[] = [];
-    for (const level of this.#levels) {
-      for (const lane of level.lanes) {
-        for (let piece = lane.first; piece !== undefined && piece.job.queuedMs < timeMs; piece = piece.next) {
-          pieces.push(piece);
-        }
-      }
-    }
-    return pieces;
-  }
-
   #findFirst(index: number, level: Level): number {
     const turn = nextTurn(level);
     const lane = level.lanes[turn]!;
-    const head = this.newestFirst ? lane.last! : lane.first!;
-    this.#collect(index, turn, head.job.shapeKey);
+    this.#collect(index, turn, lane.first!.job.shapeKey);
     return this.#preferredCount > 0 ? this.#preferredCount : this.#picked.length;
   }
 
@@ -200,8 +176,7 @@ export class Batcher {
   #collectLevel(level: Level, start: number, key: ShapeKey): void {
     const lanes = level.lanes;
     for (let i = 0; i < lanes.length; i++) {
-      const bucket = lanes[(start + i) % lanes.length]!.buckets.get(key);
-      this.#cursors[i] = this.newestFirst ? bucket?.last : bucket?.first;
+      this.#cursors[i] = lanes[(start + i) % lanes.length]!.buckets.get(key)?.first;
     }
     let hasMore = true;
     while (hasMore) {
@@ -213,7 +188,7 @@ export class Batcher {
           this.#cursors[i] = undefined;
           continue;
         }
-        this.#cursors[i] = this.newestFirst ? piece.bucketPrevious : piece.bucketNext;
+        this.#cursors[i] = piece.bucketNext;
         hasMore = true;
       }
     }

@@ -5,7 +5,7 @@ import type { Executor } from "./executor.ts";
 import type { Slot } from "./executor-pool.ts";
 import type { Piece } from "./job.ts";
 import { joinPieces } from "./join.ts";
-import { noInstance, overloaded, quarantined, type Rejection, unreachable } from "./rejection.ts";
+import { noInstance, quarantined, type Rejection, unreachable } from "./rejection.ts";
 import { RerunLine } from "./rerun-line.ts";
 import type { SchedulerParts } from "./scheduler-parts.ts";
 import { stampAnswer, stampDispatch } from "./stamp.ts";
@@ -92,8 +92,7 @@ export class Dispatcher {
   #nextBatch(nowMs: number): readonly Piece[] | undefined {
     const rerun = this.#reruns.next();
     if (rerun !== undefined) return rerun.filter((piece) => this.#mayRerun(piece, nowMs));
-    const { batcher, jobs, admission, overload } = this.#parts;
-    if (overload !== undefined) this.#shed(overload.overdue(nowMs), nowMs);
+    const { batcher, jobs, admission } = this.#parts;
     const batch = batcher.take(nowMs);
     if (batch === undefined) return undefined;
     let hasLate = false;
@@ -105,11 +104,6 @@ export class Dispatcher {
       jobs.reject(piece.job, unreachable());
     }
     return hasLate ? batch.filter((piece) => !piece.job.isSettled) : batch;
-  }
-
-  #shed(pieces: readonly Piece[], nowMs: number): void {
-    const { jobs, admission } = this.#parts;
-    for (const piece of pieces) jobs.reject(piece.job, overloaded(admission.retryAfterMs(nowMs)));
   }
 
   #mayRerun(piece: Piece, nowMs: number): boolean {
@@ -139,7 +133,7 @@ export class Dispatcher {
 
   #answered(run: Run, result: RunResult): void {
     if (!this.#running.has(run)) return;
-    const { plan, estimate, tally, jobs, limit, awake } = this.#parts;
+    const { plan, estimate, tally, jobs, awake } = this.#parts;
     const bad = findBadOutput(plan, result, run.rows);
     if (bad !== undefined) {
       this.#failed(run, bad);
@@ -151,7 +145,6 @@ export class Dispatcher {
     // A run that was slept through says nothing of those to come.
     const serviceMs = awake.nowMs() - run.awakeMs;
     estimate.observe(serviceMs, requests, nowMs);
-    limit?.observe(rows, serviceMs, jobs.size);
     tally.runFinished({ rows, requests, dispatchedMs, answeredMs: nowMs, computeMs: result.computeMs });
     // The executor goes on first; the answers are cut while it works.
     this.dispatch(nowMs);

@@ -3,7 +3,6 @@ import type { Timeline } from "../base/timeline.ts";
 /** Why the scheduler refused or dropped a request that no executor has answered. */
 export const REJECT_REASONS = [
   "queue_full",
-  "overloaded",
   "draining",
   "no_instance",
   "deadline_exceeded",

@@ -1,6 +1,5 @@
 import { ServeError } from "../base/errors.ts";
 import type { Signature } from "../base/signature.ts";
-import type { OverloadConfig } from "./overload.ts";
 import type { PadConfig } from "./padding.ts";
 
 /** How one model's queue behaves. Complete: every field has a value (see `completeQueueConfig`). */
@@ -21,8 +20,6 @@ export interface QueueConfig {
   readonly priorityLevels: number;
   /** What priority 0, and any above `priorityLevels`, means. Default the middle one. Triton: `default_priority_level`. */
   readonly defaultPriority: number;
-  /** Limits of single priorities, beside `maxQueueSize`. Triton: `priority_queue_policy`. */
-  readonly maxQueueSizeByPriority: Readonly<Record<number, number>>;
   /** How long a request may wait in the queue. Default undefined: only its own deadline. Triton: `default_timeout_microseconds`. */
   readonly queueTimeoutMs: number | undefined;
   /** Worker deaths that may be followed by re-runs: this share of all runs of the last 10 s … Default 0.1. */
@@ -33,13 +30,6 @@ export interface QueueConfig {
   readonly quarantineMs: number;
   /** Pads a variable dimension so that different sizes share a batch. Default undefined: they do not. */
   readonly pad: PadConfig | undefined;
-  /**
-   * Drops what has waited too long while the queue does not empty. Default undefined: off, since the bounded queue and the deadlines
-   * bound the wait already, and this also drops requests that would have been answered in time.
-   */
-  readonly overload: OverloadConfig | undefined;
-  /** Learns how many requests to let in, between two full batches per run in flight and all that fit. Default false. */
-  readonly adaptiveLimit: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -59,14 +49,11 @@ export function completeQueueConfig(
     maxQueueSize: Math.max(64, 4 * maxBatchSize * instances),
     maxQueueBytes: 256 * MIB,
     defaultPriority: Math.ceil(priorityLevels / 2),
-    maxQueueSizeByPriority: {},
     queueTimeoutMs: undefined,
     retryRatio: 0.1,
     retryMinimum: 64,
     quarantineMs: 600_000,
     pad: undefined,
-    overload: undefined,
-    adaptiveLimit: false,
     ...partial,
     maxBatchSize,
     priorityLevels,
@@ -90,12 +77,9 @@ function check(config: QueueConfig): void {
   integer("defaultPriority", config.defaultPriority, 1);
   integer("retryMinimum", config.retryMinimum, 0);
   for (const size of config.preferredBatchSizes) integer("preferredBatchSizes", size, 1);
-  for (const size of Object.values(config.maxQueueSizeByPriority)) integer("maxQueueSizeByPriority", size, 0);
   number("maxQueueDelayMs", config.maxQueueDelayMs);
   number("retryRatio", config.retryRatio);
   number("quarantineMs", config.quarantineMs);
-  number("overload.targetMs", config.overload?.targetMs ?? 0);
-  number("overload.intervalMs", config.overload?.intervalMs ?? 0);
   number("queueTimeoutMs", config.queueTimeoutMs ?? 0);
   if (config.defaultPriority > config.priorityLevels) {
     throw invalid(

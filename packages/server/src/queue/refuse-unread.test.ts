@@ -123,10 +123,3 @@ test("a queue that is closing leaves it to submit to say so", () => {
   void parts.scheduler.close();
   assert.equal(refusalOf(parts), "none");
 });
-
-test("the learned limit refuses unread requests, too", async () => {
-  const parts = setUp({ adaptiveLimit: true, maxBatchSize: 1, maxQueueSize: 8 });
-  // One run and eight that wait are all that it may ever let in.
-  fill(parts, 9);
-  assert.equal(refusalOf(parts), "overloaded");
-});

@@ -26,10 +26,6 @@ export function gaveWay(retryAfterMs: number): Rejection {
   return reject("unavailable", "queue_full", message, retryAfterMs);
 }
 
-export function overloaded(retryAfterMs: number): Rejection {
-  return reject("unavailable", "overloaded", "the model is overloaded; try again later", retryAfterMs);
-}
-
 export function draining(): Rejection {
   return reject("unavailable", "draining", "the model is being unloaded and takes no new requests");
 }

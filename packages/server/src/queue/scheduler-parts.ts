@@ -3,12 +3,10 @@ import type { Signature } from "../base/signature.ts";
 import { Admission } from "./admission.ts";
 import { type BatchPlan, compileBatchPlan } from "./batch-plan.ts";
 import { Batcher } from "./batcher.ts";
-import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { Executor } from "./executor.ts";
 import { ExecutorPool } from "./executor-pool.ts";
 import { LiveJobs } from "./live-jobs.ts";
 import { type QueueObserver, silentObserver } from "./observer.ts";
-import { OverloadControl } from "./overload.ts";
 import type { QueueConfig } from "./queue-config.ts";
 import type { Quota } from "./quota.ts";
 import { Recovery } from "./recovery.ts";
@@ -47,8 +45,6 @@ export interface SchedulerParts {
   readonly estimate: ServiceEstimate;
   readonly recovery: Recovery;
   readonly jobs: LiveJobs;
-  readonly limit: ConcurrencyLimit | undefined;
-  readonly overload: OverloadControl | undefined;
   readonly admission: Admission;
 }
 
@@ -57,10 +53,9 @@ export function makeParts(options: SchedulerOptions): SchedulerParts {
   const { config, clock, executors } = options;
   const plan = compileBatchPlan(options.signature, config);
   const tally = new Tally(options.observer ?? silentObserver);
-  const { maxQueueDelayMs } = config;
   const batcher = new Batcher({
     maxRows: plan.maxRows,
-    maxDelayMs: maxQueueDelayMs,
+    maxDelayMs: config.maxQueueDelayMs,
     preferredSizes: config.preferredBatchSizes,
     levels: config.priorityLevels,
   });
@@ -68,11 +63,8 @@ export function makeParts(options: SchedulerOptions): SchedulerParts {
   const estimate = new ServiceEstimate();
   const recovery = new Recovery(config);
   const jobs = new LiveJobs({ clock, batcher, quarantine: recovery.quarantine, tally });
-  const limit = config.adaptiveLimit ? adaptiveLimit(config, executors.length) : undefined;
-  const overload =
-    config.overload && new OverloadControl(config.overload, { batcher, estimate, maxQueueDelayMs });
   const random = options.random ?? Math.random;
-  const admission = new Admission({ config, batcher, pool, estimate, jobs, limit, random });
+  const admission = new Admission({ config, batcher, pool, estimate, jobs, random });
   const { awake = clock } = options;
   return {
     clock,
@@ -85,13 +77,6 @@ export function makeParts(options: SchedulerOptions): SchedulerParts {
     estimate,
     recovery,
     jobs,
-    limit,
-    overload,
     admission,
   };
-}
-
-function adaptiveLimit(config: QueueConfig, executors: number): ConcurrencyLimit {
-  const running = Math.max(1, executors) * config.pipelineDepth * config.maxBatchSize;
-  return new ConcurrencyLimit({ least: 2 * running, most: running + config.maxQueueSize });
 }

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type Settings } from "node:http2";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema } from "@sconce/protocol/messages";
+import { until } from "../../base/until.kit.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import { type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
@@ -28,12 +28,23 @@ function requestOf(size: number): Buffer {
   return Buffer.from(build(size - overhead));
 }
 
+/** A request that is answered after `delayMs`. */
 function slowRequest(delayMs: number): Uint8Array {
   const delay_ms = { parameterChoice: { case: "int64Param" as const, value: BigInt(delayMs) } };
   return toBinary(
     ModelInferRequestSchema,
     create(ModelInferRequestSchema, { modelName: "slow", parameters: { delay_ms } }),
   );
+}
+
+/** A request that runs until the test says `release`. */
+const HELD = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, { modelName: "held" }));
+
+/** When this resolves the server has read all that was sent on the connection before. */
+function pinged(session: ClientHttp2Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    session.ping((error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function framed(message: Uint8Array, isCompressed = false): Buffer {
@@ -127,12 +138,11 @@ test("calls at once on one connection: n run, the next one waits or is refused",
   await withGrpc({ limits: { maxStreams: 3 } }, async (rig) => {
     await withSession(rig, async (session) => {
       await once(session, "remoteSettings");
-      const calls = [1, 2, 3, 4].map(() =>
-        rawCall(session, {}, framed(slowRequest(50))).catch(() => undefined),
-      );
-      while (rig.inference.started.length < 3) await delay(1);
-      await delay(15);
+      const calls = [1, 2, 3, 4].map(() => rawCall(session, {}, framed(HELD)).catch(() => undefined));
+      await until("three calls run", () => rig.inference.started.length >= 3);
+      await pinged(session);
       assert.equal(rig.inference.running, 3);
+      rig.inference.release();
       await Promise.all(calls);
       assert.equal(rig.inference.peak, 3);
     });
@@ -170,11 +180,11 @@ test("deadlines: the smallest of header, metadata and parameter wins, exactly", 
   await withGrpc({}, async (rig) => {
     await withSession(rig, async (session) => {
       const slow = framed(slowRequest(40));
-      const status = async (headers: Record<string, string>) =>
-        (await rawCall(session, headers, slow)).status;
-      assert.equal(await status({ "grpc-timeout": "10m" }), "4");
-      assert.equal(await status({ "grpc-timeout": "1H", "x-request-timeout-ms": "10" }), "4");
-      assert.equal(await status({ "grpc-timeout": "1n" }), "4");
+      const status = async (headers: Record<string, string>, frame = slow) =>
+        (await rawCall(session, headers, frame)).status;
+      assert.equal(await status({ "grpc-timeout": "10m" }, framed(HELD)), "4");
+      assert.equal(await status({ "grpc-timeout": "1H", "x-request-timeout-ms": "10" }, framed(HELD)), "4");
+      assert.equal(await status({ "grpc-timeout": "1n" }, framed(HELD)), "4");
       // grpc-js alone turns the first into an instant timeout and the second into 37 hours.
       assert.equal(await status({ "grpc-timeout": "2147484S" }), "0");
       assert.equal(await status({ "grpc-timeout": "99999999H" }), "0");
@@ -183,7 +193,7 @@ test("deadlines: the smallest of header, metadata and parameter wins, exactly", 
       assert.equal(await status({ "x-request-timeout-ms": "soon" }), "3");
       assert.equal(await status({ "sconce-grpc-timeout": "1n" }), "0", "no client can set our own key");
     });
-    while (rig.inference.running > 0) await delay(1);
+    await until("nothing runs", () => rig.inference.running === 0);
     const deadlines = rig.inference.started.map(({ deadlineMs }) => deadlineMs);
     assert.ok(deadlines.some((deadlineMs) => deadlineMs !== undefined && deadlineMs > 1e14));
   });
@@ -191,11 +201,10 @@ test("deadlines: the smallest of header, metadata and parameter wins, exactly", 
 
 test("the timeout parameter counts microseconds and ends the call", async () => {
   await withGrpc({}, async ({ unary, inference }) => {
-    const int64 = (value: bigint) => ({ parameterChoice: { case: "int64Param" as const, value } });
-    const parameters = { delay_ms: int64(60_000n), timeout: int64(15_000n) };
-    const message = create(ModelInferRequestSchema, { modelName: "slow", parameters });
+    const timeout = { parameterChoice: { case: "int64Param" as const, value: 15_000n } };
+    const message = create(ModelInferRequestSchema, { modelName: "held", parameters: { timeout } });
     await assert.rejects(unary(INFER, TYPES, message), { code: 4 });
-    while (inference.running > 0) await delay(1);
+    await until("nothing runs", () => inference.running === 0);
     assert.equal(inference.started[0]?.signal.reason.code, "deadline_exceeded");
   });
 });
@@ -205,10 +214,10 @@ test("a client that leaves cancels its work", async () => {
     await withSession(rig, async (session) => {
       const stream = session.request(GRPC);
       stream.on("error", () => {});
-      stream.end(framed(slowRequest(60_000)));
-      while (rig.inference.running === 0) await delay(1);
+      stream.end(framed(HELD));
+      await until("it runs", () => rig.inference.running === 1);
       stream.close(8);
-      while (rig.inference.running > 0) await delay(1);
+      await until("nothing runs", () => rig.inference.running === 0);
       assert.equal(rig.inference.started[0]?.signal.reason.reason, "client_left");
     });
   });
@@ -225,7 +234,7 @@ test("two request messages in a unary call are UNIMPLEMENTED, and so is none", a
 });
 
 test("a connection past its age is asked to leave and a new call gets a new one", async () => {
-  await withGrpc({ limits: { connectionAgeMs: 50, connectionAgeGraceMs: 50 } }, async (rig) => {
+  await withGrpc({ limits: { connectionAgeMs: 50 } }, async (rig) => {
     await withSession(rig, async (session) => {
       await once(session, "goaway");
       await once(session, "close");
@@ -242,7 +251,7 @@ test("a peer that answers no ping is cut", async () => {
     socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
     socket.resume();
     await once(socket, "close");
-    assert.equal(rig.edge.connectionCount(), 0);
+    await until("the edge has no connection", () => rig.edge.connectionCount() === 0);
   });
 });
 
@@ -256,7 +265,7 @@ test("a flood of reset calls ends that connection and harms no other", async () 
           stream.on("error", () => {});
           stream.close(8);
         }
-        await delay(2);
+        if (!session.destroyed) await Promise.race([pinged(session).catch(() => {}), gone]);
       }
       await gone;
     });
@@ -266,22 +275,26 @@ test("a flood of reset calls ends that connection and harms no other", async () 
 });
 
 test("messages in flight share the byte budget: n fits, one byte more is told to wait, and all is given back", async () => {
-  const slow = slowRequest(60);
   for (const [maxBytes, expected] of [
-    [2 * slow.length + 1, 0],
-    [2 * slow.length, 0],
-    [2 * slow.length - 1, 1],
+    [2 * HELD.length + 1, 0],
+    [2 * HELD.length, 0],
+    [2 * HELD.length - 1, 1],
   ] as const) {
     const budget = createByteBudget({ maxBytes, maxRequests: 10 });
     await withGrpc({ edge: { budget } }, async ({ unary, inference }) => {
+      let ended = 0;
       const calls = [1, 2].map(() =>
-        unary(INFER, TYPES, Buffer.from(slow)).then(
-          () => undefined,
-          (error: ServiceError) => error,
-        ),
+        unary(INFER, TYPES, Buffer.from(HELD))
+          .then(
+            () => undefined,
+            (error: ServiceError) => error,
+          )
+          .finally(() => ended++),
       );
+      await until("each call runs or was refused", () => inference.running + ended === 2);
+      inference.release();
       const refused = (await Promise.all(calls)).filter((error) => error !== undefined);
-      assert.equal(refused.length, expected);
+      assert.equal(refused.length, expected, `refused with ${maxBytes} bytes for two of ${HELD.length}`);
       for (const { code, metadata } of refused) {
         assert.deepEqual([code, metadata.get("grpc-retry-pushback-ms")], [14, ["1000"]]);
       }

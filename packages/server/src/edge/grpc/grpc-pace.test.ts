@@ -8,10 +8,10 @@ import {
   type IncomingHttpHeaders,
 } from "node:http2";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ModelInferRequestSchema } from "@sconce/protocol/messages";
-import { systemClock } from "../../base/clock.ts";
+import { ManualClock } from "../../base/manual-clock.kit.ts";
+import { until } from "../../base/until.kit.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
 import { createTransferPace, type PaceLimits } from "../../gate/transfer-pace.ts";
 import { type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
@@ -19,16 +19,19 @@ import { type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const HEADERS = { ":method": "POST", ":path": INFER, "content-type": "application/grpc", te: "trailers" };
 const MIB = 1024 * 1024;
-const PACE: PaceLimits = { minBytesPerSecond: 1000, slowBytesPerSecond: 64 * 1024, graceMs: 200 };
+const PACE: PaceLimits = { minBytesPerSecond: 1000, slowBytesPerSecond: 64 * 1024, graceMs: 1000 };
 
 interface PacedRig extends GrpcRig {
   readonly session: ClientHttp2Session;
   readonly budget: ByteBudget;
+  /** By which clients are slow. */
+  readonly clock: ManualClock;
 }
 
-/** An edge with a budget of 4 MiB that is quick to lose its patience, and a client of HTTP/2 that decides itself what it reads. */
+/** An edge with a budget of 4 MiB, and a client of HTTP/2 that decides itself what it reads. */
 async function withPaced(limits: Partial<PaceLimits>, body: (rig: PacedRig) => Promise<void>): Promise<void> {
-  const pace = createTransferPace(systemClock, { ...PACE, ...limits });
+  const clock = new ManualClock();
+  const pace = createTransferPace(clock, { ...PACE, ...limits });
   const budget = createByteBudget({
     maxBytes: 4 * MIB,
     maxRequests: 100,
@@ -38,7 +41,7 @@ async function withPaced(limits: Partial<PaceLimits>, body: (rig: PacedRig) => P
     const session = connect(`http://127.0.0.1:${rig.port}`);
     session.on("error", () => {});
     try {
-      await body({ ...rig, session, budget });
+      await body({ ...rig, session, budget, clock });
     } finally {
       session.destroy();
     }
@@ -81,44 +84,42 @@ function identityOf(size: number): Buffer {
   return Buffer.concat([beginning(bytes.length, 0), bytes]);
 }
 
-async function until(isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 600 && !isTrue(); i++) await delay(5);
-  assert.ok(isTrue());
-}
-
 test("a message that trickles in is refused after the grace, and its connection lives on", async () => {
-  await withPaced({}, async ({ session, budget }) => {
-    assert.equal(await statusOf(open(session, beginning(MIB, 20))), "4 request_timeout");
+  await withPaced({}, async ({ session, budget, clock }) => {
+    const status = statusOf(open(session, beginning(MIB, 20)));
+    await until("its pace is watched", () => clock.pendingTimers > 0);
+    clock.advance(2 * PACE.graceMs);
+    assert.equal(await status, "4 request_timeout");
     assert.equal(budget.bytes, 0);
     assert.equal(await statusOf(session.request(HEADERS).end(identityOf(100))), "0");
   });
 });
 
 test("a message that nobody completes counts as it comes, and is thrown away when its memory is needed", async () => {
-  await withPaced({ minBytesPerSecond: 1 }, async ({ session, budget }) => {
+  await withPaced({ minBytesPerSecond: 1 }, async ({ session, budget, clock }) => {
     const slow = [open(session, beginning(4 * MIB, 2 * MIB)), open(session, beginning(4 * MIB, MIB))];
     const firstStatus = Promise.race(slow.map(statusOf));
-    await until(() => budget.bytes >= 3 * MIB);
+    await until("3 MiB are held", () => budget.bytes >= 3 * MIB);
     assert.equal(await statusOf(session.request(HEADERS).end(identityOf(MIB))), "14 memory_budget");
-    await delay(2 * PACE.graceMs);
+    clock.advance(2 * PACE.graceMs);
     assert.equal(await statusOf(session.request(HEADERS).end(identityOf(MIB))), "0");
     assert.equal(await firstStatus, "14 slow_transfer");
     for (const stream of slow) stream.close();
-    await until(() => budget.bytes === 0);
+    await until("all memory is given back", () => budget.bytes === 0);
   });
 });
 
 test("answers that a client does not take count until its connection is cut because others need the memory", async () => {
-  await withPaced({}, async ({ session, budget, port }) => {
+  await withPaced({}, async ({ session, budget, clock, port }) => {
     const slow = [MIB, MIB, MIB].map((size) => session.request(HEADERS).end(identityOf(size)));
     for (const stream of slow) stream.on("error", () => {});
-    await until(() => budget.bytes >= 3 * MIB);
+    await until("3 MiB are held", () => budget.bytes >= 3 * MIB);
     const other = connect(`http://127.0.0.1:${port}`);
     try {
-      await delay(3 * PACE.graceMs);
+      clock.advance(3 * PACE.graceMs);
       assert.equal(await statusOf(other.request(HEADERS).end(identityOf(MIB))), "0");
-      await until(() => session.destroyed);
-      await until(() => budget.bytes === 0);
+      await until("the slow connection is cut", () => session.destroyed);
+      await until("all memory is given back", () => budget.bytes === 0);
     } finally {
       other.destroy();
     }
@@ -126,30 +127,34 @@ test("answers that a client does not take count until its connection is cut beca
 });
 
 test("an answer that is taken at a good pace is waited for, whoever else needs the memory", async () => {
-  await withPaced({}, async ({ session, budget, port }) => {
+  await withPaced({}, async ({ session, budget, clock, port }) => {
     const steady = session.request(HEADERS).end(identityOf(3 * MIB));
     steady.on("error", () => {});
     let received = 0;
-    const timer = setInterval(() => {
-      received += (steady.read(Math.min(64 * 1024, steady.readableLength)) as Buffer | null)?.length ?? 0;
-    }, 15);
+    /** Ten times as fast as the pace below which a client is slow. */
+    const takeUntil = async (bytes: number): Promise<void> => {
+      while (received < bytes) {
+        await until("more of the answer is there", () => steady.readableLength > 0 || session.destroyed);
+        const before = received;
+        received += (steady.read() as Buffer | null)?.length ?? 0;
+        clock.advance(((received - before) / (10 * PACE.slowBytesPerSecond)) * 1000);
+      }
+    };
     const other = connect(`http://127.0.0.1:${port}`);
     try {
-      await until(() => budget.bytes >= 3 * MIB);
-      await delay(2 * PACE.graceMs);
-      assert.ok(received < 3 * MIB && budget.bytes >= 3 * MIB, `${received} bytes in so short a time`);
+      await until("3 MiB are held", () => budget.bytes >= 3 * MIB);
+      await takeUntil(2 * MIB);
       assert.equal(await statusOf(other.request(HEADERS).end(identityOf(MIB))), "14 memory_budget");
-      await until(() => received > 3 * MIB);
-      assert.equal(session.destroyed, false);
+      await takeUntil(3 * MIB);
+      assert.equal(session.destroyed, false, "the connection was cut");
     } finally {
-      clearInterval(timer);
       other.destroy();
     }
   });
 });
 
 test("a stream that waits between two messages is not slow", async () => {
-  await withPaced({}, async ({ session }) => {
+  await withPaced({}, async ({ session, clock }) => {
     const stream = session.request({
       ...HEADERS,
       ":path": "/inference.GRPCInferenceService/ModelStreamInfer",
@@ -161,11 +166,11 @@ test("a stream that waits between two messages is not slow", async () => {
     });
     for (const expected of [1, 30_000]) {
       stream.write(identityOf(30_000));
-      await until(() => received > expected);
-      await delay(2 * PACE.graceMs);
+      await until("the message is answered", () => received > expected);
+      clock.advance(2 * PACE.graceMs);
     }
     stream.end();
     assert.equal(await statusOf(stream), "0");
-    assert.ok(received > 60_000);
+    assert.ok(received > 60_000, `${received} bytes of two answers`);
   });
 });

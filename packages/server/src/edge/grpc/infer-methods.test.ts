@@ -72,7 +72,7 @@ test("failures are gRPC statuses with a reason, and the retry hint", async () =>
         (error: ServiceError) => error,
       );
     const missing = await rejected("nope");
-    assert.deepEqual([missing.code, missing.metadata.get("sconce-reason")], [5, ["no_model"]]);
+    assert.deepEqual([missing.code, missing.metadata.get("sconce-reason")], [5, ["model_not_found"]]);
     const busy = await rejected("busy");
     assert.deepEqual([busy.code, busy.details], [14, "the queue is full"]);
     assert.deepEqual(busy.metadata.get("grpc-retry-pushback-ms"), ["13"]);

@@ -8,7 +8,10 @@ import type { Inference } from "../../infer/inference.ts";
 import { StatisticsTally } from "../../models/model-statistics.ts";
 import { SETTINGS } from "../../models/models.kit.ts";
 
-type Compute = (request: InferRequest) => NamedTensor[] | Promise<NamedTensor[]>;
+type Compute = (
+  request: InferRequest,
+  held: (request: InferRequest) => Promise<void>,
+) => NamedTensor[] | Promise<NamedTensor[]>;
 
 const SPEC: TensorSpec = { name: "x", datatype: "FP32", dims: [{ symbol: "n", min: 1, max: undefined }, 2] };
 
@@ -32,6 +35,11 @@ const MODELS: Readonly<Record<string, Compute>> = {
     await delay(Number(parameters.get("delay_ms") ?? 0), undefined, { signal });
     return [...inputs];
   },
+  /** Answers when the test says `release`, or never once the signal fired. */
+  held: async (request, held) => {
+    await held(request);
+    return [...request.inputs];
+  },
   /** Fails as a full queue does. */
   busy: () => {
     throw new ServeError("unavailable", "the queue is full", { reason: "queue_full", retryAfterMs: 12.5 });
@@ -52,16 +60,30 @@ export interface MemoryInference extends Inference {
   running: number;
   peak: number;
   ready: boolean;
+  /** Lets `held` answer the request with this id; without an id all that it holds, and from now on it holds none. */
+  release(id?: string): void;
   /** What the model `full` says to requests that it has only seen the head of. */
   refuse(head: RequestHead): ServeError | undefined;
 }
 
 export function memoryInference(): MemoryInference {
+  let isOpen = false;
+  const waiting = new Set<{ readonly id: string | undefined; readonly answer: () => void }>();
+  const held = ({ id, signal }: InferRequest): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (isOpen) resolve();
+      waiting.add({ id, answer: resolve });
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
   const self: MemoryInference = {
     started: [],
     running: 0,
     peak: 0,
     ready: true,
+    release(id) {
+      if (id === undefined) isOpen = true;
+      for (const one of waiting) if (id === undefined || one.id === id) one.answer();
+    },
     refuse: ({ tenant, deadlineMs }) =>
       new ServeError("unavailable", `no room for ${tenant}${deadlineMs === undefined ? "" : " in time"}`, {
         reason: "queue_full",
@@ -104,7 +126,7 @@ export function memoryInference(): MemoryInference {
       try {
         const { timeline } = request;
         timeline.enqueuedMs = timeline.claimedMs = timeline.dispatchedMs = performance.now();
-        const outputs = await compute(request);
+        const outputs = await compute(request, held);
         timeline.answeredMs = performance.now();
         timeline.computeMs = timeline.answeredMs - timeline.dispatchedMs;
         const { model, id } = request;

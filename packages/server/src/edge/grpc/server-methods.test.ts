@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import {
   create,
   type DescMessage,
@@ -21,6 +20,7 @@ import {
   ServerReflectionResponseSchema,
   HealthCheckResponse_ServingStatus as Serving,
 } from "@sconce/protocol/messages";
+import { until } from "../../base/until.kit.ts";
 import { collect, type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
 type Methods = typeof GRPCInferenceService.method;
@@ -108,9 +108,9 @@ test("health Watch tells the state at once and every change, until the drain", a
     watch.on("data", ({ status }: HealthCheckResponse) => seen.push(status));
     watch.on("error", () => {});
     const ended = new Promise<StatusObject>((resolve) => watch.on("status", resolve));
-    while (seen.length < 1) await delay(5);
+    await until("it tells the state", () => seen.length === 1);
     rig.inference.ready = false;
-    while (seen.length < 2) await delay(5);
+    await until("it tells the change", () => seen.length === 2);
     assert.deepEqual(seen, [Serving.SERVING, Serving.NOT_SERVING]);
     await rig.edge.close();
     assert.equal((await ended).code, 14);

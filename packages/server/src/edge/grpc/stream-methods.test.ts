@@ -2,14 +2,16 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:http2";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   ModelInferRequestSchema,
   type ModelStreamInferResponse,
   ModelStreamInferResponseSchema,
+  ServerLiveRequestSchema,
+  ServerLiveResponseSchema,
   sconceV1,
 } from "@sconce/protocol/messages";
+import { until } from "../../base/until.kit.ts";
 import { collect, type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
 const STREAM = "/inference.GRPCInferenceService/ModelStreamInfer";
@@ -17,21 +19,19 @@ const TYPES = [ModelInferRequestSchema, ModelStreamInferResponseSchema] as const
 const PREDICT = "/sconce.v1.ModelServing/StreamPredict";
 const PREDICT_TYPES = [sconceV1.InputDataSchema, sconceV1.PredictionResultSchema] as const;
 
-/** A request that is answered after `delayMs`. */
-function slow(id: string, delayMs: number, extra: Record<string, boolean> = {}) {
+/** A request that is answered at once, with these parameters. */
+function quick(id: string, extra: Record<string, boolean> = {}) {
   const choice = (value: boolean) => ({ parameterChoice: { case: "boolParam" as const, value } });
   return create(ModelInferRequestSchema, {
-    modelName: "slow",
+    modelName: "identity",
     id,
-    parameters: {
-      delay_ms: { parameterChoice: { case: "int64Param", value: BigInt(delayMs) } },
-      ...Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, choice(value)])),
-    },
+    parameters: Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, choice(value)])),
   });
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(1);
+/** A request that runs until the test says `release`. */
+function held(id: string) {
+  return create(ModelInferRequestSchema, { modelName: "held", id });
 }
 
 function openStream({ stream }: GrpcRig, headers?: Record<string, string>) {
@@ -45,15 +45,17 @@ function ids(messages: readonly ModelStreamInferResponse[]): (string | undefined
 test("requests of a stream run side by side and are answered when ready", async () => {
   await withGrpc({}, async (rig) => {
     const stream = openStream(rig);
-    for (const [id, delayMs] of [
-      ["late", 800],
-      ["middle", 400],
-      ["early", 1],
-    ] as const)
-      stream.write(slow(id, delayMs));
+    const order = ["early", "middle", "late"];
+    for (const id of order.toReversed()) stream.write(held(id));
     stream.end();
-    const { messages, status } = await collect(stream);
-    assert.deepEqual(ids(messages), ["early", "middle", "late"]);
+    const ended = collect(stream);
+    await until("all three run", () => rig.inference.running === 3);
+    for (const [index, id] of order.entries()) {
+      rig.inference.release(id);
+      await until(`"${id}" was answered`, () => rig.inference.running === 2 - index);
+    }
+    const { messages, status } = await ended;
+    assert.deepEqual(ids(messages), order);
     assert.equal(rig.inference.peak, 3);
     assert.equal(status.code, 0);
   });
@@ -67,7 +69,7 @@ test("bad messages are answered with their id and the stream goes on", async () 
     stream.write(truncatedAfterId);
     stream.write(Buffer.from([0xff, 0xff]));
     stream.write(Buffer.alloc(0));
-    stream.write(slow("good", 20));
+    stream.write(quick("good"));
     stream.end();
     const { messages, status } = await collect(stream);
     assert.deepEqual(ids(messages).sort(), ["", "", "a", "b", "good"]);
@@ -82,21 +84,21 @@ test("bad messages are answered with their id and the stream goes on", async () 
 test("with triton_grpc_error the first failure is the status of the stream", async () => {
   await withGrpc({}, async (rig) => {
     const stream = openStream(rig, { triton_grpc_error: "true" });
-    stream.write(slow("cut off", 60_000));
-    await until(() => rig.inference.running === 1);
+    stream.write(held("cut off"));
+    await until("it runs", () => rig.inference.running === 1);
     stream.write(create(ModelInferRequestSchema, { modelName: "nope" }));
     const { messages, status } = await collect(stream);
     assert.deepEqual([messages.length, status.code], [0, 5]);
-    await until(() => rig.inference.running === 0);
+    await until("nothing runs", () => rig.inference.running === 0);
   });
 });
 
 test("the final flag is there for who asks for it; other triton_ parameters are refused", async () => {
   await withGrpc({}, async (rig) => {
     const stream = openStream(rig);
-    stream.write(slow("asks", 1, { triton_enable_empty_final_response: true }));
-    stream.write(slow("does not", 1));
-    stream.write(slow("wrong", 1, { triton_nonsense: true }));
+    stream.write(quick("asks", { triton_enable_empty_final_response: true }));
+    stream.write(quick("does not"));
+    stream.write(quick("wrong", { triton_nonsense: true }));
     stream.end();
     const { messages } = await collect(stream);
     const of = (id: string) => messages.find((message) => message.inferResponse?.id === id);
@@ -111,10 +113,10 @@ test("cancelling the stream stops all of its work", async () => {
   await withGrpc({}, async (rig) => {
     const stream = openStream(rig);
     stream.on("error", () => {});
-    for (let i = 0; i < 10; i++) stream.write(slow(String(i), 60_000));
-    await until(() => rig.inference.running === 10);
+    for (let i = 0; i < 10; i++) stream.write(held(String(i)));
+    await until("all ten run", () => rig.inference.running === 10);
     stream.cancel();
-    await until(() => rig.inference.running === 0);
+    await until("nothing runs", () => rig.inference.running === 0);
     assert.ok(
       rig.inference.started.every(({ signal }) => signal.aborted && signal.reason.code === "cancelled"),
     );
@@ -129,11 +131,17 @@ test("in flight per stream: n − 1 and n run at once, of n + 1 one waits unread
   ] as const) {
     await withGrpc({ limits: { maxInFlightPerStream: 4 } }, async (rig) => {
       const stream = openStream(rig);
-      for (let i = 0; i < sent; i++) stream.write(slow(String(i), 500));
+      for (let i = 0; i < sent; i++) stream.write(held(String(i)));
       stream.end();
-      await until(() => rig.inference.started.length >= expected);
-      await delay(20);
-      assert.equal(rig.inference.started.length, expected);
+      await until(`${expected} run`, () => rig.inference.started.length >= expected);
+      // What comes later on the same connection is answered, so all messages of the stream have arrived.
+      await rig.unary(
+        "/inference.GRPCInferenceService/ServerLive",
+        [ServerLiveRequestSchema, ServerLiveResponseSchema],
+        create(ServerLiveRequestSchema),
+      );
+      assert.equal(rig.inference.started.length, expected, `run at once of ${sent}`);
+      rig.inference.release();
       assert.equal((await collect(stream)).messages.length, sent);
       assert.equal(rig.inference.peak, expected);
     });
@@ -166,8 +174,9 @@ test("a client that does not read is not served ahead without bound", async () =
     });
     for (let i = 0; i < 12; i++) stream.write(framed(toBinary(ModelInferRequestSchema, request)));
     stream.end();
-    await until(() => rig.inference.started.length >= 2);
-    await delay(100);
+    await until("two run", () => rig.inference.started.length >= 2);
+    // The answer to a ping comes after everything that the server had to say before.
+    for (let i = 0; i < 3; i++) await new Promise((resolve) => session.ping(resolve));
     // One answer exceeds the client's window of 64 KiB, so nothing was flushed and only the allowed two were run.
     assert.equal(rig.inference.started.length, 2);
     stream.resume();
@@ -180,13 +189,16 @@ test("a client that does not read is not served ahead without bound", async () =
 test("a request's own deadline ends that request, not the stream", async () => {
   await withGrpc({}, async (rig) => {
     const stream = rig.stream(PREDICT, PREDICT_TYPES);
-    const parameters = { delay_ms: { kind: { case: "int" as const, value: 60n } } };
-    stream.write(
-      create(sconceV1.InputDataSchema, { model: "slow", id: "impatient", timeoutMs: 15, parameters }),
-    );
-    stream.write(create(sconceV1.InputDataSchema, { id: "patient", parameters }));
+    stream.write(create(sconceV1.InputDataSchema, { model: "held", id: "impatient", timeoutMs: 15 }));
+    stream.write(create(sconceV1.InputDataSchema, { id: "patient" }));
     stream.end();
-    const { messages, status } = await collect(stream);
+    const ended = collect(stream);
+    await until(
+      "the impatient one was given up",
+      () => rig.inference.started.length === 2 && rig.inference.running === 1,
+    );
+    rig.inference.release("patient");
+    const { messages, status } = await ended;
     assert.deepEqual(
       messages.map(({ id, error }) => [id, error?.code]),
       [
@@ -259,13 +271,16 @@ test("streams: a model without room refuses before the tensors are decoded, by i
 test("a drain lets requests in flight finish and ends idle streams with UNAVAILABLE", async () => {
   await withGrpc({}, async (rig) => {
     const idle = openStream(rig);
-    idle.write(slow("idle", 0));
+    idle.write(quick("idle"));
     await once(idle, "data");
     const busy = openStream(rig);
-    busy.write(slow("busy", 50));
-    await until(() => rig.inference.running === 1);
+    busy.write(held("busy"));
+    await until("it runs", () => rig.inference.running === 1);
     const ended = [collect(idle), collect(busy)] as const;
-    await rig.edge.close();
+    const closed = rig.edge.close();
+    await ended[0];
+    rig.inference.release();
+    await closed;
     const [idleEnd, busyEnd] = await Promise.all(ended);
     assert.equal(idleEnd.status.code, 14);
     assert.deepEqual(ids(busyEnd.messages), ["busy"]);
@@ -278,10 +293,12 @@ test("a drain answers messages that lay unread on a stream because too many were
   await withGrpc({ limits: { maxInFlightPerStream: 2 } }, async (rig) => {
     const stream = openStream(rig);
     const sent = Array.from({ length: 12 }, (_, index) => String(index));
-    for (const id of sent) stream.write(slow(id, 5));
-    await until(() => rig.inference.running === 2);
+    for (const id of sent) stream.write(held(id));
+    await until("two run", () => rig.inference.running === 2);
     const ended = collect(stream);
-    await rig.edge.close();
+    const closed = rig.edge.close();
+    rig.inference.release();
+    await closed;
     const { messages, status } = await ended;
     assert.deepEqual(
       ids(messages).sort((a, b) => Number(a) - Number(b)),

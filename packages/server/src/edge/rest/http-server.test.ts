@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { after, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { until } from "../../base/until.kit.ts";
 import { createHttpServer, type HttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS } from "./limits.ts";
 
@@ -10,9 +13,8 @@ const REQUEST = "GET / HTTP/1.1\r\nhost: sconce\r\n\r\n";
 
 /** A server that answers every request with 32 MiB, and a client that has not sent anything yet. */
 async function connected(): Promise<{ readonly http: HttpServer; readonly client: Socket }> {
-  const http = createHttpServer(DEFAULT_REST_LIMITS);
   const body = Buffer.alloc(ANSWER_BYTES);
-  http.onRequest((_request, response) => {
+  const http = createHttpServer(DEFAULT_REST_LIMITS, (_request, response) => {
     response.writeHead(200, { "content-length": ANSWER_BYTES, connection: "close" });
     response.end(body);
   });
@@ -43,10 +45,11 @@ test("close() lets a slow reader have all of an answer that has been written", a
   const { http, client } = await connected();
   client.pause();
   client.write(REQUEST);
-  await once(http.server, "request");
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const [, { socket }] = (await once(http.server, "request")) as [IncomingMessage, ServerResponse];
+  await until("the answer is on its way", () => socket!.bytesWritten > 0);
   const closing = http.close();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // It looks for connections to close in the turns after this one.
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
   assert.ok((await bytesOf(client)) > ANSWER_BYTES);
   await closing;
 });
