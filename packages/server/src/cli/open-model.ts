@@ -11,7 +11,7 @@ import {
 } from "@sconce/torch";
 import { type FileSource, nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
-import { modelFileRefusal } from "./model-file-refusal.ts";
+import { fileError } from "./file-error.ts";
 import type { StatedInputs } from "./stated-inputs.ts";
 
 /** A model file of any kind as ONNX that can be rewritten. */
@@ -42,7 +42,7 @@ export function openModel(path: string, inputs?: StatedInputs): OpenModel {
     return { name, model, warnings, isOnnx, read: (data) => files.read(data), close: () => files.close() };
   } catch (error) {
     files.close();
-    throw modelFileRefusal(name, error);
+    throw fileError(name, error);
   }
 }
 

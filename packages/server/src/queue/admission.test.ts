@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createAwakeClock } from "../base/awake-clock.ts";
+import { createActiveTimeClock } from "../base/active-time-clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { FakeClock, KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
@@ -189,7 +189,7 @@ test("a wrong estimate of the service time does not refuse requests for ever", a
 
 test("a process that was stopped for ten seconds refuses nobody afterwards because runs now seem to take that long", async () => {
   const clock = new FakeClock();
-  const parts = { ...setUp({}, { clock, awake: createAwakeClock(clock) }), clock };
+  const parts = { ...setUp({}, { clock, awake: createActiveTimeClock(clock) }), clock };
   for (let id = 0; id < 12; id++) {
     send(parts, id);
     clock.advance(id === 0 ? 10_000 : 10);

@@ -50,7 +50,7 @@ export interface Instance {
    * `unavailable`/`worker_died` the worker ended while it may have been executing this run;
    * `unavailable`/`worker_died_waiting` the worker ended before it began this run (this run is not to blame);
    * `unavailable`/`instance_not_ready` the instance is restarting, failed or closed;
-   * `invalid_argument`/`invalid_input` the model refused the inputs' sizes or values;
+   * `invalid_argument`/`invalid_input` the model rejected the inputs' sizes or values;
    * `deadline_exceeded`/`execution_timeout` it hung and was killed;
    * `internal`/`model_failed` the model threw; `internal`/`bad_output` it answered nonsense.
    */

@@ -63,7 +63,7 @@ export interface MemoryInference extends Inference {
   /** Lets `held` answer the request with this id; without an id all that it holds, and from now on it holds none. */
   release(id?: string): void;
   /** What the model `full` says to requests that it has only seen the head of. */
-  refuse(head: RequestHead): ServeError | undefined;
+  reject(head: RequestHead): ServeError | undefined;
 }
 
 export function memoryInference(): MemoryInference {
@@ -84,7 +84,7 @@ export function memoryInference(): MemoryInference {
       if (id === undefined) isOpen = true;
       for (const one of waiting) if (id === undefined || one.id === id) one.answer();
     },
-    refuse: ({ tenant, deadlineMs }) =>
+    reject: ({ tenant, deadlineMs }) =>
       new ServeError("unavailable", `no room for ${tenant}${deadlineMs === undefined ? "" : " in time"}`, {
         reason: "queue_full",
         retryAfterMs: 12.5,
@@ -95,7 +95,7 @@ export function memoryInference(): MemoryInference {
     isModelReady: (name) => modelOf(name) !== undefined && self.ready,
     door: (name) => {
       modelOf(name);
-      return name === "full" ? { refuseUnread: (head) => self.refuse(head) } : undefined;
+      return name === "full" ? { refuseUnread: (head) => self.reject(head) } : undefined;
     },
     modelMetadata(name) {
       modelOf(name);

@@ -2,7 +2,7 @@ import type { FileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
 import { REPAIR } from "./model-error.ts";
 
-/** What the front needs to know of an `.onnx` file before ONNX Runtime opens it. */
+/** What the server process needs to know of an `.onnx` file before ONNX Runtime opens it. */
 export interface OnnxFile {
   readonly parameterCount: number;
   readonly weightBytes: number;

@@ -2,15 +2,15 @@ import type { ServeError } from "../../base/errors.ts";
 import { retryHintMs } from "../retry-hint.ts";
 import { statusOf } from "./status.ts";
 
-export interface ErrorAnswer {
+export interface ErrorResponse {
   readonly status: number;
   readonly body: Buffer;
   /** Whole seconds; only for 429 and 503. */
   readonly retryAfter: number | undefined;
 }
 
-/** The answer to a failed request: `{"error", "reason"}`. `random` jitters `Retry-After` by ±25 %. */
-export function errorAnswer(error: ServeError, random: () => number): ErrorAnswer {
+/** The response to a failed request: `{"error", "reason"}`. `random` jitters `Retry-After` by ±25 %. */
+export function errorResponse(error: ServeError, random: () => number): ErrorResponse {
   const status = statusOf(error);
   const body = Buffer.from(JSON.stringify({ error: error.message, reason: error.reason }));
   const hintMs = retryHintMs(error);

@@ -28,9 +28,9 @@ const FILES: readonly DescFile[] = [
 
 /**
  * Answers one ServerReflectionRequest (v1 and v1alpha have the same fields). Throws `invalid_argument` for malformed bytes; an
- * unknown name is an error inside the answer, as the protocol has it.
+ * unknown name is an error inside the response, as the protocol has it.
  */
-export function reflectionAnswers(): (bytes: Uint8Array) => Uint8Array {
+export function reflectionResponses(): (bytes: Uint8Array) => Uint8Array {
   const bySymbol = new Map(FILES.flatMap((file) => symbolsOf(file).map((symbol) => [symbol, file] as const)));
   const answerTo = (request: ServerReflectionRequest): Answer => {
     const { messageRequest } = request;

@@ -19,7 +19,7 @@ export interface Slices {
 }
 
 /** Shares the event loop out between requests that cost it much. */
-export interface Slicer {
+export interface TimeSlicer {
   /** For a request of so many bytes. Small ones are done at once, large ones wait for their turn from the start. */
   open(bytes: number): Slices;
 }
@@ -35,7 +35,7 @@ const SMALL_BYTES = 32 * 1024;
  * One slice per turn of the event loop, in the order asked for, however many large requests there are: the loop is never away for longer
  * than a slice, and what is small gets its turn after each. All edges must share one slicer.
  */
-export function createSlicer(clock: Clock): Slicer {
+export function createTimeSlicer(clock: Clock): TimeSlicer {
   const waiting: (() => void)[] = [];
   let isScheduled = false;
   const turn = (): void => {

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 
-/** A body on its way from a client, or an answer on its way to one. It holds memory for as long as the client likes to take. */
+/** A body on its way from a client, or a response on its way to one. It holds memory for as long as the client likes to take. */
 export interface Transfer {
   /** By the pace's clock; from then on its pace counts. */
   readonly startedMs: number;
@@ -10,11 +10,11 @@ export interface Transfer {
   /** What it holds of the byte budget. */
   readonly heldBytes: number;
   /** Called once when its client is too slow. What it held is given back when this returns. */
-  giveUp(error: ServeError): void;
+  end(error: ServeError): void;
 }
 
 /** Ends transfers of clients that trickle, and with them what they hold of the byte budget. */
-export interface TransferPace {
+export interface SlowClientGuard {
   /** Monotonic; may stand still while this process does: what came meanwhile is unread, not late. */
   nowMs(): number;
   watch(transfer: Transfer): void;
@@ -23,7 +23,7 @@ export interface TransferPace {
   reclaim(bytes: number): void;
 }
 
-export interface PaceLimits {
+export interface SlowClientLimits {
   /** Whoever is slower than this on average after the grace is given up. */
   readonly minBytesPerSecond: number;
   /** Whoever was slower than this for most of a grace is given up when its place is needed. */
@@ -32,7 +32,7 @@ export interface PaceLimits {
   readonly graceMs: number;
 }
 
-export const DEFAULT_PACE_LIMITS: PaceLimits = {
+export const DEFAULT_SLOW_CLIENT_LIMITS: SlowClientLimits = {
   minBytesPerSecond: 1024,
   slowBytesPerSecond: 64 * 1024,
   graceMs: 5000,
@@ -44,13 +44,13 @@ const RETRY_AFTER_MS = 1000;
 
 /**
  * One look at all transfers several times per grace, instead of a timer for each: most are there at once, and entering and leaving a
- * set costs them next to nothing. `onGivenUp` is told why, for each that is given up.
+ * set costs them next to nothing. `onEnded` is told why, for each that is given up.
  */
-export function createTransferPace(
+export function createSlowClientGuard(
   clock: Clock,
-  limits: PaceLimits = DEFAULT_PACE_LIMITS,
-  onGivenUp: (reason: string) => void = ignore,
-): TransferPace {
+  limits: SlowClientLimits = DEFAULT_SLOW_CLIENT_LIMITS,
+  onEnded: (reason: string) => void = ignore,
+): SlowClientGuard {
   const { minBytesPerSecond, slowBytesPerSecond, graceMs } = limits;
   const lookMs = graceMs / 5;
   const windowMs = lookMs * 4;
@@ -73,7 +73,7 @@ export function createTransferPace(
   const judge = (transfer: Transfer, nowMs: number): void => {
     const lateMs = nowMs - transfer.startedMs - graceMs;
     if (lateMs > 0 && transfer.moved < (lateMs / 1000) * minBytesPerSecond) {
-      giveUp(transfer, tooSlow(minBytesPerSecond));
+      end(transfer, tooSlow(minBytesPerSecond));
       return;
     }
     const mark = marks.get(transfer);
@@ -93,10 +93,10 @@ export function createTransferPace(
     transfers.delete(transfer);
     if (marks.delete(transfer)) slow.delete(transfer);
   };
-  const giveUp = (transfer: Transfer, error: ServeError): void => {
+  const end = (transfer: Transfer, error: ServeError): void => {
     forget(transfer);
-    onGivenUp(error.reason);
-    transfer.giveUp(error);
+    onEnded(error.reason);
+    transfer.end(error);
   };
 
   return {
@@ -112,7 +112,7 @@ export function createTransferPace(
         if (freed >= bytes) return;
         if (transfer.heldBytes === 0) continue;
         freed += transfer.heldBytes;
-        giveUp(transfer, placeNeeded(slowBytesPerSecond));
+        end(transfer, placeNeeded(slowBytesPerSecond));
       }
     },
   };

@@ -13,13 +13,13 @@ import { ModelInferRequestSchema } from "@sconce/protocol/messages";
 import { ManualClock } from "../../base/manual-clock.kit.ts";
 import { until } from "../../base/until.kit.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
-import { createTransferPace, type PaceLimits } from "../../gate/transfer-pace.ts";
+import { createSlowClientGuard, type SlowClientLimits } from "../../gate/slow-client-guard.ts";
 import { type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const HEADERS = { ":method": "POST", ":path": INFER, "content-type": "application/grpc", te: "trailers" };
 const MIB = 1024 * 1024;
-const PACE: PaceLimits = { minBytesPerSecond: 1000, slowBytesPerSecond: 64 * 1024, graceMs: 1000 };
+const PACE: SlowClientLimits = { minBytesPerSecond: 1000, slowBytesPerSecond: 64 * 1024, graceMs: 1000 };
 
 interface PacedRig extends GrpcRig {
   readonly session: ClientHttp2Session;
@@ -29,15 +29,18 @@ interface PacedRig extends GrpcRig {
 }
 
 /** An edge with a budget of 4 MiB, and a client of HTTP/2 that decides itself what it reads. */
-async function withPaced(limits: Partial<PaceLimits>, body: (rig: PacedRig) => Promise<void>): Promise<void> {
+async function withPaced(
+  limits: Partial<SlowClientLimits>,
+  body: (rig: PacedRig) => Promise<void>,
+): Promise<void> {
   const clock = new ManualClock();
-  const pace = createTransferPace(clock, { ...PACE, ...limits });
+  const slowClients = createSlowClientGuard(clock, { ...PACE, ...limits });
   const budget = createByteBudget({
     maxBytes: 4 * MIB,
     maxRequests: 100,
-    reclaim: (bytes) => pace.reclaim(bytes),
+    reclaim: (bytes) => slowClients.reclaim(bytes),
   });
-  await withGrpc({ edge: { pace, budget } }, async (rig) => {
+  await withGrpc({ edge: { slowClients, budget } }, async (rig) => {
     const session = connect(`http://127.0.0.1:${rig.port}`);
     session.on("error", () => {});
     try {
@@ -72,7 +75,7 @@ function beginning(length: number, sent: number): Buffer {
   return bytes;
 }
 
-/** A whole request whose answer is as long. */
+/** A whole request whose response is as long. */
 function identityOf(size: number): Buffer {
   const inputs = [{ name: "x", datatype: "UINT8", shape: [BigInt(size)] }];
   const message = create(ModelInferRequestSchema, {
@@ -84,7 +87,7 @@ function identityOf(size: number): Buffer {
   return Buffer.concat([beginning(bytes.length, 0), bytes]);
 }
 
-test("a message that trickles in is refused after the grace, and its connection lives on", async () => {
+test("a message that trickles in is rejected after the grace, and its connection lives on", async () => {
   await withPaced({}, async ({ session, budget, clock }) => {
     const status = statusOf(open(session, beginning(MIB, 20)));
     await until("its pace is watched", () => clock.pendingTimers > 0);
@@ -126,7 +129,7 @@ test("answers that a client does not take count until its connection is cut beca
   });
 });
 
-test("an answer that is taken at a good pace is waited for, whoever else needs the memory", async () => {
+test("a response that is taken at a good pace is waited for, whoever else needs the memory", async () => {
   await withPaced({}, async ({ session, budget, clock, port }) => {
     const steady = session.request(HEADERS).end(identityOf(3 * MIB));
     steady.on("error", () => {});
@@ -134,7 +137,7 @@ test("an answer that is taken at a good pace is waited for, whoever else needs t
     /** Ten times as fast as the pace below which a client is slow. */
     const takeUntil = async (bytes: number): Promise<void> => {
       while (received < bytes) {
-        await until("more of the answer is there", () => steady.readableLength > 0 || session.destroyed);
+        await until("more of the response is there", () => steady.readableLength > 0 || session.destroyed);
         const before = received;
         received += (steady.read() as Buffer | null)?.length ?? 0;
         clock.advance(((received - before) / (10 * PACE.slowBytesPerSecond)) * 1000);
@@ -171,6 +174,6 @@ test("a stream that waits between two messages is not slow", async () => {
     }
     stream.end();
     assert.equal(await statusOf(stream), "0");
-    assert.ok(received > 60_000, `${received} bytes of two answers`);
+    assert.ok(received > 60_000, `${received} bytes of two responses`);
   });
 });

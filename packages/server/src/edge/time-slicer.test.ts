@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../base/clock.ts";
-import { createSlicer, type Steps } from "./slices.ts";
+import { createTimeSlicer, type Steps } from "./time-slicer.ts";
 
 /** Work that keeps the thread for so long, and notes in which turns of the loop it did. */
 function busyWork(totalMs: number, turns: Set<number>, turn: () => number): Steps {
@@ -18,7 +18,7 @@ function busyWork(totalMs: number, turns: Set<number>, turn: () => number): Step
 }
 
 test("however many large requests there are, one turn of the loop has one slice", async () => {
-  const slicer = createSlicer(systemClock);
+  const slicer = createTimeSlicer(systemClock);
   let turn = 0;
   let isOver = false;
   const count = (): void => {
@@ -45,7 +45,7 @@ test("however many large requests there are, one turn of the loop has one slice"
 });
 
 test("a small request is done at once", () => {
-  const slices = createSlicer(systemClock).open(1_000);
+  const slices = createTimeSlicer(systemClock).open(1_000);
   let amount = 0;
   const isDone = slices.finishNow({
     step(most) {

@@ -11,11 +11,11 @@ import { undisturbed } from "../../base/undisturbed.kit.ts";
 import { until } from "../../base/until.kit.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import {
-  createTransferPace,
-  type PaceLimits,
+  createSlowClientGuard,
+  type SlowClientGuard,
+  type SlowClientLimits,
   type Transfer,
-  type TransferPace,
-} from "../../gate/transfer-pace.ts";
+} from "../../gate/slow-client-guard.ts";
 import { type MemoryModel, memoryInference, spec } from "./memory-inference.kit.ts";
 import { BODY, listen, post, raw, statusOf } from "./rest-sockets.kit.ts";
 
@@ -35,18 +35,18 @@ const NARROW: MemoryModel = {
 const INFERENCE = memoryInference({ wide: WIDE, narrow: NARROW });
 
 /** A pace by a clock in hand, and the transfers that it has been told to watch. */
-function manualPace(limits: Partial<PaceLimits> = {}) {
+function manualPace(limits: Partial<SlowClientLimits> = {}) {
   const clock = new ManualClock();
   const transfers: Transfer[] = [];
-  const inner = createTransferPace(clock, { ...PACE, ...limits });
-  const pace: TransferPace = {
+  const inner = createSlowClientGuard(clock, { ...PACE, ...limits });
+  const slowClients: SlowClientGuard = {
     ...inner,
     watch(transfer) {
       transfers.push(transfer);
       inner.watch(transfer);
     },
   };
-  return { clock, pace, transfers };
+  return { clock, slowClients, transfers };
 }
 
 /** The head of a request with a body of `size` blanks, all of which are read before it is found to be no JSON. */
@@ -75,9 +75,9 @@ class TricklingClient {
   }
 }
 
-test("a body that trickles in is refused after the grace, a slow one is not", async () => {
-  const { clock, pace, transfers } = manualPace();
-  const paced = await listen(INFERENCE, { pace });
+test("a body that trickles in is rejected after the grace, a slow one is not", async () => {
+  const { clock, slowClients, transfers } = manualPace();
+  const paced = await listen(INFERENCE, { slowClients });
   const begun: TricklingClient[] = [];
   for (let i = 1; i <= 3; i++) {
     begun.push(new TricklingClient(paced.port, 5000));
@@ -100,9 +100,9 @@ test("a body that trickles in is refused after the grace, a slow one is not", as
   await until("all is given back", () => paced.budget.requests === 0);
 });
 
-test("a compressed body that trickles in is refused as well, and one that is no gzip at once", async () => {
-  const { clock, pace, transfers } = manualPace();
-  const paced = await listen(INFERENCE, { pace });
+test("a compressed body that trickles in is rejected as well, and one that is no gzip at once", async () => {
+  const { clock, slowClients, transfers } = manualPace();
+  const paced = await listen(INFERENCE, { slowClients });
   const begin = (bytes: Buffer): Promise<string> =>
     raw(paced.port, head(500, "Content-Encoding: gzip\r\n"), bytes);
   assert.equal(statusOf(await begin(Buffer.from("   "))), 400);
@@ -124,10 +124,10 @@ function askSlowly(port: number): Socket {
   return socket;
 }
 
-test("a client that does not read its answer is cut off", async () => {
+test("a client that does not read its response is cut off", async () => {
   const wide = await listen(INFERENCE, { limits: { writeIdleTimeoutMs: 100 } });
   const idle = askSlowly(wide.port);
-  await until("the answer is on its way", () => wide.budget.requests === 1);
+  await until("the response is on its way", () => wide.budget.requests === 1);
   await until("it is cut off", () => wide.budget.requests === 0);
   idle.destroy();
 });
@@ -143,7 +143,7 @@ test("a client that reads slowly is not cut off", async () => {
       received += chunk.length;
       slow.pause();
     });
-    // It reads all but a tenth of the answer in twice the time.
+    // It reads all but a tenth of the response in twice the time.
     for (let step = 1; step <= 24; step++) {
       while (received < (step / 24) * 0.9 * WIDE_BYTES && !slow.destroyed) {
         slow.resume();
@@ -161,28 +161,32 @@ test("a client that reads slowly is not cut off", async () => {
   });
 });
 
-test("answers that nobody takes count as memory in use: the next large one is refused, small ones are not", async () => {
+test("answers that nobody takes count as memory in use: the next large one is rejected, small ones are not", async () => {
   const maxBytes = 2.5 * WIDE_BYTES;
   const tight = await listen(INFERENCE, { budget: createByteBudget({ maxBytes, maxRequests: 10 }) });
   const idle = [askSlowly(tight.port), askSlowly(tight.port)];
-  await until("both answers are held", () => tight.budget.bytes > 2 * WIDE_BYTES);
-  const refused = await raw(tight.port, post("/v2/models/wide/infer", WIDE_BODY));
-  assert.equal(statusOf(refused), 503);
-  assert.match(refused, /"reason":"memory_budget"/);
-  assert.match(refused, /\r\nRetry-After: /);
+  await until("both responses are held", () => tight.budget.bytes > 2 * WIDE_BYTES);
+  const rejected = await raw(tight.port, post("/v2/models/wide/infer", WIDE_BODY));
+  assert.equal(statusOf(rejected), 503);
+  assert.match(rejected, /"reason":"memory_budget"/);
+  assert.match(rejected, /\r\nRetry-After: /);
   const small = await raw(tight.port, post("/v2/models/narrow/infer", BODY));
   assert.equal(statusOf(small), 200);
   for (const socket of idle) socket.destroy();
   await until("all is given back", () => tight.budget.bytes === 0 && tight.budget.requests === 0);
 });
 
-test("a client that takes its answer slowly is cut off when its memory is needed", async () => {
-  const { clock, pace } = manualPace();
+test("a client that takes its response slowly is cut off when its memory is needed", async () => {
+  const { clock, slowClients } = manualPace();
   const maxBytes = 1.5 * WIDE_BYTES;
-  const budget = createByteBudget({ maxBytes, maxRequests: 10, reclaim: (bytes) => pace.reclaim(bytes) });
-  const tight = await listen(INFERENCE, { budget, pace });
+  const budget = createByteBudget({
+    maxBytes,
+    maxRequests: 10,
+    reclaim: (bytes) => slowClients.reclaim(bytes),
+  });
+  const tight = await listen(INFERENCE, { budget, slowClients });
   const slow = askSlowly(tight.port);
-  await until("the answer is held", () => tight.budget.bytes >= WIDE_BYTES);
+  await until("the response is held", () => tight.budget.bytes >= WIDE_BYTES);
   assert.equal(statusOf(await raw(tight.port, post("/v2/models/wide/infer", WIDE_BODY))), 503);
   // Longer than a client has to show that it is not slow.
   clock.advance(2 * PACE.graceMs);
@@ -194,13 +198,13 @@ test("a client that takes its answer slowly is cut off when its memory is needed
 });
 
 test("a body that is announced and comes slowly does not keep others out", async () => {
-  const { clock, pace, transfers } = manualPace({ minBytesPerSecond: 1 });
+  const { clock, slowClients, transfers } = manualPace({ minBytesPerSecond: 1 });
   const budget = createByteBudget({
     maxBytes: 2_000_000,
     maxRequests: 10,
-    reclaim: (bytes) => pace.reclaim(bytes),
+    reclaim: (bytes) => slowClients.reclaim(bytes),
   });
-  const tight = await listen(INFERENCE, { budget, pace });
+  const tight = await listen(INFERENCE, { budget, slowClients });
   const slow = new TricklingClient(tight.port, 1_500_000);
   slow.send(1000);
   await until("its beginning was read", () => transfers[0]?.moved === 1000);
@@ -213,10 +217,10 @@ test("a body that is announced and comes slowly does not keep others out", async
   assert.match(answer, /"reason":"slow_transfer"/);
 });
 
-test("an answer that waits behind an earlier one on its connection is not held against the client", async () => {
+test("a response that waits behind an earlier one on its connection is not held against the client", async () => {
   const WRITE_IDLE_MS = 300;
   await undisturbed(WRITE_IDLE_MS / 3, async () => {
-    const { clock, pace } = manualPace();
+    const { clock, slowClients } = manualPace();
     const earlier = deferred<void>();
     let isAnswered = false;
     const late: MemoryModel = {
@@ -234,12 +238,12 @@ test("an answer that waits behind an earlier one on its connection is not held a
       },
     };
     const paced = await listen(memoryInference({ late, wide }), {
-      pace,
+      slowClients,
       limits: { writeIdleTimeoutMs: WRITE_IDLE_MS },
     });
     const first = post("/v2/models/late/infer", BODY).toString().replace("Connection: close\r\n", "");
     const answers = raw(paced.port, first, post("/v2/models/wide/infer", WIDE_BODY));
-    await until("the second answer waits for the first", () => isAnswered);
+    await until("the second response waits for the first", () => isAnswered);
     clock.advance(5 * PACE.graceMs);
     await delay(1.5 * WRITE_IDLE_MS);
     earlier.resolve();

@@ -1,4 +1,4 @@
-// Tests rest-edge.ts: requests refused before their bodies are read.
+// Tests rest-edge.ts: requests rejected before their bodies are read.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServeError } from "../../base/errors.ts";
@@ -16,7 +16,7 @@ const FULL: MemoryModel = {
 const INFERENCE = memoryInference({ full: FULL, echo: identity("FP32") });
 const roomy = await listen(INFERENCE);
 
-test("a client that was refused instead of told to go on does not have its next request taken for the body", async () => {
+test("a client that was rejected instead of told to go on does not have its next request taken for the body", async () => {
   const head = `POST /v2/models/full/infer HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 20\r\n\r\n`;
   const answer = await raw(roomy.port, head, "GET /v2 HTTP/1.1\r\n");
   // Not `100`: its body is not asked for.
@@ -24,7 +24,7 @@ test("a client that was refused instead of told to go on does not have its next 
   assert.match(answer, /Connection: close/);
 });
 
-test("a model without room refuses before it knows what for, and the connection goes on", async () => {
+test("a model without room rejects before it knows what for, and the connection goes on", async () => {
   for (const path of ["/v2/models/full/infer", "/predict/full"]) {
     const noJson = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{{{{{`;
     const answer = await raw(roomy.port, noJson, post("/v2/models/echo/infer", BODY));

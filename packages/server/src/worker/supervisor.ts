@@ -5,7 +5,7 @@ import { Backoff, CRASH_LOOP_DEATHS, CRASH_LOOP_WINDOW_MS } from "./backoff.ts";
 import { failureReason, type Worker } from "./worker.ts";
 
 /** A slot's life. `restarting` comes back by itself, `failed` and `closed` do not. */
-export type SlotState =
+export type SupervisorState =
   | { readonly kind: "starting" }
   | { readonly kind: "ready"; readonly worker: Worker }
   | { readonly kind: "restarting"; readonly attempt: number; readonly reason: string }
@@ -15,12 +15,12 @@ export type SlotState =
 /** A worker that was ready for this long did not die of being made ready. */
 const STEADY_MS = 1_000;
 
-export interface WorkerSlotOptions {
+export interface SupervisorOptions {
   /** A started worker that belongs to the slot from then on. */
   acquire(): Promise<Worker>;
   /** Makes a worker fit for use, such as by loading a model; rejects when that fails. */
   prepare(worker: Worker): Promise<void>;
-  onChange(state: SlotState): void;
+  onChange(state: SupervisorState): void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
@@ -33,25 +33,25 @@ export interface WorkerSlotOptions {
  * ended from outside, and does not count: otherwise the second of two instances, which gets work only when the first is busy, would be
  * given up for nothing. Nor does a process that the system would not start: descriptors, say, come back when the flood is over.
  */
-export class WorkerSlot {
-  readonly #options: WorkerSlotOptions;
+export class Supervisor {
+  readonly #options: SupervisorOptions;
   readonly #backoff: Backoff;
-  #state: SlotState = { kind: "starting" };
+  #state: SupervisorState = { kind: "starting" };
   #worker: Worker | undefined;
   #cancelRestart: (() => void) | undefined;
 
-  constructor(options: WorkerSlotOptions) {
+  constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.clock, options.random);
   }
 
-  get state(): SlotState {
+  get state(): SupervisorState {
     return this.#state;
   }
 
   /**
    * Brings up the first worker. A death on the way is tried once more, since the fault may not be the model's; then, and when `prepare`
-   * refuses, this rejects and the slot is closed.
+   * rejects, this rejects and the slot is closed.
    */
   async start(): Promise<void> {
     try {
@@ -80,13 +80,13 @@ export class WorkerSlot {
     this.#worker?.destroy(reason);
   }
 
-  #leave(state: SlotState): void {
+  #leave(state: SupervisorState): void {
     this.#cancelRestart?.();
     this.#cancelRestart = undefined;
     if (this.#state.kind !== "closed") this.#enter(state);
   }
 
-  #enter(state: SlotState): void {
+  #enter(state: SupervisorState): void {
     this.#state = state;
     this.#options.onChange(state);
   }
@@ -97,13 +97,13 @@ export class WorkerSlot {
     if (this.#isOver()) worker.destroy("its place was closed");
     await this.#options.prepare(worker);
     if (this.#isOver()) throw new ServeError("cancelled", "the model was closed while it loaded");
-    const answered = worker.answeredCalls;
+    const answered = worker.finishedCalls;
     this.#enter({ kind: "ready", worker });
     const readyMs = this.#options.clock.nowMs();
     void worker.ended.then(({ reason, wasIdle }) => {
-      if (worker.answeredCalls > answered) this.#backoff.success();
+      if (worker.finishedCalls > answered) this.#backoff.success();
       const wasSteady = wasIdle && this.#options.clock.nowMs() - readyMs >= STEADY_MS;
-      const counts = !wasSteady || worker.answeredCalls > answered;
+      const counts = !wasSteady || worker.finishedCalls > answered;
       this.#restart(reason, counts ? this.#backoff.fault() : this.#backoff.blameless());
     });
   }

@@ -1,36 +1,36 @@
 import type { ServerResponse } from "node:http";
 import { Socket } from "node:net";
-import type { Transfer } from "../../gate/transfer-pace.ts";
+import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { RestContext } from "./rest-context.ts";
 
-/** Handed to Node at once: as finely as this shows how much of a large answer its client has taken. */
+/** Handed to Node at once: as finely as this shows how much of a large response its client has taken. */
 const PIECE_BYTES = 256 * 1024;
 
-/** What an answer is written to, and what happens on the way. */
-export interface AnswerTarget {
+/** What a response is written to, and what happens on the way. */
+export interface ResponseTarget {
   readonly context: RestContext;
   readonly response: ServerResponse;
-  /** What the answer holds of the byte budget. */
+  /** What the response holds of the byte budget. */
   readonly heldBytes: number;
   /** All is handed over. */
   onHanded(): void;
-  /** The client is too slow. Gives back what the answer holds. */
-  onGivenUp(): void;
+  /** The client is too slow. Gives back what the response holds. */
+  onEnded(): void;
 }
 
 /**
- * Hands an answer to its connection as fast as the client takes it. Most are taken at once, by the system; a client that leaves some of
- * its answer to this process is watched, and cut off when it takes nothing for too long.
+ * Hands a response to its connection as fast as the client takes it. Most are taken at once, by the system; a client that leaves some of
+ * its response to this process is watched, and cut off when it takes nothing for too long.
  */
-export class AnswerWriter implements Transfer {
+export class ResponseWriter implements Transfer {
   startedMs = 0;
-  readonly #target: AnswerTarget;
+  readonly #target: ResponseTarget;
   readonly #parts: readonly Uint8Array[];
   #part = 0;
   #offset = 0;
   #handedBytes = 0;
 
-  constructor(target: AnswerTarget, parts: readonly Uint8Array[]) {
+  constructor(target: ResponseTarget, parts: readonly Uint8Array[]) {
     this.#target = target;
     this.#parts = parts;
   }
@@ -48,7 +48,7 @@ export class AnswerWriter implements Transfer {
     this.#watch();
   }
 
-  /** For an answer that was handed over as a whole. */
+  /** For a response that was handed over as a whole. */
   watchWritten(): void {
     for (const part of this.#parts) this.#handedBytes += part.length;
     this.#watch();
@@ -58,22 +58,22 @@ export class AnswerWriter implements Transfer {
     const { context, response } = this.#target;
     if (response.writableLength === 0 || response.destroyed) return;
     const { socket } = response;
-    // The answer to an earlier request is not there yet, which is not the client's doing.
+    // The response to an earlier request is not there yet, which is not the client's doing.
     if (socket === null) {
       response.once("socket", () => this.#watch());
       return;
     }
     const { writeIdleTimeoutMs } = context.limits;
     // A client may pause for as long.
-    this.startedMs = context.pace.nowMs() + writeIdleTimeoutMs;
-    context.pace.watch(this);
-    response.once("close", () => context.pace.unwatch(this));
+    this.startedMs = context.slowClients.nowMs() + writeIdleTimeoutMs;
+    context.slowClients.watch(this);
+    response.once("close", () => context.slowClients.unwatch(this));
     // Afterwards Node sets the time of an idle connection again. Requests that a test injects have no socket of the system's.
     if (socket instanceof Socket) socket.setTimeout(writeIdleTimeoutMs);
   }
 
-  giveUp(): void {
-    this.#target.onGivenUp();
+  end(): void {
+    this.#target.onEnded();
     this.#target.response.destroy();
   }
 

@@ -1,5 +1,5 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import type { Transfer } from "../../gate/transfer-pace.ts";
+import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { TransferDeps } from "./transfer-deps.ts";
 
 /** Up to this size answers are not counted: there are at most so many of them as calls. */
@@ -12,7 +12,7 @@ const PAUSE_MS = 30_000;
  * A message that was sent and waits for its client to make room for it. HTTP/2 does not say how much of it has gone, so the pace is that
  * of the connection; and the connection is what is cut when it is too slow.
  */
-export class UntakenAnswer implements Transfer {
+export class UnsentResponse implements Transfer {
   readonly startedMs: number;
   readonly heldBytes: number;
   readonly #deps: TransferDeps;
@@ -23,12 +23,12 @@ export class UntakenAnswer implements Transfer {
   /** Throws `unavailable` when there is no room for it. */
   constructor(deps: TransferDeps, stream: ServerHttp2Stream, length: number) {
     this.#deps = deps;
-    this.startedMs = deps.pace.nowMs() + PAUSE_MS;
+    this.startedMs = deps.slowClients.nowMs() + PAUSE_MS;
     this.heldBytes = Math.min(length, deps.budget.maxBytes);
     this.#session = stream.session as ServerHttp2Session | undefined;
     deps.budget.grow(this.heldBytes, 0);
     this.#before = this.#written();
-    deps.pace.watch(this);
+    deps.slowClients.watch(this);
     stream.once("close", () => this.taken());
   }
 
@@ -40,11 +40,11 @@ export class UntakenAnswer implements Transfer {
   taken(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#deps.pace.unwatch(this);
+    this.#deps.slowClients.unwatch(this);
     this.#deps.budget.shrink(this.heldBytes);
   }
 
-  giveUp(): void {
+  end(): void {
     this.taken();
     this.#session?.destroy();
   }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Clock } from "../base/clock.ts";
 import type { ServeError } from "../base/errors.ts";
 import { createByteBudget } from "./byte-budget.ts";
-import { createTransferPace, type Transfer } from "./transfer-pace.ts";
+import { createSlowClientGuard, type Transfer } from "./slow-client-guard.ts";
 
 const LIMITS = { minBytesPerSecond: 100, slowBytesPerSecond: 1000, graceMs: 5000 };
 const SECOND = 1000;
@@ -37,16 +37,16 @@ interface Probe extends Transfer {
   readonly reasons: string[];
 }
 
-function probe(clock: Clock, options: { heldBytes?: number; onGivenUp?: () => void } = {}): Probe {
+function probe(clock: Clock, options: { heldBytes?: number; onEnded?: () => void } = {}): Probe {
   const reasons: string[] = [];
   return {
     startedMs: clock.nowMs(),
     moved: 0,
     heldBytes: options.heldBytes ?? 0,
     reasons,
-    giveUp(error: ServeError) {
+    end(error: ServeError) {
       reasons.push(error.reason);
-      options.onGivenUp?.();
+      options.onEnded?.();
     },
   };
 }
@@ -54,10 +54,10 @@ function probe(clock: Clock, options: { heldBytes?: number; onGivenUp?: () => vo
 test("whoever is slower than the least pace is given up after the grace, once", () => {
   const clock = handClock();
   const counted: string[] = [];
-  const pace = createTransferPace(clock, LIMITS, (reason) => counted.push(reason));
+  const slowClients = createSlowClientGuard(clock, LIMITS, (reason) => counted.push(reason));
   const [silent, steady] = [probe(clock), probe(clock)];
-  pace.watch(silent);
-  pace.watch(steady);
+  slowClients.watch(silent);
+  slowClients.watch(steady);
   clock.pass(5 * SECOND);
   assert.deepEqual(silent.reasons, []);
   for (let second = 0; second < 20; second++) {
@@ -70,9 +70,9 @@ test("whoever is slower than the least pace is given up after the grace, once", 
 
 test("a stall of this process is not held against its clients", () => {
   const clock = handClock();
-  const pace = createTransferPace(clock, LIMITS);
+  const slowClients = createSlowClientGuard(clock, LIMITS);
   const waiting = probe(clock);
-  pace.watch(waiting);
+  slowClients.watch(waiting);
   clock.pass(10 * SECOND, 10 * SECOND);
   assert.deepEqual(waiting.reasons, []);
   clock.pass(2 * SECOND);
@@ -81,73 +81,77 @@ test("a stall of this process is not held against its clients", () => {
 
 test("when room is needed the slow ones go, those that have been slow for longest first, and the others stay", () => {
   const clock = handClock();
-  const pace = createTransferPace(clock, LIMITS);
+  const slowClients = createSlowClientGuard(clock, LIMITS);
   const first = probe(clock, { heldBytes: 10 });
-  pace.watch(first);
+  slowClients.watch(first);
   clock.pass(SECOND);
   const [second, fast, young] = [10, 10, 10].map((heldBytes) => probe(clock, { heldBytes })) as [
     Probe,
     Probe,
     Probe,
   ];
-  pace.watch(second);
-  pace.watch(fast);
+  slowClients.watch(second);
+  slowClients.watch(fast);
   for (let i = 0; i < 7; i++) {
     for (const slow of [first, second]) slow.moved += 200;
     fast.moved += 1000;
     clock.pass(SECOND);
   }
-  pace.watch(young);
-  pace.reclaim(10);
+  slowClients.watch(young);
+  slowClients.reclaim(10);
   assert.deepEqual([first.reasons, second.reasons], [["slow_transfer"], []]);
-  pace.reclaim(1000);
+  slowClients.reclaim(1000);
   assert.deepEqual([second.reasons, fast.reasons, young.reasons], [["slow_transfer"], [], []]);
 });
 
 test("a transfer that speeds up is not slow any more, and one that has ended is nobody's", () => {
   const clock = handClock();
-  const pace = createTransferPace(clock, LIMITS);
+  const slowClients = createSlowClientGuard(clock, LIMITS);
   const [late, gone] = [probe(clock), probe(clock)];
-  pace.watch(late);
-  pace.watch(gone);
+  slowClients.watch(late);
+  slowClients.watch(gone);
   for (let i = 0; i < 6; i++) {
     late.moved += 150;
     gone.moved += 150;
     clock.pass(SECOND);
   }
-  pace.unwatch(gone);
+  slowClients.unwatch(gone);
   for (let i = 0; i < 6; i++) {
     late.moved += 5000;
     clock.pass(SECOND);
   }
-  pace.reclaim(1000);
+  slowClients.reclaim(1000);
   assert.deepEqual([late.reasons, gone.reasons], [[], []]);
 });
 
 test("who holds nothing has nothing to give, and who left during a stall is nobody's", () => {
   const clock = handClock();
-  const pace = createTransferPace(clock, LIMITS);
+  const slowClients = createSlowClientGuard(clock, LIMITS);
   const [empty, gone] = [probe(clock), probe(clock, { heldBytes: 10 })];
-  pace.watch(empty);
-  pace.watch(gone);
+  slowClients.watch(empty);
+  slowClients.watch(gone);
   for (let i = 0; i < 7; i++) {
     for (const slow of [empty, gone]) slow.moved += 200;
     clock.pass(SECOND);
   }
   clock.pass(3 * SECOND, 3 * SECOND);
-  pace.unwatch(gone);
-  pace.reclaim(1000);
+  slowClients.unwatch(gone);
+  slowClients.reclaim(1000);
   assert.deepEqual([empty.reasons, gone.reasons], [[], []]);
 });
 
-test("a full budget takes from slow clients before it refuses anybody", () => {
+test("a full budget takes from slow clients before it rejects anybody", () => {
   const clock = handClock();
-  const pace = createTransferPace(clock, LIMITS);
+  const slowClients = createSlowClientGuard(clock, LIMITS);
   const maxBytes = 8_000_000;
-  const budget = createByteBudget({ maxBytes, maxRequests: 10, reclaim: (bytes) => pace.reclaim(bytes) });
+  const budget = createByteBudget({
+    maxBytes,
+    maxRequests: 10,
+    reclaim: (bytes) => slowClients.reclaim(bytes),
+  });
   budget.enter(7_000_000);
-  const slow = probe(clock, { heldBytes: 7_000_000, onGivenUp: () => budget.shrink(7_000_000) });
-  pace.watch(slow);
+  const slow = probe(clock, { heldBytes: 7_000_000, onEnded: () => budget.shrink(7_000_000) });
+  slowClients.watch(slow);
   assert.throws(() => budget.enter(1_000_000), { reason: "memory_budget" });
   for (let i = 0; i < 7; i++) {
     slow.moved += 200;

@@ -2,13 +2,13 @@ import { ServeError } from "../../base/errors.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 
 /** Tells calls without an end of their own (streams, health watches) that the server wants to stop. */
-export interface Drain {
+export interface DrainSignal {
   /** Calls `callback` once when the drain begins, unless `call` has ended by then; at once when it began already. */
   onDrain(call: GrpcCall, callback: () => void): void;
   start(): void;
 }
 
-export function createDrain(): Drain {
+export function createDrainSignal(): DrainSignal {
   const callbacks = new Set<() => void>();
   let isStarted = false;
   return {

@@ -3,7 +3,7 @@ import { STALL_MS } from "./loop-metrics.ts";
 import { PULSE_MS } from "./pulse.ts";
 
 /** A clock that somebody must look at often. */
-export interface AwakeClock extends Clock {
+export interface ActiveTimeClock extends Clock {
   /** Keeps the time going; to be called at every beat of the pulse. */
   look(): void;
 }
@@ -13,7 +13,7 @@ export interface AwakeClock extends Clock {
  * too. For judging others by their silence: what they sent meanwhile is still unread, and they may have been stopped along with this
  * process. Not for deadlines, which clients count in real time.
  */
-export function createAwakeClock(clock: Clock): AwakeClock {
+export function createActiveTimeClock(clock: Clock): ActiveTimeClock {
   let lastMs = clock.nowMs();
   let asleepMs = 0;
   const nowMs = (): number => {
