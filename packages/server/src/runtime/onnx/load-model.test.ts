@@ -145,10 +145,11 @@ describe("loadModel()", () => {
     }
   });
 
-  test("files that are no program are rejected with what to do", async () => {
-    const pickle = Buffer.from([0x80, 0x02, 0x7d]);
+  test("files that are not programs are rejected with what to do", async () => {
+    const pickle = Buffer.from([0x80, 0x02, 0x8a, 0x0a, 0x6c]);
     const safetensors = Buffer.from("\x02\0\0\0\0\0\0\0{}", "latin1");
     for (const bytes of [pickle, safetensors]) await assert.rejects(load(bytes), { reason: "weights_only" });
+    await assert.rejects(load(Buffer.from([0x80, 0x02, 0x7d])), { reason: "unknown_format" });
     await assert.rejects(load(Buffer.from("hello")), { reason: "unknown_format" });
     await assert.rejects(load(new Uint8Array(0)), { reason: "unknown_format" });
     await assert.rejects(load(Buffer.from("PK\x03\x04 and no more")), { reason: "model_file_corrupt" });
