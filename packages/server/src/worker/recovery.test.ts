@@ -1,4 +1,4 @@
-// Tests backoff.ts, worker-slot.ts, worker-pool.ts and output-lines.ts.
+// Tests backoff.ts, supervisor.ts, worker-pool.ts and output-lines.ts.
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";

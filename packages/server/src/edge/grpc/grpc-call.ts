@@ -109,9 +109,9 @@ export class GrpcCall {
       this.#next.sendMessage(bytes, onFlushed);
       return;
     }
-    const untaken = new UnsentResponse(this.#deps, this.#stream, bytes.length);
+    const unsent = new UnsentResponse(this.#deps, this.#stream, bytes.length);
     this.#next.sendMessage(bytes, () => {
-      untaken.taken();
+      unsent.taken();
       onFlushed();
     });
   }
