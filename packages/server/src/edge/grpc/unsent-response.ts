@@ -29,6 +29,8 @@ export class UnsentResponse implements Transfer {
     deps.budget.grow(this.heldBytes, 0);
     this.#before = this.#written();
     deps.slowClients.watch(this);
+    // There are as many as the client has not read yet, so this does not leak.
+    stream.setMaxListeners(0);
     stream.once("close", () => this.taken());
   }
 
