@@ -95,7 +95,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
         ...queueParts,
         config: queue,
         clock,
-        awake: parts.awake,
+        activeClock: parts.awake,
         random,
         defer: setImmediate,
         ...(parts.quota !== undefined && { quota: parts.quota }),

@@ -23,6 +23,7 @@ import { type HealthServer, type HealthServerOptions, startHealthServer } from "
 import { createInference } from "../infer/create-inference.ts";
 import type { Inference } from "../infer/inference.ts";
 import type { ModelControl } from "../models/model-control.ts";
+import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { createQuota, type Quota } from "../queue/quota.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
@@ -159,7 +160,9 @@ function buildModels(
     observer.forget(model, version);
     metrics.drop({ model, version });
   };
-  return { runtime, ...createManagedModels({ ...options, load, onForgotten }) };
+  const managed = createManagedModels({ ...options, load, onForgotten });
+  metrics.collect(() => readModelGauges(managed.registry.versions()));
+  return { runtime, ...managed };
 }
 
 interface Served extends Instruments {

@@ -1,10 +1,13 @@
 import type { ModelCandidate } from "./model-candidate.ts";
+import type { ModelGauges } from "./model-gauges.ts";
 import type { ServedModel } from "./registry.ts";
 
 /** A loaded model version as the registry holds it: it ends what it started. */
 export interface ServedModelHandle extends ServedModel {
   /** Requests submitted and not settled yet. */
   inFlight(): number;
+  /** Its queue and its instances at this moment. */
+  gauges(): Promise<ModelGauges>;
   /** What it holds in memory, as far as known; counts against the memory budget. */
   readonly memoryBytes: number;
   /** Why it cannot answer although it is loaded (a crash loop), or undefined. */

@@ -89,7 +89,7 @@ export async function runInference(
     const late: LateWork[] = [];
     const onModel = (model: string, version: string | undefined): void => {
       asked = model;
-      const refusal = deps.inference.door(model, version)?.refuseUnread(arrival);
+      const refusal = deps.inference.door(model, version)?.rejectEarly(arrival);
       if (refusal !== undefined) throw refusal;
     };
     wire = dialect.decode(message, { onModel, late });
@@ -132,7 +132,7 @@ export function refuseArriving(deps: InferenceDeps, named: NamedModel | undefine
   let refusal: ServeError | undefined;
   try {
     checkTenant(arrival.tenant);
-    refusal = deps.inference.door(asked, version)?.refuseUnread(arrival);
+    refusal = deps.inference.door(asked, version)?.rejectEarly(arrival);
   } catch (thrown) {
     refusal = ServeError.from(thrown);
   }

@@ -19,7 +19,7 @@ export function readBody(exchange: Exchange, door?: Door): Promise<Buffer> {
   if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
   refuseMultipart(request);
   const coding = codingOf(request.headers["content-encoding"]);
-  const refusal = door?.refuseUnread(exchange);
+  const refusal = door?.rejectEarly(exchange);
   if (refusal !== undefined) throw refusal;
   exchange.enter(announced);
   exchange.continue();
