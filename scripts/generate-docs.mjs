@@ -38,19 +38,19 @@ PyTorch tags ${core.length} overloads as Core ATen, the set that \`run_decomposi
 ${others.map(({ target, state, note }) => `| \`${target}\` | ${state} | ${note} |`).join("\n")}
 `;
 const isCore = new Set(core.map(({ target }) => target));
-const families = [...new Set(ops.map(({ family }) => family))].sort();
-const familySections = families.map((family) => {
+const headings = [...new Set(ops.map(({ heading }) => heading))].sort();
+const headingSections = headings.map((heading) => {
   const lines = ops
-    .filter((op) => op.family === family)
+    .filter((op) => op.heading === heading)
     .map(
       ({ target, schema, takesComplex }) =>
         `- \`${target}\`${isCore.has(target) ? " *core*" : ""}${takesComplex ? " ℂ" : ""}${schema === undefined ? "" : ` — \`${schema}\``}`,
     );
-  return `## ${family}\n\n${lines.join("\n")}\n`;
+  return `## ${heading}\n\n${lines.join("\n")}\n`;
 });
 const supported = `# Supported ops
 
-<!-- Generated from packages/torch/src/lower/table.ts by \`npm run docs\`. -->
+<!-- Generated from packages/torch/src/lower by \`npm run docs\`. -->
 
 ${ops.length} ops of PyTorch's training IR and Core ATen translate to ONNX. In-place forms (\`relu_\`, \`copy_\`, …) and writes through views are
 made functional first, or refused by name, and are not listed apart. What is missing here is named by \`sconce inspect\`, all at once;
@@ -61,7 +61,7 @@ program, and as one real tensor with a last dimension of 2 (real part, imaginary
 ([model-formats.md](model-formats.md#complex-numbers)). Every other op is refused by name when it meets a complex tensor.
 
 ${coreSection}
-${familySections.join("\n")}`;
+${headingSections.join("\n")}`;
 
 const PAGES = {
   "docs/errors.md": errorsPage,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { dirname, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Import, importsOf, productSources } from "./structure/imports.ts";
+import { type Import, importsOf, knots, productSources } from "./structure/imports.ts";
 import { measureStructure } from "./structure/measure.ts";
 
 type Layers = Readonly<
@@ -45,8 +45,9 @@ const TORCH: Layers = {
   exported: { may: ["checkpoint", "graph", "archive", "aten", "base"] },
   // Result types are promoted by the one piece of code that knows PyTorch's rules.
   torchscript: { may: ["lower/core", "checkpoint", "graph", "archive", "aten", "base"] },
-  weights: { may: ["checkpoint", "graph", "archive", "base"] },
+  weights: { may: ["formats", "checkpoint", "graph", "archive", "base"] },
   onnx: { may: ["archive", "base"] },
+  formats: { may: ["onnx", "archive", "base"] },
   "lower/core": { may: ["onnx", "graph", "archive", "base"] },
   lower: { may: ["lower/core", "onnx", "graph", "archive", "aten", "base"] },
   quantize: { may: ["onnx", "base"] },
@@ -54,6 +55,7 @@ const TORCH: Layers = {
     may: [
       "checkpoint",
       "exported",
+      "formats",
       "torchscript",
       "weights",
       "lower",
@@ -75,11 +77,14 @@ const TORCH_LOOSE: Readonly<Record<string, string>> = {
   "errors.ts": "base",
   "node.ts": "node",
   "index.ts": "entry",
+  "formats.ts": "entry",
 };
 
 /** Who may import which workspace package. */
 const PACKAGES: Record<string, readonly string[]> = {
   "@sconce/protocol": ["base", "edge/rest", "edge/grpc", "edge/console", "edge", "infer", "cli", "app"],
+  // What a file is, and nothing that opens it.
+  "@sconce/torch/formats": ["models", "runtime/onnx", "cli", "app"],
   "@sconce/torch": ["runtime/onnx", "cli", "app"],
 };
 
@@ -147,6 +152,19 @@ test("torch uses Node only in its `node` entry", () => {
     .flatMap(importsFrom)
     .filter((i) => i.to.startsWith("node:"));
   assert.deepEqual(node, []);
+});
+
+test("the folders of torch's lowerings import downwards only, with core below all", () => {
+  const base = "packages/torch/src/lower";
+  const folders = new Map<string, Set<string>>();
+  for (const { from, to } of sources(base).flatMap(importsFrom)) {
+    if (!to.startsWith(`${base}/`)) continue;
+    const [source, target] = [from, to].map((file) => dirname(relative(base, file)));
+    if (source !== target) folders.set(source!, (folders.get(source!) ?? new Set()).add(target!));
+  }
+  assert.deepEqual([...(folders.get("core") ?? [])], [], "core imports from a folder above it");
+  const imports = new Map([...folders].map(([folder, targets]) => [folder, [...targets]]));
+  assert.deepEqual(knots(imports), []);
 });
 
 const structure = measureStructure(root);

@@ -42,7 +42,7 @@ const howTos = readdirSync(join(ROOT, "docs/dev"))
   .filter((name) => name.startsWith("add-"))
   .map((name) => `docs/dev/${name}`);
 
-for (const page of ["CONTRIBUTING.md", ...howTos]) {
+for (const page of ["CONTRIBUTING.md", "docs/dev/architecture.md", ...howTos]) {
   test(`${page} sends people to files that hold what it says`, () => {
     const rows = rowsOf(page);
     assert.ok(rows.length >= 4, `${page} has ${rows.length} rows with files`);

@@ -91,7 +91,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const health = await openHealth(config, { isReady: () => inference.isReady(), logger });
   loop.onBeat(() => health?.beat());
-  await rest.ready();
   const address = await listener.listen(config.host, config.port);
   const started = control.start();
   const edges = { health, rest, grpc, listener };

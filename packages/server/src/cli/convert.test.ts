@@ -69,7 +69,7 @@ describe("sconce convert", () => {
     const text = join(folder, "text.pt2");
     writeFileSync(text, "no archive");
     const refusals: [string[], RegExp][] = [
-      [[text, "-o", join(folder, "x.onnx")], /text\.pt2: the file is no PyTorch program/],
+      [[text, "-o", join(folder, "x.onnx")], /text\.pt2: the content is no model format/],
       [[DIGITS], /-o OUT\.onnx is missing/],
       [[DIGITS, "-o", "x.pt2"], /ends with \.onnx/],
       [[DIGITS, "-o", join(folder, "nowhere", "x.onnx")], /x\.onnx cannot be written \(ENOENT\)/],

@@ -9,6 +9,7 @@ import {
   type TranslateOptions,
   translateModel,
 } from "@sconce/torch";
+import { detectFile } from "@sconce/torch/formats";
 import { type FileSource, nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
 import { modelFileRefusal } from "./model-file-refusal.ts";
@@ -37,7 +38,7 @@ export function openModel(path: string, inputs?: StatedInputs): OpenModel {
   const files = new ModelFiles(realpathSync(path));
   try {
     const { main } = files;
-    const isOnnx = main.byteLength > 0 && main.read(0, 1)[0] === 0x08;
+    const isOnnx = detectFile(main) === "onnx";
     const { model, warnings } = isOnnx ? decoded(main, inputs) : translated(main, inputs);
     return { name, model, warnings, isOnnx, read: (data) => files.read(data), close: () => files.close() };
   } catch (error) {

@@ -234,7 +234,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     name,
     version: "1",
     file: `/models/${name}.pt2`,
-    kind: "pt2",
+    format: "pt2",
     configFile: undefined,
     codeFile: undefined,
     problem: undefined,

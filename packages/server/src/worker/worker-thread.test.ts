@@ -23,7 +23,7 @@ async function start(code: string): Promise<WorkerThread> {
   return worker;
 }
 
-const call = { method: 1, header: Buffer.from("a"), chunks: [Buffer.from("b")], timeoutMs: 2_000 };
+const call = { method: 1, header: Buffer.from("a"), chunks: [Buffer.from("b")], timeoutMs: 60_000 };
 
 /** Long enough for a thread to answer, while this one reads nothing. */
 function stall(): void {
@@ -41,7 +41,7 @@ describe("WorkerThread", () => {
     worker.destroy("its model is unloaded");
     await assert.rejects(answer, { reason: "worker_died", message: /its model is unloaded/ });
     // The answer that nobody waits for is read now.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     assert.equal((await worker.ended).reason, "its model is unloaded");
   });
 

@@ -1,7 +1,7 @@
 import { CORE_OPS } from "../aten/gen/core-ops.ts";
 import { schemaText } from "../aten/schemas.ts";
 import { COMPLEX_LOWERINGS } from "./complex-table.ts";
-import { FAMILIES, LOWERINGS } from "./table.ts";
+import { HEADINGS, LOWERINGS } from "./table.ts";
 import { DISSOLVED, UNTRANSLATED } from "./untranslated.ts";
 
 const TRANSLATED: readonly object[] = [LOWERINGS, COMPLEX_LOWERINGS];
@@ -10,7 +10,8 @@ const TRANSLATED: readonly object[] = [LOWERINGS, COMPLEX_LOWERINGS];
 export interface SupportedOp {
   /** Such as "aten.add.Tensor". */
   readonly target: string;
-  readonly family: string;
+  /** Of the documentation page that lists the ops. */
+  readonly heading: string;
   /** PyTorch's own schema; undefined for ops without one (`_operator.add`). */
   readonly schema: string | undefined;
   /** Whether it translates where an operand or a result is complex. */
@@ -20,15 +21,15 @@ export interface SupportedOp {
 /** Every op that has a lowering, by target. In-place forms are made functional first and are not listed apart. */
 export function supportedOps(): readonly SupportedOp[] {
   const onlyComplex = Object.keys(COMPLEX_LOWERINGS).filter((target) => !Object.hasOwn(LOWERINGS, target));
-  const families = [
-    ...Object.entries(FAMILIES).map(([family, table]) => [family, Object.keys(table)] as const),
-    ["complex", onlyComplex] as const,
+  const headings = [
+    ...Object.entries(HEADINGS).map(([heading, table]) => [heading, Object.keys(table)] as const),
+    ["Complex numbers", onlyComplex] as const,
   ];
-  return families
-    .flatMap(([family, targets]) =>
+  return headings
+    .flatMap(([heading, targets]) =>
       targets.map((target) => ({
         target,
-        family,
+        heading,
         schema: schemaText(target),
         takesComplex: Object.hasOwn(COMPLEX_LOWERINGS, target),
       })),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { schemaOf } from "../aten/schemas.ts";
-import { LOWERINGS, mergeFamilies } from "./table.ts";
+import { LOWERINGS } from "./table.ts";
 
 test("every aten entry of the table has a schema, so that its defaults and aliases are known", () => {
   const unknown = Object.keys(LOWERINGS).filter(
@@ -15,12 +15,4 @@ test("no entry is an in-place op: those are made functional before", () => {
     schemaOf(target)?.params.some((param) => param.isMutated),
   );
   assert.deepEqual(inPlace, []);
-});
-
-test("two families cannot translate the same op", () => {
-  const table = { "aten.relu.default": () => [] };
-  assert.throws(
-    () => mergeFamilies({ one: table, two: table }),
-    /two families translate aten\.relu\.default/,
-  );
 });

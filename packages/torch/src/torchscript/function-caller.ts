@@ -63,7 +63,7 @@ export class FunctionCaller {
     });
   }
 
-  /** Runs one op; a refusal is noted under the op's name and the reading goes on with an unknown result. */
+  /** Runs one op; why it is unsupported is noted under the op's name and the reading goes on with an unknown result. */
   #guarded(op: string, run: () => Value): Value {
     try {
       const value = run();

@@ -93,7 +93,7 @@ test("ops that change a tensor's shape in place are refused by name, whatever th
     ]);
     const [op] = call.split("(");
     assert.deepEqual(
-      unsupported!.map((refusal) => refusal.op),
+      unsupported!.map(({ op }) => op),
       [`aten.${op}`],
     );
     assert.match(unsupported![0]!.reason, /it changes the shape of a tensor in place/);
@@ -127,7 +127,7 @@ for (const [version, body, op] of [
         parts.map((part) => (part.name === "digits/version" ? { ...part, data: bytes(`${at}\n`) } : part)),
       );
     assert.deepEqual(
-      written(version).unsupported!.map((refusal) => refusal.op),
+      written(version).unsupported!.map(({ op }) => op),
       [op],
     );
     assert.match(written(version).unsupported![0]!.reason, /older than PyTorch 1\.6.*save it again/);

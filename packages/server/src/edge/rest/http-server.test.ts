@@ -13,9 +13,8 @@ const REQUEST = "GET / HTTP/1.1\r\nhost: sconce\r\n\r\n";
 
 /** A server that answers every request with 32 MiB, and a client that has not sent anything yet. */
 async function connected(): Promise<{ readonly http: HttpServer; readonly client: Socket }> {
-  const http = createHttpServer(DEFAULT_REST_LIMITS);
   const body = Buffer.alloc(ANSWER_BYTES);
-  http.onRequest((_request, response) => {
+  const http = createHttpServer(DEFAULT_REST_LIMITS, (_request, response) => {
     response.writeHead(200, { "content-length": ANSWER_BYTES, connection: "close" });
     response.end(body);
   });

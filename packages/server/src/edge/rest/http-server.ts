@@ -8,7 +8,6 @@ type RequestHandler = (request: IncomingMessage, response: ServerResponse) => vo
 
 export interface HttpServer {
   readonly server: Server;
-  onRequest(handler: RequestHandler): void;
   /** Open connections without a request in progress. */
   idleCount(): number;
   close(): Promise<void>;
@@ -19,7 +18,7 @@ export interface HttpServer {
 const CHECK_INTERVAL_MS = 1000;
 
 /** A `node:http` server with every limit on, which is given connections instead of listening. */
-export function createHttpServer(limits: RestLimits): HttpServer {
+export function createHttpServer(limits: RestLimits, onRequest: RequestHandler): HttpServer {
   const sockets = new Set<Socket>();
   const answers = new Set<ServerResponse>();
   const server = createServer({
@@ -48,19 +47,17 @@ export function createHttpServer(limits: RestLimits): HttpServer {
     answers.delete(this);
     onProgress();
   }
+  const follow: RequestHandler = (request, response) => {
+    answers.add(response);
+    response.once("close", forget);
+    onRequest(request, response);
+  };
+  server.on("request", follow);
+  // The body is asked for once the headers have been judged, not before.
+  server.on("checkContinue", follow);
+  server.on("checkExpectation", refuseExpectation);
   return {
     server,
-    onRequest(handler) {
-      const follow: RequestHandler = (request, response) => {
-        answers.add(response);
-        response.once("close", forget);
-        handler(request, response);
-      };
-      server.on("request", follow);
-      // The body is asked for once the headers have been judged, not before.
-      server.on("checkContinue", follow);
-      server.on("checkExpectation", refuseExpectation);
-    },
     idleCount() {
       const busy = new Set<Socket>();
       for (const { req } of answers) busy.add(req.socket);

@@ -32,11 +32,8 @@ export interface TestEdge {
   readonly budget: ByteBudget;
 }
 
-/** A REST edge over `inference`, ready for `app.inject`. */
-export async function openEdge(
-  inference: Inference,
-  options: Partial<RestEdgeOptions> = {},
-): Promise<TestEdge> {
+/** A REST edge over `inference`. */
+export function openEdge(inference: Inference, options: Partial<RestEdgeOptions> = {}): TestEdge {
   const log = keptLog();
   const budget = options.budget ?? createByteBudget({ maxBytes: 256 * 1024 * 1024, maxRequests: 1000 });
   const metrics = createPrometheusMetrics();
@@ -54,6 +51,5 @@ export async function openEdge(
     ...options,
     budget,
   });
-  await edge.ready();
   return { edge, log, budget };
 }

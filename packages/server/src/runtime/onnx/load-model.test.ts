@@ -17,8 +17,8 @@ const OPTIONS: LoadOptions = {
   instances: 1,
   threadsPerInstance: 1,
   isolation: "process",
-  loadTimeoutMs: 5_000,
-  executionTimeoutMs: 5_000,
+  loadTimeoutMs: 60_000,
+  executionTimeoutMs: 60_000,
   memoryLimitBytes: undefined,
   memory: "fast",
   precision: "float32",
@@ -146,9 +146,10 @@ describe("loadModel()", () => {
   });
 
   test("files that are no program are refused with what to do", async () => {
-    const pickle = Buffer.from([0x80, 0x02, 0x7d]);
+    const pickle = Buffer.from([0x80, 0x02, 0x8a, 0x0a, 0x6c]);
     const safetensors = Buffer.from("\x02\0\0\0\0\0\0\0{}", "latin1");
     for (const bytes of [pickle, safetensors]) await assert.rejects(load(bytes), { reason: "weights_only" });
+    await assert.rejects(load(Buffer.from([0x80, 0x02, 0x7d])), { reason: "unknown_format" });
     await assert.rejects(load(Buffer.from("hello")), { reason: "unknown_format" });
     await assert.rejects(load(new Uint8Array(0)), { reason: "unknown_format" });
     await assert.rejects(load(Buffer.from("PK\x03\x04 and no more")), { reason: "model_file_corrupt" });

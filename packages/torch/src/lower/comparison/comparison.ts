@@ -1,15 +1,21 @@
+import type { DType } from "../../dtype.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
-import { promote } from "../core/promote.ts";
-import type { Operand, Val } from "../core/tensor.ts";
+import { promoted } from "../core/promote.ts";
+import { isFloat, type Val } from "../core/tensor.ts";
 
-/** Operands cast to the type that they promote to. */
-export function promoted(g: Emitter, operands: readonly Operand[]): Val[] {
-  const dtype = promote(operands);
-  return operands.map((operand) => g.as(operand, dtype));
-}
-
-/** Comparisons, calculated in the type that the operands promote to. */
+/**
+ * aten::ge.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::ge.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::gt.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::gt.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::le.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::le.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::lt.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::lt.Tensor(Tensor self, Tensor other) -> Tensor
+ *
+ * Comparisons, calculated in the type that the operands promote to.
+ */
 function comparison(type: string, isNegated = false): Lowering {
   return (node, g) => {
     const [self, other] = promoted(g, [node.operand("self"), node.operand("other")]);
@@ -25,65 +31,33 @@ function compare(g: Emitter, type: string, operands: readonly Val[]): Val {
   return g.op(type, ordered);
 }
 
-/** aten::logical_and(Tensor self, Tensor other) -> Tensor */
-function logical(type: string): Lowering {
-  return (node, g) => g.op(type, [g.as(node.operand("self"), "bool"), g.as(node.operand("other"), "bool")]);
-}
-
-/** aten::logical_not(Tensor self) -> Tensor */
-export const logicalNot: Lowering = (node, g) => g.op("Not", [g.cast(node.tensor("self"), "bool")]);
-
-/** aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor: logical on booleans */
-function bitwise(type: "And" | "Or" | "Xor"): Lowering {
-  return (node, g) => {
-    const { dtype } = node.out();
-    const operands = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
-    return g.op(dtype === "bool" ? type : `Bitwise${type}`, operands);
-  };
-}
-
-/** aten::bitwise_not(Tensor self) -> Tensor */
-export const bitwiseNot: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  return g.op(self.dtype === "bool" ? "Not" : "BitwiseNot", [self]);
-};
-
-/** aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor */
-export const where: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  return g.where(
-    node.tensor("condition"),
-    g.as(node.operand("self"), dtype),
-    g.as(node.operand("other"), dtype),
-  );
-};
-
-/** aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor */
-export const maskedFill: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  return g.where(node.tensor("mask"), g.as(node.operand("value"), dtype), g.as(node.operand("self"), dtype));
-};
-
 const BOTH = ["Tensor", "Scalar"];
 
-export const COMPARISON: LoweringTable = {
+/** aten::isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor */
+export const isClose: Lowering = (node, g) => {
+  const [a, b] = promoted(g, [node.operand("self"), node.operand("other")]) as [Val, Val];
+  const same = g.op("Equal", [a, b]);
+  const [rtol, atol] = [node.float("rtol"), node.float("atol")];
+  const dtype: DType = isFloat(a.dtype) ? a.dtype : "float32";
+  const [x, y] = [g.cast(a, dtype), g.cast(b, dtype)];
+  const bothNan = g.op("And", [g.op("IsNaN", [x]), g.op("IsNaN", [y])]);
+  const equal = node.bool("equal_nan") ? g.op("Or", [same, bothNan]) : same;
+  if (rtol === 0 && atol === 0) return equal;
+  const allowed = g.op("Add", [
+    g.op("Abs", [g.op("Mul", [y, g.scalar(dtype, rtol)])]),
+    g.scalar(dtype, atol),
+  ]);
+  const error = g.op("Abs", [g.op("Sub", [x, y])]);
+  const near = g.op("And", [g.op("LessOrEqual", [error, allowed]), g.op("Not", [g.op("IsInf", [error])])]);
+  return g.op("Or", [equal, near]);
+};
+
+export const COMPARISONS: LoweringTable = {
   ...all("eq", comparison("Equal"), BOTH),
   ...all("ne", comparison("Equal", true), BOTH),
   ...all("lt", comparison("Less"), BOTH),
   ...all("le", comparison("LessOrEqual"), BOTH),
   ...all("gt", comparison("Greater"), BOTH),
   ...all("ge", comparison("GreaterOrEqual"), BOTH),
-  ...all("bitwise_and", bitwise("And"), BOTH),
-  ...all("bitwise_or", bitwise("Or"), BOTH),
-  ...all("bitwise_xor", bitwise("Xor"), BOTH),
-  ...all("__and__", bitwise("And"), BOTH),
-  ...all("__or__", bitwise("Or"), BOTH),
-  ...all("__xor__", bitwise("Xor"), BOTH),
-  ...all("where", where, ["self", "ScalarSelf", "ScalarOther", "Scalar"]),
-  ...all("masked_fill", maskedFill, BOTH),
-  "aten.logical_and.default": logical("And"),
-  "aten.logical_or.default": logical("Or"),
-  "aten.logical_xor.default": logical("Xor"),
-  "aten.logical_not.default": logicalNot,
-  "aten.bitwise_not.default": bitwiseNot,
+  "aten.isclose.default": isClose,
 };

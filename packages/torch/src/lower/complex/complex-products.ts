@@ -5,7 +5,8 @@ import type { OpNode } from "../core/op-node.ts";
 import type { ComplexVal, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { einsum } from "../linalg/einsum.ts";
-import { added, linear } from "../linalg/matmul.ts";
+import { added } from "../linalg/matmul.ts";
+import { linear } from "../nn/linear.ts";
 import type { ComplexLowering, ComplexTable } from "./complex-lowering.ts";
 
 /** A product of one part of each factor, both real. */

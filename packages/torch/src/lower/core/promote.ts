@@ -1,7 +1,15 @@
 import type { DType } from "../../dtype.ts";
-import { isTensor, type Operand } from "./tensor.ts";
+import type { Emitter } from "./emitter.ts";
+import { isTensor, type Operand, type Val } from "./tensor.ts";
+
+/** Operands cast to the type that they promote to. */
+export function promoted(g: Emitter, operands: readonly Operand[]): Val[] {
+  const dtype = promote(operands);
+  return operands.map((operand) => g.as(operand, dtype));
+}
 
 const INTEGERS: readonly DType[] = ["uint8", "int8", "int16", "int32", "int64"];
+
 const FLOATS: readonly DType[] = ["float16", "float32", "float64"];
 
 /**

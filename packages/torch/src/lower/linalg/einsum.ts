@@ -1,4 +1,3 @@
-import { mul, product } from "../../graph/sym.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
@@ -46,22 +45,6 @@ function implied(terms: string): string {
   return (terms.includes("...") ? "..." : "") + once.sort().join("");
 }
 
-/** aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor: x1 · W[out] · x2 for every output */
-export const bilinear: Lowering = (node, g) => {
-  const [first, second, weight] = [node.tensor("input1"), node.tensor("input2"), node.tensor("weight")];
-  const [outputs, left, right] = weight.dims;
-  const rows = product(first.dims.slice(0, -1));
-  const matrix = g.reshape(g.transpose(weight, [1, 0, 2]), [left!, mul(outputs!, right!)]);
-  const half = g.op("MatMul", [g.reshape(first, [rows, left!]), matrix]);
-  const whole = g.op("MatMul", [
-    g.reshape(half, [rows, outputs!, right!]),
-    g.reshape(second, [rows, right!, 1]),
-  ]);
-  const result = g.reshape(whole, node.out().dims);
-  const bias = node.optionalTensor("bias");
-  return bias === undefined ? result : g.op("Add", [result, bias]);
-};
-
 /**
  * aten::_trilinear(Tensor i1, Tensor i2, Tensor i3, int[] expand1, int[] expand2, int[] expand3, int[] sumdim, int unroll_dim=1) ->
  * Tensor: the product of the three, with axes of size 1 added, summed over `sumdim`
@@ -73,8 +56,7 @@ export const trilinear: Lowering = (node, g) => {
   return sumdim.length === 0 ? product : g.op("ReduceSum", [product, g.ints(sumdim)], { keepdims: 0 });
 };
 
-export const CONTRACTION: LoweringTable = {
+export const EINSUM: LoweringTable = {
   "aten.einsum.default": einsum,
-  "aten.bilinear.default": bilinear,
   "aten._trilinear.default": trilinear,
 };

@@ -1,40 +1,15 @@
-import { product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
-import type { Tensor, Val } from "../core/tensor.ts";
+import type { Val } from "../core/tensor.ts";
+import { multiply, times } from "./products.ts";
 
-/** aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor. Gemm keeps the weight as stored ([out, in]). */
-export const linear: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  const input = retyped(g, node.tensor("input"), dtype);
-  const weight = retyped(g, node.tensor("weight"), dtype);
-  const bias = node.optionalTensor("bias");
-  if (weight.dims.length !== 2 || dtype.startsWith("int"))
-    return multiplyTransposed(g, input, { weight, bias });
-  const rows =
-    input.dims.length === 2
-      ? input
-      : g.reshape(input, [product(input.dims.slice(0, -1)), input.dims.at(-1)!]);
-  const result = g.op("Gemm", [rows, weight, bias && g.cast(bias, dtype)], { transB: 1 });
-  return input.dims.length === 2 ? result : g.reshape(result, node.out().dims);
-};
-
-function retyped(g: Emitter, tensor: Tensor, dtype: Tensor["dtype"]): Tensor {
-  return { ...tensor, ...g.cast(tensor, dtype) };
-}
-
-/** For weights without an output dimension and for integers, which Gemm does not take. */
-function multiplyTransposed(
-  g: Emitter,
-  input: Val,
-  { weight, bias }: { weight: Tensor; bias: Tensor | undefined },
-): Val {
-  const product = g.op("MatMul", [input, weight.dims.length === 2 ? g.transpose(weight, [1, 0]) : weight]);
-  return bias === undefined ? product : g.op("Add", [product, g.cast(bias, product.dtype)]);
-}
-
-/** aten::matmul(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::matmul(Tensor self, Tensor other) -> Tensor
+ * aten::bmm(Tensor self, Tensor mat2) -> Tensor
+ * aten::mm(Tensor self, Tensor mat2) -> Tensor
+ * aten::mv(Tensor self, Tensor vec) -> Tensor
+ */
 export const matmul: Lowering = (node, g) => {
   const { dtype } = node.out();
   const second = node.has("other") ? "other" : node.has("mat2") ? "mat2" : "vec";
@@ -63,8 +38,31 @@ export function added(node: OpNode, g: Emitter, product: Val): Val {
   return g.op("Add", [beta.value === 1 ? self : g.op("Mul", [self, g.as(beta, dtype)]), scaled]);
 }
 
-export const LINEAR: LoweringTable = {
-  "aten.linear.default": linear,
+/** aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor: products added up */
+export const addbmm: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const products = multiply(g, g.cast(node.tensor("batch1"), dtype), g.cast(node.tensor("batch2"), dtype));
+  return added(node, g, g.op("ReduceSum", [products, g.ints([0])], { keepdims: 0 }));
+};
+
+/** aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+export const addmv: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  return added(node, g, multiply(g, g.cast(node.tensor("mat"), dtype), g.cast(node.tensor("vec"), dtype)));
+};
+
+/** aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
+export const addr: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const [a, b] = [g.cast(node.tensor("vec1"), dtype), g.cast(node.tensor("vec2"), dtype)];
+  const outer = times(g, g.unsqueeze(a, [1]), g.unsqueeze(b, [0]));
+  if (dtype !== "bool") return added(node, g, outer);
+  const scaled = g.op("And", [outer, g.as(node.scalar("alpha"), "bool")]);
+  const self = g.op("And", [g.cast(node.tensor("self"), "bool"), g.as(node.scalar("beta"), "bool")]);
+  return g.op("Or", [self, scaled]);
+};
+
+export const MATMUL: LoweringTable = {
   "aten.matmul.default": matmul,
   "aten.mm.default": matmul,
   "aten.bmm.default": matmul,
@@ -72,4 +70,7 @@ export const LINEAR: LoweringTable = {
   "aten.dot.default": dot,
   "aten.addmm.default": addmm,
   "aten.baddbmm.default": baddbmm,
+  "aten.addbmm.default": addbmm,
+  "aten.addmv.default": addmv,
+  "aten.addr.default": addr,
 };

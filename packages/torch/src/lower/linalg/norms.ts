@@ -3,7 +3,8 @@ import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
-import { keepsDims, reduce, reduceExtreme } from "../reduction/reduction.ts";
+import { reduceExtreme } from "../reduction/extremes.ts";
+import { axesOf, keepsDims, type Reduced, reduce } from "../reduction/reduce.ts";
 
 interface How {
   readonly axes: readonly number[];
@@ -35,7 +36,10 @@ export const dist: Lowering = (node, g) => {
   });
 };
 
-/** aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ */
 export const linalgNorm: Lowering = (node, g) => {
   const self = node.tensor("self");
   const rank = self.dims.length;
@@ -50,7 +54,10 @@ export const linalgNorm: Lowering = (node, g) => {
   return matrixNorm(g, x, orderOf(node), how);
 };
 
-/** aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ */
 export const linalgMatrixNorm: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axes = node.ints("dim").map((dim) => normalizeAxis(dim, self.dims.length));
@@ -100,10 +107,37 @@ export const frobeniusNorm: Lowering = (node, g) => {
   return norm(g, self, 2, { axes, keepdims: keepsDims(node) });
 };
 
+/**
+ * aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor
+ */
+export const vectorNorm: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const { dtype } = node.out();
+  const ord = node.has("ord") ? node.float("ord") : node.has("p") ? node.float("p") : 2;
+  const x = g.op("Abs", [g.cast(self, dtype)]);
+  const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
+  return magnitude(g, x, { ord, ...how });
+};
+
+/** The norm of order `ord` of values that are not negative. */
+export function magnitude(g: Emitter, x: Val, { ord, ...how }: Reduced & { readonly ord: number }): Val {
+  const { dtype } = x;
+  if (ord === 1) return reduce(g, "ReduceSum", x, how);
+  if (ord === 2) return g.op("Sqrt", [reduce(g, "ReduceSum", g.op("Mul", [x, x]), how)]);
+  if (ord === Number.POSITIVE_INFINITY) return reduceExtreme(g, "ReduceMax", x, how);
+  if (ord === Number.NEGATIVE_INFINITY) return reduceExtreme(g, "ReduceMin", x, how);
+  if (ord === 0) return reduce(g, "ReduceSum", g.cast(g.cast(x, "bool"), dtype), how);
+  const power = reduce(g, "ReduceSum", g.op("Pow", [x, g.scalar(dtype, ord)]), how);
+  return g.op("Pow", [power, g.scalar(dtype, 1 / ord)]);
+}
+
 export const NORMS: LoweringTable = {
   "aten.dist.default": dist,
   ...all("linalg_norm", linalgNorm, ["default", "ord_str"]),
   ...all("linalg_matrix_norm", linalgMatrixNorm, ["default", "str_ord"]),
   "aten.renorm.default": renorm,
   "aten.frobenius_norm.dim": frobeniusNorm,
+  "aten.linalg_vector_norm.default": vectorNorm,
+  "aten.norm.ScalarOpt_dim": vectorNorm,
 };

@@ -3,7 +3,6 @@ import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
-import { added } from "./matmul.ts";
 
 function cast(g: Emitter, tensor: Tensor, dtype: Val["dtype"]): Tensor {
   return { ...tensor, ...g.cast(tensor, dtype) };
@@ -33,13 +32,13 @@ export const tensordot: Lowering = (node, g) => {
 };
 
 /** MatMul, which ONNX Runtime has for no narrow integers and no booleans. */
-function multiply(g: Emitter, a: Val, b: Val): Val {
+export function multiply(g: Emitter, a: Val, b: Val): Val {
   const dtype = a.dtype === "bool" ? "int32" : a.dtype;
   return g.cast(g.op("MatMul", [g.cast(a, dtype), g.cast(b, dtype)]), a.dtype);
 }
 
 /** Element products; of booleans, both. */
-function times(g: Emitter, a: Val, b: Val): Val {
+export function times(g: Emitter, a: Val, b: Val): Val {
   return g.op(a.dtype === "bool" ? "And" : "Mul", [a, b]);
 }
 
@@ -62,7 +61,10 @@ export const kron: Lowering = (node, g) => {
   return g.reshape(times(g, outer, inner), dims);
 };
 
-/** aten::outer(Tensor self, Tensor vec2) -> Tensor */
+/**
+ * aten::outer(Tensor self, Tensor vec2) -> Tensor
+ * aten::ger(Tensor self, Tensor vec2) -> Tensor
+ */
 export const outer: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [a, b] = [g.cast(node.tensor("self"), dtype), g.cast(node.tensor("vec2"), dtype)];
@@ -89,7 +91,12 @@ function dotAlong(first: string, second: string): Lowering {
   };
 }
 
-/** aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor; `cross` without dim takes the first of size 3 */
+/**
+ * aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor
+ * aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor
+ *
+ * `cross` without dim takes the first of size 3.
+ */
 export const cross: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const axis = node.has("dim") ? normalizeAxis(node.int("dim"), dims.length) : dims.indexOf(3);
@@ -127,51 +134,6 @@ function chain(name: string): Lowering {
   };
 }
 
-/** aten::linalg_matrix_power(Tensor self, int n) -> Tensor, by squaring */
-export const matrixPower: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const n = node.int("n");
-  if (n <= 0) return unsupported(n === 0 ? "the power 0" : "powers of the inverse");
-  let result: Val | undefined;
-  let square: Val = self;
-  for (let rest = n; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) result = result === undefined ? square : multiply(g, result, square);
-    if (rest > 1) square = multiply(g, square, square);
-  }
-  return result!;
-};
-
-/** aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor: products added up */
-export const addbmm: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  const products = multiply(g, g.cast(node.tensor("batch1"), dtype), g.cast(node.tensor("batch2"), dtype));
-  return added(node, g, g.op("ReduceSum", [products, g.ints([0])], { keepdims: 0 }));
-};
-
-/** aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-export const addmv: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  return added(node, g, multiply(g, g.cast(node.tensor("mat"), dtype), g.cast(node.tensor("vec"), dtype)));
-};
-
-/** aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-export const addr: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  const [a, b] = [g.cast(node.tensor("vec1"), dtype), g.cast(node.tensor("vec2"), dtype)];
-  const outer = times(g, g.unsqueeze(a, [1]), g.unsqueeze(b, [0]));
-  if (dtype !== "bool") return added(node, g, outer);
-  const scaled = g.op("And", [outer, g.as(node.scalar("alpha"), "bool")]);
-  const self = g.op("And", [g.cast(node.tensor("self"), "bool"), g.as(node.scalar("beta"), "bool")]);
-  return g.op("Or", [self, scaled]);
-};
-
-/** aten::linalg_det(Tensor A) -> Tensor */
-export const det: Lowering = (node, g) => {
-  const self = node.tensor(node.has("A") ? "A" : "self");
-  const result = g.op("Det", [self]);
-  return node.target === "aten.logdet.default" ? g.op("Log", [result]) : result;
-};
-
 export const PRODUCTS: LoweringTable = {
   "aten.tensordot.default": tensordot,
   "aten.kron.default": kron,
@@ -185,10 +147,4 @@ export const PRODUCTS: LoweringTable = {
   "aten.linalg_vander.default": vander,
   "aten.linalg_multi_dot.default": chain("tensors"),
   "aten.chain_matmul.default": chain("matrices"),
-  "aten.linalg_matrix_power.default": matrixPower,
-  "aten.addbmm.default": addbmm,
-  "aten.addmv.default": addmv,
-  "aten.addr.default": addr,
-  "aten.linalg_det.default": det,
-  "aten.logdet.default": det,
 };

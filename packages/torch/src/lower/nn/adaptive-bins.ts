@@ -1,7 +1,7 @@
 import { add, type Dim, sym } from "../../graph/sym.ts";
+import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Val } from "../core/tensor.ts";
-import { positions } from "../vision/interpolate-axis.ts";
 
 /** The bins of adaptive pooling along one axis, all given the length of the longest. */
 export interface Bins {

@@ -1,30 +1,10 @@
-import { add, type Dim, mul, product, sym } from "../../graph/sym.ts";
+import { add, type Dim, mul, sym } from "../../graph/sym.ts";
+import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
-import { positions } from "../vision/interpolate-axis.ts";
 import { batched, spread } from "./convolution.ts";
-
-/** aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor. Channels c·r² become r × r blocks of pixels. */
-export const pixelShuffle: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const r = node.int("upscale_factor");
-  const [channels, height, width] = self.dims.slice(-3) as [Dim, Dim, Dim];
-  const batch = product(self.dims.slice(0, -3));
-  const blocks = g.reshape(self, [batch, sym("cleandiv", channels, r * r), r, r, height, width]);
-  return g.reshape(g.transpose(blocks, [0, 1, 4, 2, 5, 3]), node.out().dims);
-};
-
-/** aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor. The reverse of pixel_shuffle. */
-export const pixelUnshuffle: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const r = node.int("downscale_factor");
-  const [channels, height, width] = self.dims.slice(-3) as [Dim, Dim, Dim];
-  const batch = product(self.dims.slice(0, -3));
-  const shape = [batch, channels, sym("cleandiv", height, r), r, sym("cleandiv", width, r), r];
-  return g.reshape(g.transpose(g.reshape(self, shape), [0, 1, 3, 5, 2, 4]), node.out().dims);
-};
 
 interface Window {
   readonly kernel: number;
@@ -94,9 +74,7 @@ export const col2im: Lowering = (node, g) => {
   return batched(g, node.tensor("self"), 1, (x) => g.op("Col2Im", [x, shape, block], attributes));
 };
 
-export const REARRANGING: LoweringTable = {
-  "aten.pixel_shuffle.default": pixelShuffle,
-  "aten.pixel_unshuffle.default": pixelUnshuffle,
+export const FOLD: LoweringTable = {
   "aten.im2col.default": im2col,
   "aten.col2im.default": col2im,
 };

@@ -141,7 +141,7 @@ export const encoderLayer: Lowering = (node, g) => {
   return isFirst ? result : norm(result, 2);
 };
 
-export const MULTI_HEAD: LoweringTable = {
+export const MULTI_HEAD_ATTENTION: LoweringTable = {
   "aten._native_multi_head_attention.default": multiHeadAttention,
   "aten._transformer_encoder_layer_fwd.default": encoderLayer,
 };

@@ -1,7 +1,7 @@
 import type { Dim } from "../../graph/sym.ts";
+import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Val } from "../core/tensor.ts";
-import { positions } from "../vision/interpolate-axis.ts";
 import type { Bins } from "./adaptive-bins.ts";
 
 /** How windows lie along one axis. */

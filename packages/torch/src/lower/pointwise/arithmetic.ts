@@ -1,13 +1,8 @@
-import type { DType } from "../../dtype.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, isTensor, type Operand, type Val } from "../core/tensor.ts";
 import { integerPower } from "./integer-power.ts";
-
-/** Ops of one operand, calculated in the result's type: `aten::exp(Tensor self) -> Tensor` is Exp. */
-function unary(type: string): Lowering {
-  return (node, g) => g.op(type, [g.cast(node.tensor("self"), node.out().dtype)]);
-}
+import { truncate } from "./rounding.ts";
 
 /** Ops of two operands, calculated in the result's type: `aten::div.Tensor(Tensor self, Tensor other) -> Tensor` is Div. */
 function binary(type: string): Lowering {
@@ -23,7 +18,10 @@ function scaled(g: Emitter, other: Val, alpha: Operand): Val {
   return g.op("Mul", [other, g.as(alpha, other.dtype)]);
 }
 
-/** aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+/**
+ * aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ * aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ */
 export const add: Lowering = (node, g) => {
   const { dtype } = node.out();
   const other = g.as(node.operand("other"), dtype);
@@ -36,21 +34,40 @@ export const add: Lowering = (node, g) => {
   return g.op("Add", [g.as(node.operand("self"), dtype), scaled(g, other, node.scalar("alpha"))]);
 };
 
-/** aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+/** aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+export const addRelu: Lowering = (node, g) =>
+  g.op("Max", [add(node, g) as Val, g.scalar(node.out().dtype, 0)]);
+
+/**
+ * aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ * aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ * aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ * aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ */
 export const sub: Lowering = (node, g) => {
   const { dtype } = node.out();
   const other = g.as(node.operand("other"), dtype);
   return g.op("Sub", [g.as(node.operand("self"), dtype), scaled(g, other, node.scalar("alpha"))]);
 };
 
-/** aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor: other - alpha * self */
+/**
+ * aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ * aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ *
+ * `other - alpha * self`.
+ */
 export const rsub: Lowering = (node, g) => {
   const { dtype } = node.out();
   const self = scaled(g, g.as(node.operand("self"), dtype), node.scalar("alpha"));
   return g.op("Sub", [g.as(node.operand("other"), dtype), self]);
 };
 
-/** aten::mul.Tensor(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::mul.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::mul.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor
+ */
 export const mul: Lowering = (node, g) => {
   const { dtype } = node.out();
   return g.op(dtype === "bool" ? "And" : "Mul", [
@@ -59,10 +76,24 @@ export const mul: Lowering = (node, g) => {
   ]);
 };
 
-/** aten::div.Tensor(Tensor self, Tensor other) -> Tensor. Integers divide as floats: the result's type says which. */
+/**
+ * aten::div.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::div.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::divide.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::divide.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor
+ *
+ * Integers divide as floats: the result's type says which.
+ */
 export const div: Lowering = binary("Div");
 
-/** aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+/**
+ * aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor
+ * aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor
+ * aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor
+ * aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor
+ */
 export const divMode: Lowering = (node, g) => {
   if (!node.has("rounding_mode")) return div(node, g);
   const { dtype } = node.out();
@@ -72,7 +103,10 @@ export const divMode: Lowering = (node, g) => {
   return isFloat(dtype) ? truncate(g, quotient) : quotient;
 };
 
-/** aten::floor_divide(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::floor_divide(Tensor self, Tensor other) -> Tensor
+ * aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor
+ */
 export const floorDivideOp: Lowering = (node, g) => {
   const { dtype } = node.out();
   return floorDivide(g, g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype));
@@ -100,17 +134,13 @@ function floorDivide(g: Emitter, a: Val, b: Val): Val {
   return g.op("Where", [g.op("Equal", [b, zero]), g.op("Div", [a, b]), snapped]);
 }
 
-function truncate(g: Emitter, x: Val): Val {
-  return g.op("Mul", [g.op("Sign", [x]), g.op("Floor", [g.op("Abs", [x])])]);
-}
-
-/** aten::trunc(Tensor self) -> Tensor */
-export const trunc: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  return isFloat(self.dtype) ? truncate(g, self) : self;
-};
-
-/** aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor: the sign is the divisor's */
+/**
+ * aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor
+ *
+ * The sign is the divisor's.
+ */
 export const remainder: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [a, b] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
@@ -124,13 +154,21 @@ export const remainder: Lowering = (node, g) => {
   return g.op("Where", [differs, g.op("Add", [mod, b]), mod]);
 };
 
-/** aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor: the sign is the dividend's */
+/**
+ * aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor
+ *
+ * The sign is the dividend's.
+ */
 export const fmod: Lowering = (node, g) => {
   const { dtype } = node.out();
   return g.op("Mod", [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)], { fmod: 1 });
 };
 
-/** aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor */
+/**
+ * aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
+ * aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor
+ */
 export const pow: Lowering = (node, g) => {
   const { dtype } = node.out();
   const self = g.as(node.operand("self"), dtype);
@@ -140,54 +178,16 @@ export const pow: Lowering = (node, g) => {
   return g.op("Pow", [self, g.as(exponent, dtype)]);
 };
 
-/** aten::rsqrt(Tensor self) -> Tensor */
-export const rsqrt: Lowering = (node, g) =>
-  g.op("Reciprocal", [g.op("Sqrt", [g.cast(node.tensor("self"), node.out().dtype)])]);
-
-/** aten::square(Tensor self) -> Tensor */
-export const square: Lowering = (node, g) => {
-  const self = g.cast(node.tensor("self"), node.out().dtype);
-  return g.op("Mul", [self, self]);
-};
-
-/** Ops that leave integers as they are: floor, ceil, round. */
-function rounding(type: string): Lowering {
-  return (node, g) => {
-    const self = node.tensor("self");
-    return isFloat(self.dtype) ? g.op(type, [self]) : self;
-  };
-}
-
-/** aten::sign(Tensor self) -> Tensor. The sign of NaN is 0. */
-export const sign: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  if (self.dtype === "bool") return self;
-  if (!isFloat(self.dtype)) return g.op("Sign", [self]);
-  const zero = g.scalar(self.dtype, 0);
-  return g.op("Where", [g.op("IsNaN", [self]), zero, g.op("Sign", [self])]);
-};
-
-/** aten::log2(Tensor self) -> Tensor, aten::log10(Tensor self) -> Tensor */
-function logarithm(base: number): Lowering {
-  return (node, g) => {
-    const { dtype } = node.out();
-    return g.op("Mul", [
-      g.op("Log", [g.cast(node.tensor("self"), dtype)]),
-      g.scalar(dtype, 1 / Math.log(base)),
-    ]);
-  };
-}
-
-/** aten::maximum(Tensor self, Tensor other) -> Tensor. NaN wins, as in PyTorch. */
-function extreme(type: "Max" | "Min"): Lowering {
-  return (node, g) => {
-    const { dtype } = node.out();
-    const operands = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
-    return dtype === "bool" ? g.op(type === "Max" ? "Or" : "And", operands) : g.op(type, operands);
-  };
-}
-
-/** aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor. Where min > max, max wins. */
+/**
+ * aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor
+ * aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor
+ * aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor
+ * aten::clamp_max(Tensor self, Scalar max) -> Tensor
+ * aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor
+ * aten::clamp_min(Tensor self, Scalar min) -> Tensor
+ *
+ * Where min > max, max wins.
+ */
 export const clamp: Lowering = (node, g) => {
   const { dtype } = node.out();
   let x = g.cast(node.tensor("self"), dtype);
@@ -197,7 +197,10 @@ export const clamp: Lowering = (node, g) => {
   return x;
 };
 
-/** aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
+/**
+ * aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor
+ * aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor
+ */
 function fused(type: "Mul" | "Div"): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
@@ -206,52 +209,31 @@ function fused(type: "Mul" | "Div"): Lowering {
   };
 }
 
-/** aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor. ONNX values are dense and immutable. */
-export const identity: Lowering = (node) => node.tensor("self");
-
-/**
- * aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a). Half precision is carried as float32; where the program casts
- * into or out of it, values are rounded to what it can hold.
- */
-export const to: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const { declared } = node.out();
-  if (declared === self.declared) return self;
-  return roundTo(g, roundTo(g, self, self.declared), declared);
-};
-
-function roundTo(g: Emitter, x: Val, declared: DType): Val {
-  const isHalf = declared === "float16" || declared === "bfloat16";
-  return isHalf ? g.cast(g.cast(x, declared), "float32") : x;
-}
-
-const UNARY: Readonly<Record<string, string>> = {
-  acos: "Acos",
-  acosh: "Acosh",
-  asin: "Asin",
-  asinh: "Asinh",
-  atan: "Atan",
-  atanh: "Atanh",
-  cos: "Cos",
-  cosh: "Cosh",
-  erf: "Erf",
-  exp: "Exp",
-  log: "Log",
-  neg: "Neg",
-  reciprocal: "Reciprocal",
-  sigmoid: "Sigmoid",
-  sin: "Sin",
-  sinh: "Sinh",
-  sqrt: "Sqrt",
-  tan: "Tan",
-  tanh: "Tanh",
-  abs: "Abs",
-};
-
 const BOTH = ["Tensor", "Scalar"];
 
-export const ELEMENTWISE: LoweringTable = {
-  ...Object.fromEntries(Object.entries(UNARY).map(([op, type]) => [`aten.${op}.default`, unary(type)])),
+/**
+ * aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
+ * aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
+ *
+ * From the nearer end, as PyTorch does.
+ */
+export const lerp: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const [start, end, weight] = ["self", "end", "weight"].map((name) => g.as(node.operand(name), dtype)) as [
+    Val,
+    Val,
+    Val,
+  ];
+  const way = g.op("Sub", [end, start]);
+  const rest = g.op("Sub", [g.scalar(dtype, 1), weight]);
+  return g.where(
+    g.op("Less", [g.op("Abs", [weight]), g.scalar(dtype, 0.5)]),
+    g.op("Add", [start, g.op("Mul", [weight, way])]),
+    g.op("Sub", [end, g.op("Mul", [way, rest])]),
+  );
+};
+
+export const ARITHMETIC: LoweringTable = {
   ...all("add", add, BOTH),
   ...all("sub", sub, BOTH),
   ...all("rsub", rsub, BOTH),
@@ -259,6 +241,11 @@ export const ELEMENTWISE: LoweringTable = {
   ...all("div", div, BOTH),
   ...all("div", divMode, ["Tensor_mode", "Scalar_mode"]),
   ...all("true_divide", div, BOTH),
+  ...all("subtract", sub, BOTH),
+  ...all("multiply", mul, BOTH),
+  ...all("divide", div, BOTH),
+  ...all("divide", divMode, ["Tensor_mode", "Scalar_mode"]),
+  "aten._add_relu.Tensor": addRelu,
   ...all("floor_divide", floorDivideOp, ["default", "Scalar"]),
   ...all("remainder", remainder, ["Tensor", "Scalar", "Scalar_Tensor"]),
   ...all("fmod", fmod, BOTH),
@@ -266,28 +253,7 @@ export const ELEMENTWISE: LoweringTable = {
   ...all("clamp", clamp, ["default", "Tensor"]),
   ...all("clamp_min", clamp, ["default", "Tensor"]),
   ...all("clamp_max", clamp, ["default", "Tensor"]),
-  "aten.maximum.default": extreme("Max"),
-  "aten.minimum.default": extreme("Min"),
-  "aten.max.other": extreme("Max"),
-  "aten.min.other": extreme("Min"),
-  "aten.rsqrt.default": rsqrt,
-  "aten.square.default": square,
-  "aten.floor.default": rounding("Floor"),
-  "aten.ceil.default": rounding("Ceil"),
-  "aten.round.default": rounding("Round"),
-  "aten.trunc.default": trunc,
-  "aten.sign.default": sign,
-  "aten.sgn.default": sign,
-  "aten.log2.default": logarithm(2),
-  "aten.log10.default": logarithm(10),
   "aten.addcmul.default": fused("Mul"),
   "aten.addcdiv.default": fused("Div"),
-  "aten.alias.default": identity,
-  "aten.clone.default": identity,
-  "aten.contiguous.default": identity,
-  "aten.detach.default": identity,
-  "aten.lift_fresh_copy.default": identity,
-  "aten._to_copy.default": to,
-  "aten.type_as.default": to,
-  ...all("to", to, ["dtype", "device", "dtype_layout", "other"]),
+  ...all("lerp", lerp, ["Tensor", "Scalar"]),
 };

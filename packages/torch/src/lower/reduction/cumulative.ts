@@ -52,7 +52,12 @@ export const logcumsumexp: Lowering = (node, g) => {
   return g.reshape(scan(g, [x], { axis, size, combine })[0]!, node.out().dims);
 };
 
-/** aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices): of equal values the last, and NaN wins */
+/**
+ * aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)
+ * aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)
+ *
+ * Of equal values the last, and NaN wins.
+ */
 function cumulativeExtreme(type: "GreaterOrEqual" | "LessOrEqual"): Lowering {
   return (node, g) => {
     const self = atLeastOneDim(g, node.tensor("self"));
@@ -106,7 +111,16 @@ export const diff: Lowering = (node, g) => {
   return x;
 };
 
-/** aten::trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor; the cumulative forms keep the running sums */
+/**
+ * aten::trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor
+ * aten::cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor
+ * aten::cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor
+ * aten::trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor
+ * aten::trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor
+ * aten::trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor
+ *
+ * The cumulative forms keep the running sums.
+ */
 function trapezoid(isCumulative: boolean): Lowering {
   return (node, g) => {
     const { dtype, dims } = node.out();
@@ -141,6 +155,14 @@ function widths(
   return g.op("Sub", neighbours(g, g.reshape(g.cast(x, dtype), dims), { axis, size: dims[axis]! }));
 }
 
+/** aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
+export const cumsum: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const x = g.cast(self, node.out().dtype);
+  if (self.dims.length === 0) return x;
+  return g.op("CumSum", [x, g.scalar("int64", normalizeAxis(node.int("dim"), self.dims.length))]);
+};
+
 export const CUMULATIVE: LoweringTable = {
   "aten.cumprod.default": cumprod,
   "aten.logcumsumexp.default": logcumsumexp,
@@ -150,4 +172,5 @@ export const CUMULATIVE: LoweringTable = {
   ...all("trapezoid", trapezoid(false), ["x", "dx"]),
   ...all("trapz", trapezoid(false), ["x", "dx"]),
   ...all("cumulative_trapezoid", trapezoid(true), ["x", "dx"]),
+  "aten.cumsum.default": cumsum,
 };

@@ -60,7 +60,13 @@ function isNothing(node: OpNode): boolean {
 
 const REDUCE_NAMES: Readonly<Record<string, Reduction>> = { add: "add", multiply: "mul" };
 
-/** aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor, with a value or a reduction too */
+/**
+ * aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor
+ * aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor
+ * aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+ * aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor
+ *
+ */
 export const scatter: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
   const name = node.has("reduce") ? node.string("reduce") : undefined;
@@ -194,7 +200,10 @@ export const indexCopy: Lowering = (node, g) => {
   return g.reshape(scatterElements(g, readRows(node, g), "none"), node.out().dims);
 };
 
-/** aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor */
+/**
+ * aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
+ * aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
+ */
 export const indexFill: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
   const data = atLeastOneDim(g, node.tensor("self"));
@@ -252,23 +261,6 @@ export const takeAlongDim: Lowering = (node, g) => {
   return g.op("GatherElements", [data, g.expand(indices, dims)], { axis });
 };
 
-/** aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor: the mask's true elements take source's, in order */
-export const maskedScatter: Lowering = (node, g) => {
-  const { dims, dtype } = node.out();
-  const mask = g.expand(g.cast(node.tensor("mask"), "bool"), dims);
-  const source = node.tensor("source");
-  const flatMask = g.cast(g.reshape(mask, [product(dims)]), "int64");
-  const order = g.op("Sub", [g.op("CumSum", [flatMask, g.scalar("int64", 0)]), g.scalar("int64", 1)]);
-  // One more element, so that there is something to gather where nothing is masked.
-  const values = g.op(
-    "Concat",
-    [g.cast(g.reshape(source, [product(source.dims)]), dtype), g.constant(dtype, [0], [1])],
-    { axis: 0 },
-  );
-  const taken = g.op("Gather", [values, g.op("Max", [order, g.scalar("int64", 0)])], { axis: 0 });
-  return g.where(mask, g.reshape(taken, dims), node.tensor("self"));
-};
-
 export const ELEMENT_SCATTER: LoweringTable = {
   "aten.scatter.src": scatter,
   "aten.scatter.value": scatter,
@@ -284,5 +276,4 @@ export const ELEMENT_SCATTER: LoweringTable = {
   "aten.put.default": put,
   "aten.take.default": take,
   "aten.take_along_dim.default": takeAlongDim,
-  "aten.masked_scatter.default": maskedScatter,
 };

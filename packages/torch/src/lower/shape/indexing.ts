@@ -3,7 +3,7 @@ import { invert } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
-import type { Tensor, Val } from "../core/tensor.ts";
+import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
 /** Which dimensions of a tensor are indexed, with what. */
@@ -171,12 +171,32 @@ function putMasked(node: OpNode, g: Emitter, { self, values, mask }: MaskedPut):
   return g.cast(put, self.dtype);
 }
 
-/** aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor */
-export const embedding: Lowering = (node, g) =>
-  g.op("Gather", [node.tensor("weight"), node.tensor("indices")], { axis: 0 });
+/** aten::index_select(Tensor self, int dim, Tensor index) -> Tensor */
+export const indexSelect: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const index = node.tensor("index");
+  const rows = index.dims.length === 0 ? g.unsqueeze(index, [0]) : index;
+  if (self.dims.length === 0)
+    return g.squeeze(g.op("Gather", [g.unsqueeze(self, [0]), rows], { axis: 0 }), [0]);
+  return g.op("Gather", [self, rows], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+};
+
+/** aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
+export const gather: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const index = node.tensor("index");
+  const { dims } = node.out();
+  // A 0-d operand counts as one element along one dimension; gathering nothing gives nothing, whatever the operands' sizes.
+  if (self.dims.length === 0 || index.dims.length === 0) {
+    const flat = (tensor: Tensor): Val => g.op("Reshape", [tensor, g.ints([-1])]);
+    return g.reshape(g.op("Gather", [flat(self), flat(index)], { axis: 0 }), dims);
+  }
+  return g.op("GatherElements", [self, index], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+};
 
 export const INDEXING: LoweringTable = {
   "aten.index.Tensor": index,
   "aten.index_put.default": indexPut,
-  "aten.embedding.default": embedding,
+  "aten.index_select.default": indexSelect,
+  "aten.gather.default": gather,
 };

@@ -13,7 +13,7 @@ function item(node: OpNode, g: Emitter): Val {
 }
 
 /** Tensors read as Python numbers. */
-export const READING: LoweringTable = {
+export const ITEM: LoweringTable = {
   ...all("item", item, ["default"]),
   ...all("_local_scalar_dense", item, ["default"]),
 };

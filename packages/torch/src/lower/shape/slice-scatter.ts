@@ -47,21 +47,7 @@ function scatterRows(g: Emitter, self: Tensor, { axis, rows, src }: Rows): Val {
   return g.transpose(g.op("ScatterND", [g.transpose(self, perm), indices, g.transpose(src, perm)]), perm);
 }
 
-/** aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
-export const copy: Lowering = (node, g) => g.expand(node.tensor("src"), node.out().dims);
-
-/** aten::fill.Scalar(Tensor self, Scalar value) -> Tensor */
-export const fill: Lowering = (node, g) =>
-  g.expand(g.as(node.operand("value"), node.out().dtype), node.out().dims);
-
-/** aten::zero(Tensor self) -> Tensor */
-export const zero: Lowering = (node, g) => g.expand(g.scalar(node.out().dtype, 0), node.out().dims);
-
-export const SCATTERING: LoweringTable = {
+export const SLICE_SCATTER: LoweringTable = {
   "aten.select_scatter.default": selectScatter,
   "aten.slice_scatter.default": sliceScatter,
-  "aten.copy.default": copy,
-  "aten.fill.Scalar": fill,
-  "aten.fill.Tensor": fill,
-  "aten.zero.default": zero,
 };

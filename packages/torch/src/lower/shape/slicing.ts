@@ -12,7 +12,10 @@ export function slice(
   return g.op("Slice", [x, g.shape([start]), g.shape([end]), g.ints([axis]), g.shape([step])]);
 }
 
-/** aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a) */
+/**
+ * aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)
+ * aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor
+ */
 export const select: Lowering = (node, g) => {
   const self = node.tensor("self");
   const index = node.size("index");
@@ -20,7 +23,10 @@ export const select: Lowering = (node, g) => {
   return g.op("Gather", [self, at], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
 };
 
-/** aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a) */
+/**
+ * aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)
+ * aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor
+ */
 export const sliceTensor: Lowering = (node, g) => {
   const self = node.tensor("self");
   const start = node.has("start") ? node.size("start") : 0;
@@ -30,7 +36,10 @@ export const sliceTensor: Lowering = (node, g) => {
   return slice(g, self, { axis: normalizeAxis(node.int("dim"), self.dims.length), start, end, step });
 };
 
-/** aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a) */
+/**
+ * aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)
+ * aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor
+ */
 export const narrow: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
@@ -50,21 +59,33 @@ function pieces(total: Dim, size: Dim, count: number): Dim[] {
   return Array.from({ length: count }, (_, i) => (i < count - 1 ? size : sub(total, mul(size, count - 1))));
 }
 
-/** aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]
+ * aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]
+ * aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]
+ */
 export const splitTensor: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
   return split(g, self, axis, pieces(self.dims[axis]!, node.size("split_size"), node.outputCount));
 };
 
-/** aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]
+ * aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]
+ * aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]
+ * aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]
+ */
 export const splitWithSizes: Lowering = (node, g) => {
   const self = node.tensor("self");
   const sizes = node.sizes(node.has("split_sizes") ? "split_sizes" : "split_size");
   return split(g, self, normalizeAxis(node.int("dim"), self.dims.length), sizes);
 };
 
-/** aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]
+ * aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]
+ */
 export const chunk: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
@@ -73,7 +94,10 @@ export const chunk: Lowering = (node, g) => {
   return split(g, self, axis, pieces(self.dims[axis]!, size, node.outputCount));
 };
 
-/** aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]
+ * aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]
+ */
 export const unbind: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
@@ -81,66 +105,6 @@ export const unbind: Lowering = (node, g) => {
     node.isUsed(i) ? g.op("Gather", [self, g.scalar("int64", i)], { axis }) : undefined,
   );
 };
-
-/** aten::index_select(Tensor self, int dim, Tensor index) -> Tensor */
-export const indexSelect: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const index = node.tensor("index");
-  const rows = index.dims.length === 0 ? g.unsqueeze(index, [0]) : index;
-  if (self.dims.length === 0)
-    return g.squeeze(g.op("Gather", [g.unsqueeze(self, [0]), rows], { axis: 0 }), [0]);
-  return g.op("Gather", [self, rows], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
-};
-
-/** aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
-export const gather: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const index = node.tensor("index");
-  const { dims } = node.out();
-  // A 0-d operand counts as one element along one dimension; gathering nothing gives nothing, whatever the operands' sizes.
-  if (self.dims.length === 0 || index.dims.length === 0) {
-    const flat = (tensor: Tensor): Val => g.op("Reshape", [tensor, g.ints([-1])]);
-    return g.reshape(g.op("Gather", [flat(self), flat(index)], { axis: 0 }), dims);
-  }
-  return g.op("GatherElements", [self, index], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
-};
-
-/** aten::flip(Tensor self, int[] dims) -> Tensor */
-export const flip: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const axes = node.ints("dims").map((dim) => normalizeAxis(dim, self.dims.length));
-  if (axes.length === 0 || self.dims.length === 0) return self;
-  const all = (value: number): Val => g.ints(axes.map(() => value));
-  return g.op("Slice", [self, all(-1), all(Number.MIN_SAFE_INTEGER), g.ints(axes), all(-1)]);
-};
-
-/** aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor */
-export const roll: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const shifts = node.sizes("shifts");
-  const dims = node.ints("dims");
-  if (self.dims.length === 0) return self;
-  if (dims.length === 0) {
-    const flat = g.reshape(self, [self.dims.reduce<Dim>(mul, 1)]);
-    return g.reshape(
-      rollAxis(g, flat, { axis: 0, size: self.dims.reduce<Dim>(mul, 1), shift: shifts[0]! }),
-      self.dims,
-    );
-  }
-  return dims.reduce<Val>((x, dim, i) => {
-    const axis = normalizeAxis(dim, self.dims.length);
-    return rollAxis(g, x, { axis, size: self.dims[axis]!, shift: shifts[i]! });
-  }, self);
-};
-
-function rollAxis(g: Emitter, x: Val, { axis, size, shift }: { axis: number; size: Dim; shift: Dim }): Val {
-  if (size === 0) return x;
-  const cut = sub(size, sym("mod", shift, size));
-  const end = Number.MAX_SAFE_INTEGER;
-  return g.op("Concat", [slice(g, x, { axis, start: cut, end }), slice(g, x, { axis, start: 0, end: cut })], {
-    axis,
-  });
-}
 
 export const SLICING: LoweringTable = {
   "aten.select.int": select,
@@ -151,8 +115,4 @@ export const SLICING: LoweringTable = {
   "aten.split_with_sizes.default": splitWithSizes,
   "aten.chunk.default": chunk,
   "aten.unbind.int": unbind,
-  "aten.index_select.default": indexSelect,
-  "aten.gather.default": gather,
-  "aten.flip.default": flip,
-  "aten.roll.default": roll,
 };

@@ -1,4 +1,4 @@
-import { add, type Dim, isStatic, mul, product } from "../../graph/sym.ts";
+import { type Dim, isStatic, product } from "../../graph/sym.ts";
 import { arange } from "../core/arange.ts";
 import { invert } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
@@ -59,7 +59,10 @@ function startOf(node: OpNode): number {
   return from;
 }
 
-/** aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a) */
+/**
+ * aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)
+ * aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor
+ */
 export const asStrided: Lowering = (node, g) => {
   const { flat, size } = memoryOf(node, g, node.tensor("self"));
   const { at, dims } = positions(node, size);
@@ -78,7 +81,12 @@ export const asStridedScatter: Lowering = (node, g) => {
   return g.transpose(g.reshape(written, ordered), invert(perm));
 };
 
-/** aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a): windows along a new last dimension */
+/**
+ * aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)
+ * aten::unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor
+ *
+ * Windows along a new last dimension.
+ */
 export const unfold: Lowering = (node, g) => {
   const self = node.tensor("self");
   const [size, step] = [node.int("size"), node.int("step")];
@@ -95,88 +103,10 @@ export const unfold: Lowering = (node, g) => {
   return g.transpose(gathered, [...perm, axis + 1]);
 };
 
-/** Splits an axis of groups·width into a transposed grid: aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor */
-export const channelShuffle: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const groups = node.int("groups");
-  const [batch, channels, ...rest] = self.dims as [Dim, Dim, ...Dim[]];
-  if (typeof channels !== "number") return unsupported("the number of channels is not constant");
-  const area = product(rest);
-  const grid = g.reshape(self, [batch, groups, channels / groups, area]);
-  return g.reshape(g.transpose(grid, [0, 2, 1, 3]), [batch, channels, ...rest]);
-};
-
-/** aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor */
-export const rot90: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const rank = self.dims.length;
-  const turns = ((node.int("k") % 4) + 4) % 4;
-  const [a, b] = node.ints("dims").map((dim) => normalizeAxis(dim, rank)) as [number, number];
-  const flip = (x: Val, axes: readonly number[]): Val => {
-    const all = (value: number): Val => g.ints(axes.map(() => value));
-    return g.op("Slice", [x, all(-1), all(Number.MIN_SAFE_INTEGER), g.ints(axes), all(-1)]);
-  };
-  if (turns === 0) return self;
-  if (turns === 2) return flip(self, [a, b]);
-  const swap = self.dims.map((_, axis) => (axis === a ? b : axis === b ? a : axis));
-  return turns === 1 ? g.transpose(flip(self, [b]), swap) : flip(g.transpose(self, swap), [b]);
-};
-
-/** aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export const repeatInterleave: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const repeats = node.size("repeats");
-  const isFlat = !node.has("dim") || self.dims.length === 0;
-  const dims = isFlat ? [product(self.dims)] : self.dims;
-  const axis = isFlat ? 0 : normalizeAxis(node.int("dim"), dims.length);
-  const spread = g.unsqueeze(isFlat ? g.reshape(self, dims) : self, [axis + 1]);
-  const repeated = g.expand(spread, [...dims.slice(0, axis + 1), repeats, ...dims.slice(axis + 1)]);
-  return g.reshape(
-    repeated,
-    dims.map((dim, i) => (i === axis ? mul(dim, repeats) : dim)),
-  );
-};
-
-/** aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
-export const repeatInterleaveTensor: Lowering = (node, g) => {
-  const self = node.tensor("self");
-  const isFlat = !node.has("dim") || self.dims.length === 0;
-  const dims = isFlat ? [product(self.dims)] : self.dims;
-  const axis = isFlat ? 0 : normalizeAxis(node.int("dim"), dims.length);
-  const data = isFlat ? g.reshape(self, dims) : self;
-  const repeats = node.tensor("repeats");
-  const each = g.expand(g.cast(repeats.dims.length === 0 ? g.reshape(repeats, [1]) : repeats, "int64"), [
-    dims[axis]!,
-  ]);
-  return g.op("Gather", [data, repeatedIndices(g, each, dims[axis]!)], { axis });
-};
-
-/** 0 repeats[0] times, 1 repeats[1] times, …: a position belongs to the first entry whose running total exceeds it. */
-function repeatedIndices(g: Emitter, repeats: Val, count: Dim): Val {
-  if (count === 0) return g.ints([]);
-  const totals = g.op("CumSum", [repeats, g.scalar("int64", 0)]);
-  const total = g.op("ReduceSum", [repeats, g.ints([0])], { keepdims: 0 });
-  const all = g.op("Range", [g.scalar("int64", 0), total, g.scalar("int64", 1)]);
-  const isPast = g.op("GreaterOrEqual", [g.unsqueeze(all, [1]), g.unsqueeze(totals, [0])]);
-  return g.op("ReduceSum", [g.cast(isPast, "int64"), g.ints([1])], { keepdims: 0 });
-}
-
-/** aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
-export const repeatInterleaveIndices: Lowering = (node, g) => {
-  const repeats = node.tensor("repeats");
-  return repeatedIndices(g, g.cast(repeats, "int64"), add(repeats.dims[0]!, 0));
-};
-
 export const STRIDED: LoweringTable = {
   "aten.as_strided.default": asStrided,
   "aten.as_strided_copy.default": asStrided,
   "aten.as_strided_scatter.default": asStridedScatter,
   "aten.unfold.default": unfold,
   "aten.unfold_copy.default": unfold,
-  "aten.channel_shuffle.default": channelShuffle,
-  "aten.native_channel_shuffle.default": channelShuffle,
-  "aten.rot90.default": rot90,
-  "aten.repeat_interleave.self_int": repeatInterleave,
-  "aten.repeat_interleave.self_Tensor": repeatInterleaveTensor,
-  "aten.repeat_interleave.Tensor": repeatInterleaveIndices,
 };

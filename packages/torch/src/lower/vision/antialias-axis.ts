@@ -1,6 +1,7 @@
+import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Val } from "../core/tensor.ts";
-import { type AxisResize, positions } from "./interpolate-axis.ts";
+import type { AxisResize } from "./interpolate-axis.ts";
 
 interface Antialias {
   readonly resize: AxisResize;

@@ -43,7 +43,7 @@ function constantSize(dim: Dim): number {
   return typeof dim === "number" ? dim : unsupported("the kernel's size is not constant");
 }
 
-export const VISION: LoweringTable = {
+export const DETECTION: LoweringTable = {
   "torchvision.nms.default": nms,
   "torchvision.deform_conv2d.default": deformableConv,
 };

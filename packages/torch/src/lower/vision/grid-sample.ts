@@ -6,7 +6,11 @@ import { unsupported } from "../core/unsupported.ts";
 const GRID_MODES = ["linear", "nearest", "cubic"] as const;
 const GRID_PADDINGS = ["zeros", "border", "reflection"] as const;
 
-/** aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor */
+/**
+ * aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor
+ * aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor
+ * aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor
+ */
 export const gridSample: Lowering = (node, g) => {
   const mode =
     GRID_MODES[node.int("interpolation_mode")] ?? unsupported("its interpolation mode is not known");
@@ -57,7 +61,7 @@ function coordinates(count: number, aligned: boolean): number[] {
   );
 }
 
-export const SAMPLING: LoweringTable = {
+export const GRID_SAMPLE: LoweringTable = {
   "aten.grid_sampler.default": gridSample,
   "aten.grid_sampler_2d.default": gridSample,
   "aten.grid_sampler_3d.default": gridSample,

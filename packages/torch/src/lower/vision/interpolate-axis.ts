@@ -1,5 +1,6 @@
 import type { DType } from "../../dtype.ts";
 import type { Dim } from "../../graph/sym.ts";
+import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Val } from "../core/tensor.ts";
 
@@ -65,12 +66,6 @@ function taps(g: Emitter, resize: AxisResize, { kernel, dtype }: { kernel: Kerne
     index: clamped(g.op("Add", [index, g.scalar("int64", i - 1)])),
     weight,
   }));
-}
-
-/** 0, 1, … size - 1 as int64. */
-export function positions(g: Emitter, size: Dim): Val {
-  if (typeof size === "number") return g.ints(Array.from({ length: size }, (_, i) => i));
-  return g.op("Range", [g.scalar("int64", 0), g.number(size, "int64"), g.scalar("int64", 1)]);
 }
 
 /** Source elements per target element, without aligned corners. */

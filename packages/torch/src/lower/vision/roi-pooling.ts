@@ -201,7 +201,7 @@ function largestPixel(g: Emitter, { regions, pixels, rows, columns }: Ranges): V
   });
 }
 
-export const REGION_POOLING: LoweringTable = {
+export const ROI_POOLING: LoweringTable = {
   "torchvision.ps_roi_align.default": positionSensitiveRoiAlign,
   "torchvision.roi_align.default": roiAlign,
   "torchvision.roi_pool.default": roiPool,

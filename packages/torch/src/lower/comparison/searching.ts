@@ -1,0 +1,59 @@
+import type { Emitter } from "../core/emitter.ts";
+import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { promoted } from "../core/promote.ts";
+import type { Val } from "../core/tensor.ts";
+
+/**
+ * aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, ..., bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
+ * aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
+ */
+export const searchsorted: Lowering = (node, g) => {
+  const isRight = node.has("side") ? node.string("side") === "right" : node.bool("right");
+  const given = node.tensor("sorted_sequence");
+  const sorter = node.optionalTensor("sorter");
+  const axis = given.dims.length - 1;
+  const sequence =
+    sorter === undefined ? given : { ...given, ...g.op("GatherElements", [given, sorter], { axis }) };
+  const values = node.operand("self");
+  const isShared = sequence.dims.length === 1;
+  const [row, value] = promoted(g, [sequence, values]) as [Val, Val];
+  return countBefore(g, { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight });
+};
+
+/**
+ * aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
+ * aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
+ */
+export const bucketize: Lowering = (node, g) => {
+  const [value, row] = promoted(g, [node.operand("self"), node.tensor("boundaries")]) as [Val, Val];
+  return countBefore(g, { row, value, isRight: node.bool("right") });
+};
+
+/** How many of a sorted row come before each value. NaN comes last. */
+function countBefore(g: Emitter, { row, value, isRight }: { row: Val; value: Val; isRight: boolean }): Val {
+  const [x, y] = row.dtype === "bool" ? [g.cast(row, "int32"), g.cast(value, "int32")] : [row, value];
+  const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [x, g.unsqueeze(y, [-1])]);
+  const isBefore = g.cast(g.op("Not", [isPast]), "int64");
+  return g.op("ReduceSum", [isBefore, g.ints([-1])], { keepdims: 0 });
+}
+
+/**
+ * aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor
+ * aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor
+ * aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor
+ */
+export const isin: Lowering = (node, g) => {
+  const elements = node.operand(node.has("elements") ? "elements" : "element");
+  const tests = node.operand(node.has("test_elements") ? "test_elements" : "test_element");
+  const [x, given] = promoted(g, [elements, tests]) as [Val, Val];
+  const equal = g.op("Equal", [g.unsqueeze(x, [-1]), g.reshape(given, [-1])]);
+  const hits = g.op("ReduceSum", [g.cast(equal, "int64"), g.ints([-1])], { keepdims: 0 });
+  const isIn = g.cast(hits, "bool");
+  return node.bool("invert") ? g.op("Not", [isIn]) : isIn;
+};
+
+export const SEARCHING: LoweringTable = {
+  ...all("searchsorted", searchsorted, ["Tensor", "Scalar"]),
+  ...all("bucketize", bucketize, ["Tensor", "Scalar"]),
+  ...all("isin", isin, ["Tensor_Tensor", "Tensor_Scalar", "Scalar_Tensor"]),
+};

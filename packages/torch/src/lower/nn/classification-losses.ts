@@ -1,0 +1,128 @@
+import type { DType } from "../../dtype.ts";
+import { product } from "../../graph/sym.ts";
+import type { Emitter } from "../core/emitter.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
+import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
+
+/** Log probabilities, the class of each of them (or its probabilities), and which axis holds the classes. */
+interface Classes {
+  readonly logs: Val;
+  readonly target: Tensor;
+  readonly axis: number;
+  readonly weight: Val | undefined;
+  readonly smoothing: number;
+}
+
+/** aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor */
+export const crossEntropy: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const axis = self.dims.length === 1 ? 0 : 1;
+  const { dtype } = node.out();
+  const classes: Classes = {
+    logs: g.op("LogSoftmax", [g.cast(self, dtype)], { axis }),
+    target: node.tensor("target"),
+    axis,
+    weight: classWeight(node, g, dtype),
+    smoothing: node.float("label_smoothing"),
+  };
+  return isFloat(classes.target.dtype) ? byProbability(node, g, classes) : byClass(node, g, classes);
+};
+
+function classWeight(node: OpNode, g: Emitter, dtype: DType): Val | undefined {
+  const weight = node.optionalTensor("weight");
+  return weight === undefined ? undefined : g.cast(weight, dtype);
+}
+
+/**
+ * aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ * aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ * aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ */
+export const nllLoss: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const [axis, target] = [self.dims.length === 1 ? 0 : 1, node.tensor("target")];
+  return byClass(node, g, {
+    logs: self,
+    target,
+    axis,
+    weight: classWeight(node, g, self.dtype),
+    smoothing: 0,
+  });
+};
+
+/**
+ * aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)
+ * aten::nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)
+ */
+export const nllLossForward: Lowering = (node, g) => [nllLoss(node, g) as Val, undefined];
+
+/** Losses of elements that belong to one class each. The mean is weighted by the classes; ignored elements do not count. */
+function byClass(node: OpNode, g: Emitter, { logs, target, axis, weight, smoothing }: Classes): Val {
+  const { dtype } = logs;
+  const ignored = g.op("Equal", [g.cast(target, "int64"), g.number(node.size("ignore_index"), "int64")]);
+  const zero = g.scalar(dtype, 0);
+  const safe = g.where(ignored, g.scalar("int64", 0), g.cast(target, "int64"));
+  const picked = g.op("GatherElements", [logs, g.unsqueeze(safe, [axis])], { axis });
+  const classWeights =
+    weight === undefined ? g.scalar(dtype, 1) : g.op("Gather", [weight, safe], { axis: 0 });
+  const weights = g.where(ignored, zero, classWeights);
+  const likelihood = g.op("Mul", [g.op("Neg", [g.squeeze(picked, [axis])]), classWeights]);
+  const hard = g.where(ignored, zero, likelihood);
+  const losses =
+    smoothing === 0
+      ? hard
+      : g.op("Add", [
+          g.op("Mul", [hard, g.scalar(dtype, 1 - smoothing)]),
+          g.where(ignored, zero, smoothed(node, g, { logs, target, axis, weight, smoothing })),
+        ]);
+  const reduction = node.int("reduction");
+  if (reduction === 0) return losses;
+  const sum = g.op("ReduceSum", [losses], { keepdims: 0 });
+  return reduction === 2 ? sum : g.op("Div", [sum, g.op("ReduceSum", [weights], { keepdims: 0 })]);
+}
+
+/** What the other classes contribute: all log probabilities with the same small share. */
+function smoothed(node: OpNode, g: Emitter, { logs, axis, weight, smoothing }: Classes): Val {
+  const classes = g.number(node.tensor("self").dims[axis]!, logs.dtype);
+  const share = g.op("Div", [g.scalar(logs.dtype, -smoothing), classes]);
+  const all = weight === undefined ? logs : g.op("Mul", [logs, perClass(node, g, weight)]);
+  return g.op("Mul", [g.op("ReduceSum", [all, g.ints([axis])], { keepdims: 0 }), share]);
+}
+
+/** A value per class, placed to broadcast along the other axes. */
+function perClass(node: OpNode, g: Emitter, weight: Val): Val {
+  const trailing = Math.max(0, node.tensor("self").dims.length - 2);
+  return g.unsqueeze(
+    weight,
+    Array.from({ length: trailing }, (_, i) => i + 1),
+  );
+}
+
+/** Losses of elements that have a probability for every class. The mean is over elements, whatever the weights. */
+function byProbability(node: OpNode, g: Emitter, { logs, target, axis, weight, smoothing }: Classes): Val {
+  const { dtype } = logs;
+  const { dims } = node.tensor("self");
+  const share = g.op("Div", [g.scalar(dtype, smoothing), g.number(dims[axis]!, dtype)]);
+  const wanted = g.cast(target, dtype);
+  const soft =
+    smoothing === 0 ? wanted : g.op("Add", [g.op("Mul", [wanted, g.scalar(dtype, 1 - smoothing)]), share]);
+  const scaled = weight === undefined ? logs : g.op("Mul", [logs, perClass(node, g, weight)]);
+  const losses = g.op("Neg", [
+    g.op("ReduceSum", [g.op("Mul", [scaled, soft]), g.ints([axis])], { keepdims: 0 }),
+  ]);
+  const reduction = node.int("reduction");
+  if (reduction === 0) return losses;
+  const sum = g.op("ReduceSum", [losses], { keepdims: 0 });
+  const elements = product(dims.filter((_, i) => i !== axis));
+  return reduction === 2 ? sum : g.op("Div", [sum, g.number(elements, dtype)]);
+}
+
+export const CLASSIFICATION_LOSSES: LoweringTable = {
+  "aten.cross_entropy_loss.default": crossEntropy,
+  "aten.nll_loss.default": nllLoss,
+  "aten.nll_loss2d.default": nllLoss,
+  "aten.nll_loss_nd.default": nllLoss,
+  "aten.nll_loss_forward.default": nllLossForward,
+  "aten.nll_loss2d_forward.default": nllLossForward,
+};

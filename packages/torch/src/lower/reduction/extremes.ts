@@ -1,0 +1,129 @@
+import { product } from "../../graph/sym.ts";
+import type { Emitter } from "../core/emitter.ts";
+import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { isFloat, normalizeAxis, type Val } from "../core/tensor.ts";
+import { axesOf, keepsDims, reduce } from "./reduce.ts";
+
+/** aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
+export const aminmax: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const axes = node.has("dim")
+    ? self.dims.length === 0
+      ? []
+      : [normalizeAxis(node.int("dim"), self.dims.length)]
+    : self.dims.map((_, axis) => axis);
+  const how = { axes, keepdims: keepsDims(node) };
+  return (["ReduceMin", "ReduceMax"] as const).map((type, i) => {
+    if (!node.isUsed(i)) return undefined;
+    const found = reduceExtreme(g, type, self, how);
+    return node.has("dim") ? found : g.reshape(found, node.out(i).dims);
+  });
+};
+
+/**
+ * aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor
+ * aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor
+ * aten::max(Tensor self) -> Tensor
+ * aten::min(Tensor self) -> Tensor
+ *
+ * NaN wins.
+ */
+function extreme(type: "ReduceMax" | "ReduceMin"): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    return reduceExtreme(g, type, self, { axes: axesOf(node, self), keepdims: keepsDims(node) });
+  };
+}
+
+/** ReduceMax and ReduceMin pass over NaN; PyTorch lets it win. */
+export function reduceExtreme(
+  g: Emitter,
+  type: "ReduceMax" | "ReduceMin",
+  x: Val,
+  how: { axes: readonly number[]; keepdims: number },
+): Val {
+  const extreme = reduce(g, type, x, how);
+  if (!isFloat(x.dtype) || how.axes.length === 0) return extreme;
+  const hasNan = reduce(g, "ReduceMax", g.cast(g.op("IsNaN", [x]), "int32"), how);
+  return g.where(hasNan, g.scalar(x.dtype, Number.NaN), extreme);
+}
+
+/** ArgMax and ArgMin, with the first NaN winning. */
+function argReduce(
+  g: Emitter,
+  type: "ArgMax" | "ArgMin",
+  x: Val,
+  { axis, keepdims }: { axis: number; keepdims: number },
+): Val {
+  const at = g.op(type, [x], { axis, keepdims });
+  if (!isFloat(x.dtype)) return at;
+  const isNan = g.cast(g.op("IsNaN", [x]), "int32");
+  const hasNan = reduce(g, "ReduceMax", isNan, { axes: [axis], keepdims });
+  return g.where(hasNan, g.op("ArgMax", [isNan], { axis, keepdims }), at);
+}
+
+/**
+ * aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ * aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ */
+function extremeWithIndex(type: "Max" | "Min"): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    if (self.dims.length === 0) return [self, g.scalar("int64", 0)];
+    const axis = normalizeAxis(node.int("dim"), self.dims.length);
+    const keepdims = keepsDims(node);
+    const values = node.isUsed(0)
+      ? reduceExtreme(g, `Reduce${type}`, self, { axes: [axis], keepdims })
+      : undefined;
+    return [values, node.isUsed(1) ? argReduce(g, `Arg${type}`, self, { axis, keepdims }) : undefined];
+  };
+}
+
+/**
+ * aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor
+ * aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor
+ */
+function argExtreme(type: "ArgMax" | "ArgMin"): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    if (self.dims.length === 0) return g.scalar("int64", 0);
+    if (node.has("dim")) {
+      return argReduce(g, type, self, {
+        axis: normalizeAxis(node.int("dim"), self.dims.length),
+        keepdims: keepsDims(node),
+      });
+    }
+    const flat = g.reshape(self, [product(self.dims)]);
+    return g.reshape(argReduce(g, type, flat, { axis: 0, keepdims: 0 }), node.out().dims);
+  };
+}
+
+/**
+ * aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+ * aten::all(Tensor self) -> Tensor
+ * aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+ * aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+ * aten::any(Tensor self) -> Tensor
+ * aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+ */
+function truth(type: "ReduceMax" | "ReduceMin"): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    const bits = g.cast(g.cast(self, "bool"), "int32");
+    return g.cast(reduce(g, type, bits, { axes: axesOf(node, self), keepdims: keepsDims(node) }), "bool");
+  };
+}
+
+export const EXTREMES: LoweringTable = {
+  "aten.aminmax.default": aminmax,
+  ...all("any", truth("ReduceMax"), ["default", "dim", "dims"]),
+  ...all("all", truth("ReduceMin"), ["default", "dim", "dims"]),
+  "aten.amax.default": extreme("ReduceMax"),
+  "aten.amin.default": extreme("ReduceMin"),
+  "aten.max.default": extreme("ReduceMax"),
+  "aten.min.default": extreme("ReduceMin"),
+  "aten.max.dim": extremeWithIndex("Max"),
+  "aten.min.dim": extremeWithIndex("Min"),
+  "aten.argmax.default": argExtreme("ArgMax"),
+  "aten.argmin.default": argExtreme("ArgMin"),
+};

@@ -1,0 +1,41 @@
+import type { Emitter } from "../core/emitter.ts";
+import type { OpNode } from "../core/op-node.ts";
+import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
+
+export function howOf(node: OpNode): { axes: readonly number[]; keepdims: number } {
+  return { axes: axesOf(node, node.tensor("self")), keepdims: keepsDims(node) };
+}
+
+/** The dimensions to reduce: all when `dim` is absent, None or empty. */
+export function axesOf(node: OpNode, self: Tensor): number[] {
+  const dims = node.has("dim") ? node.ints("dim") : [];
+  if (self.dims.length === 0) return [];
+  const all = self.dims.map((_, axis) => axis);
+  return dims.length === 0 ? all : dims.map((dim) => normalizeAxis(dim, self.dims.length));
+}
+
+export function keepsDims(node: OpNode): number {
+  return Number(node.has("keepdim") && node.bool("keepdim"));
+}
+
+export interface Reduced {
+  readonly axes: readonly number[];
+  readonly keepdims: number;
+}
+
+/** Reduces over `axes`; a 0-d tensor has nothing to reduce. */
+export function reduce(
+  g: Emitter,
+  type: string,
+  x: Val,
+  { axes, keepdims }: { axes: readonly number[]; keepdims: number },
+): Val {
+  return axes.length === 0 ? x : g.op(type, [x, g.ints(axes)], { keepdims });
+}
+
+/** The mean; NaN over nothing, which ReduceMean has as 0. */
+export function reduceMean(g: Emitter, x: Tensor, how: { axes: readonly number[]; keepdims: number }): Val {
+  const mean = reduce(g, "ReduceMean", x, how);
+  if (!how.axes.some((axis) => x.dims[axis] === 0)) return mean;
+  return g.op("Add", [mean, g.scalar(x.dtype, Number.NaN)]);
+}

@@ -1,0 +1,80 @@
+import type { Emitter } from "../core/emitter.ts";
+import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
+import { isFloat, type Val } from "../core/tensor.ts";
+import { axesOf, howOf, keepsDims, reduce, reduceMean } from "./reduce.ts";
+
+const FULL_AND_DIM = ["default", "dim_IntList"] as const;
+
+/** aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor: undoes a broadcast */
+export const sumToSize: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const { dims, dtype } = node.out();
+  const lead = self.dims.length - dims.length;
+  const axes = self.dims.flatMap((dim, axis) =>
+    axis < lead || (dims[axis - lead] === 1 && dim !== 1) ? [axis] : [],
+  );
+  if (axes.length === 0) return self;
+  return g.reshape(g.op("ReduceSum", [g.cast(self, dtype), g.ints(axes)], { keepdims: 1 }), dims);
+};
+
+/** The operand in the result's dtype, with 0 for NaN. */
+function withoutNan(node: OpNode, g: Emitter): Val {
+  const { dtype } = node.out();
+  const x = g.cast(node.tensor("self"), dtype);
+  return isFloat(dtype) ? g.where(g.op("IsNaN", [x]), g.scalar(dtype, 0), x) : x;
+}
+
+/** aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+export const nansum: Lowering = (node, g) => reduce(g, "ReduceSum", withoutNan(node, g), howOf(node));
+
+/** aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+export const nanmean: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const isNumber = g.op("Not", [g.op("IsNaN", [g.cast(node.tensor("self"), dtype)])]);
+  const count = reduce(g, "ReduceSum", g.cast(isNumber, dtype), howOf(node));
+  return g.op("Div", [reduce(g, "ReduceSum", withoutNan(node, g), howOf(node)), count]);
+};
+
+/**
+ * aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor
+ * aten::count_nonzero(Tensor self, int? dim=None) -> Tensor
+ */
+export const countNonzero: Lowering = (node, g) => {
+  const bits = g.cast(g.cast(node.tensor("self"), "bool"), "int64");
+  return reduce(g, "ReduceSum", bits, { ...howOf(node), keepdims: 0 });
+};
+
+/**
+ * aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ * aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ * aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ */
+function arithmetic(type: string): Lowering {
+  return (node, g) => {
+    const self = node.tensor("self");
+    const x = { ...self, ...g.cast(self, node.out().dtype) };
+    const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
+    return type === "ReduceMean" ? reduceMean(g, x, how) : reduce(g, type, x, how);
+  };
+}
+
+/** aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
+export const logsumexp: Lowering = (node, g) => {
+  const self = g.typed(g.cast(node.tensor("self"), node.out().dtype), node.tensor("self").dims);
+  return reduce(g, "ReduceLogSumExp", self, { axes: axesOf(node, self), keepdims: keepsDims(node) });
+};
+
+export const SUMS: LoweringTable = {
+  "aten.sum_to_size.default": sumToSize,
+  "aten.nansum.default": nansum,
+  "aten.nanmean.default": nanmean,
+  ...all("count_nonzero", countNonzero, ["default", "dim_IntList"]),
+  ...all("sum", arithmetic("ReduceSum"), FULL_AND_DIM),
+  ...all("mean", arithmetic("ReduceMean"), ["default", "dim"]),
+  ...all("prod", arithmetic("ReduceProd"), ["default", "dim_int"]),
+  "aten.logsumexp.default": logsumexp,
+};

@@ -1,0 +1,18 @@
+import type { LoweringTable } from "../core/lowering.ts";
+import { mergeTables } from "../core/merge-tables.ts";
+import { CUMULATIVE } from "./cumulative.ts";
+import { EXTREMES } from "./extremes.ts";
+import { ORDER_STATISTICS } from "./order-statistics.ts";
+import { SUMS } from "./sums.ts";
+import { UNIQUE } from "./unique.ts";
+import { VARIANCE } from "./variance.ts";
+
+/** Reductions and running totals. */
+export const REDUCTION: LoweringTable = mergeTables([
+  CUMULATIVE,
+  EXTREMES,
+  ORDER_STATISTICS,
+  SUMS,
+  UNIQUE,
+  VARIANCE,
+]);

@@ -1,0 +1,70 @@
+import { add, type Dim, mul, product } from "../../graph/sym.ts";
+import type { Emitter } from "../core/emitter.ts";
+import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { normalizeAxis, type Val } from "../core/tensor.ts";
+
+/**
+ * aten::repeat(Tensor self, SymInt[] repeats) -> Tensor
+ * aten::tile(Tensor self, SymInt[] dims) -> Tensor
+ */
+export const repeat: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const repeats = node.sizes(node.has("repeats") ? "repeats" : "dims");
+  const rank = Math.max(repeats.length, self.dims.length);
+  const ones = (count: number): Dim[] => Array.from({ length: count }, () => 1);
+  const padded: Val = g.reshape(self, [...ones(rank - self.dims.length), ...self.dims]);
+  return g.op("Tile", [padded, g.shape([...ones(rank - repeats.length), ...repeats])]);
+};
+
+/** aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+export const repeatInterleave: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const repeats = node.size("repeats");
+  const isFlat = !node.has("dim") || self.dims.length === 0;
+  const dims = isFlat ? [product(self.dims)] : self.dims;
+  const axis = isFlat ? 0 : normalizeAxis(node.int("dim"), dims.length);
+  const spread = g.unsqueeze(isFlat ? g.reshape(self, dims) : self, [axis + 1]);
+  const repeated = g.expand(spread, [...dims.slice(0, axis + 1), repeats, ...dims.slice(axis + 1)]);
+  return g.reshape(
+    repeated,
+    dims.map((dim, i) => (i === axis ? mul(dim, repeats) : dim)),
+  );
+};
+
+/** aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor */
+export const repeatInterleaveTensor: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const isFlat = !node.has("dim") || self.dims.length === 0;
+  const dims = isFlat ? [product(self.dims)] : self.dims;
+  const axis = isFlat ? 0 : normalizeAxis(node.int("dim"), dims.length);
+  const data = isFlat ? g.reshape(self, dims) : self;
+  const repeats = node.tensor("repeats");
+  const each = g.expand(g.cast(repeats.dims.length === 0 ? g.reshape(repeats, [1]) : repeats, "int64"), [
+    dims[axis]!,
+  ]);
+  return g.op("Gather", [data, repeatedIndices(g, each, dims[axis]!)], { axis });
+};
+
+/** 0 repeats[0] times, 1 repeats[1] times, …: a position belongs to the first entry whose running total exceeds it. */
+function repeatedIndices(g: Emitter, repeats: Val, count: Dim): Val {
+  if (count === 0) return g.ints([]);
+  const totals = g.op("CumSum", [repeats, g.scalar("int64", 0)]);
+  const total = g.op("ReduceSum", [repeats, g.ints([0])], { keepdims: 0 });
+  const all = g.op("Range", [g.scalar("int64", 0), total, g.scalar("int64", 1)]);
+  const isPast = g.op("GreaterOrEqual", [g.unsqueeze(all, [1]), g.unsqueeze(totals, [0])]);
+  return g.op("ReduceSum", [g.cast(isPast, "int64"), g.ints([1])], { keepdims: 0 });
+}
+
+/** aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
+export const repeatInterleaveIndices: Lowering = (node, g) => {
+  const repeats = node.tensor("repeats");
+  return repeatedIndices(g, g.cast(repeats, "int64"), add(repeats.dims[0]!, 0));
+};
+
+export const REPEAT: LoweringTable = {
+  "aten.repeat.default": repeat,
+  "aten.tile.default": repeat,
+  "aten.repeat_interleave.self_int": repeatInterleave,
+  "aten.repeat_interleave.self_Tensor": repeatInterleaveTensor,
+  "aten.repeat_interleave.Tensor": repeatInterleaveIndices,
+};
