@@ -71,6 +71,7 @@ export function memoryInference(): MemoryInference {
   const waiting = new Set<{ readonly id: string | undefined; readonly answer: () => void }>();
   const held = ({ id, signal }: InferRequest): Promise<void> =>
     new Promise((resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
       if (isOpen) resolve();
       waiting.add({ id, answer: resolve });
       signal.addEventListener("abort", () => reject(signal.reason));

@@ -29,6 +29,8 @@ export class UntakenAnswer implements Transfer {
     deps.budget.grow(this.heldBytes, 0);
     this.#before = this.#written();
     deps.pace.watch(this);
+    // There are as many as the client has not taken yet, which is no leak.
+    stream.setMaxListeners(0);
     stream.once("close", () => this.taken());
   }
 

@@ -1,6 +1,5 @@
 // Tests rest-edge.ts: slow clients.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
@@ -66,7 +65,7 @@ class TricklingClient {
     this.#socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
     });
-    this.answer = once(this.#socket, "close").then(() => text);
+    this.answer = new Promise((resolve) => this.#socket.on("close", () => resolve(text)));
     this.#socket.write(head(size));
   }
 
@@ -137,7 +136,7 @@ test("a client that reads slowly is not cut off", async () => {
   await undisturbed(WRITE_IDLE_MS / 3, async () => {
     const wide = await listen(INFERENCE, { limits: { writeIdleTimeoutMs: WRITE_IDLE_MS } });
     const slow = askSlowly(wide.port);
-    const closed = once(slow, "close");
+    const closed = new Promise((resolve) => slow.on("close", resolve));
     let received = 0;
     slow.on("data", (chunk) => {
       received += chunk.length;
@@ -189,7 +188,7 @@ test("a client that takes its answer slowly is cut off when its memory is needed
   const answered = await raw(tight.port, post("/v2/models/wide/infer", WIDE_BODY));
   assert.equal(statusOf(answered), 200);
   assert.ok(answered.length > WIDE_BYTES, `${answered.length} bytes of more than ${WIDE_BYTES}`);
-  await Promise.all([once(slow, "close"), slow.resume()]);
+  await new Promise((resolve) => slow.on("close", resolve).resume());
   await until("all is given back", () => tight.budget.bytes === 0 && tight.budget.requests === 0);
 });
 
