@@ -1,15 +1,9 @@
 import type { GaugeFamily, GaugeValue, Labels } from "../base/metrics.ts";
-import type { QueueGauges } from "../queue/scheduler.ts";
 import type { VersionStatus } from "./managed-registry.ts";
-
-/** A model version in memory at one moment. */
-export interface ModelGauges extends QueueGauges {
-  /** Resident memory of each instance's worker process, in the order of the instances; undefined where it is not known. */
-  readonly residentBytes: readonly (number | undefined)[];
-}
+import type { ModelGauges } from "./served-model-handle.ts";
 
 /** The states of a version, in the order of its life. */
-export const VERSION_STATES = ["unloaded", "loading", "ready", "draining", "failed"] as const;
+const VERSION_STATES = ["unloaded", "loading", "ready", "draining", "failed"] as const;
 
 /** What the queue of every version in memory holds. */
 const QUEUE_GAUGES: readonly (readonly [name: string, help: string, read: (model: ModelGauges) => number])[] =

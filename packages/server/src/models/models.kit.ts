@@ -9,9 +9,8 @@ import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
-import type { ModelGauges } from "./model-gauges.ts";
 import { type ModelStatistics, StatisticsCounters } from "./model-statistics.ts";
-import type { ServedModelHandle } from "./served-model-handle.ts";
+import type { ModelGauges, ServedModelHandle } from "./served-model-handle.ts";
 
 /** Time that stands still until a test moves it. */
 export class ManualClock implements Clock {

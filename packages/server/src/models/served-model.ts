@@ -10,9 +10,8 @@ import type { QueueObserver } from "../queue/queue-observer.ts";
 import type { Scheduler } from "../queue/scheduler.ts";
 import type { LoadedModel } from "../runtime/runtime.ts";
 import { InFlight } from "./in-flight.ts";
-import type { ModelGauges } from "./model-gauges.ts";
 import { type ModelStatistics, StatisticsCounters } from "./model-statistics.ts";
-import type { ServedModelHandle } from "./served-model-handle.ts";
+import type { ModelGauges, ServedModelHandle } from "./served-model-handle.ts";
 
 /** What a queue is made from; the rest (settings, clock) the composition root knows. */
 export interface QueueParts {

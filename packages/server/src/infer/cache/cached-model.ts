@@ -7,9 +7,8 @@ import type { RunSettings } from "../../base/run-settings.ts";
 import { DurationSum } from "../../models/duration-sum.ts";
 import { InFlight } from "../../models/in-flight.ts";
 import { untilAborted } from "../../models/load-lanes.ts";
-import type { ModelGauges } from "../../models/model-gauges.ts";
 import type { ModelStatistics } from "../../models/model-statistics.ts";
-import type { ServedModelHandle } from "../../models/served-model-handle.ts";
+import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { cacheKey, isCacheable } from "./cache-key.ts";
 import type { CachedAnswer, ResponseCache } from "./response-cache.ts";
 
