@@ -27,6 +27,7 @@ import { type HealthServer, type HealthServerOptions, startHealthServer } from "
 import { createInference } from "../infer/create-inference.ts";
 import type { Inference } from "../infer/inference.ts";
 import type { ModelControl } from "../models/model-control.ts";
+import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { createQuota, type Quota } from "../queue/quota.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
@@ -152,14 +153,14 @@ function buildModels(
   const { server: config, modelDefaults: defaults } = options.config;
   const runtime = (options.createRuntime ?? createOnnxRuntime)({
     ...options,
-    clock: loop.activeTime,
+    clock: loop.activeClock,
     spares: config.spareWorkers,
     env: workerEnv(process.env),
   });
   const quota = tenantQuota(config);
   const load = createModelLoader({
     ...options,
-    activeTime: loop.activeTime,
+    activeClock: loop.activeClock,
     runtime,
     defaults,
     metrics,
@@ -169,7 +170,9 @@ function buildModels(
     observer.forget(model, version);
     metrics.drop({ model, version });
   };
-  return { runtime, ...createManagedModels({ ...options, load, onForgotten }) };
+  const managed = createManagedModels({ ...options, load, onForgotten });
+  metrics.collect(() => readModelGauges(managed.registry.versions()));
+  return { runtime, ...managed };
 }
 
 interface Served extends Instruments {
@@ -184,7 +187,7 @@ function buildEdges(
   { metrics, loop, observer, inference, control, tenantHeader }: Served,
 ): Pick<RunningParts, "rest" | "grpc" | "listener"> {
   const slowClients = createSlowClientGuard(
-    loop.activeTime,
+    loop.activeClock,
     DEFAULT_SLOW_CLIENT_LIMITS,
     countSlowTransfers(metrics),
   );
@@ -206,7 +209,7 @@ function buildEdges(
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
-    clock: loop.activeTime,
+    clock: loop.activeClock,
     limits: listenerLimits(config),
     onRejected: countRejections(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
+import type { Instance, InstanceState } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
@@ -8,9 +9,9 @@ import { LineLimit } from "../worker/line-limit.ts";
 import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
 import { type CallResult, failureReason, type Worker } from "../worker/worker.ts";
 import type { FileIdentity } from "./file-identity.ts";
-import { watchMemory } from "./memory-watch.ts";
+import { residentBytes, watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
-import type { Instance, InstanceState, LoadSpec } from "./runtime.ts";
+import type { LoadSpec } from "./runtime.ts";
 import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
 
 export interface WorkerInstanceOptions {
@@ -29,6 +30,7 @@ export interface WorkerInstanceOptions {
 }
 
 const MAX_FAILURES_LOGGED_PER_SECOND = 5;
+const READY: InstanceState = { kind: "ready" };
 const MIB = 1024 * 1024;
 const badOutput = tensorFailure("bad_output", "the model's result");
 
@@ -59,7 +61,7 @@ export class WorkerInstance implements Instance {
     const { state } = this.#slot;
     switch (state.kind) {
       case "ready":
-        return { kind: "ready" };
+        return READY;
       case "starting":
         return { kind: "restarting", attempt: 0, reason: "it is starting" };
       default:
@@ -88,6 +90,12 @@ export class WorkerInstance implements Instance {
       timeoutMs: this.#options.spec.options.executionTimeoutMs,
     };
     return state.worker.call(call).then(this.#onResult).catch(this.#onRunFailed);
+  }
+
+  async residentBytes(): Promise<number | undefined> {
+    const { state } = this.#slot;
+    const pid = state.kind === "ready" ? state.worker.pid : undefined;
+    return pid === undefined ? undefined : residentBytes(pid);
   }
 
   async close(): Promise<void> {

@@ -5,7 +5,7 @@ import type { RequestHead } from "../../base/request-head.ts";
 import type { TensorSpec } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Inference } from "../../infer/inference.ts";
-import { StatisticsTally } from "../../models/model-statistics.ts";
+import { StatisticsCounters } from "../../models/model-statistics.ts";
 import { SETTINGS } from "../../models/models.kit.ts";
 
 type Compute = (
@@ -96,7 +96,7 @@ export function memoryInference(): MemoryInference {
     isModelReady: (name) => modelOf(name) !== undefined && self.ready,
     door: (name) => {
       modelOf(name);
-      return name === "full" ? { refuseUnread: (head) => self.reject(head) } : undefined;
+      return name === "full" ? { rejectEarly: (head) => self.reject(head) } : undefined;
     },
     modelMetadata(name) {
       modelOf(name);
@@ -112,7 +112,7 @@ export function memoryInference(): MemoryInference {
       return { name, platform, runtime: "js", inputs, outputs, settings, isBatching: true };
     },
     modelStatistics: (name = "affine", version = "1") => [
-      new StatisticsTally(() => 0).read({ name, version, memoryBytes: 12 }),
+      new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 }),
     ],
     index: () =>
       Object.keys(MODELS).map((name) =>

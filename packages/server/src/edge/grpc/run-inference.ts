@@ -89,7 +89,7 @@ export async function runInference(
     const late: LateWork[] = [];
     const onModel = (model: string, version: string | undefined): void => {
       asked = model;
-      const rejection = deps.inference.door(model, version)?.refuseUnread(arrival);
+      const rejection = deps.inference.door(model, version)?.rejectEarly(arrival);
       if (rejection !== undefined) throw rejection;
     };
     wire = dialect.decode(message, { onModel, late });
@@ -132,7 +132,7 @@ export function rejectArriving(deps: InferenceDeps, named: NamedModel | undefine
   let rejection: ServeError | undefined;
   try {
     checkTenant(arrival.tenant);
-    rejection = deps.inference.door(asked, version)?.refuseUnread(arrival);
+    rejection = deps.inference.door(asked, version)?.rejectEarly(arrival);
   } catch (thrown) {
     rejection = ServeError.from(thrown);
   }

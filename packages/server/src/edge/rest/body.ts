@@ -19,7 +19,7 @@ export function readBody(call: RestCall, door?: Door): Promise<Buffer> {
   if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
   rejectMultipart(request);
   const coding = codingOf(request.headers["content-encoding"]);
-  const rejection = door?.refuseUnread(call);
+  const rejection = door?.rejectEarly(call);
   if (rejection !== undefined) throw rejection;
   call.enter(announced);
   call.continue();

@@ -11,7 +11,7 @@ const FULL: MemoryModel = {
   inputs: [],
   outputs: [],
   run: () => assert.fail("it was asked all the same"),
-  refuseUnread: () => new ServeError("unavailable", "no room", { reason: "queue_full", retryAfterMs: 1500 }),
+  rejectEarly: () => new ServeError("unavailable", "no room", { reason: "queue_full", retryAfterMs: 1500 }),
 };
 const INFERENCE = memoryInference({ full: FULL, echo: identity("FP32") });
 const roomy = await listen(INFERENCE);
@@ -37,7 +37,7 @@ test("who asks and until when is known before the body is read", async () => {
   const heads: unknown[] = [];
   const model: MemoryModel = {
     ...FULL,
-    refuseUnread({ tenant, deadlineMs }) {
+    rejectEarly({ tenant, deadlineMs }) {
       heads.push([tenant, deadlineMs === undefined ? undefined : Math.round(deadlineMs - performance.now())]);
       return new ServeError("unavailable", "no room", { reason: "queue_full" });
     },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KIND, rowsRequest, settle, setUp } from "./fakes.kit.ts";
-import type { QueueObserver } from "./observer.ts";
+import type { QueueObserver } from "./queue-observer.ts";
 
 test("the observer hears of every run and of the one end of every request", async () => {
   const heard: unknown[] = [];
@@ -14,7 +14,7 @@ test("the observer hears of every run and of the one end of every request", asyn
     requestRejected: (reason, waitedMs) => heard.push(["rejected", reason, waitedMs]),
     requestsRetried: (kind, requests) => heard.push(["retried", kind, requests]),
   };
-  const { scheduler, executors, clock } = setUp({}, { observer });
+  const { scheduler, instances, clock } = setUp({}, { observer });
   const submit = (rows: number, options = {}) => {
     const request = rowsRequest(
       Array.from({ length: rows }, (_, i) => [i, KIND.fine] as const),
@@ -29,11 +29,11 @@ test("the observer hears of every run and of the one end of every request", asyn
   const bad = assert.rejects(scheduler.submit(rowsRequest([[7, KIND.throws]])));
   clock.advance(5);
   controller.abort();
-  executors[0]!.step();
+  instances[0]!.step();
   await settle();
-  while (executors[0]!.outstanding > 0) {
+  while (instances[0]!.outstanding > 0) {
     clock.advance(3);
-    executors[0]!.step();
+    instances[0]!.step();
     await settle();
   }
   await Promise.all([...answers, cancelled, bad]);

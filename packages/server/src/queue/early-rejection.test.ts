@@ -5,12 +5,10 @@ import type { RequestHead } from "../base/request-head.ts";
 import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
-type Sent = RequestOptions & { readonly tenant?: string };
-
 /** Submits one row; keeps why it was refused. */
-function send(parts: SetUp, id: number, { tenant = "", ...options }: Sent = {}): { reason: string } {
+function send(parts: SetUp, id: number, options: RequestOptions = {}): { reason: string } {
   const outcome = { reason: "waits" };
-  parts.scheduler.submit(rowsRequest([[id, KIND.fine]], options), { tenant }).then(
+  parts.scheduler.submit(rowsRequest([[id, KIND.fine]], options)).then(
     () => {
       outcome.reason = "answered";
     },
@@ -21,19 +19,19 @@ function send(parts: SetUp, id: number, { tenant = "", ...options }: Sent = {}):
   return outcome;
 }
 
-function fill(parts: SetUp, count: number, options: Sent = {}): { reason: string }[] {
+function fill(parts: SetUp, count: number, options: RequestOptions = {}): { reason: string }[] {
   return Array.from({ length: count }, (_, id) => send(parts, id, options));
 }
 
 function refusalOf(parts: SetUp, head: Partial<RequestHead> = {}): string {
-  return parts.scheduler.refuseUnread({ deadlineMs: undefined, ...head })?.reason ?? "none";
+  return parts.scheduler.rejectEarly({ deadlineMs: undefined, ...head })?.reason ?? "none";
 }
 
 async function learn(parts: SetUp, ms: number): Promise<void> {
   for (let i = 0; i < 12; i++) {
     send(parts, 0);
     parts.clock.advance(ms);
-    parts.executors[0]!.step();
+    parts.instances[0]!.step();
     await settle();
   }
 }
@@ -43,21 +41,21 @@ test("a full queue refuses a request unread exactly as it refuses it read, and c
   fill(parts, 3);
   assert.equal(refusalOf(parts), "none");
   fill(parts, 1);
-  const unread = parts.scheduler.refuseUnread({ deadlineMs: undefined });
-  assert.deepEqual(parts.scheduler.snapshot().rejectedRequests, { queue_full: 1 });
+  const unread = parts.scheduler.rejectEarly({ deadlineMs: undefined });
+  assert.deepEqual(parts.counts.rejected, { queue_full: 1 });
   const read = await parts.scheduler.submit(rowsRequest([[9, KIND.fine]])).then(
     () => assert.fail("it was let in"),
     (error: unknown) => error,
   );
   assert.deepEqual(unread, read);
-  assert.equal(parts.scheduler.snapshot().liveRequests, 4);
+  assert.equal(parts.scheduler.gauges().waitingRequests, 3);
 });
 
 test("as soon as one has left the queue, requests are let in again", async () => {
   const parts = setUp({ maxQueueSize: 1, maxBatchSize: 1 });
   fill(parts, 2);
   assert.equal(refusalOf(parts), "queue_full");
-  parts.executors[0]!.step();
+  parts.instances[0]!.step();
   await settle();
   assert.equal(refusalOf(parts), "none");
   assert.equal(send(parts, 9).reason, "waits");
@@ -110,9 +108,8 @@ test("a refusal uses up the tenant's quota as ever, and a request that is let in
 test("while an input is under suspicion the body decides: it may be that input", async () => {
   const parts = setUp({ maxQueueSize: 1, maxBatchSize: 1 });
   parts.scheduler.submit(rowsRequest([[1, KIND.kills]])).catch(() => {});
-  parts.executors[0]!.step();
+  parts.instances[0]!.step();
   await settle();
-  assert.equal(parts.scheduler.snapshot().suspects, 1);
   fill(parts, 3);
   assert.equal(refusalOf(parts), "none");
 });

@@ -4,26 +4,27 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ServeError } from "../base/errors.ts";
 import { type InferRequest, NO_PARAMETERS } from "../base/infer-request.ts";
+import type { Instance } from "../base/instance.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Dim, Signature } from "../base/signature.ts";
 import type { NamedTensor, Tensor } from "../base/tensor.ts";
 import { Timeline } from "../base/timeline.ts";
-import type { Executor } from "./executor.ts";
 import { FakeClock, settle } from "./fakes.kit.ts";
-import type { Answer } from "./job.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
+import type { RequestResult } from "./queued-request.ts";
 import { createScheduler } from "./scheduler.ts";
 
 const N: Dim = { symbol: "n", min: 1, max: undefined };
 const T: Dim = { symbol: "t", min: 1, max: 64 };
 
-/** An executor whose runs end when told, by a function on the joined tensors. */
-function functionExecutor(model: (inputs: readonly Tensor[]) => Tensor[]) {
+/** An instance whose runs end when told, by a function on the joined tensors. */
+function functionInstance(model: (inputs: readonly Tensor[]) => Tensor[]) {
   const runs: RunRequest[] = [];
   const pending: (() => void)[] = [];
-  const executor: Executor = {
+  const instance: Instance = {
     id: "0",
-    isReady: true,
+    state: { kind: "ready" },
+    residentBytes: async () => undefined,
     run(request) {
       runs.push(request);
       const inputs = request.inputs.map(({ datatype, shape, chunks }) => ({
@@ -36,7 +37,7 @@ function functionExecutor(model: (inputs: readonly Tensor[]) => Tensor[]) {
       });
     },
   };
-  return { executor, runs, pending };
+  return { instance, runs, pending };
 }
 
 function setUpModel(
@@ -44,11 +45,11 @@ function setUpModel(
   config: Partial<QueueConfig>,
   model: (inputs: readonly Tensor[]) => Tensor[],
 ) {
-  const { executor, runs, pending } = functionExecutor(model);
+  const { instance, runs, pending } = functionInstance(model);
   const scheduler = createScheduler({
     signature,
     config: completeQueueConfig(config, signature, 1),
-    executors: [executor],
+    instances: [instance],
     clock: new FakeClock(),
   });
   const submit = (...inputs: NamedTensor[]) => scheduler.submit(requestOf(inputs));
@@ -182,7 +183,7 @@ function sequence(rows: readonly (readonly number[])[]): NamedTensor[] {
   ];
 }
 
-function comparable(answer: Answer) {
+function comparable(answer: RequestResult) {
   return answer.outputs.map(({ name, shape, bytes }) => [name, shape, Buffer.from(bytes).toString("hex")]);
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Datatype } from "../base/tensor.ts";
-import { encodeElement } from "./encode-element.ts";
+import { encodeElement } from "./padding.ts";
 
 // IEEE 754 bit patterns, little-endian; the half-precision ones as Python's struct.pack("<e", v) gives them.
 const cases: readonly [Datatype, number, string][] = [

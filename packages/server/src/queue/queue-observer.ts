@@ -1,6 +1,6 @@
 import type { Timeline } from "../base/timeline.ts";
 
-/** Why the scheduler refused or dropped a request that no executor has answered. */
+/** Why the scheduler rejected a request that the model has not answered. */
 export const REJECT_REASONS = [
   "queue_full",
   "draining",
@@ -14,10 +14,10 @@ export const REJECT_REASONS = [
 ] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
-/** Why requests are run once more: the batch failed, the worker died under it, or died before it began. */
+/** Why requests are run again: the batch failed, the worker died under it, or died before it began. */
 export type RetryKind = "bisect" | "died" | "waiting";
 
-/** One run that came back with an answer. Durations in milliseconds. */
+/** One run that gave a result. Durations in milliseconds. */
 export interface RunReport {
   readonly rows: number;
   readonly requests: number;
@@ -33,7 +33,7 @@ export interface QueueObserver {
   requestAnswered(timeline: Timeline, rows: number): void;
   /** A request failed after it was run. `reason` is the error's reason. */
   requestFailed(reason: string, waitedMs: number): void;
-  /** A request ended without an answer of the model: refused at the door, shed, expired, or cancelled. */
+  /** A request ended without a result of the model: not accepted, displaced, expired, or cancelled. */
   requestRejected(reason: RejectReason, waitedMs: number): void;
   requestsRetried(kind: RetryKind, requests: number): void;
 }
