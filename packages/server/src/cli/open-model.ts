@@ -12,7 +12,7 @@ import {
 import { detectFile } from "@sconce/torch/formats";
 import { type FileSource, nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
-import { modelFileRefusal } from "./model-file-refusal.ts";
+import { fileError } from "./file-error.ts";
 import type { StatedInputs } from "./stated-inputs.ts";
 
 /** A model file of any kind as ONNX that can be rewritten. */
@@ -43,7 +43,7 @@ export function openModel(path: string, inputs?: StatedInputs): OpenModel {
     return { name, model, warnings, isOnnx, read: (data) => files.read(data), close: () => files.close() };
   } catch (error) {
     files.close();
-    throw modelFileRefusal(name, error);
+    throw fileError(name, error);
   }
 }
 

@@ -9,8 +9,8 @@ import { onFile } from "../../base/file-fault.ts";
  */
 export function checkExternalFiles(modelPath: string, names: readonly string[]): void {
   for (const name of names) {
-    const refuse = (why: string): ServeError =>
-      new ServeError("failed_precondition", `the model's external data is refused: ${why}`, {
+    const reject = (why: string): ServeError =>
+      new ServeError("failed_precondition", `the model's external data is rejected: ${why}`, {
         reason: "model_refused",
       });
     if (
@@ -20,12 +20,12 @@ export function checkExternalFiles(modelPath: string, names: readonly string[]):
       name.includes("\\") ||
       name.includes("\0")
     ) {
-      throw refuse("it must be a file beside the model, named without a path");
+      throw reject("it must be a file beside the model, named without a path");
     }
     const stats = onFile(join(dirname(modelPath), name), (path) =>
       lstatSync(path, { throwIfNoEntry: false }),
     );
-    if (stats === undefined) throw refuse(`the file ${name} is missing`);
-    if (!stats.isFile() || stats.nlink !== 1) throw refuse(`${name} must be a plain file without links`);
+    if (stats === undefined) throw reject(`the file ${name} is missing`);
+    if (!stats.isFile() || stats.nlink !== 1) throw reject(`${name} must be a plain file without links`);
   }
 }
