@@ -16,7 +16,7 @@ import {
   type ScriptInput,
   tracedInputs,
 } from "./script-inputs.ts";
-import type { ClassDef, FunctionDef, Param } from "./source-ast.ts";
+import type { ClassDef, FunctionDef, FunctionParam } from "./source-ast.ts";
 import { UnsupportedLog } from "./unsupported-log.ts";
 import { ADVICE, UnprovenSize, UnsupportedOp } from "./unsupported-op.ts";
 import { NONE_VALUE, type Value } from "./value.ts";
@@ -180,7 +180,7 @@ interface Fed {
 }
 
 /** The arguments by name; those that are not stated keep their defaults. */
-function feed(params: readonly Param[], inputs: InputTypes, recorder: GraphRecorder): Fed {
+function feed(params: readonly FunctionParam[], inputs: InputTypes, recorder: GraphRecorder): Fed {
   checkInputs(params, inputs);
   const args = new Map<string, Value>();
   const names: { name: string; value: string }[] = [];
