@@ -26,6 +26,8 @@ const PARTS: Partial<Record<DType, DType>> = {
 export interface FixtureRun {
   readonly inputs: readonly FixtureTensor[];
   readonly outputs: readonly FixtureTensor[];
+  /** What PyTorch raises for these inputs; there are no outputs then. */
+  readonly raises?: string;
 }
 
 /** One exported program with inputs and PyTorch's own outputs. */
@@ -67,7 +69,8 @@ interface PackHeader {
     readonly precision?: DType;
     readonly runs: readonly {
       readonly inputs: readonly PackedTensor[];
-      readonly outputs: readonly PackedTensor[];
+      readonly outputs?: readonly PackedTensor[];
+      readonly raises?: string;
     }[];
   }[];
   readonly skipped: FixturePack["skipped"];
@@ -93,9 +96,10 @@ export function readFixturePack(path: string): FixturePack {
     samples: header.samples.map((sample) => ({
       ...sample,
       program: bytesAt(sample.program),
-      runs: sample.runs.map((run) => ({
-        inputs: run.inputs.map((input) => asReal(tensor(input))),
-        outputs: run.outputs.map((output) => asReal(tensor(output))),
+      runs: sample.runs.map(({ inputs, outputs = [], raises }) => ({
+        inputs: inputs.map((input) => asReal(tensor(input))),
+        outputs: outputs.map((output) => asReal(tensor(output))),
+        ...(raises !== undefined && { raises }),
       })),
     })),
   };

@@ -48,7 +48,10 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
   }
   try {
     for (const [index, run] of sample.runs.entries()) {
-      const wrong = await runDifference(session, translation, { ...run, precision: sample.precision });
+      const asked = { ...run, precision: sample.precision };
+      const wrong = await (run.raises === undefined
+        ? runDifference(session, translation, asked)
+        : unraised(session, translation, { ...asked, raises: run.raises }));
       if (wrong !== undefined) return { kind: "wrong", detail: `run ${index}: ${wrong}` };
     }
     return { kind: "pass" };
@@ -59,15 +62,33 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
   }
 }
 
+interface Asked extends FixtureRun {
+  readonly precision: DType | undefined;
+}
+
+/** What is wrong with an answer to inputs that PyTorch raises for. */
+async function unraised(
+  session: InferenceSession,
+  translation: Translation,
+  run: Asked & { readonly raises: string },
+): Promise<string | undefined> {
+  try {
+    await runDifference(session, translation, run);
+  } catch {
+    return undefined;
+  }
+  return `it answers; PyTorch raises ${run.raises}`;
+}
+
 async function runDifference(
   session: InferenceSession,
   { inputs, outputs }: Translation,
-  run: FixtureRun & { readonly precision: DType | undefined },
+  run: Asked,
 ): Promise<string | undefined> {
   if (inputs.length !== run.inputs.length) {
     return `${inputs.length} inputs, the program has ${run.inputs.length}`;
   }
-  if (outputs.length !== run.outputs.length) {
+  if (run.raises === undefined && outputs.length !== run.outputs.length) {
     return `${outputs.length} outputs, PyTorch gives ${run.outputs.length}`;
   }
   const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : ""]));
@@ -78,6 +99,7 @@ async function runDifference(
     ),
   );
   const results = await session.run(feeds);
+  if (run.raises !== undefined) return undefined;
   for (const [i, { name, dtype }] of outputs.entries()) {
     const got = results[name];
     if (got === undefined) return `output ${name} is missing`;
