@@ -108,7 +108,7 @@ function readDim(reader: WireReader, end: number, draft: TensorDraft, limits: Co
   }
 }
 
-/** Reads one parameter of a tensor and refuses it if it would change what the tensor means. */
+/** Reads one parameter of a tensor and rejects it if it would change what the tensor means. */
 export function refuseTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
   const parameters = new Map<string, InferParameterValue>();
   readParameter(reader, end, parameters, limits);

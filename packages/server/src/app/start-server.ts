@@ -7,22 +7,27 @@ import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import { parseHealthAddress } from "../config/health-address.ts";
 import type { Config } from "../config/load-config.ts";
-import { refuseUnsafeStart } from "../config/safe-binding.ts";
+import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import { createGrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, LOOPBACK } from "../edge/listener.ts";
-import { countRefusals, countSlowTransfers } from "../edge/refusal-metrics.ts";
 import { createRestEdge } from "../edge/rest/rest-edge.ts";
-import { createSlicer } from "../edge/slices.ts";
+import { createTimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
+import {
+  createSlowClientGuard,
+  DEFAULT_SLOW_CLIENT_LIMITS,
+  type SlowClientGuard,
+} from "../gate/slow-client-guard.ts";
 import { tenantHeaderName } from "../gate/tenant.ts";
-import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "../gate/transfer-pace.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
 import { createInference } from "../infer/create-inference.ts";
 import type { Inference } from "../infer/inference.ts";
 import type { ModelControl } from "../models/model-control.ts";
+import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { createQuota, type Quota } from "../queue/quota.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
@@ -68,7 +73,7 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { clock, logger } = options;
   const { server: config } = options.config;
-  refuseUnsafeStart(config);
+  checkSafeBinding(config);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const loop = watchEventLoop({ clock, logger, metrics });
@@ -125,12 +130,12 @@ const EXTENSIONS: readonly string[] = [
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
 const MEMORY_SHARE = 0.25;
 
-function byteBudget(config: ServerConfig, pace: TransferPace): ByteBudget {
+function byteBudget(config: ServerConfig, slowClients: SlowClientGuard): ByteBudget {
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return createByteBudget({
     maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
     maxRequests: MAX_REQUESTS_IN_FLIGHT,
-    reclaim: (bytes) => pace.reclaim(bytes),
+    reclaim: (bytes) => slowClients.reclaim(bytes),
   });
 }
 
@@ -148,17 +153,26 @@ function buildModels(
   const { server: config, modelDefaults: defaults } = options.config;
   const runtime = (options.createRuntime ?? createOnnxRuntime)({
     ...options,
-    clock: loop.awake,
+    clock: loop.activeClock,
     spares: config.spareWorkers,
     env: workerEnv(process.env),
   });
   const quota = tenantQuota(config);
-  const load = createModelLoader({ ...options, awake: loop.awake, runtime, defaults, metrics, quota });
+  const load = createModelLoader({
+    ...options,
+    activeClock: loop.activeClock,
+    runtime,
+    defaults,
+    metrics,
+    quota,
+  });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
     metrics.drop({ model, version });
   };
-  return { runtime, ...createManagedModels({ ...options, load, onForgotten }) };
+  const managed = createManagedModels({ ...options, load, onForgotten });
+  metrics.collect(() => readModelGauges(managed.registry.versions()));
+  return { runtime, ...managed };
 }
 
 interface Served extends Instruments {
@@ -172,7 +186,11 @@ function buildEdges(
   { config: { server: config }, clock, logger }: ServerOptions,
   { metrics, loop, observer, inference, control, tenantHeader }: Served,
 ): Pick<RunningParts, "rest" | "grpc" | "listener"> {
-  const pace = createTransferPace(loop.awake, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
+  const slowClients = createSlowClientGuard(
+    loop.activeClock,
+    DEFAULT_SLOW_CLIENT_LIMITS,
+    countSlowTransfers(metrics),
+  );
   const shared = {
     inference,
     administration: control,
@@ -180,9 +198,9 @@ function buildEdges(
     clock,
     logger,
     observer,
-    budget: byteBudget(config, pace),
-    pace,
-    slicer: createSlicer(clock),
+    budget: byteBudget(config, slowClients),
+    slowClients,
+    slicer: createTimeSlicer(clock),
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
@@ -191,9 +209,9 @@ function buildEdges(
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
-    clock: loop.awake,
+    clock: loop.activeClock,
     limits: listenerLimits(config),
-    onRefused: countRefusals(metrics),
+    onRejected: countRejections(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
   return { rest, grpc, listener };

@@ -5,12 +5,12 @@ import { systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
-import { answerText } from "./answer-text.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { type InputMetadata, imageInput } from "./image-input.ts";
 import { createLogger } from "./logger.ts";
 import { PREDICT_OPTIONS } from "./predict-options.ts";
+import { answerText } from "./result-text.ts";
 
 const IMAGE_SUFFIXES = new Set([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff"]);
 

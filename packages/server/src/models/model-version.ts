@@ -1,5 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 import { untilAborted } from "./load-lanes.ts";
+import type { VersionStatus } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { IndexEntry } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
@@ -67,6 +68,14 @@ export class ModelVersion {
   /** Nothing of it is in memory or on its way there. */
   get idle(): boolean {
     return (this.#state.kind === "unloaded" || this.#state.kind === "failed") && this.#retiring.size === 0;
+  }
+
+  get status(): VersionStatus {
+    const { name, version } = this;
+    const state = this.#state;
+    const handle = state.kind === "ready" || state.kind === "draining" ? state.handle : undefined;
+    const hasFailed = state.kind === "ready" && state.handle.failure() !== undefined;
+    return { name, version, state: hasFailed ? "failed" : state.kind, handle };
   }
 
   get indexEntry(): IndexEntry {

@@ -29,11 +29,6 @@ export interface TorchScriptOptions {
   readonly inputs?: ReadonlyMap<string, ScriptInput>;
 }
 
-/** Whether a zip is a TorchScript archive: it has a program, and the constants that only such archives have. */
-export function isTorchScript(zip: ZipArchive): boolean {
-  return rootFolder(zip, "data.pkl") !== undefined && rootFolder(zip, "constants.pkl") !== undefined;
-}
-
 /** The name of the size that example inputs share as their first dimension. */
 const BATCH = "batch";
 

@@ -8,7 +8,7 @@ import { DurationSum } from "../../models/duration-sum.ts";
 import { InFlight } from "../../models/in-flight.ts";
 import { untilAborted } from "../../models/load-lanes.ts";
 import type { ModelStatistics } from "../../models/model-statistics.ts";
-import type { ServedModelHandle } from "../../models/served-model-handle.ts";
+import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { cacheKey, isCacheable } from "./cache-key.ts";
 import type { CachedAnswer, ResponseCache } from "./response-cache.ts";
 
@@ -72,7 +72,7 @@ class CachedModel implements ServedModelHandle {
   }
 
   /** What the queue has no room for, the cache may answer: only the body tells. */
-  refuseUnread(): undefined {
+  rejectEarly(): undefined {
     return undefined;
   }
 
@@ -82,6 +82,10 @@ class CachedModel implements ServedModelHandle {
     const { count, ns } = inner.success;
     const success = { count: count + cacheHit.count, ns: ns + cacheHit.ns };
     return { ...inner, success, cacheHit, cacheMiss: this.#misses.read() };
+  }
+
+  gauges(): Promise<ModelGauges> {
+    return this.#inner.gauges();
   }
 
   inFlight(): number {
