@@ -3,6 +3,7 @@ import type { PickleCall } from "../checkpoint/pickle-value.ts";
 import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import { type Arg, NONE, type Node, type TensorType, type ValueType, type Weight } from "../graph/ir.ts";
+import { type SymSymbol, symbol } from "../graph/sym.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
@@ -24,6 +25,11 @@ export class GraphRecorder {
     for (let n = 1; this.#names.has(name); n += 1) name = `${base}_${n}`;
     this.#names.add(name);
     return name;
+  }
+
+  /** The name of a size that only the data knows. */
+  dataSize(): SymSymbol {
+    return symbol(this.fresh("data_size"));
   }
 
   input(name: string, type: TensorType): TensorValue {

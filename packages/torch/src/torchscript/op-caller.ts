@@ -99,7 +99,7 @@ export class OpCaller {
   }
 
   #emit({ schema, args }: BoundCall): Value {
-    const given = new ShapeArgs(args);
+    const given = new ShapeArgs(schema.target, args, () => this.#recorder.dataSize());
     if (IDENTITIES.has(schema.target) && !(given.has("train") && given.bool("train"))) {
       return args.get(schema.params[0]!.name)!;
     }

@@ -1,7 +1,7 @@
-import { type Dim, keyOf, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
+import { add, type Dim, keyOf, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
 import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 
-/** Throws unless both are the same size: UnsupportedOp for numbers, UnprovenSize when one depends on the caller. */
+/** Throws unless both are the same size: a refusal for numbers, UnprovenSize when one depends on the caller. */
 export function requireSame(a: Dim, b: Dim): void {
   if (sameDim(a, b)) return;
   if (typeof a === "number" && typeof b === "number") unsupportedOp(`sizes ${a} and ${b} do not match`);
@@ -116,4 +116,9 @@ export function windowCount(
   const count = sub(sym("floordiv", span, stride), -1);
   if (typeof count === "number" && count < 1) unsupportedOp("its window is larger than its input");
   return count;
+}
+
+/** total / part, rounded up. */
+export function ceilDivide(total: Dim, part: number): Dim {
+  return sym("floordiv", add(total, part - 1), part);
 }

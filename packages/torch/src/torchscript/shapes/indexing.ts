@@ -104,13 +104,10 @@ const oneHot: ShapeFn = (args) => {
   return tensorType("int64", [...args.tensor("self").dims, classes]);
 };
 
-const triangle: ShapeFn = (args) => {
-  const [rows, columns, offset] = [args.int("row"), args.int("col"), args.int("offset")];
-  if (rows > 100_000) return unsupportedOp("it has too many rows");
-  let count = 0;
-  for (let row = 0; row < rows; row += 1) count += Math.min(Math.max(row + offset + 1, 0), columns);
-  return tensorType(args.dtype() ?? "int64", [2, count]);
-};
+const window: ShapeFn = (args) => tensorType(args.dtype() ?? "float32", [args.size("window_length")]);
+
+const found: ShapeFn = (args) =>
+  tensorType(args.bool("out_int32") ? "int32" : "int64", args.operandDims("self"));
 
 export const INDEXING: ShapeTable = {
   gather,
@@ -144,7 +141,13 @@ export const INDEXING: ShapeTable = {
   linspace,
   eye,
   one_hot: oneHot,
-  tril_indices: triangle,
   scalar_tensor: (args) => tensorType(args.dtype() ?? numberType(args, "s"), []),
+  index_reduce: same,
+  put: same,
+  take: (args) => tensorType(args.tensor("self").dtype, args.tensor("index").dims),
+  hann_window: window,
+  hamming_window: window,
+  empty_permuted: filled(float32),
+  searchsorted: found,
   bucketize: (args) => tensorType(args.bool("out_int32") ? "int32" : "int64", args.operandDims("self")),
 };

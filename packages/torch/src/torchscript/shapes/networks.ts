@@ -2,6 +2,7 @@ import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { broadcast, numeric, requireSame, windowCount } from "./dims.ts";
+import { promotedList } from "./joining.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 const linear: ShapeFn = (args) => {
@@ -11,7 +12,7 @@ const linear: ShapeFn = (args) => {
   return tensorType(dtype, [...dims.slice(0, -1), ...weight.slice(0, -1)]);
 };
 
-function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
+export function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   if (a.length === 0 || b.length === 0) return unsupportedOp("a 0-d tensor cannot be multiplied");
   requireSame(a.at(-1)!, b.length === 1 ? b[0]! : b.at(-2)!);
   const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
@@ -157,49 +158,49 @@ const gridSampler: ShapeFn = (args) => {
   return tensorType(dtype, [...dims.slice(0, 2), ...args.tensor("grid").dims.slice(1, -1)]);
 };
 
-const lstm: ShapeFn = (args) => {
-  const [hidden, cell] = args.tensors("hx");
-  if (hidden === undefined || cell === undefined) return unsupportedOp("it has no initial state");
-  return [recurrentOutput(args, hidden), hidden, cell];
-};
+/** The labels of one operand of an einsum, with one label of its own for each dimension that `...` stands for. */
+function labelsOf(term: string, rank: number): string[] {
+  const [head = "", tail] = term.split("...");
+  const letters = [...head, ...(tail ?? "")];
+  const dots = tail === undefined ? 0 : rank - letters.length;
+  if (dots < 0 || letters.length + dots !== rank || !letters.every((label) => /^[A-Za-z]$/.test(label)))
+    return unsupportedOp(`the operand '${term}' of an equation`);
+  return [...head, ...Array.from({ length: dots }, (_, i) => `.${dots - i}`), ...(tail ?? "")];
+}
 
-const recurrent: ShapeFn = (args) => {
-  const hidden = args.tensor("hx");
-  return [recurrentOutput(args, hidden), hidden];
-};
+/** Without `->` the labels that occur once, sorted, behind what `...` stands for. */
+function impliedLabels(all: readonly string[]): string[] {
+  const once = [...new Set(all)].filter((label) => all.indexOf(label) === all.lastIndexOf(label));
+  return [...dotsOf(all), ...once.filter((label) => !label.startsWith(".")).sort()];
+}
 
-function recurrentOutput(args: ShapeArgs, hidden: TensorType): TensorType {
-  const { dtype, dims } = args.tensor("input");
-  const directions = args.bool("bidirectional") ? 2 : 1;
-  return tensorType(dtype, [...dims.slice(0, -1), mul(hidden.dims.at(-1)!, directions)]);
+function dotsOf(all: readonly string[]): string[] {
+  const dots = new Set(all.filter((label) => label.startsWith(".")));
+  return [...dots].sort((a, b) => Number(b.slice(1)) - Number(a.slice(1)));
 }
 
 const einsum: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
   const [left = "", right] = args.text("equation").replaceAll(" ", "").split("->");
   const terms = left.split(",");
+  if (terms.length !== tensors.length) return unsupportedOp("its equation has another number of operands");
+  const labels = terms.map((term, at) => labelsOf(term, tensors[at]!.dims.length));
   const sizes = new Map<string, Dim>();
-  for (const [at, term] of terms.entries()) {
-    const dims = tensors[at]?.dims ?? [];
-    if (!/^[A-Za-z]*$/.test(term) || term.length !== dims.length)
-      return unsupportedOp(`the equation ${args.text("equation")}`);
-    for (const [axis, label] of [...term].entries()) {
-      const known = sizes.get(label) ?? 1;
-      if (known !== 1 && dims[axis] !== 1) requireSame(known, dims[axis]!);
-      if (known === 1) sizes.set(label, dims[axis]!);
+  for (const [at, own] of labels.entries()) {
+    for (const [axis, label] of own.entries()) {
+      const [known, size] = [sizes.get(label) ?? 1, tensors[at]!.dims[axis]!];
+      if (known !== 1 && size !== 1) requireSame(known, size);
+      if (known === 1) sizes.set(label, size);
     }
   }
-  const all = [...left.replaceAll(",", "")];
+  const all = labels.flat();
+  const dots = dotsOf(all);
+  const [head = "", tail] = right?.split("...") ?? [];
   const result =
-    right ??
-    [...new Set(all)]
-      .filter((label) => all.indexOf(label) === all.lastIndexOf(label))
-      .sort()
-      .join("");
-  const dtype = tensors[0]?.dtype ?? unsupportedOp("it has no operands");
+    right === undefined ? impliedLabels(all) : [...head, ...(tail === undefined ? [] : [...dots, ...tail])];
   return tensorType(
-    dtype,
-    [...result].map((label) => sizes.get(label) ?? unsupportedOp("an unknown label")),
+    promotedList(tensors),
+    result.map((label) => sizes.get(label) ?? unsupportedOp("an unknown label")),
   );
 };
 
@@ -222,6 +223,59 @@ const glu: ShapeFn = (args) => {
   );
 };
 
+/** Normalised values, and the mean and reciprocal deviation of what was normalised together. */
+const nativeLayerNorm: ShapeFn = (args) => {
+  const input = args.tensor("input");
+  const normalized = args.sizes("normalized_shape").length;
+  const lead = input.dims.slice(0, input.dims.length - normalized);
+  const statistics = tensorType(input.dtype, [...lead, ...new Array<Dim>(normalized).fill(1)]);
+  return [input, statistics, statistics];
+};
+
+const nativeGroupNorm: ShapeFn = (args) => {
+  const input = args.tensor("input");
+  const statistics = tensorType(input.dtype, [args.size("N"), args.size("group")]);
+  return [input, statistics, statistics];
+};
+
+/** The statistics are empty where the running ones are used. */
+const nativeBatchNorm =
+  (results: number): ShapeFn =>
+  (args) => {
+    const input = args.tensor("input");
+    const isTraining = args.isGiven("training") && args.bool("training");
+    const statistics = tensorType(input.dtype, isTraining ? [input.dims[1] ?? 1] : [0]);
+    const running = tensorType(input.dtype, [input.dims[1] ?? 1]);
+    return [input, statistics, statistics, running, running].slice(0, results);
+  };
+
+/** Sums of rows for each bag; the other results serve the backward pass. */
+const embeddingBag: ShapeFn = (args) => {
+  const weight = args.tensor("weight");
+  const indices = args.tensor("indices").dims[0] ?? 1;
+  const starts = args.tensor("offsets").dims[0] ?? unsupportedOp("its bags have no beginnings");
+  const bags = args.bool("include_last_offset") ? sub(starts, 1) : starts;
+  const [width] = weight.dims.slice(1);
+  return [
+    tensorType(weight.dtype, [bags, width ?? 1]),
+    tensorType("int64", [indices]),
+    tensorType("int64", [bags]),
+    tensorType("int64", [bags]),
+  ];
+};
+
+const affineGrid: ShapeFn = (args) => {
+  const size = args.sizes("size");
+  return tensorType(args.tensor("theta").dtype, [size[0]!, ...size.slice(2), size.length - 2]);
+};
+
+const unpooled =
+  (rank: number): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return tensorType(dtype, [...dims.slice(0, dims.length - rank), ...args.sizes("output_size")]);
+  };
+
 const outer: ShapeFn = (args) =>
   tensorType(args.promoted("self", "vec2"), [args.tensor("self").dims[0]!, args.tensor("vec2").dims[0]!]);
 
@@ -235,7 +289,21 @@ export const NETWORKS: ShapeTable = {
   addmm: addedProduct("mat1", "mat2"),
   baddbmm: addedProduct("batch1", "batch2"),
   outer,
+  ger: outer,
   einsum,
+  native_layer_norm: nativeLayerNorm,
+  native_group_norm: nativeGroupNorm,
+  native_batch_norm: nativeBatchNorm(3),
+  "_native_batch_norm_legit.no_stats": nativeBatchNorm(3),
+  _native_batch_norm_legit_functional: nativeBatchNorm(5),
+  _native_batch_norm_legit_no_training: nativeBatchNorm(3),
+  embedding_bag: embeddingBag,
+  _embedding_bag: embeddingBag,
+  _embedding_bag_forward_only: embeddingBag,
+  affine_grid_generator: affineGrid,
+  max_unpool2d: unpooled(2),
+  max_unpool3d: unpooled(3),
+  max_pool2d_with_indices_backward: (args) => args.tensor("self"),
   conv1d: conv,
   conv2d: conv,
   conv3d: conv,
@@ -257,6 +325,8 @@ export const NETWORKS: ShapeTable = {
   adaptive_avg_pool1d: adaptivePool(1),
   adaptive_avg_pool2d: adaptivePool(2),
   adaptive_avg_pool3d: adaptivePool(3),
+  _adaptive_avg_pool2d: adaptivePool(2),
+  _adaptive_avg_pool3d: adaptivePool(3),
   adaptive_max_pool1d: adaptivePool(1, 2),
   adaptive_max_pool2d: adaptivePool(2, 2),
   adaptive_max_pool3d: adaptivePool(3, 2),
@@ -275,10 +345,6 @@ export const NETWORKS: ShapeTable = {
   grid_sampler: gridSampler,
   grid_sampler_2d: gridSampler,
   grid_sampler_3d: gridSampler,
-  "lstm.input": lstm,
-  "gru.input": recurrent,
-  "rnn_tanh.input": recurrent,
-  "rnn_relu.input": recurrent,
   _weight_norm: (args) => args.tensor("v"),
   cosine_similarity: cosineSimilarity,
   glu,
