@@ -16,7 +16,7 @@ export function summarize(
 ): ModelSummary {
   const { format, program } = readProgramFile(source, platform, options);
   const optimized = optimizeProgram(program);
-  const lowered = lowerProgram(optimized.program, TABLES, source.name);
+  const lowered = lowerProgram(optimized.program, TABLES, { location: source.name });
   return {
     format,
     detail: program.detail,

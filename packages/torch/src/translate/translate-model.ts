@@ -33,7 +33,10 @@ export function translateModel(
   const { program, weights } = withWeights(file, platform, options.weightsFrom);
   const { program: ready, unsupported: byGraph } = optimizeProgram(program);
   const location = options.weights === "embedded" ? undefined : source.name;
-  const lowered = lowerProgram(ready, TABLES, location);
+  const lowered = lowerProgram(ready, TABLES, {
+    location,
+    ...(options.areIndicesChecked === true && { areIndicesChecked: true }),
+  });
   const unsupported = [...byGraph, ...lowered.unsupported];
   const warnings = [...ready.warnings, ...lowered.warnings];
   const whole = unsupported.length > 0 ? undefined : lowered.model;
