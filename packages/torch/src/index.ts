@@ -14,6 +14,7 @@ export {
   type PlacedWeight,
   weightBytes,
 } from "./onnx/place-weights.ts";
+export { type OnnxScan, scanOnnx } from "./onnx/scan-model.ts";
 export {
   type CalibrationModel,
   type CalibrationOptions,

@@ -32,7 +32,7 @@ async function setUp() {
     serverInfo: { name: "sconce", version: "0", extensions: [] },
     isDraining: () => draining,
   });
-  registry.apply(scanOf(candidateOf("m"), candidateOf("b", { problem: "it is broken", kind: "archive" })));
+  registry.apply(scanOf(candidateOf("m"), candidateOf("b", { problem: "it is broken", format: "zip" })));
   await turns();
   const drain = (): void => {
     draining = true;

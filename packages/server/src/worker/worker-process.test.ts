@@ -67,7 +67,7 @@ describe("WorkerProcess", () => {
         ["c", "payload"],
       ],
     );
-    assert.equal(worker.answeredCalls, 3);
+    assert.equal(worker.finishedCalls, 3);
     await worker.close();
     assert.throws(() => process.kill(worker.pid!, 0));
     await assert.rejects(worker.call(call("d")), { reason: "worker_died_waiting" });
@@ -109,7 +109,7 @@ describe("WorkerProcess", () => {
     await assert.rejects(worker.call(call("a")), { reason: "worker_protocol" });
   });
 
-  test("an answer written before the death still counts; the call after it is blamed", async () => {
+  test("a result written before the death still counts; the call after it is blamed", async () => {
     const { worker } = start(`${SERVE}
       let calls = 0;
       serveWorker(({ header }) => { if (++calls === 2) process.kill(process.pid, "SIGKILL"); return { header, chunks: [] }; });`);

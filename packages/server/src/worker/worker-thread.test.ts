@@ -31,7 +31,7 @@ function stall(): void {
 }
 
 describe("WorkerThread", () => {
-  test("the server lives on when a thread is stopped whose answer is on its way", async () => {
+  test("the server lives on when a thread is stopped whose result is on its way", async () => {
     const worker = await start(
       `${SERVE}serveWorker(({ header, payload }) => ({ header, chunks: [payload] }));`,
     );
@@ -40,7 +40,7 @@ describe("WorkerThread", () => {
     stall();
     worker.destroy("its model is unloaded");
     await assert.rejects(answer, { reason: "worker_died", message: /its model is unloaded/ });
-    // The answer that nobody waits for is read now.
+    // The result that nobody waits for is read now.
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     assert.equal((await worker.ended).reason, "its model is unloaded");
   });

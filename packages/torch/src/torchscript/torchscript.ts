@@ -18,7 +18,7 @@ import {
   tracedInputs,
 } from "./script-inputs.ts";
 import { SizeFacts } from "./size-facts.ts";
-import type { ClassDef, FunctionDef, Param } from "./source-ast.ts";
+import type { ClassDef, FunctionDef, FunctionParam } from "./source-ast.ts";
 import { UnsupportedLog } from "./unsupported-log.ts";
 import { ADVICE, UnprovenSize, UnsupportedOp } from "./unsupported-op.ts";
 import { NONE_VALUE, type Value } from "./value.ts";
@@ -29,11 +29,6 @@ export interface TorchScriptOptions {
    * the archive. Scripting stores none.
    */
   readonly inputs?: ReadonlyMap<string, ScriptInput>;
-}
-
-/** Whether a zip is a TorchScript archive: it has a program, and the constants that only such archives have. */
-export function isTorchScript(zip: ZipArchive): boolean {
-  return rootFolder(zip, "data.pkl") !== undefined && rootFolder(zip, "constants.pkl") !== undefined;
 }
 
 /** A program, and how to read it again with fewer sizes that the caller chooses. */
@@ -212,7 +207,7 @@ interface Fed {
 }
 
 /** The arguments by name; those that are not stated keep their defaults. */
-function feed(params: readonly Param[], inputs: InputTypes, recorder: GraphRecorder): Fed {
+function feed(params: readonly FunctionParam[], inputs: InputTypes, recorder: GraphRecorder): Fed {
   checkInputs(params, inputs);
   const args = new Map<string, Value>();
   const names: { name: string; value: string }[] = [];

@@ -3,7 +3,7 @@ import type { Logger } from "../../base/logger.ts";
 import { createPrometheusMetrics } from "../../base/prometheus-metrics.ts";
 import { createAdminGate } from "../../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
-import { createTransferPace } from "../../gate/transfer-pace.ts";
+import { createSlowClientGuard } from "../../gate/slow-client-guard.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { createInferenceObserver } from "../inference-metrics.ts";
 import { createRestEdge, type RestEdge, type RestEdgeOptions } from "./rest-edge.ts";
@@ -42,7 +42,7 @@ export function openEdge(inference: Inference, options: Partial<RestEdgeOptions>
     administration: { loadModel: async () => {}, unloadModel: async () => {} },
     adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
-    pace: createTransferPace(systemClock),
+    slowClients: createSlowClientGuard(systemClock),
     logger: log,
     metrics,
     observer: createInferenceObserver(metrics),

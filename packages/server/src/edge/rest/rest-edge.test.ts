@@ -322,7 +322,7 @@ test("every inference answer says where the time went, and the histograms count 
   );
 });
 
-test("compressed requests and answers", async () => {
+test("compressed requests and responses", async () => {
   const body = gzipSync(JSON.stringify(input([1, 2])));
   assert.equal(
     (await call("POST", "/v2/models/echo/infer", body, { "content-encoding": "gzip" })).status,

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, Server } from "node:http";
 import { ServeError } from "../../base/errors.ts";
-import { createSlicer } from "../slices.ts";
+import { createTimeSlicer } from "../time-slicer.ts";
 import { createConnectionSignals } from "./connection-signals.ts";
-import { Exchange } from "./exchange.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
+import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import { createRouteTable, type RouteTable } from "./route-table.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
@@ -34,7 +34,7 @@ const DEFAULTS: Pick<RestContext, "notReadyStatus" | "tenantHeader" | "makeId" |
 /** The REST dialects on one HTTP server that never listens: a listener hands it connections (`server.emit("connection", socket)`). */
 export interface RestEdge {
   readonly server: Server;
-  /** From now on readiness says no, and every answer closes its connection. Requests are still answered. */
+  /** From now on readiness says no, and every response closes its connection. Requests are still answered. */
   setDraining(): void;
   /** Open connections without a request in progress. */
   idleCount(): number;
@@ -48,7 +48,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
-    slicer: options.slicer ?? createSlicer(options.clock),
+    slicer: options.slicer ?? createTimeSlicer(options.clock),
     ...DEFAULTS,
     ...options,
     limits,
@@ -63,7 +63,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...pageRoutes(),
   ]);
   const http = createHttpServer(limits, (request, response) =>
-    runRoute(new Exchange(context, request, response), routes),
+    runRoute(new RestCall(context, request, response), routes),
   );
   return {
     server: http.server,
@@ -76,28 +76,28 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   };
 }
 
-function runRoute(exchange: Exchange, routes: RouteTable): void {
-  const { request, context } = exchange;
-  const refusal = refuseHeaders(context, request);
-  if (refusal !== undefined) {
-    exchange.fail(refusal, ["Connection", "close"]);
+function runRoute(call: RestCall, routes: RouteTable): void {
+  const { request, context } = call;
+  const rejection = checkHead(context, request);
+  if (rejection !== undefined) {
+    call.fail(rejection, ["Connection", "close"]);
     return;
   }
   const found = routes.find(request.method ?? "", request.url ?? "");
   if (found.route === undefined) {
-    exchange.fail(found.error, found.allow === undefined ? [] : ["Allow", found.allow]);
+    call.fail(found.error, found.allow === undefined ? [] : ["Allow", found.allow]);
     return;
   }
   try {
-    const running = found.route.run(exchange, found.params);
-    if (running !== undefined) running.catch((error: unknown) => exchange.fail(error));
+    const running = found.route.run(call, found.params);
+    if (running !== undefined) running.catch((error: unknown) => call.fail(error));
   } catch (error) {
-    exchange.fail(error);
+    call.fail(error);
   }
 }
 
 /** What is wrong with a request line and headers, whatever they ask for. */
-function refuseHeaders(context: RestContext, request: IncomingMessage): ServeError | undefined {
+function checkHead(context: RestContext, request: IncomingMessage): ServeError | undefined {
   const { maxUrlBytes, maxHeaders } = context.limits;
   if ((request.url?.length ?? 0) > maxUrlBytes) {
     return new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {

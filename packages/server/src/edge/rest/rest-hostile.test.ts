@@ -34,7 +34,7 @@ interface Attempt {
   readonly payload: string | Buffer;
 }
 
-/** Sends it; asserts that the answer is 2xx or a 4xx with a JSON error body that leaks nothing. Returns the status. */
+/** Sends it; asserts that the response is 2xx or a 4xx with a JSON error body that leaks nothing. Returns the status. */
 async function attempt({ method, url, headers, payload }: Attempt): Promise<number> {
   const { status, headers: answered, body: bytes } = await send(port, { method, url, headers, payload });
   const text = bytes.toString();
@@ -165,7 +165,7 @@ const headers = fc.dictionary(
 const run = { numRuns: 1500 };
 
 test("mutations of a good infer request: 2xx or an honest 4xx, whatever was changed", async () => {
-  let refused = 0;
+  let rejected = 0;
   await fc.assert(
     fc.asyncProperty(mutated, headers, async (payload, extra) => {
       const status = await attempt({
@@ -174,11 +174,11 @@ test("mutations of a good infer request: 2xx or an honest 4xx, whatever was chan
         headers: extra,
         payload,
       });
-      if (status >= 400) refused++;
+      if (status >= 400) rejected++;
     }),
     run,
   );
-  assert.ok(refused > 500, `only ${refused} mutations were refused: they are too tame`);
+  assert.ok(rejected > 500, `only ${rejected} mutations were rejected: they are too tame`);
 });
 
 test("anything at all as a body, on every route that takes one", async () => {
@@ -249,7 +249,7 @@ test("any URL and method", async () => {
   );
 });
 
-test("depths, lengths and counts far past the limits are refused in a moment", async () => {
+test("depths, lengths and counts far past the limits are rejected in a moment", async () => {
   const before = process.cpuUsage();
   const shapes: Array<[payload: string, reason: RegExp]> = [
     [`{"a":${"[".repeat(65)}`, /json_too_deep/],

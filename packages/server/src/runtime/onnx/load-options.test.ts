@@ -202,7 +202,7 @@ describe("weights", () => {
     });
   });
 
-  test("a file that is missing or holds a program is refused in words", async () => {
+  test("a file that is missing or holds a program is rejected in words", async () => {
     await assert.rejects(load(program, { weightsFile: join(folder, "none.pth") }), {
       message: /none\.pth is missing/,
     });

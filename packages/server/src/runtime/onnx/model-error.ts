@@ -81,7 +81,7 @@ export function sessionError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   const why = firstSentence(text);
-  return new ServeError("failed_precondition", `ONNX Runtime refuses the model: ${why}; ${REPAIR}`, {
+  return new ServeError("failed_precondition", `ONNX Runtime rejects the model: ${why}; ${REPAIR}`, {
     reason: "model_refused",
     cause: thrown,
   });
