@@ -20,7 +20,9 @@ test("finds the first index out of range in every integer type, wherever the byt
   fc.assert(
     fc.property(datatype, values, range, fc.nat(8), (type, wanted, { min, max }, offset) => {
       const stored =
-        type === "INT64" ? BigInt64Array.from(wanted) : ARRAYS[type].from(wanted.map((value) => Number(value)));
+        type === "INT64"
+          ? BigInt64Array.from(wanted)
+          : ARRAYS[type].from(wanted.map((value) => Number(value)));
       const plain = new Uint8Array(stored.buffer);
       const bytes = new Uint8Array(plain.length + offset).subarray(offset);
       bytes.set(plain);

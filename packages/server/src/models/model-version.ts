@@ -1,5 +1,5 @@
 import { ServeError } from "../base/errors.ts";
-import { untilAborted } from "./load-lanes.ts";
+import { untilAborted } from "./load-limit.ts";
 import type { VersionStatus } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { IndexEntry } from "./registry.ts";
@@ -146,7 +146,7 @@ export class ModelVersion {
 
   /**
    * Loads on behalf of a request, or joins the load under way; resolves when it ended, however. Rejects when `signal` fires;
-   * a load that waits for memory or a lane ends when nobody waits for it any more.
+   * a load that waits for memory or its turn ends when nobody waits for it any more.
    */
   async waitForLoad(signal: AbortSignal): Promise<void> {
     const done = this.pending ?? this.load();

@@ -101,7 +101,7 @@ function readScript(bytes: Uint8Array): void {
     return { name, data: own };
   });
   const zip = openZip(memorySource("m.pt", buildZip(parts)), nodePlatform);
-  translateProgram(readTorchScript(zip));
+  translateProgram(readTorchScript(zip).program);
 }
 
 const SIZES = [

@@ -1,3 +1,4 @@
+// Tests the docstrings of the lowerings against PyTorch's own schemas.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
