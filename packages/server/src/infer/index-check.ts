@@ -1,4 +1,4 @@
-import type { ValueRange } from "../base/signature.ts";
+import type { IndexRange } from "../base/signature.ts";
 import type { Tensor } from "../base/tensor.ts";
 
 /** The first value outside of a range, and its place among the elements. */
@@ -10,7 +10,7 @@ export interface OutlyingIndex {
 /** The first element of an integer tensor that is outside of `range`; undefined when there is none. The bytes must fit the shape. */
 export function outlyingIndex(
   { datatype, bytes }: Pick<Tensor, "datatype" | "bytes">,
-  range: ValueRange,
+  range: IndexRange,
 ): OutlyingIndex | undefined {
   switch (datatype) {
     case "INT64":
@@ -29,7 +29,7 @@ export function outlyingIndex(
 }
 
 /** In halves: numbers are an order of magnitude faster than BigInts, and ranges end far below 2³¹ on both sides. */
-function inInt64(bytes: Uint8Array, { min, max }: ValueRange): OutlyingIndex | undefined {
+function inInt64(bytes: Uint8Array, { min, max }: IndexRange): OutlyingIndex | undefined {
   const halves = new Int32Array(...aligned(bytes, 4));
   for (let i = 0; i < halves.length; i += 2) {
     const low = halves[i]!;
@@ -41,7 +41,7 @@ function inInt64(bytes: Uint8Array, { min, max }: ValueRange): OutlyingIndex | u
   return undefined;
 }
 
-function inNumbers(values: ArrayLike<number>, { min, max }: ValueRange): OutlyingIndex | undefined {
+function inNumbers(values: ArrayLike<number>, { min, max }: IndexRange): OutlyingIndex | undefined {
   for (let i = 0; i < values.length; i++) {
     if (values[i]! >= min && values[i]! <= max) continue;
     return { element: i, value: BigInt(values[i]!) };

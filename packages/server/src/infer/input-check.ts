@@ -1,5 +1,5 @@
 import { ServeError } from "../base/errors.ts";
-import type { Dim, Signature, TensorSpec, ValueRange, VariableDim } from "../base/signature.ts";
+import type { Dim, IndexRange, Signature, TensorSpec, VariableDim } from "../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../base/tensor.ts";
 
 import { outlyingIndex } from "./index-check.ts";
@@ -142,7 +142,7 @@ function checkTensor(
   if (spec.indices !== undefined) checkIndices(spec.name, tensor, spec.indices);
 }
 
-function checkIndices(name: string, tensor: NamedTensor, range: ValueRange): void {
+function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): void {
   const found = outlyingIndex(tensor, range);
   if (found === undefined) return;
   refuse(

@@ -9,7 +9,7 @@ export interface SymbolicDim {
 }
 
 /** What the values of a tensor may be, both ends included. */
-export interface ValueRange {
+export interface IndexRange {
   readonly min: number;
   readonly max: number;
 }
@@ -20,7 +20,7 @@ export interface Port {
   readonly dtype: DType;
   readonly dims: readonly (number | SymbolicDim)[];
   /** For an input whose every element is an index: PyTorch raises for one outside. */
-  readonly indices?: ValueRange;
+  readonly indices?: IndexRange;
 }
 
 /** An example input that is stored with a program. */

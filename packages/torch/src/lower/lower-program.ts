@@ -23,7 +23,7 @@ export interface LoweredProgram {
   readonly warnings: readonly string[];
 }
 
-export interface LowerOptions {
+export interface LowerProgramOptions {
   /** The file name that big weights point into; undefined writes them into the model. */
   readonly location: string | undefined;
   /** Whoever feeds the model keeps to `Port.indices`; otherwise the model checks. */
@@ -36,7 +36,7 @@ export interface LowerOptions {
 export function lowerProgram(
   program: Program,
   tables: LoweringTables,
-  { location, areIndicesChecked = false }: LowerOptions,
+  { location, areIndicesChecked = false }: LowerProgramOptions,
 ): LoweredProgram {
   const builder = new GraphBuilder();
   const integers = program.inputs.filter(({ value }) => isInteger(program.graph.values.get(value)));

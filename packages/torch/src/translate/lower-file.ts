@@ -1,10 +1,6 @@
 import type { Program } from "../graph/ir.ts";
 import { optimizeProgram } from "../graph/passes.ts";
-import {
-  type LoweredProgram,
-  type LowerOptions as LowerProgramOptions,
-  lowerProgram,
-} from "../lower/lower-program.ts";
+import { type LoweredProgram, type LowerProgramOptions, lowerProgram } from "../lower/lower-program.ts";
 import { TABLES } from "../lower/tables.ts";
 import type { ProgramFile } from "./program-file.ts";
 

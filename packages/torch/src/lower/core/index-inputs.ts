@@ -1,4 +1,4 @@
-import type { ValueRange } from "../../graph/port.ts";
+import type { IndexRange } from "../../graph/port.ts";
 import type { Dim } from "../../graph/sym.ts";
 import { onnxDataType } from "../../onnx/dtype.ts";
 import type { GraphBuilder } from "../../onnx/graph-builder.ts";
@@ -20,7 +20,7 @@ const INT64 = onnxDataType("int64");
 /** Which of the graph's inputs are indices, every element of them, and what range that leaves. */
 export class IndexInputs {
   readonly #inputs: ReadonlySet<string>;
-  readonly #ranges = new Map<string, ValueRange>();
+  readonly #ranges = new Map<string, IndexRange>();
   readonly #areChecked: boolean;
 
   /** `inputs`: names of those that hold integers. `areChecked`: whoever feeds the model keeps the inputs in the ranges found here, so that the graph need not check again. */
@@ -29,7 +29,7 @@ export class IndexInputs {
     this.#areChecked = areChecked;
   }
 
-  get ranges(): ReadonlyMap<string, ValueRange> {
+  get ranges(): ReadonlyMap<string, IndexRange> {
     return this.#ranges;
   }
 
