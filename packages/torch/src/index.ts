@@ -24,7 +24,7 @@ export {
 export { precisionNote } from "./quantize/precision-note.ts";
 export { quantizeModel } from "./quantize/quantize-model.ts";
 export type { QuantizedModel, QuantizedPrecision, QuantizeOptions } from "./quantize/quantize-options.ts";
-export { type IndexRange, quantizeStatic } from "./quantize/static-int8.ts";
+export { quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
 export { ValueHistogram } from "./quantize/value-histogram.ts";
 export { MissingInputs } from "./torchscript/missing-inputs.ts";
 export { parseScriptInput, type ScriptInput } from "./torchscript/script-inputs.ts";
