@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { calibrationModel, type IndexRange, ValueHistogram } from "@sconce/torch";
+import { calibrationModel, ValueHistogram, type ValueRange } from "@sconce/torch";
 import type { Tensor } from "../base/tensor.ts";
 import type { OpenModel } from "./open-model.ts";
 import type { RangeMethod } from "./range-method.ts";
@@ -21,7 +21,7 @@ interface Measurement {
   readonly tells: "ranges" | "values";
   /** Takes the outputs of a calibration model of that kind. */
   add(values: readonly string[], outputs: readonly Tensor[]): void;
-  ranges(): ReadonlyMap<string, IndexRange>;
+  ranges(): ReadonlyMap<string, ValueRange>;
 }
 
 /**
@@ -31,7 +31,7 @@ interface Measurement {
 export async function measureRanges(
   { model, read }: OpenModel,
   { load, trials, exclude, method }: Measuring,
-): Promise<ReadonlyMap<string, IndexRange>> {
+): Promise<ReadonlyMap<string, ValueRange>> {
   const measurement = method.kind === "minmax" ? extremes() : middle(method.percentile);
   const { model: measuring, values } = calibrationModel(model, { exclude, tells: measurement.tells });
   const folder = mkdtempSync(join(tmpdir(), "sconce-calibration-"));
@@ -49,7 +49,7 @@ export async function measureRanges(
 
 /** From the smallest to the largest number. */
 function extremes(): Measurement {
-  const ranges = new Map<string, IndexRange>();
+  const ranges = new Map<string, ValueRange>();
   return {
     tells: "ranges",
     add(values, outputs) {
