@@ -85,7 +85,7 @@ async function judgeOtherSizes(
       continue;
     }
     try {
-      const run = { inputs, outputs: outputs ?? [], precision };
+      const run = { inputs, outputs: outputs ?? [], precision, isScaled: true };
       if (outputs === null) {
         await session.run(feedsOf(session, translation, run));
         sizes.lax += 1;
@@ -117,7 +117,7 @@ function takes(ports: Translation["inputs"], inputs: readonly FixtureTensor[]): 
   );
 }
 
-type Run = FixtureRun & { readonly precision: DType | undefined };
+type Run = FixtureRun & { readonly precision: DType | undefined; readonly isScaled?: boolean };
 
 /** What is wrong with an answer to inputs that PyTorch raises for. */
 async function unraised(
@@ -153,7 +153,7 @@ async function runDifference(
     const want = run.outputs[i]!;
     if (!mayDeclare(dtype, want.dtype))
       return `output ${name} is declared ${dtype}, PyTorch gives ${want.dtype}`;
-    const found = difference(got as OrtTensor, want, run.precision);
+    const found = difference(got as OrtTensor, want, run);
     if (found !== undefined) return `output ${name}: ${found}`;
   }
   return undefined;

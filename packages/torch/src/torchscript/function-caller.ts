@@ -4,7 +4,7 @@ import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import type { ReadingBudget } from "./reading-budget.ts";
 import type { FunctionDef } from "./source-ast.ts";
-import { UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
+import { UnprovenSize, UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Calls that only tell something. */
@@ -70,7 +70,8 @@ export class FunctionCaller {
       if (value.kind === "list") this.#budget.step(value.items.length);
       return value;
     } catch (error) {
-      if (!(error instanceof UnsupportedOp)) throw error;
+      const isOfData = error instanceof UnprovenSize && this.#reading.ops.isOfData(error.need);
+      if (!(error instanceof UnsupportedOp || isOfData)) throw error;
       this.#reading.unsupported.add(op, error.message);
       return UNKNOWN;
     }

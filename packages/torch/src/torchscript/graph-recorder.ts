@@ -15,6 +15,8 @@ export class GraphRecorder {
   readonly nodes: Node[] = [];
   readonly values: Map<string, ValueType> = new Map();
   readonly weights: Map<string, Weight> = new Map();
+  /** The names of sizes that only the data knows. */
+  readonly dataSizes: Set<string> = new Set();
   readonly #tensors = new Map<PickleCall, TensorValue>();
   readonly #names = new Set<string>();
 
@@ -29,7 +31,9 @@ export class GraphRecorder {
 
   /** The name of a size that only the data knows. */
   dataSize(): SymSymbol {
-    return symbol(this.fresh("data_size"));
+    const name = this.fresh("data_size");
+    this.dataSizes.add(name);
+    return symbol(name, { min: 0, max: Number.POSITIVE_INFINITY });
   }
 
   input(name: string, type: TensorType): TensorValue {

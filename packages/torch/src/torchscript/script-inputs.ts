@@ -77,7 +77,10 @@ export function givenInputs(
   const typed = ({ dtype, dims }: ScriptInput): TensorType =>
     tensorType(
       dtype,
-      dims.map((dim): Dim => (typeof dim === "number" ? dim : symbol(dim))),
+      dims.map(
+        (dim): Dim =>
+          typeof dim === "number" ? dim : symbol(dim, { min: 1, max: Number.POSITIVE_INFINITY }),
+      ),
     );
   return new Map([...given].map(([name, input]) => [name, typed(input)]));
 }

@@ -70,8 +70,7 @@ const otherDtype: ShapeFn = converted((args) => args.tensor("other").dtype);
 const SAME =
   `neg relu relu6 leaky_relu elu selu celu silu hardswish hardsigmoid hardtanh gelu mish softplus softshrink hardshrink
   prelu rrelu threshold clone detach alias contiguous dropout feature_dropout alpha_dropout sign round ceil floor trunc frac positive
-  tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill layer_norm group_norm instance_norm batch_norm
-  rms_norm dropout1d dropout2d renorm copy alias_copy lift_fresh_copy _conj_physical conj_physical sgn fliplr flipud feature_alpha_dropout`.split(
+  tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill  dropout1d dropout2d renorm copy alias_copy lift_fresh_copy _conj_physical conj_physical sgn fliplr flipud feature_alpha_dropout`.split(
     /\s+/,
   );
 const FLOATING =

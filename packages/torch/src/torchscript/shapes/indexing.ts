@@ -1,9 +1,10 @@
 import type { DType } from "../../dtype.ts";
+import { greatest } from "../../graph/bounds.ts";
 import type { Dim } from "../../graph/sym.ts";
-import { product, sub, sym } from "../../graph/sym.ts";
+import { mul, product, sub } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { isNumber } from "../value.ts";
-import { axisOf, broadcast } from "./dims.ts";
+import { axisOf, broadcast, ceilDivide } from "./dims.ts";
 import { masked, same } from "./elementwise.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -84,9 +85,9 @@ const arange: ShapeFn = (args) => {
   const start: Dim = args.has("start") ? args.size("start") : 0;
   const step = args.has("step") ? args.int("step") : 1;
   const span = sub(args.size("end"), start);
-  if (step === 1 && typeof span !== "number") return tensorType(dtype, [span]);
-  if (typeof span !== "number") return tensorType(dtype, [sym("floordiv", sub(span, 1 - step), step)]);
-  return tensorType(dtype, [Math.max(0, Math.ceil(span / step))]);
+  if (step === 0) return unsupportedOp("its step is 0");
+  const [length, stride] = step > 0 ? [span, step] : [mul(-1, span), -step];
+  return tensorType(dtype, [greatest(0, ceilDivide(length, stride))]);
 };
 
 function at(args: ShapeArgs, name: string, absent: number): number {

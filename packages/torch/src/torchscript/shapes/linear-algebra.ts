@@ -1,3 +1,4 @@
+import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, requireSame } from "./dims.ts";
@@ -52,8 +53,13 @@ const kron: ShapeFn = (args) => {
   return tensorType(args.promoted("self", "other"), dims);
 };
 
-const crossed: ShapeFn = (args) =>
-  tensorType(args.promoted("self", "other"), broadcast(args.tensor("self").dims, args.tensor("other").dims));
+/** Vectors of three along `dim`, by default along the first dimension that has three. */
+const crossed: ShapeFn = (args) => {
+  const dims = broadcast(args.tensor("self").dims, args.tensor("other").dims);
+  if (args.has("dim")) requireSame(dims[axisOf(args.int("dim"), dims.length)]!, 3);
+  else for (const dim of dims) numeric(dim);
+  return tensorType(args.promoted("self", "other"), dims);
+};
 
 const distance: ShapeFn = (args) => tensorType(floatOf(args.promoted("self", "other")), []);
 
@@ -116,6 +122,9 @@ const matrixNorm: ShapeFn = (args) => {
 
 const bilinear: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("input1");
+  const weight = args.tensor("weight").dims;
+  requireSame(dims.at(-1)!, weight[1]!);
+  requireSame(args.tensor("input2").dims.at(-1)!, weight[2]!);
   return tensorType(dtype, [...dims.slice(0, -1), args.tensor("weight").dims[0]!]);
 };
 
@@ -207,7 +216,11 @@ export const LINEAR_ALGEBRA: ShapeTable = {
   diagonal: diagonal("self"),
   diagonal_copy: diagonal("self"),
   linalg_diagonal: diagonal("A"),
-  diagonal_scatter: (args) => args.tensor("self"),
+  diagonal_scatter: (args) => {
+    const { dims } = diagonal("self")(args) as TensorType;
+    for (const [axis, dim] of args.tensor("src").dims.entries()) requireSame(dims[axis] ?? 1, dim);
+    return args.tensor("self");
+  },
   tril_indices: triangle(false),
   triu_indices: triangle(true),
 };

@@ -1,7 +1,7 @@
 import { componentDtype, type DType } from "../../dtype.ts";
-import { type Dim, mul, sub } from "../../graph/sym.ts";
+import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { axisOf, broadcast, numeric, windowCount } from "./dims.ts";
+import { axisOf, broadcast, requireSame, windowCount } from "./dims.ts";
 import {
   complexOf,
   floatOf,
@@ -56,7 +56,7 @@ const whole: ShapeFn = (args) =>
 const toHalf: ShapeFn = (args) =>
   tensorType(
     spectrumOf(args.tensor("self").dtype),
-    transformDims(args, (length, own) => Math.floor(numeric(length ?? own) / 2) + 1),
+    transformDims(args, (length, own) => add(sym("floordiv", length ?? own, 2), 1)),
   );
 
 const fromHalf: ShapeFn = (args) =>
@@ -73,6 +73,7 @@ const parts: ShapeFn = (args) => {
 
 const joined: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
+  requireSame(dims.at(-1) ?? 1, 2);
   return tensorType(complexOf(dtype), dims.slice(0, -1));
 };
 
