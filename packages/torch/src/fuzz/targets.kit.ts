@@ -73,7 +73,7 @@ function readProgramJson(bytes: Uint8Array): void {
 }
 
 function translateProgram(program: Program): void {
-  const { model } = lowerProgram(optimizeProgram(program).program, TABLES, undefined);
+  const { model } = lowerProgram(optimizeProgram(program).program, TABLES, { location: undefined });
   if (model !== undefined) encodeModel(model);
 }
 

@@ -1,12 +1,10 @@
 import type { Program } from "../graph/ir.ts";
 import { optimizeProgram } from "../graph/passes.ts";
-import { type LoweredProgram, lowerProgram } from "../lower/lower-program.ts";
+import { type LoweredProgram, type LowerProgramOptions, lowerProgram } from "../lower/lower-program.ts";
 import { TABLES } from "../lower/tables.ts";
 import type { ProgramFile } from "./program-file.ts";
 
-export interface LowerOptions {
-  /** The file name that big weights point into; undefined writes them into the model. */
-  readonly location: string | undefined;
+export interface LowerOptions extends LowerProgramOptions {
   /** What is done to the program before it is lowered. */
   readonly prepare?: (program: Program) => Program;
 }
@@ -31,10 +29,10 @@ export function lowerFile(file: ProgramFile, options: LowerOptions): LoweredFile
   return lowered;
 }
 
-function lowerOnce(read: Program, { location, prepare }: LowerOptions): LoweredFile {
+function lowerOnce(read: Program, { prepare, ...options }: LowerOptions): LoweredFile {
   const program = prepare === undefined ? read : prepare(read);
   const { program: ready, unsupported } = optimizeProgram(program);
-  const lowered = lowerProgram(ready, TABLES, location);
+  const lowered = lowerProgram(ready, TABLES, options);
   return {
     ...lowered,
     program,

@@ -32,7 +32,11 @@ export function translateModel(
   const location = options.weights === "embedded" ? undefined : source.name;
   const weights = readWeights(platform, options.weightsFrom);
   const prepare = (program: Program): Program => withWeights(program, file, options.weightsFrom, weights);
-  const lowered = lowerFile(file, { location, prepare });
+  const lowered = lowerFile(file, {
+    location,
+    prepare,
+    ...(options.areIndicesChecked === true && { areIndicesChecked: true }),
+  });
   const { unsupported } = lowered;
   const warnings = [...lowered.warnings];
   const whole = unsupported.length > 0 ? undefined : lowered.model;

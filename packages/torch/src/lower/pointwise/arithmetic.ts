@@ -214,8 +214,6 @@ const BOTH = ["Tensor", "Scalar"];
 /**
  * aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
  * aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
- *
- * From the nearer end, as PyTorch does.
  */
 export const lerp: Lowering = (node, g) => {
   const { dtype } = node.out();
@@ -224,6 +222,12 @@ export const lerp: Lowering = (node, g) => {
     Val,
     Val,
   ];
+  return between(g, [start, end], weight);
+};
+
+/** The point that lies `weight` of the way from the first value to the second, calculated from the nearer end (at::native lerp). */
+export function between(g: Emitter, [start, end]: readonly [Val, Val], weight: Val): Val {
+  const { dtype } = start;
   const way = g.op("Sub", [end, start]);
   const rest = g.op("Sub", [g.scalar(dtype, 1), weight]);
   return g.where(
@@ -231,7 +235,7 @@ export const lerp: Lowering = (node, g) => {
     g.op("Add", [start, g.op("Mul", [weight, way])]),
     g.op("Sub", [end, g.op("Mul", [way, rest])]),
   );
-};
+}
 
 export const ARITHMETIC: LoweringTable = {
   ...all("add", add, BOTH),

@@ -5,6 +5,7 @@ import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { between } from "../pointwise/arithmetic.ts";
 import { atLeastOneDim, extremeOf } from "../shape/element-scatter.ts";
 
 /** The lower median along one axis, which stays with size 1. `skipsNan` leaves NaN out; otherwise the first one wins. */
@@ -131,9 +132,7 @@ function interpolated(
   const isHalf = interpolation === "midpoint";
   if (!isHalf && interpolation !== "linear") return unsupported(`the interpolation ${interpolation}`);
   const weight = isHalf ? g.scalar(rank.dtype, 0.5) : g.op("Sub", [rank, low]);
-  const between = g.op("Add", [below, g.op("Mul", [g.op("Sub", [above, below]), weight])]);
-  // Infinities have no way between them.
-  return g.where(g.op("Equal", [below, above]), below, between);
+  return between(g, [below, above], weight);
 }
 
 export const ORDER_STATISTICS: LoweringTable = {

@@ -1,4 +1,5 @@
-import type { Case, CaseTensor } from "./case-folder.ts";
+import { startServerProcess } from "../server-process.ts";
+import { type Case, type CaseTensor, readCases } from "./case-folder.ts";
 import { parseExactJson } from "./exact-json.ts";
 
 interface V2Tensor {
@@ -14,8 +15,37 @@ interface Metadata {
 
 type Run = Case["runs"][number];
 
+/** Runs a server on a folder of cases and asks all of them. */
+export async function askCases(folder: string): Promise<{ problems: string[]; passed: number }> {
+  // One model at a time: a folder may hold hundreds.
+  const lazily = [
+    "--lazy-loading",
+    "--max-loaded-models",
+    "2",
+    "--readiness",
+    "settled",
+    "--log-level",
+    "error",
+  ];
+  const server = await startServerProcess([folder, ...lazily]);
+  const problems: string[] = [];
+  let passed = 0;
+  try {
+    for (const { name, runs } of readCases(folder)) {
+      for (const [i, run] of runs.entries()) {
+        const problem = await askRun(`${server.url}/v2/models/${name}`, run);
+        if (problem === undefined) passed += 1;
+        else problems.push(`${name}, run ${i}: ${problem}`);
+      }
+    }
+  } finally {
+    await server.stop();
+  }
+  return { problems, passed };
+}
+
 /** What is wrong with the answer to one run, in a sentence; undefined: the same as PyTorch. */
-export async function askRun(modelUrl: string, run: Run): Promise<string | undefined> {
+async function askRun(modelUrl: string, run: Run): Promise<string | undefined> {
   // A lazily loaded model says what it takes once it was asked for.
   await fetch(`${modelUrl}/infer`, { method: "POST", body: '{"inputs":[]}' });
   const described = await fetch(modelUrl);
@@ -40,7 +70,7 @@ export async function askRun(modelUrl: string, run: Run): Promise<string | undef
 function requestText(inputs: Metadata["inputs"], tensors: readonly CaseTensor[]): string {
   const parts = tensors.map(({ shape, data }, i) => {
     const { name, datatype } = inputs[i]!;
-    const values = data.map((value) => (typeof value === "string" ? bareWord(value) : String(value)));
+    const values = data.map((value) => jsonText(value));
     return `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape}],"data":[${values}]}`;
   });
   return `{"inputs":[${parts}]}`;
@@ -48,8 +78,9 @@ function requestText(inputs: Metadata["inputs"], tensors: readonly CaseTensor[])
 
 const BARE_WORDS: Readonly<Record<string, string>> = { nan: "NaN", inf: "Infinity", "-inf": "-Infinity" };
 
-function bareWord(value: string): string {
-  return BARE_WORDS[value] ?? value;
+function jsonText(value: number | boolean | string): string {
+  if (Object.is(value, -0)) return "-0";
+  return BARE_WORDS[String(value)] ?? String(value);
 }
 
 function firstDifference(got: readonly V2Tensor[], wanted: readonly CaseTensor[]): string | undefined {
