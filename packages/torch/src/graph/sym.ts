@@ -66,6 +66,13 @@ export function symbolsOf(dim: Dim, into: Set<string> = new Set<string>()): Set<
   return into;
 }
 
+/** The expression with other expressions in the place of symbols. */
+export function substitute(dim: Dim, by: ReadonlyMap<string, Dim>): Dim {
+  if (typeof dim === "number") return dim;
+  if (dim.op === "symbol") return by.get((dim as SymSymbol).name) ?? dim;
+  return sym(dim.op as SymOp, ...(dim as SymNode).args.map((arg) => substitute(arg, by)));
+}
+
 /** Any operation, folded when all arguments are numbers. Sums and products should use `add` and `mul`. */
 export function sym(op: SymOp, ...args: readonly Dim[]): Dim {
   if (op === "add") return args.reduce(add, 0);
@@ -216,11 +223,13 @@ function roundHalfEven(x: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
-function termsOf(dim: Dim): readonly Dim[] {
+/** The summands of a sum; anything else is its own only one. */
+export function termsOf(dim: Dim): readonly Dim[] {
   return typeof dim !== "number" && dim.op === "add" ? (dim as SymNode).args : [dim];
 }
 
-function factorsOf(dim: Dim): readonly Dim[] {
+/** The factors of a product; anything else is its own only one. */
+export function factorsOf(dim: Dim): readonly Dim[] {
   return typeof dim !== "number" && dim.op === "mul" ? (dim as SymNode).args : [dim];
 }
 
