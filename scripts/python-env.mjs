@@ -1,34 +1,14 @@
 // A private Python environment with PyTorch for tests and fixture scripts. It lies in the user's cache folder, keyed by what it holds,
 // so that every clone of the project shares it; nothing on the machine is changed.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { homedir } from "node:os";
-import { basename, join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { cacheFolder, locked, runQuietly } from "./made-once.mjs";
 
 const REQUIREMENTS = fileURLToPath(new URL("python/requirements.txt", import.meta.url));
 const MINIMUM = [3, 11];
-const LOCK_STALE_MS = 30 * 60_000;
-
-/** The folder for everything that is made once per user: environments, full fixture sets. */
-export function cacheFolder() {
-  const root =
-    process.env.XDG_CACHE_HOME ??
-    (process.platform === "win32" ? process.env.LOCALAPPDATA : undefined) ??
-    join(homedir(), ".cache");
-  return resolve(root, "sconce");
-}
 
 function findPython() {
   const probe = "import sys; print(sys.version_info[0], sys.version_info[1], sys.implementation.cache_tag)";
@@ -43,59 +23,6 @@ function findPython() {
 
 function pythonIn(folder) {
   return process.platform === "win32" ? join(folder, "Scripts", "python.exe") : join(folder, "bin", "python");
-}
-
-/** Runs to the end in silence; resolves to the reason of a failure. */
-function run(command, args) {
-  return new Promise((done) => {
-    const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
-    let errors = "";
-    child.stderr.setEncoding("utf8").on("data", (text) => {
-      errors = (errors + text).slice(-10_000);
-    });
-    child.once("error", (error) => done(error.message));
-    child.once("close", (code) => {
-      const last = errors
-        .match(/^ERROR: .*$/gm)
-        ?.at(-1)
-        ?.slice("ERROR: ".length);
-      done(code === 0 ? undefined : (last ?? `${basename(command)} ended with code ${code}`));
-    });
-  });
-}
-
-function isHeld(lock) {
-  try {
-    if (Date.now() - statSync(lock).mtimeMs > LOCK_STALE_MS) return false;
-    process.kill(Number(readFileSync(lock, "utf8")), 0);
-    return true;
-  } catch (error) {
-    return error.code === "EPERM";
-  }
-}
-
-/**
- * Waits while another run makes the same thing. The lock only saves double work: whatever is made under it is built in a folder of its
- * own and renamed, so that two holders (after a stale lock) do no harm.
- */
-async function locked(lock, work) {
-  for (let waited = 0; ; waited += 1) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: "wx" });
-      break;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-    if (!isHeld(lock)) rmSync(lock, { force: true });
-    else if (waited % 60 === 0)
-      console.error(`another run is making ${basename(lock, ".lock")}; waiting for it`);
-    await sleep(500);
-  }
-  try {
-    return await work();
-  } finally {
-    rmSync(lock, { force: true });
-  }
 }
 
 async function build(command, requirements, folder) {
@@ -115,8 +42,8 @@ async function build(command, requirements, folder) {
       "2",
     ];
     const failure =
-      (await run(command, ["-m", "venv", temporary])) ??
-      (await run(pythonIn(temporary), [...pip, "--requirement", requirements]));
+      (await runQuietly(command, ["-m", "venv", temporary])) ??
+      (await runQuietly(pythonIn(temporary), [...pip, "--requirement", requirements]));
     if (failure !== undefined) return `no private Python environment: ${failure}`;
     rmSync(folder, { recursive: true, force: true }); // one whose system Python is gone
     renameSync(temporary, folder);

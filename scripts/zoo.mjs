@@ -5,7 +5,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheFolder, pythonEnv } from "./python-env.mjs";
+import { cacheFolder } from "./made-once.mjs";
+import { pythonEnv } from "./python-env.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const python = join(root, "scripts", "python");

@@ -1,13 +1,14 @@
 /**
- * What the scheduler costs per request: executors that answer at once from a fixed block, so that all time is the queue's own.
+ * What the scheduler costs per request: instances that answer at once from a fixed block, so that all time is the queue's own.
  * `node bench/dist/queue-throughput.js`, about three seconds.
  */
 import { systemClock } from "../../packages/server/dist/base/clock.js";
 import type { InferRequest } from "../../packages/server/dist/base/infer-request.js";
+import type { Instance } from "../../packages/server/dist/base/instance.js";
 import type { Signature } from "../../packages/server/dist/base/signature.js";
 import { Timeline } from "../../packages/server/dist/base/timeline.js";
-import type { Executor } from "../../packages/server/dist/queue/executor.js";
 import { completeQueueConfig } from "../../packages/server/dist/queue/queue-config.js";
+import { type QueueObserver, silentObserver } from "../../packages/server/dist/queue/queue-observer.js";
 import { createScheduler } from "../../packages/server/dist/queue/scheduler.js";
 
 const signature: Signature = {
@@ -19,10 +20,11 @@ const image = new Uint8Array(256);
 const block = new Uint8Array(64 * 40);
 
 /** Answers after a turn of the event loop, like a socket would. */
-function executor(id: string): Executor {
+function instance(id: string): Instance {
   return {
     id,
-    isReady: true,
+    state: { kind: "ready" },
+    residentBytes: async () => undefined,
     run(request) {
       const rows = request.inputs[0]!.shape[0]!;
       const result = {
@@ -53,7 +55,15 @@ async function measure(
     signature,
     1,
   );
-  const scheduler = createScheduler({ signature, config, executors: [executor("0")], clock: systemClock });
+  let runs = 0;
+  const observer: QueueObserver = { ...silentObserver, runFinished: () => runs++ };
+  const scheduler = createScheduler({
+    signature,
+    config,
+    instances: [instance("0")],
+    observer,
+    clock: systemClock,
+  });
   const endMs = performance.now() + forMs;
   let count = 0;
   const client = async () => {
@@ -79,7 +89,6 @@ async function measure(
   const before = process.cpuUsage();
   await Promise.all(Array.from({ length: clients }, client));
   const used = process.cpuUsage(before);
-  const runs = [...scheduler.snapshot().batchSizes].reduce((sum, [, n]) => sum + n, 0);
   await scheduler.close();
   return { us: (used.user + used.system) / count, batch: count / runs };
 }

@@ -6,12 +6,14 @@ import { connect, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { ServiceError } from "@grpc/grpc-js";
 import { type ChaosServer, startChaosServer } from "./chaos/chaos-server.ts";
+import { readJournal } from "./chaos/journal.ts";
 import { createModelFolder, type ModelFolder } from "./chaos/model-folder.ts";
 import { ROW_BYTES } from "./chaos/row.ts";
 import { type Message, type ProtoClient, protoClient } from "./grpc-client.ts";
+import { until } from "./until.kit.ts";
 
 /** Longer than the tests take, so that the queue stays as full as they find it. */
-const RUN_MS = 20_000;
+const RUN_MS = 600_000;
 const INFER = "/v2/models/slow/infer";
 const ROW = JSON.stringify({
   inputs: [{ name: "x", datatype: "UINT8", shape: [1, ROW_BYTES], data: new Array(ROW_BYTES).fill(1) }],
@@ -38,18 +40,17 @@ class Wire {
     this.#socket.write(head + body);
   }
 
+  has(pattern: RegExp): boolean {
+    return pattern.test(this.#text);
+  }
+
   /** What has come since the last call, once `pattern` is in it. */
   async next(pattern: RegExp): Promise<string> {
-    for (let i = 0; i < 1000; i++) {
-      const found = pattern.exec(this.#text);
-      if (found !== null) {
-        const text = this.#text.slice(0, found.index + found[0].length);
-        this.#text = this.#text.slice(text.length);
-        return text;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    throw new Error(`${pattern} did not come after: ${this.#text}`);
+    await until(`${pattern} comes`, () => this.has(pattern));
+    const { index, 0: match } = pattern.exec(this.#text)!;
+    const text = this.#text.slice(0, index + match.length);
+    this.#text = this.#text.slice(text.length);
+    return text;
   }
 
   close(): void {
@@ -91,18 +92,11 @@ describe("a full queue refuses requests before they are read", () => {
       service: "inference.GRPCInferenceService",
       target: new URL(server.url).host,
     });
-    // One runs, one waits; the third is refused.
-    for (let isFull = false; !isFull; ) {
-      const wire = open();
-      wire.post(INFER, ROW);
-      isFull = await Promise.race([
-        wire.next(ERROR_BODY).then(
-          () => true,
-          () => false,
-        ),
-        new Promise<false>((resolve) => setTimeout(resolve, 200, false)),
-      ]);
-    }
+    open().post(INFER, ROW);
+    await until("it runs", () => readJournal(folder.journalOf("slow")).runs.length === 1);
+    const two = [open(), open()];
+    for (const wire of two) wire.post(INFER, ROW);
+    await until("one waits and one is refused", () => two.some((wire) => wire.has(ERROR_BODY)));
   });
 
   after(async () => {
@@ -163,8 +157,7 @@ describe("a full queue refuses requests before they are read", () => {
     // A frame of 10 MB that begins with the model's name (field 1) and a tensor (field 5).
     const frame = Buffer.from([0, 0, 0x98, 0x96, 0x80, 0x0a, 4, ...Buffer.from("slow"), 0x2a]);
     stream.write(frame);
-    const signal = AbortSignal.timeout(5_000);
-    const [answer] = (await once(stream, "response", { signal })) as [Record<string, string>];
+    const [answer] = (await once(stream, "response")) as [Record<string, string>];
     assert.deepEqual([answer["grpc-status"], answer["sconce-reason"]], ["14", "queue_full"]);
     stream.close();
     session.close();

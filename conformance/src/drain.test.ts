@@ -6,16 +6,25 @@ import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import { until } from "./until.kit.ts";
 
 const body = JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) });
 
-/** A request whose body is held back until `finish`: it is in flight as long as the test wants. */
-function heldRequest(server: ServerProcess, agent: Agent): { finish(): Promise<number> } {
+/** Longer than a busy machine needs to ask three questions. */
+const DRAIN_DELAY = "8s";
+
+/** A request whose body is held back until `finish`: it is in flight as long as the test wants. Resolves once the server knows of it. */
+async function heldRequest(server: ServerProcess, agent: Agent): Promise<{ finish(): Promise<number> }> {
   const outgoing = request(`${server.url}/predict/digits`, {
     method: "POST",
     agent,
-    headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+    headers: {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+      expect: "100-continue",
+    },
   });
+  const isKnown = once(outgoing, "continue");
   const answered = new Promise<number>((resolve) => {
     outgoing.on("response", (answer) => {
       answer.resume();
@@ -23,6 +32,8 @@ function heldRequest(server: ServerProcess, agent: Agent): { finish(): Promise<n
     });
     outgoing.on("error", () => resolve(-1));
   });
+  outgoing.flushHeaders();
+  await isKnown;
   outgoing.write(body.slice(0, 10));
   return {
     finish() {
@@ -33,15 +44,15 @@ function heldRequest(server: ServerProcess, agent: Agent): { finish(): Promise<n
 }
 
 test("SIGTERM: not ready at once, 50 requests in flight finish, exit 0", async () => {
-  const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", "3s"]);
+  const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", DRAIN_DELAY]);
   const agent = new Agent({ maxSockets: 60 });
-  const held = Array.from({ length: 50 }, () => heldRequest(server, agent));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const held = await Promise.all(Array.from({ length: 50 }, () => heldRequest(server, agent)));
   const stopped = server.stop("SIGTERM");
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const ready = await fetch(`${server.url}/v2/health/ready`);
-  const live = await fetch(`${server.url}/v2/health/live`);
-  assert.deepEqual([ready.status, live.status], [503, 200]);
+  await until("the server says that it drains", () => server.output().includes("draining: not ready"));
+  const [ready, live] = await Promise.all(
+    ["ready", "live"].map((what) => fetch(`${server.url}/v2/health/${what}`)),
+  );
+  assert.deepEqual([ready!.status, live!.status], [503, 200], "readiness and liveness");
   const late = await fetch(`${server.url}/predict/digits`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -57,13 +68,12 @@ test("SIGTERM: not ready at once, 50 requests in flight finish, exit 0", async (
 });
 
 test("a second SIGTERM ends the process at once", async () => {
-  const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", "30s"]);
+  const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", "10m"]);
   const first = server.stop("SIGTERM");
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await until("the server says that it drains", () => server.output().includes("draining: not ready"));
   process.kill(server.pid, "SIGTERM");
-  const { code, elapsedMs } = await first;
-  assert.equal(code, 130);
-  assert.ok(elapsedMs < 5000);
+  const { code } = await first;
+  assert.equal(code, 130, "the exit code");
 });
 
 /** Whether anybody listens. The system says yes at once; while a port closes it may say nothing, and connect again a second later. */
@@ -82,22 +92,43 @@ function isOpen(port: number): Promise<boolean> {
 
 async function ask(socket: Socket): Promise<string> {
   socket.write("GET /v2/health/live HTTP/1.1\r\nhost: sconce\r\n\r\n");
-  return String((await once(socket, "data"))[0]);
+  const closed = once(socket, "close").then(() => ["the connection was closed without an answer"]);
+  return String((await Promise.race([once(socket, "data"), closed]))[0]);
+}
+
+/** How long the server waits for silent connections, less what a system needs to hand a request over. */
+const LINGER_MS = 400;
+const MOST_ROUNDS = 10;
+
+/** What two silent connections are answered after the port closed, and how long they may have been silent. */
+async function askLate(): Promise<{ readonly answers: readonly string[]; readonly silentMs: number }> {
+  const server = await startServerProcess([MODELS_FOLDER]);
+  let stopped: ReturnType<ServerProcess["stop"]> | undefined;
+  try {
+    const port = Number(new URL(server.url).port);
+    const [silent, keptAlive] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+    assert.match(await ask(keptAlive), /^HTTP\/1.1 200 /);
+    stopped = server.stop("SIGTERM");
+    await until("the server says that it drains", () => server.output().includes("draining: not ready"));
+    let openMs = performance.now();
+    while (await isOpen(port)) openMs = performance.now();
+    const asked = Promise.all([silent, keptAlive].map((socket) => ask(socket).catch(String)));
+    const silentMs = performance.now() - openMs;
+    return { answers: await asked, silentMs };
+  } finally {
+    assert.equal((await (stopped ?? server.stop())).code, 0, "the exit code");
+  }
 }
 
 test("requests on connections that were silent when the port closed are answered", async () => {
-  const server = await startServerProcess([MODELS_FOLDER]);
-  const port = Number(new URL(server.url).port);
-  const [silent, keptAlive] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
-  assert.match(await ask(keptAlive), /^HTTP\/1.1 200 /);
-  const stopped = server.stop("SIGTERM");
-  while (await isOpen(port));
-  // Longer than a client on a busy machine needs to find the time to write.
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  for (const answer of await Promise.all([ask(silent), ask(keptAlive)])) {
-    assert.match(answer, /^HTTP\/1.1 200 /);
-    assert.match(answer, /connection: close/i);
+  for (let round = 1; ; round++) {
+    const { answers, silentMs } = await askLate();
+    // These clients were too slow themselves: that says nothing about the server.
+    if (silentMs > LINGER_MS && round < MOST_ROUNDS) continue;
+    for (const answer of answers) {
+      assert.match(answer, /^HTTP\/1.1 200 /, `after ${silentMs} ms`);
+      assert.match(answer, /connection: close/i);
+    }
+    return;
   }
-  const { code } = await stopped;
-  assert.equal(code, 0);
 });

@@ -45,8 +45,9 @@ const TORCH: Layers = {
   exported: { may: ["checkpoint", "graph", "archive", "aten", "base"] },
   // Result types are promoted by the one piece of code that knows PyTorch's rules.
   torchscript: { may: ["lower/core", "checkpoint", "graph", "archive", "aten", "base"] },
-  weights: { may: ["checkpoint", "graph", "archive", "base"] },
+  weights: { may: ["formats", "checkpoint", "graph", "archive", "base"] },
   onnx: { may: ["archive", "base"] },
+  formats: { may: ["onnx", "archive", "base"] },
   "lower/core": { may: ["onnx", "graph", "archive", "base"] },
   lower: { may: ["lower/core", "onnx", "graph", "archive", "aten", "base"] },
   quantize: { may: ["onnx", "base"] },
@@ -54,6 +55,7 @@ const TORCH: Layers = {
     may: [
       "checkpoint",
       "exported",
+      "formats",
       "torchscript",
       "weights",
       "lower",
@@ -75,11 +77,14 @@ const TORCH_LOOSE: Readonly<Record<string, string>> = {
   "errors.ts": "base",
   "node.ts": "node",
   "index.ts": "entry",
+  "formats.ts": "entry",
 };
 
 /** Who may import which workspace package. */
 const PACKAGES: Record<string, readonly string[]> = {
   "@sconce/protocol": ["base", "edge/rest", "edge/grpc", "edge/console", "edge", "infer", "cli", "app"],
+  // What a file is, and nothing that opens it.
+  "@sconce/torch/formats": ["models", "runtime/onnx", "cli", "app"],
   "@sconce/torch": ["runtime/onnx", "cli", "app"],
 };
 
@@ -172,9 +177,10 @@ test("no two folders import each other, types included", () => {
   assert.deepEqual(structure.mutualFolders, []);
 });
 
-test("torch has no file that only tests import", () => {
-  assert.deepEqual(
-    structure.testOnlyFiles.filter((file) => file.startsWith("packages/torch/")),
-    [],
-  );
+test("no file of a package is there for tests alone", () => {
+  assert.deepEqual(structure.testOnlyFiles, []);
+});
+
+test("no two exported types of a package have the same name", () => {
+  assert.deepEqual(structure.doubleNames, []);
 });

@@ -15,7 +15,7 @@ const PUBLISHED = ["@sconce/protocol", "@sconce/torch", "sconce"] as const;
 
 /** Whether packages can be installed here; a machine without a package index still runs every other test. */
 async function hasIndex(): Promise<boolean> {
-  return run("npm", ["view", "fastify", "version"], { timeout: 20_000 }).then(
+  return run("npm", ["view", "pino", "version"], { timeout: 20_000 }).then(
     () => true,
     () => false,
   );

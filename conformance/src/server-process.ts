@@ -15,7 +15,8 @@ export interface ServerProcess {
 }
 
 const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
-const START_LIMIT_MS = 30_000;
+/** Against servers that never start; a busy machine may take its time. */
+const START_LIMIT_MS = 120_000;
 
 /** Runs `sconce serve …args --port 0` and waits until it is ready, or with `until: "listening"` until its port is open. */
 export async function startServerProcess(

@@ -26,9 +26,17 @@ const PARTS: Partial<Record<DType, DType>> = {
 export interface FixtureRun {
   readonly inputs: readonly FixtureTensor[];
   readonly outputs: readonly FixtureTensor[];
+  /** What PyTorch raises for these inputs; there are no outputs then. */
+  readonly raises?: string;
 }
 
-/** One exported program with inputs and PyTorch's own outputs. */
+/** A run of a TorchScript program at other sizes than its example's; without outputs where PyTorch refuses them. */
+export interface OtherRun {
+  readonly inputs: readonly FixtureTensor[];
+  readonly outputs: readonly FixtureTensor[] | null;
+}
+
+/** One program with inputs and PyTorch's own outputs. */
 export interface FixtureSample {
   readonly id: string;
   /** The ops of the program, such as `aten.add.Tensor`. */
@@ -39,6 +47,10 @@ export interface FixtureSample {
   /** The narrowest floating dtype inside the program, when that is one of 16 bits. */
   readonly precision?: DType;
   readonly runs: readonly FixtureRun[];
+  /** Of a TorchScript program. */
+  readonly others?: readonly OtherRun[];
+  /** What a scripted program takes, as model.yaml would say it. */
+  readonly inputs?: Readonly<Record<string, string>>;
 }
 
 /** All samples of one op. The format is described in scripts/python/fixture_pack.py. */
@@ -67,8 +79,14 @@ interface PackHeader {
     readonly precision?: DType;
     readonly runs: readonly {
       readonly inputs: readonly PackedTensor[];
-      readonly outputs: readonly PackedTensor[];
+      readonly outputs?: readonly PackedTensor[];
+      readonly raises?: string;
     }[];
+    readonly others?: readonly {
+      readonly inputs: readonly PackedTensor[];
+      readonly outputs: readonly PackedTensor[] | null;
+    }[];
+    readonly inputs?: Readonly<Record<string, string>>;
   }[];
   readonly skipped: FixturePack["skipped"];
 }
@@ -87,16 +105,25 @@ export function readFixturePack(path: string): FixturePack {
     bytes: bytesAt(at),
     unspecified,
   });
+  const reals = (tensors: readonly PackedTensor[]): FixtureTensor[] =>
+    tensors.map((packed) => asReal(tensor(packed)));
   return {
     op: header.op,
     skipped: header.skipped,
-    samples: header.samples.map((sample) => ({
+    samples: header.samples.map(({ others, ...sample }) => ({
       ...sample,
       program: bytesAt(sample.program),
-      runs: sample.runs.map((run) => ({
-        inputs: run.inputs.map((input) => asReal(tensor(input))),
-        outputs: run.outputs.map((output) => asReal(tensor(output))),
+      runs: sample.runs.map(({ inputs, outputs = [], raises }) => ({
+        inputs: reals(inputs),
+        outputs: reals(outputs),
+        ...(raises !== undefined && { raises }),
       })),
+      ...(others !== undefined && {
+        others: others.map(({ inputs, outputs }) => ({
+          inputs: reals(inputs),
+          outputs: outputs === null ? null : reals(outputs),
+        })),
+      }),
     })),
   };
 }

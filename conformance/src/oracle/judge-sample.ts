@@ -2,7 +2,9 @@ import {
   type ByteSource,
   type DType,
   ModelFileError,
+  parseScriptInput,
   randomOps,
+  type TranslateOptions,
   type Translation,
   translate,
 } from "@sconce/torch";
@@ -19,7 +21,7 @@ export async function judgeSample(sample: FixtureSample): Promise<Verdict> {
   const source = memorySource("model.pt2", sample.program);
   let translation: Translation;
   try {
-    translation = translate(source, nodePlatform);
+    translation = translate(source, nodePlatform, optionsOf(sample));
   } catch (error) {
     if (error instanceof ModelFileError && error.kind === "unsupported") {
       return { kind: "refused", ops: [], detail: error.message };
@@ -48,10 +50,14 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
   }
   try {
     for (const [index, run] of sample.runs.entries()) {
-      const wrong = await runDifference(session, translation, { ...run, precision: sample.precision });
+      const asked = { ...run, precision: sample.precision };
+      const wrong = await (run.raises === undefined
+        ? runDifference(session, translation, asked)
+        : unraised(session, translation, asked));
       if (wrong !== undefined) return { kind: "wrong", detail: `run ${index}: ${wrong}` };
     }
-    return { kind: "pass" };
+    if (sample.others === undefined) return { kind: "pass" };
+    return await judgeOtherSizes(session, translation, sample);
   } catch (error) {
     return { kind: "error", detail: `run: ${textOf(error)}` };
   } finally {
@@ -59,35 +65,108 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
   }
 }
 
+/** A scripted program takes what is declared for it, a traced one what it was traced with. */
+function optionsOf({ inputs }: FixtureSample): TranslateOptions {
+  if (inputs === undefined) return {};
+  const types = Object.entries(inputs).map(([name, text]) => [name, parseScriptInput(text)!] as const);
+  return { inputs: new Map(types) };
+}
+
+async function judgeOtherSizes(
+  session: InferenceSession,
+  translation: Translation,
+  { others = [], precision }: FixtureSample,
+): Promise<Verdict> {
+  const sizes = { equal: 0, fixed: 0, neither: 0, lax: 0 };
+  for (const { inputs, outputs } of others) {
+    const shapes = `sizes ${inputs.map(({ shape }) => `[${shape}]`).join(", ")}`;
+    if (!takes(translation.inputs, inputs)) {
+      sizes[outputs === null ? "neither" : "fixed"] += 1;
+      continue;
+    }
+    try {
+      const run = { inputs, outputs: outputs ?? [], precision, isScaled: true };
+      if (outputs === null) {
+        await session.run(feedsOf(session, translation, run));
+        sizes.lax += 1;
+        continue;
+      }
+      const wrong = await runDifference(session, translation, run);
+      if (wrong !== undefined) return { kind: "wrong", detail: `${shapes}: ${wrong}` };
+      sizes.equal += 1;
+    } catch (error) {
+      if (outputs !== null) return { kind: "error", detail: `${shapes}: ${textOf(error)}` };
+      sizes.neither += 1;
+    }
+  }
+  return { kind: "pass", sizes };
+}
+
+/** Whether a server would let these sizes in. */
+function takes(ports: Translation["inputs"], inputs: readonly FixtureTensor[]): boolean {
+  const known = new Map<string, number>();
+  return ports.every(({ dims }, i) =>
+    dims.every((dim, axis) => {
+      const size = inputs[i]?.shape[axis] ?? -1;
+      if (typeof dim === "number") return dim === size;
+      const other = known.get(dim.symbol) ?? size;
+      known.set(dim.symbol, size);
+      const isMultiple = size % (dim.multipleOf ?? 1) === 0;
+      return other === size && size >= dim.min && size <= (dim.max ?? size) && isMultiple;
+    }),
+  );
+}
+
+type Run = FixtureRun & { readonly precision: DType | undefined; readonly isScaled?: boolean };
+
+/** What is wrong with an answer to inputs that PyTorch raises for. */
+async function unraised(
+  session: InferenceSession,
+  translation: Translation,
+  run: Run,
+): Promise<string | undefined> {
+  if (!takes(translation.inputs, run.inputs)) return undefined;
+  try {
+    await session.run(feedsOf(session, translation, run));
+  } catch {
+    return undefined;
+  }
+  return `it answers; PyTorch raises ${run.raises}`;
+}
+
 async function runDifference(
   session: InferenceSession,
-  { inputs, outputs }: Translation,
-  run: FixtureRun & { readonly precision: DType | undefined },
+  translation: Translation,
+  run: Run,
 ): Promise<string | undefined> {
+  const { inputs, outputs } = translation;
   if (inputs.length !== run.inputs.length) {
     return `${inputs.length} inputs, the program has ${run.inputs.length}`;
   }
   if (outputs.length !== run.outputs.length) {
     return `${outputs.length} outputs, PyTorch gives ${run.outputs.length}`;
   }
-  const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : ""]));
-  // An input that the program does not use may be absent from the session.
-  const feeds = Object.fromEntries(
-    inputs.flatMap(({ name }, i) =>
-      types.has(name) ? [[name, feed(run.inputs[i]!, types.get(name)!)] as const] : [],
-    ),
-  );
-  const results = await session.run(feeds);
+  const results = await session.run(feedsOf(session, translation, run));
   for (const [i, { name, dtype }] of outputs.entries()) {
     const got = results[name];
     if (got === undefined) return `output ${name} is missing`;
     const want = run.outputs[i]!;
     if (!mayDeclare(dtype, want.dtype))
       return `output ${name} is declared ${dtype}, PyTorch gives ${want.dtype}`;
-    const found = difference(got as OrtTensor, want, run.precision);
+    const found = difference(got as OrtTensor, want, run);
     if (found !== undefined) return `output ${name}: ${found}`;
   }
   return undefined;
+}
+
+function feedsOf(session: InferenceSession, { inputs }: Translation, run: Run): Record<string, OrtTensor> {
+  const types = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : ""]));
+  // An input that the program does not use may be absent from the session.
+  return Object.fromEntries(
+    inputs.flatMap(({ name }, i) =>
+      types.has(name) ? [[name, feed(run.inputs[i]!, types.get(name)!)] as const] : [],
+    ),
+  );
 }
 
 /** A fixture's tensor in the type the session wants: as it is, or widened to float32. */

@@ -1,4 +1,4 @@
-import type { SampleResult, Verdict } from "./verdict.ts";
+import type { OtherSizes, SampleResult, Verdict } from "./verdict.ts";
 
 export type Totals = Record<Verdict["kind"], number>;
 
@@ -7,6 +7,10 @@ export interface OracleReport {
   /** Samples that consist of Core ATen ops alone. */
   readonly core: Totals;
   readonly ops: Readonly<Record<string, Totals>>;
+  /** Of the TorchScript programs that pass: what came of other sizes than their example's. */
+  readonly sizes: OtherSizes;
+  /** Samples that do not take, or take too many, sizes. */
+  readonly sizesMissed: readonly { readonly sample: string; readonly sizes: OtherSizes }[];
   /** How many samples each op stops, most first. */
   readonly refusedOps: readonly (readonly [op: string, samples: number])[];
   /** Samples without a defined result, with the reason. */
@@ -33,6 +37,7 @@ export function reportOf(results: readonly SampleResult[]): OracleReport {
     totals,
     core,
     ops,
+    ...sizesOf(results),
     refusedOps: [...refused].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])),
     skipped: results.flatMap(({ op, id, verdict }) =>
       verdict.kind === "skipped" ? [{ sample: `${op} ${id}`, reason: verdict.detail }] : [],
@@ -41,6 +46,22 @@ export function reportOf(results: readonly SampleResult[]): OracleReport {
       .filter(({ verdict }) => verdict.kind === "wrong" || verdict.kind === "error")
       .map(({ op, id, verdict }) => ({ sample: `${op} ${id}`, verdict })),
   };
+}
+
+function sizesOf(results: readonly SampleResult[]): Pick<OracleReport, "sizes" | "sizesMissed"> {
+  const sum = { equal: 0, fixed: 0, neither: 0, lax: 0 };
+  const sizesMissed: { sample: string; sizes: OtherSizes }[] = [];
+  for (const { op, id, verdict } of results) {
+    if (verdict.kind !== "pass" || verdict.sizes === undefined) continue;
+    const { sizes } = verdict;
+    for (const key of ["equal", "fixed", "neither", "lax"] as const) sum[key] += sizes[key];
+    if (sizes.fixed + sizes.lax > 0) sizesMissed.push({ sample: `${op} ${id}`, sizes });
+  }
+  return { sizes: sum, sizesMissed };
+}
+
+export function sizesText({ equal, fixed, neither, lax }: OtherSizes): string {
+  return `${equal} equal, ${fixed} not taken, ${neither} taken by neither, ${lax} by this one alone`;
 }
 
 export function totalsText({ pass, refused, skipped, wrong, error }: Totals): string {
@@ -67,6 +88,12 @@ export function* reportLines(
     report.skipped.map(({ sample, reason }) => `skipped: ${sample}: ${reason}`),
     options.limit,
   );
+  yield* limited(
+    report.sizesMissed.map(({ sample, sizes }) => `sizes: ${sample}: ${sizesText(sizes)}`),
+    options.limit,
+  );
+  const { equal, fixed, neither, lax } = report.sizes;
+  if (equal + fixed + neither + lax > 0) yield `at other sizes: ${sizesText(report.sizes)}`;
   yield `Core ATen alone: ${totalsText(report.core)}`;
   yield `all: ${totalsText(report.totals)}`;
 }

@@ -1,11 +1,23 @@
 /** What came of one sample. `wrong` is the one unforgivable outcome; `refused` is honest when it names the ops. */
 export type Verdict =
-  | { readonly kind: "pass" }
+  | { readonly kind: "pass"; readonly sizes?: OtherSizes }
   | { readonly kind: "refused"; readonly ops: readonly string[]; readonly detail: string }
   /** What PyTorch answers differs from run to run, so that there is nothing to compare with. */
   | { readonly kind: "skipped"; readonly detail: string }
   | { readonly kind: "wrong"; readonly detail: string }
   | { readonly kind: "error"; readonly detail: string };
+
+/** How many other sizes than its example's a TorchScript program was asked at, and what came of it. */
+export interface OtherSizes {
+  /** Answered, and equal to PyTorch. */
+  readonly equal: number;
+  /** PyTorch answers them, the translation does not take them. */
+  readonly fixed: number;
+  /** Neither answers them. */
+  readonly neither: number;
+  /** Answered, though PyTorch refuses them. */
+  readonly lax: number;
+}
 
 /** A line that the worker process prints: it begins a sample, or it has come to a verdict. */
 export type WorkerLine =

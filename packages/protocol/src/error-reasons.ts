@@ -8,7 +8,7 @@ const REQUEST_REASONS = {
     method_not_allowed: "The URL exists, the method does not. The `Allow` header names the one to use.",
     url_too_long: "The URL is longer than 2048 bytes. Put values into the body.",
     expectation_failed: "`Expect` says something else than `100-continue`. Leave it out.",
-    unsupported_media_type: "The body is multipart, or its Content-Type is malformed. Send JSON.",
+    unsupported_media_type: "The body is multipart. Send JSON.",
     unsupported_encoding:
       "`Content-Encoding` is neither gzip nor deflate, or names several. Use one of them, once.",
     bad_compression: "The body is not what its `Content-Encoding` says.",

@@ -191,7 +191,7 @@ export class JsonTensorDecoder implements ElementReader {
   #skipSpace(): void {
     const { bytes, end } = this;
     let { at } = this;
-    // JSON's white space; control characters that are none are refused by whoever reads on.
+    // JSON's white space; control characters that are none are rejected by whoever reads on.
     while (at < end && bytes[at]! <= SPACE && IS_SPACE[bytes[at]!] === 1) at++;
     this.at = at;
   }

@@ -29,7 +29,7 @@ function encode(
   return Buffer.from(out.finish()).toString();
 }
 
-function refused(json: string, datatype: Datatype, options: Partial<JsonTensorOptions> = {}): string {
+function rejected(json: string, datatype: Datatype, options: Partial<JsonTensorOptions> = {}): string {
   try {
     decode(json, datatype, options);
   } catch (error) {
@@ -64,34 +64,37 @@ test("with a shape, data may be flat, nested, or nested but for dimensions of on
     assert.deepEqual(floats(tensor), [1, 2, 3, 4]);
   }
   assert.equal(
-    refused("[[1,2,3],[4,5,6]]", "FP32", { shape: [3, 2] }),
+    rejected("[[1,2,3],[4,5,6]]", "FP32", { shape: [3, 2] }),
     "data: is nested as [2, 3], but the shape is [3, 2]",
   );
-  assert.equal(refused("[1,2,3]", "FP32", { shape: [2, 2] }), "data: shape [2, 2] needs 4 elements, got 3");
-  assert.match(refused("[1,2,3]", "FP32", { shape: [2] }), /shape \[2\] needs 2 elements, the data has more/);
-  assert.match(refused("[]", "FP32", { shape: [9e15] }), /needs 9000000000000000 elements/);
+  assert.equal(rejected("[1,2,3]", "FP32", { shape: [2, 2] }), "data: shape [2, 2] needs 4 elements, got 3");
+  assert.match(
+    rejected("[1,2,3]", "FP32", { shape: [2] }),
+    /shape \[2\] needs 2 elements, the data has more/,
+  );
+  assert.match(rejected("[]", "FP32", { shape: [9e15] }), /needs 9000000000000000 elements/);
 });
 
 test("ragged rows are found, with their place", () => {
   assert.equal(
-    refused("[[1,2],[3]]", "FP32"),
+    rejected("[[1,2],[3]]", "FP32"),
     "data[1]: has 1 elements where its neighbours have 2; a tensor's rows must all have the same length",
   );
-  assert.match(refused("[[1,2],[3,4,5]]", "FP32"), /^data\[1\]: has 3 elements/);
-  assert.match(refused("[[[1],[2]],[[3],[4,5]]]", "FP32"), /^data\[1\]\[1\]: has 2 elements/);
-  assert.match(refused("[[1,2],3]", "FP32"), /^data\[1\]: .*neighbours are arrays/);
-  assert.match(refused("[1,[2]]", "FP32"), /^data\[1\]: an array stands where its neighbours are elements/);
-  assert.match(refused("[[],[1]]", "FP32"), /^data\[1\]: has 1 elements where its neighbours have 0/);
+  assert.match(rejected("[[1,2],[3,4,5]]", "FP32"), /^data\[1\]: has 3 elements/);
+  assert.match(rejected("[[[1],[2]],[[3],[4,5]]]", "FP32"), /^data\[1\]\[1\]: has 2 elements/);
+  assert.match(rejected("[[1,2],3]", "FP32"), /^data\[1\]: .*neighbours are arrays/);
+  assert.match(rejected("[1,[2]]", "FP32"), /^data\[1\]: an array stands where its neighbours are elements/);
+  assert.match(rejected("[[],[1]]", "FP32"), /^data\[1\]: has 1 elements where its neighbours have 0/);
 });
 
 test("a wrong element is named by its index path and what was expected", () => {
-  assert.equal(refused('[[1,2],[3,"x"]]', "FP32"), "data[1][1]: expected a number for FP32, got a string");
-  assert.equal(refused("[true]", "FP32"), "data[0]: expected a number for FP32, got a boolean");
-  assert.equal(refused("[null]", "INT8"), "data[0]: expected a number for INT8, got null");
-  assert.equal(refused("[2]", "BOOL"), "data[0]: 2 is out of range for BOOL");
-  assert.equal(refused('["a", 1]', "BYTES"), 'data[1]: expected a string for BYTES, got "1…"');
-  assert.equal(refused("[1.5]", "INT32"), "data[0]: 1.5 is not a whole number; INT32 takes integers");
-  assert.match(refused("[0.5]", "FP16"), /FP16 cannot travel as JSON/);
+  assert.equal(rejected('[[1,2],[3,"x"]]', "FP32"), "data[1][1]: expected a number for FP32, got a string");
+  assert.equal(rejected("[true]", "FP32"), "data[0]: expected a number for FP32, got a boolean");
+  assert.equal(rejected("[null]", "INT8"), "data[0]: expected a number for INT8, got null");
+  assert.equal(rejected("[2]", "BOOL"), "data[0]: 2 is out of range for BOOL");
+  assert.equal(rejected('["a", 1]', "BYTES"), 'data[1]: expected a string for BYTES, got "1…"');
+  assert.equal(rejected("[1.5]", "INT32"), "data[0]: 1.5 is not a whole number; INT32 takes integers");
+  assert.match(rejected("[0.5]", "FP16"), /FP16 cannot travel as JSON/);
 });
 
 test("integer ranges end where they should", () => {
@@ -109,36 +112,36 @@ test("integer ranges end where they should", () => {
     for (const value of [min, min + 1n, max - 1n, max]) {
       assert.equal(encode(decode(`[${value}]`, datatype)), `[${value}]`);
     }
-    assert.match(refused(`[${min - 1n}]`, datatype), /^data\[0\]: -\d+ is out of range for/);
-    assert.match(refused(`[${max + 1n}]`, datatype), /is out of range for/);
+    assert.match(rejected(`[${min - 1n}]`, datatype), /^data\[0\]: -\d+ is out of range for/);
+    assert.match(rejected(`[${max + 1n}]`, datatype), /is out of range for/);
   }
   assert.equal(encode(decode("[1.0, 1e3, -0]", "INT64")), "[1,1000,0]");
-  assert.match(refused("[1e19]", "UINT64"), /write all its digits/);
-  assert.match(refused("[1e400]", "INT32"), /out of range/);
+  assert.match(rejected("[1e19]", "UINT64"), /write all its digits/);
+  assert.match(rejected("[1e400]", "INT32"), /out of range/);
 });
 
-test("floats out of range are refused, NaN and Infinity are taken as bare words", () => {
-  assert.match(refused("[3.5e38]", "FP32"), /3.5e38 is out of range for FP32/);
-  assert.match(refused("[1e400]", "FP64"), /out of range for FP64/);
-  assert.match(refused("[70000]", "FP16", { allowHalf: true }), /out of range for FP16/);
+test("floats out of range are rejected, NaN and Infinity are taken as bare words", () => {
+  assert.match(rejected("[3.5e38]", "FP32"), /3.5e38 is out of range for FP32/);
+  assert.match(rejected("[1e400]", "FP64"), /out of range for FP64/);
+  assert.match(rejected("[70000]", "FP16", { allowHalf: true }), /out of range for FP16/);
   const tensor = decode("[NaN, Infinity, -Infinity, 1e-400]", "FP32");
   assert.equal(encode(tensor), "[NaN,Infinity,-Infinity,0]");
   assert.equal(encode(tensor, "flat", "null"), "[null,null,null,0]");
-  assert.match(refused("[NaN]", "INT32"), /expected a number for INT32, got NaN or Infinity/);
+  assert.match(rejected("[NaN]", "INT32"), /expected a number for INT32, got NaN or Infinity/);
 });
 
 test("number literals of up to 32 characters are read, 33 are not", () => {
   assert.deepEqual(floats(decode(`[0.${"1".repeat(30)}]`, "FP32")), [Math.fround(1 / 9)]);
-  assert.match(refused(`[0.${"1".repeat(31)}]`, "FP32"), /33 characters is too long/);
+  assert.match(rejected(`[0.${"1".repeat(31)}]`, "FP32"), /33 characters is too long/);
 });
 
 test("at most 16 dimensions", () => {
   assert.equal(decode(`${"[".repeat(16)}1${"]".repeat(16)}`, "FP32").shape.length, 16);
-  assert.match(refused(`${"[".repeat(17)}1${"]".repeat(17)}`, "FP32"), /nested deeper than 16/);
-  assert.match(refused("[".repeat(250_000), "FP32"), /nested deeper than 16/);
+  assert.match(rejected(`${"[".repeat(17)}1${"]".repeat(17)}`, "FP32"), /nested deeper than 16/);
+  assert.match(rejected("[".repeat(250_000), "FP32"), /nested deeper than 16/);
 });
 
-test("broken arrays are refused", () => {
+test("broken arrays are rejected", () => {
   for (const json of [
     "",
     "[",
@@ -158,7 +161,7 @@ test("broken arrays are refused", () => {
     "[1x]",
     "[tru]",
   ]) {
-    refused(json, "FP32");
+    rejected(json, "FP32");
   }
 });
 
@@ -179,10 +182,10 @@ test("BYTES elements: escapes, surrogate pairs, base64, and a length limit", () 
     '[{"x":"/wA="}]',
     '[{"b64":"/wA="',
   ]) {
-    refused(json, "BYTES");
+    rejected(json, "BYTES");
   }
   assert.equal(decode('["abc"]', "BYTES", { maxElementBytes: 3 }).bytes.length, 7);
-  assert.match(refused('["abcd"]', "BYTES", { maxElementBytes: 3 }), /4 bytes is too long; the limit is 3/);
+  assert.match(rejected('["abcd"]', "BYTES", { maxElementBytes: 3 }), /4 bytes is too long; the limit is 3/);
 });
 
 test("any JSON string comes through as its UTF-8, and back", () => {

@@ -20,7 +20,7 @@ type ServeErrorArguments = {
 /**
  * The one error type that crosses a folder's border. `message` is written for the caller and says what to change; it never
  * carries paths, pids, host names or stacks. `cause` stays inside the process, for the log. Faults of ours have a stack, answers to
- * callers have none: taking it is a tenth of what refusing a request costs, and a full server refuses thousands a second.
+ * callers have none: taking it is a tenth of what rejecting a request costs, and a full server rejects thousands a second.
  */
 export class ServeError extends Error {
   override readonly name = "ServeError";

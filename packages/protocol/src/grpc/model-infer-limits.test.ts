@@ -9,7 +9,7 @@ import {
 import { DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { decodeModelInferRequest } from "./model-infer.ts";
 
-function refused(init: Parameters<typeof create<typeof ModelInferRequestSchema>>[1], reason: string): void {
+function rejected(init: Parameters<typeof create<typeof ModelInferRequestSchema>>[1], reason: string): void {
   const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
   assert.throws(() => decodeModelInferRequest(bytes), {
     name: "ServeError",
@@ -47,29 +47,29 @@ test("limits on tensors, dimensions, parameters and text hold at n − 1, n and 
   for (const key of Object.keys(limits) as (keyof typeof limits)[]) {
     accepted(made[key](limits[key] - 1));
     accepted(made[key](limits[key]));
-    refused(made[key](limits[key] + 1), "limit_exceeded");
+    rejected(made[key](limits[key] + 1), "limit_exceeded");
   }
 });
 
-test("what makes no sense is refused with its reason", () => {
+test("what makes no sense is rejected with its reason", () => {
   const x = { name: "x", datatype: "INT8", shape: [1n] };
-  refused({ inputs: [{ ...x, shape: [-1n] }] }, "bad_shape");
-  refused({ inputs: [{ ...x, shape: [2n ** 62n] }] }, "bad_shape");
-  refused({ inputs: [{ ...x, shape: [2n ** 40n, 2n ** 40n] }] }, "bad_shape");
-  refused({ inputs: [{ ...x, datatype: "FLOAT" }] }, "bad_datatype");
-  refused({ inputs: [x], rawInputContents: [new Uint8Array(1), new Uint8Array(1)] }, "raw_count");
-  refused(
+  rejected({ inputs: [{ ...x, shape: [-1n] }] }, "bad_shape");
+  rejected({ inputs: [{ ...x, shape: [2n ** 62n] }] }, "bad_shape");
+  rejected({ inputs: [{ ...x, shape: [2n ** 40n, 2n ** 40n] }] }, "bad_shape");
+  rejected({ inputs: [{ ...x, datatype: "FLOAT" }] }, "bad_datatype");
+  rejected({ inputs: [x], rawInputContents: [new Uint8Array(1), new Uint8Array(1)] }, "raw_count");
+  rejected(
     { inputs: [{ ...x, contents: { intContents: [1] } }], rawInputContents: [new Uint8Array(1)] },
     "both_contents",
   );
-  refused({ inputs: [{ ...x, contents: { fp32Contents: [1] } }] }, "wrong_contents");
-  refused({ inputs: [{ ...x, datatype: "FP16", contents: { fp32Contents: [1] } }] }, "wrong_contents");
-  refused({ inputs: [{ ...x, contents: { intContents: [128] } }] }, "out_of_range");
-  refused({ inputs: [{ ...x, contents: { intContents: [-129] } }] }, "out_of_range");
-  refused({ inputs: [{ ...x, datatype: "UINT8", contents: { uintContents: [256] } }] }, "out_of_range");
+  rejected({ inputs: [{ ...x, contents: { fp32Contents: [1] } }] }, "wrong_contents");
+  rejected({ inputs: [{ ...x, datatype: "FP16", contents: { fp32Contents: [1] } }] }, "wrong_contents");
+  rejected({ inputs: [{ ...x, contents: { intContents: [128] } }] }, "out_of_range");
+  rejected({ inputs: [{ ...x, contents: { intContents: [-129] } }] }, "out_of_range");
+  rejected({ inputs: [{ ...x, datatype: "UINT8", contents: { uintContents: [256] } }] }, "out_of_range");
 });
 
-test("shared memory and classification are refused, not ignored", () => {
+test("shared memory and classification are rejected, not ignored", () => {
   const value = { parameterChoice: { case: "stringParam" as const, value: "r" } };
   const inputs = [{ name: "x", datatype: "FP32", parameters: { shared_memory_region: value } }];
   for (const init of [{ inputs }, { outputs: [{ name: "y", parameters: { classification: value } }] }]) {

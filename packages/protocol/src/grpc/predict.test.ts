@@ -91,7 +91,7 @@ test("the generated codec reads answers, errors and timings as they were meant",
   );
 });
 
-test("raw and typed elements in one tensor are refused", () => {
+test("raw and typed elements in one tensor are rejected", () => {
   const inputs = [{ name: "x", datatype: "FP32", raw: new Uint8Array(4), contents: { floats: [1] } }];
   const bytes = toBinary(PredictRequestSchema, create(PredictRequestSchema, { inputs }));
   assert.throws(() => decodePredictRequest(bytes), { code: "invalid_argument", reason: "both_contents" });

@@ -1,3 +1,4 @@
+// Tests error-reasons.ts of @sconce/protocol: the compiled product gives every reason.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

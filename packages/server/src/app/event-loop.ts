@@ -1,4 +1,4 @@
-import { type AwakeClock, createAwakeClock } from "../base/awake-clock.ts";
+import { type ActiveTimeClock, createActiveTimeClock } from "../base/active-time-clock.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { createLoopMetrics } from "../base/loop-metrics.ts";
@@ -8,7 +8,7 @@ import { startPulse } from "../base/pulse.ts";
 /** The process's event loop, with a finger on its pulse. */
 export interface EventLoop {
   /** Time without what the loop slept through. */
-  readonly awake: AwakeClock;
+  readonly activeClock: ActiveTimeClock;
   /** Called at every beat. */
   onBeat(callback: () => void): void;
   /** Ends the beats. */
@@ -21,13 +21,13 @@ export function watchEventLoop(parts: {
   readonly logger: Logger;
   readonly metrics: Metrics;
 }): EventLoop {
-  const awake = createAwakeClock(parts.clock);
+  const activeClock = createActiveTimeClock(parts.clock);
   const measure = createLoopMetrics(parts.metrics, parts.logger);
   const callbacks: (() => void)[] = [];
   const stop = startPulse(parts.clock, (lateMs) => {
-    awake.look();
+    activeClock.look();
     for (const callback of callbacks) callback();
     measure(lateMs);
   });
-  return { awake, onBeat: (callback) => callbacks.push(callback), stop };
+  return { activeClock, onBeat: (callback) => callbacks.push(callback), stop };
 }

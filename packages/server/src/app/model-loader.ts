@@ -23,7 +23,7 @@ export interface ModelLoaderOptions {
   readonly defaults: ModelConfig;
   readonly clock: Clock;
   /** Time without what this process slept through. */
-  readonly awake: Clock;
+  readonly activeClock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
   readonly metrics: Metrics;
@@ -95,7 +95,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
         ...queueParts,
         config: queue,
         clock,
-        awake: parts.awake,
+        activeClock: parts.activeClock,
         random,
         defer: setImmediate,
         ...(parts.quota !== undefined && { quota: parts.quota }),

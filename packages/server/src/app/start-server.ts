@@ -1,28 +1,33 @@
 import type { AddressInfo } from "node:net";
 import { totalmem } from "node:os";
-import type { Clock } from "../base/clock.ts";
-import type { Logger } from "../base/logger.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import { parseHealthAddress } from "../config/health-address.ts";
-import type { Config } from "../config/load-config.ts";
-import { refuseUnsafeStart } from "../config/safe-binding.ts";
+import { type Config, loadConfig } from "../config/load-config.ts";
+import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import { createGrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, LOOPBACK } from "../edge/listener.ts";
-import { countRefusals, countSlowTransfers } from "../edge/refusal-metrics.ts";
 import { createRestEdge } from "../edge/rest/rest-edge.ts";
-import { createSlicer } from "../edge/slices.ts";
+import { createTimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
+import {
+  createSlowClientGuard,
+  DEFAULT_SLOW_CLIENT_LIMITS,
+  type SlowClientGuard,
+} from "../gate/slow-client-guard.ts";
 import { tenantHeaderName } from "../gate/tenant.ts";
-import { createTransferPace, DEFAULT_PACE_LIMITS, type TransferPace } from "../gate/transfer-pace.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
 import { createInference } from "../infer/create-inference.ts";
 import type { Inference } from "../infer/inference.ts";
 import type { ModelControl } from "../models/model-control.ts";
+import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { createQuota, type Quota } from "../queue/quota.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
@@ -35,28 +40,35 @@ import { createModelLoader } from "./model-loader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import { VERSION } from "./version.ts";
 
+/** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
-  readonly config: Config;
-  /** Model files and folders. */
+  /** Model files, and folders of models. */
   readonly paths: readonly string[];
-  readonly logger: Logger;
-  readonly clock: Clock;
-  /** Uniform in [0, 1): jitter and ids. */
-  readonly random: () => number;
+  /** From `loadConfig`. Default: the defaults of docs/configuration.md; neither the environment nor a file is read. */
+  readonly config?: Config;
+  /** Takes what the command line writes to standard error; a pino logger fits. Default: nothing is logged. */
+  readonly logger?: Logger;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1), for jitter and ids. Default: `Math.random`. */
+  readonly random?: () => number;
   /** Makes what runs the models; default: ONNX Runtime in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
 }
 
 export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
 
+type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime">>;
+
 /** A server that listens. */
 export interface RunningServer {
-  /** `http://host:port` without a trailing slash. */
+  /** `http://host:port` without a trailing slash; gRPC clients use the same host and port. */
   readonly url: string;
-  /** The same for the health port; undefined: there is none. */
+  /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
-  /** Resolves when every model was tried once. */
+  /** Resolves when every model has been loaded, or has failed to load. Never rejects because of a model. */
   readonly settled: Promise<void>;
+  /** Every version of every model with its state, and with the reason when it is not ready. */
   models(): readonly IndexEntry[];
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
@@ -64,11 +76,19 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Builds all parts, opens the port, and begins to load the models. Rejects when the port cannot be had or the options are unsafe. */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
+/**
+ * Serves models over REST and gRPC on one port, as `sconce serve` does. Resolves when the port is open; models go on loading
+ * (`settled`). Installs no signal handlers: call `stop` to end the server and its worker processes. Several servers may run in one
+ * process.
+ *
+ * Rejects with the system's error (such as EADDRINUSE) when the port cannot be opened, with ServeError
+ * `failed_precondition`/`unsafe_binding` or `missing_admin_token` when the configuration is open to a network by mistake.
+ */
+export async function startServer(given: ServerOptions): Promise<RunningServer> {
+  const options: CompleteOptions = { ...defaults(), ...given };
   const { clock, logger } = options;
   const { server: config } = options.config;
-  refuseUnsafeStart(config);
+  checkSafeBinding(config);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const loop = watchEventLoop({ clock, logger, metrics });
@@ -90,7 +110,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const health = await openHealth(config, { isReady: () => inference.isReady(), logger });
   loop.onBeat(() => health?.beat());
-  await rest.ready();
   const address = await listener.listen(config.host, config.port);
   const started = control.start();
   const edges = { health, rest, grpc, listener };
@@ -111,6 +130,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+function defaults(): Omit<CompleteOptions, "paths" | "createRuntime"> {
+  return { config: loadConfig({}), logger: silentLogger, clock: systemClock, random: Math.random };
+}
+
 /** Triton's names for what both protocols serve beyond the core of v2. */
 const EXTENSIONS: readonly string[] = [
   "binary_tensor_data",
@@ -126,12 +149,12 @@ const EXTENSIONS: readonly string[] = [
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
 const MEMORY_SHARE = 0.25;
 
-function byteBudget(config: ServerConfig, pace: TransferPace): ByteBudget {
+function byteBudget(config: ServerConfig, slowClients: SlowClientGuard): ByteBudget {
   const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return createByteBudget({
     maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
     maxRequests: MAX_REQUESTS_IN_FLIGHT,
-    reclaim: (bytes) => pace.reclaim(bytes),
+    reclaim: (bytes) => slowClients.reclaim(bytes),
   });
 }
 
@@ -143,23 +166,32 @@ interface Instruments {
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
-  options: ServerOptions,
+  options: CompleteOptions,
   { metrics, loop, observer }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> {
   const { server: config, modelDefaults: defaults } = options.config;
   const runtime = (options.createRuntime ?? createOnnxRuntime)({
     ...options,
-    clock: loop.awake,
+    clock: loop.activeClock,
     spares: config.spareWorkers,
     env: workerEnv(process.env),
   });
   const quota = tenantQuota(config);
-  const load = createModelLoader({ ...options, awake: loop.awake, runtime, defaults, metrics, quota });
+  const load = createModelLoader({
+    ...options,
+    activeClock: loop.activeClock,
+    runtime,
+    defaults,
+    metrics,
+    quota,
+  });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
     metrics.drop({ model, version });
   };
-  return { runtime, ...createManagedModels({ ...options, load, onForgotten }) };
+  const managed = createManagedModels({ ...options, load, onForgotten });
+  metrics.collect(() => readModelGauges(managed.registry.versions()));
+  return { runtime, ...managed };
 }
 
 interface Served extends Instruments {
@@ -170,10 +202,14 @@ interface Served extends Instruments {
 
 /** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
 function buildEdges(
-  { config: { server: config }, clock, logger }: ServerOptions,
+  { config: { server: config }, clock, logger }: CompleteOptions,
   { metrics, loop, observer, inference, control, tenantHeader }: Served,
 ): Pick<RunningParts, "rest" | "grpc" | "listener"> {
-  const pace = createTransferPace(loop.awake, DEFAULT_PACE_LIMITS, countSlowTransfers(metrics));
+  const slowClients = createSlowClientGuard(
+    loop.activeClock,
+    DEFAULT_SLOW_CLIENT_LIMITS,
+    countSlowTransfers(metrics),
+  );
   const shared = {
     inference,
     administration: control,
@@ -181,9 +217,9 @@ function buildEdges(
     clock,
     logger,
     observer,
-    budget: byteBudget(config, pace),
-    pace,
-    slicer: createSlicer(clock),
+    budget: byteBudget(config, slowClients),
+    slowClients,
+    slicer: createTimeSlicer(clock),
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
@@ -192,9 +228,9 @@ function buildEdges(
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
-    clock: loop.awake,
+    clock: loop.activeClock,
     limits: listenerLimits(config),
-    onRefused: countRefusals(metrics),
+    onRejected: countRejections(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
   return { rest, grpc, listener };

@@ -6,12 +6,23 @@ export interface Clock {
   after(delayMs: number, callback: () => void): () => void;
 }
 
+/** The longest delay that one timer of Node takes; it would call at once after a longer one. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** The real clock: `performance.now()` and unref'd timers. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   after(delayMs, callback) {
+    if (delayMs > LONGEST_MS) return afterVeryLong(delayMs, callback);
     const timer = setTimeout(callback, delayMs);
     timer.unref();
     return () => clearTimeout(timer);
   },
 };
+
+function afterVeryLong(delayMs: number, callback: () => void): () => void {
+  let cancel = systemClock.after(LONGEST_MS, () => {
+    cancel = systemClock.after(delayMs - LONGEST_MS, callback);
+  });
+  return () => cancel();
+}

@@ -7,6 +7,8 @@ export interface Metrics {
     help: string,
     options: { readonly labels?: Labels; readonly buckets: readonly number[] },
   ): Histogram;
+  /** Adds gauges whose values are read whenever the metrics are rendered. */
+  collect(read: () => Promise<readonly GaugeFamily[]>): void;
   /** Forgets the series whose labels begin with these. What their handles count from then on, nobody sees. */
   drop(labels: Labels): void;
   /** Prometheus text exposition format, version 0.0.4. */
@@ -14,6 +16,18 @@ export interface Metrics {
 }
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** The values of one gauge at one moment. */
+export interface GaugeFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly values: readonly GaugeValue[];
+}
+
+export interface GaugeValue {
+  readonly labels: Labels;
+  readonly value: number;
+}
 
 export interface Counter {
   add(value: number): void;

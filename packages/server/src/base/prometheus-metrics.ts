@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
-import type { Counter, Gauge, Histogram, Labels, Metrics } from "./metrics.ts";
+import type { Counter, Gauge, GaugeFamily, Histogram, Labels, Metrics } from "./metrics.ts";
 
 export interface PrometheusMetricsOptions {
   /** Adds the process's own figures (memory, CPU, event loop lag, garbage collection, handles) from prom-client. */
@@ -30,6 +30,7 @@ export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}):
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
   const maxSeries = options.maxSeriesPerMetric ?? MAX_SERIES;
   const dropped = newNumber("");
+  const collected: (() => Promise<readonly GaugeFamily[]>)[] = [];
 
   const bind = (
     name: string,
@@ -58,6 +59,7 @@ export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}):
     gauge: (name, help, labels = {}) => bind(name, { kind: "gauge", help }, labels, newNumber),
     histogram: (name, help, { labels = {}, buckets }) =>
       bind(name, { kind: "histogram", help }, labels, (key) => newHistogram(key, buckets)),
+    collect: (read) => collected.push(read),
     drop(labels) {
       const leading = labelText(labels);
       for (const { series } of families.values()) {
@@ -69,9 +71,10 @@ export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}):
     async render() {
       let text = "";
       for (const [name, { kind, help, series }] of families) {
-        text += `# HELP ${name} ${escapeText(help, false)}\n# TYPE ${name} ${kind}\n`;
+        text += headText(name, help, kind);
         for (const one of series.values()) text += one.render(name);
       }
+      for (const read of collected) text += (await read()).map(gaugeText).join("");
       return text + (await registry.metrics());
     },
   };
@@ -81,6 +84,15 @@ function addFamily(families: Map<string, Family>, name: string, family: Omit<Fam
   const added: Family = { ...family, series: new Map() };
   families.set(name, added);
   return added;
+}
+
+function headText(name: string, help: string, kind: Family["kind"]): string {
+  return `# HELP ${name} ${escapeText(help, false)}\n# TYPE ${name} ${kind}\n`;
+}
+
+function gaugeText({ name, help, values }: GaugeFamily): string {
+  const lines = values.map(({ labels, value }) => `${name}{${labelText(labels)}} ${valueText(value)}\n`);
+  return headText(name, help, "gauge") + lines.join("");
 }
 
 function newNumber(labels: string): Series {

@@ -14,10 +14,18 @@ export interface VariableDim {
 
 export type Dim = number | VariableDim;
 
+/** What the values of a tensor may be, both ends included; both are 32-bit integers. */
+export interface IndexRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 export interface TensorSpec {
   readonly name: string;
   readonly datatype: Datatype;
   readonly dims: readonly Dim[];
+  /** For an input whose every element picks a row of something: which rows there are. Requests with others are rejected. */
+  readonly indices?: IndexRange;
 }
 
 /** A condition on the inputs of a request that the program was exported under, beyond the ranges of its dimensions. */

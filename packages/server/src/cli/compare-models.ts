@@ -7,9 +7,9 @@ import type { TrialModel } from "./trial-runtime.ts";
 /** How a changed model compares with the one it was made from. */
 export interface Comparison {
   readonly outputs: readonly OutputDifference[];
-  /** Trials that were run, and those that the float model itself refuses. */
+  /** Trials that were run, and those that the float model itself rejects. */
   readonly trials: readonly string[];
-  readonly refused: readonly string[];
+  readonly rejected: readonly string[];
   /** Median milliseconds in the model for one run of the largest trial. */
   readonly before: number;
   readonly after: number;
@@ -26,12 +26,12 @@ export async function compareModels(
 ): Promise<Comparison> {
   const outputs = before.signature.outputs.map(({ name }) => new OutputComparison(name));
   const ran: Trial[] = [];
-  const refused: string[] = [];
+  const rejected: string[] = [];
   let why: unknown;
   for (const trial of trials) {
     const want = await before.run(trial).catch((error: unknown) => {
       why = error;
-      refused.push(trial.label);
+      rejected.push(trial.label);
     });
     if (want === undefined) continue;
     const got = await after.run(trial);
@@ -48,7 +48,7 @@ export async function compareModels(
   return {
     outputs: outputs.map((output) => output.finish()),
     trials: ran.map(({ label }) => label),
-    refused,
+    rejected,
     ...(await timed(before, after, largest)),
   };
 }

@@ -65,17 +65,17 @@ describe("sconce convert", () => {
     assertClose(await answers(again), await answers(DIGITS_ONNX));
   });
 
-  test("refuses what it cannot read or write, and leaves nothing behind", async () => {
+  test("rejects what it cannot read or write, and leaves nothing behind", async () => {
     const text = join(folder, "text.pt2");
     writeFileSync(text, "no archive");
-    const refusals: [string[], RegExp][] = [
-      [[text, "-o", join(folder, "x.onnx")], /text\.pt2: the file is no PyTorch program/],
+    const rejections: [string[], RegExp][] = [
+      [[text, "-o", join(folder, "x.onnx")], /text\.pt2: the content is no model format/],
       [[DIGITS], /-o OUT\.onnx is missing/],
       [[DIGITS, "-o", "x.pt2"], /ends with \.onnx/],
       [[DIGITS, "-o", join(folder, "nowhere", "x.onnx")], /x\.onnx cannot be written \(ENOENT\)/],
       [[join(folder, "own.onnx"), "-o", join(folder, "own.onnx")], /names the file that is read/],
     ];
-    for (const [argv, message] of refusals) await assert.rejects(convert(...argv), { message });
+    for (const [argv, message] of rejections) await assert.rejects(convert(...argv), { message });
     assert.ok(!readdirSync(folder).some((name) => name.endsWith(".tmp") || name === "x.onnx"));
   });
 });

@@ -8,15 +8,15 @@ export function inputAndOutput(
   args: Arguments,
   output: string | undefined,
 ): { readonly input: string; readonly output: string } {
-  const refuse = (message: string): ServeError =>
+  const reject = (message: string): ServeError =>
     new ServeError("invalid_argument", message, { reason: "bad_arguments" });
   const [input, ...others] = args.positionals;
-  if (input === undefined || others.length > 0) throw refuse("expected one FILE");
-  if (output === undefined) throw refuse("-o OUT.onnx is missing");
+  if (input === undefined || others.length > 0) throw reject("expected one FILE");
+  if (output === undefined) throw reject("-o OUT.onnx is missing");
   if (!output.endsWith(".onnx"))
-    throw refuse(`-o: expected a name that ends with .onnx, got ${basename(output)}`);
+    throw reject(`-o: expected a name that ends with .onnx, got ${basename(output)}`);
   if (existsSync(input) && existsSync(output) && statSync(input).ino === statSync(output).ino) {
-    throw refuse("-o names the file that is read; choose another name");
+    throw reject("-o names the file that is read; choose another name");
   }
   return { input, output };
 }

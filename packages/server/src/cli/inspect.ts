@@ -7,7 +7,7 @@ import type { Batching } from "../base/signature.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import { batchingUnderGuards, decideBatching } from "../runtime/onnx/batching.ts";
 import type { Command } from "./command.ts";
-import { modelFileRefusal } from "./model-file-refusal.ts";
+import { fileError } from "./file-error.ts";
 import { sizeText } from "./size-text.ts";
 import { STATED_INPUTS, type StatedInputs, statedInputs } from "./stated-inputs.ts";
 
@@ -45,7 +45,7 @@ function summarizeFile(path: string, inputs: StatedInputs | undefined): ModelSum
   try {
     return summarizeSource(source, nodePlatform, inputs === undefined ? {} : { inputs: inputs.types });
   } catch (error) {
-    throw modelFileRefusal(name, error);
+    throw fileError(name, error);
   } finally {
     source.close();
   }

@@ -9,9 +9,10 @@ import {
   type TranslateOptions,
   translateModel,
 } from "@sconce/torch";
+import { detectFile } from "@sconce/torch/formats";
 import { type FileSource, nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
-import { modelFileRefusal } from "./model-file-refusal.ts";
+import { fileError } from "./file-error.ts";
 import type { StatedInputs } from "./stated-inputs.ts";
 
 /** A model file of any kind as ONNX that can be rewritten. */
@@ -37,12 +38,12 @@ export function openModel(path: string, inputs?: StatedInputs): OpenModel {
   const files = new ModelFiles(realpathSync(path));
   try {
     const { main } = files;
-    const isOnnx = main.byteLength > 0 && main.read(0, 1)[0] === 0x08;
+    const isOnnx = detectFile(main) === "onnx";
     const { model, warnings } = isOnnx ? decoded(main, inputs) : translated(main, inputs);
     return { name, model, warnings, isOnnx, read: (data) => files.read(data), close: () => files.close() };
   } catch (error) {
     files.close();
-    throw modelFileRefusal(name, error);
+    throw fileError(name, error);
   }
 }
 

@@ -13,7 +13,7 @@ export const PREDICT_OPTIONS = {
   resize: {
     kind: "flag",
     default: false,
-    doc: "Scale an image to the model's size instead of refusing it.",
+    doc: "Scale an image to the model's size instead of rejecting it.",
   },
   json: { kind: "flag", default: false, doc: "Print the answer as JSON only." },
 } as const;

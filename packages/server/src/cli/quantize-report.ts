@@ -14,7 +14,7 @@ export interface QuantizeReport extends Comparison, Pick<QuantizedModel, "quanti
 const MOST_SKIPPED = 10;
 
 export function reportText(report: QuantizeReport): string {
-  const { bytes, quantized, skipped, trials, refused } = report;
+  const { bytes, quantized, skipped, trials, rejected } = report;
   const share = Math.round((100 * bytes.after) / bytes.before);
   const kind = report.isMadeUp ? "made-up inputs; compare on your own with --input" : "given inputs";
   const lines = [
@@ -26,7 +26,7 @@ export function reportText(report: QuantizeReport): string {
     `size       ${sizeText(bytes.before)} → ${sizeText(bytes.after)} (${share} %)`,
     `speed      ${report.before.toFixed(3)} → ${report.after.toFixed(3)} ms a run on this machine`,
     `compared   on ${trials.length} ${kind}`,
-    ...refused.map((label) => `  refused  ${label}: by the float model itself`),
+    ...rejected.map((label) => `  rejected  ${label}: by the float model itself`),
     "",
     "output                     max error   mean error       cosine   top-1",
     ...report.outputs.map(

@@ -134,7 +134,7 @@ describe("sconce quantize", () => {
     assert.equal(loose.code, 0, loose.stderr);
   });
 
-  test("refuses in words", async () => {
+  test("rejects in words", async () => {
     const digits = at("examples/models/digits.pt2");
     const output = join(folder, "x.onnx");
     await assert.rejects(quantize(digits, "-o", output), { message: /one of --int8, --int4/ });

@@ -120,17 +120,17 @@ function onlyPrecision(options: Options): QuantizedPrecision {
     ...(options.int8Weights ? (["int8-weights"] as const) : []),
     ...(options.fp16 ? (["float16"] as const) : []),
   ];
-  const refuse = (message: string): ServeError =>
+  const reject = (message: string): ServeError =>
     new ServeError("invalid_argument", message, { reason: "bad_arguments" });
   if (options.static !== options.calibration.length > 0) {
-    throw refuse("--static needs typical inputs in --calibration, and only --static does");
+    throw reject("--static needs typical inputs in --calibration, and only --static does");
   }
   rangeMethod(options.ranges);
   if (!options.static && options.ranges !== QUANTIZE_OPTIONS.ranges.default)
-    throw refuse("--ranges goes with --static");
-  if (options.static && chosen[0] !== "int8") throw refuse("--static goes with --int8 alone");
+    throw reject("--ranges goes with --static");
+  if (options.static && chosen[0] !== "int8") throw reject("--static goes with --int8 alone");
   if (chosen.length === 1) return chosen[0]!;
-  throw refuse("expected one of --int8, --int4, --int8-weights and --fp16");
+  throw reject("expected one of --int8, --int4, --int8-weights and --fp16");
 }
 
 function withinLimit({ outputs }: QuantizeReport, limit: number | undefined, terminal: Terminal): boolean {

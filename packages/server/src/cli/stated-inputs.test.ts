@@ -64,14 +64,14 @@ describe("--inputs of a scripted program", () => {
     });
   }
 
-  test("the refusal without them can be pasted, for every command that reads a program", async () => {
+  test("the rejection without them can be pasted, for every command that reads a program", async () => {
     for (const [command, argv] of [
       [convertCommand, [SCRIPTED, "-o", output]],
       [inspectCommand, [SCRIPTED]],
       [quantizeCommand, [SCRIPTED, "--int8-weights", "-o", output]],
     ] as const) {
       const error = await run(command, argv).then(
-        () => assert.fail("refused"),
+        () => assert.fail("rejected"),
         (thrown: Error) => thrown,
       );
       const asked = /--inputs '(.*)'$/.exec(error.message)?.[1];

@@ -6,7 +6,7 @@ import { type Dim, exampleSize, type Signature, type TensorSpec } from "../base/
 import { elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
 import { DEFAULT_REST_LIMITS } from "../edge/rest/limits.ts";
 import { readPredictRequest } from "../edge/rest/predict-request.ts";
-import { AT_ONCE } from "../edge/slices.ts";
+import { AT_ONCE } from "../edge/time-slicer.ts";
 
 /** Inputs in signature order to run a model on, and what to call them. */
 export interface Trial {

@@ -29,7 +29,7 @@ function messageOf(run: () => unknown): string {
     assert.equal(error.code, "invalid_argument");
     return error.message;
   }
-  assert.fail("expected a refusal");
+  assert.fail("expected a rejection");
 }
 
 describe("loadConfig()", () => {
@@ -55,7 +55,7 @@ describe("loadConfig()", () => {
     assert.deepEqual(modelDefaults.preferredBatchSize, [4, 8]);
   });
 
-  test("a misspelt key is refused with the nearest known one", () => {
+  test("a misspelt key is rejected with the nearest known one", () => {
     const config = file("c.yaml", "prot: 1\n");
     assert.match(
       messageOf(() => loadConfig({ env: { SCONCE_CONFIG: config } })),
@@ -75,7 +75,7 @@ describe("loadConfig()", () => {
     );
   });
 
-  test("a missing configuration file is refused without its folders", () => {
+  test("a missing configuration file is rejected without its folders", () => {
     assert.throws(() => loadConfig({ env: { SCONCE_CONFIG: join(folder, "none.yaml") } }), {
       reason: "file_unreadable",
       message: "none.yaml cannot be read: it does not exist",
@@ -104,7 +104,7 @@ describe("parseOption()", () => {
     test(`duration ${raw}`, () => assert.equal(parseOption(duration, raw, { label: "x" }), ms));
   }
   for (const raw of ["5 weeks", "-1", "1e9", "", "600001", null, [], "NaN"]) {
-    test(`duration ${JSON.stringify(raw)} is refused`, () => {
+    test(`duration ${JSON.stringify(raw)} is rejected`, () => {
       messageOf(() => parseOption(duration, raw, { label: "x" }));
     });
   }
@@ -118,7 +118,7 @@ describe("parseOption()", () => {
 });
 
 describe("parseYaml()", () => {
-  test("billion laughs, tags, merge bombs and deep nesting are refused", () => {
+  test("billion laughs, tags, merge bombs and deep nesting are rejected", () => {
     const laughs = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c]\n`;
     assert.match(
       messageOf(() => parseYaml(laughs, "m.yaml")),

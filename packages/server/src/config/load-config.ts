@@ -1,6 +1,6 @@
 import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
 import { fileKey } from "./option.ts";
-import { type OptionSources, refuseUnknownKeys, resolveOptions } from "./resolve-options.ts";
+import { type OptionSources, rejectUnknownKeys, resolveOptions } from "./resolve-options.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 import { readYaml, type YamlFile } from "./yaml-file.ts";
 
@@ -12,13 +12,16 @@ export interface Config {
 
 const NO_FILE: YamlFile = { name: "", values: {} };
 
-/** Reads the configuration file if one is named, and resolves both tables. Throws `invalid_argument`. */
+/**
+ * The configuration of a server: `flags` as on the command line (`new Map([["--port", "0"]])`) over `env` (`SCONCE_PORT`) over the file
+ * that `--config` or `SCONCE_CONFIG` names over the defaults. Throws ServeError `invalid_argument` that names the option.
+ */
 export function loadConfig(sources: Omit<OptionSources, "file">): Config {
   const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
   const file = named === undefined ? NO_FILE : readYaml(named);
-  refuseUnknownKeys(file, [...Object.keys(SERVER_OPTIONS).map(fileKey), "models"]);
+  rejectUnknownKeys(file, [...Object.keys(SERVER_OPTIONS).map(fileKey), "models"]);
   const models = modelSection(file);
-  refuseUnknownKeys(models, Object.keys(MODEL_OPTIONS).map(fileKey));
+  rejectUnknownKeys(models, Object.keys(MODEL_OPTIONS).map(fileKey));
   return {
     server: resolveOptions(SERVER_OPTIONS, { ...sources, file }),
     modelDefaults: resolveOptions(MODEL_OPTIONS, { ...sources, file: models }),
@@ -38,6 +41,6 @@ function modelSection(file: YamlFile): YamlFile {
 export function loadModelConfig(path: string | undefined, defaults: ModelConfig): ModelConfig {
   if (path === undefined) return defaults;
   const file = readYaml(path);
-  refuseUnknownKeys(file, Object.keys(MODEL_OPTIONS).map(fileKey));
+  rejectUnknownKeys(file, Object.keys(MODEL_OPTIONS).map(fileKey));
   return resolveOptions(MODEL_OPTIONS, { file }, defaults);
 }

@@ -18,7 +18,7 @@ export interface OptionSource {
   readonly label: string;
 }
 
-function refuse(source: OptionSource, expected: string, value: unknown): never {
+function reject(source: OptionSource, expected: string, value: unknown): never {
   const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : typeof value;
   throw new ServeError("invalid_argument", `${source.label}: expected ${expected}, got ${shown}`, {
     reason: "bad_option",
@@ -66,7 +66,7 @@ function mappingOfText(text: string): unknown {
   try {
     return parseYaml(text, "text").values;
   } catch {
-    // The caller's refusal says what is expected; YAML's own words would not name the option.
+    // The caller's rejection says what is expected; YAML's own words would not name the option.
     return undefined;
   }
 }
@@ -89,13 +89,13 @@ function parseCount(raw: unknown): number {
 export function parseOption(row: OptionRow, raw: unknown, source: OptionSource): unknown {
   switch (row.kind) {
     case "text":
-      return typeof raw === "string" ? raw : refuse(source, "text", raw);
+      return typeof raw === "string" ? raw : reject(source, "text", raw);
     case "choice":
       return typeof raw === "string" && row.choices.includes(raw)
         ? raw
-        : refuse(source, `one of ${row.choices.join(", ")}`, raw);
+        : reject(source, `one of ${row.choices.join(", ")}`, raw);
     case "flag":
-      return parseFlag(raw) ?? refuse(source, "true or false", raw);
+      return parseFlag(raw) ?? reject(source, "true or false", raw);
     case "integer":
     case "number": {
       const value = row.kind === "integer" ? parseCount(raw) : Number(raw);
@@ -103,20 +103,20 @@ export function parseOption(row: OptionRow, raw: unknown, source: OptionSource):
       const kind = row.kind === "integer" ? "a whole number" : "a number";
       return isWhole && inRange(value, row)
         ? value
-        : refuse(source, `${kind} from ${row.min} to ${row.max}`, String(raw));
+        : reject(source, `${kind} from ${row.min} to ${row.max}`, String(raw));
     }
     case "count-or-auto": {
       if (raw === "auto") return raw;
       const value = parseCount(raw);
       return Number.isInteger(value) && inRange(value, row)
         ? value
-        : refuse(source, `auto, or a whole number from ${row.min} to ${row.max}`, String(raw));
+        : reject(source, `auto, or a whole number from ${row.min} to ${row.max}`, String(raw));
     }
     case "duration": {
       const value = withUnit(raw, DURATION_MS);
       return inRange(value, row)
         ? value
-        : refuse(
+        : reject(
             source,
             `a duration such as 250us, 5ms or 30s (from ${row.min} to ${row.max} ms)`,
             String(raw),
@@ -126,19 +126,19 @@ export function parseOption(row: OptionRow, raw: unknown, source: OptionSource):
       const value = withUnit(raw, BYTE_UNITS);
       return Number.isInteger(value) && inRange(value, row)
         ? value
-        : refuse(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, String(raw));
+        : reject(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, String(raw));
     }
     case "mapping":
-      return parseMapping(raw) ?? refuse(source, 'names and texts, such as a: "text"', raw);
+      return parseMapping(raw) ?? reject(source, 'names and texts, such as a: "text"', raw);
     case "integers":
       return (
         parseList(raw, (item) => (Number.isInteger(parseCount(item)) ? parseCount(item) : undefined)) ??
-        refuse(source, "whole numbers separated by commas", raw)
+        reject(source, "whole numbers separated by commas", raw)
       );
     case "texts":
       return (
         parseList(raw, (item) => (typeof item === "string" ? item : undefined)) ??
-        refuse(source, "texts separated by commas", raw)
+        reject(source, "texts separated by commas", raw)
       );
   }
 }

@@ -35,7 +35,7 @@ export function resolveOptions<Table extends OptionTable>(
 }
 
 /** Throws `invalid_argument` when a file holds keys that no table knows, naming the nearest known key. */
-export function refuseUnknownKeys(
+export function rejectUnknownKeys(
   file: { readonly name: string; readonly values: Readonly<Record<string, unknown>> },
   known: readonly string[],
 ): void {

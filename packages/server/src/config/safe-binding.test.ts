@@ -3,13 +3,13 @@ import { test } from "node:test";
 import { ServeError } from "../base/errors.ts";
 import { parseHealthAddress } from "./health-address.ts";
 import { loadConfig } from "./load-config.ts";
-import { refuseUnsafeStart } from "./safe-binding.ts";
+import { checkSafeBinding } from "./safe-binding.ts";
 
-/** The message with which a start with these flags is refused; undefined: it is not. */
-function refusal(...flags: readonly (readonly [string, string])[]): string | undefined {
+/** The message with which a start with these flags is rejected; undefined: it is not. */
+function rejection(...flags: readonly (readonly [string, string])[]): string | undefined {
   const { server } = loadConfig({ env: {}, flags: new Map(flags) });
   try {
-    refuseUnsafeStart(server);
+    checkSafeBinding(server);
     return undefined;
   } catch (error) {
     assert.ok(error instanceof ServeError);
@@ -18,11 +18,11 @@ function refusal(...flags: readonly (readonly [string, string])[]): string | und
 }
 
 test("neither the port nor the health port is opened to a network without --insecure", () => {
-  assert.equal(refusal(["--health-address", "127.0.0.1:8081"]), undefined);
-  assert.match(refusal(["--host", "0.0.0.0"])!, /^--host 0\.0\.0\.0 is reachable/);
-  assert.match(refusal(["--health-address", "0.0.0.0:8081"])!, /^--health-address 0\.0\.0\.0 is reachable/);
-  assert.match(refusal(["--health-address", "[::]:8081"])!, /^--health-address :: is reachable/);
-  assert.equal(refusal(["--health-address", "0.0.0.0:8081"], ["--insecure", "true"]), undefined);
+  assert.equal(rejection(["--health-address", "127.0.0.1:8081"]), undefined);
+  assert.match(rejection(["--host", "0.0.0.0"])!, /^--host 0\.0\.0\.0 is reachable/);
+  assert.match(rejection(["--health-address", "0.0.0.0:8081"])!, /^--health-address 0\.0\.0\.0 is reachable/);
+  assert.match(rejection(["--health-address", "[::]:8081"])!, /^--health-address :: is reachable/);
+  assert.equal(rejection(["--health-address", "0.0.0.0:8081"], ["--insecure", "true"]), undefined);
 });
 
 test("a health address is a host and a port", () => {

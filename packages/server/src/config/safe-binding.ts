@@ -10,10 +10,10 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses to start in a way that is open to a network by mistake: a public address without `--insecure`, or load and unload
+ * Rejects to start in a way that is open to a network by mistake: a public address without `--insecure`, or load and unload
  * over the network without a token. Throws `failed_precondition` with what to change.
  */
-export function refuseUnsafeStart(config: ServerConfig): void {
+export function checkSafeBinding(config: ServerConfig): void {
   const { host, healthAddress, insecure } = config;
   const hosts = [
     ["--host", host],

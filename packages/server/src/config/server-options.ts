@@ -5,7 +5,7 @@ export const SERVER_OPTIONS = {
   host: {
     kind: "text",
     default: "127.0.0.1",
-    doc: "Address to listen on. Anything but a loopback address is refused without --insecure, because this release has neither TLS nor authentication of its own: put it behind a proxy that has both.",
+    doc: "Address to listen on. Anything but a loopback address is rejected without --insecure, because this release has neither TLS nor authentication of its own: put it behind a proxy that has both.",
   },
   port: {
     kind: "integer",
@@ -104,7 +104,7 @@ export const SERVER_OPTIONS = {
     min: 1_048_576,
     max: 1_125_899_906_842_624,
     default: null,
-    doc: "Bytes of all request bodies in flight, and of answers that their clients have not taken yet, together. Past it clients slower than 64 KiB/s are cut off, then requests are refused with 503; the last eighth is for small ones. Default: a quarter of the memory limit.",
+    doc: "Bytes of all request bodies in flight, and of answers that their clients have not taken yet, together. Past it clients slower than 64 KiB/s are cut off, then requests are rejected with 503; the last eighth is for small ones. Default: a quarter of the memory limit.",
   },
   maxConnections: {
     kind: "integer",
@@ -135,7 +135,7 @@ export const SERVER_OPTIONS = {
     min: 0.001,
     max: 1_000_000,
     default: null,
-    doc: "Requests a second that one tenant (see tenant_header) may send on average, over all models; more are refused with 429. No limit when unset.",
+    doc: "Requests a second that one tenant (see tenant_header) may send on average, over all models; more are rejected with 429. No limit when unset.",
   },
   tenantQuotaBurst: {
     kind: "integer",

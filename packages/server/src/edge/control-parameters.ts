@@ -1,16 +1,16 @@
 import { ServeError } from "../base/errors.ts";
 
 /**
- * Refuses what Triton's load takes as parameters: a configuration or files. What is served comes from the server's own repository,
+ * Rejects what Triton's load takes as parameters: a configuration or files. What is served comes from the server's own repository,
  * never from a request. Throws `invalid_argument` naming the parameter.
  */
-export function refuseLoadParameters(names: Iterable<string>): void {
+export function rejectLoadParameters(names: Iterable<string>): void {
   for (const name of names) {
     if (name === "config") {
-      throw refused(name, "a configuration is not taken from a request; change model.yaml and load again");
+      throw rejected(name, "a configuration is not taken from a request; change model.yaml and load again");
     }
     if (name.startsWith("file:")) {
-      throw refused(
+      throw rejected(
         "file:…",
         "files are not taken from a request; put them into the repository and load again",
       );
@@ -31,7 +31,7 @@ export function checkUnloadParameters(parameters: Iterable<readonly [name: strin
   }
 }
 
-function refused(name: string, why: string): ServeError {
+function rejected(name: string, why: string): ServeError {
   return new ServeError("invalid_argument", `parameters.${name}: ${why}`, {
     reason: "unsupported_extension",
   });

@@ -1,4 +1,4 @@
-import type { Steps } from "./slices.ts";
+import type { Steps } from "./time-slicer.ts";
 
 /** Bytes and where they go. */
 interface Placed {

@@ -17,6 +17,7 @@ function recording(): { readonly metrics: Metrics; readonly seen: Map<string, nu
     counter: (name, _help, labels) => ({ add: record(name, labels) }),
     gauge: (name, _help, labels) => ({ set: record(name, labels), add: record(name, labels) }),
     histogram: (name, _help, { labels }) => ({ observe: record(name, labels) }),
+    collect: () => {},
     drop: () => {},
     render: async () => "",
   };

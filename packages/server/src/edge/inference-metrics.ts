@@ -122,7 +122,7 @@ export function serverTiming(timeline: Timeline): string {
   return `${header}total;dur=${threeDecimals(total)}`;
 }
 
-/** Like `toFixed(3)`, at a fraction of its cost: there are eight of these in every answer. */
+/** Like `toFixed(3)`, at a fraction of its cost: there are eight of these in every response. */
 function threeDecimals(ms: number): string {
   const micros = Math.round(ms * 1000);
   const whole = Math.floor(micros / 1000);

@@ -13,7 +13,7 @@ import {
   DEFAULT_LISTENER_LIMITS,
   type Listener,
   type ListenerOptions,
-  type RefusalReason,
+  type RejectionReason,
 } from "./listener.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -21,12 +21,12 @@ const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 interface Rig extends AsyncDisposable {
   readonly listener: Listener;
   readonly port: number;
-  readonly refused: RefusalReason[];
+  readonly rejected: RejectionReason[];
 }
 
 /** Real HTTP/1 and HTTP/2 servers that echo bodies, behind a listener on a free port. */
 async function rig(options: Partial<ListenerOptions> = {}): Promise<Rig> {
-  const refused: RefusalReason[] = [];
+  const rejected: RejectionReason[] = [];
   const http1: Server = createHttp1(async (request, response) => {
     response.end(`${request.method} ${request.url} ${await text(request)}`);
   });
@@ -39,7 +39,7 @@ async function rig(options: Partial<ListenerOptions> = {}): Promise<Rig> {
     clock: systemClock,
     onHttp1: (socket) => http1.emit("connection", socket),
     onHttp2: (socket) => http2.emit("connection", socket),
-    onRefused: (reason) => refused.push(reason),
+    onRejected: (reason) => rejected.push(reason),
     ...options,
   });
   const { port } = await listener.listen("127.0.0.1", 0);
@@ -47,7 +47,7 @@ async function rig(options: Partial<ListenerOptions> = {}): Promise<Rig> {
     listener.destroy();
     await listener.close();
   };
-  return { listener, port, refused, [Symbol.asyncDispose]: dispose };
+  return { listener, port, rejected, [Symbol.asyncDispose]: dispose };
 }
 
 async function using(options: Partial<ListenerOptions>, body: (rig: Rig) => Promise<void>): Promise<void> {
@@ -135,14 +135,14 @@ test("a connection that ends half-way into the preface is closed", async () => {
 
 test("a silent connection is closed after the timeout, a decided one is not", async () => {
   const limits = { ...DEFAULT_LISTENER_LIMITS, firstBytesTimeoutMs: 40 };
-  await using({ limits }, async ({ port, refused }) => {
+  await using({ limits }, async ({ port, rejected }) => {
     const decided = connect(port, "127.0.0.1");
     decided.write("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
     await once(decided, "data");
     const silent = connect(port, "127.0.0.1");
     silent.resume();
     await once(silent, "close");
-    assert.deepEqual(refused, ["first_bytes_timeout"]);
+    assert.deepEqual(rejected, ["first_bytes_timeout"]);
     decided.write("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
     assert.match(String((await once(decided, "data"))[0]), /GET \/2/);
     decided.destroy();
@@ -164,16 +164,16 @@ async function served(port: number, count: number): Promise<number> {
   return answered;
 }
 
-test("connections per address: the limit is served, one more is refused", async () => {
+test("connections per address: the limit is served, one more is rejected", async () => {
   const limits = { ...DEFAULT_LISTENER_LIMITS, maxConnectionsPerAddress: 3 };
   for (const [count, expected] of [
     [2, 2],
     [3, 3],
     [4, 3],
   ] as const) {
-    await using({ limits, unlimited: [] }, async ({ port, refused }) => {
+    await using({ limits, unlimited: [] }, async ({ port, rejected }) => {
       assert.equal(await served(port, count), expected);
-      assert.equal(refused.filter((r) => r === "connections_per_address").length, count - expected);
+      assert.equal(rejected.filter((r) => r === "connections_per_address").length, count - expected);
     });
   }
 });
@@ -185,22 +185,22 @@ test("listed networks have no limit per address, but count in the total", async 
     [5, 5],
     [6, 5],
   ] as const) {
-    await using({ limits }, async ({ port, refused }) => {
+    await using({ limits }, async ({ port, rejected }) => {
       assert.equal(await served(port, count), expected);
-      assert.equal(refused.filter((r) => r === "connections").length, count - expected);
+      assert.equal(rejected.filter((r) => r === "connections").length, count - expected);
     });
   }
 });
 
-test("the last file descriptors are not given to connections, and those that were refused get in later", async () => {
+test("the last file descriptors are not given to connections, and those that were rejected get in later", async () => {
   const next = openSync("/dev/null", "r");
   closeSync(next);
   const limits = { ...DEFAULT_LISTENER_LIMITS, maxDescriptors: next + 10 };
-  await using({ limits }, async ({ port, refused, listener }) => {
+  await using({ limits }, async ({ port, rejected, listener }) => {
     // Both ends are in this process.
     const answered = await served(port, 10);
     assert.ok(answered >= 3 && answered <= 6, `${answered} answered`);
-    assert.deepEqual(new Set(refused), new Set(["descriptors"]));
+    assert.deepEqual(new Set(rejected), new Set(["descriptors"]));
     while (listener.connectionCount() > 0) await new Promise((resolve) => setImmediate(resolve));
     assert.ok((await served(port, 2)) > 0);
   });
@@ -222,7 +222,7 @@ test("the system probes silent connections, so that peers that vanished are foun
     const socket = connect(port, "127.0.0.1");
     socket.write("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
     await once(socket, "data");
-    // The answer's own timer runs until it is acknowledged.
+    // The response's own timer runs until it is acknowledged.
     await until("the timer is that of a probe", () => timerOf(port, socket.localPort!) === "02");
     socket.destroy();
   });

@@ -13,7 +13,7 @@ export interface ListenerLimits {
   readonly maxDescriptors: number;
   /** How long a connection may stay silent or undecided before its protocol is known. */
   readonly firstBytesTimeoutMs: number;
-  /** A connection that has been silent for this long is probed by the system; ten seconds without an answer, and it is closed. */
+  /** A connection that has been silent for this long is probed by the system; ten seconds without a response, and it is closed. */
   readonly probeAfterMs: number;
 }
 
@@ -41,10 +41,14 @@ export interface ListenerOptions {
   /** Networks (`address/prefix`) without a limit per address: loopback and the proxies in front. Default: loopback. */
   readonly unlimited?: readonly string[];
   /** Told of every connection that was closed at the door. */
-  onRefused?(reason: RefusalReason): void;
+  onRejected?(reason: RejectionReason): void;
 }
 
-export type RefusalReason = "connections" | "connections_per_address" | "descriptors" | "first_bytes_timeout";
+export type RejectionReason =
+  | "connections"
+  | "connections_per_address"
+  | "descriptors"
+  | "first_bytes_timeout";
 
 /** One port that speaks HTTP/1 and HTTP/2 (with prior knowledge): the first bytes of a connection decide. */
 export interface Listener {
@@ -58,7 +62,7 @@ export interface Listener {
   undecidedCount(): number;
   /** Resolves when the system holds no connection that this process has not accepted, or after a moment: some never stop coming. */
   acceptWaiting(): Promise<void>;
-  /** New connections are refused by the system from now on, and those it holds are reset; open ones go on. */
+  /** New connections are rejected by the system from now on, and those it holds are reset; open ones go on. */
   stopAccepting(): void;
   /** Stops accepting, closes connections that have said nothing, and resolves when the last one is gone. Idempotent. */
   close(): Promise<void>;
@@ -89,7 +93,7 @@ export function createListener(options: ListenerOptions): Listener {
     const ofAddress = counted ? (perAddress.get(address) ?? 0) : 0;
     const reason = overLimit(socket, ofAddress);
     if (reason !== undefined) {
-      refuse(socket, reason);
+      reject(socket, reason);
       return;
     }
     sockets.add(socket);
@@ -102,21 +106,21 @@ export function createListener(options: ListenerOptions): Listener {
     decide(socket);
   }
 
-  function overLimit(socket: Socket, ofAddress: number): RefusalReason | undefined {
+  function overLimit(socket: Socket, ofAddress: number): RejectionReason | undefined {
     if (sockets.size >= limits.maxConnections) return "connections";
     if (descriptorOf(socket) >= limits.maxDescriptors) return "descriptors";
     return ofAddress >= limits.maxConnectionsPerAddress ? "connections_per_address" : undefined;
   }
 
-  function refuse(socket: Socket, reason: RefusalReason): void {
-    options.onRefused?.(reason);
+  function reject(socket: Socket, reason: RejectionReason): void {
+    options.onRejected?.(reason);
     socket.on("error", ignore);
     socket.destroy();
   }
 
   function decide(socket: Socket): void {
     undecided.add(socket);
-    const onTimeout = () => refuse(socket, "first_bytes_timeout");
+    const onTimeout = () => reject(socket, "first_bytes_timeout");
     sniffProtocol(
       socket,
       { clock: options.clock, timeoutMs: limits.firstBytesTimeoutMs, onTimeout },

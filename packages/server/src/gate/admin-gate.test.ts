@@ -15,7 +15,7 @@ test("no token is unauthenticated", () => {
   }
 });
 
-test("a wrong token is refused: shorter, longer, other case", () => {
+test("a wrong token is rejected: shorter, longer, other case", () => {
   for (const token of [TOKEN.slice(0, -1), `${TOKEN}x`, TOKEN.toUpperCase(), "x"]) {
     assert.throws(() => gate.admit(`Bearer ${token}`), { code: "permission_denied", reason: "wrong_token" });
   }

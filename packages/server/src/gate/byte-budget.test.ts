@@ -24,7 +24,7 @@ test("a size that could never fit is too large, not a reason to wait", () => {
   assert.throws(() => budget.enter(101), { code: "resource_exhausted", reason: "body_too_large" });
 });
 
-test("requests are counted however small, and a refused one costs nothing", () => {
+test("requests are counted however small, and a rejected one costs nothing", () => {
   const budget = createByteBudget({ maxBytes: 100, maxRequests: 2 });
   budget.enter(0);
   budget.enter(0);

@@ -1,23 +1,23 @@
 import { ServeError } from "../base/errors.ts";
 
 export interface ByteBudgetOptions {
-  /** Bytes that all requests in flight may hold together: bodies received, and answers that their clients have not taken. */
+  /** Bytes that all requests in flight may hold together: bodies received, and responses that their clients have not taken. */
   readonly maxBytes: number;
   /** Requests in flight, however small. */
   readonly maxRequests: number;
-  /** Asked to free bytes that somebody holds without need, before anybody is refused. */
+  /** Asked to free bytes that somebody holds without need, before anybody is rejected. */
   reclaim?(bytes: number): void;
 }
 
 /**
  * What requests in flight may cost this process, shared by all edges. Asked with the announced size when a request's headers are
- * here, so that a refused request costs no memory. Whoever entered with n bytes and grew by m leaves with n + m, once. The last eighth is
+ * here, so that a rejected request costs no memory. Whoever entered with n bytes and grew by m leaves with n + m, once. The last eighth is
  * for small requests: a few large ones whose clients take their time must not shut out everybody else.
  */
 export interface ByteBudget {
   /** Throws `unavailable` when full now, `resource_exhausted`/`body_too_large` when this size could never fit. */
   enter(bytes: number): void;
-  /** Takes more for whoever holds `held` already: a chunked body as it is read, an answer. Throws like `enter`. */
+  /** Takes more for whoever holds `held` already: a chunked body as it is read, a response. Throws like `enter`. */
   grow(bytes: number, held: number): void;
   /** Gives back a part. */
   shrink(bytes: number): void;
@@ -27,7 +27,7 @@ export interface ByteBudget {
   readonly requests: number;
 }
 
-/** Up to this size a request, or an answer, is small. */
+/** Up to this size a request, or a response, is small. */
 export const SMALL_BYTES: number = 64 * 1024;
 
 const SMALL_SHARE = 1 / 8;

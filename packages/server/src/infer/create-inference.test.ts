@@ -32,7 +32,7 @@ async function setUp() {
     serverInfo: { name: "sconce", version: "0", extensions: [] },
     isDraining: () => draining,
   });
-  registry.apply(scanOf(candidateOf("m"), candidateOf("b", { problem: "it is broken", kind: "archive" })));
+  registry.apply(scanOf(candidateOf("m"), candidateOf("b", { problem: "it is broken", format: "zip" })));
   await turns();
   const drain = (): void => {
     draining = true;
@@ -124,10 +124,10 @@ test("asking what a model takes loads one that loads on first use", async () => 
   registry.apply(scanOf(candidateOf("m")));
   await turns();
   assert.deepEqual(loaded, []);
-  const inputs = await inference.acquireInputs("m", undefined, AbortSignal.timeout(1000));
+  const inputs = await inference.acquireInputs("m", undefined, AbortSignal.timeout(60_000));
   assert.deepEqual(loaded, ["m"]);
   assert.deepEqual(inputs, inference.modelMetadata("m", undefined).inputs);
-  await assert.rejects(inference.acquireInputs("n", undefined, AbortSignal.timeout(1000)), {
+  await assert.rejects(inference.acquireInputs("n", undefined, AbortSignal.timeout(60_000)), {
     code: "not_found",
   });
 });

@@ -39,7 +39,7 @@ export interface Door {
    * What `infer` would certainly refuse a request with, whatever the body says that is still unread; the model's statistics have counted
    * it then. Undefined: `infer` decides.
    */
-  refuseUnread(head: RequestHead): ServeError | undefined;
+  rejectEarly(head: RequestHead): ServeError | undefined;
 }
 
 /** Everything an edge can ask of the server, free of any wire protocol. Both edges call this one object. */

@@ -1,8 +1,10 @@
 import { ServeError } from "../base/errors.ts";
-import type { Dim, Signature, SizeGuard, TensorSpec, VariableDim } from "../base/signature.ts";
+import type { Dim, IndexRange, Signature, SizeGuard, TensorSpec, VariableDim } from "../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../base/tensor.ts";
 import { guardReads } from "./guard-reads.ts";
 import { GuardTable, scalarOf } from "./guard-table.ts";
+
+import { outlyingIndex } from "./index-check.ts";
 
 /** Bytes of one element of a BYTES tensor. */
 const MAX_STRING_BYTES = 1024 * 1024;
@@ -138,6 +140,15 @@ function checkTensor(
     const expected = `expected ${elements * input.elementBytes} for shape [${shape.join(",")}] of ${spec.datatype}`;
     refuse(`input "${spec.name}": the data has ${count(tensor.bytes.byteLength, "byte")}, ${expected}`);
   }
+  if (spec.indices !== undefined) checkIndices(spec.name, tensor, spec.indices);
+}
+
+function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): void {
+  const found = outlyingIndex(tensor, range);
+  if (found === undefined) return;
+  refuse(
+    `input "${name}": element ${found.element} is ${found.value}, but it is an index from ${range.min} to ${range.max}`,
+  );
 }
 
 function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {

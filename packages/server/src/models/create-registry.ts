@@ -1,7 +1,7 @@
 import { ServeError } from "../base/errors.ts";
 import { createEvictingLoad, type EvictingLoad } from "./evicting-load.ts";
-import { untilAborted } from "./load-lanes.ts";
-import type { ManagedRegistry, RegistryOptions } from "./managed-registry.ts";
+import { untilAborted } from "./load-limit.ts";
+import type { ManagedRegistry, RegistryOptions, VersionStatus } from "./managed-registry.ts";
 import { compareVersions, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 import type { ModelVersion } from "./model-version.ts";
 import { ModelVersions } from "./model-versions.ts";
@@ -39,7 +39,7 @@ class Registry implements ManagedRegistry {
       load: options.load,
       clock: options.clock,
       limits: { maxModels: options.maxLoadedModels, maxBytes: options.memoryBudgetBytes },
-      lanes: options.concurrentLoads ?? 4,
+      concurrentLoads: options.concurrentLoads ?? 4,
       versions: () => this.#versions(),
       replaces: (name, version) => this.#models.get(name)?.isReplacedBy(version) ?? false,
     });
@@ -64,12 +64,12 @@ class Registry implements ManagedRegistry {
   }
 
   resolve(name: string, version: string | undefined): ServedModel {
-    return this.lookup(name, version) ?? this.#refuse(name, version);
+    return this.lookup(name, version) ?? this.#throwNotReady(name, version);
   }
 
   async waitForLoad(name: string, version: string | undefined, signal: AbortSignal): Promise<void> {
     const target = this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1);
-    if (target === undefined || !this.#mayLoad(target)) this.#refuse(name, version);
+    if (target === undefined || !this.#mayLoad(target)) this.#throwNotReady(name, version);
     this.#loading.pin(target);
     try {
       await target.waitForLoad(signal);
@@ -135,7 +135,7 @@ class Registry implements ManagedRegistry {
   }
 
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
-    this.#refuseUnread(name);
+    this.#rejectUnreadable(name);
     this.#model(name).enabled = true;
     let due = this.#wanted(name).filter((version) => !version.current || !version.well);
     while (due.length > 0) {
@@ -145,7 +145,7 @@ class Registry implements ManagedRegistry {
       if (failed.length > 0) throw loadError(name, failed);
       // Others may have changed the same model meanwhile: newer files are loaded as well, an unload has the last word.
       due = wanted.filter((version) => !version.current);
-      if (due.length > 0) this.#refuseOvertaken(name);
+      if (due.length > 0) this.#rejectOvertaken(name);
     }
   }
 
@@ -172,6 +172,10 @@ class Registry implements ManagedRegistry {
     );
   }
 
+  versions(): readonly VersionStatus[] {
+    return Array.from(this.#versions(), (version) => version.status);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(Array.from(this.#versions(), (version) => version.unload("the server is stopping")));
@@ -183,7 +187,7 @@ class Registry implements ManagedRegistry {
   }
 
   /** What a look could not read may be a newer version: a load must not answer for it. */
-  #refuseUnread(name: string): void {
+  #rejectUnreadable(name: string): void {
     const unread = this.#models.get(name)?.unread ?? this.#unread;
     if (unread.length === 0) return;
     const problems = unread.map(({ problem }) => problem).join("; ");
@@ -207,7 +211,7 @@ class Registry implements ManagedRegistry {
     return wanted;
   }
 
-  #refuseOvertaken(name: string): void {
+  #rejectOvertaken(name: string): void {
     if (this.#closed)
       throw new ServeError("unavailable", "the server is shutting down", { reason: "draining" });
     if (this.#model(name).enabled) return;
@@ -234,7 +238,7 @@ class Registry implements ManagedRegistry {
     return state.kind !== "ready" && !version.gone;
   }
 
-  #refuse(name: string, version: string | undefined): never {
+  #throwNotReady(name: string, version: string | undefined): never {
     const model = this.#model(name);
     const found = this.#find(name, version) ?? (version === undefined ? model.representative : undefined);
     if (found === undefined) notFound(name, version);

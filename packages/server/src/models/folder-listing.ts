@@ -1,7 +1,7 @@
 import { join, sep } from "node:path";
+import { detectRemoteFile, type FileFormat } from "@sconce/torch/formats";
 import { faultCode, faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
-import { detectFileKind, type FileKind } from "./file-kind.ts";
 import type { FileFacts, FileSystem, FolderEntry } from "./file-system.ts";
 import { compareVersions, isModelVersion } from "./model-candidate.ts";
 import { hasModelSuffix } from "./model-file.ts";
@@ -9,19 +9,18 @@ import { hasModelSuffix } from "./model-file.ts";
 /** Files and folders that are looked at together; more would only lengthen the thread pool's queue. */
 export const PARALLEL_READS = 16;
 
-/** Kinds of files by path, with the facts they were detected under. */
-export type KnownKinds = Map<string, { readonly print: string; readonly kind: FileKind }>;
+/** Formats of files by path, with the facts they were detected under. */
+export type KnownFormats = Map<string, { readonly print: string; readonly format: FileFormat }>;
 
 /** One look at the disk below one path. */
 export interface Scan {
   readonly fs: FileSystem;
-  readonly servable: ReadonlySet<FileKind>;
   /** The path without links. Nothing outside is read, whatever links say. */
   readonly root: string;
   /** From the scan before; unchanged files are not opened again. */
-  readonly known: KnownKinds;
+  readonly known: KnownFormats;
   /** From this scan. */
-  readonly seen: KnownKinds;
+  readonly seen: KnownFormats;
 }
 
 /** A file that may be a model, with its path without links. */
@@ -29,7 +28,7 @@ export interface FoundFile {
   readonly name: string;
   readonly path: string;
   readonly facts: FileFacts;
-  readonly kind: FileKind;
+  readonly format: FileFormat;
 }
 
 /** What one folder holds, as far as it matters for models. Hidden names are left out. */
@@ -83,19 +82,20 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
   };
 }
 
-/** A file's kind, read from its content unless the file is unchanged since the scan before. */
+/** A file's format, read from its content unless the file is unchanged since the scan before. */
 export async function inspectFile(
   scan: Scan,
   file: { readonly name: string; readonly path: string; readonly facts: FileFacts },
 ): Promise<FoundFile> {
   const print = printOf(file.facts);
   const known = scan.known.get(file.path);
-  const kind =
+  const { name, path, facts } = file;
+  const format =
     known?.print === print
-      ? known.kind
-      : await scan.fs.read(file.path, (read) => detectFileKind(read, file.facts.size));
-  scan.seen.set(file.path, { print, kind });
-  return { name: file.name, path: file.path, facts: file.facts, kind };
+      ? known.format
+      : await scan.fs.read(path, (read) => detectRemoteFile({ name, byteLength: facts.size, read }));
+  scan.seen.set(path, { print, format });
+  return { name, path, facts, format };
 }
 
 /** Identity and state of a file without reading it. */

@@ -4,6 +4,7 @@ import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
 import type { IndexEntry, ModelRegistry } from "./registry.ts";
 import type { LoadModel, ServedModelHandle } from "./served-model-handle.ts";
 import type { VersionPolicy } from "./version-policy.ts";
+import type { VersionState } from "./version-state.ts";
 
 /**
  * What "ready" takes. `strict`: every model of a kind that this server runs is up. `settled`: every model was tried once; those
@@ -43,6 +44,16 @@ export interface RegistryOptions {
   onForgotten?(model: string, version: string): void;
 }
 
+/** What a version is doing. */
+export interface VersionStatus {
+  readonly name: string;
+  readonly version: string;
+  /** `failed`: it did not load, or its workers do not come back. */
+  readonly state: VersionState["kind"];
+  /** Undefined: nothing of it is in memory. */
+  readonly handle: ServedModelHandle | undefined;
+}
+
 /** A registry with its controls. Whoever creates it closes it. */
 export interface ManagedRegistry extends ModelRegistry {
   /** Takes over what a scan found: loads, reloads and unloads as the mode says. Returns at once. */
@@ -63,6 +74,8 @@ export interface ManagedRegistry extends ModelRegistry {
   subscribe(listener: (entry: IndexEntry) => void): () => void;
   /** Every version in memory that takes requests. */
   loaded(): readonly ServedModelHandle[];
+  /** Every known version at this moment. */
+  versions(): readonly VersionStatus[];
   /** Unloads everything once its requests finished. Idempotent. */
   close(): Promise<void>;
   /** Ends everything now. */

@@ -1,4 +1,4 @@
-import type { FileKind } from "./file-kind.ts";
+import type { FileFormat } from "@sconce/torch/formats";
 
 /** One version of one model as it lies on disk: plain data, whether or not it can be served. */
 export interface ModelCandidate {
@@ -7,7 +7,7 @@ export interface ModelCandidate {
   readonly version: string;
   /** Absolute path of the file to load; empty when there is none. */
   readonly file: string;
-  readonly kind: FileKind;
+  readonly format: FileFormat;
   /** Absolute path of model.yaml, if the model has one. */
   readonly configFile: string | undefined;
   /** Absolute path of model.py, if the model has one. */

@@ -1,10 +1,10 @@
 import { extname } from "node:path";
-import type { FileKind } from "./file-kind.ts";
+import { type FileFormat, isProgram } from "@sconce/torch/formats";
 
 /** A file of a model folder whose content was looked at. */
 export interface InspectedFile {
   readonly name: string;
-  readonly kind: FileKind;
+  readonly format: FileFormat;
 }
 
 const MODEL_SUFFIXES: ReadonlySet<string> = new Set([
@@ -12,25 +12,29 @@ const MODEL_SUFFIXES: ReadonlySet<string> = new Set([
   ".pt",
   ".pth",
   ".ptl",
+  ".pte",
   ".onnx",
   ".safetensors",
   ".mar",
   ".bin",
   ".ckpt",
   ".pkl",
+  ".pickle",
+  ".joblib",
+  ".h5",
+  ".hdf5",
+  ".keras",
+  ".pb",
+  ".tflite",
+  ".mlmodel",
+  ".engine",
+  ".plan",
+  ".trt",
+  ".gguf",
 ]);
 
 /** Best first: what carries a whole signature before what carries less, programs before bare weights. */
-const PREFERENCE: readonly FileKind[] = [
-  "pt2",
-  "torchscript",
-  "onnx",
-  "mar",
-  "safetensors",
-  "checkpoint",
-  "archive",
-  "unknown",
-];
+const PREFERENCE: readonly FileFormat[] = ["pt2", "torchscript", "onnx", "mar", "safetensors", "checkpoint"];
 
 /** Whether a file is worth a look: others (notes, images, labels) lie beside models without being one. */
 export function hasModelSuffix(name: string): boolean {
@@ -43,8 +47,14 @@ export function modelStem(name: string): string {
 }
 
 /** Whether `a` makes the better model of two files that claim one name. */
-export function compareKinds(a: FileKind, b: FileKind): number {
-  return PREFERENCE.indexOf(a) - PREFERENCE.indexOf(b);
+export function compareFormats(a: FileFormat, b: FileFormat): number {
+  return rank(a) - rank(b);
+}
+
+function rank(format: FileFormat): number {
+  const place = PREFERENCE.indexOf(format);
+  if (place >= 0) return place;
+  return format === "unknown" ? PREFERENCE.length + 1 : PREFERENCE.length;
 }
 
 /**
@@ -53,10 +63,10 @@ export function compareKinds(a: FileKind, b: FileKind): number {
  */
 export function chooseModelFile(files: readonly InspectedFile[]): InspectedFile | string {
   const named = files.filter((file) => modelStem(file.name) === "model");
-  const programs = (named.length > 0 ? named : files).filter((file) => isProgram(file.kind));
-  const weights = (named.length > 0 ? named : files).filter((file) => !isProgram(file.kind));
+  const programs = (named.length > 0 ? named : files).filter((file) => isModel(file.format));
+  const weights = (named.length > 0 ? named : files).filter((file) => !isModel(file.format));
   const choices = programs.length > 0 ? programs : weights;
-  const sorted = choices.toSorted((a, b) => compareKinds(a.kind, b.kind) || (a.name < b.name ? -1 : 1));
+  const sorted = choices.toSorted((a, b) => compareFormats(a.format, b.format) || (a.name < b.name ? -1 : 1));
   const first = sorted[0];
   if (first === undefined) {
     return "the folder holds no model file: put a model.pt2, model.pt or model.onnx there, or in a numbered folder such as 1/";
@@ -66,6 +76,7 @@ export function chooseModelFile(files: readonly InspectedFile[]): InspectedFile 
   return `the folder holds several model files (${list}): keep one, or name the one to serve model${extname(first.name)}`;
 }
 
-function isProgram(kind: FileKind): boolean {
-  return kind === "pt2" || kind === "torchscript" || kind === "onnx" || kind === "mar";
+/** Whether it is a model, ours or of another server, and not something that lies beside one. */
+function isModel(format: FileFormat): boolean {
+  return isProgram(format) || format === "mar";
 }

@@ -1,5 +1,5 @@
 import { type Stage, stageMs, type Timeline } from "../base/timeline.ts";
-import type { QueueObserver, RejectReason, RunReport } from "../queue/observer.ts";
+import type { QueueObserver, RejectReason, RunReport } from "../queue/queue-observer.ts";
 import { DurationSum, type DurationTotal } from "./duration-sum.ts";
 
 const NONE: DurationTotal = { count: 0, ns: 0n };
@@ -43,7 +43,7 @@ export interface ModelStatistics {
 }
 
 /** Adds up what the scheduler observes. One per model version in memory; cheap enough for every request. */
-export class StatisticsTally implements QueueObserver {
+export class StatisticsCounters implements QueueObserver {
   readonly #wallNowMs: () => number;
   readonly #success = new DurationSum();
   readonly #fail = new DurationSum();

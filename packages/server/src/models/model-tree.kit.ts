@@ -75,7 +75,7 @@ export async function scan(
 export function line(candidate: ModelCandidate): string {
   const what =
     candidate.problem === undefined ? basename(candidate.file) : `! ${candidate.problem.split(":")[0]}`;
-  return `${candidate.name}/${candidate.version} ${candidate.kind} ${what}`;
+  return `${candidate.name}/${candidate.version} ${candidate.format} ${what}`;
 }
 
 export async function lines(...paths: readonly (string | RepositoryPath)[]): Promise<string[]> {

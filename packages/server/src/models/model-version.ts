@@ -1,5 +1,6 @@
 import { ServeError } from "../base/errors.ts";
-import { untilAborted } from "./load-lanes.ts";
+import { untilAborted } from "./load-limit.ts";
+import type { VersionStatus } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { IndexEntry } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
@@ -67,6 +68,14 @@ export class ModelVersion {
   /** Nothing of it is in memory or on its way there. */
   get idle(): boolean {
     return (this.#state.kind === "unloaded" || this.#state.kind === "failed") && this.#retiring.size === 0;
+  }
+
+  get status(): VersionStatus {
+    const { name, version } = this;
+    const state = this.#state;
+    const handle = state.kind === "ready" || state.kind === "draining" ? state.handle : undefined;
+    const hasFailed = state.kind === "ready" && state.handle.failure() !== undefined;
+    return { name, version, state: hasFailed ? "failed" : state.kind, handle };
   }
 
   get indexEntry(): IndexEntry {
@@ -137,7 +146,7 @@ export class ModelVersion {
 
   /**
    * Loads on behalf of a request, or joins the load under way; resolves when it ended, however. Rejects when `signal` fires;
-   * a load that waits for memory or a lane ends when nobody waits for it any more.
+   * a load that waits for memory or its turn ends when nobody waits for it any more.
    */
   async waitForLoad(signal: AbortSignal): Promise<void> {
     const done = this.pending ?? this.load();

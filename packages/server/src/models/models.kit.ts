@@ -9,8 +9,8 @@ import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
-import { type ModelStatistics, StatisticsTally } from "./model-statistics.ts";
-import type { ServedModelHandle } from "./served-model-handle.ts";
+import { type ModelStatistics, StatisticsCounters } from "./model-statistics.ts";
+import type { ModelGauges, ServedModelHandle } from "./served-model-handle.ts";
 
 /** Time that stands still until a test moves it. */
 export class ManualClock implements Clock {
@@ -128,7 +128,7 @@ export class StubModel implements ServedModelHandle {
     });
   }
 
-  refuseUnread(): ServeError | undefined {
+  rejectEarly(): ServeError | undefined {
     return this.refusal;
   }
 
@@ -144,8 +144,21 @@ export class StubModel implements ServedModelHandle {
     this.#settle();
   }
 
+  async gauges(): Promise<ModelGauges> {
+    const { size: runningRequests } = this.#open;
+    const instances = 1;
+    return {
+      waitingRequests: 0,
+      waitingBytes: 0,
+      runningRequests,
+      readyInstances: 1,
+      instances,
+      residentBytes: [],
+    };
+  }
+
   statistics(): ModelStatistics {
-    return new StatisticsTally(() => 0).read(this);
+    return new StatisticsCounters(() => 0).read(this);
   }
 
   inFlight(): number {
@@ -220,7 +233,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     name,
     version: "1",
     file: `/models/${name}.pt2`,
-    kind: "pt2",
+    format: "pt2",
     configFile: undefined,
     codeFile: undefined,
     problem: undefined,

@@ -1,5 +1,5 @@
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
-import type { QueueObserver } from "../queue/observer.ts";
+import type { QueueObserver } from "../queue/queue-observer.ts";
 
 /** Rows per run. */
 const BATCH_BUCKETS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];

@@ -26,7 +26,7 @@ export interface ServedModel {
   /** Names, datatypes and shapes were checked by `infer`; resolves with the outputs asked for, else with all in signature order. */
   submit(request: InferRequest): Promise<InferResponse>;
   /** What `submit` would certainly refuse this request with, now and whatever its body says; it is counted. Undefined: ask `submit`. */
-  refuseUnread(head: RequestHead): ServeError | undefined;
+  rejectEarly(head: RequestHead): ServeError | undefined;
   statistics(): ModelStatistics;
 }
 

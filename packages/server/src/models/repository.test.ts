@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { nodeFileSystem } from "./file-system.ts";
 import {
   CHECKPOINT,
   FLAT_PT2,
@@ -18,23 +17,26 @@ import {
   tree,
   zip,
 } from "./model-tree.kit.ts";
-import { createRepository } from "./repository.ts";
 
-describe("kinds by content", () => {
+describe("formats by content", () => {
   const cases: readonly (readonly [string, Buffer, string])[] = [
     ["a.pt2", PT2, "a/1 pt2 a.pt2"],
     ["a.pt", PT2, "a/1 pt2 a.pt"],
     ["a.pt2", FLAT_PT2, "a/1 pt2 a.pt2"],
     ["a.pth", SCRIPT, "a/1 torchscript a.pth"],
     ["a.bin", ONNX, "a/1 onnx a.bin"],
-    ["a.pt", CHECKPOINT, "a/1 checkpoint ! this file holds weights without a program"],
-    ["a.onnx", PICKLE, "a/1 checkpoint ! this file holds weights without a program"],
-    ["a.safetensors", SAFETENSORS, "a/1 safetensors ! this file holds weights without a program"],
-    ["a.mar", MAR, "a/1 mar ! TorchServe archives are not served by this release"],
-    ["a.pt2", zip("hello.txt"), "a/1 archive ! this archive holds no PyTorch program"],
-    ["a.pt2", PT2.subarray(0, 60), "a/1 archive ! this archive holds no PyTorch program"],
+    ["a.pt", CHECKPOINT, "a/1 checkpoint ! the file holds weights without a program"],
+    ["a.onnx", PICKLE, "a/1 checkpoint ! the file holds weights without a program"],
+    ["a.safetensors", SAFETENSORS, "a/1 safetensors ! the file holds weights without a program"],
+    ["a.mar", MAR, "a/1 mar ! the file is a TorchServe archive"],
+    ["a.pt2", zip("hello.txt"), "a/1 zip ! the file is a zip archive without a PyTorch program"],
+    [
+      "a.pt2",
+      PT2.subarray(0, 60),
+      "a/1 damaged-zip ! the file is a zip archive that is damaged or incomplete",
+    ],
     ["a.onnx", Buffer.from("hello"), "a/1 unknown ! the content is no model format that Sconce knows"],
-    ["a.pt2", Buffer.alloc(0), "a/1 unknown ! the content is no model format that Sconce knows"],
+    ["a.pt2", Buffer.alloc(0), "a/1 empty ! the file is empty"],
   ];
   for (const [name, content, expected] of cases) {
     test(`${name} with ${content.length} bytes: ${expected}`, async () => {
@@ -62,7 +64,7 @@ describe("layouts", () => {
     });
     assert.deepEqual(await lines(root), [
       "digits/1 pt2 digits.pt2",
-      "legacy/1 mar ! TorchServe archives are not served by this release",
+      "legacy/1 mar ! the file is a TorchServe archive",
       "notes/1 unknown ! the folder holds no model file",
       "resnet/1 onnx model.onnx",
       "resnet/2 onnx model.onnx",
@@ -123,16 +125,6 @@ describe("layouts", () => {
       "one/1 pt2 net.pt2",
       "two/1 unknown ! the folder holds several model files (a.pt2, b.onnx)",
     ]);
-  });
-
-  test("what this server runs can be widened", async () => {
-    const root = tree({ "legacy.mar": MAR });
-    const repository = createRepository({
-      paths: [{ path: root }],
-      fileSystem: nodeFileSystem,
-      servable: new Set(["mar"]),
-    });
-    assert.deepEqual((await repository.scan()).candidates.map(line), ["legacy/1 mar legacy.mar"]);
   });
 });
 

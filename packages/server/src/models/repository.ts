@@ -1,21 +1,20 @@
 import { basename, join } from "node:path";
+import { formatAdvice, isProgram } from "@sconce/torch/formats";
 import { faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
-import type { FileKind } from "./file-kind.ts";
-import { SERVABLE_KINDS, unservableReason } from "./file-problem.ts";
 import type { FileSystem } from "./file-system.ts";
 import {
   type FolderListing,
   type FoundFile,
   inspectFile,
-  type KnownKinds,
+  type KnownFormats,
   listFolder,
   PARALLEL_READS,
   printOf,
   type Scan,
 } from "./folder-listing.ts";
 import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
-import { chooseModelFile, compareKinds, hasModelSuffix, modelStem } from "./model-file.ts";
+import { chooseModelFile, compareFormats, hasModelSuffix, modelStem } from "./model-file.ts";
 
 /** A path the operator chose: a model file, a model folder, or a folder of models. */
 export interface RepositoryPath {
@@ -27,8 +26,6 @@ export interface RepositoryPath {
 export interface RepositoryOptions {
   readonly paths: readonly RepositoryPath[];
   readonly fileSystem: FileSystem;
-  /** Kinds that some runtime of this server runs; others are listed with a reason. */
-  readonly servable?: ReadonlySet<FileKind>;
 }
 
 /** The models on disk. */
@@ -42,15 +39,14 @@ interface Part {
   readonly complete: boolean;
 }
 
-/** A repository over paths on disk. File kinds are remembered between scans, so that a scan of unchanged files only lists. */
+/** A repository over paths on disk. File formats are remembered between scans, so that a scan of unchanged files only lists. */
 export function createRepository(options: RepositoryOptions): Repository {
-  const servable = options.servable ?? SERVABLE_KINDS;
-  let known: KnownKinds = new Map();
+  let known: KnownFormats = new Map();
   return {
     async scan() {
-      const seen: KnownKinds = new Map();
+      const seen: KnownFormats = new Map();
       const parts = await mapBounded(options.paths, PARALLEL_READS, (path) =>
-        scanPath(path, { fs: options.fileSystem, servable, known, seen }),
+        scanPath(path, { fs: options.fileSystem, known, seen }),
       );
       known = seen;
       return merge(parts);
@@ -70,7 +66,7 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
     }
     if (facts.kind === "file") {
       const found = await inspectFile(scan, { name: basename(path), path: root, facts });
-      return { candidates: [fromFile(scan, found, fallback)], complete: true };
+      return { candidates: [fromFile(found, fallback)], complete: true };
     }
     const listing = await listFolder(scan, root);
     const complete = !listing.refused.some((entry) => entry.unreadable);
@@ -93,7 +89,7 @@ function isModelFolder(listing: FolderListing): boolean {
 }
 
 async function fromRepository(scan: Scan, root: string, listing: FolderListing): Promise<ModelCandidate[]> {
-  const files = listing.models.map((file) => fromFile(scan, file, modelStem(file.name)));
+  const files = listing.models.map((file) => fromFile(file, modelStem(file.name)));
   const names = [...listing.folders, ...listing.versions];
   const folders = await mapBounded(names, PARALLEL_READS, (name) =>
     fromFolder(scan, join(root, name), { name }),
@@ -103,8 +99,8 @@ async function fromRepository(scan: Scan, root: string, listing: FolderListing):
   return [...files, ...folders.flat(), ...problems];
 }
 
-function fromFile(scan: Scan, file: FoundFile, name: string): ModelCandidate {
-  return candidate(scan, file, { name, version: "1", fingerprint: printOf(file.facts) });
+function fromFile(file: FoundFile, name: string): ModelCandidate {
+  return candidate(file, { name, version: "1", fingerprint: printOf(file.facts) });
 }
 
 async function fromFolder(
@@ -114,11 +110,11 @@ async function fromFolder(
 ): Promise<ModelCandidate[]> {
   try {
     const own = listing ?? (await listFolder(scan, folder));
-    if (own.versions.length === 0) return [fromVersion(scan, own, { name, version: "1", parent: undefined })];
+    if (own.versions.length === 0) return [fromVersion(own, { name, version: "1", parent: undefined })];
     return await mapBounded(own.versions, PARALLEL_READS, async (version) => {
       try {
         const inner = await listFolder(scan, join(folder, version));
-        return fromVersion(scan, inner, { name, version, parent: own });
+        return fromVersion(inner, { name, version, parent: own });
       } catch (error) {
         const reason = `the folder ${faultReason(error, version)}`;
         return broken(name, { version, reason, unreadable: true });
@@ -137,11 +133,7 @@ interface VersionPlace {
   readonly parent: FolderListing | undefined;
 }
 
-function fromVersion(
-  scan: Scan,
-  listing: FolderListing,
-  { name, version, parent }: VersionPlace,
-): ModelCandidate {
+function fromVersion(listing: FolderListing, { name, version, parent }: VersionPlace): ModelCandidate {
   const refused = [...listing.refused, ...(parent?.refused ?? [])];
   const unreadable = refused.find((entry) => entry.unreadable);
   if (unreadable !== undefined) return broken(name, { ...unreadable, version });
@@ -151,14 +143,13 @@ function fromVersion(
   }
   const file = listing.models.find((found) => found.name === chosen.name)!;
   return {
-    ...candidate(scan, file, { name, version, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
+    ...candidate(file, { name, version, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
     configFile: listing.configFile ?? parent?.configFile,
     codeFile: listing.codeFile ?? parent?.codeFile,
   };
 }
 
 function candidate(
-  scan: Scan,
   file: FoundFile,
   {
     name,
@@ -170,10 +161,10 @@ function candidate(
     name,
     version,
     file: file.path,
-    kind: file.kind,
+    format: file.format,
     configFile: undefined,
     codeFile: undefined,
-    problem: nameProblem(name) ?? (scan.servable.has(file.kind) ? undefined : unservableReason(file.kind)),
+    problem: nameProblem(name) ?? (isProgram(file.format) ? undefined : formatAdvice(file.format)),
     unreadable: false,
     bytes: file.facts.size,
     fingerprint,
@@ -188,7 +179,7 @@ function broken(
     name,
     version: problem.version ?? "1",
     file: "",
-    kind: "unknown",
+    format: "unknown",
     configFile: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? problem.reason,
@@ -203,7 +194,7 @@ function nameProblem(name: string): string | undefined {
   return "the name cannot be served: rename it to letters, digits, '.', '_' and '-' (at most 128, the first a letter or digit)";
 }
 
-/** One list without doubles: of two candidates for one name and version the better kind stays, then the earlier path. */
+/** One list without doubles: of two candidates for one name and version the better format stays, then the earlier path. */
 function merge(parts: readonly Part[]): ScanResult {
   const taken = new Map<string, ModelCandidate>();
   const problems: string[] = [];
@@ -224,7 +215,7 @@ function merge(parts: readonly Part[]): ScanResult {
 
 function prefers(a: ModelCandidate, b: ModelCandidate): boolean {
   if ((a.problem === undefined) !== (b.problem === undefined)) return a.problem === undefined;
-  return compareKinds(a.kind, b.kind) < 0;
+  return compareFormats(a.format, b.format) < 0;
 }
 
 function describe(candidate: ModelCandidate): string {

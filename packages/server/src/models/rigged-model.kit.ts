@@ -1,12 +1,13 @@
 // A served model as the server has it, queue and all; its instances answer, die and end when a test says so.
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
+import type { Instance, InstanceState } from "../base/instance.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import { completeQueueConfig } from "../queue/queue-config.ts";
 import { createScheduler } from "../queue/scheduler.ts";
-import type { Instance, InstanceState, LoadedModel } from "../runtime/runtime.ts";
+import type { LoadedModel } from "../runtime/runtime.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import { describe, ROW_SIGNATURE, SETTINGS, silentLogger } from "./models.kit.ts";
 import { createServedModel } from "./served-model.ts";
@@ -30,6 +31,8 @@ class RiggedInstance implements Instance {
   constructor(id: string) {
     this.id = id;
   }
+
+  async residentBytes(): Promise<undefined> {}
 
   run(request: RunRequest): Promise<RunResult> {
     return new Promise((resolve, reject) => this.runs.push({ request, resolve, reject }));

@@ -1,10 +1,19 @@
+import type { QueueGauges } from "../queue/scheduler.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { ServedModel } from "./registry.ts";
+
+/** A model version in memory at one moment. */
+export interface ModelGauges extends QueueGauges {
+  /** Resident memory of each instance's worker process, in the order of the instances; undefined where it is not known. */
+  readonly residentBytes: readonly (number | undefined)[];
+}
 
 /** A loaded model version as the registry holds it: it ends what it started. */
 export interface ServedModelHandle extends ServedModel {
   /** Requests submitted and not settled yet. */
   inFlight(): number;
+  /** Its queue and its instances at this moment. */
+  gauges(): Promise<ModelGauges>;
   /** What it holds in memory, as far as known; counts against the memory budget. */
   readonly memoryBytes: number;
   /** Why it cannot answer although it is loaded (a crash loop), or undefined. */

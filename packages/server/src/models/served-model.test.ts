@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ServeError } from "../base/errors.ts";
+import type { Instance, InstanceState } from "../base/instance.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import { completeQueueConfig } from "../queue/queue-config.ts";
 import { createScheduler } from "../queue/scheduler.ts";
-import type { Instance, InstanceState, LoadedModel } from "../runtime/runtime.ts";
+import type { LoadedModel } from "../runtime/runtime.ts";
 import {
   describe as describeModel,
   ManualClock,
@@ -27,6 +28,10 @@ class StubInstance implements Instance {
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  async residentBytes(): Promise<number | undefined> {
+    return this.state.kind === "ready" ? 1000 + Number(this.id) : undefined;
   }
 
   get running(): number {

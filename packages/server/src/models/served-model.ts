@@ -1,25 +1,22 @@
 import type { ServeError } from "../base/errors.ts";
 import { type InferRequest, type InferResponse, NO_PARAMETERS } from "../base/infer-request.ts";
+import type { Instance } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RequestHead } from "../base/request-head.ts";
-import type { RunRequest, RunResult } from "../base/run.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
-import type { Executor } from "../queue/executor.ts";
-import type { QueueObserver } from "../queue/observer.ts";
+import type { QueueObserver } from "../queue/queue-observer.ts";
 import type { Scheduler } from "../queue/scheduler.ts";
-import type { QueueSnapshot } from "../queue/snapshot.ts";
-import type { Instance, LoadedModel } from "../runtime/runtime.ts";
+import type { LoadedModel } from "../runtime/runtime.ts";
 import { InFlight } from "./in-flight.ts";
-import { joinObservers } from "./join-observers.ts";
-import { type ModelStatistics, StatisticsTally } from "./model-statistics.ts";
-import type { ServedModelHandle } from "./served-model-handle.ts";
+import { type ModelStatistics, StatisticsCounters } from "./model-statistics.ts";
+import type { ModelGauges, ServedModelHandle } from "./served-model-handle.ts";
 
 /** What a queue is made from; the rest (settings, clock) the composition root knows. */
 export interface QueueParts {
   readonly signature: Signature;
-  readonly executors: readonly Executor[];
+  readonly instances: readonly Instance[];
   readonly observer: QueueObserver;
 }
 
@@ -40,17 +37,12 @@ export interface ServedModelOptions {
   readonly memoryBytes?: number;
 }
 
-/** A loaded model and the queue in front of it. */
-export interface QueuedModel extends ServedModelHandle {
-  snapshot(): QueueSnapshot;
-}
-
 /** Puts a queue in front of a loaded model. */
-export function createServedModel(options: ServedModelOptions): QueuedModel {
+export function createServedModel(options: ServedModelOptions): ServedModelHandle {
   return new LiveModel(options);
 }
 
-class LiveModel implements QueuedModel {
+class LiveModel implements ServedModelHandle {
   readonly name: string;
   readonly version: string;
   readonly description: ModelDescription;
@@ -58,7 +50,7 @@ class LiveModel implements QueuedModel {
   readonly memoryBytes: number;
   readonly #loaded: LoadedModel;
   readonly #queue: Scheduler;
-  readonly #statistics: StatisticsTally;
+  readonly #statistics: StatisticsCounters;
   readonly #logger: Logger;
   readonly #health = new Set<() => void>();
   readonly #inFlight = new InFlight();
@@ -75,10 +67,10 @@ class LiveModel implements QueuedModel {
     this.memoryBytes = options.memoryBytes ?? loaded.description.weightBytes * loaded.instances.length;
     this.#loaded = loaded;
     this.#logger = options.logger;
-    this.#statistics = new StatisticsTally(options.wallNowMs);
+    this.#statistics = new StatisticsCounters(options.wallNowMs);
     this.#queue = options.createQueue({
       signature: loaded.description.signature,
-      executors: loaded.instances.map((instance) => new InstanceExecutor(instance)),
+      instances: loaded.instances,
       observer: joinObservers(this.#statistics, options.observer),
     });
     this.#failure = failureOf(loaded);
@@ -88,8 +80,7 @@ class LiveModel implements QueuedModel {
   async submit(request: InferRequest): Promise<InferResponse> {
     this.#inFlight.begin();
     try {
-      // The request names its tenant; a second object per request would say no more.
-      const { outputs, batchRows } = await this.#queue.submit(request, request);
+      const { outputs, batchRows } = await this.#queue.submit(request);
       const { name: model, version } = this;
       return { model, version, id: request.id, outputs, parameters: NO_PARAMETERS, batchRows };
     } finally {
@@ -97,8 +88,8 @@ class LiveModel implements QueuedModel {
     }
   }
 
-  refuseUnread(head: RequestHead): ServeError | undefined {
-    return this.#queue.refuseUnread(head);
+  rejectEarly(head: RequestHead): ServeError | undefined {
+    return this.#queue.rejectEarly(head);
   }
 
   inFlight(): number {
@@ -109,8 +100,10 @@ class LiveModel implements QueuedModel {
     return this.#statistics.read(this);
   }
 
-  snapshot(): QueueSnapshot {
-    return this.#queue.snapshot();
+  async gauges(): Promise<ModelGauges> {
+    const { instances } = this.#loaded;
+    const residentBytes = await Promise.all(instances.map((instance) => instance.residentBytes()));
+    return { ...this.#queue.gauges(), residentBytes };
   }
 
   failure(): string | undefined {
@@ -144,7 +137,7 @@ class LiveModel implements QueuedModel {
   }
 
   #onStateChange(): void {
-    this.#queue.executorsChanged();
+    this.#queue.instancesChanged();
     const failure = failureOf(this.#loaded);
     if (failure === this.#failure) return;
     this.#failure = failure;
@@ -152,30 +145,6 @@ class LiveModel implements QueuedModel {
     if (failure === undefined) this.#logger.info({ model, version }, "the model answers again");
     else this.#logger.error({ model, version, reason: failure }, "the model cannot answer any more");
     for (const listener of this.#health) listener();
-  }
-}
-
-/** An instance as the scheduler sees it. */
-class InstanceExecutor implements Executor {
-  readonly id: string;
-  readonly #instance: Instance;
-
-  constructor(instance: Instance) {
-    this.id = instance.id;
-    this.#instance = instance;
-  }
-
-  get isReady(): boolean {
-    return this.#instance.state.kind === "ready";
-  }
-
-  get isGone(): boolean {
-    const { kind } = this.#instance.state;
-    return kind === "failed" || kind === "closed";
-  }
-
-  run(request: RunRequest): Promise<RunResult> {
-    return this.#instance.run(request);
   }
 }
 
@@ -187,4 +156,31 @@ function failureOf(loaded: LoadedModel): string | undefined {
     if (state.kind === "failed") reason ??= state.reason;
   }
   return reason ?? "its workers have ended";
+}
+
+/** Tells both; the first alone when there is no second. */
+function joinObservers(first: QueueObserver, second: QueueObserver | undefined): QueueObserver {
+  if (second === undefined) return first;
+  return {
+    runFinished(report) {
+      first.runFinished(report);
+      second.runFinished(report);
+    },
+    requestAnswered(timeline, rows) {
+      first.requestAnswered(timeline, rows);
+      second.requestAnswered(timeline, rows);
+    },
+    requestFailed(reason, waitedMs) {
+      first.requestFailed(reason, waitedMs);
+      second.requestFailed(reason, waitedMs);
+    },
+    requestRejected(reason, waitedMs) {
+      first.requestRejected(reason, waitedMs);
+      second.requestRejected(reason, waitedMs);
+    },
+    requestsRetried(kind, requests) {
+      first.requestsRetried(kind, requests);
+      second.requestsRetried(kind, requests);
+    },
+  };
 }

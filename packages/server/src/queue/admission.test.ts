@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createAwakeClock } from "../base/awake-clock.ts";
+import { createActiveTimeClock } from "../base/active-time-clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { FakeClock, KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 /** Submits one row and keeps how it ended. */
-function send(parts: SetUp, id: number, options: RequestOptions & { readonly tenant?: string } = {}) {
+function send(parts: SetUp, id: number, options: RequestOptions = {}) {
   const outcome = { reason: "waits", retryAfterMs: undefined as number | undefined };
-  const { tenant = "", ...rest } = options;
-  parts.scheduler.submit(rowsRequest([[id, KIND.fine]], rest), { tenant }).then(
+  parts.scheduler.submit(rowsRequest([[id, KIND.fine]], options)).then(
     () => {
       outcome.reason = "answered";
     },
@@ -27,7 +26,7 @@ async function learn(parts: SetUp, ms: number): Promise<void> {
   for (let i = 0; i < 12; i++) {
     send(parts, 0);
     parts.clock.advance(ms);
-    parts.executors[0]!.step();
+    parts.instances[0]!.step();
     await settle();
   }
 }
@@ -42,7 +41,7 @@ test("a queue of n takes n requests beside those that run, and refuses the next"
   );
 });
 
-test("the default limit is four full batches per executor, at least 64", async () => {
+test("the default limit is four full batches per instance, at least 64", async () => {
   for (const [maxBatchSize, limit] of [
     [8, 64],
     [32, 128],
@@ -94,8 +93,8 @@ test("higher priorities run first; 0 and unknown priorities mean the default", a
   ] as const) {
     send(parts, id, { priority });
   }
-  while (parts.executors[0]!.step()) await settle();
-  assert.deepEqual(parts.executors[0]!.runs.flat(), [0, 5, 2, 3, 4, 1]);
+  while (parts.instances[0]!.step()) await settle();
+  assert.deepEqual(parts.instances[0]!.runs.flat(), [0, 5, 2, 3, 4, 1]);
 });
 
 test("lower priorities fill what a batch has left", async () => {
@@ -103,9 +102,9 @@ test("lower priorities fill what a batch has left", async () => {
   send(parts, 0);
   for (const id of [1, 2, 3]) send(parts, id, { priority: 2 });
   send(parts, 4, { priority: 1 });
-  parts.executors[0]!.step();
+  parts.instances[0]!.step();
   await settle();
-  assert.deepEqual(parts.executors[0]!.runs[1], [4, 1, 2]);
+  assert.deepEqual(parts.instances[0]!.runs[1], [4, 1, 2]);
 });
 
 test("tenants take turns, and a full queue takes from the one that has most", async () => {
@@ -122,9 +121,9 @@ test("tenants take turns, and a full queue takes from the one that has most", as
     modest.map((o) => o.reason),
     ["waits", "waits"],
   );
-  parts.executors[0]!.step();
+  parts.instances[0]!.step();
   await settle();
-  assert.deepEqual(parts.executors[0]!.runs[1], [1, 11, 2, 12]);
+  assert.deepEqual(parts.instances[0]!.runs[1], [1, 11, 2, 12]);
 });
 
 test("a full queue that a single tenant filled takes from it for a tenant never seen before", async () => {
@@ -144,8 +143,8 @@ test("whatever the batch size, each tenant's turn comes round", async () => {
   send(parts, 0);
   for (const [index, tenant] of ["a", "a", "a", "b", "b", "b", "c", "c"].entries())
     send(parts, index + 1, { tenant });
-  while (parts.executors[0]!.step()) await settle();
-  assert.deepEqual(parts.executors[0]!.runs.flat(), [0, 1, 4, 7, 2, 5, 8, 3, 6]);
+  while (parts.instances[0]!.step()) await settle();
+  assert.deepEqual(parts.instances[0]!.runs.flat(), [0, 1, 4, 7, 2, 5, 8, 3, 6]);
 });
 
 test("a request that cannot be answered in time is refused at once, but only if it had to wait", async () => {
@@ -162,16 +161,16 @@ test("a request that cannot be answered in time is refused at once, but only if 
   );
 });
 
-test("a request that has become hopeless while it waited never reaches an executor", async () => {
+test("a request that has become hopeless while it waited never reaches an instance", async () => {
   const parts = setUp();
   await learn(parts, 10);
   send(parts, 1);
   const late = send(parts, 2, { deadlineMs: parts.clock.nowMs() + 25 });
   parts.clock.advance(20);
-  parts.executors[0]!.step();
+  parts.instances[0]!.step();
   await settle();
   assert.equal(late.reason, "deadline_unreachable");
-  assert.ok(!parts.executors[0]!.runs.flat().includes(2));
+  assert.ok(!parts.instances[0]!.runs.flat().includes(2));
 });
 
 test("a wrong estimate of the service time does not refuse requests for ever", async () => {
@@ -189,11 +188,11 @@ test("a wrong estimate of the service time does not refuse requests for ever", a
 
 test("a process that was stopped for ten seconds refuses nobody afterwards because runs now seem to take that long", async () => {
   const clock = new FakeClock();
-  const parts = { ...setUp({}, { clock, awake: createAwakeClock(clock) }), clock };
+  const parts = { ...setUp({}, { clock, activeClock: createActiveTimeClock(clock) }), clock };
   for (let id = 0; id < 12; id++) {
     send(parts, id);
     clock.advance(id === 0 ? 10_000 : 10);
-    parts.executors[0]!.step();
+    parts.instances[0]!.step();
     await settle();
   }
   send(parts, 13);

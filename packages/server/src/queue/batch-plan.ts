@@ -2,9 +2,11 @@ import { invariant, ServeError } from "../base/errors.ts";
 import type { InferRequest } from "../base/infer-request.ts";
 import type { Signature, TensorSpec, VariableDim } from "../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../base/tensor.ts";
-import type { ShapeKey } from "./job.ts";
 import { compilePadding, type PaddingPlan } from "./padding.ts";
 import type { QueueConfig } from "./queue-config.ts";
+
+/** Requests share a run only when their keys are equal. A number where one variable dimension (or none) decides: no string is built then. */
+export type ShapeKey = number | string;
 
 /** A variable dimension, other than the batch's, that requests must agree on to share a run; once per symbol. */
 interface KeySite {
@@ -54,7 +56,7 @@ export function compileBatchPlan(signature: Signature, config: QueueConfig): Bat
   };
 }
 
-/** The batch dimension, which must lead every input and output and stand nowhere else: rows can then be joined and cut as bytes. */
+/** The batch dimension, which must lead every input and output and stand nowhere else: rows can then be gathered and sliced as bytes. */
 function leadingDim(signature: Signature, symbol: string): VariableDim {
   let found: VariableDim | undefined;
   for (const spec of [...signature.inputs, ...signature.outputs]) {
@@ -109,7 +111,7 @@ export function rowsOf(plan: BatchPlan, inputs: readonly NamedTensor[]): number 
   return plan.isBatched ? (inputs[0]!.shape[0] ?? 0) : 1;
 }
 
-/** Equal for requests that may join. Datatypes and fixed dimensions are the signature's, so only variable ones count. */
+/** Equal for requests that may share a run. Datatypes and fixed dimensions are the signature's, so only variable ones count. */
 export function shapeKeyOf(plan: BatchPlan, inputs: readonly NamedTensor[]): ShapeKey {
   const sites = plan.keySites;
   if (sites.length === 0) return 0;

@@ -1,84 +1,84 @@
+import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
+import type { Instance } from "../base/instance.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
-import { cutOutputs, findBadOutput } from "./cut.ts";
-import type { Executor } from "./executor.ts";
-import type { Slot } from "./executor-pool.ts";
-import type { Piece } from "./job.ts";
-import { joinPieces } from "./join.ts";
-import { noInstance, quarantined, type Rejection, unreachable } from "./rejection.ts";
-import { RerunLine } from "./rerun-line.ts";
-import type { SchedulerParts } from "./scheduler-parts.ts";
-import { stampAnswer, stampDispatch } from "./stamp.ts";
-import { WakeTimer } from "./wake-timer.ts";
+import type { BatchPlan } from "./batch-plan.ts";
+import { findBadOutput, gatherInputs, sliceOutputs } from "./batch-rows.ts";
+import type { InstancePool, PooledInstance } from "./instance-pool.ts";
+import type { LiveRequests } from "./live-requests.ts";
+import type { QueueObserver } from "./queue-observer.ts";
+import type { BatchItem } from "./queued-request.ts";
+import { type Recovery, RetryQueue } from "./recovery.ts";
+import { noInstance, quarantined, type Rejection } from "./rejection.ts";
+import type { ServiceEstimate } from "./service-estimate.ts";
 
 interface Run {
-  readonly slot: Slot;
-  readonly pieces: readonly Piece[];
+  readonly pooled: PooledInstance;
+  readonly items: readonly BatchItem[];
   readonly rows: number;
   readonly dispatchedMs: number;
   /** The same on the clock that stands still while this process does. */
-  readonly awakeMs: number;
+  readonly activeMs: number;
 }
 
-/** Brings what waits to the executors, and what they answer back to the requests. */
+/** Where batches come from, where they run, and who is told. */
+export interface DispatcherParts {
+  readonly clock: Clock;
+  /** Time without what this process slept through. */
+  readonly activeClock: Clock;
+  readonly plan: BatchPlan;
+  readonly requests: LiveRequests;
+  readonly instances: InstancePool;
+  readonly recovery: Recovery;
+  readonly estimate: ServiceEstimate;
+  readonly observer: QueueObserver;
+  /** Called whenever a request or a run may have been the last one. */
+  onProgress(): void;
+}
+
+/** Brings what waits to the instances, and their results back to the requests. */
 export class Dispatcher {
-  readonly #parts: SchedulerParts;
+  readonly #parts: DispatcherParts;
   readonly #timer: WakeTimer;
-  readonly #reruns = new RerunLine();
+  readonly #retries = new RetryQueue();
   readonly #running = new Set<Run>();
-  readonly #onProgress: () => void;
 
-  /** `onProgress` is called whenever a request or a run may have been the last one. */
-  constructor(parts: SchedulerParts, onProgress: () => void) {
+  constructor(parts: DispatcherParts) {
     this.#parts = parts;
-    this.#onProgress = onProgress;
     this.#timer = new WakeTimer(parts.clock, () => this.dispatch(parts.clock.nowMs()));
-    parts.jobs.onAbandoned = () => this.#tidy();
   }
 
-  get runningRuns(): number {
-    return this.#running.size;
+  /** Nothing runs. */
+  get isIdle(): boolean {
+    return this.#running.size === 0;
   }
 
-  get runningRows(): number {
-    let rows = 0;
-    for (const run of this.#running) rows += run.rows;
-    return rows;
-  }
-
-  get retryingRuns(): number {
-    return this.#reruns.length;
-  }
-
-  /** Gives every free executor what is due, and sleeps until something may change by itself. */
+  /** Gives every free instance what is due, and sleeps until something may change by itself. */
   dispatch(nowMs: number): void {
-    const { jobs, pool, batcher } = this.#parts;
-    jobs.expire(nowMs);
-    let slot = pool.free();
-    while (slot !== undefined) {
-      const pieces = this.#nextBatch(nowMs);
-      if (pieces === undefined) break;
-      if (pieces.length > 0) this.#launch(slot, pieces);
-      slot = pool.free();
+    const { requests, instances } = this.#parts;
+    requests.expire(nowMs);
+    let pooled = instances.free();
+    while (pooled !== undefined) {
+      const items = this.#nextBatch(nowMs);
+      if (items === undefined) break;
+      if (items.length > 0) this.#launch(pooled, items);
+      pooled = instances.free();
     }
-    const batchMs = slot === undefined ? Number.POSITIVE_INFINITY : batcher.nextWakeAt();
-    const expiryMs = jobs.deadlines.peek()?.expiresMs ?? Number.POSITIVE_INFINITY;
-    this.#timer.wakeAt(Math.min(batchMs, expiryMs), nowMs);
-    this.#tidy();
+    const batchMs = pooled === undefined ? Number.POSITIVE_INFINITY : requests.nextBatchMs;
+    this.#timer.wakeAt(Math.min(batchMs, requests.nextExpiryMs), nowMs);
+    this.tidy();
   }
 
   /** Rejects everything that does not run. */
   rejectWaiting(rejection: Rejection): void {
-    for (const piece of this.#parts.batcher.all()) this.#parts.jobs.reject(piece.job, rejection);
-    for (const piece of this.#reruns.takeAll()) this.#parts.jobs.reject(piece.job, rejection);
+    this.#parts.requests.rejectWaiting(rejection);
+    this.#rejectItems(this.#retries.takeAll(), rejection);
   }
 
-  /** Rejects everything that runs, too; what the executors still answer is dropped. */
+  /** Rejects everything that runs, too; what the instances still return is dropped. */
   abort(rejection: Rejection): void {
     this.rejectWaiting(rejection);
-    for (const run of this.#running) {
-      for (const piece of run.pieces) this.#parts.jobs.reject(piece.job, rejection);
-    }
+    for (const run of this.#running) this.#rejectItems(run.items, rejection);
     this.#running.clear();
     this.stop();
   }
@@ -88,115 +88,159 @@ export class Dispatcher {
     this.#timer.stop();
   }
 
-  /** Undefined: nothing is due. Empty: all of the batch was dropped on the way. */
-  #nextBatch(nowMs: number): readonly Piece[] | undefined {
-    const rerun = this.#reruns.next();
-    if (rerun !== undefined) return rerun.filter((piece) => this.#mayRerun(piece, nowMs));
-    const { batcher, jobs, admission } = this.#parts;
-    const batch = batcher.take(nowMs);
-    if (batch === undefined) return undefined;
-    let hasLate = false;
-    for (let i = 0; i < batch.length; i++) {
-      const piece = batch[i]!;
-      jobs.leftQueue(piece);
-      if (!admission.isTooLate(piece, nowMs)) continue;
-      hasLate = true;
-      jobs.reject(piece.job, unreachable());
-    }
-    return hasLate ? batch.filter((piece) => !piece.job.isSettled) : batch;
+  /** Drops what no request needs any more. */
+  tidy(): void {
+    this.#retries.tidy();
+    this.#parts.onProgress();
   }
 
-  #mayRerun(piece: Piece, nowMs: number): boolean {
-    const { recovery, jobs } = this.#parts;
-    if (piece.job.isSettled) return false;
-    if (piece.deaths === 0 || recovery.quarantine.judge(piece.job, nowMs) !== "quarantined") return true;
-    jobs.reject(piece.job, quarantined());
+  #rejectItems(items: readonly BatchItem[], rejection: Rejection): void {
+    for (const item of items) this.#parts.requests.reject(item.request, rejection);
+  }
+
+  /** Undefined: nothing is due. Empty: all of the batch was dropped on the way. */
+  #nextBatch(nowMs: number): readonly BatchItem[] | undefined {
+    const retry = this.#retries.next();
+    if (retry === undefined) return this.#parts.requests.takeBatch(nowMs);
+    return retry.filter((item) => this.#mayRetry(item, nowMs));
+  }
+
+  #mayRetry(item: BatchItem, nowMs: number): boolean {
+    const { recovery, requests } = this.#parts;
+    if (item.request.isSettled) return false;
+    if (recovery.mayRetry(item, nowMs)) return true;
+    requests.reject(item.request, quarantined());
     return false;
   }
 
-  #launch(slot: Slot, pieces: readonly Piece[]): void {
-    const { plan, clock, awake, pool, recovery } = this.#parts;
+  #launch(pooled: PooledInstance, items: readonly BatchItem[]): void {
+    const { plan, clock, activeClock, instances, recovery } = this.#parts;
     let rows = 0;
-    for (let i = 0; i < pieces.length; i++) rows += pieces[i]!.rows;
-    const request = joinPieces(plan, pieces);
+    for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
+    const request = gatherInputs(plan, items);
     const dispatchedMs = clock.nowMs();
-    for (let i = 0; i < pieces.length; i++) stampDispatch(pieces[i]!, slot.freeSinceMs, dispatchedMs);
-    pool.claim(slot);
+    for (let i = 0; i < items.length; i++) stampDispatch(items[i]!, pooled.freeSinceMs, dispatchedMs);
+    instances.claim(pooled);
     recovery.noteRun(dispatchedMs);
-    const run: Run = { slot, pieces, rows, dispatchedMs, awakeMs: awake.nowMs() };
+    const run: Run = { pooled, items, rows, dispatchedMs, activeMs: activeClock.nowMs() };
     this.#running.add(run);
-    start(slot.executor, request).then(
-      (result) => this.#answered(run, result),
+    start(pooled.instance, request).then(
+      (result) => this.#finished(run, result),
       (thrown: unknown) => this.#failed(run, ServeError.from(thrown)),
     );
   }
 
-  #answered(run: Run, result: RunResult): void {
+  #finished(run: Run, result: RunResult): void {
     if (!this.#running.has(run)) return;
-    const { plan, estimate, tally, jobs, awake } = this.#parts;
+    const { plan, estimate, observer, requests, activeClock } = this.#parts;
     const bad = findBadOutput(plan, result, run.rows);
     if (bad !== undefined) {
       this.#failed(run, bad);
       return;
     }
     const nowMs = this.#end(run);
-    const requests = run.pieces.length;
+    const count = run.items.length;
     const { rows, dispatchedMs } = run;
+    const { computeMs } = result;
     // A run that was slept through says nothing of those to come.
-    const serviceMs = awake.nowMs() - run.awakeMs;
-    estimate.observe(serviceMs, requests, nowMs);
-    tally.runFinished({ rows, requests, dispatchedMs, answeredMs: nowMs, computeMs: result.computeMs });
-    // The executor goes on first; the answers are cut while it works.
+    estimate.observe(activeClock.nowMs() - run.activeMs, count, nowMs);
+    observer.runFinished({ rows, requests: count, dispatchedMs, answeredMs: nowMs, computeMs });
+    // The instance goes on first; the outputs are sliced while it works.
     this.dispatch(nowMs);
-    const outputs = cutOutputs(plan, result, run.pieces);
-    for (let i = 0; i < requests; i++) {
-      const piece = run.pieces[i]!;
-      if (piece.job.isSettled) continue;
-      stampAnswer(piece, nowMs, result.computeMs);
-      jobs.finish(piece, outputs[i]!, rows);
+    const outputs = sliceOutputs(plan, result, run.items);
+    for (let i = 0; i < count; i++) {
+      const item = run.items[i]!;
+      if (item.request.isSettled) continue;
+      stampResult(item, nowMs, computeMs);
+      requests.finish(item, outputs[i]!, rows);
     }
-    this.#tidy();
+    this.tidy();
   }
 
   #failed(run: Run, error: ServeError): void {
     if (!this.#running.has(run)) return;
-    const { recovery, jobs, tally, pool } = this.#parts;
+    const { recovery, requests, observer, instances } = this.#parts;
     const nowMs = this.#end(run);
     const plan = recovery.plan(
       {
-        pieces: run.pieces.filter((piece) => !piece.job.isSettled),
-        isAlone: run.pieces.length === 1,
+        items: run.items.filter((item) => !item.request.isSettled),
+        isAlone: run.items.length === 1,
         dispatchedMs: run.dispatchedMs,
       },
       error,
       nowMs,
     );
-    for (const failure of plan.failures) jobs.fail(failure.piece.job, failure.error);
-    const retried = plan.reruns.reduce((sum, group) => sum + group.length, 0);
-    if (retried > 0) tally.requestsRetried(plan.kind, retried);
-    this.#reruns.addFirst(plan.reruns);
-    if (pool.isGone) this.rejectWaiting(noInstance());
+    for (const failure of plan.failures) requests.fail(failure.item.request, failure.error);
+    const retried = plan.retries.reduce((sum, group) => sum + group.length, 0);
+    if (retried > 0) observer.requestsRetried(plan.kind, retried);
+    this.#retries.addFirst(plan.retries);
+    if (instances.isGone) this.rejectWaiting(noInstance());
     this.dispatch(nowMs);
   }
 
   #end(run: Run): number {
     const nowMs = this.#parts.clock.nowMs();
     this.#running.delete(run);
-    this.#parts.pool.release(run.slot, nowMs);
+    this.#parts.instances.release(run.pooled, nowMs);
     return nowMs;
-  }
-
-  #tidy(): void {
-    this.#reruns.tidy();
-    this.#onProgress();
   }
 }
 
-/** An executor that throws instead of rejecting must not break the queue. */
-function start(executor: Executor, request: RunRequest): Promise<RunResult> {
+/** An instance that throws instead of rejecting must not break the queue. */
+function start(instance: Instance, request: RunRequest): Promise<RunResult> {
   try {
-    return executor.run(request);
+    return instance.run(request);
   } catch (thrown) {
     return Promise.reject(thrown);
+  }
+}
+
+/** Stamps an item's way to an instance that was free since `freeSinceMs`. Of a split request, the first part to leave counts. */
+function stampDispatch({ request }: BatchItem, freeSinceMs: number, dispatchedMs: number): void {
+  const { timeline } = request.request;
+  if (request.isSplit && !Number.isNaN(timeline.dispatchedMs)) return;
+  timeline.claimedMs = freeSinceMs;
+  timeline.dispatchedMs = dispatchedMs;
+}
+
+/** Stamps an item's result. Of a split request, the last part's result is the end, and the parts' compute times add up. */
+function stampResult({ request }: BatchItem, answeredMs: number, computeMs: number): void {
+  const { timeline } = request.request;
+  const before = !request.isSplit || Number.isNaN(timeline.computeMs) ? 0 : timeline.computeMs;
+  timeline.computeMs = Math.min(before + computeMs, answeredMs - timeline.dispatchedMs);
+  timeline.answeredMs = answeredMs;
+}
+
+/**
+ * One timer for everything that happens by itself. A wake-up that turned out too early is left to fire and asks again: cheaper than
+ * moving a timer with every request.
+ */
+class WakeTimer {
+  readonly #clock: Clock;
+  readonly #wake: () => void;
+  #atMs = Number.POSITIVE_INFINITY;
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock, wake: () => void) {
+    this.#clock = clock;
+    this.#wake = wake;
+  }
+
+  /** Wakes at `atMs` at the latest; Infinity asks for nothing. */
+  wakeAt(atMs: number, nowMs: number): void {
+    if (atMs >= this.#atMs) return;
+    this.#cancel?.();
+    this.#atMs = atMs;
+    this.#cancel = this.#clock.after(Math.max(0, atMs - nowMs), () => {
+      this.#atMs = Number.POSITIVE_INFINITY;
+      this.#cancel = undefined;
+      this.#wake();
+    });
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#atMs = Number.POSITIVE_INFINITY;
   }
 }

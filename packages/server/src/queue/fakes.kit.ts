@@ -1,13 +1,13 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { type InferRequest, NO_PARAMETERS, type Parameters } from "../base/infer-request.ts";
+import type { Instance, InstanceState } from "../base/instance.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
-import type { Executor } from "./executor.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
-import { createScheduler, type Scheduler } from "./scheduler.ts";
-import type { SchedulerOptions } from "./scheduler-parts.ts";
+import type { QueueObserver, RejectReason, RetryKind } from "./queue-observer.ts";
+import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
 
 /** A clock that moves when told. */
 export class FakeClock implements Clock {
@@ -65,9 +65,8 @@ interface PendingRun {
 }
 
 /** Computes on the bytes it is given, when told to: `step` ends its first outstanding run the way its rows say. */
-export class FakeExecutor implements Executor {
-  isReady = true;
-  isGone = false;
+export class FakeInstance implements Instance {
+  state: InstanceState = { kind: "ready" };
   deaths = 0;
   /** Ids of every run, in order. */
   readonly runs: number[][] = [];
@@ -90,6 +89,16 @@ export class FakeExecutor implements Executor {
     return new Promise((resolve, reject) => this.#pending.push({ rows, resolve, reject }));
   }
 
+  get isReady(): boolean {
+    return this.state.kind === "ready";
+  }
+
+  revive(): void {
+    this.state = { kind: "ready" };
+  }
+
+  async residentBytes(): Promise<undefined> {}
+
   get outstanding(): number {
     return this.#pending.length;
   }
@@ -109,7 +118,7 @@ export class FakeExecutor implements Executor {
   }
 
   die(reason: "worker_died" | "execution_timeout" = "worker_died"): void {
-    this.isReady = false;
+    this.state = { kind: "restarting", attempt: 1, reason };
     this.deaths += 1;
     for (const [index, run] of this.#pending.splice(0).entries()) {
       run.reject(
@@ -148,6 +157,7 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   readonly outputs?: readonly string[];
   readonly parameters?: Parameters;
+  readonly tenant?: string;
 }
 
 /** A request of one row per `[id, kind]`. */
@@ -170,6 +180,7 @@ export function rowsRequest(
     priority: options.priority ?? 0,
     deadlineMs: options.deadlineMs,
     signal: options.signal ?? new AbortController().signal,
+    tenant: options.tenant,
     timeline: new Timeline(0),
   };
 }
@@ -184,28 +195,54 @@ export function int32s(bytes: Uint8Array): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(i * 4, true));
 }
 
+/** Counts what the scheduler tells. */
+export class CountingObserver implements QueueObserver {
+  failed = 0;
+  readonly rejected: Partial<Record<RejectReason, number>> = {};
+  readonly retried: Partial<Record<RetryKind, number>> = {};
+
+  runFinished(): void {}
+
+  requestAnswered(): void {}
+
+  requestFailed(): void {
+    this.failed += 1;
+  }
+
+  requestRejected(reason: RejectReason): void {
+    this.rejected[reason] = (this.rejected[reason] ?? 0) + 1;
+  }
+
+  requestsRetried(kind: RetryKind, requests: number): void {
+    this.retried[kind] = (this.retried[kind] ?? 0) + requests;
+  }
+}
+
 export interface SetUp {
   readonly clock: FakeClock;
-  readonly executors: FakeExecutor[];
+  readonly counts: CountingObserver;
+  readonly instances: FakeInstance[];
   readonly scheduler: Scheduler;
 }
 
 export function setUp(
   config: Partial<QueueConfig> = {},
-  options: { readonly executors?: number } & Partial<Omit<SchedulerOptions, "executors">> = {},
+  options: { readonly instances?: number } & Partial<Omit<SchedulerOptions, "instances">> = {},
 ): SetUp {
-  const { executors: count = 1, ...rest } = options;
+  const { instances: count = 1, ...rest } = options;
   const clock = new FakeClock();
-  const executors = Array.from({ length: count }, (_, i) => new FakeExecutor(String(i)));
+  const instances = Array.from({ length: count }, (_, i) => new FakeInstance(String(i)));
+  const counts = new CountingObserver();
   const scheduler = createScheduler({
     signature: ROWS_SIGNATURE,
     config: completeQueueConfig(config, rest.signature ?? ROWS_SIGNATURE, count),
     clock,
     random: () => 0.5,
+    observer: counts,
     ...rest,
-    executors,
+    instances,
   });
-  return { clock, executors, scheduler };
+  return { clock, counts, instances, scheduler };
 }
 
 /** Lets everything that is settled be noticed. */

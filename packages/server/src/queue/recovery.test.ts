@@ -12,7 +12,7 @@ import {
   settle,
   setUp,
 } from "./fakes.kit.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { fingerprintOf } from "./quarantine.ts";
 import { NO_RETRY_PARAMETER } from "./recovery.ts";
 
 interface Outcome {
@@ -20,15 +20,9 @@ interface Outcome {
   readonly id: number;
 }
 
-function send(
-  parts: SetUp,
-  id: number,
-  kind: Kind = KIND.fine,
-  options: RequestOptions & { tenant?: string } = {},
-): Outcome {
+function send(parts: SetUp, id: number, kind: Kind = KIND.fine, options: RequestOptions = {}): Outcome {
   const outcome: Outcome = { reason: "waits", id };
-  const { tenant = "", ...rest } = options;
-  parts.scheduler.submit(rowsRequest([[id, kind]], rest), { tenant }).then(
+  parts.scheduler.submit(rowsRequest([[id, kind]], options)).then(
     (answer) => {
       assert.deepEqual(
         answer.outputs.map((o) => int32s(o.bytes)),
@@ -46,13 +40,13 @@ function send(
 /** Runs everything, bringing workers that died back at once. */
 async function drive(parts: SetUp): Promise<void> {
   await settle();
-  while (parts.executors.some((executor) => executor.outstanding > 0 || !executor.isReady)) {
-    for (const executor of parts.executors) {
-      executor.step();
+  while (parts.instances.some((instance) => instance.outstanding > 0 || !instance.isReady)) {
+    for (const instance of parts.instances) {
+      instance.step();
       await settle();
-      if (executor.isReady) continue;
-      executor.isReady = true;
-      parts.scheduler.executorsChanged();
+      if (instance.isReady) continue;
+      instance.revive();
+      parts.scheduler.instancesChanged();
     }
     await settle();
   }
@@ -60,7 +54,7 @@ async function drive(parts: SetUp): Promise<void> {
 
 const NO_RETRY = new Map([[NO_RETRY_PARAMETER, true]]);
 
-/** One request keeps the executor busy, so that all that follow share a batch. */
+/** One request keeps the instance busy, so that all that follow share a batch. */
 function gather(parts: SetUp, kinds: readonly Kind[]): Outcome[] {
   send(parts, 0);
   return kinds.map((kind, i) => send(parts, i + 1, kind));
@@ -78,27 +72,28 @@ for (const [kind, reason] of [
     outcomes.forEach((outcome, i) => {
       assert.equal(outcome.reason, i === 19 ? reason : "answered");
     });
-    assert.ok(parts.executors[0]!.runs.length <= 2 + 10, `${parts.executors[0]!.runs.length} runs`);
-    assert.equal(parts.scheduler.snapshot().failedRequests, 1);
+    assert.ok(parts.instances[0]!.runs.length <= 2 + 10, `${parts.instances[0]!.runs.length} runs`);
+    assert.equal(parts.counts.failed, 1);
   });
 }
 
 for (const kind of [KIND.kills, KIND.hangs]) {
   test(`one of 32 ${kind === KIND.kills ? "kills" : "hangs"} its worker: two workers are lost, no mate, and the input is refused from then on`, async () => {
-    const parts = setUp({}, { executors: 2 });
-    for (const executor of parts.executors.slice(1)) executor.isReady = false;
+    const parts = setUp({}, { instances: 2 });
+    for (const instance of parts.instances.slice(1))
+      instance.state = { kind: "restarting", attempt: 1, reason: "test" };
     const outcomes = gather(
       parts,
       Array.from({ length: 32 }, (_, i) => (i === 7 ? kind : KIND.fine)),
     );
-    parts.executors[0]!.step();
+    parts.instances[0]!.step();
     await drive(parts);
     outcomes.forEach((outcome, i) => {
       assert.equal(outcome.reason, i === 7 ? "failed_precondition/quarantined" : "answered");
     });
-    const deaths = () => parts.executors.reduce((sum, executor) => sum + executor.deaths, 0);
+    const deaths = () => parts.instances.reduce((sum, instance) => sum + instance.deaths, 0);
     assert.equal(deaths(), 2);
-    const runs = parts.executors.reduce((sum, executor) => sum + executor.runs.length, 0);
+    const runs = parts.instances.reduce((sum, instance) => sum + instance.runs.length, 0);
 
     const again = send(parts, 8, kind);
     const otherTenant = send(parts, 9, KIND.fine, { tenant: "other" });
@@ -107,7 +102,7 @@ for (const kind of [KIND.kills, KIND.hangs]) {
     await drive(parts);
     assert.equal(otherTenant.reason, "answered");
     assert.equal(
-      parts.executors.reduce((sum, executor) => sum + executor.runs.length, 0),
+      parts.instances.reduce((sum, instance) => sum + instance.runs.length, 0),
       runs + 1,
     );
 
@@ -128,19 +123,25 @@ test("a worker that is killed from outside costs nobody an answer, and nobody is
     parts,
     Array.from({ length: 8 }, () => KIND.fine),
   );
-  parts.executors[0]!.step();
+  parts.instances[0]!.step();
   await settle();
-  parts.executors[0]!.die();
+  parts.instances[0]!.die();
   await drive(parts);
   assert.ok(outcomes.every((outcome) => outcome.reason === "answered"));
-  assert.equal(parts.scheduler.snapshot().suspects, 0);
-  assert.equal(parts.scheduler.snapshot().retriedRequests.died, 8);
+  assert.equal(parts.counts.retried.died, 8);
+  // Suspects would run alone.
+  gather(
+    parts,
+    Array.from({ length: 8 }, () => KIND.fine),
+  );
+  await drive(parts);
+  assert.deepEqual(parts.instances[0]!.runs.at(-1), [1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test("all workers killed at the same moment under equal requests condemns none of them", async () => {
-  const parts = setUp({ maxBatchSize: 1 }, { executors: 3 });
+  const parts = setUp({ maxBatchSize: 1 }, { instances: 3 });
   const outcomes = [1, 1, 1].map((id) => send(parts, id));
-  for (const executor of parts.executors) executor.die();
+  for (const instance of parts.instances) instance.die();
   await drive(parts);
   assert.deepEqual(
     outcomes.map((outcome) => outcome.reason),
@@ -152,7 +153,7 @@ test("runs that had not begun when their worker died are run again without using
   const parts = setUp({ pipelineDepth: 2, maxBatchSize: 1, retryMinimum: 0, retryRatio: 0 });
   const executing = send(parts, 1);
   const behind = send(parts, 2, KIND.fine, { parameters: NO_RETRY });
-  parts.executors[0]!.die();
+  parts.instances[0]!.die();
   await drive(parts);
   assert.equal(executing.reason, "unavailable/worker_died");
   assert.equal(behind.reason, "answered");
@@ -169,7 +170,7 @@ test("no_retry: the model never sees the request twice; its mates are still save
     [once.reason, mate.reason, bad.reason],
     ["internal/model_failed", "answered", "internal/model_failed"],
   );
-  assert.equal(parts.executors[0]!.runs.flat().filter((id) => id === 1).length, 1);
+  assert.equal(parts.instances[0]!.runs.flat().filter((id) => id === 1).length, 1);
 });
 
 test("an input that ends workers and forbids re-runs is run alone when it comes back, and then refused", async () => {
@@ -193,8 +194,8 @@ test("an input that ends workers and forbids re-runs is run alone when it comes 
       "failed_precondition/quarantined",
     ],
   );
-  assert.equal(parts.executors[0]!.deaths, 2);
-  assert.ok(parts.executors[0]!.runs.every((ids) => !ids.includes(1) || ids.length === 1));
+  assert.equal(parts.instances[0]!.deaths, 2);
+  assert.ok(parts.instances[0]!.runs.every((ids) => !ids.includes(1) || ids.length === 1));
 });
 
 for (const [minimum, answered] of [
@@ -207,13 +208,13 @@ for (const [minimum, answered] of [
     const outcomes: Outcome[] = [];
     for (const id of [1, 2, 3]) {
       outcomes.push(send(parts, id));
-      parts.executors[0]!.die();
+      parts.instances[0]!.die();
       await drive(parts);
     }
     assert.equal(outcomes.filter((outcome) => outcome.reason === "answered").length, answered);
     parts.clock.advance(10_000);
     const later = send(parts, 4);
-    parts.executors[0]!.die();
+    parts.instances[0]!.die();
     await drive(parts);
     assert.equal(later.reason, "answered", "the budget is per ten seconds");
   });

@@ -1,8 +1,8 @@
 import { type ErrorCode, type ReasonOf, ServeError } from "../base/errors.ts";
-import type { Job } from "./job.ts";
-import type { RejectReason } from "./observer.ts";
+import type { RejectReason } from "./queue-observer.ts";
+import type { QueuedRequest } from "./queued-request.ts";
 
-/** A refusal by the scheduler: `reason` is one of its own closed set. */
+/** A rejection by the scheduler: `reason` is one of its own closed set. */
 export type Rejection = ServeError & { readonly reason: RejectReason };
 
 function reject<C extends ErrorCode>(
@@ -21,7 +21,7 @@ export function queueFull(waiting: number, retryAfterMs: number): Rejection {
   return reject("unavailable", "queue_full", message, retryAfterMs);
 }
 
-export function gaveWay(retryAfterMs: number): Rejection {
+export function displaced(retryAfterMs: number): Rejection {
   const message = "the model's queue is full and this request gave way to another; try again later";
   return reject("unavailable", "queue_full", message, retryAfterMs);
 }
@@ -77,6 +77,9 @@ export function quarantined(): Rejection {
 }
 
 /** The request's signal fired: because its deadline passed, or because the client left. */
-export function abandoned(job: Pick<Job, "deadlineMs">, nowMs: number): Rejection {
-  return nowMs >= job.deadlineMs ? expired() : reject("cancelled", "cancelled", "the request was cancelled");
+export function expiredOrCancelled(
+  { deadlineMs }: Pick<QueuedRequest, "deadlineMs">,
+  nowMs: number,
+): Rejection {
+  return nowMs >= deadlineMs ? expired() : reject("cancelled", "cancelled", "the request was cancelled");
 }

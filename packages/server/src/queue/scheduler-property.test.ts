@@ -14,7 +14,7 @@ import {
   settle,
   setUp,
 } from "./fakes.kit.ts";
-import type { Answer } from "./job.ts";
+import type { RequestResult } from "./queued-request.ts";
 
 fc.configureGlobal({ includeErrorInReport: true });
 
@@ -29,9 +29,9 @@ type Command =
       readonly timeoutMs: number | undefined;
     }
   | { readonly kind: "cancel"; readonly which: number }
-  | { readonly kind: "step"; readonly executor: number }
-  | { readonly kind: "die"; readonly executor: number }
-  | { readonly kind: "revive"; readonly executor: number }
+  | { readonly kind: "step"; readonly instance: number }
+  | { readonly kind: "die"; readonly instance: number }
+  | { readonly kind: "revive"; readonly instance: number }
   | { readonly kind: "advance"; readonly ms: number };
 
 interface Submitted {
@@ -39,7 +39,7 @@ interface Submitted {
   readonly controller: AbortController;
   readonly deadlineMs: number | undefined;
   settledMs: number | undefined;
-  answer: Answer | undefined;
+  answer: RequestResult | undefined;
   error: ServeError | undefined;
   settledTimes: number;
 }
@@ -47,7 +47,7 @@ interface Submitted {
 const MAX_BATCH = 4;
 
 function commandsOf(kinds: readonly Kind[], weights: { readonly die: number }): fc.Arbitrary<Command[]> {
-  const executor = fc.nat({ max: 1 });
+  const instance = fc.nat({ max: 1 });
   return fc.array(
     fc.oneof(
       {
@@ -64,9 +64,9 @@ function commandsOf(kinds: readonly Kind[], weights: { readonly die: number }): 
         weight: 2,
         arbitrary: fc.record({ kind: fc.constant("cancel" as const), which: fc.nat({ max: 50 }) }),
       },
-      { weight: 6, arbitrary: fc.record({ kind: fc.constant("step" as const), executor }) },
-      { weight: weights.die, arbitrary: fc.record({ kind: fc.constant("die" as const), executor }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant("revive" as const), executor }) },
+      { weight: 6, arbitrary: fc.record({ kind: fc.constant("step" as const), instance }) },
+      { weight: weights.die, arbitrary: fc.record({ kind: fc.constant("die" as const), instance }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant("revive" as const), instance }) },
       {
         weight: 3,
         arbitrary: fc.record({ kind: fc.constant("advance" as const), ms: fc.integer({ min: 1, max: 20 }) }),
@@ -86,13 +86,13 @@ const configs = fc.record({
   queueTimeoutMs: fc.constantFrom(undefined, 30),
 });
 
-/** Plays the commands, then lets every executor live and finish, and closes. */
+/** Plays the commands, then lets every instance live and finish, and closes. */
 async function play(parts: SetUp, commands: readonly Command[]): Promise<Submitted[]> {
   const submitted: Submitted[] = [];
   let nextId = 1;
   for (const command of commands) {
-    const executor =
-      "executor" in command ? parts.executors[command.executor % parts.executors.length]! : undefined;
+    const instance =
+      "instance" in command ? parts.instances[command.instance % parts.instances.length]! : undefined;
     switch (command.kind) {
       case "submit":
         submitted.push(
@@ -107,13 +107,13 @@ async function play(parts: SetUp, commands: readonly Command[]): Promise<Submitt
         submitted[command.which % Math.max(1, submitted.length)]?.controller.abort();
         break;
       case "step":
-        executor!.step();
+        instance!.step();
         break;
       case "die":
-        if (executor!.isReady) executor!.die();
+        if (instance!.isReady) instance!.die();
         break;
       case "revive":
-        revive(parts, command.executor);
+        revive(parts, command.instance);
         break;
       case "advance":
         parts.clock.advance(command.ms);
@@ -136,9 +136,14 @@ function submit(parts: SetUp, command: Command & { kind: "submit" }, rows: reado
     error: undefined,
     settledTimes: 0,
   };
-  const request = rowsRequest(rows, { priority: command.priority, deadlineMs, signal: controller.signal });
+  const request = rowsRequest(rows, {
+    priority: command.priority,
+    deadlineMs,
+    signal: controller.signal,
+    tenant: command.tenant,
+  });
   parts.scheduler
-    .submit(request, { tenant: command.tenant })
+    .submit(request)
     .then(
       (answer) => {
         entry.answer = answer;
@@ -155,10 +160,10 @@ function submit(parts: SetUp, command: Command & { kind: "submit" }, rows: reado
 }
 
 function revive(parts: SetUp, index: number): void {
-  const executor = parts.executors[index]!;
-  if (executor.isReady) return;
-  executor.isReady = true;
-  parts.scheduler.executorsChanged();
+  const instance = parts.instances[index]!;
+  if (instance.isReady) return;
+  instance.revive();
+  parts.scheduler.instancesChanged();
 }
 
 async function finish(parts: SetUp): Promise<void> {
@@ -168,12 +173,12 @@ async function finish(parts: SetUp): Promise<void> {
   });
   for (let round = 0; !isClosed; round++) {
     assert.ok(round < 10_000, "the queue does not drain");
-    parts.executors.forEach((executor, index) => {
+    parts.instances.forEach((instance, index) => {
       revive(parts, index);
-      executor.step();
+      instance.step();
     });
     await settle();
-    if (parts.executors.every((executor) => executor.outstanding === 0)) parts.clock.advance(1);
+    if (parts.instances.every((instance) => instance.outstanding === 0)) parts.clock.advance(1);
     await settle();
   }
 }
@@ -185,26 +190,16 @@ function assertRightAnswer(entry: Submitted): void {
   );
 }
 
-function assertNothingLeft({ scheduler, clock, executors }: SetUp, submitted: readonly Submitted[]): void {
-  const left = scheduler.snapshot();
-  const counts = [
-    left.waitingRequests,
-    left.waitingRows,
-    left.waitingBytes,
-    left.runningRuns,
-    left.runningRows,
-  ];
-  assert.deepEqual(
-    [...counts, left.retryingRuns, left.liveRequests, left.deadlines],
-    [0, 0, 0, 0, 0, 0, 0, 0],
-  );
+function assertNothingLeft({ scheduler, clock, instances }: SetUp, submitted: readonly Submitted[]): void {
+  const { waitingRequests, waitingBytes, runningRequests } = scheduler.gauges();
+  assert.deepEqual([waitingRequests, waitingBytes, runningRequests], [0, 0, 0]);
   assert.equal(clock.pendingTimers, 0);
   for (const entry of submitted) {
     assert.equal(entry.settledTimes, 1);
     assert.equal(getEventListeners(entry.controller.signal, "abort").length, 0);
   }
-  for (const executor of executors) {
-    for (const shape of executor.shapes)
+  for (const instance of instances) {
+    for (const shape of instance.shapes)
       assert.ok(shape[0]! >= 1 && shape[0]! <= MAX_BATCH, `a run of ${shape[0]} rows`);
   }
 }
@@ -213,7 +208,7 @@ test("whatever happens: one answer each, the right one, no earlier than it may, 
   const kinds = [KIND.fine, KIND.fine, KIND.fine, KIND.throws, KIND.badShape, KIND.kills, KIND.hangs];
   await fc.assert(
     fc.asyncProperty(commandsOf(kinds, { die: 1 }), configs, async (commands, config) => {
-      const parts = setUp(config, { executors: 2 });
+      const parts = setUp(config, { instances: 2 });
       const submitted = await play(parts, commands);
       assertNothingLeft(parts, submitted);
       for (const entry of submitted) {
@@ -245,10 +240,10 @@ test("without faults every row runs exactly once, and each tenant's rows of a pr
   );
   await fc.assert(
     fc.asyncProperty(commands, fc.constantFrom(1, 3), async (list, priorityLevels) => {
-      const parts = setUp({ maxBatchSize: MAX_BATCH, priorityLevels, maxQueueSize: 1000 }, { executors: 1 });
+      const parts = setUp({ maxBatchSize: MAX_BATCH, priorityLevels, maxQueueSize: 1000 }, { instances: 1 });
       const submitted = await play(parts, list);
       for (const entry of submitted) assertRightAnswer(entry);
-      const order = parts.executors[0]!.runs.flat();
+      const order = parts.instances[0]!.runs.flat();
       const ids = submitted.flatMap((entry) => entry.rows.map(([id]) => id));
       assert.deepEqual(
         [...order].sort((a, b) => a - b),
@@ -289,7 +284,7 @@ test("any set of poisoned requests: exactly those fail, their mates are answered
   const depth = fc.constantFrom(1, 2);
   await fc.assert(
     fc.asyncProperty(fc.array(kinds, { minLength: 1, maxLength: 40 }), depth, async (list, pipelineDepth) => {
-      const parts = setUp({ maxBatchSize: 32, pipelineDepth }, { executors: 2 });
+      const parts = setUp({ maxBatchSize: 32, pipelineDepth }, { instances: 2 });
       const commands = list.map(
         (kind): Command => ({ kind: "submit", rows: [kind], priority: 0, tenant: "", timeoutMs: undefined }),
       );
@@ -310,7 +305,7 @@ test("any set of poisoned requests: exactly those fail, their mates are answered
         }
       }
       const killers = list.filter((kind) => kind === KIND.kills || kind === KIND.hangs).length;
-      const deaths = parts.executors.reduce((sum, executor) => sum + executor.deaths, 0);
+      const deaths = parts.instances.reduce((sum, instance) => sum + instance.deaths, 0);
       assert.ok(deaths <= 2 * killers, `${deaths} deaths for ${killers} killers`);
       assertNothingLeftButRows(parts, submitted);
     }),
@@ -319,8 +314,8 @@ test("any set of poisoned requests: exactly those fail, their mates are answered
 });
 
 function assertNothingLeftButRows(parts: SetUp, submitted: readonly Submitted[]): void {
-  const { liveRequests, runningRuns, retryingRuns, waitingRows } = parts.scheduler.snapshot();
-  assert.deepEqual([liveRequests, runningRuns, retryingRuns, waitingRows], [0, 0, 0, 0]);
+  const { waitingRequests, waitingBytes, runningRequests } = parts.scheduler.gauges();
+  assert.deepEqual([waitingRequests, waitingBytes, runningRequests], [0, 0, 0]);
   for (const entry of submitted) assert.equal(entry.settledTimes, 1);
 }
 
@@ -330,7 +325,7 @@ test("destroy at any moment rejects whatever has no answer", async () => {
       commandsOf([KIND.fine, KIND.throws, KIND.kills], { die: 1 }),
       configs,
       async (commands, config) => {
-        const parts = setUp(config, { executors: 2 });
+        const parts = setUp(config, { instances: 2 });
         const submitted: Submitted[] = [];
         let nextId = 1;
         for (const command of commands) {
@@ -342,13 +337,13 @@ test("destroy at any moment rejects whatever has no answer", async () => {
                 command.rows.map((kind) => [nextId++, kind] as const),
               ),
             );
-          } else if (command.kind === "step") parts.executors[command.executor]!.step();
+          } else if (command.kind === "step") parts.instances[command.instance]!.step();
           await settle();
         }
         parts.scheduler.destroy("test");
         await settle();
         assertNothingLeft(parts, submitted);
-        for (const executor of parts.executors) while (executor.step());
+        for (const instance of parts.instances) while (instance.step());
         await settle();
         for (const entry of submitted) assert.equal(entry.settledTimes, 1);
       },

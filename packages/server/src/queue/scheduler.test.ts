@@ -11,7 +11,7 @@ import {
   settle,
   setUp,
 } from "./fakes.kit.ts";
-import type { Answer } from "./job.ts";
+import type { RequestResult } from "./queued-request.ts";
 
 const one = (id: number, options?: RequestOptions) => rowsRequest([[id, KIND.fine]], options);
 
@@ -23,18 +23,18 @@ function refusal(code: string, reason: string) {
   };
 }
 
-function values(answer: Answer): number[][] {
+function values(answer: RequestResult): number[][] {
   return answer.outputs.map((output) => int32s(output.bytes));
 }
 
-test("an idle executor takes a request at once; while it is busy requests gather and run together", async () => {
-  const { scheduler, executors } = setUp();
+test("an idle instance takes a request at once; while it is busy requests gather and run together", async () => {
+  const { scheduler, instances } = setUp();
   const answers = [1, 2, 3].map((id) => scheduler.submit(one(id)));
-  assert.deepEqual(executors[0]!.runs, [[1]]);
-  executors[0]!.step();
+  assert.deepEqual(instances[0]!.runs, [[1]]);
+  instances[0]!.step();
   await settle();
-  assert.deepEqual(executors[0]!.runs, [[1], [2, 3]]);
-  executors[0]!.step();
+  assert.deepEqual(instances[0]!.runs, [[1], [2, 3]]);
+  instances[0]!.step();
   const [first, second, third] = await Promise.all(answers);
   assert.deepEqual(values(first!), expectedOutputs([[1, KIND.fine]]));
   assert.deepEqual(values(third!), expectedOutputs([[3, KIND.fine]]));
@@ -48,15 +48,15 @@ test("an idle executor takes a request at once; while it is busy requests gather
   );
 });
 
-test("requests that arrive in one turn of the event loop run together, also when the executor is idle", async () => {
+test("requests that arrive in one turn of the event loop run together, also when the instance is idle", async () => {
   const turn: (() => void)[] = [];
-  const { scheduler, executors } = setUp({}, { defer: (callback) => turn.push(callback) });
+  const { scheduler, instances } = setUp({}, { defer: (callback) => turn.push(callback) });
   const answers = [1, 2, 3].map((id) => scheduler.submit(one(id)));
-  assert.deepEqual(executors[0]!.runs, []);
+  assert.deepEqual(instances[0]!.runs, []);
   assert.equal(turn.length, 1);
   turn.shift()!();
-  assert.deepEqual(executors[0]!.runs, [[1, 2, 3]]);
-  executors[0]!.step();
+  assert.deepEqual(instances[0]!.runs, [[1, 2, 3]]);
+  instances[0]!.step();
   assert.deepEqual(
     (await Promise.all(answers)).map((answer) => answer.batchRows),
     [3, 3, 3],
@@ -65,23 +65,23 @@ test("requests that arrive in one turn of the event loop run together, also when
   assert.equal(turn.length, 1);
   scheduler.destroy("test");
   turn.shift()!();
-  assert.deepEqual(executors[0]!.runs, [[1, 2, 3]]);
+  assert.deepEqual(instances[0]!.runs, [[1, 2, 3]]);
   await assert.rejects(answers[3]!, refusal("unavailable", "shut_down"));
 });
 
 test("the batch is the requests' own bytes, and answers are views on one block", async () => {
-  const { scheduler, executors } = setUp();
+  const { scheduler, instances } = setUp();
   const seen: Uint8Array[][] = [];
-  const run = executors[0]!.run.bind(executors[0]!);
-  executors[0]!.run = (request) => {
+  const run = instances[0]!.run.bind(instances[0]!);
+  instances[0]!.run = (request) => {
     seen.push([...request.inputs[0]!.chunks]);
     return run(request);
   };
   const requests = [one(1), one(2), one(3)];
   const answers = requests.map((request) => scheduler.submit(request));
-  executors[0]!.step();
+  instances[0]!.step();
   await settle();
-  executors[0]!.step();
+  instances[0]!.step();
   assert.equal(seen[1]![0], requests[1]!.inputs[0]!.bytes);
   assert.equal(seen[1]![1], requests[2]!.inputs[0]!.bytes);
   const [, second, third] = await Promise.all(answers);
@@ -94,37 +94,37 @@ for (const [rows, runs] of [
   [33, [32, 1]],
 ] as const) {
   test(`${rows} waiting rows run in batches of ${runs.join(" and ")} when 32 is the maximum`, async () => {
-    const { scheduler, executors } = setUp({ maxBatchSize: 32 });
+    const { scheduler, instances } = setUp({ maxBatchSize: 32 });
     const answers = [scheduler.submit(one(0))];
     for (let id = 1; id <= rows; id++) answers.push(scheduler.submit(one(id)));
-    while (executors[0]!.step()) await settle();
+    while (instances[0]!.step()) await settle();
     await Promise.all(answers);
     assert.deepEqual(
-      executors[0]!.runs.map((ids) => ids.length),
+      instances[0]!.runs.map((ids) => ids.length),
       [1, ...runs],
     );
   });
 }
 
 test("a request larger than a batch is divided, and its answer is whole and in order", async () => {
-  const { scheduler, executors } = setUp({ maxBatchSize: 4 });
+  const { scheduler, instances } = setUp({ maxBatchSize: 4 });
   const rows = Array.from({ length: 10 }, (_, i) => [i, KIND.fine] as const);
   const answers = [scheduler.submit(rowsRequest(rows)), scheduler.submit(one(99))];
-  while (executors[0]!.step()) await settle();
+  while (instances[0]!.step()) await settle();
   const [big, small] = await Promise.all(answers);
   assert.deepEqual(values(big!), expectedOutputs(rows));
   assert.deepEqual(big!.outputs[0]!.shape, [10, 3]);
   assert.deepEqual(values(small!), expectedOutputs([[99, KIND.fine]]));
   assert.deepEqual(
-    executors[0]!.runs.map((ids) => ids.length),
+    instances[0]!.runs.map((ids) => ids.length),
     [4, 4, 3],
   );
 });
 
 test("only the outputs that were asked for come back, in the order asked", async () => {
-  const { scheduler, executors } = setUp();
+  const { scheduler, instances } = setUp();
   const answer = scheduler.submit(one(5, { outputs: ["rank"] }));
-  executors[0]!.step();
+  instances[0]!.step();
   assert.deepEqual(
     (await answer).outputs.map((o) => o.name),
     ["rank"],
@@ -136,40 +136,40 @@ test("only the outputs that were asked for come back, in the order asked", async
 });
 
 test("a batch may wait for mates up to the delay, and goes earlier when it is full", async () => {
-  const { scheduler, executors, clock } = setUp({ maxQueueDelayMs: 10, maxBatchSize: 3 });
+  const { scheduler, instances, clock } = setUp({ maxQueueDelayMs: 10, maxBatchSize: 3 });
   for (const id of [1, 2]) void scheduler.submit(one(id));
   clock.advance(9);
-  assert.deepEqual(executors[0]!.runs, []);
+  assert.deepEqual(instances[0]!.runs, []);
   clock.advance(1);
-  assert.deepEqual(executors[0]!.runs, [[1, 2]]);
-  executors[0]!.step();
+  assert.deepEqual(instances[0]!.runs, [[1, 2]]);
+  instances[0]!.step();
   await settle();
   for (const id of [3, 4, 5]) void scheduler.submit(one(id));
-  assert.deepEqual(executors[0]!.runs[1], [3, 4, 5]);
+  assert.deepEqual(instances[0]!.runs[1], [3, 4, 5]);
 });
 
 test("a preferred size is taken at once, anything when the delay is over", async () => {
-  const { scheduler, executors, clock } = setUp({
+  const { scheduler, instances, clock } = setUp({
     maxQueueDelayMs: 10,
     maxBatchSize: 8,
     preferredBatchSizes: [2],
   });
   void scheduler.submit(one(1));
-  assert.deepEqual(executors[0]!.runs, []);
+  assert.deepEqual(instances[0]!.runs, []);
   void scheduler.submit(one(2));
-  assert.deepEqual(executors[0]!.runs, [[1, 2]]);
+  assert.deepEqual(instances[0]!.runs, [[1, 2]]);
   for (const id of [3, 4, 5]) void scheduler.submit(one(id));
-  executors[0]!.step();
+  instances[0]!.step();
   await settle();
-  assert.deepEqual(executors[0]!.runs[1], [3, 4]);
-  executors[0]!.step();
+  assert.deepEqual(instances[0]!.runs[1], [3, 4]);
+  instances[0]!.step();
   await settle();
   clock.advance(10);
-  assert.deepEqual(executors[0]!.runs[2], [5]);
+  assert.deepEqual(instances[0]!.runs[2], [5]);
 });
 
 test("a near deadline ends the wait for mates: half the time is kept for the run", () => {
-  const { scheduler, executors, clock } = setUp({ maxQueueDelayMs: 100 });
+  const { scheduler, instances, clock } = setUp({ maxQueueDelayMs: 100 });
   for (const [id, left] of [
     [1, undefined],
     [2, 20],
@@ -178,35 +178,35 @@ test("a near deadline ends the wait for mates: half the time is kept for the run
     scheduler.submit(one(id, { deadlineMs })).catch(() => {});
   }
   clock.advance(9);
-  assert.deepEqual(executors[0]!.runs, []);
+  assert.deepEqual(instances[0]!.runs, []);
   clock.advance(1);
-  assert.deepEqual(executors[0]!.runs, [[1, 2]]);
+  assert.deepEqual(instances[0]!.runs, [[1, 2]]);
 });
 
 test("a request that waits is cancelled: it never runs, and its mates do", async () => {
-  const { scheduler, executors } = setUp();
+  const { scheduler, instances } = setUp();
   const controller = new AbortController();
   void scheduler.submit(one(1));
   const cancelled = scheduler.submit(one(2, { signal: controller.signal }));
   const mate = scheduler.submit(one(3));
   controller.abort();
   await assert.rejects(cancelled, refusal("cancelled", "cancelled"));
-  executors[0]!.step();
+  instances[0]!.step();
   await settle();
-  executors[0]!.step();
+  instances[0]!.step();
   await mate;
-  assert.deepEqual(executors[0]!.runs, [[1], [3]]);
+  assert.deepEqual(instances[0]!.runs, [[1], [3]]);
 });
 
 test("a request that runs is cancelled: it is answered at once and its result is dropped", async () => {
-  const { scheduler, executors } = setUp();
+  const { scheduler, instances } = setUp();
   const controller = new AbortController();
   const cancelled = scheduler.submit(one(1, { signal: controller.signal }));
   controller.abort();
   await assert.rejects(cancelled, refusal("cancelled", "cancelled"));
-  executors[0]!.step();
+  instances[0]!.step();
   await settle();
-  assert.equal(scheduler.snapshot().runningRuns, 0);
+  assert.equal(scheduler.gauges().runningRequests, 0);
   await assert.rejects(
     scheduler.submit(one(2, { signal: controller.signal })),
     refusal("cancelled", "cancelled"),
@@ -214,7 +214,7 @@ test("a request that runs is cancelled: it is answered at once and its result is
 });
 
 test("a deadline ends a request wherever it is, and never earlier", async () => {
-  const { scheduler, executors, clock } = setUp();
+  const { scheduler, instances, clock } = setUp();
   const deadlineMs = clock.nowMs() + 10;
   const ended: string[] = [];
   const running = scheduler.submit(one(1, { deadlineMs }));
@@ -231,35 +231,35 @@ test("a deadline ends a request wherever it is, and never earlier", async () => 
     scheduler.submit(one(3, { deadlineMs })),
     refusal("deadline_exceeded", "deadline_exceeded"),
   );
-  executors[0]!.step();
+  instances[0]!.step();
   await settle();
-  assert.deepEqual(executors[0]!.runs, [[1]]);
-  assert.equal(scheduler.snapshot().deadlines, 0);
+  assert.deepEqual(instances[0]!.runs, [[1]]);
+  assert.equal(clock.pendingTimers, 0);
 });
 
 test("a queue timeout counts only while a request waits", async () => {
-  const { scheduler, executors, clock } = setUp({ queueTimeoutMs: 5 });
+  const { scheduler, instances, clock } = setUp({ queueTimeoutMs: 5 });
   const running = scheduler.submit(one(1));
   const waiting = scheduler.submit(one(2));
   clock.advance(5);
   await assert.rejects(waiting, refusal("deadline_exceeded", "deadline_exceeded"));
-  executors[0]!.step();
+  instances[0]!.step();
   await running;
 });
 
-test("requests wait while no executor is ready, and are refused when none will ever be", async () => {
-  const { scheduler, executors } = setUp();
-  executors[0]!.isReady = false;
-  scheduler.executorsChanged();
+test("requests wait while no instance is ready, and are refused when none will ever be", async () => {
+  const { scheduler, instances } = setUp();
+  instances[0]!.state = { kind: "restarting", attempt: 1, reason: "test" };
+  scheduler.instancesChanged();
   const answer = scheduler.submit(one(1));
-  executors[0]!.isReady = true;
-  scheduler.executorsChanged();
-  executors[0]!.step();
+  instances[0]!.revive();
+  scheduler.instancesChanged();
+  instances[0]!.step();
   await answer;
-  executors[0]!.isReady = false;
+  instances[0]!.state = { kind: "restarting", attempt: 1, reason: "test" };
   const waiting = scheduler.submit(one(2));
-  executors[0]!.isGone = true;
-  scheduler.executorsChanged();
+  instances[0]!.state = { kind: "failed", reason: "test" };
+  scheduler.instancesChanged();
   await assert.rejects(waiting, refusal("unavailable", "no_instance"));
   await assert.rejects(scheduler.submit(one(3)), refusal("unavailable", "no_instance"));
 });
@@ -269,22 +269,22 @@ for (const [depth, outstanding] of [
   [2, 2],
 ] as const) {
   test(`pipelineDepth ${depth} keeps ${outstanding} runs outstanding`, () => {
-    const { scheduler, executors } = setUp({ pipelineDepth: depth });
+    const { scheduler, instances } = setUp({ pipelineDepth: depth });
     for (const id of [1, 2, 3, 4]) void scheduler.submit(one(id));
-    assert.equal(executors[0]!.outstanding, outstanding);
+    assert.equal(instances[0]!.outstanding, outstanding);
   });
 }
 
 test("the timeline shows who waited for what", async () => {
-  const { scheduler, executors, clock } = setUp();
+  const { scheduler, instances, clock } = setUp();
   const [first, second] = [one(1), one(2)];
   for (const request of [first, second]) request.timeline.enqueuedMs = clock.nowMs();
   const answers = [scheduler.submit(first), scheduler.submit(second)];
   clock.advance(4);
-  executors[0]!.step();
+  instances[0]!.step();
   await settle();
   clock.advance(6);
-  executors[0]!.step();
+  instances[0]!.step();
   await Promise.all(answers);
   assert.deepEqual(
     (["queue", "batch", "transfer", "compute"] as const).map((stage) => stageMs(first.timeline, stage)),
@@ -304,10 +304,10 @@ test("close answers everything and takes nothing new; destroy rejects everything
     isClosed = true;
   });
   await assert.rejects(draining.scheduler.submit(one(4)), refusal("unavailable", "draining"));
-  draining.executors[0]!.step();
+  draining.instances[0]!.step();
   await settle();
   assert.equal(isClosed, false);
-  draining.executors[0]!.step();
+  draining.instances[0]!.step();
   await Promise.all([...answers, closed, draining.scheduler.close()]);
 
   const destroyed = setUp();

@@ -1,46 +1,83 @@
+import type { Clock } from "../base/clock.ts";
+import { type Deferred, deferred } from "../base/deferred.ts";
 import { ServeError } from "../base/errors.ts";
 import type { InferRequest } from "../base/infer-request.ts";
+import type { Instance } from "../base/instance.ts";
 import type { RequestHead } from "../base/request-head.ts";
+import type { Signature } from "../base/signature.ts";
+import { Admission } from "./admission.ts";
+import { type BatchPlan, compileBatchPlan } from "./batch-plan.ts";
+import { Batcher } from "./batcher.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Drain } from "./drain.ts";
-import type { Answer, Job } from "./job.ts";
-import { makeJob } from "./make-job.ts";
+import { InstancePool } from "./instance-pool.ts";
+import { LiveRequests } from "./live-requests.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { QueueConfig } from "./queue-config.ts";
+import { type QueueObserver, silentObserver } from "./queue-observer.ts";
+import { QueuedRequest, type RequestResult } from "./queued-request.ts";
 import type { Quota } from "./quota.ts";
+import { Recovery } from "./recovery.ts";
 import {
-  abandoned,
   draining,
   expired,
+  expiredOrCancelled,
   noInstance,
   quarantined,
   quotaExceeded,
   type Rejection,
   shutDown,
 } from "./rejection.ts";
-import { makeParts, type SchedulerOptions, type SchedulerParts } from "./scheduler-parts.ts";
-import type { QueueSnapshot } from "./snapshot.ts";
+import { ServiceEstimate } from "./service-estimate.ts";
 
-export interface SubmitOptions {
-  /** Whose request it is (an opaque key): tenants take turns, have quotas, and cannot harm each other by quarantine. */
-  readonly tenant?: string | undefined;
+export interface SchedulerOptions {
+  readonly signature: Signature;
+  readonly config: QueueConfig;
+  /** May change while the scheduler lives; `instancesChanged` tells. */
+  readonly instances: readonly Instance[];
+  readonly clock: Clock;
+  /** Time without what this process slept through: how long runs really take. Default: the clock. */
+  readonly activeClock?: Clock;
+  /** In [0, 1), for jitter. Default `Math.random`. */
+  readonly random?: () => number;
+  readonly observer?: QueueObserver;
+  /**
+   * Calls back once the events at hand are handled (`setImmediate`), so that requests which arrived together run together instead of
+   * the first one alone. Default: at once.
+   */
+  readonly defer?: (callback: () => void) => void;
+  /** Requests per tenant. Shared between schedulers when the quota spans models. */
+  readonly quota?: Quota;
+}
+
+/** A queue at one moment. */
+export interface QueueGauges {
+  /** Requests that wait, wholly or in part, and the input bytes of theirs that wait. */
+  readonly waitingRequests: number;
+  readonly waitingBytes: number;
+  /** Requests that run, or are about to run again. */
+  readonly runningRequests: number;
+  readonly readyInstances: number;
+  readonly instances: number;
 }
 
 /** Decides when and with whom the requests of one model run. */
 export interface Scheduler {
   /**
-   * Queues a request whose inputs were checked against the signature, and answers it with the outputs it asked for. The request's
-   * bytes must stay unchanged until then. Rejects with ServeError, reasons as in `REJECT_REASONS` or the executor's own.
+   * Queues a request whose inputs were checked against the signature, and resolves with the outputs it asked for. The request's
+   * bytes must stay unchanged until then. Its tenant is an opaque key: tenants take turns, have quotas, and cannot harm each other
+   * by quarantine. Rejects with ServeError, reasons as in `REJECT_REASONS` or the instance's own.
    */
-  submit(request: InferRequest, options?: SubmitOptions): Promise<Answer>;
+  submit(request: InferRequest): Promise<RequestResult>;
   /**
-   * Refuses a request whose body is still unread, and counts it, when `submit` would refuse it for want of room whatever that body
+   * Rejects a request whose body is still unread, and counts it, when `submit` would reject it for want of room whatever that body
    * says; undefined: `submit` decides. A body's own deadline is not known yet, so that a request which `submit` would call hopeless
    * may be told that the queue is full.
    */
-  refuseUnread(head: RequestHead): ServeError | undefined;
-  /** An executor became ready, died, failed for good, came or went. */
-  executorsChanged(): void;
-  snapshot(): QueueSnapshot;
-  /** Takes no new requests and resolves when the last run has ended. Idempotent. It waits for executors that restart. */
+  rejectEarly(head: RequestHead): ServeError | undefined;
+  /** An instance became ready, died, failed for good, came or went. */
+  instancesChanged(): void;
+  gauges(): QueueGauges;
+  /** Takes no new requests and resolves when the last run has ended. Idempotent. It waits for instances that restart. */
   close(): Promise<void>;
   /** Rejects everything at once with `unavailable`. Runs that are under way are forgotten. */
   destroy(reason: string): void;
@@ -52,134 +89,153 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 }
 
 class QueueScheduler implements Scheduler {
-  readonly #parts: SchedulerParts;
-  readonly #quota: Quota | undefined;
+  readonly #options: SchedulerOptions;
+  readonly #observer: QueueObserver;
+  readonly #plan: BatchPlan;
+  readonly #batcher: Batcher;
+  readonly #quarantine: Quarantine;
+  readonly #instances: InstancePool;
+  readonly #requests: LiveRequests;
+  readonly #admission: Admission;
   readonly #dispatcher: Dispatcher;
-  readonly #drain = new Drain();
-  readonly #defer: ((callback: () => void) => void) | undefined;
   readonly #dispatchGathered: () => void;
   #isGathering = false;
-  #state: QueueSnapshot["state"] = "open";
+  #isOpen = true;
+  #drained: Deferred<void> | undefined;
 
   constructor(options: SchedulerOptions) {
-    this.#parts = makeParts(options);
-    this.#quota = options.quota;
-    this.#dispatcher = new Dispatcher(this.#parts, () => this.#endDrain());
-    this.#defer = options.defer;
+    const { config, clock, activeClock = clock, random = Math.random, observer = silentObserver } = options;
+    const plan = compileBatchPlan(options.signature, config);
+    const batcher = new Batcher({
+      maxRows: plan.maxRows,
+      maxDelayMs: config.maxQueueDelayMs,
+      preferredSizes: config.preferredBatchSizes,
+      levels: config.priorityLevels,
+    });
+    const quarantine = new Quarantine(config.quarantineMs);
+    const estimate = new ServiceEstimate();
+    const instances = new InstancePool(options.instances, config.pipelineDepth, clock.nowMs());
+    const onSignalled = (): void => this.#dispatcher.tidy();
+    const requests = new LiveRequests({ clock, batcher, quarantine, estimate, observer, onSignalled });
+    this.#options = options;
+    this.#observer = observer;
+    this.#plan = plan;
+    this.#batcher = batcher;
+    this.#quarantine = quarantine;
+    this.#instances = instances;
+    this.#requests = requests;
+    this.#admission = new Admission({ config, batcher, instances, estimate, requests, random });
+    this.#dispatcher = new Dispatcher({
+      clock,
+      activeClock,
+      plan,
+      requests,
+      instances,
+      recovery: new Recovery(config, quarantine),
+      estimate,
+      observer,
+      onProgress: () => this.#endDrain(),
+    });
     this.#dispatchGathered = () => {
       this.#isGathering = false;
-      this.#dispatcher.dispatch(this.#parts.clock.nowMs());
+      this.#dispatcher.dispatch(clock.nowMs());
     };
   }
 
-  submit(request: InferRequest, options?: SubmitOptions): Promise<Answer> {
-    const { plan, config, clock, tally, jobs, admission } = this.#parts;
-    const nowMs = clock.nowMs();
-    let job: Job;
-    try {
-      job = makeJob(plan, config, { request, tenant: options?.tenant ?? "", nowMs });
-    } catch (thrown) {
-      return Promise.reject(ServeError.from(thrown));
-    }
-    const rejection = this.#refuse(job, nowMs);
-    if (rejection !== undefined) {
-      tally.requestRejected(rejection.reason, 0);
-      return Promise.reject(rejection);
-    }
+  submit(request: InferRequest): Promise<RequestResult> {
     return new Promise((resolve, reject) => {
-      job.resolve = resolve;
-      job.reject = reject;
-      admission.setDue(job, nowMs);
-      jobs.add(job);
-      this.#dispatchSoon(nowMs);
+      const nowMs = this.#options.clock.nowMs();
+      let queued: QueuedRequest;
+      try {
+        queued = new QueuedRequest(this.#plan, this.#options.config, { request, nowMs, resolve, reject });
+      } catch (thrown) {
+        reject(ServeError.from(thrown));
+        return;
+      }
+      const rejection = this.#admit(queued, nowMs);
+      if (rejection === undefined) {
+        this.#requests.add(queued);
+        this.#dispatchSoon(nowMs);
+      } else {
+        this.#observer.requestRejected(rejection.reason, 0);
+        reject(rejection);
+      }
     });
   }
 
-  refuseUnread(head: RequestHead): ServeError | undefined {
-    const { clock, pool, recovery, admission, tally } = this.#parts;
-    if (!admission.isFull) return undefined;
+  rejectEarly(head: RequestHead): ServeError | undefined {
+    if (!this.#admission.isFull) return undefined;
     // What `submit` asks before it asks for room, and needs the body for.
-    if (this.#state !== "open" || pool.isGone || recovery.quarantine.size > 0) return undefined;
-    const nowMs = clock.nowMs();
-    const full = admission.refuseUnread(head, nowMs);
+    if (!this.#isOpen || this.#instances.isGone || !this.#quarantine.isEmpty) return undefined;
+    const nowMs = this.#options.clock.nowMs();
+    const full = this.#admission.rejectEarly(head, nowMs);
     if (full === undefined) return undefined;
     const rejection = this.#overQuota(head.tenant ?? "", nowMs) ?? full;
-    tally.requestRejected(rejection.reason, 0);
+    this.#observer.requestRejected(rejection.reason, 0);
     return rejection;
   }
 
-  executorsChanged(): void {
-    const { clock, pool } = this.#parts;
-    const nowMs = clock.nowMs();
-    pool.refresh(nowMs);
-    if (pool.isGone) this.#dispatcher.rejectWaiting(noInstance());
+  instancesChanged(): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#instances.refresh(nowMs);
+    if (this.#instances.isGone) this.#dispatcher.rejectWaiting(noInstance());
     this.#dispatcher.dispatch(nowMs);
   }
 
-  snapshot(): QueueSnapshot {
-    const { clock, jobs, batcher, pool, recovery, tally, estimate } = this.#parts;
-    const nowMs = clock.nowMs();
+  gauges(): QueueGauges {
+    const { size, waiting } = this.#requests;
     return {
-      state: this.#state,
-      waitingRequests: jobs.waiting,
-      waitingRows: batcher.rows,
-      waitingBytes: batcher.bytes,
-      retryingRuns: this.#dispatcher.retryingRuns,
-      runningRuns: this.#dispatcher.runningRuns,
-      runningRows: this.#dispatcher.runningRows,
-      liveRequests: jobs.size,
-      readyExecutors: pool.readyCount,
-      deadlines: jobs.deadlines.size,
-      suspects: recovery.quarantine.size,
-      ...tally.counts(),
-      drainPerSecond: estimate.drainPerMs(nowMs) * 1000,
-      serviceP95Ms: estimate.p95Ms(nowMs),
+      waitingRequests: waiting,
+      waitingBytes: this.#batcher.bytes,
+      runningRequests: size - waiting,
+      readyInstances: this.#instances.readyCount,
+      instances: this.#instances.size,
     };
   }
 
   close(): Promise<void> {
-    if (this.#state === "open") this.#state = "draining";
-    const drained = this.#drain.want();
+    this.#isOpen = false;
+    this.#drained ??= deferred();
     this.#endDrain();
-    return drained;
+    return this.#drained.promise;
   }
 
   destroy(reason: string): void {
-    this.#state = "closed";
+    this.#isOpen = false;
     this.#dispatcher.abort(shutDown(reason));
     this.#endDrain();
   }
 
   #dispatchSoon(nowMs: number): void {
-    if (this.#defer === undefined) this.#dispatcher.dispatch(nowMs);
+    const { defer } = this.#options;
+    if (defer === undefined) this.#dispatcher.dispatch(nowMs);
     else if (!this.#isGathering) {
       this.#isGathering = true;
-      this.#defer(this.#dispatchGathered);
+      defer(this.#dispatchGathered);
     }
   }
 
-  #refuse(job: Job, nowMs: number): Rejection | undefined {
-    const { pool, recovery, admission } = this.#parts;
-    if (this.#state !== "open") return draining();
-    if (job.request.signal.aborted) return abandoned(job, nowMs);
-    if (nowMs >= job.expiresMs) return expired();
-    if (pool.isGone) return noInstance();
-    const verdict = recovery.quarantine.judge(job, nowMs);
+  /** Why the request must not wait; undefined: it may. */
+  #admit(queued: QueuedRequest, nowMs: number): Rejection | undefined {
+    if (!this.#isOpen) return draining();
+    if (queued.request.signal.aborted) return expiredOrCancelled(queued, nowMs);
+    if (nowMs >= queued.expiresMs) return expired();
+    if (this.#instances.isGone) return noInstance();
+    const verdict = this.#quarantine.judge(queued, nowMs);
     if (verdict === "quarantined") return quarantined();
-    if (verdict === "suspect") job.shapeKey = `alone ${job.fingerprint}`;
-    return this.#overQuota(job.tenant, nowMs) ?? admission.refuse(job, nowMs);
+    if (verdict === "suspect") queued.runAlone();
+    return this.#overQuota(queued.tenant, nowMs) ?? this.#admission.admit(queued, nowMs);
   }
 
   /** Uses up one request of the tenant's quota. */
   #overQuota(tenant: string, nowMs: number): Rejection | undefined {
-    const waitMs = this.#quota?.take(tenant, nowMs) ?? 0;
+    const waitMs = this.#options.quota?.take(tenant, nowMs) ?? 0;
     return waitMs > 0 ? quotaExceeded(Math.ceil(waitMs)) : undefined;
   }
 
   #endDrain(): void {
-    if (!this.#drain.isWanted || this.#parts.jobs.size > 0 || this.#dispatcher.runningRuns > 0) return;
-    this.#state = "closed";
+    if (this.#drained === undefined || this.#requests.size > 0 || !this.#dispatcher.isIdle) return;
     this.#dispatcher.stop();
-    this.#drain.done();
+    this.#drained.resolve();
   }
 }

@@ -35,7 +35,7 @@ export function watchMemory(options: MemoryWatchOptions): () => void {
 }
 
 /** Resident memory of a process, or undefined when it is gone or the system does not say. */
-async function residentBytes(pid: number): Promise<number | undefined> {
+export async function residentBytes(pid: number): Promise<number | undefined> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
   return kib === undefined ? undefined : Number(kib) * 1024;

@@ -2,7 +2,7 @@ import { ServeError } from "../base/errors.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunInput } from "../base/run.ts";
 import type { Tensor } from "../base/tensor.ts";
-import { serveWorker, type WorkerAnswer, type WorkerCall } from "../worker/serve-worker.ts";
+import { type HandlerResult, serveWorker, type WorkerCall } from "../worker/serve-worker.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -34,7 +34,7 @@ const badRequest = tensorFailure("worker_protocol", "a message to the worker");
 /** Turns this process or thread into a worker that loads one model and runs it. */
 export function hostModel(load: ModelLoader): void {
   let model: HostedModel | undefined;
-  serveWorker(async (call: WorkerCall): Promise<WorkerAnswer> => {
+  serveWorker(async (call: WorkerCall): Promise<HandlerResult> => {
     if (call.method === METHODS.load) {
       model = await load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage));
       return {

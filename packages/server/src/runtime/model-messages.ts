@@ -7,11 +7,11 @@ export const METHODS = { load: 1, run: 2 } as const;
 /** Header of a `load` call. */
 export interface LoadMessage {
   readonly spec: LoadSpec;
-  /** False when the front knows the digest already: a restart, or one more instance. */
+  /** False when the server process knows the digest already: a restart, or one more instance. */
   readonly wantsDigest: boolean;
 }
 
-/** Header of its answer. */
+/** Header of its result. */
 export interface LoadedMessage {
   readonly description: ModelDescription;
 }

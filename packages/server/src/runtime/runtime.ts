@@ -1,5 +1,5 @@
+import type { Instance } from "../base/instance.ts";
 import type { ModelDescription } from "../base/model-description.ts";
-import type { RunRequest, RunResult } from "../base/run.ts";
 
 /** What to load. `file` is an absolute path that the server chose, never a client. */
 export interface LoadSpec {
@@ -27,34 +27,6 @@ export interface LoadOptions {
   readonly inputs: Readonly<Record<string, string>> | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
-}
-
-/**
- * An instance's life. `restarting` comes back by itself; `failed` does not (crash loop) until the model is reloaded.
- */
-export type InstanceState =
-  | { readonly kind: "ready" }
-  | { readonly kind: "restarting"; readonly attempt: number; readonly reason: string }
-  | { readonly kind: "failed"; readonly reason: string }
-  | { readonly kind: "closed" };
-
-/**
- * One place where a model runs, one run at a time in the order given. `run` may be called again before the previous one settled: the
- * worker then goes on without waiting for this process (a depth of 2 hides the way there and back).
- */
-export interface Instance {
-  readonly id: string;
-  readonly state: InstanceState;
-  /**
-   * Runs a batch. Rejects with ServeError:
-   * `unavailable`/`worker_died` the worker ended while it may have been executing this run;
-   * `unavailable`/`worker_died_waiting` the worker ended before it began this run (this run is not to blame);
-   * `unavailable`/`instance_not_ready` the instance is restarting, failed or closed;
-   * `invalid_argument`/`invalid_input` the model refused the inputs' sizes or values;
-   * `deadline_exceeded`/`execution_timeout` it hung and was killed;
-   * `internal`/`model_failed` the model threw; `internal`/`bad_output` it answered nonsense.
-   */
-  run(request: RunRequest): Promise<RunResult>;
 }
 
 /** A model in memory. */

@@ -3,7 +3,7 @@ import type { RunInput } from "../base/run.ts";
 import { type Datatype, elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
 
 /**
- * Tensors between the front and a worker. The header says what they are, the payload is their bytes one after another, each tensor
+ * Tensors between the server process and a worker. The header says what they are, the payload is their bytes one after another, each tensor
  * beginning at a multiple of 8:
  *
  *     0  u32  tensors            per tensor   0  u8   datatype        4  u32  bytes, low half

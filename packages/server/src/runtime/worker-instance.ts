@@ -1,16 +1,17 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
+import type { Instance, InstanceState } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { LineLimit } from "../worker/line-limit.ts";
-import { failureReason, type Reply, type Worker } from "../worker/worker.ts";
-import { type SlotState, WorkerSlot } from "../worker/worker-slot.ts";
+import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
+import { type CallResult, failureReason, type Worker } from "../worker/worker.ts";
 import type { FileIdentity } from "./file-identity.ts";
-import { watchMemory } from "./memory-watch.ts";
+import { residentBytes, watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
-import type { Instance, InstanceState, LoadSpec } from "./runtime.ts";
+import type { LoadSpec } from "./runtime.ts";
 import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
 
 export interface WorkerInstanceOptions {
@@ -29,6 +30,7 @@ export interface WorkerInstanceOptions {
 }
 
 const MAX_FAILURES_LOGGED_PER_SECOND = 5;
+const READY: InstanceState = { kind: "ready" };
 const MIB = 1024 * 1024;
 const badOutput = tensorFailure("bad_output", "the model's result");
 
@@ -36,7 +38,7 @@ const badOutput = tensorFailure("bad_output", "the model's result");
 export class WorkerInstance implements Instance {
   readonly id: string;
   readonly #options: WorkerInstanceOptions;
-  readonly #slot: WorkerSlot;
+  readonly #slot: Supervisor;
   readonly #logLimit: LineLimit;
   #description: ModelDescription | undefined;
   #stopMemoryWatch: (() => void) | undefined;
@@ -45,7 +47,7 @@ export class WorkerInstance implements Instance {
     this.id = options.id;
     this.#options = options;
     this.#logLimit = new LineLimit(options.clock, MAX_FAILURES_LOGGED_PER_SECOND);
-    this.#slot = new WorkerSlot({
+    this.#slot = new Supervisor({
       acquire: options.acquire,
       prepare: (worker) => this.#load(worker),
       onChange: (state) => this.#onSlotChange(state),
@@ -59,7 +61,7 @@ export class WorkerInstance implements Instance {
     const { state } = this.#slot;
     switch (state.kind) {
       case "ready":
-        return { kind: "ready" };
+        return READY;
       case "starting":
         return { kind: "restarting", attempt: 0, reason: "it is starting" };
       default:
@@ -87,7 +89,13 @@ export class WorkerInstance implements Instance {
       chunks,
       timeoutMs: this.#options.spec.options.executionTimeoutMs,
     };
-    return state.worker.call(call).then(this.#onReply).catch(this.#onRunFailed);
+    return state.worker.call(call).then(this.#onResult).catch(this.#onRunFailed);
+  }
+
+  async residentBytes(): Promise<number | undefined> {
+    const { state } = this.#slot;
+    const pid = state.kind === "ready" ? state.worker.pid : undefined;
+    return pid === undefined ? undefined : residentBytes(pid);
   }
 
   async close(): Promise<void> {
@@ -98,8 +106,8 @@ export class WorkerInstance implements Instance {
     this.#slot.destroy(reason);
   }
 
-  readonly #onReply = (reply: Reply): RunResult => {
-    const { tensors, computeMs } = decodeTensors(reply.header, reply.payload, badOutput);
+  readonly #onResult = (result: CallResult): RunResult => {
+    const { tensors, computeMs } = decodeTensors(result.header, result.payload, badOutput);
     checkOutputs(tensors, this.#description!.signature);
     return { outputs: tensors, computeMs };
   };
@@ -122,7 +130,7 @@ export class WorkerInstance implements Instance {
     await files.check();
     this.#description ??= this.#options.description();
     const wantsDigest = this.#description === undefined;
-    const reply = await worker
+    const result = await worker
       .call({
         method: METHODS.load,
         header: encodeMessage({ spec, wantsDigest }),
@@ -134,7 +142,7 @@ export class WorkerInstance implements Instance {
         throw loadError(error, spec);
       });
     await files.check();
-    this.#description ??= decodeMessage<LoadedMessage>(reply.header).description;
+    this.#description ??= decodeMessage<LoadedMessage>(result.header).description;
     this.#watchMemory(worker);
   }
 
@@ -154,7 +162,7 @@ export class WorkerInstance implements Instance {
     });
   }
 
-  #onSlotChange(state: SlotState): void {
+  #onSlotChange(state: SupervisorState): void {
     const { logger } = this.#options;
     if (state.kind !== "ready") this.#stopMemoryWatch?.();
     if (state.kind === "restarting")
@@ -165,7 +173,7 @@ export class WorkerInstance implements Instance {
   }
 }
 
-function notReady(state: Exclude<SlotState, { kind: "ready" }>): ServeError {
+function notReady(state: Exclude<SupervisorState, { kind: "ready" }>): ServeError {
   const why = "reason" in state ? `: ${state.reason}` : "";
   return new ServeError("unavailable", `this instance of the model is ${state.kind}${why}`, {
     reason: "instance_not_ready",

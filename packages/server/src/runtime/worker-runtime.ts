@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
+import type { Instance } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -7,7 +8,7 @@ import { WorkerPool } from "../worker/worker-pool.ts";
 import { WorkerProcess } from "../worker/worker-process.ts";
 import { WorkerThread } from "../worker/worker-thread.ts";
 import { FileIdentity } from "./file-identity.ts";
-import type { Instance, LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
+import type { LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
 import { WorkerInstance } from "./worker-instance.ts";
 
 export interface WorkerRuntimeOptions {

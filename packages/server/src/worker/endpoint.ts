@@ -3,17 +3,17 @@ import { isMainThread, parentPort } from "node:worker_threads";
 import { DEFAULT_FRAME_LIMITS, type Frame } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { type OutgoingFrame, writeFrame } from "./frame-writer.ts";
-import { serveFront } from "./serve-front.ts";
+import { outliveSignals } from "./outlive-signals.ts";
 import { fromThreadMessage, type ThreadMessage, toThreadMessage } from "./thread-message.ts";
 
-/** The worker's end of its connection to the front. */
+/** The worker's end of its connection to the server process. */
 export interface Endpoint {
   send(frame: OutgoingFrame): void;
 }
 
 export interface EndpointHandlers {
   onFrame(frame: Frame): void;
-  /** The front is gone, or wants the worker to end. */
+  /** The server process is gone, or wants the worker to end. */
   onClose(): void;
 }
 
@@ -23,7 +23,7 @@ const SOCKET_FD = 3;
 /** Opens the connection that this worker was started with: a message port in a thread, file descriptor 3 in a process. */
 export function openEndpoint(handlers: EndpointHandlers): Endpoint {
   if (!isMainThread) return openPort(handlers);
-  serveFront();
+  outliveSignals();
   return openSocket(handlers);
 }
 
@@ -46,14 +46,14 @@ function openSocket(handlers: EndpointHandlers): Endpoint {
   const socket = new Socket(options);
   socket.on("end", handlers.onClose);
   socket.on("close", handlers.onClose);
-  // A reset means that the front is gone; "close" follows.
+  // A reset means that the server process is gone; "close" follows.
   socket.on("error", () => {});
   return { send: (frame) => writeFrame(socket, frame) };
 }
 
 function openPort(handlers: EndpointHandlers): Endpoint {
   const port = parentPort;
-  if (port === null) throw new Error("a worker needs a front");
+  if (port === null) throw new Error("a worker needs a server process");
   port.on("message", (message: ThreadMessage) => handlers.onFrame(fromThreadMessage(message)));
   port.on("close", handlers.onClose);
   return {

@@ -62,7 +62,7 @@ describe("frames", () => {
 
   test("a frame that is kept is not overwritten by later ones", () => {
     const sent = Array.from({ length: 2000 }, (_, id) => ({
-      kind: FRAME_KINDS.answer,
+      kind: FRAME_KINDS.result,
       method: 0,
       id,
       header: new Uint8Array(4).fill(id % 256),
@@ -74,7 +74,7 @@ describe("frames", () => {
     for (let i = 0; i < sent.length; i++) assertSame(received[i], sent[i]!);
   });
 
-  test("announced lengths are accepted up to the limits and refused past them, before anything is allocated", () => {
+  test("announced lengths are accepted up to the limits and rejected past them, before anything is allocated", () => {
     const limits = { maxHeaderBytes: 16, maxPayloadBytes: 2 ** 40 };
     const read = (headerBytes: number, payloadBytes: number): void => {
       const bytes = new Uint8Array(PREFIX_BYTES + align8(headerBytes));
@@ -82,21 +82,21 @@ describe("frames", () => {
       writeFrameHead(bytes, head);
       new FrameReader(limits, () => {}).push(bytes);
     };
-    const refused = { code: "internal", reason: "worker_protocol" };
+    const rejected = { code: "internal", reason: "worker_protocol" };
     read(15, 0);
     read(16, 0);
-    assert.throws(() => read(17, 0), refused);
-    assert.throws(() => read(0, 2 ** 40 + 1), refused);
+    assert.throws(() => read(17, 0), rejected);
+    assert.throws(() => read(0, 2 ** 40 + 1), rejected);
     assert.throws(
       () =>
         new FrameReader({ ...limits, maxPayloadBytes: 7 }, () => {}).push(
           wireBytes([{ kind: 2, method: 0, id: 1, header: new Uint8Array(0), chunks: [new Uint8Array(8)] }]),
         ),
-      refused,
+      rejected,
     );
   });
 
-  test("bytes that are no frame are refused, whatever they are", () => {
+  test("bytes that are no frame are rejected, whatever they are", () => {
     const good = wireBytes([{ kind: 2, method: 1, id: 1, header: new Uint8Array(0), chunks: [] }]);
     for (const at of [0, 3, 6, 7]) {
       const bad = Buffer.from(good);

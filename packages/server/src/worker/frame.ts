@@ -1,7 +1,7 @@
 import { ServeError } from "../base/errors.ts";
 
 /**
- * What travels between the front and a worker. A frame is a fixed prefix, a small header and a payload:
+ * What travels between the server process and a worker. A frame is a fixed prefix, a small header and a payload:
  *
  *     0  u32  magic                    12  u32  header bytes
  *     4  u8   kind                     16  u32  payload bytes, low half
@@ -15,8 +15,8 @@ import { ServeError } from "../base/errors.ts";
 export const PREFIX_BYTES = 24;
 const MAGIC = 0x314e4353;
 
-/** `hello` the worker is up; `call` asks; `answer` and `error` settle a call; `note` tells something about a call in progress. */
-export const FRAME_KINDS = { hello: 1, call: 2, answer: 3, error: 4, note: 5 } as const;
+/** `hello` the worker is up; `call` asks; `result` and `error` settle a call; `note` tells something about a call in progress. */
+export const FRAME_KINDS = { hello: 1, call: 2, result: 3, error: 4, note: 5 } as const;
 const LAST_KIND = 5;
 
 export interface Frame {

@@ -7,7 +7,7 @@ const MAX_LINES_PER_SECOND = 100;
 
 /**
  * Reads a worker's standard output or error line by line. At most 100 lines a second pass, longer lines are cut at 4,096 characters; what
- * was left out is counted in one line of its own, so that a noisy model can fill neither the log nor the memory of the front.
+ * was left out is counted in one line of its own, so that a noisy model can fill neither the log nor the memory of the server process.
  */
 export function readOutputLines(stream: Readable, clock: Clock, onLine: (line: string) => void): void {
   const limit = new LineLimit(clock, MAX_LINES_PER_SECOND);

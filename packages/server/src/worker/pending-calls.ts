@@ -2,13 +2,13 @@ import type { Clock } from "../base/clock.ts";
 import { type Deferred, deferred } from "../base/deferred.ts";
 import { type ErrorCode, isErrorCode, isErrorReason, ServeError } from "../base/errors.ts";
 import { FRAME_KINDS, type Frame, protocolError } from "./frame.ts";
-import { type Call, type Reply, workerDiedError } from "./worker.ts";
+import { type Call, type CallResult, workerDiedError } from "./worker.ts";
 
 interface Pending {
   readonly call: Call;
   /** When the worker may have begun it: when it was sent, or when the call before it was answered. */
   startedMs: number;
-  readonly resolve: (reply: Reply) => void;
+  readonly resolve: (result: CallResult) => void;
   readonly reject: (error: ServeError) => void;
 }
 
@@ -21,7 +21,7 @@ export interface WireError {
   readonly detail?: string | undefined;
 }
 
-/** A late answer may already lie in the socket when this process was stalled; this is how long it gets to be read. */
+/** A late result may already lie in the socket when this process was stalled; this is how long it gets to be read. */
 const STALL_GRACE_MS = 50;
 
 /**
@@ -53,7 +53,7 @@ export class PendingCalls {
   }
 
   /** Registers a call and gives it to `send` under its id. */
-  add(call: Call, send: (id: number) => void): Promise<Reply> {
+  add(call: Call, send: (id: number) => void): Promise<CallResult> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId;
       this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
@@ -72,7 +72,7 @@ export class PendingCalls {
       pending.call.onNote?.(Buffer.from(frame.header).toString("utf8"));
       return;
     }
-    const error = frame.kind === FRAME_KINDS.answer ? undefined : decodeError(frame.header);
+    const error = frame.kind === FRAME_KINDS.result ? undefined : decodeError(frame.header);
     this.#calls.delete(frame.id);
     this.#answered++;
     this.#startNext();

@@ -1,4 +1,4 @@
-// Tests backoff.ts, worker-slot.ts, worker-pool.ts and output-lines.ts.
+// Tests backoff.ts, supervisor.ts, worker-pool.ts and output-lines.ts.
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { describe, test } from "node:test";
@@ -8,10 +8,10 @@ import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { Backoff } from "./backoff.ts";
 import { readOutputLines } from "./output-lines.ts";
+import { Supervisor, type SupervisorState } from "./supervisor.ts";
 import { notStartedError, type Worker, type WorkerEnd, workerDiedError } from "./worker.ts";
 import { workerEnv } from "./worker-env.ts";
 import { WorkerPool } from "./worker-pool.ts";
-import { type SlotState, WorkerSlot } from "./worker-slot.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 
@@ -54,7 +54,7 @@ class FakeWorker implements Worker {
   readonly #ended = deferred<WorkerEnd>();
   readonly ready: Promise<void> = this.#ready.promise;
   readonly ended: Promise<WorkerEnd> = this.#ended.promise;
-  answeredCalls = 0;
+  finishedCalls = 0;
   isEnded = false;
   readonly id: string;
 
@@ -112,18 +112,18 @@ describe("Backoff", () => {
   });
 });
 
-describe("WorkerSlot", () => {
+describe("Supervisor", () => {
   function slotOf(clock: TestClock): {
-    slot: WorkerSlot;
+    slot: Supervisor;
     clock: TestClock;
     workers: FakeWorker[];
-    states: SlotState["kind"][];
+    states: SupervisorState["kind"][];
     fail: { next: ServeError | undefined };
   } {
     const workers: FakeWorker[] = [];
-    const states: SlotState["kind"][] = [];
+    const states: SupervisorState["kind"][] = [];
     const fail: { next: ServeError | undefined } = { next: undefined };
-    const slot = new WorkerSlot({
+    const slot = new Supervisor({
       acquire: async () => {
         const worker = new FakeWorker(`w${workers.length}`);
         workers.push(worker);
@@ -200,16 +200,16 @@ describe("WorkerSlot", () => {
     }
   });
 
-  test("a start that dies is tried once more; one that is refused is not", async () => {
+  test("a start that dies is tried once more; one that is rejected is not", async () => {
     const dying = slotOf(new TestClock());
     dying.fail.next = workerDiedError("gone", "executing");
     await assert.rejects(dying.slot.start(), { reason: "worker_died" });
     assert.equal(dying.workers.length, 2);
-    const refused = slotOf(new TestClock());
-    refused.fail.next = new ServeError("failed_precondition", "no", { reason: "untranslatable" });
-    await assert.rejects(refused.slot.start(), { reason: "untranslatable" });
-    assert.equal(refused.workers.length, 1);
-    assert.ok(refused.workers[0]!.isEnded, "its worker is not left behind");
+    const rejected = slotOf(new TestClock());
+    rejected.fail.next = new ServeError("failed_precondition", "no", { reason: "untranslatable" });
+    await assert.rejects(rejected.slot.start(), { reason: "untranslatable" });
+    assert.equal(rejected.workers.length, 1);
+    assert.ok(rejected.workers[0]!.isEnded, "its worker is not left behind");
   });
 
   test("closed while it waits to come back, it stays closed", async () => {

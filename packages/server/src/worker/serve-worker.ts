@@ -10,30 +10,30 @@ export interface WorkerCall {
   readonly header: Uint8Array;
   /** 8-byte aligned in its buffer. */
   readonly payload: Uint8Array;
-  /** Tells the front something while the call is in progress. */
+  /** Tells the server process something while the call is in progress. */
   note(text: string): void;
 }
 
 /** What it answers; the chunks must stay unchanged until the next call. */
-export interface WorkerAnswer {
+export interface HandlerResult {
   readonly header: Uint8Array;
   readonly chunks: readonly Uint8Array[];
 }
 
-export type CallHandler = (call: WorkerCall) => WorkerAnswer | Promise<WorkerAnswer>;
+export type CallHandler = (call: WorkerCall) => HandlerResult | Promise<HandlerResult>;
 
-export const EMPTY_ANSWER: WorkerAnswer = { header: NO_BYTES, chunks: NO_CHUNKS };
+export const EMPTY_RESULT: HandlerResult = { header: NO_BYTES, chunks: NO_CHUNKS };
 
 /**
  * Turns this process or thread into a worker: says hello, then handles calls one at a time in the order they came. A ServeError goes to
- * the caller as it is; anything else becomes `internal`, its stack for the front's log. Ends the process when the front is gone or closed
+ * the caller as it is; anything else becomes `internal`, its stack for the server process's log. Ends the process when the server process is gone or closed
  * the connection, after the calls it already has.
  */
 export function serveWorker(handler: CallHandler): void {
   const waiting: Frame[] = [];
   let isBusy = false;
   let isClosed = false;
-  const send = (kind: number, frame: Frame | undefined, answer: WorkerAnswer): void => {
+  const send = (kind: number, frame: Frame | undefined, answer: HandlerResult): void => {
     const { method, id } = frame ?? { method: 0, id: 0 };
     endpoint.send({ kind, method, id, header: answer.header, chunks: answer.chunks } satisfies OutgoingFrame);
   };
@@ -41,7 +41,7 @@ export function serveWorker(handler: CallHandler): void {
     isBusy = true;
     for (let frame = waiting.shift(); frame !== undefined; frame = waiting.shift()) {
       try {
-        send(FRAME_KINDS.answer, frame, await handler(callOf(frame, send)));
+        send(FRAME_KINDS.result, frame, await handler(callOf(frame, send)));
       } catch (error) {
         send(FRAME_KINDS.error, frame, { header: encodeThrown(error), chunks: NO_CHUNKS });
       }
@@ -59,10 +59,10 @@ export function serveWorker(handler: CallHandler): void {
       if (!isBusy) process.exit(0);
     },
   });
-  send(FRAME_KINDS.hello, undefined, EMPTY_ANSWER);
+  send(FRAME_KINDS.hello, undefined, EMPTY_RESULT);
 }
 
-function callOf(frame: Frame, send: (kind: number, frame: Frame, answer: WorkerAnswer) => void): WorkerCall {
+function callOf(frame: Frame, send: (kind: number, frame: Frame, answer: HandlerResult) => void): WorkerCall {
   return {
     method: frame.method,
     header: frame.header,

@@ -1,4 +1,4 @@
-/** What a worker may know of the front's environment: how to find native libraries, and where and when it is. No secrets. */
+/** What a worker may know of the server process's environment: how to find native libraries, and where and when it is. No secrets. */
 const ALLOWED = [
   "LANG",
   "LC_ALL",
@@ -17,7 +17,7 @@ const ALLOWED = [
  */
 const RETURN_LARGE_BLOCKS = { MALLOC_MMAP_THRESHOLD_: "1048576" };
 
-/** The environment of a worker, cut out of the front's. */
+/** The environment of a worker, cut out of the server process's. */
 export function workerEnv(front: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const env: Record<string, string> = { ...RETURN_LARGE_BLOCKS };
   for (const name of ALLOWED) {

@@ -8,7 +8,11 @@ import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import { until } from "../base/until.kit.ts";
 import { WorkerProcess } from "./worker-process.ts";
+
+/** Against tests that hang. */
+const PATIENCE_MS = 60_000;
 
 const here = (file: string): string => new URL(file, import.meta.url).href;
 
@@ -40,10 +44,10 @@ function start(
   const logger: Logger = { debug: add, info: add, warn: add, error: add, child: () => logger };
   const env = { SHOWN: "yes" };
   const common = { id: "w1", entry: entry(code), env, clock: systemClock, logger };
-  return { worker: new WorkerProcess({ startTimeoutMs: 5_000, ...options, ...common }), log };
+  return { worker: new WorkerProcess({ startTimeoutMs: PATIENCE_MS, ...options, ...common }), log };
 }
 
-const call = (text: string, timeoutMs = 2_000) => ({
+const call = (text: string, timeoutMs = PATIENCE_MS) => ({
   method: 1,
   header: Buffer.from(text),
   chunks: [Buffer.from("pay"), Buffer.from("load")],
@@ -63,7 +67,7 @@ describe("WorkerProcess", () => {
         ["c", "payload"],
       ],
     );
-    assert.equal(worker.answeredCalls, 3);
+    assert.equal(worker.finishedCalls, 3);
     await worker.close();
     assert.throws(() => process.kill(worker.pid!, 0));
     await assert.rejects(worker.call(call("d")), { reason: "worker_died_waiting" });
@@ -105,7 +109,7 @@ describe("WorkerProcess", () => {
     await assert.rejects(worker.call(call("a")), { reason: "worker_protocol" });
   });
 
-  test("an answer written before the death still counts; the call after it is blamed", async () => {
+  test("a result written before the death still counts; the call after it is blamed", async () => {
     const { worker } = start(`${SERVE}
       let calls = 0;
       serveWorker(({ header }) => { if (++calls === 2) process.kill(process.pid, "SIGKILL"); return { header, chunks: [] }; });`);
@@ -123,7 +127,7 @@ describe("WorkerProcess", () => {
     const { worker } = start(`${SERVE}
       import { spawn } from "node:child_process";
       serveWorker(() => {
-        const child = spawn("sleep", ["60"], { stdio: "ignore", env: { PATH: "/usr/bin:/bin" } });
+        const child = spawn("sleep", ["600"], { stdio: "ignore", env: { PATH: "/usr/bin:/bin" } });
         return { header: Buffer.from(String(child.pid)), chunks: [] };
       });`);
     const { header } = await worker.call(call("a"));
@@ -150,7 +154,7 @@ describe("WorkerProcess", () => {
       import { systemClock } from ${JSON.stringify(here("../base/clock.js"))};
       const logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => logger };
       const worker = new WorkerProcess({ id: "w", entry: new URL(${JSON.stringify(entry(ECHO).href)}), env: {},
-        clock: systemClock, logger, startTimeoutMs: 5000 });
+        clock: systemClock, logger, startTimeoutMs: ${PATIENCE_MS} });
       await worker.ready;
       console.log(worker.pid);`);
     const child = spawn(process.execPath, [front.pathname], { stdio: ["ignore", "pipe", "inherit"] });
@@ -164,13 +168,11 @@ describe("WorkerProcess", () => {
 
 /** Waits until a process has ended; a zombie that nobody has reaped yet counts as ended. */
 async function gone(pid: number): Promise<void> {
-  for (let i = 0; i < 300; i++) {
+  await until(`process ${pid} has ended`, () => {
     try {
-      if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) return;
+      return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
     } catch {
-      return;
+      return true;
     }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  assert.fail("the process lives on");
+  });
 }

@@ -12,8 +12,8 @@ import { readOutputLines } from "./output-lines.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import {
   type Call,
+  type CallResult,
   notStartedError,
-  type Reply,
   timeoutError,
   type Worker,
   type WorkerEnd,
@@ -24,7 +24,7 @@ export interface WorkerProcessOptions {
   readonly id: string;
   /** Compiled JavaScript file that calls `serveWorker`. */
   readonly entry: URL;
-  /** The whole environment of the worker: an allow-list, never the front's own. */
+  /** The whole environment of the worker: an allow-list, never the server process's own. */
   readonly env: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -47,7 +47,7 @@ const LAST_WORDS_MS = 100;
 
 /**
  * A Node process at the far end of a socket pair (file descriptor 3: no path, no port), with an environment and a process group of its
- * own. It ends when its socket closes, so it cannot outlive the front; its whole group is killed with it.
+ * own. It ends when its socket closes, so it cannot outlive the server process; its whole group is killed with it.
  */
 export class WorkerProcess implements Worker {
   readonly id: string;
@@ -75,7 +75,7 @@ export class WorkerProcess implements Worker {
     this.#logger = options.logger.child({ worker: options.id, pid: this.#child.pid });
     this.#socket = socketOf(this.#child);
     this.#pending = new PendingCalls(options.clock, (seconds) => {
-      this.#end(`it was killed after ${seconds} s without an answer`, timeoutError(seconds));
+      this.#end(`it was killed after ${seconds} s without a result`, timeoutError(seconds));
     });
     this.#readFrames(options.limits ?? DEFAULT_FRAME_LIMITS);
     this.#readOutput();
@@ -89,11 +89,11 @@ export class WorkerProcess implements Worker {
     return this.#child.pid;
   }
 
-  get answeredCalls(): number {
+  get finishedCalls(): number {
     return this.#pending.answered;
   }
 
-  call(call: Call): Promise<Reply> {
+  call(call: Call): Promise<CallResult> {
     if (this.#state.kind !== "spawning" && this.#state.kind !== "ready") {
       return Promise.reject(workerDiedError("it was ending", "waiting"));
     }
@@ -156,7 +156,7 @@ export class WorkerProcess implements Worker {
 
   #take(frame: Frame): void {
     if (frame.kind !== FRAME_KINDS.hello) {
-      if (frame.kind === FRAME_KINDS.call) throw protocolError("it called the front");
+      if (frame.kind === FRAME_KINDS.call) throw protocolError("it called the server process");
       this.#pending.take(frame);
       return;
     }
@@ -219,7 +219,7 @@ function spawnNode(options: WorkerProcessOptions): ChildProcess {
   });
 }
 
-/** The front's end of the socket pair. Out of file descriptors, there is none, and the error event says so. */
+/** The server process's end of the socket pair. Out of file descriptors, there is none, and the error event says so. */
 function socketOf(child: ChildProcess): Duplex {
   const socket: unknown = child.stdio?.[3];
   return socket instanceof Duplex ? socket : new PassThrough().destroy();

@@ -23,7 +23,7 @@ async function start(code: string): Promise<WorkerThread> {
   return worker;
 }
 
-const call = { method: 1, header: Buffer.from("a"), chunks: [Buffer.from("b")], timeoutMs: 2_000 };
+const call = { method: 1, header: Buffer.from("a"), chunks: [Buffer.from("b")], timeoutMs: 60_000 };
 
 /** Long enough for a thread to answer, while this one reads nothing. */
 function stall(): void {
@@ -31,7 +31,7 @@ function stall(): void {
 }
 
 describe("WorkerThread", () => {
-  test("the server lives on when a thread is stopped whose answer is on its way", async () => {
+  test("the server lives on when a thread is stopped whose result is on its way", async () => {
     const worker = await start(
       `${SERVE}serveWorker(({ header, payload }) => ({ header, chunks: [payload] }));`,
     );
@@ -40,8 +40,8 @@ describe("WorkerThread", () => {
     stall();
     worker.destroy("its model is unloaded");
     await assert.rejects(answer, { reason: "worker_died", message: /its model is unloaded/ });
-    // The answer that nobody waits for is read now.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // The result that nobody waits for is read now.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     assert.equal((await worker.ended).reason, "its model is unloaded");
   });
 

@@ -9,7 +9,7 @@ import { PendingCalls } from "./pending-calls.ts";
 import { fromThreadMessage, type ThreadMessage, toThreadMessage } from "./thread-message.ts";
 import {
   type Call,
-  type Reply,
+  type CallResult,
   timeoutError,
   type Worker,
   type WorkerEnd,
@@ -26,7 +26,7 @@ export interface WorkerThreadOptions {
 }
 
 /**
- * A worker in a thread of the front. Cheaper per call, but native code that crashes takes the front with it, and native code that hangs
+ * A worker in a thread of the server process. Cheaper per call, but native code that crashes takes the server process with it, and native code that hangs
  * cannot be stopped: for trusted models only.
  */
 export class WorkerThread implements Worker {
@@ -49,7 +49,7 @@ export class WorkerThread implements Worker {
     const logger = options.logger.child({ worker: options.id });
     this.#thread = new Thread(options.entry, { env: options.env, stdout: true, stderr: true });
     this.#pending = new PendingCalls(options.clock, (seconds) => {
-      this.#end(`it was stopped after ${seconds} s without an answer`, timeoutError(seconds));
+      this.#end(`it was stopped after ${seconds} s without a result`, timeoutError(seconds));
     });
     readOutputLines(this.#thread.stdout, options.clock, (line) => logger.info({ stream: "stdout" }, line));
     readOutputLines(this.#thread.stderr, options.clock, (line) => logger.warn({ stream: "stderr" }, line));
@@ -61,11 +61,11 @@ export class WorkerThread implements Worker {
     this.#thread.on("exit", (code) => this.#settle(`it exited with code ${code}`));
   }
 
-  get answeredCalls(): number {
+  get finishedCalls(): number {
     return this.#pending.answered;
   }
 
-  call(call: Call): Promise<Reply> {
+  call(call: Call): Promise<CallResult> {
     if (this.#ending !== undefined || this.#isEnded) {
       return Promise.reject(workerDiedError("it was ending", "waiting"));
     }

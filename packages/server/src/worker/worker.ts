@@ -12,8 +12,8 @@ export interface Call {
   readonly onNote?: ((text: string) => void) | undefined;
 }
 
-/** The answer to a call; both are views on one block that the caller now owns. */
-export interface Reply {
+/** The result to a call; both are views on one block that the caller now owns. */
+export interface CallResult {
   readonly header: Uint8Array;
   readonly payload: Uint8Array;
 }
@@ -36,12 +36,12 @@ export interface Worker {
   /** Resolves once, when the worker is gone; never rejects. Calls in flight are rejected right after. */
   readonly ended: Promise<WorkerEnd>;
   /** Calls answered so far. */
-  readonly answeredCalls: number;
+  readonly finishedCalls: number;
   /**
    * Rejects with ServeError: what the worker threw; `deadline_exceeded`/`execution_timeout`; `unavailable`/`worker_died` when it ended and
    * this call may have been executing; `unavailable`/`worker_died_waiting` when it ended and this call had not begun.
    */
-  call(call: Call): Promise<Reply>;
+  call(call: Call): Promise<CallResult>;
   /** Lets it finish what it has, then ends it. Idempotent. */
   close(): Promise<void>;
   /** Ends it now. */

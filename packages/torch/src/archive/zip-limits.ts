@@ -1,6 +1,6 @@
 /** Limits against archives made to hurt. Every one throws ModelFileError("limit") when passed. */
 export interface ZipLimits {
-  /** Entries, folders included. PyTorch writes one entry per weight: raise it for very large models. Default 10,000. */
+  /** Entries, folders included. A large language model has tens of thousands of weights, each an entry. Default 200,000. */
   readonly maxEntries: number;
   /** Bytes of the central directory, which is read as one block. Default 64 MiB. */
   readonly maxDirectoryBytes: number;
@@ -17,7 +17,7 @@ export interface ZipLimits {
 }
 
 export const ZIP_LIMITS: ZipLimits = {
-  maxEntries: 10_000,
+  maxEntries: 200_000,
   maxDirectoryBytes: 64 * 2 ** 20,
   maxNameBytes: 1_024,
   maxRatio: 100,

@@ -28,6 +28,16 @@ export interface ZipArchive {
   open(name: string): ByteSource;
 }
 
+/** Whether a source begins as a zip does, whatever is wrong with the rest. */
+export function isZip(source: ByteSource): boolean {
+  if (source.byteLength < ZIP_MAGIC.length) return false;
+  const head = source.read(0, ZIP_MAGIC.length);
+  return ZIP_MAGIC.every((byte, index) => head[index] === byte);
+}
+
+/** "PK", and the mark of an entry. */
+const ZIP_MAGIC = [0x50, 0x4b, 0x03, 0x04];
+
 /** Opens a zip by its central directory; content is read on demand. Throws ModelFileError. */
 export function openZip(source: ByteSource, platform: Platform, limits?: Partial<ZipLimits>): ZipArchive {
   const bounds: ZipLimits = { ...ZIP_LIMITS, ...limits };

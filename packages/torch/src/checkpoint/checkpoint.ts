@@ -1,4 +1,4 @@
-import { openZip } from "../archive/zip.ts";
+import { isZip, openZip } from "../archive/zip.ts";
 import type { ZipLimits } from "../archive/zip-limits.ts";
 import type { ByteSource, Platform } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
@@ -25,7 +25,7 @@ export function readCheckpoint(
   platform: Platform,
   limits?: CheckpointLimits,
 ): Checkpoint {
-  const isZipped = startsWith(source, ZIP_MAGIC);
+  const isZipped = isZip(source);
   const archive = openPickle(source, platform, limits);
   const dict = findStateDict(archive);
   return { ...dict, detail: `checkpoint, ${isZipped ? "zip" : "old"} layout` };
@@ -33,7 +33,7 @@ export function readCheckpoint(
 
 /** The pickle of a file that `torch.save` wrote, as data, with its tensors: for files that hold more than a state dict. */
 export function openPickle(source: ByteSource, platform: Platform, limits?: CheckpointLimits): PickleArchive {
-  if (startsWith(source, ZIP_MAGIC)) {
+  if (isZip(source)) {
     const zip = openZip(source, platform, limits);
     const folder = rootFolder(zip, "data.pkl");
     if (folder === undefined) {
@@ -41,20 +41,5 @@ export function openPickle(source: ByteSource, platform: Platform, limits?: Chec
     }
     return readPickleMember(zip, { folder, member: "data" }, limits);
   }
-  if (startsWith(source, TAR_MAGIC, 257)) {
-    throw new ModelFileError(
-      "unsupported",
-      "the file has PyTorch's first (tar) layout; load and save it again with PyTorch",
-    );
-  }
   return readLegacyCheckpoint(source, limits);
-}
-
-const ZIP_MAGIC = [0x50, 0x4b, 0x03, 0x04];
-const TAR_MAGIC = [0x75, 0x73, 0x74, 0x61, 0x72];
-
-function startsWith(source: ByteSource, magic: readonly number[], offset = 0): boolean {
-  if (source.byteLength < offset + magic.length) return false;
-  const head = source.read(offset, magic.length);
-  return magic.every((byte, index) => head[index] === byte);
 }

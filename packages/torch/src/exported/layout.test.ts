@@ -169,10 +169,10 @@ test("files that are no zip are told apart", () => {
     return bytes;
   };
   refusal(file(at(4, "ET12")), /ExecuTorch.*torch\.export\.save/);
-  refusal(file(at(257, "ustar")), /tar.*export the model/);
+  refusal(file(at(257, "ustar")), /tar archive: unpack it/);
   refusal(file(Uint8Array.of(0x80, 2, 0x7d)), /pickle.*torch\.export\.save/);
-  refusal(file(new Uint8Array(512)), /not a zip/, "corrupt");
-  refusal(file(new Uint8Array()), /not a zip/, "corrupt");
+  refusal(file(new Uint8Array(512)), /no model format.*torch\.export\.save/);
+  refusal(file(new Uint8Array()), /empty: copy it again/, "corrupt");
 });
 
 test("big-endian files, pickled subclasses, custom objects and absent weights are refused in words", () => {

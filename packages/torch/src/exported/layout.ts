@@ -21,7 +21,7 @@ const MODEL = /^(.*?)models\/([^/]+)\.json$/;
 
 /**
  * Finds the parts of a program file: the PT2 archive of torch 2.9 and later (raw weights), that of 2.8 (pickled ones), or the flat zip
- * of 2.1 to 2.7. Nothing but small tables and pickles is read. Throws ModelFileError, with what to do for files of other kinds.
+ * of 2.1 to 2.7. Nothing but small tables and pickles is read. Throws ModelFileError.
  */
 export function findLayout(zip: ZipArchive, platform: Platform): ProgramLayout {
   if (zip.entries.has(FLAT_PROGRAM)) return flatLayout(zip, platform);
@@ -60,7 +60,8 @@ function chooseModel(zip: ZipArchive): { root: string; model: string } {
     return root === undefined || model === undefined ? [] : [{ root, model }];
   });
   const chosen = found.find(({ model }) => model === "model") ?? found[0];
-  if (chosen === undefined) throw notAProgram(zip);
+  if (chosen === undefined)
+    throw new ModelFileError("corrupt", "the archive holds no program (models/*.json)");
   if (chosen.model !== "model" && found.length > 1) {
     const names = found.map(({ model }) => `'${model}'`).join(", ");
     throw new ModelFileError(
@@ -73,30 +74,6 @@ function chooseModel(zip: ZipArchive): { root: string; model: string } {
 
 function present(zip: ZipArchive, name: string): string | undefined {
   return zip.entries.has(name) ? name : undefined;
-}
-
-function notAProgram(zip: ZipArchive): ModelFileError {
-  const names = [...zip.entries.keys()];
-  const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
-  if (has(/(^|\/)data\/aotinductor\/|\.(so|cubin|wrapper\.cpp)$/)) {
-    return new ModelFileError(
-      "unsupported",
-      "the file is an AOTInductor package: native code for one machine. Save the program with torch.export.save instead",
-    );
-  }
-  if (has(/\.pte$/)) {
-    return new ModelFileError(
-      "unsupported",
-      "the file is an ExecuTorch package; save the program it was made from with torch.export.save",
-    );
-  }
-  if (has(/(^|\/)data\.pkl$/)) {
-    return new ModelFileError(
-      "unsupported",
-      "the file is what torch.save writes: weights, or a pickled module, without a program. Export the model with torch.export.save, or serve it with a model.py",
-    );
-  }
-  return new ModelFileError("corrupt", "the archive holds no program (models/*.json)");
 }
 
 function checkByteOrder(zip: ZipArchive, root: string): void {

@@ -32,11 +32,19 @@ export type GuardCondition =
   | { readonly op: "value"; readonly input: string }
   | { readonly op: GuardOp; readonly args: readonly GuardCondition[] };
 
+/** What the values of a tensor may be, both ends included. */
+export interface IndexRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** An input or output of a program under the name a user sees. */
 export interface Port {
   readonly name: string;
   readonly dtype: DType;
   readonly dims: readonly (number | SymbolicDim)[];
+  /** For an input whose every element is an index: PyTorch raises for one outside. */
+  readonly indices?: IndexRange;
 }
 
 /** An example input that is stored with a program. */

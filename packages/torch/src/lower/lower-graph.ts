@@ -76,6 +76,10 @@ export class GraphLowering implements ValueLookup {
     return this.#run.weights.has(name);
   }
 
+  weightName(name: string): string | undefined {
+    return this.#run.weights.weight(name)?.name;
+  }
+
   tensor(name: string): Tensor {
     const known = this.#tensors.get(name);
     if (known !== undefined) return known;

@@ -3,27 +3,29 @@ import { BYTE_WIDTHS, type DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import { dtypeOfOnnx } from "./dtype.ts";
 import type { ExternalData, Initializer } from "./model.ts";
-import type { WireCursor, WireField } from "./wire-cursor.ts";
+import { int32, type OnnxCursor } from "./onnx-cursor.ts";
+import type { WireField } from "./wire-cursor.ts";
 
-const MAX_NAME_BYTES = 64 * 1024;
+/** TensorProto.DataLocation.EXTERNAL. */
+const EXTERNAL = 1;
 
 /**
  * Reads a TensorProto. Its `raw_data` is not copied: the initializer points at the bytes inside the model file (`location` is the
  * model file's own name), as external data points at another one.
  */
-export function decodeTensor(cursor: WireCursor, message: WireField, location: string): Initializer {
+export function decodeTensor(cursor: OnnxCursor, message: WireField, location: string): Initializer {
   const dims: number[] = [];
   const external = new Map<string, string>();
   const typed: WireField[] = [];
-  let [name, type] = ["", 0];
+  let [name, type, place] = ["", 0, 0];
   let raw: ExternalData | undefined;
-  cursor.eachField(message.offset, message.offset + message.length, (field) => {
-    if (field.number === 1)
-      dims.push(...varints(cursor, field).map((size) => Number(BigInt.asIntN(64, size))));
-    else if (field.number === 2) type = Number(field.value);
-    else if (field.number === 8) name = cursor.text(field, MAX_NAME_BYTES);
+  cursor.eachField("tensor", message, (field) => {
+    if (field.number === 1) cursor.eachInt(field, (size) => dims.push(Number(size)));
+    else if (field.number === 2) type = int32(field);
+    else if (field.number === 8) name = cursor.name(field);
     else if (field.number === 9) raw = { location, offset: field.offset, byteLength: field.length };
     else if (field.number === 13) externalEntry(cursor, field, external);
+    else if (field.number === 14) place = int32(field);
     else if (TYPED_FIELDS.has(field.number)) typed.push(field);
   });
   const dtype = dtypeOfOnnx(type);
@@ -34,7 +36,8 @@ export function decodeTensor(cursor: WireCursor, message: WireField, location: s
     );
   }
   const byteLength = elementCount(dims) * BYTE_WIDTHS[dtype];
-  const data = externalData(external, byteLength) ?? raw ?? typedBytes(cursor, typed, { dtype, byteLength });
+  const outside = place === EXTERNAL ? externalData(external, byteLength) : undefined;
+  const data = outside ?? raw ?? typedBytes(cursor, typed, { dtype, byteLength });
   const size = data instanceof Uint8Array ? data.length : data.byteLength;
   if (size !== byteLength) {
     throw new ModelFileError("corrupt", `the tensor '${name}' has ${size} bytes instead of ${byteLength}`);
@@ -45,15 +48,11 @@ export function decodeTensor(cursor: WireCursor, message: WireField, location: s
 /** float_data, int32_data, int64_data, double_data, uint64_data of onnx.proto. */
 const TYPED_FIELDS: ReadonlySet<number> = new Set([4, 5, 7, 10, 11]);
 
-function varints(cursor: WireCursor, field: WireField): bigint[] {
-  return field.wireType === 2 ? cursor.packed(field) : [field.value];
-}
-
-function externalEntry(cursor: WireCursor, message: WireField, entries: Map<string, string>): void {
+function externalEntry(cursor: OnnxCursor, message: WireField, entries: Map<string, string>): void {
   let [key, value] = ["", ""];
-  cursor.eachField(message.offset, message.offset + message.length, (field) => {
-    if (field.number === 1) key = cursor.text(field, MAX_NAME_BYTES);
-    else if (field.number === 2) value = cursor.text(field, MAX_NAME_BYTES);
+  cursor.eachField("entry", message, (field) => {
+    if (field.number === 1) key = cursor.name(field);
+    else if (field.number === 2) value = cursor.exactName(field);
   });
   entries.set(key, value);
 }
@@ -77,7 +76,7 @@ function externalData(entries: ReadonlyMap<string, string>, byteLength: number):
 
 /** The bytes of a tensor that is stored as numbers in typed fields; small types sit one per int32. */
 function typedBytes(
-  cursor: WireCursor,
+  cursor: OnnxCursor,
   fields: readonly WireField[],
   { dtype, byteLength }: { readonly dtype: DType; readonly byteLength: number },
 ): Uint8Array {
@@ -94,11 +93,13 @@ function typedBytes(
       at += part.length;
       continue;
     }
-    for (const value of isPacked ? cursor.packed(field) : [field.value]) {
+    const put = (value: bigint): void => {
       if (at + width > byteLength) throw tooMany(byteLength);
       for (let i = 0; i < width; i++) bytes[at + i] = Number((value >> BigInt(8 * i)) & 0xffn);
       at += width;
-    }
+    };
+    if (isFixed) put(field.value);
+    else cursor.eachInt(field, put);
   }
   return at === byteLength ? bytes : bytes.subarray(0, at);
 }

@@ -44,7 +44,7 @@ describe("scanOnnx()", () => {
     assert.deepEqual(scan.externalFiles, []);
   });
 
-  test("external data is found in initializers, attributes, subgraphs and sparse tensors", () => {
+  test("external data is found in initializers, attributes, subgraphs, functions and sparse tensors", () => {
     const external = (name: string): Uint8Array => field(13, join(field(1, "location"), field(2, name)));
     const attribute = (inner: Uint8Array): Uint8Array => field(1, join(field(4, "If"), field(5, inner)));
     const model = join(
@@ -60,25 +60,72 @@ describe("scanOnnx()", () => {
         ),
       ),
       field(25, field(7, join(field(4, "Op"), field(5, field(5, external("f")))))),
+      field(25, field(11, field(23, field(1, external("g"))))),
+      field(20, field(2, field(5, external("h")))),
     );
-    assert.deepEqual(scanOnnx(memorySource(model)).externalFiles, ["a", "b", "../c", "d", "/e", "f"]);
+    assert.deepEqual(scanOnnx(memorySource(model)).externalFiles, [
+      "a",
+      "b",
+      "../c",
+      "d",
+      "/e",
+      "f",
+      "g",
+      "h",
+    ]);
   });
 
-  test("subgraph depth holds at n and refuses n+1", () => {
+  test("depth holds at n messages and refuses n+1, wherever they lie", () => {
     const nested = (depth: number): Uint8Array =>
       depth === 0 ? field(2, "leaf") : field(1, field(5, field(6, nested(depth - 1))));
-    const model = (depth: number): ByteSource => memorySource(join(field(1, 11), field(7, nested(depth))));
-    const limits = { maxFields: 1000, maxDepth: 3 };
-    assert.ok(scanOnnx(model(3), limits));
-    assert.throws(() => scanOnnx(model(4), limits), { name: "ModelFileError", kind: "limit" });
+    const model = (graph: Uint8Array): ByteSource => memorySource(join(field(1, 11), field(7, graph)));
+    assert.ok(scanOnnx(model(nested(3)), { maxDepth: 10 }));
+    assert.throws(() => scanOnnx(model(nested(3)), { maxDepth: 9 }), {
+      name: "ModelFileError",
+      kind: "limit",
+    });
+    const sequence = (depth: number): Uint8Array =>
+      depth === 0 ? field(6, "x") : field(4, field(1, sequence(depth - 1)));
+    const typed = model(field(13, field(2, sequence(2))));
+    assert.ok(scanOnnx(typed, { maxDepth: 7 }));
+    assert.throws(() => scanOnnx(typed, { maxDepth: 6 }), { kind: "limit" });
   });
 
   test("the number of fields is bounded", () => {
     const model = memorySource(
       join(field(1, 11), field(7, join(...Array.from({ length: 10 }, () => field(2, "g"))))),
     );
-    assert.ok(scanOnnx(model, { maxFields: 12, maxDepth: 3 }));
-    assert.throws(() => scanOnnx(model, { maxFields: 11, maxDepth: 3 }), { kind: "limit" });
+    assert.ok(scanOnnx(model, { maxFields: 12 }));
+    assert.throws(() => scanOnnx(model, { maxFields: 11 }), { kind: "limit" });
+  });
+
+  test("unknown fields of every wire type are passed over, groups too", () => {
+    const group = Uint8Array.from([
+      ...field(900, 7)
+        .with(0, ((900 * 8 + 3) % 128) | 128)
+        .subarray(0, 2),
+      ...field(5, "inside"),
+      ...field(900, 7)
+        .with(0, ((900 * 8 + 4) % 128) | 128)
+        .subarray(0, 2),
+    ]);
+    const graph = field(7, join(group, field(800, 3), field(801, "x"), field(11, field(1, "in"))));
+    const scan = scanOnnx(
+      memorySource(join(group, field(7, 5), graph, field(1, 9), field(7, field(12, field(1, "out"))))),
+    );
+    assert.deepEqual([scan.inputs[0]?.name, scan.outputs[0]?.name, scan.irVersion], ["in", "out", 9]);
+  });
+
+  test("a location counts wherever its key stands, the last one of two, and only in UTF-8", () => {
+    const entry = (...parts: Uint8Array[]): ByteSource =>
+      memorySource(join(field(7, field(5, field(13, join(...parts)))), field(1, 9)));
+    const [key, value] = [field(1, "location"), (text: string) => field(2, text)];
+    assert.deepEqual(scanOnnx(entry(value("a"), key)).externalFiles, ["a"]);
+    assert.deepEqual(scanOnnx(entry(key, value("a"), field(1, "x"), value("../b"), key)).externalFiles, [
+      "../b",
+    ]);
+    assert.deepEqual(scanOnnx(entry(value("\ufeffa"), field(99, "?"), key)).externalFiles, ["\ufeffa"]);
+    assert.throws(() => scanOnnx(entry(field(2, Uint8Array.of(0xff)), key)), { kind: "corrupt" });
   });
 
   test("a mutated model gives a scan or a typed error, never anything else", () => {

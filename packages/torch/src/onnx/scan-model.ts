@@ -1,6 +1,8 @@
 import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
-import { WireCursor, type WireField } from "./wire-cursor.ts";
+import { int32, ONNX_LIMITS, OnnxCursor, type OnnxLimits } from "./onnx-cursor.ts";
+import type { WireField } from "./wire-cursor.ts";
+import { isMessage, type OnnxMessage } from "./wire-schema.ts";
 import { readValueInfo } from "./wire-value-info.ts";
 
 /** What an ONNX file says about itself, read without loading its weights. */
@@ -15,7 +17,7 @@ export interface OnnxScan {
   readonly ops: ReadonlyMap<string, number>;
   readonly parameterCount: number;
   readonly weightBytes: number;
-  /** Every `location` that a tensor anywhere in the model (subgraphs, attributes and sparse tensors too) points to. */
+  /** Every `location` that a tensor anywhere in the model (subgraphs, functions, attributes and sparse tensors too) points to. */
   readonly externalFiles: readonly string[];
 }
 
@@ -27,14 +29,6 @@ export interface OnnxPort {
   readonly dims: readonly (number | string)[];
 }
 
-export interface OnnxScanLimits {
-  readonly maxFields: number;
-  readonly maxDepth: number;
-}
-
-/** 20 million fields: two hundred times a large language model's graph. Depth 16: If and Loop bodies nest two or three deep. */
-const DEFAULT_LIMITS: OnnxScanLimits = { maxFields: 20_000_000, maxDepth: 16 };
-const MAX_NAME_BYTES = 64 * 1024;
 const ELEMENT_BITS: Readonly<Record<number, number>> = {
   1: 32,
   2: 8,
@@ -61,18 +55,17 @@ const ELEMENT_BITS: Readonly<Record<number, number>> = {
 };
 
 /**
- * Walks a ModelProto (onnx.proto, IR ≤ 13). Field numbers are those of that file. Throws ModelFileError: `corrupt` when the bytes are
- * no model, `limit` when it passes a limit.
+ * Reads what serving, inspecting and rewriting an ONNX file all need to know, and is the one judge of whether a file is ONNX. Throws
+ * ModelFileError: `corrupt` when the bytes are no model, `limit` when it passes a limit.
  */
-export function scanOnnx(source: ByteSource, limits: OnnxScanLimits = DEFAULT_LIMITS): OnnxScan {
-  const scan = new Scan(new WireCursor(source, limits.maxFields), limits.maxDepth);
-  scan.model(source.byteLength);
+export function scanOnnx(source: ByteSource, limits?: Partial<OnnxLimits>): OnnxScan {
+  const scan = new Scan(new OnnxCursor(source, { ...ONNX_LIMITS, ...limits }));
+  scan.model();
   return scan.result();
 }
 
 class Scan {
-  readonly #cursor: WireCursor;
-  readonly #maxDepth: number;
+  readonly #cursor: OnnxCursor;
   #irVersion = 0;
   #producer = "";
   #hasGraph = false;
@@ -85,9 +78,8 @@ class Scan {
   #parameterCount = 0;
   #weightBytes = 0;
 
-  constructor(cursor: WireCursor, maxDepth: number) {
+  constructor(cursor: OnnxCursor) {
     this.#cursor = cursor;
-    this.#maxDepth = maxDepth;
   }
 
   result(): OnnxScan {
@@ -106,108 +98,107 @@ class Scan {
     };
   }
 
-  model(end: number): void {
-    this.#cursor.eachField(0, end, (field) => {
-      if (field.number === 1 && field.wireType === 0) this.#irVersion = Number(field.value);
-      else if (field.number === 2) this.#producer = this.#name(field);
+  model(): void {
+    this.#cursor.eachField("model", undefined, (field, type) => {
+      if (field.number === 1) this.#irVersion = Number(field.value);
+      else if (field.number === 2) this.#producer = this.#cursor.name(field);
       else if (field.number === 7) {
         this.#hasGraph = true;
-        this.#graph(field, 0);
+        this.#mainGraph(field);
       } else if (field.number === 8) this.#opset(field);
-      else if (field.number === 25) this.#function(field);
+      else if (isMessage(type)) this.#descend(type, field);
     });
+  }
+
+  /** A graph field that is written twice is one graph with the fields of both, as protobuf merges them. */
+  #mainGraph(message: WireField): void {
+    this.#cursor.eachField("graph", message, (field, type) => {
+      if (field.number === 5) this.#weight(field);
+      else if (field.number === 11) this.#inputs.push(this.#valueInfo(field));
+      else if (field.number === 12) this.#outputs.push(this.#valueInfo(field));
+      else if (field.number === 15) this.#sparseWeight(field);
+      else if (isMessage(type)) this.#descend(type, field);
+    });
+  }
+
+  /** Everything below that may hold nodes or tensors: subgraphs, functions, attributes, training graphs. */
+  #descend(message: OnnxMessage, field: WireField): void {
+    if (message === "node") this.#node(field);
+    else if (message === "tensor") this.#tensor(field);
+    else {
+      this.#cursor.eachField(message, field, (inner, type) => {
+        if (isMessage(type)) this.#descend(type, inner);
+      });
+    }
   }
 
   #opset(message: WireField): void {
     let domain = "";
     let version = 0;
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 1) domain = this.#name(field);
+    this.#cursor.eachField("opset", message, (field) => {
+      if (field.number === 1) domain = this.#cursor.name(field);
       else if (field.number === 2) version = Number(field.value);
     });
-    this.#opsets.set(domain, version);
+    this.#opsets.set(domain === "ai.onnx" ? "" : domain, version);
   }
 
-  #graph(message: WireField, depth: number): void {
-    if (depth > this.#maxDepth)
-      throw new ModelFileError("limit", `subgraphs are nested deeper than ${this.#maxDepth}`);
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 1) this.#node(field, depth);
-      else if (field.number === 5) this.#tensor(field, depth === 0);
-      else if (field.number === 11 && depth === 0) this.#inputs.push(this.#valueInfo(field));
-      else if (field.number === 12 && depth === 0) this.#outputs.push(this.#valueInfo(field));
-      else if (field.number === 15) this.#sparseTensor(field);
-    });
-  }
-
-  #function(message: WireField): void {
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 7) this.#node(field, 1);
-      else if (field.number === 11) this.#attribute(field, 1);
-    });
-  }
-
-  #node(message: WireField, depth: number): void {
+  #node(message: WireField): void {
     let type = "";
     let domain = "";
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 4) type = this.#name(field);
-      else if (field.number === 7) domain = this.#name(field);
-      else if (field.number === 5) this.#attribute(field, depth);
+    this.#cursor.eachField("node", message, (field, fieldType) => {
+      if (field.number === 4) type = this.#cursor.name(field);
+      else if (field.number === 7) domain = this.#cursor.name(field);
+      else if (isMessage(fieldType)) this.#descend(fieldType, field);
     });
     const op = domain === "" || domain === "ai.onnx" ? type : `${domain}::${type}`;
     this.#ops.set(op, (this.#ops.get(op) ?? 0) + 1);
   }
 
-  #attribute(message: WireField, depth: number): void {
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 5 || field.number === 10) this.#tensor(field, false);
-      else if (field.number === 6 || field.number === 11) this.#graph(field, depth + 1);
-      else if (field.number === 22 || field.number === 23) this.#sparseTensor(field);
-    });
-  }
-
-  #sparseTensor(message: WireField): void {
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 1 || field.number === 2) this.#tensor(field, false);
-    });
-  }
-
-  #tensor(message: WireField, isWeight: boolean): void {
-    let count = 1;
-    let type = 0;
-    const multiply = (size: bigint): void => {
-      count *= Number(BigInt.asIntN(64, size));
-    };
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 1) {
-        if (field.wireType === 2) for (const size of this.#cursor.packed(field)) multiply(size);
-        else multiply(field.value);
-      } else if (field.number === 2) type = Number(field.value);
-      else if (field.number === 8 && isWeight) this.#initializers.add(this.#name(field));
-      else if (field.number === 13) this.#externalEntry(field);
-    });
-    if (!isWeight || !(count >= 0)) return;
+  #weight(message: WireField): void {
+    const { name, count, type } = this.#tensor(message);
+    this.#initializers.add(name);
+    if (!(count >= 0)) return;
     this.#parameterCount += count;
     this.#weightBytes += (count * (ELEMENT_BITS[type] ?? 0)) / 8;
   }
 
+  /** The values of a sparse weight carry its name. */
+  #sparseWeight(message: WireField): void {
+    this.#cursor.eachField("sparseTensor", message, (field) => {
+      if (field.number === 1) this.#weight(field);
+      else if (field.number === 2) this.#tensor(field);
+    });
+  }
+
+  #tensor(message: WireField): { readonly name: string; readonly count: number; readonly type: number } {
+    let name = "";
+    let count = 1;
+    let type = 0;
+    this.#cursor.eachField("tensor", message, (field, fieldType) => {
+      if (field.number === 1) {
+        this.#cursor.eachInt(field, (size) => {
+          count *= Number(size);
+        });
+      } else if (field.number === 2) type = int32(field);
+      else if (field.number === 8) name = this.#cursor.name(field);
+      else if (field.number === 13) this.#externalEntry(field);
+      else if (isMessage(fieldType)) this.#descend(fieldType, field);
+    });
+    return { name, count, type };
+  }
+
   #externalEntry(message: WireField): void {
     let key = "";
-    let value = "";
-    this.#cursor.eachFieldIn(message, (field) => {
-      if (field.number === 1) key = this.#name(field);
-      else if (field.number === 2) value = this.#name(field);
+    let value: WireField | undefined;
+    this.#cursor.eachField("entry", message, (field) => {
+      if (field.number === 1) key = this.#cursor.name(field);
+      else if (field.number === 2) value = field;
     });
-    if (key === "location") this.#externalFiles.add(value);
+    if (key === "location") this.#externalFiles.add(value === undefined ? "" : this.#cursor.exactName(value));
   }
 
   #valueInfo(message: WireField): OnnxPort {
     const { name, elementType, dims = [] } = readValueInfo(this.#cursor, message);
     return { name, elementType, dims: dims.map((dim) => dim ?? "") };
-  }
-
-  #name(field: WireField): string {
-    return this.#cursor.text(field, MAX_NAME_BYTES);
   }
 }

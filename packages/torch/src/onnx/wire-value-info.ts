@@ -1,6 +1,8 @@
-import type { WireCursor, WireField } from "./wire-cursor.ts";
+import { int32, type OnnxCursor } from "./onnx-cursor.ts";
+import type { WireField } from "./wire-cursor.ts";
+import { isMessage } from "./wire-schema.ts";
 
-const MAX_NAME_BYTES = 64 * 1024;
+type WireDim = number | string | undefined;
 
 /** A ValueInfoProto as it was read. */
 export interface WireValueInfo {
@@ -8,37 +10,43 @@ export interface WireValueInfo {
   /** TensorProto.DataType; 0 when the value is no tensor. */
   readonly elementType: number;
   /** Undefined when no shape was written; an undefined size is an unknown one. */
-  readonly dims: readonly (number | string | undefined)[] | undefined;
+  readonly dims: readonly WireDim[] | undefined;
 }
 
-/** Reads a ValueInfoProto: name = 1, type = 2, of which tensor_type = 1 with elem_type = 1 and shape = 2. Throws ModelFileError. */
-export function readValueInfo(cursor: WireCursor, message: WireField): WireValueInfo {
+/** Reads a ValueInfoProto: its name, and of a tensor the element type and the shape. Throws ModelFileError. */
+export function readValueInfo(cursor: OnnxCursor, message: WireField): WireValueInfo {
   let name = "";
   let elementType = 0;
-  let dims: readonly (number | string | undefined)[] | undefined;
-  cursor.eachFieldIn(message, (field) => {
-    if (field.number === 1) name = cursor.text(field, MAX_NAME_BYTES);
-    else if (field.number === 2) {
-      cursor.eachFieldIn(field, (type) => {
-        if (type.number !== 1) return;
-        cursor.eachFieldIn(type, (tensor) => {
-          if (tensor.number === 1) elementType = Number(tensor.value);
-          else if (tensor.number === 2) dims = readShape(cursor, tensor);
-        });
-      });
-    }
+  let dims: WireDim[] | undefined;
+  const readTensor = (field: WireField): void =>
+    cursor.eachField("tensorType", field, (part) => {
+      if (part.number === 1) elementType = int32(part);
+      else if (part.number === 2) dims = [...(dims ?? []), ...readShape(cursor, part)];
+    });
+  const readType = (field: WireField): void =>
+    cursor.eachField("type", field, (kind, type) => {
+      if (kind.number === 1) readTensor(kind);
+      else if (isMessage(type)) {
+        // The kinds of a type exclude each other: the last one counts.
+        [elementType, dims] = [0, undefined];
+        cursor.skim(type, kind);
+      }
+    });
+  cursor.eachField("valueInfo", message, (field, type) => {
+    if (field.number === 1) name = cursor.name(field);
+    else if (field.number === 2) readType(field);
+    else if (isMessage(type)) cursor.skim(type, field);
   });
   return { name, elementType, dims };
 }
 
-function readShape(cursor: WireCursor, message: WireField): (number | string | undefined)[] {
-  const dims: (number | string | undefined)[] = [];
-  cursor.eachFieldIn(message, (field) => {
-    if (field.number !== 1) return;
-    let dim: number | string | undefined;
-    cursor.eachFieldIn(field, (part) => {
+function readShape(cursor: OnnxCursor, message: WireField): WireDim[] {
+  const dims: WireDim[] = [];
+  cursor.eachField("shape", message, (field) => {
+    let dim: WireDim;
+    cursor.eachField("dimension", field, (part) => {
       if (part.number === 1) dim = Number(BigInt.asIntN(64, part.value));
-      else if (part.number === 2) dim = cursor.text(part, MAX_NAME_BYTES);
+      else if (part.number === 2) dim = cursor.name(part);
     });
     dims.push(dim);
   });

@@ -1,3 +1,4 @@
+import { greatest, least } from "../graph/bounds.ts";
 import { add, type Dim, mul, product } from "../graph/sym.ts";
 import { type Builtin, equal } from "./builtin.ts";
 import { DICT_BUILTINS } from "./dict-builtins.ts";
@@ -97,11 +98,11 @@ const not: Builtin = ([value]) => {
 
 /** `max` and `min` of numbers or of a list of them. Of an int and a float, the result is a float. */
 const extreme =
-  (pick: (a: number, b: number) => number): Builtin =>
+  (pick: (a: Dim, b: Dim) => Dim): Builtin =>
   (args) => {
     const numbers = args.length === 1 && args[0]!.kind === "list" ? args[0]!.items : args;
     if (!numbers.every(isNumber) || numbers.length === 0) return undefined;
-    const [first, ...others] = numbers.map(({ value }) => numeric(value));
+    const [first, ...others] = numbers.map(({ value }) => value);
     const kind = numbers.some((number) => number.kind === "float") ? "float" : numbers[0]!.kind;
     return { kind, value: others.reduce((best, value) => pick(best, value), first!) };
   };
@@ -192,8 +193,8 @@ const PRIM = new Map<string, Builtin>([
   ],
   ["type", ([value]) => (value?.kind === "device" ? { kind: "string", value: value.value } : undefined)],
   ["is_nested", () => bool(false)],
-  ["max", extreme(Math.max)],
-  ["min", extreme(Math.min)],
+  ["max", extreme(greatest)],
+  ["min", extreme(least)],
 ]);
 
 const PLAIN = new Map<string, Builtin>([

@@ -4,7 +4,7 @@ import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import type { ReadingBudget } from "./reading-budget.ts";
 import type { FunctionDef } from "./source-ast.ts";
-import { UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
+import { UnprovenSize, UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Calls that only tell something. */
@@ -63,14 +63,15 @@ export class FunctionCaller {
     });
   }
 
-  /** Runs one op; a refusal is noted under the op's name and the reading goes on with an unknown result. */
+  /** Runs one op; why it is unsupported is noted under the op's name and the reading goes on with an unknown result. */
   #guarded(op: string, run: () => Value): Value {
     try {
       const value = run();
       if (value.kind === "list") this.#budget.step(value.items.length);
       return value;
     } catch (error) {
-      if (!(error instanceof UnsupportedOp)) throw error;
+      const isOfData = error instanceof UnprovenSize && this.#reading.ops.isOfData(error.need);
+      if (!(error instanceof UnsupportedOp || isOfData)) throw error;
       this.#reading.unsupported.add(op, error.message);
       return UNKNOWN;
     }

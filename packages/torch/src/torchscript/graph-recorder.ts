@@ -3,6 +3,7 @@ import type { PickleCall } from "../checkpoint/pickle-value.ts";
 import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import { type Arg, NONE, type Node, type TensorType, type ValueType, type Weight } from "../graph/ir.ts";
+import { type SymSymbol, symbol } from "../graph/sym.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
@@ -14,6 +15,8 @@ export class GraphRecorder {
   readonly nodes: Node[] = [];
   readonly values: Map<string, ValueType> = new Map();
   readonly weights: Map<string, Weight> = new Map();
+  /** The names of sizes that only the data knows. */
+  readonly dataSizes: Set<string> = new Set();
   readonly #tensors = new Map<PickleCall, TensorValue>();
   readonly #names = new Set<string>();
 
@@ -24,6 +27,13 @@ export class GraphRecorder {
     for (let n = 1; this.#names.has(name); n += 1) name = `${base}_${n}`;
     this.#names.add(name);
     return name;
+  }
+
+  /** The name of a size that only the data knows. */
+  dataSize(): SymSymbol {
+    const name = this.fresh("data_size");
+    this.dataSizes.add(name);
+    return symbol(name, { min: 0, max: Number.POSITIVE_INFINITY });
   }
 
   input(name: string, type: TensorType): TensorValue {

@@ -179,7 +179,10 @@ export class Interpreter {
     this.#budget.step();
     const value = this.#evaluate(condition, frame);
     if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
-    if (isNumber(value)) throw new UnprovenSize(`the condition of ${what} depends on a size`);
+    if (isNumber(value)) {
+      const dims = [value.value];
+      throw new UnprovenSize(`the condition of ${what} depends on a size`, { kind: "numbers", dims });
+    }
     return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
   }
 

@@ -2,6 +2,7 @@ import { schemaOf } from "../aten/schemas.ts";
 import { isComplex } from "../dtype.ts";
 import { reshapesInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
+import { symbolsOf } from "../graph/sym.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
@@ -9,6 +10,7 @@ import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./over
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
+import { dimsOf, type SizeNeed } from "./size-need.ts";
 import { unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
@@ -84,6 +86,12 @@ export class OpCaller {
     return mayAnswerInput ? undefined : false;
   }
 
+  /** Whether a need is about sizes that only the data knows. */
+  isOfData(need: SizeNeed): boolean {
+    const names = dimsOf(need).flatMap((dim) => [...symbolsOf(dim)]);
+    return names.length > 0 && names.every((name) => this.#recorder.dataSizes.has(name));
+  }
+
   /** The op as today's PyTorch means it. */
   #current(bound: BoundCall): BoundCall {
     const { target } = bound.schema;
@@ -99,7 +107,7 @@ export class OpCaller {
   }
 
   #emit({ schema, args }: BoundCall): Value {
-    const given = new ShapeArgs(args);
+    const given = new ShapeArgs(schema.target, args, () => this.#recorder.dataSize());
     if (IDENTITIES.has(schema.target) && !(given.has("train") && given.bool("train"))) {
       return args.get(schema.params[0]!.name)!;
     }

@@ -8,7 +8,7 @@ import { type Dim, symbol } from "../graph/sym.ts";
 import { MissingInputs } from "./missing-inputs.ts";
 import { untagged } from "./object-graph.ts";
 import { tensorType } from "./shapes/shape-args.ts";
-import type { Expr, Param } from "./source-ast.ts";
+import type { Expr, FunctionParam } from "./source-ast.ts";
 
 /** An input of a program that does not say itself what it takes. A text stands for a size that the caller chooses. */
 export interface ScriptInput {
@@ -37,7 +37,7 @@ function parseDim(text: string): number | string | undefined {
 }
 
 /** `traced_inputs.pkl`: example inputs by method and in order, with types and sizes but without values. */
-export function tracedInputs(zip: ZipArchive, folder: string, params: readonly Param[]): InputTypes {
+export function tracedInputs(zip: ZipArchive, folder: string, params: readonly FunctionParam[]): InputTypes {
   const types = new Map<string, TensorType | undefined>();
   if (!zip.entries.has(`${folder}traced_inputs.pkl`)) return types;
   const archive = readPickleMember(zip, { folder, member: "traced_inputs" });
@@ -62,7 +62,10 @@ function tracedInput(archive: PickleArchive, value: PickleValue): TensorType | u
 }
 
 /** The types that the user states. Throws ModelFileError for names that `forward` does not have. */
-export function givenInputs(given: ReadonlyMap<string, ScriptInput>, params: readonly Param[]): InputTypes {
+export function givenInputs(
+  given: ReadonlyMap<string, ScriptInput>,
+  params: readonly FunctionParam[],
+): InputTypes {
   const names = params.map(({ name }) => name);
   const unknown = [...given.keys()].find((name) => !names.includes(name));
   if (unknown !== undefined) {
@@ -74,13 +77,16 @@ export function givenInputs(given: ReadonlyMap<string, ScriptInput>, params: rea
   const typed = ({ dtype, dims }: ScriptInput): TensorType =>
     tensorType(
       dtype,
-      dims.map((dim): Dim => (typeof dim === "number" ? dim : symbol(dim))),
+      dims.map(
+        (dim): Dim =>
+          typeof dim === "number" ? dim : symbol(dim, { min: 1, max: Number.POSITIVE_INFINITY }),
+      ),
     );
   return new Map([...given].map(([name, input]) => [name, typed(input)]));
 }
 
 /** Throws ModelFileError unless every argument of `forward` that gets a tensor can take one, and every other has a default. */
-export function checkInputs(params: readonly Param[], types: InputTypes): void {
+export function checkInputs(params: readonly FunctionParam[], types: InputTypes): void {
   const noTensor = params.find(
     ({ name, type, default: value }) =>
       (types.get(name) !== undefined || (!types.has(name) && value === undefined)) && !takesTensor(type),

@@ -1,8 +1,9 @@
 import type { ZipArchive } from "../archive/zip.ts";
 import { type PickleArchive, readPickleMember, rootFolder } from "../checkpoint/pickle-archive.ts";
 import { ModelFileError } from "../errors.ts";
-import type { Program, TensorType } from "../graph/ir.ts";
-import { symbol, symbolsOf } from "../graph/sym.ts";
+import { valuesOf } from "../graph/dead-code.ts";
+import type { Program, SymbolRange } from "../graph/ir.ts";
+import { type SymSymbol, symbolsOf } from "../graph/sym.ts";
 import { CodeLibrary } from "./code-library.ts";
 import { GraphRecorder } from "./graph-recorder.ts";
 import { Interpreter } from "./interpreter.ts";
@@ -16,7 +17,8 @@ import {
   type ScriptInput,
   tracedInputs,
 } from "./script-inputs.ts";
-import type { ClassDef, FunctionDef, Param } from "./source-ast.ts";
+import { SizeFacts } from "./size-facts.ts";
+import type { ClassDef, FunctionDef, FunctionParam } from "./source-ast.ts";
 import { UnsupportedLog } from "./unsupported-log.ts";
 import { ADVICE, UnprovenSize, UnsupportedOp } from "./unsupported-op.ts";
 import { NONE_VALUE, type Value } from "./value.ts";
@@ -29,20 +31,23 @@ export interface TorchScriptOptions {
   readonly inputs?: ReadonlyMap<string, ScriptInput>;
 }
 
-/** Whether a zip is a TorchScript archive: it has a program, and the constants that only such archives have. */
-export function isTorchScript(zip: ZipArchive): boolean {
-  return rootFolder(zip, "data.pkl") !== undefined && rootFolder(zip, "constants.pkl") !== undefined;
+/** A program, and how to read it again with fewer sizes that the caller chooses. */
+export interface ScriptProgram {
+  readonly program: Program;
+  /**
+   * The program with the example's sizes wherever these ops (such as "aten.sort.default") meet a size of the caller's: they have a
+   * translation for known sizes alone. Undefined when no such size is left.
+   */
+  narrowed(ops: readonly string[]): ScriptProgram | undefined;
 }
-
-/** The name of the size that example inputs share as their first dimension. */
-const BATCH = "batch";
 
 /**
  * Reads a TorchScript archive into a Program: the calls of `forward` inlined, conditions over constants folded, every op with the
- * overload and the result type that its arguments give it. The first dimension becomes symbolic when the program provably does not
- * depend on its traced size. What cannot be read is in `refused`, by op. Throws ModelFileError.
+ * overload and the result type that its arguments give it. Every size of a traced program's inputs that the program carries through by
+ * itself is the caller's to choose; the others are those of the example, and a warning says why. What cannot be read is in
+ * `unsupported`, by op. Throws ModelFileError.
  */
-export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {}): Program {
+export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {}): ScriptProgram {
   const folder = rootFolder(zip, "data.pkl") ?? "";
   const library = new CodeLibrary(zip, folder);
   const data = readPickleMember(zip, { folder, member: "data" });
@@ -54,19 +59,66 @@ export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {
     version: readVersion(zip, folder),
   };
   const params = script.forward.params.slice(1);
-  if (options.inputs !== undefined) return read(script, givenInputs(options.inputs, params));
-  const traced = tracedInputs(zip, folder, params);
-  const symbolic = withBatch(traced);
-  if (symbolic === undefined) return read(script, traced);
-  const attempt = attemptBatch(script, symbolic);
-  if (attempt.program !== undefined && (attempt.program.unsupported ?? []).length === 0)
-    return attempt.program;
-  const fixed = read(script, traced);
-  // A program that is refused either way keeps the signature that says more.
-  if (attempt.program !== undefined && (fixed.unsupported ?? []).length > 0) return attempt.program;
-  const why = attempt.program === undefined ? attempt.reason : "its sizes follow from that size";
-  const warning = `the batch size is fixed at the traced one: ${why}. Export with torch.export and a dynamic batch to change it`;
-  return { ...fixed, warnings: [...fixed.warnings, warning] };
+  const facts =
+    options.inputs === undefined
+      ? SizeFacts.ofExample(tracedInputs(zip, folder, params))
+      : SizeFacts.ofStated(givenInputs(options.inputs, params));
+  return readWith(script, facts);
+}
+
+/** Readings of one program with ever fewer free sizes; more would be a mistake of ours. */
+const MAX_READINGS = 300;
+
+function readWith(script: Script, first: SizeFacts): ScriptProgram {
+  let facts = first;
+  for (let count = 0; count < MAX_READINGS; count += 1) {
+    try {
+      return withWarnings(script, facts, readOnce(script, facts, explainProvable));
+    } catch (error) {
+      if (!(error instanceof UnprovenSize)) throw error;
+      const next = facts.learn(error.need, error.message);
+      if (next === undefined) break;
+      facts = next;
+    }
+  }
+  return withWarnings(script, facts, readOnce(script, facts, explainUnproven));
+}
+
+function withWarnings(script: Script, facts: SizeFacts, program: Program): ScriptProgram {
+  return {
+    program: { ...program, warnings: [...program.warnings, ...facts.warnings()] },
+    narrowed: (ops) => {
+      const names = sizesAt(program, new Set(ops));
+      const next = facts.pinned(names, `${ops.join(", ")} needs known sizes`);
+      return next === undefined ? undefined : readWith(script, next);
+    },
+  };
+}
+
+/** The symbols in the sizes of what these ops take and give. */
+function sizesAt({ graph }: Program, ops: ReadonlySet<string>): Set<string> {
+  const names = new Set<string>();
+  for (const { target, args, outputs } of graph.nodes) {
+    if (!ops.has(target)) continue;
+    for (const name of [...[...args.values()].flatMap(valuesOf), ...outputs]) {
+      const type = name === undefined ? undefined : graph.values.get(name);
+      if (type === undefined) continue;
+      for (const dim of type.kind === "tensor" ? type.dims : [type.expr]) symbolsOf(dim, names);
+    }
+  }
+  return names;
+}
+
+/** Other sizes may prove it: the reading starts again. */
+function explainProvable(error: UnsupportedOp | UnprovenSize): string {
+  if (error instanceof UnprovenSize) throw error;
+  return error.message;
+}
+
+/** No other sizes can prove it: they depend on the data, or a user states them. */
+function explainUnproven(error: UnsupportedOp | UnprovenSize): string {
+  const advice = "state that size as a number, or export the model with torch.export";
+  return error instanceof UnprovenSize ? `${error.message}: ${advice}` : error.message;
 }
 
 interface Script {
@@ -100,40 +152,10 @@ function reportHooks(module: ClassDef | undefined, unsupported: UnsupportedLog):
   }
 }
 
-function attemptBatch(script: Script, inputs: InputTypes): { program?: Program; reason: string } {
-  try {
-    const program = readProvable(script, inputs);
-    const isBatched = program.outputs.every(({ arg }) => {
-      const type = arg.kind === "value" ? program.graph.values.get(arg.name) : undefined;
-      const first = type?.kind === "tensor" ? type.dims[0] : undefined;
-      return first !== undefined && typeof first !== "number" && first.key === BATCH;
-    });
-    return isBatched ? { program, reason: "" } : { reason: "an output does not have it as its first size" };
-  } catch (error) {
-    if (error instanceof UnprovenSize) return { reason: error.message };
-    throw error;
-  }
-}
-
-/** Reads with sizes that nothing else can stand for: what cannot be shown for all of them is refused. */
-function read(script: Script, inputs: InputTypes): Program {
-  return readWith(script, inputs, (error) => {
-    const advice = "state that size as a number, or export the model with torch.export";
-    return error instanceof UnprovenSize ? `${error.message}: ${advice}` : error.message;
-  });
-}
-
-/** Throws UnprovenSize. */
-function readProvable(script: Script, inputs: InputTypes): Program {
-  return readWith(script, inputs, (error) => {
-    if (error instanceof UnprovenSize) throw error;
-    return error.message;
-  });
-}
-
 type Explain = (error: UnsupportedOp | UnprovenSize) => string;
 
-function readWith(script: Script, inputs: InputTypes, explain: Explain): Program {
+function readOnce(script: Script, facts: SizeFacts, explain: Explain): Program {
+  const { inputs } = facts;
   const recorder = new GraphRecorder();
   const unsupported = new UnsupportedLog();
   const objects = new ObjectGraph(script.data, recorder);
@@ -173,7 +195,7 @@ function readWith(script: Script, inputs: InputTypes, explain: Explain): Program
     weights: recorder.weights,
     inputs: fed.names,
     outputs,
-    ranges: new Map([...symbolNames(inputs)].map((name) => [name, { min: 1, max: undefined }])),
+    ranges: new Map([...facts.symbols()].map(([name, { range }]) => [name, rangeOf(range)])),
     warnings: [],
     unsupported: unsupported.list(),
   };
@@ -185,7 +207,7 @@ interface Fed {
 }
 
 /** The arguments by name; those that are not stated keep their defaults. */
-function feed(params: readonly Param[], inputs: InputTypes, recorder: GraphRecorder): Fed {
+function feed(params: readonly FunctionParam[], inputs: InputTypes, recorder: GraphRecorder): Fed {
   checkInputs(params, inputs);
   const args = new Map<string, Value>();
   const names: { name: string; value: string }[] = [];
@@ -199,19 +221,9 @@ function feed(params: readonly Param[], inputs: InputTypes, recorder: GraphRecor
   return { args, names };
 }
 
-/** The inputs with their common first size made symbolic; undefined when they have none. */
-function withBatch(inputs: InputTypes): InputTypes | undefined {
-  const isBatched = (type: TensorType | undefined): type is TensorType => (type?.dims.length ?? 0) > 0;
-  const firsts = new Set([...inputs.values()].filter(isBatched).map(({ dims }) => dims[0]));
-  if (firsts.size !== 1) return undefined;
-  const batched = (type: TensorType | undefined): TensorType | undefined =>
-    isBatched(type) ? { ...type, dims: [symbol(BATCH), ...type.dims.slice(1)] } : type;
-  return new Map([...inputs].map(([name, type]) => [name, batched(type)]));
-}
-
-function symbolNames(inputs: InputTypes): Set<string> {
-  const dims = [...inputs.values()].flatMap((type) => type?.dims ?? []);
-  return new Set(dims.flatMap((dim) => (typeof dim === "number" ? [] : [...symbolsOf(dim)])));
+function rangeOf(range: SymSymbol["range"]): SymbolRange {
+  const max = range?.max ?? Number.POSITIVE_INFINITY;
+  return { min: range?.min ?? 1, max: Number.isFinite(max) ? max : undefined };
 }
 
 /** The operator version: `version`, or `.data/version` since 2.1; a number of a few digits. */

@@ -1,10 +1,11 @@
-import { isSafetensors, readSafetensors } from "../archive/safetensors.ts";
+import { readSafetensors } from "../archive/safetensors.ts";
 import { elementCount, type StoredTensor } from "../archive/stored-tensor.ts";
-import { openZip } from "../archive/zip.ts";
 import type { ByteSource, Platform } from "../byte-source.ts";
 import { readCheckpoint } from "../checkpoint/checkpoint.ts";
 import { BYTE_WIDTHS } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
+import { detectFile } from "../formats/detect-file.ts";
+import { isWeights } from "../formats/file-format.ts";
 import { dtypeOfOnnx } from "../onnx/dtype.ts";
 import { type OnnxPort, scanOnnx } from "../onnx/scan-model.ts";
 import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
@@ -16,38 +17,31 @@ const NOTHING_TO_REPORT: ModelSummary["report"] = { unsupported: [], warnings: [
 const ONNX_STRING = 8;
 
 /**
- * What a file of any kind holds: a program (`.pt2`, TorchScript), ONNX, or weights alone (checkpoint, safetensors). The kind is told by
- * the content. Nothing is run. Throws ModelFileError, also for `inputs` of a file that is no TorchScript.
+ * What a file of any format holds: a program (`.pt2`, TorchScript), ONNX, or weights alone (checkpoint, safetensors). The format is told
+ * by the content. Nothing is run. Throws ModelFileError, also for `inputs` of a file that is no TorchScript.
  */
 export function summarizeFile(
   source: ByteSource,
   platform: Platform,
   options: TorchScriptOptions = {},
 ): ModelSummary {
-  const head = source.read(0, Math.min(4, source.byteLength));
-  const isWeights = isSafetensors(source);
-  const isZip = !isWeights && head[0] === 0x50 && head[1] === 0x4b;
-  if (isZip && !isCheckpoint(source, platform)) return summarize(source, platform, options);
-  if (options.inputs !== undefined) {
+  const format = detectFile(source);
+  if (options.inputs !== undefined && (format === "onnx" || isWeights(format))) {
     throw new ModelFileError(
       "unsupported",
       "only TorchScript programs are told their inputs: leave 'inputs' out",
     );
   }
-  if (isWeights) return weightsSummary("safetensors", "safetensors", readSafetensors(source).tensors);
-  if (isZip || head[0] === 0x80) return checkpointSummary(source, platform);
-  if (head[0] === 0x08) return onnxSummary(source);
-  throw new ModelFileError(
-    "unsupported",
-    "the file is none of .pt2, TorchScript, ONNX, safetensors and torch.save checkpoints",
-  );
-}
-
-/** A torch.save archive: a pickle of data and no code. */
-function isCheckpoint(source: ByteSource, platform: Platform): boolean {
-  const names = [...openZip(source, platform, { maxEntries: 200_000 }).entries.keys()];
-  const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
-  return has(/(^|\/)data\.pkl$/) && !has(/(^|\/)(constants\.pkl|models\/[^/]+\.json|code\/.*)$/);
+  switch (format) {
+    case "onnx":
+      return onnxSummary(source);
+    case "checkpoint":
+      return checkpointSummary(source, platform);
+    case "safetensors":
+      return weightsSummary("safetensors", "safetensors", readSafetensors(source).tensors);
+    default:
+      return summarize(source, platform, options);
+  }
 }
 
 function checkpointSummary(source: ByteSource, platform: Platform): ModelSummary {
@@ -101,9 +95,10 @@ function onnxSummary(source: ByteSource): ModelSummary {
 
 function onnxPort({ name, elementType, dims }: OnnxPort): SummaryPort {
   const dtype = elementType === ONNX_STRING ? "string" : (dtypeOfOnnx(elementType) ?? "unknown");
-  const sizes = dims.map((dim) => {
+  // As the server has it: a first size is at least 1, others may be 0, and one without a name has a name of its own.
+  const sizes = dims.map((dim, axis) => {
     if (typeof dim === "number") return dim;
-    return { symbol: dim === "" ? "?" : dim, min: 1, max: undefined };
+    return { symbol: dim === "" ? `${name}.${axis}` : dim, min: axis === 0 ? 1 : 0, max: undefined };
   });
   return { name, dtype, dims: sizes };
 }

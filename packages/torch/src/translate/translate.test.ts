@@ -88,6 +88,6 @@ test("a file that is no archive is refused in words", () => {
   const junk = memorySource("junk.pt2", new Uint8Array(100));
   assert.throws(
     () => translate(junk, nodePlatform),
-    (error) => error instanceof ModelFileError && error.kind === "corrupt",
+    (error) => error instanceof ModelFileError && error.kind === "unsupported",
   );
 });

@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { ServeError } from "../../base/errors.ts";
-import type { Transfer } from "../../gate/transfer-pace.ts";
+import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { TransferDeps } from "./transfer-deps.ts";
 
 /** The call that a message is for. */
@@ -35,13 +35,13 @@ export class ArrivingMessage implements Transfer {
   /** Complete, or never going to be: whoever has the message now pays for it. */
   arrived(): void {
     if (this.startedMs === 0) return;
-    const { pace, budget } = this.#deps;
-    pace.unwatch(this);
+    const { slowClients, budget } = this.#deps;
+    slowClients.unwatch(this);
     budget.shrink(this.heldBytes);
     this.startedMs = this.moved = this.heldBytes = 0;
   }
 
-  giveUp(error: ServeError): void {
+  end(error: ServeError): void {
     this.arrived();
     this.#call.fail(error);
     this.#close();
@@ -58,10 +58,10 @@ export class ArrivingMessage implements Transfer {
       this.#close();
       return;
     }
-    const { pace, budget } = this.#deps;
+    const { slowClients, budget } = this.#deps;
     if (this.startedMs === 0) {
-      this.startedMs = pace.nowMs();
-      pace.watch(this);
+      this.startedMs = slowClients.nowMs();
+      slowClients.watch(this);
     }
     this.moved += bytes;
     if (this.moved <= FREE_BYTES) return;
@@ -69,7 +69,7 @@ export class ArrivingMessage implements Transfer {
       budget.grow(this.moved - this.heldBytes, this.heldBytes);
       this.heldBytes = this.moved;
     } catch (thrown) {
-      this.giveUp(ServeError.from(thrown));
+      this.end(ServeError.from(thrown));
     }
   }
 }

@@ -13,10 +13,10 @@ import { ServeError } from "../../base/errors.ts";
 import { type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import { messageBlock } from "./message-frame.ts";
+import { messageBlock } from "./message-block.ts";
 import type { Dialect, Failure } from "./run-inference.ts";
 
-/** A dialect of a stream, where a failed request is an answer like any other. */
+/** A dialect of a stream, where a failed request is a response like any other. */
 export interface StreamDialect extends Dialect {
   encodeFailure(failure: Failure, message: Uint8Array): Uint8Array;
 }
@@ -35,7 +35,7 @@ export function oipDialect(limits: GrpcLimits): Dialect {
   };
 }
 
-/** Triton's ModelStreamInfer. Every answer is the last one of its request; clients that ask for it get the flag that says so. */
+/** Triton's ModelStreamInfer. Every response is the last one of its request; clients that ask for it get the flag that says so. */
 export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
   return {
     decode: (bytes, receiver) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, receiver)),
@@ -72,7 +72,7 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
       const request = decodePredictRequest(bytes, limits.codec, {
         late,
         onModel(named, itsVersion) {
-          // The next message means this one's model, also when this one is refused.
+          // The next message means this one's model, also when this one is rejected.
           name(named, itsVersion);
           onModel?.(named, itsVersion);
         },
@@ -99,7 +99,7 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
   };
 }
 
-/** An answer of nobody, which only says whose request it belongs to. */
+/** A response of nobody, which only says whose request it belongs to. */
 function nobody(id: string | undefined): WireResponse {
   return { model: "", version: "", id, parameters: NO_PARAMETERS, outputs: [] };
 }
@@ -124,7 +124,7 @@ function withoutReserved(request: WireRequest): WireRequest {
   return request;
 }
 
-/** The stages up to the answer; encoding is not over yet. */
+/** The stages up to the response; encoding is not over yet. */
 function timings(timeline: Timeline): number[] {
   return STAGES.filter((stage) => stage !== "encode").map((stage) => stageMs(timeline, stage));
 }

@@ -6,7 +6,7 @@ import { ArrivingMessage } from "./arriving-message.ts";
 import { hardenCall, type StreamInterceptor, TIMEOUT_KEY } from "./hardened-server.ts";
 import { statusOf } from "./status.ts";
 import type { TransferDeps } from "./transfer-deps.ts";
-import { FREE_BYTES, UntakenAnswer } from "./untaken-answer.ts";
+import { FREE_BYTES, UnsentResponse } from "./unsent-response.ts";
 
 /** What a method does with the messages of one call. */
 export interface CallHandlers {
@@ -59,7 +59,7 @@ export class GrpcCall {
     this.receivedMs = deps.clock.nowMs();
   }
 
-  /** Made when somebody asks for it: a call that is refused at once needs none, and making one costs more than refusing. */
+  /** Made when somebody asks for it: a call that is rejected at once needs none, and making one costs more than rejecting. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
@@ -109,9 +109,9 @@ export class GrpcCall {
       this.#next.sendMessage(bytes, onFlushed);
       return;
     }
-    const untaken = new UntakenAnswer(this.#deps, this.#stream, bytes.length);
+    const unsent = new UnsentResponse(this.#deps, this.#stream, bytes.length);
     this.#next.sendMessage(bytes, () => {
-      untaken.taken();
+      unsent.taken();
       onFlushed();
     });
   }
@@ -220,7 +220,7 @@ function open(call: GrpcCall, method: GrpcMethod, stream: ServerHttp2Stream): Ca
     const handlers = method.open(call);
     if (method.onArriving !== undefined) {
       stream.once("data", (frame: Buffer) => {
-        // grpc-js saw it first, and may have refused it for its size.
+        // grpc-js saw it first, and may have rejected it for its size.
         if (!stream.headersSent) lookAt(frame, call, method);
       });
     }
@@ -246,10 +246,10 @@ function lookAt(frame: Buffer, call: GrpcCall, method: GrpcMethod): void {
   }
 }
 
-/** A method with one request and one answer. `handle` may throw ServeError. */
+/** A method with one request and one response. `handle` may throw ServeError. */
 export function unaryMethod(
   path: string,
-  handle: (bytes: Buffer, call: GrpcCall) => Promise<UnaryAnswer> | UnaryAnswer,
+  handle: (bytes: Buffer, call: GrpcCall) => Promise<UnaryResponse> | UnaryResponse,
 ): GrpcMethod {
   return {
     path,
@@ -272,14 +272,14 @@ export function unaryMethod(
   };
 }
 
-export interface UnaryAnswer {
+export interface UnaryResponse {
   readonly bytes: Uint8Array;
   readonly trailers?: Metadata;
 }
 
 async function answer(
   call: GrpcCall,
-  handle: (bytes: Buffer, call: GrpcCall) => Promise<UnaryAnswer> | UnaryAnswer,
+  handle: (bytes: Buffer, call: GrpcCall) => Promise<UnaryResponse> | UnaryResponse,
   request: Buffer,
 ): Promise<void> {
   if (call.ended) return;
@@ -300,7 +300,7 @@ function cardinality(what: string): ServeError {
 }
 
 export function deadlineExceeded(): ServeError {
-  return new ServeError("deadline_exceeded", "the deadline passed before the answer was ready", {
+  return new ServeError("deadline_exceeded", "the deadline passed before the response was ready", {
     reason: "deadline_exceeded",
   });
 }

@@ -4,12 +4,12 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
-import type { TransferPace } from "../../gate/transfer-pace.ts";
+import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
-import { createSlicer, type Slicer } from "../slices.ts";
-import { createDrain, type Drain } from "./drain.ts";
+import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
+import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import { callInterceptor, type GrpcMethod } from "./grpc-call.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHardenedServer, type HardenedServer } from "./hardened-server.ts";
@@ -34,9 +34,9 @@ export interface GrpcEdgeOptions {
   /** What requests of all edges may hold together. */
   readonly budget: ByteBudget;
   /** Shared as well: ends clients that trickle. */
-  readonly pace: TransferPace;
+  readonly slowClients: SlowClientGuard;
   /** Shared with the other edges: whose turn it is. Default: its own. */
-  readonly slicer?: Slicer;
+  readonly slicer?: TimeSlicer;
   readonly limits?: GrpcLimits;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
@@ -58,7 +58,7 @@ export interface GrpcEdge {
 
 export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const limits = options.limits ?? DEFAULT_GRPC_LIMITS;
-  const drain = createDrain();
+  const drain = createDrainSignal();
   const health = createHealthStates(options.inference, SERVICES);
   const methods = new Map(
     allMethods(options, { limits, health, drain }).map((method) => [method.path, method]),
@@ -87,11 +87,11 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
 interface Parts {
   readonly limits: GrpcLimits;
   readonly health: HealthStates;
-  readonly drain: Drain;
+  readonly drain: DrainSignal;
 }
 
 function allMethods(options: GrpcEdgeOptions, { limits, health, drain }: Parts): GrpcMethod[] {
-  const inferring = { ...options, slicer: options.slicer ?? createSlicer(options.clock) };
+  const inferring = { ...options, slicer: options.slicer ?? createTimeSlicer(options.clock) };
   return [
     ...inferMethods(inferring, limits),
     ...streamMethods(inferring, limits, drain),
@@ -108,7 +108,7 @@ function register(server: Server, method: GrpcMethod): void {
   server.register(method.path, unreachable, asBuffer, identity, type);
 }
 
-/** grpc-js copies an answer behind its frame header, and does so with Buffer's own method. */
+/** grpc-js copies a response behind its frame header, and does so with Buffer's own method. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -90,7 +90,7 @@ test("a message of n − 1 and n bytes is taken, one of n + 1 is RESOURCE_EXHAUS
   });
 });
 
-test("an answer of n bytes is sent, one of n + 1 is RESOURCE_EXHAUSTED", async () => {
+test("a response of n bytes is sent, one of n + 1 is RESOURCE_EXHAUSTED", async () => {
   let size = 0;
   await withGrpc({}, async ({ unary }) => {
     size = toBinary(ModelInferResponseSchema, (await unary(INFER, TYPES, requestOf(5_000))).answer).length;
@@ -110,7 +110,7 @@ test("an answer of n bytes is sent, one of n + 1 is RESOURCE_EXHAUSTED", async (
   }
 });
 
-test("a compressed message that inflates past the limit is refused, and the connection lives on", async () => {
+test("a compressed message that inflates past the limit is rejected, and the connection lives on", async () => {
   await withGrpc({ limits: { maxReceiveBytes: 1_000_000 } }, async (rig) => {
     await withSession(rig, async (session) => {
       const gzip = { "grpc-encoding": "gzip" };
@@ -134,7 +134,7 @@ test("the client is told how many calls and how many header bytes a connection m
   });
 });
 
-test("calls at once on one connection: n run, the next one waits or is refused", async () => {
+test("calls at once on one connection: n run, the next one waits or is rejected", async () => {
   await withGrpc({ limits: { maxStreams: 3 } }, async (rig) => {
     await withSession(rig, async (session) => {
       await once(session, "remoteSettings");
@@ -149,27 +149,27 @@ test("calls at once on one connection: n run, the next one waits or is refused",
   });
 });
 
-test("header pairs past the limit are refused", async () => {
+test("header pairs past the limit are rejected", async () => {
   await withGrpc({ limits: { maxHeaderPairs: 20 } }, async (rig) => {
     const pairs = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, "1"]));
     await withSession(rig, async (session) => {
       assert.equal((await rawCall(session, pairs(5), framed(requestOf(100)))).status, "0");
       const outcome = await rawCall(session, pairs(40), framed(requestOf(100))).catch(() => ({
-        status: "refused",
+        status: "rejected",
       }));
       assert.notEqual(outcome.status, "0");
     });
   });
 });
 
-test("headers past the limit in bytes are refused", async () => {
+test("headers past the limit in bytes are rejected", async () => {
   await withGrpc({ limits: { maxHeaderBytes: 8192 } }, async (rig) => {
     await withSession(rig, async (session) => {
       const big = (size: number) => ({ "x-big": "a".repeat(size) });
       assert.equal((await rawCall(session, big(7000), framed(requestOf(100)))).status, "0");
       const outcome = await rawCall(session, big(9000), framed(requestOf(100))).catch(() => ({
-        status: "refused",
+        status: "rejected",
       }));
       assert.notEqual(outcome.status, "0");
     });
@@ -291,11 +291,11 @@ test("messages in flight share the byte budget: n fits, one byte more is told to
           )
           .finally(() => ended++),
       );
-      await until("each call runs or was refused", () => inference.running + ended === 2);
+      await until("each call runs or was rejected", () => inference.running + ended === 2);
       inference.release();
-      const refused = (await Promise.all(calls)).filter((error) => error !== undefined);
-      assert.equal(refused.length, expected, `refused with ${maxBytes} bytes for two of ${HELD.length}`);
-      for (const { code, metadata } of refused) {
+      const rejected = (await Promise.all(calls)).filter((error) => error !== undefined);
+      assert.equal(rejected.length, expected, `rejected with ${maxBytes} bytes for two of ${HELD.length}`);
+      for (const { code, metadata } of rejected) {
         assert.deepEqual([code, metadata.get("grpc-retry-pushback-ms")], [14, ["1000"]]);
       }
       assert.deepEqual([budget.bytes, budget.requests, inference.running], [0, 0, 0]);

@@ -11,7 +11,7 @@ export interface GrpcLimits {
   readonly maxSendBytes: number;
   /** Calls open at once on one connection. */
   readonly maxStreams: number;
-  /** Memory of one connection in whole MiB: buffered headers and unsent data. Past it new calls are refused. */
+  /** Memory of one connection in whole MiB: buffered headers and unsent data. Past it new calls are rejected. */
   readonly sessionMemoryMib: number;
   readonly maxHeaderBytes: number;
   readonly maxHeaderPairs: number;

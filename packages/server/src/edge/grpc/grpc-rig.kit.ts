@@ -14,7 +14,7 @@ import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { createAdminGate } from "../../gate/admin-gate.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
-import { createTransferPace } from "../../gate/transfer-pace.ts";
+import { createSlowClientGuard } from "../../gate/slow-client-guard.ts";
 import type { InferenceOutcome } from "../inference-metrics.ts";
 import { createListener } from "../listener.ts";
 import { createGrpcEdge, type GrpcEdge, type GrpcEdgeOptions } from "./grpc-edge.ts";
@@ -34,7 +34,7 @@ export interface GrpcRig {
   readonly inference: MemoryInference;
   readonly outcomes: InferenceOutcome[];
   readonly client: Client;
-  /** One call with one answer; rejects with grpc-js's ServiceError. */
+  /** One call with one response; rejects with grpc-js's ServiceError. */
   unary<I extends DescMessage, O extends DescMessage>(
     path: string,
     types: readonly [I, O],
@@ -76,7 +76,7 @@ export async function withGrpc(options: RigOptions, body: (rig: GrpcRig) => Prom
     clock: systemClock,
     logger: silent,
     budget,
-    pace: createTransferPace(systemClock),
+    slowClients: createSlowClientGuard(systemClock),
     observer: { observe: (outcome) => outcomes.push(outcome), forget: () => {} },
     limits: { ...DEFAULT_GRPC_LIMITS, ...options.limits },
     ...options.edge,

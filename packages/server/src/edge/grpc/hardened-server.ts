@@ -15,8 +15,8 @@ import {
 } from "@grpc/grpc-js";
 import { invariant } from "../../base/errors.ts";
 import { channelOptions, type GrpcLimits, http2Options } from "./grpc-limits.ts";
+import { frameInPlace } from "./message-block.ts";
 import { MessageDecoder } from "./message-decoder.ts";
-import { frameInPlace } from "./message-frame.ts";
 
 /** Metadata key under which a call finds its `grpc-timeout`. No client can set it. */
 export const TIMEOUT_KEY = "sconce-grpc-timeout";

@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { once } from "../../base/once.ts";
 import type { Inference } from "../../infer/inference.ts";
-import { type Drain, draining } from "./drain.ts";
+import { type DrainSignal, draining } from "./drain-signal.ts";
 import { type CallHandlers, type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
 import type { HealthState } from "./health-state.ts";
 
@@ -44,7 +44,7 @@ export function createHealthStates(inference: Inference, services: readonly stri
 }
 
 /** `grpc.health.v1.Health`: Check, List, Watch. The codec loads at the first call. */
-export function healthMethods(states: HealthStates, clock: Clock, drain: Drain): GrpcMethod[] {
+export function healthMethods(states: HealthStates, clock: Clock, drain: DrainSignal): GrpcMethod[] {
   const codec = once(() => import("./health-codec.ts"));
   return [
     unaryMethod(`${SERVICE}/Check`, async (bytes) => {
@@ -69,7 +69,7 @@ export function healthMethods(states: HealthStates, clock: Clock, drain: Drain):
 interface WatchOptions {
   readonly states: HealthStates;
   readonly clock: Clock;
-  readonly drain: Drain;
+  readonly drain: DrainSignal;
   codec(): Promise<typeof import("./health-codec.ts")>;
 }
 

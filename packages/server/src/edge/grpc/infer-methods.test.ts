@@ -87,11 +87,11 @@ test("failures are gRPC statuses with a reason, and the retry hint", async () =>
   });
 });
 
-test("a model without room refuses before the tensors are decoded, and the refusal counts as that model's", async () => {
+test("a model without room rejects before the tensors are decoded, and the rejection counts as that model's", async () => {
   await withGrpc({ edge: { tenantHeader: "x-tenant" } }, async ({ unary, outcomes }) => {
     const call = { headers: { "x-tenant": "acme" }, call: { deadline: Date.now() + 60_000 } };
     const nonsense = { name: "x", datatype: "NONSENSE", shape: [-1n] };
-    const refused = [
+    const rejected = [
       unary(INFER, TYPES, create(ModelInferRequestSchema, { modelName: "full", inputs: [nonsense] }), call),
       unary(
         PREDICT,
@@ -100,8 +100,8 @@ test("a model without room refuses before the tensors are decoded, and the refus
         call,
       ),
     ];
-    for (const refusal of refused) {
-      await assert.rejects(refusal, (error: ServiceError) => {
+    for (const rejection of rejected) {
+      await assert.rejects(rejection, (error: ServiceError) => {
         assert.deepEqual([error.code, error.metadata.get("sconce-reason")], [14, ["queue_full"]]);
         assert.equal(error.details, "no room for acme in time");
         assert.deepEqual(error.metadata.get("grpc-retry-pushback-ms"), ["13"]);
@@ -118,7 +118,7 @@ test("a model without room refuses before the tensors are decoded, and the refus
   });
 });
 
-test("a large message for a model without room is refused at its beginning, and its rest is not kept", async () => {
+test("a large message for a model without room is rejected at its beginning, and its rest is not kept", async () => {
   await withGrpc({}, async ({ port, unary, outcomes }) => {
     const session = connect(`http://127.0.0.1:${port}`);
     const rest = Buffer.alloc(1_000_000);

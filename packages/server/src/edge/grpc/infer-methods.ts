@@ -9,7 +9,7 @@ import {
   type Dialect,
   type InferenceDeps,
   isFailure,
-  refuseArriving,
+  rejectArriving,
   runInference,
   tenantOf,
 } from "./run-inference.ts";
@@ -37,7 +37,7 @@ function inferMethod(
   return {
     ...method,
     onArriving(call, beginning) {
-      refuseArriving(deps, peekModel(beginning, limits.codec), new UnaryArrival(deps, call));
+      rejectArriving(deps, peekModel(beginning, limits.codec), new UnaryArrival(deps, call));
     },
   };
 }

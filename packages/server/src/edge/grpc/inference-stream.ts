@@ -4,7 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
-import { type Drain, draining } from "./drain.ts";
+import { type DrainSignal, draining } from "./drain-signal.ts";
 import { type CallHandlers, deadlineExceeded, type GrpcCall } from "./grpc-call.ts";
 import {
   type Encoded,
@@ -18,8 +18,8 @@ import {
 export interface InferenceStreamOptions {
   readonly dialect: StreamDialect;
   readonly maxInFlight: number;
-  readonly drain: Drain;
-  /** The first failure ends the stream with its status, instead of being an answer. */
+  readonly drain: DrainSignal;
+  /** The first failure ends the stream with its status, instead of being a response. */
   readonly failuresEndStream: boolean;
 }
 
@@ -44,7 +44,7 @@ export function inferenceStream(
   let inFlight = 0;
   let isReading = true;
   let isHalfClosed = false;
-  /** When a drain began to refuse more messages; Infinity: none has begun. */
+  /** When a drain began to reject more messages; Infinity: none has begun. */
   let lastReadMs = Number.POSITIVE_INFINITY;
   let cancelQuiet = (): void => {};
 
@@ -80,15 +80,15 @@ export function inferenceStream(
   async function run(message: Buffer): Promise<void> {
     const result = await inferWithin(deps, call, options.dialect, message);
     if (call.ended) return;
-    if (isFailure(result)) return refuse(result, message);
+    if (isFailure(result)) return reject(result, message);
     try {
       call.send(result.bytes, answered);
     } catch (thrown) {
-      refuse({ error: ServeError.from(thrown), model: "", request: undefined }, message);
+      reject({ error: ServeError.from(thrown), model: "", request: undefined }, message);
     }
   }
 
-  function refuse(failure: Failure, message: Buffer): void {
+  function reject(failure: Failure, message: Buffer): void {
     if (options.failuresEndStream) call.fail(failure.error);
     else call.send(options.dialect.encodeFailure(failure, message), answered);
   }

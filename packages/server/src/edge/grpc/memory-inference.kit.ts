@@ -5,7 +5,7 @@ import type { RequestHead } from "../../base/request-head.ts";
 import type { TensorSpec } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Inference } from "../../infer/inference.ts";
-import { StatisticsTally } from "../../models/model-statistics.ts";
+import { StatisticsCounters } from "../../models/model-statistics.ts";
 import { SETTINGS } from "../../models/models.kit.ts";
 
 type Compute = (
@@ -63,7 +63,7 @@ export interface MemoryInference extends Inference {
   /** Lets `held` answer the request with this id; without an id all that it holds, and from now on it holds none. */
   release(id?: string): void;
   /** What the model `full` says to requests that it has only seen the head of. */
-  refuse(head: RequestHead): ServeError | undefined;
+  reject(head: RequestHead): ServeError | undefined;
 }
 
 export function memoryInference(): MemoryInference {
@@ -71,6 +71,7 @@ export function memoryInference(): MemoryInference {
   const waiting = new Set<{ readonly id: string | undefined; readonly answer: () => void }>();
   const held = ({ id, signal }: InferRequest): Promise<void> =>
     new Promise((resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
       if (isOpen) resolve();
       waiting.add({ id, answer: resolve });
       signal.addEventListener("abort", () => reject(signal.reason));
@@ -84,7 +85,7 @@ export function memoryInference(): MemoryInference {
       if (id === undefined) isOpen = true;
       for (const one of waiting) if (id === undefined || one.id === id) one.answer();
     },
-    refuse: ({ tenant, deadlineMs }) =>
+    reject: ({ tenant, deadlineMs }) =>
       new ServeError("unavailable", `no room for ${tenant}${deadlineMs === undefined ? "" : " in time"}`, {
         reason: "queue_full",
         retryAfterMs: 12.5,
@@ -95,7 +96,7 @@ export function memoryInference(): MemoryInference {
     isModelReady: (name) => modelOf(name) !== undefined && self.ready,
     door: (name) => {
       modelOf(name);
-      return name === "full" ? { refuseUnread: (head) => self.refuse(head) } : undefined;
+      return name === "full" ? { rejectEarly: (head) => self.reject(head) } : undefined;
     },
     modelMetadata(name) {
       modelOf(name);
@@ -111,7 +112,7 @@ export function memoryInference(): MemoryInference {
       return { name, platform, runtime: "js", inputs, outputs, settings, isBatching: true };
     },
     modelStatistics: (name = "affine", version = "1") => [
-      new StatisticsTally(() => 0).read({ name, version, memoryBytes: 12 }),
+      new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 }),
     ],
     index: () =>
       Object.keys(MODELS).map((name) =>

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { frameInPlace, messageBlock } from "./message-block.ts";
 import { MessageDecoder } from "./message-decoder.ts";
-import { frameInPlace, messageBlock } from "./message-frame.ts";
 
 function framed(size: number, seed: number): Buffer {
   const frame = Buffer.alloc(5 + size);
@@ -34,7 +34,7 @@ test("messages come out as they went in, however they are cut", () => {
   );
 });
 
-test("a message of the largest size is taken, one byte more is refused with its prefix, in one piece or two", () => {
+test("a message of the largest size is taken, one byte more is rejected with its prefix, in one piece or two", () => {
   assert.equal(new MessageDecoder(1000).write(framed(1000, 1)).length, 1);
   assert.throws(() => new MessageDecoder(1000).write(framed(1001, 1)), /larger than max \(1001 vs 1000\)/);
   const decoder = new MessageDecoder(1000);

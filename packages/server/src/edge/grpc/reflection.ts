@@ -4,7 +4,7 @@ import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 
 /** `grpc.reflection.v1` and `v1alpha`: which services there are, for grpcurl and its like. Loads at the first call. */
 export function reflectionMethods(): GrpcMethod[] {
-  const answerer = once(async () => (await import("./reflection-answers.ts")).reflectionAnswers());
+  const answerer = once(async () => (await import("./reflection-responses.ts")).reflectionResponses());
   return ["v1", "v1alpha"].map((version) => ({
     path: `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
     requestStream: true,
@@ -13,7 +13,7 @@ export function reflectionMethods(): GrpcMethod[] {
   }));
 }
 
-/** Answers a stream's messages one after another: the next one is read when the answer is on its way. */
+/** Answers a stream's messages one after another: the next one is read when the response is on its way. */
 function inOrder(
   call: GrpcCall,
   answer: (bytes: Buffer) => Promise<Uint8Array>,
@@ -29,7 +29,7 @@ function inOrder(
     onMessage(bytes) {
       isBusy = true;
       answer(bytes)
-        .then((reply) => call.send(reply, next))
+        .then((result) => call.send(result, next))
         .catch((thrown: unknown) => call.fail(ServeError.from(thrown)));
     },
     onHalfClose() {

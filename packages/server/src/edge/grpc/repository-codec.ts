@@ -6,13 +6,13 @@ import {
   RepositoryModelUnloadResponseSchema,
 } from "@sconce/protocol/messages";
 import { ServeError } from "../../base/errors.ts";
-import { checkUnloadParameters, refuseLoadParameters } from "../control-parameters.ts";
+import { checkUnloadParameters, rejectLoadParameters } from "../control-parameters.ts";
 import { decodeMessage } from "./server-handlers.ts";
 
 /** The model that a load is about. Throws `invalid_argument` for malformed bytes and for parameters that are not taken. */
 export function decodeLoad(bytes: Uint8Array): string {
   const request = decodeMessage(RepositoryModelLoadRequestSchema, bytes);
-  refuseLoadParameters(Object.keys(request.parameters));
+  rejectLoadParameters(Object.keys(request.parameters));
   return modelName(request);
 }
 

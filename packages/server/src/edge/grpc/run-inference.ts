@@ -11,18 +11,18 @@ import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
-import type { Slicer } from "../slices.ts";
+import type { TimeSlicer } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
-import { messageBlock } from "./message-frame.ts";
+import { messageBlock } from "./message-block.ts";
 
 /** What every inference method needs. */
 export interface InferenceDeps {
   readonly inference: Inference;
   readonly clock: Clock;
   readonly observer: InferenceObserver;
-  /** Shared with every other edge; a message is paid for from its arrival until its answer is encoded. */
+  /** Shared with every other edge; a message is paid for from its arrival until its response is encoded. */
   readonly budget: ByteBudget;
-  readonly slicer: Slicer;
+  readonly slicer: TimeSlicer;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
 }
@@ -45,14 +45,14 @@ export interface Encoded {
   readonly timeline: Timeline;
 }
 
-/** How one dialect turns bytes into a request and an answer into bytes. */
+/** How one dialect turns bytes into a request and a response into bytes. */
 export interface Dialect {
   decode(bytes: Uint8Array, receiver: Receiver): WireRequest;
-  encode(response: InferResponse, answering: Answering): Uint8Array;
+  encode(response: InferResponse, context: ResponseContext): Uint8Array;
 }
 
-/** What an answer is made of besides the response. */
-export interface Answering {
+/** What a response is encoded with, besides the response itself. */
+export interface ResponseContext {
   readonly request: WireRequest;
   readonly timeline: Timeline;
   readonly target: Target;
@@ -69,7 +69,7 @@ export interface Failure {
 
 /**
  * Decodes one message, infers, encodes, and reports to the observer. Rejects never: a failure is a value, because on a stream it is
- * an answer like any other.
+ * a response like any other.
  */
 export async function runInference(
   deps: InferenceDeps,
@@ -89,8 +89,8 @@ export async function runInference(
     const late: LateWork[] = [];
     const onModel = (model: string, version: string | undefined): void => {
       asked = model;
-      const refusal = deps.inference.door(model, version)?.refuseUnread(arrival);
-      if (refusal !== undefined) throw refusal;
+      const rejection = deps.inference.door(model, version)?.rejectEarly(arrival);
+      if (rejection !== undefined) throw rejection;
     };
     wire = dialect.decode(message, { onModel, late });
     asked = wire.model;
@@ -123,23 +123,23 @@ export async function runInference(
 }
 
 /**
- * Throws, and reports to the observer, what a request for this model is refused with whatever the rest of its message says.
+ * Throws, and reports to the observer, what a request for this model is rejected with whatever the rest of its message says.
  * Undefined: the beginning of the message does not name the model.
  */
-export function refuseArriving(deps: InferenceDeps, named: NamedModel | undefined, arrival: Arrival): void {
+export function rejectArriving(deps: InferenceDeps, named: NamedModel | undefined, arrival: Arrival): void {
   if (named === undefined) return;
   const { model: asked, version } = named;
-  let refusal: ServeError | undefined;
+  let rejection: ServeError | undefined;
   try {
     checkTenant(arrival.tenant);
-    refusal = deps.inference.door(asked, version)?.refuseUnread(arrival);
+    rejection = deps.inference.door(asked, version)?.rejectEarly(arrival);
   } catch (thrown) {
-    refusal = ServeError.from(thrown);
+    rejection = ServeError.from(thrown);
   }
-  if (refusal === undefined) return;
+  if (rejection === undefined) return;
   const timeline = new Timeline(arrival.receivedMs);
-  deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: refusal.code, timeline });
-  throw refusal;
+  deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: rejection.code, timeline });
+  throw rejection;
 }
 
 /** What a call's metadata says of whose requests it carries. */

@@ -98,7 +98,7 @@ function handler<I extends DescMessage, O extends DescMessage>(
   return (bytes) => toBinary(output, answer(decodeMessage(input, bytes)));
 }
 
-/** Decodes with the generated codec; what it refuses is the caller's mistake. */
+/** Decodes with the generated codec; what it rejects is the caller's mistake. */
 export function decodeMessage<I extends DescMessage>(schema: I, bytes: Uint8Array): MessageShape<I> {
   try {
     return fromBinary(schema, bytes, { readUnknownFields: false });

@@ -93,7 +93,7 @@ test("with triton_grpc_error the first failure is the status of the stream", asy
   });
 });
 
-test("the final flag is there for who asks for it; other triton_ parameters are refused", async () => {
+test("the final flag is there for who asks for it; other triton_ parameters are rejected", async () => {
   await withGrpc({}, async (rig) => {
     const stream = openStream(rig);
     stream.write(quick("asks", { triton_enable_empty_final_response: true }));
@@ -175,7 +175,7 @@ test("a client that does not read is not served ahead without bound", async () =
     for (let i = 0; i < 12; i++) stream.write(framed(toBinary(ModelInferRequestSchema, request)));
     stream.end();
     await until("two run", () => rig.inference.started.length >= 2);
-    // The answer to a ping comes after everything that the server had to say before.
+    // The response to a ping comes after everything that the server had to say before.
     for (let i = 0; i < 3; i++) await new Promise((resolve) => session.ping(resolve));
     // One answer exceeds the client's window of 64 KiB, so nothing was flushed and only the allowed two were run.
     assert.equal(rig.inference.started.length, 2);
@@ -240,7 +240,7 @@ test("StreamPredict: the model is remembered, failures are error objects", async
   });
 });
 
-test("streams: a model without room refuses before the tensors are decoded, by id and name, and is remembered", async () => {
+test("streams: a model without room rejects before the tensors are decoded, by id and name, and is remembered", async () => {
   const inputs = [{ name: "x", datatype: "NONSENSE", shape: [-1n] }];
   await withGrpc({}, async (rig) => {
     const stream = rig.stream(PREDICT, PREDICT_TYPES);

@@ -1,12 +1,12 @@
 import { oipStreamDialect, predictStreamDialect, type StreamDialect } from "./dialects.ts";
-import type { Drain } from "./drain.ts";
+import type { DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
 import { inferenceStream } from "./inference-stream.ts";
 import type { InferenceDeps } from "./run-inference.ts";
 
 /** The methods that answer many inferences over one call: ModelStreamInfer and StreamPredict. */
-export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: Drain): GrpcMethod[] {
+export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: DrainSignal): GrpcMethod[] {
   const oip = oipStreamDialect(limits);
   const streamMethod = (path: string, createDialect: () => StreamDialect): GrpcMethod => ({
     path,

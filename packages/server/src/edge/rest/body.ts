@@ -1,30 +1,30 @@
 import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServeError } from "../../base/errors.ts";
-import type { Transfer } from "../../gate/transfer-pace.ts";
+import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { Door } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
-import type { Exchange } from "./exchange.ts";
+import type { RestCall } from "./rest-call.ts";
 
 /**
  * Reads a request's body into one buffer, decompressed. Its announced size is paid for from the budget before the first byte is read;
- * what was not announced (chunked, compressed) is paid for as it comes. `door`: where the request is going, which may refuse it before
- * that. Throws what it refuses with, `resource_exhausted`/`body_too_large`, `invalid_argument`, `unavailable` when the budget is used up,
+ * what was not announced (chunked, compressed) is paid for as it comes. `door`: where the request is going, which may reject it before
+ * that. Throws what it rejects with, `resource_exhausted`/`body_too_large`, `invalid_argument`, `unavailable` when the budget is used up,
  * `cancelled` when the client left.
  */
-export function readBody(exchange: Exchange, door?: Door): Promise<Buffer> {
-  const { request } = exchange;
-  const { maxBodyBytes } = exchange.context.limits;
+export function readBody(call: RestCall, door?: Door): Promise<Buffer> {
+  const { request } = call;
+  const { maxBodyBytes } = call.context.limits;
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  refuseMultipart(request);
+  rejectMultipart(request);
   const coding = codingOf(request.headers["content-encoding"]);
-  const refusal = door?.refuseUnread(exchange);
-  if (refusal !== undefined) throw refusal;
-  exchange.enter(announced);
-  exchange.continue();
-  if (coding === "identity") return collected(exchange, announced);
-  return inflated(exchange, coding === "gzip" ? createGunzip() : createInflate());
+  const rejection = door?.rejectEarly(call);
+  if (rejection !== undefined) throw rejection;
+  call.enter(announced);
+  call.continue();
+  if (coding === "identity") return collected(call, announced);
+  return inflated(call, coding === "gzip" ? createGunzip() : createInflate());
 }
 
 /** A body as it comes in, decompressed or not. */
@@ -33,24 +33,29 @@ interface ArrivingBody extends Transfer {
   heldBytes: number;
 }
 
-function collected(exchange: Exchange, announced: number): Promise<Buffer> {
-  const { request } = exchange;
-  const { pace, limits } = exchange.context;
+function collected(call: RestCall, announced: number): Promise<Buffer> {
+  const { request } = call;
+  const { slowClients, limits } = call.context;
   const { maxBodyBytes, maxBodyChunks } = limits;
   const chunks: Buffer[] = [];
   let size = 0;
   const complete = new Promise<void>((resolve, reject) => {
     const fail = (error: unknown): void => {
-      pace.unwatch(arriving);
+      slowClients.unwatch(arriving);
       request.removeAllListeners("data");
       // The rest is thrown away as it comes, and what has come is not needed any more.
       request.resume();
       chunks.length = 0;
-      exchange.release();
+      call.release();
       reject(error);
     };
-    const arriving: ArrivingBody = { startedMs: pace.nowMs(), moved: 0, heldBytes: announced, giveUp: fail };
-    pace.watch(arriving);
+    const arriving: ArrivingBody = {
+      startedMs: slowClients.nowMs(),
+      moved: 0,
+      heldBytes: announced,
+      end: fail,
+    };
+    slowClients.watch(arriving);
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
       arriving.moved = size;
@@ -58,29 +63,29 @@ function collected(exchange: Exchange, announced: number): Promise<Buffer> {
       if (chunks.push(chunk) > maxBodyChunks) return fail(tooManyChunks(maxBodyChunks));
       if (size <= arriving.heldBytes) return;
       try {
-        exchange.grow(size - arriving.heldBytes);
+        call.grow(size - arriving.heldBytes);
       } catch (error) {
         return fail(error);
       }
       arriving.heldBytes = size;
     });
     request.on("end", () => {
-      pace.unwatch(arriving);
+      slowClients.unwatch(arriving);
       resolve();
     });
     // Without an error listener, a connection that breaks shows as a close before the end.
     request.on("close", () => {
-      pace.unwatch(arriving);
+      slowClients.unwatch(arriving);
       if (!request.complete) reject(clientLeft());
     });
   });
-  return complete.then(() => joined(exchange, chunks, size));
+  return complete.then(() => joined(call, chunks, size));
 }
 
 /** Up to here bytes are copied in less than a slice. */
 const ONE_COPY_BYTES = 512 * 1024;
 /** All chunks in one buffer; large ones are copied in slices, since fresh memory is slow to write to. */
-function joined(exchange: Exchange, chunks: readonly Buffer[], size: number): Buffer | Promise<Buffer> {
+function joined(call: RestCall, chunks: readonly Buffer[], size: number): Buffer | Promise<Buffer> {
   if (chunks.length === 1) return chunks[0]!;
   if (size <= ONE_COPY_BYTES) return Buffer.concat(chunks, size);
   const whole = Buffer.allocUnsafeSlow(size);
@@ -90,7 +95,7 @@ function joined(exchange: Exchange, chunks: readonly Buffer[], size: number): Bu
     at += contents.length;
     return placed;
   });
-  return exchange.context.slicer
+  return call.context.slicer
     .open(size)
     .finish(copying(whole, copies))
     .then(() => whole);
@@ -99,22 +104,22 @@ function joined(exchange: Exchange, chunks: readonly Buffer[], size: number): Bu
 /** Below this, a high ratio is no attack: zeros compress a thousandfold. */
 const RATIO_FREE_BYTES = 1024 * 1024;
 
-async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<Buffer> {
-  const { request, context } = exchange;
+async function inflated(call: RestCall, inflate: Gunzip | Inflate): Promise<Buffer> {
+  const { request, context } = call;
   const { maxBodyBytes, maxInflateRatio } = context.limits;
   const chunks: Buffer[] = [];
   let size = 0;
   const arriving: ArrivingBody = {
-    startedMs: context.pace.nowMs(),
+    startedMs: context.slowClients.nowMs(),
     moved: 0,
-    heldBytes: exchange.heldBytes,
-    giveUp(error) {
+    heldBytes: call.heldBytes,
+    end(error) {
       chunks.length = 0;
-      exchange.release();
+      call.release();
       inflate.destroy(error);
     },
   };
-  context.pace.watch(arriving);
+  context.slowClients.watch(arriving);
   request.on("data", (chunk: Buffer) => {
     arriving.moved += chunk.length;
   });
@@ -136,7 +141,7 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
           },
         );
       }
-      exchange.grow(chunk.length);
+      call.grow(chunk.length);
       arriving.heldBytes += chunk.length;
       chunks.push(chunk);
     }
@@ -153,9 +158,9 @@ async function inflated(exchange: Exchange, inflate: Gunzip | Inflate): Promise<
       },
     );
   } finally {
-    context.pace.unwatch(arriving);
+    context.slowClients.unwatch(arriving);
   }
-  return joined(exchange, chunks, size);
+  return joined(call, chunks, size);
 }
 
 function codingOf(encoding: string | undefined): "identity" | "gzip" | "deflate" {
@@ -176,7 +181,7 @@ function codingOf(encoding: string | undefined): "identity" | "gzip" | "deflate"
   }
 }
 
-function refuseMultipart(request: IncomingMessage): void {
+function rejectMultipart(request: IncomingMessage): void {
   if (request.headers["content-type"]?.toLowerCase().startsWith("multipart/") !== true) return;
   throw new ServeError(
     "invalid_argument",

@@ -9,7 +9,7 @@ export interface Compressed {
   readonly body: Buffer;
 }
 
-/** Compresses an answer as the client's `Accept-Encoding` allows, off this thread; undefined when it allows neither gzip nor deflate. */
+/** Compresses a response as the client's `Accept-Encoding` allows, off this thread; undefined when it allows neither gzip nor deflate. */
 export async function compress(
   parts: readonly Uint8Array[],
   acceptEncoding: string | string[],
@@ -29,8 +29,8 @@ export function chooseEncoding(acceptEncoding: string): "gzip" | "deflate" | und
   const accepted = new Set<string>();
   for (const item of acceptEncoding.toLowerCase().split(",")) {
     const [coding = "", ...parameters] = item.split(";").map((part) => part.trim());
-    const refused = parameters.some((parameter) => /^q=0(\.0{0,3})?$/.test(parameter));
-    if (!refused) accepted.add(coding);
+    const rejected = parameters.some((parameter) => /^q=0(\.0{0,3})?$/.test(parameter));
+    if (!rejected) accepted.add(coding);
   }
   if (accepted.has("gzip") || accepted.has("*")) return "gzip";
   return accepted.has("deflate") ? "deflate" : undefined;

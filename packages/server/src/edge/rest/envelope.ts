@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { type ReasonOf, ServeError } from "../../base/errors.ts";
-import type { Slices, Steps } from "../slices.ts";
+import type { Slices, Steps } from "../time-slicer.ts";
 import { JsonScanner, type Pattern, type ScanLimits, type Span } from "./json-scan.ts";
 
 /** A JSON object whose captured values are still bytes: in their place stands their index in `spans`. */

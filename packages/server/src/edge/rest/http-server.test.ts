@@ -13,9 +13,8 @@ const REQUEST = "GET / HTTP/1.1\r\nhost: sconce\r\n\r\n";
 
 /** A server that answers every request with 32 MiB, and a client that has not sent anything yet. */
 async function connected(): Promise<{ readonly http: HttpServer; readonly client: Socket }> {
-  const http = createHttpServer(DEFAULT_REST_LIMITS);
   const body = Buffer.alloc(ANSWER_BYTES);
-  http.onRequest((_request, response) => {
+  const http = createHttpServer(DEFAULT_REST_LIMITS, (_request, response) => {
     response.writeHead(200, { "content-length": ANSWER_BYTES, connection: "close" });
     response.end(body);
   });
@@ -42,12 +41,12 @@ async function bytesOf(client: Socket): Promise<number> {
   return bytes;
 }
 
-test("close() lets a slow reader have all of an answer that has been written", async () => {
+test("close() lets a slow reader have all of a response that has been written", async () => {
   const { http, client } = await connected();
   client.pause();
   client.write(REQUEST);
   const [, { socket }] = (await once(http.server, "request")) as [IncomingMessage, ServerResponse];
-  await until("the answer is on its way", () => socket!.bytesWritten > 0);
+  await until("the response is on its way", () => socket!.bytesWritten > 0);
   const closing = http.close();
   // It looks for connections to close in the turns after this one.
   for (let turn = 0; turn < 20; turn++) await nextTurn();

@@ -1,14 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ServeError } from "../../base/errors.ts";
-import { errorAnswer } from "./error-answer.ts";
+import { errorResponse } from "./error-response.ts";
 import type { RestLimits } from "./limits.ts";
 
 type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface HttpServer {
   readonly server: Server;
-  onRequest(handler: RequestHandler): void;
   /** Open connections without a request in progress. */
   idleCount(): number;
   close(): Promise<void>;
@@ -19,9 +18,9 @@ export interface HttpServer {
 const CHECK_INTERVAL_MS = 1000;
 
 /** A `node:http` server with every limit on, which is given connections instead of listening. */
-export function createHttpServer(limits: RestLimits): HttpServer {
+export function createHttpServer(limits: RestLimits, onRequest: RequestHandler): HttpServer {
   const sockets = new Set<Socket>();
-  const answers = new Set<ServerResponse>();
+  const responses = new Set<ServerResponse>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -45,32 +44,30 @@ export function createHttpServer(limits: RestLimits): HttpServer {
   let closing: Promise<void> | undefined;
   let onProgress = (): void => {};
   function forget(this: ServerResponse): void {
-    answers.delete(this);
+    responses.delete(this);
     onProgress();
   }
+  const follow: RequestHandler = (request, response) => {
+    responses.add(response);
+    response.once("close", forget);
+    onRequest(request, response);
+  };
+  server.on("request", follow);
+  // The body is asked for once the headers have been judged, not before.
+  server.on("checkContinue", follow);
+  server.on("checkExpectation", rejectExpectation);
   return {
     server,
-    onRequest(handler) {
-      const follow: RequestHandler = (request, response) => {
-        answers.add(response);
-        response.once("close", forget);
-        handler(request, response);
-      };
-      server.on("request", follow);
-      // The body is asked for once the headers have been judged, not before.
-      server.on("checkContinue", follow);
-      server.on("checkExpectation", refuseExpectation);
-    },
     idleCount() {
       const busy = new Set<Socket>();
-      for (const { req } of answers) busy.add(req.socket);
+      for (const { req } of responses) busy.add(req.socket);
       return sockets.size - busy.size;
     },
     close() {
       closing ??= new Promise((resolve) => {
         const check = (): void => {
-          // Node takes a connection for idle whose answer is written but not yet sent to the end, and would cut it.
-          if (!isSending(answers)) server.closeIdleConnections();
+          // Node takes a connection for idle whose response is written but not yet sent to the end, and would cut it.
+          if (!isSending(responses)) server.closeIdleConnections();
           if (sockets.size === 0) {
             // Not listening, so this only ends the timer that `listening` started.
             server.close();
@@ -92,17 +89,17 @@ export function createHttpServer(limits: RestLimits): HttpServer {
   };
 }
 
-function isSending(answers: ReadonlySet<ServerResponse>): boolean {
-  for (const { writableEnded, writableFinished } of answers)
+function isSending(responses: ReadonlySet<ServerResponse>): boolean {
+  for (const { writableEnded, writableFinished } of responses)
     if (writableEnded && !writableFinished) return true;
   return false;
 }
 
-function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+function rejectExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const error = new ServeError("invalid_argument", "Expect: only 100-continue is understood", {
     reason: "expectation_failed",
   });
-  const { status, body } = errorAnswer(error, () => 0.5);
+  const { status, body } = errorResponse(error, () => 0.5);
   response.writeHead(status, {
     "Content-Type": "application/json",
     "Content-Length": body.length,
@@ -136,7 +133,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const { status, body } = errorAnswer(PARSER_ERRORS[error.code ?? ""] ?? NOT_HTTP, () => 0.5);
+  const { status, body } = errorResponse(PARSER_ERRORS[error.code ?? ""] ?? NOT_HTTP, () => 0.5);
   const head = `HTTP/1.1 ${status} Error\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
   socket.end(Buffer.concat([Buffer.from(head, "latin1"), body]), () => socket.destroy());
 }

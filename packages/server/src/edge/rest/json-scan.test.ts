@@ -70,7 +70,7 @@ test("a step ends soon after its bytes, inside of a string, too", () => {
   assert.ok(steps >= 199, `${steps} steps`);
 });
 
-test("a list of too many tensors is refused where it becomes too long, whatever follows", () => {
+test("a list of too many tensors is rejected where it becomes too long, whatever follows", () => {
   const many = `{"inputs":[${'{"data":1},'.repeat(4)}`;
   assert.match(String(scan(`${many} what is this`, 10)), /lists more than 3 tensors/);
 });

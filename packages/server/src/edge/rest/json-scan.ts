@@ -1,6 +1,6 @@
 import { MAX_NUMBER_CHARS, newNumberLiteral, readNumber } from "@sconce/protocol";
 import { type ReasonOf, ServeError } from "../../base/errors.ts";
-import type { Steps } from "../slices.ts";
+import type { Steps } from "../time-slicer.ts";
 
 /** Which values of a document to leave as bytes: a tree that follows its keys and items. */
 export interface Pattern {
@@ -75,7 +75,7 @@ const MANY_KEYS = 16;
 const KEY_COST = 64;
 
 /**
- * Walks a JSON text once, without recursion, before anybody parses it: finds the values that `pattern` captures, and refuses what would
+ * Walks a JSON text once, without recursion, before anybody parses it: finds the values that `pattern` captures, and rejects what would
  * be dangerous or ambiguous to parse — nesting past the limit, duplicate keys, endless numbers — and broken structure. The
  * inside of captured values is only measured; whoever decodes them checks them. Throws `invalid_argument` with the byte position.
  */
@@ -192,7 +192,7 @@ export class JsonScanner implements Steps {
     this.#at = this.#skipText(start);
     const end = this.#at - 1;
     this.#until -= KEY_COST;
-    this.#refuseDuplicate(frame, start, end);
+    this.#rejectDuplicate(frame, start, end);
     this.#skipSpace();
     if (this.#peek() !== COLON) throw this.#unexpected('":"');
     this.#at++;
@@ -205,7 +205,7 @@ export class JsonScanner implements Steps {
     return pattern.anyKey;
   }
 
-  #refuseDuplicate(frame: Frame, start: number, end: number): void {
+  #rejectDuplicate(frame: Frame, start: number, end: number): void {
     const { keys } = frame;
     const escaped = this.#bytes.subarray(start, end).includes(BACKSLASH);
     if (frame.names === undefined && (escaped || keys.length === MANY_KEYS * 2)) {

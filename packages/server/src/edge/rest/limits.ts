@@ -21,11 +21,11 @@ export interface RestLimits {
   readonly headersTimeoutMs: number;
   /** From the first byte of a request to the last of its body. */
   readonly requestTimeoutMs: number;
-  /** How long a client may leave an answer unread, without taking a byte. */
+  /** How long a client may leave a response unread, without taking a byte. */
   readonly writeIdleTimeoutMs: number;
   /** How long an idle connection stays open. */
   readonly keepAliveTimeoutMs: number;
-  /** Answers smaller than this are never compressed. */
+  /** Responses smaller than this are never compressed. */
   readonly minCompressBytes: number;
 }
 

@@ -3,7 +3,7 @@ import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
 import type { Door, Inference } from "../../infer/inference.ts";
-import { StatisticsTally } from "../../models/model-statistics.ts";
+import { StatisticsCounters } from "../../models/model-statistics.ts";
 import { SETTINGS } from "../../models/models.kit.ts";
 import type { IndexEntry } from "../../models/registry.ts";
 
@@ -39,8 +39,8 @@ export function memoryInference(
     },
     door: (name, version) => {
       if (broken.some((entry) => entry.name === name)) return undefined;
-      const { refuseUnread } = find(name, version);
-      return refuseUnread === undefined ? undefined : { refuseUnread };
+      const { rejectEarly } = find(name, version);
+      return rejectEarly === undefined ? undefined : { rejectEarly };
     },
     modelMetadata: (name, version) => {
       const { inputs, outputs } = find(name, version);
@@ -54,7 +54,7 @@ export function memoryInference(
     },
     modelStatistics: (name = "echo", version = "1") => {
       find(name, version);
-      return [new StatisticsTally(() => 0).read({ name, version, memoryBytes: 12 })];
+      return [new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 })];
     },
     index: () => [
       ...Object.keys(models).map((name): IndexEntry => ({ name, version: "1", state: "READY", reason: "" })),

@@ -1,7 +1,7 @@
 import { exampleSize, type TensorSpec } from "../../base/signature.ts";
 import { elementCount } from "../../base/tensor.ts";
 import type { IndexEntry } from "../../models/registry.ts";
-import type { Exchange } from "./exchange.ts";
+import type { RestCall } from "./rest-call.ts";
 import type { Route } from "./route.ts";
 
 /** `/metrics` for Prometheus, and `/`: a page that lists the models. */
@@ -12,9 +12,9 @@ export function pageRoutes(): readonly Route[] {
   ];
 }
 
-async function answerMetrics(exchange: Exchange): Promise<void> {
-  const text = await exchange.context.metrics.render();
-  exchange.answer(200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text));
+async function answerMetrics(call: RestCall): Promise<void> {
+  const text = await call.context.metrics.render();
+  call.send(200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text));
 }
 
 const STYLE =
@@ -34,8 +34,8 @@ const PAGE_HEADERS = [
   "no-store",
 ];
 
-function answerIndexPage(exchange: Exchange): void {
-  const { inference } = exchange.context;
+function answerIndexPage(call: RestCall): void {
+  const { inference } = call.context;
   const { name, version } = inference.serverMetadata();
   const entries = inference.index();
   const html = `<!doctype html>
@@ -45,12 +45,12 @@ function answerIndexPage(exchange: Exchange): void {
 <h1>${escapeHtml(name)} ${escapeHtml(version)}</h1>
 <p>${inference.isReady() ? "Ready." : "Not ready."} ${entries.length === 0 ? "There are no models yet." : ""}</p>
 ${entries.length === 0 ? "" : modelTable(entries)}
-${curlLine(exchange, entries)}
+${curlLine(call, entries)}
 <p><a href="/v2">/v2</a> · <a href="/v2/models">/v2/models</a> · <a href="/v2/health/ready">/v2/health/ready</a> · <a href="/metrics">/metrics</a></p>
 </body>
 </html>
 `;
-  exchange.answer(200, "text/html; charset=utf-8", Buffer.from(html), [...PAGE_HEADERS]);
+  call.send(200, "text/html; charset=utf-8", Buffer.from(html), [...PAGE_HEADERS]);
 }
 
 function modelTable(entries: readonly IndexEntry[]): string {
@@ -64,16 +64,16 @@ function modelTable(entries: readonly IndexEntry[]): string {
 }
 
 /** A line to paste that asks the first ready model for its metadata and shows how to predict. */
-function curlLine(exchange: Exchange, entries: readonly IndexEntry[]): string {
+function curlLine(call: RestCall, entries: readonly IndexEntry[]): string {
   const ready = entries.find((entry) => entry.state === "READY");
   if (ready === undefined) return "";
-  const { inputs } = exchange.context.inference.modelMetadata(ready.name, ready.version);
+  const { inputs } = call.context.inference.modelMetadata(ready.name, ready.version);
   const values = inputs.map(exampleValue);
   const example =
     inputs.length === 1
       ? values[0]
       : `{${inputs.map(({ name }, i) => `${JSON.stringify(name)}: ${values[i]}`).join(", ")}}`;
-  const line = `curl http://${hostOf(exchange)}/predict/${ready.name} -d '{"input": ${example}}'`;
+  const line = `curl http://${hostOf(call)}/predict/${ready.name} -d '{"input": ${example}}'`;
   return `<pre><code>${escapeHtml(line)}</code></pre>`;
 }
 
@@ -89,8 +89,8 @@ function exampleValue(spec: TensorSpec): string {
 }
 
 /** The host as the client knows it; anything unusual is replaced, since it ends up in a page. */
-function hostOf(exchange: Exchange): string {
-  const { host } = exchange.request.headers;
+function hostOf(call: RestCall): string {
+  const { host } = call.request.headers;
   return host !== undefined && /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : "127.0.0.1:8080";
 }
 

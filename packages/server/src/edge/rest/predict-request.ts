@@ -3,7 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { Slices } from "../slices.ts";
+import type { Slices } from "../time-slicer.ts";
 import { readEnvelope } from "./envelope.ts";
 import { bad, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
@@ -13,7 +13,7 @@ import { pooledBytes } from "./pooled-bytes.ts";
 /** The inputs of a `/predict` request, shaped and typed as the model's signature says. */
 export interface PredictRequest {
   readonly inputs: readonly NamedTensor[];
-  /** One row came without its batch dimension; the answer goes back without it too. */
+  /** One row came without its batch dimension; the response goes back without it too. */
   readonly unbatched: boolean;
 }
 

@@ -1,17 +1,17 @@
 import { ByteWriter, encodeJsonTensor, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
 import { type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { Slicer } from "../slices.ts";
+import type { TimeSlicer } from "../time-slicer.ts";
 
 /**
  * Encodes `{"prediction": value}` for a model with one output, `{"prediction": {name: value, …}}` for others; arrays nested by shape. NaN and
- * ±Infinity become null, because most JSON readers refuse the bare words (the v2 API has them). With `unbatched`, a leading dimension of
+ * ±Infinity become null, because most JSON readers reject the bare words (the v2 API has them). With `unbatched`, a leading dimension of
  * one row is left out again.
  */
 export async function encodePrediction(
   response: InferResponse,
   unbatched: boolean,
-  slicer: Slicer,
+  slicer: TimeSlicer,
 ): Promise<Uint8Array> {
   const out = new ByteWriter(512, Buffer.allocUnsafe);
   const slices = slicer.open(outputBytes(response));

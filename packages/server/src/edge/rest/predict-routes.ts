@@ -1,8 +1,8 @@
 import { NO_PARAMETERS } from "../../base/infer-request.ts";
-import { type Exchange, JSON_TYPE } from "./exchange.ts";
 import { type ModelName, readInferenceBody } from "./inference-body.ts";
 import { readPredictRequest } from "./predict-request.ts";
 import { encodePrediction } from "./predict-response.ts";
+import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 import { modelOf } from "./v2-routes.ts";
@@ -14,21 +14,21 @@ export function predictRoutes(): readonly Route[] {
   ];
 }
 
-function answerPredict(exchange: Exchange, params: RouteParams): Promise<void> {
+function answerPredict(call: RestCall, params: RouteParams): Promise<void> {
   const named = modelOf(params);
-  return predictBody(exchange, readInferenceBody(exchange, named), named);
+  return predictBody(call, readInferenceBody(call, named), named);
 }
 
 async function predictBody(
-  exchange: Exchange,
+  call: RestCall,
   arriving: Promise<Buffer>,
   [model, version]: ModelName,
 ): Promise<void> {
-  const { inference, clock, slicer } = exchange.context;
+  const { inference, clock, slicer } = call.context;
   const body = await arriving;
-  exchange.timeline.bodyMs = clock.nowMs();
-  const specs = await inference.acquireInputs(model, version, exchange.signal);
-  const { inputs, unbatched } = await readPredictRequest(body, specs, exchange.reading(body.length));
+  call.timeline.bodyMs = clock.nowMs();
+  const specs = await inference.acquireInputs(model, version, call.signal);
+  const { inputs, unbatched } = await readPredictRequest(body, specs, call.reading(body.length));
   const response = await inference.infer({
     model,
     version,
@@ -37,11 +37,11 @@ async function predictBody(
     outputs: undefined,
     parameters: NO_PARAMETERS,
     priority: 0,
-    deadlineMs: readTimeouts(exchange, new Map()),
-    signal: exchange.signal,
-    tenant: exchange.tenant,
-    timeline: exchange.timeline,
+    deadlineMs: readTimeouts(call, new Map()),
+    signal: call.signal,
+    tenant: call.tenant,
+    timeline: call.timeline,
   });
   const prediction = await encodePrediction(response, unbatched, slicer);
-  exchange.answerInference(response, { body: prediction, type: JSON_TYPE });
+  call.sendInference(response, { body: prediction, type: JSON_TYPE });
 }

@@ -3,34 +3,41 @@ import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
-import type { TransferPace } from "../../gate/transfer-pace.ts";
+import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
-import type { Slicer } from "../slices.ts";
+import type { TimeSlicer } from "../time-slicer.ts";
 import type { ConnectionSignals } from "./connection-signals.ts";
 import type { RestLimits } from "./limits.ts";
 
 /** What every route and request of a REST edge shares. */
 export interface RestContext {
   readonly inference: Inference;
+  /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** Counts and times inferences; the edges share one. */
   readonly observer: InferenceObserver;
+  /** What all requests in flight may hold; the edges share it. */
   readonly budget: ByteBudget;
-  readonly pace: TransferPace;
+  /** Ends clients that are too slow; the edges share it. */
+  readonly slowClients: SlowClientGuard;
   readonly limits: RestLimits;
-  readonly slicer: Slicer;
+  /** Whose turn it is; the edges share it. */
+  readonly slicer: TimeSlicer;
   readonly connectionSignals: ConnectionSignals;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;
-  /** In lower case; undefined: requests are nobody's in particular. */
+  /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
   readonly tenantHeader: string | undefined;
+  /** Makes request ids for clients that send none. */
   makeId(): string;
-  /** 0 ≤ x < 1; spreads `Retry-After`, so that refused clients do not all come back at once. */
+  /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */
   random(): number;
   isDraining(): boolean;
 }

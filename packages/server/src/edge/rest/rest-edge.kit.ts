@@ -3,7 +3,7 @@ import type { Logger } from "../../base/logger.ts";
 import { createPrometheusMetrics } from "../../base/prometheus-metrics.ts";
 import { createAdminGate } from "../../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../../gate/byte-budget.ts";
-import { createTransferPace } from "../../gate/transfer-pace.ts";
+import { createSlowClientGuard } from "../../gate/slow-client-guard.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { createInferenceObserver } from "../inference-metrics.ts";
 import { createRestEdge, type RestEdge, type RestEdgeOptions } from "./rest-edge.ts";
@@ -32,11 +32,8 @@ export interface TestEdge {
   readonly budget: ByteBudget;
 }
 
-/** A REST edge over `inference`, ready for `app.inject`. */
-export async function openEdge(
-  inference: Inference,
-  options: Partial<RestEdgeOptions> = {},
-): Promise<TestEdge> {
+/** A REST edge over `inference`. */
+export function openEdge(inference: Inference, options: Partial<RestEdgeOptions> = {}): TestEdge {
   const log = keptLog();
   const budget = options.budget ?? createByteBudget({ maxBytes: 256 * 1024 * 1024, maxRequests: 1000 });
   const metrics = createPrometheusMetrics();
@@ -45,7 +42,7 @@ export async function openEdge(
     administration: { loadModel: async () => {}, unloadModel: async () => {} },
     adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
-    pace: createTransferPace(systemClock),
+    slowClients: createSlowClientGuard(systemClock),
     logger: log,
     metrics,
     observer: createInferenceObserver(metrics),
@@ -54,6 +51,5 @@ export async function openEdge(
     ...options,
     budget,
   });
-  await edge.ready();
   return { edge, log, budget };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { ADD_SUB, identity, memoryInference } from "./memory-inference.kit.ts";
-import { openEdge } from "./rest-edge.kit.ts";
+import { listen, send } from "./rest-sockets.kit.ts";
 
 const INFERENCE = memoryInference(
   {
@@ -15,8 +15,7 @@ const INFERENCE = memoryInference(
   [{ name: "sick", version: "1", state: "UNAVAILABLE", reason: "the file is damaged" }],
 );
 
-const { edge, log, budget } = await openEdge(INFERENCE);
-const { app } = edge;
+const { port, log, budget } = await listen(INFERENCE);
 
 interface Answer {
   readonly status: number;
@@ -33,12 +32,12 @@ async function call(
 ): Promise<Answer> {
   const payload =
     body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  const answer = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
+  const answer = await send(port, { method, url, headers, ...(payload === undefined ? {} : { payload }) });
   let json: unknown;
   try {
-    json = JSON.parse(answer.payload);
+    json = JSON.parse(answer.body.toString());
   } catch {}
-  return { status: answer.statusCode, json, headers: answer.headers, raw: answer.rawPayload };
+  return { status: answer.status, json, headers: answer.headers, raw: answer.body };
 }
 
 function input(data: unknown, changes: object = {}): object {
@@ -323,17 +322,17 @@ test("every inference answer says where the time went, and the histograms count 
   );
 });
 
-test("compressed requests and answers", async () => {
+test("compressed requests and responses", async () => {
   const body = gzipSync(JSON.stringify(input([1, 2])));
   assert.equal(
     (await call("POST", "/v2/models/echo/infer", body, { "content-encoding": "gzip" })).status,
     200,
   );
   const rows = Array.from({ length: 60 }, (_, i) => [i + 0.123, i + 0.456]);
-  const wide = await openEdge(memoryInference({ echo: identity("FP32") }), {
+  const wide = await listen(memoryInference({ echo: identity("FP32") }), {
     limits: { minCompressBytes: 100 },
   });
-  const packed = await wide.edge.app.inject({
+  const packed = await send(wide.port, {
     method: "POST",
     url: "/predict/echo",
     headers: { "accept-encoding": "br, gzip" },

@@ -1,3 +1,4 @@
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { after } from "node:test";
 import type { Inference } from "../../infer/inference.ts";
@@ -13,7 +14,7 @@ export async function listen(
   inference: Inference,
   options: Partial<RestEdgeOptions> = {},
 ): Promise<Listening> {
-  const opened = await openEdge(inference, options);
+  const opened = openEdge(inference, options);
   const listener = createServer({ allowHalfOpen: true }, (socket) =>
     opened.edge.server.emit("connection", socket),
   );
@@ -23,6 +24,45 @@ export async function listen(
     listener.close();
   });
   return { ...opened, port: (listener.address() as AddressInfo).port };
+}
+
+export interface TestRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly payload?: string | Buffer;
+}
+
+export interface TestResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+const agent = new Agent({ keepAlive: true });
+
+/** Sends a request as an HTTP client does, on a connection that is kept alive. */
+export function send(
+  port: number,
+  { method, url, headers = {}, payload }: TestRequest,
+): Promise<TestResponse> {
+  return new Promise((resolve, reject) => {
+    const options = { host: "127.0.0.1", port, method, path: url, headers, agent };
+    const sent = request(options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(chunks),
+        }),
+      );
+    });
+    sent.on("error", reject);
+    sent.end(payload);
+  });
 }
 
 /** Sends bytes and collects all that comes back until the server closes. */

@@ -63,7 +63,7 @@ test("a body of exactly the limit passes, one byte more does not: announced, chu
   }
 });
 
-test("a huge announced body is refused before it is read, and the client still gets the answer", async () => {
+test("a huge announced body is rejected before it is read, and the client still gets the response", async () => {
   const head = "POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n";
   const answer = await raw(small.port, head, Buffer.alloc(200_000, 0x20));
   assert.equal(statusOf(answer), 413);
@@ -104,7 +104,7 @@ test("8 headers pass, 9 do not; 4 KiB of headers; a URL of 100 bytes", async () 
   }
 });
 
-test("what is no HTTP gets a 400 in JSON, and smuggling shapes are refused", async () => {
+test("what is no HTTP gets a 400 in JSON, and smuggling shapes are rejected", async () => {
   for (const text of [
     "hello\r\n\r\n",
     "GET /v2 HTTP/1.1\r\n\r\n",
@@ -153,7 +153,7 @@ test("chunks are counted: ten pass, eleven do not", async () => {
 
 const roomy = await listen(INFERENCE);
 
-test("a compression bomb is refused early and cheaply", async () => {
+test("a compression bomb is rejected early and cheaply", async () => {
   const bomb = gzipSync(Buffer.alloc(60 * 1024 * 1024));
   const before = process.memoryUsage().rss;
   for (let i = 0; i < 5; i++) {
@@ -227,7 +227,7 @@ test("100-continue is granted after the headers were judged, or not at all", asy
   assert.deepEqual(await expecting("/v2/models/nope/infer"), ["404"]);
 });
 
-test("the budget refuses with 503 and Retry-After before the body is read", async () => {
+test("the budget rejects with 503 and Retry-After before the body is read", async () => {
   const tight = await listen(INFERENCE, { budget: createByteBudget({ maxBytes: 200, maxRequests: 10 }) });
   const held = connect(tight.port, "127.0.0.1");
   held.write(`POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 150\r\n\r\n`);
@@ -262,7 +262,7 @@ test("draining says not ready, answers what comes, and closes; close() waits for
   assert.equal(drained.edge.close(), drained.edge.close());
 });
 
-test("two requests on one connection, the first refused unread, both get answers", async () => {
+test("two requests on one connection, the first rejected unread, both get answers", async () => {
   const first = "POST /v2/models/nope/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
   const answer = await raw(roomy.port, first, post("/v2/models/echo/infer", BODY));
   assert.match(answer, /^HTTP\/1\.1 404[\s\S]*HTTP\/1\.1 200/);

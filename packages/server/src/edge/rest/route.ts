@@ -1,10 +1,10 @@
-import type { Exchange } from "./exchange.ts";
+import type { RestCall } from "./rest-call.ts";
 
 export type RouteParams = Readonly<Record<string, string | undefined>>;
 
-/** What a REST edge answers under some URLs (Fastify patterns). Whatever `run` throws or rejects with becomes the error answer. */
+/** What a REST edge answers under some URLs (`:name` stands for any one segment). Whatever `run` throws or rejects with becomes the error response. */
 export interface Route {
   readonly method: "GET" | "POST";
   readonly urls: readonly string[];
-  run(exchange: Exchange, params: RouteParams): void | Promise<void>;
+  run(call: RestCall, params: RouteParams): void | Promise<void>;
 }

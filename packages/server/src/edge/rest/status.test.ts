@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ERROR_CODES } from "@sconce/protocol";
 import { type ErrorCode, type ErrorReason, ServeError } from "../../base/errors.ts";
-import { errorAnswer } from "./error-answer.ts";
+import { errorResponse } from "./error-response.ts";
 import { codeOf, statusOf } from "./status.ts";
 
 const LOSSY: Readonly<Record<string, string>> = {
@@ -41,8 +41,8 @@ test("the statuses that reliability depends on", () => {
 
 test("429 and 503 always say when to come back, jittered; others never do", () => {
   const full = new ServeError("unavailable", "full", { retryAfterMs: 4000 });
-  assert.equal(errorAnswer(full, () => 0).retryAfter, 3);
-  assert.equal(errorAnswer(full, () => 0.999).retryAfter, 5);
-  assert.equal(errorAnswer(new ServeError("resource_exhausted", "quota"), () => 0).retryAfter, 1);
-  assert.equal(errorAnswer(new ServeError("not_found", "x"), () => 0).retryAfter, undefined);
+  assert.equal(errorResponse(full, () => 0).retryAfter, 3);
+  assert.equal(errorResponse(full, () => 0.999).retryAfter, 5);
+  assert.equal(errorResponse(new ServeError("resource_exhausted", "quota"), () => 0).retryAfter, 1);
+  assert.equal(errorResponse(new ServeError("not_found", "x"), () => 0).retryAfter, undefined);
 });

@@ -1,6 +1,6 @@
 import { modelConfigDocument } from "../model-config-document.ts";
 import { statisticsDocument } from "../statistics-document.ts";
-import { type Exchange, JSON_TYPE } from "./exchange.ts";
+import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { modelOf, modelUrls } from "./v2-routes.ts";
 
@@ -13,24 +13,24 @@ export function v2ReportRoutes(): readonly Route[] {
   ];
 }
 
-function answerAllStatistics(exchange: Exchange): void {
-  sendCounters(exchange, statisticsDocument(exchange.context.inference.modelStatistics()));
+function answerAllStatistics(call: RestCall): void {
+  sendCounters(call, statisticsDocument(call.context.inference.modelStatistics()));
 }
 
-function answerStatistics(exchange: Exchange, params: RouteParams): void {
+function answerStatistics(call: RestCall, params: RouteParams): void {
   const [name, version] = modelOf(params);
-  sendCounters(exchange, statisticsDocument(exchange.context.inference.modelStatistics(name, version)));
+  sendCounters(call, statisticsDocument(call.context.inference.modelStatistics(name, version)));
 }
 
-function answerConfig(exchange: Exchange, params: RouteParams): void {
+function answerConfig(call: RestCall, params: RouteParams): void {
   const [name, version] = modelOf(params);
-  exchange.answerJson(200, modelConfigDocument(exchange.context.inference.modelConfiguration(name, version)));
+  call.sendJson(200, modelConfigDocument(call.context.inference.modelConfiguration(name, version)));
 }
 
 /** Counters are sums of doubles, so writing them as JSON numbers loses nothing, whatever their size. */
-function sendCounters(exchange: Exchange, document: object): void {
+function sendCounters(call: RestCall, document: object): void {
   const text = JSON.stringify(document, (_key, value: unknown) =>
     typeof value === "bigint" ? Number(value) : value,
   );
-  exchange.answer(200, JSON_TYPE, Buffer.from(text));
+  call.send(200, JSON_TYPE, Buffer.from(text));
 }

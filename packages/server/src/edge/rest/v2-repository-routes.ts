@@ -1,11 +1,11 @@
 import { checkModelName } from "../../gate/model-name.ts";
-import { checkUnloadParameters, refuseLoadParameters } from "../control-parameters.ts";
+import { checkUnloadParameters, rejectLoadParameters } from "../control-parameters.ts";
 import { readBody } from "./body.ts";
 import { readEnvelope } from "./envelope.ts";
-import type { Exchange } from "./exchange.ts";
 import { optionalBoolean, optionalObject } from "./fields.ts";
 import type { Pattern } from "./json-scan.ts";
 import { readParameters } from "./parameters.ts";
+import type { RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 
@@ -18,48 +18,48 @@ export function v2RepositoryRoutes(): readonly Route[] {
   ];
 }
 
-async function answerIndex(exchange: Exchange): Promise<void> {
-  const body = await readBody(exchange);
-  const onlyReady = body.length > 0 && (await readReadyFlag(exchange, body));
-  const entries = exchange.context.inference.index().filter((entry) => !onlyReady || entry.state === "READY");
-  exchange.answerJson(
+async function answerIndex(call: RestCall): Promise<void> {
+  const body = await readBody(call);
+  const onlyReady = body.length > 0 && (await readReadyFlag(call, body));
+  const entries = call.context.inference.index().filter((entry) => !onlyReady || entry.state === "READY");
+  call.sendJson(
     200,
     entries.map(({ name, version, state, reason }) => ({ name, version, state, reason })),
   );
 }
 
-async function readReadyFlag(exchange: Exchange, body: Buffer): Promise<boolean> {
+async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
   const whole = {
     span: { start: 0, end: body.length },
     pattern: {},
     expected: '{"ready": true} or an empty body',
   };
-  const { value } = await readEnvelope(body, whole, exchange.reading(body.length));
+  const { value } = await readEnvelope(body, whole, call.reading(body.length));
   return optionalBoolean(value, "ready", "ready") ?? false;
 }
 
 /** The answers are KServe's; Triton's are empty, and its clients do not look. */
-async function answerLoad(exchange: Exchange, params: RouteParams): Promise<void> {
-  const name = admittedModel(exchange, params);
-  const { names } = await readControlBody(exchange);
-  refuseLoadParameters(names);
-  readTimeouts(exchange, new Map());
-  await exchange.context.administration.loadModel(name, exchange.signal);
-  exchange.answerJson(200, { name, load: true });
+async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
+  const name = admittedModel(call, params);
+  const { names } = await readControlBody(call);
+  rejectLoadParameters(names);
+  readTimeouts(call, new Map());
+  await call.context.administration.loadModel(name, call.signal);
+  call.sendJson(200, { name, load: true });
 }
 
-async function answerUnload(exchange: Exchange, params: RouteParams): Promise<void> {
-  const name = admittedModel(exchange, params);
-  const { values } = await readControlBody(exchange);
+async function answerUnload(call: RestCall, params: RouteParams): Promise<void> {
+  const name = admittedModel(call, params);
+  const { values } = await readControlBody(call);
   checkUnloadParameters(values());
-  readTimeouts(exchange, new Map());
-  await exchange.context.administration.unloadModel(name, exchange.signal);
-  exchange.answerJson(200, { name, unload: true });
+  readTimeouts(call, new Map());
+  await call.context.administration.unloadModel(name, call.signal);
+  call.sendJson(200, { name, unload: true });
 }
 
 /** The model in the URL, if the caller is the administrator. Nobody else learns anything, nor has a body read. */
-function admittedModel(exchange: Exchange, params: RouteParams): string {
-  exchange.context.adminGate.admit(exchange.request.headers.authorization);
+function admittedModel(call: RestCall, params: RouteParams): string {
+  call.context.adminGate.admit(call.request.headers.authorization);
   const name = params["model"] ?? "";
   checkModelName(name);
   return name;
@@ -73,15 +73,15 @@ interface ControlParameters {
 
 const PATTERN: Pattern = { keys: { parameters: { anyKey: { capture: true } } } };
 
-async function readControlBody(exchange: Exchange): Promise<ControlParameters> {
-  const body = await readBody(exchange);
+async function readControlBody(call: RestCall): Promise<ControlParameters> {
+  const body = await readBody(call);
   if (body.length === 0) return { names: [], values: () => new Map() };
   const whole = {
     span: { start: 0, end: body.length },
     pattern: PATTERN,
     expected: '{"parameters": {}} or an empty body',
   };
-  const { value, spans } = await readEnvelope(body, whole, exchange.reading(body.length));
+  const { value, spans } = await readEnvelope(body, whole, call.reading(body.length));
   const parameters = optionalObject(value, "parameters", "parameters");
   return {
     names: Object.keys(parameters ?? {}),

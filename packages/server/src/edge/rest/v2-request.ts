@@ -1,7 +1,7 @@
 import { isDatatype, JsonTensorDecoder } from "@sconce/protocol";
 import type { ParameterValue } from "../../base/infer-request.ts";
 import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
-import type { Slices } from "../slices.ts";
+import type { Slices } from "../time-slicer.ts";
 import { nameOf, readEnvelope } from "./envelope.ts";
 import {
   bad,
@@ -128,7 +128,7 @@ function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | und
     if (names.has(name)) throw bad(`${field}.name`, `output ${JSON.stringify(name)} is requested twice`);
     names.add(name);
     const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
-    refuseUnsupported(parameters, field);
+    rejectUnsupported(parameters, field);
     const form = optionalBoolean(parameters, "binary_data", `${field}.parameters.binary_data`);
     if (form !== undefined) binary.set(name, form);
   }
@@ -159,7 +159,7 @@ function readHead(value: unknown, field: string, limits: RestLimits): InputHead 
   }
   const shape = readShape(entry, `${field}.shape`, limits);
   const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
-  refuseUnsupported(parameters, field);
+  rejectUnsupported(parameters, field);
   const binaryBytes = parameters === undefined ? undefined : ownValue(parameters, "binary_data_size");
   if (binaryBytes !== undefined && !isCount(binaryBytes)) {
     throw bad(`${field}.parameters.binary_data_size`, "expected a number of bytes, 0 or more");
@@ -171,8 +171,8 @@ function readHead(value: unknown, field: string, limits: RestLimits): InputHead 
   return { field, name, datatype, shape, data, binaryBytes };
 }
 
-/** Triton extensions that change where data lies or what comes back: refused rather than overlooked. */
-function refuseUnsupported(parameters: JsonObject | undefined, field: string): void {
+/** Triton extensions that change where data lies or what comes back: rejected rather than overlooked. */
+function rejectUnsupported(parameters: JsonObject | undefined, field: string): void {
   if (parameters === undefined) return;
   for (const name of ["shared_memory_region", "classification"]) {
     if (ownValue(parameters, name) !== undefined) {

@@ -1,21 +1,25 @@
 import { ByteWriter, encodeJsonTensor, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
 import { type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { Slicer } from "../slices.ts";
+import type { TimeSlicer } from "../time-slicer.ts";
 import type { OutputForms } from "./v2-request.ts";
 
 /** An encoded answer: JSON, and the binary outputs that follow it. The views must stay unchanged until they are sent. */
-export interface V2Answer {
+export interface V2Response {
   readonly json: Uint8Array;
   readonly binary: readonly Uint8Array[];
 }
 
-/** Texts that are the same in every answer of a model; made once per name. */
+/** Texts that are the same in every response of a model; made once per name. */
 const MAX_CACHED = 1024;
 
 const FORM = { layout: "flat", nonFinite: "bare" } as const;
 
-export type V2Encoder = (response: InferResponse, forms: OutputForms, slicer: Slicer) => Promise<V2Answer>;
+export type V2Encoder = (
+  response: InferResponse,
+  forms: OutputForms,
+  slicer: TimeSlicer,
+) => Promise<V2Response>;
 
 /** Encodes v2 infer answers (key order as Triton's), large ones in slices. Keeps the parts that depend on names only, per model. */
 export function createV2Encoder(): V2Encoder {

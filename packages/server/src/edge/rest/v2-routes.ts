@@ -4,9 +4,9 @@ import type { TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import { checkModelName, checkModelVersion } from "../../gate/model-name.ts";
 import { parsePriority } from "../../gate/priority.ts";
-import { BINARY_TYPE, type Exchange, JSON_TYPE } from "./exchange.ts";
 import { bad } from "./fields.ts";
 import { type ModelName, readInferenceBody } from "./inference-body.ts";
+import { BINARY_TYPE, JSON_TYPE, type RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 import { readRawRequest } from "./v2-raw-request.ts";
@@ -16,13 +16,12 @@ import { createV2Encoder, type V2Encoder } from "./v2-response.ts";
 /** The Open Inference Protocol v2 with Triton's binary tensors; health bodies as KServe's clients read them. */
 export function v2Routes(): readonly Route[] {
   const encode = createV2Encoder();
-  const infer = (exchange: Exchange, params: RouteParams): Promise<void> =>
-    answerInfer(exchange, params, encode);
+  const infer = (call: RestCall, params: RouteParams): Promise<void> => answerInfer(call, params, encode);
   return [
     {
       method: "GET",
       urls: ["/v2", "/v2/"],
-      run: (exchange) => exchange.answerJson(200, exchange.context.inference.serverMetadata()),
+      run: (call) => call.sendJson(200, call.context.inference.serverMetadata()),
     },
     { method: "GET", urls: ["/v2/health/live"], run: answerLive },
     { method: "GET", urls: ["/v2/health/ready"], run: answerReady },
@@ -38,24 +37,24 @@ export function modelUrls(suffix: string): string[] {
   return [`/v2/models/:model${suffix}`, `/v2/models/:model/versions/:version${suffix}`];
 }
 
-function answerLive(exchange: Exchange): void {
-  const live = exchange.context.inference.isLive();
-  exchange.answerJson(live ? 200 : exchange.context.notReadyStatus, { live });
+function answerLive(call: RestCall): void {
+  const live = call.context.inference.isLive();
+  call.sendJson(live ? 200 : call.context.notReadyStatus, { live });
 }
 
 /** The body serves both the protocol's text (`live`) and KServe's client, which reads `ready`. */
-function answerReady(exchange: Exchange): void {
-  const { inference, isDraining, notReadyStatus } = exchange.context;
+function answerReady(call: RestCall): void {
+  const { inference, isDraining, notReadyStatus } = call.context;
   const ready = inference.isReady() && !isDraining();
-  exchange.answerJson(ready ? 200 : notReadyStatus, { live: inference.isLive(), ready });
+  call.sendJson(ready ? 200 : notReadyStatus, { live: inference.isLive(), ready });
 }
 
-function answerModels(exchange: Exchange): void {
-  const names = new Set(exchange.context.inference.index().map((entry) => entry.name));
-  exchange.answerJson(200, { models: [...names] });
+function answerModels(call: RestCall): void {
+  const names = new Set(call.context.inference.index().map((entry) => entry.name));
+  call.sendJson(200, { models: [...names] });
 }
 
-function answerMetadata(exchange: Exchange, params: RouteParams): void {
+function answerMetadata(call: RestCall, params: RouteParams): void {
   const [name, version] = modelOf(params);
   const {
     inputs,
@@ -63,8 +62,8 @@ function answerMetadata(exchange: Exchange, params: RouteParams): void {
     platform,
     versions,
     name: known,
-  } = exchange.context.inference.modelMetadata(name, version);
-  exchange.answerJson(200, {
+  } = call.context.inference.modelMetadata(name, version);
+  call.sendJson(200, {
     name: known,
     versions,
     platform,
@@ -77,30 +76,30 @@ function wireSpec(spec: TensorSpec): object {
   return { name: spec.name, datatype: spec.datatype, shape: wireShape(spec) };
 }
 
-function answerModelReady(exchange: Exchange, params: RouteParams): void {
+function answerModelReady(call: RestCall, params: RouteParams): void {
   const [name, version] = modelOf(params);
-  const ready = exchange.context.inference.isModelReady(name, version) && !exchange.context.isDraining();
-  exchange.answerJson(ready ? 200 : exchange.context.notReadyStatus, { name, ready });
+  const ready = call.context.inference.isModelReady(name, version) && !call.context.isDraining();
+  call.sendJson(ready ? 200 : call.context.notReadyStatus, { name, ready });
 }
 
-function answerInfer(exchange: Exchange, params: RouteParams, encode: V2Encoder): Promise<void> {
+function answerInfer(call: RestCall, params: RouteParams, encode: V2Encoder): Promise<void> {
   const named = modelOf(params);
-  return inferBody(exchange, readInferenceBody(exchange, named), { named, encode });
+  return inferBody(call, readInferenceBody(call, named), { named, encode });
 }
 
 async function inferBody(
-  exchange: Exchange,
+  call: RestCall,
   arriving: Promise<Buffer>,
   { named: [model, version], encode }: { readonly named: ModelName; readonly encode: V2Encoder },
 ): Promise<void> {
-  const { inference, clock } = exchange.context;
+  const { inference, clock } = call.context;
   const body = await arriving;
-  exchange.timeline.bodyMs = clock.nowMs();
-  const jsonBytes = jsonLength(exchange, body);
+  call.timeline.bodyMs = clock.nowMs();
+  const jsonBytes = jsonLength(call, body);
   const request =
     jsonBytes === 0 && body.length > 0
-      ? readRawRequest(body, await inference.acquireInputs(model, version, exchange.signal))
-      : await readV2Request(body, jsonBytes, exchange.reading(jsonBytes));
+      ? readRawRequest(body, await inference.acquireInputs(model, version, call.signal))
+      : await readV2Request(body, jsonBytes, call.reading(jsonBytes));
   const response = await inference.infer({
     model,
     version,
@@ -109,23 +108,23 @@ async function inferBody(
     outputs: request.outputs,
     parameters: request.parameters,
     priority: takePriority(request.parameters),
-    deadlineMs: readTimeouts(exchange, request.parameters),
-    signal: exchange.signal,
-    tenant: exchange.tenant,
-    timeline: exchange.timeline,
+    deadlineMs: readTimeouts(call, request.parameters),
+    signal: call.signal,
+    tenant: call.tenant,
+    timeline: call.timeline,
   });
-  await sendInferAnswer(exchange, response, { request, encode });
+  await sendInferResponse(call, response, { request, encode });
 }
 
-async function sendInferAnswer(
-  exchange: Exchange,
+async function sendInferResponse(
+  call: RestCall,
   response: InferResponse,
   { request, encode }: { readonly request: V2Request; readonly encode: V2Encoder },
 ): Promise<void> {
-  const { json, binary } = await encode(response, request.forms, exchange.context.slicer);
-  if (binary.length === 0) exchange.answerInference(response, { body: json, type: JSON_TYPE });
+  const { json, binary } = await encode(response, request.forms, call.context.slicer);
+  if (binary.length === 0) call.sendInference(response, { body: json, type: JSON_TYPE });
   else
-    exchange.answerInference(response, {
+    call.sendInference(response, {
       body: [json, ...binary],
       type: BINARY_TYPE,
       jsonBytes: json.length,
@@ -133,8 +132,8 @@ async function sendInferAnswer(
 }
 
 /** How much of the body is JSON: all of it, or what `Inference-Header-Content-Length` says (0: no JSON, the body is one raw tensor). */
-function jsonLength(exchange: Exchange, body: Buffer): number {
-  const header = exchange.request.headers["inference-header-content-length"];
+function jsonLength(call: RestCall, body: Buffer): number {
+  const header = call.request.headers["inference-header-content-length"];
   if (header === undefined) return body.length;
   const field = "Inference-Header-Content-Length";
   if (typeof header !== "string" || header.length > 15 || !/^[0-9]+$/.test(header)) {

@@ -1,5 +1,6 @@
 import { realpathSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
 import { openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
 import { onFile } from "../../base/file-fault.ts";
@@ -7,7 +8,6 @@ import type { ModelDescription } from "../../base/model-description.ts";
 import type { HostedModel } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
 import type { LoadOptions } from "../runtime.ts";
-import { fileKind } from "./file-kind.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
 import { OnnxSession } from "./onnx-session.ts";
@@ -53,12 +53,20 @@ async function openFile(
 ): Promise<OpenedModel> {
   const source = openFileSource(path);
   try {
-    const kind = fileKind(source.read(0, Math.min(16, source.byteLength)));
-    const open = kind === "archive" ? openArchive : openOnnx;
+    const open = openerOf(detectFile(source));
     return await open(path, source, { options, progress });
   } finally {
     source.close();
   }
+}
+
+function openerOf(format: FileFormat): typeof openOnnx {
+  if (format === "onnx") return openOnnx;
+  // Opened all the same, a zip says itself what is wrong with it.
+  if (isProgram(format) || format === "damaged-zip" || format === "large-zip") return openArchive;
+  throw new ServeError("failed_precondition", formatAdvice(format), {
+    reason: isWeights(format) ? "weights_only" : "unknown_format",
+  });
 }
 
 /** Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. */

@@ -25,8 +25,8 @@ const OPTIONS: LoadOptions = {
   instances: 1,
   threadsPerInstance: 1,
   isolation: "process",
-  loadTimeoutMs: 5_000,
-  executionTimeoutMs: 5_000,
+  loadTimeoutMs: 60_000,
+  executionTimeoutMs: 60_000,
   memoryLimitBytes: undefined,
   memory: "fast",
   precision: "float32",
@@ -202,7 +202,7 @@ describe("weights", () => {
     });
   });
 
-  test("a file that is missing or holds a program is refused in words", async () => {
+  test("a file that is missing or holds a program is rejected in words", async () => {
     await assert.rejects(load(program, { weightsFile: join(folder, "none.pth") }), {
       message: /none\.pth is missing/,
     });

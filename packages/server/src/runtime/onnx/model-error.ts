@@ -1,4 +1,10 @@
-import { MissingInputs, ModelFileError, type ModelFileErrorKind } from "@sconce/torch";
+import {
+  type IndexFault,
+  MissingInputs,
+  ModelFileError,
+  type ModelFileErrorKind,
+  readIndexFault,
+} from "@sconce/torch";
 import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
 
@@ -36,6 +42,9 @@ const FAILED_NODE = /while running (\w+) node/;
 export function runError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const index = readIndexFault(text);
+  if (index !== undefined)
+    return new ServeError("invalid_argument", indexWords(index), { reason: "invalid_input", cause: thrown });
   for (const [pattern, explain] of INPUT_FAULTS) {
     const match = pattern.exec(text);
     if (match !== null)
@@ -51,6 +60,18 @@ export function runError(thrown: unknown): ServeError {
       cause: thrown,
     },
   );
+}
+
+/** Such as "an index of aten.gather in encoder.picker is 9; it takes 0 to 2". */
+function indexWords({ op, place, index, range }: IndexFault): string {
+  const where = place === undefined ? op : `${op} in ${place}`;
+  const is = index === undefined ? "is out of its range" : `is ${index}`;
+  if (range === undefined)
+    return `an index of ${where} ${index === undefined ? is : `${is}, out of its range`}`;
+  const [min, max] = range;
+  return max < min
+    ? `an index of ${where} ${is}; there is nothing that it could be`
+    : `an index of ${where} ${is}; it takes ${min} to ${max}`;
 }
 
 /** What helps against a file that was damaged on its way here, and against one that was never right. */
@@ -85,7 +106,7 @@ export function sessionError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   const why = firstSentence(text);
-  return new ServeError("failed_precondition", `ONNX Runtime refuses the model: ${why}; ${REPAIR}`, {
+  return new ServeError("failed_precondition", `ONNX Runtime rejects the model: ${why}; ${REPAIR}`, {
     reason: "model_refused",
     cause: thrown,
   });

@@ -64,6 +64,7 @@ function translateFile(path: string, source: FileSource, options: LoadOptions): 
   try {
     weights = weightsFile === undefined ? undefined : openWeights(weightsFile, path);
     return translate(source, nodePlatform, {
+      areIndicesChecked: true,
       ...(precision !== "float32" && { precision }),
       ...(weights !== undefined && { weightsFrom: weights }),
       ...(inputs !== undefined && { inputs }),

@@ -8,14 +8,14 @@ import {
   precisionNote,
   type QuantizedPrecision,
   quantizeModel,
+  scanOnnx,
   weightBytes,
 } from "@sconce/torch";
 import { type FileSource, openFileSource } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
-import { checkExternalFiles } from "./file-kind.ts";
+import { checkExternalFiles } from "./external-files.ts";
 import { sessionError } from "./model-error.ts";
-import { readOnnxFile } from "./onnx-file.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { sessionOptions } from "./session-options.ts";
 import { signatureOfSession } from "./signature.ts";
@@ -40,7 +40,7 @@ export async function openOnnx(path: string, source: FileSource, context: OpenCo
       },
     );
   }
-  const file = readOnnxFile(source);
+  const file = scanOnnx(source);
   checkExternalFiles(path, file.externalFiles);
   const quantizeStartMs = performance.now();
   if (precision !== "float32") progress("quantize");

@@ -49,7 +49,11 @@ export function toOrtTensor(tensor: Tensor): OrtTensor {
   const bytes = tensor.bytes.byteOffset % width === 0 ? tensor.bytes : new Uint8Array(tensor.bytes);
   const data = new arrayType(bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
   // The array type was chosen by the same table as the type's name, which the overloads of the constructor cannot express.
-  return new OrtTensor(type as "float32", data as Float32Array, shape);
+  const made = new OrtTensor(type as "float32", data as Float32Array, shape);
+  // Where Node has Float16Array (from 24 on) it is put in place of the data, and the native binding takes it for empty
+  // (microsoft/onnxruntime#32323).
+  if (type === "float16" && made.data !== data) Object.defineProperty(made, "data", { value: data });
+  return made;
 }
 
 /** An output of ONNX Runtime as bytes; numeric data is not copied. */

@@ -11,7 +11,8 @@ export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): S
     ports.map((port) => {
       const datatype = datatypeOfTorch(port.dtype);
       if (datatype === undefined) throw unservable(port.name, port.dtype);
-      return { name: port.name, datatype, dims: port.dims };
+      const { name, dims, indices } = port;
+      return { name, datatype, dims, ...(indices !== undefined && { indices }) };
     });
   const signature = withBatching(specs(inputs), specs(outputs), "pytorch");
   if (guards.length === 0) return signature;

@@ -4,7 +4,18 @@ import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { promoted } from "../core/promote.ts";
 import { isFloat, type Val } from "../core/tensor.ts";
 
-/** Comparisons, calculated in the type that the operands promote to. */
+/**
+ * aten::ge.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::ge.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::gt.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::gt.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::le.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::le.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::lt.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::lt.Tensor(Tensor self, Tensor other) -> Tensor
+ *
+ * Comparisons, calculated in the type that the operands promote to.
+ */
 function comparison(type: string, isNegated = false): Lowering {
   return (node, g) => {
     const [self, other] = promoted(g, [node.operand("self"), node.operand("other")]);

@@ -11,7 +11,10 @@ export const finite: Lowering = (node, g) => {
   return g.op("Not", [g.op("Or", [g.op("IsNaN", [self]), g.op("IsInf", [self])])]);
 };
 
-/** aten::isnan(Tensor self) -> Tensor */
+/**
+ * aten::isnan(Tensor self) -> Tensor
+ * aten::isinf(Tensor self) -> Tensor
+ */
 function floatTest(type: "IsNaN" | "IsInf"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

@@ -1,9 +1,13 @@
+import type { Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { promoted } from "../core/promote.ts";
-import type { Val } from "../core/tensor.ts";
+import { isFloat, type Val } from "../core/tensor.ts";
 
-/** aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, ..., bool right=False, str? side=None, Tensor? sorter=None) -> Tensor */
+/**
+ * aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, ..., bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
+ * aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
+ */
 export const searchsorted: Lowering = (node, g) => {
   const isRight = node.has("side") ? node.string("side") === "right" : node.bool("right");
   const given = node.tensor("sorted_sequence");
@@ -14,24 +18,74 @@ export const searchsorted: Lowering = (node, g) => {
   const values = node.operand("self");
   const isShared = sequence.dims.length === 1;
   const [row, value] = promoted(g, [sequence, values]) as [Val, Val];
+  const size = given.dims[axis];
+  if (isFloat(row.dtype) && typeof size === "number") {
+    return bisect(g, { row, value, isRight, size, isShared, dims: node.out().dims });
+  }
   return countBefore(g, { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight });
 };
 
-/** aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor */
+/**
+ * aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
+ * aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
+ */
 export const bucketize: Lowering = (node, g) => {
-  const [value, row] = promoted(g, [node.operand("self"), node.tensor("boundaries")]) as [Val, Val];
-  return countBefore(g, { row, value, isRight: node.bool("right") });
+  const boundaries = node.tensor("boundaries");
+  const [value, row] = promoted(g, [node.operand("self"), boundaries]) as [Val, Val];
+  const isRight = node.bool("right");
+  const size = boundaries.dims[0];
+  if (isFloat(row.dtype) && typeof size === "number") {
+    return bisect(g, { row, value, isRight, size, isShared: true, dims: node.out().dims });
+  }
+  return countBefore(g, { row, value, isRight });
 };
 
+interface Search {
+  readonly row: Val;
+  readonly value: Val;
+  readonly isRight: boolean;
+}
+
+/**
+ * PyTorch's binary search, step by step: in a row with NaN its answer depends on the elements that it looks at (at::native
+ * cus_lower_bound). `isShared`: the row is 1-d; otherwise each line of values has its own.
+ */
+function bisect(
+  g: Emitter,
+  search: Search & { readonly size: number; readonly isShared: boolean; readonly dims: readonly Dim[] },
+): Val {
+  const { row, value, isRight, size, isShared, dims } = search;
+  const number = (n: number): Val => g.scalar("int64", n);
+  let start = g.expand(number(0), dims);
+  let end = g.expand(number(size), dims);
+  for (let steps = Math.ceil(Math.log2(size + 1)); steps > 0; steps--) {
+    const middle = g.op("Div", [g.op("Add", [start, end]), number(2)]);
+    const place = g.op("Min", [middle, number(size - 1)]);
+    const seen = isShared
+      ? g.op("Gather", [row, place], { axis: 0 })
+      : g.op("GatherElements", [row, place], { axis: -1 });
+    const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [seen, value]);
+    const isOpen = g.op("Less", [start, end]);
+    const goesOn = g.op("And", [isOpen, g.op("Not", [isPast])]);
+    end = g.where(g.op("And", [isOpen, isPast]), middle, end);
+    start = g.where(goesOn, g.op("Add", [middle, number(1)]), start);
+  }
+  return start;
+}
+
 /** How many of a sorted row come before each value. NaN comes last. */
-function countBefore(g: Emitter, { row, value, isRight }: { row: Val; value: Val; isRight: boolean }): Val {
+function countBefore(g: Emitter, { row, value, isRight }: Search): Val {
   const [x, y] = row.dtype === "bool" ? [g.cast(row, "int32"), g.cast(value, "int32")] : [row, value];
   const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [x, g.unsqueeze(y, [-1])]);
   const isBefore = g.cast(g.op("Not", [isPast]), "int64");
   return g.op("ReduceSum", [isBefore, g.ints([-1])], { keepdims: 0 });
 }
 
-/** aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor */
+/**
+ * aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor
+ * aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor
+ * aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor
+ */
 export const isin: Lowering = (node, g) => {
   const elements = node.operand(node.has("elements") ? "elements" : "element");
   const tests = node.operand(node.has("test_elements") ? "test_elements" : "test_element");

@@ -58,7 +58,10 @@ export const topk: Lowering = (node, g) => {
   return shaped(node, g, [values, indices]);
 };
 
-/** aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices) */
+/**
+ * aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)
+ * aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)
+ */
 export const sort: Lowering = (node, g) => {
   const { self, axis } = along(node, g);
   const order = { axis, isDescending: node.bool("descending"), count: self.dims[axis]! };
@@ -66,7 +69,10 @@ export const sort: Lowering = (node, g) => {
   return shaped(node, g, [values, indices]);
 };
 
-/** aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
+/**
+ * aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor
+ * aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor
+ */
 export const argsort: Lowering = (node, g) => {
   const { self, axis } = along(node, g);
   const order = { axis, isDescending: node.bool("descending"), count: self.dims[axis]! };

@@ -123,7 +123,14 @@ export const log: ComplexLowering = (node, g) => {
   return { re: g.op("Log", [magnitude(g, re, im)]), im: angleOf(g, re, im) };
 };
 
-/** aten::eq.Tensor(Tensor self, Tensor other) -> Tensor: both parts are equal */
+/**
+ * aten::eq.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::eq.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::ne.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::ne.Tensor(Tensor self, Tensor other) -> Tensor
+ *
+ * Both parts are equal.
+ */
 function equality(isNegated: boolean): Lowering {
   return (node, g) => {
     const [a, b] = ["self", "other"].map((name) => componentsOf(node, name, { g, dtype: "float64" }));
@@ -133,13 +140,24 @@ function equality(isNegated: boolean): Lowering {
   };
 }
 
+/** aten::real(Tensor(a) self) -> Tensor(a) */
+const real: Lowering = (node) => node.complex("self").re;
+
+/** aten::imag(Tensor(a) self) -> Tensor(a) */
+const imag: Lowering = (node) => node.complex("self").im;
+
 /** aten::isreal(Tensor self) -> Tensor */
 export const isReal: Lowering = (node, g) => {
   const { im } = node.complex("self");
   return g.op("Equal", [im, g.scalar(im.dtype, 0)]);
 };
 
-/** aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a), to or from a complex dtype. To a real one keeps the real part. */
+/**
+ * aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a)
+ * aten::chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor
+ *
+ * To or from a complex dtype. To a real one keeps the real part.
+ */
 export const convert: ComplexLowering = (node, g) => {
   const { declared } = node.out();
   if (declared === "bool") return unsupported("a complex tensor as truth values; compare its abs with 0");
@@ -160,8 +178,8 @@ export const COMPLEX_MATH: ComplexTable = {
   ...all("view_as_complex", viewAsComplex),
   ...all("complex", complex),
   ...all("polar", polar),
-  ...all("real", (node: OpNode) => node.complex("self").re),
-  ...all("imag", (node: OpNode) => node.complex("self").im),
+  ...all("real", real),
+  ...all("imag", imag),
   ...all("_conj", conj),
   ...all("_conj_physical", conj),
   ...all("conj", conj),

@@ -7,9 +7,19 @@ import type { GraphBuilder } from "../../onnx/graph-builder.ts";
 import { computeType, inputType, type KernelTypes } from "../../onnx/kernel-types.ts";
 import type { Attributes } from "../../onnx/model.ts";
 import { constantBytes } from "./constants.ts";
+import { IndexInputs } from "./index-inputs.ts";
 import { Sizes } from "./sizes.ts";
 import { isTensor, type Operand, type Tensor, type Val } from "./tensor.ts";
 import { unsupported } from "./unsupported.ts";
+
+/** Operators that take indices and check them. */
+const LOOKING_UP: ReadonlySet<string> = new Set([
+  "Gather",
+  "GatherElements",
+  "GatherND",
+  "ScatterElements",
+  "ScatterND",
+]);
 
 /**
  * What lowerings emit ONNX with. Types are taken care of here: an op whose kernel lacks a dtype is calculated in a wider one and cast
@@ -20,12 +30,21 @@ export class Emitter {
   readonly sizes: Sizes;
   /** Prefix of the names of emitted values: the value of the program that is being translated. */
   scope = "";
+  /** What indices the inputs are. */
+  readonly indexInputs: IndexInputs;
+  /** Integers with their sign bits cleared, by the value that they were (see index-check.ts). */
+  readonly cleared: Map<string, Val>;
   readonly #warnings: Set<string>;
+  #label: string | undefined;
 
-  constructor(builder: GraphBuilder, parent?: Emitter) {
+  constructor(builder: GraphBuilder, parent?: Emitter | IndexInputs) {
+    const around = parent instanceof Emitter ? parent : undefined;
     this.builder = builder;
-    this.sizes = new Sizes(this, parent?.sizes);
-    this.#warnings = parent === undefined ? new Set() : parent.#warnings;
+    this.sizes = new Sizes(this, around?.sizes);
+    this.indexInputs =
+      around?.indexInputs ?? (parent instanceof IndexInputs ? parent : new IndexInputs(new Set(), false));
+    this.cleared = new Map(around?.cleared);
+    this.#warnings = around === undefined ? new Set() : around.#warnings;
   }
 
   /**
@@ -77,6 +96,8 @@ export class Emitter {
       inputs: trimmed(operands.map((operand) => operand?.name ?? "")),
       outputs,
       attributes,
+      ...(this.#label !== undefined &&
+        LOOKING_UP.has(name) && { name: this.builder.uniqueNode(this.#label) }),
     });
     return outputs.map((output, i) => {
       const result = outputType(kernel, {
@@ -86,6 +107,17 @@ export class Emitter {
       const computed = dtypes?.[i] ?? result?.computed ?? inputs[0]!.dtype;
       return this.cast({ name: output, dtype: computed }, dtypes?.[i] ?? result?.wanted ?? computed);
     });
+  }
+
+  /** Gives the nodes that look something up, among those that `emit` makes, a name for errors. */
+  labelled<T>(label: string, emit: () => T): T {
+    const outer = this.#label;
+    this.#label = label;
+    try {
+      return emit();
+    } finally {
+      this.#label = outer;
+    }
   }
 
   /** Emits one op whose attributes hold graphs; `dtypes` are those of its results. */

@@ -12,12 +12,29 @@ function filled(
   return g.expand(isTensor(value) ? g.cast(value, dtype) : g.as(value, dtype), dims);
 }
 
-/** aten::zeros(SymInt[] size, *, ...) -> Tensor, and ones, empty (whose values nobody may use), their `_like` and `new_` forms */
+/**
+ * aten::zeros(SymInt[] size, *, ...) -> Tensor
+ * aten::empty.memory_format(SymInt[] size, *, ...) -> Tensor
+ * aten::empty_like(Tensor self, *, ...) -> Tensor
+ * aten::empty_permuted(SymInt[] size, int[] physical_layout, *, ...) -> Tensor
+ * aten::new_empty(Tensor self, SymInt[] size, *, ...) -> Tensor
+ * aten::new_ones(Tensor self, SymInt[] size, *, ...) -> Tensor
+ * aten::new_zeros(Tensor self, SymInt[] size, *, ...) -> Tensor
+ * aten::ones(SymInt[] size, *, ...) -> Tensor
+ * aten::ones_like(Tensor self, *, ...) -> Tensor
+ * aten::zeros_like(Tensor self, *, ...) -> Tensor
+ *
+ * Nobody may use the values of `empty`.
+ */
 function constant(value: number): Lowering {
   return (node, g) => filled(g, { kind: "int", value }, node.out());
 }
 
-/** aten::full(SymInt[] size, Scalar fill_value, *, ...) -> Tensor */
+/**
+ * aten::full(SymInt[] size, Scalar fill_value, *, ...) -> Tensor
+ * aten::full_like(Tensor self, Scalar fill_value, *, ...) -> Tensor
+ * aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ...) -> Tensor
+ */
 export const full: Lowering = (node, g) => filled(g, node.operand("fill_value"), node.out());
 
 /** aten::scalar_tensor(Scalar s, *, ...) -> Tensor */
@@ -30,7 +47,10 @@ const VALUE = { zeros: 0, ones: 1, empty: 0 } as const;
 /** aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor */
 export const copy: Lowering = (node, g) => g.expand(node.tensor("src"), node.out().dims);
 
-/** aten::fill.Scalar(Tensor self, Scalar value) -> Tensor */
+/**
+ * aten::fill.Scalar(Tensor self, Scalar value) -> Tensor
+ * aten::fill.Tensor(Tensor self, Tensor value) -> Tensor
+ */
 export const fill: Lowering = (node, g) =>
   g.expand(g.as(node.operand("value"), node.out().dtype), node.out().dims);
 

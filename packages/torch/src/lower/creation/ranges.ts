@@ -3,7 +3,11 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { isFloat, type Scalar } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
-/** aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ...) -> Tensor */
+/**
+ * aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ...) -> Tensor
+ * aten::arange(Scalar end, *, ...) -> Tensor
+ * aten::arange.start(Scalar start, Scalar end, *, ...) -> Tensor
+ */
 export const arange: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const start: Scalar = node.has("start") ? node.scalar("start") : { kind: "int", value: 0 };
@@ -29,7 +33,10 @@ export const linspace: Lowering = (node, g) => {
   return g.constant(dtype, values, [steps]);
 };
 
-/** aten::eye.m(SymInt n, SymInt m, *, ...) -> Tensor */
+/**
+ * aten::eye.m(SymInt n, SymInt m, *, ...) -> Tensor
+ * aten::eye(SymInt n, *, ...) -> Tensor
+ */
 export const eye: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const [rows, columns] = [positions(g, dims[0]!), positions(g, dims[1]!)];

@@ -4,7 +4,12 @@ import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
 import { multiply, times } from "./products.ts";
 
-/** aten::matmul(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::matmul(Tensor self, Tensor other) -> Tensor
+ * aten::bmm(Tensor self, Tensor mat2) -> Tensor
+ * aten::mm(Tensor self, Tensor mat2) -> Tensor
+ * aten::mv(Tensor self, Tensor vec) -> Tensor
+ */
 export const matmul: Lowering = (node, g) => {
   const { dtype } = node.out();
   const second = node.has("other") ? "other" : node.has("mat2") ? "mat2" : "vec";

@@ -17,7 +17,10 @@ export const matrixPower: Lowering = (node, g) => {
   return result!;
 };
 
-/** aten::linalg_det(Tensor A) -> Tensor */
+/**
+ * aten::linalg_det(Tensor A) -> Tensor
+ * aten::logdet(Tensor self) -> Tensor
+ */
 export const det: Lowering = (node, g) => {
   const self = node.tensor(node.has("A") ? "A" : "self");
   const result = g.op("Det", [self]);

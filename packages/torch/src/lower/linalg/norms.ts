@@ -1,10 +1,11 @@
 import type { Emitter } from "../core/emitter.ts";
+import type { Reduced } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { reduceExtreme } from "../reduction/extremes.ts";
-import { axesOf, keepsDims, type Reduced, reduce } from "../reduction/reduce.ts";
+import { axesOf, keepsDims, reduce } from "../reduction/reduce.ts";
 
 interface How {
   readonly axes: readonly number[];
@@ -36,7 +37,10 @@ export const dist: Lowering = (node, g) => {
   });
 };
 
-/** aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ */
 export const linalgNorm: Lowering = (node, g) => {
   const self = node.tensor("self");
   const rank = self.dims.length;
@@ -51,7 +55,10 @@ export const linalgNorm: Lowering = (node, g) => {
   return matrixNorm(g, x, orderOf(node), how);
 };
 
-/** aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ */
 export const linalgMatrixNorm: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axes = node.ints("dim").map((dim) => normalizeAxis(dim, self.dims.length));
@@ -101,7 +108,10 @@ export const frobeniusNorm: Lowering = (node, g) => {
   return norm(g, self, 2, { axes, keepdims: keepsDims(node) });
 };
 
-/** aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
+/**
+ * aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor
+ */
 export const vectorNorm: Lowering = (node, g) => {
   const self = node.tensor("self");
   const { dtype } = node.out();

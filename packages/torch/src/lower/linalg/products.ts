@@ -61,7 +61,10 @@ export const kron: Lowering = (node, g) => {
   return g.reshape(times(g, outer, inner), dims);
 };
 
-/** aten::outer(Tensor self, Tensor vec2) -> Tensor */
+/**
+ * aten::outer(Tensor self, Tensor vec2) -> Tensor
+ * aten::ger(Tensor self, Tensor vec2) -> Tensor
+ */
 export const outer: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [a, b] = [g.cast(node.tensor("self"), dtype), g.cast(node.tensor("vec2"), dtype)];
@@ -88,7 +91,12 @@ function dotAlong(first: string, second: string): Lowering {
   };
 }
 
-/** aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor; `cross` without dim takes the first of size 3 */
+/**
+ * aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor
+ * aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor
+ *
+ * `cross` without dim takes the first of size 3.
+ */
 export const cross: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const axis = node.has("dim") ? normalizeAxis(node.int("dim"), dims.length) : dims.indexOf(3);

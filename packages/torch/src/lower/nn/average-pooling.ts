@@ -28,7 +28,11 @@ export function window(node: OpNode, spatial: number): Window {
   };
 }
 
-/** aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor */
+/**
+ * aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
+ * aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor
+ * aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor
+ */
 function avgPool(spatial: number): Lowering {
   return (node, g) => {
     const divisor = node.has("divisor_override") ? node.int("divisor_override") : undefined;
@@ -122,7 +126,13 @@ function dividedSum(node: OpNode, g: Emitter, { self, shape, divisor }: DividedS
   return g.op("Mul", [mean, g.scalar(mean.dtype, area / divisor)]);
 }
 
-/** aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor */
+/**
+ * aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor
+ * aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor
+ * aten::_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor
+ * aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor
+ * aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor
+ */
 function adaptiveAvgPool(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

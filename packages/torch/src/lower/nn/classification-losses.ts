@@ -1,6 +1,7 @@
 import type { DType } from "../../dtype.ts";
 import { product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
@@ -34,7 +35,11 @@ function classWeight(node: OpNode, g: Emitter, dtype: DType): Val | undefined {
   return weight === undefined ? undefined : g.cast(weight, dtype);
 }
 
-/** aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor */
+/**
+ * aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ * aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ * aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor
+ */
 export const nllLoss: Lowering = (node, g) => {
   const self = node.tensor("self");
   const [axis, target] = [self.dims.length === 1 ? 0 : 1, node.tensor("target")];
@@ -47,7 +52,10 @@ export const nllLoss: Lowering = (node, g) => {
   });
 };
 
-/** aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight) */
+/**
+ * aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)
+ * aten::nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)
+ */
 export const nllLossForward: Lowering = (node, g) => [nllLoss(node, g) as Val, undefined];
 
 /** Losses of elements that belong to one class each. The mean is weighted by the classes; ignored elements do not count. */
@@ -56,7 +64,10 @@ function byClass(node: OpNode, g: Emitter, { logs, target, axis, weight, smoothi
   const ignored = g.op("Equal", [g.cast(target, "int64"), g.number(node.size("ignore_index"), "int64")]);
   const zero = g.scalar(dtype, 0);
   const safe = g.where(ignored, g.scalar("int64", 0), g.cast(target, "int64"));
-  const picked = g.op("GatherElements", [logs, g.unsqueeze(safe, [axis])], { axis });
+  const picked = withIndex(node, g, {
+    use: { index: safe, size: undefined },
+    emit: (classes) => g.op("GatherElements", [logs, g.unsqueeze(classes, [axis])], { axis }),
+  });
   const classWeights =
     weight === undefined ? g.scalar(dtype, 1) : g.op("Gather", [weight, safe], { axis: 0 });
   const weights = g.where(ignored, zero, classWeights);

@@ -67,7 +67,12 @@ export function distance(g: Emitter, a: Val, b: Val, { p, eps, axes, keepdims }:
  */
 const DIRECT_DIFFERENCES = 1 << 24;
 
-/** aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor: distances of all rows to all rows */
+/**
+ * aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor
+ * aten::_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor
+ *
+ * Distances of all rows to all rows.
+ */
 export const cdist: Lowering = (node, g) => {
   const [x1, x2] = [node.tensor("x1"), node.tensor("x2")];
   const p = node.float("p");
@@ -95,7 +100,12 @@ function byProduct(g: Emitter, x1: Tensor, x2: Tensor): Val {
   return g.op("Sqrt", [g.op("Max", [sum, g.scalar(sum.dtype, 0)])]);
 }
 
-/** aten::pdist(Tensor self, float p=2.) -> Tensor: distances of every row to all later ones */
+/**
+ * aten::pdist(Tensor self, float p=2.) -> Tensor
+ * aten::_pdist_forward(Tensor self, float p=2.) -> Tensor
+ *
+ * Distances of every row to all later ones.
+ */
 export const pdist: Lowering = (node, g) => {
   const self = node.tensor("self");
   const rows = self.dims[0]!;

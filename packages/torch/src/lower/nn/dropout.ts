@@ -8,7 +8,12 @@ function rejectTraining(node: OpNode): void {
   }
 }
 
-/** aten::dropout(Tensor input, float p, bool train) -> Tensor */
+/**
+ * aten::dropout(Tensor input, float p, bool train) -> Tensor
+ * aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor
+ * aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor
+ * aten::feature_dropout(Tensor input, float p, bool train) -> Tensor
+ */
 export const dropout: Lowering = (node) => {
   rejectTraining(node);
   return node.tensor(node.has("input") ? "input" : "self");

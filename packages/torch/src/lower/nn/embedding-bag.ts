@@ -1,5 +1,6 @@
 import { add, type Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
@@ -22,8 +23,10 @@ interface Rows {
 }
 
 /**
- * aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor?
- * per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)
+ * aten::_embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)
+ * aten::_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)
+ * aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)
+ * aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)
  *
  * Only the embeddings are calculated; the other results serve training. An empty bag is 0.
  */
@@ -65,7 +68,10 @@ function gatherRows(node: OpNode, g: Emitter, weight: Tensor): Rows {
       : g.op("Not", [g.op("Equal", [g.cast(indices, "int64"), g.number(padding, "int64")])]);
   const bag = bagOfRow(g, { starts: g.cast(starts, "int64"), bags, count });
   return {
-    values: g.op("Gather", [weight, indices], { axis: 0 }),
+    values: withIndex(node, g, {
+      use: { index: indices, size: weight.dims[0], table: "weight" },
+      emit: (index) => g.op("Gather", [weight, index], { axis: 0 }),
+    }),
     isCounted,
     bag,
     count,

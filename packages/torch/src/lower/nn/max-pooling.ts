@@ -26,7 +26,11 @@ function pooled(
   return isBatched ? [values!, local] : [g.squeeze(values!, [0]), g.squeeze(local, [0])];
 }
 
-/** aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor) */
+/**
+ * aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
+ * aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)
+ * aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
+ */
 function maxPoolWithIndices(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
@@ -36,7 +40,11 @@ function maxPoolWithIndices(spatial: number): Lowering {
   };
 }
 
-/** aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor */
+/**
+ * aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor
+ * aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor
+ * aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor
+ */
 function maxPool(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
@@ -66,7 +74,11 @@ function maxOfIntegers(node: OpNode, g: Emitter, spatial: number): Val[] {
   return unevenMax(g, self, { axes, out, sizes });
 }
 
-/** aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor) */
+/**
+ * aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)
+ * aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)
+ * aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)
+ */
 function adaptiveMaxPool(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
@@ -139,7 +151,10 @@ function acrossAxes(g: Emitter, axes: readonly Bins[], pick: (axis: Bins) => Val
   );
 }
 
-/** aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor */
+/**
+ * aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor
+ * aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor
+ */
 function maxUnpool(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

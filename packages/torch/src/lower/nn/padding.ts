@@ -106,11 +106,19 @@ export const constantPad: Lowering = (node, g) => {
   return padConstant(g, self, padsOf(node, "pad"), g.as(node.scalar("value"), self.dtype));
 };
 
-/** aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor */
+/**
+ * aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor
+ * aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor
+ * aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor
+ */
 export const reflectionPad: Lowering = (node, g) =>
   padEdges(g, node.tensor("self"), padsOf(node, "padding"), "reflect");
 
-/** aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor */
+/**
+ * aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor
+ * aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor
+ * aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor
+ */
 export const replicationPad: Lowering = (node, g) =>
   padEdges(g, node.tensor("self"), padsOf(node, "padding"), "edge");
 

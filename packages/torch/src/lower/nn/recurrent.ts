@@ -148,13 +148,23 @@ export const lstm: Lowering = (node, g) => recurrent(node, g, { kind: LSTM, stat
 /** aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
 export const gru: Lowering = (node, g) => recurrent(node, g, { kind: GRU, states: [node.tensor("hx")] });
 
-/** aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
+/**
+ * aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+ * aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)
+ */
 function rnn(activation: "Tanh" | "Relu"): Lowering {
   const kind: Kind = { type: "RNN", gates: [0], activation };
   return (node, g) => recurrent(node, g, { kind, states: [node.tensor("hx")] });
 }
 
-/** aten::lstm.data(Tensor data, Tensor batch_sizes, …): sequences packed by pack_padded_sequence. */
+/**
+ * aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+ * aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+ * aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)
+ * aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)
+ *
+ * Sequences packed by pack_padded_sequence.
+ */
 export const packed: Lowering = () =>
   unsupported("packed sequences; feed the layer a padded batch instead of pack_padded_sequence");
 
@@ -198,7 +208,10 @@ export const gruCell: Lowering = (node, g) => {
   return g.op("Add", [fresh, g.op("Mul", [gate(1), g.op("Sub", [hidden, fresh])])]);
 };
 
-/** aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor */
+/**
+ * aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+ * aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor
+ */
 function rnnCell(activation: "Tanh" | "Relu"): Lowering {
   return (node, g) => {
     const { fromInput, fromHidden } = cellGates(node, g, { hidden: node.tensor("hx"), count: 1 });

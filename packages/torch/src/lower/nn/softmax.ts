@@ -1,7 +1,12 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { normalizeAxis, type Val } from "../core/tensor.ts";
 
-/** aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
+/**
+ * aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor
+ * aten::_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor
+ * aten::_softmax(Tensor self, int dim, bool half_to_float) -> Tensor
+ * aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor
+ */
 function softmaxLike(type: "Softmax" | "LogSoftmax"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

@@ -1,4 +1,5 @@
 import type { Emitter } from "../core/emitter.ts";
+import { extremeOf, flooredQuotient, truncatedRemainder } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, isTensor, type Operand, type Val } from "../core/tensor.ts";
 import { integerPower } from "./integer-power.ts";
@@ -18,7 +19,10 @@ function scaled(g: Emitter, other: Val, alpha: Operand): Val {
   return g.op("Mul", [other, g.as(alpha, other.dtype)]);
 }
 
-/** aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+/**
+ * aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ * aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ */
 export const add: Lowering = (node, g) => {
   const { dtype } = node.out();
   const other = g.as(node.operand("other"), dtype);
@@ -33,23 +37,38 @@ export const add: Lowering = (node, g) => {
 
 /** aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
 export const addRelu: Lowering = (node, g) =>
-  g.op("Max", [add(node, g) as Val, g.scalar(node.out().dtype, 0)]);
+  extremeOf(g, "Max", [add(node, g) as Val, g.scalar(node.out().dtype, 0)]);
 
-/** aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
+/**
+ * aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ * aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ * aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ * aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ */
 export const sub: Lowering = (node, g) => {
   const { dtype } = node.out();
   const other = g.as(node.operand("other"), dtype);
   return g.op("Sub", [g.as(node.operand("self"), dtype), scaled(g, other, node.scalar("alpha"))]);
 };
 
-/** aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor: other - alpha * self */
+/**
+ * aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor
+ * aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
+ *
+ * `other - alpha * self`.
+ */
 export const rsub: Lowering = (node, g) => {
   const { dtype } = node.out();
   const self = scaled(g, g.as(node.operand("self"), dtype), node.scalar("alpha"));
   return g.op("Sub", [g.as(node.operand("other"), dtype), self]);
 };
 
-/** aten::mul.Tensor(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::mul.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::mul.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor
+ */
 export const mul: Lowering = (node, g) => {
   const { dtype } = node.out();
   return g.op(dtype === "bool" ? "And" : "Mul", [
@@ -58,10 +77,24 @@ export const mul: Lowering = (node, g) => {
   ]);
 };
 
-/** aten::div.Tensor(Tensor self, Tensor other) -> Tensor. Integers divide as floats: the result's type says which. */
+/**
+ * aten::div.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::div.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::divide.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::divide.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor
+ *
+ * Integers divide as floats: the result's type says which.
+ */
 export const div: Lowering = binary("Div");
 
-/** aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor */
+/**
+ * aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor
+ * aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor
+ * aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor
+ * aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor
+ */
 export const divMode: Lowering = (node, g) => {
   if (!node.has("rounding_mode")) return div(node, g);
   const { dtype } = node.out();
@@ -71,7 +104,10 @@ export const divMode: Lowering = (node, g) => {
   return isFloat(dtype) ? truncate(g, quotient) : quotient;
 };
 
-/** aten::floor_divide(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::floor_divide(Tensor self, Tensor other) -> Tensor
+ * aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor
+ */
 export const floorDivideOp: Lowering = (node, g) => {
   const { dtype } = node.out();
   return floorDivide(g, g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype));
@@ -83,7 +119,7 @@ export const floorDivideOp: Lowering = (node, g) => {
  */
 function floorDivide(g: Emitter, a: Val, b: Val): Val {
   const { dtype } = a;
-  if (!isFloat(dtype)) return g.op("Div", [g.op("Sub", [a, g.op("Mod", [a, b], { fmod: 0 })]), b]);
+  if (!isFloat(dtype)) return flooredQuotient(g, a, b);
   const zero = g.scalar(dtype, 0);
   const one = g.scalar(dtype, 1);
   const mod = g.op("Mod", [a, b], { fmod: 1 });
@@ -99,7 +135,13 @@ function floorDivide(g: Emitter, a: Val, b: Val): Val {
   return g.op("Where", [g.op("Equal", [b, zero]), g.op("Div", [a, b]), snapped]);
 }
 
-/** aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor: the sign is the divisor's */
+/**
+ * aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor
+ *
+ * The sign is the divisor's.
+ */
 export const remainder: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [a, b] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
@@ -113,13 +155,21 @@ export const remainder: Lowering = (node, g) => {
   return g.op("Where", [differs, g.op("Add", [mod, b]), mod]);
 };
 
-/** aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor: the sign is the dividend's */
+/**
+ * aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor
+ *
+ * The sign is the dividend's.
+ */
 export const fmod: Lowering = (node, g) => {
   const { dtype } = node.out();
-  return g.op("Mod", [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)], { fmod: 1 });
+  return truncatedRemainder(g, g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype));
 };
 
-/** aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor */
+/**
+ * aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
+ * aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor
+ */
 export const pow: Lowering = (node, g) => {
   const { dtype } = node.out();
   const self = g.as(node.operand("self"), dtype);
@@ -129,17 +179,28 @@ export const pow: Lowering = (node, g) => {
   return g.op("Pow", [self, g.as(exponent, dtype)]);
 };
 
-/** aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor. Where min > max, max wins. */
+/**
+ * aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor
+ * aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor
+ * aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor
+ * aten::clamp_max(Tensor self, Scalar max) -> Tensor
+ * aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor
+ * aten::clamp_min(Tensor self, Scalar min) -> Tensor
+ *
+ * Where min > max, max wins.
+ */
 export const clamp: Lowering = (node, g) => {
   const { dtype } = node.out();
   let x = g.cast(node.tensor("self"), dtype);
-  const [max, min] = dtype === "bool" ? ["Or", "And"] : ["Max", "Min"];
-  if (node.has("min")) x = g.op(max!, [x, g.as(node.operand("min"), dtype)]);
-  if (node.has("max")) x = g.op(min!, [x, g.as(node.operand("max"), dtype)]);
+  if (node.has("min")) x = extremeOf(g, "Max", [x, g.as(node.operand("min"), dtype)]);
+  if (node.has("max")) x = extremeOf(g, "Min", [x, g.as(node.operand("max"), dtype)]);
   return x;
 };
 
-/** aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor */
+/**
+ * aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor
+ * aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor
+ */
 function fused(type: "Mul" | "Div"): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
@@ -150,7 +211,10 @@ function fused(type: "Mul" | "Div"): Lowering {
 
 const BOTH = ["Tensor", "Scalar"];
 
-/** aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor: from the nearer end, as PyTorch does */
+/**
+ * aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
+ * aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
+ */
 export const lerp: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [start, end, weight] = ["self", "end", "weight"].map((name) => g.as(node.operand(name), dtype)) as [
@@ -158,6 +222,12 @@ export const lerp: Lowering = (node, g) => {
     Val,
     Val,
   ];
+  return between(g, [start, end], weight);
+};
+
+/** The point that lies `weight` of the way from the first value to the second, calculated from the nearer end (at::native lerp). */
+export function between(g: Emitter, [start, end]: readonly [Val, Val], weight: Val): Val {
+  const { dtype } = start;
   const way = g.op("Sub", [end, start]);
   const rest = g.op("Sub", [g.scalar(dtype, 1), weight]);
   return g.where(
@@ -165,7 +235,7 @@ export const lerp: Lowering = (node, g) => {
     g.op("Add", [start, g.op("Mul", [weight, way])]),
     g.op("Sub", [end, g.op("Mul", [way, rest])]),
   );
-};
+}
 
 export const ARITHMETIC: LoweringTable = {
   ...all("add", add, BOTH),

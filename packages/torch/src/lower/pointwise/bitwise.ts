@@ -5,7 +5,22 @@ import { isFloat, type Val } from "../core/tensor.ts";
 
 const BOTH = ["Tensor", "Scalar"];
 
-/** aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor: logical on booleans */
+/**
+ * aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::__and__.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::__and__.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::__or__.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::__or__.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::__xor__.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::__xor__.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor
+ *
+ * Logical on booleans.
+ */
 function bitwise(type: "And" | "Or" | "Xor"): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
@@ -27,7 +42,15 @@ function bitsOf(dtype: DType): number {
   return Number(dtype.replace(/^u?int/, ""));
 }
 
-/** aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor. Shifts past the width give 0, as do negative ones. */
+/**
+ * aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::__lshift__.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::__lshift__.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor
+ * aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
+ *
+ * Shifts past the width give 0, as do negative ones.
+ */
 export const leftShift: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [x, by] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
@@ -36,7 +59,15 @@ export const leftShift: Lowering = (node, g) => {
   return g.cast(g.where(isInRange(g, by, bitsOf(dtype)), shifted, g.scalar("int64", 0)), dtype);
 };
 
-/** aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor: the sign is kept */
+/**
+ * aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::__rshift__.Scalar(Tensor self, Scalar other) -> Tensor
+ * aten::__rshift__.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor
+ * aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor
+ *
+ * The sign is kept.
+ */
 export const rightShift: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [x, by] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];

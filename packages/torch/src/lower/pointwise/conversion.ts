@@ -3,17 +3,43 @@ import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { Val } from "../core/tensor.ts";
 
-/** aten::positive(Tensor(a) self) -> Tensor(a), and what conjugates: real tensors stay as they are */
+/**
+ * aten::positive(Tensor(a) self) -> Tensor(a)
+ * aten::_conj(Tensor(a) self) -> Tensor(a)
+ * aten::_conj_physical(Tensor self) -> Tensor
+ * aten::conj_physical(Tensor self) -> Tensor
+ * aten::real(Tensor(a) self) -> Tensor(a)
+ * aten::resolve_conj(Tensor(a) self) -> Tensor(a)
+ * aten::resolve_neg(Tensor(a) self) -> Tensor(a)
+ *
+ * Real tensors stay as they are.
+ */
 export const real: Lowering = (node, g) => {
   node.out();
   return identity(node, g);
 };
 
-/** aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor. ONNX values are dense and immutable. */
+/**
+ * aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor
+ * aten::alias(Tensor(a) self) -> Tensor(a)
+ * aten::alias_copy(Tensor self) -> Tensor
+ * aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)
+ * aten::detach(Tensor(a) self) -> Tensor(a)
+ * aten::lift_fresh_copy(Tensor self) -> Tensor
+ *
+ * ONNX values are dense and immutable.
+ */
 export const identity: Lowering = (node) => node.tensor("self");
 
 /**
- * aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a). Half precision is carried as float32; where the program casts
+ * aten::to.dtype(Tensor(a) self, ScalarType dtype, ...) -> Tensor(a)
+ * aten::_to_copy(Tensor self, *, ..., bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor
+ * aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
+ * aten::to.dtype_layout(Tensor(a) self, *, ..., bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
+ * aten::to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)
+ * aten::type_as(Tensor self, Tensor other) -> Tensor
+ *
+ * Half precision is carried as float32; where the program casts
  * into or out of it, values are rounded to what it can hold.
  */
 export const to: Lowering = (node, g) => {

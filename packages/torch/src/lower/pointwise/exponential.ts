@@ -40,7 +40,16 @@ function unlessSameInfinity(g: Emitter, { a, b, sum }: { a: Val; b: Val; sum: Va
   return g.where(g.op("And", [g.op("IsInf", [a]), g.op("Equal", [a, b])]), a, sum);
 }
 
-/** aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor: a·log(b), 0 where a is 0 */
+/**
+ * aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::special_xlog1py(Tensor self, Tensor other) -> Tensor
+ * aten::special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor
+ * aten::special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor
+ * aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor
+ * aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor
+ *
+ * `a·log(b)`, 0 where a is 0.
+ */
 function timesLog(log: (g: Emitter, x: Val) => Val): (g: Emitter, a: Val, b: Val) => Val {
   return (g, a, b) => {
     const zero = g.scalar(a.dtype, 0);
@@ -76,7 +85,13 @@ export const logit: Lowering = (node, g) => {
   return g.op("Log", [g.op("Div", [x, g.op("Sub", [g.scalar(dtype, 1), x])])]);
 };
 
-/** aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor: always in float64 */
+/**
+ * aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor
+ * aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor
+ * aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor
+ *
+ * Always in float64.
+ */
 export const floatPower: Lowering = (node, g) =>
   g.op("Pow", [g.as(node.operand("self"), "float64"), g.as(node.operand("exponent"), "float64")]);
 

@@ -9,7 +9,11 @@ export function polynomial(g: Emitter, x: Val, coefficients: readonly number[]):
   return rest.reduce((sum, c) => g.op("Add", [g.op("Mul", [sum, x]), c]), first!);
 }
 
-/** log(1 + x), exact near 0: what rounding took from 1 + x is given back as a factor (Kahan). */
+/**
+ * aten::log1p(Tensor self) -> Tensor
+ *
+ * log(1 + x), exact near 0: what rounding took from 1 + x is given back as a factor (Kahan).
+ */
 export function log1p(g: Emitter, x: Val): Val {
   const one = g.scalar(x.dtype, 1);
   const sum = g.op("Add", [x, one]);
@@ -20,7 +24,11 @@ export function log1p(g: Emitter, x: Val): Val {
   return g.where(g.op("Equal", [sum, one]), x, g.where(isPlain, log, corrected));
 }
 
-/** exp(x) - 1, exact near 0 (Kahan). */
+/**
+ * aten::expm1(Tensor self) -> Tensor
+ *
+ * exp(x) - 1, exact near 0 (Kahan).
+ */
 export function expm1(g: Emitter, x: Val): Val {
   const one = g.scalar(x.dtype, 1);
   const exp = g.op("Exp", [x]);

@@ -1,6 +1,10 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 
-/** aten::logical_and(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::logical_and(Tensor self, Tensor other) -> Tensor
+ * aten::logical_or(Tensor self, Tensor other) -> Tensor
+ * aten::logical_xor(Tensor self, Tensor other) -> Tensor
+ */
 function logical(type: string): Lowering {
   return (node, g) => g.op(type, [g.as(node.operand("self"), "bool"), g.as(node.operand("other"), "bool")]);
 }

@@ -14,7 +14,13 @@ export const trunc: Lowering = (node, g) => {
   return isFloat(self.dtype) ? truncate(g, self) : self;
 };
 
-/** Ops that leave integers as they are: floor, ceil, round. */
+/**
+ * aten::ceil(Tensor self) -> Tensor
+ * aten::floor(Tensor self) -> Tensor
+ * aten::round(Tensor self) -> Tensor
+ *
+ * Ops that leave integers as they are: floor, ceil, round.
+ */
 function rounding(type: string): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

@@ -1,3 +1,4 @@
+import { signOf } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, type Val } from "../core/tensor.ts";
 import { copySign, largest, signBit } from "./float-math.ts";
@@ -6,7 +7,7 @@ import { copySign, largest, signBit } from "./float-math.ts";
 export const sign: Lowering = (node, g) => {
   const self = node.tensor("self");
   if (self.dtype === "bool") return self;
-  if (!isFloat(self.dtype)) return g.op("Sign", [self]);
+  if (!isFloat(self.dtype)) return signOf(g, self);
   const zero = g.scalar(self.dtype, 0);
   return g.op("Where", [g.op("IsNaN", [self]), zero, g.op("Sign", [self])]);
 };
@@ -17,7 +18,10 @@ export const signbit: Lowering = (node, g) => {
   return self.dtype === "bool" ? g.expand(g.scalar("bool", 0), self.dims) : signBit(g, self);
 };
 
-/** aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor
+ * aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor
+ */
 export const copysign: Lowering = (node, g) => {
   const { dtype } = node.out();
   return copySign(g, g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype));

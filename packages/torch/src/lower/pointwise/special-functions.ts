@@ -5,6 +5,12 @@ import { unsupported } from "../core/unsupported.ts";
 import { log1p, polynomial } from "./float-math.ts";
 
 /**
+ * aten::special_i0e(Tensor self) -> Tensor
+ * aten::special_i1(Tensor self) -> Tensor
+ * aten::special_i1e(Tensor self) -> Tensor
+ * aten::special_modified_bessel_i0(Tensor self) -> Tensor
+ * aten::special_modified_bessel_i1(Tensor self) -> Tensor
+ *
  * An op whose formula is calculated in float64 and is exact to about `precision`. float32 results lose nothing; a program in float64
  * is told.
  */

@@ -22,7 +22,10 @@ export function magnitude(g: Emitter, x: Val, y: Val): Val {
   return g.where(isInfinite, g.scalar(dtype, Number.POSITIVE_INFINITY), finite);
 }
 
-/** aten::atan2(Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::atan2(Tensor self, Tensor other) -> Tensor
+ * aten::arctan2(Tensor self, Tensor other) -> Tensor
+ */
 export const atan2: Lowering = (node, g) => {
   const { dtype } = node.out();
   return angleOf(g, g.as(node.operand("other"), dtype), g.as(node.operand("self"), dtype));

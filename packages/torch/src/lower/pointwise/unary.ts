@@ -1,6 +1,26 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 
-/** Ops of one operand, calculated in the result's type: `aten::exp(Tensor self) -> Tensor` is Exp. */
+/**
+ * aten::acos(Tensor self) -> Tensor
+ * aten::acosh(Tensor self) -> Tensor
+ * aten::asin(Tensor self) -> Tensor
+ * aten::asinh(Tensor self) -> Tensor
+ * aten::atan(Tensor self) -> Tensor
+ * aten::atanh(Tensor self) -> Tensor
+ * aten::cos(Tensor self) -> Tensor
+ * aten::cosh(Tensor self) -> Tensor
+ * aten::erf(Tensor self) -> Tensor
+ * aten::neg(Tensor self) -> Tensor
+ * aten::sigmoid(Tensor self) -> Tensor
+ * aten::sin(Tensor self) -> Tensor
+ * aten::sinh(Tensor self) -> Tensor
+ * aten::sqrt(Tensor self) -> Tensor
+ * aten::tan(Tensor self) -> Tensor
+ * aten::tanh(Tensor self) -> Tensor
+ * aten::exp(Tensor self) -> Tensor
+ *
+ * Ops that ONNX has as well, calculated in the result's type.
+ */
 function unary(type: string): Lowering {
   return (node, g) => g.op(type, [g.cast(node.tensor("self"), node.out().dtype)]);
 }

@@ -52,7 +52,12 @@ export const logcumsumexp: Lowering = (node, g) => {
   return g.reshape(scan(g, [x], { axis, size, combine })[0]!, node.out().dims);
 };
 
-/** aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices): of equal values the last, and NaN wins */
+/**
+ * aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)
+ * aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)
+ *
+ * Of equal values the last, and NaN wins.
+ */
 function cumulativeExtreme(type: "GreaterOrEqual" | "LessOrEqual"): Lowering {
   return (node, g) => {
     const self = atLeastOneDim(g, node.tensor("self"));
@@ -106,7 +111,16 @@ export const diff: Lowering = (node, g) => {
   return x;
 };
 
-/** aten::trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor; the cumulative forms keep the running sums */
+/**
+ * aten::trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor
+ * aten::cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor
+ * aten::cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor
+ * aten::trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor
+ * aten::trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor
+ * aten::trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor
+ *
+ * The cumulative forms keep the running sums.
+ */
 function trapezoid(isCumulative: boolean): Lowering {
   return (node, g) => {
     const { dtype, dims } = node.out();

@@ -20,7 +20,14 @@ export const aminmax: Lowering = (node, g) => {
   });
 };
 
-/** aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor. NaN wins. */
+/**
+ * aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor
+ * aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor
+ * aten::max(Tensor self) -> Tensor
+ * aten::min(Tensor self) -> Tensor
+ *
+ * NaN wins.
+ */
 function extreme(type: "ReduceMax" | "ReduceMin"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
@@ -55,7 +62,10 @@ function argReduce(
   return g.where(hasNan, g.op("ArgMax", [isNan], { axis, keepdims }), at);
 }
 
-/** aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+/**
+ * aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ * aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ */
 function extremeWithIndex(type: "Max" | "Min"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
@@ -69,7 +79,10 @@ function extremeWithIndex(type: "Max" | "Min"): Lowering {
   };
 }
 
-/** aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
+/**
+ * aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor
+ * aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor
+ */
 function argExtreme(type: "ArgMax" | "ArgMin"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
@@ -85,7 +98,14 @@ function argExtreme(type: "ArgMax" | "ArgMin"): Lowering {
   };
 }
 
-/** aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor */
+/**
+ * aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+ * aten::all(Tensor self) -> Tensor
+ * aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor
+ * aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+ * aten::any(Tensor self) -> Tensor
+ * aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor
+ */
 function truth(type: "ReduceMax" | "ReduceMin"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

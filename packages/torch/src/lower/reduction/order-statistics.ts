@@ -5,6 +5,7 @@ import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { between } from "../pointwise/arithmetic.ts";
 import { atLeastOneDim, extremeOf } from "../shape/element-scatter.ts";
 
 /** The lower median along one axis, which stays with size 1. `skipsNan` leaves NaN out; otherwise the first one wins. */
@@ -29,7 +30,12 @@ function medianAlong(
   return [found.values, found.indices].map((val) => g.op("GatherElements", [val, half], { axis }));
 }
 
-/** aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+/**
+ * aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ * aten::median(Tensor self) -> Tensor
+ * aten::nanmedian(Tensor self) -> Tensor
+ * aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)
+ */
 function median(skipsNan: boolean): Lowering {
   return (node, g) => {
     if (!node.has("dim")) {
@@ -61,7 +67,12 @@ export const mode: Lowering = (node, g) => {
   return [values, at].map((val, i) => (node.isUsed(i) ? g.reshape(val, node.out(i).dims) : undefined));
 };
 
-/** aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor */
+/**
+ * aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ * aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ * aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ * aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor
+ */
 function quantile(skipsNan: boolean): Lowering {
   return (node, g) => {
     const { dtype, dims } = node.out();
@@ -121,9 +132,7 @@ function interpolated(
   const isHalf = interpolation === "midpoint";
   if (!isHalf && interpolation !== "linear") return unsupported(`the interpolation ${interpolation}`);
   const weight = isHalf ? g.scalar(rank.dtype, 0.5) : g.op("Sub", [rank, low]);
-  const between = g.op("Add", [below, g.op("Mul", [g.op("Sub", [above, below]), weight])]);
-  // Infinities have no way between them.
-  return g.where(g.op("Equal", [below, above]), below, between);
+  return between(g, [below, above], weight);
 }
 
 export const ORDER_STATISTICS: LoweringTable = {

@@ -18,11 +18,6 @@ export function keepsDims(node: OpNode): number {
   return Number(node.has("keepdim") && node.bool("keepdim"));
 }
 
-export interface Reduced {
-  readonly axes: readonly number[];
-  readonly keepdims: number;
-}
-
 /** Reduces over `axes`; a 0-d tensor has nothing to reduce. */
 export function reduce(
   g: Emitter,

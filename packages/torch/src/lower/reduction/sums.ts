@@ -1,4 +1,5 @@
 import type { Emitter } from "../core/emitter.ts";
+import { int64Product, int64Sum } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Val } from "../core/tensor.ts";
@@ -36,19 +37,33 @@ export const nanmean: Lowering = (node, g) => {
   return g.op("Div", [reduce(g, "ReduceSum", withoutNan(node, g), howOf(node)), count]);
 };
 
-/** aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor */
+/**
+ * aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor
+ * aten::count_nonzero(Tensor self, int? dim=None) -> Tensor
+ */
 export const countNonzero: Lowering = (node, g) => {
   const bits = g.cast(g.cast(node.tensor("self"), "bool"), "int64");
   return reduce(g, "ReduceSum", bits, { ...howOf(node), keepdims: 0 });
 };
 
-/** aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor, and mean, prod */
+/**
+ * aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ * aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ * aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor
+ * aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor
+ */
 function arithmetic(type: string): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
     const x = { ...self, ...g.cast(self, node.out().dtype) };
     const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
-    return type === "ReduceMean" ? reduceMean(g, x, how) : reduce(g, type, x, how);
+    if (type === "ReduceMean") return reduceMean(g, x, how);
+    // Narrower integers cannot leave what doubles hold.
+    const isWide = x.dtype === "int64" && how.axes.length > 0;
+    if (isWide && type === "ReduceProd") return int64Product(g, x, how);
+    return isWide && self.dtype === "int64" ? int64Sum(g, x, how) : reduce(g, type, x, how);
   };
 }
 

@@ -3,7 +3,14 @@ import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { Val } from "../core/tensor.ts";
 import { axesOf, howOf, keepsDims, reduce, reduceMean } from "./reduce.ts";
 
-/** aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor) */
+/**
+ * aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)
+ * aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)
+ * aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)
+ * aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)
+ * aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)
+ * aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)
+ */
 function withMean(finish: "var" | "std"): Lowering {
   return (node, g) => [
     node.isUsed(0) ? (variance(finish)(node, g) as Val) : undefined,
@@ -13,7 +20,14 @@ function withMean(finish: "var" | "std"): Lowering {
 
 const FORMS = ["default", "dim", "correction"];
 
-/** aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
+/**
+ * aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor
+ * aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor
+ * aten::std(Tensor self, bool unbiased=True) -> Tensor
+ * aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor
+ * aten::var(Tensor self, bool unbiased=True) -> Tensor
+ * aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor
+ */
 export function variance(finish: "var" | "std"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

@@ -1,7 +1,13 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { normalizeAxis } from "../core/tensor.ts";
 
-/** aten::cat(Tensor[] tensors, int dim=0) -> Tensor. Empty 1-d tensors are skipped, as PyTorch has always done. */
+/**
+ * aten::cat(Tensor[] tensors, int dim=0) -> Tensor
+ * aten::concat(Tensor[] tensors, int dim=0) -> Tensor
+ * aten::concatenate(Tensor[] tensors, int dim=0) -> Tensor
+ *
+ * Empty 1-d tensors are skipped, as PyTorch has always done.
+ */
 export const cat: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const tensors = node

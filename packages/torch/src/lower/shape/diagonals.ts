@@ -6,7 +6,10 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 
-/** aten::tril(Tensor self, SymInt diagonal=0) -> Tensor */
+/**
+ * aten::tril(Tensor self, SymInt diagonal=0) -> Tensor
+ * aten::triu(Tensor self, SymInt diagonal=0) -> Tensor
+ */
 function triangle(upper: 0 | 1): Lowering {
   return (node, g) =>
     g.op("Trilu", [node.tensor("self"), g.number(node.size("diagonal"), "int64")], { upper });
@@ -26,7 +29,11 @@ function planeOf(node: OpNode, rank: number): Plane {
   };
 }
 
-/** aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a) */
+/**
+ * aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)
+ * aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor
+ * aten::linalg_diagonal(Tensor(a) A, *, int offset=0, int dim1=-2, int dim2=-1) -> Tensor(a)
+ */
 export const diagonal: Lowering = (node, g) => {
   const self = node.tensor(node.has("self") ? "self" : "A");
   return takeDiagonal(g, self, { ...planeOf(node, self.dims.length), length: node.out().dims.at(-1)! });
@@ -129,7 +136,10 @@ export const trace: Lowering = (node, g) => {
   return g.op("ReduceSum", [kept, g.ints([0, 1])], { keepdims: 0 });
 };
 
-/** aten::tril_indices(int row, int col, int offset=0, *, ...) -> Tensor, and triu_indices. All sizes are constants. */
+/**
+ * aten::tril_indices(int row, int col, int offset=0, *, ...) -> Tensor
+ * aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor
+ */
 function triangleIndices(isUpper: boolean): Lowering {
   return (node, g) => {
     const { dtype } = node.out();

@@ -5,7 +5,12 @@ import type { Tensor, Val } from "../core/tensor.ts";
 
 const BOTH = ["Tensor", "Scalar"];
 
-/** aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor */
+/**
+ * aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor
+ * aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor
+ * aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor
+ * aten::where.ScalarSelf(Tensor condition, Scalar self, Tensor other) -> Tensor
+ */
 export const where: Lowering = (node, g) => {
   const { dtype } = node.out();
   return g.where(
@@ -15,7 +20,10 @@ export const where: Lowering = (node, g) => {
   );
 };
 
-/** aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor */
+/**
+ * aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor
+ * aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor
+ */
 export const maskedFill: Lowering = (node, g) => {
   const { dtype } = node.out();
   return g.where(node.tensor("mask"), g.as(node.operand("value"), dtype), g.as(node.operand("self"), dtype));

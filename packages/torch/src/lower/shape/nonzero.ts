@@ -12,7 +12,10 @@ function positions(g: Emitter, self: Tensor): Val {
   return g.op("Slice", [found, g.ints([0]), g.ints([0]), g.ints([1])]);
 }
 
-/** aten::nonzero(Tensor self) -> Tensor */
+/**
+ * aten::nonzero(Tensor self) -> Tensor
+ * aten::argwhere(Tensor self) -> Tensor
+ */
 export const nonzero: Lowering = (node, g) => positions(g, node.tensor("self"));
 
 /** aten::nonzero_numpy(Tensor self) -> Tensor[]: one tensor of coordinates for each dimension */

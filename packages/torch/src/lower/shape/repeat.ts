@@ -3,7 +3,10 @@ import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { normalizeAxis, type Val } from "../core/tensor.ts";
 
-/** aten::repeat(Tensor self, SymInt[] repeats) -> Tensor */
+/**
+ * aten::repeat(Tensor self, SymInt[] repeats) -> Tensor
+ * aten::tile(Tensor self, SymInt[] dims) -> Tensor
+ */
 export const repeat: Lowering = (node, g) => {
   const self = node.tensor("self");
   const repeats = node.sizes(node.has("repeats") ? "repeats" : "dims");

@@ -2,7 +2,14 @@ import { lastTwo } from "../core/axes.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { normalizeAxis } from "../core/tensor.ts";
 
-/** aten::mT(Tensor(a) self) -> Tensor(a): the last two dimensions swapped */
+/**
+ * aten::mT(Tensor(a) self) -> Tensor(a)
+ * aten::adjoint(Tensor(a) self) -> Tensor(a)
+ * aten::mH(Tensor(a) self) -> Tensor(a)
+ * aten::matrix_H(Tensor(a) self) -> Tensor(a)
+ *
+ * The last two dimensions swapped.
+ */
 export const swapLastTwo: Lowering = (node, g) => {
   const self = node.tensor("self");
   const rank = self.dims.length;
@@ -32,10 +39,37 @@ export const broadcastTensors: Lowering = (node, g) =>
     .tensors("tensors")
     .map((tensor, i) => (node.isUsed(i) ? g.expand(tensor, node.out(i).dims) : undefined));
 
-/** aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a). The program states the resulting size, so that -1 needs no thought. */
+/**
+ * aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)
+ * aten::_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)
+ * aten::_unsafe_view(Tensor self, SymInt[] size) -> Tensor
+ * aten::atleast_1d(Tensor self) -> Tensor
+ * aten::atleast_2d(Tensor self) -> Tensor
+ * aten::atleast_3d(Tensor self) -> Tensor
+ * aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)
+ * aten::ravel(Tensor(a) self) -> Tensor(a)
+ * aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)
+ * aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)
+ * aten::squeeze(Tensor(a) self) -> Tensor(a)
+ * aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)
+ * aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)
+ * aten::squeeze_copy(Tensor self) -> Tensor
+ * aten::squeeze_copy.dim(Tensor self, int dim) -> Tensor
+ * aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor
+ * aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)
+ * aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)
+ * aten::unsqueeze_copy(Tensor self, int dim) -> Tensor
+ * aten::view_as(Tensor(a) self, Tensor other) -> Tensor(a)
+ * aten::view_copy(Tensor self, SymInt[] size) -> Tensor
+ *
+ * The program states the resulting size, so that -1 needs no thought.
+ */
 export const reshape: Lowering = (node, g) => g.reshape(node.tensor("self"), node.out().dims);
 
-/** aten::permute(Tensor(a) self, int[] dims) -> Tensor(a) */
+/**
+ * aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)
+ * aten::permute_copy(Tensor self, int[] dims) -> Tensor
+ */
 export const permute: Lowering = (node, g) => {
   const self = node.tensor("self");
   return g.transpose(
@@ -44,7 +78,11 @@ export const permute: Lowering = (node, g) => {
   );
 };
 
-/** aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a) */
+/**
+ * aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)
+ * aten::swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)
+ * aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor
+ */
 export const transpose: Lowering = (node, g) => {
   const self = node.tensor("self");
   const rank = self.dims.length;
@@ -55,13 +93,19 @@ export const transpose: Lowering = (node, g) => {
   );
 };
 
-/** aten::t(Tensor(a) self) -> Tensor(a) */
+/**
+ * aten::t(Tensor(a) self) -> Tensor(a)
+ * aten::t_copy(Tensor self) -> Tensor
+ */
 export const t: Lowering = (node, g) => {
   const self = node.tensor("self");
   return self.dims.length < 2 ? self : g.transpose(self, [1, 0]);
 };
 
-/** aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a) */
+/**
+ * aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)
+ * aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)
+ */
 export const movedim: Lowering = (node, g) => {
   const rank = node.tensor("self").dims.length;
   const axes = (name: string): number[] => node.ints(name).map((dim) => normalizeAxis(dim, rank));
@@ -73,7 +117,12 @@ export const movedim: Lowering = (node, g) => {
   return g.transpose(node.tensor("self"), perm);
 };
 
-/** aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a) */
+/**
+ * aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)
+ * aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)
+ * aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)
+ * aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor
+ */
 export const expand: Lowering = (node, g) => g.expand(node.tensor("self"), node.out().dims);
 
 export const RESHAPING: LoweringTable = {

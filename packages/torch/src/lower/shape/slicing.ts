@@ -12,7 +12,10 @@ export function slice(
   return g.op("Slice", [x, g.shape([start]), g.shape([end]), g.ints([axis]), g.shape([step])]);
 }
 
-/** aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a) */
+/**
+ * aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)
+ * aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor
+ */
 export const select: Lowering = (node, g) => {
   const self = node.tensor("self");
   const index = node.size("index");
@@ -20,7 +23,10 @@ export const select: Lowering = (node, g) => {
   return g.op("Gather", [self, at], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
 };
 
-/** aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a) */
+/**
+ * aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)
+ * aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor
+ */
 export const sliceTensor: Lowering = (node, g) => {
   const self = node.tensor("self");
   const start = node.has("start") ? node.size("start") : 0;
@@ -30,7 +36,10 @@ export const sliceTensor: Lowering = (node, g) => {
   return slice(g, self, { axis: normalizeAxis(node.int("dim"), self.dims.length), start, end, step });
 };
 
-/** aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a) */
+/**
+ * aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)
+ * aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor
+ */
 export const narrow: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
@@ -50,21 +59,33 @@ function pieces(total: Dim, size: Dim, count: number): Dim[] {
   return Array.from({ length: count }, (_, i) => (i < count - 1 ? size : sub(total, mul(size, count - 1))));
 }
 
-/** aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]
+ * aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]
+ * aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]
+ */
 export const splitTensor: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
   return split(g, self, axis, pieces(self.dims[axis]!, node.size("split_size"), node.outputCount));
 };
 
-/** aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]
+ * aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]
+ * aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]
+ * aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]
+ */
 export const splitWithSizes: Lowering = (node, g) => {
   const self = node.tensor("self");
   const sizes = node.sizes(node.has("split_sizes") ? "split_sizes" : "split_size");
   return split(g, self, normalizeAxis(node.int("dim"), self.dims.length), sizes);
 };
 
-/** aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]
+ * aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]
+ */
 export const chunk: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
@@ -73,7 +94,10 @@ export const chunk: Lowering = (node, g) => {
   return split(g, self, axis, pieces(self.dims[axis]!, size, node.outputCount));
 };
 
-/** aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[] */
+/**
+ * aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]
+ * aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]
+ */
 export const unbind: Lowering = (node, g) => {
   const self = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);

@@ -6,7 +6,10 @@ import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { slice, split } from "./slicing.ts";
 
-/** aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[] */
+/**
+ * aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]
+ * aten::meshgrid(Tensor[] tensors) -> Tensor[]
+ */
 export const meshgrid: Lowering = (node, g) => {
   const tensors = node.tensors("tensors");
   const isXy = node.has("indexing") && node.string("indexing") === "xy";
@@ -24,7 +27,13 @@ export const meshgrid: Lowering = (node, g) => {
   });
 };
 
-/** aten::atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]: ones around the sizes */
+/**
+ * aten::atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]
+ * aten::atleast_1d.Sequence(Tensor[] tensors) -> Tensor[]
+ * aten::atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]
+ *
+ * Ones around the sizes.
+ */
 export const atLeastEach: Lowering = (node, g) =>
   node
     .tensors("tensors")
@@ -39,7 +48,14 @@ function atLeast(tensor: Tensor, rank: number): readonly Dim[] {
   return [...Array.from({ length: rank - dims.length }, () => 1), ...dims];
 }
 
-/** aten::hstack(Tensor[] tensors) -> Tensor and its kin: each tensor reshaped, then joined along an axis. */
+/**
+ * aten::hstack(Tensor[] tensors) -> Tensor
+ * aten::dstack(Tensor[] tensors) -> Tensor
+ * aten::row_stack(Tensor[] tensors) -> Tensor
+ * aten::vstack(Tensor[] tensors) -> Tensor
+ *
+ * Each tensor is reshaped, then joined along an axis.
+ */
 function stacked(shape: (tensor: Tensor) => readonly Dim[], axisOf: (rank: number) => number): Lowering {
   return (node, g) => {
     const { dtype, dims } = node.out();
@@ -79,7 +95,16 @@ function splitAt(
   );
 }
 
-/** A split op along the axis that `axisOf` tells, into `sections` or at `indices`. */
+/**
+ * aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]
+ * aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]
+ * aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]
+ * aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]
+ * aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]
+ * aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]
+ *
+ * A split op along the axis that `axisOf` tells, into `sections` or at `indices`.
+ */
 function splitting(axisOf: (node: OpNode, rank: number) => number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

@@ -59,7 +59,10 @@ function startOf(node: OpNode): number {
   return from;
 }
 
-/** aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a) */
+/**
+ * aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)
+ * aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor
+ */
 export const asStrided: Lowering = (node, g) => {
   const { flat, size } = memoryOf(node, g, node.tensor("self"));
   const { at, dims } = positions(node, size);
@@ -78,7 +81,12 @@ export const asStridedScatter: Lowering = (node, g) => {
   return g.transpose(g.reshape(written, ordered), invert(perm));
 };
 
-/** aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a): windows along a new last dimension */
+/**
+ * aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)
+ * aten::unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor
+ *
+ * Windows along a new last dimension.
+ */
 export const unfold: Lowering = (node, g) => {
   const self = node.tensor("self");
   const [size, step] = [node.int("size"), node.int("step")];

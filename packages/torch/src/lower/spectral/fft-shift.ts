@@ -3,7 +3,12 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { normalizeAxis, type Val } from "../core/tensor.ts";
 import { slice } from "../shape/slicing.ts";
 
-/** aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor: each dimension rolled by half its size */
+/**
+ * aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor
+ * aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor
+ *
+ * Each dimension rolled by half its size.
+ */
 function halfRoll(isInverse: boolean): Lowering {
   return (node, g) => {
     const self = node.tensor("self");

@@ -98,7 +98,17 @@ function completed(node: OpNode, g: Emitter, { re, im }: Components): ComplexVal
   return { re, im: im ?? g.expand(g.scalar(re.dtype, 0), node.out().dims) };
 }
 
-/** aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor and its kin: the whole spectrum */
+/**
+ * aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor
+ * aten::_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor
+ * aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor
+ * aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor
+ * aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor
+ * aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor
+ * aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor
+ *
+ * The whole spectrum.
+ */
 function whole(planner: Planner): ComplexLowering {
   return (node, g) => {
     const operands = operandsOf(node, g);
@@ -106,7 +116,16 @@ function whole(planner: Planner): ComplexLowering {
   };
 }
 
-/** aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor and its kin: half of the last axis of a real tensor */
+/**
+ * aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor
+ * aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor
+ * aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor
+ * aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor
+ * aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor
+ * aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor
+ *
+ * Half of the last axis of a real tensor.
+ */
 function half(planner: Planner): ComplexLowering {
   return (node, g) => {
     const operands = operandsOf(node, g);
@@ -119,7 +138,17 @@ function half(planner: Planner): ComplexLowering {
   };
 }
 
-/** aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor and its kin: from such a half to a real tensor */
+/**
+ * aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor
+ * aten::_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor
+ * aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor
+ * aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor
+ * aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor
+ * aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor
+ * aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor
+ *
+ * From half of the last axis to a real tensor.
+ */
 function fromHalf(planner: Planner): Lowering {
   return (node, g) => {
     const operands = operandsOf(node, g);

@@ -140,7 +140,14 @@ function trimmed(node: OpNode, g: Emitter, { total, weights, size, points }: Sum
   return fitted(g, signal, { axis: 1, from: add(size, -start), to: length });
 }
 
-/** aten::hann_window(int window_length, *, ...) -> Tensor: alpha - (1 - alpha) cos(2πi/n), over one point less when not periodic */
+/**
+ * aten::hann_window(int window_length, *, ...) -> Tensor
+ * aten::hamming_window(int window_length, *, ...) -> Tensor
+ * aten::hamming_window.periodic(int window_length, bool periodic, *, ...) -> Tensor
+ * aten::hann_window.periodic(int window_length, bool periodic, *, ...) -> Tensor
+ *
+ * `alpha - (1 - alpha) cos(2πi/n)`, over one point less when not periodic.
+ */
 function cosineWindow(alpha: number): Lowering {
   return (node, g) => {
     const { dtype } = node.out();

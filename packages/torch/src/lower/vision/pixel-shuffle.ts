@@ -22,7 +22,12 @@ export const pixelUnshuffle: Lowering = (node, g) => {
   return g.reshape(g.transpose(g.reshape(self, shape), [0, 1, 3, 5, 2, 4]), node.out().dims);
 };
 
-/** Splits an axis of groups·width into a transposed grid: aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor */
+/**
+ * aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor
+ * aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor
+ *
+ * Splits an axis of groups·width into a transposed grid.
+ */
 export const channelShuffle: Lowering = (node, g) => {
   const self = node.tensor("self");
   const groups = node.int("groups");

@@ -1,4 +1,5 @@
-import type { DType } from "../../dtype.ts";
+import { componentDtype, type DType } from "../../dtype.ts";
+import type { TensorType } from "../../graph/ir.ts";
 import { broadcast } from "./dims.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -13,13 +14,13 @@ const floating: ShapeFn = (args) => {
 const truth: ShapeFn = (args) => tensorType("bool", args.tensor("self").dims);
 
 function operands(args: ShapeArgs): readonly string[] {
-  return ["self", "other", "exponent", "tensor1", "tensor2", "min", "max", "end"].filter((name) =>
+  return ["self", "other", "exponent", "tensor1", "tensor2", "min", "max", "end", "values"].filter((name) =>
     args.has(name),
   );
 }
 
 /** Broadcast operands, promoted dtype. */
-const promoted: ShapeFn = (args) => {
+const promoted = (args: ShapeArgs): TensorType => {
   const names = operands(args);
   return tensorType(args.promoted(...names), broadcast(...names.map((name) => args.operandDims(name))));
 };
@@ -69,18 +70,24 @@ const otherDtype: ShapeFn = converted((args) => args.tensor("other").dtype);
 const SAME =
   `neg relu relu6 leaky_relu elu selu celu silu hardswish hardsigmoid hardtanh gelu mish softplus softshrink hardshrink
   prelu rrelu threshold clone detach alias contiguous dropout feature_dropout alpha_dropout sign round ceil floor trunc frac positive
-  tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill layer_norm group_norm instance_norm batch_norm
-  rms_norm dropout1d dropout2d renorm`.split(/\s+/);
+  tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill  dropout1d dropout2d renorm copy alias_copy lift_fresh_copy _conj_physical conj_physical sgn fliplr flipud feature_alpha_dropout`.split(
+    /\s+/,
+  );
 const FLOATING =
   `exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
-  sigmoid erf erfc erfinv reciprocal logit rad2deg deg2rad`.split(/\s+/);
-const TRUTH = "isnan isinf isfinite isposinf isneginf logical_not".split(" ");
+  sigmoid erf erfc erfinv reciprocal logit rad2deg deg2rad sinc lgamma digamma i0 mvlgamma
+  special_entr special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtr special_modified_bessel_i0
+  special_modified_bessel_i1`.split(/\s+/);
+const TRUTH = "isnan isinf isfinite isposinf isneginf logical_not signbit isreal".split(" ");
 const PROMOTED =
   `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp clamp clamp_min clamp_max bitwise_and bitwise_or
-  bitwise_xor __and__ __or__ __xor__ subtract multiply fmax fmin`.split(/\s+/);
-const PROMOTED_FLOAT = "atan2 true_divide xlogy".split(" ");
+  bitwise_xor __and__ __or__ __xor__ subtract multiply fmax fmin __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift heaviside _add_relu`.split(
+    /\s+/,
+  );
+const PROMOTED_FLOAT =
+  "atan2 true_divide xlogy arctan2 copysign hypot ldexp logaddexp logaddexp2 special_xlog1py".split(" ");
 const COMPARISON =
-  `eq ne lt le gt ge logical_and logical_or logical_xor greater less greater_equal less_equal not_equal`.split(
+  `eq ne lt le gt ge logical_and logical_or logical_xor greater less greater_equal less_equal not_equal isclose`.split(
     /\s+/,
   );
 
@@ -96,6 +103,16 @@ export const ELEMENTWISE: ShapeTable = {
   ...named(PROMOTED_FLOAT, promotedFloat),
   ...named(COMPARISON, comparison),
   square: squared,
+  float_power: (args) => tensorType("float64", promoted(args).dims),
+  angle: (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return tensorType(componentDtype(dtype) ?? floatOf(dtype), dims);
+  },
+  isin: (args) => tensorType("bool", args.operandDims(args.isGiven("elements") ? "elements" : "element")),
+  native_dropout: (args) => {
+    const input = args.tensor("input");
+    return [input, tensorType("bool", input.dims)];
+  },
   div: divided,
   divide: divided,
   "max.other": promoted,

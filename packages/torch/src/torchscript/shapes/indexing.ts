@@ -1,9 +1,10 @@
 import type { DType } from "../../dtype.ts";
+import { greatest } from "../../graph/bounds.ts";
 import type { Dim } from "../../graph/sym.ts";
-import { product, sub, sym } from "../../graph/sym.ts";
+import { mul, product, sub } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { isNumber } from "../value.ts";
-import { axisOf, broadcast } from "./dims.ts";
+import { axisOf, broadcast, ceilDivide } from "./dims.ts";
 import { masked, same } from "./elementwise.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -84,9 +85,9 @@ const arange: ShapeFn = (args) => {
   const start: Dim = args.has("start") ? args.size("start") : 0;
   const step = args.has("step") ? args.int("step") : 1;
   const span = sub(args.size("end"), start);
-  if (step === 1 && typeof span !== "number") return tensorType(dtype, [span]);
-  if (typeof span !== "number") return tensorType(dtype, [sym("floordiv", sub(span, 1 - step), step)]);
-  return tensorType(dtype, [Math.max(0, Math.ceil(span / step))]);
+  if (step === 0) return unsupportedOp("its step is 0");
+  const [length, stride] = step > 0 ? [span, step] : [mul(-1, span), -step];
+  return tensorType(dtype, [greatest(0, ceilDivide(length, stride))]);
 };
 
 function at(args: ShapeArgs, name: string, absent: number): number {
@@ -104,13 +105,10 @@ const oneHot: ShapeFn = (args) => {
   return tensorType("int64", [...args.tensor("self").dims, classes]);
 };
 
-const triangle: ShapeFn = (args) => {
-  const [rows, columns, offset] = [args.int("row"), args.int("col"), args.int("offset")];
-  if (rows > 100_000) return unsupportedOp("it has too many rows");
-  let count = 0;
-  for (let row = 0; row < rows; row += 1) count += Math.min(Math.max(row + offset + 1, 0), columns);
-  return tensorType(args.dtype() ?? "int64", [2, count]);
-};
+const window: ShapeFn = (args) => tensorType(args.dtype() ?? "float32", [args.size("window_length")]);
+
+const found: ShapeFn = (args) =>
+  tensorType(args.bool("out_int32") ? "int32" : "int64", args.operandDims("self"));
 
 export const INDEXING: ShapeTable = {
   gather,
@@ -144,7 +142,13 @@ export const INDEXING: ShapeTable = {
   linspace,
   eye,
   one_hot: oneHot,
-  tril_indices: triangle,
   scalar_tensor: (args) => tensorType(args.dtype() ?? numberType(args, "s"), []),
+  index_reduce: same,
+  put: same,
+  take: (args) => tensorType(args.tensor("self").dtype, args.tensor("index").dims),
+  hann_window: window,
+  hamming_window: window,
+  empty_permuted: filled(float32),
+  searchsorted: found,
   bucketize: (args) => tensorType(args.bool("out_int32") ? "int32" : "int64", args.operandDims("self")),
 };

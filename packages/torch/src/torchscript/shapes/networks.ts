@@ -1,7 +1,9 @@
+import { least } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
-import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
+import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { broadcast, numeric, requireSame, windowCount } from "./dims.ts";
+import { broadcast, ceilDivide, numeric, quotient, requireSame, windowCount } from "./dims.ts";
+import { promotedList } from "./joining.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 const linear: ShapeFn = (args) => {
@@ -11,7 +13,7 @@ const linear: ShapeFn = (args) => {
   return tensorType(dtype, [...dims.slice(0, -1), ...weight.slice(0, -1)]);
 };
 
-function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
+export function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   if (a.length === 0 || b.length === 0) return unsupportedOp("a 0-d tensor cannot be multiplied");
   requireSame(a.at(-1)!, b.length === 1 ? b[0]! : b.at(-2)!);
   const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
@@ -48,6 +50,7 @@ const conv: ShapeFn = (args) => {
   const [stride, dilation] = [args.each("stride", rank), args.each("dilation", rank)];
   const lead = dims.slice(0, dims.length - rank - 1);
   if (args.has("transposed") && args.bool("transposed")) return convTransposed(args);
+  requireSame(dims[dims.length - rank - 1]!, weight[1]! * args.int("groups"));
   const padding = totalPadding(args, kernel, dilation);
   const out = space.map((dim, i) =>
     windowCount(dim, {
@@ -65,6 +68,7 @@ const convTransposed = (args: ShapeArgs): TensorType => {
   const weight = args.tensor("weight").dims.map(numeric);
   const kernel = weight.slice(2);
   const rank = kernel.length;
+  requireSame(dims[dims.length - rank - 1]!, weight[0]!);
   const each = (name: string): number[] => args.each(name, rank);
   const [stride, dilation, padding, extra] = [
     each("stride"),
@@ -99,24 +103,25 @@ const pool =
         padding: 2 * padding[i]!,
         dilation: dilation[i]!,
       };
-      return args.bool("ceil_mode") ? ceilCount(numeric(dim), window) : windowCount(dim, window);
+      return args.bool("ceil_mode") ? ceilCount(dim, window) : windowCount(dim, window);
     });
     const type = tensorType(dtype, [...dims.slice(0, dims.length - rank), ...out]);
     return outputs === 1 ? type : [type, tensorType("int64", type.dims)];
   };
 
-/** With ceil_mode a window may hang over the end, but must start inside the input or its left padding. */
+/**
+ * With ceil_mode a window may hang over the end, but must start inside the input or its left padding. The last window that would not is
+ * left out.
+ */
 function ceilCount(
-  size: number,
-  {
-    kernel,
-    stride,
-    padding,
-    dilation,
-  }: { kernel: number; stride: number; padding: number; dilation: number },
-): number {
-  const count = Math.ceil((size + padding - dilation * (kernel - 1) - 1) / stride) + 1;
-  return (count - 1) * stride >= size + padding / 2 ? count - 1 : count;
+  size: Dim,
+  window: { kernel: number; stride: number; padding: number; dilation: number },
+): Dim {
+  const { kernel, stride, padding, dilation } = window;
+  const span = add(size, padding - dilation * (kernel - 1) - 1);
+  const count = add(ceilDivide(span, stride), 1);
+  const within = add(sym("floordiv", add(size, padding / 2 - 1), stride), 1);
+  return least(count, within);
 }
 
 const adaptivePool =
@@ -144,12 +149,16 @@ function scaled(space: readonly Dim[], args: ShapeArgs): Dim[] {
     if (factor?.kind !== "float" && factor?.kind !== "int")
       return unsupportedOp("its scale factors are not known");
     const times = numeric(factor.value);
-    return typeof dim === "number"
-      ? Math.floor(dim * times)
-      : Number.isInteger(times)
-        ? mul(dim, times)
-        : numeric(dim);
+    return scaledSize(dim, times);
   });
+}
+
+/** floor(size · factor) in double precision; whole factors and their reciprocals are exact for every size. */
+function scaledSize(dim: Dim, factor: number): Dim {
+  if (typeof dim === "number") return Math.floor(dim * factor);
+  if (Number.isInteger(factor)) return mul(dim, factor);
+  const parts = 1 / factor;
+  return Number.isInteger(Math.log2(parts)) ? sym("floordiv", dim, parts) : numeric(dim);
 }
 
 const gridSampler: ShapeFn = (args) => {
@@ -157,49 +166,49 @@ const gridSampler: ShapeFn = (args) => {
   return tensorType(dtype, [...dims.slice(0, 2), ...args.tensor("grid").dims.slice(1, -1)]);
 };
 
-const lstm: ShapeFn = (args) => {
-  const [hidden, cell] = args.tensors("hx");
-  if (hidden === undefined || cell === undefined) return unsupportedOp("it has no initial state");
-  return [recurrentOutput(args, hidden), hidden, cell];
-};
+/** The labels of one operand of an einsum, with one label of its own for each dimension that `...` stands for. */
+function labelsOf(term: string, rank: number): string[] {
+  const [head = "", tail] = term.split("...");
+  const letters = [...head, ...(tail ?? "")];
+  const dots = tail === undefined ? 0 : rank - letters.length;
+  if (dots < 0 || letters.length + dots !== rank || !letters.every((label) => /^[A-Za-z]$/.test(label)))
+    return unsupportedOp(`the operand '${term}' of an equation`);
+  return [...head, ...Array.from({ length: dots }, (_, i) => `.${dots - i}`), ...(tail ?? "")];
+}
 
-const recurrent: ShapeFn = (args) => {
-  const hidden = args.tensor("hx");
-  return [recurrentOutput(args, hidden), hidden];
-};
+/** Without `->` the labels that occur once, sorted, behind what `...` stands for. */
+function impliedLabels(all: readonly string[]): string[] {
+  const once = [...new Set(all)].filter((label) => all.indexOf(label) === all.lastIndexOf(label));
+  return [...dotsOf(all), ...once.filter((label) => !label.startsWith(".")).sort()];
+}
 
-function recurrentOutput(args: ShapeArgs, hidden: TensorType): TensorType {
-  const { dtype, dims } = args.tensor("input");
-  const directions = args.bool("bidirectional") ? 2 : 1;
-  return tensorType(dtype, [...dims.slice(0, -1), mul(hidden.dims.at(-1)!, directions)]);
+function dotsOf(all: readonly string[]): string[] {
+  const dots = new Set(all.filter((label) => label.startsWith(".")));
+  return [...dots].sort((a, b) => Number(b.slice(1)) - Number(a.slice(1)));
 }
 
 const einsum: ShapeFn = (args) => {
   const tensors = args.tensors("tensors");
   const [left = "", right] = args.text("equation").replaceAll(" ", "").split("->");
   const terms = left.split(",");
+  if (terms.length !== tensors.length) return unsupportedOp("its equation has another number of operands");
+  const labels = terms.map((term, at) => labelsOf(term, tensors[at]!.dims.length));
   const sizes = new Map<string, Dim>();
-  for (const [at, term] of terms.entries()) {
-    const dims = tensors[at]?.dims ?? [];
-    if (!/^[A-Za-z]*$/.test(term) || term.length !== dims.length)
-      return unsupportedOp(`the equation ${args.text("equation")}`);
-    for (const [axis, label] of [...term].entries()) {
-      const known = sizes.get(label) ?? 1;
-      if (known !== 1 && dims[axis] !== 1) requireSame(known, dims[axis]!);
-      if (known === 1) sizes.set(label, dims[axis]!);
+  for (const [at, own] of labels.entries()) {
+    for (const [axis, label] of own.entries()) {
+      const [known, size] = [sizes.get(label) ?? 1, tensors[at]!.dims[axis]!];
+      if (known !== 1 && size !== 1) requireSame(known, size);
+      if (known === 1) sizes.set(label, size);
     }
   }
-  const all = [...left.replaceAll(",", "")];
+  const all = labels.flat();
+  const dots = dotsOf(all);
+  const [head = "", tail] = right?.split("...") ?? [];
   const result =
-    right ??
-    [...new Set(all)]
-      .filter((label) => all.indexOf(label) === all.lastIndexOf(label))
-      .sort()
-      .join("");
-  const dtype = tensors[0]?.dtype ?? unsupportedOp("it has no operands");
+    right === undefined ? impliedLabels(all) : [...head, ...(tail === undefined ? [] : [...dots, ...tail])];
   return tensorType(
-    dtype,
-    [...result].map((label) => sizes.get(label) ?? unsupportedOp("an unknown label")),
+    promotedList(tensors),
+    result.map((label) => sizes.get(label) ?? unsupportedOp("an unknown label")),
   );
 };
 
@@ -218,9 +227,102 @@ const glu: ShapeFn = (args) => {
   const at = axis < 0 ? axis + dims.length : axis;
   return tensorType(
     dtype,
-    dims.map((dim, i) => (i === at ? sym("floordiv", dim, 2) : dim)),
+    dims.map((dim, i) => (i === at ? quotient(dim, 2) : dim)),
   );
 };
+
+/** Normalised values, and the mean and reciprocal deviation of what was normalised together. */
+const nativeLayerNorm: ShapeFn = (args) => {
+  const input = layerNorm(args);
+  const normalized = args.sizes("normalized_shape").length;
+  const lead = input.dims.slice(0, input.dims.length - normalized);
+  const statistics = tensorType(input.dtype, [...lead, ...new Array<Dim>(normalized).fill(1)]);
+  return [input, statistics, statistics];
+};
+
+/** The last dimensions are what the weights are for. */
+const layerNorm = (args: ShapeArgs): TensorType => {
+  const input = args.tensor("input");
+  const normalized = args.sizes("normalized_shape");
+  const own = input.dims.slice(input.dims.length - normalized.length);
+  for (const [i, size] of normalized.entries()) requireSame(own[i] ?? 1, size);
+  return input;
+};
+
+/** The channels are the second dimension, and as many as each of these vectors has elements. */
+const channelwise =
+  (...names: readonly string[]): ShapeFn =>
+  (args) => {
+    const input = args.tensor("input");
+    for (const name of names) {
+      if (args.isGiven(name) && args.has(name))
+        requireSame(input.dims[1] ?? 1, args.tensor(name).dims[0] ?? 1);
+    }
+    return input;
+  };
+
+const batchNorm = channelwise("running_mean", "running_var", "weight", "bias");
+
+/** The channels fall into groups of one size. */
+const groupNorm: ShapeFn = (args) => {
+  const input = channelwise("weight", "bias")(args) as TensorType;
+  quotient(input.dims[1] ?? 1, args.int("num_groups"));
+  return input;
+};
+
+const channelShuffle: ShapeFn = (args) => {
+  const self = args.tensor("self");
+  quotient(self.dims[1] ?? 1, args.int("groups"));
+  return self;
+};
+
+const nativeGroupNorm: ShapeFn = (args) => {
+  const input = channelwise("weight", "bias")(args) as TensorType;
+  requireSame(input.dims[0]!, args.size("N"));
+  requireSame(input.dims[1]!, args.size("C"));
+  requireSame(product(input.dims.slice(2)), args.size("HxW"));
+  const statistics = tensorType(input.dtype, [args.size("N"), args.size("group")]);
+  return [input, statistics, statistics];
+};
+
+/** The statistics are empty where the running ones are used. */
+const nativeBatchNorm =
+  (results: number): ShapeFn =>
+  (args) => {
+    const input = batchNorm(args) as TensorType;
+    const isTraining = args.isGiven("training") && args.bool("training");
+    const statistics = tensorType(input.dtype, isTraining ? [input.dims[1] ?? 1] : [0]);
+    const running = tensorType(input.dtype, [input.dims[1] ?? 1]);
+    return [input, statistics, statistics, running, running].slice(0, results);
+  };
+
+/** Sums of rows for each bag; the other results serve the backward pass. */
+const embeddingBag: ShapeFn = (args) => {
+  const weight = args.tensor("weight");
+  const indices = args.tensor("indices").dims[0] ?? 1;
+  const starts = args.tensor("offsets").dims[0] ?? unsupportedOp("its bags have no beginnings");
+  const bags = args.bool("include_last_offset") ? sub(starts, 1) : starts;
+  const [width] = weight.dims.slice(1);
+  return [
+    tensorType(weight.dtype, [bags, width ?? 1]),
+    tensorType("int64", [indices]),
+    tensorType("int64", [bags]),
+    tensorType("int64", [bags]),
+  ];
+};
+
+const affineGrid: ShapeFn = (args) => {
+  const size = args.sizes("size");
+  requireSame(args.tensor("theta").dims[0]!, size[0]!);
+  return tensorType(args.tensor("theta").dtype, [size[0]!, ...size.slice(2), size.length - 2]);
+};
+
+const unpooled =
+  (rank: number): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return tensorType(dtype, [...dims.slice(0, dims.length - rank), ...args.sizes("output_size")]);
+  };
 
 const outer: ShapeFn = (args) =>
   tensorType(args.promoted("self", "vec2"), [args.tensor("self").dims[0]!, args.tensor("vec2").dims[0]!]);
@@ -235,7 +337,28 @@ export const NETWORKS: ShapeTable = {
   addmm: addedProduct("mat1", "mat2"),
   baddbmm: addedProduct("batch1", "batch2"),
   outer,
+  ger: outer,
   einsum,
+  layer_norm: layerNorm,
+  rms_norm: layerNorm,
+  batch_norm: batchNorm,
+  instance_norm: batchNorm,
+  group_norm: groupNorm,
+  channel_shuffle: channelShuffle,
+  native_channel_shuffle: channelShuffle,
+  native_layer_norm: nativeLayerNorm,
+  native_group_norm: nativeGroupNorm,
+  native_batch_norm: nativeBatchNorm(3),
+  "_native_batch_norm_legit.no_stats": nativeBatchNorm(3),
+  _native_batch_norm_legit_functional: nativeBatchNorm(5),
+  _native_batch_norm_legit_no_training: nativeBatchNorm(3),
+  embedding_bag: embeddingBag,
+  _embedding_bag: embeddingBag,
+  _embedding_bag_forward_only: embeddingBag,
+  affine_grid_generator: affineGrid,
+  max_unpool2d: unpooled(2),
+  max_unpool3d: unpooled(3),
+  max_pool2d_with_indices_backward: (args) => args.tensor("self"),
   conv1d: conv,
   conv2d: conv,
   conv3d: conv,
@@ -257,6 +380,8 @@ export const NETWORKS: ShapeTable = {
   adaptive_avg_pool1d: adaptivePool(1),
   adaptive_avg_pool2d: adaptivePool(2),
   adaptive_avg_pool3d: adaptivePool(3),
+  _adaptive_avg_pool2d: adaptivePool(2),
+  _adaptive_avg_pool3d: adaptivePool(3),
   adaptive_max_pool1d: adaptivePool(1, 2),
   adaptive_max_pool2d: adaptivePool(2, 2),
   adaptive_max_pool3d: adaptivePool(3, 2),
@@ -275,10 +400,6 @@ export const NETWORKS: ShapeTable = {
   grid_sampler: gridSampler,
   grid_sampler_2d: gridSampler,
   grid_sampler_3d: gridSampler,
-  "lstm.input": lstm,
-  "gru.input": recurrent,
-  "rnn_tanh.input": recurrent,
-  "rnn_relu.input": recurrent,
   _weight_norm: (args) => args.tensor("v"),
   cosine_similarity: cosineSimilarity,
   glu,

@@ -1,6 +1,6 @@
 import type { DType } from "../../dtype.ts";
-import type { Dim } from "../../graph/sym.ts";
-import { axisOf, sliceLength } from "./dims.ts";
+import { type Dim, sub } from "../../graph/sym.ts";
+import { axisOf, broadcast } from "./dims.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
 /** The shape after reducing the axes of argument `dim`: all when it is absent, None or empty. */
@@ -58,17 +58,38 @@ const softmax: ShapeFn = (args) => {
 
 const allAxes: ShapeFn = (args) => tensorType(args.tensor("self").dtype, []);
 
-const diagonal: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
-  const [first, second] = [axisOf(args.int("dim1"), dims.length), axisOf(args.int("dim2"), dims.length)];
-  const offset = args.int("offset");
-  const [rows, columns] = [dims[first]!, dims[second]!];
-  const length = Math.min(
-    Number(sliceLength(rows, { start: Math.max(0, -offset), end: Number.MAX_SAFE_INTEGER, step: 1 })),
-    Number(sliceLength(columns, { start: Math.max(0, offset), end: Number.MAX_SAFE_INTEGER, step: 1 })),
-  );
-  return tensorType(dtype, [...dims.filter((_, axis) => axis !== first && axis !== second), length]);
+/** The smallest and the largest, without `dim` of all elements. */
+const aminmax: ShapeFn = (args) => {
+  const type = tensorType(args.tensor("self").dtype, reducedDims(args));
+  return [type, type];
 };
+
+/** One result for each quantile that is asked for, in front. */
+const quantile: ShapeFn = (args) => {
+  const value = args.get("q");
+  const lead = value.kind === "tensor" ? value.type.dims : [];
+  return tensorType(args.tensor("self").dtype, [...lead, ...reducedDims(args)]);
+};
+
+/** Along `dim`, which is one shorter afterwards, or gone. */
+const trapezoids =
+  (isCumulative: boolean): ShapeFn =>
+  (args) => {
+    const points = args.has("x") ? args.tensor("x").dims : [];
+    const dims = args.tensor("y").dims;
+    const at = axisOf(args.int("dim"), dims.length);
+    const own = broadcast(dims, points.length > 1 || points.length === 0 ? points : aligned(dims, at));
+    const names = args.has("x") ? ["y", "x"] : ["y"];
+    return tensorType(
+      floatOf(args.promoted(...names)),
+      own.flatMap((dim, axis) => (axis === at ? (isCumulative ? [sub(dim, 1)] : []) : [dim])),
+    );
+  };
+
+/** A vector of positions lies along the axis. */
+function aligned(dims: readonly Dim[], at: number): Dim[] {
+  return dims.map((dim, axis) => (axis === at ? dim : 1));
+}
 
 export const REDUCTIONS: ShapeTable = {
   sum: reduced(sumOf),
@@ -109,5 +130,17 @@ export const REDUCTIONS: ShapeTable = {
   topk,
   sort: sorted,
   argsort: alongAxis(() => "int64"),
-  diagonal,
+  msort: (args) => args.tensor("self"),
+  aminmax,
+  nanmean: reduced(floatOf),
+  kthvalue: withIndices,
+  "nanmedian.dim": withIndices,
+  "nanmedian.default": allAxes,
+  "median.default": allAxes,
+  quantile,
+  nanquantile: quantile,
+  trapezoid: trapezoids(false),
+  trapz: trapezoids(false),
+  cumulative_trapezoid: trapezoids(true),
+  _safe_softmax: softmax,
 };

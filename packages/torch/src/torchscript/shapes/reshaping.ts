@@ -1,8 +1,9 @@
 import type { TensorType } from "../../graph/ir.ts";
-import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
-import { unsupportedOp } from "../unsupported-op.ts";
+import { add, type Dim, keyOf, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
+import { isOne } from "../size-facts.ts";
+import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, quotient, requireSame, reshaped, sliceLength } from "./dims.ts";
-import { promotedOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+import { type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
 /** A function of self's shape alone: the dtype stays. */
 const onDims =
@@ -33,8 +34,18 @@ const squeeze = onDims((dims, args) => {
   const given = args.has("dim")
     ? args.ints("dim").map((axis) => axisOf(axis, dims.length))
     : [...dims.keys()];
-  return dims.filter((dim, axis) => !given.includes(axis) || numeric(dim) !== 1);
+  return dims.filter((dim, axis) => !given.includes(axis) || !surelyOne(dim));
 });
+
+function surelyOne(dim: Dim): boolean {
+  const known = isOne(dim);
+  if (known !== undefined) return known;
+  throw new UnprovenSize(`whether the size ${keyOf(dim)} is 1 decides the rank`, {
+    kind: "at least",
+    dim,
+    least: 2,
+  });
+}
 
 const unsqueeze = onDims((dims, args) => {
   const axis = axisOf(args.int("dim"), dims.length + 1);
@@ -79,36 +90,6 @@ const slice = onDims((dims, args) => {
   return replaced(dims, axis, sliceLength(dims[axis]!, bounds));
 });
 
-const cat: ShapeFn = (args) => {
-  const tensors = args.tensors("tensors");
-  const parts = tensors.filter(({ dims }) => dims.length !== 1 || dims[0] !== 0);
-  const first = parts[0] ?? tensors[0] ?? unsupportedOp("it joins no tensors");
-  const at = axisOf(args.int("dim"), first.dims.length);
-  const dims = first.dims.map((dim, axis) => {
-    if (axis === at)
-      return parts.map((part) => part.dims[axis] ?? unsupportedOp("ranks do not match")).reduce<Dim>(add, 0);
-    for (const part of parts) requireSame(dim, part.dims[axis] ?? unsupportedOp("ranks do not match"));
-    return dim;
-  });
-  return tensorType(promotedList(tensors), dims);
-};
-
-const stack: ShapeFn = (args) => {
-  const tensors = args.tensors("tensors");
-  const first = tensors[0] ?? unsupportedOp("it stacks no tensors");
-  for (const { dims } of tensors) {
-    if (dims.length !== first.dims.length) unsupportedOp("ranks do not match");
-    for (const [axis, dim] of dims.entries()) requireSame(dim, first.dims[axis]!);
-  }
-  const axis = axisOf(args.int("dim"), first.dims.length + 1);
-  const dims = [...first.dims.slice(0, axis), tensors.length, ...first.dims.slice(axis)];
-  return tensorType(promotedList(tensors), dims);
-};
-
-function promotedList(tensors: readonly TensorType[]): TensorType["dtype"] {
-  return promotedOf(tensors.map(({ dtype, dims }) => ({ name: "", dtype, dims, declared: dtype })));
-}
-
 const pieces =
   (sizesOf: (size: number, args: ShapeArgs) => readonly number[]): ShapeFn =>
   (args) => {
@@ -132,9 +113,27 @@ function checkPieces(count: number): number {
   return count <= MAX_PIECES ? count : unsupportedOp(`it splits into more than ${MAX_PIECES} pieces`);
 }
 
-const chunk = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));
+const fixedChunks = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));
+
+/** Where the size depends on the caller, only equal pieces are known to be as many for every size. */
+const chunk: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = axisOf(args.int("dim"), dims.length);
+  if (typeof dims[axis]! === "number") return fixedChunks(args);
+  const count = checkPieces(args.int("chunks"));
+  const part = tensorType(dtype, replaced(dims, axis, quotient(dims[axis]!, count)));
+  return new Array<TensorType>(count).fill(part);
+};
 const split = pieces((total, args) => cut(total, args.int("split_size")));
-const splitBySizes = pieces((_, args) => args.ints(args.has("split_sizes") ? "split_sizes" : "split_size"));
+
+const splitBySizes: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = axisOf(args.int("dim"), dims.length);
+  const sizes = args.sizes(args.has("split_sizes") ? "split_sizes" : "split_size");
+  checkPieces(sizes.length);
+  requireSame(dims[axis]!, sizes.reduce(add, 0));
+  return sizes.map((size) => tensorType(dtype, replaced(dims, axis, size)));
+};
 
 const unbind: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
@@ -228,10 +227,51 @@ const broadcastTensors: ShapeFn = (args) => {
 
 const view = onDims((dims, args) => reshaped(dims, args.sizes(args.has("size") ? "size" : "shape")));
 const likeOther = onDims((dims, args) => reshaped(dims, args.tensor("other").dims));
+const lastSwapped = onDims((dims) => [...dims.slice(0, -2), ...dims.slice(-2).reverse()]);
+const expanded = onDims((dims, args) => expand(args.sizes("size"), dims));
+const selected = onDims((dims, args) => without(dims, axisOf(args.int("dim"), dims.length)));
+const narrow = onDims((dims, args) =>
+  replaced(dims, axisOf(args.int("dim"), dims.length), args.size("length")),
+);
+
+const rotated = onDims((dims, args) => {
+  const [a, b] = args.ints("dims").map((axis) => axisOf(axis, dims.length));
+  if (args.int("k") % 2 === 0) return dims;
+  return dims.map((dim, axis) => (axis === a ? dims[b!]! : axis === b ? dims[a!]! : dim));
+});
+
+/** Undoes a broadcast. What is summed up is int64 where it was an integer. */
+const summedTo: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const size = args.sizes("size");
+  for (const [i, own] of dims.slice(dims.length - size.length).entries())
+    if (size[i] !== 1) requireSame(own, size[i]!);
+  return tensorType(sameDims(size, dims) && size.length > 0 ? dtype : sumOf(dtype), size);
+};
+
+/** The picture that columns of patches are summed into. */
+const imageOfColumns: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const [height, width] = args.each("kernel_size", 2);
+  const channels = quotient(dims.at(-2)!, height! * width!);
+  return tensorType(dtype, [...dims.slice(0, -2), channels, ...args.sizes("output_size")]);
+};
+
+const difference: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = axisOf(args.int("dim"), dims.length);
+  const ends = ["prepend", "append"].filter((name) => args.has(name)).map((name) => args.tensor(name));
+  const whole = ends.map((end) => end.dims[axis] ?? 1).reduce<Dim>(add, dims[axis]!);
+  return tensorType(dtype, replaced(dims, axis, sym("max", 0, sub(whole, args.int("n")))));
+};
+
 const turned = onDims((dims) => [...dims].reverse());
 
 export const RESHAPING: ShapeTable = {
   "view.default": view,
+  view_copy: view,
+  _reshape_alias: view,
+  ravel: onDims((dims) => [product(dims)]),
   reshape: view,
   _unsafe_view: view,
   view_as: likeOther,
@@ -239,30 +279,50 @@ export const RESHAPING: ShapeTable = {
   flatten,
   unflatten,
   squeeze,
+  squeeze_copy: squeeze,
   unsqueeze,
+  unsqueeze_copy: unsqueeze,
   "transpose.int": exchange("dim0", "dim1"),
+  "transpose_copy.int": exchange("dim0", "dim1"),
   swapdims: exchange("dim0", "dim1"),
   swapaxes: exchange("axis0", "axis1"),
   permute,
+  permute_copy: permute,
   "movedim.int": movedim,
   "movedim.intlist": movedim,
   t: turned,
+  t_copy: turned,
+  matrix_H: turned,
+  mH: lastSwapped,
+  adjoint: lastSwapped,
   numpy_T: turned,
-  mT: onDims((dims) => [...dims.slice(0, -2), ...dims.slice(-2).reverse()]),
-  expand: onDims((dims, args) => expand(args.sizes("size"), dims)),
-  broadcast_to: onDims((dims, args) => expand(args.sizes("size"), dims)),
+  mT: lastSwapped,
+  rot90: rotated,
+  expand: expanded,
+  expand_copy: expanded,
+  broadcast_to: expanded,
   expand_as: onDims((dims, args) => expand(args.tensor("other").dims, dims)),
-  "select.int": onDims((dims, args) => without(dims, axisOf(args.int("dim"), dims.length))),
+  "select.int": selected,
+  "select_copy.int": selected,
   "slice.Tensor": slice,
-  narrow: onDims((dims, args) => replaced(dims, axisOf(args.int("dim"), dims.length), args.size("length"))),
-  cat,
-  concat: cat,
-  stack,
+  "slice_copy.Tensor": slice,
+  narrow,
+  narrow_copy: narrow,
+  as_strided: onDims((_, args) => args.sizes("size")),
+  as_strided_copy: onDims((_, args) => args.sizes("size")),
+  as_strided_scatter: onDims((dims) => dims),
+  sum_to_size: summedTo,
   chunk,
+  unsafe_chunk: chunk,
   "split.Tensor": split,
+  "split_copy.Tensor": split,
+  "unsafe_split.Tensor": split,
   "split.sizes": splitBySizes,
   split_with_sizes: splitBySizes,
+  split_with_sizes_copy: splitBySizes,
+  unsafe_split_with_sizes: splitBySizes,
   "unbind.int": unbind,
+  "unbind_copy.int": unbind,
   repeat,
   tile,
   "repeat_interleave.self_int": repeatInterleave,
@@ -273,11 +333,15 @@ export const RESHAPING: ShapeTable = {
   replication_pad1d: onDims((dims, args) => padded(dims, args.ints("padding"))),
   replication_pad2d: onDims((dims, args) => padded(dims, args.ints("padding"))),
   replication_pad3d: onDims((dims, args) => padded(dims, args.ints("padding"))),
+  reflection_pad3d: onDims((dims, args) => padded(dims, args.ints("padding"))),
+  _pad_circular: pad,
   unfold,
+  unfold_copy: unfold,
+  col2im: imageOfColumns,
   im2col: patchColumns,
   pixel_shuffle: pixelShuffle((r) => [1 / (r * r), r]),
   pixel_unshuffle: pixelShuffle((r) => [r * r, 1 / r]),
-  channel_shuffle: onDims((dims) => dims),
+  "diff.default": difference,
   meshgrid,
   broadcast_tensors: broadcastTensors,
 };

@@ -49,10 +49,30 @@ export function codeOfDtype(dtype: DType): number {
 
 /** The arguments of one call by schema name, typed on access. Every method refuses the op when the argument has another form. */
 export class ShapeArgs {
+  readonly #target: string;
   readonly #args: ReadonlyMap<string, Value>;
+  readonly #newSize: () => Dim;
 
-  constructor(args: ReadonlyMap<string, Value>) {
+  /** `newSize` names a size that only the data knows. */
+  constructor(target: string, args: ReadonlyMap<string, Value>, newSize: () => Dim) {
+    this.#target = target;
     this.#args = args;
+    this.#newSize = newSize;
+  }
+
+  /** Whether the op is the one of this name, such as "unique_dim". */
+  isTarget(op: string): boolean {
+    return this.#target.split(".")[1] === op;
+  }
+
+  /** A size of the result that depends on the data. */
+  dataSize(): Dim {
+    return this.#newSize();
+  }
+
+  /** Whether the op has an argument of this name, None or not. */
+  isGiven(name: string): boolean {
+    return this.#args.has(name);
   }
 
   has(name: string): boolean {

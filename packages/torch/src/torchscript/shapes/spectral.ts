@@ -1,7 +1,7 @@
 import { componentDtype, type DType } from "../../dtype.ts";
-import { type Dim, mul, sub } from "../../graph/sym.ts";
+import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { axisOf, broadcast, numeric } from "./dims.ts";
+import { axisOf, broadcast, requireSame, windowCount } from "./dims.ts";
 import {
   complexOf,
   floatOf,
@@ -56,7 +56,7 @@ const whole: ShapeFn = (args) =>
 const toHalf: ShapeFn = (args) =>
   tensorType(
     spectrumOf(args.tensor("self").dtype),
-    transformDims(args, (length, own) => Math.floor(numeric(length ?? own) / 2) + 1),
+    transformDims(args, (length, own) => add(sym("floordiv", length ?? own, 2), 1)),
   );
 
 const fromHalf: ShapeFn = (args) =>
@@ -73,6 +73,7 @@ const parts: ShapeFn = (args) => {
 
 const joined: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
+  requireSame(dims.at(-1) ?? 1, 2);
   return tensorType(complexOf(dtype), dims.slice(0, -1));
 };
 
@@ -91,6 +92,20 @@ const part: ShapeFn = (args) => {
 };
 
 const same: ShapeFn = (args) => args.tensor("self");
+
+/** One spectrum for each place of the window: [batch, frequencies, places]. */
+const shortTime: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const [length, hop] = [args.int("n_fft"), args.has("hop_length") ? args.int("hop_length") : undefined];
+  const isComplex = componentDtype(dtype) !== undefined;
+  const isOneSided = args.has("onesided") ? args.bool("onesided") : !isComplex;
+  const frequencies = isOneSided ? Math.floor(length / 2) + 1 : length;
+  const step = hop ?? Math.floor(length / 4);
+  const places = windowCount(dims.at(-1)!, { kernel: length, stride: step, padding: 0, dilation: 1 });
+  const shape = [...dims.slice(0, -1), frequencies, places];
+  if (args.has("return_complex") && args.bool("return_complex")) return tensorType(spectrumOf(dtype), shape);
+  return tensorType(realOf(dtype), [...shape, 2]);
+};
 
 const everyRank = (name: string, shape: ShapeFn): ShapeTable =>
   Object.fromEntries(["", "2", "n"].map((suffix) => [`fft_${name}${suffix}`, shape]));
@@ -113,6 +128,7 @@ export const SPECTRAL: ShapeTable = {
   imag: part,
   abs: part,
   conj: same,
+  "stft.default": shortTime,
   _conj: same,
 };
 

@@ -1,8 +1,13 @@
 import { invariant } from "../../errors.ts";
 import { ATTENTION } from "./attention.ts";
+import { DATA_SIZES } from "./data-sizes.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { INDEXING } from "./indexing.ts";
+import { JOINING } from "./joining.ts";
+import { LINEAR_ALGEBRA } from "./linear-algebra.ts";
+import { LOSSES } from "./losses.ts";
 import { NETWORKS } from "./networks.ts";
+import { RECURRENT } from "./recurrent.ts";
 import { REDUCTIONS } from "./reductions.ts";
 import { RESHAPING } from "./reshaping.ts";
 import type { ShapeFn, ShapeTable } from "./shape-args.ts";
@@ -11,9 +16,14 @@ import { SPECTRAL } from "./spectral.ts";
 /** Every family's table of shape functions, by op ("add") or by op and overload ("to.dtype"). */
 const FAMILIES: readonly ShapeTable[] = [
   ATTENTION,
+  DATA_SIZES,
   ELEMENTWISE,
   INDEXING,
+  JOINING,
+  LINEAR_ALGEBRA,
+  LOSSES,
   NETWORKS,
+  RECURRENT,
   REDUCTIONS,
   RESHAPING,
   SPECTRAL,

@@ -1,0 +1,23 @@
+import type { Counter, Metrics } from "../base/metrics.ts";
+import type { RejectionReason } from "./listener.ts";
+
+/** `sconce_connections_refused_total{reason}`: connections that were closed at the door. */
+export function countRejections(metrics: Metrics): (reason: RejectionReason) => void {
+  const counterOf = (reason: RejectionReason): Counter =>
+    metrics.counter("sconce_connections_refused_total", "Connections that were closed without a response.", {
+      reason,
+    });
+  const counters: Readonly<Record<RejectionReason, Counter>> = {
+    connections: counterOf("connections"),
+    connections_per_address: counterOf("connections_per_address"),
+    descriptors: counterOf("descriptors"),
+    first_bytes_timeout: counterOf("first_bytes_timeout"),
+  };
+  return (reason) => counters[reason].add(1);
+}
+
+/** `sconce_slow_transfers_total{reason}`: bodies and responses of clients that were too slow. */
+export function countSlowTransfers(metrics: Metrics): (reason: string) => void {
+  const help = "Bodies and responses that were given up because their clients were too slow.";
+  return (reason) => metrics.counter("sconce_slow_transfers_total", help, { reason }).add(1);
+}

@@ -1,0 +1,48 @@
+import type { Timeline } from "../base/timeline.ts";
+
+/** Why the scheduler rejected a request that the model has not answered. */
+export const REJECT_REASONS = [
+  "queue_full",
+  "draining",
+  "no_instance",
+  "deadline_exceeded",
+  "deadline_unreachable",
+  "cancelled",
+  "quota_exceeded",
+  "quarantined",
+  "shut_down",
+] as const;
+export type RejectReason = (typeof REJECT_REASONS)[number];
+
+/** Why requests are run again: the batch failed, the worker died under it, or died before it began. */
+export type RetryKind = "bisect" | "died" | "waiting";
+
+/** One run that gave a result. Durations in milliseconds. */
+export interface RunReport {
+  readonly rows: number;
+  readonly requests: number;
+  readonly dispatchedMs: number;
+  readonly answeredMs: number;
+  readonly computeMs: number;
+}
+
+/** What metrics and statistics are told. Called on the hot path: implementations must not throw nor keep the timeline. */
+export interface QueueObserver {
+  runFinished(report: RunReport): void;
+  /** A request was answered; every stamp up to `answeredMs` is set. `rows` are its own. */
+  requestAnswered(timeline: Timeline, rows: number): void;
+  /** A request failed after it was run. `reason` is the error's reason. */
+  requestFailed(reason: string, waitedMs: number): void;
+  /** A request ended without a result of the model: not accepted, displaced, expired, or cancelled. */
+  requestRejected(reason: RejectReason, waitedMs: number): void;
+  requestsRetried(kind: RetryKind, requests: number): void;
+}
+
+/** Observes nothing. */
+export const silentObserver: QueueObserver = {
+  runFinished() {},
+  requestAnswered() {},
+  requestFailed() {},
+  requestRejected() {},
+  requestsRetried() {},
+};
