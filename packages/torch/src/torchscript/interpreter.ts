@@ -181,6 +181,8 @@ export class Interpreter {
     if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
     if (isNumber(value)) {
       const dims = [value.value];
+      if (this.#reading.ops.isOfData({ kind: "numbers", dims }))
+        return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
       throw new UnprovenSize(`the condition of ${what} depends on a size`, { kind: "numbers", dims });
     }
     return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
@@ -195,7 +197,7 @@ export class Interpreter {
   #evaluate(expr: Expr, frame: Frame): Value {
     this.#budget.step();
     this.#budget.enterExpression();
-    const value = this.#value(expr, frame);
+    const value = this.#reading.ops.current(this.#value(expr, frame));
     this.#budget.leaveExpression();
     return value;
   }

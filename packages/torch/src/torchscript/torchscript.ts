@@ -2,8 +2,8 @@ import type { ZipArchive } from "../archive/zip.ts";
 import { type PickleArchive, readPickleMember, rootFolder } from "../checkpoint/pickle-archive.ts";
 import { ModelFileError } from "../errors.ts";
 import { valuesOf } from "../graph/dead-code.ts";
-import type { Program, SymbolRange } from "../graph/ir.ts";
-import { type SymSymbol, symbolsOf } from "../graph/sym.ts";
+import type { Program, SymbolRange, TensorType } from "../graph/ir.ts";
+import { product, type SymSymbol, symbolsOf } from "../graph/sym.ts";
 import { CodeLibrary } from "./code-library.ts";
 import { GraphRecorder } from "./graph-recorder.ts";
 import { Interpreter } from "./interpreter.ts";
@@ -59,11 +59,22 @@ export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {
     version: readVersion(zip, folder),
   };
   const params = script.forward.params.slice(1);
-  const facts =
-    options.inputs === undefined
-      ? SizeFacts.ofExample(tracedInputs(zip, folder, params))
-      : SizeFacts.ofStated(givenInputs(options.inputs, params));
-  return readWith(script, facts);
+  if (options.inputs !== undefined)
+    return readWith(script, SizeFacts.ofStated(givenInputs(options.inputs, params)));
+  const example = tracedInputs(zip, folder, params);
+  const batched = readWith(script, SizeFacts.ofExample(example, { isBatch: true }));
+  if (isFreeBatch(batched.program)) return batched;
+  // Sizes that only happen to be the same in the example.
+  const apart = readWith(script, SizeFacts.ofExample(example, { isBatch: false }));
+  return apart.program.ranges.size > batched.program.ranges.size ? apart : batched;
+}
+
+/** Whether the first size of some input is the caller's. */
+function isFreeBatch({ inputs, graph }: Program): boolean {
+  return inputs.some(({ value }) => {
+    const type = graph.values.get(value);
+    return type?.kind === "tensor" && type.dims.length > 0 && typeof type.dims[0] !== "number";
+  });
 }
 
 /** Readings of one program with ever fewer free sizes; more would be a mistake of ours. */
@@ -214,11 +225,17 @@ function feed(params: readonly FunctionParam[], inputs: InputTypes, recorder: Gr
   for (const { name } of params) {
     if (!inputs.has(name)) continue;
     const type = inputs.get(name);
-    const input = type === undefined ? undefined : recorder.input(name, type);
+    const input = type === undefined ? undefined : recorder.input(name, rowMajor(type));
     args.set(name, input ?? NONE_VALUE);
     if (input !== undefined) names.push({ name, value: input.name! });
   }
   return { args, names };
+}
+
+/** As callers send tensors. */
+function rowMajor(type: TensorType): TensorType {
+  const strides = type.dims.map((_, axis) => product(type.dims.slice(axis + 1)));
+  return { ...type, strides, offset: 0 };
 }
 
 function rangeOf(range: SymSymbol["range"]): SymbolRange {
