@@ -4,6 +4,7 @@ import { underOtherNames } from "../core/other-names.ts";
 import { ARITHMETIC } from "./arithmetic.ts";
 import { BITWISE } from "./bitwise.ts";
 import { CONVERSION } from "./conversion.ts";
+import { DIVISORS } from "./divisors.ts";
 import { EXPONENTIAL } from "./exponential.ts";
 import { LOGICAL } from "./logical.ts";
 import { ROUNDING } from "./rounding.ts";
@@ -31,7 +32,6 @@ import { UNARY } from "./unary.ts";
  * aten::special_logit(Tensor self, float? eps=None) -> Tensor
  * aten::special_erf(Tensor self) -> Tensor
  * aten::special_erfc(Tensor self) -> Tensor
- * aten::special_round(Tensor self, *, int decimals=0) -> Tensor
  * aten::special_sinc(Tensor self) -> Tensor
  * aten::special_gammaln(Tensor self) -> Tensor
  * aten::special_digamma(Tensor self) -> Tensor
@@ -57,7 +57,6 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   special_logit: "logit",
   special_erf: "erf",
   special_erfc: "erfc",
-  special_round: "round",
   special_sinc: "sinc",
   special_gammaln: "lgamma",
   special_digamma: "digamma",
@@ -68,6 +67,7 @@ const OWN_NAMES: LoweringTable = mergeTables([
   ARITHMETIC,
   BITWISE,
   CONVERSION,
+  DIVISORS,
   EXPONENTIAL,
   LOGICAL,
   ROUNDING,
