@@ -38,6 +38,9 @@ export async function judgeSample(sample: FixtureSample): Promise<Verdict> {
 }
 
 async function judgeTranslation(translation: Translation, sample: FixtureSample): Promise<Verdict> {
+  const [first] = sample.runs;
+  if (first !== undefined && !takes(translation.inputs, first.inputs))
+    return { kind: "refused", ops: ["sizes"], detail: "it does not take the sizes that are stated for it" };
   let session: InferenceSession;
   try {
     session = await InferenceSession.create(translation.model, {

@@ -1,5 +1,5 @@
 import { greatest, least } from "../graph/bounds.ts";
-import { add, type Dim, mul, product } from "../graph/sym.ts";
+import { add, type Dim, mul, product, sym } from "../graph/sym.ts";
 import { type Builtin, equal } from "./builtin.ts";
 import { DICT_BUILTINS } from "./dict-builtins.ts";
 import { copyList, LIST_BUILTINS, sorted } from "./list-builtins.ts";
@@ -45,12 +45,6 @@ const converts =
   ([value]) =>
     value === undefined ? undefined : convertNumber(kind, value);
 
-/** `item()` and implicit conversions: the number keeps its kind. */
-const itemOf: Builtin = ([value]) => {
-  if (value?.kind !== "tensor") return undefined;
-  return value.number ?? unsupportedOp("it needs the value of a tensor, which only the data knows");
-};
-
 const size: Builtin = ([tensor, dim]) => {
   if (tensor?.kind !== "tensor") return undefined;
   const { dims } = tensor.type;
@@ -92,8 +86,9 @@ const identical =
   };
 
 const not: Builtin = ([value]) => {
-  const known = value === undefined || value.kind === "tensor" ? undefined : knownNumber(value);
-  return known === undefined ? undefined : bool(known === 0);
+  if (value === undefined || !isNumber(value)) return undefined;
+  if (typeof value.value === "number") return bool(value.value === 0);
+  return value.kind === "bool" ? { kind: "bool", value: sym("not", value.value) } : undefined;
 };
 
 /** `max` and `min` of numbers or of a list of them. Of an int and a float, the result is a float. */
@@ -155,8 +150,6 @@ const TORCH = new Map<string, Builtin>([
   ["is_floating_point", ([t]) => (t?.kind === "tensor" ? bool(isFloat(t.type.dtype)) : undefined)],
   ["is_complex", ([t]) => (t?.kind === "tensor" ? bool(t.type.dtype.startsWith("complex")) : undefined)],
   ["is_contiguous", () => unsupportedOp("only PyTorch's memory knows")],
-  ["item", itemOf],
-  ["ScalarImplicit", itemOf],
   ["IntImplicit", converts("int")],
   ["FloatImplicit", converts("float")],
   ["Int", converts("int")],

@@ -10,6 +10,9 @@ import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value
 /** Calls that only tell something. */
 const TELLING = new Set(["torch.warn", "warn", "warnings.warn", "print"]);
 
+/** Functions that make a number of another, or of the tensor that holds it. */
+const READS = new Set(["int", "float", "bool", "Int", "Float", "Bool", "IntImplicit", "FloatImplicit"]);
+
 /** What functions need of the program that calls them. */
 interface CallingProgram {
   invoke(definition: FunctionDef, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value;
@@ -42,7 +45,8 @@ export class FunctionCaller {
     if (op === "prim.RaiseException") return unsupportedOp("the program always raises an error");
     return this.#guarded(op, () => {
       const name = op.slice(op.indexOf(".") + 1);
-      const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, args);
+      const given = READS.has(op) ? args.map((arg) => this.#number(arg)) : args;
+      const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, given);
       if (result === undefined && args.some(isUnknown)) return UNKNOWN;
       return result ?? unsupportedOp(unknownOp(op, "it is not known"));
     });
@@ -58,9 +62,18 @@ export class FunctionCaller {
           ? unsupportedOp("whether two tensors are one object is not known")
           : bool(isSame === (name === "__is__"));
       }
-      const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
+      const isKnown = kwargs.size === 0 && !args.some(isUnknown);
+      if (isKnown && a?.kind === "tensor" && (name === "item" || name === "ScalarImplicit"))
+        return this.#number(a);
+      const given = READS.has(name) ? args.map((arg) => this.#number(arg)) : args;
+      const known = isKnown ? torchBuiltin(name, given) : undefined;
       return known ?? this.#reading.ops.call({ op: `aten.${name}`, args, kwargs });
     });
+  }
+
+  /** A number for the tensor that holds it. */
+  #number(value: Value): Value {
+    return value.kind === "tensor" ? this.#reading.ops.numberOf(value) : value;
   }
 
   /** Runs one op; why it is unsupported is noted under the op's name and the reading goes on with an unknown result. */

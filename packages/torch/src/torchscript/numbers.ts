@@ -21,15 +21,14 @@ const arithmetic =
   };
 
 const comparison =
-  (op: (a: number, b: number) => boolean) =>
+  (name: "eq" | "ne" | "lt" | "le" | "gt" | "ge", op: (a: number, b: number) => boolean) =>
   (args: readonly NumberValue[]): NumberValue => {
     const [a, b] = pair(args);
     if (typeof a === "number" && typeof b === "number") return bool(op(a, b));
     if (sameDim(a, b)) return bool(op(0, 0));
     const { min, max } = boundsOf(sub(a, b));
     const answers = new Set(signsBetween(min, max).map((sign) => op(sign, 0)));
-    if (answers.size === 1) return bool([...answers][0]!);
-    throw comparedSizes(a, b);
+    return answers.size === 1 ? bool([...answers][0]!) : { kind: "bool", value: sym(name, a, b) };
   };
 
 /** The signs that a difference between these bounds may have. */
@@ -37,16 +36,12 @@ function signsBetween(min: number, max: number): number[] {
   return [-1, 0, 1].filter((sign) => (sign < 0 ? min < 0 : sign > 0 ? max > 0 : min <= 0 && max >= 0));
 }
 
-function comparedSizes(a: Dim, b: Dim): UnprovenSize {
-  return new UnprovenSize(`${keyOf(a)} is compared with ${keyOf(b)}`, { kind: "numbers", dims: [a, b] });
-}
-
 /** Whether two sizes are equal. Throws UnprovenSize where the caller decides. */
 export function equalSizes(a: Dim, b: Dim): boolean {
   if (sameDim(a, b)) return true;
   const { min, max } = boundsOf(sub(a, b));
   if (min > 0 || max < 0) return false;
-  throw comparedSizes(a, b);
+  throw new UnprovenSize(`${keyOf(a)} is compared with ${keyOf(b)}`, { kind: "numbers", dims: [a, b] });
 }
 
 const unary =
@@ -135,12 +130,12 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   ["sqrt", unary(real, (a) => sym("sqrt", a))],
   ["max", extreme("max")],
   ["min", extreme("min")],
-  ["eq", comparison((a, b) => a === b)],
-  ["ne", comparison((a, b) => a !== b)],
-  ["lt", comparison((a, b) => a < b)],
-  ["le", comparison((a, b) => a <= b)],
-  ["gt", comparison((a, b) => a > b)],
-  ["ge", comparison((a, b) => a >= b)],
+  ["eq", comparison("eq", (a, b) => a === b)],
+  ["ne", comparison("ne", (a, b) => a !== b)],
+  ["lt", comparison("lt", (a, b) => a < b)],
+  ["le", comparison("le", (a, b) => a <= b)],
+  ["gt", comparison("gt", (a, b) => a > b)],
+  ["ge", comparison("ge", (a, b) => a >= b)],
   ["__and__", bitwise((a, b) => a & b)],
   ["__or__", bitwise((a, b) => a | b)],
   ["__xor__", bitwise((a, b) => a ^ b)],
@@ -159,5 +154,6 @@ export function convertNumber(kind: Kind, value: Value): NumberValue {
   if (typeof number.value === "number") return bool(number.value !== 0);
   const { min, max } = boundsOf(number.value);
   if (min > 0 || max < 0) return bool(true);
+  if (number.kind === "bool") return number;
   throw new UnprovenSize(`whether ${keyOf(number.value)} is zero`, { kind: "numbers", dims: [number.value] });
 }

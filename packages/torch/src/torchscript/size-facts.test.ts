@@ -8,6 +8,7 @@ import { SizeFacts } from "./size-facts.ts";
 const example = (dims: Readonly<Record<string, readonly number[]>>): SizeFacts =>
   SizeFacts.ofExample(
     new Map(Object.entries(dims).map(([name, sizes]) => [name, tensorType("float32", sizes)])),
+    { isBatch: false },
   );
 
 function dim(facts: SizeFacts, input: string, axis: number): Dim {

@@ -1,4 +1,4 @@
-import { boundsOf, isAtMost } from "../graph/bounds.ts";
+import { isAtMost } from "../graph/bounds.ts";
 import type { TensorType } from "../graph/ir.ts";
 import {
   add,
@@ -41,14 +41,19 @@ export class SizeFacts {
     this.#reasons = reasons;
   }
 
-  /** Every size of the example becomes a symbol; those that nothing was elsewhere stay 0. */
-  static ofExample(example: InputTypes): SizeFacts {
+  /**
+   * Every size of the example becomes a symbol; sizes of 0 stay what they are. With `isBatch`, the first size that all inputs have in
+   * common is one symbol, and so is the second one of token ids and masks: requests are batched and padded along them.
+   */
+  static ofExample(example: InputTypes, { isBatch }: { readonly isBatch: boolean }): SizeFacts {
     const hints = new Map<string, number>();
+    const shared = isBatch ? sharedSizes(example) : new Map<string, string>();
     const freed = (name: string, type: TensorType): TensorType => ({
       ...type,
       dims: type.dims.map((dim, axis) => {
         if (typeof dim !== "number" || dim === 0) return dim;
-        const size = symbol(sizeName(name, axis), { min: 1, max: Number.POSITIVE_INFINITY });
+        const own = sizeName(name, axis);
+        const size = symbol(shared.get(own) ?? own, { min: 1, max: Number.POSITIVE_INFINITY });
         hints.set(size.name, dim);
         return size;
       }),
@@ -132,7 +137,7 @@ export class SizeFacts {
       case "multiple":
         return a !== undefined && a % need.of === 0;
       default:
-        return false;
+        return true;
     }
   }
 
@@ -157,7 +162,9 @@ export class SizeFacts {
           return typeof quotient !== "number" && quotient.op !== "cleandiv";
         });
       default:
-        return undefined;
+        return this.#factored(known, need.dims, (by) =>
+          need.dims.every((dim) => typeof substitute(dim, by) === "number"),
+        );
     }
   }
 
@@ -176,17 +183,58 @@ export class SizeFacts {
     };
   }
 
-  /** `min(x, limit)` is x as long as x does not exceed the limit. */
+  /** `min(x, limit)` is x as long as x does not exceed the limit, `max(x, limit)` as long as it is not below it. */
   #bounded(a: Dim, b: Dim, known: ReadonlyMap<string, SymSymbol>): Step | undefined {
-    if (typeof a === "number" || a.op !== "min" || !(a as SymNode).args.some((arg) => sameDim(arg, b)))
-      return undefined;
-    const limits = (a as SymNode).args.map((arg) => boundsOf(arg)).map(({ max }) => max);
-    const limit = Math.min(...limits);
-    const line = linear(b);
-    const size = line === undefined ? undefined : known.get(line.name);
-    if (line === undefined || size === undefined || !Number.isFinite(limit)) return undefined;
-    const max = Math.floor((limit - line.offset) / line.factor);
-    return narrowed(size, { min: size.range!.min, max: Math.min(size.range!.max, max) });
+    if (typeof a === "number" || (a.op !== "min" && a.op !== "max")) return undefined;
+    const { op, args } = a as SymNode;
+    const others = args.filter((arg) => !sameDim(arg, b));
+    if (others.length === args.length) return undefined;
+    const limit = sym(op, ...others);
+    return op === "max" ? this.#raised(b, limit, known) : this.#lowered(b, limit, known);
+  }
+
+  /** The only symbol of some expressions, where they have one that is known. */
+  #onlySymbol(dims: readonly Dim[], known: ReadonlyMap<string, SymSymbol>): SymSymbol | undefined {
+    const [name, ...others] = new Set(dims.flatMap((dim) => [...symbolsOf(dim)]));
+    return name === undefined || others.length > 0 ? undefined : known.get(name);
+  }
+
+  /** The least size from which an expression is at least `limit`. */
+  #raised(dim: Dim, limit: Dim, known: ReadonlyMap<string, SymSymbol>): Step | undefined {
+    const size = this.#onlySymbol([dim, limit], known);
+    if (size === undefined) return undefined;
+    const { min, max } = size.range!;
+    const isMet = (from: number): boolean => {
+      const by = new Map([[size.name, symbol(size.name, { min: from, max })]]);
+      return isAtMost(substitute(limit, by), substitute(dim, by)) === true;
+    };
+    let [low, high] = [min, this.#hints?.get(size.name) ?? MOST_LEAST];
+    if (!isMet(high)) return undefined;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (isMet(middle)) high = middle;
+      else low = middle + 1;
+    }
+    return narrowed(size, { min: low, max });
+  }
+
+  /** The greatest size up to which an expression is at most `limit`. */
+  #lowered(dim: Dim, limit: Dim, known: ReadonlyMap<string, SymSymbol>): Step | undefined {
+    const size = this.#onlySymbol([dim, limit], known);
+    if (size === undefined) return undefined;
+    const { min, max } = size.range!;
+    const isMet = (to: number): boolean => {
+      const by = new Map([[size.name, symbol(size.name, { min, max: to })]]);
+      return isAtMost(substitute(dim, by), substitute(limit, by)) === true;
+    };
+    let [low, high] = [this.#hints?.get(size.name) ?? min, Math.min(max, MOST_SIZE)];
+    if (!isMet(low)) return undefined;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (isMet(middle)) low = middle;
+      else high = middle - 1;
+    }
+    return narrowed(size, { min, max: low });
   }
 
   #atLeast(dim: Dim, value: number, known: ReadonlyMap<string, SymSymbol>): Step | undefined {
@@ -279,11 +327,30 @@ interface Step {
   readonly hints?: ReadonlyMap<string, number> | undefined;
 }
 
+/** How large a least size that nobody's example shows may be. */
+const MOST_LEAST = 4096;
+const MOST_SIZE = 2 ** 40;
+
 /** What sizes are multiples of, in programs that people write. */
 const FACTORS = [
   2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 24, 28, 32, 48, 56, 64, 96, 128, 160, 192, 224, 256, 320, 512, 640,
   1024,
 ];
+
+/** For sizes that several inputs have in common, the name of the first input's. */
+function sharedSizes(example: InputTypes): Map<string, string> {
+  const shared = new Map<string, string>();
+  const join = (axis: number, isIn: (type: TensorType) => boolean): void => {
+    const inputs = [...example].filter(([, type]) => type !== undefined && isIn(type));
+    const sizes = new Set(inputs.map(([, type]) => type!.dims[axis]));
+    if (sizes.size !== 1) return;
+    const [first] = inputs;
+    for (const [name] of inputs) shared.set(sizeName(name, axis), sizeName(first![0], axis));
+  };
+  join(0, ({ dims }) => dims.length > 0);
+  join(1, ({ dtype, dims }) => dims.length > 1 && /^(u?int|bool)/.test(dtype));
+  return shared;
+}
 
 /** The name of a size of an input that nobody has named. */
 function sizeName(input: string, axis: number): string {

@@ -23,6 +23,10 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
   ],
   [/Integer (?:division|modulo) by zero/, () => "with these inputs the model divides an integer by zero"],
   [
+    /cannot be reshaped to the requested shape\. Input shape:\{([\d,]*)\}, requested shape:\{([-\d,]*)\}/,
+    (m) => `the sizes of the inputs do not fit the model: a tensor of [${m[1]}] cannot become [${m[2]}]`,
+  ],
+  [
     /(?:invalid|out of bounds?) (?:index|indices)|(?:index|indices)\b.{0,40}out of (?:range|bounds)/i,
     () => "an index in the inputs is out of the model's range",
   ],

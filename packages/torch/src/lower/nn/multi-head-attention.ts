@@ -68,9 +68,10 @@ function attentionWeights(g: Emitter, [query, key]: readonly Val[], how: MultiHe
 
 /** mask_type 0: [queries, keys], 1: [batch, keys], 2: [batch, heads, queries, keys]; all true where nothing may be seen. */
 function forbiddenBy(node: OpNode, g: Emitter, sizes: Pick<MultiHead, "batch" | "lengths">): Val | undefined {
-  const mask = node.optionalTensor("mask");
-  if (mask === undefined) return undefined;
-  if (mask.dtype !== "bool") unsupported("its mask is not of booleans");
+  const given = node.optionalTensor("mask");
+  if (given === undefined) return undefined;
+  // PyTorch makes booleans of other masks: whatever is not 0 may not be seen.
+  const mask = g.cast(given, "bool");
   const type = node.optionalInt("mask_type");
   const { query, key } = sizes.lengths;
   if (type === 0) return mask;

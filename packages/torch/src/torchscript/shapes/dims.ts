@@ -6,11 +6,24 @@ import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 export function requireSame(a: Dim, b: Dim): void {
   if (sameDim(a, b)) return;
   if (typeof a === "number" && typeof b === "number") unsupportedOp(`sizes ${a} and ${b} do not match`);
+  const [left, right] = withoutCommon(a, b);
   throw new UnprovenSize(`sizes ${keyOf(a)} and ${keyOf(b)} agree for some inputs only`, {
     kind: "same",
-    a,
-    b,
+    a: left,
+    b: right,
   });
+}
+
+/** Two products without the factors that they have in common, which are never 0. */
+function withoutCommon(a: Dim, b: Dim): [Dim, Dim] {
+  const [left, right] = [factors(a), factors(b)];
+  for (const factor of [...left]) {
+    const at = right.findIndex((other) => sameDim(other, factor));
+    if (at < 0 || boundsOf(factor).min < 1) continue;
+    right.splice(at, 1);
+    left.splice(left.indexOf(factor), 1);
+  }
+  return [product(left), product(right)];
 }
 
 /** A size that must be a number here. */

@@ -1,3 +1,4 @@
+import { boundsOf } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, keyOf, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
 import { isOne } from "../size-facts.ts";
@@ -80,6 +81,12 @@ const expand = (sizes: readonly Dim[], dims: readonly Dim[]): Dim[] => {
   });
 };
 
+/** A position that the data decides. */
+function isOfAnySign(position: Dim): boolean {
+  const { min, max } = boundsOf(position);
+  return min === Number.NEGATIVE_INFINITY && max === Number.POSITIVE_INFINITY;
+}
+
 const slice = onDims((dims, args) => {
   const axis = axisOf(args.int("dim"), dims.length);
   const bounds = {
@@ -87,7 +94,8 @@ const slice = onDims((dims, args) => {
     end: args.has("end") ? args.size("end") : Number.MAX_SAFE_INTEGER,
     step: args.int("step"),
   };
-  return replaced(dims, axis, sliceLength(dims[axis]!, bounds));
+  const isOpen = [bounds.start, bounds.end].some(isOfAnySign);
+  return replaced(dims, axis, isOpen ? args.dataSize() : sliceLength(dims[axis]!, bounds));
 });
 
 const pieces =
@@ -162,10 +170,10 @@ const repeatInterleave = onDims((dims, args) => {
 });
 
 const pad = onDims((dims, args) => {
-  const pads = args.ints("pad");
+  const pads = args.sizes("pad");
   return dims.map((dim, axis) => {
     const at = (dims.length - 1 - axis) * 2;
-    return sub(dim, -((pads[at] ?? 0) + (pads[at + 1] ?? 0)));
+    return add(dim, add(pads[at] ?? 0, pads[at + 1] ?? 0));
   });
 });
 

@@ -138,7 +138,9 @@ export const SPECTRAL: ShapeTable = {
  */
 const TAKES_COMPLEX = new Set([
   ...Object.keys(SPECTRAL),
-  ..."add sub mul div subtract multiply neg matmul bmm mm einsum sum mean".split(" "),
+  ..."add sub rsub mul div subtract multiply neg matmul bmm mm mv einsum copy_ zeros_like ones_like sum mean".split(
+    " ",
+  ),
   ..."reshape view flatten unflatten squeeze unsqueeze transpose permute t movedim expand expand_as repeat contiguous clone".split(
     " ",
   ),
