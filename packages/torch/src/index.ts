@@ -6,7 +6,7 @@ export { type CoreOp, coreOps, randomOps, type SupportedOp, supportedOps } from 
 export { decodeModel } from "./onnx/decode.ts";
 export { encodeModel, encodeModelParts } from "./onnx/encode.ts";
 export { indexBounds } from "./onnx/index-bounds.ts";
-export { type IndexFault, readIndexFault } from "./onnx/index-fault.ts";
+export { inputFault } from "./onnx/input-fault.ts";
 export type { ExternalData, OnnxModel, ReadExternal } from "./onnx/model.ts";
 export {
   externalizeWeights,

@@ -43,7 +43,7 @@ export function lowerProgram(
   const builder = new GraphBuilder();
   const integers = program.inputs.filter(({ value }) => isInteger(program.graph.values.get(value)));
   const indexInputs = new IndexInputs(new Set(integers.map(({ name }) => name)), areIndicesChecked);
-  const g = new Emitter(builder, indexInputs);
+  const g = new Emitter(builder, { ranges: program.ranges, indexInputs });
   const log = new UnsupportedOpLog();
   const lowering = new GraphLowering(program.graph, g, {
     tables,

@@ -3,8 +3,9 @@ import { ordered } from "../comparison/sorting.ts";
 import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
-import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
+import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
 /** aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor) */
@@ -40,7 +41,23 @@ function uniqueFloats(g: Emitter, self: Tensor): Val[] {
 function uniqueOf(g: Emitter, self: Tensor, attributes: Readonly<Record<string, number>>): Val[] {
   const dtype = self.dtype === "bool" || self.dtype === "uint8" ? "int8" : "int64";
   const wide = g.cast(self, self.dtype === "uint8" ? "int64" : dtype);
-  const [values, , inverse, counts] = g.ops("Unique", [wide], { count: 4, attributes });
+  const { axis } = attributes;
+  const emit = (at: Emitter): Val[] => {
+    const [values, , inverse, counts] = at.ops("Unique", [wide], { count: 4, attributes });
+    return [values!, inverse!, counts!];
+  };
+  const [values, inverse, counts] =
+    axis === undefined
+      ? emit(g)
+      : unlessNothing(g, {
+          sizes: self.dims.filter((_, i) => i !== axis),
+          empty: [
+            { dtype: wide.dtype, dims: self.dims.with(axis, 0) },
+            { dtype: "int64", dims: [0] },
+            { dtype: "int64", dims: [0] },
+          ],
+          emit,
+        });
   return [g.cast(values!, self.dtype), inverse!, counts!];
 }
 
@@ -49,7 +66,7 @@ export const uniqueDim: Lowering = (node, g) => {
   const self = node.tensor("self");
   if (isFloat(self.dtype))
     return unsupported("unique of floats: NaN differs from itself, which ONNX Runtime does not know");
-  const axis = node.int("dim");
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
   const found = uniqueOf(g, self, { sorted: 1, axis });
   const wanted = [true, node.bool("return_inverse"), node.bool("return_counts")];
   return found.map((val, i) => (node.isUsed(i) ? (wanted[i] ? val : g.ints([])) : undefined));
