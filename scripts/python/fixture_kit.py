@@ -49,7 +49,7 @@ def case(name, model, *args, dynamic=None, also=(), raising=(), refused=None, rt
     model: an nn.Module (put into eval mode) or a function of tensors.
     dynamic: dynamic_shapes as torch.export takes it, one entry per argument.
     also: further tuples of arguments to run the same program on (other sizes).
-    raising: tuples of arguments for which PyTorch raises; so must the translation, in words about an index.
+    raising: tuples of arguments for which PyTorch raises; so must the translation, in words about the inputs.
     rewrite: turns (program, saved file) into the file that the fixture is to be.
     by_archive: the expected results are those of the archive as PyTorch loads it: a script differs from the eager module here.
     refused: a target such as "aten.foo.default" that the translation must report as unsupported.

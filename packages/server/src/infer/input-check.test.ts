@@ -252,7 +252,7 @@ const BREAKS: readonly ((input: NamedTensor, spec: TensorSpec) => readonly Named
       typeof dim !== "number" && dim.max !== undefined ? dim.max + 1 : undefined,
     ),
   (input, spec) =>
-    brokenDim(input, spec, (_, dim) => (typeof dim !== "number" && dim.symbol === "batch" ? 0 : undefined)),
+    brokenDim(input, spec, (_, dim) => (typeof dim !== "number" && dim.min > 0 ? dim.min - 1 : undefined)),
 ];
 
 function brokenDim(

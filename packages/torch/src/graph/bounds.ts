@@ -1,3 +1,4 @@
+import type { SymbolRange } from "./ir.ts";
 import { type Dim, type SymNode, type SymSymbol, sub, sym } from "./sym.ts";
 
 /** The least and the greatest value of an expression, infinite where nothing is known. */
@@ -8,12 +9,16 @@ export interface Bounds {
 
 const UNBOUNDED: Bounds = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
-/** What the ranges of an expression's symbols say about its value. */
-export function boundsOf(dim: Dim): Bounds {
+/** What the ranges of an expression's symbols say about its value: those they carry, and those the program has for them. */
+export function boundsOf(dim: Dim, ranges?: ReadonlyMap<string, SymbolRange>): Bounds {
   if (typeof dim === "number") return { min: dim, max: dim };
-  if (dim.op === "symbol") return (dim as SymSymbol).range ?? UNBOUNDED;
+  if (dim.op === "symbol") {
+    const { name, range } = dim as SymSymbol;
+    const known = ranges?.get(name);
+    return range ?? (known === undefined ? UNBOUNDED : { min: known.min, max: known.max ?? UNBOUNDED.max });
+  }
   const { op, args } = dim as SymNode;
-  const bounds = args.map(boundsOf);
+  const bounds = args.map((arg) => boundsOf(arg, ranges));
   const [a, b] = bounds as [Bounds, Bounds];
   switch (op) {
     case "add":

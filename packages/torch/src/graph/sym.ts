@@ -266,11 +266,13 @@ function roundHalfEven(x: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
-function termsOf(dim: Dim): readonly Dim[] {
+/** The summands of a sum; anything else is its own only one. */
+export function termsOf(dim: Dim): readonly Dim[] {
   return typeof dim !== "number" && dim.op === "add" ? (dim as SymNode).args : [dim];
 }
 
-function factorsOf(dim: Dim): readonly Dim[] {
+/** The factors of a product; anything else is its own only one. */
+export function factorsOf(dim: Dim): readonly Dim[] {
   return typeof dim !== "number" && dim.op === "mul" ? (dim as SymNode).args : [dim];
 }
 

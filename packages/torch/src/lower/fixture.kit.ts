@@ -4,7 +4,7 @@ import type { ByteSource } from "../byte-source.ts";
 import type { DType } from "../dtype.ts";
 import type { Port } from "../graph/port.ts";
 import { nodePlatform } from "../node.ts";
-import { readIndexFault } from "../onnx/index-fault.ts";
+import { inputFault } from "../onnx/input-fault.ts";
 import type { ScriptInput } from "../torchscript/script-inputs.ts";
 import { translate } from "../translate/translate.ts";
 import type { Translation } from "../translate/translation.ts";
@@ -21,7 +21,7 @@ interface About {
   readonly runs: readonly {
     readonly inputs: readonly Stored[];
     readonly outputs: readonly Stored[];
-    /** What PyTorch raises about an index in the inputs. */
+    /** What PyTorch raises about the values or the sizes of the inputs. */
     readonly raises?: string;
   }[];
   /** What a scripted program's arguments are. */
@@ -105,7 +105,7 @@ async function runOnce(
   return undefined;
 }
 
-/** What is wrong where PyTorch raises about an index: an answer, or an error that is about something else. */
+/** What is wrong where PyTorch raises: an answer, or an error that does not tell what is wrong with the inputs. */
 async function unraised(
   session: InferenceSession,
   feeds: Record<string, Tensor>,
@@ -115,7 +115,7 @@ async function unraised(
     await session.run(feeds);
   } catch (error) {
     const { message } = error as Error;
-    return readIndexFault(message) === undefined ? message : undefined;
+    return inputFault(message) === undefined ? message : undefined;
   }
   return `it answers; PyTorch raises: ${raises}`;
 }

@@ -1,6 +1,6 @@
 import { componentDtype, type DType } from "../dtype.ts";
 import type { Arg, NamedArg, Program, ValueType } from "../graph/ir.ts";
-import type { Port } from "../graph/port.ts";
+import type { Port, SizeGuard } from "../graph/port.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
@@ -10,6 +10,7 @@ import { carrier, type Val } from "./core/tensor.ts";
 import { Unsupported } from "./core/unsupported.ts";
 import { WeightStore } from "./core/weight-store.ts";
 import { GraphLowering, type LoweringTables, UnsupportedOpLog } from "./lower-graph.ts";
+import { describeGuards } from "./port-guards.ts";
 import { PortNames } from "./port-names.ts";
 
 const OPSET = 23;
@@ -19,6 +20,7 @@ export interface LoweredProgram {
   readonly model: OnnxModel | undefined;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  readonly guards: readonly SizeGuard[];
   readonly unsupported: readonly { readonly op: string; readonly count: number; readonly reason: string }[];
   readonly warnings: readonly string[];
 }
@@ -41,7 +43,7 @@ export function lowerProgram(
   const builder = new GraphBuilder();
   const integers = program.inputs.filter(({ value }) => isInteger(program.graph.values.get(value)));
   const indexInputs = new IndexInputs(new Set(integers.map(({ name }) => name)), areIndicesChecked);
-  const g = new Emitter(builder, indexInputs);
+  const g = new Emitter(builder, { ranges: program.ranges, indexInputs });
   const log = new UnsupportedOpLog();
   const lowering = new GraphLowering(program.graph, g, {
     tables,
@@ -73,6 +75,7 @@ export function lowerProgram(
       return indices === undefined ? port : { ...port, indices };
     }),
     outputs,
+    guards: describeGuards(program, names),
     unsupported: log.list(),
     warnings: [...g.warnings, ...complexNotes(program, inputs, outputs)],
   };

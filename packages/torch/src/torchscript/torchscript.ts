@@ -2,26 +2,17 @@ import type { ZipArchive } from "../archive/zip.ts";
 import { type PickleArchive, readPickleMember, rootFolder } from "../checkpoint/pickle-archive.ts";
 import { ModelFileError } from "../errors.ts";
 import { valuesOf } from "../graph/dead-code.ts";
-import type { Program, SymbolRange, TensorType } from "../graph/ir.ts";
-import { product, type SymSymbol, symbolsOf } from "../graph/sym.ts";
+import type { Program } from "../graph/ir.ts";
+import { symbolsOf } from "../graph/sym.ts";
 import { CodeLibrary } from "./code-library.ts";
 import { GraphRecorder } from "./graph-recorder.ts";
-import { Interpreter } from "./interpreter.ts";
+import { ModuleState } from "./module-state.ts";
 import { ObjectGraph } from "./object-graph.ts";
-import { isUnknown, OpCaller } from "./op-caller.ts";
-import { outputsOf } from "./outputs.ts";
-import {
-  checkInputs,
-  givenInputs,
-  type InputTypes,
-  type ScriptInput,
-  tracedInputs,
-} from "./script-inputs.ts";
+import { type Known, readOnce, type Script } from "./read-once.ts";
+import { givenInputs, type ScriptInput, tracedInputs } from "./script-inputs.ts";
 import { SizeFacts } from "./size-facts.ts";
-import type { ClassDef, FunctionDef, FunctionParam } from "./source-ast.ts";
-import { UnsupportedLog } from "./unsupported-log.ts";
-import { ADVICE, UnprovenSize, UnsupportedOp } from "./unsupported-op.ts";
-import { NONE_VALUE, type Value } from "./value.ts";
+import type { FunctionDef } from "./source-ast.ts";
+import { UnprovenSize, type UnsupportedOp } from "./unsupported-op.ts";
 
 export interface TorchScriptOptions {
   /**
@@ -59,13 +50,19 @@ export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {
     version: readVersion(zip, folder),
   };
   const params = script.forward.params.slice(1);
-  if (options.inputs !== undefined)
-    return readWith(script, SizeFacts.ofStated(givenInputs(options.inputs, params)));
+  if (options.inputs !== undefined) {
+    const { types, constants } = givenInputs(options.inputs, params, (name) => hasAttribute(data, name));
+    return readWith(script, { facts: SizeFacts.ofStated(types), constants, numbers: new Map() });
+  }
   const example = tracedInputs(zip, folder, params);
-  const batched = readWith(script, SizeFacts.ofExample(example, { isBatch: true }));
+  const read = (isBatch: boolean): ScriptProgram => {
+    const facts = SizeFacts.ofExample(example, { isBatch });
+    return readWith(script, { facts, constants: new Map(), numbers: new Map() });
+  };
+  const batched = read(true);
   if (isFreeBatch(batched.program)) return batched;
   // Sizes that only happen to be the same in the example.
-  const apart = readWith(script, SizeFacts.ofExample(example, { isBatch: false }));
+  const apart = read(false);
   return apart.program.ranges.size > batched.program.ranges.size ? apart : batched;
 }
 
@@ -80,30 +77,40 @@ function isFreeBatch({ inputs, graph }: Program): boolean {
 /** Readings of one program with ever fewer free sizes; more would be a mistake of ours. */
 const MAX_READINGS = 300;
 
-function readWith(script: Script, first: SizeFacts): ScriptProgram {
-  let facts = first;
+function readWith(script: Script, first: Known): ScriptProgram {
+  let known = first;
   for (let count = 0; count < MAX_READINGS; count += 1) {
     try {
-      return withWarnings(script, facts, readOnce(script, facts, explainProvable));
+      const { program, left } = readOnce(script, known, explainProvable);
+      if (left.size === 0) return withWarnings(script, known, program);
+      // The program is the one of every call but the first.
+      known = { ...known, numbers: new Map([...known.numbers, ...left]) };
     } catch (error) {
       if (!(error instanceof UnprovenSize)) throw error;
-      const next = facts.learn(error.need, error.message);
-      if (next === undefined) break;
-      facts = next;
+      const facts = known.facts.learn(error.need, error.message);
+      if (facts === undefined) break;
+      known = { ...known, facts };
     }
   }
-  return withWarnings(script, facts, readOnce(script, facts, explainUnproven));
+  return withWarnings(script, known, readOnce(script, known, explainUnproven).program);
 }
 
-function withWarnings(script: Script, facts: SizeFacts, program: Program): ScriptProgram {
+function withWarnings(script: Script, known: Known, program: Program): ScriptProgram {
   return {
-    program: { ...program, warnings: [...program.warnings, ...facts.warnings()] },
+    program: { ...program, warnings: [...program.warnings, ...known.facts.warnings()] },
     narrowed: (ops) => {
       const names = sizesAt(program, new Set(ops));
-      const next = facts.pinned(names, `${ops.join(", ")} needs known sizes`);
-      return next === undefined ? undefined : readWith(script, next);
+      const facts = known.facts.pinned(names, `${ops.join(", ")} needs known sizes`);
+      return facts === undefined ? undefined : readWith(script, { ...known, facts });
     },
   };
+}
+
+/** Whether the module, or one inside it, has an attribute of this dotted name. */
+function hasAttribute(data: PickleArchive, name: string): boolean {
+  const objects = new ObjectGraph(data, new GraphRecorder());
+  const root = objects.root();
+  return root !== undefined && new ModuleState(objects).has(root, name);
 }
 
 /** The symbols in the sizes of what these ops take and give. */
@@ -132,14 +139,6 @@ function explainUnproven(error: UnsupportedOp | UnprovenSize): string {
   return error instanceof UnprovenSize ? `${error.message}: ${advice}` : error.message;
 }
 
-interface Script {
-  readonly library: CodeLibrary;
-  readonly data: PickleArchive;
-  readonly forward: FunctionDef;
-  readonly constants: PickleArchive;
-  readonly version: number;
-}
-
 /** The module's `forward`. */
 function forwardOf(data: PickleArchive, library: CodeLibrary): FunctionDef {
   const path = new ObjectGraph(data, new GraphRecorder()).root()?.path ?? "";
@@ -149,98 +148,6 @@ function forwardOf(data: PickleArchive, library: CodeLibrary): FunctionDef {
     throw new ModelFileError("unsupported", "the TorchScript archive has no module with a 'forward' method");
   }
   return forward;
-}
-
-/** Hooks of the module itself run around its `forward`, where a caller calls the module. */
-function reportHooks(module: ClassDef | undefined, unsupported: UnsupportedLog): void {
-  for (const name of ["__forward_hooks__", "__forward_pre_hooks__"]) {
-    const list = module?.fields.get(name)?.value;
-    if (list?.kind !== "list" || list.items.length === 0) continue;
-    unsupported.add(
-      "hooks",
-      `the module has forward hooks: call them in 'forward' and script it again, or ${ADVICE}`,
-    );
-  }
-}
-
-type Explain = (error: UnsupportedOp | UnprovenSize) => string;
-
-function readOnce(script: Script, facts: SizeFacts, explain: Explain): Program {
-  const { inputs } = facts;
-  const recorder = new GraphRecorder();
-  const unsupported = new UnsupportedLog();
-  const objects = new ObjectGraph(script.data, recorder);
-  const interpreter = new Interpreter({
-    library: script.library,
-    objects,
-    constants: script.constants.root,
-    constantObjects: new ObjectGraph(script.constants, recorder),
-    ops: new OpCaller(recorder, script.version),
-    unsupported,
-  });
-  const module = objects.root()!;
-  reportHooks(script.library.classDef(module.path), unsupported);
-  const fed = feed(script.forward.params.slice(1), inputs, recorder);
-  let result: Value = NONE_VALUE;
-  try {
-    result = interpreter.method(module, "forward", [], fed.args);
-  } catch (error) {
-    if (!(error instanceof UnsupportedOp || error instanceof UnprovenSize)) throw error;
-    unsupported.add("control flow", `${explain(error)} (${error.place ?? "code"})`);
-  }
-  const outputs = outputsOf(
-    result,
-    recorder,
-    fed.names.map(({ name }) => name),
-  );
-  if (isUnknown(result) && unsupported.list().length === 0)
-    unsupported.add("control flow", "a part of the result has no value");
-  return {
-    detail: `TorchScript archive, version ${script.version}`,
-    graph: {
-      inputs: [...recorder.weights.keys(), ...fed.names.map(({ value }) => value)],
-      outputs: outputs.map(({ arg }) => arg),
-      nodes: recorder.nodes,
-      values: recorder.values,
-    },
-    weights: recorder.weights,
-    inputs: fed.names,
-    outputs,
-    ranges: new Map([...facts.symbols()].map(([name, { range }]) => [name, rangeOf(range)])),
-    warnings: [],
-    unsupported: unsupported.list(),
-  };
-}
-
-interface Fed {
-  readonly args: ReadonlyMap<string, Value>;
-  readonly names: readonly { readonly name: string; readonly value: string }[];
-}
-
-/** The arguments by name; those that are not stated keep their defaults. */
-function feed(params: readonly FunctionParam[], inputs: InputTypes, recorder: GraphRecorder): Fed {
-  checkInputs(params, inputs);
-  const args = new Map<string, Value>();
-  const names: { name: string; value: string }[] = [];
-  for (const { name } of params) {
-    if (!inputs.has(name)) continue;
-    const type = inputs.get(name);
-    const input = type === undefined ? undefined : recorder.input(name, rowMajor(type));
-    args.set(name, input ?? NONE_VALUE);
-    if (input !== undefined) names.push({ name, value: input.name! });
-  }
-  return { args, names };
-}
-
-/** As callers send tensors. */
-function rowMajor(type: TensorType): TensorType {
-  const strides = type.dims.map((_, axis) => product(type.dims.slice(axis + 1)));
-  return { ...type, strides, offset: 0 };
-}
-
-function rangeOf(range: SymSymbol["range"]): SymbolRange {
-  const max = range?.max ?? Number.POSITIVE_INFINITY;
-  return { min: range?.min ?? 1, max: Number.isFinite(max) ? max : undefined };
 }
 
 /** The operator version: `version`, or `.data/version` since 2.1; a number of a few digits. */

@@ -19,6 +19,7 @@ export function summarize(
     detail: program.detail,
     inputs: lowered.inputs,
     outputs: lowered.outputs,
+    guards: lowered.guards,
     ...countWeights(program),
     ops: countOps(program),
     report: {

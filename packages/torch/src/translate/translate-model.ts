@@ -46,6 +46,7 @@ export function translateModel(
     model,
     inputs: lowered.inputs,
     outputs: lowered.outputs,
+    guards: lowered.guards,
     report: { unsupported, warnings },
     sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
     format: file.format,

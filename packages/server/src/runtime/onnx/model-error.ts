@@ -1,10 +1,4 @@
-import {
-  type IndexFault,
-  MissingInputs,
-  ModelFileError,
-  type ModelFileErrorKind,
-  readIndexFault,
-} from "@sconce/torch";
+import { inputFault, MissingInputs, ModelFileError, type ModelFileErrorKind } from "@sconce/torch";
 import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
 
@@ -24,6 +18,15 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
     (m) => `an index in the inputs is ${m[1]}; the model takes ${m[2]} to ${m[3]}`,
   ],
   [
+    /k argument \[(\d+)\] should not be greater than specified axis dim value \[(\d+)\]/,
+    (m) => `the inputs are too small: the model takes the first ${m[1]} of ${m[2]}`,
+  ],
+  [/Integer (?:division|modulo) by zero/, () => "with these inputs the model divides an integer by zero"],
+  [
+    /cannot be reshaped to the requested shape\. Input shape:\{([\d,]*)\}, requested shape:\{([-\d,]*)\}/,
+    (m) => `the sizes of the inputs do not fit the model: a tensor of [${m[1]}] cannot become [${m[2]}]`,
+  ],
+  [
     /(?:invalid|out of bounds?) (?:index|indices)|(?:index|indices)\b.{0,40}out of (?:range|bounds)/i,
     () => "an index in the inputs is out of the model's range",
   ],
@@ -38,9 +41,9 @@ const FAILED_NODE = /while running (\w+) node/;
 export function runError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  const index = readIndexFault(text);
-  if (index !== undefined)
-    return new ServeError("invalid_argument", indexWords(index), { reason: "invalid_input", cause: thrown });
+  const told = inputFault(text);
+  if (told !== undefined)
+    return new ServeError("invalid_argument", told, { reason: "invalid_input", cause: thrown });
   for (const [pattern, explain] of INPUT_FAULTS) {
     const match = pattern.exec(text);
     if (match !== null)
@@ -56,18 +59,6 @@ export function runError(thrown: unknown): ServeError {
       cause: thrown,
     },
   );
-}
-
-/** Such as "an index of aten.gather in encoder.picker is 9; it takes 0 to 2". */
-function indexWords({ op, place, index, range }: IndexFault): string {
-  const where = place === undefined ? op : `${op} in ${place}`;
-  const is = index === undefined ? "is out of its range" : `is ${index}`;
-  if (range === undefined)
-    return `an index of ${where} ${index === undefined ? is : `${is}, out of its range`}`;
-  const [min, max] = range;
-  return max < min
-    ? `an index of ${where} ${is}; there is nothing that it could be`
-    : `an index of ${where} ${is}; it takes ${min} to ${max}`;
 }
 
 /** What helps against a file that was damaged on its way here, and against one that was never right. */

@@ -30,7 +30,7 @@ export async function openArchive(
   const translation = translateFile(path, source, context);
   const { unsupported, warnings } = translation.report;
   if (unsupported.length > 0) throw untranslatable(unsupported);
-  const signature = signatureOfPorts(translation.inputs, translation.outputs);
+  const signature = signatureOfPorts(translation);
   context.progress("session");
   const sessionStartMs = performance.now();
   // The weights' location in the translation is the file's name, so its folder makes it the file that was read.

@@ -22,7 +22,11 @@ export const searchsorted: Lowering = (node, g) => {
   if (isFloat(row.dtype) && typeof size === "number") {
     return bisect(g, { row, value, isRight, size, isShared, dims: node.out().dims });
   }
-  return countBefore(g, { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight });
+  return countBefore(
+    g,
+    { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight },
+    node.out().dims.length,
+  );
 };
 
 /**
@@ -37,7 +41,7 @@ export const bucketize: Lowering = (node, g) => {
   if (isFloat(row.dtype) && typeof size === "number") {
     return bisect(g, { row, value, isRight, size, isShared: true, dims: node.out().dims });
   }
-  return countBefore(g, { row, value, isRight });
+  return countBefore(g, { row, value, isRight }, node.out().dims.length);
 };
 
 interface Search {
@@ -73,12 +77,12 @@ function bisect(
   return start;
 }
 
-/** How many of a sorted row come before each value. NaN comes last. */
-function countBefore(g: Emitter, { row, value, isRight }: Search): Val {
+/** How many of a sorted row come before each value; `rank` is that of the values. NaN comes last. */
+function countBefore(g: Emitter, { row, value, isRight }: Search, rank: number): Val {
   const [x, y] = row.dtype === "bool" ? [g.cast(row, "int32"), g.cast(value, "int32")] : [row, value];
   const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [x, g.unsqueeze(y, [-1])]);
   const isBefore = g.cast(g.op("Not", [isPast]), "int64");
-  return g.op("ReduceSum", [isBefore, g.ints([-1])], { keepdims: 0 });
+  return g.op("ReduceSum", [isBefore, g.ints([rank])], { keepdims: 0 });
 }
 
 /**
@@ -91,7 +95,7 @@ export const isin: Lowering = (node, g) => {
   const tests = node.operand(node.has("test_elements") ? "test_elements" : "test_element");
   const [x, given] = promoted(g, [elements, tests]) as [Val, Val];
   const equal = g.op("Equal", [g.unsqueeze(x, [-1]), g.reshape(given, [-1])]);
-  const hits = g.op("ReduceSum", [g.cast(equal, "int64"), g.ints([-1])], { keepdims: 0 });
+  const hits = g.op("ReduceSum", [g.cast(equal, "int64"), g.ints([node.out().dims.length])], { keepdims: 0 });
   const isIn = g.cast(hits, "bool");
   return node.bool("invert") ? g.op("Not", [isIn]) : isIn;
 };

@@ -1,5 +1,6 @@
 import type { DType } from "../../dtype.ts";
 import { invariant } from "../../errors.ts";
+import type { SymbolRange } from "../../graph/ir.ts";
 import { type Dim, isStatic } from "../../graph/sym.ts";
 import { onnxDataType } from "../../onnx/dtype.ts";
 import { KERNELS } from "../../onnx/gen/kernels.ts";
@@ -11,6 +12,12 @@ import { IndexInputs } from "./index-inputs.ts";
 import { Sizes } from "./sizes.ts";
 import { isTensor, type Operand, type Tensor, type Val } from "./tensor.ts";
 import { unsupported } from "./unsupported.ts";
+
+/** What emitters know about the whole program. */
+export interface ProgramFacts {
+  readonly ranges: ReadonlyMap<string, SymbolRange>;
+  readonly indexInputs: IndexInputs;
+}
 
 /** Operators that take indices and check them. */
 const LOOKING_UP: ReadonlySet<string> = new Set([
@@ -30,6 +37,10 @@ export class Emitter {
   readonly sizes: Sizes;
   /** Prefix of the names of emitted values: the value of the program that is being translated. */
   scope = "";
+  /** The op that is being translated. */
+  target = "";
+  /** What the symbols may be, by name; those that are missing are unbounded. */
+  readonly ranges: ReadonlyMap<string, SymbolRange>;
   /** What indices the inputs are. */
   readonly indexInputs: IndexInputs;
   /** Integers with their sign bits cleared, by the value that they were (see index-check.ts). */
@@ -37,12 +48,12 @@ export class Emitter {
   readonly #warnings: Set<string>;
   #label: string | undefined;
 
-  constructor(builder: GraphBuilder, parent?: Emitter | IndexInputs) {
+  constructor(builder: GraphBuilder, parent?: Emitter | ProgramFacts) {
     const around = parent instanceof Emitter ? parent : undefined;
     this.builder = builder;
     this.sizes = new Sizes(this, around?.sizes);
-    this.indexInputs =
-      around?.indexInputs ?? (parent instanceof IndexInputs ? parent : new IndexInputs(new Set(), false));
+    this.ranges = parent?.ranges ?? new Map();
+    this.indexInputs = parent?.indexInputs ?? new IndexInputs(new Set(), false);
     this.cleared = new Map(around?.cleared);
     this.#warnings = around === undefined ? new Set() : around.#warnings;
   }
@@ -54,6 +65,7 @@ export class Emitter {
   child(where?: "same graph"): Emitter {
     const emitter = new Emitter(where === undefined ? this.builder.child() : this.builder, this);
     emitter.scope = this.scope;
+    emitter.target = this.target;
     return emitter;
   }
 

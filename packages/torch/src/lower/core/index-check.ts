@@ -1,5 +1,5 @@
 import type { Dim } from "../../graph/sym.ts";
-import { indexLabel } from "../../onnx/index-fault.ts";
+import { indexLabel } from "../../onnx/input-fault.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
 import type { Emitter } from "./emitter.ts";
 import type { OpNode } from "./op-node.ts";

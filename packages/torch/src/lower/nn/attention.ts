@@ -2,6 +2,7 @@ import { type Dim, product, sameDim, sameDims } from "../../graph/sym.ts";
 import { float } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { reduce } from "../reduction/reduce.ts";
@@ -27,12 +28,22 @@ export const attention: Lowering = (node, g) => {
   const given = node.optionalTensor("attn_mask") ?? node.optionalTensor("attn_bias");
   const mask = given && additiveMask(g, given);
   const scale = node.optionalFloat("scale");
-  const result = g.op(
-    "Attention",
-    [query, key, value, mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) })],
-    { is_causal: Number(node.bool("is_causal")), ...(scale === undefined ? {} : { scale: float(scale) }) },
-  );
-  const shaped = dims.length === 4 ? result : g.reshape(result, dims);
+  const operands = [
+    query,
+    key,
+    value,
+    mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) }),
+  ];
+  const attributes = {
+    is_causal: Number(node.bool("is_causal")),
+    ...(scale === undefined ? {} : { scale: float(scale) }),
+  };
+  const [result] = unlessNothing(g, {
+    sizes: [...query!.dims.slice(0, -1), key!.dims.at(-2)!],
+    empty: [{ dtype: "float32", dims: [...query!.dims.slice(0, -1), value!.dims.at(-1)!] }],
+    emit: (inner) => [inner.op("Attention", operands, attributes)],
+  });
+  const shaped = dims.length === 4 ? result! : g.reshape(result!, dims);
   return given === undefined ? shaped : withoutBlockedRows(g, shaped, given);
 };
 
