@@ -5,6 +5,13 @@ export class UnsupportedOp extends Error {
   override readonly name = "UnsupportedOp";
   /** Where in the program's source, once known. */
   place: string | undefined;
+  /** It only follows from an op that is reported already. */
+  readonly isFollower: boolean;
+
+  constructor(reason: string, { isFollower = false }: { readonly isFollower?: boolean } = {}) {
+    super(reason);
+    this.isFollower = isFollower;
+  }
 }
 
 /**

@@ -118,6 +118,8 @@ export const SPECTRAL: ShapeTable = {
   ...everyRank("ihfft", toHalf),
   ...everyRank("irfft", fromHalf),
   ...everyRank("hfft", fromHalf),
+  fft_fftfreq: (args) => tensorType(args.dtype() ?? "float32", [args.size("n")]),
+  fft_rfftfreq: (args) => tensorType(args.dtype() ?? "float32", [add(sym("floordiv", args.size("n"), 2), 1)]),
   fft_fftshift: same,
   fft_ifftshift: same,
   view_as_real: parts,
