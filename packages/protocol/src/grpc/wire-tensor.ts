@@ -57,7 +57,7 @@ export function readTensor(
         break;
       case (4 << 3) | LENGTH:
         if (fieldFour === "raw") draft.bytes = reader.span(stop);
-        else refuseTensorParameters(reader, stop, limits);
+        else rejectTensorParameters(reader, stop, limits);
         break;
       case (5 << 3) | LENGTH: {
         const contentsEnd = reader.enter(stop);
@@ -109,7 +109,7 @@ function readDim(reader: WireReader, end: number, draft: TensorDraft, limits: Co
 }
 
 /** Reads one parameter of a tensor and rejects it if it would change what the tensor means. */
-export function refuseTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
+export function rejectTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
   const parameters = new Map<string, InferParameterValue>();
   readParameter(reader, end, parameters, limits);
   for (const key of parameters.keys()) {

@@ -1,5 +1,5 @@
 import { ServeError } from "../base/errors.ts";
-import { abortReason } from "./load-lanes.ts";
+import { abortReason } from "./load-limit.ts";
 
 /** How much may be in memory at once; undefined: no limit. */
 export interface CapacityLimits {

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { type CapacityLimits, createCapacity, type Place } from "./capacity.ts";
-import { createLoadLanes } from "./load-lanes.ts";
+import { createLoadLimit } from "./load-limit.ts";
 import type { ModelVersion } from "./model-version.ts";
 import type { LoadModel, ServedModelHandle } from "./served-model-handle.ts";
 import type { VersionContext } from "./version-state.ts";
@@ -10,14 +10,14 @@ export interface EvictingLoadOptions {
   readonly clock: Clock;
   readonly limits: CapacityLimits;
   /** Loads that run at once. */
-  readonly lanes: number;
+  readonly concurrentLoads: number;
   /** Every version there is. */
   versions(): Iterable<ModelVersion>;
   /** Whether loading this candidate replaces something that serves, so that it must not wait for its own predecessor. */
   replaces(name: string, version: string): boolean;
 }
 
-/** Loads that wait for a lane and for memory, and evict what is idle to get it. */
+/** Loads that wait for their turn and for memory, and evict what is idle to get it. */
 export interface EvictingLoad {
   readonly load: VersionContext["load"];
   /** Gives an instance's place back: it is closed. */
@@ -33,7 +33,7 @@ export interface EvictingLoad {
 }
 
 export function createEvictingLoad(options: EvictingLoadOptions): EvictingLoad {
-  const lanes = createLoadLanes(options.lanes);
+  const limit = createLoadLimit(options.concurrentLoads);
   const places = new Map<ServedModelHandle, Place>();
   const capacity = createCapacity(options.limits, () => evictOne(options.versions()));
 
@@ -43,7 +43,7 @@ export function createEvictingLoad(options: EvictingLoadOptions): EvictingLoad {
         ? capacity.exceed(candidate.bytes)
         : await capacity.reserve(candidate.bytes, signal);
       try {
-        const handle = await lanes.run(signal, () => {
+        const handle = await limit.run(signal, () => {
           onBegin();
           return options.load(candidate, signal);
         });

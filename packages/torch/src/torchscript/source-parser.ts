@@ -4,8 +4,8 @@ import type {
   Expr,
   Field,
   FunctionDef,
+  FunctionParam,
   KeywordArg,
-  Param,
   SourceFile,
   Stmt,
   StmtKind,
@@ -95,7 +95,7 @@ class Parser {
   functionDef(): FunctionDef {
     const name = this.expect("name");
     this.expect("symbol", "(");
-    const params: Param[] = [];
+    const params: FunctionParam[] = [];
     while (!this.#takeSymbol(")")) {
       const param = this.expect("name");
       const type = this.#takeSymbol(":") ? this.#expression() : undefined;

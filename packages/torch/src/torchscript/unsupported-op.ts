@@ -1,17 +1,31 @@
+import type { SizeNeed } from "./size-need.ts";
+
 /** Why an op of a TorchScript program cannot be read: its result has no known type. Caught per op, reported by name. */
 export class UnsupportedOp extends Error {
   override readonly name = "UnsupportedOp";
   /** Where in the program's source, once known. */
   place: string | undefined;
+  /** It only follows from an op that is reported already. */
+  readonly isFollower: boolean;
+
+  constructor(reason: string, { isFollower = false }: { readonly isFollower?: boolean } = {}) {
+    super(reason);
+    this.isFollower = isFollower;
+  }
 }
 
 /**
- * Two sizes that must agree cannot be shown to agree for every batch size. Ends the reading with a symbolic batch; it starts again with
- * the traced sizes, where all are numbers.
+ * Something that must hold of sizes cannot be shown for every size. Ends the reading; it starts again with sizes for which it holds.
  */
 export class UnprovenSize extends Error {
   override readonly name = "UnprovenSize";
+  readonly need: SizeNeed;
   place: string | undefined;
+
+  constructor(message: string, need: SizeNeed) {
+    super(message);
+    this.need = need;
+  }
 }
 
 /** Refuses the op at hand. The reason completes "cannot be read: …". */

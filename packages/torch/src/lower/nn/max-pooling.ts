@@ -124,20 +124,20 @@ function unevenMax(g: Emitter, self: Tensor, { axes, out, sizes }: Uneven): Val[
   const full = (val: Val): Val =>
     g.reshape(g.expand(val, [...out.slice(-spatial), ...axes.map((a) => a.longest)]), flat);
   const candidates = g.where(full(isInside), lined, g.scalar(self.dtype, extremeOf(self.dtype, true)));
-  const at = firstLargest(g, candidates);
+  const at = firstLargest(g, candidates, out.length);
   const places = g.expand(full(place), [...out, product(axes.map(({ longest }) => longest))]);
   const take = (val: Val): Val => g.squeeze(g.op("GatherElements", [val, at], { axis: -1 }), [-1]);
   return [take(candidates), take(places)];
 }
 
-/** Where the largest element along the last axis stands, the first of equals; of NaN the last one, which is what PyTorch keeps. */
-function firstLargest(g: Emitter, candidates: Val): Val {
-  const last = { axis: -1, keepdims: 1 };
+/** Where the largest element along an axis (counted from the front, or ArgMax fails on nothing) stands, the first of equals; of NaN the last one, which is what PyTorch keeps. */
+function firstLargest(g: Emitter, candidates: Val, axis: number): Val {
+  const last = { axis, keepdims: 1 };
   const largest = g.op("ArgMax", [candidates], last);
   if (!isFloat(candidates.dtype)) return largest;
   const isNan = g.cast(g.op("IsNaN", [candidates]), "int32");
   const nan = g.op("ArgMax", [isNan], { ...last, select_last_index: 1 });
-  return g.where(g.op("GatherElements", [isNan, nan], { axis: -1 }), nan, largest);
+  return g.where(g.op("GatherElements", [isNan, nan], { axis }), nan, largest);
 }
 
 /** What belongs to each axis ([bins, longest]), placed so that the axes broadcast: [bins…, longest…]. */

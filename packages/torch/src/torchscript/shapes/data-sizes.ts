@@ -1,5 +1,5 @@
 import { unsupportedOp } from "../unsupported-op.ts";
-import { axisOf } from "./dims.ts";
+import { axisOf, requireSame } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 /** Ops whose results have sizes that only the data knows: each such size is a symbol, measured when the program runs. */
@@ -57,6 +57,8 @@ const repeated: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   if (!args.has("dim")) return tensorType(dtype, [repeatedSize(args)]);
   const axis = axisOf(args.int("dim"), dims.length);
+  const [count] = args.tensor("repeats").dims;
+  if (count !== undefined && count !== 1) requireSame(dims[axis] ?? 1, count);
   return tensorType(
     dtype,
     dims.map((dim, at) => (at === axis ? repeatedSize(args) : dim)),
