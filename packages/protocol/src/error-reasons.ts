@@ -176,8 +176,6 @@ const LOADING_REASONS = {
     model_file_limit: "The file exceeds a limit of its reader, which keeps hostile files out.",
     model_file_unsupported:
       "The file needs something that is not supported. The message names all of it and says what to do.",
-    model_file_changed:
-      "The file changed after it was loaded, so a restarted worker would give other results. Load the model again.",
   },
   unauthenticated: {
     missing_token: "There is no `Authorization: Bearer <token>` (in gRPC: metadata `authorization`).",
@@ -201,6 +199,8 @@ const LOADING_REASONS = {
   unavailable: {
     file_unreadable:
       "The file system failed. The message names the file and says what the file system said. Load again; `--model-control poll` does so by itself.",
+    model_file_changed:
+      "The file was written into after it was loaded, or while it was, so its results would be worth nothing. Load the model again (`--model-control poll` does so by itself), and replace files by renaming new ones over them.",
   },
   not_found: {
     model_file_gone:

@@ -1,3 +1,4 @@
+// Tests guard-table.ts and what torch reads of guards: programs of every kind of guard, at many sizes, against PyTorch.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -99,10 +99,13 @@ export class ModelVersion {
     }
   }
 
-  /** Whether what lies on disk is what serves. */
+  /** Whether what lies on disk is what serves. A worker may know better than the scan, which looks at sizes and times. */
   get current(): boolean {
     const { fingerprint } = this.candidate;
-    return this.#state.kind === "ready" && this.#state.fingerprint === fingerprint && !this.gone;
+    const state = this.#state;
+    return (
+      state.kind === "ready" && state.fingerprint === fingerprint && !this.gone && !state.handle.isOutdated()
+    );
   }
 
   /** Whether what lies on disk was tried and did not load. */

@@ -30,6 +30,14 @@ export function torchBuiltin(name: string, args: readonly Value[]): Value | unde
   );
 }
 
+/** Whether `torch.<name>` is, on some arguments, a function of the language. */
+export function isBuiltin(name: string): boolean {
+  return (
+    TORCH.has(name) ||
+    [LIST_BUILTINS, DICT_BUILTINS, TEXT_BUILTINS].some((table) => Object.hasOwn(table, name))
+  );
+}
+
 /** The function behind `ops.prim.<name>`. */
 export function primBuiltin(name: string, args: readonly Value[]): Value | undefined {
   return PRIM.get(name)?.(args);

@@ -1,4 +1,4 @@
-import { plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
+import { isBuiltin, plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
 import { range } from "./literals.ts";
 import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
@@ -43,11 +43,14 @@ export class FunctionCaller {
     if (path.startsWith("ops.aten.")) return this.torch(path.slice("ops.aten.".length), args, kwargs);
     const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
     if (op === "prim.RaiseException") return unsupportedOp("the program always raises an error");
+    if (op.startsWith("torchvision."))
+      return this.#guarded(op, () => this.#reading.ops.call({ op, args, kwargs }));
     return this.#guarded(op, () => {
+      // Whatever it made of them would follow from what is reported already.
+      if (args.some(isUnknown)) return UNKNOWN;
       const name = op.slice(op.indexOf(".") + 1);
       const given = READS.has(op) ? args.map((arg) => this.#number(arg)) : args;
       const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, given);
-      if (result === undefined && args.some(isUnknown)) return UNKNOWN;
       return result ?? unsupportedOp(unknownOp(op, "it is not known"));
     });
   }
@@ -63,6 +66,7 @@ export class FunctionCaller {
           : bool(isSame === (name === "__is__"));
       }
       const isKnown = kwargs.size === 0 && !args.some(isUnknown);
+      if (!isKnown && args.some(isUnknown) && isBuiltin(name)) return UNKNOWN;
       if (isKnown && a?.kind === "tensor" && (name === "item" || name === "ScalarImplicit"))
         return this.#number(a);
       const given = READS.has(name) ? args.map((arg) => this.#number(arg)) : args;

@@ -4,6 +4,7 @@ import { keyOfValue } from "./dict-builtins.ts";
 import { FunctionCaller } from "./function-caller.ts";
 import { constant, subscript } from "./literals.ts";
 import { typeText } from "./module-state.ts";
+import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import { ReadingBudget } from "./reading-budget.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
@@ -194,13 +195,16 @@ export class Interpreter {
         return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
       throw new UnprovenSize(`the condition of ${what} depends on a size`, { kind: "numbers", dims });
     }
-    return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
+    throw new UnsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`, {
+      isFollower: isUnknown(value),
+    });
   }
 
   #iterate(iterable: Expr, frame: Frame): readonly Value[] {
     const value = this.#evaluate(iterable, frame);
     if (value.kind === "list" || value.kind === "tuple") return [...value.items];
-    return unsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`);
+    const isFollower = isUnknown(value);
+    throw new UnsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`, { isFollower });
   }
 
   #evaluate(expr: Expr, frame: Frame): Value {

@@ -83,6 +83,38 @@ test("what depends on data is refused by name, and ops behind it are still looke
   assert.deepEqual(unsupported!.map(({ op }) => op).sort(), ["aten.bar", "aten.foo", "control flow"]);
 });
 
+test("a report names the op that is not known, and nothing that only follows from it", () => {
+  const { unsupported } = withForward([
+    "a = torch.foo(image)",
+    "n = int(a)",
+    "m = torch.size(a, 0)",
+    "b = torch.reshape(image, [m, -1])",
+    "if torch.gt(n, 3):",
+    "  image = torch.relu(b)",
+    "return image",
+  ]);
+  assert.deepEqual(
+    unsupported!.map(({ op }) => op),
+    ["aten.foo"],
+  );
+});
+
+test("torchvision's ops are read: what nms keeps is a size of the data", () => {
+  const { unsupported, graph } = withForward([
+    "boxes = torch.reshape(image, [-1, 4])",
+    "scores = torch.sum(boxes, [1])",
+    "kept = ops.torchvision.nms(boxes, scores, 0.5)",
+    "return torch.index(boxes, annotate(List[Optional[Tensor]], [kept]))",
+  ]);
+  assert.deepEqual(unsupported, []);
+  assert.ok(graph.nodes.some(({ target }) => target === "torchvision.nms.default"));
+});
+
+test("a complex number in the code is refused by name, and the rest is still read", () => {
+  const { unsupported } = withForward(["a = torch.full_like(image, 2.-1.j)", "return torch.foo(image)"]);
+  assert.deepEqual(unsupported!.map(({ op }) => op).sort(), ["aten.foo", "complex"]);
+});
+
 test("a tensor that is turned in place has its new shape under every name", () => {
   const turns = [
     ["t_(x)", [64, "image_0"]],

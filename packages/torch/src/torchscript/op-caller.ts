@@ -44,6 +44,10 @@ const NEW_TENSORS = new Set([
 const RENAMED: ReadonlyMap<string, string> = new Map([
   ["aten._convolution.default", "aten.convolution.default"],
   ["aten._convolution.deprecated", "aten.convolution.default"],
+  // Their pieces lie in the same memory as those of the safe ones.
+  ["aten.unsafe_chunk.default", "aten.chunk.default"],
+  ["aten.unsafe_split.Tensor", "aten.split.Tensor"],
+  ["aten.unsafe_split_with_sizes.default", "aten.split_with_sizes.default"],
   ["aten.to.prim_dtype", "aten.to.dtype"],
   ["aten.to.prim_Device", "aten.to.dtype"],
 ]);

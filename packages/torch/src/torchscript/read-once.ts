@@ -80,7 +80,9 @@ export function readOnce(script: Script, known: Known, explain: Explain): OneRea
     result = interpreter.method(module, "forward", [], fed.args);
   } catch (error) {
     if (!(error instanceof UnsupportedOp || error instanceof UnprovenSize)) throw error;
-    unsupported.add("control flow", `${explain(error)} (${error.place ?? "code"})`);
+    const follows = error instanceof UnsupportedOp && error.isFollower && unsupported.list().length > 0;
+    const reason = explain(error);
+    if (!follows) unsupported.add("control flow", `${reason} (${error.place ?? "code"})`);
   }
   const names = [...fed.names, ...states];
   const taken = names.map(({ name }) => name);

@@ -96,6 +96,10 @@ class CachedModel implements ServedModelHandle {
     return this.#inner.failure();
   }
 
+  isOutdated(): boolean {
+    return this.#inner.isOutdated();
+  }
+
   onHealthChange(listener: () => void): () => void {
     return this.#inner.onHealthChange(listener);
   }

@@ -5,15 +5,16 @@ import { openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
 import { onFile } from "../../base/file-fault.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
-import type { HostedModel } from "../model-host.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
-import type { LoadOptions } from "../runtime.ts";
+import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
 import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
-import type { OpenedModel } from "./opened-model.ts";
+import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { warmUpInputs } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
@@ -23,12 +24,16 @@ export async function loadModel(
 ): Promise<HostedModel> {
   const { options } = message.spec;
   const path = onFile(message.spec.file, (file) => realpathSync(file));
+  const files = new LoadedFiles();
+  files.hold(path);
   const digest = message.wantsDigest ? modelDigest(path, options) : Promise.resolve("");
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
-  const opened = await openFile(path, options, progress).catch((error: unknown) => {
-    throw modelFileError(error);
-  });
+  const opened = await openFile(path, { options, progress, hold: (file) => files.hold(file) }).catch(
+    (error: unknown) => {
+      throw modelFileError(error);
+    },
+  );
   const session = new OnnxSession(opened.session, opened.signature);
   progress("warmup");
   const warmup = await warmUp(session, opened, options.warmupRuns);
@@ -43,18 +48,29 @@ export async function loadModel(
     warnings: [...opened.warnings, ...warmup.warnings],
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
-  return { description, run: (inputs) => session.run(inputs) };
+  files.checkNames();
+  return { description, files: files.stamps, run: (inputs) => runChecked(session, files, inputs) };
 }
 
-async function openFile(
-  path: string,
-  options: LoadOptions,
-  progress: (stage: string) => void,
-): Promise<OpenedModel> {
+/** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
+async function runChecked(
+  session: OnnxSession,
+  files: LoadedFiles,
+  inputs: readonly Tensor[],
+): Promise<HostedResult> {
+  files.checkBeforeRun();
+  try {
+    return await session.run(inputs);
+  } finally {
+    files.check();
+  }
+}
+
+async function openFile(path: string, context: OpenContext): Promise<OpenedModel> {
   const source = openFileSource(path);
   try {
     const open = openerOf(detectFile(source));
-    return await open(path, source, { options, progress });
+    return await open(path, source, context);
   } finally {
     source.close();
   }

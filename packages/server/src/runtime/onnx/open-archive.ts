@@ -27,7 +27,7 @@ export async function openArchive(
 ): Promise<OpenedModel> {
   context.progress("translate");
   const translateStartMs = performance.now();
-  const translation = translateFile(path, source, context.options);
+  const translation = translateFile(path, source, context);
   const { unsupported, warnings } = translation.report;
   if (unsupported.length > 0) throw untranslatable(unsupported);
   const signature = signatureOfPorts(translation);
@@ -57,12 +57,12 @@ function reasonOf({ precision, weightsFile }: LoadOptions): string {
   return `every operation of the program was translated to ONNX${weights}${stored}`;
 }
 
-function translateFile(path: string, source: FileSource, options: LoadOptions): Translation {
+function translateFile(path: string, source: FileSource, { options, hold }: OpenContext): Translation {
   const { precision, weightsFile } = options;
   const inputs = options.inputs === undefined ? undefined : scriptInputs(options.inputs);
   let weights: OpenWeights | undefined;
   try {
-    weights = weightsFile === undefined ? undefined : openWeights(weightsFile, path);
+    weights = weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, hold });
     return translate(source, nodePlatform, {
       areIndicesChecked: true,
       ...(precision !== "float32" && { precision }),

@@ -42,6 +42,7 @@ export async function openOnnx(path: string, source: FileSource, context: OpenCo
   }
   const file = scanOnnx(source);
   checkExternalFiles(path, file.externalFiles);
+  for (const name of file.externalFiles) context.hold(join(dirname(path), name));
   const quantizeStartMs = performance.now();
   if (precision !== "float32") progress("quantize");
   const changed = precision === "float32" ? undefined : inPrecision(path, source, precision);

@@ -14,9 +14,19 @@ export interface OpenWeights extends WeightsSource {
  * Opens a weights file, and later its shards. Tensors can be mapped from it when it lies in the program's folder, the one place where
  * ONNX Runtime looks for weights; from anywhere else they are copied. Throws ServeError `failed_precondition`.
  */
-export function openWeights(path: string, programPath: string): OpenWeights {
+export function openWeights(
+  path: string,
+  { programPath, hold }: { readonly programPath: string; readonly hold: (path: string) => void },
+): OpenWeights {
   const open: FileSource[] = [];
-  const source = openPlain(path, open);
+  const openHeld = (file: string): FileSource => {
+    const real = realFile(file);
+    hold(real);
+    const held = openFileSource(real);
+    open.push(held);
+    return held;
+  };
+  const source = openHeld(path);
   const folder = dirname(realOf(path));
   return {
     source,
@@ -26,7 +36,7 @@ export function openWeights(path: string, programPath: string): OpenWeights {
       // A shard's name is plain; a link could still lead elsewhere.
       if (dirname(realOf(shard)) !== folder)
         throw new ModelFileError("unsupported", `the shard ${name} is a link to another folder`);
-      return openPlain(shard, open);
+      return openHeld(shard);
     },
     close() {
       for (const file of open) file.close();
@@ -34,12 +44,10 @@ export function openWeights(path: string, programPath: string): OpenWeights {
   };
 }
 
-function openPlain(path: string, open: FileSource[]): FileSource {
+function realFile(path: string): string {
   const real = realOf(path);
   if (!onFile(real, (file) => statSync(file).isFile())) throw missing(path);
-  const file = openFileSource(real);
-  open.push(file);
-  return file;
+  return real;
 }
 
 function realOf(path: string): string {

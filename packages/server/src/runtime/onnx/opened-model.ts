@@ -22,4 +22,6 @@ export interface OpenContext {
   readonly options: LoadOptions;
   /** Names the stage that begins. */
   readonly progress: (stage: string) => void;
+  /** Told every further file, before it is read. */
+  readonly hold: (path: string) => void;
 }

@@ -26,7 +26,7 @@ interface Guarded {
 export function requireSome(g: Emitter, sizes: readonly Dim[]): Val | undefined {
   const risky = sizes.filter((size) => mayBeZero(g, size));
   if (risky.length === 0) return undefined;
-  const isNothing = g.op("Equal", [g.number(product(risky), "int64"), g.scalar("int64", 0)]);
+  const isNothing = g.op("LessOrEqual", [g.number(product(risky), "int64"), g.scalar("int64", 0)]);
   // Nothing is at position 1 of a list of one.
   return g.labelled(emptyLabel(g.target), () => g.op("Gather", [g.ints([0]), g.cast(isNothing, "int64")]));
 }

@@ -118,6 +118,8 @@ export const SPECTRAL: ShapeTable = {
   ...everyRank("ihfft", toHalf),
   ...everyRank("irfft", fromHalf),
   ...everyRank("hfft", fromHalf),
+  fft_fftfreq: (args) => tensorType(args.dtype() ?? "float32", [args.size("n")]),
+  fft_rfftfreq: (args) => tensorType(args.dtype() ?? "float32", [add(sym("floordiv", args.size("n"), 2), 1)]),
   fft_fftshift: same,
   fft_ifftshift: same,
   view_as_real: parts,
@@ -142,6 +144,9 @@ const TAKES_COMPLEX = new Set([
     " ",
   ),
   ..."reshape view flatten unflatten squeeze unsqueeze transpose permute t movedim expand expand_as repeat contiguous clone".split(
+    " ",
+  ),
+  ..."mT numpy_T swapaxes swapdims broadcast_to tile split_with_sizes index gather unfold diagonal tril triu index_put fill_".split(
     " ",
   ),
   ..."slice select narrow index_select split chunk unbind cat stack roll flip resolve_conj detach alias".split(
