@@ -1,3 +1,4 @@
+import { product } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, requireSame } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
@@ -55,9 +56,12 @@ const repeats: ShapeFn = (args) => tensorType(args.tensor("repeats").dtype, [rep
 
 const repeated: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
-  if (!args.has("dim")) return tensorType(dtype, [repeatedSize(args)]);
-  const axis = axisOf(args.int("dim"), dims.length);
   const [count] = args.tensor("repeats").dims;
+  if (!args.has("dim")) {
+    if (count !== undefined && count !== 1) requireSame(product(dims), count);
+    return tensorType(dtype, [repeatedSize(args)]);
+  }
+  const axis = axisOf(args.int("dim"), dims.length);
   if (count !== undefined && count !== 1) requireSame(dims[axis] ?? 1, count);
   return tensorType(
     dtype,
