@@ -38,7 +38,7 @@ const SLOW_LOAD_MS = 1000;
 export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   const { runtime, defaults, clock } = options;
   return async (candidate, signal) => {
-    const config = loadModelConfig(candidate.configFile, defaults);
+    const config = loadModelConfig(candidate.settings, defaults);
     const { name, version, file, root } = candidate;
     const logger = options.logger.child({ model: name, version });
     const startedMs = clock.nowMs();
@@ -179,7 +179,7 @@ function weightsPath(name: string, candidate: ModelCandidate): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
     throw new ServeError(
       "invalid_argument",
-      `weights in model.yaml: expected the name of a file beside it, got ${JSON.stringify(name)}`,
+      `weights in model.yaml: expected the name of a file beside it, got ${JSON.stringify(name.slice(0, 80))}`,
     );
   }
   return join(dirname(candidate.configFile ?? candidate.file), name);
