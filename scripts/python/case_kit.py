@@ -38,7 +38,8 @@ def _number(value):
     return str(value) if is_strange else value
 
 
-def _tensor(tensor):
+def tensor_json(tensor):
+    """A tensor as a case holds it."""
     data = (tensor.float() if tensor.dtype in HALVES else tensor).flatten().tolist()
     return {"dtype": str(tensor.dtype)[6:], "shape": list(tensor.shape), "data": [_number(v) for v in data]}
 
@@ -79,9 +80,9 @@ def case(out, name, module, example, others=(), dynamic=None, kind="pt2"):
         answers = []
         for inputs in [example, *others]:
             try:
-                answers.append([_tensor(tensor) for tensor in _flat(run(*inputs))])
+                answers.append([tensor_json(tensor) for tensor in _flat(run(*inputs))])
             except Exception as error:  # noqa: BLE001 whatever PyTorch raises is its answer
                 answers.append({"raises": f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"})
-    inputs = [[_tensor(tensor) for tensor in run_inputs] for run_inputs in [example, *others]]
+    inputs = [[tensor_json(tensor) for tensor in run_inputs] for run_inputs in [example, *others]]
     with open(f"{out}/{name}.json", "w") as file:
         json.dump({"inputs": inputs, "outputs": answers}, file)

@@ -27,3 +27,16 @@ test("hard cases and numbers at their ends are answered as PyTorch answers them,
   t.diagnostic(`${passed} runs equal PyTorch`);
   assert.deepEqual(problems, []);
 });
+
+test("weights in every form that people keep them in are taken as load_state_dict takes them", {
+  timeout: 300_000,
+}, async (t) => {
+  const python = requirePython(t);
+  if (python === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "sconce-weights-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  await runPython(python, [join(SCRIPTS, "weights_cases.py"), folder]);
+  const { problems, passed } = await askCases(folder);
+  t.diagnostic(`${passed} forms`);
+  assert.deepEqual(problems, []);
+});
