@@ -30,9 +30,11 @@ export function sniffProtocol(
     socket.off("error", ignore);
   };
   const onReadable = () => {
-    const chunk = socket.read() as Buffer | null;
-    if (chunk === null) return;
-    head = head === undefined ? chunk : Buffer.concat([head, chunk]);
+    // From Node 26 on each call gives one piece of what has come.
+    for (let piece: Buffer | null = socket.read(); piece !== null; piece = socket.read()) {
+      head = head === undefined ? piece : Buffer.concat([head, piece]);
+    }
+    if (head === undefined) return;
     const protocol = protocolOf(head);
     if (protocol === undefined) return;
     settle();

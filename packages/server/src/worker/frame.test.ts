@@ -24,7 +24,9 @@ const frame: fc.Arbitrary<OutgoingFrame> = fc.record({
 function wireBytes(frames: readonly OutgoingFrame[]): Buffer {
   const stream = new PassThrough({ highWaterMark: 1 << 26 });
   for (const one of frames) writeFrame(stream, one);
-  return (stream.read() as Buffer | null) ?? Buffer.alloc(0);
+  const pieces: Buffer[] = [];
+  for (let piece: Buffer | null = stream.read(); piece !== null; piece = stream.read()) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 function assertSame(received: Frame | undefined, sent: OutgoingFrame): void {

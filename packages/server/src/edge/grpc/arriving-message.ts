@@ -49,7 +49,8 @@ export class ArrivingMessage implements Transfer {
 
   /** After the status was sent. grpc-js would keep the pieces that it has for as long as the client goes on. */
   #close(): void {
-    this.#stream.close(constants.NGHTTP2_NO_ERROR);
+    // In the same turn Node 26 would drop the status, which is still to be sent.
+    setImmediate(() => this.#stream.close(constants.NGHTTP2_NO_ERROR));
   }
 
   #take(bytes: number): void {
