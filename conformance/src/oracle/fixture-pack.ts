@@ -26,6 +26,8 @@ const PARTS: Partial<Record<DType, DType>> = {
 export interface FixtureRun {
   readonly inputs: readonly FixtureTensor[];
   readonly outputs: readonly FixtureTensor[];
+  /** What PyTorch raises for these inputs; there are no outputs then. */
+  readonly raises?: string;
 }
 
 /** A run of a TorchScript program at other sizes than its example's; without outputs where PyTorch refuses them. */
@@ -77,7 +79,8 @@ interface PackHeader {
     readonly precision?: DType;
     readonly runs: readonly {
       readonly inputs: readonly PackedTensor[];
-      readonly outputs: readonly PackedTensor[];
+      readonly outputs?: readonly PackedTensor[];
+      readonly raises?: string;
     }[];
     readonly others?: readonly {
       readonly inputs: readonly PackedTensor[];
@@ -110,7 +113,11 @@ export function readFixturePack(path: string): FixturePack {
     samples: header.samples.map(({ others, ...sample }) => ({
       ...sample,
       program: bytesAt(sample.program),
-      runs: sample.runs.map((run) => ({ inputs: reals(run.inputs), outputs: reals(run.outputs) })),
+      runs: sample.runs.map(({ inputs, outputs = [], raises }) => ({
+        inputs: reals(inputs),
+        outputs: reals(outputs),
+        ...(raises !== undefined && { raises }),
+      })),
       ...(others !== undefined && {
         others: others.map(({ inputs, outputs }) => ({
           inputs: reals(inputs),

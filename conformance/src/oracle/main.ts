@@ -1,16 +1,22 @@
 // The op oracle from the command line: npm run oracle -- [--filter NAME,…] [--target aten.add.Tensor] [--sample ID] [--verbose]
 // [--json FILE] [--limit N] [--folder FOLDER]. A name is a pack of packages/torch/fixtures; `*` stands for any text.
-import { readdirSync, writeFileSync } from "node:fs";
+// With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { makeSweep } from "./make-sweep.ts";
 import { reportLines, reportOf } from "./report.ts";
 import { runOracle } from "./run-oracle.ts";
 
 const fixtures = fileURLToPath(new URL("../../../packages/torch/fixtures", import.meta.url));
 const { values } = parseArgs({
   options: {
-    folder: { type: "string", multiple: true, default: [join(fixtures, "op-db"), join(fixtures, "modules")] },
+    folder: { type: "string", multiple: true },
+    sweep: { type: "string" },
+    seed: { type: "string", default: "0" },
+    kind: { type: "string", multiple: true, default: [] },
     filter: { type: "string", default: "*" },
     target: { type: "string" },
     sample: { type: "string" },
@@ -30,8 +36,23 @@ function matcher(filter: string): (name: string) => boolean {
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
+/** Where the packs of this run are: committed ones, a folder that was named, or a sweep made for it in a folder that goes afterwards. */
+async function packFolders(): Promise<readonly string[]> {
+  if (values.sweep === undefined)
+    return values.folder ?? ["op-db", "modules"].map((name) => join(fixtures, name));
+  if (values.sweep !== "edges") throw new Error(`there is no sweep called ${values.sweep}; there is: edges`);
+  const python = process.env["SCONCE_TEST_PYTHON"];
+  if (python === undefined) throw new Error("a sweep needs PyTorch; run it as `npm run oracle`");
+  const folder = mkdtempSync(join(tmpdir(), "sconce-sweep-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const filter = values.filter.split(",");
+  await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
+  return [folder];
+}
+
 const matches = matcher(values.filter);
-const files = values.folder.flatMap((folder) =>
+const folders = await packFolders();
+const files = folders.flatMap((folder) =>
   readdirSync(folder)
     .filter((name) => name.endsWith(".pack") && matches(name.slice(0, -".pack".length)))
     .map((name) => join(folder, name)),

@@ -27,6 +27,7 @@ const END64_BYTES = 56;
 const RECORD_BYTES = 46;
 const MAX_COMMENT = 0xffff;
 const SATURATED = 0xffffffff;
+const NAMES = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 interface Extent {
   readonly offset: number;
@@ -55,11 +56,12 @@ export function readDirectory(source: ByteSource, limits: ZipLimits): ZipDirecto
   if (extent.count * RECORD_BYTES > extent.byteLength) throw corrupt("its entry count does not fit its size");
   const bytes = source.read(extent.offset, extent.byteLength);
   const view = viewOf(bytes);
+  const directory: Bytes = { bytes, view };
   const records: DirectoryRecord[] = [];
   let at = 0;
   for (let index = 0; index < extent.count; index += 1) {
     const length = recordLength(view, at);
-    records.push(readRecord(bytes.subarray(at, at + length), limits));
+    records.push(readRecord(directory, at, limits));
     at += length;
   }
   if (at !== bytes.byteLength) throw corrupt("its size does not match its entries");
@@ -118,30 +120,37 @@ function recordLength(view: DataView, at: number): number {
   return RECORD_BYTES + variable;
 }
 
-function readRecord(bytes: Uint8Array, limits: ZipLimits): DirectoryRecord {
-  const view = viewOf(bytes);
-  const nameLength = view.getUint16(28, true);
+/** The directory, with one view for all of its records: there may be 200,000 of them. */
+interface Bytes {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+function readRecord({ bytes, view }: Bytes, at: number, limits: ZipLimits): DirectoryRecord {
+  const nameLength = view.getUint16(at + 28, true);
   if (nameLength > limits.maxNameBytes) {
     throw new ModelFileError(
       "limit",
       `an entry's name has ${nameLength} bytes; the limit is ${limits.maxNameBytes}`,
     );
   }
-  if (view.getUint16(34, true) !== 0) throw multiDisk();
-  const extraStart = RECORD_BYTES + nameLength;
-  const wide = zip64Values(bytes.subarray(extraStart, extraStart + view.getUint16(30, true)));
-  const field = (at: number): number => {
-    const value = view.getUint32(at, true);
-    return value === SATURATED ? wide() : value;
+  if (view.getUint16(at + 34, true) !== 0) throw multiDisk();
+  const extraStart = at + RECORD_BYTES + nameLength;
+  let wide: (() => number) | undefined;
+  const field = (offset: number): number => {
+    const value = view.getUint32(at + offset, true);
+    if (value !== SATURATED) return value;
+    wide ??= zip64Values(bytes.subarray(extraStart, extraStart + view.getUint16(at + 30, true)));
+    return wide();
   };
   // The order is the format's: the zip64 extra field holds only what did not fit, in this order.
   const byteLength = field(24);
   const compressedByteLength = field(20);
   return {
-    name: decodeName(bytes.subarray(RECORD_BYTES, extraStart)),
-    flags: view.getUint16(8, true),
-    method: view.getUint16(10, true),
-    crc32: view.getUint32(16, true),
+    name: decodeName(bytes.subarray(at + RECORD_BYTES, extraStart)),
+    flags: view.getUint16(at + 8, true),
+    method: view.getUint16(at + 10, true),
+    crc32: view.getUint32(at + 16, true),
     compressedByteLength,
     byteLength,
     headerOffset: field(42),
@@ -168,7 +177,7 @@ function zip64Values(extra: Uint8Array): () => number {
 
 function decodeName(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return NAMES.decode(bytes);
   } catch (error) {
     throw new ModelFileError(
       "unsupported",

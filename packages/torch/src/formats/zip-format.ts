@@ -20,7 +20,11 @@ const AOT_INDUCTOR = /(^|\/)data\/aotinductor\/|\.(so|cubin|wrapper\.cpp)$/;
 const CONSTANTS = /^([^/]*\/)?constants\.pkl$/;
 const DATA = /^([^/]*\/)?data\.pkl$/;
 
-function formatOfNames(names: readonly string[]): FileFormat {
+/** Nearly all entries of a large model are weights, which tell nothing. */
+const TELLING = /\.(json|pkl|pte|so|cubin|cpp|h5)$|\/aotinductor\/|archive_format$/;
+
+function formatOfNames(all: readonly string[]): FileFormat {
+  const names = all.filter((name) => TELLING.test(name));
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   if (names.includes("MAR-INF/MANIFEST.json")) return "mar";
   if (has(PROGRAM)) return "pt2";

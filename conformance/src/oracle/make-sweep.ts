@@ -1,0 +1,28 @@
+import { fileURLToPath } from "node:url";
+import { runPython } from "../python.ts";
+
+export interface SweepOptions {
+  readonly python: string;
+  /** Where the packs go. */
+  readonly folder: string;
+  /** The same seed gives the same inputs. */
+  readonly seed: number;
+  /** Names of packs, with `*` for any text. */
+  readonly filter: readonly string[];
+  /** Kinds of inputs, as in scripts/python/edges; all when empty. */
+  readonly kinds: readonly string[];
+}
+
+const SCRIPT = fileURLToPath(new URL("../../../scripts/python/make_edge_fixtures.py", import.meta.url));
+
+/** Asks PyTorch about inputs at the edge of what each program takes; the answers become packs. */
+export async function makeSweep({ python, folder, seed, filter, kinds }: SweepOptions): Promise<void> {
+  await runPython(python, [
+    SCRIPT,
+    folder,
+    "--seed",
+    String(seed),
+    ...(filter.length > 0 ? ["--filter", ...filter] : []),
+    ...(kinds.length > 0 ? ["--kind", ...kinds] : []),
+  ]);
+}

@@ -1,0 +1,110 @@
+"""What a sweep of edge inputs runs on: a program with free sizes, and the inputs that it was exported with."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from fixture_pack import Skip, export, tensors_of
+from torch import nn
+from torch.export import Dim
+
+
+@dataclass
+class Subject:
+    """`free[i][d]` is dimension d of input i: a number, or an expression over symbols (sympy)."""
+
+    label: str
+    program: object
+    example: list[torch.Tensor]
+    free: list[list[object]]
+
+    def symbols(self) -> dict:
+        """Every symbol with its size in the example."""
+        found = {}
+        for tensor, dims in zip(self.example, self.free, strict=True):
+            for size, dim in zip(tensor.shape, dims, strict=True):
+                if getattr(dim, "is_symbol", False):
+                    found.setdefault(dim, size)
+        return found
+
+
+class Picked(nn.Module):
+    """A module on the rows of its first tensor that a mask keeps: how many there are is known while it runs."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, keep: torch.Tensor, first: torch.Tensor, *rest: torch.Tensor) -> object:
+        return self.inner(first[keep], *rest)
+
+
+def subjects_of(label: str, module: nn.Module, tensors: list[torch.Tensor]) -> Iterator[Subject]:
+    """The module with every size free that may be, and behind a mask."""
+    yield exported(label, module, tensors)
+    if tensors and tensors[0].dim() > 0 and tensors[0].shape[0] > 1:
+        keep = torch.arange(tensors[0].shape[0]) >= 0
+        try:
+            yield exported(f"{label}-picked", Picked(module), [keep, *tensors])
+        except Skip:  # the size of its result would not be known
+            return
+
+
+def exported(label: str, module: nn.Module, tensors: list[torch.Tensor]) -> Subject:
+    for depth in (8, 1, 0):
+        free = [{d: Dim.AUTO for d in range(min(t.dim(), depth))} for t in tensors]
+        try:
+            program = export(module, tuple(tensors), dynamic_shapes=(tuple(free),) if tensors else None)
+        except Skip:
+            if depth == 0:
+                raise
+            continue
+        return Subject(label, program, tensors, [dims_of(value) for value in values_of(program, len(tensors))])
+    raise AssertionError
+
+
+def values_of(program, count: int) -> list:
+    names = program.graph_signature.user_inputs
+    nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    values = [nodes[name].meta["val"] for name in names]
+    if len(values) != count:
+        raise Skip("an input is no tensor")
+    return values
+
+
+def dims_of(value: torch.Tensor) -> list[object]:
+    return [size if isinstance(size, int) else size.node.expr for size in value.shape]
+
+
+def resized(subject: Subject, sizes: dict, rng: np.random.Generator) -> list[torch.Tensor] | None:
+    """Inputs of other sizes, with values drawn from the example's. None where an expression has no such size."""
+    result = []
+    for tensor, dims in zip(subject.example, subject.free, strict=True):
+        shape = [dim if isinstance(dim, int) else int(dim.subs(sizes)) for dim in dims]
+        if any(size < 0 for size in shape):
+            return None
+        result.append(drawn(tensor, shape, rng))
+    return result
+
+
+def drawn(tensor: torch.Tensor, shape: list[int], rng: np.random.Generator) -> torch.Tensor:
+    if list(tensor.shape) == shape:
+        return tensor.clone()
+    count = int(np.prod(shape))
+    if tensor.numel() == 0:
+        return torch.zeros(shape, dtype=tensor.dtype)
+    places = torch.from_numpy(rng.integers(0, tensor.numel(), count))
+    return tensor.reshape(-1)[places].reshape(shape)
+
+
+def answer(subject: Subject, inputs: list[torch.Tensor]) -> list[torch.Tensor] | str:
+    """What PyTorch's own program gives for these inputs, or the text of what it raises."""
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return tensors_of(subject.program.module()(*[t.clone() for t in inputs]))
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        return f"{type(error).__name__}: {lines[0]}"[:200]

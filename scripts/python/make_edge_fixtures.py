@@ -1,0 +1,119 @@
+"""Makes packs of edge inputs (see edges/) for the programs of the op oracle, with what PyTorch's own program answers or raises.
+
+    python make_edge_fixtures.py FOLDER [--seed N] [--kind NAME ...] [--filter NAME ...] [--samples N] [--limit N]
+
+The programs: PyTorch's op database (float32 and int64), the hand-written modules of op_modules, and those of edge_programs.
+"""
+
+import argparse
+import logging
+import sys
+import warnings
+import zlib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+import torch
+from edges import KINDS, Subject, answer, subjects_of
+from fixture_pack import Pack, Skip, close, is_core, saved, targets_of, tensors_of
+from make_op_fixtures import UNDEFINED, Call, contiguous, seed, spread, unspecified
+from op_modules import FAMILIES
+from torch.testing._internal.common_methods_invocations import op_db
+
+MAX_ELEMENTS = 1 << 14
+
+
+def op_modules(info, samples: int) -> Iterator[tuple[str, torch.nn.Module, list[torch.Tensor]]]:
+    for dtype in (torch.float32, torch.int64):
+        if dtype not in info.supported_dtypes("cpu") or info.name in UNDEFINED:
+            continue
+        seed(0)
+        given = [s for s in info.sample_inputs("cpu", dtype, requires_grad=False) if is_roomy(s)]
+        for index, sample in spread(given, samples):
+            try:
+                args = contiguous(((sample.input, *sample.args), sample.kwargs))
+            except Skip:
+                continue
+            yield f"{str(dtype).removeprefix('torch.')}-{index}", Call(info.op, args, False), tensors_of(args)
+
+
+def is_roomy(sample) -> bool:
+    """Whether its sizes can be freed: PyTorch takes 0 and 1 for constants."""
+    tensors = tensors_of((sample.input, sample.args, sample.kwargs))
+    return 0 < sum(t.numel() for t in tensors) <= MAX_ELEMENTS and all(size > 1 for size in tensors[0].shape)
+
+
+def case_modules(cases: dict) -> Iterator[tuple[str, torch.nn.Module, list[torch.Tensor]]]:
+    for label, case in cases.items():
+        torch.manual_seed(0)
+        args = case.runs()[0]
+        if case.precision is None and all(isinstance(a, torch.Tensor) for a in args):
+            torch.manual_seed(1)
+            yield label, case.make().eval(), list(args)
+
+
+def add(pack: Pack, subject: Subject, kinds: list[str], limit: int, number: int) -> None:
+    program, targets, core = saved_bare(subject), targets_of(subject.program), is_core(subject.program)
+    for kind in kinds:
+        rng = np.random.default_rng([number, zlib.crc32(f"{pack.op} {subject.label} {kind}".encode())])
+        for _, (label, tensors) in spread(list(KINDS[kind](subject, rng)), limit):
+            seed(1)
+            outputs = answer(subject, tensors)
+            seed(2)
+            again = answer(subject, tensors)
+            name = f"{subject.label} {kind} {label}"
+            if isinstance(outputs, str) != isinstance(again, str) or (
+                not isinstance(outputs, str) and not close(outputs, again)
+            ):
+                pack.skip(name, "its result is random")
+                continue
+            run = {"inputs": [pack.tensor(t) for t in tensors]}
+            if isinstance(outputs, str):
+                run["raises"] = outputs
+            else:
+                free = unspecified(pack.op, tensors, outputs)
+                run["outputs"] = [pack.tensor(t, f) for t, f in zip(outputs, free, strict=True)]
+            pack.samples.append({"id": name, "targets": targets, "core": core, "program": pack.place(program), "runs": [run]})
+
+
+def saved_bare(subject: Subject) -> bytes:
+    example, subject.program._example_inputs = subject.program._example_inputs, None
+    data = saved(subject.program)
+    subject.program._example_inputs = example
+    return data
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", nargs="*", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--filter", nargs="*", default=["*"], help="only packs with such names")
+    parser.add_argument("--samples", type=int, default=2, help="programs per op and dtype")
+    parser.add_argument("--limit", type=int, default=8, help="inputs per program and kind")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    torch.set_num_threads(1)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    sources = {info.full_name: (lambda info=info: op_modules(info, args.samples)) for info in op_db}
+    sources |= {name: (lambda cases=cases: case_modules(cases)) for name, cases in FAMILIES.items()}
+    for name, modules in sources.items():
+        if not any(fnmatch(name, pattern) for pattern in args.filter):
+            continue
+        pack = Pack(name)
+        for label, module, tensors in modules():
+            try:
+                for subject in subjects_of(label, module, tensors):
+                    add(pack, subject, args.kind, args.limit, args.seed)
+            except Skip as skip:
+                pack.skip(label, str(skip))
+        if pack.samples:
+            pack.write(args.folder)
+        print(f"{name}: {len(pack.samples)} runs, {len(pack.skipped)} skipped", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
