@@ -17,5 +17,6 @@ hostModel(async () => ({
     warnings: [],
     loadMs: {},
   },
+  files: [],
   run: async ([x]) => ({ outputs: [{ ...x!, chunks: [x!.bytes] }], computeMs: 0 }),
 }));

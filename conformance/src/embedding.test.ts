@@ -1,15 +1,12 @@
 // Tests the package `sconce` as a library: servers inside another program.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Logger, loadConfig, startServer, systemClock } from "sconce";
+import { loadConfig, startServer } from "sconce";
 import { argmax, expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
-
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 test("a program embeds the server: two servers in one process, each with its own port, both end", async () => {
   const config = loadConfig({ flags: new Map([["--port", "0"]]) });
-  const start = () =>
-    startServer({ config, paths: [MODELS_FOLDER], logger: silent, clock: systemClock, random: Math.random });
+  const start = () => startServer({ config, paths: [MODELS_FOLDER] });
   const servers = await Promise.all([start(), start()]);
   try {
     const digit = expectedDigits().digits[0]!;

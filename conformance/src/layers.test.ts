@@ -177,9 +177,10 @@ test("no two folders import each other, types included", () => {
   assert.deepEqual(structure.mutualFolders, []);
 });
 
-test("torch has no file that only tests import", () => {
-  assert.deepEqual(
-    structure.testOnlyFiles.filter((file) => file.startsWith("packages/torch/")),
-    [],
-  );
+test("no file of a package is there for tests alone", () => {
+  assert.deepEqual(structure.testOnlyFiles, []);
+});
+
+test("no two exported types of a package have the same name", () => {
+  assert.deepEqual(structure.doubleNames, []);
 });

@@ -23,7 +23,7 @@ function rowsOf(page: string): Row[] {
       const [, , files = "", words = ""] = line.split("|");
       return { line, files: quoted(files), words: quoted(words) };
     })
-    .filter(({ files }) => files.some((file) => file.includes("/")));
+    .filter(({ files }) => files.some((file) => /^[\w.-]+\/.*\.\w+$/.test(file)));
 }
 
 /** What is wrong with a row; undefined: nothing. */

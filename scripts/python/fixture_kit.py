@@ -43,19 +43,20 @@ def randint(*shape, low=-5, high=6, seed=0, dtype=torch.int64):
     return torch.randint(low, high, shape, generator=generator).to(dtype)
 
 
-def case(name, model, *args, dynamic=None, also=(), refused=None, rtol=None, atol=None, strict=False, rewrite=None, by_archive=False):
+def case(name, model, *args, dynamic=None, also=(), raising=(), refused=None, rtol=None, atol=None, strict=False, rewrite=None, by_archive=False):
     """Registers a fixture.
 
     model: an nn.Module (put into eval mode) or a function of tensors.
     dynamic: dynamic_shapes as torch.export takes it, one entry per argument.
     also: further tuples of arguments to run the same program on (other sizes).
+    raising: tuples of arguments for which PyTorch raises; so must the translation, in words about the inputs.
     rewrite: turns (program, saved file) into the file that the fixture is to be.
     by_archive: the expected results are those of the archive as PyTorch loads it: a script differs from the eager module here.
     refused: a target such as "aten.foo.default" that the translation must report as unsupported.
     """
     module = model.eval() if isinstance(model, torch.nn.Module) else Function(model)
     _cases.append(
-        dict(name=name, module=module, args=args, dynamic=dynamic, also=list(also), refused=refused, rtol=rtol, atol=atol, strict=strict,
+        dict(name=name, module=module, args=args, dynamic=dynamic, also=list(also), raising=list(raising), refused=refused, rtol=rtol, atol=atol, strict=strict,
              rewrite=rewrite, by_archive=by_archive)
     )
 
@@ -95,11 +96,22 @@ def _fixture(item) -> bytes:
             outputs = module(*_copy(inputs))
         leaves = [leaf for leaf in torch.utils._pytree.tree_leaves(outputs) if leaf is not None and not isinstance(leaf, str)]
         runs.append({"inputs": [_store(t, blob) for t in _tensors(inputs)], "outputs": [_store(t, blob) for t in leaves]})
+    for inputs in item["raising"]:
+        runs.append({"inputs": [_store(t, blob) for t in _tensors(inputs)], "outputs": [], "raises": _raised(module, inputs)})
     about = {"runs": runs, **{key: item[key] for key in ("refused", "rtol", "atol") if item[key] is not None}}
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr(zipfile.ZipInfo("archive/extra/io.json"), json.dumps(about))
         archive.writestr(zipfile.ZipInfo("archive/extra/io.bin"), bytes(blob))
     return file.getvalue()
+
+
+def _raised(module, inputs) -> str:
+    try:
+        with torch.no_grad():
+            module(*_copy(inputs))
+    except (RuntimeError, IndexError) as error:
+        return str(error).splitlines()[0]
+    raise ValueError("PyTorch answers where it should raise")
 
 
 def slim_archive(saved: bytes, extra: dict) -> bytes:

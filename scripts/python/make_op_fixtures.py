@@ -65,6 +65,8 @@ def spread(items: list, count: int) -> list:
     indexed = list(enumerate(items))
     if len(items) <= count:
         return indexed
+    if count == 1:
+        return [indexed[len(items) // 2]]
     return [indexed[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 

@@ -1,6 +1,6 @@
 """Makes the TorchScript oracle: PyTorch's op samples and the modules of op_modules, traced or scripted, asked at several sizes.
 
-    python make_script_fixtures.py traced|scripted FOLDER [--filter NAME] [--samples N]
+    python make_script_fixtures.py traced|scripted FOLDER [--filter NAME …] [--samples N]
 
 One pack (see fixture_pack.py) per op or family. The run of a sample has the sizes that it was traced with. In each of the `others` all sizes of
 one number have another one; what `torch.jit.load` answers is the truth, and one without outputs is one that it refuses.
@@ -24,8 +24,8 @@ from torch.testing._internal.common_methods_invocations import op_db
 
 SAMPLES = {torch.float32: 4, torch.int64: 2, torch.bool: 1}
 OTHER_SIZES = 4
-# Their sequences have to stay sorted.
-SORTED = {"searchsorted", "bucketize"}
+# Their sequences and offsets have to stay sorted.
+SORTED = ("searchsorted", "bucketize", "embedding_bag")
 SECONDS_APART = (1, 2)
 
 
@@ -85,7 +85,7 @@ def add(pack: Pack, label: str, script, tensors: list[torch.Tensor], want: list[
     run = {"inputs": [pack.tensor(t) for t in tensors], "outputs": [pack.tensor(t, f) for t, f in zip(want, free, strict=True)]}
     others = []
     varying: set[int] = set()
-    for inputs, outputs in [] if pack.op in SORTED else runs_of(data, tensors):
+    for inputs, outputs in [] if any(name in f"{pack.op} {label}" for name in SORTED) else runs_of(data, tensors):
         if outputs is not None:
             varying |= {a for x, y in zip(tensors, inputs) for a, b in zip(x.shape, y.shape) if a != b}
         packed = None
@@ -189,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=["traced", "scripted"])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--filter", default="", help="only packs whose name contains this")
+    parser.add_argument("--filter", nargs="*", default=[""], help="only packs whose name contains one of these")
     parser.add_argument("--samples", type=int, default=4, help="float32 samples per op; of other dtypes fewer")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -197,7 +197,7 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     total = {"packs": 0, "samples": 0, "skipped": 0, "bytes": 0}
     for name, make in packs(args.kind, args.samples):
-        if args.filter not in name:
+        if not any(part in name for part in args.filter):
             continue
         pack = make()
         size = pack.write(args.folder)

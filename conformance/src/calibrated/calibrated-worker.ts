@@ -119,6 +119,7 @@ hostModel(async ({ spec }, progress): Promise<HostedModel> => {
       warnings: [],
       loadMs: { session: model.loadMs },
     },
+    files: [],
     run: async ([x]) => run(model, x!),
   };
 });

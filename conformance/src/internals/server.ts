@@ -6,7 +6,6 @@ export type { Instance } from "../../../packages/server/dist/base/instance.js";
 export type { Logger } from "../../../packages/server/dist/base/logger.js";
 export type { RunInput } from "../../../packages/server/dist/base/run.js";
 export { createLogger } from "../../../packages/server/dist/cli/logger.js";
-export { nodeFlags } from "../../../packages/server/dist/cli/node-flags.js";
 export { loadConfig } from "../../../packages/server/dist/config/load-config.js";
 export { createOnnxRuntime } from "../../../packages/server/dist/runtime/onnx/onnx-runtime.js";
 export { sessionOptions } from "../../../packages/server/dist/runtime/onnx/session-options.js";
@@ -20,3 +19,4 @@ export {
   type WorkerRuntimeOptions,
 } from "../../../packages/server/dist/runtime/worker-runtime.js";
 export { workerEnv } from "../../../packages/server/dist/worker/worker-env.js";
+export { nodeFlags } from "./node-flags.ts";

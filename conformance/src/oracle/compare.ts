@@ -73,11 +73,31 @@ export function mayDeclare(declared: DType, want: DType): boolean {
   return declared === want || (TYPES[want]?.includes(declared) ?? false);
 }
 
+interface Precision {
+  /** The dtype that the program computes in, where it is narrower than the output's. */
+  readonly precision?: DType | undefined;
+  /** The absolute tolerance is per unit of the output's largest value: sums that cancel have the error of their terms. */
+  readonly isScaled?: boolean;
+}
+
+function scaled({ rtol, atol }: Tolerance, values: Numbers): Tolerance {
+  let largest = 1;
+  for (let i = 0; i < values.length; i += 1) {
+    const size = Math.abs(Number(values[i]));
+    if (Number.isFinite(size)) largest = Math.max(largest, size);
+  }
+  return { rtol, atol: atol * largest };
+}
+
 /**
  * How an output differs from PyTorch's; undefined when it does not. Floats are compared within the tolerance of their dtype, or of
  * `precision` where the program computes in a narrower one.
  */
-export function difference(got: OrtTensor, want: FixtureTensor, precision?: DType): string | undefined {
+export function difference(
+  got: OrtTensor,
+  want: FixtureTensor,
+  { precision, isScaled = false }: Precision = {},
+): string | undefined {
   const allowed = TYPES[want.dtype];
   const expected = valuesOf(want);
   if (allowed === undefined || expected === undefined)
@@ -87,7 +107,8 @@ export function difference(got: OrtTensor, want: FixtureTensor, precision?: DTyp
   if (want.unspecified) return undefined;
   const values = gotValues(got);
   const own = TOLERANCES[want.dtype];
-  const tolerance = own === undefined ? undefined : (TOLERANCES[precision ?? want.dtype] ?? own);
+  const base = own === undefined ? undefined : (TOLERANCES[precision ?? want.dtype] ?? own);
+  const tolerance = base === undefined || !isScaled ? base : scaled(base, expected);
   let [worst, count] = [-1, 0];
   for (let i = 0; i < expected.length; i += 1) {
     if (isClose(values[i]!, expected[i]!, tolerance)) continue;

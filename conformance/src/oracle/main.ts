@@ -1,12 +1,13 @@
 // The op oracle from the command line: npm run oracle -- [--filter NAME,…] [--target aten.add.Tensor] [--sample ID] [--verbose]
 // [--json FILE] [--limit N] [--folder FOLDER]. A name is a pack of packages/torch/fixtures; `*` stands for any text.
 // With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
+// With --sweep traced or --sweep scripted: op samples and modules as TorchScript, asked at several sizes.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { makeSweep } from "./make-sweep.ts";
+import { makeSizeSweep, makeSweep } from "./make-sweep.ts";
 import { reportLines, reportOf } from "./report.ts";
 import { runOracle } from "./run-oracle.ts";
 
@@ -40,13 +41,17 @@ function matcher(filter: string): (name: string) => boolean {
 async function packFolders(): Promise<readonly string[]> {
   if (values.sweep === undefined)
     return values.folder ?? ["op-db", "modules"].map((name) => join(fixtures, name));
-  if (values.sweep !== "edges") throw new Error(`there is no sweep called ${values.sweep}; there is: edges`);
+  const { sweep } = values;
+  if (sweep !== "edges" && sweep !== "traced" && sweep !== "scripted")
+    throw new Error(`there is no sweep called ${sweep}; there are: edges, traced, scripted`);
   const python = process.env["SCONCE_TEST_PYTHON"];
   if (python === undefined) throw new Error("a sweep needs PyTorch; run it as `npm run oracle`");
   const folder = mkdtempSync(join(tmpdir(), "sconce-sweep-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const filter = values.filter.split(",");
-  await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
+  if (sweep === "edges")
+    await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
+  else await makeSizeSweep(sweep, { python, folder, filter });
   return [folder];
 }
 

@@ -13,16 +13,26 @@ export interface SweepOptions {
   readonly kinds: readonly string[];
 }
 
-const SCRIPT = fileURLToPath(new URL("../../../scripts/python/make_edge_fixtures.py", import.meta.url));
+const script = (name: string): string =>
+  fileURLToPath(new URL(`../../../scripts/python/${name}.py`, import.meta.url));
 
 /** Asks PyTorch about inputs at the edge of what each program takes; the answers become packs. */
 export async function makeSweep({ python, folder, seed, filter, kinds }: SweepOptions): Promise<void> {
   await runPython(python, [
-    SCRIPT,
+    script("make_edge_fixtures"),
     folder,
     "--seed",
     String(seed),
     ...(filter.length > 0 ? ["--filter", ...filter] : []),
     ...(kinds.length > 0 ? ["--kind", ...kinds] : []),
   ]);
+}
+
+/** Traces or scripts PyTorch's op samples and our modules, and asks what PyTorch loads at several sizes; the answers become packs. */
+export async function makeSizeSweep(
+  kind: "traced" | "scripted",
+  { python, folder, filter }: Pick<SweepOptions, "python" | "folder" | "filter">,
+): Promise<void> {
+  const names = filter.map((name) => name.replaceAll("*", ""));
+  await runPython(python, [script("make_script_fixtures"), kind, folder, "--filter", ...names]);
 }

@@ -170,14 +170,14 @@ const LOADING_REASONS = {
       "This kind of file cannot be served. [model-formats.md](model-formats.md) lists the kinds that can.",
     weights_only: "The file holds weights without a program. Export the program with `torch.export.save`.",
     weights_missing: "The file that `weights` in model.yaml names does not exist.",
+    outside_repository:
+      "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",
     option_unsupported: "An option of model.yaml does not work with this kind of file.",
     model_refused: "The file reads well, but it cannot be run as it is. The message says why.",
     model_file_corrupt: "The file violates its own format, or was cut short. Copy it again.",
     model_file_limit: "The file exceeds a limit of its reader, which keeps hostile files out.",
     model_file_unsupported:
       "The file needs something that is not supported. The message names all of it and says what to do.",
-    model_file_changed:
-      "The file changed after it was loaded, so a restarted worker would give other results. Load the model again.",
   },
   unauthenticated: {
     missing_token: "There is no `Authorization: Bearer <token>` (in gRPC: metadata `authorization`).",
@@ -201,6 +201,8 @@ const LOADING_REASONS = {
   unavailable: {
     file_unreadable:
       "The file system failed. The message names the file and says what the file system said. Load again; `--model-control poll` does so by itself.",
+    model_file_changed:
+      "The file was written into after it was loaded, or while it was, so its results would be worth nothing. Load the model again (`--model-control poll` does so by itself), and replace files by renaming new ones over them.",
   },
   not_found: {
     model_file_gone:

@@ -41,7 +41,7 @@ export const hang: Procedure = {
     transport.close();
     const latestMs = Math.max(...killedMs);
     return [
-      atLeast("earliest kill", Math.min(...killedMs), { min: TIMEOUT_MS - 10, unit: " ms" }),
+      atLeast("earliest kill", Math.min(...killedMs), { min: TIMEOUT_MS - 10, unit: " ms", kind: "pace" }),
       atMost("latest kill", latestMs, { max: TIMEOUT_MS + GRACE_MS, unit: " ms", kind: "pace" }),
       atMost("killed at all", latestMs, { max: TIMEOUT_MS + SLOW_GRACE_MS, unit: " ms" }),
       exactly("mates hurt", hurt, 0),

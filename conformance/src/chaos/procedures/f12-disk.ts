@@ -52,7 +52,7 @@ async function failCalls(rig: Rig): Promise<Finding[]> {
       kind: "pace",
     }),
     exactly("loads that did not end as they should", textOf(problems), "0"),
-    atLeast("answers meanwhile", probe.answers, { min: 10 }),
+    atLeast("answers meanwhile", probe.answers, { min: 1 }),
     exactly("failed requests meanwhile", failed, "0"),
     ...(await leaksSince(rig.server, before)),
   ];
@@ -84,7 +84,7 @@ async function fillUp(rig: Rig): Promise<Finding[]> {
   return [
     atLeast("copies to a disk with too little room", copies, { min: 1 }),
     exactly("copies that did not end as they should", textOf(problems), "0"),
-    atLeast("answers meanwhile, full disk", answers, { min: 10 }),
+    atLeast("answers meanwhile, full disk", answers, { min: 1 }),
     exactly("failed requests meanwhile, full disk", failed, "0"),
   ];
 }

@@ -3,7 +3,7 @@ import { parametersSize, writeParameters } from "./infer-parameters.ts";
 import { checkTensorCount, NOBODY, type Receiver, RequestDraft, type WireRequest } from "./request-draft.ts";
 import { LENGTH, type WireReader } from "./wire-reader.ts";
 import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";
-import { refuseTensorParameters, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
+import { rejectTensorParameters, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
 import { fieldSize, NEW_BLOCKS, type Target, textFieldSize, textSize, WireWriter } from "./wire-writer.ts";
 
 /**
@@ -48,7 +48,7 @@ function readRequestedOutput(reader: WireReader, end: number, limits: CodecLimit
   let name = "";
   for (let tag = reader.tag(stop); tag !== 0; tag = reader.tag(stop)) {
     if (tag === ((1 << 3) | LENGTH)) name = reader.text(stop, limits.maxTextBytes, "an output's name");
-    else if (tag === ((2 << 3) | LENGTH)) refuseTensorParameters(reader, stop, limits);
+    else if (tag === ((2 << 3) | LENGTH)) rejectTensorParameters(reader, stop, limits);
     else reader.skip(tag, stop);
   }
   return name;

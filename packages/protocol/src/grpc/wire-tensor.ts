@@ -57,7 +57,7 @@ export function readTensor(
         break;
       case (4 << 3) | LENGTH:
         if (fieldFour === "raw") draft.bytes = reader.span(stop);
-        else refuseTensorParameters(reader, stop, limits);
+        else rejectTensorParameters(reader, stop, limits);
         break;
       case (5 << 3) | LENGTH: {
         const contentsEnd = reader.enter(stop);
@@ -109,7 +109,7 @@ function readDim(reader: WireReader, end: number, draft: TensorDraft, limits: Co
 }
 
 /** Reads one parameter of a tensor and rejects it if it would change what the tensor means. */
-export function refuseTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
+export function rejectTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
   const parameters = new Map<string, InferParameterValue>();
   readParameter(reader, end, parameters, limits);
   for (const key of parameters.keys()) {
@@ -126,14 +126,16 @@ export interface LateWork {
   step(amount: number): boolean;
 }
 
-/** Contents of so many bytes are worth a pause in between. */
+/** In a message of so many bytes, packing is worth a pause in between, whichever of its tensors the bytes are in. */
 const LARGE_BYTES = 64 * 1024;
+/** Contents of so few bytes are packed at once anyway, however many tensors there are. */
+const SMALL_BYTES = 256;
 /** Contents between two pauses, roughly. */
 const PAUSE_BYTES = 4096;
 
 /**
- * Turns a draft into a tensor once the whole message is read: raw bytes as they are, typed contents packed. With `late`, large contents are
- * not packed yet: the work is put there, and the tensor has its bytes when that is done.
+ * Turns a draft into a tensor once the whole message is read: raw bytes as they are, typed contents packed. With `late`, those of a
+ * large message are not packed yet: the work is put there, and the tensor has its bytes when that is done.
  */
 export function finishTensor(
   reader: WireReader,
@@ -153,7 +155,8 @@ export function finishTensor(
   const tensor = { name, datatype, shape, bytes: draft.bytes ?? EMPTY };
   if (draft.bytes !== undefined || contents === undefined) return tensor;
   const packing = packContents(new WireReader(reader.bytes), contents, draft, limits);
-  if (late === undefined || lengthOf(contents) < LARGE_BYTES) tensor.bytes = packedAtOnce(packing);
+  if (late === undefined || reader.bytes.length < LARGE_BYTES || lengthOf(contents) < SMALL_BYTES)
+    tensor.bytes = packedAtOnce(packing);
   else late.push(lateContents(packing, tensor));
   return tensor;
 }

@@ -1,12 +1,12 @@
 import type { AddressInfo } from "node:net";
 import { totalmem } from "node:os";
-import type { Clock } from "../base/clock.ts";
-import type { Logger } from "../base/logger.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import { parseHealthAddress } from "../config/health-address.ts";
-import type { Config } from "../config/load-config.ts";
+import { type Config, loadConfig } from "../config/load-config.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
@@ -40,28 +40,35 @@ import { createModelLoader } from "./model-loader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import { VERSION } from "./version.ts";
 
+/** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
-  readonly config: Config;
-  /** Model files and folders. */
+  /** Model files, and folders of models. */
   readonly paths: readonly string[];
-  readonly logger: Logger;
-  readonly clock: Clock;
-  /** Uniform in [0, 1): jitter and ids. */
-  readonly random: () => number;
+  /** From `loadConfig`. Default: the defaults of docs/configuration.md; neither the environment nor a file is read. */
+  readonly config?: Config;
+  /** Takes what the command line writes to standard error; a pino logger fits. Default: nothing is logged. */
+  readonly logger?: Logger;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Uniform in [0, 1), for jitter and ids. Default: `Math.random`. */
+  readonly random?: () => number;
   /** Makes what runs the models; default: ONNX Runtime in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
 }
 
 export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
 
+type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime">>;
+
 /** A server that listens. */
 export interface RunningServer {
-  /** `http://host:port` without a trailing slash. */
+  /** `http://host:port` without a trailing slash; gRPC clients use the same host and port. */
   readonly url: string;
-  /** The same for the health port; undefined: there is none. */
+  /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
-  /** Resolves when every model was tried once. */
+  /** Resolves when every model has been loaded, or has failed to load. Never rejects because of a model. */
   readonly settled: Promise<void>;
+  /** Every version of every model with its state, and with the reason when it is not ready. */
   models(): readonly IndexEntry[];
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
@@ -69,8 +76,16 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Builds all parts, opens the port, and begins to load the models. Rejects when the port cannot be had or the options are unsafe. */
-export async function startServer(options: ServerOptions): Promise<RunningServer> {
+/**
+ * Serves models over REST and gRPC on one port, as `sconce serve` does. Resolves when the port is open; models go on loading
+ * (`settled`). Installs no signal handlers: call `stop` to end the server and its worker processes. Several servers may run in one
+ * process.
+ *
+ * Rejects with the system's error (such as EADDRINUSE) when the port cannot be opened, with ServeError
+ * `failed_precondition`/`unsafe_binding` or `missing_admin_token` when the configuration is open to a network by mistake.
+ */
+export async function startServer(given: ServerOptions): Promise<RunningServer> {
+  const options: CompleteOptions = { ...defaults(), ...given };
   const { clock, logger } = options;
   const { server: config } = options.config;
   checkSafeBinding(config);
@@ -115,6 +130,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+function defaults(): Omit<CompleteOptions, "paths" | "createRuntime"> {
+  return { config: loadConfig({}), logger: silentLogger, clock: systemClock, random: Math.random };
+}
+
 /** Triton's names for what both protocols serve beyond the core of v2. */
 const EXTENSIONS: readonly string[] = [
   "binary_tensor_data",
@@ -147,7 +166,7 @@ interface Instruments {
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
-  options: ServerOptions,
+  options: CompleteOptions,
   { metrics, loop, observer }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> {
   const { server: config, modelDefaults: defaults } = options.config;
@@ -183,7 +202,7 @@ interface Served extends Instruments {
 
 /** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
 function buildEdges(
-  { config: { server: config }, clock, logger }: ServerOptions,
+  { config: { server: config }, clock, logger }: CompleteOptions,
   { metrics, loop, observer, inference, control, tenantHeader }: Served,
 ): Pick<RunningParts, "rest" | "grpc" | "listener"> {
   const slowClients = createSlowClientGuard(

@@ -1,12 +1,17 @@
 import type { RunRequest, RunResult } from "./run.ts";
 
 /**
- * An instance's life. `restarting` comes back by itself; `failed` does not (crash loop) until the model is reloaded.
+ * An instance's life. `restarting` comes back by itself; `failed` does not (crash loop, changed file) until the model is reloaded.
  */
 export type InstanceState =
   | { readonly kind: "ready" }
   | { readonly kind: "restarting"; readonly attempt: number; readonly reason: string }
-  | { readonly kind: "failed"; readonly reason: string }
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      /** Its files are not what was loaded any more: what they are now may load. */
+      readonly isOutdated?: true;
+    }
   | { readonly kind: "closed" };
 
 /**
@@ -20,6 +25,7 @@ export interface Instance {
    * Runs a batch. Rejects with ServeError:
    * `unavailable`/`worker_died` the worker ended while it may have been executing this run;
    * `unavailable`/`worker_died_waiting` the worker ended before it began this run, so running it elsewhere is always safe;
+   * `unavailable`/`model_file_changed` the model's file changed, so that the result may be of neither content: the instance loads it again;
    * `unavailable`/`instance_not_ready` the instance is restarting, failed or closed;
    * `invalid_argument`/`invalid_input` the model refused the inputs' sizes or values;
    * `deadline_exceeded`/`execution_timeout` it hung and was killed;

@@ -6,3 +6,12 @@ export interface Logger {
   error(fields: object, message: string): void;
   child(fields: Record<string, unknown>): Logger;
 }
+
+/** Says nothing. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};

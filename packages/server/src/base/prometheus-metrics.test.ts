@@ -32,3 +32,14 @@ test("the process's own figures come along on request", async () => {
   assert.match(text, /process_resident_memory_bytes \d+/);
   assert.match(text, /nodejs_eventloop_lag_seconds/);
 });
+
+test("collected gauges are read at every rendering, and only what is there then is shown", async () => {
+  const metrics = createPrometheusMetrics();
+  const values = [{ labels: { m: "a" }, value: 1 }];
+  metrics.collect(async () => [{ name: "now", help: "At this moment.", values }]);
+  assert.match(await metrics.render(), /# HELP now At this moment\.\n# TYPE now gauge\nnow\{m="a"\} 1\n/);
+  values[0] = { labels: { m: "b" }, value: 2 };
+  const text = await metrics.render();
+  assert.match(text, /# TYPE now gauge\nnow\{m="b"\} 2\n/);
+  assert.doesNotMatch(text, /now\{m="a"\}/);
+});

@@ -8,15 +8,77 @@ export interface VariableDim {
   readonly max: number | undefined;
   /** The size must be a multiple of this; 1 when free. */
   readonly multipleOf?: number;
+  /** A size that the guards allow, where they bind this dimension. */
+  readonly example?: number;
 }
 
 export type Dim = number | VariableDim;
+
+/** What the values of a tensor may be, both ends included; both are 32-bit integers. */
+export interface IndexRange {
+  readonly min: number;
+  readonly max: number;
+}
 
 export interface TensorSpec {
   readonly name: string;
   readonly datatype: Datatype;
   readonly dims: readonly Dim[];
+  /** For an input whose every element picks a row of something: which rows there are. Requests with others are rejected. */
+  readonly indices?: IndexRange;
 }
+
+/** A condition on the inputs of a request that the program was exported under, beyond the ranges of its dimensions. */
+export interface SizeGuard {
+  /** As code: `x.shape[1] % 2 == 0`. */
+  readonly text: string;
+  /** As a sentence: `dimension 1 of input "x" must be a multiple of 2`. */
+  readonly requirement: string;
+  readonly condition: GuardCondition;
+  /** Symbols of dimensions whose growth may break it: rows cannot be added up there, and they cannot be padded. */
+  readonly fixes: readonly string[];
+}
+
+/**
+ * Arithmetic over the sizes of dimensions, by their symbols, and the values of inputs without dimensions. It is Python's: comparisons
+ * give 1 or 0, `round` goes to the even neighbour, and a division by zero makes the guard fail.
+ */
+export type GuardCondition =
+  | number
+  | { readonly op: "size"; readonly symbol: string }
+  | { readonly op: "value"; readonly input: string }
+  | { readonly op: GuardOp; readonly args: readonly GuardCondition[] };
+
+export type GuardOp =
+  | "add"
+  | "sub"
+  | "mul"
+  | "truediv"
+  | "floordiv"
+  | "mod"
+  | "pow"
+  | "max"
+  | "min"
+  | "abs"
+  | "floor"
+  | "ceil"
+  | "trunc"
+  | "round"
+  | "sqrt"
+  | "log2"
+  | "bitand"
+  | "bitor"
+  | "bitxor"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "le"
+  | "gt"
+  | "ge"
+  | "and"
+  | "or"
+  | "not"
+  | "ite";
 
 /** Whether requests of different clients may share one run, and if not, why (in words for the user). */
 export type Batching =
@@ -28,6 +90,13 @@ export interface Signature {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly batching: Batching;
+  /** Undefined or empty: none. */
+  readonly guards?: readonly SizeGuard[];
+}
+
+/** A small size that the dimension and the guards allow. */
+export function exampleSize(dim: Dim): number {
+  return typeof dim === "number" ? dim : (dim.example ?? Math.max(1, dim.min));
 }
 
 /** A dimension in OIP metadata: its size, or −1 when a request chooses it. */

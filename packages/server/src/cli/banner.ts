@@ -1,6 +1,6 @@
 import type { RunningServer } from "../app/start-server.ts";
 import { VERSION } from "../app/version.ts";
-import type { TensorSpec } from "../base/signature.ts";
+import { exampleSize, type TensorSpec } from "../base/signature.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
 export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUrl">): string {
@@ -38,7 +38,7 @@ function exampleCall(running: RunningServer, name: string): string | undefined {
 
 /** A gentle ramp for one row, as JSON; undefined when the tensor is too large for a line to paste. */
 function exampleValue(spec: TensorSpec): string | undefined {
-  const shape = spec.dims.map((dim) => (typeof dim === "number" ? dim : Math.max(1, dim.min)));
+  const shape = spec.dims.map(exampleSize);
   const count = shape.reduce((product, size) => product * size, 1);
   if (count > MAX_EXAMPLE_ELEMENTS || spec.datatype === "FP16" || spec.datatype === "BF16") return undefined;
   return nest(shape, { next: 0, count, spec });

@@ -3,7 +3,9 @@ import { basename } from "node:path";
 import { type ModelSummary, type SummaryPort, summarizeFile as summarizeSource } from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
+import type { Batching } from "../base/signature.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
+import { batchingUnderGuards, decideBatching } from "../runtime/onnx/batching.ts";
 import type { Command } from "./command.ts";
 import { fileError } from "./file-error.ts";
 import { sizeText } from "./size-text.ts";
@@ -27,7 +29,7 @@ export const inspectCommand: Command = {
     const summary = summarizeFile(path, statedInputs(args));
     terminal.stdout.write(
       json
-        ? `${JSON.stringify({ ...summary, runtime: runtimeOf(summary) }, null, 2)}\n`
+        ? `${JSON.stringify({ ...summary, runtime: runtimeOf(summary), batching: batchingOf(summary) }, null, 2)}\n`
         : summaryText(summary),
     );
     return 0;
@@ -66,23 +68,39 @@ function runtimeOf(summary: ModelSummary): { readonly name: string | undefined; 
   };
 }
 
+/** Whether requests may share a run; undefined for what is no program of PyTorch's, or cannot be served. */
+function batchingOf({ format, inputs, outputs, guards, report }: ModelSummary): Batching | undefined {
+  const isProgram = format === "pt2" || format === "torchscript";
+  if (!isProgram || report.unsupported.length > 0) return undefined;
+  return batchingUnderGuards(decideBatching(inputs, outputs, "pytorch"), guards);
+}
+
 function summaryText(summary: ModelSummary): string {
   const runtime = runtimeOf(summary);
   const lines = [
     summary.detail,
     ...portLines("input", summary.inputs),
     ...portLines("output", summary.outputs),
+    ...summary.guards.map(({ text }) => `guard       ${text}`),
     `parameters  ${summary.parameterCount.toLocaleString("en-US")} (${sizeText(summary.weightBytes)})`,
     `runtime     ${runtime.name ?? "none"}: ${runtime.why}`,
     ...summary.report.unsupported.map(
       ({ op, count, reason }) => `  unsupported  ${op} × ${count}: ${reason}`,
     ),
+    ...batchingLines(batchingOf(summary)),
     ...summary.report.warnings.map((warning) => `warning     ${warning}`),
   ];
   if (summary.ops.length > 0) {
     lines.push("ops", ...summary.ops.map(({ op, count }) => `  ${String(count).padStart(5)}  ${op}`));
   }
   return `${lines.join("\n")}\n`;
+}
+
+function batchingLines(batching: Batching | undefined): string[] {
+  if (batching === undefined) return [];
+  return [
+    `batching    ${batching.kind === "on" ? `on, along ${batching.symbol}` : `off: ${batching.reason}`}`,
+  ];
 }
 
 function portLines(label: string, ports: readonly SummaryPort[]): string[] {

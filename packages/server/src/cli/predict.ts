@@ -10,7 +10,7 @@ import type { Command, Terminal } from "./command.ts";
 import { type InputMetadata, imageInput } from "./image-input.ts";
 import { createLogger } from "./logger.ts";
 import { PREDICT_OPTIONS } from "./predict-options.ts";
-import { answerText } from "./result-text.ts";
+import { resultText } from "./result-text.ts";
 
 const IMAGE_SUFFIXES = new Set([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff"]);
 
@@ -38,7 +38,7 @@ export const predictCommand: Command = {
       terminal.stdout.write(
         options.json || question.path === "infer"
           ? `${JSON.stringify(answer)}\n`
-          : answerText(answer["prediction"]),
+          : resultText(answer["prediction"]),
       );
       return 0;
     } finally {

@@ -1,5 +1,5 @@
 /** An answer of `/predict` for people: one line per output, with its shape and, for a row of numbers, the largest entries. */
-export function answerText(prediction: unknown): string {
+export function resultText(prediction: unknown): string {
   const outputs =
     typeof prediction === "object" && prediction !== null && !Array.isArray(prediction)
       ? Object.entries(prediction)

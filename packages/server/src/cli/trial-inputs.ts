@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { decodeJsonTensor, float16Bits } from "@sconce/protocol";
 import { ServeError } from "../base/errors.ts";
-import type { Dim, Signature, TensorSpec } from "../base/signature.ts";
+import { type Dim, exampleSize, type Signature, type TensorSpec } from "../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
 import { DEFAULT_REST_LIMITS } from "../edge/rest/limits.ts";
 import { readPredictRequest } from "../edge/rest/predict-request.ts";
@@ -46,7 +46,7 @@ export function makeTrials(
 }
 
 function sizeOf(dim: Dim, wish: number, sizes: Map<string, number>): number {
-  if (typeof dim === "number") return dim;
+  if (typeof dim === "number" || dim.example !== undefined) return exampleSize(dim);
   const { symbol, min, max = Number.POSITIVE_INFINITY, multipleOf = 1 } = dim;
   const known = sizes.get(symbol);
   if (known !== undefined) return known;

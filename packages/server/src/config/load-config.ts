@@ -12,7 +12,10 @@ export interface Config {
 
 const NO_FILE: YamlFile = { name: "", values: {} };
 
-/** Reads the configuration file if one is named, and resolves both tables. Throws `invalid_argument`. */
+/**
+ * The configuration of a server: `flags` as on the command line (`new Map([["--port", "0"]])`) over `env` (`SCONCE_PORT`) over the file
+ * that `--config` or `SCONCE_CONFIG` names over the defaults. Throws ServeError `invalid_argument` that names the option.
+ */
 export function loadConfig(sources: Omit<OptionSources, "file">): Config {
   const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
   const file = named === undefined ? NO_FILE : readYaml(named);

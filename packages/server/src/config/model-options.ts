@@ -146,7 +146,7 @@ export const MODEL_OPTIONS = {
   inputs: {
     kind: "mapping",
     default: null,
-    doc: 'What a scripted TorchScript program takes, which the file does not say: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose.',
+    doc: 'What a scripted TorchScript program takes, which the file does not say: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose; of an argument that is a number, the number.',
   },
   versionPolicy: {
     kind: "text",

@@ -53,8 +53,13 @@ function parseMapping(raw: unknown): Readonly<Record<string, string>> | undefine
   const values = typeof raw === "string" ? mappingOfText(raw) : raw;
   if (typeof values !== "object" || values === null || Array.isArray(values)) return undefined;
   const entries = Object.entries(values);
-  const isComplete = entries.length > 0 && entries.every(([, value]) => typeof value === "string");
-  return isComplete ? (Object.fromEntries(entries) as Record<string, string>) : undefined;
+  const isComplete = entries.length > 0 && entries.every(([, value]) => isScalar(value));
+  return isComplete ? Object.fromEntries(entries.map(([name, value]) => [name, String(value)])) : undefined;
+}
+
+/** A number or a truth of YAML stands for its text. */
+function isScalar(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 }
 
 function mappingOfText(text: string): unknown {

@@ -33,6 +33,12 @@ const ids: TensorSpec = {
   dims: [BATCH, { symbol: "seq", min: 0, max: undefined, multipleOf: 8 }],
 };
 const mask: TensorSpec = { ...ids, name: "mask" };
+const token: TensorSpec = {
+  name: "token",
+  datatype: "INT64",
+  dims: [BATCH, 2],
+  indices: { min: 0, max: 9 },
+};
 const text: TensorSpec = { name: "text", datatype: "BYTES", dims: [BATCH] };
 
 describe("messages", () => {
@@ -84,6 +90,16 @@ describe("messages", () => {
       [image],
       [tensor("image", "FP32", [1, 1, 8, 8]), tensor("image", "FP32", [1, 1, 8, 8])],
       'input "image" is given twice',
+    ],
+    [
+      [token],
+      [tensor("token", "INT64", [1, 2], new Uint8Array(BigInt64Array.of(9n, -1n).buffer))],
+      'input "token": element 1 is -1, but it is an index from 0 to 9',
+    ],
+    [
+      [token],
+      [tensor("token", "INT64", [1, 2], new Uint8Array(BigInt64Array.of(10n, -1n).buffer))],
+      'input "token": element 0 is 10, but it is an index from 0 to 9',
     ],
     [
       [],
@@ -236,7 +252,7 @@ const BREAKS: readonly ((input: NamedTensor, spec: TensorSpec) => readonly Named
       typeof dim !== "number" && dim.max !== undefined ? dim.max + 1 : undefined,
     ),
   (input, spec) =>
-    brokenDim(input, spec, (_, dim) => (typeof dim !== "number" && dim.symbol === "batch" ? 0 : undefined)),
+    brokenDim(input, spec, (_, dim) => (typeof dim !== "number" && dim.min > 0 ? dim.min - 1 : undefined)),
 ];
 
 function brokenDim(

@@ -1,6 +1,10 @@
 import { ServeError } from "../base/errors.ts";
-import type { Dim, Signature, TensorSpec, VariableDim } from "../base/signature.ts";
+import type { Dim, IndexRange, Signature, SizeGuard, TensorSpec, VariableDim } from "../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../base/tensor.ts";
+import { guardReads } from "./guard-reads.ts";
+import { GuardTable, scalarOf } from "./guard-table.ts";
+
+import { outlyingIndex } from "./index-check.ts";
 
 /** Bytes of one element of a BYTES tensor. */
 const MAX_STRING_BYTES = 1024 * 1024;
@@ -9,7 +13,7 @@ const MAX_QUOTED = 64;
 
 /**
  * Checks the inputs of one request and returns them in signature order: the array itself when it has that order, else a new one.
- * Throws `invalid_argument` that names the input, what it is and what was expected. Keeps nothing of what it was given.
+ * Throws `invalid_argument` that names the input, what it is and what was expected, or the guard that fails. Keeps nothing of what it was given.
  */
 export type InputCheck = (inputs: readonly NamedTensor[]) => readonly NamedTensor[];
 
@@ -43,26 +47,25 @@ interface SymbolSizes {
 export function compileInputCheck(signature: Signature, limits: InputCheckLimits = {}): InputCheck {
   const maxStringBytes = limits.maxStringBytes ?? MAX_STRING_BYTES;
   const symbols = new Map<string, number>();
-  const batchSymbol = signature.batching.kind === "on" ? signature.batching.symbol : undefined;
-  const inputs = signature.inputs.map((spec) => compileInput(spec, symbols, batchSymbol));
+  const inputs = signature.inputs.map((spec) => compileInput(spec, symbols));
   const order = new Map(signature.inputs.map((spec, index) => [spec.name, index]));
+  const guards = signature.guards ?? [];
+  const table = guards.length === 0 ? undefined : new GuardTable(guards, symbols, signature.inputs);
   const seen: SymbolSizes = {
-    sizes: new Float64Array(symbols.size),
+    sizes: table?.sizes ?? new Float64Array(symbols.size),
     setBy: new Array(symbols.size).fill(""),
   };
   return (given) => {
     const ordered = inOrder(given, signature.inputs) ? given : reorder(given, signature.inputs, order);
     seen.sizes.fill(-1);
     for (let i = 0; i < inputs.length; i++) checkTensor(inputs[i]!, ordered[i]!, seen, maxStringBytes);
+    const failed = table?.firstFailed(ordered);
+    if (failed !== undefined) refuseGuard(failed, signature.inputs, ordered);
     return ordered;
   };
 }
 
-function compileInput(
-  spec: TensorSpec,
-  symbols: Map<string, number>,
-  batchSymbol: string | undefined,
-): CompiledInput {
+function compileInput(spec: TensorSpec, symbols: Map<string, number>): CompiledInput {
   const dims = spec.dims.map((dim): CompiledDim => {
     if (typeof dim === "number") return { symbol: -1, name: "", min: dim, max: dim, multipleOf: 1 };
     const symbol = symbols.get(dim.symbol) ?? symbols.size;
@@ -70,7 +73,7 @@ function compileInput(
     return {
       symbol,
       name: dim.symbol,
-      min: dim.symbol === batchSymbol ? Math.max(1, dim.min) : Math.max(0, dim.min),
+      min: Math.max(0, dim.min),
       max: dim.max ?? Number.MAX_SAFE_INTEGER,
       multipleOf: dim.multipleOf ?? 1,
     };
@@ -137,6 +140,15 @@ function checkTensor(
     const expected = `expected ${elements * input.elementBytes} for shape [${shape.join(",")}] of ${spec.datatype}`;
     refuse(`input "${spec.name}": the data has ${count(tensor.bytes.byteLength, "byte")}, ${expected}`);
   }
+  if (spec.indices !== undefined) checkIndices(spec.name, tensor, spec.indices);
+}
+
+function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): void {
+  const found = outlyingIndex(tensor, range);
+  if (found === undefined) return;
+  refuse(
+    `input "${name}": element ${found.element} is ${found.value}, but it is an index from ${range.min} to ${range.max}`,
+  );
 }
 
 function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {
@@ -167,6 +179,19 @@ function refuseDim(spec: TensorSpec, axis: number, size: number, dim: CompiledDi
   const range =
     dim.max === Number.MAX_SAFE_INTEGER ? `at least ${dim.min}` : `between ${dim.min} and ${dim.max}`;
   refuse(`input "${spec.name}": ${dim.name} must be ${range}, got ${size}`);
+}
+
+function refuseGuard(
+  { requirement, condition }: SizeGuard,
+  specs: readonly TensorSpec[],
+  given: readonly NamedTensor[],
+): never {
+  const reads = guardReads(condition, specs);
+  const found = reads.map(({ label, input, axis }) => {
+    const value = axis === undefined ? scalarOf(given[input]!) : given[input]!.shape[axis]!;
+    return reads.length === 1 ? `${value}` : `${label} = ${value}`;
+  });
+  refuse(found.length === 0 ? requirement : `${requirement}; got ${found.join(", ")}`);
 }
 
 /** BYTES: each element is a little-endian uint32 length and that many bytes, nothing before, between or after. */

@@ -6,12 +6,12 @@ export async function mapBounded<T, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
-  const lane = async (): Promise<void> => {
+  const takeTurns = async (): Promise<void> => {
     while (next < items.length) {
       const index = next++;
       results[index] = await map(items[index]!);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, takeTurns));
   return results;
 }

@@ -1,6 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 import { createEvictingLoad, type EvictingLoad } from "./evicting-load.ts";
-import { untilAborted } from "./load-lanes.ts";
+import { untilAborted } from "./load-limit.ts";
 import type { ManagedRegistry, RegistryOptions, VersionStatus } from "./managed-registry.ts";
 import { compareVersions, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 import type { ModelVersion } from "./model-version.ts";
@@ -39,7 +39,7 @@ class Registry implements ManagedRegistry {
       load: options.load,
       clock: options.clock,
       limits: { maxModels: options.maxLoadedModels, maxBytes: options.memoryBudgetBytes },
-      lanes: options.concurrentLoads ?? 4,
+      concurrentLoads: options.concurrentLoads ?? 4,
       versions: () => this.#versions(),
       replaces: (name, version) => this.#models.get(name)?.isReplacedBy(version) ?? false,
     });

@@ -1,5 +1,5 @@
 import { ServeError } from "../base/errors.ts";
-import { untilAborted } from "./load-lanes.ts";
+import { untilAborted } from "./load-limit.ts";
 import type { VersionStatus } from "./managed-registry.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { IndexEntry } from "./registry.ts";
@@ -99,10 +99,13 @@ export class ModelVersion {
     }
   }
 
-  /** Whether what lies on disk is what serves. */
+  /** Whether what lies on disk is what serves. A worker may know better than the scan, which looks at sizes and times. */
   get current(): boolean {
     const { fingerprint } = this.candidate;
-    return this.#state.kind === "ready" && this.#state.fingerprint === fingerprint && !this.gone;
+    const state = this.#state;
+    return (
+      state.kind === "ready" && state.fingerprint === fingerprint && !this.gone && !state.handle.isOutdated()
+    );
   }
 
   /** Whether what lies on disk was tried and did not load. */
@@ -146,7 +149,7 @@ export class ModelVersion {
 
   /**
    * Loads on behalf of a request, or joins the load under way; resolves when it ended, however. Rejects when `signal` fires;
-   * a load that waits for memory or a lane ends when nobody waits for it any more.
+   * a load that waits for memory or its turn ends when nobody waits for it any more.
    */
   async waitForLoad(signal: AbortSignal): Promise<void> {
     const done = this.pending ?? this.load();

@@ -108,6 +108,7 @@ export class StubModel implements ServedModelHandle {
   readonly #health = new Set<() => void>();
   readonly #idle = new Set<() => void>();
   #failure: string | undefined;
+  #isOutdated = false;
   #closing: PromiseWithResolvers | undefined;
 
   constructor(candidate: ModelCandidate) {
@@ -169,8 +170,13 @@ export class StubModel implements ServedModelHandle {
     return this.#failure;
   }
 
-  fail(reason: string | undefined): void {
+  isOutdated(): boolean {
+    return this.#isOutdated;
+  }
+
+  fail(reason: string | undefined, { isOutdated = false }: { readonly isOutdated?: boolean } = {}): void {
     this.#failure = reason;
+    this.#isOutdated = isOutdated;
     for (const listener of this.#health) listener();
   }
 
@@ -233,6 +239,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     name,
     version: "1",
     file: `/models/${name}.pt2`,
+    root: "/models",
     format: "pt2",
     configFile: undefined,
     codeFile: undefined,

@@ -16,8 +16,10 @@ export interface ServedModelHandle extends ServedModel {
   gauges(): Promise<ModelGauges>;
   /** What it holds in memory, as far as known; counts against the memory budget. */
   readonly memoryBytes: number;
-  /** Why it cannot answer although it is loaded (a crash loop), or undefined. */
+  /** Why it cannot answer although it is loaded (a crash loop, a changed file), or undefined. */
   failure(): string | undefined;
+  /** Whether it failed because its files are not what was loaded any more. */
+  isOutdated(): boolean;
   /** Calls `listener` when `failure()` changed; the returned function stops that. */
   onHealthChange(listener: () => void): () => void;
   /** Calls `listener` when the last request in flight settled; the returned function stops that. */

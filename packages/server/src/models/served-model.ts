@@ -110,6 +110,14 @@ class LiveModel implements ServedModelHandle {
     return this.#failure;
   }
 
+  isOutdated(): boolean {
+    const { instances } = this.#loaded;
+    return (
+      this.#failure !== undefined &&
+      instances.some(({ state }) => state.kind === "failed" && state.isOutdated === true)
+    );
+  }
+
   onHealthChange(listener: () => void): () => void {
     this.#health.add(listener);
     return () => this.#health.delete(listener);

@@ -8,7 +8,7 @@ import type { ServedModelHandle } from "./served-model-handle.ts";
 export interface Attempt {
   readonly candidate: ModelCandidate;
   readonly abort: AbortController;
-  /** False while it waits for memory or a lane. */
+  /** False while it waits for memory or its turn. */
   begun: boolean;
   /** Settles with the attempt, however it ends; never rejects. */
   readonly done: Promise<void>;

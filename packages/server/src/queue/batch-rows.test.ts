@@ -99,7 +99,7 @@ function texts(rows: readonly (readonly [string, string])[]): NamedTensor {
 
 test("strings of any length are joined, cut, divided and joined again", async () => {
   const row = fc.tuple(fc.string({ maxLength: 5 }), fc.string({ maxLength: 5 }));
-  const requests = fc.array(fc.array(row, { minLength: 1, maxLength: 9 }), { minLength: 1, maxLength: 8 });
+  const requests = fc.array(fc.array(row, { maxLength: 9 }), { minLength: 1, maxLength: 8 });
   await fc.assert(
     fc.asyncProperty(requests, async (list) => {
       const { submit, finish } = setUpModel(bytesSignature, { maxBatchSize: 4 }, (inputs) => [...inputs]);

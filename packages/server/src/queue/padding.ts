@@ -31,6 +31,8 @@ export function compilePadding(config: PadConfig, signature: Signature): Padding
   if (signature.batching.kind === "on" && signature.batching.symbol === config.symbol) {
     throw invalid(`"${config.symbol}" is the batch dimension, which needs no padding`);
   }
+  const guard = signature.guards?.find(({ fixes }) => fixes.includes(config.symbol));
+  if (guard !== undefined) throw invalid(`the program has a guard on "${config.symbol}": ${guard.text}`);
   checkBuckets(config.buckets, dim);
   const axesOf = (spec: TensorSpec) =>
     spec.dims.flatMap((d, axis) => (typeof d !== "number" && d.symbol === config.symbol ? [axis] : []));

@@ -34,7 +34,7 @@ export interface RecoveryPlan {
  * - The worker lives and the batch failed: it is run again in halves until the bad request is alone; its mates succeed.
  * - The worker died (or hung) while it ran: every request is run again, alone, within the retry budget. Alone, so that a request
  *   that kills workers costs two of them and no third, and is rejected from then on (see `Quarantine`).
- * - The worker died before it began: the same batch again, free of charge.
+ * - The worker died before it began, or the model's file changed under it: the same batch again, free of charge.
  */
 export class Recovery {
   readonly #quarantine: Quarantine;
@@ -82,7 +82,7 @@ export class Recovery {
 }
 
 function kindOf(error: ServeError): RetryKind {
-  if (error.reason === "worker_died_waiting") return "waiting";
+  if (error.reason === "worker_died_waiting" || error.reason === "model_file_changed") return "waiting";
   return error.reason === "worker_died" || error.reason === "execution_timeout" ? "died" : "bisect";
 }
 

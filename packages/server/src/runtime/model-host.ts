@@ -3,6 +3,7 @@ import type { ModelDescription } from "../base/model-description.ts";
 import type { RunInput } from "../base/run.ts";
 import type { Tensor } from "../base/tensor.ts";
 import { type HandlerResult, serveWorker, type WorkerCall } from "../worker/serve-worker.ts";
+import type { FileStamp } from "./file-stamp.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -15,6 +16,8 @@ import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
 /** A model inside its worker. */
 export interface HostedModel {
   readonly description: ModelDescription;
+  /** What it was read from; a run rejects with `model_file_changed` once a file is another. */
+  readonly files: readonly FileStamp[];
   /** Inputs in signature order, as views that the model may keep; outputs in signature order. Throws ServeError. */
   run(inputs: readonly Tensor[]): Promise<HostedResult>;
 }
@@ -38,7 +41,7 @@ export function hostModel(load: ModelLoader): void {
     if (call.method === METHODS.load) {
       model = await load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage));
       return {
-        header: encodeMessage({ description: model.description } satisfies LoadedMessage),
+        header: encodeMessage({ description: model.description, files: model.files } satisfies LoadedMessage),
         chunks: [],
       };
     }

@@ -1,4 +1,5 @@
 import type { ModelDescription } from "../base/model-description.ts";
+import type { FileStamp } from "./file-stamp.ts";
 import type { LoadSpec } from "./runtime.ts";
 
 /** What a model worker can be asked. `load` comes once and first. */
@@ -7,13 +8,15 @@ export const METHODS = { load: 1, run: 2 } as const;
 /** Header of a `load` call. */
 export interface LoadMessage {
   readonly spec: LoadSpec;
-  /** False when the server process knows the digest already: a restart, or one more instance. */
+  /** False when the server process knows the digest already, and nobody touched the files: a restart, or one more instance. */
   readonly wantsDigest: boolean;
 }
 
 /** Header of its result. */
 export interface LoadedMessage {
   readonly description: ModelDescription;
+  /** The files it was read from, as they were then. */
+  readonly files: readonly FileStamp[];
 }
 
 export function encodeMessage(message: LoadMessage | LoadedMessage): Uint8Array {

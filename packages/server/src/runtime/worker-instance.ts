@@ -50,6 +50,7 @@ export class WorkerInstance implements Instance {
     this.#slot = new Supervisor({
       acquire: options.acquire,
       prepare: (worker) => this.#load(worker),
+      isOutdated: (error) => error.reason === "model_file_changed",
       onChange: (state) => this.#onSlotChange(state),
       clock: options.clock,
       random: options.random,
@@ -115,6 +116,8 @@ export class WorkerInstance implements Instance {
   /** The client learns that the model failed; how, only the log. (Deaths are logged where the state changes.) */
   readonly #onRunFailed = (error: unknown): never => {
     const { code, reason, message, cause } = ServeError.from(error);
+    // Before anybody hears of it: what this worker has in memory must not run again.
+    if (reason === "model_file_changed") this.#slot.replace(message);
     if (code === "internal" && this.#logLimit.take()) {
       const leftOut = this.#logLimit.takeDropped();
       this.#options.logger.warn(
@@ -127,9 +130,9 @@ export class WorkerInstance implements Instance {
 
   async #load(worker: Worker): Promise<void> {
     const { spec, files, onProgress } = this.#options;
-    await files.check();
+    const isTouched = await files.check();
     this.#description ??= this.#options.description();
-    const wantsDigest = this.#description === undefined;
+    const wantsDigest = this.#description === undefined || isTouched;
     const result = await worker
       .call({
         method: METHODS.load,
@@ -141,8 +144,10 @@ export class WorkerInstance implements Instance {
       .catch((error: unknown) => {
         throw loadError(error, spec);
       });
+    const loaded = decodeMessage<LoadedMessage>(result.header);
+    files.accept(loaded.files, loaded.description.digest);
     await files.check();
-    this.#description ??= decodeMessage<LoadedMessage>(result.header).description;
+    this.#description ??= loaded.description;
     this.#watchMemory(worker);
   }
 

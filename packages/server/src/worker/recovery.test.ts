@@ -132,6 +132,7 @@ describe("Supervisor", () => {
       prepare: async () => {
         if (fail.next !== undefined) throw fail.next;
       },
+      isOutdated: (error) => error.reason === "model_file_changed",
       onChange: (state) => states.push(state.kind),
       clock,
       random: () => 0,

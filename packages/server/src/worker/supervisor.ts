@@ -9,7 +9,7 @@ export type SupervisorState =
   | { readonly kind: "starting" }
   | { readonly kind: "ready"; readonly worker: Worker }
   | { readonly kind: "restarting"; readonly attempt: number; readonly reason: string }
-  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "failed"; readonly reason: string; readonly isOutdated?: true }
   | { readonly kind: "closed" };
 
 /** A worker that was ready for this long did not die of being made ready. */
@@ -20,6 +20,8 @@ export interface SupervisorOptions {
   acquire(): Promise<Worker>;
   /** Makes a worker fit for use, such as by loading a model; rejects when that fails. */
   prepare(worker: Worker): Promise<void>;
+  /** Whether a rejection of `prepare` says that what was to be prepared is not there any more. */
+  isOutdated(error: ServeError): boolean;
   onChange(state: SupervisorState): void;
   readonly clock: Clock;
   readonly random: () => number;
@@ -32,6 +34,7 @@ export interface SupervisorOptions {
  * five deaths in 60 s without one are a crash loop, and the slot gives up. One that had stood ready for a while with nothing to do was
  * ended from outside, and does not count: otherwise the second of two instances, which gets work only when the first is busy, would be
  * given up for nothing. Nor does a process that the system would not start: descriptors, say, come back when the flood is over.
+ * What is outdated is given up at once.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -78,6 +81,14 @@ export class Supervisor {
   destroy(reason: string): void {
     this.#leave({ kind: "closed" });
     this.#worker?.destroy(reason);
+  }
+
+  /** Ends a worker that must not be used any more, and brings up another one. */
+  replace(reason: string): void {
+    if (this.#state.kind !== "ready") return;
+    const { worker } = this.#state;
+    this.#enter({ kind: "restarting", attempt: 0, reason });
+    worker.destroy(reason);
   }
 
   #leave(state: SupervisorState): void {
@@ -133,6 +144,11 @@ export class Supervisor {
   /** A try to come back failed: the worker is gone, or useless when only `prepare` failed. */
   #retry(error: unknown): void {
     this.#worker?.destroy("it could not be made ready");
+    if (this.#isOver()) return;
+    if (this.#options.isOutdated(ServeError.from(error))) {
+      this.#enter({ kind: "failed", reason: failureReason(error), isOutdated: true });
+      return;
+    }
     const isPostponed = ServeError.from(error).reason === "worker_not_started";
     this.#restart(failureReason(error), isPostponed ? this.#backoff.postponed() : this.#backoff.fault());
   }

@@ -38,12 +38,24 @@ export interface Return {
   readonly alias: string | undefined;
 }
 
-const lines = new Map<string, string>(
-  ATEN_SCHEMAS.split("\n").map((line) => {
+/** torchvision's own ops (torchvision/csrc/ops). */
+const TORCHVISION = `nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor
+deform_conv2d(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, SymInt stride_h, SymInt stride_w, SymInt pad_h, SymInt pad_w, SymInt dilation_h, SymInt dilation_w, SymInt groups, SymInt offset_groups, bool use_mask) -> Tensor
+roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio, bool aligned) -> Tensor
+ps_roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio) -> (Tensor, Tensor)
+roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width) -> (Tensor, Tensor)`;
+
+function linesOf(namespace: string, text: string): [string, string][] {
+  return text.split("\n").map((line) => {
     const name = line.slice(0, line.indexOf("("));
-    return [`aten.${name.includes(".") ? name : `${name}.default`}`, line];
-  }),
-);
+    return [`${namespace}.${name.includes(".") ? name : `${name}.default`}`, line];
+  });
+}
+
+const lines = new Map<string, string>([
+  ...linesOf("aten", ATEN_SCHEMAS),
+  ...linesOf("torchvision", TORCHVISION),
+]);
 const parsed = new Map<string, Schema>();
 
 /** The schema of "aten.add.Tensor"; undefined for ops that the table does not hold. */
@@ -67,7 +79,7 @@ export function overloadsOf(op: string): string[] {
 /** The schema's text, for docs and tests. */
 export function schemaText(target: string): string | undefined {
   const line = lines.get(target);
-  return line === undefined ? undefined : `aten::${line}`;
+  return line === undefined ? undefined : `${target.slice(0, target.indexOf("."))}::${line}`;
 }
 
 function parseSchema(target: string, line: string): Schema {

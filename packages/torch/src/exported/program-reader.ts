@@ -1,7 +1,9 @@
 import { ModelFileError } from "../errors.ts";
-import type { Arg, Graph, NamedArg, NamedValue, Program, SymbolRange, Weight } from "../graph/ir.ts";
+import { exposeSizes } from "../graph/expose-sizes.ts";
+import type { Arg, Graph, NamedArg, NamedValue, Program, Weight } from "../graph/ir.ts";
 import { asInt, asList, asMap, asString, type JsonMap, union } from "./fields.ts";
 import { readArg, readGraph } from "./graph-reader.ts";
+import { readConditions } from "./guards/read-conditions.ts";
 import { type Json, parseJson } from "./json.ts";
 import { mutatedOutputs, type WrittenInput } from "./mutated-outputs.ts";
 import { leafNames } from "./pytree.ts";
@@ -22,21 +24,31 @@ export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: W
   const warnings: string[] = [];
   const version = readVersion(root, warnings);
   const module = asMap(root.get("graph_module"), "graph_module");
-  const graph = readGraph(module.get("graph"));
+  const written = readGraph(module.get("graph"));
   const signature = asMap(module.get("signature"), "signature");
-  const { weights, inputs } = readInputs(signature, graph, lookup);
+  const { weights, inputs } = readInputs(signature, written, lookup);
+  const exposed = exposeSizes(
+    written,
+    inputs.map(({ value }) => value),
+  );
+  const conditions = readConditions(root, exposed, {
+    inputs: inputs.map(({ value }) => value),
+    call: rootCall(module),
+    warnings,
+    namedTupleFields: namedTupleFields(module.get("treespec_namedtuple_fields")),
+  });
   const torchVersion = root.get("torch_version");
   const torch = typeof torchVersion === "string" ? `, torch ${torchVersion.replace(/\+.*/, "")}` : "";
   const buffers = new Map([...weights].map(([value, { name }]) => [name, value]));
   const found = readOutputs(signature, buffers, warnings);
-  const written = mutatedOutputs(graph, found.args, found.written);
+  const { graph, outputs } = mutatedOutputs(exposed.graph, found.args, found.written);
   return {
     detail: `${layout}, schema ${version}${torch}`,
-    graph: written.graph,
+    graph,
     weights,
     inputs,
-    outputs: nameOutputs(written.outputs, module, { inputs, warnings }),
-    ranges: readRanges(root.get("range_constraints")),
+    outputs: nameOutputs(outputs, module, { inputs, warnings }),
+    ...conditions,
     warnings,
   };
 }
@@ -150,16 +162,22 @@ function nameOutputs(args: readonly Arg[], module: JsonMap, { inputs, warnings }
 }
 
 function outputNames(module: JsonMap, count: number, warnings: string[]): string[] {
-  const calls = asList(module.get("module_call_graph"), "module_call_graph");
-  const root = calls.map((call) => asMap(call, "a module call")).find((call) => call.get("fqn") === "");
-  const signature = root?.get("signature");
-  if (signature instanceof Map && typeof signature.get("out_spec") === "string") {
+  const signature = rootCall(module);
+  if (typeof signature?.get("out_spec") === "string") {
     const spec = signature.get("out_spec") as string;
     const names = leafNames(spec, "output", namedTupleFields(module.get("treespec_namedtuple_fields")));
     if (names.length === count) return names;
   }
   warnings.push("the program does not name its outputs; they are numbered");
   return count === 1 ? ["output"] : Array.from({ length: count }, (_, i) => `output_${i}`);
+}
+
+/** How the program as a whole is called. */
+function rootCall(module: JsonMap): JsonMap | undefined {
+  const calls = asList(module.get("module_call_graph"), "module_call_graph");
+  const root = calls.map((call) => asMap(call, "a module call")).find((call) => call.get("fqn") === "");
+  const signature = root?.get("signature");
+  return signature instanceof Map ? signature : undefined;
 }
 
 function namedTupleFields(json: Json | undefined): Map<string, readonly string[]> {
@@ -173,18 +191,4 @@ function namedTupleFields(json: Json | undefined): Map<string, readonly string[]
     );
   }
   return fields;
-}
-
-function readRanges(json: Json | undefined): Map<string, SymbolRange> {
-  const ranges = new Map<string, SymbolRange>();
-  for (const [name, value] of asMap(json, "range_constraints")) {
-    const range = asMap(value, "range_constraints");
-    ranges.set(name, { min: bound(range.get("min_val")) ?? 0, max: bound(range.get("max_val")) });
-  }
-  return ranges;
-}
-
-/** A bound that is absent, infinite or beyond what an array can have is no bound. */
-function bound(json: Json | undefined): number | undefined {
-  return typeof json === "number" && Number.isSafeInteger(json) ? json : undefined;
 }

@@ -9,11 +9,7 @@ const MAX_LEAVES = 100_000;
  * fields, positions otherwise, joined by dots. A lone unnamed leaf is called `single`; unnamed leaves of the outermost tuple get
  * `single_0`, `single_1`, ….
  */
-export function leafNames(
-  spec: string,
-  single: string,
-  namedTupleFields: ReadonlyMap<string, readonly string[]>,
-): string[] {
+export function leafNames(spec: string, single: string, namedTupleFields: Fields): string[] {
   const parsed = asList(parseJson(new TextEncoder().encode(spec)), "the output tree");
   const names: string[][] = [];
   walk(asMap(parsed[1], "the output tree"), [], { names, fields: namedTupleFields });
@@ -23,9 +19,12 @@ export function leafNames(
   );
 }
 
+/** The fields of named tuples, by type. */
+export type Fields = ReadonlyMap<string, readonly string[]>;
+
 interface Walk {
   readonly names: string[][];
-  readonly fields: ReadonlyMap<string, readonly string[]>;
+  readonly fields: Fields;
 }
 
 function walk(node: JsonMap, path: readonly string[], state: Walk): void {
@@ -44,10 +43,11 @@ function walk(node: JsonMap, path: readonly string[], state: Walk): void {
   }
 }
 
-function childKeys(
+/** The keys of a container's children, from what its type serialized about itself; undefined for one that has positions only. */
+export function childKeys(
   type: string,
   context: Json | undefined,
-  fields: Walk["fields"],
+  fields: Fields,
 ): readonly string[] | undefined {
   if (type.endsWith("namedtuple")) return fields.get(contextText(context) ?? "");
   const text = contextText(context);

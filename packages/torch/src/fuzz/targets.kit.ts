@@ -73,7 +73,7 @@ function readProgramJson(bytes: Uint8Array): void {
 }
 
 function translateProgram(program: Program): void {
-  const { model } = lowerProgram(optimizeProgram(program).program, TABLES, undefined);
+  const { model } = lowerProgram(optimizeProgram(program).program, TABLES, { location: undefined });
   if (model !== undefined) encodeModel(model);
 }
 
@@ -101,7 +101,7 @@ function readScript(bytes: Uint8Array): void {
     return { name, data: own };
   });
   const zip = openZip(memorySource("m.pt", buildZip(parts)), nodePlatform);
-  translateProgram(readTorchScript(zip));
+  translateProgram(readTorchScript(zip).program);
 }
 
 const SIZES = [

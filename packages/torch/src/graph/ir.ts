@@ -1,5 +1,6 @@
 import type { StoredTensor } from "../archive/stored-tensor.ts";
 import type { DType } from "../dtype.ts";
+import type { Guard } from "./guard.ts";
 import type { Dim } from "./sym.ts";
 
 /** A program: one graph, the tensors it closes over, and what the outside sees of it. Every reader of program files gives one. */
@@ -13,8 +14,12 @@ export interface Program {
   readonly inputs: readonly NamedValue[];
   /** What the caller gets, in order, under their public names. */
   readonly outputs: readonly NamedArg[];
-  /** By symbol name; symbols that are missing are unbounded. */
+  /** By the key of a size: a symbol's name, or that of an expression. Symbols that are missing are unbounded. */
   readonly ranges: ReadonlyMap<string, SymbolRange>;
+  /** Beyond the ranges; undefined for kinds of files that have none. */
+  readonly guards?: readonly Guard[];
+  /** The sizes of inputs that it was exported with, by the key of the dimension, as far as the file says them. */
+  readonly exportedSizes?: ReadonlyMap<string, number>;
   /** Things a user should know that the reader noticed. */
   readonly warnings: readonly string[];
   /** Ops that the reader itself could not describe; the program cannot be translated then. */

@@ -11,6 +11,8 @@ export interface SymSymbol {
   readonly op: "symbol";
   readonly name: string;
   readonly key: string;
+  /** Known of an integer: its least and its greatest value. Without it the symbol may stand for any number. */
+  readonly range?: { readonly min: number; readonly max: number };
 }
 
 export interface SymNode {
@@ -37,8 +39,16 @@ export type SymOp =
 type FloatSymOp = "tofloat" | "truediv" | "sqrt" | "ceil" | "floor" | "trunc" | "round";
 type BoolSymOp = "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "and" | "or" | "not" | "ite";
 
-export function symbol(name: string): SymSymbol {
-  return { op: "symbol", name, key: name };
+export function symbol(name: string, range?: SymSymbol["range"]): SymSymbol {
+  return range === undefined ? { op: "symbol", name, key: name } : { op: "symbol", name, key: name, range };
+}
+
+/** The expression with other expressions for some of its symbols. */
+export function substitute(dim: Dim, by: ReadonlyMap<string, Dim>): Dim {
+  if (typeof dim === "number") return dim;
+  if (dim.op === "symbol") return by.get((dim as SymSymbol).name) ?? dim;
+  const { op, args } = dim as SymNode;
+  return sym(op, ...args.map((arg) => substitute(arg, by)));
 }
 
 export function keyOf(dim: Dim): string {
@@ -76,8 +86,48 @@ export function sym(op: SymOp, ...args: readonly Dim[]): Dim {
   }
   if (op === "cleandiv" && isDivisor(args[1])) return cleanDivide(args[0]!, args[1]);
   if (op === "floordiv" && args[1] === 1) return args[0]!;
+  if (args.length > 0 && isInteger(args[0]!)) {
+    if (ROUNDING.has(op)) return args[0]!;
+    if ((op === "floordiv" || op === "mod") && isDivisor(args[1])) return divide(op, args[0]!, args[1]);
+  }
   if ((op === "max" || op === "min") && args.length === 1) return args[0]!;
   return make(op, args);
+}
+
+const ROUNDING: ReadonlySet<SymOp> = new Set(["ceil", "floor", "trunc", "round"]);
+const INTEGER_OPS: ReadonlySet<SymOp> = new Set([
+  "add",
+  "mul",
+  "max",
+  "min",
+  "floordiv",
+  "mod",
+  "cleandiv",
+  "ceil",
+  "floor",
+  "trunc",
+  "round",
+]);
+
+/** Whether an expression is made of integers alone: symbols of known range, and what keeps them whole. */
+function isInteger(dim: Dim): boolean {
+  if (typeof dim === "number") return Number.isInteger(dim);
+  if (dim.op === "symbol") return (dim as SymSymbol).range !== undefined;
+  return ROUNDING.has(dim.op) || (INTEGER_OPS.has(dim.op) && (dim as SymNode).args.every(isInteger));
+}
+
+/** (k · a + r) // k is a + r // k, and its remainder that of r. */
+function divide(op: "floordiv" | "mod", numerator: Dim, divisor: number): Dim {
+  let [whole, rest]: [Dim, Dim] = [0, 0];
+  for (const term of termsOf(numerator)) {
+    const { factor, rest: part } = splitFactor(term);
+    const times = part === 1 || factor % divisor === 0 ? Math.floor(factor / divisor) : 0;
+    whole = add(whole, mul(times, part));
+    rest = add(rest, mul(factor - times * divisor, part));
+  }
+  if (typeof rest === "number") return op === "mod" ? rest : add(whole, Math.floor(rest / divisor));
+  const left = make(op, [rest, divisor]);
+  return op === "mod" ? left : add(whole, left);
 }
 
 function make(op: SymOp, args: readonly Dim[]): SymNode {
@@ -216,11 +266,13 @@ function roundHalfEven(x: number): number {
   return low % 2 === 0 ? low : low + 1;
 }
 
-function termsOf(dim: Dim): readonly Dim[] {
+/** The summands of a sum; anything else is its own only one. */
+export function termsOf(dim: Dim): readonly Dim[] {
   return typeof dim !== "number" && dim.op === "add" ? (dim as SymNode).args : [dim];
 }
 
-function factorsOf(dim: Dim): readonly Dim[] {
+/** The factors of a product; anything else is its own only one. */
+export function factorsOf(dim: Dim): readonly Dim[] {
   return typeof dim !== "number" && dim.op === "mul" ? (dim as SymNode).args : [dim];
 }
 

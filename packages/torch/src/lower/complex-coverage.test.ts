@@ -46,7 +46,7 @@ function* programsOf(path: string): Generator<ByteSource> {
 test("every lowering for complex numbers is run with one by the modules that are compared with PyTorch", () => {
   const found = new Set<string>();
   for (const source of programsOf(pack)) {
-    const { graph } = optimizeProgram(readProgramFile(source, nodePlatform).program).program;
+    const { graph } = optimizeProgram(readProgramFile(source, nodePlatform).reading.program).program;
     const values = { typeOf: (name: string) => graph.values.get(name) };
     for (const { target, args, outputs } of graph.nodes) {
       const results = outputs.map((name) => ({ kind: "value", name: name ?? "" }) as const);

@@ -77,7 +77,7 @@ function targetsOfZip(path: string, found: Set<string>): void {
     const isScripted = path.startsWith(join(fixtures, "scripted"));
     const inputs = isScripted ? openFixture(zip.open(name)).about.inputs : undefined;
     const options = inputs === undefined ? {} : { inputs: new Map(Object.entries(inputs)) };
-    addTargets(readProgramFile(zip.open(name), nodePlatform, options).program.graph, found);
+    addTargets(readProgramFile(zip.open(name), nodePlatform, options).reading.program.graph, found);
   }
   source.close();
 }

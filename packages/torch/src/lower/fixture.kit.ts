@@ -4,6 +4,7 @@ import type { ByteSource } from "../byte-source.ts";
 import type { DType } from "../dtype.ts";
 import type { Port } from "../graph/port.ts";
 import { nodePlatform } from "../node.ts";
+import { inputFault } from "../onnx/input-fault.ts";
 import type { ScriptInput } from "../torchscript/script-inputs.ts";
 import { translate } from "../translate/translate.ts";
 import type { Translation } from "../translate/translation.ts";
@@ -17,7 +18,12 @@ interface Stored {
 }
 
 interface About {
-  readonly runs: readonly { readonly inputs: readonly Stored[]; readonly outputs: readonly Stored[] }[];
+  readonly runs: readonly {
+    readonly inputs: readonly Stored[];
+    readonly outputs: readonly Stored[];
+    /** What PyTorch raises about the values or the sizes of the inputs. */
+    readonly raises?: string;
+  }[];
   /** What a scripted program's arguments are. */
   readonly inputs?: Readonly<Record<string, ScriptInput>>;
   readonly refused?: string;
@@ -88,6 +94,7 @@ async function runOnce(
 ): Promise<string | undefined> {
   const feeds: Record<string, Tensor> = {};
   for (const [i, port] of inputs.entries()) feeds[port.name] = toOrt(fixture, run.inputs[i]!);
+  if (run.raises !== undefined) return await unraised(session, feeds, run.raises);
   const results = await session.run(feeds);
   if (outputs.length !== run.outputs.length)
     return `${outputs.length} outputs, PyTorch has ${run.outputs.length}`;
@@ -96,6 +103,21 @@ async function runOnce(
     if (difference !== undefined) return `output ${port.name}: ${difference}`;
   }
   return undefined;
+}
+
+/** What is wrong where PyTorch raises: an answer, or an error that does not tell what is wrong with the inputs. */
+async function unraised(
+  session: InferenceSession,
+  feeds: Record<string, Tensor>,
+  raises: string,
+): Promise<string | undefined> {
+  try {
+    await session.run(feeds);
+  } catch (error) {
+    const { message } = error as Error;
+    return inputFault(message) === undefined ? message : undefined;
+  }
+  return `it answers; PyTorch raises: ${raises}`;
 }
 
 function bytesOf({ blob }: Fixture, { offset, length }: Stored): Uint8Array {

@@ -76,6 +76,10 @@ export class GraphLowering implements ValueLookup {
     return this.#run.weights.has(name);
   }
 
+  weightName(name: string): string | undefined {
+    return this.#run.weights.weight(name)?.name;
+  }
+
   tensor(name: string): Tensor {
     const known = this.#tensors.get(name);
     if (known !== undefined) return known;
@@ -149,6 +153,7 @@ export class GraphLowering implements ValueLookup {
 
   #lowerNode(node: Node): void {
     this.#g.scope = node.outputs.find((name) => name !== undefined) ?? node.target;
+    this.#g.target = node.origin ?? node.target;
     const { real } = this.#run.tables;
     if (!Object.hasOwn(real, node.target) && this.#isSizeMath(node)) return;
     let results: Results | undefined;

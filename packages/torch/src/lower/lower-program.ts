@@ -1,14 +1,16 @@
 import { componentDtype, type DType } from "../dtype.ts";
-import type { Arg, NamedArg, Program } from "../graph/ir.ts";
-import type { Port } from "../graph/port.ts";
+import type { Arg, NamedArg, Program, ValueType } from "../graph/ir.ts";
+import type { Port, SizeGuard } from "../graph/port.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
 import { Emitter } from "./core/emitter.ts";
+import { IndexInputs } from "./core/index-inputs.ts";
 import { carrier, type Val } from "./core/tensor.ts";
 import { Unsupported } from "./core/unsupported.ts";
 import { WeightStore } from "./core/weight-store.ts";
 import { GraphLowering, type LoweringTables, UnsupportedOpLog } from "./lower-graph.ts";
+import { describeGuards } from "./port-guards.ts";
 import { PortNames } from "./port-names.ts";
 
 const OPSET = 23;
@@ -18,21 +20,30 @@ export interface LoweredProgram {
   readonly model: OnnxModel | undefined;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  readonly guards: readonly SizeGuard[];
   readonly unsupported: readonly { readonly op: string; readonly count: number; readonly reason: string }[];
   readonly warnings: readonly string[];
 }
 
+export interface LowerProgramOptions {
+  /** The file name that big weights point into; undefined writes them into the model. */
+  readonly location: string | undefined;
+  /** Whoever feeds the model keeps to `Port.indices`; otherwise the model checks. */
+  readonly areIndicesChecked?: boolean;
+}
+
 /**
- * Turns a functional program into an ONNX model. `location` is the file name that big weights point into; undefined writes them into
- * the model. Never throws for an op: all that cannot be translated is listed.
+ * Turns a functional program into an ONNX model. Never throws for an op: all that cannot be translated is listed.
  */
 export function lowerProgram(
   program: Program,
   tables: LoweringTables,
-  location: string | undefined,
+  { location, areIndicesChecked = false }: LowerProgramOptions,
 ): LoweredProgram {
   const builder = new GraphBuilder();
-  const g = new Emitter(builder);
+  const integers = program.inputs.filter(({ value }) => isInteger(program.graph.values.get(value)));
+  const indexInputs = new IndexInputs(new Set(integers.map(({ name }) => name)), areIndicesChecked);
+  const g = new Emitter(builder, { ranges: program.ranges, indexInputs });
   const log = new UnsupportedOpLog();
   const lowering = new GraphLowering(program.graph, g, {
     tables,
@@ -59,11 +70,19 @@ export function lowerProgram(
       graph === undefined
         ? undefined
         : { graph, opsets: new Map([["", OPSET], ...[...builder.domains].map((d) => [d, 1] as const)]) },
-    inputs,
+    inputs: inputs.map((port) => {
+      const indices = indexInputs.ranges.get(port.name);
+      return indices === undefined ? port : { ...port, indices };
+    }),
     outputs,
+    guards: describeGuards(program, names),
     unsupported: log.list(),
     warnings: [...g.warnings, ...complexNotes(program, inputs, outputs)],
   };
+}
+
+function isInteger(type: ValueType | undefined): boolean {
+  return type?.kind === "tensor" && /^u?int\d/.test(type.dtype);
 }
 
 /** Complex tensors enter and leave as real ones: what a caller has to know about that. */

@@ -1,3 +1,4 @@
+import { sizesOfGuard } from "../graph/guard.ts";
 import type { Program } from "../graph/ir.ts";
 import type { SymbolicDim } from "../graph/port.ts";
 import { type Dim, evaluate, keyOf, type SymNode, type SymSymbol, sameDim, symbolsOf } from "../graph/sym.ts";
@@ -14,6 +15,8 @@ export class PortNames {
   readonly #program: Program;
   /** By the file's name of a symbol. */
   readonly #friendly = new Map<string, string>();
+  /** The keys of dimensions that guards bind. */
+  readonly #guarded = new Set<string>();
 
   constructor(program: Program) {
     this.#program = program;
@@ -21,19 +24,24 @@ export class PortNames {
     if (batch !== undefined) this.#friendly.set(batch, "batch");
     const sequence = sequenceSymbol(program);
     if (sequence !== undefined && sequence !== batch) this.#friendly.set(sequence, "sequence");
+    for (const { condition } of program.guards ?? []) sizesOfGuard(condition, this.#guarded);
   }
 
   dim(dim: Dim): number | SymbolicDim {
     if (typeof dim === "number") return dim;
     const multiple = multipleOf(dim);
+    const example = this.#guarded.has(dim.key) ? this.#program.exportedSizes?.get(dim.key) : undefined;
     return {
       symbol: this.#text(dim),
       ...this.#bounds(dim),
       ...(multiple > 1 ? { multipleOf: multiple } : {}),
+      ...(example === undefined ? {} : { example }),
     };
   }
 
   #bounds(dim: Dim): { min: number; max: number | undefined } {
+    const own = typeof dim === "number" ? undefined : this.#program.ranges.get(dim.key);
+    if (own !== undefined) return own;
     const symbols = [...symbolsOf(dim)];
     const ranges = symbols.map((name) => this.#program.ranges.get(name) ?? { min: 0, max: undefined });
     if (typeof dim !== "number" && dim.op === "symbol") return ranges[0]!;

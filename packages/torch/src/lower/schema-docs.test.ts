@@ -1,3 +1,4 @@
+// Tests the docstrings of the lowerings against PyTorch's own schemas.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -16,7 +17,7 @@ function sources(): Map<string, string> {
 
 /** How a docstring begins to speak of an op: "aten.relu.default" → "aten::relu(". */
 function spelled(target: string): string {
-  return `${target.replace(/^aten\./, "aten::").replace(/\.default$/, "")}(`;
+  return `${target.replace(/^(aten|torchvision)\./, "$1::").replace(/\.default$/, "")}(`;
 }
 
 test("the schema of every op stands at one lowering: grep for aten::NAME finds the place", () => {

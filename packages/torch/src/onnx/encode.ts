@@ -51,11 +51,12 @@ function graph(out: ProtobufWriter, { name, nodes, initializers, inputs, outputs
   for (const item of outputs) out.message(12, () => valueInfo(out, item));
 }
 
-function node(out: ProtobufWriter, { type, domain, inputs, outputs, attributes }: OnnxNode): void {
+function node(out: ProtobufWriter, { type, domain, inputs, outputs, attributes, name }: OnnxNode): void {
   for (const input of inputs) out.string(1, input);
   for (const output of outputs) out.string(2, output);
+  if (name !== undefined) out.string(3, name);
   out.string(4, type);
-  for (const [name, value] of Object.entries(attributes)) out.message(5, () => attribute(out, name, value));
+  for (const [key, value] of Object.entries(attributes)) out.message(5, () => attribute(out, key, value));
   if (domain !== "") out.string(7, domain);
 }
 

@@ -6,6 +6,8 @@ class SharedNames {
   /** Per name: the number to try next when it is wished for again. */
   readonly used = new Map<string, number>();
   readonly initializers: Initializer[] = [];
+  /** How many nodes bear each name. */
+  readonly nodes = new Map<string, number>();
   readonly constants = new Map<string, string>();
 }
 
@@ -13,11 +15,19 @@ class SharedNames {
 export class GraphBuilder {
   readonly #shared: SharedNames;
   readonly #nodes: OnnxNode[] = [];
+  readonly #producers = new Map<string, OnnxNode>();
+  readonly #parent: GraphBuilder | undefined;
   readonly domains: Set<string>;
 
   constructor(parent?: GraphBuilder) {
+    this.#parent = parent;
     this.#shared = parent === undefined ? new SharedNames() : parent.#shared;
     this.domains = parent === undefined ? new Set() : parent.domains;
+  }
+
+  /** Whether every node runs in every run: those of a subgraph may not. */
+  get isOutermost(): boolean {
+    return this.#parent === undefined;
   }
 
   /** A builder for the body of an If or Loop. */
@@ -38,7 +48,20 @@ export class GraphBuilder {
 
   node(node: OnnxNode): void {
     this.#nodes.push(node);
+    for (const output of node.outputs) this.#producers.set(output, node);
     if (node.domain !== "") this.domains.add(node.domain);
+  }
+
+  /** A name for a node that no other one has: `label`, or `label #2`. */
+  uniqueNode(label: string): string {
+    const count = (this.#shared.nodes.get(label) ?? 0) + 1;
+    this.#shared.nodes.set(label, count);
+    return count === 1 ? label : `${label} #${count}`;
+  }
+
+  /** The node that gives a value, in this graph or one around it; undefined for inputs and initializers. */
+  producer(value: string): OnnxNode | undefined {
+    return this.#producers.get(value) ?? this.#parent?.producer(value);
   }
 
   initializer(initializer: Initializer): void {

@@ -26,6 +26,8 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Attributes;
+  /** What ONNX Runtime calls the node in errors; unique in the model. */
+  readonly name?: string;
 }
 
 export type Attributes = Readonly<Record<string, Attribute>>;

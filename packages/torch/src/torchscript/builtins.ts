@@ -1,4 +1,5 @@
-import { add, type Dim, mul, product } from "../graph/sym.ts";
+import { greatest, least } from "../graph/bounds.ts";
+import { add, type Dim, mul, product, sym } from "../graph/sym.ts";
 import { type Builtin, equal } from "./builtin.ts";
 import { DICT_BUILTINS } from "./dict-builtins.ts";
 import { copyList, LIST_BUILTINS, sorted } from "./list-builtins.ts";
@@ -29,6 +30,14 @@ export function torchBuiltin(name: string, args: readonly Value[]): Value | unde
   );
 }
 
+/** Whether `torch.<name>` is, on some arguments, a function of the language. */
+export function isBuiltin(name: string): boolean {
+  return (
+    TORCH.has(name) ||
+    [LIST_BUILTINS, DICT_BUILTINS, TEXT_BUILTINS].some((table) => Object.hasOwn(table, name))
+  );
+}
+
 /** The function behind `ops.prim.<name>`. */
 export function primBuiltin(name: string, args: readonly Value[]): Value | undefined {
   return PRIM.get(name)?.(args);
@@ -43,12 +52,6 @@ const converts =
   (kind: NumberValue["kind"]): Builtin =>
   ([value]) =>
     value === undefined ? undefined : convertNumber(kind, value);
-
-/** `item()` and implicit conversions: the number keeps its kind. */
-const itemOf: Builtin = ([value]) => {
-  if (value?.kind !== "tensor") return undefined;
-  return value.number ?? unsupportedOp("it needs the value of a tensor, which only the data knows");
-};
 
 const size: Builtin = ([tensor, dim]) => {
   if (tensor?.kind !== "tensor") return undefined;
@@ -91,17 +94,18 @@ const identical =
   };
 
 const not: Builtin = ([value]) => {
-  const known = value === undefined || value.kind === "tensor" ? undefined : knownNumber(value);
-  return known === undefined ? undefined : bool(known === 0);
+  if (value === undefined || !isNumber(value)) return undefined;
+  if (typeof value.value === "number") return bool(value.value === 0);
+  return value.kind === "bool" ? { kind: "bool", value: sym("not", value.value) } : undefined;
 };
 
 /** `max` and `min` of numbers or of a list of them. Of an int and a float, the result is a float. */
 const extreme =
-  (pick: (a: number, b: number) => number): Builtin =>
+  (pick: (a: Dim, b: Dim) => Dim): Builtin =>
   (args) => {
     const numbers = args.length === 1 && args[0]!.kind === "list" ? args[0]!.items : args;
     if (!numbers.every(isNumber) || numbers.length === 0) return undefined;
-    const [first, ...others] = numbers.map(({ value }) => numeric(value));
+    const [first, ...others] = numbers.map(({ value }) => value);
     const kind = numbers.some((number) => number.kind === "float") ? "float" : numbers[0]!.kind;
     return { kind, value: others.reduce((best, value) => pick(best, value), first!) };
   };
@@ -154,8 +158,6 @@ const TORCH = new Map<string, Builtin>([
   ["is_floating_point", ([t]) => (t?.kind === "tensor" ? bool(isFloat(t.type.dtype)) : undefined)],
   ["is_complex", ([t]) => (t?.kind === "tensor" ? bool(t.type.dtype.startsWith("complex")) : undefined)],
   ["is_contiguous", () => unsupportedOp("only PyTorch's memory knows")],
-  ["item", itemOf],
-  ["ScalarImplicit", itemOf],
   ["IntImplicit", converts("int")],
   ["FloatImplicit", converts("float")],
   ["Int", converts("int")],
@@ -192,8 +194,8 @@ const PRIM = new Map<string, Builtin>([
   ],
   ["type", ([value]) => (value?.kind === "device" ? { kind: "string", value: value.value } : undefined)],
   ["is_nested", () => bool(false)],
-  ["max", extreme(Math.max)],
-  ["min", extreme(Math.min)],
+  ["max", extreme(greatest)],
+  ["min", extreme(least)],
 ]);
 
 const PLAIN = new Map<string, Builtin>([

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openZip } from "../archive/zip.ts";
-import { evaluate } from "../graph/sym.ts";
+import type { Program } from "../graph/ir.ts";
+import { evaluate, symbolsOf } from "../graph/sym.ts";
 import { type Fixture, openFixture, runFixture } from "../lower/fixture.kit.ts";
 import { nodePlatform, openFileSource } from "../node.ts";
 import { readProgramFile } from "../translate/program-file.ts";
@@ -13,15 +14,30 @@ import { readProgramFile } from "../translate/program-file.ts";
 /** The cases of the exported programs, traced (scripts/python/make_traced_fixtures.py): each with inputs and PyTorch's results. */
 const folder = fileURLToPath(new URL("../../fixtures/torchscript", import.meta.url));
 
+/** The sizes of a run's inputs, by symbol: each is one size, or a whole multiple of it. */
+function sizesOf({ graph, inputs }: Program, run: Fixture["about"]["runs"][number]): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const [i, { value }] of inputs.entries()) {
+    const type = graph.values.get(value);
+    for (const [axis, dim] of (type?.kind === "tensor" ? type.dims : []).entries()) {
+      for (const name of symbolsOf(dim)) {
+        const factor = evaluate(dim, new Map([[name, 1]]))!;
+        sizes.set(name, run.inputs[i]!.shape[axis]! / factor);
+      }
+    }
+  }
+  return sizes;
+}
+
 /** The reader's own claim, whether or not the ops translate: every result has the dtype and the size that PyTorch gave it. */
 function checkTypes({ source, about }: Fixture): void {
-  const { program } = readProgramFile(source, nodePlatform);
+  const { program } = readProgramFile(source, nodePlatform).reading;
   if (program.unsupported!.length > 0) {
     for (const { op, reason } of program.unsupported!) assert.ok(op.length > 0 && reason.length > 0);
     return;
   }
   const [run] = about.runs;
-  const sizes = new Map([["batch", run!.inputs[0]!.shape[0] ?? 1]]);
+  const sizes = sizesOf(program, run!);
   const found = program.outputs.map(({ arg }) => {
     const type = arg.kind === "value" ? program.graph.values.get(arg.name) : undefined;
     if (type?.kind !== "tensor") return { dtype: "number", shape: [] };

@@ -1,14 +1,17 @@
-import { plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
+import { isBuiltin, plainBuiltin, primBuiltin, torchBuiltin } from "./builtins.ts";
 import { range } from "./literals.ts";
 import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import type { ReadingBudget } from "./reading-budget.ts";
 import type { FunctionDef } from "./source-ast.ts";
-import { UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
+import { UnprovenSize, UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Calls that only tell something. */
 const TELLING = new Set(["torch.warn", "warn", "warnings.warn", "print"]);
+
+/** Functions that make a number of another, or of the tensor that holds it. */
+const READS = new Set(["int", "float", "bool", "Int", "Float", "Bool", "IntImplicit", "FloatImplicit"]);
 
 /** What functions need of the program that calls them. */
 interface CallingProgram {
@@ -40,10 +43,14 @@ export class FunctionCaller {
     if (path.startsWith("ops.aten.")) return this.torch(path.slice("ops.aten.".length), args, kwargs);
     const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
     if (op === "prim.RaiseException") return unsupportedOp("the program always raises an error");
+    if (op.startsWith("torchvision."))
+      return this.#guarded(op, () => this.#reading.ops.call({ op, args, kwargs }));
     return this.#guarded(op, () => {
+      // Whatever it made of them would follow from what is reported already.
+      if (args.some(isUnknown)) return UNKNOWN;
       const name = op.slice(op.indexOf(".") + 1);
-      const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, args);
-      if (result === undefined && args.some(isUnknown)) return UNKNOWN;
+      const given = READS.has(op) ? args.map((arg) => this.#number(arg)) : args;
+      const result = op.startsWith("prim.") ? primBuiltin(name, args) : plainBuiltin(op, given);
       return result ?? unsupportedOp(unknownOp(op, "it is not known"));
     });
   }
@@ -58,9 +65,19 @@ export class FunctionCaller {
           ? unsupportedOp("whether two tensors are one object is not known")
           : bool(isSame === (name === "__is__"));
       }
-      const known = kwargs.size === 0 && !args.some(isUnknown) ? torchBuiltin(name, args) : undefined;
+      const isKnown = kwargs.size === 0 && !args.some(isUnknown);
+      if (!isKnown && args.some(isUnknown) && isBuiltin(name)) return UNKNOWN;
+      if (isKnown && a?.kind === "tensor" && (name === "item" || name === "ScalarImplicit"))
+        return this.#number(a);
+      const given = READS.has(name) ? args.map((arg) => this.#number(arg)) : args;
+      const known = isKnown ? torchBuiltin(name, given) : undefined;
       return known ?? this.#reading.ops.call({ op: `aten.${name}`, args, kwargs });
     });
+  }
+
+  /** A number for the tensor that holds it. */
+  #number(value: Value): Value {
+    return value.kind === "tensor" ? this.#reading.ops.numberOf(value) : value;
   }
 
   /** Runs one op; why it is unsupported is noted under the op's name and the reading goes on with an unknown result. */
@@ -70,7 +87,8 @@ export class FunctionCaller {
       if (value.kind === "list") this.#budget.step(value.items.length);
       return value;
     } catch (error) {
-      if (!(error instanceof UnsupportedOp)) throw error;
+      const isOfData = error instanceof UnprovenSize && this.#reading.ops.isOfData(error.need);
+      if (!(error instanceof UnsupportedOp || isOfData)) throw error;
       this.#reading.unsupported.add(op, error.message);
       return UNKNOWN;
     }

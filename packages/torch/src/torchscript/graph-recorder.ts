@@ -2,7 +2,15 @@ import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
 import type { PickleCall } from "../checkpoint/pickle-value.ts";
 import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
-import { type Arg, NONE, type Node, type TensorType, type ValueType, type Weight } from "../graph/ir.ts";
+import {
+  type Arg,
+  NONE,
+  type Node,
+  type ScalarValueType,
+  type TensorType,
+  type ValueType,
+  type Weight,
+} from "../graph/ir.ts";
 import { type SymSymbol, symbol } from "../graph/sym.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
@@ -15,8 +23,12 @@ export class GraphRecorder {
   readonly nodes: Node[] = [];
   readonly values: Map<string, ValueType> = new Map();
   readonly weights: Map<string, Weight> = new Map();
+  /** The names of sizes that only the data knows. */
+  readonly dataSizes: Set<string> = new Set();
   readonly #tensors = new Map<PickleCall, TensorValue>();
   readonly #names = new Set<string>();
+  readonly #replaced = new Map<TensorValue, TensorValue>();
+  readonly #materialized = new Set<TensorValue>();
 
   /** A name that no value has yet. */
   fresh(hint: string): string {
@@ -27,9 +39,44 @@ export class GraphRecorder {
     return name;
   }
 
-  /** The name of a size that only the data knows. */
+  /** A number that only the data knows; of an integer, with its range. */
+  dataSymbol(range: SymSymbol["range"]): SymSymbol {
+    const name = this.fresh("data_size");
+    this.dataSizes.add(name);
+    return symbol(name, range);
+  }
+
+  /** A size that only the data knows. */
   dataSize(): SymSymbol {
-    return symbol(this.fresh("data_size"));
+    return this.dataSymbol({ min: 0, max: Number.POSITIVE_INFINITY });
+  }
+
+  /** Adds a node that reads a number from a tensor. */
+  emitNumber(target: string, tensor: TensorValue, type: ScalarValueType): void {
+    const name = this.fresh("number");
+    this.values.set(name, type);
+    this.nodes.push({
+      target,
+      args: new Map([["self", this.#tensorArg(tensor, "Tensor")]]),
+      outputs: [name],
+    });
+  }
+
+  /** Makes every later use of a value one of another: an op in place has given the same tensor another type, or another number. */
+  replace(value: TensorValue, by: TensorValue): void {
+    this.#replaced.set(value, by);
+  }
+
+  /** What a value is by now. */
+  current(value: Value): Value {
+    if (value.kind !== "tensor") return value;
+    const by = this.#replaced.get(value);
+    return by === undefined ? value : this.current(by);
+  }
+
+  /** Whether a number's tensor has been used as one: what was made of it would not see a write. */
+  isMaterialized(value: TensorValue): boolean {
+    return this.#materialized.has(value);
   }
 
   input(name: string, type: TensorType): TensorValue {
@@ -88,7 +135,9 @@ export class GraphRecorder {
   }
 
   /** The 0-d tensor of a number, as a tensor. */
-  #materialize({ type, number }: TensorValue): string {
+  #materialize(tensor: TensorValue): string {
+    const { type, number } = tensor;
+    this.#materialized.add(tensor);
     if (number === undefined) return unsupportedOp("a tensor has no value");
     const args = new Map<string, Arg>([
       ["s", this.#numberArg(number)],

@@ -3,6 +3,8 @@ import { ModelFileError } from "../errors.ts";
 import { keyOfValue } from "./dict-builtins.ts";
 import { FunctionCaller } from "./function-caller.ts";
 import { constant, subscript } from "./literals.ts";
+import { typeText } from "./module-state.ts";
+import { isUnknown } from "./op-caller.ts";
 import type { Reading } from "./reading.ts";
 import { ReadingBudget } from "./reading-budget.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
@@ -159,13 +161,21 @@ export class Interpreter {
       unsupportedOp("it assigns to something unusual");
     } else {
       // What a call writes before it reads it does not outlive the call.
-      if (object.pickled !== undefined && object.read.has(target.name)) this.#reportState(target.name);
+      if (object.pickled !== undefined && object.read.has(target.name))
+        this.#keepState(object, target.name, value);
       object.attributes.set(target.name, value);
     }
   }
 
-  #reportState(name: string): void {
-    const reason = `the program changes its attribute '${name}' and reads it in the next call: pass it in and out of 'forward' instead`;
+  #keepState(object: ObjectValue, name: string, value: Value): void {
+    if (this.#reading.state.leave(object, name, value)) return;
+    const path = object.name === "" ? name : `${object.name}.${name}`;
+    const type = value.kind === "tensor" ? `${path}: ${typeText(value.type)}` : undefined;
+    const way =
+      type === undefined
+        ? "pass it in and out of 'forward' instead"
+        : `state its type in 'inputs' ('${type}'), and it becomes an input and an output, or pass it in and out of 'forward'`;
+    const reason = `the program changes its attribute '${name}' and reads it in the next call: ${way}`;
     this.#reading.unsupported.add("state", reason);
   }
 
@@ -179,20 +189,28 @@ export class Interpreter {
     this.#budget.step();
     const value = this.#evaluate(condition, frame);
     if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
-    if (isNumber(value)) throw new UnprovenSize(`the condition of ${what} depends on a size`);
-    return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
+    if (isNumber(value)) {
+      const dims = [value.value];
+      if (this.#reading.ops.isOfData({ kind: "numbers", dims }))
+        return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
+      throw new UnprovenSize(`the condition of ${what} depends on a size`, { kind: "numbers", dims });
+    }
+    throw new UnsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`, {
+      isFollower: isUnknown(value),
+    });
   }
 
   #iterate(iterable: Expr, frame: Frame): readonly Value[] {
     const value = this.#evaluate(iterable, frame);
     if (value.kind === "list" || value.kind === "tuple") return [...value.items];
-    return unsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`);
+    const isFollower = isUnknown(value);
+    throw new UnsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`, { isFollower });
   }
 
   #evaluate(expr: Expr, frame: Frame): Value {
     this.#budget.step();
     this.#budget.enterExpression();
-    const value = this.#value(expr, frame);
+    const value = this.#reading.ops.current(this.#value(expr, frame));
     this.#budget.leaveExpression();
     return value;
   }

@@ -26,7 +26,7 @@ const changes =
 export function knownIndex(value: Value | undefined): number | undefined {
   if (value === undefined || value.kind === "none") return undefined;
   if (isNumber(value) && typeof value.value !== "number")
-    throw new UnprovenSize("an index depends on a size");
+    throw new UnprovenSize("an index depends on a size", { kind: "numbers", dims: [value.value] });
   return knownNumber(value) ?? unsupportedOp("an index depends on the data");
 }
 

@@ -24,7 +24,7 @@ export function subscript(object: Value, index: Value): Value {
   }
   if (object.kind === "string") return characterAt(object.value, knownNumber(index));
   if (isNumber(index) && typeof index.value !== "number")
-    throw new UnprovenSize("an index depends on a size");
+    throw new UnprovenSize("an index depends on a size", { kind: "numbers", dims: [index.value] });
   const at = knownNumber(index);
   if ((object.kind !== "list" && object.kind !== "tuple") || at === undefined) {
     return unsupportedOp(`it takes an item of a ${object.kind}`);
@@ -46,7 +46,10 @@ export function isAscii(text: string): boolean {
 export function range(args: readonly Value[]): Value {
   const numbers = args.map(knownNumber);
   if (numbers.includes(undefined)) {
-    if (args.every(isNumber)) throw new UnprovenSize("a 'for' loop runs over a size");
+    if (args.every(isNumber)) {
+      const dims = args.map(({ value }) => value);
+      throw new UnprovenSize("a 'for' loop runs over a size", { kind: "numbers", dims });
+    }
     return unsupportedOp(`a 'for' loop depends on the data: ${ADVICE}`);
   }
   const [first = 0, second, step = 1] = numbers as number[];

@@ -1,4 +1,6 @@
 import type { DType } from "../dtype.ts";
+import { type Dim, mul, sym } from "../graph/sym.ts";
+import { rounded } from "./numbers.ts";
 import type { WrittenCall } from "./overloads.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
@@ -10,6 +12,8 @@ import { isNumber, type NumberValue, type TensorValue, type Value } from "./valu
  */
 export function calculateFloat({ op, args, kwargs }: WrittenCall): Value | undefined {
   if (kwargs.size > 0) return undefined;
+  const ofSize = calculateSize(op, args);
+  if (ofSize !== undefined) return ofSize;
   if (op === "aten.to") return converted(args);
   const compute = FLOATS.get(op.slice("aten.".length));
   const numbers = args.map(plainNumber);
@@ -19,6 +23,46 @@ export function calculateFloat({ op, args, kwargs }: WrittenCall): Value | undef
   if (!isTensor || !isFloat) return undefined;
   const value = compute(...numbers.map((number) => Math.fround(number!)));
   return value === undefined ? undefined : numberTensor("float32", Math.fround(value));
+}
+
+/**
+ * The same for a size that the caller chooses, as far as float32 is exact: whole numbers below 2^24, their quotients by whole numbers
+ * where they are rounded at once, and products with small whole numbers.
+ */
+function calculateSize(op: string, args: readonly Value[]): TensorValue | undefined {
+  const [self, other] = args;
+  if (self?.kind !== "tensor" || self.number === undefined || typeof self.number.value === "number")
+    return undefined;
+  const { kind, value } = self.number;
+  const isQuotient = value.op === "truediv";
+  const float = (result: Dim): TensorValue => sizeTensor("float32", { kind: "float", value: result });
+  if (args.length === 1 && kind === "float" && ROUNDINGS.has(op))
+    return float(rounded(op.slice("aten.".length) as "ceil" | "floor" | "trunc", value));
+  if (op === "aten.to" && other?.kind === "int") {
+    const dtype = typeof other.value === "number" ? dtypeOfCode(other.value) : undefined;
+    if (dtype === "int64" && kind === "float")
+      return sizeTensor("int64", { kind: "int", value: rounded("trunc", value) });
+    return dtype === "float32" && kind === "int" ? float(value) : undefined;
+  }
+  const by = other === undefined ? undefined : plainNumber(other);
+  if (
+    by === undefined ||
+    args.length !== 2 ||
+    isQuotient ||
+    !Number.isInteger(by) ||
+    by < 1 ||
+    by > MOST_FACTOR
+  )
+    return undefined;
+  if (op === "aten.div") return float(by === 1 ? value : sym("truediv", value, by));
+  return op === "aten.mul" && kind === "float" ? float(mul(value, by)) : undefined;
+}
+
+const ROUNDINGS = new Set(["aten.ceil", "aten.floor", "aten.trunc"]);
+const MOST_FACTOR = 256;
+
+function sizeTensor(dtype: DType, number: NumberValue): TensorValue {
+  return { kind: "tensor", name: undefined, type: tensorType(dtype, []), number };
 }
 
 /** `x.to(dtype)` between int64 and float32. */

@@ -1,4 +1,5 @@
-import { add, type Dim, keyOf, mul, sameDim, sub, sym } from "../graph/sym.ts";
+import { boundsOf, greatest, least } from "../graph/bounds.ts";
+import { add, type Dim, keyOf, mul, type SymNode, sameDim, sub, sym } from "../graph/sym.ts";
 import { UnprovenSize, unsupportedOp } from "./unsupported-op.ts";
 import { bool, isNumber, type NumberValue, type Value } from "./value.ts";
 
@@ -20,13 +21,28 @@ const arithmetic =
   };
 
 const comparison =
-  (op: (a: number, b: number) => boolean) =>
+  (name: "eq" | "ne" | "lt" | "le" | "gt" | "ge", op: (a: number, b: number) => boolean) =>
   (args: readonly NumberValue[]): NumberValue => {
     const [a, b] = pair(args);
     if (typeof a === "number" && typeof b === "number") return bool(op(a, b));
     if (sameDim(a, b)) return bool(op(0, 0));
-    throw new UnprovenSize(`${keyOf(a)} is compared with ${keyOf(b)}`);
+    const { min, max } = boundsOf(sub(a, b));
+    const answers = new Set(signsBetween(min, max).map((sign) => op(sign, 0)));
+    return answers.size === 1 ? bool([...answers][0]!) : { kind: "bool", value: sym(name, a, b) };
   };
+
+/** The signs that a difference between these bounds may have. */
+function signsBetween(min: number, max: number): number[] {
+  return [-1, 0, 1].filter((sign) => (sign < 0 ? min < 0 : sign > 0 ? max > 0 : min <= 0 && max >= 0));
+}
+
+/** Whether two sizes are equal. Throws UnprovenSize where the caller decides. */
+export function equalSizes(a: Dim, b: Dim): boolean {
+  if (sameDim(a, b)) return true;
+  const { min, max } = boundsOf(sub(a, b));
+  if (min > 0 || max < 0) return false;
+  throw new UnprovenSize(`${keyOf(a)} is compared with ${keyOf(b)}`, { kind: "numbers", dims: [a, b] });
+}
 
 const unary =
   (kind: (arg: NumberValue) => Kind, op: (a: Dim) => Dim) =>
@@ -55,8 +71,9 @@ function floorDivide(a: Dim, b: Dim): Dim {
 function truncDivide(a: Dim, b: Dim): Dim {
   if (b === 0) return unsupportedOp("it divides by zero");
   if (typeof a === "number" && typeof b === "number") return Math.trunc(a / b);
-  // Sizes are not negative, so that truncation is floor.
-  if (typeof b === "number" && b < 0) throw new UnprovenSize("a size is divided by a negative number");
+  // Truncation is floor where nothing is negative.
+  if (boundsOf(a).min < 0 || boundsOf(b).min <= 0)
+    throw new UnprovenSize("a size is divided by a size", { kind: "numbers", dims: [a, b] });
   return sym("floordiv", a, b);
 }
 
@@ -65,16 +82,33 @@ const bitwise =
   (op: (a: bigint, b: bigint) => bigint) =>
   (args: readonly NumberValue[]): NumberValue => {
     const [a, b] = pair(args);
-    if (typeof a !== "number" || typeof b !== "number") throw new UnprovenSize("bits of a size");
+    if (typeof a !== "number" || typeof b !== "number") {
+      throw new UnprovenSize("bits of a size", { kind: "numbers", dims: [a, b] });
+    }
     const value = Number(op(BigInt(a), BigInt(b)));
     if (!Number.isSafeInteger(value)) return unsupportedOp("bits of a large number");
     return { kind: args.every((arg) => arg.kind === "bool") ? "bool" : "int", value };
   };
 
+function absolute(a: Dim): Dim {
+  if (typeof a === "number") return Math.abs(a);
+  const { min, max } = boundsOf(a);
+  return min >= 0 ? a : max <= 0 ? mul(-1, a) : sym("max", a, mul(-1, a));
+}
+
 const same = (arg: NumberValue): Kind => arg.kind;
 const whole = (): Kind => "int";
 const real = (): Kind => "float";
-const extreme = (op: "max" | "min") => arithmetic((a, b) => sym(op, a, b));
+const extreme = (op: "max" | "min") => arithmetic(op === "max" ? greatest : least);
+
+/** Rounded quotients of sizes are the whole ones: both are exact below 2^53. */
+export function rounded(op: "ceil" | "floor" | "trunc", value: Dim): Dim {
+  if (typeof value === "number" || value.op !== "truediv") return sym(op, value);
+  const [a, b] = (value as SymNode).args as [Dim, Dim];
+  const isWhole = typeof b === "number" && Number.isInteger(b) && b > 0 && boundsOf(a).min >= 0;
+  if (!isWhole) return sym(op, value);
+  return op === "ceil" ? sym("floordiv", add(a, b - 1), b) : sym("floordiv", a, b);
+}
 
 const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>([
   ["add", arithmetic(add)],
@@ -89,19 +123,19 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   // A power of two integers is a float in TorchScript, and so is a rounded integer.
   ["pow", (args) => ({ kind: "float", value: sym("pow", ...pair(args)) })],
   ["neg", unary(same, (a) => mul(-1, a))],
-  ["abs", unary(same, (a) => (typeof a === "number" ? Math.abs(a) : a))],
-  ["ceil", unary(whole, (a) => sym("ceil", a))],
-  ["floor", unary(whole, (a) => sym("floor", a))],
+  ["abs", unary(same, absolute)],
+  ["ceil", unary(whole, (a) => rounded("ceil", a))],
+  ["floor", unary(whole, (a) => rounded("floor", a))],
   ["round", unary(real, (a) => sym("round", a))],
   ["sqrt", unary(real, (a) => sym("sqrt", a))],
   ["max", extreme("max")],
   ["min", extreme("min")],
-  ["eq", comparison((a, b) => a === b)],
-  ["ne", comparison((a, b) => a !== b)],
-  ["lt", comparison((a, b) => a < b)],
-  ["le", comparison((a, b) => a <= b)],
-  ["gt", comparison((a, b) => a > b)],
-  ["ge", comparison((a, b) => a >= b)],
+  ["eq", comparison("eq", (a, b) => a === b)],
+  ["ne", comparison("ne", (a, b) => a !== b)],
+  ["lt", comparison("lt", (a, b) => a < b)],
+  ["le", comparison("le", (a, b) => a <= b)],
+  ["gt", comparison("gt", (a, b) => a > b)],
+  ["ge", comparison("ge", (a, b) => a >= b)],
   ["__and__", bitwise((a, b) => a & b)],
   ["__or__", bitwise((a, b) => a | b)],
   ["__xor__", bitwise((a, b) => a ^ b)],
@@ -115,8 +149,11 @@ export function convertNumber(kind: Kind, value: Value): NumberValue {
   if (number === undefined || !isNumber(number)) {
     return unsupportedOp("it needs the value of a tensor, which only the data knows");
   }
-  if (kind === "int" && number.kind === "float") return { kind, value: sym("trunc", number.value) };
+  if (kind === "int" && number.kind === "float") return { kind, value: rounded("trunc", number.value) };
   if (kind !== "bool") return { kind, value: number.value };
   if (typeof number.value === "number") return bool(number.value !== 0);
-  throw new UnprovenSize(`whether ${keyOf(number.value)} is zero`);
+  const { min, max } = boundsOf(number.value);
+  if (min > 0 || max < 0) return bool(true);
+  if (number.kind === "bool") return number;
+  throw new UnprovenSize(`whether ${keyOf(number.value)} is zero`, { kind: "numbers", dims: [number.value] });
 }

@@ -1,7 +1,10 @@
 import { schemaOf } from "../aten/schemas.ts";
 import { isComplex } from "../dtype.ts";
-import { reshapesInPlace } from "../graph/functional-variant.ts";
+import { reshapesInPlace, turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
+import { symbolsOf } from "../graph/sym.ts";
+import { COMPOSITES, type CompositeCalls } from "./composites.ts";
+import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
@@ -9,6 +12,7 @@ import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./over
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
+import { dimsOf, type SizeNeed } from "./size-need.ts";
 import { unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
@@ -40,6 +44,10 @@ const NEW_TENSORS = new Set([
 const RENAMED: ReadonlyMap<string, string> = new Map([
   ["aten._convolution.default", "aten.convolution.default"],
   ["aten._convolution.deprecated", "aten.convolution.default"],
+  // Their pieces lie in the same memory as those of the safe ones.
+  ["aten.unsafe_chunk.default", "aten.chunk.default"],
+  ["aten.unsafe_split.Tensor", "aten.split.Tensor"],
+  ["aten.unsafe_split_with_sizes.default", "aten.split_with_sizes.default"],
   ["aten.to.prim_dtype", "aten.to.dtype"],
   ["aten.to.prim_Device", "aten.to.dtype"],
 ]);
@@ -56,7 +64,8 @@ export class OpCaller {
   }
 
   /** The result of a call. Throws UnsupportedOp for ops whose result has no known type, UnprovenSize. */
-  call(call: WrittenCall): Value {
+  call(written: WrittenCall): Value {
+    const call = this.#current(written);
     const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
@@ -65,9 +74,63 @@ export class OpCaller {
         unsupportedOp(unknownOp(call.op, "the type of its result is not known"));
       return UNKNOWN;
     }
-    const bound = resolveCall(call);
+    const bound = resolveCall(call) ?? resolveCall(this.#withNumbers(call));
     if (bound === undefined) return unsupportedOp(unknownOp(call.op, "no overload takes such arguments"));
-    return this.#emit(this.#current(bound));
+    refuseOld(bound, this.#version);
+    const { target } = bound.schema;
+    const composite = Object.hasOwn(COMPOSITES, target) ? COMPOSITES[target] : undefined;
+    return composite?.(bound.args, this.#calls) ?? this.#inPlace(bound) ?? this.#emit(bound);
+  }
+
+  /** What composites call. */
+  readonly #calls: CompositeCalls = {
+    call: (op, args, kwargs = new Map()) => this.call({ op, args, kwargs }),
+    numberOf: (tensor) => this.numberOf(tensor),
+  };
+
+  /** The number that a tensor of one element holds. Throws UnsupportedOp where it may have several. */
+  numberOf(tensor: TensorValue): NumberValue {
+    return dataNumber(this.#recorder, this.current(tensor) as TensorValue);
+  }
+
+  /** What a value is by now, after ops in place. */
+  current(value: Value): Value {
+    return this.#recorder.current(value);
+  }
+
+  #current(call: WrittenCall): WrittenCall {
+    const now = (value: Value): Value =>
+      value.kind === "list" && value.items.some((item) => this.current(item) !== item)
+        ? { ...value, items: value.items.map(now) }
+        : this.current(value);
+    const kwargs = new Map([...call.kwargs].map(([name, value]) => [name, now(value)] as const));
+    return { op: call.op, args: call.args.map(now), kwargs };
+  }
+
+  /** The call with numbers for all tensors without dimensions but the first argument: PyTorch reads them where it wants numbers. */
+  #withNumbers(call: WrittenCall): WrittenCall {
+    const read = (value: Value, at: number): Value =>
+      at > 0 && value.kind === "tensor" && value.type.dims.length === 0 ? this.numberOf(value) : value;
+    const kwargs = new Map([...call.kwargs].map(([name, value]) => [name, read(value, 1)] as const));
+    return { op: call.op, args: call.args.map(read), kwargs };
+  }
+
+  /** Ops in place on the tensor of a known number, and those that turn a tensor: all later uses see the result instead. */
+  #inPlace({ schema, args }: BoundCall): Value | undefined {
+    const [first] = schema.params;
+    const self = first?.isMutated === true ? args.get(first.name) : undefined;
+    if (self?.kind !== "tensor") return undefined;
+    const isNumber = self.number !== undefined && self.name === undefined;
+    if (!isNumber && !turnsInPlace(schema.target)) return undefined;
+    if (isNumber && this.#recorder.isMaterialized(self)) return undefined;
+    if (this.#recorder.weights.has(self.name ?? ""))
+      return unsupportedOp("it changes the shape of a weight in place, which would outlive the call");
+    const op = schema.target.split(".").slice(0, 2).join(".").replace(/_$/, "");
+    const result = this.call({ op, args: [...args.values()].filter(isGiven), kwargs: new Map() });
+    if (result.kind !== "tensor") return undefined;
+    if (result.type.dtype !== self.type.dtype) return unsupportedOp("it changes the dtype of a number");
+    this.#recorder.replace(self, result);
+    return result;
   }
 
   /**
@@ -84,18 +147,10 @@ export class OpCaller {
     return mayAnswerInput ? undefined : false;
   }
 
-  /** The op as today's PyTorch means it. */
-  #current(bound: BoundCall): BoundCall {
-    const { target } = bound.schema;
-    const isOldDivision = this.#version < 4 && target.startsWith("aten.div.");
-    const isOldFull =
-      this.#version < 5 && target === "aten.full.default" && bound.args.get("dtype")?.kind === "none";
-    if (isOldDivision || isOldFull) {
-      return unsupportedOp(
-        "the file is older than PyTorch 1.6, where this op meant something else; save it again",
-      );
-    }
-    return bound;
+  /** Whether a need is about sizes that only the data knows. */
+  isOfData(need: SizeNeed): boolean {
+    const names = dimsOf(need).flatMap((dim) => [...symbolsOf(dim)]);
+    return names.length > 0 && names.every((name) => this.#recorder.dataSizes.has(name));
   }
 
   #emit({ schema, args }: BoundCall): Value {
@@ -118,6 +173,18 @@ export class OpCaller {
     if (schema.returns.length > 1) return { kind: "tuple", items: results };
     return first?.type === "Tensor[]" ? { kind: "list", items: results } : results[0]!;
   }
+}
+
+/** Throws UnsupportedOp where the op meant something else in the PyTorch that wrote the file. */
+function refuseOld({ schema: { target }, args }: BoundCall, version: number): void {
+  const isOldDivision = version < 4 && target.startsWith("aten.div.");
+  const isOldFull = version < 5 && target === "aten.full.default" && args.get("dtype")?.kind === "none";
+  if (isOldDivision || isOldFull)
+    unsupportedOp("the file is older than PyTorch 1.6, where this op meant something else; save it again");
+}
+
+function isGiven(value: Value): boolean {
+  return value.kind !== "none";
 }
 
 /** `_convolution_mode` is `convNd` with its padding as text: N comes from the result. */

@@ -1,5 +1,6 @@
 import type { PickleValue } from "../checkpoint/pickle-value.ts";
 import type { CodeLibrary } from "./code-library.ts";
+import type { ModuleState } from "./module-state.ts";
 import type { ObjectGraph } from "./object-graph.ts";
 import type { OpCaller } from "./op-caller.ts";
 import type { UnsupportedLog } from "./unsupported-log.ts";
@@ -12,5 +13,6 @@ export interface Reading {
   readonly constants: PickleValue;
   readonly constantObjects: ObjectGraph;
   readonly ops: OpCaller;
+  readonly state: ModuleState;
   readonly unsupported: UnsupportedLog;
 }

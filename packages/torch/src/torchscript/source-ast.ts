@@ -47,7 +47,7 @@ export type StmtKind =
   | { readonly kind: "for"; readonly target: string; readonly iterable: Expr; readonly body: readonly Stmt[] }
   | { readonly kind: "assert"; readonly condition: Expr };
 
-export interface Param {
+export interface FunctionParam {
   readonly name: string;
   readonly type: Expr | undefined;
   readonly default: Expr | undefined;
@@ -57,7 +57,7 @@ export interface FunctionDef {
   readonly name: string;
   /** The file that defines it, inside the archive. */
   readonly file: string;
-  readonly params: readonly Param[];
+  readonly params: readonly FunctionParam[];
   readonly body: readonly Stmt[];
 }
 

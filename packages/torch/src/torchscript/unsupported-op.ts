@@ -1,17 +1,31 @@
+import type { SizeNeed } from "./size-need.ts";
+
 /** Why an op of a TorchScript program cannot be read: its result has no known type. Caught per op, reported by name. */
 export class UnsupportedOp extends Error {
   override readonly name = "UnsupportedOp";
   /** Where in the program's source, once known. */
   place: string | undefined;
+  /** It only follows from an op that is reported already. */
+  readonly isFollower: boolean;
+
+  constructor(reason: string, { isFollower = false }: { readonly isFollower?: boolean } = {}) {
+    super(reason);
+    this.isFollower = isFollower;
+  }
 }
 
 /**
- * Two sizes that must agree cannot be shown to agree for every batch size. Ends the reading with a symbolic batch; it starts again with
- * the traced sizes, where all are numbers.
+ * Something that must hold of sizes cannot be shown for every size. Ends the reading; it starts again with sizes for which it holds.
  */
 export class UnprovenSize extends Error {
   override readonly name = "UnprovenSize";
+  readonly need: SizeNeed;
   place: string | undefined;
+
+  constructor(message: string, need: SizeNeed) {
+    super(message);
+    this.need = need;
+  }
 }
 
 /** Refuses the op at hand. The reason completes "cannot be read: …". */
@@ -26,8 +40,12 @@ export const ADVICE = "export the model with torch.export, or serve it with the 
 const QUANTIZED =
   /^(quantized|_quantized)\.|^aten\.(_empty_affine_quantized|_make_per_\w+|dequantize|fake_quantize\w*|int_repr|q_\w+|quantize_per_\w+|quantized_\w+)$/;
 
+const PACKED = /^aten\._(pack_padded_sequence|pad_packed_sequence|pack_sequence)$/;
+
 /** What to say of an op that nothing is known about. */
 export function unknownOp(op: string, otherwise: string): string {
+  if (PACKED.test(op))
+    return "packed sequences; feed the layer a padded batch instead of pack_padded_sequence";
   return QUANTIZED.test(op)
     ? "PyTorch has quantized the program, and its quantized tensors are not read: save the float model and make it small with sconce quantize"
     : otherwise;

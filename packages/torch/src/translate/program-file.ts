@@ -10,10 +10,17 @@ import type { Port, SampleTensor } from "../graph/port.ts";
 import { readTorchScript, type TorchScriptOptions } from "../torchscript/torchscript.ts";
 import type { ModelSummary } from "./translation.ts";
 
+/** A program, and how to read it again with fewer sizes that the caller chooses. */
+export interface ProgramReading {
+  readonly program: Program;
+  /** Undefined when these ops meet no size that could be another one. */
+  narrowed(ops: readonly string[]): ProgramReading | undefined;
+}
+
 /** A program file, read: what it is and how its program came about. */
 export interface ProgramFile {
   readonly format: ModelSummary["format"];
-  readonly program: Program;
+  readonly reading: ProgramReading;
   /** The example inputs stored beside the program, in the order of `inputs`, if there are any that fit. Throws ModelFileError. */
   sampleInputs(inputs: readonly Port[]): readonly SampleTensor[] | undefined;
 }
@@ -32,7 +39,7 @@ export function readProgramFile(
   if (!isProgram(format)) throw formatError(format);
   const zip = openZip(source, platform);
   if (format === "torchscript")
-    return { format, program: readTorchScript(zip, options), sampleInputs: () => undefined };
+    return { format, reading: readTorchScript(zip, options), sampleInputs: () => undefined };
   if (options.inputs !== undefined) {
     throw new ModelFileError(
       "unsupported",
@@ -42,5 +49,5 @@ export function readProgramFile(
   const { program, samples } = readPt2(zip, platform);
   const sampleInputs = (inputs: readonly Port[]): readonly SampleTensor[] | undefined =>
     readSampleInputs(zip, { platform, path: samples }, inputs);
-  return { format, program, sampleInputs };
+  return { format, reading: { program, narrowed: () => undefined }, sampleInputs };
 }

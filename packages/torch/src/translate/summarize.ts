@@ -1,10 +1,8 @@
 import type { ByteSource, Platform } from "../byte-source.ts";
 import type { Program } from "../graph/ir.ts";
-import { optimizeProgram } from "../graph/passes.ts";
-import { lowerProgram } from "../lower/lower-program.ts";
-import { TABLES } from "../lower/tables.ts";
 import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 import { countWeights } from "./count-weights.ts";
+import { lowerFile } from "./lower-file.ts";
 import { readProgramFile } from "./program-file.ts";
 import type { ModelSummary } from "./translation.ts";
 
@@ -14,19 +12,19 @@ export function summarize(
   platform: Platform,
   options: TorchScriptOptions = {},
 ): ModelSummary {
-  const { format, program } = readProgramFile(source, platform, options);
-  const optimized = optimizeProgram(program);
-  const lowered = lowerProgram(optimized.program, TABLES, source.name);
+  const file = readProgramFile(source, platform, options);
+  const { program, ...lowered } = lowerFile(file, { location: source.name });
   return {
-    format,
+    format: file.format,
     detail: program.detail,
     inputs: lowered.inputs,
     outputs: lowered.outputs,
+    guards: lowered.guards,
     ...countWeights(program),
     ops: countOps(program),
     report: {
-      unsupported: [...optimized.unsupported, ...lowered.unsupported],
-      warnings: [...optimized.program.warnings, ...lowered.warnings],
+      unsupported: lowered.unsupported,
+      warnings: lowered.warnings,
     },
   };
 }

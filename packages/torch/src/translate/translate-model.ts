@@ -1,10 +1,8 @@
 import type { ByteSource, Platform } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
 import type { Program } from "../graph/ir.ts";
-import { optimizeProgram } from "../graph/passes.ts";
 import type { SampleTensor } from "../graph/port.ts";
-import { type LoweredProgram, lowerProgram } from "../lower/lower-program.ts";
-import { TABLES } from "../lower/tables.ts";
+import type { LoweredProgram } from "../lower/lower-program.ts";
 import type { ExternalData, OnnxModel } from "../onnx/model.ts";
 import { weightBytes } from "../onnx/place-weights.ts";
 import { precisionNote } from "../quantize/precision-note.ts";
@@ -12,6 +10,7 @@ import { quantizeModel } from "../quantize/quantize-model.ts";
 import { swapWeights } from "../weights/swap-weights.ts";
 import { readWeightsFile, type WeightsFile } from "../weights/weights-file.ts";
 import { countWeights } from "./count-weights.ts";
+import { lowerFile } from "./lower-file.ts";
 import { type ProgramFile, readProgramFile } from "./program-file.ts";
 import type { TranslateOptions, WeightsSource } from "./translate-options.ts";
 import type { Translation } from "./translation.ts";
@@ -30,12 +29,16 @@ export function translateModel(
 ): ModelTranslation {
   const { inputs } = options;
   const file = readProgramFile(source, platform, inputs === undefined ? {} : { inputs });
-  const { program, weights } = withWeights(file, platform, options.weightsFrom);
-  const { program: ready, unsupported: byGraph } = optimizeProgram(program);
   const location = options.weights === "embedded" ? undefined : source.name;
-  const lowered = lowerProgram(ready, TABLES, location);
-  const unsupported = [...byGraph, ...lowered.unsupported];
-  const warnings = [...ready.warnings, ...lowered.warnings];
+  const weights = readWeights(platform, options.weightsFrom);
+  const prepare = (program: Program): Program => withWeights(program, file, options.weightsFrom, weights);
+  const lowered = lowerFile(file, {
+    location,
+    prepare,
+    ...(options.areIndicesChecked === true && { areIndicesChecked: true }),
+  });
+  const { unsupported } = lowered;
+  const warnings = [...lowered.warnings];
   const whole = unsupported.length > 0 ? undefined : lowered.model;
   const read = reader(source, weights);
   const model = whole === undefined ? undefined : inPrecision(whole, options, { read, warnings });
@@ -43,24 +46,28 @@ export function translateModel(
     model,
     inputs: lowered.inputs,
     outputs: lowered.outputs,
+    guards: lowered.guards,
     report: { unsupported, warnings },
     sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
     format: file.format,
-    ...countWeights(program),
+    ...countWeights(lowered.program),
     ...(model !== undefined && model !== whole && { weightBytes: weightBytes(model) }),
   };
 }
 
+function readWeights(platform: Platform, from: WeightsSource | undefined): WeightsFile | undefined {
+  return from && readWeightsFile(from.source, platform, (name) => from.openShard(name));
+}
+
 function withWeights(
-  { program, format }: ProgramFile,
-  platform: Platform,
-  from: WeightsSource | undefined,
-): { readonly program: Program; readonly weights: WeightsFile | undefined } {
-  if (from === undefined) return { program, weights: undefined };
-  const weights = readWeightsFile(from.source, platform, (name) => from.openShard(name));
+  program: Program,
+  { format }: ProgramFile,
+  ...[from, weights]: [WeightsSource | undefined, WeightsFile | undefined]
+): Program {
+  if (from === undefined || weights === undefined) return program;
   const location = (tensor: string): string | null =>
     from.isBeside ? weights.sources.get(tensor)!.name : null;
-  return { program: swapWeights(program, weights, { isComplete: format === "pt2", location }), weights };
+  return swapWeights(program, weights, { isComplete: format === "pt2", location });
 }
 
 function inPrecision(
@@ -87,7 +94,7 @@ function reader(source: ByteSource, weights: WeightsFile | undefined): (data: Ex
 /** Samples are a help, not a part of the program: broken ones are worth a warning. */
 function samplesOf(
   file: ProgramFile,
-  { inputs }: LoweredProgram,
+  { inputs }: Pick<LoweredProgram, "inputs">,
   warnings: string[],
 ): readonly SampleTensor[] | undefined {
   try {

@@ -8,6 +8,11 @@ export interface TranslateOptions extends TorchScriptOptions {
    * copied; `"embedded"` writes them into the model, for a file of its own (up to 2 GiB).
    */
   readonly weights?: "mapped" | "embedded";
+  /**
+   * The caller refuses inputs outside of `Port.indices`, so that the model need not check them in each run. Default: false, the model
+   * fails for them.
+   */
+  readonly areIndicesChecked?: boolean;
   /** Weights that replace the program's own by name. */
   readonly weightsFrom?: WeightsSource;
   /** Stores weights in fewer bits, which changes the answers; see `quantizeModel`. Default: as the program has them. */

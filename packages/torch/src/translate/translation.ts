@@ -1,5 +1,5 @@
 import type { DType } from "../dtype.ts";
-import type { Port, SampleTensor } from "../graph/port.ts";
+import type { Port, SampleTensor, SizeGuard } from "../graph/port.ts";
 
 /** Every op of a program that cannot be translated, with how often it occurs and why. Empty: the program translates. */
 export interface TranslationReport {
@@ -14,6 +14,8 @@ export interface Translation {
   readonly model: Uint8Array;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** What the inputs must keep to beside the ranges of their sizes. */
+  readonly guards: readonly SizeGuard[];
   readonly report: TranslationReport;
   /** Example inputs stored with the program, in the order of `inputs`; undefined when the file has none. */
   readonly sampleInputs: readonly SampleTensor[] | undefined;
@@ -37,6 +39,8 @@ export interface ModelSummary {
   /** Empty for files without a program. */
   readonly inputs: readonly SummaryPort[];
   readonly outputs: readonly SummaryPort[];
+  /** What the inputs must keep to beside the ranges of their sizes. */
+  readonly guards: readonly SizeGuard[];
   readonly parameterCount: number;
   readonly weightBytes: number;
   /** Op targets with their counts, most frequent first. */

@@ -48,11 +48,11 @@ export interface Encoded {
 /** How one dialect turns bytes into a request and a response into bytes. */
 export interface Dialect {
   decode(bytes: Uint8Array, receiver: Receiver): WireRequest;
-  encode(response: InferResponse, answering: Answering): Uint8Array;
+  encode(response: InferResponse, context: ResponseContext): Uint8Array;
 }
 
-/** What a response is made of besides the response. */
-export interface Answering {
+/** What a response is encoded with, besides the response itself. */
+export interface ResponseContext {
   readonly request: WireRequest;
   readonly timeline: Timeline;
   readonly target: Target;

@@ -1,4 +1,4 @@
-import type { TensorSpec } from "../../base/signature.ts";
+import { exampleSize, type TensorSpec } from "../../base/signature.ts";
 import { elementCount } from "../../base/tensor.ts";
 import type { IndexEntry } from "../../models/registry.ts";
 import type { RestCall } from "./rest-call.ts";
@@ -82,7 +82,7 @@ const MAX_EXAMPLE_ELEMENTS = 256;
 
 /** One row of zeros (or empty texts) in an input's shape, to paste; "…" where that would be long. */
 function exampleValue(spec: TensorSpec): string {
-  const shape = spec.dims.map((dim) => (typeof dim === "number" ? dim : Math.max(1, dim.min)));
+  const shape = spec.dims.map(exampleSize);
   if (elementCount(shape) > MAX_EXAMPLE_ELEMENTS) return "…";
   const element = spec.datatype === "BYTES" ? '""' : spec.datatype === "BOOL" ? "false" : "0";
   return shape.reduceRight((inner, size) => `[${new Array<string>(size).fill(inner).join(",")}]`, element);

@@ -4,13 +4,12 @@ import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
 import type { RunSettings } from "../../base/run-settings.ts";
-import { DurationSum } from "../../models/duration-sum.ts";
 import { InFlight } from "../../models/in-flight.ts";
-import { untilAborted } from "../../models/load-lanes.ts";
-import type { ModelStatistics } from "../../models/model-statistics.ts";
+import { untilAborted } from "../../models/load-limit.ts";
+import { DurationSum, type ModelStatistics } from "../../models/model-statistics.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { cacheKey, isCacheable } from "./cache-key.ts";
-import type { CachedAnswer, ResponseCache } from "./response-cache.ts";
+import type { CachedResponse, ResponseCache } from "./response-cache.ts";
 
 export interface CachedModelOptions {
   readonly cache: ResponseCache;
@@ -22,7 +21,7 @@ export interface CachedModelOptions {
 
 /** How a leader's run ended, for those who wait for it. */
 type Outcome =
-  | { readonly kind: "answered"; readonly answer: CachedAnswer; readonly batchRows: number }
+  | { readonly kind: "answered"; readonly answer: CachedResponse; readonly batchRows: number }
   /** The model's own verdict on these inputs. */
   | { readonly kind: "refused"; readonly error: ServeError }
   /** Nothing about the inputs: the leader left, was too late, or found no room. */
@@ -96,6 +95,10 @@ class CachedModel implements ServedModelHandle {
     return this.#inner.failure();
   }
 
+  isOutdated(): boolean {
+    return this.#inner.isOutdated();
+  }
+
   onHealthChange(listener: () => void): () => void {
     return this.#inner.onHealthChange(listener);
   }
@@ -157,10 +160,10 @@ class CachedModel implements ServedModelHandle {
     }
   }
 
-  async #find(key: string): Promise<CachedAnswer | undefined> {
+  async #find(key: string): Promise<CachedResponse | undefined> {
     const { cache, clock, onLookup } = this.#options;
     const startMs = clock.nowMs();
-    let found: CachedAnswer | undefined;
+    let found: CachedResponse | undefined;
     try {
       const answer = cache.get(key);
       found = answer instanceof Promise ? await answer : answer;
@@ -187,7 +190,7 @@ class CachedModel implements ServedModelHandle {
   }
 
   /** Another's answer as this request's own. All of its time was waiting; none of it was spent in the model. */
-  #repeat(request: InferRequest, answer: CachedAnswer, batchRows: number): InferResponse {
+  #repeat(request: InferRequest, answer: CachedResponse, batchRows: number): InferResponse {
     const nowMs = this.#options.clock.nowMs();
     const { timeline, id } = request;
     timeline.claimedMs = nowMs;

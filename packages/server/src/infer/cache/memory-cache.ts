@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { CachedAnswer, ResponseCache } from "./response-cache.ts";
+import type { CachedResponse, ResponseCache } from "./response-cache.ts";
 
 export interface MemoryCacheOptions {
   readonly clock: Clock;
@@ -14,15 +14,15 @@ export interface MemoryCacheOptions {
 const ENTRY_BYTES = 512;
 
 interface Entry {
-  readonly answer: CachedAnswer;
+  readonly answer: CachedResponse;
   readonly bytes: number;
   readonly expiresMs: number;
 }
 
 /** Answers in this process, bounded by bytes. */
 export interface MemoryCache extends ResponseCache {
-  get(key: string): CachedAnswer | undefined;
-  set(key: string, answer: CachedAnswer): void;
+  get(key: string): CachedResponse | undefined;
+  set(key: string, answer: CachedResponse): void;
   readonly size: number;
   readonly bytes: number;
 }
@@ -49,7 +49,7 @@ class LruCache implements MemoryCache {
     return this.#bytes;
   }
 
-  get(key: string): CachedAnswer | undefined {
+  get(key: string): CachedResponse | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     this.#entries.delete(key);
@@ -61,7 +61,7 @@ class LruCache implements MemoryCache {
     return entry.answer;
   }
 
-  set(key: string, { outputs, parameters }: CachedAnswer): void {
+  set(key: string, { outputs, parameters }: CachedResponse): void {
     const bytes = outputs.reduce((sum, output) => sum + output.bytes.length, ENTRY_BYTES);
     this.#drop(key);
     if (bytes > this.#options.maxBytes) return;

@@ -2,7 +2,7 @@ import type { Parameters } from "../../base/infer-request.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 
 /** An answer without what belongs to one request alone. Nobody may write to the bytes. */
-export interface CachedAnswer {
+export interface CachedResponse {
   readonly outputs: readonly NamedTensor[];
   readonly parameters: Parameters;
 }
@@ -12,7 +12,7 @@ export interface CachedAnswer {
  * of its own (a few milliseconds): requests wait for it. A store that rejects counts as one that has nothing.
  */
 export interface ResponseCache {
-  get(key: string): CachedAnswer | undefined | Promise<CachedAnswer | undefined>;
+  get(key: string): CachedResponse | undefined | Promise<CachedResponse | undefined>;
   /** Takes the answer over. What it cannot keep it drops. */
-  set(key: string, answer: CachedAnswer): void | Promise<void>;
+  set(key: string, answer: CachedResponse): void | Promise<void>;
 }

@@ -1,12 +1,14 @@
-import type { Batching, TensorSpec, VariableDim } from "../../base/signature.ts";
+import type { Batching, SizeGuard, TensorSpec, VariableDim } from "../../base/signature.ts";
+
+type Shaped = Pick<TensorSpec, "name" | "dims">;
 
 /**
  * Whether requests may share a run: the first dimension of every input and output must be one symbol, and that symbol must size nothing
  * else. The reason says what stands against it and how to export the model again.
  */
 export function decideBatching(
-  inputs: readonly TensorSpec[],
-  outputs: readonly TensorSpec[],
+  inputs: readonly Shaped[],
+  outputs: readonly Shaped[],
   format: "pytorch" | "onnx",
 ): Batching {
   if (inputs.length === 0) return { kind: "off", reason: "the model has no inputs" };
@@ -38,7 +40,16 @@ export function decideBatching(
   return { kind: "on", symbol: batch.symbol, maxRows: batch.max };
 }
 
-function reexportHint(inputs: readonly TensorSpec[], format: "pytorch" | "onnx"): string {
+/** Batching is off where a guard that holds for each request need not hold for their rows together. */
+export function batchingUnderGuards(batching: Batching, guards: readonly SizeGuard[]): Batching {
+  if (batching.kind === "off") return batching;
+  const guard = guards.find(({ fixes }) => fixes.includes(batching.symbol));
+  if (guard === undefined) return batching;
+  const reason = `the program has a guard on ${batching.symbol} that joined requests may break: ${guard.text}`;
+  return { kind: "off", reason };
+}
+
+function reexportHint(inputs: readonly Shaped[], format: "pytorch" | "onnx"): string {
   const entries = inputs.map(({ name }) => `"${name}": {0: batch}`).join(", ");
   const call =
     format === "onnx" ? "torch.onnx.export(model, args, dynamo=True," : "torch.export.export(model, args,";

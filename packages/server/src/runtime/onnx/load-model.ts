@@ -1,19 +1,19 @@
-import { realpathSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import type { ByteSource } from "@sconce/torch";
 import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
-import { openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
-import { onFile } from "../../base/file-fault.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
-import type { HostedModel } from "../model-host.ts";
+import { openBelow } from "../../base/open-below.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
-import type { LoadOptions } from "../runtime.ts";
+import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
 import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
-import type { OpenedModel } from "./opened-model.ts";
+import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { warmUpInputs } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
@@ -21,12 +21,28 @@ export async function loadModel(
   message: LoadMessage,
   progress: (stage: string) => void,
 ): Promise<HostedModel> {
-  const { options } = message.spec;
-  const path = onFile(message.spec.file, (file) => realpathSync(file));
-  const digest = message.wantsDigest ? modelDigest(path, options) : Promise.resolve("");
+  const files = new LoadedFiles();
+  try {
+    return await loadFiles(files, message, progress);
+  } catch (error) {
+    files.close();
+    throw error;
+  }
+}
+
+async function loadFiles(
+  files: LoadedFiles,
+  { spec, wantsDigest }: LoadMessage,
+  progress: (stage: string) => void,
+): Promise<HostedModel> {
+  const { options, root } = spec;
+  const file = openBelow(root, spec.file);
+  const source = files.hold(file);
+  const digest = wantsDigest ? modelDigest(file.path, { ...options, root }) : Promise.resolve("");
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
-  const opened = await openFile(path, options, progress).catch((error: unknown) => {
+  const context: OpenContext = { options, root, progress, hold: (further) => files.hold(further) };
+  const opened = await openFile(file.path, source, context).catch((error: unknown) => {
     throw modelFileError(error);
   });
   const session = new OnnxSession(opened.session, opened.signature);
@@ -43,21 +59,27 @@ export async function loadModel(
     warnings: [...opened.warnings, ...warmup.warnings],
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
-  return { description, run: (inputs) => session.run(inputs) };
+  files.checkNames();
+  return { description, files: files.stamps, run: (inputs) => runChecked(session, files, inputs) };
 }
 
-async function openFile(
-  path: string,
-  options: LoadOptions,
-  progress: (stage: string) => void,
-): Promise<OpenedModel> {
-  const source = openFileSource(path);
+/** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
+async function runChecked(
+  session: OnnxSession,
+  files: LoadedFiles,
+  inputs: readonly Tensor[],
+): Promise<HostedResult> {
+  files.checkBeforeRun();
   try {
-    const open = openerOf(detectFile(source));
-    return await open(path, source, { options, progress });
+    return await session.run(inputs);
   } finally {
-    source.close();
+    files.check();
   }
+}
+
+async function openFile(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {
+  const open = openerOf(detectFile(source));
+  return open(path, source, context);
 }
 
 function openerOf(format: FileFormat): typeof openOnnx {

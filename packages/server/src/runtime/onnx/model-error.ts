@@ -1,4 +1,4 @@
-import { MissingInputs, ModelFileError, type ModelFileErrorKind } from "@sconce/torch";
+import { inputFault, MissingInputs, ModelFileError, type ModelFileErrorKind } from "@sconce/torch";
 import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
 
@@ -18,6 +18,15 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
     (m) => `an index in the inputs is ${m[1]}; the model takes ${m[2]} to ${m[3]}`,
   ],
   [
+    /k argument \[(\d+)\] should not be greater than specified axis dim value \[(\d+)\]/,
+    (m) => `the inputs are too small: the model takes the first ${m[1]} of ${m[2]}`,
+  ],
+  [/Integer (?:division|modulo) by zero/, () => "with these inputs the model divides an integer by zero"],
+  [
+    /cannot be reshaped to the requested shape\. Input shape:\{([\d,]*)\}, requested shape:\{([-\d,]*)\}/,
+    (m) => `the sizes of the inputs do not fit the model: a tensor of [${m[1]}] cannot become [${m[2]}]`,
+  ],
+  [
     /(?:invalid|out of bounds?) (?:index|indices)|(?:index|indices)\b.{0,40}out of (?:range|bounds)/i,
     () => "an index in the inputs is out of the model's range",
   ],
@@ -32,6 +41,9 @@ const FAILED_NODE = /while running (\w+) node/;
 export function runError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const told = inputFault(text);
+  if (told !== undefined)
+    return new ServeError("invalid_argument", told, { reason: "invalid_input", cause: thrown });
   for (const [pattern, explain] of INPUT_FAULTS) {
     const match = pattern.exec(text);
     if (match !== null)

@@ -1,14 +1,14 @@
 import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type SampleTensor, type Translation, translate } from "@sconce/torch";
-import { type FileSource, nodePlatform } from "@sconce/torch/node";
+import { type ByteSource, type SampleTensor, type Translation, translate } from "@sconce/torch";
+import { nodePlatform } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
 import { sessionError } from "./model-error.ts";
-import { type OpenWeights, openWeights } from "./open-weights.ts";
+import { openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { scriptInputs } from "./script-inputs.ts";
 import { sessionOptions } from "./session-options.ts";
@@ -22,15 +22,15 @@ const MOST_OPS_SHOWN = 50;
  */
 export async function openArchive(
   path: string,
-  source: FileSource,
+  source: ByteSource,
   context: OpenContext,
 ): Promise<OpenedModel> {
   context.progress("translate");
   const translateStartMs = performance.now();
-  const translation = translateFile(path, source, context.options);
+  const translation = translateFile(path, source, context);
   const { unsupported, warnings } = translation.report;
   if (unsupported.length > 0) throw untranslatable(unsupported);
-  const signature = signatureOfPorts(translation.inputs, translation.outputs);
+  const signature = signatureOfPorts(translation);
   context.progress("session");
   const sessionStartMs = performance.now();
   // The weights' location in the translation is the file's name, so its folder makes it the file that was read.
@@ -57,20 +57,18 @@ function reasonOf({ precision, weightsFile }: LoadOptions): string {
   return `every operation of the program was translated to ONNX${weights}${stored}`;
 }
 
-function translateFile(path: string, source: FileSource, options: LoadOptions): Translation {
+function translateFile(path: string, source: ByteSource, context: OpenContext): Translation {
+  const { options } = context;
   const { precision, weightsFile } = options;
   const inputs = options.inputs === undefined ? undefined : scriptInputs(options.inputs);
-  let weights: OpenWeights | undefined;
-  try {
-    weights = weightsFile === undefined ? undefined : openWeights(weightsFile, path);
-    return translate(source, nodePlatform, {
-      ...(precision !== "float32" && { precision }),
-      ...(weights !== undefined && { weightsFrom: weights }),
-      ...(inputs !== undefined && { inputs }),
-    });
-  } finally {
-    weights?.close();
-  }
+  const weights =
+    weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, ...context });
+  return translate(source, nodePlatform, {
+    areIndicesChecked: true,
+    ...(precision !== "float32" && { precision }),
+    ...(weights !== undefined && { weightsFrom: weights }),
+    ...(inputs !== undefined && { inputs }),
+  });
 }
 
 function untranslatable(unsupported: Translation["report"]["unsupported"]): ServeError {

@@ -8,7 +8,7 @@ export function scriptInputs(texts: Readonly<Record<string, string>>): ReadonlyM
     if (input !== undefined) return [name, input];
     throw new ServeError(
       "failed_precondition",
-      `'inputs' says ${JSON.stringify(text.slice(0, 80))} of '${name}': expected a dtype and sizes, such as float32[batch, 3, 224, 224]`,
+      `'inputs' says ${JSON.stringify(text.slice(0, 80))} of '${name}': expected a dtype and sizes, such as float32[batch, 3, 224, 224], or a number`,
       { reason: "option_unsupported" },
     );
   });

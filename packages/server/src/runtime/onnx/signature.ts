@@ -1,20 +1,25 @@
-import type { Port } from "@sconce/torch";
+import type { Port, Translation } from "@sconce/torch";
 import type { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
-import { decideBatching } from "./batching.ts";
+import { batchingUnderGuards, decideBatching } from "./batching.ts";
 import { datatypeOfOrt, datatypeOfTorch } from "./datatypes.ts";
 
 /** What a translated program takes and gives: its own names, sizes and bounds. */
-export function signatureOfPorts(inputs: readonly Port[], outputs: readonly Port[]): Signature {
+export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): Signature {
   const specs = (ports: readonly Port[]): TensorSpec[] =>
     ports.map((port) => {
       const datatype = datatypeOfTorch(port.dtype);
       if (datatype === undefined) throw unservable(port.name, port.dtype);
-      return { name: port.name, datatype, dims: port.dims };
+      const { name, dims, indices } = port;
+      return { name, datatype, dims, ...(indices !== undefined && { indices }) };
     });
-  return withBatching(specs(inputs), specs(outputs), "pytorch");
+  const signature = withBatching(specs(inputs), specs(outputs), "pytorch");
+  if (guards.length === 0) return signature;
+  return { ...signature, guards, batching: batchingUnderGuards(signature.batching, guards) };
 }
+
+type PortsAndGuards = Pick<Translation, "inputs" | "outputs" | "guards">;
 
 /**
  * What an ONNX model takes and gives. Its file has names for dimensions, but no bounds: a first dimension is at least 1, others may be 0

@@ -1,4 +1,4 @@
-import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
+import { type Dim, exampleSize, type Signature, type TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
 import { ortTypeOf } from "./datatypes.ts";
 
@@ -7,7 +7,7 @@ const TYPICAL_ROWS = 8;
 
 /**
  * Inputs to run before a model is ready, so that the first request does not pay for lazy allocations: made of ones (floats) and zeros
- * (the rest, since integers are often indices), at the smallest size the signature allows and at a typical batch size.
+ * (the rest, since integers are often indices), at a small size that the signature allows and at a typical batch size.
  */
 export function warmUpInputs(signature: Signature): Tensor[][] {
   const { batching } = signature;
@@ -20,7 +20,7 @@ export function warmUpInputs(signature: Signature): Tensor[][] {
 function sizes(spec: TensorSpec, symbol: string | undefined, rows: number): number[] {
   return spec.dims.map((dim: Dim) => {
     if (typeof dim === "number") return dim;
-    return dim.symbol === symbol ? Math.max(rows, dim.min) : Math.max(1, dim.min);
+    return dim.symbol === symbol ? Math.max(rows, dim.min) : exampleSize(dim);
   });
 }
 

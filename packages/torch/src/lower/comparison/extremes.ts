@@ -1,3 +1,4 @@
+import { extremeOf } from "../core/exact-integers.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { isFloat } from "../core/tensor.ts";
 
@@ -12,8 +13,7 @@ import { isFloat } from "../core/tensor.ts";
 function extreme(type: "Max" | "Min"): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
-    const operands = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
-    return dtype === "bool" ? g.op(type === "Max" ? "Or" : "And", operands) : g.op(type, operands);
+    return extremeOf(g, type, [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)]);
   };
 }
 
@@ -27,8 +27,7 @@ function numberWins(type: "Max" | "Min"): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
     const [a, b] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
-    if (dtype === "bool") return g.op(type === "Max" ? "Or" : "And", [a, b]);
-    const extreme = g.op(type, [a, b]);
+    const extreme = extremeOf(g, type, [a, b]);
     if (!isFloat(dtype)) return extreme;
     return g.where(g.op("IsNaN", [a]), b, g.where(g.op("IsNaN", [b]), a, extreme));
   };

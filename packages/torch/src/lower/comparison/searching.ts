@@ -1,7 +1,8 @@
+import type { Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { promoted } from "../core/promote.ts";
-import type { Val } from "../core/tensor.ts";
+import { isFloat, type Val } from "../core/tensor.ts";
 
 /**
  * aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, ..., bool right=False, str? side=None, Tensor? sorter=None) -> Tensor
@@ -17,7 +18,15 @@ export const searchsorted: Lowering = (node, g) => {
   const values = node.operand("self");
   const isShared = sequence.dims.length === 1;
   const [row, value] = promoted(g, [sequence, values]) as [Val, Val];
-  return countBefore(g, { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight });
+  const size = given.dims[axis];
+  if (isFloat(row.dtype) && typeof size === "number") {
+    return bisect(g, { row, value, isRight, size, isShared, dims: node.out().dims });
+  }
+  return countBefore(
+    g,
+    { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight },
+    node.out().dims.length,
+  );
 };
 
 /**
@@ -25,16 +34,55 @@ export const searchsorted: Lowering = (node, g) => {
  * aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor
  */
 export const bucketize: Lowering = (node, g) => {
-  const [value, row] = promoted(g, [node.operand("self"), node.tensor("boundaries")]) as [Val, Val];
-  return countBefore(g, { row, value, isRight: node.bool("right") });
+  const boundaries = node.tensor("boundaries");
+  const [value, row] = promoted(g, [node.operand("self"), boundaries]) as [Val, Val];
+  const isRight = node.bool("right");
+  const size = boundaries.dims[0];
+  if (isFloat(row.dtype) && typeof size === "number") {
+    return bisect(g, { row, value, isRight, size, isShared: true, dims: node.out().dims });
+  }
+  return countBefore(g, { row, value, isRight }, node.out().dims.length);
 };
 
-/** How many of a sorted row come before each value. NaN comes last. */
-function countBefore(g: Emitter, { row, value, isRight }: { row: Val; value: Val; isRight: boolean }): Val {
+interface Search {
+  readonly row: Val;
+  readonly value: Val;
+  readonly isRight: boolean;
+}
+
+/**
+ * PyTorch's binary search, step by step: in a row with NaN its answer depends on the elements that it looks at (at::native
+ * cus_lower_bound). `isShared`: the row is 1-d; otherwise each line of values has its own.
+ */
+function bisect(
+  g: Emitter,
+  search: Search & { readonly size: number; readonly isShared: boolean; readonly dims: readonly Dim[] },
+): Val {
+  const { row, value, isRight, size, isShared, dims } = search;
+  const number = (n: number): Val => g.scalar("int64", n);
+  let start = g.expand(number(0), dims);
+  let end = g.expand(number(size), dims);
+  for (let steps = Math.ceil(Math.log2(size + 1)); steps > 0; steps--) {
+    const middle = g.op("Div", [g.op("Add", [start, end]), number(2)]);
+    const place = g.op("Min", [middle, number(size - 1)]);
+    const seen = isShared
+      ? g.op("Gather", [row, place], { axis: 0 })
+      : g.op("GatherElements", [row, place], { axis: -1 });
+    const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [seen, value]);
+    const isOpen = g.op("Less", [start, end]);
+    const goesOn = g.op("And", [isOpen, g.op("Not", [isPast])]);
+    end = g.where(g.op("And", [isOpen, isPast]), middle, end);
+    start = g.where(goesOn, g.op("Add", [middle, number(1)]), start);
+  }
+  return start;
+}
+
+/** How many of a sorted row come before each value; `rank` is that of the values. NaN comes last. */
+function countBefore(g: Emitter, { row, value, isRight }: Search, rank: number): Val {
   const [x, y] = row.dtype === "bool" ? [g.cast(row, "int32"), g.cast(value, "int32")] : [row, value];
   const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [x, g.unsqueeze(y, [-1])]);
   const isBefore = g.cast(g.op("Not", [isPast]), "int64");
-  return g.op("ReduceSum", [isBefore, g.ints([-1])], { keepdims: 0 });
+  return g.op("ReduceSum", [isBefore, g.ints([rank])], { keepdims: 0 });
 }
 
 /**
@@ -47,7 +95,7 @@ export const isin: Lowering = (node, g) => {
   const tests = node.operand(node.has("test_elements") ? "test_elements" : "test_element");
   const [x, given] = promoted(g, [elements, tests]) as [Val, Val];
   const equal = g.op("Equal", [g.unsqueeze(x, [-1]), g.reshape(given, [-1])]);
-  const hits = g.op("ReduceSum", [g.cast(equal, "int64"), g.ints([-1])], { keepdims: 0 });
+  const hits = g.op("ReduceSum", [g.cast(equal, "int64"), g.ints([node.out().dims.length])], { keepdims: 0 });
   const isIn = g.cast(hits, "bool");
   return node.bool("invert") ? g.op("Not", [isIn]) : isIn;
 };

@@ -1,6 +1,7 @@
 import { type Dim, sub } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { atLeastOneDim } from "../shape/element-scatter.ts";
@@ -22,9 +23,19 @@ interface Ordered {
  * The first `count` along an axis in order; equal ones keep their order. NaN counts as the largest, as in PyTorch: TopK compares, so
  * floats are ordered by a key that has NaN as infinity and infinity as the largest number.
  */
-export function ordered(g: Emitter, x: Val, { axis, isDescending, count }: Order): Ordered {
+export function ordered(g: Emitter, x: Tensor, { axis, isDescending, count }: Order): Ordered {
   const attributes = { axis, largest: Number(isDescending), sorted: 1 };
-  const top = (key: Val): Val[] => g.ops("TopK", [key, g.shape([count])], { count: 2, attributes });
+  const top = (key: Val): Val[] => {
+    const dims = x.dims.with(axis, count);
+    return unlessNothing(g, {
+      sizes: x.dims.filter((_, i) => i !== axis),
+      empty: [
+        { dtype: key.dtype, dims },
+        { dtype: "int64", dims },
+      ],
+      emit: (inner) => inner.ops("TopK", [key, inner.shape([count])], { count: 2, attributes }),
+    });
+  };
   if (!isFloat(x.dtype)) {
     const [values, indices] = top(x);
     return { values: values!, indices: indices! };

@@ -1,5 +1,6 @@
 import type { DType } from "../../dtype.ts";
 import { invariant } from "../../errors.ts";
+import type { SymbolRange } from "../../graph/ir.ts";
 import { type Dim, isStatic } from "../../graph/sym.ts";
 import { onnxDataType } from "../../onnx/dtype.ts";
 import { KERNELS } from "../../onnx/gen/kernels.ts";
@@ -7,9 +8,25 @@ import type { GraphBuilder } from "../../onnx/graph-builder.ts";
 import { computeType, inputType, type KernelTypes } from "../../onnx/kernel-types.ts";
 import type { Attributes } from "../../onnx/model.ts";
 import { constantBytes } from "./constants.ts";
+import { IndexInputs } from "./index-inputs.ts";
 import { Sizes } from "./sizes.ts";
 import { isTensor, type Operand, type Tensor, type Val } from "./tensor.ts";
 import { unsupported } from "./unsupported.ts";
+
+/** What emitters know about the whole program. */
+export interface ProgramFacts {
+  readonly ranges: ReadonlyMap<string, SymbolRange>;
+  readonly indexInputs: IndexInputs;
+}
+
+/** Operators that take indices and check them. */
+const LOOKING_UP: ReadonlySet<string> = new Set([
+  "Gather",
+  "GatherElements",
+  "GatherND",
+  "ScatterElements",
+  "ScatterND",
+]);
 
 /**
  * What lowerings emit ONNX with. Types are taken care of here: an op whose kernel lacks a dtype is calculated in a wider one and cast
@@ -20,12 +37,25 @@ export class Emitter {
   readonly sizes: Sizes;
   /** Prefix of the names of emitted values: the value of the program that is being translated. */
   scope = "";
+  /** The op that is being translated. */
+  target = "";
+  /** What the symbols may be, by name; those that are missing are unbounded. */
+  readonly ranges: ReadonlyMap<string, SymbolRange>;
+  /** What indices the inputs are. */
+  readonly indexInputs: IndexInputs;
+  /** Integers with their sign bits cleared, by the value that they were (see index-check.ts). */
+  readonly cleared: Map<string, Val>;
   readonly #warnings: Set<string>;
+  #label: string | undefined;
 
-  constructor(builder: GraphBuilder, parent?: Emitter) {
+  constructor(builder: GraphBuilder, parent?: Emitter | ProgramFacts) {
+    const around = parent instanceof Emitter ? parent : undefined;
     this.builder = builder;
-    this.sizes = new Sizes(this, parent?.sizes);
-    this.#warnings = parent === undefined ? new Set() : parent.#warnings;
+    this.sizes = new Sizes(this, around?.sizes);
+    this.ranges = parent?.ranges ?? new Map();
+    this.indexInputs = parent?.indexInputs ?? new IndexInputs(new Set(), false);
+    this.cleared = new Map(around?.cleared);
+    this.#warnings = around === undefined ? new Set() : around.#warnings;
   }
 
   /**
@@ -35,6 +65,7 @@ export class Emitter {
   child(where?: "same graph"): Emitter {
     const emitter = new Emitter(where === undefined ? this.builder.child() : this.builder, this);
     emitter.scope = this.scope;
+    emitter.target = this.target;
     return emitter;
   }
 
@@ -77,6 +108,8 @@ export class Emitter {
       inputs: trimmed(operands.map((operand) => operand?.name ?? "")),
       outputs,
       attributes,
+      ...(this.#label !== undefined &&
+        LOOKING_UP.has(name) && { name: this.builder.uniqueNode(this.#label) }),
     });
     return outputs.map((output, i) => {
       const result = outputType(kernel, {
@@ -86,6 +119,17 @@ export class Emitter {
       const computed = dtypes?.[i] ?? result?.computed ?? inputs[0]!.dtype;
       return this.cast({ name: output, dtype: computed }, dtypes?.[i] ?? result?.wanted ?? computed);
     });
+  }
+
+  /** Gives the nodes that look something up, among those that `emit` makes, a name for errors. */
+  labelled<T>(label: string, emit: () => T): T {
+    const outer = this.#label;
+    this.#label = label;
+    try {
+      return emit();
+    } finally {
+      this.#label = outer;
+    }
   }
 
   /** Emits one op whose attributes hold graphs; `dtypes` are those of its results. */

@@ -53,6 +53,13 @@ export class OpNode {
     return arg.kind === "value" && this.#values.isWeight(arg.name);
   }
 
+  /** The module that an argument belongs to when it is a weight: "encoder.wte" for "encoder.wte.weight". */
+  moduleOf(name: string): string | undefined {
+    const arg = this.arg(name);
+    const weight = arg.kind === "value" ? this.#values.weightName(arg.name) : undefined;
+    return weight?.replace(/\.[^.]*$/, "");
+  }
+
   /** Whether an argument is a complex tensor or number. */
   isComplex(name: string): boolean {
     return this.has(name) && isComplexArg(this.arg(name), this.#values);

@@ -1,7 +1,7 @@
 import type { DType } from "../../dtype.ts";
+import { asLinear } from "../../graph/linear.ts";
 import {
   type Dim,
-  evaluate,
   type SymExpr,
   type SymNode,
   type SymOp,
@@ -58,7 +58,7 @@ export class Sizes {
   bindShape(val: Val, dims: readonly Dim[]): void {
     for (const [axis, dim] of dims.entries()) {
       if (typeof dim === "number") continue;
-      const linear = solve(dim);
+      const linear = asLinear(dim);
       if (linear === undefined || this.#isBound(linear.name)) continue;
       const { name, factor, offset } = linear;
       this.#symbols.set(name, () => {
@@ -162,20 +162,4 @@ export class Sizes {
 function isOne(expr: SymExpr): boolean {
   const { args } = expr as SymNode;
   return args.length === 2 && args[1] === 1;
-}
-
-/** dim = factor · symbol + offset, when the expression is that. */
-function solve(dim: SymExpr): { name: string; factor: number; offset: number } | undefined {
-  const symbols = [...symbolsOf(dim)];
-  const name = symbols[0];
-  if (symbols.length !== 1 || name === undefined || !isLinear(dim)) return undefined;
-  const at = (value: number): number => evaluate(dim, new Map([[name, value]]))!;
-  const offset = at(0);
-  const factor = at(1) - offset;
-  return factor > 0 && at(2) === 2 * factor + offset ? { name, factor, offset } : undefined;
-}
-
-function isLinear(dim: Dim): boolean {
-  if (typeof dim === "number" || dim.op === "symbol") return true;
-  return (dim.op === "add" || dim.op === "mul") && (dim as SymNode).args.every(isLinear);
 }

@@ -8,6 +8,8 @@ export interface ValueLookup {
   isUsed(name: string): boolean;
   /** Whether the file holds its values: a parameter, a buffer, a constant. */
   isWeight(name: string): boolean;
+  /** The name that a user knows it by, such as "encoder.wte.weight"; undefined for what is no weight. */
+  weightName(name: string): string | undefined;
   /** Refuses the op when the value is complex. */
   tensor(name: string): Tensor;
   complex(name: string): ComplexTensor;

@@ -1,4 +1,5 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
@@ -8,16 +9,14 @@ export const einsum: Lowering = (node, g) => {
   const tensors = node.tensors("tensors");
   const equation = node.string("equation").replaceAll(" ", "");
   if (!/^[A-Za-z.,]*(->[A-Za-z.]*)?$/.test(equation)) unsupported("its equation is not one of letters");
-  return g.op(
-    "Einsum",
-    tensors.map((tensor) => g.cast(tensor, dtype)),
-    {
-      equation: spelledOut(
-        equation,
-        tensors.map(({ dims }) => dims.length),
-      ),
-    },
-  );
+  const operands = tensors.map((tensor) => g.cast(tensor, dtype));
+  const ranks = tensors.map(({ dims }) => dims.length);
+  const attributes = { equation: spelledOut(equation, ranks) };
+  return unlessNothing(g, {
+    sizes: tensors.flatMap(({ dims }) => dims),
+    empty: [{ dtype, dims: node.out().dims }],
+    emit: (inner) => [inner.op("Einsum", operands, attributes)],
+  })[0]!;
 };
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";

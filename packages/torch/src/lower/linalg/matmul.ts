@@ -1,8 +1,9 @@
+import type { Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
-import { multiply, times } from "./products.ts";
+import { multiplySome, times } from "./products.ts";
 
 /**
  * aten::matmul(Tensor self, Tensor other) -> Tensor
@@ -11,21 +12,39 @@ import { multiply, times } from "./products.ts";
  * aten::mv(Tensor self, Tensor vec) -> Tensor
  */
 export const matmul: Lowering = (node, g) => {
-  const { dtype } = node.out();
   const second = node.has("other") ? "other" : node.has("mat2") ? "mat2" : "vec";
-  return g.op("MatMul", [g.cast(node.tensor("self"), dtype), g.cast(node.tensor(second), dtype)]);
+  return productOf(node, g, { names: ["self", second], dims: node.out().dims });
 };
 
+interface Factors {
+  readonly names: readonly [string, string];
+  /** The product's size. */
+  readonly dims: readonly Dim[];
+}
+
+function productOf(node: OpNode, g: Emitter, { names, dims }: Factors): Val {
+  const { dtype } = node.out();
+  const [a, b] = names.map((name) => ({ ...node.tensor(name), ...g.cast(node.tensor(name), dtype) }));
+  return multiplySome(g, [a!, b!], dims);
+}
+
+/** The size of a product of matrices, batched or not. */
+function matrixDims(node: OpNode, [a, b]: readonly [string, string]): Dim[] {
+  return [...node.tensor(a).dims.slice(0, -1), node.tensor(b).dims.at(-1)!];
+}
+
 /** aten::dot(Tensor self, Tensor tensor) -> Tensor */
-export const dot: Lowering = (node, g) => g.op("MatMul", [node.tensor("self"), node.tensor("tensor")]);
+export const dot: Lowering = (node, g) => productOf(node, g, { names: ["self", "tensor"], dims: [] });
 
 /** aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-export const addmm: Lowering = (node, g) =>
-  added(node, g, g.op("MatMul", [node.tensor("mat1"), node.tensor("mat2")]));
+export const addmm: Lowering = (node, g) => addedProduct(node, g, ["mat1", "mat2"]);
 
 /** aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
-export const baddbmm: Lowering = (node, g) =>
-  added(node, g, g.op("MatMul", [node.tensor("batch1"), node.tensor("batch2")]));
+export const baddbmm: Lowering = (node, g) => addedProduct(node, g, ["batch1", "batch2"]);
+
+function addedProduct(node: OpNode, g: Emitter, names: readonly [string, string]): Val {
+  return added(node, g, productOf(node, g, { names, dims: matrixDims(node, names) }));
+}
 
 /** beta * self + alpha * product. With beta = 0, self does not count even where it is not finite. */
 export function added(node: OpNode, g: Emitter, product: Val): Val {
@@ -40,15 +59,15 @@ export function added(node: OpNode, g: Emitter, product: Val): Val {
 
 /** aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor: products added up */
 export const addbmm: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  const products = multiply(g, g.cast(node.tensor("batch1"), dtype), g.cast(node.tensor("batch2"), dtype));
+  const names = ["batch1", "batch2"] as const;
+  const products = productOf(node, g, { names, dims: matrixDims(node, names) });
   return added(node, g, g.op("ReduceSum", [products, g.ints([0])], { keepdims: 0 }));
 };
 
 /** aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor */
 export const addmv: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  return added(node, g, multiply(g, g.cast(node.tensor("mat"), dtype), g.cast(node.tensor("vec"), dtype)));
+  const dims = node.tensor("mat").dims.slice(0, 1);
+  return added(node, g, productOf(node, g, { names: ["mat", "vec"], dims }));
 };
 
 /** aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor */

@@ -3,7 +3,12 @@ import type { Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { multiply } from "./products.ts";
 
-/** aten::linalg_matrix_power(Tensor self, int n) -> Tensor, by squaring */
+/**
+ * aten::linalg_matrix_power(Tensor self, int n) -> Tensor
+ * aten::matrix_power(Tensor self, int n) -> Tensor
+ *
+ * By squaring.
+ */
 export const matrixPower: Lowering = (node, g) => {
   const self = node.tensor("self");
   const n = node.int("n");
@@ -18,6 +23,7 @@ export const matrixPower: Lowering = (node, g) => {
 };
 
 /**
+ * aten::det(Tensor self) -> Tensor
  * aten::linalg_det(Tensor A) -> Tensor
  * aten::logdet(Tensor self) -> Tensor
  */
@@ -27,8 +33,21 @@ export const det: Lowering = (node, g) => {
   return node.target === "aten.logdet.default" ? g.op("Log", [result]) : result;
 };
 
+/**
+ * aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)
+ * aten::linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)
+ */
+export const slogdet: Lowering = (node, g) => {
+  const result = g.op("Det", [node.tensor(node.has("A") ? "A" : "self")]);
+  return [g.op("Sign", [result]), g.op("Log", [g.op("Abs", [result])])];
+};
+
 export const MATRIX_FUNCTIONS: LoweringTable = {
   "aten.linalg_matrix_power.default": matrixPower,
+  "aten.matrix_power.default": matrixPower,
+  "aten.det.default": det,
   "aten.linalg_det.default": det,
+  "aten.slogdet.default": slogdet,
+  "aten.linalg_slogdet.default": slogdet,
   "aten.logdet.default": det,
 };

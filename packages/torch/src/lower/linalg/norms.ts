@@ -1,10 +1,11 @@
 import type { Emitter } from "../core/emitter.ts";
+import type { Reduced } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { reduceExtreme } from "../reduction/extremes.ts";
-import { axesOf, keepsDims, type Reduced, reduce } from "../reduction/reduce.ts";
+import { axesOf, keepsDims, reduce } from "../reduction/reduce.ts";
 
 interface How {
   readonly axes: readonly number[];

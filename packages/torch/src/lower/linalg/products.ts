@@ -1,6 +1,7 @@
-import { type Dim, product } from "../../graph/sym.ts";
+import { type Dim, product, sameDim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
@@ -23,18 +24,29 @@ export const tensordot: Lowering = (node, g) => {
     tensor.dims.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const [rows, columns] = [free(a, left), free(b, right)];
   const depth = product(left.map((axis) => a.dims[axis]!));
-  const first = g.reshape(g.transpose(a, [...rows, ...left]), [product(rows.map((i) => a.dims[i]!)), depth]);
-  const second = g.reshape(g.transpose(b, [...right, ...columns]), [
-    depth,
-    product(columns.map((i) => b.dims[i]!)),
-  ]);
-  return g.reshape(multiply(g, first, second), dims);
+  const [height, width] = [product(rows.map((i) => a.dims[i]!)), product(columns.map((i) => b.dims[i]!))];
+  const shaped = (val: Val, size: readonly Dim[]): Tensor => g.typed(g.reshape(val, size), size);
+  const first = shaped(g.transpose(a, [...rows, ...left]), [height, depth]);
+  const second = shaped(g.transpose(b, [...right, ...columns]), [depth, width]);
+  return g.reshape(multiplySome(g, [first, second], [height, width]), dims);
 };
 
 /** MatMul, which ONNX Runtime has for no narrow integers and no booleans. */
 export function multiply(g: Emitter, a: Val, b: Val): Val {
   const dtype = a.dtype === "bool" ? "int32" : a.dtype;
   return g.cast(g.op("MatMul", [g.cast(a, dtype), g.cast(b, dtype)]), a.dtype);
+}
+
+/** `multiply` where there may be nothing: MatMul then fails for some ranks, and sums of no products are not always 0. */
+export function multiplySome(g: Emitter, [a, b]: readonly [Tensor, Tensor], dims: readonly Dim[]): Val {
+  const [left, right] = [a.dims.length, b.dims.length];
+  const isEven = right === 2 ? left >= 2 : left >= right && right > 1;
+  const depth = a.dims.at(-1)!;
+  // Where the product is as empty as its factors there is no sum to go wrong.
+  if (isEven && dims.some((dim) => sameDim(dim, depth))) return multiply(g, a, b);
+  const sizes = isEven ? [depth] : [...a.dims, ...b.dims];
+  const empty = [{ dtype: a.dtype, dims }];
+  return unlessNothing(g, { sizes, empty, emit: (inner) => [multiply(inner, a, b)] })[0]!;
 }
 
 /** Element products; of booleans, both. */

@@ -1,5 +1,6 @@
 import { float } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { extremeOf } from "../core/exact-integers.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
@@ -13,14 +14,14 @@ export const relu: Lowering = (node, g) => {
   const x = node.tensor("self");
   return x.dtype === "float32" || x.dtype === "float64"
     ? g.op("Relu", [x])
-    : g.op("Max", [x, g.scalar(x.dtype, 0)]);
+    : extremeOf(g, "Max", [x, g.scalar(x.dtype, 0)]);
 };
 
 /** aten::relu6(Tensor self) -> Tensor */
 export const relu6: Lowering = (node, g) => clip(g, self(node, g), 0, 6);
 
 function clip(g: Emitter, x: Val, min: number, max: number): Val {
-  return g.op("Min", [g.op("Max", [x, g.scalar(x.dtype, min)]), g.scalar(x.dtype, max)]);
+  return extremeOf(g, "Min", [extremeOf(g, "Max", [x, g.scalar(x.dtype, min)]), g.scalar(x.dtype, max)]);
 }
 
 /** aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor */

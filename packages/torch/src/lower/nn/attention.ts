@@ -2,8 +2,10 @@ import { type Dim, product, sameDim, sameDims } from "../../graph/sym.ts";
 import { float } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { reduce } from "../reduction/reduce.ts";
 import { broadcastDims } from "../shape/indexing.ts";
 
 /**
@@ -23,15 +25,54 @@ export const attention: Lowering = (node, g) => {
     [node.tensor("query"), node.tensor("key"), node.tensor("value")],
     isGrouped,
   );
-  const mask = node.optionalTensor("attn_mask") ?? node.optionalTensor("attn_bias");
+  const given = node.optionalTensor("attn_mask") ?? node.optionalTensor("attn_bias");
+  const mask = given && additiveMask(g, given);
   const scale = node.optionalFloat("scale");
-  const result = g.op(
-    "Attention",
-    [query, key, value, mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) })],
-    { is_causal: Number(node.bool("is_causal")), ...(scale === undefined ? {} : { scale: float(scale) }) },
-  );
-  return dims.length === 4 ? result : g.reshape(result, dims);
+  const operands = [
+    query,
+    key,
+    value,
+    mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) }),
+  ];
+  const attributes = {
+    is_causal: Number(node.bool("is_causal")),
+    ...(scale === undefined ? {} : { scale: float(scale) }),
+  };
+  const [result] = unlessNothing(g, {
+    sizes: [...query!.dims.slice(0, -1), key!.dims.at(-2)!],
+    empty: [{ dtype: "float32", dims: [...query!.dims.slice(0, -1), value!.dims.at(-1)!] }],
+    emit: (inner) => [inner.op("Attention", operands, attributes)],
+  });
+  const shaped = dims.length === 4 ? result! : g.reshape(result!, dims);
+  return given === undefined ? shaped : withoutBlockedRows(g, shaped, given);
 };
+
+/**
+ * What a masked score is lowered by. Added to any score it leaves nothing of it, and unlike the lowest float or -Infinity it does not make
+ * the kernel answer 0 by itself: PyTorch averages the values of a row that is masked with the lowest float throughout, and NaN keys
+ * stay NaN.
+ */
+const BLOCKED = -1.7e38;
+
+/** The mask as finite numbers to add to the scores. */
+function additiveMask(g: Emitter, mask: Tensor): Tensor {
+  const blocked = g.scalar("float32", BLOCKED);
+  const added =
+    mask.dtype === "bool"
+      ? g.where(mask, g.scalar("float32", 0), blocked)
+      : g.op("Max", [g.cast(mask, "float32"), blocked]);
+  return g.typed(added, mask.dims);
+}
+
+/** 0 in the rows whose mask lets nothing through, where PyTorch's softmax finds only -Infinity; NaN stays. */
+function withoutBlockedRows(g: Emitter, result: Val, mask: Tensor): Val {
+  const axes = mask.dims.length === 0 ? [] : [mask.dims.length - 1];
+  const numbers = mask.dtype === "bool" ? g.cast(mask, "int32") : g.cast(mask, "float32");
+  const highest = reduce(g, "ReduceMax", numbers, { axes, keepdims: 1 });
+  const nothing = mask.dtype === "bool" ? 0 : Number.NEGATIVE_INFINITY;
+  const isBlocked = g.op("Equal", [highest, g.scalar(highest.dtype, nothing)]);
+  return g.where(isBlocked, g.op("Mul", [result, g.scalar("float32", 0)]), result);
+}
 
 /** Operands as [batch, heads, length, width] with one batch size and, unless heads are grouped, one number of heads. */
 function broadcastHeads(g: Emitter, operands: readonly Tensor[], isGrouped: boolean): Tensor[] {
@@ -73,13 +114,12 @@ interface Sizes {
 function maskFor(g: Emitter, mask: Tensor, { query, key, leading }: Sizes): Val {
   const wanted = [query.dims.at(-2)!, key.dims.at(-2)!];
   const given = mask.dims.slice(-2);
-  const typed = mask.dtype === "bool" ? mask : g.cast(mask, "float32");
   if (leading.length > 2) {
-    return g.reshape(g.expand(typed, [...leading, ...wanted]), [...query.dims.slice(0, 2), ...wanted]);
+    return g.reshape(g.expand(mask, [...leading, ...wanted]), [...query.dims.slice(0, 2), ...wanted]);
   }
-  if (mask.dims.length < 2) return g.expand(typed, wanted);
+  if (mask.dims.length < 2) return g.expand(mask, wanted);
   const isFull = given.every((dim, i) => sameDim(dim, wanted[i]!));
-  const full = isFull ? typed : g.expand(typed, [...mask.dims.slice(0, -2), ...wanted]);
+  const full = isFull ? mask : g.expand(mask, [...mask.dims.slice(0, -2), ...wanted]);
   return mask.dims.length === 3 && query.dims.length === 4 ? g.unsqueeze(full, [0]) : full;
 }
 

@@ -1,6 +1,7 @@
 import type { DType } from "../../dtype.ts";
 import { product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
@@ -63,7 +64,10 @@ function byClass(node: OpNode, g: Emitter, { logs, target, axis, weight, smoothi
   const ignored = g.op("Equal", [g.cast(target, "int64"), g.number(node.size("ignore_index"), "int64")]);
   const zero = g.scalar(dtype, 0);
   const safe = g.where(ignored, g.scalar("int64", 0), g.cast(target, "int64"));
-  const picked = g.op("GatherElements", [logs, g.unsqueeze(safe, [axis])], { axis });
+  const picked = withIndex(node, g, {
+    use: { index: safe, size: undefined },
+    emit: (classes) => g.op("GatherElements", [logs, g.unsqueeze(classes, [axis])], { axis }),
+  });
   const classWeights =
     weight === undefined ? g.scalar(dtype, 1) : g.op("Gather", [weight, safe], { axis: 0 });
   const weights = g.where(ignored, zero, classWeights);

@@ -1,5 +1,6 @@
 import { add, type Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
@@ -67,7 +68,10 @@ function gatherRows(node: OpNode, g: Emitter, weight: Tensor): Rows {
       : g.op("Not", [g.op("Equal", [g.cast(indices, "int64"), g.number(padding, "int64")])]);
   const bag = bagOfRow(g, { starts: g.cast(starts, "int64"), bags, count });
   return {
-    values: g.op("Gather", [weight, indices], { axis: 0 }),
+    values: withIndex(node, g, {
+      use: { index: indices, size: weight.dims[0], table: "weight" },
+      emit: (index) => g.op("Gather", [weight, index], { axis: 0 }),
+    }),
     isCounted,
     bag,
     count,

@@ -4,12 +4,12 @@ import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
 import { distance } from "./distances.ts";
 
-const REDUCTIONS = [undefined, "ReduceMean", "ReduceSum"] as const;
-
-/** Applies `reduction`: 0 keeps every element's loss, 1 is their mean, 2 their sum. */
+/** Applies `reduction`: 0 keeps every element's loss, 1 is their mean (NaN of none), 2 their sum. */
 function reduced(node: OpNode, g: Emitter, loss: Val): Val {
-  const type = REDUCTIONS[node.int("reduction")];
-  return type === undefined ? loss : g.op(type, [loss], { keepdims: 0 });
+  const reduction = node.int("reduction");
+  if (reduction === 0) return loss;
+  const sum = g.op("ReduceSum", [loss], { keepdims: 0 });
+  return reduction === 2 ? sum : g.op("Div", [sum, g.cast(g.op("Size", [loss]), loss.dtype)]);
 }
 
 /** A loss of two operands, element by element. */

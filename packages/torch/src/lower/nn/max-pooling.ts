@@ -1,5 +1,6 @@
 import { type Dim, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
@@ -124,20 +125,20 @@ function unevenMax(g: Emitter, self: Tensor, { axes, out, sizes }: Uneven): Val[
   const full = (val: Val): Val =>
     g.reshape(g.expand(val, [...out.slice(-spatial), ...axes.map((a) => a.longest)]), flat);
   const candidates = g.where(full(isInside), lined, g.scalar(self.dtype, extremeOf(self.dtype, true)));
-  const at = firstLargest(g, candidates);
+  const at = firstLargest(g, candidates, out.length);
   const places = g.expand(full(place), [...out, product(axes.map(({ longest }) => longest))]);
   const take = (val: Val): Val => g.squeeze(g.op("GatherElements", [val, at], { axis: -1 }), [-1]);
   return [take(candidates), take(places)];
 }
 
-/** Where the largest element along the last axis stands, the first of equals; of NaN the last one, which is what PyTorch keeps. */
-function firstLargest(g: Emitter, candidates: Val): Val {
-  const last = { axis: -1, keepdims: 1 };
+/** Where the largest element along an axis (counted from the front, or ArgMax fails on nothing) stands, the first of equals; of NaN the last one, which is what PyTorch keeps. */
+function firstLargest(g: Emitter, candidates: Val, axis: number): Val {
+  const last = { axis, keepdims: 1 };
   const largest = g.op("ArgMax", [candidates], last);
   if (!isFloat(candidates.dtype)) return largest;
   const isNan = g.cast(g.op("IsNaN", [candidates]), "int32");
   const nan = g.op("ArgMax", [isNan], { ...last, select_last_index: 1 });
-  return g.where(g.op("GatherElements", [isNan, nan], { axis: -1 }), nan, largest);
+  return g.where(g.op("GatherElements", [isNan, nan], { axis }), nan, largest);
 }
 
 /** What belongs to each axis ([bins, longest]), placed so that the axes broadcast: [bins…, longest…]. */
@@ -163,8 +164,14 @@ function maxUnpool(spatial: number): Lowering {
     const flat = (val: Val, sizes: readonly Dim[]): Val =>
       g.reshape(val, [...leading, product(sizes.slice(-spatial))]);
     const zeros = g.expand(g.scalar(self.dtype, 0), [...leading, product(dims.slice(-spatial))]);
-    const updates = [flat(node.tensor("indices"), self.dims), flat(self, self.dims)] as const;
-    return g.reshape(g.op("ScatterElements", [zeros, ...updates], { axis: leading.length }), dims);
+    const placed = withIndex(node, g, {
+      use: { index: node.tensor("indices"), size: product(dims.slice(-spatial)) },
+      emit: (places) =>
+        g.op("ScatterElements", [zeros, flat(places, self.dims), flat(self, self.dims)], {
+          axis: leading.length,
+        }),
+    });
+    return g.reshape(placed, dims);
   };
 }
 

@@ -2,6 +2,7 @@ import type { Dim } from "../../graph/sym.ts";
 import { float } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
@@ -38,7 +39,12 @@ function projections(node: OpNode, g: Emitter, { inputs, heads, width, batch, le
 function attend(node: OpNode, g: Emitter, how: MultiHead): { result: Val; projected: Val[] } {
   const projected = projections(node, g, how);
   const mask = how.forbidden && g.op("Not", [how.forbidden]);
-  const mixed = withoutBlind(g, g.op("Attention", [...projected, mask]), how.forbidden);
+  const [attended] = unlessNothing(g, {
+    sizes: [how.batch, how.lengths.query, how.lengths.key],
+    empty: [{ dtype: "float32", dims: [how.batch, how.heads, how.lengths.query, how.width / how.heads] }],
+    emit: (inner) => [inner.op("Attention", [...projected, mask])],
+  });
+  const mixed = withoutBlind(g, attended!, how.forbidden);
   const joined = g.reshape(g.transpose(mixed, [0, 2, 1, 3]), [how.batch, how.lengths.query, how.width]);
   const weight = { weight: node.tensor("proj_weight"), bias: node.tensor("proj_bias") };
   return { result: project(g, joined, weight), projected };
@@ -62,9 +68,10 @@ function attentionWeights(g: Emitter, [query, key]: readonly Val[], how: MultiHe
 
 /** mask_type 0: [queries, keys], 1: [batch, keys], 2: [batch, heads, queries, keys]; all true where nothing may be seen. */
 function forbiddenBy(node: OpNode, g: Emitter, sizes: Pick<MultiHead, "batch" | "lengths">): Val | undefined {
-  const mask = node.optionalTensor("mask");
-  if (mask === undefined) return undefined;
-  if (mask.dtype !== "bool") unsupported("its mask is not of booleans");
+  const given = node.optionalTensor("mask");
+  if (given === undefined) return undefined;
+  // PyTorch makes booleans of other masks: whatever is not 0 may not be seen.
+  const mask = g.cast(given, "bool");
   const type = node.optionalInt("mask_type");
   const { query, key } = sizes.lengths;
   if (type === 0) return mask;

@@ -119,7 +119,8 @@ export const layerNorm: Lowering = (node, g) => {
 /** aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor) */
 export const nativeLayerNorm: Lowering = (node, g) => {
   const input = node.tensor("input");
-  const axes = node.sizes("normalized_shape").map((_, i, shape) => i - shape.length);
+  const rank = input.dims.length;
+  const axes = node.sizes("normalized_shape").map((_, i, shape) => rank + i - shape.length);
   const { mean, inverse } = standardized(g, input, { axes, eps: node.float("eps") });
   return [layerNorm(node, g) as Val, mean, inverse];
 };
@@ -137,7 +138,7 @@ function byGroup(node: OpNode, g: Emitter, groups: number): { result: Val; mean:
   const input = node.tensor("input");
   const [batch, ...rest] = input.dims;
   const grouped = g.reshape(input, [batch!, groups, sym("cleandiv", product(rest), groups)]);
-  const { normal, mean, inverse } = standardized(g, grouped, { axes: [-1], eps: node.float("eps") });
+  const { normal, mean, inverse } = standardized(g, grouped, { axes: [2], eps: node.float("eps") });
   const result = affine(g, g.reshape(normal, input.dims), {
     weight: node.optionalTensor("weight"),
     bias: node.optionalTensor("bias"),
@@ -179,7 +180,7 @@ interface Standardized {
   readonly variance: Val;
 }
 
-/** Zero mean and unit (biased) variance over `axes`; the statistics keep those axes with size 1. */
+/** Zero mean and unit (biased) variance over `axes` (from the front: ReduceMean fails on the others where there is nothing); the statistics keep those axes with size 1. */
 function standardized(
   g: Emitter,
   x: Val,

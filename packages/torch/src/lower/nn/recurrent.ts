@@ -2,6 +2,7 @@ import type { Dim } from "../../graph/sym.ts";
 import type { Attributes } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
@@ -32,6 +33,8 @@ interface Layer {
   /** Initial states, [directions, batch, hidden]: hidden, and the cell of an LSTM. */
   readonly initial: readonly Val[];
   readonly hiddenSize: number;
+  readonly length: Dim;
+  readonly batch: Dim;
 }
 
 /** Puts the gates of a parameter ([gates · hidden, …]) into ONNX's order. */
@@ -55,7 +58,8 @@ function stacked(g: Emitter, vals: readonly Val[]): Val {
 }
 
 /** Runs one layer over [length, batch, features]; returns the outputs as [length, directions, batch, hidden], then the last states. */
-function runLayer(g: Emitter, x: Val, { kind, directions, initial, hiddenSize }: Layer): Val[] {
+function runLayer(g: Emitter, x: Val, layer: Layer): Val[] {
+  const { kind, directions, initial, hiddenSize, length, batch } = layer;
   const each = (pick: (weights: Weights) => Val): Val => stacked(g, directions.map(pick));
   const hasBias = directions[0]!.inputBias !== undefined;
   const inputs = [
@@ -77,7 +81,12 @@ function runLayer(g: Emitter, x: Val, { kind, directions, initial, hiddenSize }:
     ...(kind.type === "GRU" ? { linear_before_reset: 1 } : {}),
     ...(activation === undefined ? {} : { activations: { strings: directions.map(() => activation) } }),
   };
-  return g.ops(kind.type, inputs, { count: 1 + initial.length, attributes });
+  const state = [directions.length, batch, hiddenSize];
+  return unlessNothing(g, {
+    sizes: [batch],
+    empty: [[length, ...state], ...initial.map(() => state)].map((dims) => ({ dtype: "float32", dims })),
+    emit: (inner) => inner.ops(kind.type, inputs, { count: 1 + initial.length, attributes }),
+  });
 }
 
 /** Reads the parameters in PyTorch's order: layer by layer, forward before backward. */
@@ -126,7 +135,14 @@ function recurrent(node: OpNode, g: Emitter, { kind, states }: { kind: Kind; sta
   const last: Val[][] = states.map(() => []);
   let x = batchFirst ? g.transpose(asFloat(g, input), [1, 0, 2]) : asFloat(g, input);
   for (const [i, weights] of layers.entries()) {
-    const layer = { kind, directions: weights, initial: initial.map((state) => state[i]!), hiddenSize };
+    const layer = {
+      kind,
+      directions: weights,
+      initial: initial.map((state) => state[i]!),
+      hiddenSize,
+      length,
+      batch,
+    };
     const [outputs, ...ends] = runLayer(g, x, layer);
     for (const [j, end] of ends.entries()) last[j]!.push(end);
     x =

@@ -1,4 +1,5 @@
 import type { Emitter } from "../core/emitter.ts";
+import { extremeOf, flooredQuotient, truncatedRemainder } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, isTensor, type Operand, type Val } from "../core/tensor.ts";
 import { integerPower } from "./integer-power.ts";
@@ -36,7 +37,7 @@ export const add: Lowering = (node, g) => {
 
 /** aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
 export const addRelu: Lowering = (node, g) =>
-  g.op("Max", [add(node, g) as Val, g.scalar(node.out().dtype, 0)]);
+  extremeOf(g, "Max", [add(node, g) as Val, g.scalar(node.out().dtype, 0)]);
 
 /**
  * aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor
@@ -118,7 +119,7 @@ export const floorDivideOp: Lowering = (node, g) => {
  */
 function floorDivide(g: Emitter, a: Val, b: Val): Val {
   const { dtype } = a;
-  if (!isFloat(dtype)) return g.op("Div", [g.op("Sub", [a, g.op("Mod", [a, b], { fmod: 0 })]), b]);
+  if (!isFloat(dtype)) return flooredQuotient(g, a, b);
   const zero = g.scalar(dtype, 0);
   const one = g.scalar(dtype, 1);
   const mod = g.op("Mod", [a, b], { fmod: 1 });
@@ -162,7 +163,7 @@ export const remainder: Lowering = (node, g) => {
  */
 export const fmod: Lowering = (node, g) => {
   const { dtype } = node.out();
-  return g.op("Mod", [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)], { fmod: 1 });
+  return truncatedRemainder(g, g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype));
 };
 
 /**
@@ -191,9 +192,8 @@ export const pow: Lowering = (node, g) => {
 export const clamp: Lowering = (node, g) => {
   const { dtype } = node.out();
   let x = g.cast(node.tensor("self"), dtype);
-  const [max, min] = dtype === "bool" ? ["Or", "And"] : ["Max", "Min"];
-  if (node.has("min")) x = g.op(max!, [x, g.as(node.operand("min"), dtype)]);
-  if (node.has("max")) x = g.op(min!, [x, g.as(node.operand("max"), dtype)]);
+  if (node.has("min")) x = extremeOf(g, "Max", [x, g.as(node.operand("min"), dtype)]);
+  if (node.has("max")) x = extremeOf(g, "Min", [x, g.as(node.operand("max"), dtype)]);
   return x;
 };
 
@@ -214,8 +214,6 @@ const BOTH = ["Tensor", "Scalar"];
 /**
  * aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor
  * aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor
- *
- * From the nearer end, as PyTorch does.
  */
 export const lerp: Lowering = (node, g) => {
   const { dtype } = node.out();
@@ -224,6 +222,12 @@ export const lerp: Lowering = (node, g) => {
     Val,
     Val,
   ];
+  return between(g, [start, end], weight);
+};
+
+/** The point that lies `weight` of the way from the first value to the second, calculated from the nearer end (at::native lerp). */
+export function between(g: Emitter, [start, end]: readonly [Val, Val], weight: Val): Val {
+  const { dtype } = start;
   const way = g.op("Sub", [end, start]);
   const rest = g.op("Sub", [g.scalar(dtype, 1), weight]);
   return g.where(
@@ -231,7 +235,7 @@ export const lerp: Lowering = (node, g) => {
     g.op("Add", [start, g.op("Mul", [weight, way])]),
     g.op("Sub", [end, g.op("Mul", [way, rest])]),
   );
-};
+}
 
 export const ARITHMETIC: LoweringTable = {
   ...all("add", add, BOTH),

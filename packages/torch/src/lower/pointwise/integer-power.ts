@@ -1,4 +1,5 @@
 import type { Emitter } from "../core/emitter.ts";
+import { extremeOf } from "../core/exact-integers.ts";
 import { isTensor, type Operand, type Val } from "../core/tensor.ts";
 
 /** Bits of an exponent that is not negative. */
@@ -15,7 +16,7 @@ export function integerPower(g: Emitter, base: Val, exponent: Operand): Val {
   }
   const given = g.as(exponent, dtype);
   const [zero, one, two] = [0, 1, 2].map((value) => g.scalar(dtype, value)) as [Val, Val, Val];
-  let rest = g.op("Max", [given, zero]);
+  let rest = extremeOf(g, "Max", [given, zero]);
   let [result, square] = [g.op("Add", [g.op("Mul", [given, zero]), one]), base];
   for (let bit = 0; bit < BITS[dtype]!; bit++) {
     if (bit > 0) square = g.op("Mul", [square, square]);

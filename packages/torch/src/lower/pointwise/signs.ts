@@ -1,3 +1,4 @@
+import { signOf } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, type Val } from "../core/tensor.ts";
 import { copySign, largest, signBit } from "./float-math.ts";
@@ -6,7 +7,7 @@ import { copySign, largest, signBit } from "./float-math.ts";
 export const sign: Lowering = (node, g) => {
   const self = node.tensor("self");
   if (self.dtype === "bool") return self;
-  if (!isFloat(self.dtype)) return g.op("Sign", [self]);
+  if (!isFloat(self.dtype)) return signOf(g, self);
   const zero = g.scalar(self.dtype, 0);
   return g.op("Where", [g.op("IsNaN", [self]), zero, g.op("Sign", [self])]);
 };

@@ -1,8 +1,8 @@
 import { product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
-import { isFloat, normalizeAxis, type Val } from "../core/tensor.ts";
-import { axesOf, keepsDims, reduce } from "./reduce.ts";
+import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
+import { axesOf, keepsDims, reduce, reduceSome } from "./reduce.ts";
 
 /** aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max) */
 export const aminmax: Lowering = (node, g) => {
@@ -39,10 +39,10 @@ function extreme(type: "ReduceMax" | "ReduceMin"): Lowering {
 export function reduceExtreme(
   g: Emitter,
   type: "ReduceMax" | "ReduceMin",
-  x: Val,
+  x: Val | Tensor,
   how: { axes: readonly number[]; keepdims: number },
 ): Val {
-  const extreme = reduce(g, type, x, how);
+  const extreme = "dims" in x ? reduceSome(g, type, x, how) : reduce(g, type, x, how);
   if (!isFloat(x.dtype) || how.axes.length === 0) return extreme;
   const hasNan = reduce(g, "ReduceMax", g.cast(g.op("IsNaN", [x]), "int32"), how);
   return g.where(hasNan, g.scalar(x.dtype, Number.NaN), extreme);
@@ -110,7 +110,11 @@ function truth(type: "ReduceMax" | "ReduceMin"): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
     const bits = g.cast(g.cast(self, "bool"), "int32");
-    return g.cast(reduce(g, type, bits, { axes: axesOf(node, self), keepdims: keepsDims(node) }), "bool");
+    const found = reduce(g, type, bits, { axes: axesOf(node, self), keepdims: keepsDims(node) });
+    // Of nothing they are the lowest and the highest integer: nothing is any, and all of nothing holds.
+    return type === "ReduceMax"
+      ? g.op("Greater", [found, g.scalar("int32", 0)])
+      : g.op("Not", [g.op("Equal", [found, g.scalar("int32", 0)])]);
   };
 }
 

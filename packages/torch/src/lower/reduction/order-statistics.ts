@@ -5,6 +5,7 @@ import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { between } from "../pointwise/arithmetic.ts";
 import { atLeastOneDim, extremeOf } from "../shape/element-scatter.ts";
 
 /** The lower median along one axis, which stays with size 1. `skipsNan` leaves NaN out; otherwise the first one wins. */
@@ -56,8 +57,8 @@ export const mode: Lowering = (node, g) => {
   const perm = [...lastTwo(rank, axis, -1).filter((a) => a >= 0)];
   const x = g.transpose(self, perm);
   const same = g.op("Equal", [g.unsqueeze(x, [-1]), g.unsqueeze(x, [-2])]);
-  const counts = g.op("ReduceSum", [g.cast(same, "int64"), g.ints([-1])], { keepdims: 0 });
-  const most = g.op("ReduceMax", [counts, g.ints([-1])], { keepdims: 1 });
+  const counts = g.op("ReduceSum", [g.cast(same, "int64"), g.ints([rank])], { keepdims: 0 });
+  const most = g.op("ReduceMax", [counts, g.ints([rank - 1])], { keepdims: 1 });
   const dtype = self.dtype === "bool" ? "int32" : self.dtype;
   const others = g.scalar(dtype, extremeOf(dtype, false));
   const candidates = g.where(g.op("Equal", [counts, most]), g.cast(x, dtype), others);
@@ -109,7 +110,7 @@ function quantileOfLast(g: Emitter, x: Tensor, { q, interpolation, skipsNan }: Q
   const size = x.dims[axis]!;
   const { values } = ordered(g, x, { axis, isDescending: false, count: size });
   const isNan = g.cast(g.op("IsNaN", [x]), "int64");
-  const nans = g.op("ReduceSum", [isNan, g.ints([-1])], { keepdims: 1 });
+  const nans = g.op("ReduceSum", [isNan, g.ints([axis])], { keepdims: 1 });
   const kept = skipsNan
     ? g.op("Max", [g.op("Sub", [g.number(sub(size, 1), "int64"), nans]), g.scalar("int64", 0)])
     : g.op("Add", [g.op("Mul", [nans, g.scalar("int64", 0)]), g.number(sub(size, 1), "int64")]);
@@ -131,9 +132,7 @@ function interpolated(
   const isHalf = interpolation === "midpoint";
   if (!isHalf && interpolation !== "linear") return unsupported(`the interpolation ${interpolation}`);
   const weight = isHalf ? g.scalar(rank.dtype, 0.5) : g.op("Sub", [rank, low]);
-  const between = g.op("Add", [below, g.op("Mul", [g.op("Sub", [above, below]), weight])]);
-  // Infinities have no way between them.
-  return g.where(g.op("Equal", [below, above]), below, between);
+  return between(g, [below, above], weight);
 }
 
 export const ORDER_STATISTICS: LoweringTable = {

@@ -1,4 +1,6 @@
+import { product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { mayBeZero, requireSome } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 
@@ -18,11 +20,6 @@ export function keepsDims(node: OpNode): number {
   return Number(node.has("keepdim") && node.bool("keepdim"));
 }
 
-export interface Reduced {
-  readonly axes: readonly number[];
-  readonly keepdims: number;
-}
-
 /** Reduces over `axes`; a 0-d tensor has nothing to reduce. */
 export function reduce(
   g: Emitter,
@@ -33,9 +30,24 @@ export function reduce(
   return axes.length === 0 ? x : g.op(type, [x, g.ints(axes)], { keepdims });
 }
 
+/** `reduce` for a kind that PyTorch does not know of nothing: where a size that is reduced is 0, the run fails. */
+export function reduceSome(
+  g: Emitter,
+  type: string,
+  x: Tensor,
+  { axes, keepdims }: { axes: readonly number[]; keepdims: number },
+): Val {
+  const guard = requireSome(
+    g,
+    axes.map((axis) => x.dims[axis]!),
+  );
+  if (guard === undefined) return reduce(g, type, x, { axes, keepdims });
+  return g.op(type, [x, g.op("Add", [g.ints(axes), guard])], { keepdims });
+}
+
 /** The mean; NaN over nothing, which ReduceMean has as 0. */
 export function reduceMean(g: Emitter, x: Tensor, how: { axes: readonly number[]; keepdims: number }): Val {
-  const mean = reduce(g, "ReduceMean", x, how);
-  if (!how.axes.some((axis) => x.dims[axis] === 0)) return mean;
-  return g.op("Add", [mean, g.scalar(x.dtype, Number.NaN)]);
+  const sizes = how.axes.map((axis) => x.dims[axis]!);
+  if (!sizes.some((size) => mayBeZero(g, size))) return reduce(g, "ReduceMean", x, how);
+  return g.op("Div", [reduce(g, "ReduceSum", x, how), g.number(product(sizes), x.dtype)]);
 }

@@ -1,4 +1,5 @@
 import type { Emitter } from "../core/emitter.ts";
+import { int64Product, int64Sum } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Val } from "../core/tensor.ts";
@@ -58,7 +59,11 @@ function arithmetic(type: string): Lowering {
     const self = node.tensor("self");
     const x = { ...self, ...g.cast(self, node.out().dtype) };
     const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
-    return type === "ReduceMean" ? reduceMean(g, x, how) : reduce(g, type, x, how);
+    if (type === "ReduceMean") return reduceMean(g, x, how);
+    // Narrower integers cannot leave what doubles hold.
+    const isWide = x.dtype === "int64" && how.axes.length > 0;
+    if (isWide && type === "ReduceProd") return int64Product(g, x, how);
+    return isWide && self.dtype === "int64" ? int64Sum(g, x, how) : reduce(g, type, x, how);
   };
 }
 

@@ -1,16 +1,19 @@
-import { product } from "../../graph/sym.ts";
+import { type Dim, product } from "../../graph/sym.ts";
+import { ordered } from "../comparison/sorting.ts";
 import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
-import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
+import { unlessNothing } from "../core/nothing.ts";
+import type { OpNode } from "../core/op-node.ts";
+import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
 /** aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor) */
 export const unique: Lowering = (node, g) => {
   const self = node.tensor("self");
-  if (isFloat(self.dtype))
-    return unsupported("unique of floats: NaN differs from itself, which ONNX Runtime does not know");
-  const [values, inverse, counts] = uniqueOf(g, self, { sorted: 1 });
+  const [values, inverse, counts] = isFloat(self.dtype)
+    ? uniqueFloats(g, self)
+    : uniqueOf(g, self, { sorted: 1 });
   const shaped = node.isUsed(1)
     ? reshapedInverse(node.bool("return_inverse"), g, { inverse: inverse!, self })
     : undefined;
@@ -25,11 +28,36 @@ function reshapedInverse(
   return isWanted ? g.reshape(inverse, self.dims) : g.ints([]);
 }
 
+/** The same for floats, by sorting: every NaN differs from every other, which ONNX Runtime's Unique does not know. */
+function uniqueFloats(g: Emitter, self: Tensor): Val[] {
+  const size = product(self.dims);
+  const flat = g.typed(g.reshape(self, [size]), [size]);
+  const sorted = ordered(g, flat, { axis: 0, isDescending: false, count: size });
+  const { values, runs, counts } = runsOf(g, sorted.values, size);
+  return [values, g.op("ScatterElements", [runs, sorted.indices, runs], { axis: 0 }), counts];
+}
+
 /** Values, where each element's value is among them, and how often each occurs. */
 function uniqueOf(g: Emitter, self: Tensor, attributes: Readonly<Record<string, number>>): Val[] {
   const dtype = self.dtype === "bool" || self.dtype === "uint8" ? "int8" : "int64";
   const wide = g.cast(self, self.dtype === "uint8" ? "int64" : dtype);
-  const [values, , inverse, counts] = g.ops("Unique", [wide], { count: 4, attributes });
+  const { axis } = attributes;
+  const emit = (at: Emitter): Val[] => {
+    const [values, , inverse, counts] = at.ops("Unique", [wide], { count: 4, attributes });
+    return [values!, inverse!, counts!];
+  };
+  const [values, inverse, counts] =
+    axis === undefined
+      ? emit(g)
+      : unlessNothing(g, {
+          sizes: self.dims.filter((_, i) => i !== axis),
+          empty: [
+            { dtype: wide.dtype, dims: self.dims.with(axis, 0) },
+            { dtype: "int64", dims: [0] },
+            { dtype: "int64", dims: [0] },
+          ],
+          emit,
+        });
   return [g.cast(values!, self.dtype), inverse!, counts!];
 }
 
@@ -38,7 +66,7 @@ export const uniqueDim: Lowering = (node, g) => {
   const self = node.tensor("self");
   if (isFloat(self.dtype))
     return unsupported("unique of floats: NaN differs from itself, which ONNX Runtime does not know");
-  const axis = node.int("dim");
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
   const found = uniqueOf(g, self, { sorted: 1, axis });
   const wanted = [true, node.bool("return_inverse"), node.bool("return_counts")];
   return found.map((val, i) => (node.isUsed(i) ? (wanted[i] ? val : g.ints([])) : undefined));
@@ -67,31 +95,72 @@ export const uniqueConsecutive: Lowering = (node, g) => {
   const self = node.tensor("self");
   if (node.has("dim") && self.dims.length !== 1) return unsupported("runs along one of several dimensions");
   const size = product(self.dims);
-  const flat = g.reshape(self, [size]);
+  const { values, runs, counts } = runsOf(g, g.reshape(self, [size]), size);
+  return [
+    values,
+    node.isUsed(1) ? reshapedInverse(node.bool("return_inverse"), g, { inverse: runs, self }) : undefined,
+    node.isUsed(2) ? (node.bool("return_counts") ? counts : g.ints([])) : undefined,
+  ];
+};
+
+/** The stretches of equal values of a 1-d tensor: their values, which one each element is in, and their lengths. */
+function runsOf(g: Emitter, flat: Val, size: Dim): { values: Val; runs: Val; counts: Val } {
+  const end = g.ints([Number.MAX_SAFE_INTEGER]);
   const before = g.op("Slice", [flat, g.ints([0]), g.ints([-1]), g.ints([0])]);
-  const after = g.op("Slice", [flat, g.ints([1]), g.ints([Number.MAX_SAFE_INTEGER]), g.ints([0])]);
+  const after = g.op("Slice", [flat, g.ints([1]), end, g.ints([0])]);
   const changes = g.op("Not", [g.op("Equal", [before, after])]);
-  const starts = g.op("Concat", [g.constant("bool", [1], [1]), changes], { axis: 0 });
+  const marked = g.op("Concat", [g.constant("bool", [1], [1]), changes], { axis: 0 });
+  // Nothing begins where there is nothing.
+  const starts = g.op("Slice", [marked, g.ints([0]), g.shape([size]), g.ints([0])]);
   const runs = g.op("Sub", [
     g.op("CumSum", [g.cast(starts, "int64"), g.scalar("int64", 0)]),
     g.scalar("int64", 1),
   ]);
   const first = g.op("Compress", [arange(g, size), starts], { axis: 0 });
-  const ends = g.op(
-    "Concat",
-    [g.op("Slice", [first, g.ints([1]), g.ints([Number.MAX_SAFE_INTEGER]), g.ints([0])]), g.shape([size])],
-    { axis: 0 },
+  const next = g.op("Slice", [first, g.ints([1]), end, g.ints([0])]);
+  const bounds = g.op("Concat", [next, g.shape([size])], { axis: 0 });
+  const ends = g.op("Slice", [bounds, g.ints([0]), g.op("Shape", [first]), g.ints([0])]);
+  return { values: g.op("Compress", [flat, starts], { axis: 0 }), runs, counts: g.op("Sub", [ends, first]) };
+}
+
+/**
+ * aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor
+ *
+ * Equal limits stand for the smallest and largest element, and those, if equal, for one less and one more (at::native histc).
+ */
+export const histc: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const x = g.reshape(g.cast(node.tensor("self"), dtype), [-1]);
+  const bins = node.int("bins");
+  const [low, high] = histogramLimits(node, g, x);
+  const isInside = g.op("And", [g.op("GreaterOrEqual", [x, low]), g.op("LessOrEqual", [x, high])]);
+  const scaled = g.op("Mul", [g.op("Sub", [x, low]), g.scalar(dtype, bins)]);
+  const place = g.op("Floor", [g.op("Div", [scaled, g.op("Sub", [high, low])])]);
+  const bin = g.cast(
+    g.op("Min", [g.where(isInside, place, g.scalar(dtype, 0)), g.scalar(dtype, bins - 1)]),
+    "int64",
   );
-  return [
-    g.op("Compress", [flat, starts], { axis: 0 }),
-    node.isUsed(1) ? reshapedInverse(node.bool("return_inverse"), g, { inverse: runs, self }) : undefined,
-    node.isUsed(2) ? (node.bool("return_counts") ? g.op("Sub", [ends, first]) : g.ints([])) : undefined,
-  ];
+  const isHit = g.op("And", [
+    g.op("Equal", [g.unsqueeze(arange(g, bins), [1]), g.unsqueeze(bin, [0])]),
+    g.unsqueeze(isInside, [0]),
+  ]);
+  return g.op("ReduceSum", [g.cast(isHit, dtype), g.ints([1])], { keepdims: 0 });
 };
+
+function histogramLimits(node: OpNode, g: Emitter, x: Val): readonly [Val, Val] {
+  const [min, max] = [node.scalar("min").value, node.scalar("max").value];
+  if (min !== max) return [g.scalar(x.dtype, Number(min)), g.scalar(x.dtype, Number(max))];
+  const low = g.op("ReduceMin", [x, g.ints([0])], { keepdims: 0 });
+  const high = g.op("ReduceMax", [x, g.ints([0])], { keepdims: 0 });
+  const isFlat = g.op("Equal", [low, high]);
+  const one = g.scalar(x.dtype, 1);
+  return [g.where(isFlat, g.op("Sub", [low, one]), low), g.where(isFlat, g.op("Add", [high, one]), high)];
+}
 
 export const UNIQUE: LoweringTable = {
   "aten._unique2.default": unique,
   "aten.unique_dim.default": uniqueDim,
   "aten.unique_consecutive.default": uniqueConsecutive,
   "aten.bincount.default": bincount,
+  "aten.histc.default": histc,
 };

@@ -1,6 +1,7 @@
 import type { DType } from "../../dtype.ts";
 import { type Dim, product, sameDim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
@@ -13,6 +14,8 @@ export type Reduction = "none" | "add" | "mul" | "max" | "min";
 /** Elements of `updates` put into `data` along `axis`, at the positions `index` (as large as `updates`). */
 interface Scatter {
   readonly data: Val;
+  /** How many positions there are along `axis`. */
+  readonly size: Dim;
   readonly index: Val;
   readonly updates: Val;
   readonly axis: number;
@@ -41,6 +44,16 @@ function crop(g: Emitter, x: Tensor, dims: readonly Dim[]): Val {
   );
 }
 
+/** Emits what `emit` makes of a scatter whose index was checked: PyTorch takes no negative ones here, unless told otherwise. */
+function withChecked(
+  node: OpNode,
+  g: Emitter,
+  { given, wraps = false, emit }: { given: Scatter; wraps?: boolean; emit: (given: Scatter) => Val },
+): Val {
+  const use = { index: given.index, size: given.size, wraps };
+  return withIndex(node, g, { use, emit: (index) => emit({ ...given, index }) });
+}
+
 /** Reads self, dim and index of the scatter family, with `src` cut to the size of `index` and in self's dtype. */
 function readScatter(node: OpNode, g: Emitter): Scatter {
   const data = atLeastOneDim(g, node.tensor("self"));
@@ -50,7 +63,8 @@ function readScatter(node: OpNode, g: Emitter): Scatter {
     "name" in source && source.dims.length > 0
       ? crop(g, { ...source, ...g.cast(source, data.dtype) }, index.dims)
       : g.expand(g.as(source, data.dtype), index.dims);
-  return { data, index, updates, axis: normalizeAxis(node.int("dim"), data.dims.length) };
+  const axis = normalizeAxis(node.int("dim"), data.dims.length);
+  return { data, size: data.dims[axis]!, index, updates, axis };
 }
 
 /** Whether nothing is scattered: PyTorch returns self then, whatever the other sizes are. */
@@ -72,27 +86,31 @@ export const scatter: Lowering = (node, g) => {
   const name = node.has("reduce") ? node.string("reduce") : undefined;
   const reduction =
     name === undefined ? "none" : (REDUCE_NAMES[name] ?? unsupported(`the reduction ${name}`));
-  return g.reshape(scatterElements(g, readScatter(node, g), reduction), node.out().dims);
+  const emit = (given: Scatter): Val => scatterElements(g, given, reduction);
+  return g.reshape(withChecked(node, g, { given: readScatter(node, g), emit }), node.out().dims);
 };
 
 /** aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor */
 export const scatterAdd: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
-  return g.reshape(scatterElements(g, readScatter(node, g), "add"), node.out().dims);
+  const emit = (given: Scatter): Val => scatterElements(g, given, "add");
+  return g.reshape(withChecked(node, g, { given: readScatter(node, g), emit }), node.out().dims);
 };
 
 /** aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor */
 export const scatterReduce: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
   const how = { reduce: node.string("reduce"), includesSelf: node.bool("include_self") };
-  return g.reshape(reduceInto(g, readScatter(node, g), how), node.out().dims);
+  const emit = (given: Scatter): Val => reduceInto(g, given, how);
+  return g.reshape(withChecked(node, g, { given: readScatter(node, g), emit }), node.out().dims);
 };
 
 /** aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
 export const indexReduce: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
   const how = { reduce: node.string("reduce"), includesSelf: node.bool("include_self") };
-  return g.reshape(reduceInto(g, readRows(node, g), how), node.out().dims);
+  const emit = (given: Scatter): Val => reduceInto(g, given, how);
+  return g.reshape(withRows(node, g, { given: readRows(node, g), emit }), node.out().dims);
 };
 
 interface ReduceOptions {
@@ -160,23 +178,46 @@ export function extremeOf(dtype: DType, isLowest: boolean): number | bigint {
   return isLowest ? -(1n << (bits - 1n)) : (1n << (bits - 1n)) - 1n;
 }
 
-/** Reads self, dim, a 1-d index and `source` of the index_add family as a scatter of whole rows. */
-function readRows(node: OpNode, g: Emitter): Scatter {
+/** A scatter of whole rows, whose index is 1-d (or 0-d) and `updates` of the size `dims`. */
+interface RowScatter extends Scatter {
+  readonly index: Tensor;
+  readonly dims: readonly Dim[];
+}
+
+/** `withChecked`, with the index repeated to the size of the updates. */
+function withRows(
+  node: OpNode,
+  g: Emitter,
+  { given, wraps = false, emit }: { given: RowScatter; wraps?: boolean; emit: (given: Scatter) => Val },
+): Val {
+  const { axis, dims } = given;
+  const repeated = (index: Val): Val => rowIndex(g, { ...given.index, ...index }, { axis, dims });
+  return withChecked(node, g, {
+    given,
+    wraps,
+    emit: (rows) => emit({ ...rows, index: repeated(rows.index) }),
+  });
+}
+
+/** Reads self, dim, a 1-d index and `source` of the index_add family. */
+function readRows(node: OpNode, g: Emitter): RowScatter {
   const data = atLeastOneDim(g, node.tensor("self"));
   const source = atLeastOneDim(g, node.tensor("source"));
   const axis = normalizeAxis(node.int("dim"), data.dims.length);
   return {
     data,
-    index: rowIndex(g, node.tensor("index"), { axis, dims: source.dims }),
+    size: data.dims[axis]!,
+    index: node.tensor("index"),
     updates: g.cast(source, data.dtype),
     axis,
+    dims: source.dims,
   };
 }
 
 /** A 1-d (or 0-d) index along `axis`, repeated to `dims`. */
 function rowIndex(g: Emitter, index: Tensor, { axis, dims }: { axis: number; dims: readonly Dim[] }): Val {
   const shape = dims.map((_, i) => (i === axis ? product(index.dims) : 1));
-  return g.expand(g.reshape(g.cast(index, "int64"), shape), dims);
+  return g.expand(g.reshape(index, shape), dims);
 }
 
 /** aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
@@ -191,13 +232,15 @@ export const indexAdd: Lowering = (node, g) => {
       : dtype === "bool"
         ? g.op("And", [rows.updates, g.as(alpha, "bool")])
         : g.op("Mul", [rows.updates, g.as(alpha, dtype)]);
-  return g.reshape(scatterElements(g, { ...rows, updates }, "add"), node.out().dims);
+  const emit = (given: Scatter): Val => scatterElements(g, { ...given, updates }, "add");
+  return g.reshape(withRows(node, g, { given: rows, emit }), node.out().dims);
 };
 
 /** aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
 export const indexCopy: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
-  return g.reshape(scatterElements(g, readRows(node, g), "none"), node.out().dims);
+  const emit = (given: Scatter): Val => scatterElements(g, given, "none");
+  return g.reshape(withRows(node, g, { given: readRows(node, g), emit }), node.out().dims);
 };
 
 /**
@@ -211,12 +254,9 @@ export const indexFill: Lowering = (node, g) => {
   const index = node.tensor("index");
   const dims = data.dims.map((dim, i) => (i === axis ? product(index.dims) : dim));
   const updates = g.expand(g.as(node.operand("value"), data.dtype), dims);
-  const scattered = scatterElements(
-    g,
-    { data, index: rowIndex(g, index, { axis, dims }), updates, axis },
-    "none",
-  );
-  return g.reshape(scattered, node.out().dims);
+  const emit = (given: Scatter): Val => scatterElements(g, given, "none");
+  const given = { data, size: data.dims[axis]!, index, updates, axis, dims };
+  return g.reshape(withRows(node, g, { given, wraps: true, emit }), node.out().dims);
 };
 
 /** aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor: positions in the flattened tensor */
@@ -225,40 +265,54 @@ export const put: Lowering = (node, g) => {
   const self = node.tensor("self");
   const index = node.tensor("index");
   const flat = (tensor: Tensor): Val => g.reshape(tensor, [product(tensor.dims)]);
-  const scattered = scatterElements(
-    g,
-    {
-      data: flat(self),
-      index: flat(index),
-      updates: g.cast(flat(node.tensor("source")), self.dtype),
-      axis: 0,
-    },
-    node.bool("accumulate") ? "add" : "none",
-  );
-  return g.reshape(scattered, self.dims);
+  const given = {
+    data: flat(self),
+    index: flat(index),
+    updates: g.cast(flat(node.tensor("source")), self.dtype),
+    axis: 0,
+    size: product(self.dims),
+  };
+  const emit = (checked: Scatter): Val =>
+    scatterElements(g, checked, node.bool("accumulate") ? "add" : "none");
+  return g.reshape(withChecked(node, g, { given, wraps: true, emit }), self.dims);
 };
 
 /** aten::take(Tensor self, Tensor index) -> Tensor: positions in the flattened tensor */
 export const take: Lowering = (node, g) => {
   const self = node.tensor("self");
-  return g.op("Gather", [g.reshape(self, [product(self.dims)]), node.tensor("index")], { axis: 0 });
+  const size = product(self.dims);
+  return withIndex(node, g, {
+    use: { index: node.tensor("index"), size, wraps: true },
+    emit: (places) => g.op("Gather", [g.reshape(self, [size]), places], { axis: 0 }),
+  });
 };
 
-/** aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor. Both are broadcast, but for `dim`. */
+/**
+ * aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor
+ *
+ * Both are broadcast, but for `dim`, along which every index counts modulo the size; without `dim` it has to be in range.
+ */
 export const takeAlongDim: Lowering = (node, g) => {
   const self = node.tensor("self");
   const indices = node.tensor("indices");
   const { dims } = node.out();
   if (!node.has("dim")) {
-    const flat = g.reshape(self, [product(self.dims)]);
-    return g.reshape(g.op("Gather", [flat, g.reshape(indices, [product(indices.dims)])], { axis: 0 }), dims);
+    const size = product(self.dims);
+    const found = withIndex(node, g, {
+      use: { index: indices, size },
+      emit: (places) =>
+        g.op("Gather", [g.reshape(self, [size]), g.reshape(places, [product(indices.dims)])], { axis: 0 }),
+    });
+    return g.reshape(found, dims);
   }
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
   const data = g.expand(
     self,
     dims.map((dim, i) => (i === axis ? self.dims[axis]! : dim)),
   );
-  return g.op("GatherElements", [data, g.expand(indices, dims)], { axis });
+  const size = g.op("Max", [g.number(self.dims[axis]!, "int64"), g.scalar("int64", 1)]);
+  const places = g.op("Mod", [g.cast(indices, "int64"), size], { fmod: 0 });
+  return g.op("GatherElements", [data, g.expand(places, dims)], { axis });
 };
 
 export const ELEMENT_SCATTER: LoweringTable = {

@@ -1,3 +1,4 @@
+import { greatest } from "../../graph/bounds.ts";
 import { type Dim, mul, sub, sym } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
@@ -46,7 +47,7 @@ export const roll: Lowering = (node, g) => {
 
 function rollAxis(g: Emitter, x: Val, { axis, size, shift }: { axis: number; size: Dim; shift: Dim }): Val {
   if (size === 0) return x;
-  const cut = sub(size, sym("mod", shift, size));
+  const cut = sub(size, sym("mod", shift, greatest(size, 1)));
   const end = Number.MAX_SAFE_INTEGER;
   return g.op("Concat", [slice(g, x, { axis, start: cut, end }), slice(g, x, { axis, start: 0, end: cut })], {
     axis,

@@ -1,6 +1,7 @@
-import { type Dim, product } from "../../graph/sym.ts";
+import { type Dim, product, sameDims } from "../../graph/sym.ts";
 import { invert } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
@@ -52,10 +53,19 @@ function readIndices(node: OpNode, g: Emitter, self: Tensor): Indexed {
     axis += read.length;
   }
   if (axis > self.dims.length) unsupported("more indices than dimensions");
+  noteRanges(g, self, given);
   const axes = given.map((item) => item.axis);
   const isAdjacent = axes.every((value, i) => i === 0 || value === axes[i - 1]! + 1);
   const position = isAdjacent ? (axes[0] ?? 0) : 0;
   return { axes, indices: given.map(({ index }) => index), position, ...commonShape(g, given) };
+}
+
+/** Several indices are checked one by one, where none of them is stretched to the size of another (or to nothing). */
+function noteRanges(g: Emitter, self: Tensor, given: readonly Given[]): void {
+  const [first] = given;
+  if (!given.every(({ dims }) => dims !== undefined && sameDims(dims, first!.dims!))) return;
+  for (const { index, axis } of given)
+    g.indexInputs.note(g.builder, index, { size: self.dims[axis], wraps: true });
 }
 
 function plainIndex(g: Emitter, index: Tensor, axis: number): Given {
@@ -91,10 +101,18 @@ export const index: Lowering = (node, g) => {
   if (mask !== undefined) return masked(g, self, mask);
   const { axes, indices, shape, rank, position } = readIndices(node, g, self);
   if (axes.length === 0) return self;
-  if (axes.length === 1) return g.op("Gather", [self, indices[0]!], { axis: axes[0]! });
+  const [axis] = axes;
+  if (axes.length === 1)
+    return withIndex(node, g, {
+      use: { index: indices[0]!, size: self.dims[axis!], wraps: true },
+      emit: (rows) => g.op("Gather", [self, rows], { axis: axis! }),
+    });
   const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
   const front = g.transpose(self, [...axes, ...others]);
-  const gathered = g.op("GatherND", [front, coordinates(g, indices, shape)]);
+  const gathered = withIndex(node, g, {
+    use: { index: coordinates(g, indices, shape), size: undefined, wraps: true },
+    emit: (places) => g.op("GatherND", [front, places]),
+  });
   return g.transpose(gathered, moveFrontTo(position, rank, others.length));
 };
 
@@ -137,11 +155,10 @@ export const indexPut: Lowering = (node, g) => {
   const toFront = invert(moveFrontTo(position, rank, others.length));
   const updates = g.transpose(g.op("Expand", [values, placed]), toFront);
   const attributes = node.bool("accumulate") ? { reduction: "add" } : {};
-  const put = g.op(
-    "ScatterND",
-    [g.transpose(self, perm), coordinates(g, indices, shape), updates],
-    attributes,
-  );
+  const put = withIndex(node, g, {
+    use: { index: coordinates(g, indices, shape), size: undefined, wraps: true },
+    emit: (places) => g.op("ScatterND", [g.transpose(self, perm), places, updates], attributes),
+  });
   return g.transpose(put, invert(perm));
 };
 
@@ -175,10 +192,13 @@ function putMasked(node: OpNode, g: Emitter, { self, values, mask }: MaskedPut):
 export const indexSelect: Lowering = (node, g) => {
   const self = node.tensor("self");
   const index = node.tensor("index");
-  const rows = index.dims.length === 0 ? g.unsqueeze(index, [0]) : index;
-  if (self.dims.length === 0)
-    return g.squeeze(g.op("Gather", [g.unsqueeze(self, [0]), rows], { axis: 0 }), [0]);
-  return g.op("Gather", [self, rows], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  const from = self.dims.length === 0 ? g.unsqueeze(self, [0]) : self;
+  const found = withIndex(node, g, {
+    use: { index, size: self.dims.length === 0 ? 1 : self.dims[axis]! },
+    emit: (rows) => g.op("Gather", [from, index.dims.length === 0 ? g.unsqueeze(rows, [0]) : rows], { axis }),
+  });
+  return self.dims.length === 0 ? g.squeeze(found, [0]) : found;
 };
 
 /** aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor */
@@ -188,10 +208,18 @@ export const gather: Lowering = (node, g) => {
   const { dims } = node.out();
   // A 0-d operand counts as one element along one dimension; gathering nothing gives nothing, whatever the operands' sizes.
   if (self.dims.length === 0 || index.dims.length === 0) {
-    const flat = (tensor: Tensor): Val => g.op("Reshape", [tensor, g.ints([-1])]);
-    return g.reshape(g.op("Gather", [flat(self), flat(index)], { axis: 0 }), dims);
+    const flat = (tensor: Val): Val => g.op("Reshape", [tensor, g.ints([-1])]);
+    const found = withIndex(node, g, {
+      use: { index, size: self.dims.length === 0 ? 1 : self.dims[0] },
+      emit: (rows) => g.op("Gather", [flat(self), flat(rows)], { axis: 0 }),
+    });
+    return g.reshape(found, dims);
   }
-  return g.op("GatherElements", [self, index], { axis: normalizeAxis(node.int("dim"), self.dims.length) });
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  return withIndex(node, g, {
+    use: { index, size: self.dims[axis]! },
+    emit: (positions) => g.op("GatherElements", [self, positions], { axis }),
+  });
 };
 
 export const INDEXING: LoweringTable = {

@@ -18,9 +18,14 @@ function positions(g: Emitter, self: Tensor): Val {
  */
 export const nonzero: Lowering = (node, g) => positions(g, node.tensor("self"));
 
-/** aten::nonzero_numpy(Tensor self) -> Tensor[]: one tensor of coordinates for each dimension */
+/**
+ * aten::nonzero_numpy(Tensor self) -> Tensor[]
+ * aten::where(Tensor condition) -> Tensor[]
+ *
+ * One tensor of coordinates for each dimension.
+ */
 export const nonzeroNumpy: Lowering = (node, g) => {
-  const self = node.tensor("self");
+  const self = node.tensor(node.has("self") ? "self" : "condition");
   const isSet = g.cast(self, "bool");
   const found = g.op("NonZero", [self.dims.length === 0 ? g.reshape(isSet, [1]) : isSet]);
   return Array.from({ length: node.outputCount }, (_, i) =>
@@ -41,5 +46,6 @@ export const NONZERO: LoweringTable = {
   ...all("nonzero", nonzero, ["default"]),
   "aten.argwhere.default": nonzero,
   "aten.nonzero_numpy.default": nonzeroNumpy,
+  "aten.where.default": nonzeroNumpy,
   "aten.nonzero_static.default": nonzeroStatic,
 };

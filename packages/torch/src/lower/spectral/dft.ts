@@ -2,6 +2,7 @@ import { add, type Dim, sub, sym } from "../../graph/sym.ts";
 import { type Components, joined, separated } from "../complex/complex-lowering.ts";
 import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { requireSome } from "../core/nothing.ts";
 import type { ComplexVal, Val } from "../core/tensor.ts";
 import { slice } from "../shape/slicing.ts";
 
@@ -168,7 +169,9 @@ function byKernel(g: Emitter, x: Components, how: Transform & { readonly isHalf?
   const operand = pair === undefined ? g.unsqueeze(x.re, [rank]) : joined(g, pair, rank);
   // The kernel wants a batch.
   const batched = g.unsqueeze(g.cast(operand, "float64"), rank === 1 ? [0] : []);
-  const at = g.scalar("int64", rank === 1 ? 1 : axis);
+  const place = g.scalar("int64", rank === 1 ? 1 : axis);
+  const guard = requireSome(g, [how.length]);
+  const at = guard === undefined ? place : g.op("Add", [place, guard]);
   const spectrum = g.op("DFT", [batched, undefined, at], { onesided: Number(isHalf) });
   const { re, im } = separated(g, g.squeeze(spectrum, rank === 1 ? [0] : []), rank);
   const parts =

@@ -1,6 +1,7 @@
 import type { Dim } from "../../graph/sym.ts";
+import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
-import type { Val } from "../core/tensor.ts";
+import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
 const GRID_MODES = ["linear", "nearest", "cubic"] as const;
@@ -16,13 +17,96 @@ export const gridSample: Lowering = (node, g) => {
     GRID_MODES[node.int("interpolation_mode")] ?? unsupported("its interpolation mode is not known");
   const padding_mode =
     GRID_PADDINGS[node.int("padding_mode")] ?? unsupported("its padding mode is not known");
-  const align_corners = Number(node.bool("align_corners"));
-  return g.op("GridSample", [node.tensor("input"), node.tensor("grid")], {
+  const isAligned = node.bool("align_corners");
+  const [input, grid] = [node.tensor("input"), node.tensor("grid")];
+  const how: Sampling = { mode, padding: padding_mode, isAligned };
+  const sampled = g.op("GridSample", [input, safeGrid(g, input, grid, how)], {
     mode,
-    padding_mode,
-    align_corners,
+    // What is reflected already lies inside.
+    padding_mode: padding_mode === "reflection" && mode !== "cubic" ? "border" : padding_mode,
+    align_corners: Number(isAligned),
   });
+  return mode === "linear" && padding_mode === "zeros" ? withNan(g, sampled, grid) : sampled;
 };
+
+interface Sampling {
+  readonly mode: (typeof GRID_MODES)[number];
+  readonly padding: (typeof GRID_PADDINGS)[number];
+  readonly isAligned: boolean;
+}
+
+/** Beyond this all places are outside of any image, and its kernel can still count their pixels. */
+const FAR = 1000;
+
+/**
+ * A grid for which ONNX Runtime's kernel gives PyTorch's answer: it loses count beyond 2^24 pixels, rounds to the nearest pixel before it
+ * reflects, and takes NaN for a place.
+ */
+function safeGrid(g: Emitter, input: Tensor, grid: Tensor, how: Sampling): Val {
+  if (how.padding === "reflection") return reflected(g, input, grid, how);
+  const number = (value: number): Val => g.scalar(grid.dtype, value);
+  const near = g.op("Min", [g.op("Max", [grid, number(-FAR)]), number(FAR)]);
+  return g.where(g.op("IsNaN", [grid]), number(how.padding === "zeros" ? FAR : -FAR), near);
+}
+
+/** NaN where a place is not finite: its distance to the pixels is not a number. */
+function withNan(g: Emitter, sampled: Val, grid: Tensor): Val {
+  const last = grid.dims.length - 1;
+  const isNan = g.cast(g.op("IsNaN", [g.op("Mul", [grid, g.scalar(grid.dtype, 0)])]), "int32");
+  const any = g.op("ReduceMax", [isNan, g.ints([last])], { keepdims: 0 });
+  return g.where(g.unsqueeze(any, [1]), g.scalar(sampled.dtype, Number.NaN), sampled);
+}
+
+/**
+ * Places reflected into the image (at::native reflect_coordinates); for cubic sampling, which reflects each of its pixels, only brought
+ * into one period. Nearest sampling rounds afterwards.
+ */
+function reflected(g: Emitter, input: Tensor, grid: Tensor, { mode, isAligned }: Sampling): Val {
+  const { dtype } = grid;
+  const number = (value: number): Val => g.scalar(dtype, value);
+  const sizes = g.cast(g.shape(input.dims.slice(2).reverse()), dtype);
+  const last = g.op("Sub", [sizes, number(1)]);
+  const fromUnit = g.op("Add", [grid, number(1)]);
+  const pixel = isAligned
+    ? g.op("Mul", [fromUnit, g.op("Div", [last, number(2)])])
+    : multiplyAdd(g, [fromUnit, g.op("Div", [sizes, number(2)])], number(-0.5));
+  const inside = mode === "cubic" ? onePeriod(g, pixel, isAligned ? last : sizes) : foldPixel();
+  return isAligned
+    ? g.op("Sub", [
+        g.op("Div", [g.op("Mul", [inside, number(2)]), g.op("Max", [last, number(1)])]),
+        number(1),
+      ])
+    : g.op("Sub", [
+        g.op("Div", [g.op("Add", [g.op("Mul", [inside, number(2)]), number(1)]), sizes]),
+        number(1),
+      ]);
+
+  function foldPixel(): Val {
+    const low = number(isAligned ? 0 : -0.5);
+    const period = periodOf(g, isAligned ? last : sizes);
+    const distance = g.op("Abs", [g.op("Sub", [pixel, low])]);
+    const turns = g.op("Floor", [g.op("Div", [distance, period])]);
+    const extra = multiplyAdd(g, [g.op("Neg", [turns]), period], distance);
+    const folded = g.op("Add", [g.op("Min", [extra, g.op("Sub", [period, extra])]), low]);
+    const clipped = g.op("Min", [g.op("Max", [folded, number(0)]), last]);
+    return mode === "nearest" ? g.op("Round", [clipped]) : clipped;
+  }
+}
+
+/** a · b + c, rounded once, as PyTorch's compiled code does: at far places the two differ by pixels. */
+function multiplyAdd(g: Emitter, [a, b]: readonly [Val, Val], c: Val): Val {
+  const wide = (val: Val): Val => g.cast(val, "float64");
+  return g.cast(g.op("Add", [g.op("Mul", [wide(a), wide(b)]), wide(c)]), c.dtype);
+}
+
+function onePeriod(g: Emitter, pixel: Val, span: Val): Val {
+  return g.op("Mod", [pixel, periodOf(g, span)], { fmod: 1 });
+}
+
+/** There and back again. An aligned image of one pixel has no span. */
+function periodOf(g: Emitter, span: Val): Val {
+  return g.op("Max", [g.op("Mul", [span, g.scalar(span.dtype, 2)]), g.scalar(span.dtype, 1)]);
+}
 
 /**
  * aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor

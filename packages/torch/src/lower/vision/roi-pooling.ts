@@ -1,10 +1,10 @@
 import type { Dim } from "../../graph/sym.ts";
+import { countedLoop } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
-import { countedLoop } from "./counted-loop.ts";
 import { type Pixels, pixelsByBin, pixelsOf, type Regions, regionsOf } from "./roi-regions.ts";
 import { type AxisSamples, largest, type RegionAxis, samplesAlong } from "./roi-samples.ts";
 

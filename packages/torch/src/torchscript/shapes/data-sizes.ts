@@ -1,5 +1,6 @@
+import { product } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { axisOf } from "./dims.ts";
+import { axisOf, requireSame } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 /** Ops whose results have sizes that only the data knows: each such size is a symbol, measured when the program runs. */
@@ -55,8 +56,13 @@ const repeats: ShapeFn = (args) => tensorType(args.tensor("repeats").dtype, [rep
 
 const repeated: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
-  if (!args.has("dim")) return tensorType(dtype, [repeatedSize(args)]);
+  const [count] = args.tensor("repeats").dims;
+  if (!args.has("dim")) {
+    if (count !== undefined && count !== 1) requireSame(product(dims), count);
+    return tensorType(dtype, [repeatedSize(args)]);
+  }
   const axis = axisOf(args.int("dim"), dims.length);
+  if (count !== undefined && count !== 1) requireSame(dims[axis] ?? 1, count);
   return tensorType(
     dtype,
     dims.map((dim, at) => (at === axis ? repeatedSize(args) : dim)),

@@ -1,3 +1,4 @@
+import { boundsOf, greatest, least } from "../../graph/bounds.ts";
 import { add, type Dim, keyOf, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
 import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 
@@ -5,13 +6,30 @@ import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 export function requireSame(a: Dim, b: Dim): void {
   if (sameDim(a, b)) return;
   if (typeof a === "number" && typeof b === "number") unsupportedOp(`sizes ${a} and ${b} do not match`);
-  throw new UnprovenSize(`sizes ${keyOf(a)} and ${keyOf(b)} agree for some inputs only`);
+  const [left, right] = withoutCommon(a, b);
+  throw new UnprovenSize(`sizes ${keyOf(a)} and ${keyOf(b)} agree for some inputs only`, {
+    kind: "same",
+    a: left,
+    b: right,
+  });
+}
+
+/** Two products without the factors that they have in common, which are never 0. */
+function withoutCommon(a: Dim, b: Dim): [Dim, Dim] {
+  const [left, right] = [factors(a), factors(b)];
+  for (const factor of [...left]) {
+    const at = right.findIndex((other) => sameDim(other, factor));
+    if (at < 0 || boundsOf(factor).min < 1) continue;
+    right.splice(at, 1);
+    left.splice(left.indexOf(factor), 1);
+  }
+  return [product(left), product(right)];
 }
 
 /** A size that must be a number here. */
 export function numeric(dim: Dim): number {
   if (typeof dim === "number") return dim;
-  throw new UnprovenSize(`the size ${keyOf(dim)} is needed as a number`);
+  throw new UnprovenSize(`the size ${keyOf(dim)} is needed as a number`, { kind: "numbers", dims: [dim] });
 }
 
 /** PyTorch's broadcasting of two or more shapes. */
@@ -47,7 +65,13 @@ export function quotient(total: Dim, part: Dim): Dim {
       continue;
     }
     const at = above.findIndex((other) => sameDim(other, factor));
-    if (at < 0) throw new UnprovenSize(`the size ${keyOf(total)} is divided by ${keyOf(part)}`);
+    if (at < 0) {
+      const dims = [total, part];
+      throw new UnprovenSize(`the size ${keyOf(total)} is divided by ${keyOf(part)}`, {
+        kind: "numbers",
+        dims,
+      });
+    }
     above.splice(at, 1);
   }
   if (divisor === 0) unsupportedOp("a size is inferred from an empty tensor");
@@ -56,7 +80,11 @@ export function quotient(total: Dim, part: Dim): Dim {
   const isWhole = typeof result === "number" ? Number.isInteger(result) : result.op !== "cleandiv";
   if (isWhole) return result;
   if (typeof rest === "number") unsupportedOp(`a size of ${rest} is divided by ${divisor}`);
-  throw new UnprovenSize(`the size ${keyOf(rest)} is divided by ${divisor}`);
+  throw new UnprovenSize(`the size ${keyOf(rest)} is divided by ${divisor}`, {
+    kind: "multiple",
+    dim: rest,
+    of: divisor,
+  });
 }
 
 /** The shape that `view` and its kin ask for, with -1 filled in. */
@@ -73,37 +101,41 @@ export function reshaped(dims: readonly Dim[], sizes: readonly Dim[]): Dim[] {
 
 /** How many elements of an axis `start:end:step` keeps. */
 export function sliceLength(dim: Dim, { start, end, step }: { start: Dim; end: Dim; step: number }): Dim {
-  if (typeof dim === "number" && typeof start === "number" && typeof end === "number") {
-    const from = clampIndex(start, dim);
-    return Math.max(0, Math.ceil((clampIndex(end, dim) - from) / step));
-  }
-  const from = typeof start === "number" && start < 0 ? UNKNOWN_START : start;
-  if (from === UNKNOWN_START) throw new UnprovenSize("a slice starts at a size of the input");
-  const until = sliceEnd(dim, end);
-  if (step === 1) return sub(until, from);
-  if (from !== 0) throw new UnprovenSize("a slice steps over a size of the input");
-  return sym("floordiv", sub(until, -(step - 1)), step);
+  const from = sliceBound(dim, start);
+  const length = greatest(0, sub(sliceBound(dim, end), from));
+  return step === 1 ? length : sym("floordiv", add(length, step - 1), step);
 }
 
-const UNKNOWN_START = "unknown";
-
-/** Sizes that the caller chooses are at least 1, so that one element may be cut off at either end. */
-function sliceEnd(dim: Dim, end: Dim): Dim {
-  if (sameDim(dim, end)) return dim;
-  if (typeof end === "number") {
-    if (end >= Number.MAX_SAFE_INTEGER) return dim;
-    if (end === -1) return sub(dim, 1);
-    if (end === 1 && typeof dim !== "number" && dim.op === "symbol") return 1;
-  }
-  throw new UnprovenSize("a slice ends at a size of the input");
+/** A position in an axis as a slice takes it: counted from the end where it is negative, moved to the nearest end where it lies outside. */
+function sliceBound(dim: Dim, position: Dim): Dim {
+  if (typeof position === "number" && position >= Number.MAX_SAFE_INTEGER) return dim;
+  const { min, max } = boundsOf(position);
+  if (min >= 0) return least(position, dim);
+  if (max < 0) return greatest(0, add(position, dim));
+  throw new UnprovenSize(`whether the position ${keyOf(position)} is counted from the end`, {
+    kind: "at least",
+    dim: position,
+    least: 0,
+  });
 }
 
-function clampIndex(index: number, size: number): number {
-  return Math.min(Math.max(index < 0 ? index + size : index, 0), size);
-}
-
+/** The factors of a product; those that all terms of a sum have in common, too. */
 function factors(dim: Dim): Dim[] {
-  return typeof dim !== "number" && dim.op === "mul" ? [...(dim as SymNode).args] : [dim];
+  if (typeof dim === "number" || dim.op === "symbol") return [dim];
+  const { op, args } = dim as SymNode;
+  if (op === "mul") return args.flatMap(factors);
+  const common = op === "add" ? args.map(constantFactor).reduce(gcd) : 1;
+  return common > 1 ? [common, sym("cleandiv", dim, common)] : [dim];
+}
+
+function constantFactor(term: Dim): number {
+  if (typeof term === "number") return Math.abs(term);
+  const [first] = term.op === "mul" ? (term as SymNode).args : [];
+  return typeof first === "number" && Number.isInteger(first) ? Math.abs(first) : 1;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
 }
 
 /** (in + padding − dilation·(kernel − 1) − 1) // stride + 1 */

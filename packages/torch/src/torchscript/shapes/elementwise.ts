@@ -68,20 +68,20 @@ const converted =
 const otherDtype: ShapeFn = converted((args) => args.tensor("other").dtype);
 
 const SAME =
-  `neg relu relu6 leaky_relu elu selu celu silu hardswish hardsigmoid hardtanh gelu mish softplus softshrink hardshrink
+  `absolute negative fix neg relu relu6 leaky_relu elu selu celu silu hardswish hardsigmoid hardtanh gelu mish softplus softshrink hardshrink
   prelu rrelu threshold clone detach alias contiguous dropout feature_dropout alpha_dropout sign round ceil floor trunc frac positive
-  tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill layer_norm group_norm instance_norm batch_norm
-  rms_norm dropout1d dropout2d renorm copy alias_copy lift_fresh_copy _conj_physical conj_physical sgn fliplr flipud feature_alpha_dropout`.split(
+  tril triu flip roll bitwise_not lift_fresh resolve_conj resolve_neg nan_to_num log_sigmoid cpu cuda zero fill  dropout1d dropout2d renorm copy alias_copy lift_fresh_copy _conj_physical conj_physical sgn fliplr flipud feature_alpha_dropout`.split(
     /\s+/,
   );
 const FLOATING =
-  `exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
+  `arccos arccosh arcsin arcsinh arctan arctanh special_digamma special_erf special_erfc special_exp2 special_expit special_expm1
+  special_gammaln special_log1p special_logit special_psi special_sinc exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
   sigmoid erf erfc erfinv reciprocal logit rad2deg deg2rad sinc lgamma digamma i0 mvlgamma
   special_entr special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtr special_modified_bessel_i0
   special_modified_bessel_i1`.split(/\s+/);
 const TRUTH = "isnan isinf isfinite isposinf isneginf logical_not signbit isreal".split(" ");
 const PROMOTED =
-  `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp clamp clamp_min clamp_max bitwise_and bitwise_or
+  `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp gcd lcm clip clamp clamp_min clamp_max bitwise_and bitwise_or
   bitwise_xor __and__ __or__ __xor__ subtract multiply fmax fmin __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift heaviside _add_relu`.split(
     /\s+/,
   );

@@ -1,9 +1,11 @@
 import type { DType } from "../../dtype.ts";
+import { greatest } from "../../graph/bounds.ts";
+import type { TensorType } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
-import { product, sub, sym } from "../../graph/sym.ts";
+import { mul, product, sub } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { isNumber } from "../value.ts";
-import { axisOf, broadcast } from "./dims.ts";
+import { axisOf, broadcast, ceilDivide } from "./dims.ts";
 import { masked, same } from "./elementwise.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -35,13 +37,16 @@ const embedding: ShapeFn = (args) => {
   return tensorType(weight.dtype, [...args.tensor("indices").dims, ...weight.dims.slice(1)]);
 };
 
-/** Index tensors side by side replace their axes; separated by others they move to the front. Masks give sizes that only data knows. */
+/**
+ * Index tensors side by side replace their axes; separated by others they move to the front. A mask stands for the positions where it is
+ * true: as many index tensors as it has dimensions, each with as many elements as only the data knows.
+ */
 const index: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
-  const indices = args.items("indices").map((item) => (item.kind === "tensor" ? item.type : undefined));
-  if (indices.some((type) => type?.dtype === "bool" || type?.dtype === "uint8")) {
-    return unsupportedOp("a mask as index gives a size that depends on the data");
-  }
+  const given = args.items("indices").map((item) => (item.kind === "tensor" ? item.type : undefined));
+  if (given.some((type) => type?.dtype === "uint8"))
+    return unsupportedOp("a mask of uint8 is an index by position in some versions of PyTorch");
+  const indices = given.flatMap((type) => (type?.dtype === "bool" ? positionsOf(args, type) : [type]));
   const used = [...indices.keys()].filter((axis) => indices[axis] !== undefined);
   const shape = broadcast(...used.map((axis) => indices[axis]!.dims));
   const first = used[0] ?? 0;
@@ -51,6 +56,12 @@ const index: ShapeFn = (args) => {
   if (isAdjacent) return tensorType(dtype, [...rest(0, first), ...shape, ...rest(first, dims.length)]);
   return tensorType(dtype, [...shape, ...rest(0, dims.length)]);
 };
+
+function positionsOf(args: ShapeArgs, mask: TensorType): TensorType[] {
+  if (mask.dims.length === 0) return unsupportedOp("a mask without dimensions as index");
+  const positions = tensorType("int64", [args.dataSize()]);
+  return mask.dims.map(() => positions);
+}
 
 const filled =
   (dtypeOf: (args: ShapeArgs) => DType): ShapeFn =>
@@ -84,9 +95,9 @@ const arange: ShapeFn = (args) => {
   const start: Dim = args.has("start") ? args.size("start") : 0;
   const step = args.has("step") ? args.int("step") : 1;
   const span = sub(args.size("end"), start);
-  if (step === 1 && typeof span !== "number") return tensorType(dtype, [span]);
-  if (typeof span !== "number") return tensorType(dtype, [sym("floordiv", sub(span, 1 - step), step)]);
-  return tensorType(dtype, [Math.max(0, Math.ceil(span / step))]);
+  if (step === 0) return unsupportedOp("its step is 0");
+  const [length, stride] = step > 0 ? [span, step] : [mul(-1, span), -step];
+  return tensorType(dtype, [greatest(0, ceilDivide(length, stride))]);
 };
 
 function at(args: ShapeArgs, name: string, absent: number): number {

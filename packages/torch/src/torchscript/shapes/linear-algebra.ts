@@ -1,3 +1,5 @@
+import { least } from "../../graph/bounds.ts";
+import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, requireSame } from "./dims.ts";
@@ -52,8 +54,13 @@ const kron: ShapeFn = (args) => {
   return tensorType(args.promoted("self", "other"), dims);
 };
 
-const crossed: ShapeFn = (args) =>
-  tensorType(args.promoted("self", "other"), broadcast(args.tensor("self").dims, args.tensor("other").dims));
+/** Vectors of three along `dim`, by default along the first dimension that has three. */
+const crossed: ShapeFn = (args) => {
+  const dims = broadcast(args.tensor("self").dims, args.tensor("other").dims);
+  if (args.has("dim")) requireSame(dims[axisOf(args.int("dim"), dims.length)]!, 3);
+  else for (const dim of dims) numeric(dim);
+  return tensorType(args.promoted("self", "other"), dims);
+};
 
 const distance: ShapeFn = (args) => tensorType(floatOf(args.promoted("self", "other")), []);
 
@@ -79,6 +86,30 @@ const perMatrix: ShapeFn = (args) => {
 const logDeterminant: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   return tensorType(floatOf(dtype), dims.slice(0, -2));
+};
+
+/** The sign and the logarithm of the absolute value of each matrix's determinant. */
+const signAndLog =
+  (name: string): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor(name);
+    const type = tensorType(floatOf(dtype), dims.slice(0, -2));
+    return [type, type];
+  };
+
+/** A = QR: reduced, complete, or R alone. */
+const orthogonal: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("A");
+  const [rows, columns] = [dims.at(-2)!, dims.at(-1)!];
+  const [lead, mode] = [dims.slice(0, -2), args.text("mode")];
+  const inner = mode === "complete" ? rows : least(rows, columns);
+  const first = mode === "r" ? [0] : [...lead, rows, inner];
+  return [tensorType(dtype, first), tensorType(dtype, [...lead, inner, columns])];
+};
+
+const eigen: ShapeFn = (args) => {
+  const matrix = args.tensor("self");
+  return [tensorType(matrix.dtype, matrix.dims.slice(0, -1)), matrix];
 };
 
 /** The dtypes are one; vectors may stand at either end. */
@@ -116,6 +147,9 @@ const matrixNorm: ShapeFn = (args) => {
 
 const bilinear: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("input1");
+  const weight = args.tensor("weight").dims;
+  requireSame(dims.at(-1)!, weight[1]!);
+  requireSame(args.tensor("input2").dims.at(-1)!, weight[2]!);
   return tensorType(dtype, [...dims.slice(0, -1), args.tensor("weight").dims[0]!]);
 };
 
@@ -192,7 +226,18 @@ export const LINEAR_ALGEBRA: ShapeTable = {
   pdist: ownDistances,
   _pdist_forward: ownDistances,
   linalg_det: perMatrix,
+  det: logDeterminant,
   logdet: logDeterminant,
+  linalg_slogdet: signAndLog("A"),
+  slogdet: signAndLog("self"),
+  matrix_power: (args) => args.tensor("self"),
+  inverse: (args) => args.tensor("self"),
+  cholesky: (args) => args.tensor("self"),
+  linalg_inv: (args) => args.tensor("A"),
+  linalg_cholesky: (args) => args.tensor("self"),
+  linalg_solve: (args) => args.tensor("B"),
+  linalg_qr: orthogonal,
+  linalg_eigh: eigen,
   linalg_multi_dot: chained("tensors"),
   chain_matmul: chained("matrices"),
   linalg_vander: vander,
@@ -207,7 +252,11 @@ export const LINEAR_ALGEBRA: ShapeTable = {
   diagonal: diagonal("self"),
   diagonal_copy: diagonal("self"),
   linalg_diagonal: diagonal("A"),
-  diagonal_scatter: (args) => args.tensor("self"),
+  diagonal_scatter: (args) => {
+    const { dims } = diagonal("self")(args) as TensorType;
+    for (const [axis, dim] of args.tensor("src").dims.entries()) requireSame(dims[axis] ?? 1, dim);
+    return args.tensor("self");
+  },
   tril_indices: triangle(false),
   triu_indices: triangle(true),
 };

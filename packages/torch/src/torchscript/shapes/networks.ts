@@ -1,7 +1,8 @@
+import { least } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
-import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
+import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { broadcast, numeric, requireSame, windowCount } from "./dims.ts";
+import { broadcast, ceilDivide, numeric, quotient, requireSame, windowCount } from "./dims.ts";
 import { promotedList } from "./joining.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -49,6 +50,7 @@ const conv: ShapeFn = (args) => {
   const [stride, dilation] = [args.each("stride", rank), args.each("dilation", rank)];
   const lead = dims.slice(0, dims.length - rank - 1);
   if (args.has("transposed") && args.bool("transposed")) return convTransposed(args);
+  requireSame(dims[dims.length - rank - 1]!, weight[1]! * args.int("groups"));
   const padding = totalPadding(args, kernel, dilation);
   const out = space.map((dim, i) =>
     windowCount(dim, {
@@ -66,6 +68,7 @@ const convTransposed = (args: ShapeArgs): TensorType => {
   const weight = args.tensor("weight").dims.map(numeric);
   const kernel = weight.slice(2);
   const rank = kernel.length;
+  requireSame(dims[dims.length - rank - 1]!, weight[0]!);
   const each = (name: string): number[] => args.each(name, rank);
   const [stride, dilation, padding, extra] = [
     each("stride"),
@@ -100,24 +103,25 @@ const pool =
         padding: 2 * padding[i]!,
         dilation: dilation[i]!,
       };
-      return args.bool("ceil_mode") ? ceilCount(numeric(dim), window) : windowCount(dim, window);
+      return args.bool("ceil_mode") ? ceilCount(dim, window) : windowCount(dim, window);
     });
     const type = tensorType(dtype, [...dims.slice(0, dims.length - rank), ...out]);
     return outputs === 1 ? type : [type, tensorType("int64", type.dims)];
   };
 
-/** With ceil_mode a window may hang over the end, but must start inside the input or its left padding. */
+/**
+ * With ceil_mode a window may hang over the end, but must start inside the input or its left padding. The last window that would not is
+ * left out.
+ */
 function ceilCount(
-  size: number,
-  {
-    kernel,
-    stride,
-    padding,
-    dilation,
-  }: { kernel: number; stride: number; padding: number; dilation: number },
-): number {
-  const count = Math.ceil((size + padding - dilation * (kernel - 1) - 1) / stride) + 1;
-  return (count - 1) * stride >= size + padding / 2 ? count - 1 : count;
+  size: Dim,
+  window: { kernel: number; stride: number; padding: number; dilation: number },
+): Dim {
+  const { kernel, stride, padding, dilation } = window;
+  const span = add(size, padding - dilation * (kernel - 1) - 1);
+  const count = add(ceilDivide(span, stride), 1);
+  const within = add(sym("floordiv", add(size, padding / 2 - 1), stride), 1);
+  return least(count, within);
 }
 
 const adaptivePool =
@@ -145,12 +149,16 @@ function scaled(space: readonly Dim[], args: ShapeArgs): Dim[] {
     if (factor?.kind !== "float" && factor?.kind !== "int")
       return unsupportedOp("its scale factors are not known");
     const times = numeric(factor.value);
-    return typeof dim === "number"
-      ? Math.floor(dim * times)
-      : Number.isInteger(times)
-        ? mul(dim, times)
-        : numeric(dim);
+    return scaledSize(dim, times);
   });
+}
+
+/** floor(size · factor) in double precision; whole factors and their reciprocals are exact for every size. */
+function scaledSize(dim: Dim, factor: number): Dim {
+  if (typeof dim === "number") return Math.floor(dim * factor);
+  if (Number.isInteger(factor)) return mul(dim, factor);
+  const parts = 1 / factor;
+  return Number.isInteger(Math.log2(parts)) ? sym("floordiv", dim, parts) : numeric(dim);
 }
 
 const gridSampler: ShapeFn = (args) => {
@@ -219,21 +227,60 @@ const glu: ShapeFn = (args) => {
   const at = axis < 0 ? axis + dims.length : axis;
   return tensorType(
     dtype,
-    dims.map((dim, i) => (i === at ? sym("floordiv", dim, 2) : dim)),
+    dims.map((dim, i) => (i === at ? quotient(dim, 2) : dim)),
   );
 };
 
 /** Normalised values, and the mean and reciprocal deviation of what was normalised together. */
 const nativeLayerNorm: ShapeFn = (args) => {
-  const input = args.tensor("input");
+  const input = layerNorm(args);
   const normalized = args.sizes("normalized_shape").length;
   const lead = input.dims.slice(0, input.dims.length - normalized);
   const statistics = tensorType(input.dtype, [...lead, ...new Array<Dim>(normalized).fill(1)]);
   return [input, statistics, statistics];
 };
 
-const nativeGroupNorm: ShapeFn = (args) => {
+/** The last dimensions are what the weights are for. */
+const layerNorm = (args: ShapeArgs): TensorType => {
   const input = args.tensor("input");
+  const normalized = args.sizes("normalized_shape");
+  const own = input.dims.slice(input.dims.length - normalized.length);
+  for (const [i, size] of normalized.entries()) requireSame(own[i] ?? 1, size);
+  return input;
+};
+
+/** The channels are the second dimension, and as many as each of these vectors has elements. */
+const channelwise =
+  (...names: readonly string[]): ShapeFn =>
+  (args) => {
+    const input = args.tensor("input");
+    for (const name of names) {
+      if (args.isGiven(name) && args.has(name))
+        requireSame(input.dims[1] ?? 1, args.tensor(name).dims[0] ?? 1);
+    }
+    return input;
+  };
+
+const batchNorm = channelwise("running_mean", "running_var", "weight", "bias");
+
+/** The channels fall into groups of one size. */
+const groupNorm: ShapeFn = (args) => {
+  const input = channelwise("weight", "bias")(args) as TensorType;
+  quotient(input.dims[1] ?? 1, args.int("num_groups"));
+  return input;
+};
+
+const channelShuffle: ShapeFn = (args) => {
+  const self = args.tensor("self");
+  quotient(self.dims[1] ?? 1, args.int("groups"));
+  return self;
+};
+
+const nativeGroupNorm: ShapeFn = (args) => {
+  const input = channelwise("weight", "bias")(args) as TensorType;
+  requireSame(input.dims[0]!, args.size("N"));
+  requireSame(input.dims[1]!, args.size("C"));
+  requireSame(product(input.dims.slice(2)), args.size("HxW"));
   const statistics = tensorType(input.dtype, [args.size("N"), args.size("group")]);
   return [input, statistics, statistics];
 };
@@ -242,7 +289,7 @@ const nativeGroupNorm: ShapeFn = (args) => {
 const nativeBatchNorm =
   (results: number): ShapeFn =>
   (args) => {
-    const input = args.tensor("input");
+    const input = batchNorm(args) as TensorType;
     const isTraining = args.isGiven("training") && args.bool("training");
     const statistics = tensorType(input.dtype, isTraining ? [input.dims[1] ?? 1] : [0]);
     const running = tensorType(input.dtype, [input.dims[1] ?? 1]);
@@ -266,6 +313,7 @@ const embeddingBag: ShapeFn = (args) => {
 
 const affineGrid: ShapeFn = (args) => {
   const size = args.sizes("size");
+  requireSame(args.tensor("theta").dims[0]!, size[0]!);
   return tensorType(args.tensor("theta").dtype, [size[0]!, ...size.slice(2), size.length - 2]);
 };
 
@@ -291,6 +339,13 @@ export const NETWORKS: ShapeTable = {
   outer,
   ger: outer,
   einsum,
+  layer_norm: layerNorm,
+  rms_norm: layerNorm,
+  batch_norm: batchNorm,
+  instance_norm: batchNorm,
+  group_norm: groupNorm,
+  channel_shuffle: channelShuffle,
+  native_channel_shuffle: channelShuffle,
   native_layer_norm: nativeLayerNorm,
   native_group_norm: nativeGroupNorm,
   native_batch_norm: nativeBatchNorm(3),

@@ -4,9 +4,11 @@ import { unsupportedOp } from "../unsupported-op.ts";
 import { requireSame } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
-/** The states' batch, where the input has one, is the input's. */
-function requireBatch(args: ShapeArgs, state: TensorType): void {
+/** The input has the features that the weights take, and the states have its batch. */
+function requireFit(args: ShapeArgs, state: TensorType): void {
   const { dims } = args.tensor("input");
+  const [weight] = args.tensors("params");
+  if (weight !== undefined) requireSame(dims.at(-1)!, weight.dims.at(-1)!);
   if (dims.length === 3 && state.dims.length === 3)
     requireSame(dims[args.bool("batch_first") ? 0 : 1]!, state.dims[1]!);
 }
@@ -31,13 +33,13 @@ function states(args: ShapeArgs): [TensorType, TensorType] {
 
 const lstm: ShapeFn = (args) => {
   const [hidden, cell] = states(args);
-  requireBatch(args, hidden);
+  requireFit(args, hidden);
   return [sequence(args, hidden), hidden, cell];
 };
 
 const recurrent: ShapeFn = (args) => {
   const hidden = args.tensor("hx");
-  requireBatch(args, hidden);
+  requireFit(args, hidden);
   return [sequence(args, hidden), hidden];
 };
 
@@ -57,7 +59,24 @@ const packedRecurrent: ShapeFn = (args) => {
   return [packed(args, hidden), hidden];
 };
 
-const cell: ShapeFn = (args) => args.tensor("hx");
+/** One step of a batch of sequences. */
+function requireStep(args: ShapeArgs, hidden: TensorType): void {
+  const input = args.tensor("input").dims;
+  requireSame(input.at(-1)!, args.tensor("w_ih").dims.at(-1)!);
+  requireSame(input[0]!, hidden.dims[0]!);
+}
+
+const cell: ShapeFn = (args) => {
+  const hidden = args.tensor("hx");
+  requireStep(args, hidden);
+  return hidden;
+};
+
+const lstmCell: ShapeFn = (args) => {
+  const [hidden, cell] = states(args);
+  requireStep(args, hidden);
+  return [hidden, cell];
+};
 
 export const RECURRENT: ShapeTable = {
   "lstm.input": lstm,
@@ -68,7 +87,7 @@ export const RECURRENT: ShapeTable = {
   "gru.data": packedRecurrent,
   "rnn_tanh.data": packedRecurrent,
   "rnn_relu.data": packedRecurrent,
-  lstm_cell: states,
+  lstm_cell: lstmCell,
   gru_cell: cell,
   rnn_tanh_cell: cell,
   rnn_relu_cell: cell,

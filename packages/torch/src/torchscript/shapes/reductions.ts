@@ -130,6 +130,7 @@ export const REDUCTIONS: ShapeTable = {
   topk,
   sort: sorted,
   argsort: alongAxis(() => "int64"),
+  histc: (args) => tensorType(args.tensor("self").dtype, [args.int("bins")]),
   msort: (args) => args.tensor("self"),
   aminmax,
   nanmean: reduced(floatOf),

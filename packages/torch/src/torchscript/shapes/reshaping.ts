@@ -1,6 +1,8 @@
+import { boundsOf } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
-import { add, type Dim, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
-import { unsupportedOp } from "../unsupported-op.ts";
+import { add, type Dim, keyOf, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
+import { isOne } from "../size-facts.ts";
+import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, quotient, requireSame, reshaped, sliceLength } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
@@ -33,8 +35,18 @@ const squeeze = onDims((dims, args) => {
   const given = args.has("dim")
     ? args.ints("dim").map((axis) => axisOf(axis, dims.length))
     : [...dims.keys()];
-  return dims.filter((dim, axis) => !given.includes(axis) || numeric(dim) !== 1);
+  return dims.filter((dim, axis) => !given.includes(axis) || !surelyOne(dim));
 });
+
+function surelyOne(dim: Dim): boolean {
+  const known = isOne(dim);
+  if (known !== undefined) return known;
+  throw new UnprovenSize(`whether the size ${keyOf(dim)} is 1 decides the rank`, {
+    kind: "at least",
+    dim,
+    least: 2,
+  });
+}
 
 const unsqueeze = onDims((dims, args) => {
   const axis = axisOf(args.int("dim"), dims.length + 1);
@@ -69,6 +81,12 @@ const expand = (sizes: readonly Dim[], dims: readonly Dim[]): Dim[] => {
   });
 };
 
+/** A position that the data decides. */
+function isOfAnySign(position: Dim): boolean {
+  const { min, max } = boundsOf(position);
+  return min === Number.NEGATIVE_INFINITY && max === Number.POSITIVE_INFINITY;
+}
+
 const slice = onDims((dims, args) => {
   const axis = axisOf(args.int("dim"), dims.length);
   const bounds = {
@@ -76,7 +94,8 @@ const slice = onDims((dims, args) => {
     end: args.has("end") ? args.size("end") : Number.MAX_SAFE_INTEGER,
     step: args.int("step"),
   };
-  return replaced(dims, axis, sliceLength(dims[axis]!, bounds));
+  const isOpen = [bounds.start, bounds.end].some(isOfAnySign);
+  return replaced(dims, axis, isOpen ? args.dataSize() : sliceLength(dims[axis]!, bounds));
 });
 
 const pieces =
@@ -102,9 +121,27 @@ function checkPieces(count: number): number {
   return count <= MAX_PIECES ? count : unsupportedOp(`it splits into more than ${MAX_PIECES} pieces`);
 }
 
-const chunk = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));
+const fixedChunks = pieces((total, args) => cut(total, Math.ceil(total / args.int("chunks")) || 1));
+
+/** Where the size depends on the caller, only equal pieces are known to be as many for every size. */
+const chunk: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = axisOf(args.int("dim"), dims.length);
+  if (typeof dims[axis]! === "number") return fixedChunks(args);
+  const count = checkPieces(args.int("chunks"));
+  const part = tensorType(dtype, replaced(dims, axis, quotient(dims[axis]!, count)));
+  return new Array<TensorType>(count).fill(part);
+};
 const split = pieces((total, args) => cut(total, args.int("split_size")));
-const splitBySizes = pieces((_, args) => args.ints(args.has("split_sizes") ? "split_sizes" : "split_size"));
+
+const splitBySizes: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = axisOf(args.int("dim"), dims.length);
+  const sizes = args.sizes(args.has("split_sizes") ? "split_sizes" : "split_size");
+  checkPieces(sizes.length);
+  requireSame(dims[axis]!, sizes.reduce(add, 0));
+  return sizes.map((size) => tensorType(dtype, replaced(dims, axis, size)));
+};
 
 const unbind: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
@@ -133,10 +170,10 @@ const repeatInterleave = onDims((dims, args) => {
 });
 
 const pad = onDims((dims, args) => {
-  const pads = args.ints("pad");
+  const pads = args.sizes("pad");
   return dims.map((dim, axis) => {
     const at = (dims.length - 1 - axis) * 2;
-    return sub(dim, -((pads[at] ?? 0) + (pads[at + 1] ?? 0)));
+    return add(dim, add(pads[at] ?? 0, pads[at + 1] ?? 0));
   });
 });
 
@@ -211,11 +248,13 @@ const rotated = onDims((dims, args) => {
   return dims.map((dim, axis) => (axis === a ? dims[b!]! : axis === b ? dims[a!]! : dim));
 });
 
-/** Sums of integers are int64 here too. */
+/** Undoes a broadcast. What is summed up is int64 where it was an integer. */
 const summedTo: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   const size = args.sizes("size");
-  return tensorType(sameDims(size, dims) ? dtype : sumOf(dtype), size);
+  for (const [i, own] of dims.slice(dims.length - size.length).entries())
+    if (size[i] !== 1) requireSame(own, size[i]!);
+  return tensorType(sameDims(size, dims) && size.length > 0 ? dtype : sumOf(dtype), size);
 };
 
 /** The picture that columns of patches are summed into. */
@@ -310,8 +349,6 @@ export const RESHAPING: ShapeTable = {
   im2col: patchColumns,
   pixel_shuffle: pixelShuffle((r) => [1 / (r * r), r]),
   pixel_unshuffle: pixelShuffle((r) => [r * r, 1 / r]),
-  channel_shuffle: onDims((dims) => dims),
-  native_channel_shuffle: onDims((dims) => dims),
   "diff.default": difference,
   meshgrid,
   broadcast_tensors: broadcastTensors,

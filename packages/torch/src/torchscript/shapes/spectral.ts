@@ -1,7 +1,7 @@
 import { componentDtype, type DType } from "../../dtype.ts";
-import { type Dim, mul, sub } from "../../graph/sym.ts";
+import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { axisOf, broadcast, numeric, windowCount } from "./dims.ts";
+import { axisOf, broadcast, requireSame, windowCount } from "./dims.ts";
 import {
   complexOf,
   floatOf,
@@ -56,7 +56,7 @@ const whole: ShapeFn = (args) =>
 const toHalf: ShapeFn = (args) =>
   tensorType(
     spectrumOf(args.tensor("self").dtype),
-    transformDims(args, (length, own) => Math.floor(numeric(length ?? own) / 2) + 1),
+    transformDims(args, (length, own) => add(sym("floordiv", length ?? own, 2), 1)),
   );
 
 const fromHalf: ShapeFn = (args) =>
@@ -73,6 +73,7 @@ const parts: ShapeFn = (args) => {
 
 const joined: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
+  requireSame(dims.at(-1) ?? 1, 2);
   return tensorType(complexOf(dtype), dims.slice(0, -1));
 };
 
@@ -117,6 +118,8 @@ export const SPECTRAL: ShapeTable = {
   ...everyRank("ihfft", toHalf),
   ...everyRank("irfft", fromHalf),
   ...everyRank("hfft", fromHalf),
+  fft_fftfreq: (args) => tensorType(args.dtype() ?? "float32", [args.size("n")]),
+  fft_rfftfreq: (args) => tensorType(args.dtype() ?? "float32", [add(sym("floordiv", args.size("n"), 2), 1)]),
   fft_fftshift: same,
   fft_ifftshift: same,
   view_as_real: parts,
@@ -137,8 +140,13 @@ export const SPECTRAL: ShapeTable = {
  */
 const TAKES_COMPLEX = new Set([
   ...Object.keys(SPECTRAL),
-  ..."add sub mul div subtract multiply neg matmul bmm mm einsum sum mean".split(" "),
+  ..."add sub rsub mul div subtract multiply neg matmul bmm mm mv einsum copy_ zeros_like ones_like sum mean".split(
+    " ",
+  ),
   ..."reshape view flatten unflatten squeeze unsqueeze transpose permute t movedim expand expand_as repeat contiguous clone".split(
+    " ",
+  ),
+  ..."mT numpy_T swapaxes swapdims broadcast_to tile split_with_sizes index gather unfold diagonal tril triu index_put fill_".split(
     " ",
   ),
   ..."slice select narrow index_select split chunk unbind cat stack roll flip resolve_conj detach alias".split(

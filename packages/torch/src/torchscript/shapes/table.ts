@@ -12,6 +12,7 @@ import { REDUCTIONS } from "./reductions.ts";
 import { RESHAPING } from "./reshaping.ts";
 import type { ShapeFn, ShapeTable } from "./shape-args.ts";
 import { SPECTRAL } from "./spectral.ts";
+import { TORCHVISION } from "./torchvision.ts";
 
 /** Every family's table of shape functions, by op ("add") or by op and overload ("to.dtype"). */
 const FAMILIES: readonly ShapeTable[] = [
@@ -27,6 +28,7 @@ const FAMILIES: readonly ShapeTable[] = [
   REDUCTIONS,
   RESHAPING,
   SPECTRAL,
+  TORCHVISION,
 ];
 
 const merged = new Map<string, ShapeFn>();

@@ -1,14 +1,14 @@
 import { ServeError } from "../base/errors.ts";
 
 /** Lets a bounded number of loads run at once; the others wait in order of arrival. */
-export interface LoadLanes {
-  /** Runs `work` when a lane is free. Rejects with the signal's reason when it fires before that. */
+export interface LoadLimit {
+  /** Runs `work` when fewer than the limit run. Rejects with the signal's reason when it fires before that. */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
 
-export function createLoadLanes(lanes: number): LoadLanes {
+export function createLoadLimit(most: number): LoadLimit {
   const waiting: (() => void)[] = [];
-  let free = lanes;
+  let free = most;
   const take = async (signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
     if (free > 0) {

@@ -1,5 +1,5 @@
-import type { Emitter } from "../core/emitter.ts";
-import type { Val } from "../core/tensor.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Val } from "./tensor.ts";
 
 /** What one turn makes of the value so far; `turn` counts from 0, an int64 scalar. */
 export type Turn = (inner: Emitter, turn: Val, soFar: Val) => Val;

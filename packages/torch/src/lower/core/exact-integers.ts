@@ -1,0 +1,109 @@
+import { type Dim, product } from "../../graph/sym.ts";
+import { countedLoop } from "./counted-loop.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Tensor, Val } from "./tensor.ts";
+
+/**
+ * Integers that ONNX Runtime's CPU kernels (1.30) get wrong, calculated from ops that are right. Measured: Max, Min and Sign of int64 compare
+ * the lower halves with their sign (max(2147483647, 2147483648) is 2147483647); ReduceSum, ReduceProd and Mod with fmod=1 of int64 go
+ * through doubles, so they round beyond 2^53 and saturate where PyTorch wraps.
+ */
+
+/** The larger or smaller of two values of one type. NaN wins. */
+export function extremeOf(g: Emitter, type: "Max" | "Min", [a, b]: readonly [Val, Val]): Val {
+  if (a.dtype === "bool") return g.op(type === "Max" ? "Or" : "And", [a, b]);
+  if (a.dtype !== "int64" && a.dtype !== "uint64") return g.op(type, [a, b]);
+  return g.where(g.op(type === "Max" ? "Greater" : "Less", [a, b]), a, b);
+}
+
+/** -1, 0 or 1 of an integer. */
+export function signOf(g: Emitter, x: Val): Val {
+  if (x.dtype !== "int64") return g.op("Sign", [x]);
+  const zero = g.scalar("int64", 0);
+  const [isPositive, isNegative] = [g.op("Greater", [x, zero]), g.op("Less", [x, zero])];
+  return g.op("Sub", [g.cast(isPositive, "int64"), g.cast(isNegative, "int64")]);
+}
+
+/** The remainder with the dividend's sign. */
+export function truncatedRemainder(g: Emitter, a: Val, b: Val): Val {
+  if (a.dtype !== "int64") return g.op("Mod", [a, b], { fmod: 1 });
+  return g.op("Sub", [a, g.op("Mul", [g.op("Div", [a, b]), b])]);
+}
+
+/** The quotient of integers, rounded down. */
+export function flooredQuotient(g: Emitter, a: Val, b: Val): Val {
+  const quotient = g.op("Div", [a, b]);
+  if (a.dtype.startsWith("uint")) return quotient;
+  const zero = g.scalar(a.dtype, 0);
+  const rest = g.op("Sub", [a, g.op("Mul", [quotient, b])]);
+  const hasRest = g.op("Not", [g.op("Equal", [rest, zero])]);
+  const signsDiffer = g.op("Xor", [g.op("Less", [rest, zero]), g.op("Less", [b, zero])]);
+  return g.op("Sub", [quotient, g.cast(g.op("And", [hasRest, signsDiffer]), a.dtype)]);
+}
+
+/** The dimensions that a reduction takes, and whether it leaves them with size 1. */
+export interface Reduced {
+  readonly axes: readonly number[];
+  readonly keepdims: number;
+}
+
+/** The sum of int64 over `axes`, wrapping as PyTorch's: a product with a vector of ones. */
+export function int64Sum(g: Emitter, x: Tensor, how: Reduced): Val {
+  const { flat, dims } = flatten(g, x, how.axes);
+  const ones = g.expand(g.constant("int64", [1], [1]), dims.slice(-1));
+  return restore(g, g.op("MatMul", [flat, ones]), how);
+}
+
+/** The product of int64 over `axes`, wrapping as PyTorch's. */
+export function int64Product(g: Emitter, x: Tensor, how: Reduced): Val {
+  const { flat, dims } = flatten(g, x, how.axes);
+  const size = dims.at(-1)!;
+  const last = dims.length - 1;
+  const reduced =
+    typeof size === "number" && size > 0
+      ? productByHalves(g, flat, { axis: last, size })
+      : productByTurns(g, flat, dims);
+  return restore(g, reduced, how);
+}
+
+/** Both halves are multiplied until one element is left. */
+function productByHalves(g: Emitter, x: Val, { axis, size }: { axis: number; size: number }): Val {
+  let factors = x;
+  for (let left = size; left > 1; left = Math.ceil(left / 2)) {
+    const half = Math.floor(left / 2);
+    const part = (start: number, end: number): Val =>
+      g.op("Slice", [factors, g.ints([start]), g.ints([end]), g.ints([axis])]);
+    const multiplied = g.op("Mul", [part(0, half), part(half, 2 * half)]);
+    factors = left % 2 === 0 ? multiplied : g.op("Concat", [multiplied, part(2 * half, left)], { axis });
+  }
+  return g.squeeze(factors, [axis]);
+}
+
+/** One element after the other: their number is known only when it runs. */
+function productByTurns(g: Emitter, x: Val, dims: readonly Dim[]): Val {
+  const one = g.scalar("int64", 1);
+  const kept = dims.slice(0, -1);
+  const initial = kept.length === 0 ? one : g.expand(one, kept);
+  const count = g.number(dims.at(-1)!, "int64");
+  return countedLoop(g, { count, initial }, (inner, turn, soFar) =>
+    inner.op("Mul", [soFar, inner.op("Gather", [x, turn], { axis: kept.length })]),
+  );
+}
+
+/** `x` with the reduced dimensions as its last one. */
+function flatten(g: Emitter, x: Tensor, axes: readonly number[]): { flat: Val; dims: Dim[] } {
+  const kept = x.dims.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const inner = [...axes].sort((a, b) => a - b);
+  const moved = g.transpose(x, [...kept, ...inner]);
+  const dims = [...kept.map((axis) => x.dims[axis]!), product(inner.map((axis) => x.dims[axis]!))];
+  return { flat: inner.length === 1 ? moved : g.reshape(moved, dims), dims };
+}
+
+function restore(g: Emitter, reduced: Val, { axes, keepdims }: Reduced): Val {
+  return keepdims === 1
+    ? g.unsqueeze(
+        reduced,
+        [...axes].sort((a, b) => a - b),
+      )
+    : reduced;
+}

@@ -1,0 +1,56 @@
+import type { DType } from "../../dtype.ts";
+import { boundsOf } from "../../graph/bounds.ts";
+import { type Dim, product } from "../../graph/sym.ts";
+import { emptyLabel } from "../../onnx/input-fault.ts";
+import type { OnnxGraph } from "../../onnx/model.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Val } from "./tensor.ts";
+
+/** Whether a size may be 0 in a run, as far as the program says. */
+export function mayBeZero(g: Emitter, dim: Dim): boolean {
+  return boundsOf(dim, g.ranges).min <= 0;
+}
+
+interface Guarded {
+  /** Nothing is calculated when one of these sizes is 0. */
+  readonly sizes: readonly Dim[];
+  /** What the results are then: zeros, as many as there are. */
+  readonly empty: readonly { readonly dtype: DType; readonly dims: readonly Dim[] }[];
+  emit(g: Emitter): readonly Val[];
+}
+
+/**
+ * A 0-d int64 0 where there is something, in a run that fails where one of the sizes is 0: what PyTorch raises for and ONNX Runtime answers.
+ * Undefined where no size can be 0. Its user has to make the result depend on it.
+ */
+export function requireSome(g: Emitter, sizes: readonly Dim[]): Val | undefined {
+  const risky = sizes.filter((size) => mayBeZero(g, size));
+  if (risky.length === 0) return undefined;
+  const isNothing = g.op("LessOrEqual", [g.number(product(risky), "int64"), g.scalar("int64", 0)]);
+  // Nothing is at position 1 of a list of one.
+  return g.labelled(emptyLabel(g.target), () => g.op("Gather", [g.ints([0]), g.cast(isNothing, "int64")]));
+}
+
+/** The results of `emit` for kernels that fail on tensors without elements, or worse. Where no size can be 0 it costs nothing. */
+export function unlessNothing(g: Emitter, { sizes, empty, emit }: Guarded): Val[] {
+  const nothing = (at: Emitter): Val[] =>
+    empty.map(({ dtype, dims }) => at.expand(at.scalar(dtype, 0), dims));
+  if (sizes.includes(0)) return nothing(g);
+  const risky = sizes.filter((size) => mayBeZero(g, size));
+  if (risky.length === 0) return [...emit(g)];
+  const count = g.number(product(risky), "int64");
+  const isNothing = g.op("Equal", [count, g.scalar("int64", 0)]);
+  const attributes = {
+    then_branch: { graph: branch(g, nothing) },
+    else_branch: { graph: branch(g, emit) },
+  };
+  return g.subgraphOp("If", [isNothing], { attributes, dtypes: empty.map(({ dtype }) => dtype) });
+}
+
+function branch(g: Emitter, emit: (inner: Emitter) => readonly Val[]): OnnxGraph {
+  const inner = g.child();
+  // A result of a subgraph has to be a value of that subgraph.
+  const results = emit(inner).map((val) => inner.op("Identity", [val]));
+  const outputs = results.map(({ name, dtype }) => ({ name, dtype, dims: undefined }));
+  return inner.builder.finish(`${g.scope}/branch`, [], outputs, false);
+}

@@ -1,0 +1,60 @@
+interface IndexLabel {
+  readonly op: string;
+  /** The module whose table is looked up, such as "encoder.wte"; undefined where the op has none. */
+  readonly place: string | undefined;
+  /** Whether negative indices count from the end. */
+  readonly wraps: boolean;
+}
+
+/** The name of an ONNX node that looks something up, made to be read by `inputFault`. */
+export function indexLabel({ op, place, wraps }: IndexLabel): string {
+  const where = place === undefined ? "" : ` in ${place.replace(/[^\w.-]/g, "_")}`;
+  return `${wraps ? "index" : "index from 0"} of ${withoutOverload(op)}${where}`;
+}
+
+/** The name of an ONNX node that fails where there is nothing to do an op on. */
+export function emptyLabel(op: string): string {
+  return `something for ${withoutOverload(op)}`;
+}
+
+function withoutOverload(op: string): string {
+  return op.split(".").slice(0, 2).join(".");
+}
+
+const INDEX = /Name:'(index|index from 0) of ([\w.:]+)(?: in ([\w.-]+))?(?: #\d+)?'/;
+const EMPTY = /Name:'something for ([\w.:]+)(?: #\d+)?'/;
+
+/** ONNX Runtime's ways to say that an index is out of range; the kernels behind one op differ. */
+const TEXTS: readonly RegExp[] = [
+  /indices element out of data bounds, idx=(-?\d+) must be within the inclusive range \[(-?\d+),(-?\d+)\]/,
+  /invalid (?:indice|index) found, (?:indice|index) = (-?\d+)/,
+  /Out of range value in index tensor/,
+];
+
+/** Half of what clearing its sign bit adds to a negative number. */
+const CLEARED = 1n << 62n;
+
+/**
+ * What ONNX Runtime's error says about the inputs of a translated program, such as "an index of aten.embedding in wte is -1; it takes
+ * 0 to 9"; undefined when it is about something else. Names ops and modules of the program, and nothing of the machine.
+ */
+export function inputFault(text: string): string | undefined {
+  const empty = EMPTY.exec(text);
+  if (empty !== null) return `${empty[1]} is not defined for nothing, and one of its sizes is 0`;
+  const label = INDEX.exec(text);
+  if (label === null) return undefined;
+  const match = TEXTS.map((pattern) => pattern.exec(text)).find((found) => found !== null);
+  if (match === undefined) return undefined;
+  const where = label[3] === undefined ? label[2] : `${label[2]} in ${label[3]}`;
+  const fromZero = label[1] === "index from 0";
+  const [, index, min, max] = match;
+  if (index === undefined) return `an index of ${where} is out of its range`;
+  const is = `an index of ${where} is ${original(BigInt(index), fromZero)}`;
+  if (min === undefined || max === undefined) return `${is}, out of its range`;
+  if (BigInt(max) < BigInt(min)) return `${is}; there is nothing that it could be`;
+  return `${is}; it takes ${fromZero ? 0 : min} to ${max}`;
+}
+
+function original(index: bigint, fromZero: boolean): bigint {
+  return fromZero && index >= CLEARED ? index - 2n * CLEARED : index;
+}

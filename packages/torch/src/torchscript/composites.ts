@@ -1,0 +1,71 @@
+import { codeOfDtype } from "./shapes/shape-args.ts";
+import { unsupportedOp } from "./unsupported-op.ts";
+import { int, NONE_VALUE, type TensorValue, type Value } from "./value.ts";
+
+/** How a composite calls what it is made of. */
+export interface CompositeCalls {
+  /** `call("aten.add", [x, y])` */
+  call(op: string, args: readonly Value[], kwargs?: ReadonlyMap<string, Value>): Value;
+  /** The number that a tensor of one element holds. */
+  numberOf(tensor: TensorValue): Value;
+}
+
+type Composite = (args: ReadonlyMap<string, Value>, calls: CompositeCalls) => Value;
+
+function given(args: ReadonlyMap<string, Value>, name: string): Value {
+  return args.get(name) ?? NONE_VALUE;
+}
+
+/** A tensor where PyTorch takes a number. */
+function scalar(args: ReadonlyMap<string, Value>, name: string, calls: CompositeCalls): Value {
+  const value = given(args, name);
+  return value.kind === "tensor" ? calls.numberOf(value) : value;
+}
+
+const linspace: Composite = (args, calls) =>
+  calls.call(
+    "aten.linspace",
+    [scalar(args, "start", calls), scalar(args, "end", calls), given(args, "steps")],
+    new Map([["dtype", given(args, "dtype")]]),
+  );
+
+/** The covariance of variables (rows) over observations (columns). */
+const covariance: Composite = (args, { call }) => {
+  if (given(args, "fweights").kind !== "none" || given(args, "aweights").kind !== "none")
+    return unsupportedOp("its observations are weighted");
+  const self = call("aten.atleast_2d", [given(args, "self")]) as TensorValue;
+  const mean = call("aten.mean", [self, { kind: "list", items: [int(1)] }, { kind: "bool", value: 1 }]);
+  const apart = call("aten.sub", [self, mean]);
+  const count = self.type.dims[1]!;
+  const products = call("aten.matmul", [apart, call("aten.t", [apart])]);
+  const correction = given(args, "correction");
+  const observations = call("aten.sub", [int(count), correction]);
+  return call("aten.squeeze", [call("aten.div", [products, observations])]);
+};
+
+/** Ops that PyTorch makes of others; exported programs hold those others. By target. */
+export const COMPOSITES: Readonly<Record<string, Composite>> = {
+  "aten.where.default": (args, { call }) => call("aten.nonzero_numpy", [given(args, "condition")]),
+  "aten.chalf.default": (args, { call }) =>
+    call("aten.to", [
+      given(args, "self"),
+      int(codeOfDtype("complex32")),
+      { kind: "bool", value: 0 },
+      { kind: "bool", value: 0 },
+    ]),
+  "aten.split.default": (args, { call }) =>
+    call("aten.split_with_sizes", [given(args, "self"), given(args, "split_sizes"), given(args, "dim")]),
+  "aten.copy_.float": (args, { call }) => call("aten.fill_", [given(args, "self"), given(args, "other")]),
+  "aten.copy_.int": (args, { call }) => call("aten.fill_", [given(args, "self"), given(args, "other")]),
+  "aten.narrow.Tensor": (args, calls) =>
+    calls.call("aten.narrow", [
+      given(args, "self"),
+      given(args, "dim"),
+      scalar(args, "start", calls),
+      given(args, "length"),
+    ]),
+  "aten.linspace.Tensor_Tensor": linspace,
+  "aten.linspace.Tensor_Scalar": linspace,
+  "aten.linspace.Scalar_Tensor": linspace,
+  "aten.cov.default": covariance,
+};

@@ -1,0 +1,21 @@
+import type { Dim } from "../graph/sym.ts";
+
+/** What must hold of sizes for an op to be read, where it does not hold for every size. */
+export type SizeNeed =
+  | { readonly kind: "same"; readonly a: Dim; readonly b: Dim }
+  | { readonly kind: "at least"; readonly dim: Dim; readonly least: number }
+  | { readonly kind: "multiple"; readonly dim: Dim; readonly of: number }
+  /** They have to be numbers. */
+  | { readonly kind: "numbers"; readonly dims: readonly Dim[] };
+
+/** The expressions that a need is about. */
+export function dimsOf(need: SizeNeed): readonly Dim[] {
+  switch (need.kind) {
+    case "same":
+      return [need.a, need.b];
+    case "numbers":
+      return need.dims;
+    default:
+      return [need.dim];
+  }
+}

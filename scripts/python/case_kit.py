@@ -1,0 +1,77 @@
+"""Writes cases of the "never wrong" kind: a program, the inputs of some runs, and what PyTorch answers or raises.
+
+`case(out, name, module, example, others)` writes OUT/NAME.pt2 (or .pt for kind="trace" and "script") and OUT/NAME.json:
+{"inputs": [[tensor, ...], ...], "outputs": [[tensor, ...] | {"raises": text}, ...]}, a tensor being {"dtype", "shape", "data"}. NaN and
+infinities are strings.
+"""
+
+import json
+import os
+import warnings
+
+import torch
+from torch import nn
+
+warnings.filterwarnings("ignore")
+torch.manual_seed(1)
+HALVES = (torch.bfloat16, torch.float16)
+
+
+class Fn(nn.Module):
+    """A function as a module: `function(self, *inputs)`. Keyword arguments become buffers and submodules."""
+
+    def __init__(self, function, **weights):
+        super().__init__()
+        self.function = function
+        for name, value in weights.items():
+            if isinstance(value, nn.Module):
+                setattr(self, name, value)
+            else:
+                self.register_buffer(name, value)
+
+    def forward(self, *inputs):
+        return self.function(self, *inputs)
+
+
+def _number(value):
+    is_strange = isinstance(value, float) and (value != value or value in (float("inf"), float("-inf")))
+    return str(value) if is_strange else value
+
+
+def _tensor(tensor):
+    data = (tensor.float() if tensor.dtype in HALVES else tensor).flatten().tolist()
+    return {"dtype": str(tensor.dtype)[6:], "shape": list(tensor.shape), "data": [_number(v) for v in data]}
+
+
+def _flat(outputs):
+    if torch.is_tensor(outputs):
+        return [outputs]
+    return [tensor for output in outputs for tensor in _flat(output)]
+
+
+def _write_program(module, example, dynamic, kind, path):
+    if kind == "pt2":
+        shapes = (dynamic,) if dynamic and isinstance(module, Fn) else dynamic
+        program = torch.export.export(module, example, dynamic_shapes=shapes)
+        torch.export.save(program, path)
+        return program.module()
+    made = torch.jit.trace(module, example, check_trace=False) if kind == "trace" else torch.jit.script(module)
+    torch.jit.save(made, path)
+    return torch.jit.load(path)
+
+
+def case(out, name, module, example, others=(), dynamic=None, kind="pt2"):
+    """Exports, traces or scripts `module` with `example`, and asks PyTorch for the answers to it and to `others`."""
+    os.makedirs(out, exist_ok=True)
+    with torch.no_grad():
+        path = f"{out}/{name}.{'pt2' if kind == 'pt2' else 'pt'}"
+        run = _write_program(module.eval(), example, dynamic, kind, path)
+        answers = []
+        for inputs in [example, *others]:
+            try:
+                answers.append([_tensor(tensor) for tensor in _flat(run(*inputs))])
+            except Exception as error:  # noqa: BLE001 whatever PyTorch raises is its answer
+                answers.append({"raises": f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"})
+    inputs = [[_tensor(tensor) for tensor in run_inputs] for run_inputs in [example, *others]]
+    with open(f"{out}/{name}.json", "w") as file:
+        json.dump({"inputs": inputs, "outputs": answers}, file)
