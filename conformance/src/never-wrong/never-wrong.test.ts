@@ -26,3 +26,18 @@ test("numbers at their ends are answered as PyTorch answers them, or rejected wh
   t.diagnostic(`${passed} runs equal PyTorch`);
   assert.deepEqual(problems, []);
 });
+
+test("what bug reports found about types and padding is answered as PyTorch answers it", {
+  timeout: 600_000,
+}, async (t) => {
+  const python = requirePython(t);
+  if (python === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "sconce-never-wrong-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  await runPython(python, [join(SCRIPTS, "never_wrong_cases.py"), folder]);
+  const { problems } = await askCases(folder);
+  assert.deepEqual(
+    problems.filter((problem) => /^(pad_|bfloat16_|names_)/.test(problem)),
+    [],
+  );
+});
