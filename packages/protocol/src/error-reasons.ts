@@ -170,6 +170,8 @@ const LOADING_REASONS = {
       "This kind of file cannot be served. [model-formats.md](model-formats.md) lists the kinds that can.",
     weights_only: "The file holds weights without a program. Export the program with `torch.export.save`.",
     weights_missing: "The file that `weights` in model.yaml names does not exist.",
+    outside_repository:
+      "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",
     option_unsupported: "An option of model.yaml does not work with this kind of file.",
     model_refused: "The file reads well, but it cannot be run as it is. The message says why.",
     model_file_corrupt: "The file violates its own format, or was cut short. Copy it again.",

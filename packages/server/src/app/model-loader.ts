@@ -39,13 +39,13 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   const { runtime, defaults, clock } = options;
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.configFile, defaults);
-    const { name, version, file } = candidate;
+    const { name, version, file, root } = candidate;
     const logger = options.logger.child({ model: name, version });
     const startedMs = clock.nowMs();
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
       const loaded = await runtime.load(
-        { name, version, file, options: loadOptions(config, candidate) },
+        { name, version, file, root, options: loadOptions(config, candidate) },
         { signal, onProgress: progress.report },
       );
       const { description } = loaded;

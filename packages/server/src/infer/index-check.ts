@@ -33,16 +33,30 @@ const FEW_BYTES = 128;
 
 /** In halves: numbers are an order of magnitude faster than BigInts, and ranges end far below 2³¹ on both sides. */
 function inInt64(bytes: Uint8Array, { min, max }: IndexRange): OutlyingIndex | undefined {
-  const isShort = bytes.byteLength <= FEW_BYTES;
-  const halves = isShort ? undefined : int32s(bytes);
-  for (let at = 0; at < bytes.byteLength; at += 8) {
-    const low = halves === undefined ? int32At(bytes, at) : halves[at >> 2]!;
-    const high = halves === undefined ? int32At(bytes, at + 4) : halves[(at >> 2) + 1]!;
+  return bytes.byteLength <= FEW_BYTES ? inFewBytes(bytes, min, max) : inHalves(int32s(bytes), min, max);
+}
+
+function inFewBytes(bytes: Uint8Array, min: number, max: number): OutlyingIndex | undefined {
+  for (let at = 0; at < bytes.length; at += 8) {
+    const low = int32At(bytes, at);
+    const high = int32At(bytes, at + 4);
     // An int64 is a small number when its upper half only repeats the sign of the lower one.
-    if (low >= min && low <= max && high === low >> 31) continue;
-    return { element: at / 8, value: (BigInt(high) << 32n) + BigInt(low >>> 0) };
+    if (low < min || low > max || high !== low >> 31) return outlying(at / 8, low, high);
   }
   return undefined;
+}
+
+function inHalves(halves: Int32Array, min: number, max: number): OutlyingIndex | undefined {
+  for (let at = 0; at < halves.length; at += 2) {
+    const low = halves[at]!;
+    const high = halves[at + 1]!;
+    if (low < min || low > max || high !== low >> 31) return outlying(at / 2, low, high);
+  }
+  return undefined;
+}
+
+function outlying(element: number, low: number, high: number): OutlyingIndex {
+  return { element, value: (BigInt(high) << 32n) + BigInt(low >>> 0) };
 }
 
 function int32At(bytes: Uint8Array, at: number): number {

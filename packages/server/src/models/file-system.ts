@@ -1,4 +1,5 @@
 import { open, readdir, realpath, stat } from "node:fs/promises";
+import { OPEN_FLAGS } from "../base/open-below.ts";
 
 /** One name in a folder. A link is reported as such and never followed by `list`. */
 export interface FolderEntry {
@@ -48,7 +49,7 @@ export const nodeFileSystem: FileSystem = {
   },
   resolve: (path) => realpath(path),
   async read(path, use) {
-    const handle = await open(path, "r");
+    const handle = await open(path, OPEN_FLAGS);
     try {
       return await use(async (offset, length) => {
         const bytes = new Uint8Array(length);

@@ -7,6 +7,8 @@ export interface ModelCandidate {
   readonly version: string;
   /** Absolute path of the file to load; empty when there is none. */
   readonly file: string;
+  /** The served folder that `file` lies in, without links; empty when there is no file. */
+  readonly root: string;
   readonly format: FileFormat;
   /** Absolute path of model.yaml, if the model has one. */
   readonly configFile: string | undefined;

@@ -239,6 +239,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     name,
     version: "1",
     file: `/models/${name}.pt2`,
+    root: "/models",
     format: "pt2",
     configFile: undefined,
     codeFile: undefined,

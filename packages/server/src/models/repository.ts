@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { formatAdvice, isProgram } from "@sconce/torch/formats";
 import { faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
@@ -66,7 +66,7 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
     }
     if (facts.kind === "file") {
       const found = await inspectFile(scan, { name: basename(path), path: root, facts });
-      return { candidates: [fromFile(found, fallback)], complete: true };
+      return { candidates: [fromFile(found, { name: fallback, root: dirname(root) })], complete: true };
     }
     const listing = await listFolder(scan, root);
     const complete = !listing.refused.some((entry) => entry.unreadable);
@@ -89,7 +89,7 @@ function isModelFolder(listing: FolderListing): boolean {
 }
 
 async function fromRepository(scan: Scan, root: string, listing: FolderListing): Promise<ModelCandidate[]> {
-  const files = listing.models.map((file) => fromFile(file, modelStem(file.name)));
+  const files = listing.models.map((file) => fromFile(file, { name: modelStem(file.name), root }));
   const names = [...listing.folders, ...listing.versions];
   const folders = await mapBounded(names, PARALLEL_READS, (name) =>
     fromFolder(scan, join(root, name), { name }),
@@ -99,8 +99,11 @@ async function fromRepository(scan: Scan, root: string, listing: FolderListing):
   return [...files, ...folders.flat(), ...problems];
 }
 
-function fromFile(file: FoundFile, name: string): ModelCandidate {
-  return candidate(file, { name, version: "1", fingerprint: printOf(file.facts) });
+function fromFile(
+  file: FoundFile,
+  { name, root }: { readonly name: string; readonly root: string },
+): ModelCandidate {
+  return candidate(file, { name, version: "1", root, fingerprint: printOf(file.facts) });
 }
 
 async function fromFolder(
@@ -108,13 +111,14 @@ async function fromFolder(
   folder: string,
   { name, listing }: { readonly name: string; readonly listing?: FolderListing },
 ): Promise<ModelCandidate[]> {
+  const { root } = scan;
   try {
     const own = listing ?? (await listFolder(scan, folder));
-    if (own.versions.length === 0) return [fromVersion(own, { name, version: "1", parent: undefined })];
+    if (own.versions.length === 0) return [fromVersion(own, { name, version: "1", root, parent: undefined })];
     return await mapBounded(own.versions, PARALLEL_READS, async (version) => {
       try {
         const inner = await listFolder(scan, join(folder, version));
-        return fromVersion(inner, { name, version, parent: own });
+        return fromVersion(inner, { name, version, root, parent: own });
       } catch (error) {
         const reason = `the folder ${faultReason(error, version)}`;
         return broken(name, { version, reason, unreadable: true });
@@ -129,11 +133,13 @@ async function fromFolder(
 interface VersionPlace {
   readonly name: string;
   readonly version: string;
+  readonly root: string;
   /** The model's own folder when the version has a numbered one. */
   readonly parent: FolderListing | undefined;
 }
 
-function fromVersion(listing: FolderListing, { name, version, parent }: VersionPlace): ModelCandidate {
+function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidate {
+  const { name, version, root, parent } = place;
   const refused = [...listing.refused, ...(parent?.refused ?? [])];
   const unreadable = refused.find((entry) => entry.unreadable);
   if (unreadable !== undefined) return broken(name, { ...unreadable, version });
@@ -143,7 +149,7 @@ function fromVersion(listing: FolderListing, { name, version, parent }: VersionP
   }
   const file = listing.models.find((found) => found.name === chosen.name)!;
   return {
-    ...candidate(file, { name, version, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
+    ...candidate(file, { name, version, root, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
     configFile: listing.configFile ?? parent?.configFile,
     codeFile: listing.codeFile ?? parent?.codeFile,
   };
@@ -154,13 +160,20 @@ function candidate(
   {
     name,
     version,
+    root,
     fingerprint,
-  }: { readonly name: string; readonly version: string; readonly fingerprint: string },
+  }: {
+    readonly name: string;
+    readonly version: string;
+    readonly root: string;
+    readonly fingerprint: string;
+  },
 ): ModelCandidate {
   return {
     name,
     version,
     file: file.path,
+    root,
     format: file.format,
     configFile: undefined,
     codeFile: undefined,
@@ -179,6 +192,7 @@ function broken(
     name,
     version: problem.version ?? "1",
     file: "",
+    root: "",
     format: "unknown",
     configFile: undefined,
     codeFile: undefined,

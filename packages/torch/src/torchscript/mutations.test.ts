@@ -110,6 +110,11 @@ test("torchvision's ops are read: what nms keeps is a size of the data", () => {
   assert.ok(graph.nodes.some(({ target }) => target === "torchvision.nms.default"));
 });
 
+test("a complex number in the code is refused by name, and the rest is still read", () => {
+  const { unsupported } = withForward(["a = torch.full_like(image, 2.-1.j)", "return torch.foo(image)"]);
+  assert.deepEqual(unsupported!.map(({ op }) => op).sort(), ["aten.foo", "complex"]);
+});
+
 test("a tensor that is turned in place has its new shape under every name", () => {
   const turns = [
     ["t_(x)", [64, "image_0"]],

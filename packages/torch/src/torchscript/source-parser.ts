@@ -248,6 +248,7 @@ class Parser {
   #atom(): Expr {
     const token = this.#tokens[this.#at]!;
     if (this.#take("number")) return number(token.text);
+    if (this.#take("complex")) return COMPLEX;
     if (this.#take("string")) return { kind: "constant", value: unquote(token.text), isFloat: false };
     if (this.#takeSymbol("(")) return this.#parenthesized();
     if (this.#takeSymbol("[")) return { kind: "list", items: this.#items("]") };
@@ -312,6 +313,9 @@ const NAMED = new Map<string, { value: null | boolean | number; isFloat: boolean
   ["inf", { value: Number.POSITIVE_INFINITY, isFloat: true }],
   ["nan", { value: Number.NaN, isFloat: true }],
 ]);
+
+/** A complex number is no value of the reader's: using one is an unsupported call. */
+const COMPLEX: Expr = { kind: "call", callee: { kind: "name", name: "complex" }, args: [], kwargs: [] };
 
 function number(text: string): Expr {
   const isFloat = !/^\d+$/.test(text);

@@ -2,7 +2,16 @@ import { ModelFileError } from "../errors.ts";
 
 /** A lexical token; `indent` and `dedent` stand for a deeper and a shallower block, `newline` ends a statement. */
 export interface Token {
-  readonly kind: "name" | "number" | "string" | "symbol" | "newline" | "indent" | "dedent" | "end";
+  readonly kind:
+    | "name"
+    | "complex"
+    | "number"
+    | "string"
+    | "symbol"
+    | "newline"
+    | "indent"
+    | "dedent"
+    | "end";
   readonly text: string;
   readonly line: number;
 }
@@ -10,7 +19,7 @@ export interface Token {
 const MAX_TOKENS = 2_000_000;
 const MAX_BLOCKS = 100;
 const PATTERN =
-  /(?<space>[ \t]+|#[^\n]*|\\\n)|(?<newline>\n)|(?<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<string>"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*')|(?<symbol>->|[()[\]{},:.=-])/y;
+  /(?<space>[ \t]+|#[^\n]*|\\\n)|(?<newline>\n)|(?<complex>\d+\.?\d*(?:[eE][+-]?\d+)?[+-]\d+\.?\d*(?:[eE][+-]?\d+)?j)|(?<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?<name>[A-Za-z_][A-Za-z0-9_]*)|(?<string>"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*')|(?<symbol>->|[()[\]{},:.=-])/y;
 
 /** Splits a source file into tokens. Throws ModelFileError for text that TorchScript does not write. */
 export function tokenize(source: string): Token[] {

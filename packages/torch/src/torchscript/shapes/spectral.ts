@@ -146,6 +146,9 @@ const TAKES_COMPLEX = new Set([
   ..."reshape view flatten unflatten squeeze unsqueeze transpose permute t movedim expand expand_as repeat contiguous clone".split(
     " ",
   ),
+  ..."mT numpy_T swapaxes swapdims broadcast_to tile split_with_sizes index gather unfold diagonal tril triu index_put fill_".split(
+    " ",
+  ),
   ..."slice select narrow index_select split chunk unbind cat stack roll flip resolve_conj detach alias".split(
     " ",
   ),
