@@ -28,6 +28,11 @@ const HOSTILE: Readonly<Record<string, readonly [string, RegExp]>> = {
   key: [`${"k".repeat(1_000_000)}: 1`, /model.yaml/],
   inputs: [`inputs: "x: &a [*a, *a]"`, /inputs in model.yaml: expected names and texts/],
   weights: ["weights: secret.safetensors", /link that leads out of the repository/],
+  instances: [
+    "instances: 256\nthreads: 64",
+    /asks for instances 256; this server allows \d+ \(--max-instances\)/,
+  ],
+  thread: ["isolation: thread", /asks for isolation thread; this server allows process/],
   large: [`# ${"x".repeat(2 ** 20)}`, /larger than 1048576 bytes/],
 };
 
