@@ -33,6 +33,8 @@ const HOSTILE: Readonly<Record<string, readonly [string, RegExp]>> = {
     /asks for instances 256; this server allows \d+ \(--max-instances\)/,
   ],
   thread: ["isolation: thread", /asks for isolation thread; this server allows process/],
+  documents: ["instances: 1\n---\ninstances: 2", /several documents; expected one mapping/],
+  sequence: ["- instances: 1", /expected a mapping of keys to values/],
   large: [`# ${"x".repeat(2 ** 20)}`, /larger than 1048576 bytes/],
 };
 
@@ -45,7 +47,7 @@ interface Entry {
 test("model.yaml files that stop their reader, and links out of the folder, cost their own models only", async () => {
   for (const [name, [yaml]] of Object.entries(HOSTILE)) model(name, yaml);
   symlinkSync("/etc/hostname", join(root, "weights", "secret.safetensors"));
-  model("good", "");
+  writeFileSync(join(model("good", ""), "config.pbtxt"), "max_batch_size: 8");
   const server = await startServerProcess([root], { until: "listening" });
   try {
     await until("the good model serves", async () => {
@@ -58,6 +60,8 @@ test("model.yaml files that stop their reader, and links out of the folder, cost
       index = (await response.json()) as readonly Entry[];
       return index.every(({ state }) => state !== "LOADING");
     });
+    const good = index.find(({ name }) => name === "good");
+    assert.match(good?.reason ?? "", /config\.pbtxt is Triton's and is not read/);
     for (const [name, [, reason]] of Object.entries(HOSTILE)) {
       const entry = index.find((one) => one.name === name);
       assert.equal(entry?.state, "UNAVAILABLE", name);

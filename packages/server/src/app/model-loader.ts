@@ -53,6 +53,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         { signal, onProgress: progress.report },
       );
       const { description } = loaded;
+      if (candidate.remark !== "") logger.warn({}, candidate.remark);
       for (const warning of description.warnings) logger.warn({}, warning);
       logger.info(
         {

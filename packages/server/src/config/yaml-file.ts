@@ -60,9 +60,11 @@ export function parseYaml(text: string, name: string): YamlFile {
     schema: "core",
     uniqueKeys: true,
     merge: false,
-    logLevel: "silent",
+    // At "silent" a second document is dropped without a word.
+    logLevel: "error",
   });
   const problem = document.errors[0] ?? document.warnings[0];
+  if (problem?.code === "MULTIPLE_DOCS") fail("several documents; expected one mapping of keys to values");
   if (problem !== undefined) fail(problem.message.split("\n")[0] ?? "not YAML");
   let values: unknown;
   try {

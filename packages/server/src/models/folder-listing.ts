@@ -4,6 +4,7 @@ import { ServeError } from "../base/errors.ts";
 import { faultCode, faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
 import type { FileFacts, FileSystem, FolderEntry } from "./file-system.ts";
+import { folderRemarks, isSettingsFile } from "./folder-remarks.ts";
 import { compareVersions, isModelVersion } from "./model-candidate.ts";
 import { hasModelSuffix } from "./model-file.ts";
 
@@ -42,6 +43,8 @@ export interface FolderListing {
   readonly codeFile: string | undefined;
   /** Entries that could not be looked at. */
   readonly refused: readonly Refused[];
+  /** What is not used though somebody meant it, and what to do. */
+  readonly remarks: readonly string[];
   /** Changes when any file of this folder does. */
   readonly fingerprint: string;
 }
@@ -87,6 +90,10 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
     configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
     codeFile: pathOf("model.py"),
     refused: looked.filter((entry) => entry.what === "refused"),
+    remarks: folderRemarks(
+      files.map((file) => file.name),
+      folders.filter((name) => !isModelVersion(name)),
+    ),
     fingerprint: files.map((file) => `${file.name}:${printOf(file.facts)}`).join("|"),
   };
 }
@@ -125,7 +132,7 @@ async function look(scan: Scan, folder: string, entry: FolderEntry): Promise<Loo
   try {
     const path = entry.kind === "link" ? await scan.fs.resolve(join(folder, name)) : join(folder, name);
     if (entry.kind === "link" && path !== scan.root && !path.startsWith(scan.root + sep)) {
-      return hasModelSuffix(name)
+      return hasModelSuffix(name) || isSettingsFile(name)
         ? { what: "refused", name, reason: ESCAPES, unreadable: false }
         : { what: "ignored" };
     }

@@ -245,6 +245,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     settings: undefined,
     codeFile: undefined,
     problem: undefined,
+    remark: "",
     unreadable: false,
     bytes: 1,
     fingerprint: "a",

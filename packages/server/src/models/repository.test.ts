@@ -199,3 +199,59 @@ test("a folder of far too many files is listed with its reason, and the others a
   ]);
   assert.ok(complete);
 });
+
+describe("files of other servers", () => {
+  const remark = async (files: Readonly<Record<string, Buffer | string>>): Promise<string | undefined> => {
+    const { candidates } = await scan([tree({ "other.pt2": PT2, ...files })]);
+    const found = candidates.find(({ name }) => name === "m");
+    return found?.problem === undefined ? found?.remark : `! ${found.problem}`;
+  };
+
+  for (const [what, files, expected] of [
+    [
+      "Triton's config.pbtxt",
+      { "m/config.pbtxt": "", "m/1/model.onnx": ONNX },
+      /^config\.pbtxt is Triton's and is not read/,
+    ],
+    [
+      "MLServer's settings",
+      { "m/model-settings.json": "{}", "m/model.onnx": ONNX },
+      /^model-settings\.json is MLServer's/,
+    ],
+    [
+      "two files of settings",
+      { "m/model.yaml": "", "m/model.yml": "", "m/model.onnx": ONNX },
+      /^model\.yml is not read/,
+    ],
+    [
+      "a version 0001",
+      { "m/1/model.onnx": ONNX, "m/0002/model.onnx": ONNX },
+      /^the folder 0002 is not read.* such as 2$/,
+    ],
+    [
+      "a version 0 alone",
+      { "m/0/model.onnx": ONNX },
+      /^! the folder holds no model file.*the folder 0 is not read.* such as 1$/,
+    ],
+    [
+      "a version v1 alone",
+      { "m/v1/model.onnx": ONNX },
+      /^! the folder holds no model file.*the folder v1 is not read.* such as 1$/,
+    ],
+    [
+      "a SavedModel",
+      { "m/1/model.savedmodel/saved_model.pb": "" },
+      /^! .*TensorFlow SavedModel: convert its folder/,
+    ],
+    ["nothing odd", { "m/1/model.onnx": ONNX, "m/labels.txt": "", "m/notes/a.md": "" }, /^$/],
+  ] as const) {
+    test(`${what}: the index says so`, async () => assert.match((await remark(files)) ?? "none", expected));
+  }
+
+  test("a model.yaml that is a link out of the repository stops its model, instead of being ignored", async () => {
+    const root = tree({ "repo/m/model.onnx": ONNX, "repo/other.pt2": PT2, "outside.yaml": "instances: 2" });
+    symlinkSync(join(root, "outside.yaml"), join(root, "repo/m/model.yaml"));
+    const { candidates } = await scan([join(root, "repo")]);
+    assert.match(candidates[0]?.problem ?? "", /^model\.yaml: it is a link that leads out of the repository/);
+  });
+});

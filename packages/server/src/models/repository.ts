@@ -15,6 +15,7 @@ import {
   printOf,
   type Scan,
 } from "./folder-listing.ts";
+import { isSettingsFile } from "./folder-remarks.ts";
 import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 import { chooseModelFile, compareFormats, hasModelSuffix, modelStem } from "./model-file.ts";
 import { createSettingsReader } from "./model-settings.ts";
@@ -148,12 +149,18 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   const unreadable = refused.find((entry) => entry.unreadable);
   if (unreadable !== undefined) return broken(name, { ...unreadable, version });
   const chosen = chooseModelFile(listing.models);
+  const settings = refused.find((entry) => isSettingsFile(entry.name));
+  if (settings !== undefined)
+    return broken(name, { version, reason: `${settings.name}: ${settings.reason}`, unreadable: false });
+  const remarks = [...listing.remarks, ...(parent?.remarks ?? [])];
   if (typeof chosen === "string") {
-    return broken(name, { version, reason: chosen, unreadable: false, ...listing.refused[0] });
+    const reason = [chosen, ...remarks].join("; ");
+    return broken(name, { version, reason, unreadable: false, ...listing.refused[0] });
   }
   const file = listing.models.find((found) => found.name === chosen.name)!;
   return {
     ...candidate(file, { name, version, root, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
+    remark: remarks.join("; "),
     configFile: listing.configFile ?? parent?.configFile,
     codeFile: listing.codeFile ?? parent?.codeFile,
   };
@@ -183,6 +190,7 @@ function candidate(
     settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? (isProgram(file.format) ? undefined : formatAdvice(file.format)),
+    remark: "",
     unreadable: false,
     bytes: file.facts.size,
     fingerprint,
@@ -203,6 +211,7 @@ function broken(
     settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? problem.reason,
+    remark: "",
     unreadable: problem.unreadable,
     bytes: 0,
     fingerprint: "",
