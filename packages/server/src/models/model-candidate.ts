@@ -1,4 +1,5 @@
 import type { FileFormat } from "@sconce/torch/formats";
+import type { YamlFile } from "../config/yaml-file.ts";
 
 /** One version of one model as it lies on disk: plain data, whether or not it can be served. */
 export interface ModelCandidate {
@@ -12,6 +13,8 @@ export interface ModelCandidate {
   readonly format: FileFormat;
   /** Absolute path of model.yaml, if the model has one. */
   readonly configFile: string | undefined;
+  /** What model.yaml says; undefined without one, or when it could not be read. */
+  readonly settings: YamlFile | undefined;
   /** Absolute path of model.py, if the model has one. */
   readonly codeFile: string | undefined;
   /** Why it cannot be served and what to do, in words for the user; undefined when it can be tried. */

@@ -242,6 +242,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     root: "/models",
     format: "pt2",
     configFile: undefined,
+    settings: undefined,
     codeFile: undefined,
     problem: undefined,
     unreadable: false,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { symlinkSync } from "node:fs";
+import { linkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import {
@@ -187,4 +187,15 @@ describe("links", () => {
     symlinkSync(join(root, "repo"), join(root, "linked"));
     assert.equal((await scan([join(root, "linked")])).candidates.length, 4);
   });
+});
+
+test("a folder of far too many files is listed with its reason, and the others are served", async () => {
+  const root = tree({ "good/model.onnx": ONNX, "data/model.onnx": ONNX });
+  for (let i = 0; i < 20_001; i++) linkSync(join(root, "good", "model.onnx"), join(root, "data", `${i}.jpg`));
+  const { candidates, complete } = await scan([root]);
+  assert.deepEqual(candidates.map(line), [
+    "data/1 unknown ! the folder data holds more than 20000 files and folders",
+    "good/1 onnx model.onnx",
+  ]);
+  assert.ok(complete);
 });

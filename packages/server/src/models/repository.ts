@@ -1,6 +1,8 @@
 import { basename, dirname, join } from "node:path";
 import { formatAdvice, isProgram } from "@sconce/torch/formats";
+import { ServeError } from "../base/errors.ts";
 import { faultReason } from "../base/file-fault.ts";
+import type { YamlReader } from "../config/yaml-reader.ts";
 import { mapBounded } from "./bounded.ts";
 import type { FileSystem } from "./file-system.ts";
 import {
@@ -15,6 +17,7 @@ import {
 } from "./folder-listing.ts";
 import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 import { chooseModelFile, compareFormats, hasModelSuffix, modelStem } from "./model-file.ts";
+import { createSettingsReader } from "./model-settings.ts";
 
 /** A path the operator chose: a model file, a model folder, or a folder of models. */
 export interface RepositoryPath {
@@ -26,6 +29,8 @@ export interface RepositoryPath {
 export interface RepositoryOptions {
   readonly paths: readonly RepositoryPath[];
   readonly fileSystem: FileSystem;
+  /** Reads a model.yaml. */
+  readonly yaml: YamlReader;
 }
 
 /** The models on disk. */
@@ -41,6 +46,7 @@ interface Part {
 
 /** A repository over paths on disk. File formats are remembered between scans, so that a scan of unchanged files only lists. */
 export function createRepository(options: RepositoryOptions): Repository {
+  const settings = createSettingsReader(options.yaml);
   let known: KnownFormats = new Map();
   return {
     async scan() {
@@ -49,7 +55,7 @@ export function createRepository(options: RepositoryOptions): Repository {
         scanPath(path, { fs: options.fileSystem, known, seen }),
       );
       known = seen;
-      return merge(parts);
+      return settings.addTo(merge(parts));
     },
   };
 }
@@ -76,8 +82,8 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
         : await fromRepository(scan, root, listing);
     return { candidates, complete };
   } catch (error) {
-    const reason = faultReason(error, path);
-    return { candidates: [broken(fallback, { reason, unreadable: true })], complete: false };
+    const problem = problemOf(error, path, "");
+    return { candidates: [broken(fallback, problem)], complete: !problem.unreadable };
   }
 }
 
@@ -120,13 +126,11 @@ async function fromFolder(
         const inner = await listFolder(scan, join(folder, version));
         return fromVersion(inner, { name, version, root, parent: own });
       } catch (error) {
-        const reason = `the folder ${faultReason(error, version)}`;
-        return broken(name, { version, reason, unreadable: true });
+        return broken(name, { version, ...problemOf(error, version) });
       }
     });
   } catch (error) {
-    const reason = `the folder ${faultReason(error, folder)}`;
-    return [broken(name, { reason, unreadable: true })];
+    return [broken(name, problemOf(error, folder))];
   }
 }
 
@@ -176,6 +180,7 @@ function candidate(
     root,
     format: file.format,
     configFile: undefined,
+    settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? (isProgram(file.format) ? undefined : formatAdvice(file.format)),
     unreadable: false,
@@ -195,12 +200,23 @@ function broken(
     root: "",
     format: "unknown",
     configFile: undefined,
+    settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? problem.reason,
     unreadable: problem.unreadable,
     bytes: 0,
     fingerprint: "",
   };
+}
+
+/** What was thrown when a folder was looked at: by the file system, which may answer another time, or by us. */
+function problemOf(
+  error: unknown,
+  path: string,
+  what = "the folder ",
+): { readonly reason: string; readonly unreadable: boolean } {
+  if (error instanceof ServeError) return { reason: `${what}${error.message}`, unreadable: false };
+  return { reason: `${what}${faultReason(error, path)}`, unreadable: true };
 }
 
 function nameProblem(name: string): string | undefined {

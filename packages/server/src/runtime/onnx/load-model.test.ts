@@ -111,7 +111,7 @@ describe("loadModel()", () => {
     await assert.rejects(sum.run([tensor("FP32", [2], floats(1, 2)), tensor("FP32", [3], floats(1, 2, 3))]), {
       code: "internal",
       reason: "model_failed",
-      message: "the model failed on these inputs (operation Add); the server's log has the details",
+      message: "ONNX Runtime failed on these inputs (operation Add); the server's log has the details",
     });
   });
 
