@@ -13,7 +13,7 @@ export interface YamlQuestion {
 }
 
 /** What it answers: plain data, since errors lose their kind between threads. */
-export type YamlAnswer =
+export type YamlOutcome =
   | { readonly file: YamlFile }
   | {
       readonly error: { readonly code: ErrorCode; readonly reason: ErrorReason; readonly message: string };
@@ -79,12 +79,12 @@ class ThreadedReader implements YamlReader {
     this.#stop();
   }
 
-  #ask({ root, path }: Job): Promise<YamlAnswer> {
+  #ask({ root, path }: Job): Promise<YamlOutcome> {
     const { clock, timeoutMs = TIMEOUT_MS } = this.#options;
     this.#thread ??= this.#start();
     const thread = this.#thread;
     return new Promise((resolve) => {
-      const finish = (answer: YamlAnswer): void => {
+      const finish = (answer: YamlOutcome): void => {
         cancel();
         thread.off("message", finish).off("error", onEnd).off("exit", onEnd);
         resolve(answer);
@@ -118,7 +118,7 @@ class ThreadedReader implements YamlReader {
   }
 }
 
-function refused(path: string, why: string): YamlAnswer {
+function refused(path: string, why: string): YamlOutcome {
   return {
     error: { code: "invalid_argument", reason: "bad_config_file", message: `${basename(path)}: ${why}` },
   };

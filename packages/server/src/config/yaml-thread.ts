@@ -6,11 +6,11 @@ import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
 import { openBelow } from "../base/open-below.ts";
 import { checkYamlSize, parseYaml } from "./yaml-file.ts";
-import type { YamlAnswer, YamlQuestion } from "./yaml-reader.ts";
+import type { YamlOutcome, YamlQuestion } from "./yaml-reader.ts";
 
 parentPort!.on("message", (question: YamlQuestion) => parentPort!.postMessage(answer(question)));
 
-function answer({ root, path }: YamlQuestion): YamlAnswer {
+function answer({ root, path }: YamlQuestion): YamlOutcome {
   try {
     const { fd } = openBelow(root, path);
     try {
