@@ -171,7 +171,11 @@ const LOADING_REASONS = {
       "This kind of file cannot be served. [model-formats.md](model-formats.md) lists the kinds that can.",
     weights_only: "The file holds weights without a program. Export the program with `torch.export.save`.",
     weights_missing: "The file that `weights` in model.yaml names does not exist.",
+    outside_repository:
+      "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",
     option_unsupported: "An option of model.yaml does not work with this kind of file.",
+    option_not_allowed:
+      "model.yaml asks for more than the operator lets a model choose. The message has both numbers and the server's option that allows more.",
     model_refused: "The file reads well, but it cannot be run as it is. The message says why.",
     model_file_corrupt: "The file violates its own format, or was cut short. Copy it again.",
     model_file_limit: "The file exceeds a limit of its reader, which keeps hostile files out.",

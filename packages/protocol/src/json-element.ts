@@ -87,10 +87,10 @@ function storeNumber(reader: ElementReader): void {
       storeInteger64(reader);
       return;
     case "FP16":
-      storeHalf(reader, float16Bits(float64Value(bytes, at, literal)), 0x7c00);
+      storeHalf(reader, float16Bits(float64Value(bytes, at, literal)));
       return;
     case "BF16":
-      storeHalf(reader, bfloat16Bits(float64Value(bytes, at, literal)), 0x7f80);
+      storeHalf(reader, bfloat16Bits(float64Value(bytes, at, literal)));
       return;
     default:
       storeSmallInteger(reader, literal.exact ? literal.value : stickyValue(literalText(reader)));
@@ -102,8 +102,8 @@ function finite(reader: ElementReader, value: number): number {
   return value;
 }
 
-function storeHalf(reader: ElementReader, bits: number, infinity: number): void {
-  if ((bits & infinity) === infinity) throw outOfRange(reader);
+/** Halves are written as the numbers they are rounded from; PyTorch rounds what is too large for them to infinity. */
+function storeHalf(reader: ElementReader, bits: number): void {
   reader.view.setUint16(reader.out.at, bits, true);
   reader.out.at += 2;
 }

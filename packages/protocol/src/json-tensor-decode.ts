@@ -11,8 +11,6 @@ export interface JsonTensorOptions {
   readonly datatype: Datatype;
   /** The shape announced beside the data, which may then be flat; undefined: the nesting of the data is the shape. */
   readonly shape: readonly number[] | undefined;
-  /** FP16 and BF16 as decimal numbers. The Open Inference Protocol forbids them in JSON. */
-  readonly allowHalf?: boolean;
   readonly maxRank?: number;
   readonly maxElementBytes?: number;
   /** Memory for the tensor, 8-byte aligned; may hold old contents. Default: `new Uint8Array`, which is slow for small tensors. */
@@ -83,9 +81,6 @@ export class JsonTensorDecoder implements ElementReader {
     this.#elementBytes = elementBytes(options.datatype);
     this.#maxRank = options.maxRank ?? MAX_RANK;
     this.#expected = options.shape === undefined ? Number.POSITIVE_INFINITY : elementCount(options.shape);
-    if ((this.datatype === "FP16" || this.datatype === "BF16") && options.allowHalf !== true) {
-      throw this.#bad(`${this.datatype} cannot travel as JSON; send it as binary data (binary_data_size)`);
-    }
     // Each element but the last takes two characters at least, so the text bounds the count.
     const possible = Math.floor((span.end - span.start) / 2) + 1;
     if (this.#expected > possible && options.shape !== undefined) {

@@ -94,7 +94,6 @@ test("a wrong element is named by its index path and what was expected", () => {
   assert.equal(rejected("[2]", "BOOL"), "data[0]: 2 is out of range for BOOL");
   assert.equal(rejected('["a", 1]', "BYTES"), 'data[1]: expected a string for BYTES, got "1…"');
   assert.equal(rejected("[1.5]", "INT32"), "data[0]: 1.5 is not a whole number; INT32 takes integers");
-  assert.match(rejected("[0.5]", "FP16"), /FP16 cannot travel as JSON/);
 });
 
 test("integer ranges end where they should", () => {
@@ -123,7 +122,6 @@ test("integer ranges end where they should", () => {
 test("floats out of range are rejected, NaN and Infinity are taken as bare words", () => {
   assert.match(rejected("[3.5e38]", "FP32"), /3.5e38 is out of range for FP32/);
   assert.match(rejected("[1e400]", "FP64"), /out of range for FP64/);
-  assert.match(rejected("[70000]", "FP16", { allowHalf: true }), /out of range for FP16/);
   const tensor = decode("[NaN, Infinity, -Infinity, 1e-400]", "FP32");
   assert.equal(encode(tensor), "[NaN,Infinity,-Infinity,0]");
   assert.equal(encode(tensor, "flat", "null"), "[null,null,null,0]");
@@ -269,7 +267,7 @@ test("what is written is read back bit by bit, from any alignment, in slices too
         const bytes = datatype === "BOOL" ? block.subarray(offset).map((x) => x & 1) : block.subarray(offset);
         const text = encode({ datatype, shape, bytes });
         const json = Buffer.from(text);
-        const options = { field: "data", datatype, shape: undefined, allowHalf: true };
+        const options = { field: "data", datatype, shape: undefined };
         const decoder = new JsonTensorDecoder(json, { start: 0, end: json.length }, options);
         while (!decoder.step(3));
         const tensor = decoder.finish();
@@ -343,5 +341,28 @@ test("float32 text has at most nine digits, and mostly the fewest that do", () =
       if (Math.abs(value) < 1e15) assert.ok(text.replace(/e.*$|^-?0\.0*|[-.]/g, "").length <= 15, text);
     }),
     { numRuns: 20_000 },
+  );
+});
+
+test("every FP16 and BF16 value survives JSON; numbers between are rounded to even, those beyond to infinity", () => {
+  for (const datatype of ["FP16", "BF16"] as const) {
+    const bits = new Uint16Array(65_536).map((_, i) => i);
+    const all = { datatype, shape: [bits.length], bytes: new Uint8Array(bits.buffer) };
+    const back = decode(encode(all), datatype).bytes;
+    const got = new Uint16Array(back.buffer, back.byteOffset, bits.length);
+    const exponent = datatype === "FP16" ? 0x7c00 : 0x7f80;
+    for (let i = 0; i < bits.length; i++) {
+      const isNone = (i & exponent) === exponent && (i & (exponent ^ 0x7fff)) !== 0;
+      if (isNone) assert.ok((got[i]! & 0x7fff) > exponent, `${datatype} ${i}`);
+      else assert.equal(got[i], i, `${datatype} ${i}`);
+    }
+  }
+  assert.equal(
+    encode(decode("[70000, 65519.9, -1e400, 2049, 2051, 3e-8, 2e-8]", "FP16")),
+    "[Infinity,65504,-Infinity,2048,2052,5.9604645e-8,0]",
+  );
+  assert.equal(
+    encode(decode("[1.3, 257, 259, 3.4e38, -1e39]", "BF16")),
+    "[1.296875,256,260,Infinity,-Infinity]",
   );
 });
