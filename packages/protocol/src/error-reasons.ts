@@ -11,7 +11,8 @@ const REQUEST_REASONS = {
     unsupported_media_type: "The body is multipart. Send JSON.",
     unsupported_encoding:
       "`Content-Encoding` is neither gzip nor deflate, or names several. Use one of them, once.",
-    bad_compression: "The body is not what its `Content-Encoding` says.",
+    bad_compression:
+      "The body is not what its `Content-Encoding` says, or the message not what its `grpc-encoding` says.",
     tenant_too_long: "The header that names the tenant is longer than 256 characters.",
     bad_timeout:
       "`grpc-timeout`, `x-request-timeout-ms` or the parameter `timeout` is not a number in its unit. See [protocols.md](protocols.md#deadlines).",
@@ -34,7 +35,7 @@ const REQUEST_REASONS = {
     memory_budget:
       "Requests in flight, and responses that clients have not read yet, hold all the memory set aside for them (`--max-in-flight`). Wait as long as `Retry-After` says.",
     slow_transfer:
-      "That memory was needed, and this request came in at less than 64 KiB a second for several seconds. Send it again, faster. Clients that read responses as slowly lose their connection.",
+      "That memory was needed, and this request came in at less than 64 KiB a second for several seconds, or its gRPC call was not finished after its message. Send it again, faster. Clients that read responses as slowly lose their connection.",
     too_many_requests_in_flight: "65,536 requests are in flight. Wait as long as `Retry-After` says.",
   },
 } as const;
