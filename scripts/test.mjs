@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pythonEnv } from "./python-env.mjs";
 
 const ROOTS = ["packages/protocol", "packages/torch", "packages/server", "conformance"];
-/** Tests of the packages that are no unit tests: they run processes, large models, or thousands of cases. */
+/** Tests of the packages that are not unit tests: they run processes, large models, or thousands of cases. */
 const LONG = [
   "server/dist/cli/quantize.test.js",
   "server/dist/models/registry-model.test.js",

@@ -56,10 +56,10 @@ describe("sconce inspect", () => {
     });
   }
 
-  test("a file that is no model, and a file that is not there", async () => {
+  test("a file that is not a model, and a file that is not there", async () => {
     const text = await sconce(["inspect", `${DIGITS_FOLDER}/train.py`]);
     assert.equal(text.code, 1);
-    assert.match(text.stderr, /train\.py: the content is no model format that Sconce knows/);
+    assert.match(text.stderr, /train\.py: the content is not a model format that Sconce knows/);
     const missing = await sconce(["inspect", "nowhere.pt2"]);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /nowhere\.pt2: no such file/);

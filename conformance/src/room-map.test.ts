@@ -30,7 +30,7 @@ function rowsOf(page: string): Row[] {
 function problemOf({ line, files, words }: Row): string | undefined {
   if (words.length === 0) return `${line}: says nothing to look for`;
   const missing = files.find((file) => !existsSync(join(ROOT, file)) || !statSync(join(ROOT, file)).isFile());
-  if (missing !== undefined) return `${line}: ${missing} is no file`;
+  if (missing !== undefined) return `${line}: ${missing} is not a file`;
   const texts = files.map((file) => readFileSync(join(ROOT, file), "utf8"));
   const strange = words.find((word) => !texts.some((text) => text.includes(word)));
   if (strange !== undefined) return `${line}: ${strange} stands in none of its files`;

@@ -174,7 +174,7 @@ function watchRows(url: string): { stop(): Promise<number> } {
     async stop() {
       isOver = true;
       await watching;
-      // The first entry is no end of a run, just what had been answered by then.
+      // The first entry is not an end of a run, just what had been answered by then.
       const [first, last] = [seen[1]!, seen.at(-1)!];
       return ((last.rows - first.rows) / (last.ms - first.ms)) * 1000;
     },

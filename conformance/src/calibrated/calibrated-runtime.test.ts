@@ -206,7 +206,7 @@ describe("a model in a worker process", () => {
     await Promise.all([model.close(), healthy.close()]);
   });
 
-  test("deaths of workers that had answered are no crash loop", async () => {
+  test("deaths of workers that had answered are not crash loop", async () => {
     const [model, instance] = await loadOne({});
     for (let death = 1; death <= 6; death++) {
       await until("it is ready", () => instance.state.kind === "ready");

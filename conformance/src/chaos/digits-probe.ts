@@ -4,7 +4,7 @@ import { monotonicMs, sleep } from "./monotonic.ts";
 /** One answer of a model that should be the digits model. */
 export interface DigitsAnswer {
   readonly status: number;
-  /** 0: it was no answer. */
+  /** 0: it was not an answer. */
   readonly version: number;
   readonly isRight: boolean;
   /** What was wrong, in words. */

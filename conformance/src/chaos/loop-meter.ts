@@ -7,7 +7,7 @@ const BEAT_MS = 10;
 export interface LoopLateness {
   /** In real time. */
   readonly real: readonly number[];
-  /** In processor time of the loop's thread: what it would be if nobody else used the core. */
+  /** In processor time of the loop's thread: what it would be if nothing else used the core. */
   readonly own: readonly number[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Loaded before a chaos server: lets its wall clock jump on command, as when somebody sets it. Monotonic time goes on as ever, so whoever
+ * Loaded before a chaos server: lets its wall clock jump on command, as when somebody sets it. Monotonic time goes on as ever, so code that
  * measures durations with the wall clock is found out.
  */
 const RealDate = Date;

@@ -25,7 +25,7 @@ export interface SlowClients {
   stop(): void;
 }
 
-/** `count` connections, a KiB a second each. Whoever is cut off or refused comes back after a while. */
+/** `count` connections, a KiB a second each. A client that is cut off or rejected comes back after a while. */
 export function startSlowClients(count: number, open: (index: number) => SlowConnection): SlowClients {
   const connections = Array.from({ length: count }, (_, index) => open(index));
   const idleSteps = new Array<number>(count).fill(0);

@@ -24,7 +24,7 @@ export function random(seed: number): Random {
   };
 }
 
-/** Texts that are no name of anything in the model, and like to go through filters. */
+/** Texts that are not name of anything in the model, and like to go through filters. */
 export const BAD_NAMES: readonly string[] = [
   "",
   "imagE",

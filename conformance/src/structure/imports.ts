@@ -29,7 +29,7 @@ export function importsOf(root: string, file: string): Import[] {
   });
 }
 
-/** Which node leads to which; nodes that are no key lead nowhere. */
+/** Which node leads to which; nodes that are not key lead nowhere. */
 export type Graph = ReadonlyMap<string, readonly string[]>;
 
 /** Groups of nodes that all lead to each other (Tarjan), without those that stand alone. */

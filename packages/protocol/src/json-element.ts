@@ -188,7 +188,7 @@ const B64_OBJECT = /^\{\s*"b64"\s*:\s*"$/;
 /** Leaves room for any sane white space in an object with base64 text. */
 const MAX_OBJECT_SPACE = 64;
 
-/** Reads a string, or `{"b64": "…"}` for bytes that are no text (TensorFlow Serving's form). */
+/** Reads a string, or `{"b64": "…"}` for bytes that are not text (TensorFlow Serving's form). */
 function readBytesElement(reader: ElementReader): boolean {
   const { bytes, end, out, maxElementBytes } = reader;
   reader.text ??= openText(reader);

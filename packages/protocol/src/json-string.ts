@@ -19,7 +19,7 @@ export interface StringPart {
 
 /**
  * Copies JSON string text from `start` on to `out`, as UTF-8 without its escapes; `bytes` must be valid UTF-8. Returns where the string ended
- * (after the closing quote); the complement (`~`) of where to read on when `until` came first; or −1 when it is no string: it ends at `end`, or
+ * (after the closing quote); the complement (`~`) of where to read on when `until` came first; or −1 when it is not a string: it ends at `end`, or
  * has a bare control character, an unknown escape, or a surrogate without its other half.
  */
 export function readString(bytes: Uint8Array, { start, until, end }: StringPart, out: ByteWriter): number {

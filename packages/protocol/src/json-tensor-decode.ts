@@ -207,12 +207,12 @@ export class JsonTensorDecoder implements ElementReader {
     }
   }
 
-  /** To the next byte that is no space, or a little past the end of the step. */
+  /** To the next byte that is not a space, or a little past the end of the step. */
   #skipSpace(): void {
     const { bytes, until } = this;
     const end = Math.min(this.end, until + 2);
     let { at } = this;
-    // JSON's white space; control characters that are none are rejected by whoever reads on.
+    // JSON's white space; control characters that are none are rejected by the code that reads on.
     while (at < end && bytes[at]! <= SPACE && IS_SPACE[bytes[at]!] === 1) at++;
     this.at = at;
   }

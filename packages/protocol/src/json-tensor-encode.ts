@@ -37,7 +37,7 @@ const MOST_TEXT = MAX_NUMBER_TEXT + 2;
 /** Elements between two looks at how much was written. */
 const RUN_ELEMENTS = 256;
 
-/** `encodeJsonTensor` in steps, for texts so long that others should have their turn in between. `out` is written to by nobody else. */
+/** `encodeJsonTensor` in steps, for texts so long that others should have their turn in between. Nothing else may write to `out`. */
 export class JsonTensorEncoder {
   readonly #out: ByteWriter;
   readonly #tensor: Tensor;

@@ -1,4 +1,4 @@
-/** A file as random-access bytes. Reads are synchronous; whoever opened it closes it. */
+/** A file as random-access bytes. Reads are synchronous; its opener closes it. */
 export interface ByteSource {
   /** File name without folders, used in messages and as the `location` of external data. */
   readonly name: string;

@@ -70,7 +70,7 @@ def values_of(program, count: int) -> list:
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
     values = [nodes[name].meta["val"] for name in names]
     if len(values) != count:
-        raise Skip("an input is no tensor")
+        raise Skip("an input is not a tensor")
     return values
 
 

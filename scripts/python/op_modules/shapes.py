@@ -113,7 +113,7 @@ def multiples(x):
 
 @cases.of(runs=lambda: [(ints(2, 6),), (ints(1, 3),), (ints(4, 9),)], dynamic=({0: BATCH, 1: Dim("length32", min=2, max=32)},))
 class PositionsFromPadding(nn.Module):
-    """RoBERTa's positions: a running count of tokens that are no padding."""
+    """RoBERTa's positions: a running count of tokens that are not padding."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -108,7 +108,7 @@ class WithBlock(nn.Module):
 
 
 class Cache(nn.Module):
-    """An attribute that every call writes before it is read is no state."""
+    """An attribute that every call writes before it is read is not a state."""
 
     last: Optional[Tensor]
 

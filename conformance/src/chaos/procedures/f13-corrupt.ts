@@ -16,7 +16,7 @@ const MOST_PROBLEMS = 10;
 /** The server has grown to its working size by then. */
 const SETTLED_AFTER = 100;
 
-/** F13: broken files appear beside a version that serves; they load or say why not, and nobody else notices. */
+/** F13: broken files appear beside a version that serves; they load or say why not, and no other model notices. */
 export const corrupt: Procedure = {
   id: "F13",
   title: "corrupt model files",

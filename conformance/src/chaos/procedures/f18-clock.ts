@@ -18,7 +18,7 @@ const STOP_MS = 10_000;
 const WORKERS_LATER_MS = 250;
 const ROUNDS = 3;
 const PATIENCE_MS = 20_000;
-/** A hundred times what an answer takes; less than a stop, so that whoever takes that for the model's pace refuses all of them. */
+/** A hundred times what an answer takes; less than a stop, so that a server that takes that for the model's pace rejects all of them. */
 const DEADLINE_MS = [4_000, 8_000] as const;
 /** Beside other tests everything may take seconds. */
 const SHORT_DEADLINE_MS = [10_000, 15_000] as const;

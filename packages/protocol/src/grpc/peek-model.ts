@@ -25,7 +25,7 @@ export function peekModel(
       else return model === "" ? undefined : { model, version: version === "" ? undefined : version };
     }
   } catch {
-    // Cut off, or malformed: whoever reads all of it will tell.
+    // Cut off, or malformed: decoding all of it will tell.
   }
   return undefined;
 }

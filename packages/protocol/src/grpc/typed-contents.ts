@@ -44,7 +44,7 @@ export type Packing = Generator<void, Uint8Array, void>;
 /**
  * Packs the typed contents of a tensor to little-endian bytes, in as many steps as its caller likes. A single packed run of floats is a
  * view on the message, no copy. Throws `invalid_argument` when the filled field does not belong to the datatype or a value does not
- * fit it. The reader must be nobody else's until the end.
+ * fit it. No other code may use the reader until the end.
  */
 export function* packContents(
   reader: WireReader,

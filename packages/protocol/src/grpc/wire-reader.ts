@@ -15,7 +15,7 @@ const MAX_FIELDS = 32_768;
 const TEXT_PIECE_BYTES = 16;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** An `invalid_argument` for bytes that are no protobuf message of the expected type. */
+/** An `invalid_argument` for bytes that are not protobuf message of the expected type. */
 export function malformed(what: string): ServeError {
   return new ServeError("invalid_argument", `the message is not valid protobuf: ${what}`, {
     reason: "malformed_message",

@@ -69,8 +69,8 @@ export async function stopServer(parts: RunningParts): Promise<void> {
 
 /**
  * Closes the port without losing who has come already: a connection that the system has accepted but this process has not would be reset,
- * and one that is silent may have a request on its way. Whoever waits is accepted first; connections still silent then, new or
- * kept alive, get a moment. Whoever speaks is answered and closed.
+ * and one that is silent may have a request on its way. Waiting connections are accepted first; connections still silent then, new or
+ * kept alive, get a moment. A connection that sends a request gets its response and is closed.
  */
 async function stopListening({ listener, rest, clock }: RunningParts): Promise<void> {
   await listener.acceptWaiting();

@@ -29,7 +29,7 @@ export interface Instance {
    * `unavailable`/`instance_not_ready` the instance is restarting, failed or closed;
    * `invalid_argument`/`invalid_input` the model refused the inputs' sizes or values;
    * `deadline_exceeded`/`execution_timeout` it hung and was killed;
-   * `internal`/`model_failed` the model threw; `internal`/`bad_output` it returned something that is no valid result.
+   * `internal`/`model_failed` the model threw; `internal`/`bad_output` it returned something that is not a valid result.
    */
   run(request: RunRequest): Promise<RunResult>;
   /** Resident memory of its worker process; undefined: there is none now, or the system does not say. */

@@ -4,7 +4,7 @@ import type { Clock } from "./clock.ts";
 export const PULSE_MS = 10;
 
 /**
- * Beats every ten milliseconds for as long as this process's event loop turns, and says how late each beat is: that long, whoever wanted
+ * Beats every ten milliseconds for as long as this process's event loop turns, and says how late each beat is: that long, whatever wanted
  * something of the loop had to wait. The returned function ends it.
  */
 export function startPulse(clock: Clock, onBeat: (lateMs: number) => void): () => void {

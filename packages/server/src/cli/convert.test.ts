@@ -69,7 +69,7 @@ describe("sconce convert", () => {
     const text = join(folder, "text.pt2");
     writeFileSync(text, "no archive");
     const rejections: [string[], RegExp][] = [
-      [[text, "-o", join(folder, "x.onnx")], /text\.pt2: the content is no model format/],
+      [[text, "-o", join(folder, "x.onnx")], /text\.pt2: the content is not a model format/],
       [[DIGITS], /-o OUT\.onnx is missing/],
       [[DIGITS, "-o", "x.pt2"], /ends with \.onnx/],
       [[DIGITS, "-o", join(folder, "nowhere", "x.onnx")], /x\.onnx cannot be written \(ENOENT\)/],

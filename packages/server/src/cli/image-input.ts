@@ -22,7 +22,7 @@ function layoutOf(input: InputMetadata): Layout {
     return { channels: c, height: a!, width: b!, channelsFirst: false };
   throw new ServeError(
     "invalid_argument",
-    `input "${input.name}" has shape [${input.shape.join(", ")}], which is no image ([batch, channels, height, width] with 1 or 3 channels); give the input as JSON`,
+    `input "${input.name}" has shape [${input.shape.join(", ")}], which is not an image ([batch, channels, height, width] with 1 or 3 channels); give the input as JSON`,
   );
 }
 

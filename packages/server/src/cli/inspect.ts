@@ -68,7 +68,7 @@ function runtimeOf(summary: ModelSummary): { readonly name: string | undefined; 
   };
 }
 
-/** Whether requests may share a run; undefined for what is no program of PyTorch's, or cannot be served. */
+/** Whether requests may share a run; undefined for what is not a program of PyTorch's, or cannot be served. */
 function batchingOf({ format, inputs, outputs, guards, report }: ModelSummary): Batching | undefined {
   const isProgram = format === "pt2" || format === "torchscript";
   if (!isProgram || report.unsupported.length > 0) return undefined;

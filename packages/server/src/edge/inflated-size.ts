@@ -1,6 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 
-/** Below this, a high ratio is no attack: zeros compress a thousandfold. */
+/** Below this, a high ratio is not an attack: zeros compress a thousandfold. */
 const RATIO_FREE_BYTES = 1024 * 1024;
 
 /** What compressed bytes may become. */

@@ -24,7 +24,7 @@ export interface TimeSlicer {
   open(bytes: number): Slices;
 }
 
-/** A slice. Whoever comes meanwhile waits for one of them, not for one of every large request. */
+/** A slice. A request that arrives meanwhile waits for one of them, not for one of every large request. */
 const SLICE_MS = 3;
 /** Between two looks at the clock. */
 const STEP_BYTES = 8 * 1024;
@@ -56,7 +56,7 @@ export function createTimeSlicer(clock: Clock): TimeSlicer {
   };
 }
 
-/** For small requests, and for whoever has a thread to himself. */
+/** For small requests, and for code that has a thread of its own. */
 export const AT_ONCE: Slices = {
   isAtOnce: true,
   finishNow: (work) => work.step(Number.POSITIVE_INFINITY),

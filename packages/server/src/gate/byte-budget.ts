@@ -5,19 +5,19 @@ export interface ByteBudgetOptions {
   readonly maxBytes: number;
   /** Requests in flight, however small. */
   readonly maxRequests: number;
-  /** Asked to free bytes that somebody holds without need, before anybody is rejected. */
+  /** Asked to free bytes that are held without need, before a request is rejected. */
   reclaim?(bytes: number): void;
 }
 
 /**
  * What requests in flight may cost this process, shared by all edges. Asked with the announced size when a request's headers are
- * here, so that a rejected request costs no memory. Whoever entered with n bytes and grew by m leaves with n + m, once. The last eighth is
+ * here, so that a rejected request costs no memory. A request that entered with n bytes and grew by m leaves with n + m, once. The last eighth is
  * for small requests: a few large ones whose clients take their time must not shut out everybody else.
  */
 export interface ByteBudget {
   /** Throws `unavailable` when full now, `resource_exhausted`/`body_too_large` when this size could never fit. */
   enter(bytes: number): void;
-  /** Takes more for whoever holds `held` already: a chunked body as it is read, a response. Throws like `enter`. */
+  /** Takes more for a request that holds `held` already: a chunked body as it is read, a response. Throws like `enter`. */
   grow(bytes: number, held: number): void;
   /** Gives back a part. */
   shrink(bytes: number): void;

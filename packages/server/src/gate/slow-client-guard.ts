@@ -26,9 +26,9 @@ export interface SlowClientGuard {
 }
 
 export interface SlowClientLimits {
-  /** Whoever is slower than this on average after the grace is given up. */
+  /** A client that is slower than this on average after the grace is cut off. */
   readonly minBytesPerSecond: number;
-  /** Whoever was slower than this for most of a grace is given up when its place is needed. */
+  /** A client that was slower than this for most of a grace is cut off when its place is needed. */
   readonly slowBytesPerSecond: number;
   /** How long a transfer may take at any rate. */
   readonly graceMs: number;

@@ -1,4 +1,4 @@
-/** No beat for this long: not ready, since whoever is sent here would wait. */
+/** No beat for this long: not ready, since a request sent here would wait. */
 export const UNREADY_MS = 1_000;
 /** No beat for this long: not alive. Restarting is the only help against a loop that never comes back. */
 export const DEAD_MS = 30_000;

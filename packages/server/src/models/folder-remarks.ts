@@ -31,5 +31,5 @@ export function folderRemarks(files: readonly string[], folders: readonly string
 /** Servers differ on what such a folder is, so that nobody can know which one is meant. */
 function versionRemark(name: string, number: string): string {
   const version = number === "0" ? "1" : number;
-  return `the folder ${name} is not read, since it is no version: rename it to a number from 1 on, such as ${version}`;
+  return `the folder ${name} is not read, since it is not a version: rename it to a number from 1 on, such as ${version}`;
 }

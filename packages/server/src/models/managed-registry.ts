@@ -54,7 +54,7 @@ export interface VersionStatus {
   readonly handle: ServedModelHandle | undefined;
 }
 
-/** A registry with its controls. Whoever creates it closes it. */
+/** A registry with its controls. Its creator closes it. */
 export interface ManagedRegistry extends ModelRegistry {
   /** Takes over what a scan found: loads, reloads and unloads as the mode says. Returns at once. */
   apply(scan: ScanResult): void;

@@ -40,7 +40,7 @@ export interface ModelRegistry {
   /** What `resolve` answers when it would not throw, else undefined: the path of every request. */
   lookup(name: string, version: string | undefined): ServedModel | undefined;
   /**
-   * Waits for a model that loads on first use, then `lookup` is to be asked again: whoever takes a version uses it in the same turn,
+   * Waits for a model that loads on first use, then `lookup` is to be asked again: a version is used in the turn in which it was taken,
    * before another can take over. Throws like `resolve` when there is nothing to wait for.
    */
   waitForLoad(name: string, version: string | undefined, signal: AbortSignal): Promise<void>;

@@ -7,7 +7,7 @@ import { changeBetween, type FileStamp, stampOf } from "./file-stamp.ts";
 /** Which files a model was loaded from: all its instances, and every restart, must run the same bytes. */
 export class FileIdentity {
   readonly #file: string;
-  /** By path; undefined before the first look, and for weights that are not there: whoever reads them says so. */
+  /** By path; undefined before the first look, and for missing weights: reading them says so. */
   readonly #stamps: Map<string, FileStamp | undefined>;
   #digest: string | undefined;
 

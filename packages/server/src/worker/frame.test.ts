@@ -98,7 +98,7 @@ describe("frames", () => {
     );
   });
 
-  test("bytes that are no frame are rejected, whatever they are", () => {
+  test("bytes that are not frame are rejected, whatever they are", () => {
     const good = wireBytes([{ kind: 2, method: 1, id: 1, header: new Uint8Array(0), chunks: [] }]);
     for (const at of [0, 3, 6, 7]) {
       const bad = Buffer.from(good);

@@ -98,7 +98,7 @@ describe("Backoff", () => {
     assert.equal(shortest.fault(), 0);
   });
 
-  test("four faults in a minute are no loop, five are; older ones do not count", async () => {
+  test("four faults in a minute are not loop, five are; older ones do not count", async () => {
     const clock = new TestClock();
     const backoff = new Backoff(clock, () => 0);
     for (let i = 0; i < 4; i++) backoff.fault();

@@ -69,7 +69,7 @@ export class WorkerProcess implements Worker {
     this.#clock = options.clock;
     this.ready = this.#readyEnds.promise;
     this.ended = this.#endedEnds.promise;
-    // Whoever waits for `ready` sees the rejection; nobody has to.
+    // Code that waits for `ready` sees the rejection; none has to.
     this.ready.catch(() => {});
     this.#child = spawnNode(options);
     this.#logger = options.logger.child({ worker: options.id, pid: this.#child.pid });
@@ -203,7 +203,7 @@ export class WorkerProcess implements Worker {
     this.#state = { kind: "ended" };
     this.#socket.destroy();
     const blame = asked?.blame ?? workerDiedError(reason, "executing");
-    // First the news, then the calls: whoever re-runs a call must not choose this worker again.
+    // First the news, then the calls: a retried call must not choose this worker again.
     this.#endedEnds.resolve({ reason, wasIdle: this.#pending.size === 0 });
     this.#readyEnds.reject(blame);
     this.#pending.rejectAll(blame, reason);

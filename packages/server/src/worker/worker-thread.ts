@@ -110,7 +110,7 @@ export class WorkerThread implements Worker {
     this.#isEnded = true;
     const reason = this.#ending?.reason ?? exit;
     const blame = this.#ending?.blame ?? workerDiedError(reason, "executing");
-    // First the news, then the calls: whoever re-runs a call must not choose this worker again.
+    // First the news, then the calls: a retried call must not choose this worker again.
     this.#endedEnds.resolve({ reason, wasIdle: this.#pending.size === 0 });
     this.#readyEnds.reject(blame);
     this.#pending.rejectAll(blame, reason);

@@ -57,7 +57,7 @@ export function workerDiedError(reason: string, role: "executing" | "waiting"): 
   });
 }
 
-/** The system did not start a worker: it has no descriptors, processes or memory left. Nobody's fault, and it may pass. */
+/** The system did not start a worker: it has no descriptors, processes or memory left. It is not a model's fault, and it may pass. */
 export function notStartedError(cause: string): ServeError {
   return new ServeError("unavailable", `a worker process could not be started: ${cause}`, {
     reason: "worker_not_started",

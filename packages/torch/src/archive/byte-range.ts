@@ -29,7 +29,7 @@ export function detachedSource(name: string, bytes: Uint8Array): ByteSource {
   return { ...memorySource(name, bytes), fileOffset: null };
 }
 
-/** A part of another source, which stays owned by whoever opened it. */
+/** A part of another source, which its opener goes on owning. */
 export function rangeSource(name: string, source: ByteSource, range: ByteRange): ByteSource {
   const { offset, byteLength } = range;
   checkRange(offset, byteLength, source.byteLength);

@@ -75,7 +75,7 @@ for (const [what, header, kind] of [
   ["reversed offsets", { a: { dtype: "U8", shape: [0], data_offsets: [8, 0] } }, "corrupt"],
   ["an unknown dtype", { a: { ...a, dtype: "F4" } }, "unsupported"],
   ["no description", { a: 3 }, "corrupt"],
-  ["metadata that is no text", { __metadata__: { n: 1 }, a }, "corrupt"],
+  ["metadata that is not text", { __metadata__: { n: 1 }, a }, "corrupt"],
   ["an array", "[]", "corrupt"],
   ["no JSON", '{"a":', "corrupt"],
   ["a string without end", '{"a', "corrupt"],

@@ -40,7 +40,7 @@ export function contiguousStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** The number of elements of a shape. Throws ModelFileError("corrupt") for sizes that are no sizes, or overflow. */
+/** The number of elements of a shape. Throws ModelFileError("corrupt") for sizes that are not sizes, or overflow. */
 export function elementCount(shape: readonly number[]): number {
   if (shape.length > MAX_RANK) throw new ModelFileError("corrupt", `a tensor has ${shape.length} dimensions`);
   let count = 1;

@@ -2,7 +2,7 @@ import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
 import type { ZipLimits } from "./zip-limits.ts";
 
-/** One record of a zip's central directory, as written; checked by whoever opens the archive. */
+/** One record of a zip's central directory, as written; opening the archive checks it. */
 export interface DirectoryRecord {
   readonly name: string;
   readonly flags: number;

@@ -125,7 +125,7 @@ test("entries that lie about themselves are refused", () => {
   refuses("corrupt", /size does not match/, () => open([a, b], { count: 1 }));
 });
 
-test("a file that is no zip is refused", () => {
+test("a file that is not a zip is refused", () => {
   for (const data of [bytes(""), bytes("PK"), bytes("hello world, this is not a zip")]) {
     refuses("corrupt", /not a zip/, () => openZip(memorySource("x", data), nodePlatform));
   }

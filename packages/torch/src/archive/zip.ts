@@ -16,7 +16,7 @@ export interface ZipEntry {
   readonly isStored: boolean;
 }
 
-/** A zip as random-access bytes. Holds no resource of its own: whoever opened the source closes it. */
+/** A zip as random-access bytes. Holds no resource of its own: the opener of the source closes it. */
 export interface ZipArchive {
   /** Every file by its full name, in the order of the directory; folders are left out. */
   readonly entries: ReadonlyMap<string, ZipEntry>;

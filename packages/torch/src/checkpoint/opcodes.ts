@@ -56,7 +56,7 @@ function textFloat(m: PickleMachine): void {
   const digits = line(m);
   const value = { nan: Number.NaN, inf: Infinity, "-inf": -Infinity }[digits] ?? Number(digits);
   if (digits.trim() === "" || (Number.isNaN(value) && digits !== "nan")) {
-    throw new ModelFileError("corrupt", "the pickle has a float that is no number");
+    throw new ModelFileError("corrupt", "the pickle has a float that is not a number");
   }
   m.push(value);
 }
@@ -65,7 +65,7 @@ function stackGlobal(m: PickleMachine): void {
   const name = m.pop();
   const module = m.pop();
   if (typeof name !== "string" || typeof module !== "string") {
-    throw new ModelFileError("corrupt", "the pickle names a global by what is no text");
+    throw new ModelFileError("corrupt", "the pickle names a global by what is not text");
   }
   m.push({ kind: "global", path: `${module}.${name}` });
 }
@@ -126,7 +126,7 @@ function tooLong(m: PickleMachine): ModelFileError {
   );
 }
 
-/** STOP is no entry: the loop ends on it. */
+/** STOP is not an entry: the loop ends on it. */
 export const STOP = 0x2e;
 
 /** Every opcode of protocols 0 to 5 (CPython's pickletools), by its code. A code that is not here is corrupt. */

@@ -11,7 +11,7 @@ import { unpickle } from "./unpickle.ts";
 export interface PickleArchive {
   readonly root: PickleValue;
   /**
-   * The tensor behind a value; undefined when the value is no tensor. Tensors on one storage share its object. Throws ModelFileError:
+   * The tensor behind a value; undefined when the value is not a tensor. Tensors on one storage share its object. Throws ModelFileError:
    * "unsupported" for tensors that only PyTorch's own code can make, "corrupt".
    */
   tensor(value: PickleValue | undefined): StoredTensor | undefined;

@@ -97,7 +97,7 @@ export class PickleMachine {
   /** APPENDS, ADDITEMS: adds to the list, set or object on top. */
   append(values: readonly PickleValue[]): void {
     const target = asNode(this.top(), "list", "set", "call");
-    if (target === undefined) throw new ModelFileError("corrupt", "the pickle appends to what is no list");
+    if (target === undefined) throw new ModelFileError("corrupt", "the pickle appends to what is not a list");
     for (const value of values) target.items.push(value);
   }
 
@@ -105,7 +105,7 @@ export class PickleMachine {
   setItems(flat: readonly PickleValue[]): void {
     const target = asNode(this.top(), "dict", "call");
     if (target === undefined || flat.length % 2 !== 0) {
-      throw new ModelFileError("corrupt", "the pickle sets items of what is no dict");
+      throw new ModelFileError("corrupt", "the pickle sets items of what is not a dict");
     }
     for (let at = 0; at < flat.length; at += 2) target.entries.push([flat[at]!, flat[at + 1]!]);
   }
@@ -114,7 +114,7 @@ export class PickleMachine {
   build(state: PickleValue): void {
     const target = asNode(this.top(), "call");
     if (target === undefined)
-      throw new ModelFileError("corrupt", "the pickle sets the state of what is no object");
+      throw new ModelFileError("corrupt", "the pickle sets the state of what is not an object");
     target.state = state;
   }
 

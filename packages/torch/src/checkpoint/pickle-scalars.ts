@@ -13,7 +13,7 @@ export function integerFromText(text: string): number | bigint | boolean {
   if (text === "00") return false;
   const digits = text.endsWith("L") ? text.slice(0, -1) : text;
   if (!/^[+-]?\d+$/.test(digits))
-    throw new ModelFileError("corrupt", "the pickle has an integer that is no number");
+    throw new ModelFileError("corrupt", "the pickle has an integer that is not a number");
   return narrow(BigInt(digits.replace(/^\+/, "")));
 }
 

@@ -1,6 +1,6 @@
 /**
  * What a pickle says, as plain data. Nothing is ever looked up or called: a global is two strings, a call is a record of what the
- * file asked for. Nodes keep their identity, so that shared (and circular) objects stay shared: whoever walks them bounds the walk.
+ * file asked for. Nodes keep their identity, so that shared (and circular) objects stay shared: a walk over them must be bounded.
  */
 export type PickleValue =
   | null

@@ -49,7 +49,7 @@ const QUANTIZED_WIDTHS: ReadonlyMap<string, number> = new Map([
 interface StorageId {
   readonly key: string;
   readonly path: string;
-  /** The class without its module; empty when it is no storage class. */
+  /** The class without its module; empty when it is not a storage class. */
   readonly className: string;
   readonly count: number;
   readonly view: PickleValue | undefined;

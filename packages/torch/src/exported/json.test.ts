@@ -72,7 +72,7 @@ for (const text of [
   "constructor",
   "NaN",
 ]) {
-  test(`${JSON.stringify(text)} is no JSON`, () => {
+  test(`${JSON.stringify(text)} is not JSON`, () => {
     assert.throws(() => parse(text), failsWith("corrupt"));
   });
 }

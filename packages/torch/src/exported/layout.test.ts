@@ -161,7 +161,7 @@ for (const [what, files, pattern] of REFUSED) {
   });
 }
 
-test("files that are no zip are told apart", () => {
+test("files that are not zip are told apart", () => {
   const file = (bytes: Uint8Array) => (): unknown => translate(memorySource("m.pt2", bytes), nodePlatform);
   const at = (offset: number, value: string): Uint8Array => {
     const bytes = new Uint8Array(512);
@@ -171,7 +171,7 @@ test("files that are no zip are told apart", () => {
   refusal(file(at(4, "ET12")), /ExecuTorch.*torch\.export\.save/);
   refusal(file(at(257, "ustar")), /tar archive: unpack it/);
   refusal(file(Uint8Array.of(0x80, 2, 0x7d)), /pickle.*torch\.export\.save/);
-  refusal(file(new Uint8Array(512)), /no model format.*torch\.export\.save/);
+  refusal(file(new Uint8Array(512)), /not a model format.*torch\.export\.save/);
   refusal(file(new Uint8Array()), /empty: copy it again/, "corrupt");
 });
 

@@ -144,7 +144,7 @@ function readOutputs(
 }
 
 /**
- * Constant outputs that are no tensors (None, strings) have no place in a response and are left out. ONNX has one space of names: an
+ * Constant outputs that are not tensors (None, strings) have no place in a response and are left out. ONNX has one space of names: an
  * output called as an input is gets an underscore.
  */
 function nameOutputs(args: readonly Arg[], module: JsonMap, { inputs, warnings }: OutputContext): NamedArg[] {

@@ -49,7 +49,7 @@ interface ConfigEntry {
 
 function readEntry({ storages, folder }: ConfigFolder, { name, entry }: ConfigEntry): Weight | undefined {
   const path = asString(entry.get("path_name"), `path_name of ${name}`);
-  // Objects that are no tensors: the program's inputs say whether they are needed.
+  // Objects that are not tensors: the program's inputs say whether they are needed.
   if (entry.get("tensor_meta") === null || path.startsWith("custom_obj") || path.startsWith("opaque_obj"))
     return undefined;
   if (asBool(entry.get("use_pickle") ?? false, `use_pickle of ${name}`)) {

@@ -52,7 +52,7 @@ const kindOf = (text: string): string | undefined => {
   return undefined;
 };
 
-test("what is no size is refused and nothing is executed", () => {
+test("what is not a size is refused and nothing is executed", () => {
   for (const text of [
     "",
     "Integer(",

@@ -9,7 +9,7 @@ export type WeightsFormat = "checkpoint" | "safetensors";
 /** What a file is, by its content. */
 export type FileFormat = ProgramFormat | WeightsFormat | OtherFormat;
 
-/** Files that are known and not read, and what is no file of a model at all. */
+/** Files that are known and not read, and what is not a file of a model at all. */
 export type OtherFormat =
   | "mar"
   | "aotinductor"
@@ -62,7 +62,7 @@ const OTHER_FORMATS: Readonly<Record<OtherFormat, string>> = {
   "git-lfs": "the file is a Git LFS pointer and not the model itself: run git lfs pull",
   "web-page": "the file is a web page and not a model: download the model again",
   empty: "the file is empty: copy it again",
-  unknown: `the content is no model format that Sconce knows: ${EXPORT}, or serve an .onnx file`,
+  unknown: `the content is not a model format that Sconce knows: ${EXPORT}, or serve an .onnx file`,
 };
 
 const WEIGHTS =

@@ -1,7 +1,7 @@
 import { ModelFileError } from "../errors.ts";
 import type { FuzzTarget } from "./targets.kit.ts";
 
-/** One input may take this much processor time (a busy machine is no finding); a mutated file is small, so anything near it is a loop over a number that the file made up. */
+/** One input may take this much processor time (a busy machine is not a finding); a mutated file is small, so anything near it is a loop over a number that the file made up. */
 export const MAX_MS: number = 1_000;
 /** … and make the process grow by this much. */
 export const MAX_GROWTH_BYTES: number = 256 * 2 ** 20;

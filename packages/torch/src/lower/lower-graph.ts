@@ -134,7 +134,7 @@ export class GraphLowering implements ValueLookup {
     for (const node of this.#graph.nodes) this.#lowerNode(node);
   }
 
-  /** The value of a graph output, a complex one joined; undefined for one that is no tensor and no number. */
+  /** The value of a graph output, a complex one joined; undefined for one that is not a tensor and no number. */
   output(arg: Arg): Val | undefined {
     if (arg.kind === "value") {
       const type = this.typeOf(arg.name);
@@ -197,7 +197,7 @@ export class GraphLowering implements ValueLookup {
           .flatMap((output) => (output.kind === "list" ? output.items : [output]))
           .map(
             (output) =>
-              inner.output(output) ?? unsupported("one of its graphs has a result that is no tensor"),
+              inner.output(output) ?? unsupported("one of its graphs has a result that is not a tensor"),
           );
       },
     };

@@ -28,7 +28,7 @@ export interface LoweredProgram {
 export interface LowerProgramOptions {
   /** The file name that big weights point into; undefined writes them into the model. */
   readonly location: string | undefined;
-  /** Whoever feeds the model keeps to `Port.indices`; otherwise the model checks. */
+  /** The caller keeps to `Port.indices`; otherwise the model checks. */
   readonly areIndicesChecked?: boolean;
 }
 

@@ -63,7 +63,7 @@ function externalData(entries: ReadonlyMap<string, string>, byteLength: number):
   const offset = Number(entries.get("offset") ?? "0");
   const length = Number(entries.get("length") ?? String(byteLength));
   if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length)) {
-    throw new ModelFileError("corrupt", "external data has an offset or length that is no number");
+    throw new ModelFileError("corrupt", "external data has an offset or length that is not a number");
   }
   if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(location)) {
     throw new ModelFileError(

@@ -115,7 +115,7 @@ class Decoder {
         this.#readGraph(graph, field);
       } else if (field.number === 7) this.#floats(field, floats);
       else if (field.number === 8) this.#cursor.eachInt(field, (value) => ints.push(Number(value)));
-      // A value that the enum does not have is no value, in proto2.
+      // A value that the enum does not have is not a value, in proto2.
       else if (field.number === 20 && field.value <= LAST_TYPE) type = Number(field.value);
     });
     const isExact = Number.isSafeInteger(Number(int)) && ints.every(Number.isSafeInteger);

@@ -23,7 +23,7 @@ export interface OnnxScan {
 
 export interface OnnxPort {
   readonly name: string;
-  /** TensorProto.DataType; 0 when the value is no tensor. */
+  /** TensorProto.DataType; 0 when the value is not a tensor. */
   readonly elementType: number;
   /** Sizes, or the name of a symbol ("" when it has none). */
   readonly dims: readonly (number | string)[];
@@ -56,7 +56,7 @@ const ELEMENT_BITS: Readonly<Record<number, number>> = {
 
 /**
  * Reads what serving, inspecting and rewriting an ONNX file all need to know, and is the one judge of whether a file is ONNX. Throws
- * ModelFileError: `corrupt` when the bytes are no model, `limit` when it passes a limit.
+ * ModelFileError: `corrupt` when the bytes are not model, `limit` when it passes a limit.
  */
 export function scanOnnx(source: ByteSource, limits?: Partial<OnnxLimits>): OnnxScan {
   const scan = new Scan(new OnnxCursor(source, { ...ONNX_LIMITS, ...limits }));

@@ -42,7 +42,7 @@ export class WireCursor {
     return this.#source.byteLength;
   }
 
-  /** Calls `visit` for every field of the message in `[start, end)`. Throws ModelFileError when the bytes are no message. */
+  /** Calls `visit` for every field of the message in `[start, end)`. Throws ModelFileError when the bytes are not message. */
   eachField(start: number, end: number, visit: (field: WireField) => void): void {
     let next = start;
     while (next < end) {

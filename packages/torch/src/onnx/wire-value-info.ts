@@ -7,7 +7,7 @@ type WireDim = number | string | undefined;
 /** A ValueInfoProto as it was read. */
 export interface WireValueInfo {
   readonly name: string;
-  /** TensorProto.DataType; 0 when the value is no tensor. */
+  /** TensorProto.DataType; 0 when the value is not a tensor. */
   readonly elementType: number;
   /** Undefined when no shape was written; an undefined size is an unknown one. */
   readonly dims: readonly WireDim[] | undefined;

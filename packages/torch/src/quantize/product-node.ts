@@ -22,7 +22,7 @@ export function productNode(node: OnnxNode, rewrite: Rewrite): ProductNode | str
   const weight = rewrite.weight(node.inputs[1]);
   if (weight === undefined) return undefined;
   const { attributes } = node;
-  if (weight.dims.length !== 2) return "its weight is no matrix";
+  if (weight.dims.length !== 2) return "its weight is not a matrix";
   if (flag(attributes["transA"]) || flag(attributes["transBatchA"]) || flag(attributes["transBatchB"])) {
     return "its activation is transposed";
   }

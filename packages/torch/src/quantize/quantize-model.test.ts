@@ -185,7 +185,7 @@ describe("matrix products", () => {
       { type: "Gemm", a: [64, 5], w: [64, 48], attributes: { transA: 1 } },
       /is transposed/,
     ],
-    "stack of weights": [{ type: "MatMul", a: [2, 5, 64], w: [2, 64, 48] }, /is no matrix/],
+    "stack of weights": [{ type: "MatMul", a: [2, 5, 64], w: [2, 64, 48] }, /is not a matrix/],
   };
   for (const [name, [product, reason]] of Object.entries(LEFT)) {
     test(`a ${name} is left, with the reason`, () => {

@@ -10,7 +10,7 @@ export function initializerBytes({ data }: Initializer, read: ReadExternal): Uin
 export function weightFloats(weight: Initializer, read: ReadExternal): Float32Array {
   const bytes = initializerBytes(weight, read);
   if (weight.dtype !== "float32" || bytes.length % 4 !== 0) {
-    throw new ModelFileError("corrupt", `the weight '${weight.name}' is no float32 tensor`);
+    throw new ModelFileError("corrupt", `the weight '${weight.name}' is not a float32 tensor`);
   }
   return new Float32Array(Uint8Array.from(bytes).buffer);
 }

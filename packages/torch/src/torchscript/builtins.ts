@@ -20,7 +20,7 @@ import {
   type Value,
 } from "./value.ts";
 
-/** The function behind `torch.<name>` where it is no tensor op, or not on such arguments. */
+/** The function behind `torch.<name>` where it is not a tensor op, or not on such arguments. */
 export function torchBuiltin(name: string, args: readonly Value[]): Value | undefined {
   return (
     TORCH.get(name)?.(args) ??

@@ -9,7 +9,7 @@ export function keyOfValue(value: Value | undefined): string | number | undefine
 }
 
 function keyIn(value: Value | undefined): string | number {
-  return keyOfValue(value) ?? unsupportedOp("a dict has a key that is no text and no known integer");
+  return keyOfValue(value) ?? unsupportedOp("a dict has a key that is not text and no known integer");
 }
 
 function valueOfKey(key: string | number): Value {

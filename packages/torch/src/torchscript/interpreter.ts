@@ -249,7 +249,7 @@ export class Interpreter {
     const dict = new Map<string | number, Value>();
     for (const [keyExpr, valueExpr] of entries) {
       const key = this.#evaluate(keyExpr, frame);
-      const name = keyOfValue(key) ?? unsupportedOp("a dict has a key that is no text and no known integer");
+      const name = keyOfValue(key) ?? unsupportedOp("a dict has a key that is not text and no known integer");
       dict.set(name, this.#evaluate(valueExpr, frame));
     }
     return { kind: "dict", entries: dict };

@@ -92,7 +92,7 @@ const setItem = changes((list, [at, value]) => {
 /** Numbers in ascending order; other lists are not sorted. */
 function sortedItems(list: ListValue): Value[] {
   const numbers = list.items.filter(isNumber);
-  if (numbers.length < list.items.length) return unsupportedOp("it sorts what is no number");
+  if (numbers.length < list.items.length) return unsupportedOp("it sorts what is not a number");
   return [...numbers].sort((a, b) => numeric(a.value) - numeric(b.value));
 }
 

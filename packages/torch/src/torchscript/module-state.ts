@@ -49,7 +49,7 @@ export class ModuleState {
     });
   }
 
-  /** Notes that a call leaves a number where the next one reads another; false when it is no known number. */
+  /** Notes that a call leaves a number where the next one reads another; false when it is not a known number. */
   leave(object: ObjectValue, attribute: string, value: Value): boolean {
     if (!isNumber(value)) return false;
     this.#left.set(object.name === "" ? attribute : `${object.name}.${attribute}`, value);

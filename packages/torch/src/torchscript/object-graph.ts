@@ -99,7 +99,7 @@ export class ObjectGraph {
     const values = new Map<string | number, Value>();
     for (const [key, value] of entries) {
       if (typeof key !== "string" && typeof key !== "number")
-        return unsupportedOp("a dict has keys that are no text");
+        return unsupportedOp("a dict has keys that are not text");
       values.set(key, this.value(value, `${name}.${key}`, depth + 1));
     }
     return { kind: "dict", entries: values, isStored: true };

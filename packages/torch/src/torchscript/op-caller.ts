@@ -219,7 +219,7 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
     return unsupportedOp(unknownOp(op, "the type of its result is not known"));
   }
   if (schema.returns.some(({ type }) => !type.startsWith("Tensor")))
-    return unsupportedOp("its result is no tensor");
+    return unsupportedOp("its result is not a tensor");
   const types = shape(given);
   return Array.isArray(types) ? types : [types as TensorType];
 }

@@ -60,7 +60,7 @@ function tracedInput(archive: PickleArchive, value: PickleValue): TensorType | u
   if (tensor === undefined) {
     throw new ModelFileError(
       "unsupported",
-      "the TorchScript archive takes inputs that are no tensors; export it with torch.export",
+      "the TorchScript archive takes inputs that are not tensors; export it with torch.export",
     );
   }
   return tensorType(tensor.dtype, tensor.shape);

@@ -314,7 +314,7 @@ const NAMED = new Map<string, { value: null | boolean | number; isFloat: boolean
   ["nan", { value: Number.NaN, isFloat: true }],
 ]);
 
-/** A complex number is no value of the reader's: using one is an unsupported call. */
+/** A complex number is not a value of the reader's: using one is an unsupported call. */
 const COMPLEX: Expr = { kind: "call", callee: { kind: "name", name: "complex" }, args: [], kwargs: [] };
 
 function number(text: string): Expr {

@@ -76,7 +76,7 @@ export const UNKNOWN: Value = { kind: "unknown" };
 export const int = (value: Dim): NumberValue => ({ kind: "int", value });
 export const bool = (value: boolean): NumberValue => ({ kind: "bool", value: Number(value) });
 
-/** A number known now; undefined when it depends on the inputs' sizes, or is no number. */
+/** A number known now; undefined when it depends on the inputs' sizes, or is not a number. */
 export function knownNumber(value: Value): number | undefined {
   const number = value.kind === "tensor" ? value.number : value;
   if (number === undefined || !isNumber(number)) return undefined;

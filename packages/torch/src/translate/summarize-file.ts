@@ -18,7 +18,7 @@ const ONNX_STRING = 8;
 
 /**
  * What a file of any format holds: a program (`.pt2`, TorchScript), ONNX, or weights alone (checkpoint, safetensors). The format is told
- * by the content. Nothing is run. Throws ModelFileError, also for `inputs` of a file that is no TorchScript.
+ * by the content. Nothing is run. Throws ModelFileError, also for `inputs` of a file that is not TorchScript.
  */
 export function summarizeFile(
   source: ByteSource,

@@ -84,7 +84,7 @@ test("what the file system says of a file comes as the cause", () => {
   assert.throws(() => openFileSource(`${path}-none`), { kind: "unreadable" });
 });
 
-test("a file that is no archive is refused in words", () => {
+test("a file that is not an archive is refused in words", () => {
   const junk = memorySource("junk.pt2", new Uint8Array(100));
   assert.throws(
     () => translate(junk, nodePlatform),

@@ -36,7 +36,7 @@ export class ArrivingMessage implements Transfer {
     stream.on("data", (chunk: Buffer) => this.#take(chunk.length));
   }
 
-  /** Complete, or never going to be: whoever has the message now pays for it. */
+  /** Complete, or never going to be: the owner of the message pays for it now. */
   arrived(): void {
     if (this.startedMs === 0 && this.heldBytes === 0) return;
     const { slowClients, budget } = this.#deps;

@@ -72,7 +72,7 @@ export function createHardenedServer(limits: GrpcLimits, interceptor: StreamInte
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   });
-  // A broken connection ends its own calls; nobody else has to know.
+  // A broken connection ends its own calls; nothing else depends on it.
   http2.on("sessionError", () => {});
   http2.prependListener("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     latest = stream;

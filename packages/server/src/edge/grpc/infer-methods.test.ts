@@ -158,7 +158,7 @@ test("a large message for a model without room is rejected at its beginning, and
   });
 });
 
-test("bytes that are no message are INVALID_ARGUMENT, and the connection lives on", async () => {
+test("bytes that are not message are INVALID_ARGUMENT, and the connection lives on", async () => {
   await withGrpc({}, async ({ unary }) => {
     for (const bytes of [[0xff], [0x0a, 0x05, 0x61], [0x0b], [0x2a, 0x02, 0x1a, 0xff]]) {
       await assert.rejects(unary(INFER, TYPES, Buffer.from(bytes)), { code: 3 });

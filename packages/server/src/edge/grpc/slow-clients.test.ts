@@ -164,7 +164,7 @@ test("a compressed message of a stream counts until it is handed on, and nothing
   });
 });
 
-test("a message that grows more than a hundredfold, or is no gzip, is rejected", async () => {
+test("a message that grows more than a hundredfold, or is not gzip, is rejected", async () => {
   await withPaced({}, async ({ session, budget }) => {
     assert.equal(
       await statusOf(session.request(GZIP).end(gzipped(Buffer.alloc(3 * MIB)))),

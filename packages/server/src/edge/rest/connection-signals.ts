@@ -13,7 +13,7 @@ export function createConnectionSignals(): ConnectionSignals {
       const known = controllers.get(connection);
       if (known !== undefined && !known.signal.aborted) return known;
       const controller = new AbortController();
-      // Pipelined requests may all listen at once; that is no leak.
+      // Pipelined requests may all listen at once; that is not a leak.
       setMaxListeners(0, controller.signal);
       controllers.set(connection, controller);
       return controller;

@@ -127,7 +127,7 @@ const NOT_HTTP = new ServeError("invalid_argument", "this is not a valid HTTP/1.
   reason: "bad_http",
 });
 
-/** Answers what is no HTTP request, and closes the connection. */
+/** Answers what is not HTTP request, and closes the connection. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();

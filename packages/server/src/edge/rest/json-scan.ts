@@ -77,7 +77,7 @@ const KEY_COST = 64;
 /**
  * Walks a JSON text once, without recursion, before anybody parses it: finds the values that `pattern` captures, and rejects what would
  * be dangerous or ambiguous to parse — nesting past the limit, duplicate keys, endless numbers — and broken structure. The
- * inside of captured values is only measured; whoever decodes them checks them. Throws `invalid_argument` with the byte position.
+ * inside of captured values is only measured; decoding checks them. Throws `invalid_argument` with the byte position.
  */
 export class JsonScanner implements Steps {
   readonly spans: Span[] = [];

@@ -229,7 +229,7 @@ test("bad requests name the field and what was expected", async () => {
     ['{"\\u0069nputs":[],"inputs":[]}', /has the key "inputs" twice/],
     [{ inputs: [5] }, /inputs\[0\]: expected an object, got a number/],
     [input([1, 2], { name: 3 }), /inputs\[0\]\.name: expected a string, got a number/],
-    [input([1, 2], { datatype: "FLOAT" }), /inputs\[0\]\.datatype: "FLOAT" is no datatype/],
+    [input([1, 2], { datatype: "FLOAT" }), /inputs\[0\]\.datatype: "FLOAT" is not a datatype/],
     [
       input([1, 2], { shape: [-1, 2] }),
       /inputs\[0\]\.shape\[0\]: expected a whole number, 0 or more, got -1/,

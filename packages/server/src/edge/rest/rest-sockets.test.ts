@@ -104,7 +104,7 @@ test("8 headers pass, 9 do not; 4 KiB of headers; a URL of 100 bytes", async () 
   }
 });
 
-test("what is no HTTP gets a 400 in JSON, and smuggling shapes are rejected", async () => {
+test("what is not HTTP gets a 400 in JSON, and smuggling shapes are rejected", async () => {
   for (const text of [
     "hello\r\n\r\n",
     "GET /v2 HTTP/1.1\r\n\r\n",
@@ -146,7 +146,7 @@ test("chunks are counted: ten pass, eleven do not", async () => {
       outgoing.end();
     });
   };
-  // Ten blanks are no JSON, but they are read.
+  // Ten blanks are not JSON, but they are read.
   assert.equal(await pieces(10), 400);
   assert.equal(await pieces(11), 413);
 });

@@ -99,7 +99,7 @@ test("a body that trickles in is rejected after the grace, a slow one is not", a
   await until("all is given back", () => paced.budget.requests === 0);
 });
 
-test("a compressed body that trickles in is rejected as well, and one that is no gzip at once", async () => {
+test("a compressed body that trickles in is rejected as well, and one that is not gzip at once", async () => {
   const { clock, slowClients, transfers } = manualPace();
   const paced = await listen(INFERENCE, { slowClients });
   const begin = (bytes: Buffer): Promise<string> =>

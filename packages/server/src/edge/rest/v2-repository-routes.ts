@@ -57,7 +57,7 @@ async function answerUnload(call: RestCall, params: RouteParams): Promise<void> 
   call.sendJson(200, { name, unload: true });
 }
 
-/** The model in the URL, if the caller is the administrator. Nobody else learns anything, nor has a body read. */
+/** The model in the URL, if the caller is the administrator. Any other caller learns nothing, and its body is not read. */
 function admittedModel(call: RestCall, params: RouteParams): string {
   call.context.adminGate.admit(call.request.headers.authorization);
   const name = params["model"] ?? "";

@@ -154,7 +154,7 @@ function readHead(value: unknown, field: string, limits: RestLimits): InputHead 
   if (!isDatatype(datatype)) {
     throw bad(
       `${field}.datatype`,
-      `${JSON.stringify(datatype.slice(0, 32))} is no datatype; expected one such as FP32, INT64 or BYTES`,
+      `${JSON.stringify(datatype.slice(0, 32))} is not a datatype; expected one such as FP32, INT64 or BYTES`,
     );
   }
   const shape = readShape(entry, `${field}.shape`, limits);

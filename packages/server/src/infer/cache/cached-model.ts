@@ -116,7 +116,7 @@ class CachedModel implements ServedModelHandle {
     this.#inner.destroy(reason);
   }
 
-  /** Whoever waits for another's run may have to run itself: the inner model stays open until all of them are answered. */
+  /** A request that waits for another's run may have to run itself: the inner model stays open until all of them are answered. */
   async #drain(): Promise<void> {
     await this.#inFlight.idle();
     await this.#inner.close();

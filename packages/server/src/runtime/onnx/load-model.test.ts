@@ -155,7 +155,7 @@ describe("loadModel()", () => {
     await assert.rejects(load(Buffer.from("PK\x03\x04 and no more")), { reason: "model_file_corrupt" });
   });
 
-  test("a file that the file system does not read is named, and is no internal error", async () => {
+  test("a file that the file system does not read is named, and is not an internal error", async () => {
     const path = join(folder, "circle.onnx");
     symlinkSync(path, path);
     await assert.rejects(loadPath(path), {

@@ -20,7 +20,7 @@ interface HeldFile {
 }
 
 /**
- * The files a model was loaded from, held open. Weights are mapped, not read: whoever writes into such a file changes the numbers under a
+ * The files a model was loaded from, held open. Weights are mapped, not read: a write into such a file changes the numbers under a
  * model that runs. The kernel stamps a file before it writes into it, so that a result is good when its files are unchanged after the run.
  */
 export class LoadedFiles {

@@ -53,7 +53,7 @@ test("guards are read as Python reads them: precedence, chains, signs, functions
   assert.equal(understood("s1 & 1 == 0"), "(s1 & 1) == 0");
 });
 
-test("what is no guard is not guessed at", () => {
+test("what is not a guard is not guessed at", () => {
   const texts = [
     "",
     "s1 ==",

@@ -36,7 +36,7 @@ function keyOfText(text: string, replaced: ReadonlyMap<string, Dim>): string {
   }
 }
 
-/** A bound that is absent, infinite or beyond what an array can have is no bound. */
+/** A bound that is absent, infinite or beyond what an array can have is not a bound. */
 function bound(json: Json | undefined): number | undefined {
   return typeof json === "number" && Number.isSafeInteger(json) ? json : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { isFloat } from "../core/tensor.ts";
 
-/** aten::isreal(Tensor self) -> Tensor, for tensors that are no complex ones */
+/** aten::isreal(Tensor self) -> Tensor, for tensors that are not complex ones */
 export const isReal: Lowering = (node, g) => g.expand(g.scalar("bool", 1), node.out().dims);
 
 /** aten::isfinite(Tensor self) -> Tensor */

@@ -156,7 +156,7 @@ function argAt(node: Node, position: number): Arg {
 
 function graphAt(node: Node, position: number): Graph {
   const arg = argAt(node, position);
-  return arg.kind === "graph" ? arg.graph : unsupported(`its argument ${position} is no graph`);
+  return arg.kind === "graph" ? arg.graph : unsupported(`its argument ${position} is not a graph`);
 }
 
 function values(node: Node, position: number, subgraphs: Subgraphs): Val[] {
@@ -164,5 +164,5 @@ function values(node: Node, position: number, subgraphs: Subgraphs): Val[] {
   if (arg === undefined || arg.kind === "none") return [];
   return arg.kind === "list"
     ? arg.items.map((item) => subgraphs.value(item))
-    : unsupported("its operands are no list");
+    : unsupported("its operands are not list");
 }

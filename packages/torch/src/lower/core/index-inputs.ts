@@ -23,7 +23,7 @@ export class IndexInputs {
   readonly #ranges = new Map<string, IndexRange>();
   readonly #areChecked: boolean;
 
-  /** `inputs`: names of those that hold integers. `areChecked`: whoever feeds the model keeps the inputs in the ranges found here, so that the graph need not check again. */
+  /** `inputs`: names of those that hold integers. `areChecked`: the caller keeps the inputs in the ranges found here, so that the graph need not check again. */
   constructor(inputs: ReadonlySet<string>, areChecked: boolean) {
     this.#inputs = inputs;
     this.#areChecked = areChecked;

@@ -69,7 +69,7 @@ export class OpNode {
     const arg = this.arg(name);
     return arg.kind === "value"
       ? this.#values.complex(arg.name)
-      : unsupported(`its argument '${name}' is no tensor`);
+      : unsupported(`its argument '${name}' is not a tensor`);
   }
 
   /**
@@ -85,7 +85,7 @@ export class OpNode {
   layout(name: string): { strides: readonly Dim[] | undefined; offset: Dim | undefined } {
     const arg = this.arg(name);
     const type = arg.kind === "value" ? this.#values.typeOf(arg.name) : undefined;
-    if (type?.kind !== "tensor") return unsupported(`its argument '${name}' is no tensor`);
+    if (type?.kind !== "tensor") return unsupported(`its argument '${name}' is not a tensor`);
     return { strides: type.strides, offset: type.offset };
   }
 
@@ -148,7 +148,7 @@ export class OpNode {
 
   string(name: string): string {
     const arg = this.arg(name);
-    return arg.kind === "string" ? arg.value : unsupported(`its argument '${name}' is no string`);
+    return arg.kind === "string" ? arg.value : unsupported(`its argument '${name}' is not a string`);
   }
 
   optionalDtype(name: string): DType | undefined {
@@ -158,13 +158,13 @@ export class OpNode {
 
   graph(name: string): Graph {
     const arg = this.arg(name);
-    return arg.kind === "graph" ? arg.graph : unsupported(`its argument '${name}' is no graph`);
+    return arg.kind === "graph" ? arg.graph : unsupported(`its argument '${name}' is not a graph`);
   }
 
   /** The items of a list argument. */
   items(name: string): readonly Arg[] {
     const arg = this.arg(name);
-    return arg.kind === "list" ? arg.items : unsupported(`its argument '${name}' is no list`);
+    return arg.kind === "list" ? arg.items : unsupported(`its argument '${name}' is not a list`);
   }
 
   get outputCount(): number {
@@ -191,7 +191,7 @@ export class OpNode {
 
   #asTensor(arg: Arg, name: string): Tensor {
     if (arg.kind !== "value" || !this.#isTensor(arg))
-      return unsupported(`its argument '${name}' is no tensor`);
+      return unsupported(`its argument '${name}' is not a tensor`);
     return this.#values.tensor(arg.name);
   }
 
@@ -207,13 +207,13 @@ export class OpNode {
     if (arg.kind === "complex") return unsupported(`its argument '${name}' is a complex number`);
     const type = arg.kind === "value" ? this.#values.typeOf(arg.name) : undefined;
     if (type === undefined || type.kind === "tensor")
-      return unsupported(`its argument '${name}' is no number`);
+      return unsupported(`its argument '${name}' is not a number`);
     return { kind: type.kind, value: type.expr };
   }
 
   #asSize(arg: Arg, name: string): Dim {
     const { kind, value } = this.#asScalar(arg, name);
-    if (kind === "float") return unsupported(`its argument '${name}' is no integer`);
+    if (kind === "float") return unsupported(`its argument '${name}' is not an integer`);
     return value;
   }
 }

@@ -8,7 +8,7 @@ export interface ValueLookup {
   isUsed(name: string): boolean;
   /** Whether the file holds its values: a parameter, a buffer, a constant. */
   isWeight(name: string): boolean;
-  /** The name that a user knows it by, such as "encoder.wte.weight"; undefined for what is no weight. */
+  /** The name that a user knows it by, such as "encoder.wte.weight"; undefined for what is not a weight. */
   weightName(name: string): string | undefined;
   /** Refuses the op when the value is complex. */
   tensor(name: string): Tensor;

@@ -85,7 +85,7 @@ function describe(
   { query, key }: { query: Tensor; key: Tensor },
 ): Omit<MultiHead, "inputs"> {
   if (query.dtype !== "float32") unsupported(`attention in ${query.dtype}`);
-  if (query.dims.length !== 3) unsupported("its input is no batch of sequences");
+  if (query.dims.length !== 3) unsupported("its input is not a batch of sequences");
   const lengths = { query: query.dims[1]!, key: key.dims[1]! };
   const batch = query.dims[0]!;
   return {

@@ -22,7 +22,7 @@ export interface Transform {
 }
 
 /**
- * Up to so many points a transform is a product with a constant matrix. ONNX Runtime 1.30 transforms lengths that are no power of two
+ * Up to so many points a transform is a product with a constant matrix. ONNX Runtime 1.30 transforms lengths that are not power of two
  * by Bluestein's algorithm; in float32 it is wrong in the third digit there (8 rows of 1000 points: error 1e-2 and 4.0 ms, against
  * 1e-5 and 2.2 ms as a matrix). In float64 it is exact enough, and what remains for longer and for unknown lengths.
  */

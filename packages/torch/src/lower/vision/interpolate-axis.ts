@@ -23,7 +23,7 @@ interface Tap {
 
 /**
  * Resamples one axis with gathered elements, at exactly the coordinates that PyTorch calculates. For what ONNX's Resize rounds
- * differently: sizes that are no multiple of the factor given, nearest neighbours, and types that it does not take.
+ * differently: sizes that are not multiple of the factor given, nearest neighbours, and types that it does not take.
  */
 export function interpolateAxis(
   g: Emitter,

@@ -58,7 +58,7 @@ export function pixelsOf({ input, channels, height, width, image }: Regions, g: 
 export function pixelsByBin({ input, channels, height, width, image, ...bins }: Regions, g: Emitter): Pixels {
   const { rows, columns } = bins;
   const perBin = channels / (rows * columns);
-  if (!Number.isInteger(perBin)) return unsupported("the channels are no multiple of the bins");
+  if (!Number.isInteger(perBin)) return unsupported("the channels are not multiple of the bins");
   const apart = g.reshape(input, [input.dims[0]!, perBin, rows, columns, height, width]);
   const matrix = g.op("Reshape", [g.transpose(apart, [0, 2, 3, 4, 5, 1]), g.ints([-1, perBin])]);
   const count = rows * columns;

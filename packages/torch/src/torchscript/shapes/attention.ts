@@ -17,7 +17,7 @@ const attention: ShapeFn = (args) => {
 const multiHeadAttention: ShapeFn = (args) => {
   const query = args.tensor("query");
   const { dtype, dims } = query;
-  const keys = args.tensor("key").dims[1] ?? unsupportedOp("its key is no batch of sequences");
+  const keys = args.tensor("key").dims[1] ?? unsupportedOp("its key is not a batch of sequences");
   const heads = args.bool("average_attn_weights") ? [] : [args.int("num_head")];
   const weights = args.bool("need_weights") ? [dims[0]!, ...heads, dims[1]!, keys] : [0];
   return [query, tensorType(dtype, weights)];

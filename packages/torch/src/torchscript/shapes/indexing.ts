@@ -73,7 +73,8 @@ const float32 = (): DType => "float32";
 function numberType(args: ShapeArgs, name: string): DType {
   const value = args.get(name);
   const number = value.kind === "tensor" ? value.number : value;
-  if (number === undefined || !isNumber(number)) return unsupportedOp(`its argument '${name}' is no number`);
+  if (number === undefined || !isNumber(number))
+    return unsupportedOp(`its argument '${name}' is not a number`);
   return number.kind === "float" ? "float32" : number.kind === "int" ? "int64" : "bool";
 }
 

@@ -66,14 +66,14 @@ const distance: ShapeFn = (args) => tensorType(floatOf(args.promoted("self", "ot
 
 const distances: ShapeFn = (args) => {
   const [a, b] = [args.tensor("x1"), args.tensor("x2")];
-  if (a.dims.length < 2 || b.dims.length < 2) return unsupportedOp("its operands are no lists of points");
+  if (a.dims.length < 2 || b.dims.length < 2) return unsupportedOp("its operands are not lists of points");
   const batch = broadcast(a.dims.slice(0, -2), b.dims.slice(0, -2));
   return tensorType(floatOf(args.promoted("x1", "x2")), [...batch, a.dims.at(-2)!, b.dims.at(-2)!]);
 };
 
 const ownDistances: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
-  const count = dims[0] ?? unsupportedOp("its operand is no list of points");
+  const count = dims[0] ?? unsupportedOp("its operand is not a list of points");
   return tensorType(floatOf(dtype), [sym("floordiv", mul(count, sub(count, 1)), 2)]);
 };
 

@@ -95,7 +95,7 @@ export class ShapeArgs {
     const value = this.get(name);
     return value.kind === "list" || value.kind === "tuple"
       ? value.items
-      : unsupportedOp(`its argument '${name}' is no list`);
+      : unsupportedOp(`its argument '${name}' is not a list`);
   }
 
   size(name: string): Dim {
@@ -131,7 +131,7 @@ export class ShapeArgs {
     const value = this.get(name);
     const number = value.kind === "tensor" ? value.number : value;
     if (number === undefined || !isNumber(number))
-      return unsupportedOp(`its argument '${name}' is no known number`);
+      return unsupportedOp(`its argument '${name}' is not a known number`);
     return numeric(number.value);
   }
 
@@ -141,7 +141,7 @@ export class ShapeArgs {
 
   text(name: string): string {
     const value = this.get(name);
-    return value.kind === "string" ? value.value : unsupportedOp(`its argument '${name}' is no text`);
+    return value.kind === "string" ? value.value : unsupportedOp(`its argument '${name}' is not text`);
   }
 
   dtype(name = "dtype"): DType | undefined {
@@ -169,14 +169,14 @@ export class ShapeArgs {
 }
 
 function asTensor(value: Value, name: string): TensorValue {
-  return value.kind === "tensor" ? value : unsupportedOp(`its argument '${name}' is no tensor`);
+  return value.kind === "tensor" ? value : unsupportedOp(`its argument '${name}' is not a tensor`);
 }
 
 function asSize(value: Value, name: string): Dim {
   const number = value.kind === "tensor" ? value.number : value;
   if (number === undefined || !isNumber(number))
     return unsupportedOp(`its argument '${name}' depends on the values of a tensor`);
-  return number.kind === "float" ? unsupportedOp(`its argument '${name}' is no integer`) : number.value;
+  return number.kind === "float" ? unsupportedOp(`its argument '${name}' is not an integer`) : number.value;
 }
 
 export function tensorType(dtype: DType, dims: readonly Dim[]): TensorType {
