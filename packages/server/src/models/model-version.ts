@@ -266,7 +266,7 @@ export class ModelVersion {
   #onLoadFailed(attempt: Attempt, error: ServeError): void {
     if (this.#attempt() !== attempt) return;
     const { name, version } = this;
-    this.#context.logger.error(
+    this.#context.logger.warn(
       { model: name, version, err: error },
       `model failed to load: ${error.message}`,
     );
