@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import type { Suite } from "./suite.ts";
 import { batching } from "./suites/batching.ts";
 import { coldStart } from "./suites/cold-start.ts";
@@ -20,7 +21,10 @@ const SUITES: Readonly<Record<string, Suite>> = {
   batching,
 };
 
-const wanted = process.argv.slice(2);
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { before: { type: "string" } },
+});
 const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
 if (unknown.length > 0) {
   console.error(`unknown benchmark ${unknown.join(", ")}; there are: ${Object.keys(SUITES).join(", ")}`);
@@ -37,7 +41,7 @@ const machine = {
 };
 for (const name of wanted.length > 0 ? wanted : Object.keys(SUITES)) {
   console.log(`\n${name}: ${SUITES[name]!.summary}`);
-  const data = await SUITES[name]!.run((line) => console.log(line));
+  const data = await SUITES[name]!.run((line) => console.log(line), { before: values.before });
   writeFileSync(`${results}${name}.json`, `${JSON.stringify({ name, machine, data }, null, 2)}\n`);
 }
 console.log(`\nJSON: bench/results/`);

@@ -1,5 +1,10 @@
+export interface SuiteOptions {
+  /** Another built checkout, to be measured in the same rounds. */
+  readonly before: string | undefined;
+}
+
 /** A benchmark: prints its table through `print` and resolves with the data for its JSON file. */
 export interface Suite {
   readonly summary: string;
-  run(print: (line: string) => void): Promise<unknown>;
+  run(print: (line: string) => void, options: SuiteOptions): Promise<unknown>;
 }

@@ -74,7 +74,7 @@ async function loadInstance(
   file: string,
   isolation: LoadOptions["isolation"],
 ): Promise<Instance> {
-  const spec = { name: "m", version: "1", file, options: options(isolation) };
+  const spec = { name: "m", version: "1", file, root: "/", options: options(isolation) };
   const model = await runtime.load(spec, { signal: new AbortController().signal });
   return model.instances[0]!;
 }

@@ -20,6 +20,13 @@ function publish(root: string, version: number): void {
   renameSync(staged, join(root, "digits", String(version)));
 }
 
+/** Puts a broken file in the place of a version's, by rename: one that is written into takes its version out of service at once. */
+function breakVersion(root: string, version: number): void {
+  const staged = join(root, ".staged-broken");
+  writeFileSync(staged, "no model at all");
+  renameSync(staged, join(root, "digits", String(version), "model.pt2"));
+}
+
 test("new versions take over under load: no request fails, versions never go back, broken ones change nothing", async () => {
   const root = mkdtempSync(join(tmpdir(), "sconce-reload-"));
   mkdirSync(join(root, "digits"));
@@ -47,7 +54,7 @@ test("new versions take over under load: no request fails, versions never go bac
     };
     const clients = Array.from({ length: CLIENTS }, client);
     for (let version = 2; version <= RELOADS + 1; version++) {
-      if (version === 4) writeFileSync(join(root, "digits", "3", "model.pt2"), "no model at all");
+      if (version === 4) breakVersion(root, 3);
       publish(root, version);
       if (version > 2) rmSync(join(root, "digits", String(version - 2)), { recursive: true });
       await Promise.race([...clients, until(`version ${version} answers`, () => newest === version)]);

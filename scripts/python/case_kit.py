@@ -1,6 +1,6 @@
 """Writes cases of the "never wrong" kind: a program, the inputs of some runs, and what PyTorch answers or raises.
 
-`case(out, name, module, example, others)` writes OUT/NAME.pt2 (or .pt for kind="trace" and "script") and OUT/NAME.json:
+`case(out, name, module, example, others)` writes OUT/NAME.pt2 (or OUT/NAME.pt for kind="trace", OUT/NAME/ for "script") and OUT/NAME.json:
 {"inputs": [[tensor, ...], ...], "outputs": [[tensor, ...] | {"raises": text}, ...]}, a tensor being {"dtype", "shape", "data"}. NaN and
 infinities are strings.
 """
@@ -38,7 +38,8 @@ def _number(value):
     return str(value) if is_strange else value
 
 
-def _tensor(tensor):
+def tensor_json(tensor):
+    """A tensor as a case holds it."""
     data = (tensor.float() if tensor.dtype in HALVES else tensor).flatten().tolist()
     return {"dtype": str(tensor.dtype)[6:], "shape": list(tensor.shape), "data": [_number(v) for v in data]}
 
@@ -55,9 +56,19 @@ def _write_program(module, example, dynamic, kind, path):
         program = torch.export.export(module, example, dynamic_shapes=shapes)
         torch.export.save(program, path)
         return program.module()
-    made = torch.jit.trace(module, example, check_trace=False) if kind == "trace" else torch.jit.script(module)
-    torch.jit.save(made, path)
-    return torch.jit.load(path)
+    if kind == "trace":
+        torch.jit.save(torch.jit.trace(module, example, check_trace=False), path)
+        return torch.jit.load(path)
+    # A scripted program does not say what its inputs look like: model.yaml does.
+    made = torch.jit.script(module)
+    folder = path.removesuffix(".pt")
+    os.makedirs(folder, exist_ok=True)
+    names = [argument.name for argument in made.forward.schema.arguments[1:]]
+    types = {name: f"{str(tensor.dtype)[6:]}{list(tensor.shape)}" for name, tensor in zip(names, example)}
+    with open(f"{folder}/model.yaml", "w") as file:
+        json.dump({"inputs": types}, file)
+    torch.jit.save(made, f"{folder}/model.pt")
+    return torch.jit.load(f"{folder}/model.pt")
 
 
 def case(out, name, module, example, others=(), dynamic=None, kind="pt2"):
@@ -69,9 +80,9 @@ def case(out, name, module, example, others=(), dynamic=None, kind="pt2"):
         answers = []
         for inputs in [example, *others]:
             try:
-                answers.append([_tensor(tensor) for tensor in _flat(run(*inputs))])
+                answers.append([tensor_json(tensor) for tensor in _flat(run(*inputs))])
             except Exception as error:  # noqa: BLE001 whatever PyTorch raises is its answer
                 answers.append({"raises": f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"})
-    inputs = [[_tensor(tensor) for tensor in run_inputs] for run_inputs in [example, *others]]
+    inputs = [[tensor_json(tensor) for tensor in run_inputs] for run_inputs in [example, *others]]
     with open(f"{out}/{name}.json", "w") as file:
         json.dump({"inputs": inputs, "outputs": answers}, file)

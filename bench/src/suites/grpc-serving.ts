@@ -1,72 +1,72 @@
 import { fileURLToPath } from "node:url";
-import { isReady, startChildServer } from "../child-server.ts";
 import { digitsTensor } from "../digits.ts";
 import { grpcLoad } from "../grpc-load.ts";
-import { type LoadResult, medianRun } from "../load-result.ts";
-import { SCONCE } from "../sconce-command.ts";
+import type { LoadResult } from "../load-result.ts";
+import { startServers } from "../servers.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
+import { takeTurns } from "../take-turns.ts";
 
 const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url));
 const BARE = fileURLToPath(new URL("../bare-grpc.js", import.meta.url));
 const PATH = "/inference.GRPCInferenceService/ModelInfer";
 const SECONDS = 4;
-const ROUNDS = 3;
+const ROUNDS = 5;
 
 export const grpcServing: Suite = {
   summary:
     "digits over gRPC ModelInfer, beside a bare grpc-js method that takes any bytes, same client, taking turns",
-  async run(print) {
-    const sconce = await startChildServer(
-      [...SCONCE, "serve", MODELS, "--port", "0", "--log-level", "error"],
-      isReady,
-    );
-    const bare = await startChildServer([BARE]);
+  async run(print, options) {
+    const servers = await startServers(BARE, MODELS, options);
     try {
       const rows: Record<string, string | number>[] = [];
       const data: unknown[] = [];
       for (const inFlight of [1, 32]) {
-        const pair = await compare({ sconce: sconce.url, bare: bare.url }, inFlight);
-        data.push({ inFlight, ...pair });
-        for (const [server, run] of Object.entries(pair)) {
+        const results = await compare(servers.urls, inFlight);
+        data.push({ inFlight, ...results });
+        for (const [server, run] of Object.entries(results)) rows.push(rowOf(server, inFlight, run));
+        const own = results["sconce"]!;
+        for (const [server, its] of Object.entries(results).filter(([name]) => name !== "sconce")) {
           rows.push({
-            server,
+            server: `sconce / ${server}`,
             "in flight": inFlight,
-            "req/s": run.requestsPerSecond,
-            "p50 ms": run.p50Ms,
-            "p99 ms": run.p99Ms,
+            "req/s": own.requestsPerSecond / its.requestsPerSecond,
+            "p50 ms": own.p50Ms - its.p50Ms,
+            "p99 ms": own.p99Ms - its.p99Ms,
           });
         }
-        rows.push({
-          server: "sconce / bare",
-          "in flight": inFlight,
-          "req/s": pair.sconce.requestsPerSecond / pair.bare.requestsPerSecond,
-          "p50 ms": pair.sconce.p50Ms - pair.bare.p50Ms,
-          "p99 ms": pair.sconce.p99Ms - pair.bare.p99Ms,
-        });
       }
       print(table(rows));
       return data;
     } finally {
-      await Promise.all([sconce.stop(), bare.stop()]);
+      await servers.stop();
     }
   },
 };
 
-async function compare(
-  urls: { readonly sconce: string; readonly bare: string },
+function rowOf(server: string, inFlight: number, run: LoadResult): Record<string, string | number> {
+  return {
+    server,
+    "in flight": inFlight,
+    "req/s": run.requestsPerSecond,
+    "p50 ms": run.p50Ms,
+    "p99 ms": run.p99Ms,
+  };
+}
+
+function compare(
+  urls: Readonly<Record<string, string>>,
   inFlight: number,
-): Promise<{ sconce: LoadResult; bare: LoadResult }> {
-  const runs: { sconce: LoadResult[]; bare: LoadResult[] } = { sconce: [], bare: [] };
+): Promise<Record<string, LoadResult>> {
   const load = { path: PATH, message: digitsRequest(), inFlight };
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const name of ["sconce", "bare"] as const) {
-      const run = await grpcLoad({ ...load, target: new URL(urls[name]).host, seconds: SECONDS });
-      if (run.failures > 0) throw new Error(`${name}: ${run.failures} requests failed`);
-      runs[name].push(run);
-    }
-  }
-  return { sconce: medianRun(runs.sconce), bare: medianRun(runs.bare) };
+  return takeTurns(urls, {
+    rounds: ROUNDS,
+    async measure(url, round) {
+      const run = await grpcLoad({ ...load, target: new URL(url).host, seconds: round === 0 ? 1 : SECONDS });
+      if (run.failures > 0) throw new Error(`${url}: ${run.failures} requests failed`);
+      return run;
+    },
+  });
 }
 
 /** A ModelInferRequest for one digit: model_name = 1, inputs = 5 (name 1, datatype 2, shape 3), raw_input_contents = 7. */

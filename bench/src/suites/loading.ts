@@ -83,7 +83,7 @@ async function workersPssOnce(file: string, memory: Memory, instances: number): 
     env: workerEnv(process.env),
   };
   const runtime = createOnnxRuntime(common);
-  const spec = { name: "m", version: "1", file, options: options(memory, instances) };
+  const spec = { name: "m", version: "1", file, root: "/", options: options(memory, instances) };
   await runtime.load(spec, { signal: new AbortController().signal });
   const bytes = childrenPssBytes();
   await runtime.close();

@@ -83,7 +83,7 @@ describe("a model in a worker process", () => {
   ): Promise<LoadedModel> {
     const file = join(folder, `${files++}.onnx`);
     writeFileSync(file, encodeCalibratedModel(model));
-    const spec = { name: "m", version: "1", file, options: { ...OPTIONS, ...options } };
+    const spec = { name: "m", version: "1", file, root: "/", options: { ...OPTIONS, ...options } };
     return runtime.load(spec, { signal: new AbortController().signal });
   }
 
@@ -228,7 +228,7 @@ describe("a model in a worker process", () => {
     );
     const file = join(folder, "slow.onnx");
     writeFileSync(file, encodeCalibratedModel({ loadMs: 3_000 }));
-    const spec = { name: "slow", version: "1", file, options: OPTIONS };
+    const spec = { name: "slow", version: "1", file, root: "/", options: OPTIONS };
     await assert.rejects(
       runtime.load(spec, { signal: AbortSignal.timeout(100) }),
       rejectsWith("cancelled", "load_cancelled"),
@@ -272,7 +272,13 @@ describe("a model in a worker process", () => {
         },
       };
       const own = createCalibratedRuntime({ clock: systemClock, logger, random: () => 0.5, spares: 0 });
-      const spec = { name: "m", version: "1", file, options: { ...OPTIONS, weightsFile, instances: 2 } };
+      const spec = {
+        name: "m",
+        version: "1",
+        file,
+        root: "/",
+        options: { ...OPTIONS, weightsFile, instances: 2 },
+      };
       await assert.rejects(
         own.load(spec, { signal: new AbortController().signal }),
         rejectsWith("unavailable", "model_file_changed"),
@@ -304,7 +310,7 @@ test("close() leaves no process and no file descriptor behind", async () => {
     });
     const file = join(folder, "m.onnx");
     writeFileSync(file, encodeCalibratedModel({}));
-    const spec = { name: "m", version: "1", file, options: { ...OPTIONS, instances: 2 } };
+    const spec = { name: "m", version: "1", file, root: "/", options: { ...OPTIONS, instances: 2 } };
     const model = await runtime.load(spec, { signal: new AbortController().signal });
     await Promise.all(model.instances.map((instance) => runRows(instance, [row(1)])));
     await runtime.close();

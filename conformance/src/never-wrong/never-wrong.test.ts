@@ -1,4 +1,4 @@
-// Tests the built server against PyTorch on a part of the sweep of numbers at their ends.
+// Tests the built server against PyTorch on hard cases, of the kinds that public bug reports found, and on a part of the sweep of numbers.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,17 +12,31 @@ const SCRIPTS = fileURLToPath(new URL("../../../scripts/python", import.meta.url
 
 /** What others of its kind are like; `npm run never-wrong` asks them all. */
 const PART =
-  "^(int_(divide|floor|reduce|sizes|arith)_(int8|int64)|attn_(sdpa|eager)_(lowest|inf|bool)_heads|attn_nan_keys_bool|grid_(bilinear|nearest)_(border|reflection)_edges|max_pool(1|3)_2200|quantile_30_linear|searchsorted_True|softmax_rows|order_nan)";
+  "^(int_(divide|floor|reduce|sizes|arith)_(int8|int64)|attn_(sdpa|eager)_(lowest|inf|bool)_heads|attn_nan_keys_bool|attn_(bfloat16|float16)_(lowest|bool)$|grid_(bilinear|nearest)_(border|reflection)_edges|max_pool(1|3)_2200|quantile_30_linear|searchsorted_True|softmax_rows|order_nan)";
 
-test("numbers at their ends are answered as PyTorch answers them, or rejected where it raises", {
+test("hard cases and numbers at their ends are answered as PyTorch answers them, or rejected where it raises", {
   timeout: 600_000,
 }, async (t) => {
   const python = requirePython(t);
   if (python === undefined) return;
   const folder = mkdtempSync(join(tmpdir(), "sconce-never-wrong-"));
   t.after(() => rmSync(folder, { recursive: true }));
+  await runPython(python, [join(SCRIPTS, "never_wrong_cases.py"), folder]);
   await runPython(python, [join(SCRIPTS, "never_wrong_numbers.py"), folder, PART]);
   const { problems, passed } = await askCases(folder);
   t.diagnostic(`${passed} runs equal PyTorch`);
+  assert.deepEqual(problems, []);
+});
+
+test("weights in every form that people keep them in are taken as load_state_dict takes them", {
+  timeout: 300_000,
+}, async (t) => {
+  const python = requirePython(t);
+  if (python === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "sconce-weights-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  await runPython(python, [join(SCRIPTS, "weights_cases.py"), folder]);
+  const { problems, passed } = await askCases(folder);
+  t.diagnostic(`${passed} forms`);
   assert.deepEqual(problems, []);
 });

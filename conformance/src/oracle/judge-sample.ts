@@ -11,6 +11,7 @@ import {
 import { nodePlatform } from "@sconce/torch/node";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { difference, mayDeclare, valuesOf } from "./compare.ts";
+import { type Entrance, entranceOf } from "./entrance.ts";
 import type { FixtureRun, FixtureSample, FixtureTensor } from "./fixture-pack.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -53,7 +54,14 @@ async function judgeAsStated(sample: FixtureSample): Promise<Verdict> {
 
 async function judgeTranslation(translation: Translation, sample: FixtureSample): Promise<Verdict> {
   const [first] = sample.runs;
-  if (first !== undefined && !takes(translation.inputs, first.inputs))
+  let takes: Entrance;
+  try {
+    takes = entranceOf(translation);
+  } catch (error) {
+    return { kind: "refused", ops: ["types"], detail: textOf(error) };
+  }
+  // What PyTorch raises for may be refused at the entrance, and is better refused there.
+  if (first !== undefined && first.raises === undefined && !takes(first.inputs))
     return { kind: "refused", ops: ["sizes"], detail: "it does not take the sizes that are stated for it" };
   let session: InferenceSession;
   try {
@@ -70,11 +78,11 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
       const asked = { ...run, precision: sample.precision };
       const wrong = await (run.raises === undefined
         ? runDifference(session, translation, asked)
-        : unraised(session, translation, asked));
+        : unraised(session, { translation, takes }, asked));
       if (wrong !== undefined) return { kind: "wrong", detail: `run ${index}: ${wrong}` };
     }
     if (sample.others === undefined) return { kind: "pass" };
-    return await judgeOtherSizes(session, translation, sample);
+    return await judgeOtherSizes(session, { translation, takes }, sample);
   } catch (error) {
     return { kind: "error", detail: `run: ${textOf(error)}` };
   } finally {
@@ -91,13 +99,13 @@ function optionsOf({ inputs }: FixtureSample): TranslateOptions {
 
 async function judgeOtherSizes(
   session: InferenceSession,
-  translation: Translation,
+  { translation, takes }: Served,
   { others = [], precision }: FixtureSample,
 ): Promise<Verdict> {
   const sizes = { equal: 0, fixed: 0, neither: 0, lax: 0 };
   for (const { inputs, outputs } of others) {
     const shapes = `sizes ${inputs.map(({ shape }) => `[${shape}]`).join(", ")}`;
-    if (!takes(translation.inputs, inputs)) {
+    if (!takes(inputs)) {
       sizes[outputs === null ? "neither" : "fixed"] += 1;
       continue;
     }
@@ -119,19 +127,9 @@ async function judgeOtherSizes(
   return { kind: "pass", sizes };
 }
 
-/** Whether a server would let these sizes in. */
-function takes(ports: Translation["inputs"], inputs: readonly FixtureTensor[]): boolean {
-  const known = new Map<string, number>();
-  return ports.every(({ dims }, i) =>
-    dims.every((dim, axis) => {
-      const size = inputs[i]?.shape[axis] ?? -1;
-      if (typeof dim === "number") return dim === size;
-      const other = known.get(dim.symbol) ?? size;
-      known.set(dim.symbol, size);
-      const isMultiple = size % (dim.multipleOf ?? 1) === 0;
-      return other === size && size >= dim.min && size <= (dim.max ?? size) && isMultiple;
-    }),
-  );
+interface Served {
+  readonly translation: Translation;
+  readonly takes: Entrance;
 }
 
 type Run = FixtureRun & { readonly precision: DType | undefined; readonly isScaled?: boolean };
@@ -139,10 +137,10 @@ type Run = FixtureRun & { readonly precision: DType | undefined; readonly isScal
 /** What is wrong with an answer to inputs that PyTorch raises for. */
 async function unraised(
   session: InferenceSession,
-  translation: Translation,
+  { translation, takes }: Served,
   run: Run,
 ): Promise<string | undefined> {
-  if (!takes(translation.inputs, run.inputs)) return undefined;
+  if (!takes(run.inputs)) return undefined;
   try {
     await session.run(feedsOf(session, translation, run));
   } catch {

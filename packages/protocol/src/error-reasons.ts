@@ -11,7 +11,8 @@ const REQUEST_REASONS = {
     unsupported_media_type: "The body is multipart. Send JSON.",
     unsupported_encoding:
       "`Content-Encoding` is neither gzip nor deflate, or names several. Use one of them, once.",
-    bad_compression: "The body is not what its `Content-Encoding` says.",
+    bad_compression:
+      "The body is not what its `Content-Encoding` says, or the message not what its `grpc-encoding` says.",
     tenant_too_long: "The header that names the tenant is longer than 256 characters.",
     bad_timeout:
       "`grpc-timeout`, `x-request-timeout-ms` or the parameter `timeout` is not a number in its unit. See [protocols.md](protocols.md#deadlines).",
@@ -34,7 +35,7 @@ const REQUEST_REASONS = {
     memory_budget:
       "Requests in flight, and responses that clients have not read yet, hold all the memory set aside for them (`--max-in-flight`). Wait as long as `Retry-After` says.",
     slow_transfer:
-      "That memory was needed, and this request came in at less than 64 KiB a second for several seconds. Send it again, faster. Clients that read responses as slowly lose their connection.",
+      "That memory was needed, and this request came in at less than 64 KiB a second for several seconds, or its gRPC call was not finished after its message. Send it again, faster. Clients that read responses as slowly lose their connection.",
     too_many_requests_in_flight: "65,536 requests are in flight. Wait as long as `Retry-After` says.",
   },
 } as const;
@@ -170,7 +171,11 @@ const LOADING_REASONS = {
       "This kind of file cannot be served. [model-formats.md](model-formats.md) lists the kinds that can.",
     weights_only: "The file holds weights without a program. Export the program with `torch.export.save`.",
     weights_missing: "The file that `weights` in model.yaml names does not exist.",
+    outside_repository:
+      "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",
     option_unsupported: "An option of model.yaml does not work with this kind of file.",
+    option_not_allowed:
+      "model.yaml asks for more than the operator lets a model choose. The message has both numbers and the server's option that allows more.",
     model_refused: "The file reads well, but it cannot be run as it is. The message says why.",
     model_file_corrupt: "The file violates its own format, or was cut short. Copy it again.",
     model_file_limit: "The file exceeds a limit of its reader, which keeps hostile files out.",

@@ -12,6 +12,7 @@ import {
 } from "./json-number.ts";
 import { readString } from "./json-string.ts";
 import { ServeError } from "./serve-error.ts";
+import { stickyValue } from "./sticky-value.ts";
 
 /** Where a reader stands in a tensor's JSON text, and the elements it has stored so far. */
 export interface ElementReader {
@@ -24,9 +25,23 @@ export interface ElementReader {
   /** Over `out.bytes`; renewed when those grow. */
   view: DataView;
   at: number;
+  /** Where the present step ends: a string is read on in the next. */
+  until: number;
+  /** The string that a step ended in; undefined: none. */
+  text: OpenText | undefined;
   /** The field and index path of the element being read, for messages. */
   path(): string;
 }
+
+/** A BYTES element whose text is being read. */
+interface OpenText {
+  /** Where in `out` its length goes. */
+  readonly lengthAt: number;
+  readonly isBase64: boolean;
+}
+
+/** A longer number is cut in messages. */
+const MAX_SHOWN_CHARS = 40;
 
 const INTEGER_RANGES: Partial<Record<Datatype, readonly [number, number]>> = {
   BOOL: [0, 1],
@@ -38,25 +53,22 @@ const INTEGER_RANGES: Partial<Record<Datatype, readonly [number, number]>> = {
   INT32: [-0x80000000, 0x7fffffff],
 };
 
-/** Reads the element at `reader.at`, stores it at `out.at` (room for a number was made), and moves both on. */
-export function readElement(reader: ElementReader): void {
-  if (reader.datatype === "BYTES") {
-    readBytesElement(reader);
-    return;
-  }
+/**
+ * Reads the element at `reader.at`, stores it at `out.at` (room for a number was made), and moves both on. False when the step ended inside of
+ * it; then the next call reads on.
+ */
+export function readElement(reader: ElementReader): boolean {
+  if (reader.datatype === "BYTES") return readBytesElement(reader);
   const { bytes, at, end, literal } = reader;
   if (!readNumber(bytes, at, end, literal)) {
     readWord(reader);
-    return;
+    return true;
   }
-  if (literal.end - at > MAX_NUMBER_CHARS) {
-    throw bad(
-      reader,
-      `a number of ${literal.end - at} characters is too long; the limit is ${MAX_NUMBER_CHARS}`,
-    );
-  }
+  if (literal.end - at > MAX_NUMBER_CHARS)
+    throw bad(reader, `a number has more than ${MAX_NUMBER_CHARS} characters, the most it may have`);
   storeNumber(reader);
   reader.at = literal.end;
+  return true;
 }
 
 function storeNumber(reader: ElementReader): void {
@@ -75,13 +87,13 @@ function storeNumber(reader: ElementReader): void {
       storeInteger64(reader);
       return;
     case "FP16":
-      storeHalf(reader, float16Bits(float64Value(bytes, at, literal)), 0x7c00);
+      storeHalf(reader, float16Bits(float64Value(bytes, at, literal)));
       return;
     case "BF16":
-      storeHalf(reader, bfloat16Bits(float64Value(bytes, at, literal)), 0x7f80);
+      storeHalf(reader, bfloat16Bits(float64Value(bytes, at, literal)));
       return;
     default:
-      storeSmallInteger(reader, float64Value(bytes, at, literal));
+      storeSmallInteger(reader, literal.exact ? literal.value : stickyValue(literalText(reader)));
   }
 }
 
@@ -90,8 +102,8 @@ function finite(reader: ElementReader, value: number): number {
   return value;
 }
 
-function storeHalf(reader: ElementReader, bits: number, infinity: number): void {
-  if ((bits & infinity) === infinity) throw outOfRange(reader);
+/** Halves are written as the numbers they are rounded from; PyTorch rounds what is too large for them to infinity. */
+function storeHalf(reader: ElementReader, bits: number): void {
   reader.view.setUint16(reader.out.at, bits, true);
   reader.out.at += 2;
 }
@@ -120,7 +132,7 @@ function storeInteger64(reader: ElementReader): void {
   const { value } = literal;
   const signed = datatype === "INT64";
   if (literal.exact || !literal.integer) {
-    const whole = literal.exact ? value : float64Value(reader.bytes, reader.at, literal);
+    const whole = literal.exact ? value : stickyValue(literalText(reader));
     if (whole !== Math.trunc(whole)) throw notWhole(reader);
     if (Number.isSafeInteger(whole)) {
       if (whole < 0 && !signed) throw outOfRange(reader);
@@ -133,7 +145,7 @@ function storeInteger64(reader: ElementReader): void {
     if (!literal.integer) {
       throw bad(
         reader,
-        `${literalText(reader)} is too large to be written with a fraction or exponent; write all its digits`,
+        `${shownLiteral(reader)} is too large to be written with a fraction or exponent; write all its digits`,
       );
     }
   }
@@ -173,56 +185,84 @@ function readWord(reader: ElementReader): void {
 const QUOTE = 0x22;
 const BRACE = 0x7b;
 const B64_OBJECT = /^\{\s*"b64"\s*:\s*"$/;
+/** Leaves room for any sane white space in an object with base64 text. */
+const MAX_OBJECT_SPACE = 64;
 
 /** Reads a string, or `{"b64": "…"}` for bytes that are no text (TensorFlow Serving's form). */
-function readBytesElement(reader: ElementReader): void {
-  const { bytes, at, end, out } = reader;
-  const lengthAt = out.at;
-  out.uint32(0);
-  if (bytes[at] === QUOTE) {
-    const next = readString(bytes, at + 1, end, out);
-    if (next < 0) throw bad(reader, "not a valid JSON string");
-    reader.at = next;
-  } else if (bytes[at] === BRACE) {
-    readBase64Object(reader, lengthAt + 4);
-  } else {
-    throw wrongType(reader);
-  }
+function readBytesElement(reader: ElementReader): boolean {
+  const { bytes, end, out, maxElementBytes } = reader;
+  reader.text ??= openText(reader);
+  const { lengthAt, isBase64 } = reader.text;
+  const next = readString(bytes, { start: reader.at, until: reader.until, end }, out);
+  if (next === -1) throw bad(reader, isBase64 ? NOT_BASE64 : "not a valid JSON string");
   const size = out.at - lengthAt - 4;
-  if (size > reader.maxElementBytes) {
-    throw bad(reader, `an element of ${size} bytes is too long; the limit is ${reader.maxElementBytes}`);
+  if (size > (isBase64 ? Math.ceil(maxElementBytes / 3) * 4 : maxElementBytes)) throw tooLong(reader);
+  if (next < 0) {
+    reader.at = ~next;
+    return false;
   }
-  out.setUint32(lengthAt, size);
+  reader.text = undefined;
+  reader.at = isBase64 ? closeBase64(reader, lengthAt + 4, next) : next;
+  out.setUint32(lengthAt, out.at - lengthAt - 4);
+  return true;
 }
 
-function readBase64Object(reader: ElementReader, from: number): void {
+/** Makes room for the length of the text that begins here and steps over its opening quote. */
+function openText(reader: ElementReader): OpenText {
   const { bytes, at, end, out } = reader;
-  const expected = 'an object here must be {"b64": "…"} with valid base64 text';
-  // The opening of the object is short; 64 bytes leave room for any sane white space.
-  const head = asciiText(bytes, at, Math.min(end, at + 64));
-  const quote = head.indexOf('"', head.indexOf(":"));
-  if (head.indexOf(":") < 0 || quote < 0 || !B64_OBJECT.test(head.slice(0, quote + 1)))
-    throw bad(reader, expected);
-  let next = readString(bytes, at + quote + 1, end, out);
-  const decoded = next < 0 ? undefined : decodeBase64(out.bytes.subarray(from, out.at));
-  if (decoded === undefined) throw bad(reader, expected);
+  const lengthAt = out.at;
+  const first = at < end ? bytes[at] : 0;
+  const isBase64 = first === BRACE;
+  if (first !== QUOTE && !isBase64) throw wrongType(reader);
+  let quote = 0;
+  if (isBase64) {
+    const head = asciiText(bytes, at, Math.min(end, at + MAX_OBJECT_SPACE));
+    quote = head.indexOf('"', head.indexOf(":"));
+    if (head.indexOf(":") < 0 || quote < 0 || !B64_OBJECT.test(head.slice(0, quote + 1)))
+      throw bad(reader, NOT_BASE64);
+  }
+  out.uint32(0);
+  reader.at = at + quote + 1;
+  return { lengthAt, isBase64 };
+}
+
+const NOT_BASE64 = 'an object here must be {"b64": "…"} with valid base64 text';
+
+/** Decodes the text at `from` in place; where the object ends. */
+function closeBase64(reader: ElementReader, from: number, textEnd: number): number {
+  const { bytes, out } = reader;
+  const decoded = decodeBase64(out.bytes.subarray(from, out.at));
+  if (decoded === undefined) throw bad(reader, NOT_BASE64);
+  const end = Math.min(reader.end, textEnd + MAX_OBJECT_SPACE);
+  let next = textEnd;
   while (next < end && bytes[next]! <= 0x20) next++;
-  if (next >= end || bytes[next] !== 0x7d) throw bad(reader, expected);
+  if (next >= end || bytes[next] !== 0x7d) throw bad(reader, NOT_BASE64);
+  if (decoded.length > reader.maxElementBytes) throw tooLong(reader);
   out.at = from;
   out.raw(decoded);
-  reader.at = next + 1;
+  return next + 1;
+}
+
+function tooLong(reader: ElementReader): ServeError {
+  return bad(reader, `an element is longer than ${reader.maxElementBytes} bytes, the most it may have`);
 }
 
 function literalText({ bytes, at, literal }: ElementReader): string {
   return asciiText(bytes, at, literal.end);
 }
 
+/** For messages. */
+function shownLiteral(reader: ElementReader): string {
+  const text = literalText(reader);
+  return text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
+}
+
 function outOfRange(reader: ElementReader): ServeError {
-  return bad(reader, `${literalText(reader)} is out of range for ${reader.datatype}`);
+  return bad(reader, `${shownLiteral(reader)} is out of range for ${reader.datatype}`);
 }
 
 function notWhole(reader: ElementReader): ServeError {
-  return bad(reader, `${literalText(reader)} is not a whole number; ${reader.datatype} takes integers`);
+  return bad(reader, `${shownLiteral(reader)} is not a whole number; ${reader.datatype} takes integers`);
 }
 
 function wrongType(reader: ElementReader): ServeError {

@@ -1,9 +1,14 @@
-/** Longest number literal accepted in JSON; shortest forms of float64 and int64 need at most 25 characters. */
-export const MAX_NUMBER_CHARS = 32;
+import { stickyValue } from "./sticky-value.ts";
+
+/**
+ * Longest number literal accepted in JSON. Shortest forms of float64 and int64 need at most 25 characters, C's `%f` of the largest float64 and
+ * exact decimal expansions several hundred.
+ */
+export const MAX_NUMBER_CHARS = 1000;
 
 /** A number literal just read. One object is reused for a whole tensor, so that reading allocates nothing. */
 export interface NumberLiteral {
-  /** First byte after the literal. */
+  /** First byte after the literal; of one longer than `MAX_NUMBER_CHARS`, whose value is not read, the byte after one character more. */
   end: number;
   /** The literal's value: the nearest float64 when `exact`, else within 2⁻⁴⁸ of it, relatively. */
   value: number;
@@ -35,9 +40,11 @@ const CASE_BIT = 0x20;
 /**
  * Reads the JSON number that starts at `start` (RFC 8259 §6, strictly: no leading zeros, digits after the point). False when there
  * is none. Literals of up to 15 digits are converted here (W. Clinger's fast path: both operands exact, so one rounding);
- * longer ones get an approximation, which is enough to decide most float32 and is refined when it is not.
+ * longer ones get an approximation, which is enough to decide most float32 and is refined when it is not. Never looks further than
+ * `MAX_NUMBER_CHARS + 1` characters.
  */
 export function readNumber(bytes: Uint8Array, start: number, end: number, literal: NumberLiteral): boolean {
+  const stop = Math.min(end, start + MAX_NUMBER_CHARS + 1);
   const negative = bytes[start] === MINUS;
   const first = negative ? start + 1 : start;
   let i = first;
@@ -45,7 +52,7 @@ export function readNumber(bytes: Uint8Array, start: number, end: number, litera
   let mantissa = 0;
   let digits = 0;
   let exponent = 0;
-  for (; i < end; i++) {
+  for (; i < stop; i++) {
     const digit = bytes[i]! - ZERO;
     if (digit >>> 0 > 9) {
       if (digit !== DOT - ZERO || point >= 0) break;
@@ -58,12 +65,14 @@ export function readNumber(bytes: Uint8Array, start: number, end: number, litera
       if (point >= 0) exponent--;
     }
   }
+  if (i - start > MAX_NUMBER_CHARS) return endless(literal, i);
   if (i === first || point === first || (point >= 0 && point === i - 1)) return false;
   if (bytes[first] === ZERO && i > first + 1 && point !== first + 1) return false;
   literal.end = i;
   literal.integer = point < 0;
-  if (i < end && (bytes[i]! | CASE_BIT) === LOWER_E) {
-    exponent += readExponent(bytes, i + 1, end, literal);
+  if (i < stop && (bytes[i]! | CASE_BIT) === LOWER_E) {
+    exponent += readExponent(bytes, i + 1, stop, literal);
+    if (literal.end - start > MAX_NUMBER_CHARS) return endless(literal, literal.end);
     if (literal.end === i) return false;
   }
   literal.exact =
@@ -73,6 +82,14 @@ export function readNumber(bytes: Uint8Array, start: number, end: number, litera
     literal.value = Number(asciiText(bytes, start, literal.end));
     literal.exact = true;
   }
+  return true;
+}
+
+/** Makes `literal` one that is too long; whoever asked for it looks at its length before its value. */
+function endless(literal: NumberLiteral, end: number): true {
+  literal.end = end;
+  literal.value = Number.NaN;
+  literal.exact = true;
   return true;
 }
 
@@ -112,11 +129,18 @@ const MARGIN = 2 ** -47;
 /** The float32 nearest to a literal that `readNumber` accepted; ±Infinity when it is out of range. */
 export function float32Value(bytes: Uint8Array, start: number, literal: NumberLiteral): number {
   const { value } = literal;
-  if (literal.exact) return Math.fround(value);
-  // The true value lies between these two. Only when a rounding border lies there too is the slow way needed.
-  const low = Math.fround(value * (1 - MARGIN));
-  if (low === Math.fround(value * (1 + MARGIN))) return low;
-  return Math.fround(Number(asciiText(bytes, start, literal.end)));
+  if (literal.exact) {
+    const near = Math.fround(value);
+    if (near === value) return near;
+    // The float32 on the other side is as far away only when this float64 lies on a rounding border.
+    const other = 2 * value - near;
+    if (Math.fround(other) !== other) return near;
+  } else {
+    // The true value lies between these two. Only when a rounding border lies there too is the slow way needed.
+    const low = Math.fround(value * (1 - MARGIN));
+    if (low === Math.fround(value * (1 + MARGIN))) return low;
+  }
+  return Math.fround(stickyValue(asciiText(bytes, start, literal.end)));
 }
 
 /** Text of a short run of ASCII bytes. */

@@ -10,15 +10,22 @@ for (const pair of ['""', "\\\\", "//", "b\b", "f\f", "n\n", "r\r", "t\t"]) {
   ESCAPES[pair.charCodeAt(0)] = pair.charCodeAt(1);
 }
 
+/** Where a string's text is read from and to: it is looked at up to `until`, which may be before its end. */
+export interface StringPart {
+  readonly start: number;
+  readonly until: number;
+  readonly end: number;
+}
+
 /**
- * Copies the JSON string whose opening quote is at `start - 1` to `out`, as UTF-8 without its escapes; `bytes` must be valid UTF-8.
- * Returns where the string ended (after the closing quote), or −1 when it is no string: unterminated, a bare control
- * character, an unknown escape, or a surrogate without its other half.
+ * Copies JSON string text from `start` on to `out`, as UTF-8 without its escapes; `bytes` must be valid UTF-8. Returns where the string ended
+ * (after the closing quote); the complement (`~`) of where to read on when `until` came first; or −1 when it is no string: it ends at `end`, or
+ * has a bare control character, an unknown escape, or a surrogate without its other half.
  */
-export function readString(bytes: Uint8Array, start: number, end: number, out: ByteWriter): number {
+export function readString(bytes: Uint8Array, { start, until, end }: StringPart, out: ByteWriter): number {
   let run = start;
   let i = start;
-  while (i < end) {
+  while (i < until && i < end) {
     const c = bytes[i]!;
     if (c >= 0x20 && c !== QUOTE && c !== BACKSLASH) {
       i++;
@@ -31,7 +38,9 @@ export function readString(bytes: Uint8Array, start: number, end: number, out: B
     if (i < 0) return -1;
     run = i;
   }
-  return -1;
+  if (i >= end) return -1;
+  if (i > run) out.raw(bytes.subarray(run, i));
+  return ~i;
 }
 
 function readEscape(bytes: Uint8Array, at: number, end: number, out: ByteWriter): number {

@@ -11,8 +11,6 @@ export interface JsonTensorOptions {
   readonly datatype: Datatype;
   /** The shape announced beside the data, which may then be flat; undefined: the nesting of the data is the shape. */
   readonly shape: readonly number[] | undefined;
-  /** FP16 and BF16 as decimal numbers. The Open Inference Protocol forbids them in JSON. */
-  readonly allowHalf?: boolean;
   readonly maxRank?: number;
   readonly maxElementBytes?: number;
   /** Memory for the tensor, 8-byte aligned; may hold old contents. Default: `new Uint8Array`, which is slow for small tensors. */
@@ -23,6 +21,12 @@ const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const COMMA = 0x2c;
 const SPACE = 0x20;
+
+/** What comes next: a value; a value or the end of the array just opened; a comma or the end of an array, or of the text. */
+const VALUE = 0;
+const FIRST_OR_CLOSE = 1;
+const AFTER_VALUE = 2;
+type Expected = typeof VALUE | typeof FIRST_OR_CLOSE | typeof AFTER_VALUE;
 
 const MAX_RANK = 16;
 const MAX_ELEMENT_BYTES = 1024 * 1024;
@@ -42,6 +46,8 @@ export class JsonTensorDecoder implements ElementReader {
   readonly out: ByteWriter;
   view: DataView;
   at: number;
+  until = 0;
+  text: ElementReader["text"] = undefined;
 
   readonly #field: string;
   readonly #shape: readonly number[] | undefined;
@@ -49,6 +55,7 @@ export class JsonTensorDecoder implements ElementReader {
   readonly #maxRank: number;
   /** How many elements the announced shape has. */
   readonly #expected: number;
+  #expects: Expected = VALUE;
   #count = 0;
   #depth = 0;
   /** Depth at which the elements lie: 0 for a bare value, 1 in a flat array. */
@@ -74,9 +81,6 @@ export class JsonTensorDecoder implements ElementReader {
     this.#elementBytes = elementBytes(options.datatype);
     this.#maxRank = options.maxRank ?? MAX_RANK;
     this.#expected = options.shape === undefined ? Number.POSITIVE_INFINITY : elementCount(options.shape);
-    if ((this.datatype === "FP16" || this.datatype === "BF16") && options.allowHalf !== true) {
-      throw this.#bad(`${this.datatype} cannot travel as JSON; send it as binary data (binary_data_size)`);
-    }
     // Each element but the last takes two characters at least, so the text bounds the count.
     const possible = Math.floor((span.end - span.start) / 2) + 1;
     if (this.#expected > possible && options.shape !== undefined) {
@@ -93,18 +97,15 @@ export class JsonTensorDecoder implements ElementReader {
   /** Reads on for about `budget` bytes of text; true when all was read. Throws `invalid_argument` with the index path. */
   step(budget: number = Number.POSITIVE_INFINITY): boolean {
     const until = this.at + budget;
+    this.until = until;
     for (;;) {
-      this.#skipSpace();
-      if (this.at < this.end && this.bytes[this.at] === OPEN) {
-        this.#open();
-        if (this.at >= this.end || this.bytes[this.at] !== CLOSE) continue;
-        this.#setLeafDepth();
-        this.#close(0);
-      } else {
-        this.#element();
-      }
-      if (this.#afterValue()) return true;
-      if (this.at > until) return false;
+      // Spaces and strings may go on for longer than a step.
+      if (this.text === undefined) this.#skipSpace();
+      if (this.at > until && this.at < this.end) return false;
+      if (this.#expects === AFTER_VALUE) {
+        if (this.#afterValue()) return true;
+      } else if (this.#value()) this.#expects = AFTER_VALUE;
+      else if (this.text !== undefined) return false;
     }
   }
 
@@ -128,7 +129,24 @@ export class JsonTensorDecoder implements ElementReader {
     return path;
   }
 
-  #element(): void {
+  /** Opens an array, closes an empty one, or reads an element; true when a value is complete. */
+  #value(): boolean {
+    const c = this.at < this.end ? this.bytes[this.at] : 0;
+    if (c === OPEN) {
+      this.#open();
+      this.#expects = FIRST_OR_CLOSE;
+      return false;
+    }
+    if (c === CLOSE && this.#expects === FIRST_OR_CLOSE) {
+      this.#setLeafDepth();
+      this.#close(0);
+      return true;
+    }
+    return this.#element();
+  }
+
+  #element(): boolean {
+    if (this.text !== undefined) return this.#readOn();
     if (this.#leafDepth !== this.#depth) this.#setLeafDepth();
     if (this.#count === this.#expected) {
       throw this.#bad(`shape ${showShape(this.#shape!)} needs ${this.#expected} elements, the data has more`);
@@ -138,8 +156,13 @@ export class JsonTensorDecoder implements ElementReader {
       out.reserve(this.#elementBytes);
       this.view = viewOf(out.bytes);
     }
-    readElement(this);
+    return this.#readOn();
+  }
+
+  #readOn(): boolean {
+    if (!readElement(this)) return false;
     this.#count++;
+    return true;
   }
 
   #open(): void {
@@ -150,7 +173,6 @@ export class JsonTensorDecoder implements ElementReader {
     this.#counts[this.#depth] = 0;
     this.#dims[this.#depth] ??= UNKNOWN;
     this.#depth++;
-    this.#skipSpace();
   }
 
   #close(length: number): void {
@@ -162,23 +184,20 @@ export class JsonTensorDecoder implements ElementReader {
       throw this.#ragged(`has ${length} elements where its neighbours have ${known}`);
   }
 
-  /** Closes arrays and steps over the comma after a value; true when the text is complete. */
+  /** Closes an array or steps over the comma after a value; true when the text is complete. */
   #afterValue(): boolean {
-    for (;;) {
-      this.#skipSpace();
-      if (this.#depth === 0) {
-        if (this.at < this.end) throw this.#bad(`unexpected ${this.#describe()} after the data`);
-        return true;
-      }
-      const c = this.at < this.end ? this.bytes[this.at] : 0;
-      if (c === COMMA) {
-        this.at++;
-        this.#counts[this.#depth - 1]!++;
-        return false;
-      }
-      if (c !== CLOSE) throw this.#bad(`expected "," or "]" after an element, got ${this.#describe()}`);
-      this.#close(this.#counts[this.#depth - 1]! + 1);
+    if (this.#depth === 0) {
+      if (this.at < this.end) throw this.#bad(`unexpected ${this.#describe()} after the data`);
+      return true;
     }
+    const c = this.at < this.end ? this.bytes[this.at] : 0;
+    if (c === COMMA) {
+      this.at++;
+      this.#counts[this.#depth - 1]!++;
+      this.#expects = VALUE;
+    } else if (c === CLOSE) this.#close(this.#counts[this.#depth - 1]! + 1);
+    else throw this.#bad(`expected "," or "]" after an element, got ${this.#describe()}`);
+    return false;
   }
 
   #setLeafDepth(): void {
@@ -188,8 +207,10 @@ export class JsonTensorDecoder implements ElementReader {
     }
   }
 
+  /** To the next byte that is no space, or a little past the end of the step. */
   #skipSpace(): void {
-    const { bytes, end } = this;
+    const { bytes, until } = this;
+    const end = Math.min(this.end, until + 2);
     let { at } = this;
     // JSON's white space; control characters that are none are rejected by whoever reads on.
     while (at < end && bytes[at]! <= SPACE && IS_SPACE[bytes[at]!] === 1) at++;

@@ -16,7 +16,18 @@ export interface FileSource extends ByteSource {
 export function openFileSource(path: string): FileSource {
   const name = basename(path);
   const fd = reading(name, () => openSync(path, "r"));
-  const byteLength = sizeOf(name, fd);
+  const close = (): void => reading(name, () => closeSync(fd));
+  try {
+    return { ...fileSourceOf(fd, name), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** A file that somebody else opened, and closes. Throws as `openFileSource` does. */
+export function fileSourceOf(fd: number, name: string): ByteSource {
+  const byteLength = reading(name, () => fstatSync(fd).size);
   return {
     name,
     byteLength,
@@ -37,19 +48,7 @@ export function openFileSource(path: string): FileSource {
       }
       return new Uint8Array(bytes.buffer, bytes.byteOffset, length);
     },
-    close: () => reading(name, () => closeSync(fd)),
   };
-}
-
-function sizeOf(name: string, fd: number): number {
-  return reading(name, () => {
-    try {
-      return fstatSync(fd).size;
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
-  });
 }
 
 function reading<T>(name: string, call: () => T): T {

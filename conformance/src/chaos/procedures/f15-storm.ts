@@ -52,7 +52,13 @@ const COMMON = { warmup_runs: 0, max_queue_size: 2_000 };
 export const storm: Procedure = {
   id: "F15",
   title: "load and unload storm",
-  flags: ["--model-control=explicit", `--admin-token=${TOKEN}`, "--spare-workers=0", "--readiness=settled"],
+  flags: [
+    "--model-control=explicit",
+    `--admin-token=${TOKEN}`,
+    "--spare-workers=0",
+    "--readiness=settled",
+    "--allow-thread-isolation",
+  ],
   prepare(folder) {
     for (const kind of REPLACED) folder.publish(kind.name, 1, contentOf(kind, 1));
     folder.publish("versions", 1, {

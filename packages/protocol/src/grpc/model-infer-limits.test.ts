@@ -8,6 +8,7 @@ import {
 } from "../gen/inference/grpc_service_pb.ts";
 import { DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { decodeModelInferRequest } from "./model-infer.ts";
+import type { LateWork } from "./wire-tensor.ts";
 
 function rejected(init: Parameters<typeof create<typeof ModelInferRequestSchema>>[1], reason: string): void {
   const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
@@ -111,4 +112,20 @@ test("groups are skipped to a depth, no deeper", () => {
   decodeModelInferRequest(nested(32));
   assert.throws(() => decodeModelInferRequest(nested(33)), { reason: "malformed_message" });
   assert.throws(() => decodeModelInferRequest(nested(100_000)), { reason: "malformed_message" });
+});
+
+test("a message of nothing but fields that nobody knows is not read to its end", () => {
+  const unknown = Buffer.alloc(1024 * 1024, Buffer.from([15 << 3, 0]));
+  assert.throws(() => decodeModelInferRequest(unknown), /more than 32768 fields/);
+  const name = Buffer.concat([Buffer.from([(1 << 3) | 2, 100]), Buffer.alloc(100, 0x61)]);
+  const names = Buffer.concat(new Array<Buffer>(10_000).fill(name));
+  assert.throws(() => decodeModelInferRequest(names), /too much text/);
+  const contents = Buffer.concat([Buffer.from([(5 << 3) | 2, 0x80, 0x80, 0x40]), unknown]);
+  const head = Buffer.from([(1 << 3) | 2, 1, 0x78, (2 << 3) | 2, 4, 0x46, 0x50, 0x33, 0x32]);
+  const tensor = Buffer.concat([Buffer.from([(5 << 3) | 2, 0x8d, 0x80, 0x40]), head, contents]);
+  const late: LateWork[] = [];
+  decodeModelInferRequest(tensor, undefined, { late });
+  let steps = 0;
+  while (!late[0]!.step(8_192)) steps++;
+  assert.ok(steps > 30, `${steps} pauses`);
 });

@@ -55,7 +55,8 @@ export function* packContents(
   const field = FIELD_OF[tensor.datatype];
   const runs = yield* elementRuns(reader, spans, field, tensor);
   if (tensor.datatype === "BYTES") return yield* packByteElements(reader, runs, tensor, limits);
-  if (field === 6 || field === 7) return packFloats(reader, runs, elementBytes(tensor.datatype), tensor);
+  if (field === 6 || field === 7)
+    return yield* packFloats(reader, runs, elementBytes(tensor.datatype), tensor);
   return yield* packIntegers(reader, runs, tensor);
 }
 
@@ -81,6 +82,10 @@ function* elementRuns(
     for (let tag = reader.tag(end); tag !== 0; tag = reader.tag(end)) {
       const number = tag >>> 3;
       const wireType = tag & 7;
+      if (reader.fields > PAUSE) {
+        reader.fields = 0;
+        yield;
+      }
       if (number > 8) {
         reader.skip(tag, end);
         continue;
@@ -95,7 +100,6 @@ function* elementRuns(
         reader.skip(tag, end);
         runs.push(start, reader.pos);
       } else reader.skip(tag, end);
-      if (runs.length % PAUSE === 0) yield;
     }
   }
   return runs;
@@ -117,12 +121,12 @@ function wrongField(
   );
 }
 
-function packFloats(
+function* packFloats(
   reader: WireReader,
   runs: Spans,
   width: number,
   tensor: { readonly name: string },
-): Uint8Array {
+): Packing {
   let total = 0;
   for (let i = 0; i < runs.length; i += 2) {
     const length = runs[i + 1]! - runs[i]!;
@@ -132,6 +136,7 @@ function packFloats(
       });
     }
     total += length;
+    if (i % PAUSE === 0) yield;
   }
   if (runs.length === 2) return reader.bytes.subarray(runs[0]!, runs[1]!);
   const out = new Uint8Array(total);
@@ -139,6 +144,7 @@ function packFloats(
   for (let i = 0; i < runs.length; i += 2) {
     out.set(reader.bytes.subarray(runs[i]!, runs[i + 1]!), at);
     at += runs[i + 1]! - runs[i]!;
+    if (i % PAUSE === 0) yield;
   }
   return out;
 }

@@ -9,6 +9,10 @@ export const END_GROUP = 4;
 export const FIXED32 = 5;
 
 const MAX_GROUP_DEPTH = 32;
+/** Fields, and pieces of text, of a message outside tensor data: they are read in one go. A request with 256 tensors has a few thousand. */
+const MAX_FIELDS = 32_768;
+/** Bytes of text that cost as much as a field. */
+const TEXT_PIECE_BYTES = 16;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** An `invalid_argument` for bytes that are no protobuf message of the expected type. */
@@ -29,6 +33,8 @@ export class WireReader {
   /** The two halves of the varint that `varint` read last, unsigned. */
   lo = 0;
   hi = 0;
+  /** Fields and pieces of text read since the start, or since somebody who takes pauses took one. */
+  fields = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -62,6 +68,7 @@ export class WireReader {
   /** The next tag (field number × 8 + wire type), or 0 at `end`. */
   tag(end: number): number {
     if (this.pos >= end) return 0;
+    if (++this.fields > MAX_FIELDS) throw tooManyFields();
     const byte = this.bytes[this.pos]!;
     if (byte < 0x80) this.pos++;
     else {
@@ -103,6 +110,7 @@ export class WireReader {
       );
     }
     this.pos = stop;
+    this.fields += Math.floor((stop - start) / TEXT_PIECE_BYTES);
     let text = "";
     for (let i = start; i < stop; i++) {
       const byte = this.bytes[i]!;
@@ -179,6 +187,14 @@ export class WireReader {
       this.skip(tag, end, depth + 1);
     }
   }
+}
+
+function tooManyFields(): ServeError {
+  return new ServeError(
+    "invalid_argument",
+    `the message has more than ${MAX_FIELDS} fields, or too much text, outside tensor data`,
+    { reason: "limit_exceeded" },
+  );
 }
 
 function decodeUtf8(bytes: Uint8Array, what: string): string {

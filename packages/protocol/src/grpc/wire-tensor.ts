@@ -126,14 +126,16 @@ export interface LateWork {
   step(amount: number): boolean;
 }
 
-/** Contents of so many bytes are worth a pause in between. */
+/** In a message of so many bytes, packing is worth a pause in between, whichever of its tensors the bytes are in. */
 const LARGE_BYTES = 64 * 1024;
+/** Contents of so few bytes are packed at once anyway, however many tensors there are. */
+const SMALL_BYTES = 256;
 /** Contents between two pauses, roughly. */
 const PAUSE_BYTES = 4096;
 
 /**
- * Turns a draft into a tensor once the whole message is read: raw bytes as they are, typed contents packed. With `late`, large contents are
- * not packed yet: the work is put there, and the tensor has its bytes when that is done.
+ * Turns a draft into a tensor once the whole message is read: raw bytes as they are, typed contents packed. With `late`, those of a
+ * large message are not packed yet: the work is put there, and the tensor has its bytes when that is done.
  */
 export function finishTensor(
   reader: WireReader,
@@ -153,7 +155,8 @@ export function finishTensor(
   const tensor = { name, datatype, shape, bytes: draft.bytes ?? EMPTY };
   if (draft.bytes !== undefined || contents === undefined) return tensor;
   const packing = packContents(new WireReader(reader.bytes), contents, draft, limits);
-  if (late === undefined || lengthOf(contents) < LARGE_BYTES) tensor.bytes = packedAtOnce(packing);
+  if (late === undefined || reader.bytes.length < LARGE_BYTES || lengthOf(contents) < SMALL_BYTES)
+    tensor.bytes = packedAtOnce(packing);
   else late.push(lateContents(packing, tensor));
   return tensor;
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Config, loadModelConfig } from "../config/load-config.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { createYamlReader } from "../config/yaml-reader.ts";
 import { createRegistry } from "../models/create-registry.ts";
 import { nodeFileSystem } from "../models/file-system.ts";
 import type { ManagedRegistry, RegistryOptions } from "../models/managed-registry.ts";
@@ -32,14 +33,15 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
   const repository = createRepository({
     paths: options.paths.map((path) => ({ path })),
     fileSystem: nodeFileSystem,
+    yaml: createYamlReader({ clock }),
   });
   const registry = createRegistry({
     load,
     clock,
     logger,
     onForgotten,
-    versionPolicy: ({ configFile }) =>
-      parseVersionPolicy(loadModelConfig(configFile, modelDefaults).versionPolicy),
+    versionPolicy: ({ settings }) =>
+      parseVersionPolicy(loadModelConfig(settings, modelDefaults).versionPolicy),
     ...registryOptions(server),
   });
   return {

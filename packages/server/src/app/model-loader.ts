@@ -6,6 +6,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Counter, Metrics } from "../base/metrics.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import { loadModelConfig } from "../config/load-config.ts";
+import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
@@ -21,6 +22,8 @@ import type { LoadedModel, LoadOptions, Runtime } from "../runtime/runtime.ts";
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
   readonly defaults: ModelConfig;
+  /** What a model may choose for itself. */
+  readonly caps: ModelCaps;
   readonly clock: Clock;
   /** Time without what this process slept through. */
   readonly activeClock: Clock;
@@ -38,17 +41,19 @@ const SLOW_LOAD_MS = 1000;
 export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   const { runtime, defaults, clock } = options;
   return async (candidate, signal) => {
-    const config = loadModelConfig(candidate.configFile, defaults);
-    const { name, version, file } = candidate;
+    const config = loadModelConfig(candidate.settings, defaults);
+    checkCaps(config, defaults, options.caps);
+    const { name, version, file, root } = candidate;
     const logger = options.logger.child({ model: name, version });
     const startedMs = clock.nowMs();
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
       const loaded = await runtime.load(
-        { name, version, file, options: loadOptions(config, candidate) },
+        { name, version, file, root, options: loadOptions(config, candidate, options.caps) },
         { signal, onProgress: progress.report },
       );
       const { description } = loaded;
+      if (candidate.remark !== "") logger.warn({}, candidate.remark);
       for (const warning of description.warnings) logger.warn({}, warning);
       logger.info(
         {
@@ -155,9 +160,9 @@ function slowProgress(
   };
 }
 
-function loadOptions(config: ModelConfig, candidate: ModelCandidate): LoadOptions {
+function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: ModelCaps): LoadOptions {
   const cores = availableParallelism();
-  const instances = config.instances === "auto" ? cores : config.instances;
+  const instances = config.instances === "auto" ? Math.min(cores, caps.instances) : config.instances;
   return {
     instances,
     threadsPerInstance:
@@ -179,7 +184,7 @@ function weightsPath(name: string, candidate: ModelCandidate): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
     throw new ServeError(
       "invalid_argument",
-      `weights in model.yaml: expected the name of a file beside it, got ${JSON.stringify(name)}`,
+      `weights in model.yaml: expected the name of a file beside it, got ${JSON.stringify(name.slice(0, 80))}`,
     );
   }
   return join(dirname(candidate.configFile ?? candidate.file), name);

@@ -1,5 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { totalmem } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
@@ -8,6 +8,7 @@ import type { TensorSpec } from "../base/signature.ts";
 import { parseHealthAddress } from "../config/health-address.ts";
 import { hostAddress } from "../config/host-address.ts";
 import { type Config, loadConfig } from "../config/load-config.ts";
+import { modelCaps } from "../config/model-caps.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
@@ -163,10 +164,14 @@ const EXTENSIONS: readonly string[] = [
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
 const MEMORY_SHARE = 0.25;
 
+/** Of the machine, or of the container it runs in. */
+function memoryBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+}
+
 function byteBudget(config: ServerConfig, slowClients: SlowClientGuard): ByteBudget {
-  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return createByteBudget({
-    maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes * MEMORY_SHARE),
+    maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes() * MEMORY_SHARE),
     maxRequests: MAX_REQUESTS_IN_FLIGHT,
     reclaim: (bytes) => slowClients.reclaim(bytes),
   });
@@ -196,6 +201,7 @@ function buildModels(
     activeClock: loop.activeClock,
     runtime,
     defaults,
+    caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
     quota,
   });

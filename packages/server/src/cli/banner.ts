@@ -45,7 +45,7 @@ function exampleCall(running: RunningServer, name: string): string | undefined {
 function exampleValue(spec: TensorSpec): string | undefined {
   const shape = spec.dims.map(exampleSize);
   const count = shape.reduce((product, size) => product * size, 1);
-  if (count > MAX_EXAMPLE_ELEMENTS || spec.datatype === "FP16" || spec.datatype === "BF16") return undefined;
+  if (count > MAX_EXAMPLE_ELEMENTS) return undefined;
   return nest(shape, { next: 0, count, spec });
 }
 

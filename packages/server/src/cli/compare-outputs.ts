@@ -1,4 +1,4 @@
-import { float16Value } from "@sconce/protocol";
+import { bfloat16Value, float16Value } from "@sconce/protocol";
 import { elementBytes, type Tensor } from "../base/tensor.ts";
 
 /** How far an output is from the one it should be, over all trials. */
@@ -82,6 +82,7 @@ const READERS: Readonly<Record<string, (view: DataView, at: number) => number>> 
   FP32: (view, at) => view.getFloat32(at, true),
   FP64: (view, at) => view.getFloat64(at, true),
   FP16: (view, at) => float16Value(view.getUint16(at, true)),
+  BF16: (view, at) => bfloat16Value(view.getUint16(at, true)),
   INT64: (view, at) => Number(view.getBigInt64(at, true)),
   UINT64: (view, at) => Number(view.getBigUint64(at, true)),
   INT32: (view, at) => view.getInt32(at, true),

@@ -105,7 +105,8 @@ function batchingLines(batching: Batching | undefined): string[] {
 
 function portLines(label: string, ports: readonly SummaryPort[]): string[] {
   return ports.map(
-    (port) => `${label.padEnd(11)} ${port.name}: ${port.dtype} [${port.dims.map(dimText).join(", ")}]`,
+    (port) =>
+      `${label.padEnd(11)} ${port.name}: ${port.declared ?? port.dtype} [${port.dims.map(dimText).join(", ")}]`,
   );
 }
 

@@ -1,5 +1,5 @@
-import { existsSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { closeSync, existsSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import {
   decodeModel,
   type ExternalData,
@@ -10,8 +10,9 @@ import {
   translateModel,
 } from "@sconce/torch";
 import { detectFile } from "@sconce/torch/formats";
-import { type FileSource, nodePlatform, openFileSource } from "@sconce/torch/node";
+import { type FileSource, fileSourceOf, nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
+import { openExternal } from "../runtime/onnx/external-files.ts";
 import { fileError } from "./file-error.ts";
 import type { StatedInputs } from "./stated-inputs.ts";
 
@@ -90,11 +91,8 @@ class ModelFiles {
   }
 
   #openBeside(name: string): FileSource {
-    const path = join(this.#folder, name);
-    // The reader of the model allows plain names only, so the file lies in this folder.
-    if (!existsSync(path))
-      throw new ServeError("not_found", `the model's weights are missing: no file ${name} beside it`);
-    const file = openFileSource(path);
+    const { fd } = openExternal(this.#folder, name);
+    const file = { ...fileSourceOf(fd, name), close: () => closeSync(fd) };
     this.#open.set(name, file);
     return file;
   }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { decodeJsonTensor, float16Bits } from "@sconce/protocol";
+import { bfloat16Bits, decodeJsonTensor, float16Bits } from "@sconce/protocol";
 import { ServeError } from "../base/errors.ts";
 import { type Dim, exampleSize, type Signature, type TensorSpec } from "../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
@@ -83,6 +83,7 @@ const WRITERS: Readonly<Record<string, (view: DataView, at: number, value: numbe
   FP32: (view, at, value) => view.setFloat32(at, value, true),
   FP64: (view, at, value) => view.setFloat64(at, value, true),
   FP16: (view, at, value) => view.setUint16(at, float16Bits(value), true),
+  BF16: (view, at, value) => view.setUint16(at, bfloat16Bits(value), true),
   INT64: (view, at, value) => view.setBigInt64(at, BigInt(value), true),
   UINT64: (view, at, value) => view.setBigUint64(at, BigInt(value), true),
   INT32: (view, at, value) => view.setInt32(at, value, true),
@@ -147,11 +148,7 @@ function namedInput(given: readonly unknown[], { name, datatype }: TensorSpec): 
   }
   const data = Buffer.from(JSON.stringify(found["data"] ?? null));
   const shape = found["shape"].map(Number);
-  return decodeJsonTensor(
-    data,
-    { start: 0, end: data.length },
-    { field: name, datatype, shape, allowHalf: true },
-  );
+  return decodeJsonTensor(data, { start: 0, end: data.length }, { field: name, datatype, shape });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,4 +1,6 @@
+import { realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import type { RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
@@ -53,8 +55,9 @@ export async function withTrialRuntime<T>(
 }
 
 async function load(runtime: Runtime, file: string, inputs?: StatedInputs): Promise<TrialModel> {
+  const real = realpathSync(file);
   const options = { ...OPTIONS, inputs: inputs?.texts };
-  const spec = { name: "trial", version: "1", file, options };
+  const spec = { name: "trial", version: "1", file: real, root: dirname(real), options };
   const loaded: LoadedModel = await runtime.load(spec, { signal: new AbortController().signal });
   return {
     signature: loaded.description.signature,

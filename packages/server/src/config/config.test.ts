@@ -86,7 +86,10 @@ describe("loadConfig()", () => {
 describe("loadModelConfig()", () => {
   test("model.yaml overrides the defaults it names and no others", () => {
     const { modelDefaults } = loadConfig({ flags: new Map([["--max-batch-size", "4"]]) });
-    const model = loadModelConfig(file("model.yaml", "memory: shared\nmemory_limit: 2GiB\n"), modelDefaults);
+    const model = loadModelConfig(
+      parseYaml("memory: shared\nmemory_limit: 2GiB\n", "model.yaml"),
+      modelDefaults,
+    );
     assert.deepEqual([model.maxBatchSize, model.memory, model.memoryLimitBytes], [4, "shared", 2 ** 31]);
   });
 });

@@ -37,10 +37,9 @@ function modelSection(file: YamlFile): YamlFile {
   };
 }
 
-/** A model's options: its `model.yaml` over the server's defaults. Throws `invalid_argument` naming the key. */
-export function loadModelConfig(path: string | undefined, defaults: ModelConfig): ModelConfig {
-  if (path === undefined) return defaults;
-  const file = readYaml(path);
+/** A model's options: its `model.yaml`, as it was read, over the server's defaults. Throws `invalid_argument` naming the key. */
+export function loadModelConfig(file: YamlFile | undefined, defaults: ModelConfig): ModelConfig {
+  if (file === undefined) return defaults;
   rejectUnknownKeys(file, Object.keys(MODEL_OPTIONS).map(fileKey));
   return resolveOptions(MODEL_OPTIONS, { file }, defaults);
 }

@@ -20,7 +20,7 @@ export const MODEL_OPTIONS = {
     kind: "choice",
     choices: ["process", "thread"],
     default: "process",
-    doc: "process: a crash costs one worker. thread: a few microseconds less, for trusted models only: a native crash ends the server.",
+    doc: "process: a crash costs one worker. thread: a few microseconds less, for trusted models only: a native crash ends the server. In a model.yaml it needs --allow-thread-isolation.",
   },
   batching: {
     kind: "flag",

@@ -3,6 +3,9 @@ import type { OptionRow } from "./option.ts";
 import { parseYaml } from "./yaml-file.ts";
 
 const DURATION_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** Of a value that is parsed here, in the server's process. */
+const MAX_LIST_ITEMS = 10_000;
+const MAX_MAPPING_CHARACTERS = 2 ** 14;
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1e3,
@@ -19,7 +22,12 @@ export interface OptionSource {
 }
 
 function reject(source: OptionSource, expected: string, value: unknown): never {
-  const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : typeof value;
+  const shown =
+    typeof value === "string"
+      ? JSON.stringify(value.slice(0, 80))
+      : typeof value === "object"
+        ? "a list or a mapping"
+        : String(value);
   throw new ServeError("invalid_argument", `${source.label}: expected ${expected}, got ${shown}`, {
     reason: "bad_option",
   });
@@ -44,6 +52,7 @@ function parseList<T>(raw: unknown, parseItem: (item: unknown) => T | undefined)
     : typeof raw === "string"
       ? raw.split(",").filter((s) => s.trim())
       : undefined;
+  if (items !== undefined && items.length > MAX_LIST_ITEMS) return undefined;
   const parsed = items?.map((item) => parseItem(typeof item === "string" ? item.trim() : item));
   return parsed?.every((item) => item !== undefined) ? (parsed as readonly T[]) : undefined;
 }
@@ -63,6 +72,7 @@ function isScalar(value: unknown): boolean {
 }
 
 function mappingOfText(text: string): unknown {
+  if (text.length > MAX_MAPPING_CHARACTERS) return undefined;
   const parts = text.split(";").filter((part) => part.trim() !== "");
   const pairs = parts.map((part) => /^([^=:{}"']+)=(.*)$/s.exec(part));
   if (!pairs.includes(null)) {
@@ -108,30 +118,26 @@ export function parseOption(row: OptionRow, raw: unknown, source: OptionSource):
       const kind = row.kind === "integer" ? "a whole number" : "a number";
       return isWhole && inRange(value, row)
         ? value
-        : reject(source, `${kind} from ${row.min} to ${row.max}`, String(raw));
+        : reject(source, `${kind} from ${row.min} to ${row.max}`, raw);
     }
     case "count-or-auto": {
       if (raw === "auto") return raw;
       const value = parseCount(raw);
       return Number.isInteger(value) && inRange(value, row)
         ? value
-        : reject(source, `auto, or a whole number from ${row.min} to ${row.max}`, String(raw));
+        : reject(source, `auto, or a whole number from ${row.min} to ${row.max}`, raw);
     }
     case "duration": {
       const value = withUnit(raw, DURATION_MS);
       return inRange(value, row)
         ? value
-        : reject(
-            source,
-            `a duration such as 250us, 5ms or 30s (from ${row.min} to ${row.max} ms)`,
-            String(raw),
-          );
+        : reject(source, `a duration such as 250us, 5ms or 30s (from ${row.min} to ${row.max} ms)`, raw);
     }
     case "bytes": {
       const value = withUnit(raw, BYTE_UNITS);
       return Number.isInteger(value) && inRange(value, row)
         ? value
-        : reject(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, String(raw));
+        : reject(source, `a size such as 64MiB or 2GB (from ${row.min} to ${row.max} bytes)`, raw);
     }
     case "mapping":
       return parseMapping(raw) ?? reject(source, 'names and texts, such as a: "text"', raw);

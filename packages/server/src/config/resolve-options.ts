@@ -41,17 +41,13 @@ export function rejectUnknownKeys(
 ): void {
   const unknown = Object.keys(file.values).filter((key) => !known.includes(key));
   if (unknown.length === 0) return;
-  const key = unknown[0]!;
+  const key = unknown[0]!.slice(0, 80);
   const nearest = known.reduce((best, word) => (distance(word, key) < distance(best, key) ? word : best));
   const hint =
     distance(nearest, key) <= 3 ? `; did you mean ${nearest}?` : `; known keys: ${known.join(", ")}`;
-  throw new ServeError(
-    "invalid_argument",
-    `${file.name}: unknown key ${JSON.stringify(key.slice(0, 80))}${hint}`,
-    {
-      reason: "bad_option",
-    },
-  );
+  throw new ServeError("invalid_argument", `${file.name}: unknown key ${JSON.stringify(key)}${hint}`, {
+    reason: "bad_option",
+  });
 }
 
 /** Levenshtein distance of two short words. */

@@ -1,12 +1,17 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import { parseDocument } from "yaml";
+import { Lexer, parseDocument } from "yaml";
 import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
 
 const MAX_YAML_BYTES = 2 ** 20;
 const MAX_YAML_DEPTH = 32;
 const MAX_YAML_ALIASES = 100;
+/** Words and marks: what the parser's time grows with, faster than in proportion. */
+const MAX_YAML_TOKENS = 20_000;
+/** Values and keys once aliases are expanded, and characters in them. */
+const MAX_YAML_NODES = 10_000;
+const MAX_YAML_CHARACTERS = 2 ** 20;
 
 /** A YAML file as plain data. */
 export interface YamlFile {
@@ -15,25 +20,51 @@ export interface YamlFile {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-function depthOf(value: unknown, limit: number): number {
-  if (typeof value !== "object" || value === null) return 0;
-  if (limit === 0) return 1;
-  return 1 + Math.max(0, ...Object.values(value).map((item) => depthOf(item, limit - 1)));
+/** Which limit a value exceeds, if any. An alias inside its own anchor has no end, so what was seen is counted, not what there is. */
+function excess(root: unknown): string | undefined {
+  let [nodes, characters] = [0, 0];
+  const look = (value: unknown, depth: number): string | undefined => {
+    nodes++;
+    if (nodes > MAX_YAML_NODES) return `more than ${MAX_YAML_NODES} values`;
+    if (typeof value === "string") characters += value.length;
+    if (characters > MAX_YAML_CHARACTERS) return `more than ${MAX_YAML_CHARACTERS} characters`;
+    if (typeof value !== "object" || value === null) return undefined;
+    if (depth === MAX_YAML_DEPTH) return `nested deeper than ${MAX_YAML_DEPTH}`;
+    for (const [key, item] of Object.entries(value)) {
+      characters += key.length;
+      const found = look(item, depth + 1);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return look(root, 0);
 }
 
-/** Parses YAML core schema: no tags, at most 100 alias expansions, 1 MiB, depth 32. Throws `invalid_argument` with the line. */
+function hasTooManyTokens(text: string): boolean {
+  let tokens = 0;
+  for (const _ of new Lexer().lex(text)) if (++tokens > MAX_YAML_TOKENS) return true;
+  return false;
+}
+
+/**
+ * Parses YAML core schema: no tags, at most 100 alias expansions, 1 MiB, 10,000 values, depth 32, one document. Throws `invalid_argument`
+ * with the line.
+ */
 export function parseYaml(text: string, name: string): YamlFile {
   const fail = (why: string): never => {
     throw new ServeError("invalid_argument", `${name}: ${why}`, { reason: "bad_config_file" });
   };
-  if (Buffer.byteLength(text) > MAX_YAML_BYTES) fail(`larger than ${MAX_YAML_BYTES} bytes`);
+  checkYamlSize(Buffer.byteLength(text), name);
+  if (hasTooManyTokens(text)) fail(`more than ${MAX_YAML_TOKENS} words and marks`);
   const document = parseDocument(text, {
     schema: "core",
     uniqueKeys: true,
     merge: false,
-    logLevel: "silent",
+    // At "silent" a second document is dropped without a word.
+    logLevel: "error",
   });
   const problem = document.errors[0] ?? document.warnings[0];
+  if (problem?.code === "MULTIPLE_DOCS") fail("several documents; expected one mapping of keys to values");
   if (problem !== undefined) fail(problem.message.split("\n")[0] ?? "not YAML");
   let values: unknown;
   try {
@@ -44,18 +75,27 @@ export function parseYaml(text: string, name: string): YamlFile {
   if (values === null || values === undefined) return { name, values: {} };
   if (typeof values !== "object" || Array.isArray(values))
     fail("expected a mapping of keys to values at the top");
-  if (depthOf(values, MAX_YAML_DEPTH) > MAX_YAML_DEPTH) fail(`nested deeper than ${MAX_YAML_DEPTH}`);
+  const tooMuch = excess(values);
+  if (tooMuch !== undefined) fail(tooMuch);
   return { name, values: values as Record<string, unknown> };
 }
 
-/** Reads and parses a YAML file; throws `invalid_argument`, or `unavailable` with what the file system said. */
+/** Reads and parses the operator's own YAML file, here and now; throws `invalid_argument`, or `unavailable` with what the file system said. */
 export function readYaml(path: string): YamlFile {
   const name = basename(path);
-  const isTooLarge = onFile(path, (file) => statSync(file).size) > MAX_YAML_BYTES;
-  return parseYaml(isTooLarge ? tooLarge(name) : onFile(path, (file) => readFileSync(file, "utf8")), name);
+  checkYamlSize(
+    onFile(path, (file) => statSync(file).size),
+    name,
+  );
+  return parseYaml(
+    onFile(path, (file) => readFileSync(file, "utf8")),
+    name,
+  );
 }
 
-function tooLarge(name: string): never {
+/** Throws `invalid_argument` for a file that is too large to be read. */
+export function checkYamlSize(bytes: number, name: string): void {
+  if (bytes <= MAX_YAML_BYTES) return;
   throw new ServeError("invalid_argument", `${name}: larger than ${MAX_YAML_BYTES} bytes`, {
     reason: "bad_config_file",
   });

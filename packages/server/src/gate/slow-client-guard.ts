@@ -19,7 +19,9 @@ export interface SlowClientGuard {
   nowMs(): number;
   watch(transfer: Transfer): void;
   unwatch(transfer: Transfer): void;
-  /** Gives up slow transfers, those that have been slow for longest first, until they held `bytes` together or no slow one is left. */
+  /** All of this one is here and only its client's last word is missing: should that not follow at once, it gives way first. */
+  complete(transfer: Transfer): void;
+  /** Gives up transfers that wait for nothing, then slow ones, those that have been slow for longest first, until they held `bytes` together or no slow one is left. */
   reclaim(bytes: number): void;
 }
 
@@ -38,6 +40,8 @@ export const DEFAULT_SLOW_CLIENT_LIMITS: SlowClientLimits = {
   graceMs: 5000,
 };
 
+/** The end of a call comes right behind its message. */
+const LAST_WORD_MS = 100;
 /** A look that comes this late says more about this process than about its clients. */
 const STALL_MS = 1000;
 const RETRY_AFTER_MS = 1000;
@@ -59,6 +63,8 @@ export function createSlowClientGuard(
   /** Where those were that have been here at a look. */
   const marks = new Map<Transfer, { readonly atMs: number; readonly moved: number }>();
   const slow = new Set<Transfer>();
+  /** Since when those have been complete that lack their end, in that order. */
+  const complete = new Map<Transfer, number>();
   let isLooking = false;
 
   const look = (dueMs: number): void => {
@@ -92,6 +98,7 @@ export function createSlowClientGuard(
   const forget = (transfer: Transfer): void => {
     transfers.delete(transfer);
     if (marks.delete(transfer)) slow.delete(transfer);
+    if (complete.size > 0) complete.delete(transfer);
   };
   const end = (transfer: Transfer, error: ServeError): void => {
     forget(transfer);
@@ -106,8 +113,17 @@ export function createSlowClientGuard(
       lookLater();
     },
     unwatch: forget,
+    complete(transfer) {
+      complete.set(transfer, clock.nowMs());
+    },
     reclaim(bytes) {
       let freed = 0;
+      const lastMs = clock.nowMs() - LAST_WORD_MS;
+      for (const [transfer, sinceMs] of complete) {
+        if (freed >= bytes || sinceMs > lastMs) break;
+        freed += transfer.heldBytes;
+        end(transfer, unfinished());
+      }
       for (const transfer of slow) {
         if (freed >= bytes) return;
         if (transfer.heldBytes === 0) continue;
@@ -123,6 +139,14 @@ function tooSlow(minBytesPerSecond: number): ServeError {
     "deadline_exceeded",
     `the body comes in more slowly than ${minBytesPerSecond} bytes per second`,
     { reason: "request_timeout" },
+  );
+}
+
+function unfinished(): ServeError {
+  return new ServeError(
+    "unavailable",
+    "the memory for requests in flight is used up, and this call was not finished after its message",
+    { reason: "slow_transfer", retryAfterMs: RETRY_AFTER_MS },
   );
 }
 

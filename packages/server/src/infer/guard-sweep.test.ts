@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
@@ -87,7 +87,10 @@ function load(file: string): Promise<HostedModel> {
     inputs: undefined,
     warmupRuns: 1,
   } as const;
-  return loadModel({ spec: { name: "m", version: "1", file, options }, wantsDigest: false }, () => {});
+  return loadModel(
+    { spec: { name: "m", version: "1", file, root: dirname(file), options }, wantsDigest: false },
+    () => {},
+  );
 }
 
 interface Answer {

@@ -1,9 +1,15 @@
 import type { Clock } from "../base/clock.ts";
-import { type CapacityLimits, createCapacity, type Place } from "./capacity.ts";
-import { createLoadLimit } from "./load-limit.ts";
+import { ServeError } from "../base/errors.ts";
+import { abortReason, createLoadLimit } from "./load-limit.ts";
 import type { ModelVersion } from "./model-version.ts";
 import type { LoadModel, ServedModelHandle } from "./served-model-handle.ts";
 import type { VersionContext } from "./version-state.ts";
+
+/** How much may be in memory at once; undefined: no limit. */
+interface CapacityLimits {
+  readonly maxModels: number | undefined;
+  readonly maxBytes: number | undefined;
+}
 
 export interface EvictingLoadOptions {
   readonly load: LoadModel;
@@ -88,4 +94,101 @@ function isIdle(version: ModelVersion): boolean {
   return (
     handle !== undefined && handle.inFlight() === 0 && version.pins === 0 && version.pending === undefined
   );
+}
+
+/** A place in memory, held from before a load until its instance is closed. */
+interface Place {
+  /** Corrects the estimate once the real size is known. */
+  resize(bytes: number): void;
+  /** Idempotent. */
+  release(): void;
+}
+
+/** Hands out memory to loads, in order of arrival, and makes room by eviction. */
+interface Capacity {
+  /** Waits until there is room. Rejects when `signal` fires, or with `resource_exhausted` when it can never fit. */
+  reserve(bytes: number, signal: AbortSignal): Promise<Place>;
+  /** Takes a place at once, past the limits if need be: for what replaces something that serves. */
+  exceed(bytes: number): Place;
+  /** Tries again to make room: something became idle. */
+  retry(): void;
+}
+
+interface Waiter {
+  readonly bytes: number;
+  enter(): void;
+}
+
+/**
+ * `evict` unloads the least recently used idle model and says whether there was one; its place comes back through `release`.
+ * A load is never rejected because others are busy: it waits, as long as its signal allows.
+ */
+function createCapacity(limits: CapacityLimits, evict: () => boolean): Capacity {
+  const waiting: Waiter[] = [];
+  const maxModels = limits.maxModels ?? Number.POSITIVE_INFINITY;
+  const maxBytes = limits.maxBytes ?? Number.POSITIVE_INFINITY;
+  let models = 0;
+  let bytes = 0;
+  let evicting = 0;
+  const fits = (wanted: number): boolean => models + 1 <= maxModels && bytes + wanted <= maxBytes;
+
+  const take = (size: number): Place => {
+    let held = size;
+    let released = false;
+    models += 1;
+    bytes += held;
+    return {
+      resize(next) {
+        if (released) return;
+        bytes += next - held;
+        held = next;
+        pump();
+      },
+      release() {
+        if (released) return;
+        released = true;
+        models -= 1;
+        bytes -= held;
+        evicting = Math.max(0, evicting - 1);
+        pump();
+      },
+    };
+  };
+  const pump = (): void => {
+    while (waiting[0] !== undefined && fits(waiting[0].bytes)) waiting.shift()!.enter();
+    if (waiting.length === 0 || evicting > 0) return;
+    // Counted first: eviction itself reports changes that lead back here.
+    evicting = 1;
+    if (!evict()) evicting = 0;
+  };
+  return {
+    async reserve(size, signal) {
+      if (size > maxBytes) {
+        const need = `it needs ${size} bytes, the memory budget is ${maxBytes}`;
+        throw new ServeError("resource_exhausted", `the model does not fit: ${need}`, {
+          reason: "memory_budget",
+        });
+      }
+      if (signal.aborted) throw abortReason(signal);
+      return await new Promise<Place>((resolve, reject) => {
+        const leave = (): void => {
+          waiting.splice(waiting.indexOf(waiter), 1);
+          reject(abortReason(signal));
+          pump();
+        };
+        const waiter: Waiter = {
+          bytes: size,
+          enter() {
+            signal.removeEventListener("abort", leave);
+            resolve(take(size));
+          },
+        };
+        signal.addEventListener("abort", leave, { once: true });
+        waiting.push(waiter);
+        pump();
+      });
+    },
+    exceed: take,
+    retry: pump,
+  };
 }

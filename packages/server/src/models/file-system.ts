@@ -1,4 +1,6 @@
-import { open, readdir, realpath, stat } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { open, opendir, realpath, stat } from "node:fs/promises";
+import { OPEN_FLAGS } from "../base/open-below.ts";
 
 /** One name in a folder. A link is reported as such and never followed by `list`. */
 export interface FolderEntry {
@@ -16,7 +18,8 @@ export interface FileFacts {
 
 /** The little of a file system that a repository needs. Every call may reject with Node's errors (`error.code`). */
 export interface FileSystem {
-  list(folder: string): Promise<readonly FolderEntry[]>;
+  /** At most `limit` entries, in no order: then there may be more. */
+  list(folder: string, limit: number): Promise<readonly FolderEntry[]>;
   facts(path: string): Promise<FileFacts>;
   /** The path without links. */
   resolve(path: string): Promise<string>;
@@ -26,20 +29,22 @@ export interface FileSystem {
 
 export type ReadRange = (offset: number, length: number) => Promise<Uint8Array>;
 
+function kindOf(entry: Dirent): FolderEntry["kind"] {
+  if (entry.isSymbolicLink()) return "link";
+  if (entry.isFile()) return "file";
+  return entry.isDirectory() ? "folder" : "other";
+}
+
 /** The real file system. */
 export const nodeFileSystem: FileSystem = {
-  async list(folder) {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries.map((entry) => ({
-      name: entry.name,
-      kind: entry.isSymbolicLink()
-        ? "link"
-        : entry.isFile()
-          ? "file"
-          : entry.isDirectory()
-            ? "folder"
-            : "other",
-    }));
+  async list(folder, limit) {
+    const entries: FolderEntry[] = [];
+    // Piece by piece: a folder of a million names must not hold up everything else.
+    for await (const entry of await opendir(folder, { bufferSize: 256 })) {
+      if (entries.length === limit) break;
+      entries.push({ name: entry.name, kind: kindOf(entry) });
+    }
+    return entries;
   },
   async facts(path) {
     const found = await stat(path);
@@ -48,7 +53,7 @@ export const nodeFileSystem: FileSystem = {
   },
   resolve: (path) => realpath(path),
   async read(path, use) {
-    const handle = await open(path, "r");
+    const handle = await open(path, OPEN_FLAGS);
     try {
       return await use(async (offset, length) => {
         const bytes = new Uint8Array(length);

@@ -1,8 +1,10 @@
-import { join, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 import { detectRemoteFile, type FileFormat } from "@sconce/torch/formats";
+import { ServeError } from "../base/errors.ts";
 import { faultCode, faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
 import type { FileFacts, FileSystem, FolderEntry } from "./file-system.ts";
+import { folderRemarks, isSettingsFile } from "./folder-remarks.ts";
 import { compareVersions, isModelVersion } from "./model-candidate.ts";
 import { hasModelSuffix } from "./model-file.ts";
 
@@ -41,6 +43,8 @@ export interface FolderListing {
   readonly codeFile: string | undefined;
   /** Entries that could not be looked at. */
   readonly refused: readonly Refused[];
+  /** What is not used though somebody meant it, and what to do. */
+  readonly remarks: readonly string[];
   /** Changes when any file of this folder does. */
   readonly fingerprint: string;
 }
@@ -62,9 +66,17 @@ type Looked =
 const ESCAPES =
   "it is a link that leads out of the repository: copy the file here, or serve the folder it lies in";
 
-/** Lists a folder and looks at each visible entry; rejects only when the folder itself cannot be listed. */
+/** Names in one folder, hidden ones included. */
+const MAX_ENTRIES = 20_000;
+
+/**
+ * Lists a folder and looks at each visible entry; rejects only when the folder itself cannot be listed, with `failed_precondition` when it
+ * holds too much to be looked at.
+ */
 export async function listFolder(scan: Scan, folder: string): Promise<FolderListing> {
-  const entries = (await scan.fs.list(folder)).filter((entry) => !entry.name.startsWith("."));
+  const all = await scan.fs.list(folder, MAX_ENTRIES + 1);
+  if (all.length > MAX_ENTRIES) throw tooMany(folder);
+  const entries = all.filter((entry) => !entry.name.startsWith("."));
   const sorted = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const looked = await mapBounded(sorted, PARALLEL_READS, (entry) => look(scan, folder, entry));
   const models = looked.filter((entry) => entry.what === "model");
@@ -78,6 +90,10 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
     configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
     codeFile: pathOf("model.py"),
     refused: looked.filter((entry) => entry.what === "refused"),
+    remarks: folderRemarks(
+      files.map((file) => file.name),
+      folders.filter((name) => !isModelVersion(name)),
+    ),
     fingerprint: files.map((file) => `${file.name}:${printOf(file.facts)}`).join("|"),
   };
 }
@@ -103,12 +119,20 @@ export function printOf(facts: FileFacts): string {
   return `${facts.size},${facts.mtimeMs},${facts.inode}`;
 }
 
+function tooMany(folder: string): ServeError {
+  return new ServeError(
+    "failed_precondition",
+    `${basename(folder)} holds more than ${MAX_ENTRIES} files and folders: keep data apart from models`,
+    { reason: "model_refused" },
+  );
+}
+
 async function look(scan: Scan, folder: string, entry: FolderEntry): Promise<Looked> {
   const { name } = entry;
   try {
     const path = entry.kind === "link" ? await scan.fs.resolve(join(folder, name)) : join(folder, name);
     if (entry.kind === "link" && path !== scan.root && !path.startsWith(scan.root + sep)) {
-      return hasModelSuffix(name)
+      return hasModelSuffix(name) || isSettingsFile(name)
         ? { what: "refused", name, reason: ESCAPES, unreadable: false }
         : { what: "ignored" };
     }

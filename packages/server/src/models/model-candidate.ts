@@ -1,4 +1,5 @@
 import type { FileFormat } from "@sconce/torch/formats";
+import type { YamlFile } from "../config/yaml-file.ts";
 
 /** One version of one model as it lies on disk: plain data, whether or not it can be served. */
 export interface ModelCandidate {
@@ -7,13 +8,19 @@ export interface ModelCandidate {
   readonly version: string;
   /** Absolute path of the file to load; empty when there is none. */
   readonly file: string;
+  /** The served folder that `file` lies in, without links; empty when there is no file. */
+  readonly root: string;
   readonly format: FileFormat;
   /** Absolute path of model.yaml, if the model has one. */
   readonly configFile: string | undefined;
+  /** What model.yaml says; undefined without one, or when it could not be read. */
+  readonly settings: YamlFile | undefined;
   /** Absolute path of model.py, if the model has one. */
   readonly codeFile: string | undefined;
   /** Why it cannot be served and what to do, in words for the user; undefined when it can be tried. */
   readonly problem: string | undefined;
+  /** What lies beside it and is not used, though somebody meant it; "" when there is no such thing. */
+  readonly remark: string;
   /** True when the problem is that something could not be read just now: no statement about what is on disk. */
   readonly unreadable: boolean;
   /** Size of the model file. */

@@ -1,6 +1,11 @@
 import { type Stage, stageMs, type Timeline } from "../base/timeline.ts";
 import type { QueueObserver, RejectReason, RunReport } from "../queue/queue-observer.ts";
-import { DurationSum, type DurationTotal } from "./duration-sum.ts";
+
+/** How often something happened and how long it took together. */
+export interface DurationTotal {
+  readonly count: number;
+  readonly ns: bigint;
+}
 
 const NONE: DurationTotal = { count: 0, ns: 0n };
 
@@ -40,6 +45,21 @@ export interface ModelStatistics {
   readonly batches: readonly BatchTotal[];
   /** What the model holds in memory, as far as known. */
   readonly memoryBytes: number;
+}
+
+/** Adds durations up. */
+export class DurationSum {
+  count = 0;
+  #ms = 0;
+
+  add(ms: number): void {
+    this.count += 1;
+    this.#ms += ms;
+  }
+
+  read(): DurationTotal {
+    return { count: this.count, ns: BigInt(Math.round(this.#ms * 1e6)) };
+  }
 }
 
 /** Adds up what the scheduler observes. One per model version in memory; cheap enough for every request. */

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { after } from "node:test";
+import { systemClock } from "../base/clock.ts";
+import { createYamlReader } from "../config/yaml-reader.ts";
 import { type FileSystem, nodeFileSystem } from "./file-system.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
 import { createRepository, type RepositoryPath } from "./repository.ts";
@@ -69,7 +71,7 @@ export async function scan(
   fileSystem: FileSystem = nodeFileSystem,
 ): Promise<ScanResult> {
   const list = paths.map((path) => (typeof path === "string" ? { path } : path));
-  return createRepository({ paths: list, fileSystem }).scan();
+  return createRepository({ paths: list, fileSystem, yaml: createYamlReader({ clock: systemClock }) }).scan();
 }
 
 export function line(candidate: ModelCandidate): string {

@@ -91,8 +91,12 @@ export class ModelVersion {
       return;
     }
     this.candidate = candidate;
-    if (state.kind === "ready" && state.note !== "" && state.fingerprint === candidate.fingerprint) {
-      this.#set({ ...state, note: "" });
+    if (
+      state.kind === "ready" &&
+      state.note !== candidate.remark &&
+      state.fingerprint === candidate.fingerprint
+    ) {
+      this.#set({ ...state, note: candidate.remark });
     }
     if (state.kind === "failed" && state.fingerprint !== candidate.fingerprint) {
       this.#set({ kind: "unloaded", reason: "not loaded yet" });
@@ -249,8 +253,8 @@ export class ModelVersion {
     const old = this.serving;
     this.#unsubscribe();
     this.#unsubscribe = this.#watch(handle);
-    const { fingerprint } = attempt.candidate;
-    this.#set({ kind: "ready", handle, fingerprint, rejected: undefined, successor: undefined, note: "" });
+    const { fingerprint, remark: note } = attempt.candidate;
+    this.#set({ kind: "ready", handle, fingerprint, rejected: undefined, successor: undefined, note });
     if (old !== undefined) void this.#retire(old, () => {});
   }
 

@@ -58,9 +58,9 @@ function failingAt(k: number): { readonly fileSystem: FileSystem; count(): numbe
   return {
     count: () => calls,
     fileSystem: {
-      async list(folder) {
+      async list(folder, limit) {
         step();
-        return await nodeFileSystem.list(folder);
+        return await nodeFileSystem.list(folder, limit);
       },
       async facts(path) {
         step();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { symlinkSync } from "node:fs";
+import { linkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import {
@@ -186,5 +186,72 @@ describe("links", () => {
   test("a path that the operator gives may be a link", async () => {
     symlinkSync(join(root, "repo"), join(root, "linked"));
     assert.equal((await scan([join(root, "linked")])).candidates.length, 4);
+  });
+});
+
+test("a folder of far too many files is listed with its reason, and the others are served", async () => {
+  const root = tree({ "good/model.onnx": ONNX, "data/model.onnx": ONNX });
+  for (let i = 0; i < 20_001; i++) linkSync(join(root, "good", "model.onnx"), join(root, "data", `${i}.jpg`));
+  const { candidates, complete } = await scan([root]);
+  assert.deepEqual(candidates.map(line), [
+    "data/1 unknown ! the folder data holds more than 20000 files and folders",
+    "good/1 onnx model.onnx",
+  ]);
+  assert.ok(complete);
+});
+
+describe("files of other servers", () => {
+  const remark = async (files: Readonly<Record<string, Buffer | string>>): Promise<string | undefined> => {
+    const { candidates } = await scan([tree({ "other.pt2": PT2, ...files })]);
+    const found = candidates.find(({ name }) => name === "m");
+    return found?.problem === undefined ? found?.remark : `! ${found.problem}`;
+  };
+
+  for (const [what, files, expected] of [
+    [
+      "Triton's config.pbtxt",
+      { "m/config.pbtxt": "", "m/1/model.onnx": ONNX },
+      /^config\.pbtxt is Triton's and is not read/,
+    ],
+    [
+      "MLServer's settings",
+      { "m/model-settings.json": "{}", "m/model.onnx": ONNX },
+      /^model-settings\.json is MLServer's/,
+    ],
+    [
+      "two files of settings",
+      { "m/model.yaml": "", "m/model.yml": "", "m/model.onnx": ONNX },
+      /^model\.yml is not read/,
+    ],
+    [
+      "a version 0001",
+      { "m/1/model.onnx": ONNX, "m/0002/model.onnx": ONNX },
+      /^the folder 0002 is not read.* such as 2$/,
+    ],
+    [
+      "a version 0 alone",
+      { "m/0/model.onnx": ONNX },
+      /^! the folder holds no model file.*the folder 0 is not read.* such as 1$/,
+    ],
+    [
+      "a version v1 alone",
+      { "m/v1/model.onnx": ONNX },
+      /^! the folder holds no model file.*the folder v1 is not read.* such as 1$/,
+    ],
+    [
+      "a SavedModel",
+      { "m/1/model.savedmodel/saved_model.pb": "" },
+      /^! .*TensorFlow SavedModel: convert its folder/,
+    ],
+    ["nothing odd", { "m/1/model.onnx": ONNX, "m/labels.txt": "", "m/notes/a.md": "" }, /^$/],
+  ] as const) {
+    test(`${what}: the index says so`, async () => assert.match((await remark(files)) ?? "none", expected));
+  }
+
+  test("a model.yaml that is a link out of the repository stops its model, instead of being ignored", async () => {
+    const root = tree({ "repo/m/model.onnx": ONNX, "repo/other.pt2": PT2, "outside.yaml": "instances: 2" });
+    symlinkSync(join(root, "outside.yaml"), join(root, "repo/m/model.yaml"));
+    const { candidates } = await scan([join(root, "repo")]);
+    assert.match(candidates[0]?.problem ?? "", /^model\.yaml: it is a link that leads out of the repository/);
   });
 });

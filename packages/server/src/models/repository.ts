@@ -1,6 +1,8 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { formatAdvice, isProgram } from "@sconce/torch/formats";
+import { ServeError } from "../base/errors.ts";
 import { faultReason } from "../base/file-fault.ts";
+import type { YamlReader } from "../config/yaml-reader.ts";
 import { mapBounded } from "./bounded.ts";
 import type { FileSystem } from "./file-system.ts";
 import {
@@ -13,8 +15,10 @@ import {
   printOf,
   type Scan,
 } from "./folder-listing.ts";
+import { isSettingsFile } from "./folder-remarks.ts";
 import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 import { chooseModelFile, compareFormats, hasModelSuffix, modelStem } from "./model-file.ts";
+import { createSettingsReader } from "./model-settings.ts";
 
 /** A path the operator chose: a model file, a model folder, or a folder of models. */
 export interface RepositoryPath {
@@ -26,6 +30,8 @@ export interface RepositoryPath {
 export interface RepositoryOptions {
   readonly paths: readonly RepositoryPath[];
   readonly fileSystem: FileSystem;
+  /** Reads a model.yaml. */
+  readonly yaml: YamlReader;
 }
 
 /** The models on disk. */
@@ -41,6 +47,7 @@ interface Part {
 
 /** A repository over paths on disk. File formats are remembered between scans, so that a scan of unchanged files only lists. */
 export function createRepository(options: RepositoryOptions): Repository {
+  const settings = createSettingsReader(options.yaml);
   let known: KnownFormats = new Map();
   return {
     async scan() {
@@ -49,7 +56,7 @@ export function createRepository(options: RepositoryOptions): Repository {
         scanPath(path, { fs: options.fileSystem, known, seen }),
       );
       known = seen;
-      return merge(parts);
+      return settings.addTo(merge(parts));
     },
   };
 }
@@ -66,7 +73,7 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
     }
     if (facts.kind === "file") {
       const found = await inspectFile(scan, { name: basename(path), path: root, facts });
-      return { candidates: [fromFile(found, fallback)], complete: true };
+      return { candidates: [fromFile(found, { name: fallback, root: dirname(root) })], complete: true };
     }
     const listing = await listFolder(scan, root);
     const complete = !listing.refused.some((entry) => entry.unreadable);
@@ -76,8 +83,8 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
         : await fromRepository(scan, root, listing);
     return { candidates, complete };
   } catch (error) {
-    const reason = faultReason(error, path);
-    return { candidates: [broken(fallback, { reason, unreadable: true })], complete: false };
+    const problem = problemOf(error, path, "");
+    return { candidates: [broken(fallback, problem)], complete: !problem.unreadable };
   }
 }
 
@@ -89,7 +96,7 @@ function isModelFolder(listing: FolderListing): boolean {
 }
 
 async function fromRepository(scan: Scan, root: string, listing: FolderListing): Promise<ModelCandidate[]> {
-  const files = listing.models.map((file) => fromFile(file, modelStem(file.name)));
+  const files = listing.models.map((file) => fromFile(file, { name: modelStem(file.name), root }));
   const names = [...listing.folders, ...listing.versions];
   const folders = await mapBounded(names, PARALLEL_READS, (name) =>
     fromFolder(scan, join(root, name), { name }),
@@ -99,8 +106,11 @@ async function fromRepository(scan: Scan, root: string, listing: FolderListing):
   return [...files, ...folders.flat(), ...problems];
 }
 
-function fromFile(file: FoundFile, name: string): ModelCandidate {
-  return candidate(file, { name, version: "1", fingerprint: printOf(file.facts) });
+function fromFile(
+  file: FoundFile,
+  { name, root }: { readonly name: string; readonly root: string },
+): ModelCandidate {
+  return candidate(file, { name, version: "1", root, fingerprint: printOf(file.facts) });
 }
 
 async function fromFolder(
@@ -108,42 +118,49 @@ async function fromFolder(
   folder: string,
   { name, listing }: { readonly name: string; readonly listing?: FolderListing },
 ): Promise<ModelCandidate[]> {
+  const { root } = scan;
   try {
     const own = listing ?? (await listFolder(scan, folder));
-    if (own.versions.length === 0) return [fromVersion(own, { name, version: "1", parent: undefined })];
+    if (own.versions.length === 0) return [fromVersion(own, { name, version: "1", root, parent: undefined })];
     return await mapBounded(own.versions, PARALLEL_READS, async (version) => {
       try {
         const inner = await listFolder(scan, join(folder, version));
-        return fromVersion(inner, { name, version, parent: own });
+        return fromVersion(inner, { name, version, root, parent: own });
       } catch (error) {
-        const reason = `the folder ${faultReason(error, version)}`;
-        return broken(name, { version, reason, unreadable: true });
+        return broken(name, { version, ...problemOf(error, version) });
       }
     });
   } catch (error) {
-    const reason = `the folder ${faultReason(error, folder)}`;
-    return [broken(name, { reason, unreadable: true })];
+    return [broken(name, problemOf(error, folder))];
   }
 }
 
 interface VersionPlace {
   readonly name: string;
   readonly version: string;
+  readonly root: string;
   /** The model's own folder when the version has a numbered one. */
   readonly parent: FolderListing | undefined;
 }
 
-function fromVersion(listing: FolderListing, { name, version, parent }: VersionPlace): ModelCandidate {
+function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidate {
+  const { name, version, root, parent } = place;
   const refused = [...listing.refused, ...(parent?.refused ?? [])];
   const unreadable = refused.find((entry) => entry.unreadable);
   if (unreadable !== undefined) return broken(name, { ...unreadable, version });
   const chosen = chooseModelFile(listing.models);
+  const settings = refused.find((entry) => isSettingsFile(entry.name));
+  if (settings !== undefined)
+    return broken(name, { version, reason: `${settings.name}: ${settings.reason}`, unreadable: false });
+  const remarks = [...listing.remarks, ...(parent?.remarks ?? [])];
   if (typeof chosen === "string") {
-    return broken(name, { version, reason: chosen, unreadable: false, ...listing.refused[0] });
+    const reason = [chosen, ...remarks].join("; ");
+    return broken(name, { version, reason, unreadable: false, ...listing.refused[0] });
   }
   const file = listing.models.find((found) => found.name === chosen.name)!;
   return {
-    ...candidate(file, { name, version, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
+    ...candidate(file, { name, version, root, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
+    remark: remarks.join("; "),
     configFile: listing.configFile ?? parent?.configFile,
     codeFile: listing.codeFile ?? parent?.codeFile,
   };
@@ -154,17 +171,26 @@ function candidate(
   {
     name,
     version,
+    root,
     fingerprint,
-  }: { readonly name: string; readonly version: string; readonly fingerprint: string },
+  }: {
+    readonly name: string;
+    readonly version: string;
+    readonly root: string;
+    readonly fingerprint: string;
+  },
 ): ModelCandidate {
   return {
     name,
     version,
     file: file.path,
+    root,
     format: file.format,
     configFile: undefined,
+    settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? (isProgram(file.format) ? undefined : formatAdvice(file.format)),
+    remark: "",
     unreadable: false,
     bytes: file.facts.size,
     fingerprint,
@@ -179,14 +205,27 @@ function broken(
     name,
     version: problem.version ?? "1",
     file: "",
+    root: "",
     format: "unknown",
     configFile: undefined,
+    settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? problem.reason,
+    remark: "",
     unreadable: problem.unreadable,
     bytes: 0,
     fingerprint: "",
   };
+}
+
+/** What was thrown when a folder was looked at: by the file system, which may answer another time, or by us. */
+function problemOf(
+  error: unknown,
+  path: string,
+  what = "the folder ",
+): { readonly reason: string; readonly unreadable: boolean } {
+  if (error instanceof ServeError) return { reason: `${what}${error.message}`, unreadable: false };
+  return { reason: `${what}${faultReason(error, path)}`, unreadable: true };
 }
 
 function nameProblem(name: string): string | undefined {

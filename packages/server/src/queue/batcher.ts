@@ -116,7 +116,7 @@ export class Batcher {
 
   /**
    * Who is displaced when the queue is full: the newest item of the lowest priority below `level`, or, at the same priority, of a tenant
-   * that has at least two more waiting than `tenant`. Undefined: nobody.
+   * that has at least two more waiting than `tenant`. Undefined: none.
    */
   victim(level: number, tenant: string): BatchItem | undefined {
     for (let i = this.#levels.length - 1; i > level; i--) {

@@ -12,7 +12,7 @@ import type { ServiceEstimate } from "./service-estimate.ts";
 /** What the live requests are made of. */
 export interface LiveRequestsParts {
   readonly clock: Clock;
-  /** Where they wait; nobody else puts items in or takes them out. */
+  /** Where they wait. Only this class puts items in and takes them out. */
   readonly batcher: Batcher;
   readonly quarantine: Quarantine;
   readonly estimate: ServiceEstimate;

@@ -6,11 +6,11 @@ import type { PadConfig } from "./padding.ts";
 export interface QueueConfig {
   /** Rows of a full batch. Default: 32, or what the signature allows if that is less. Triton: `max_batch_size`. */
   readonly maxBatchSize: number;
-  /** How long a batch that is not full waits for more while an executor is idle. Default 0. Triton: `max_queue_delay_microseconds`. */
+  /** How long a batch that is not full waits for more while an instance is idle. Default 0. Triton: `max_queue_delay_microseconds`. */
   readonly maxQueueDelayMs: number;
   /** Batch sizes worth taking before the delay is over. Default none. Triton: `preferred_batch_size`. */
   readonly preferredBatchSizes: readonly number[];
-  /** Runs that may be outstanding per executor. Default 1; 2 lets the next batch travel while one computes. */
+  /** Runs that may be outstanding per instance. Default 1; 2 lets the next batch travel while one computes. */
   readonly pipelineDepth: number;
   /** Requests that may wait. Default 4 × maxBatchSize × instances, at least 64. Triton: `max_queue_size`. */
   readonly maxQueueSize: number;
@@ -26,7 +26,7 @@ export interface QueueConfig {
   readonly retryRatio: number;
   /** … and at least this many per 10 s. Default 64; 0 with ratio 0 switches re-runs after a death off. */
   readonly retryMinimum: number;
-  /** How long an input that ended two workers is refused. Default 10 min. */
+  /** How long an input that ended two workers is rejected. Default 10 min. */
   readonly quarantineMs: number;
   /** Pads a variable dimension so that different sizes share a batch. Default undefined: they do not. */
   readonly pad: PadConfig | undefined;

@@ -38,7 +38,7 @@ export class BatchItem {
   dueMs = 0;
   /** How many workers were lost while they executed it. */
   deaths = 0;
-  /** Retries that cost nobody anything because its worker died before it began. */
+  /** Retries that cost nothing of the budget, because its worker died before it began. */
   freeRetries = 0;
   /** The next part of the same request. */
   sibling: BatchItem | undefined = undefined;

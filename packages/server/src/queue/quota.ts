@@ -4,7 +4,7 @@ export interface QuotaRate {
   readonly burst: number;
 }
 
-/** Requests per key. Keys are opaque; the empty key (nobody in particular) is a key like any other. */
+/** Requests per key. Keys are opaque; the empty key (no tenant in particular) is a key like any other. */
 export interface Quota {
   /** Uses up one request of this key; returns 0, or, when there is none left, milliseconds until there is one. */
   take(key: string, nowMs: number): number;

@@ -22,7 +22,7 @@ export function queueFull(waiting: number, retryAfterMs: number): Rejection {
 }
 
 export function displaced(retryAfterMs: number): Rejection {
-  const message = "the model's queue is full and this request gave way to another; try again later";
+  const message = "the model's queue is full and this request was displaced by another; try again later";
   return reject("unavailable", "queue_full", message, retryAfterMs);
 }
 
@@ -72,7 +72,7 @@ export function quotaExceeded(retryAfterMs: number): Rejection {
  */
 export function quarantined(): Rejection {
   const message =
-    "this input ended or hung two workers in a row and is refused for some minutes; change the input, or the model";
+    "this input ended or hung two workers in a row and is rejected for some minutes; change the input, or the model";
   return reject("failed_precondition", "quarantined", message);
 }
 

@@ -3,7 +3,7 @@ import { SlidingCount } from "./sliding-count.ts";
 const SAMPLES = 64;
 /** Fewer samples say too little about a 95th percentile. */
 const LEAST_SAMPLES = 10;
-/** An estimate nobody confirmed for this long is dropped, so that a wrong one cannot refuse everybody for ever. */
+/** An estimate that no run confirmed for this long is dropped, so that a wrong one cannot reject all requests for ever. */
 const STALE_MS = 2_000;
 const DRAIN_WINDOW_MS = 5_000;
 

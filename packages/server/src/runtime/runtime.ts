@@ -6,6 +6,8 @@ export interface LoadSpec {
   readonly name: string;
   readonly version: string;
   readonly file: string;
+  /** The folder that is served, without links: no file outside it is opened, whatever links say. */
+  readonly root: string;
   readonly options: LoadOptions;
 }
 

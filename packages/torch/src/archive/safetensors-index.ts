@@ -1,47 +1,38 @@
 import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
-import { readSafetensors, type Safetensors, type SafetensorsLimits } from "./safetensors.ts";
 import type { StoredTensor } from "./stored-tensor.ts";
 
 /** Bytes of an index file. */
 const MAX_INDEX_BYTES = 16 * 2 ** 20;
 const MAX_SHARDS = 1_000;
 /** A shard lies beside its index: a plain file name. */
-const SHARD_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*\.safetensors$/;
+const SHARD_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*\.(safetensors|bin|pt|pth)$/;
 
 /** Opens a shard by its name; the caller owns what it opens. */
 export type OpenShard = (name: string) => ByteSource;
 
-/** The names of the files that a `*.safetensors.index.json` spreads its tensors over, in order of appearance. Throws ModelFileError. */
-export function shardNames(index: ByteSource): readonly string[] {
-  return [...new Set(readIndex(index).values())];
-}
+/** Reads a shard by its name: its tensors. */
+export type ReadShard = (name: string) => ReadonlyMap<string, StoredTensor>;
 
 /**
- * Reads tensors spread over files by an index `{ "weight_map": { tensor: file } }`. Every tensor of the index must lie in its file, and
+ * Reads tensors spread over files by an index (`*.safetensors.index.json`, `*.bin.index.json`) `{ "weight_map": { tensor: file } }`. Every tensor of the index must lie in its file, and
  * no file may hold another. Throws ModelFileError.
  */
-export function readShardedSafetensors(
-  index: ByteSource,
-  openShard: OpenShard,
-  limits?: Partial<SafetensorsLimits>,
-): Safetensors {
+export function readSharded(index: ByteSource, readShard: ReadShard): ReadonlyMap<string, StoredTensor> {
   const places = readIndex(index);
-  const shards = new Map(
-    [...new Set(places.values())].map((name) => [name, readSafetensors(openShard(name), limits)]),
-  );
+  const shards = new Map([...new Set(places.values())].map((name) => [name, readShard(name)]));
   const tensors = new Map<string, StoredTensor>();
   for (const [name, file] of places) {
-    const tensor = shards.get(file)?.tensors.get(name);
+    const tensor = shards.get(file)?.get(name);
     if (tensor === undefined) throw new ModelFileError("corrupt", `tensor '${name}' is not in '${file}'`);
     tensors.set(name, tensor);
   }
   for (const [file, shard] of shards) {
-    const stray = [...shard.tensors.keys()].find((name) => places.get(name) !== file);
+    const stray = [...shard.keys()].find((name) => places.get(name) !== file);
     if (stray !== undefined)
       throw new ModelFileError("corrupt", `tensor '${stray}' of '${file}' is not in the index`);
   }
-  return { tensors, metadata: new Map() };
+  return tensors;
 }
 
 function readIndex(index: ByteSource): Map<string, string> {

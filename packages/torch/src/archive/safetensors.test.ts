@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { ModelFileError, type ModelFileErrorKind } from "../errors.ts";
 import { memorySource } from "./byte-range.ts";
 import { isSafetensors, readSafetensors, type Safetensors, type SafetensorsLimits } from "./safetensors.ts";
-import { readShardedSafetensors, shardNames } from "./safetensors-index.ts";
-import { denseBytes } from "./stored-tensor.ts";
+import { readSharded } from "./safetensors-index.ts";
+import { denseBytes, type StoredTensor } from "./stored-tensor.ts";
 
 const PAYLOAD = Uint8Array.from({ length: 24 }, (_, index) => index);
 const HEADER = {
@@ -92,18 +92,16 @@ test("shards are joined by their index", () => {
   const two = file({ b: { dtype: "U8", shape: [8], data_offsets: [0, 8] } }, PAYLOAD.subarray(0, 8));
   const index = (map: object): ReturnType<typeof memorySource> =>
     memorySource("i", new TextEncoder().encode(JSON.stringify({ metadata: {}, weight_map: map })));
-  const open = (name: string): ReturnType<typeof memorySource> =>
-    memorySource(name, name.startsWith("1") ? one : two);
+  const tensorsOf = (bytes: Uint8Array): ReadonlyMap<string, StoredTensor> =>
+    readSafetensors(memorySource("shard", bytes)).tensors;
+  const open = (name: string): ReadonlyMap<string, StoredTensor> =>
+    tensorsOf(name.startsWith("1") ? one : two);
   const places = { a: "1.safetensors", b: "2.safetensors" };
-  assert.deepEqual(shardNames(index(places)), ["1.safetensors", "2.safetensors"]);
-  assert.deepEqual([...readShardedSafetensors(index(places), open).tensors.keys()], ["a", "b"]);
-  refuses("corrupt", /'c' is not in/, () =>
-    readShardedSafetensors(index({ ...places, c: "1.safetensors" }), open),
-  );
+  assert.deepEqual([...readSharded(index(places), open).keys()], ["a", "b"]);
+  refuses("corrupt", /'c' is not in/, () => readSharded(index({ ...places, c: "1.safetensors" }), open));
   refuses("corrupt", /'b' of '2.safetensors' is not in/, () =>
-    readShardedSafetensors(index({ a: "1.safetensors", c: "2.safetensors", b: "1.safetensors" }), (name) =>
-      memorySource(
-        name,
+    readSharded(index({ a: "1.safetensors", c: "2.safetensors", b: "1.safetensors" }), (name) =>
+      tensorsOf(
         name.startsWith("1")
           ? file({ a, b: { dtype: "U8", shape: [8], data_offsets: [16, 24] } })
           : file({
@@ -113,8 +111,8 @@ test("shards are joined by their index", () => {
       ),
     ),
   );
-  for (const name of ["../1.safetensors", "/1.safetensors", "a/1.safetensors", "1.bin", ".safetensors"]) {
-    refuses("corrupt", /no plain file name/, () => readShardedSafetensors(index({ a: name }), open));
+  for (const name of ["../1.safetensors", "/1.safetensors", "a/1.safetensors", "1.exe", ".safetensors"]) {
+    refuses("corrupt", /no plain file name/, () => readSharded(index({ a: name }), open));
   }
 });
 

@@ -56,15 +56,21 @@ interface Walk {
 }
 
 function locateStateDict(root: PickleValue): { path: string; node: PickleValue } {
-  const values = (entriesOf(root) ?? []).map(([, value]) => value);
-  if (!values.some(isTensorCall)) {
-    for (const path of WRAPPERS) {
-      const node = entryOf(root, path);
-      if (node !== undefined && (entriesOf(node) !== undefined || moduleState(node) !== undefined))
-        return { path, node };
-    }
+  for (const path of WRAPPERS) {
+    const node = entryOf(root, path);
+    // A step count may be a tensor beside it; a module's own state dict holds no dict of tensors.
+    if (node !== undefined && (holdsTensors(node) || !holdsTensors(root)) && isTree(node))
+      return { path, node };
   }
   return { path: "", node: root };
+}
+
+function isTree(node: PickleValue): boolean {
+  return entriesOf(node) !== undefined || moduleState(node) !== undefined;
+}
+
+function holdsTensors(node: PickleValue): boolean {
+  return moduleState(node) !== undefined || (entriesOf(node) ?? []).some(([, value]) => isTensorCall(value));
 }
 
 function visit(walk: Walk, name: string, value: PickleValue): void {

@@ -41,7 +41,10 @@ export interface IndexRange {
 /** An input or output of a program under the name a user sees. */
 export interface Port {
   readonly name: string;
+  /** The type that the ONNX model has here. */
   readonly dtype: DType;
+  /** The program's own type where that is another one: ONNX Runtime exchanges no bfloat16 with JavaScript. */
+  readonly declared?: DType;
   readonly dims: readonly (number | SymbolicDim)[];
   /** For an input whose every element is an index: PyTorch raises for one outside. */
   readonly indices?: IndexRange;

@@ -1,5 +1,5 @@
-import { componentDtype, type DType } from "../dtype.ts";
-import type { Arg, NamedArg, Program, ValueType } from "../graph/ir.ts";
+import { componentDtype } from "../dtype.ts";
+import type { NamedArg, Program, ValueType } from "../graph/ir.ts";
 import type { Port, SizeGuard } from "../graph/port.ts";
 import type { Dim } from "../graph/sym.ts";
 import { GraphBuilder } from "../onnx/graph-builder.ts";
@@ -122,15 +122,10 @@ function emitOutputs(
       log.add("output", error.message);
     }
     if (val === undefined) continue;
-    const cast = g.cast(isBfloat16(arg, lowering) ? g.cast(val, "bfloat16") : val, ports[i]!.dtype);
+    const { dtype, declared = dtype } = ports[i]!;
+    const cast = g.cast(g.cast(val, declared), dtype);
     g.builder.node({ type: "Identity", domain: "", inputs: [cast.name], outputs: [name], attributes: {} });
   }
-}
-
-/** Such an output leaves as float32, but with the values that it has in PyTorch. */
-function isBfloat16(arg: Arg, lowering: GraphLowering): boolean {
-  const type = arg.kind === "value" ? lowering.typeOf(arg.name) : undefined;
-  return type?.kind === "tensor" && type.dtype === "bfloat16";
 }
 
 function describe({ name, arg }: NamedArg, program: Program, names: PortNames): Port {
@@ -138,17 +133,14 @@ function describe({ name, arg }: NamedArg, program: Program, names: PortNames): 
   if (type?.kind === "tensor") {
     const dims = type.dims.map((dim: Dim) => names.dim(dim));
     const part = componentDtype(type.dtype);
-    return part === undefined
-      ? { name, dtype: portDtype(type.dtype), dims }
-      : { name, dtype: part, dims: [...dims, 2] };
+    if (part !== undefined) return { name, dtype: part, dims: [...dims, 2] };
+    // It enters and leaves as float32, with the values that it has in PyTorch.
+    return type.dtype === "bfloat16"
+      ? { name, dtype: carrier(type.dtype), declared: type.dtype, dims }
+      : { name, dtype: type.dtype, dims };
   }
   const kind = type?.kind ?? arg.kind;
   return { name, dtype: kind === "float" ? "float64" : kind === "bool" ? "bool" : "int64", dims: [] };
-}
-
-/** bfloat16 cannot be exchanged with ONNX Runtime from JavaScript: it enters and leaves as float32. */
-function portDtype(dtype: DType): DType {
-  return dtype === "bfloat16" ? carrier(dtype) : dtype;
 }
 
 function valueInfo({ name, dtype, dims }: Port): ValueInfo {

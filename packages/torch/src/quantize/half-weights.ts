@@ -1,3 +1,4 @@
+import { halfBits } from "../half-floats.ts";
 import type { ReadExternal } from "../onnx/model.ts";
 import type { Rewrite } from "./rewrite.ts";
 import { weightFloats } from "./weight-floats.ts";
@@ -26,26 +27,3 @@ export function halfWeights(rewrite: Rewrite, read: ReadExternal): void {
 }
 
 const MAX_HALF = 65_504;
-const FLOAT = new Float32Array(1);
-const BITS = new Uint32Array(FLOAT.buffer);
-
-/** The float16 nearest to a number, ties to even (IEEE 754). */
-export function halfBits(value: number): number {
-  FLOAT[0] = value;
-  const bits = BITS[0]!;
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = ((bits >>> 23) & 0xff) - 127;
-  const fraction = bits & 0x7fffff;
-  if (exponent === 128) return sign | 0x7c00 | (fraction === 0 ? 0 : 0x200);
-  if (exponent >= -14) return sign | Math.min(0x7c00, ((exponent + 15) << 10) + roundShift(fraction, 13));
-  if (exponent < -25) return sign;
-  return sign | roundShift(fraction | 0x800000, -exponent - 1);
-}
-
-/** `value >> shift`, rounded to nearest, ties to even. */
-function roundShift(value: number, shift: number): number {
-  const half = 2 ** (shift - 1);
-  const low = value % 2 ** shift;
-  const high = Math.floor(value / 2 ** shift);
-  return low > half || (low === half && high % 2 === 1) ? high + 1 : high;
-}

@@ -12,6 +12,7 @@ import {
   type Weight,
 } from "../graph/ir.ts";
 import { type SymSymbol, symbol } from "../graph/sym.ts";
+import { fromBfloatBits, fromHalfBits } from "../half-floats.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
@@ -179,21 +180,8 @@ const READERS: Partial<Record<DType, (view: DataView) => NumberValue>> = {
     const value = Number(exact);
     return Number.isSafeInteger(value) ? { kind: "int", value } : { kind: "int", value, exact };
   },
-  float16: (view) => ({ kind: "float", value: halfToNumber(view.getUint16(0, true)) }),
-  bfloat16: (view) => {
-    const wide = new DataView(new ArrayBuffer(4));
-    wide.setUint16(2, view.getUint16(0, true), true);
-    return { kind: "float", value: wide.getFloat32(0, true) };
-  },
+  float16: (view) => ({ kind: "float", value: fromHalfBits(view.getUint16(0, true)) }),
+  bfloat16: (view) => ({ kind: "float", value: fromBfloatBits(view.getUint16(0, true)) }),
   float32: (view) => ({ kind: "float", value: view.getFloat32(0, true) }),
   float64: (view) => ({ kind: "float", value: view.getFloat64(0, true) }),
 };
-
-/** IEEE 754 binary16. */
-function halfToNumber(bits: number): number {
-  const sign = bits >> 15 === 1 ? -1 : 1;
-  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}

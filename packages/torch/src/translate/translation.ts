@@ -28,6 +28,7 @@ export interface Translation {
 export interface SummaryPort {
   readonly name: string;
   readonly dtype: DType | "string" | "unknown";
+  readonly declared?: DType;
   readonly dims: Port["dims"];
 }
 

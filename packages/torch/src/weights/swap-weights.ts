@@ -1,10 +1,14 @@
 import type { StoredTensor, TensorStorage } from "../archive/stored-tensor.ts";
 import { ModelFileError } from "../errors.ts";
 import type { Program, Weight } from "../graph/ir.ts";
+import { areFloats, convertFloats } from "./convert-floats.ts";
 import type { WeightsFile } from "./weights-file.ts";
 
-/** What training wrappers put before every name: DataParallel, torch.compile, Lightning. */
-const PREFIXES = ["module.", "_orig_mod.", "model."];
+/** What training wrappers put before every name: DataParallel, torch.compile, Lightning, and trainers that hold the network. */
+const PREFIXES = ["module.", "_orig_mod.", "model.", "net.", "network."];
+
+/** What torch.compile puts before the names of a submodule. */
+const COMPILED = "_orig_mod.";
 
 /** Counts training steps; inference never reads it, and old checkpoints lack it. */
 const UNREAD = /(^|\.)num_batches_tracked$/;
@@ -42,7 +46,7 @@ export function swapWeights(program: Program, file: WeightsFile, options: SwapOp
     else if (from === undefined) problems.push(`'${name}' is ${file.skipped.get(name) ?? "missing"}`);
     else {
       problems.push(...mismatches(name, tensor, from.tensor));
-      weights.set(value, { name, tensor: from.tensor, file: options.location(from.name) });
+      weights.set(value, { name, ...placed(tensor, from, options) });
     }
   }
   const names = new Set(own.map(({ name }) => name));
@@ -61,7 +65,15 @@ function* mismatches(name: string, want: StoredTensor, got: StoredTensor): Gener
   if (got.shape.join() !== want.shape.join()) {
     yield `'${name}' has the shape [${got.shape.join(", ")}] instead of [${want.shape.join(", ")}]`;
   }
-  if (got.dtype !== want.dtype) yield `'${name}' is ${got.dtype} instead of ${want.dtype}`;
+  if (got.dtype !== want.dtype && !areFloats(got.dtype, want.dtype))
+    yield `'${name}' is ${got.dtype} instead of ${want.dtype}`;
+}
+
+/** The tensor that takes the place of the program's own, in its dtype, and the file to map it from. */
+function placed(want: StoredTensor, { name, tensor }: Found, options: SwapOptions): Omit<Weight, "name"> {
+  return tensor.dtype !== want.dtype && areFloats(tensor.dtype, want.dtype)
+    ? { tensor: convertFloats(name, tensor, want.dtype), file: null }
+    : { tensor, file: options.location(name) };
 }
 
 interface Found {
@@ -70,16 +82,27 @@ interface Found {
   readonly name: string;
 }
 
-/** The file's tensors under the program's names: prefixes that all of them have, and the program does not, are dropped. */
+/**
+ * The file's tensors under the program's names: prefixes that all of them have, and the program does not, are dropped, and so is what
+ * torch.compile puts into names.
+ */
 function withoutPrefix({ tensors }: WeightsFile, wanted: ReadonlySet<string>): Map<string, Found> {
-  const names = [...tensors.keys()];
+  const plain = [...tensors].map(([name, tensor]) => ({
+    name,
+    tensor,
+    own: wanted.has(name) ? name : uncompiled(name),
+  }));
   let cut = 0;
-  while (!names.some((name) => wanted.has(name.slice(cut)))) {
-    const prefix = PREFIXES.find((text) => names.every((name) => name.startsWith(text, cut)));
+  while (!plain.some(({ own }) => wanted.has(own.slice(cut)))) {
+    const prefix = PREFIXES.find((text) => plain.every(({ own }) => own.startsWith(text, cut)));
     if (prefix === undefined) break;
     cut += prefix.length;
   }
-  return new Map([...tensors].map(([name, tensor]) => [name.slice(cut), { tensor, name }]));
+  return new Map(plain.map(({ name, tensor, own }) => [own.slice(cut), { tensor, name }]));
+}
+
+function uncompiled(name: string): string {
+  return name.replaceAll(COMPILED, "");
 }
 
 /** Which names share one tensor: a file may hold it under one of them only. */

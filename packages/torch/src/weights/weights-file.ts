@@ -1,5 +1,5 @@
 import { readSafetensors } from "../archive/safetensors.ts";
-import { type OpenShard, readShardedSafetensors, shardNames } from "../archive/safetensors-index.ts";
+import { type OpenShard, readSharded } from "../archive/safetensors-index.ts";
 import type { StoredTensor } from "../archive/stored-tensor.ts";
 import type { ByteSource, Platform } from "../byte-source.ts";
 import { readCheckpoint } from "../checkpoint/checkpoint.ts";
@@ -21,29 +21,33 @@ export interface WeightsFile {
  * Throws ModelFileError.
  */
 export function readWeightsFile(source: ByteSource, platform: Platform, openShard: OpenShard): WeightsFile {
-  const whole = (tensors: ReadonlyMap<string, StoredTensor>): WeightsFile["sources"] =>
-    new Map([...tensors.keys()].map((name) => [name, source]));
+  if (detectFile(source) === "unknown" && source.read(0, 1)[0] === "{".charCodeAt(0))
+    return readShards(source, platform, openShard);
+  const { tensors, skipped } = readWhole(source, platform);
+  return { tensors, skipped, sources: new Map([...tensors.keys()].map((name) => [name, source])) };
+}
+
+function readWhole(source: ByteSource, platform: Platform): Pick<WeightsFile, "tensors" | "skipped"> {
   const format = detectFile(source);
-  if (format === "safetensors") {
-    const { tensors } = readSafetensors(source);
-    return { tensors, skipped: new Map(), sources: whole(tensors) };
-  }
-  if (format === "unknown" && source.read(0, 1)[0] === "{".charCodeAt(0))
-    return readShards(source, openShard);
+  if (format === "safetensors") return { tensors: readSafetensors(source).tensors, skipped: new Map() };
   // A module that torch.jit.save wrote holds its weights as torch.save does.
   if (format !== "checkpoint" && format !== "torchscript") throw noWeights(format);
   const { tensors, skipped } = readCheckpoint(source, platform);
   if (tensors.size === 0) throw new ModelFileError("unsupported", "the weights file holds no tensors");
-  return { tensors, skipped, sources: whole(tensors) };
+  return { tensors, skipped };
 }
 
-function readShards(index: ByteSource, openShard: OpenShard): WeightsFile {
-  const shards = new Map(shardNames(index).map((name) => [name, openShard(name)]));
-  const places = new Map<string, ByteSource>();
-  const { tensors } = readShardedSafetensors(index, (name) => shards.get(name)!);
-  for (const shard of shards.values())
-    for (const name of readSafetensors(shard).tensors.keys()) places.set(name, shard);
-  return { tensors, skipped: new Map(), sources: places };
+function readShards(index: ByteSource, platform: Platform, openShard: OpenShard): WeightsFile {
+  const sources = new Map<string, ByteSource>();
+  const skipped = new Map<string, string>();
+  const tensors = readSharded(index, (name) => {
+    const shard = openShard(name);
+    const read = readWhole(shard, platform);
+    for (const tensor of read.tensors.keys()) sources.set(tensor, shard);
+    for (const [tensor, reason] of read.skipped) skipped.set(tensor, reason);
+    return read.tensors;
+  });
+  return { tensors, skipped, sources };
 }
 
 function noWeights(format: FileFormat): ModelFileError {

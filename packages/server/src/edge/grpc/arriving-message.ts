@@ -20,6 +20,10 @@ export class ArrivingMessage implements Transfer {
   startedMs = 0;
   moved = 0;
   heldBytes = 0;
+  /** Called when a message is handed on, for the one that waits behind it. */
+  onHandedOn: (() => void) | undefined = undefined;
+  /** What compressed messages have become that nobody else pays for yet. */
+  #inflatedBytes = 0;
   readonly #deps: TransferDeps;
   readonly #stream: ServerHttp2Stream;
   readonly #call: ReceivingCall;
@@ -34,11 +38,36 @@ export class ArrivingMessage implements Transfer {
 
   /** Complete, or never going to be: whoever has the message now pays for it. */
   arrived(): void {
-    if (this.startedMs === 0) return;
+    if (this.startedMs === 0 && this.heldBytes === 0) return;
     const { slowClients, budget } = this.#deps;
     slowClients.unwatch(this);
     budget.shrink(this.heldBytes);
-    this.startedMs = this.moved = this.heldBytes = 0;
+    this.startedMs = this.moved = this.heldBytes = this.#inflatedBytes = 0;
+  }
+
+  /** The only message of its call is complete, but its client goes on as if there were more to come. */
+  waits(): void {
+    if (this.heldBytes > 0) this.#deps.slowClients.complete(this);
+  }
+
+  /** Pays for what a compressed message is becoming. Throws when there is no room, or nobody to wait for it any more. */
+  inflated(bytes: number): void {
+    if (this.#call.ended) throw new ServeError("cancelled", "the call is over");
+    this.#deps.budget.grow(bytes, this.heldBytes);
+    this.heldBytes += bytes;
+    this.#inflatedBytes += bytes;
+  }
+
+  /** Messages on the wire and those before them in the queue are paid for elsewhere now, `bytes` of them inflated. */
+  handedOn(bytes: number): void {
+    const queued = this.#inflatedBytes - Math.min(bytes, this.#inflatedBytes);
+    if (queued === 0) {
+      this.arrived();
+      return;
+    }
+    this.#deps.budget.shrink(this.heldBytes - queued);
+    this.heldBytes = this.#inflatedBytes = queued;
+    this.moved = 0;
   }
 
   end(error: ServeError): void {
@@ -67,8 +96,9 @@ export class ArrivingMessage implements Transfer {
     this.moved += bytes;
     if (this.moved <= FREE_BYTES) return;
     try {
-      budget.grow(this.moved - this.heldBytes, this.heldBytes);
-      this.heldBytes = this.moved;
+      const due = this.moved + this.#inflatedBytes - this.heldBytes;
+      budget.grow(due, this.heldBytes);
+      this.heldBytes += due;
     } catch (thrown) {
       this.end(ServeError.from(thrown));
     }

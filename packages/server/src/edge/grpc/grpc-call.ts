@@ -2,8 +2,17 @@ import type { ServerHttp2Stream } from "node:http2";
 import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { ServeError } from "../../base/errors.ts";
 import { parseGrpcTimeout, parseTimeoutMs, startDeadline } from "../../gate/deadline.ts";
+import type { InflateLimits } from "../inflated-size.ts";
+import type { TimeSlicer } from "../time-slicer.ts";
 import { ArrivingMessage } from "./arriving-message.ts";
-import { hardenCall, type StreamInterceptor, TIMEOUT_KEY } from "./hardened-server.ts";
+import {
+  hardenCall,
+  inflateBy,
+  isCompressed,
+  type StreamInterceptor,
+  TIMEOUT_KEY,
+} from "./hardened-server.ts";
+import { inflateMessage } from "./inflate-message.ts";
 import { statusOf } from "./status.ts";
 import type { TransferDeps } from "./transfer-deps.ts";
 import { FREE_BYTES, UnsentResponse } from "./unsent-response.ts";
@@ -30,7 +39,13 @@ export interface GrpcMethod {
 interface CallParts {
   readonly next: ServerInterceptingCallInterface;
   readonly stream: ServerHttp2Stream;
-  readonly deps: TransferDeps;
+  readonly deps: CallDeps;
+}
+
+/** What bounds what calls receive. */
+interface CallDeps extends TransferDeps {
+  readonly inflateLimits: InflateLimits;
+  readonly slicer: TimeSlicer;
 }
 
 /**
@@ -158,14 +173,11 @@ export class GrpcCall {
  * The interceptor that gives every call of a known method to us instead of grpc-js's own handlers. Theirs decode messages before we
  * can answer for bad ones, prefetch 16 messages of a stream, and wait for a flush before they send the status.
  */
-export function callInterceptor(
-  methods: ReadonlyMap<string, GrpcMethod>,
-  deps: TransferDeps & { readonly maxReceiveBytes: number },
-): StreamInterceptor {
+export function callInterceptor(methods: ReadonlyMap<string, GrpcMethod>, deps: CallDeps): StreamInterceptor {
   return (definition, next, stream) => {
     const method = methods.get(definition.path);
     if (method === undefined) return new ServerInterceptingCall(next);
-    hardenCall(next, deps.maxReceiveBytes);
+    hardenCall(next, deps.inflateLimits.maxBytes);
     return new TakenCall({ next, stream, deps }, method);
   };
 }
@@ -190,10 +202,13 @@ class TakenCall extends ServerInterceptingCall {
       onReceiveMetadata: (metadata) => {
         call = new GrpcCall(this.#parts, metadata);
         arriving = new ArrivingMessage(deps, stream, call);
+        if (isCompressed(next)) inflateFor(arriving, this.#parts);
         handlers = open(call, method, stream);
       },
       onReceiveMessage(bytes: Buffer) {
-        if (method.requestStream) arriving?.arrived();
+        if (method.requestStream) arriving?.handedOn(bytes.length);
+        else arriving?.waits();
+        arriving?.onHandedOn?.();
         handlers?.onMessage(bytes);
       },
       // A single message is acted on only now; until then it is held for its client.
@@ -208,6 +223,36 @@ class TakenCall extends ServerInterceptingCall {
       },
     });
   }
+}
+
+/**
+ * What inflates counts for its call at once, and ends it when it is too much. One message at a time: the next waits until this one is handed
+ * on, however many came in one piece.
+ */
+function inflateFor(arriving: ArrivingMessage, { next, deps }: CallParts): void {
+  const inflating = {
+    limits: deps.inflateLimits,
+    slicer: deps.slicer,
+    onBytes: (count: number): void => arriving.inflated(count),
+  };
+  let turn: Promise<void> = Promise.resolve();
+  inflateBy(next, async (contents, coding) => {
+    const mine = turn;
+    let handOver = noop;
+    turn = new Promise((resolve) => {
+      handOver = resolve;
+    });
+    await mine;
+    try {
+      const message = await inflateMessage(contents, coding, inflating);
+      arriving.onHandedOn = handOver;
+      return message;
+    } catch (thrown) {
+      arriving.end(ServeError.from(thrown));
+      // The call has its status. grpc-js would send one of its own.
+      return new Promise(noop);
+    }
+  });
 }
 
 function open(call: GrpcCall, method: GrpcMethod, stream: ServerHttp2Stream): CallHandlers | undefined {

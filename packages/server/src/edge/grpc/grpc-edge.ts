@@ -60,11 +60,13 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const limits = options.limits ?? DEFAULT_GRPC_LIMITS;
   const drain = createDrainSignal();
   const health = createHealthStates(options.inference, SERVICES);
+  const slicer = options.slicer ?? createTimeSlicer(options.clock);
+  const sliced = { ...options, slicer };
   const methods = new Map(
-    allMethods(options, { limits, health, drain }).map((method) => [method.path, method]),
+    allMethods(sliced, { limits, health, drain }).map((method) => [method.path, method]),
   );
-  const { maxReceiveBytes } = limits;
-  const hardened = createHardenedServer(limits, callInterceptor(methods, { ...options, maxReceiveBytes }));
+  const inflateLimits = { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio };
+  const hardened = createHardenedServer(limits, callInterceptor(methods, { ...sliced, inflateLimits }));
   for (const method of methods.values()) register(hardened.server, method);
   let closed: Promise<void> | undefined;
   return {
@@ -90,11 +92,13 @@ interface Parts {
   readonly drain: DrainSignal;
 }
 
-function allMethods(options: GrpcEdgeOptions, { limits, health, drain }: Parts): GrpcMethod[] {
-  const inferring = { ...options, slicer: options.slicer ?? createTimeSlicer(options.clock) };
+function allMethods(
+  options: GrpcEdgeOptions & { readonly slicer: TimeSlicer },
+  { limits, health, drain }: Parts,
+): GrpcMethod[] {
   return [
-    ...inferMethods(inferring, limits),
-    ...streamMethods(inferring, limits, drain),
+    ...inferMethods(options, limits),
+    ...streamMethods(options, limits, drain),
     ...serverMethods(options.inference),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),

@@ -8,6 +8,8 @@ const MIB = 1024 * 1024;
 export interface GrpcLimits {
   /** One message, after decompression. */
   readonly maxReceiveBytes: number;
+  /** A compressed message may not grow by more than this factor (past the first MiB). */
+  readonly maxInflateRatio: number;
   readonly maxSendBytes: number;
   /** Calls open at once on one connection. */
   readonly maxStreams: number;
@@ -34,6 +36,7 @@ export interface GrpcLimits {
 
 export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
   maxReceiveBytes: 64 * MIB,
+  maxInflateRatio: 100,
   maxSendBytes: 64 * MIB,
   maxStreams: 100,
   sessionMemoryMib: 32,

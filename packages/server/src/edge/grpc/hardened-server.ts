@@ -15,8 +15,9 @@ import {
 } from "@grpc/grpc-js";
 import { invariant } from "../../base/errors.ts";
 import { channelOptions, type GrpcLimits, http2Options } from "./grpc-limits.ts";
+import type { Coding } from "./inflate-message.ts";
 import { frameInPlace } from "./message-block.ts";
-import { MessageDecoder } from "./message-decoder.ts";
+import { MessageDecoder, PREFIX_BYTES } from "./message-decoder.ts";
 
 /** Metadata key under which a call finds its `grpc-timeout`. No client can set it. */
 export const TIMEOUT_KEY = "sconce-grpc-timeout";
@@ -35,6 +36,8 @@ interface Internals {
 interface CallInternals {
   decoder: { write(data: Buffer): Buffer[] };
   serializeMessage(message: Uint8Array): Buffer;
+  readonly incomingEncoding: string;
+  decompressMessage(frame: Buffer, encoding: string): Buffer | Promise<Buffer>;
 }
 
 export interface HardenedServer {
@@ -97,6 +100,29 @@ export function hardenCall(call: ServerInterceptingCallInterface, maxReceiveByte
   const { serializeMessage } = internals;
   invariant(serializeMessage, "grpc-js frames messages");
   internals.serializeMessage = (message) => frameInPlace(message) ?? serializeMessage.call(call, message);
+}
+
+/**
+ * Has a call's compressed messages inflated by `inflate`: grpc-js counts nothing that it inflates, and keeps it for as long as the client likes.
+ * Calls without compression are left alone.
+ */
+export function inflateBy(
+  call: ServerInterceptingCallInterface,
+  inflate: (contents: Buffer, coding: Coding) => Promise<Buffer>,
+): void {
+  const internals = call as unknown as CallInternals;
+  const { incomingEncoding, decompressMessage } = internals;
+  invariant(incomingEncoding, "grpc-js keeps a call's encoding");
+  invariant(decompressMessage, "grpc-js inflates messages");
+  internals.decompressMessage = (frame, encoding) =>
+    encoding === "gzip" || encoding === "deflate"
+      ? inflate(frame.subarray(PREFIX_BYTES), encoding)
+      : decompressMessage.call(call, frame, encoding);
+}
+
+/** Whether a call says that its messages may be compressed. */
+export function isCompressed(call: ServerInterceptingCallInterface): boolean {
+  return (call as unknown as CallInternals).incomingEncoding !== "identity";
 }
 
 /** Hides `grpc-timeout` from grpc-js and keeps it for us. */

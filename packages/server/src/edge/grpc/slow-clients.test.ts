@@ -8,6 +8,7 @@ import {
   type IncomingHttpHeaders,
 } from "node:http2";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ModelInferRequestSchema } from "@sconce/protocol/messages";
 import { ManualClock } from "../../base/manual-clock.kit.ts";
@@ -109,6 +110,70 @@ test("a message that nobody completes counts as it comes, and is thrown away whe
     assert.equal(await firstStatus, "14 slow_transfer");
     for (const stream of slow) stream.close();
     await until("all memory is given back", () => budget.bytes === 0);
+  });
+});
+
+/** A whole message in its frame, compressed. */
+function gzipped(contents: Uint8Array): Buffer {
+  const packed = gzipSync(contents);
+  const frame = Buffer.concat([beginning(packed.length, 0), packed]);
+  frame[0] = 1;
+  return frame;
+}
+
+const GZIP = { ...HEADERS, "grpc-encoding": "gzip" };
+
+test("what compressed messages become counts against the budget, and unfinished calls give way first", async () => {
+  await withPaced({ minBytesPerSecond: 1 }, async ({ session, budget, clock }) => {
+    const call = (): ClientHttp2Stream => {
+      const stream = session.request(GZIP);
+      stream.on("error", () => {});
+      stream.write(gzipped(Buffer.alloc(MIB)));
+      return stream;
+    };
+    const first: ClientHttp2Stream[] = [];
+    while (first.length < 3) {
+      first.push(call());
+      await until("another MiB is held", () => budget.bytes >= first.length * MIB);
+    }
+    const statuses = first.map(statusOf);
+    const refused = await Promise.all(Array.from({ length: 27 }, () => statusOf(call())));
+    assert.deepEqual(new Set(refused), new Set(["14 memory_budget"]));
+    assert.ok(budget.bytes <= 4 * MIB, `${budget.bytes} bytes are held`);
+    clock.advance(200);
+    assert.equal(await statusOf(session.request(HEADERS).end(identityOf(MIB))), "0");
+    assert.equal(await Promise.race(statuses), "14 slow_transfer");
+    for (const stream of first) stream.close();
+    await until("all memory is given back", () => budget.bytes === 0);
+  });
+});
+
+test("a compressed message of a stream counts until it is handed on, and nothing is counted in the end", async () => {
+  await withPaced({}, async ({ session, budget }) => {
+    const path = "/inference.GRPCInferenceService/ModelStreamInfer";
+    const stream = session.request({ ...GZIP, ":path": path });
+    let received = 0;
+    stream.on("data", (bytes: Buffer) => {
+      received += bytes.length;
+    });
+    for (let i = 0; i < 8; i++) stream.write(gzipped(identityOf(300_000).subarray(5)));
+    stream.end();
+    await once(stream, "close");
+    assert.ok(received > 2_400_000, `${received} bytes`);
+    await until("all memory is given back", () => budget.bytes === 0);
+  });
+});
+
+test("a message that grows more than a hundredfold, or is no gzip, is rejected", async () => {
+  await withPaced({}, async ({ session, budget }) => {
+    assert.equal(
+      await statusOf(session.request(GZIP).end(gzipped(Buffer.alloc(3 * MIB)))),
+      "8 body_too_large",
+    );
+    const broken = gzipped(identityOf(100).subarray(5));
+    broken.fill(0xff, 20);
+    assert.equal(await statusOf(session.request(GZIP).end(broken)), "3 bad_compression");
+    assert.equal(budget.bytes, 0);
   });
 });
 

@@ -38,12 +38,6 @@ export function statusNumber(code: ErrorCode): number {
   return STATUS_OF[code];
 }
 
-/** The code of a gRPC status number; undefined for 0 (OK) and numbers that gRPC does not have. */
-export function errorCodeOf(status: number): ErrorCode | undefined {
-  for (const code of Object.keys(STATUS_OF) as ErrorCode[]) if (STATUS_OF[code] === status) return code;
-  return undefined;
-}
-
 /** The status that ends a call after `error`, with its reason and the wait before a retry as trailers. */
 export function statusOf(error: ServeError): GrpcStatus {
   const metadata = new Metadata();

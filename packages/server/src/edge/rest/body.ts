@@ -4,6 +4,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { Door } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
+import { checkInflatedSize } from "../inflated-size.ts";
 import type { RestCall } from "./rest-call.ts";
 
 /**
@@ -101,12 +102,9 @@ function joined(call: RestCall, chunks: readonly Buffer[], size: number): Buffer
     .then(() => whole);
 }
 
-/** Below this, a high ratio is no attack: zeros compress a thousandfold. */
-const RATIO_FREE_BYTES = 1024 * 1024;
-
 async function inflated(call: RestCall, inflate: Gunzip | Inflate): Promise<Buffer> {
   const { request, context } = call;
-  const { maxBodyBytes, maxInflateRatio } = context.limits;
+  const inflateLimits = { maxBytes: context.limits.maxBodyBytes, maxRatio: context.limits.maxInflateRatio };
   const chunks: Buffer[] = [];
   let size = 0;
   const arriving: ArrivingBody = {
@@ -131,16 +129,7 @@ async function inflated(call: RestCall, inflate: Gunzip | Inflate): Promise<Buff
     // The decompressor works one chunk ahead at most, so a bomb is found out after its first chunk too many.
     for await (const chunk of inflate as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > maxBodyBytes) throw tooLarge(maxBodyBytes);
-      if (size > RATIO_FREE_BYTES && size > arriving.moved * maxInflateRatio) {
-        throw new ServeError(
-          "resource_exhausted",
-          `the compressed body grows more than ${maxInflateRatio}-fold`,
-          {
-            reason: "body_too_large",
-          },
-        );
-      }
+      checkInflatedSize("body", { inflated: size, compressed: arriving.moved }, inflateLimits);
       call.grow(chunk.length);
       arriving.heldBytes += chunk.length;
       chunks.push(chunk);

@@ -1,4 +1,4 @@
-import { newNumberLiteral, readNumber } from "@sconce/protocol";
+import { MAX_NUMBER_CHARS, newNumberLiteral, readNumber } from "@sconce/protocol";
 import type { ParameterValue } from "../../base/infer-request.ts";
 import { bad, type JsonObject } from "./fields.ts";
 import type { Span } from "./json-scan.ts";
@@ -20,14 +20,26 @@ export function readParameters(
   return parameters;
 }
 
+/** Bytes of a parameter's JSON, spaces behind it included: it is read in one go. */
+const MAX_VALUE_BYTES = 64 * 1024;
+const INT64_MIN = -(2n ** 63n);
+const UINT64_MAX = 2n ** 64n - 1n;
+
 function readScalar(body: Buffer, span: Span, field: string): ParameterValue {
+  if (span.end - span.start > MAX_VALUE_BYTES) throw bad(field, `longer than ${MAX_VALUE_BYTES} bytes`);
   const text = body.toString("utf8", span.start, span.end).trim();
   const literal = newNumberLiteral();
-  if (readNumber(body, span.start, span.end, literal) && literal.end === span.start + text.length) {
-    if (text.length > 32) throw bad(field, "expected a number of at most 32 characters");
+  const isNumber = readNumber(body, span.start, span.end, literal);
+  if (isNumber && literal.end - span.start > MAX_NUMBER_CHARS) {
+    throw bad(field, `expected a number of at most ${MAX_NUMBER_CHARS} characters`);
+  }
+  if (isNumber && literal.end === span.start + text.length) {
     const value = Number(text);
     if (!Number.isFinite(value)) throw bad(field, "the number is out of range");
-    return literal.integer && !Number.isSafeInteger(value) ? BigInt(text) : value;
+    if (!literal.integer || Number.isSafeInteger(value)) return value;
+    const exact = BigInt(text);
+    if (exact < INT64_MIN || exact > UINT64_MAX) throw bad(field, "the number is out of range");
+    return exact;
   }
   if (text === "true" || text === "false") return text === "true";
   if (text.startsWith('"')) {

@@ -52,7 +52,6 @@ export async function readPredictRequest(
       field,
       datatype: spec.datatype,
       shape: undefined,
-      allowHalf: true,
       maxRank: limits.maxDims,
       maxElementBytes: limits.maxElementBytes,
       allocate: pooledBytes,

@@ -32,30 +32,6 @@ const STATUS_OF_REASON: ReadonlyMap<ErrorReason, number> = new Map([
   ["headers_too_large", 431],
 ]);
 
-const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
-  401: "unauthenticated",
-  403: "permission_denied",
-  404: "not_found",
-  408: "deadline_exceeded",
-  409: "aborted",
-  413: "resource_exhausted",
-  429: "resource_exhausted",
-  431: "resource_exhausted",
-  499: "cancelled",
-  501: "unimplemented",
-  502: "unavailable",
-  503: "unavailable",
-  504: "deadline_exceeded",
-};
-
 export function statusOf(error: Pick<ServeError, "code" | "reason">): number {
   return STATUS_OF_REASON.get(error.reason) ?? STATUS_OF_CODE[error.code];
-}
-
-/** The code that fits an HTTP status best; what is no error is `unknown`. */
-export function codeOf(status: number): ErrorCode {
-  const known = CODE_OF_STATUS[status];
-  if (known !== undefined) return known;
-  if (status >= 400 && status < 500) return "invalid_argument";
-  return status >= 500 && status < 600 ? "internal" : "unknown";
 }

@@ -14,13 +14,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InstanceState } from "../../base/instance.ts";
 import type { Logger } from "../../base/logger.ts";
+import { openBelow } from "../../base/open-below.ts";
 import type { LoadedModel, LoadOptions } from "../runtime.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { createOnnxRuntime } from "./onnx-runtime.ts";
@@ -86,7 +87,7 @@ describe("a model whose files change", () => {
     writeFileSync(path, MODEL);
     writeFileSync(data, weightsOf(1));
     deaths.length = 0;
-    const spec = { name: "m", version: "1", file: path, options: OPTIONS };
+    const spec = { name: "m", version: "1", file: path, root: dirname(path), options: OPTIONS };
     model = await runtime.load(spec, { signal: new AbortController().signal });
     return model;
   }
@@ -170,7 +171,7 @@ describe("a model whose files change", () => {
     // Whole milliseconds survive being set.
     utimesSync(path, atimeMs / 1000, Math.floor(mtimeMs) / 1000);
     loaded.destroy("loaded again with times that can be set");
-    const spec = { name: "m", version: "1", file: path, options: OPTIONS };
+    const spec = { name: "m", version: "1", file: path, root: dirname(path), options: OPTIONS };
     model = await runtime.load(spec, { signal: new AbortController().signal });
     await delay(30);
     utimesSync(path, atimeMs / 1000, Math.floor(mtimeMs) / 1000);
@@ -191,7 +192,7 @@ test("a write within the tick of the kernel's clock in which a file was written 
   for (let round = 0; round < 50; round++) {
     writeFileSync(path, "a");
     const files = new LoadedFiles();
-    files.hold(path);
+    files.hold(openBelow(folder, path));
     files.check();
     writeFileSync(path, "b");
     assert.throws(() => files.check(), { reason: "model_file_changed" }, `round ${round}`);

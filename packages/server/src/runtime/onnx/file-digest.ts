@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { fileFault, onFile } from "../../base/file-fault.ts";
+import { OPEN_FLAGS } from "../../base/open-below.ts";
 
 /** Larger files are identified by size, modification time and both ends instead of all their bytes. */
 const FULL_HASH_MAX_BYTES = 512 * 1024 * 1024;
@@ -15,7 +16,7 @@ const THREAD_MIN_BYTES = 16 * 1024 * 1024;
  * Throws Node's own error when it cannot be read.
  */
 export function fileDigest(path: string): string {
-  const fd = openSync(path, "r");
+  const fd = openSync(path, OPEN_FLAGS);
   try {
     const { size, mtimeMs } = fstatSync(fd);
     const hash = createHash("sha256");

@@ -1,10 +1,9 @@
-import { realpathSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import type { ByteSource } from "@sconce/torch";
 import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
-import { openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
-import { onFile } from "../../base/file-fault.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
+import { openBelow } from "../../base/open-below.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
@@ -22,18 +21,30 @@ export async function loadModel(
   message: LoadMessage,
   progress: (stage: string) => void,
 ): Promise<HostedModel> {
-  const { options } = message.spec;
-  const path = onFile(message.spec.file, (file) => realpathSync(file));
   const files = new LoadedFiles();
-  files.hold(path);
-  const digest = message.wantsDigest ? modelDigest(path, options) : Promise.resolve("");
+  try {
+    return await loadFiles(files, message, progress);
+  } catch (error) {
+    files.close();
+    throw error;
+  }
+}
+
+async function loadFiles(
+  files: LoadedFiles,
+  { spec, wantsDigest }: LoadMessage,
+  progress: (stage: string) => void,
+): Promise<HostedModel> {
+  const { options, root } = spec;
+  const file = openBelow(root, spec.file);
+  const source = files.hold(file);
+  const digest = wantsDigest ? modelDigest(file.path, { ...options, root }) : Promise.resolve("");
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
-  const opened = await openFile(path, { options, progress, hold: (file) => files.hold(file) }).catch(
-    (error: unknown) => {
-      throw modelFileError(error);
-    },
-  );
+  const context: OpenContext = { options, root, progress, hold: (further) => files.hold(further) };
+  const opened = await openFile(file.path, source, context).catch((error: unknown) => {
+    throw modelFileError(error);
+  });
   const session = new OnnxSession(opened.session, opened.signature);
   progress("warmup");
   const warmup = await warmUp(session, opened, options.warmupRuns);
@@ -66,14 +77,9 @@ async function runChecked(
   }
 }
 
-async function openFile(path: string, context: OpenContext): Promise<OpenedModel> {
-  const source = openFileSource(path);
-  try {
-    const open = openerOf(detectFile(source));
-    return await open(path, source, context);
-  } finally {
-    source.close();
-  }
+async function openFile(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {
+  const open = openerOf(detectFile(source));
+  return open(path, source, context);
 }
 
 function openerOf(format: FileFormat): typeof openOnnx {

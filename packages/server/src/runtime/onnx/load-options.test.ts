@@ -36,7 +36,7 @@ const OPTIONS: LoadOptions = {
 };
 
 function load(file: string, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
-  const spec = { name: "m", version: "1", file, options: { ...OPTIONS, ...options } };
+  const spec = { name: "m", version: "1", file, root: "/", options: { ...OPTIONS, ...options } };
   return loadModel({ spec, wantsDigest: true }, () => {});
 }
 

@@ -1,7 +1,10 @@
-import { closeSync, fstatSync, openSync, type Stats, statSync } from "node:fs";
+import { closeSync, fstatSync, type Stats, statSync } from "node:fs";
+import { basename } from "node:path";
 import { performance } from "node:perf_hooks";
+import type { ByteSource } from "@sconce/torch";
+import { fileSourceOf } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
-import { onFile } from "../../base/file-fault.ts";
+import type { OpenFile } from "../../base/open-below.ts";
 import { changeBetween, type FileStamp, stampOf } from "../file-stamp.ts";
 
 /** Two writes within one tick of the kernel's clock leave the same times. Ticks are 1 to 10 ms; old file systems count whole seconds. */
@@ -12,6 +15,7 @@ const FRESH_MS = 5;
 
 interface HeldFile {
   readonly fd: number;
+  readonly source: ByteSource;
   stamp: FileStamp;
 }
 
@@ -23,16 +27,23 @@ export class LoadedFiles {
   readonly #files = new Map<string, HeldFile>();
   #checkedMs = Number.NEGATIVE_INFINITY;
 
-  /** Call it before anything is read of the file. Blocks for a moment when the file was written just now. Throws `file_unreadable`. */
-  hold(path: string): void {
-    if (this.#files.has(path)) return;
-    const fd = onFile(path, (file) => openSync(file, "r"));
+  /**
+   * Takes over a file, which the result reads; call it before anything is read. Blocks for a moment when the file was written just now.
+   */
+  hold({ fd, path }: OpenFile): ByteSource {
+    const held = this.#files.get(path);
+    if (held !== undefined) {
+      closeSync(fd);
+      return held.source;
+    }
     let stats = fstatSync(fd);
     for (let wait = unsettledMs(stats); wait > 0; wait = unsettledMs(stats)) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, wait);
       stats = fstatSync(fd);
     }
-    this.#files.set(path, { fd, stamp: stampOf(path, stats) });
+    const source = fileSourceOf(fd, basename(path));
+    this.#files.set(path, { fd, source, stamp: stampOf(path, stats) });
+    return source;
   }
 
   /** As they were when they were first held. */

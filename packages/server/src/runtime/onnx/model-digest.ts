@@ -2,17 +2,23 @@ import { createHash } from "node:crypto";
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { onFile } from "../../base/file-fault.ts";
+import { resolveBelow } from "../../base/open-below.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { fileDigestBeside } from "./file-digest.ts";
 
 /** Identifies the answers a model gives: its file's digest, changed by the options that change the numbers. */
 export async function modelDigest(
   path: string,
-  { precision, weightsFile, inputs }: Pick<LoadOptions, "precision" | "weightsFile" | "inputs">,
+  {
+    precision,
+    weightsFile,
+    inputs,
+    root,
+  }: Pick<LoadOptions, "precision" | "weightsFile" | "inputs"> & { readonly root: string },
 ): Promise<string> {
   const [program, weights] = await Promise.all([
     fileDigestBeside(path),
-    weightsFile === undefined ? "" : weightsDigest(weightsFile),
+    weightsFile === undefined ? "" : weightsDigest(resolveBelow(root, weightsFile)),
   ]);
   if (precision === "float32" && weightsFile === undefined && inputs === undefined) return program;
   const types = inputs === undefined ? "" : ` ${JSON.stringify(Object.entries(inputs).sort())}`;

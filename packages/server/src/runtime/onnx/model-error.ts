@@ -33,6 +33,8 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
 ];
 
 const FAILED_NODE = /while running (\w+) node/;
+/** Operations that take indices from the inputs; where another one speaks of indices, ONNX Runtime means its own. */
+const TAKES_INDICES = /^(Gather|Scatter|OneHot|Embed|TfIdf|Loop|If|Scan)/;
 
 /**
  * What ONNX Runtime threw during a run, as an error that a client may see: `invalid_argument`/`invalid_input` when the text clearly blames
@@ -44,16 +46,18 @@ export function runError(thrown: unknown): ServeError {
   const told = inputFault(text);
   if (told !== undefined)
     return new ServeError("invalid_argument", told, { reason: "invalid_input", cause: thrown });
+  const node = FAILED_NODE.exec(text)?.[1];
   for (const [pattern, explain] of INPUT_FAULTS) {
     const match = pattern.exec(text);
-    if (match !== null)
+    const isEngines =
+      node !== undefined && /ind(?:ex|ices)/.test(pattern.source) && !TAKES_INDICES.test(node);
+    if (match !== null && !isEngines)
       return new ServeError("invalid_argument", explain(match), { reason: "invalid_input", cause: thrown });
   }
-  const node = FAILED_NODE.exec(text)?.[1];
   const where = node === undefined ? "" : ` (operation ${node})`;
   return new ServeError(
     "internal",
-    `the model failed on these inputs${where}; the server's log has the details`,
+    `ONNX Runtime failed on these inputs${where}; the server's log has the details`,
     {
       reason: "model_failed",
       cause: thrown,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { decodeModel, encodeModel, inlineWeights, type ModelSummary, summarizeFile } from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
@@ -42,7 +42,10 @@ function serve(file: string): Promise<HostedModel> {
     inputs: undefined,
     warmupRuns: 1,
   } as const;
-  return loadModel({ spec: { name: "m", version: "1", file, options }, wantsDigest: false }, () => {});
+  return loadModel(
+    { spec: { name: "m", version: "1", file, root: dirname(file), options }, wantsDigest: false },
+    () => {},
+  );
 }
 
 function reading<T>(file: string, read: (source: ReturnType<typeof openFileSource>) => T): T {

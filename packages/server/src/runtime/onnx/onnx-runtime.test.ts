@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../base/clock.ts";
@@ -45,6 +45,7 @@ describe("createOnnxRuntime()", () => {
         name: "m",
         version: "1",
         file: fileURLToPath(new URL(file, EXAMPLES)),
+        root: fileURLToPath(EXAMPLES),
         options: { ...OPTIONS, ...options },
       },
       { signal: new AbortController().signal },
@@ -104,7 +105,7 @@ test("loading a model leaves no file behind: neither in the folder for temporary
     });
     const file = fileURLToPath(new URL("digits/digits.onnx", EXAMPLES));
     await runtime.load(
-      { name: "m", version: "1", file, options: OPTIONS },
+      { name: "m", version: "1", file, root: dirname(file), options: OPTIONS },
       { signal: new AbortController().signal },
     );
     await runtime.close();

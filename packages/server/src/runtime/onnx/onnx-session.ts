@@ -10,12 +10,12 @@ import { fromOrtTensor, toOrtTensor } from "./ort-tensor.ts";
 export class OnnxSession {
   readonly #session: InferenceSession;
   readonly #inputs: readonly string[];
-  readonly #outputs: readonly string[];
+  readonly #outputs: Signature["outputs"];
 
   constructor(session: InferenceSession, signature: Signature) {
     this.#session = session;
     this.#inputs = signature.inputs.map((spec) => spec.name);
-    this.#outputs = signature.outputs.map((spec) => spec.name);
+    this.#outputs = signature.outputs;
   }
 
   /** Blocks the thread while it computes. Throws ServeError `invalid_argument`/`invalid_input` or `internal`/`model_failed`. */
@@ -26,7 +26,8 @@ export class OnnxSession {
       const startMs = performance.now();
       const results = await this.#session.run(feeds);
       const computeMs = performance.now() - startMs;
-      return { outputs: this.#outputs.map((name) => fromOrtTensor(results[name]!)), computeMs };
+      const outputs = this.#outputs.map(({ name, datatype }) => fromOrtTensor(results[name]!, datatype));
+      return { outputs, computeMs };
     } catch (error) {
       throw runError(error);
     }

@@ -1,14 +1,14 @@
 import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
-import { type SampleTensor, type Translation, translate } from "@sconce/torch";
-import { type FileSource, nodePlatform } from "@sconce/torch/node";
+import { type ByteSource, type SampleTensor, type Translation, translate } from "@sconce/torch";
+import { nodePlatform } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
 import { sessionError } from "./model-error.ts";
-import { type OpenWeights, openWeights } from "./open-weights.ts";
+import { openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { scriptInputs } from "./script-inputs.ts";
 import { sessionOptions } from "./session-options.ts";
@@ -22,7 +22,7 @@ const MOST_OPS_SHOWN = 50;
  */
 export async function openArchive(
   path: string,
-  source: FileSource,
+  source: ByteSource,
   context: OpenContext,
 ): Promise<OpenedModel> {
   context.progress("translate");
@@ -57,21 +57,18 @@ function reasonOf({ precision, weightsFile }: LoadOptions): string {
   return `every operation of the program was translated to ONNX${weights}${stored}`;
 }
 
-function translateFile(path: string, source: FileSource, { options, hold }: OpenContext): Translation {
+function translateFile(path: string, source: ByteSource, context: OpenContext): Translation {
+  const { options } = context;
   const { precision, weightsFile } = options;
   const inputs = options.inputs === undefined ? undefined : scriptInputs(options.inputs);
-  let weights: OpenWeights | undefined;
-  try {
-    weights = weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, hold });
-    return translate(source, nodePlatform, {
-      areIndicesChecked: true,
-      ...(precision !== "float32" && { precision }),
-      ...(weights !== undefined && { weightsFrom: weights }),
-      ...(inputs !== undefined && { inputs }),
-    });
-  } finally {
-    weights?.close();
-  }
+  const weights =
+    weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, ...context });
+  return translate(source, nodePlatform, {
+    areIndicesChecked: true,
+    ...(precision !== "float32" && { precision }),
+    ...(weights !== undefined && { weightsFrom: weights }),
+    ...(inputs !== undefined && { inputs }),
+  });
 }
 
 function untranslatable(unsupported: Translation["report"]["unsupported"]): ServeError {

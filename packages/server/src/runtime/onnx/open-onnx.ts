@@ -1,27 +1,28 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import {
+  type ByteSource,
   decodeModel,
   type ExternalData,
   encodeModel,
   inlineSmallWeights,
+  ModelFileError,
   precisionNote,
   type QuantizedPrecision,
   quantizeModel,
   scanOnnx,
   weightBytes,
 } from "@sconce/torch";
-import { type FileSource, openFileSource } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
-import { checkExternalFiles } from "./external-files.ts";
+import { openExternal } from "./external-files.ts";
 import { sessionError } from "./model-error.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { sessionOptions } from "./session-options.ts";
 import { signatureOfSession } from "./signature.ts";
 
 /** Opens an ONNX file as it is, or with its weights in fewer bits. Throws ServeError `failed_precondition`. */
-export async function openOnnx(path: string, source: FileSource, context: OpenContext): Promise<OpenedModel> {
+export async function openOnnx(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {
   const { options, progress } = context;
   const { precision, weightsFile, inputs } = options;
   if (weightsFile !== undefined) {
@@ -41,11 +42,11 @@ export async function openOnnx(path: string, source: FileSource, context: OpenCo
     );
   }
   const file = scanOnnx(source);
-  checkExternalFiles(path, file.externalFiles);
-  for (const name of file.externalFiles) context.hold(join(dirname(path), name));
+  const sources = new Map([[source.name, source]]);
+  for (const name of file.externalFiles) sources.set(name, context.hold(openExternal(dirname(path), name)));
   const quantizeStartMs = performance.now();
   if (precision !== "float32") progress("quantize");
-  const changed = precision === "float32" ? undefined : inPrecision(path, source, precision);
+  const changed = precision === "float32" ? undefined : inPrecision(source, sources, precision);
   progress("session");
   const startMs = performance.now();
   const session = await (changed === undefined
@@ -77,19 +78,19 @@ interface ChangedModel {
   readonly note: string;
 }
 
-/** Rewrites the model in memory. The external files were checked. */
-function inPrecision(path: string, source: FileSource, precision: QuantizedPrecision): ChangedModel {
-  const open = new Map<string, FileSource>([[source.name, source]]);
-  try {
-    const read = ({ location, offset, byteLength }: ExternalData): Uint8Array => {
-      const file = open.get(location) ?? openFileSource(join(dirname(path), location));
-      open.set(location, file);
-      return file.read(offset, byteLength);
-    };
-    const result = quantizeModel(inlineSmallWeights(decodeModel(source), read), { precision, read });
-    const bytes = weightBytes(result.model);
-    return { model: encodeModel(result.model), weightBytes: bytes, note: precisionNote(precision, result) };
-  } finally {
-    for (const [name, file] of open) if (name !== source.name) file.close();
-  }
+/** Rewrites the model in memory. `sources`: the files that were checked, by name; no other is opened. */
+function inPrecision(
+  source: ByteSource,
+  sources: ReadonlyMap<string, ByteSource>,
+  precision: QuantizedPrecision,
+): ChangedModel {
+  const read = ({ location, offset, byteLength }: ExternalData): Uint8Array => {
+    const file = sources.get(location);
+    if (file === undefined)
+      throw new ModelFileError("corrupt", "it names a file for weights where no reader expects one");
+    return file.read(offset, byteLength);
+  };
+  const result = quantizeModel(inlineSmallWeights(decodeModel(source), read), { precision, read });
+  const bytes = weightBytes(result.model);
+  return { model: encodeModel(result.model), weightBytes: bytes, note: precisionNote(precision, result) };
 }

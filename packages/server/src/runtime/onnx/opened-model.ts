@@ -1,4 +1,6 @@
+import type { ByteSource } from "@sconce/torch";
 import type { InferenceSession } from "onnxruntime-node";
+import type { OpenFile } from "../../base/open-below.ts";
 import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
@@ -22,6 +24,8 @@ export interface OpenContext {
   readonly options: LoadOptions;
   /** Names the stage that begins. */
   readonly progress: (stage: string) => void;
-  /** Told every further file, before it is read. */
-  readonly hold: (path: string) => void;
+  /** The folder that is served; see LoadSpec. */
+  readonly root: string;
+  /** Holds every further file open, and reads it. */
+  readonly hold: (file: OpenFile) => ByteSource;
 }

@@ -36,6 +36,7 @@ const ARRAYS: Readonly<Partial<Record<Datatype, ArrayType>>> = {
 /** A tensor for ONNX Runtime: a typed view on the same bytes; they are copied only when they are not aligned for their type. */
 export function toOrtTensor(tensor: Tensor): OrtTensor {
   const { datatype, shape } = tensor;
+  if (datatype === "BF16") return new OrtTensor("float32", widened(tensor.bytes), shape);
   const type = ortTypeOf(datatype);
   if (type === "string")
     return new OrtTensor("string", decodeStrings(tensor.bytes, elementCount(shape)), shape);
@@ -56,8 +57,10 @@ export function toOrtTensor(tensor: Tensor): OrtTensor {
   return made;
 }
 
-/** An output of ONNX Runtime as bytes; numeric data is not copied. */
-export function fromOrtTensor(tensor: OrtTensor): RunInput {
+/** An output of ONNX Runtime as bytes; numeric data is not copied. `declared` is BF16 where the program rounded its float32 to that. */
+export function fromOrtTensor(tensor: OrtTensor, declared: Datatype): RunInput {
+  if (declared === "BF16" && tensor.data instanceof Float32Array)
+    return { datatype: declared, shape: tensor.dims, chunks: [narrowed(tensor.data)] };
   const datatype = datatypeOfOrt(tensor.type);
   if (datatype === undefined) {
     throw new ServeError("internal", `the model gave a tensor of type ${tensor.type}, which cannot be sent`, {
@@ -65,6 +68,21 @@ export function fromOrtTensor(tensor: OrtTensor): RunInput {
     });
   }
   return { datatype, shape: tensor.dims, chunks: [bytesOf(tensor)] };
+}
+
+/** A bfloat16 is the upper half of a float32. */
+function widened(bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const bits = new Uint32Array(bytes.byteLength / 2);
+  for (let i = 0; i < bits.length; i++) bits[i] = view.getUint16(2 * i, true) << 16;
+  return new Float32Array(bits.buffer);
+}
+
+function narrowed(values: Float32Array): Uint8Array {
+  const halves = new Uint16Array(values.buffer, values.byteOffset, 2 * values.length);
+  const bits = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = halves[2 * i + 1]!;
+  return new Uint8Array(bits.buffer);
 }
 
 function bytesOf(tensor: OrtTensor): Uint8Array {

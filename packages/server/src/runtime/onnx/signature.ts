@@ -9,8 +9,9 @@ import { datatypeOfOrt, datatypeOfTorch } from "./datatypes.ts";
 export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): Signature {
   const specs = (ports: readonly Port[]): TensorSpec[] =>
     ports.map((port) => {
-      const datatype = datatypeOfTorch(port.dtype);
-      if (datatype === undefined) throw unservable(port.name, port.dtype);
+      const dtype = port.declared ?? port.dtype;
+      const datatype = datatypeOfTorch(dtype);
+      if (datatype === undefined) throw unservable(port.name, dtype);
       const { name, dims, indices } = port;
       return { name, datatype, dims, ...(indices !== undefined && { indices }) };
     });

@@ -32,5 +32,6 @@ function filled(spec: TensorSpec, shape: number[]): Tensor {
   if (ortTypeOf(datatype) === "float32") new Float32Array(bytes.buffer).fill(1);
   if (ortTypeOf(datatype) === "float64") new Float64Array(bytes.buffer).fill(1);
   if (ortTypeOf(datatype) === "float16") new Uint16Array(bytes.buffer).fill(0x3c00);
+  if (datatype === "BF16") new Uint16Array(bytes.buffer).fill(0x3f80);
   return { datatype, shape, bytes };
 }

@@ -3,6 +3,7 @@ import type { Attributes } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { padded } from "../core/padded.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
 import { type Bins, bins } from "./adaptive-bins.ts";
 import { batched, spread } from "./convolution.ts";
@@ -109,17 +110,16 @@ function dividedSum(node: OpNode, g: Emitter, { self, shape, divisor }: DividedS
     const needed = add(mul(add(dims[axis]!, -1), strides[i]!), kernel[i]!);
     return sym("max", sub(needed, add(self.dims[axis]!, pads[i]!)), 0);
   });
-  const padded = g.op("Pad", [
-    self,
-    g.shape([...pads.slice(0, spatial), ...reach]),
-    g.scalar(self.dtype, 0),
-    g.ints(axes),
-  ]);
+  const whole = padded(g, self, {
+    rank: self.dims.length,
+    pads: axes.map((axis, i) => ({ axis, before: pads[i]!, after: reach[i]! })),
+    value: g.scalar(self.dtype, 0),
+  });
   const sizes = self.dims.map((dim, axis) => {
     const i = axes.indexOf(axis);
     return i < 0 ? dim : add(dim, add(pads[i]!, reach[i]!));
   });
-  const mean = batched(g, g.typed(padded, sizes), spatial, (x) =>
+  const mean = batched(g, g.typed(whole, sizes), spatial, (x) =>
     g.op("AveragePool", [x], { kernel_shape: kernel, strides }),
   );
   const area = kernel.reduce((a, b) => a * b, 1);

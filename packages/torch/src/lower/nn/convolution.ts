@@ -3,6 +3,7 @@ import type { Attributes } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { padded } from "../core/padded.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { integerConvolution } from "./integer-convolution.ts";
@@ -141,8 +142,10 @@ function padLater(node: OpNode, g: Emitter, { output_padding, pads }: Padding): 
   ];
   return batched(g, input, spatial, (x) => {
     const whole = g.op("ConvTranspose", [x, weight], attributes(node, kernel));
-    const axes = g.ints(kernel.map((_, i) => i + 2));
-    const placed = g.op("Pad", [whole, g.ints(amounts), undefined, axes]);
+    const placed = padded(g, whole, {
+      rank: spatial + 2,
+      pads: kernel.map((_, i) => ({ axis: i + 2, before: amounts[i]!, after: amounts[spatial + i]! })),
+    });
     if (bias === undefined) return placed;
     return g.op("Add", [
       placed,

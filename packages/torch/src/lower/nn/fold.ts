@@ -3,6 +3,7 @@ import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { padded } from "../core/padded.ts";
 import type { Val } from "../core/tensor.ts";
 import { batched, spread } from "./convolution.ts";
 
@@ -50,10 +51,14 @@ export const im2col: Lowering = (node, g) => {
   const [height, width] = self.dims.slice(-2) as [Dim, Dim];
   const [rows, columns] = [windowCount(height, vertical), windowCount(width, horizontal)];
   return batched(g, self, 2, (x) => {
-    const pads = g.ints([vertical.padding, horizontal.padding, vertical.padding, horizontal.padding]);
     const hasPads = vertical.padding > 0 || horizontal.padding > 0;
-    const padded = hasPads ? g.op("Pad", [x, pads, undefined, g.ints([2, 3])]) : x;
-    const byRow = g.op("Gather", [padded, windowIndex(g, rows, vertical)], { axis: 2 });
+    const pads = [vertical, horizontal].map(({ padding }, i) => ({
+      axis: i + 2,
+      before: padding,
+      after: padding,
+    }));
+    const whole = hasPads ? padded(g, x, { rank: 4, pads }) : x;
+    const byRow = g.op("Gather", [whole, windowIndex(g, rows, vertical)], { axis: 2 });
     const both = g.op("Gather", [byRow, windowIndex(g, columns, horizontal)], { axis: 4 });
     const [channels, batch] = [self.dims.at(-3)!, self.dims.length === 4 ? self.dims[0]! : 1];
     const places = mul(channels, vertical.kernel * horizontal.kernel);

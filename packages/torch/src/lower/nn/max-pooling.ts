@@ -1,5 +1,6 @@
 import { type Dim, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
@@ -163,8 +164,14 @@ function maxUnpool(spatial: number): Lowering {
     const flat = (val: Val, sizes: readonly Dim[]): Val =>
       g.reshape(val, [...leading, product(sizes.slice(-spatial))]);
     const zeros = g.expand(g.scalar(self.dtype, 0), [...leading, product(dims.slice(-spatial))]);
-    const updates = [flat(node.tensor("indices"), self.dims), flat(self, self.dims)] as const;
-    return g.reshape(g.op("ScatterElements", [zeros, ...updates], { axis: leading.length }), dims);
+    const placed = withIndex(node, g, {
+      use: { index: node.tensor("indices"), size: product(dims.slice(-spatial)) },
+      emit: (places) =>
+        g.op("ScatterElements", [zeros, flat(places, self.dims), flat(self, self.dims)], {
+          axis: leading.length,
+        }),
+    });
+    return g.reshape(placed, dims);
   };
 }
 

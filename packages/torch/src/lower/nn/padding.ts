@@ -2,16 +2,10 @@ import { add, type Dim, mul } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { type AxisPad, type PadOptions, padded } from "../core/padded.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { slice } from "../shape/slicing.ts";
-
-/** Elements to add in front of and behind one axis; negative ones are cut off. */
-interface AxisPad {
-  readonly axis: number;
-  readonly before: Dim;
-  readonly after: Dim;
-}
 
 /** PyTorch lists pairs from the last axis to the first. */
 function axisPads(pads: readonly Dim[], rank: number): AxisPad[] {
@@ -34,27 +28,24 @@ function crop(g: Emitter, x: Val, pads: readonly AxisPad[]): Val {
   }, x);
 }
 
-function onnxPad(
-  g: Emitter,
-  x: Val,
-  { pads, mode, value }: { pads: readonly AxisPad[]; mode: string; value?: Val },
-): Val {
+function onnxPad(g: Emitter, x: Val, { pads, ...rest }: PadOptions): Val {
   const growing = pads.filter(({ before, after }) => positive(before) !== 0 || positive(after) !== 0);
   if (growing.length === 0) return x;
-  const amounts = [
-    ...growing.map(({ before }) => positive(before)),
-    ...growing.map(({ after }) => positive(after)),
-  ];
-  return g.op("Pad", [x, g.shape(amounts), value, g.ints(growing.map(({ axis }) => axis))], { mode });
+  const grown = growing.map(({ axis, before, after }) => ({
+    axis,
+    before: positive(before),
+    after: positive(after),
+  }));
+  return padded(g, x, { ...rest, pads: grown });
 }
 
 function padConstant(g: Emitter, self: Tensor, pads: readonly AxisPad[], value: Val): Val {
-  return onnxPad(g, crop(g, self, pads), { pads, mode: "constant", value });
+  return onnxPad(g, crop(g, self, pads), { rank: self.dims.length, pads, value });
 }
 
 /** Mirrors or repeats the edges of the whole tensor, then cuts: what is cut off still shows in its mirror image. */
 function padEdges(g: Emitter, self: Tensor, pads: readonly AxisPad[], mode: "reflect" | "edge"): Val {
-  return crop(g, onnxPad(g, self, { pads, mode }), pads);
+  return crop(g, onnxPad(g, self, { rank: self.dims.length, pads, mode }), pads);
 }
 
 /** Continues with the elements of the other end; what is cut off does not come back. */

@@ -3,6 +3,7 @@ import { type Components, joined, separated } from "../complex/complex-lowering.
 import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { requireSome } from "../core/nothing.ts";
+import { padded } from "../core/padded.ts";
 import type { ComplexVal, Val } from "../core/tensor.ts";
 import { slice } from "../shape/slicing.ts";
 
@@ -62,15 +63,20 @@ export function halfOf(length: Dim): Dim {
   return add(sym("floordiv", length, 2), 1);
 }
 
+interface Fit {
+  readonly rank: number;
+  readonly axis: number;
+  readonly from: Dim;
+  readonly to: Dim;
+}
+
 /** Cuts an axis off, or fills it up with zeros, from `from` to `to` points. */
-export function fitted(g: Emitter, x: Val, { axis, from, to }: { axis: number; from: Dim; to: Dim }): Val {
+export function fitted(g: Emitter, x: Val, { rank, axis, from, to }: Fit): Val {
   const missing = sym("max", sub(to, from), 0);
   const isShorter = typeof from === "number" && typeof to === "number" ? to < from : sub(to, from) !== 0;
   const cut = isShorter ? slice(g, x, { axis, start: 0, end: to }) : x;
   if (missing === 0 || sub(to, from) === 0) return cut;
-  return g.op("Pad", [cut, g.shape([0, missing]), g.scalar(x.dtype, 0), g.ints([axis])], {
-    mode: "constant",
-  });
+  return padded(g, cut, { rank, pads: [{ axis, before: 0, after: missing }], value: g.scalar(x.dtype, 0) });
 }
 
 function isShort(length: Dim): length is number {

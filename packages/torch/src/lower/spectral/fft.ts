@@ -80,7 +80,7 @@ function operandsOf(node: OpNode, g: Emitter): Operands {
 
 /** Brings one axis to the length of its transform. */
 function resized(g: Emitter, { self, x }: Operands, { axis, to }: { axis: number; to: Dim }): Components {
-  const how = { axis, from: self.dims[axis]!, to };
+  const how = { rank: self.dims.length, axis, from: self.dims[axis]!, to };
   return { re: fitted(g, x.re, how), im: x.im && fitted(g, x.im, how) };
 }
 

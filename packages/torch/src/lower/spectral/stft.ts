@@ -91,7 +91,7 @@ const istft: ComplexLowering = (node, g) => {
   const [rows, count] = spectrum.dims.slice(-2) as [Dim, Dim];
   const scale = node.bool("normalized") ? "root" : "length";
   const how = { axis: rank - 2, rank, length: points, isInverse: true, scale } as const;
-  const fit = (x: Val): Val => fitted(g, x, { axis: rank - 2, from: rows, to: halfOf(points) });
+  const fit = (x: Val): Val => fitted(g, x, { rank, axis: rank - 2, from: rows, to: halfOf(points) });
   const { re, im } = componentsOf(node, "self", { g, dtype });
   const frames = realTransform(g, { re: fit(re), im: im && fit(im) }, how);
   const window = windowOf(node, g, { points, dtype }) ?? g.expand(g.scalar(dtype, 1), [points]);
@@ -137,7 +137,7 @@ function trimmed(node: OpNode, g: Emitter, { total, weights, size, points }: Sum
   const cut = (x: Val): Val => slice(g, x, { axis: 1, start, end });
   const signal = g.op("Div", [cut(total), cut(weights)]);
   if (length === undefined) return signal;
-  return fitted(g, signal, { axis: 1, from: add(size, -start), to: length });
+  return fitted(g, signal, { rank: 2, axis: 1, from: add(size, -start), to: length });
 }
 
 /**

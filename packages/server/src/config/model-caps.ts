@@ -1,0 +1,101 @@
+import { ServeError } from "../base/errors.ts";
+import type { ModelConfig } from "./model-options.ts";
+import type { ServerConfig } from "./server-options.ts";
+
+/** What a model may choose for itself: `model.yaml` comes with the model, from whoever made it. */
+export interface ModelCaps {
+  readonly instances: number;
+  /** Instances × threads. */
+  readonly threads: number;
+  /** Queue and cache together. */
+  readonly memoryBytes: number;
+  readonly timeoutMs: number;
+  readonly allowsThreadIsolation: boolean;
+}
+
+/** What the operator allows, with defaults from the machine. */
+export function modelCaps(
+  server: ServerConfig,
+  machine: { readonly cores: number; readonly memoryBytes: number },
+): ModelCaps {
+  const { maxInstances, maxThreads } = server;
+  return {
+    instances: maxInstances === "auto" ? Math.max(8, 2 * machine.cores) : maxInstances,
+    threads: maxThreads === "auto" ? Math.max(16, 4 * machine.cores) : maxThreads,
+    memoryBytes: server.maxModelMemoryBytes ?? Math.floor(machine.memoryBytes / 4),
+    timeoutMs: server.maxTimeoutMs,
+    allowsThreadIsolation: server.allowThreadIsolation,
+  };
+}
+
+interface Cap {
+  /** The keys of model.yaml. */
+  readonly keys: string;
+  readonly most: number;
+  readonly flag: string;
+  of(config: ModelConfig): number;
+  show(value: number): string;
+}
+
+/**
+ * Throws `failed_precondition`/`option_not_allowed` with both numbers when a model chose more than the operator allows. `defaults`: what the
+ * operator set for all models, which is always allowed.
+ */
+export function checkCaps(config: ModelConfig, defaults: ModelConfig, caps: ModelCaps): void {
+  for (const { keys, most, flag, of, show } of capsOf(caps)) {
+    const value = of(config);
+    const allowed = Math.max(most, of(defaults));
+    if (value > allowed)
+      throw refused(`${keys} ${show(value)}; this server allows ${show(allowed)} (${flag})`);
+  }
+  const asksForThread = config.isolation === "thread" && defaults.isolation !== "thread";
+  if (asksForThread && !caps.allowsThreadIsolation)
+    throw refused("isolation thread; this server allows process (--allow-thread-isolation)");
+}
+
+function capsOf({ instances, threads, memoryBytes, timeoutMs }: ModelCaps): readonly Cap[] {
+  const timeout = (keys: string, of: Cap["of"]): Cap => ({
+    keys,
+    most: timeoutMs,
+    flag: "--max-timeout",
+    of,
+    show: (ms) => `${ms / 1000} s`,
+  });
+  return [
+    {
+      keys: "instances",
+      most: instances,
+      flag: "--max-instances",
+      of: (config) => count(config.instances),
+      show: String,
+    },
+    {
+      keys: "instances × threads",
+      most: threads,
+      flag: "--max-threads",
+      of: (config) => Math.max(1, count(config.instances)) * count(config.threads),
+      show: String,
+    },
+    {
+      keys: "max_queue and cache together",
+      most: memoryBytes,
+      flag: "--max-model-memory",
+      of: (config) => config.maxQueueBytes + (config.cacheBytes ?? 0),
+      show: (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`,
+    },
+    timeout("execution_timeout", (config) => config.executionTimeoutMs),
+    timeout("load_timeout", (config) => config.loadTimeoutMs),
+    timeout("queue_timeout", (config) => config.queueTimeoutMs ?? 0),
+  ];
+}
+
+/** `auto` never asks for more than the machine has. */
+function count(value: number | "auto"): number {
+  return value === "auto" ? 0 : value;
+}
+
+function refused(what: string): ServeError {
+  return new ServeError("failed_precondition", `model.yaml asks for ${what}`, {
+    reason: "option_not_allowed",
+  });
+}

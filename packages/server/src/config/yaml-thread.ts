@@ -1,0 +1,31 @@
+// Entry of the thread that reads model.yaml files; see yaml-reader.ts.
+import { closeSync, fstatSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { parentPort } from "node:worker_threads";
+import { ServeError } from "../base/errors.ts";
+import { onFile } from "../base/file-fault.ts";
+import { openBelow } from "../base/open-below.ts";
+import { checkYamlSize, parseYaml } from "./yaml-file.ts";
+import type { YamlOutcome, YamlQuestion } from "./yaml-reader.ts";
+
+parentPort!.on("message", (question: YamlQuestion) => parentPort!.postMessage(answer(question)));
+
+function answer({ root, path }: YamlQuestion): YamlOutcome {
+  try {
+    const { fd } = openBelow(root, path);
+    try {
+      checkYamlSize(fstatSync(fd).size, basename(path));
+      return {
+        file: parseYaml(
+          onFile(path, () => readFileSync(fd, "utf8")),
+          basename(path),
+        ),
+      };
+    } finally {
+      closeSync(fd);
+    }
+  } catch (thrown) {
+    const { code, reason, message } = ServeError.from(thrown);
+    return { error: { code, reason, message } };
+  }
+}

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromOrtTensor, toOrtTensor } from "./ort-tensor.ts";
+
+test("every bfloat16 goes to ONNX Runtime as the float32 that it is, and comes back", () => {
+  const bits = new Uint16Array(65_536).map((_, i) => i);
+  const shifted = new Uint8Array(2 * bits.length + 1);
+  shifted.set(new Uint8Array(bits.buffer), 1);
+  // Payloads may begin at any byte.
+  const tensor = toOrtTensor({ datatype: "BF16", shape: [bits.length], bytes: shifted.subarray(1) });
+  assert.equal(tensor.type, "float32");
+  assert.equal((tensor.data as Float32Array)[0x3fa6], 1.296875);
+  const { datatype, chunks } = fromOrtTensor(tensor, "BF16");
+  assert.equal(datatype, "BF16");
+  assert.deepEqual(new Uint16Array(chunks[0]!.slice().buffer), bits);
+});

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { emptyLabel, indexLabel, inputFault } from "./input-fault.ts";
+
+const failed = (name: string, status: string): string =>
+  `Non-zero status code returned while running Gather node. Name:'${name}' Status Message: ${status}`;
+const bounds = (index: bigint | number): string =>
+  `indices element out of data bounds, idx=${index} must be within the inclusive range [-10,9]`;
+
+test("an index is told with the op, its module, the value that was sent and PyTorch's range", () => {
+  const embedding = indexLabel({ op: "aten.embedding.default", place: "encoder.wte", wraps: false });
+  const where = "an index of aten.embedding in encoder.wte";
+  assert.equal(inputFault(failed(embedding, bounds(12))), `${where} is 12; it takes 0 to 9`);
+  // -1 with its sign bit cleared, as the graph hands it to ONNX Runtime.
+  assert.equal(
+    inputFault(failed(`${embedding} #3`, bounds(2n ** 63n - 1n))),
+    `${where} is -1; it takes 0 to 9`,
+  );
+  const subscript = indexLabel({ op: "aten.index.Tensor", place: undefined, wraps: true });
+  assert.equal(
+    inputFault(failed(subscript, bounds(-11))),
+    "an index of aten.index is -11; it takes -10 to 9",
+  );
+});
+
+test("a kernel that does not say the index still blames the inputs, and other failures are not about them", () => {
+  const gather = indexLabel({ op: "aten.gather.default", place: undefined, wraps: false });
+  const text = failed(gather, "GatherElements op: Out of range value in index tensor");
+  assert.equal(inputFault(text), "an index of aten.gather is out of its range");
+  assert.equal(inputFault(failed(gather, "out of memory")), undefined);
+  assert.equal(inputFault(failed("", bounds(12))), undefined);
+});
+
+test("an op that is not defined for nothing says so", () => {
+  assert.equal(
+    inputFault(failed(emptyLabel("aten.amax.default"), bounds(1))),
+    "aten.amax is not defined for nothing, and one of its sizes is 0",
+  );
+});
