@@ -218,12 +218,16 @@ const STARTUP_REASONS = {
     unsafe_binding:
       "The address is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy, or add `--insecure`.",
     missing_admin_token: "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least.",
+    cannot_listen:
+      "The port or address cannot be opened: in use, not of this machine, unknown, or reserved. The message says which option to change.",
+    unreadable_path: "A path that was named cannot be read by the server's user.",
   },
   invalid_argument: {
     bad_option:
       "An option has a value that it cannot have. The message names the option and the values it takes.",
     bad_config_file: "The configuration file or a model.yaml is not YAML, or has a key that does not exist.",
     invalid_config: "Options that contradict each other or the model's signature. The message names them.",
+    missing_path: "A path that was named does not exist.",
     bad_arguments: "The command line is wrong. `sconce --help` shows what is possible.",
   },
 } as const;

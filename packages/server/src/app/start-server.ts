@@ -6,6 +6,7 @@ import type { Metrics } from "../base/metrics.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import { parseHealthAddress } from "../config/health-address.ts";
+import { hostAddress } from "../config/host-address.ts";
 import { type Config, loadConfig } from "../config/load-config.ts";
 import { modelCaps } from "../config/model-caps.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
@@ -13,7 +14,7 @@ import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import { createGrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
-import { createListener, LOOPBACK } from "../edge/listener.ts";
+import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import { createRestEdge } from "../edge/rest/rest-edge.ts";
 import { createTimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
@@ -34,8 +35,10 @@ import { createQuota, type Quota } from "../queue/quota.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { workerEnv } from "../worker/worker-env.ts";
+import { checkPaths } from "./check-paths.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
+import { listenError } from "./listen-error.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
@@ -82,14 +85,16 @@ export interface RunningServer {
  * (`settled`). Installs no signal handlers: call `stop` to end the server and its worker processes. Several servers may run in one
  * process.
  *
- * Rejects with the system's error (such as EADDRINUSE) when the port cannot be opened, with ServeError
- * `failed_precondition`/`unsafe_binding` or `missing_admin_token` when the configuration is open to a network by mistake.
+ * Rejects with ServeError: `failed_precondition`/`cannot_listen` when a port cannot be opened, `invalid_argument`/`missing_path` or
+ * `failed_precondition`/`unreadable_path` when a path cannot be served from, `failed_precondition`/`unsafe_binding` or
+ * `missing_admin_token` when the configuration is open to a network by mistake. Nothing of the server is left then.
  */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
   const options: CompleteOptions = { ...defaults(), ...given };
   const { clock, logger } = options;
   const { server: config } = options.config;
   checkSafeBinding(config);
+  await checkPaths(options.paths);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const loop = watchEventLoop({ clock, logger, metrics });
@@ -109,9 +114,18 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     control,
     tenantHeader,
   });
-  const health = await openHealth(config, { isReady: () => inference.isReady(), logger });
+  let health: HealthServer | undefined;
+  let address: AddressInfo;
+  try {
+    health = await openHealth(config, { isReady: () => inference.isReady(), logger });
+    address = await listen(listener, config);
+  } catch (error) {
+    await health?.close();
+    loop.stop();
+    runtime.destroy("the server did not start");
+    throw error;
+  }
   loop.onBeat(() => health?.beat());
-  const address = await listener.listen(config.host, config.port);
   const started = control.start();
   const edges = { health, rest, grpc, listener };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
@@ -246,13 +260,28 @@ function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: Server
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
 }
 
-function openHealth(
+async function listen(listener: Listener, config: ServerConfig): Promise<AddressInfo> {
+  const [host, port] = [hostAddress(config.host), config.port];
+  try {
+    return await listener.listen(host, port);
+  } catch (error) {
+    throw listenError(error, { host, port, hostOption: "--host", portOption: "--port" });
+  }
+}
+
+async function openHealth(
   config: ServerConfig,
   parts: Pick<HealthServerOptions, "isReady" | "logger">,
-): Promise<HealthServer> | undefined {
+): Promise<HealthServer | undefined> {
   if (config.healthAddress === undefined) return undefined;
   const notReadyStatus = notReadyStatusOf(config);
-  return startHealthServer({ ...parseHealthAddress(config.healthAddress), notReadyStatus, ...parts });
+  const wanted = parseHealthAddress(config.healthAddress);
+  try {
+    return await startHealthServer({ ...wanted, notReadyStatus, ...parts });
+  } catch (error) {
+    const option = "--health-address";
+    throw listenError(error, { ...wanted, hostOption: option, portOption: option });
+  }
 }
 
 function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {

@@ -1,5 +1,6 @@
 import type { RunningServer } from "../app/start-server.ts";
 import { VERSION } from "../app/version.ts";
+import { oneLine } from "../base/printable.ts";
 import { exampleSize, type TensorSpec } from "../base/signature.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
@@ -14,7 +15,11 @@ ${healthUrl === undefined ? "" : `  health    ${healthUrl}/v2/health/ready  (a t
 
 /** What became of every model, and a line to paste for the first one that is ready. */
 export function readyReport(running: RunningServer, elapsedMs: number): string {
-  const models = running.models();
+  const models = running.models().map((model) => ({
+    ...model,
+    name: oneLine(model.name),
+    reason: oneLine(model.reason),
+  }));
   const width = Math.max(5, ...models.map(({ name }) => name.length));
   const lines = models.map(({ name, version, state, reason }) => {
     return `  ${name.padEnd(width)}  ${version.padEnd(3)} ${state}${reason === "" ? "" : `: ${reason}`}`;

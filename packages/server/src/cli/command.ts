@@ -1,11 +1,14 @@
 import type { OptionTable } from "../config/option.ts";
 import type { Arguments } from "./arguments.ts";
+import type { StopSignals } from "./stop-signals.ts";
 
 /** Where a command writes and what it knows of its surroundings. */
 export interface Terminal {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of the process, for a command that serves. Default: signals do what Node has them do. */
+  readonly signals?: StopSignals;
   /** Reads standard input to its end. */
   readStdin(): Promise<Buffer>;
 }

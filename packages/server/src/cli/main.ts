@@ -1,5 +1,6 @@
 import { VERSION } from "../app/version.ts";
-import { ServeError } from "../base/errors.ts";
+import { type ErrorReason, ServeError } from "../base/errors.ts";
+import { oneLine, printable } from "../base/printable.ts";
 import { optionsHelp } from "../config/option-docs.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -18,6 +19,12 @@ const COMMANDS: readonly Command[] = [
 ];
 
 const EXIT_USAGE = 2;
+/** What another command line would help against. */
+const USAGE_REASONS: ReadonlySet<ErrorReason | undefined> = new Set([
+  "bad_arguments",
+  "bad_option",
+  "missing_path",
+]);
 
 function usage(): string {
   const lines = COMMANDS.map(
@@ -31,9 +38,10 @@ function commandHelp(command: Command): string {
   return `sconce ${command.name} ${command.usage}\n\n${command.summary}\n\nOptions:\n${options}\n`;
 }
 
-const processTerminal: Terminal = {
-  stdout: process.stdout,
-  stderr: process.stderr,
+/** The terminal of this process. Names and texts of models pass through here: none of them steers it. */
+export const processTerminal: Terminal = {
+  stdout: { write: (text) => process.stdout.write(printable(text)) },
+  stderr: { write: (text) => process.stderr.write(printable(text)) },
   env: process.env,
   async readStdin() {
     const chunks: Buffer[] = [];
@@ -66,7 +74,7 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     return await command.run(parseArguments(rest, command.tables), terminal);
   } catch (error) {
     if (!(error instanceof ServeError) || error.reason === "invariant") throw error;
-    terminal.stderr.write(`sconce ${name}: ${error.message}\n`);
-    return error.reason === "bad_arguments" ? EXIT_USAGE : 1;
+    terminal.stderr.write(`sconce ${name}: ${oneLine(error.message)}\n`);
+    return USAGE_REASONS.has(error.reason) ? EXIT_USAGE : 1;
   }
 }

@@ -1,4 +1,4 @@
-import { startServer } from "../app/start-server.ts";
+import { type RunningServer, startServer } from "../app/start-server.ts";
 import { systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { loadConfig } from "../config/load-config.ts";
@@ -7,8 +7,7 @@ import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command } from "./command.ts";
 import { createLogger } from "./logger.ts";
-
-const EXIT_FORCED = 130;
+import { watchStarter } from "./watch-starter.ts";
 
 export const serveCommand: Command = {
   name: "serve",
@@ -27,15 +26,25 @@ export const serveCommand: Command = {
     }
     const config = loadConfig({ flags: args.flags, env: terminal.env });
     const startedMs = systemClock.nowMs();
+    const logger = createLogger(config.server.logLevel);
     const running = await startServer({
       config,
       paths: args.positionals,
-      logger: createLogger(config.server.logLevel),
+      logger,
       clock: systemClock,
       random: Math.random,
     });
     terminal.stdout.write(banner(running));
-    const stopped = stopOnSignal(() => running.stop());
+    const { signals } = terminal;
+    const stopped = signals?.untilStopped(() => running.stop());
+    signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
+    watchStarter(terminal.env, (starter) => {
+      logger.warn(
+        {},
+        `${starter}, which started this server, is gone: draining. Run sconce itself under a supervisor`,
+      );
+      signals?.stop();
+    });
     running.settled.then(
       () => terminal.stdout.write(readyReport(running, systemClock.nowMs() - startedMs)),
       () => {},
@@ -45,16 +54,11 @@ export const serveCommand: Command = {
   },
 };
 
-/** Resolves once the first SIGTERM or SIGINT has been answered by a full drain; a second one ends the process at once. */
-function stopOnSignal(stop: () => Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let stopping = false;
-    const onSignal = (): void => {
-      if (stopping) process.exit(EXIT_FORCED);
-      stopping = true;
-      stop().then(resolve, reject);
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
-  });
+/** What SIGUSR2 is answered with. */
+function statusReport(running: RunningServer): object {
+  return {
+    uptimeS: Math.round(process.uptime()),
+    residentBytes: process.memoryUsage.rss(),
+    models: running.models(),
+  };
 }

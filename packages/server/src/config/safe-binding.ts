@@ -1,13 +1,7 @@
-import { isIP } from "node:net";
 import { ServeError } from "../base/errors.ts";
 import { parseHealthAddress } from "./health-address.ts";
+import { isLoopback } from "./host-address.ts";
 import type { ServerConfig } from "./server-options.ts";
-
-/** True for addresses that only this machine can reach. */
-export function isLoopback(host: string): boolean {
-  if (host === "localhost" || host === "::1") return true;
-  return isIP(host) === 4 && host.startsWith("127.");
-}
 
 /**
  * Rejects to start in a way that is open to a network by mistake: a public address without `--insecure`, or load and unload

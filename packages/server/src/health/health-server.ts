@@ -41,7 +41,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   const [message] = (await once(thread, "message")) as [HealthThreadMessage];
   if ("error" in message) {
     await thread.terminate();
-    throw message.error;
+    throw Object.assign(new Error(message.error.message), { code: message.error.code });
   }
   thread.on("error", (err) =>
     logger.error({ err }, "the health thread ended: its port answers no more probes"),

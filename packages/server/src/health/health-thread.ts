@@ -12,7 +12,9 @@ export interface HealthThreadData {
 }
 
 /** What it says once: where it listens, or why it does not. */
-export type HealthThreadMessage = { readonly address: AddressInfo } | { readonly error: Error };
+export type HealthThreadMessage =
+  | { readonly address: AddressInfo }
+  | { readonly error: { readonly message: string; readonly code: string | undefined } };
 
 /** A probe is a few hundred bytes and takes milliseconds; there are a handful of probers. */
 const LIMITS = { maxHeaderSize: 4096, headersTimeout: 2_000, requestTimeout: 2_000, keepAliveTimeout: 5_000 };
@@ -22,7 +24,8 @@ const { memory, host, port, notReadyStatus } = workerData as HealthThreadData;
 const board = new HealthBoard(memory);
 const server = createServer({ ...LIMITS, connectionsCheckingInterval: 1_000 }, answer);
 server.maxConnections = MAX_CONNECTIONS;
-server.once("error", (error) => tell({ error }));
+// A message carries an error without its code.
+server.once("error", ({ message, code }: NodeJS.ErrnoException) => tell({ error: { message, code } }));
 server.listen({ host, port }, () => {
   // EMFILE and the like concern one connection; the port stays open.
   server.on("error", () => {});

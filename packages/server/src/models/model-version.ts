@@ -270,10 +270,7 @@ export class ModelVersion {
   #onLoadFailed(attempt: Attempt, error: ServeError): void {
     if (this.#attempt() !== attempt) return;
     const { name, version } = this;
-    this.#context.logger.error(
-      { model: name, version, err: error },
-      `model failed to load: ${error.message}`,
-    );
+    this.#context.logger.warn({ model: name, version, err: error }, `model failed to load: ${error.message}`);
     const { fingerprint } = attempt.candidate;
     const mayPass = error.code === "unavailable";
     const failed: FailedLoad = { fingerprint, mayPass, atMs: this.#context.clock.nowMs() };

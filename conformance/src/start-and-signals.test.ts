@@ -1,0 +1,174 @@
+// Tests `sconce serve` as a process: what ends its start, and what signals and lost output do to it.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { MODELS_FOLDER } from "./expected-digits.ts";
+import { startServerProcess } from "./server-process.ts";
+import { until } from "./until.kit.ts";
+
+const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stderr: string;
+}
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stderr };
+}
+
+function serve(...args: string[]): Promise<Ended> {
+  return ended(spawn(process.execPath, [BIN, "serve", ...args], { stdio: ["ignore", "ignore", "pipe"] }));
+}
+
+async function takenPort(use: (port: number) => Promise<void>): Promise<void> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  try {
+    await use(typeof address === "object" && address !== null ? address.port : 0);
+  } finally {
+    server.close();
+  }
+}
+
+function assertOneLine({ code, stderr }: Ended, expectedCode: number, text: RegExp): void {
+  const lines = stderr.split("\n").filter((line) => line !== "" && !line.startsWith("{"));
+  assert.equal(lines.length, 1, stderr);
+  assert.match(lines[0]!, text);
+  assert.equal(code, expectedCode);
+}
+
+describe("a start that fails is one line and an exit code", () => {
+  test("a path that does not exist", async () => {
+    assertOneLine(
+      await serve("/nowhere/models", "--port", "0"),
+      2,
+      /\/nowhere\/models: no such file or folder/,
+    );
+  });
+
+  test("a port that is taken, and a health port", async () => {
+    await takenPort(async (port) => {
+      assertOneLine(
+        await serve(MODELS_FOLDER, "--port", `${port}`),
+        1,
+        /--port: port \d+ of 127\.0\.0\.1 is in use/,
+      );
+      const address = `127.0.0.1:${port}`;
+      const args = [MODELS_FOLDER, "--port", "0", "--health-address", address];
+      assertOneLine(await serve(...args), 1, /--health-address: port \d+ of 127\.0\.0\.1 is in use/);
+    });
+  });
+
+  test("an address of another machine, and a name that does not resolve", async () => {
+    const at = (host: string): Promise<Ended> =>
+      serve(MODELS_FOLDER, "--port", "0", "--insecure", "--host", host);
+    assertOneLine(await at("203.0.113.7"), 1, /no interface of this machine has the address 203\.0\.113\.7/);
+    assertOneLine(await at("no.such.host.invalid"), 1, /neither an address nor a name/);
+  });
+
+  test("too few descriptors", async () => {
+    const script = `ulimit -n 64; exec "${process.execPath}" "${BIN}" serve "${MODELS_FOLDER}" --port 0`;
+    const child = spawn("sh", ["-c", script], { stdio: ["ignore", "ignore", "pipe"] });
+    assertOneLine(await ended(child), 1, /only 64 files may be open at once/);
+  });
+});
+
+test("[::1] is loopback, in brackets too", async (t) => {
+  const server = await startServerProcess([MODELS_FOLDER, "--host", "[::1]"], { until: "listening" }).catch(
+    (error: Error) => error,
+  );
+  if (server instanceof Error) {
+    assert.match(server.message, /no interface of this machine has the address ::1/);
+    t.skip("this machine has no IPv6");
+    return;
+  }
+  assert.match(server.url, /^http:\/\/\[::1\]:/);
+  await server.stop();
+});
+
+describe("signals", () => {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const) {
+    test(`${signal} drains and exits with 0`, async () => {
+      const server = await startServerProcess([MODELS_FOLDER], { until: "listening" });
+      assert.equal((await server.stop(signal)).code, 0);
+    });
+  }
+
+  test("SIGTERM before the port is open exits with 0", async () => {
+    // The program is read from its beginning on; a signal before that is Node's.
+    const child = spawn(process.execPath, [BIN, "serve", MODELS_FOLDER, "--port", "0"], {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      env: { ...process.env, NODE_OPTIONS: `--import=${TELL_WHEN_TAKEN}` },
+    });
+    await once(child, "message");
+    child.kill("SIGTERM");
+    assert.equal((await ended(child)).code, 0);
+  });
+
+  test("SIGUSR1 opens no debugger, SIGUSR2 says in the log what is served; neither ends the server", async () => {
+    const server = await startServerProcess([MODELS_FOLDER]);
+    process.kill(server.pid, "SIGUSR1");
+    process.kill(server.pid, "SIGUSR2");
+    await until("the status is logged", () => /"models":\[\{"name":"digits"/.test(server.output()));
+    assert.doesNotMatch(server.output(), /Debugger listening/);
+    assert.ok((await fetch(`${server.url}/v2/health/ready`)).ok);
+    await server.stop();
+  });
+});
+
+/** Sends a message when the program has taken SIGTERM over. */
+const TELL_WHEN_TAKEN = `data:text/javascript,${encodeURIComponent(
+  'process.on("newListener", (name) => { if (name === "SIGUSR2") process.send("taken", () => process.disconnect()); });',
+)}`;
+
+describe("output that nobody takes", () => {
+  test("a reader that leaves (| head -1) does not end the server", async () => {
+    const child = spawn(process.execPath, [BIN, "serve", MODELS_FOLDER, "--port", "0"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [first] = (await once(child.stdout, "data")) as [Buffer];
+    const url = /listens on (http:\S+)/.exec(first.toString())?.[1];
+    child.stdout.destroy();
+    child.stderr.destroy();
+    const ready = async (): Promise<boolean> => (await fetch(`${url}/v2/health/ready`)).ok;
+    await until("the models are ready", ready);
+    // One line to each of the closed pipes: the table of models came before.
+    child.kill("SIGUSR2");
+    await fetch(`${url}/v2`);
+    assert.ok(await ready());
+    child.kill("SIGTERM");
+    const [code] = (await once(child, "exit")) as [number | null];
+    assert.equal(code, 0);
+  });
+
+  test("a full disk does not end the server", async () => {
+    const port = await freePort();
+    const script = `exec "${process.execPath}" "${BIN}" serve "${MODELS_FOLDER}" --port ${port} >/dev/full 2>/dev/full`;
+    const child = spawn("sh", ["-c", script], { stdio: "ignore" });
+    const exited = once(child, "exit");
+    const url = `http://127.0.0.1:${port}/v2/health/ready`;
+    await until("it is ready", async () => (await fetch(url).catch(() => undefined))?.ok === true);
+    child.kill("SIGUSR2");
+    assert.ok((await fetch(url)).ok);
+    child.kill("SIGTERM");
+    assert.deepEqual((await exited)[0], 0);
+  });
+});
+
+async function freePort(): Promise<number> {
+  let free = 0;
+  await takenPort(async (port) => {
+    free = port;
+  });
+  return free;
+}
