@@ -57,7 +57,7 @@ export const storm: Procedure = {
     `--admin-token=${TOKEN}`,
     "--spare-workers=0",
     "--readiness=settled",
-    "--allow-thread-isolation",
+    "--allow-thread-isolation=true",
   ],
   prepare(folder) {
     for (const kind of REPLACED) folder.publish(kind.name, 1, contentOf(kind, 1));

@@ -75,7 +75,9 @@ export class LoadedFiles {
 }
 
 function check(file: HeldFile): void {
-  const stats = fstatSync(file.fd);
+  const stats = lookAt(file.fd);
+  // A file system that fails says nothing of a write, and a version that serves outlives it.
+  if (stats === undefined) return;
   // Nearly always; nothing is made for it.
   if (stats.ctimeMs === file.stamp.ctimeMs && stats.mtimeMs === file.stamp.mtimeMs) return;
   const now = stampOf(file.stamp.path, stats);
@@ -83,6 +85,14 @@ function check(file: HeldFile): void {
   // A file that was moved away keeps its content, and nothing else shows that it was moved.
   if (change === "changed" || (change === "touched" && !hasMoved(now))) throw fileChanged();
   file.stamp = now;
+}
+
+function lookAt(fd: number): Stats | undefined {
+  try {
+    return fstatSync(fd);
+  } catch {
+    return undefined;
+  }
 }
 
 function hasMoved({ path, inode }: FileStamp): boolean {
