@@ -71,9 +71,10 @@ test("a second SIGTERM ends the process at once", async () => {
   const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", "10m"]);
   const first = server.stop("SIGTERM");
   await until("the server says that it drains", () => server.output().includes("draining: not ready"));
-  process.kill(server.pid, "SIGTERM");
-  const { code } = await first;
-  assert.equal(code, 130, "the exit code");
+  // One that follows within half a second may be the same one, sent twice by a terminal.
+  const again = setInterval(() => process.kill(server.pid, "SIGTERM"), 200);
+  const { code } = await first.finally(() => clearInterval(again));
+  assert.equal(code, 143, "the exit code: 128 and SIGTERM's number");
 });
 
 /** Whether anybody listens. The system says yes at once; while a port closes it may say nothing, and connect again a second later. */
