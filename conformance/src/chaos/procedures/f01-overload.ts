@@ -92,7 +92,8 @@ function judge({ streams, probes }: Seen, { at, durationMs, calibration }: Step)
   const pace = "pace" as const;
   return [
     atLeast(`${at}goodput of ${capacity} rows/s`, goodput, { min: 95, unit: " %", kind: pace }),
-    atLeast(`${at}goodput does not collapse`, goodput, { min: 1, unit: " %" }),
+    atLeast(`${at}goodput does not collapse`, goodput, { min: 20, unit: " %", kind: pace }),
+    atLeast(`${at}answered all the same`, outcomesOf(streams, /^ok$/), { min: 1 }),
     atMost(`${at}answered, p99 (full queue + 2 × service)`, maxOf(main, "okMs"), {
       max: (queueSize * 1000) / capacity + 2 * serviceMs,
       unit: " ms",

@@ -1,4 +1,4 @@
-import { failuresWithReasons, sumOf } from "../calibration.ts";
+import { failuresOf, failuresWithReasons, outcomesOf, sumOf } from "../calibration.ts";
 import { percentile } from "../distribution.ts";
 import { heavyRequests, ROW_ELEMENTS } from "../heavy-requests.ts";
 import type { LoadStream } from "../load-plan.ts";
@@ -22,6 +22,9 @@ const DEAD_STALL_MS = 32_000;
 const SLACK_MS = 300;
 const PROBE_MS = 20;
 const PATIENCE_MS = 10_000;
+/** What a machine too busy for the load does by itself. */
+const QUEUE_FULL = /^(503|14) queue_full$/;
+const ANSWERED = /^(ok|(503|14) queue_full)$/;
 
 /** F17: bodies that cost the event loop much do not keep it; while it stands still all the same, another thread answers for it. */
 export const stall: Procedure = {
@@ -65,10 +68,15 @@ async function heavyTraffic(rig: Rig): Promise<Finding[]> {
   await load.stop();
   const { streams: results } = await load.result;
   const wrong = told.length === 0 ? "0" : `${told.length} (${told[0]})`;
+  const failed = failuresOf(results, ANSWERED) === 0 ? "0" : failuresWithReasons(results);
   return [
     ...findings,
     exactly("heavy requests not answered as they should be", wrong, "0"),
-    exactly("failed good requests", failuresWithReasons(results), "0"),
+    exactly("failed good requests", failed, "0"),
+    atMost("those rejected because the queue was full", outcomesOf(results, QUEUE_FULL), {
+      max: 0,
+      kind: "pace",
+    }),
     exactly(
       "wrong answers",
       sumOf(results, (stream) => stream.wrong),
