@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Logger } from "../base/logger.ts";
+import { ManualClock } from "../base/manual-clock.kit.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
-import { FakeClock } from "../queue/fakes.kit.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 
 /** A clock whose process can stand still: time goes on, and timers are late. */
-class StallingClock extends FakeClock {
+class StallingClock extends ManualClock {
   #lateMs = 0;
 
   override nowMs(): number {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createActiveTimeClock } from "../base/active-time-clock.ts";
 import { ServeError } from "../base/errors.ts";
-import { FakeClock, KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
+import { ManualClock } from "../base/manual-clock.kit.ts";
+import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 /** Submits one row and keeps how it ended. */
@@ -187,7 +188,7 @@ test("a wrong estimate of the service time does not refuse requests for ever", a
 });
 
 test("a process that was stopped for ten seconds refuses nobody afterwards because runs now seem to take that long", async () => {
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const parts = { ...setUp({}, { clock, activeClock: createActiveTimeClock(clock) }), clock };
   for (let id = 0; id < 12; id++) {
     send(parts, id);

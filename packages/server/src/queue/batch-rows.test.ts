@@ -5,11 +5,12 @@ import fc from "fast-check";
 import { ServeError } from "../base/errors.ts";
 import { type InferRequest, NO_PARAMETERS } from "../base/infer-request.ts";
 import type { Instance } from "../base/instance.ts";
+import { ManualClock } from "../base/manual-clock.kit.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Dim, Signature } from "../base/signature.ts";
 import type { NamedTensor, Tensor } from "../base/tensor.ts";
 import { Timeline } from "../base/timeline.ts";
-import { FakeClock, settle } from "./fakes.kit.ts";
+import { settle } from "./fakes.kit.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
 import type { RequestResult } from "./queued-request.ts";
 import { createScheduler } from "./scheduler.ts";
@@ -50,7 +51,7 @@ function setUpModel(
     signature,
     config: completeQueueConfig(config, signature, 1),
     instances: [instance],
-    clock: new FakeClock(),
+    clock: new ManualClock(),
   });
   const submit = (...inputs: NamedTensor[]) => scheduler.submit(requestOf(inputs));
   const finish = async () => {

@@ -1,48 +1,13 @@
-import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { type InferRequest, NO_PARAMETERS, type Parameters } from "../base/infer-request.ts";
 import type { Instance, InstanceState } from "../base/instance.ts";
+import { ManualClock } from "../base/manual-clock.kit.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
 import type { QueueObserver, RejectReason, RetryKind } from "./queue-observer.ts";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
-
-/** A clock that moves when told. */
-export class FakeClock implements Clock {
-  #nowMs = 1000;
-  #timers: { atMs: number; callback: () => void }[] = [];
-
-  nowMs(): number {
-    return this.#nowMs;
-  }
-
-  after(delayMs: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, callback };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
-  }
-
-  get pendingTimers(): number {
-    return this.#timers.length;
-  }
-
-  /** Moves on, firing timers in order at their own time. */
-  advance(ms: number): void {
-    const endMs = this.#nowMs + ms;
-    for (;;) {
-      const due = this.#timers.filter((timer) => timer.atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
-      if (due === undefined) break;
-      this.#timers = this.#timers.filter((other) => other !== due);
-      this.#nowMs = Math.max(this.#nowMs, due.atMs);
-      due.callback();
-    }
-    this.#nowMs = endMs;
-  }
-}
 
 /** What a row does to the model: its second number. */
 export const KIND = { fine: 0, throws: 1, badShape: 2, kills: 3, hangs: 4 } as const;
@@ -219,7 +184,7 @@ export class CountingObserver implements QueueObserver {
 }
 
 export interface SetUp {
-  readonly clock: FakeClock;
+  readonly clock: ManualClock;
   readonly counts: CountingObserver;
   readonly instances: FakeInstance[];
   readonly scheduler: Scheduler;
@@ -230,7 +195,7 @@ export function setUp(
   options: { readonly instances?: number } & Partial<Omit<SchedulerOptions, "instances">> = {},
 ): SetUp {
   const { instances: count = 1, ...rest } = options;
-  const clock = new FakeClock();
+  const clock = new ManualClock();
   const instances = Array.from({ length: count }, (_, i) => new FakeInstance(String(i)));
   const counts = new CountingObserver();
   const scheduler = createScheduler({
