@@ -26,7 +26,9 @@ type PortsAndGuards = Pick<Translation, "inputs" | "outputs" | "guards">;
  * What an ONNX model takes and gives. Its file has names for dimensions, but no bounds: a first dimension is at least 1, others may be 0
  * (an empty past, for instance). Dimensions without a name get one of their own.
  */
-export function signatureOfSession(session: InferenceSession): Signature {
+export function signatureOfSession(
+  session: Pick<InferenceSession, "inputMetadata" | "outputMetadata">,
+): Signature {
   const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
     metadata.map((value) => {
       const datatype = value.isTensor ? datatypeOfOrt(value.type) : undefined;
