@@ -9,18 +9,20 @@ import { fromOrtTensor, toOrtTensor } from "./ort-tensor.ts";
 
 type OrtTensors = Readonly<Record<string, OrtTensor>>;
 
-/** A session of ONNX Runtime that takes and gives tensors in signature order. */
+/** A session of ONNX Runtime that takes and gives tensors in signature order, which is its own; its names need not be the signature's. */
 export class OnnxSession {
   readonly #session: EngineSession;
   readonly #inputs: readonly string[];
+  readonly #results: readonly string[];
   readonly #outputs: Signature["outputs"];
   readonly #fetches: Readonly<Record<string, null>>;
 
   constructor(session: EngineSession, signature: Signature) {
     this.#session = session;
-    this.#inputs = signature.inputs.map((spec) => spec.name);
+    this.#inputs = session.inputMetadata.map(({ name }) => name);
+    this.#results = session.outputMetadata.map(({ name }) => name);
     this.#outputs = signature.outputs;
-    this.#fetches = Object.fromEntries(signature.outputs.map(({ name }) => [name, null]));
+    this.#fetches = Object.fromEntries(this.#results.map((name) => [name, null]));
   }
 
   /**
@@ -49,7 +51,9 @@ export class OnnxSession {
 
   #result(results: OrtTensors, startMs: number): HostedResult {
     const computeMs = performance.now() - startMs;
-    const outputs = this.#outputs.map(({ name, datatype }) => fromOrtTensor(results[name]!, datatype));
+    const outputs = this.#outputs.map(({ datatype }, i) =>
+      fromOrtTensor(results[this.#results[i]!]!, datatype),
+    );
     return { outputs, computeMs };
   }
 }
