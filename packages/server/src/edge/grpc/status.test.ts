@@ -4,7 +4,7 @@ import { status as Status } from "@grpc/grpc-js";
 import { ERROR_CODES } from "@sconce/protocol";
 import fc from "fast-check";
 import { ServeError } from "../../base/errors.ts";
-import { encodeStatus, percentEncode, REASON_KEY, safeMessage, statusNumber } from "./status.ts";
+import { encodeStatus, percentEncode, safeMessage, statusNumber } from "./status.ts";
 
 test("every code has the number that gRPC gives its name", () => {
   for (const code of ERROR_CODES) {
@@ -19,7 +19,7 @@ test("a status carries reason and retry hint, rounded up", () => {
     new ServeError("unavailable", "later", { reason: "queue_full", retryAfterMs: 0.2 }),
   );
   assert.deepEqual([trailers["grpc-status"], trailers["grpc-message"]], ["14", "later"]);
-  assert.equal(trailers[REASON_KEY], "queue_full");
+  assert.equal(trailers["sconce-reason"], "queue_full");
   assert.equal(trailers["grpc-retry-pushback-ms"], "1");
   assert.equal(encodeStatus(new ServeError("internal", "x"))["grpc-retry-pushback-ms"], undefined);
 });

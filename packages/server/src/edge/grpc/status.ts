@@ -22,7 +22,7 @@ const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** Trailer with the stable word for an error's cause. */
-export const REASON_KEY = "sconce-reason";
+const REASON_KEY = "sconce-reason";
 const PUSHBACK_KEY = "grpc-retry-pushback-ms";
 /** Percent-encoded, this stays far below the 8 KiB of headers that the strictest clients take. */
 const MAX_MESSAGE_CHARS = 800;
