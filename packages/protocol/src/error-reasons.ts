@@ -18,6 +18,10 @@ const REQUEST_REASONS = {
       "`grpc-timeout`, `x-request-timeout-ms` or the parameter `timeout` is not a number in its unit. See [protocols.md](protocols.md#deadlines).",
     bad_priority: "The parameter `priority` is not a whole number from 0 on.",
   },
+  unimplemented: {
+    http_version:
+      "The request names a version of HTTP that is neither 1.1 nor 1.0. Use an HTTP client library.",
+  },
   not_found: {
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",

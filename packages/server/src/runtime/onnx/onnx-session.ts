@@ -6,15 +6,17 @@ import type { HostedResult } from "../model-host.ts";
 import { runError } from "./model-error.ts";
 import { fromOrtTensor, toOrtTensor } from "./ort-tensor.ts";
 
-/** A session of ONNX Runtime that takes and gives tensors in signature order. */
+/** A session of ONNX Runtime that takes and gives tensors in signature order, which is its own; its names need not be the signature's. */
 export class OnnxSession {
   readonly #session: InferenceSession;
   readonly #inputs: readonly string[];
+  readonly #results: readonly string[];
   readonly #outputs: Signature["outputs"];
 
   constructor(session: InferenceSession, signature: Signature) {
     this.#session = session;
-    this.#inputs = signature.inputs.map((spec) => spec.name);
+    this.#inputs = session.inputNames;
+    this.#results = session.outputNames;
     this.#outputs = signature.outputs;
   }
 
@@ -26,7 +28,9 @@ export class OnnxSession {
       const startMs = performance.now();
       const results = await this.#session.run(feeds);
       const computeMs = performance.now() - startMs;
-      const outputs = this.#outputs.map(({ name, datatype }) => fromOrtTensor(results[name]!, datatype));
+      const outputs = this.#outputs.map(({ datatype }, i) =>
+        fromOrtTensor(results[this.#results[i]!]!, datatype),
+      );
       return { outputs, computeMs };
     } catch (error) {
       throw runError(error);

@@ -10,6 +10,7 @@ import { datatypeOfTorch } from "./datatypes.ts";
 import { sessionError } from "./model-error.ts";
 import { openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { renamedPorts } from "./rename.ts";
 import { scriptInputs } from "./script-inputs.ts";
 import { sessionOptions } from "./session-options.ts";
 import { signatureOfPorts } from "./signature.ts";
@@ -65,6 +66,7 @@ function translateFile(path: string, source: ByteSource, context: OpenContext): 
     weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, ...context });
   return translate(source, nodePlatform, {
     areIndicesChecked: true,
+    rename: (names) => renamedPorts(names, options.rename),
     ...(precision !== "float32" && { precision }),
     ...(weights !== undefined && { weightsFrom: weights }),
     ...(inputs !== undefined && { inputs }),

@@ -57,7 +57,7 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   });
   return {
     session,
-    signature: signatureOfSession(session),
+    signature: signatureOfSession(session, options.rename),
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
     parameterCount: file.parameterCount,
