@@ -21,15 +21,13 @@ const REQUEST_REASONS = {
   unimplemented: {
     http_version:
       "The request names a version of HTTP that is neither 1.1 nor 1.0. Use an HTTP client library.",
+    no_such_method:
+      "There is no gRPC method of this name. Reflection lists the services; [protocols.md](protocols.md#grpc) does as well.",
+    unsupported_encoding: "`grpc-encoding` is neither gzip nor deflate nor identity. Use one of them.",
   },
   not_found: {
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
-  },
-  unimplemented: {
-    no_such_method:
-      "There is no gRPC method of this name. Reflection lists the services; [protocols.md](protocols.md#grpc) does as well.",
-    unsupported_encoding: "`grpc-encoding` is neither gzip nor deflate nor identity. Use one of them.",
   },
   resource_exhausted: {
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
