@@ -63,6 +63,8 @@ function write(call: RespondingCall, status: number, content: EncodedContent): v
   if (response.destroyed) return;
   const { type, parts, length, headers } = content;
   headers.push("Content-Type", type, "Content-Length", String(length), "X-Request-Id", call.id);
+  const forPages = call.context.webGate.responseHeaders(call.request.headers.origin);
+  for (let i = 0; i < forPages.length; i++) headers.push(forPages[i]!);
   const lingers = hasUnreadBody(call);
   if (lingers || call.context.isDraining()) headers.push("Connection", "close");
   response.writeHead(status, headers);
