@@ -1,20 +1,21 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, Server } from "node:http";
+import type { Server } from "node:http";
 import { ServeError } from "../../base/errors.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
-import { createConnectionSignals } from "./connection-signals.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
+import { NodeTransport } from "./node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
 import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
+import type { RestRequest } from "./rest-transport.ts";
 import { createRouteTable, type RouteTable } from "./route-table.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-type Made = "limits" | "connectionSignals" | "isDraining";
+type Made = "limits" | "isDraining";
 type Defaulted = "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
@@ -52,7 +53,6 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...DEFAULTS,
     ...options,
     limits,
-    connectionSignals: createConnectionSignals(),
     isDraining: () => draining,
   };
   const routes = createRouteTable([
@@ -62,9 +62,10 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...predictRoutes(),
     ...pageRoutes(),
   ]);
-  const http = createHttpServer(limits, (request, response) =>
-    runRoute(new RestCall(context, request, response), routes),
-  );
+  const http = createHttpServer(limits, {
+    open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
+    run: (call) => runRoute(call, routes),
+  });
   return {
     server: http.server,
     setDraining: () => {
@@ -97,7 +98,7 @@ function runRoute(call: RestCall, routes: RouteTable): void {
 }
 
 /** What is wrong with a request line and headers, whatever they ask for. */
-function checkHead(context: RestContext, request: IncomingMessage): ServeError | undefined {
+function checkHead(context: RestContext, request: RestRequest): ServeError | undefined {
   const { maxUrlBytes, maxHeaders } = context.limits;
   if ((request.url?.length ?? 0) > maxUrlBytes) {
     return new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {
