@@ -22,9 +22,11 @@ export class NodeTransport implements RestTransport {
   }
 
   takeBody(): Buffer | undefined {
-    const { complete, headers } = this.message;
-    if (!complete || headers["transfer-encoding"] !== undefined) return undefined;
-    return (this.message.read() as Buffer | null) ?? NO_BODY;
+    const { message } = this;
+    // With a length announced there is no transfer coding. Node says that the message is complete a moment later.
+    const announced = message.headers["content-length"];
+    if (announced === undefined || message.readableLength !== Number(announced)) return undefined;
+    return (message.read() as Buffer | null) ?? NO_BODY;
   }
 
   writeContinue(): void {
