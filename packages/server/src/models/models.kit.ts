@@ -247,6 +247,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     problem: undefined,
     remark: "",
     unreadable: false,
+    looksLikeModel: true,
     bytes: 1,
     fingerprint: "a",
     ...overrides,
