@@ -1,26 +1,28 @@
-/** Told when a signal fires. An object, so that nobody makes a closure to listen. */
+/** An object that is told when a signal fires; where a closure costs nothing, that does as well. */
 export interface AbortListener {
   handleEvent(): void;
 }
+
+type Listener = AbortListener | (() => void);
 
 /** Says that a request is worth nothing any more: the client left, or its deadline passed. Every `AbortSignal` is one. */
 export interface CancelSignal {
   readonly aborted: boolean;
   /** Why; undefined until it fires. */
   readonly reason: unknown;
-  addEventListener(type: "abort", listener: AbortListener): void;
-  removeEventListener(type: "abort", listener: AbortListener): void;
+  addEventListener(type: "abort", listener: Listener): void;
+  removeEventListener(type: "abort", listener: Listener): void;
 }
 
 /** A call's own signal: what an `AbortController` does, without its events, which cost more than most of a small request's other work. */
 export class CallSignal implements CancelSignal {
   aborted = false;
   reason: unknown = undefined;
-  #listener: AbortListener | undefined = undefined;
+  #listener: Listener | undefined = undefined;
   /** Those after the first; nearly never is there one. */
-  #others: AbortListener[] | undefined = undefined;
+  #others: Listener[] | undefined = undefined;
 
-  addEventListener(_type: "abort", listener: AbortListener): void {
+  addEventListener(_type: "abort", listener: Listener): void {
     if (this.#listener === undefined) this.#listener = listener;
     else {
       this.#others ??= [];
@@ -28,7 +30,7 @@ export class CallSignal implements CancelSignal {
     }
   }
 
-  removeEventListener(_type: "abort", listener: AbortListener): void {
+  removeEventListener(_type: "abort", listener: Listener): void {
     if (this.#listener === listener) this.#listener = this.#others?.shift();
     else if (this.#others !== undefined) this.#others = this.#others.filter((other) => other !== listener);
   }
@@ -41,7 +43,10 @@ export class CallSignal implements CancelSignal {
     const listeners = [this.#listener, ...(this.#others ?? [])];
     this.#listener = undefined;
     this.#others = undefined;
-    for (const listener of listeners) listener?.handleEvent();
+    for (const listener of listeners) {
+      if (typeof listener === "function") listener();
+      else listener?.handleEvent();
+    }
   }
 }
 

@@ -45,12 +45,15 @@ export function createInference(options: InferenceOptions): Inference {
   ): void => {
     const checks = checksOf(served.description.signature);
     const inputs = checks.inputs(request.inputs);
-    const outputs = request.outputs?.length === 0 ? undefined : request.outputs;
-    if (outputs !== undefined) checks.outputs(outputs);
+    const asked = request.outputs?.length === 0 ? undefined : request.outputs;
+    const outputs = asked === undefined ? undefined : checks.outputs(asked);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
     const asItIs = inputs === request.inputs && outputs === request.outputs;
-    served.submit(asItIs ? request : { ...request, inputs, outputs }, receiver);
+    served.submit(
+      asItIs ? request : { ...request, inputs, outputs },
+      asked === outputs ? receiver : underNames(receiver, asked!),
+    );
   };
 
   const submitWhenLoaded = async (
@@ -107,6 +110,20 @@ export function createInference(options: InferenceOptions): Inference {
         receiver.reject(ServeError.from(error));
       }
     },
+  };
+}
+
+/** Outputs go back under the names that the client asked for. */
+function underNames(
+  receiver: ResultReceiver<InferResponse>,
+  names: readonly string[],
+): ResultReceiver<InferResponse> {
+  return {
+    resolve(response) {
+      const outputs = response.outputs.map((output, i) => ({ ...output, name: names[i] ?? output.name }));
+      receiver.resolve({ ...response, outputs });
+    },
+    reject: (error) => receiver.reject(error),
   };
 }
 

@@ -253,6 +253,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     problem: undefined,
     remark: "",
     unreadable: false,
+    looksLikeModel: true,
     bytes: 1,
     fingerprint: "a",
     ...overrides,

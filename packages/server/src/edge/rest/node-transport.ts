@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { expectsContinue } from "./check-head.ts";
 import { ResponseWriter } from "./response-writer.ts";
 import type { EncodedResponse, RespondingCall, RestTransport } from "./rest-transport.ts";
 
@@ -77,13 +78,11 @@ export class NodeTransport implements RestTransport {
 }
 
 /** Whether much of the body is still on its way, or may never come; little is quickly read and thrown away by Node. */
-function hasUnreadBody(
-  { headers, complete, readableEnded }: IncomingMessage,
-  isAskedForBody: boolean,
-): boolean {
+function hasUnreadBody(message: IncomingMessage, isAskedForBody: boolean): boolean {
+  const { headers, complete, readableEnded } = message;
   if (complete || readableEnded) return false;
   // A client that waits for permission to send its body will not send it, and its next request would be taken for the body.
-  if (headers.expect !== undefined && !isAskedForBody) return true;
+  if (expectsContinue(message) && !isAskedForBody) return true;
   return (
     headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > SMALL_BODY_BYTES
   );

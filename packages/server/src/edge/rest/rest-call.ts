@@ -8,6 +8,7 @@ import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
 import { type Work, workOff } from "../time-slicer.ts";
+import { expectsContinue } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { RespondingCall, RestRequest, RestTransport } from "./rest-transport.ts";
@@ -102,7 +103,7 @@ export class RestCall implements RequestHead, RespondingCall {
   /** Tells a client that asked first (`Expect: 100-continue`) to send its body. */
   continue(): void {
     this.isAskedForBody = true;
-    if (this.request.headers.expect !== undefined) this.transport.writeContinue();
+    if (expectsContinue(this.request)) this.transport.writeContinue();
   }
 
   /** Aborts the signal when this monotonic time comes. */
