@@ -3,9 +3,9 @@ import type { Server } from "node:http";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./check-head.ts";
-import { createConnectionSignals } from "./connection-signals.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
+import { NodeTransport } from "./node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
 import { answerPreflight, isPreflight } from "./preflight.ts";
@@ -16,7 +16,7 @@ import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-type Made = "limits" | "connectionSignals" | "isDraining";
+type Made = "limits" | "isDraining";
 type Defaulted = "webGate" | "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
@@ -55,7 +55,6 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...DEFAULTS,
     ...options,
     limits,
-    connectionSignals: createConnectionSignals(),
     isDraining: () => draining,
   };
   const routes = createRouteTable([
@@ -65,9 +64,10 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...predictRoutes(),
     ...pageRoutes(),
   ]);
-  const http = createHttpServer(limits, options.clock, (request, response) =>
-    runRoute(new RestCall(context, request, response), routes),
-  );
+  const http = createHttpServer(limits, options.clock, {
+    open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
+    run: (call) => runRoute(call, routes),
+  });
   return {
     server: http.server,
     setDraining: () => {
