@@ -18,7 +18,7 @@ export function isPreflight({ request: { method, headers } }: RestCall): boolean
 }
 
 /** Answers a preflight whose origin is allowed. The URL need not exist: the request itself is told so. */
-export function answerPreflight(call: RestCall): void {
+export function respondToPreflight(call: RestCall): void {
   const { headers } = call.request;
   const answer = [
     "Access-Control-Allow-Methods",

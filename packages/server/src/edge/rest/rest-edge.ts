@@ -8,7 +8,7 @@ import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
 import { NodeTransport } from "./node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
-import { answerPreflight, isPreflight } from "./preflight.ts";
+import { isPreflight, respondToPreflight } from "./preflight.ts";
 import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import { createRouteTable, type RouteTable } from "./route-table.ts";
@@ -88,7 +88,7 @@ function runRoute(call: RestCall, routes: RouteTable): void {
     return;
   }
   if (isPreflight(call)) {
-    answerPreflight(call);
+    respondToPreflight(call);
     return;
   }
   const found = routes.find(request.method ?? "", request.url ?? "");
