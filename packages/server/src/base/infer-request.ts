@@ -27,6 +27,8 @@ export interface InferRequest {
   /** Whose request it is, as far as the operator lets requests say so; undefined: nobody's in particular. */
   readonly tenant?: string | undefined;
   readonly timeline: Timeline;
+  /** Bytes of outputs that the protocol can carry; undefined: any number. */
+  readonly maxResponseBytes?: number | undefined;
 }
 
 export interface InferResponse {

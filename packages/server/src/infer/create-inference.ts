@@ -9,6 +9,7 @@ import type { ModelRegistry, ServedModel } from "../models/registry.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
+import { compileResponseSize, type ResponseSize } from "./response-size.ts";
 
 export interface InferenceOptions {
   readonly registry: ModelRegistry;
@@ -22,6 +23,7 @@ export interface InferenceOptions {
 interface Checks {
   readonly inputs: InputCheck;
   readonly outputs: OutputCheck;
+  readonly responseSize: ResponseSize;
 }
 
 /** The one use case that every edge calls. */
@@ -32,7 +34,11 @@ export function createInference(options: InferenceOptions): Inference {
   const checksOf = (signature: Signature): Checks => {
     const known = compiled.get(signature);
     if (known !== undefined) return known;
-    const checks = { inputs: compileInputCheck(signature), outputs: compileOutputCheck(signature) };
+    const checks = {
+      inputs: compileInputCheck(signature),
+      outputs: compileOutputCheck(signature),
+      responseSize: compileResponseSize(signature),
+    };
     compiled.set(signature, checks);
     return checks;
   };
@@ -47,6 +53,8 @@ export function createInference(options: InferenceOptions): Inference {
     const inputs = checks.inputs(request.inputs);
     const asked = request.outputs?.length === 0 ? undefined : request.outputs;
     const outputs = asked === undefined ? undefined : checks.outputs(asked);
+    if (request.maxResponseBytes !== undefined)
+      checkResponseSize(checks.responseSize(inputs, outputs), request.maxResponseBytes);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
     const asItIs = inputs === request.inputs && outputs === request.outputs;
@@ -157,6 +165,16 @@ function statisticsOf(
     .filter((served) => name === undefined || served.name === name)
     .filter((served) => version === undefined || served.version === version)
     .map((served) => served.statistics());
+}
+
+/** Before anything is computed that cannot be sent. */
+function checkResponseSize(bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new ServeError(
+    "resource_exhausted",
+    `the response would have ${bytes} bytes or more, and one message may have ${maxBytes} (--max-body); ask for fewer rows or outputs`,
+    { reason: "response_too_large" },
+  );
 }
 
 function leftError(signal: CancelSignal): ServeError {
