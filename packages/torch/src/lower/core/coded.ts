@@ -17,6 +17,8 @@ export interface Coded {
 export interface StoredCodes {
   readonly name: string;
   readonly tensor: StoredTensor;
+  /** Of groups, in row-major order; undefined: all are 0. */
+  readonly zeros?: readonly number[] | undefined;
   /** The codes are the stored matrix turned over. */
   readonly isTransposed: boolean;
 }

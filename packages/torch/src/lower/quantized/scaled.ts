@@ -111,7 +111,9 @@ export function noteCodes(
   if (zero === "elsewhere") return;
   const dims = "axis" in kept ? [-1] : [codes.dims[0]!, -1];
   const flat = (val: Val): Val => g.op("Reshape", [val, g.shape(dims)]);
-  const stored: StoredCodes = { ...weight, isTransposed: false };
+  const zeros = zero === undefined ? undefined : knownNumbers(node, names.zero);
+  if (zero !== undefined && zeros === undefined) return;
+  const stored: StoredCodes = { ...weight, zeros, isTransposed: false };
   const scale = flat(g.cast(scaleOf(node, g, names.scale), "float32"));
   g.coded.set(result.name, { codes, scale, zero: zero && flat(zero), ...kept, stored });
 }
