@@ -37,11 +37,11 @@ def add(pack: Pack, label: str, case: Case) -> None:
 
 
 def chosen(cases: dict[str, Case], every: int) -> list[tuple[str, Case]]:
-    """One case of so many, and the first of every kind: what it is called up to its first digit."""
+    """One case of so many, and the first of every kind: the first two words of what it is called."""
     kinds = set()
     found = []
     for number, (label, case) in enumerate(cases.items()):
-        kind = label.split(" ")[0]
+        kind = tuple(label.split(" ")[:2])
         if number % every == 0 or kind not in kinds:
             found.append((label, case))
         kinds.add(kind)

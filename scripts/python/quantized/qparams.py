@@ -43,4 +43,5 @@ for label, x in inputs.items():
 
         step = float(x.abs().max() * 2 / 255 + 1e-5) * 1.001
         cases[f"{choose} {label} there and back"] = Case(Call(tokens), [(x,)], within=(1.0, step))
+    cases[f"inner asymmetric {label}"] = Case(Call(lambda x: qd._choose_qparams_per_token_asymmetric_impl(x, torch.int8)), [(x,)])
     cases[f"per token asymmetric {label}"] = Case(Call(lambda x: qd.choose_qparams_per_token_asymmetric(x, torch.int8)), [(x,)])
