@@ -22,32 +22,7 @@ export const matrixPower: Lowering = (node, g) => {
   return result!;
 };
 
-/**
- * aten::det(Tensor self) -> Tensor
- * aten::linalg_det(Tensor A) -> Tensor
- * aten::logdet(Tensor self) -> Tensor
- */
-export const det: Lowering = (node, g) => {
-  const self = node.tensor(node.has("A") ? "A" : "self");
-  const result = g.op("Det", [self]);
-  return node.target === "aten.logdet.default" ? g.op("Log", [result]) : result;
-};
-
-/**
- * aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)
- * aten::linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)
- */
-export const slogdet: Lowering = (node, g) => {
-  const result = g.op("Det", [node.tensor(node.has("A") ? "A" : "self")]);
-  return [g.op("Sign", [result]), g.op("Log", [g.op("Abs", [result])])];
-};
-
 export const MATRIX_FUNCTIONS: LoweringTable = {
   "aten.linalg_matrix_power.default": matrixPower,
   "aten.matrix_power.default": matrixPower,
-  "aten.det.default": det,
-  "aten.linalg_det.default": det,
-  "aten.slogdet.default": slogdet,
-  "aten.linalg_slogdet.default": slogdet,
-  "aten.logdet.default": det,
 };
