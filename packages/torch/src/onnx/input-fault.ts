@@ -16,6 +16,7 @@ export function indexLabel({ op, place, wraps }: IndexLabel): string {
 const NEEDS = {
   something: "is not defined for nothing, and one of its sizes is 0",
   "invertible matrices": "needs matrices that can be inverted, and one of them is singular",
+  "finite numbers": "needs finite numbers, and an input holds NaN or infinity",
   "positive-definite matrices": "needs positive-definite matrices, and one of them is not",
 } as const;
 

@@ -4,13 +4,19 @@ import type { Tensor, Val } from "../core/tensor.ts";
 import { rotateApart, symmetric } from "./jacobi.ts";
 import { diagonalOf, matrices, onMatrices, shapeOf } from "./matrices.ts";
 
+/** Of the length of a matrix: what is left off its diagonal changes no eigenvalue by more. */
+const ROUNDING = 2 ** -56;
+
 /** The eigenvalues of symmetric matrices in ascending order, and their eigenvectors as columns, unique up to their sign. */
 export function eigenOf(g: Emitter, given: Tensor): { values: Val; vectors: Tensor } {
+  const [rows] = shapeOf(given);
+  const length = g.op("Sqrt", [g.op("ReduceSumSquare", [given, g.ints([-2, -1])], { keepdims: 0 })]);
+  const floor = g.unsqueeze(g.op("Mul", [length, g.scalar("float64", ROUNDING)]), [-1]);
   const { values, rotations } = rotateApart(g, given, {
+    floor,
     gram: (_, x) => x,
     turned: (at, x, { right, left }) => at.op("MatMul", [left, at.op("MatMul", [x, right])]),
   });
-  const [rows] = shapeOf(given);
   const [sorted, order] = g.ops("TopK", [diagonalOf(g, values, rows), g.shape([rows])], {
     count: 2,
     attributes: { axis: -1, largest: 0, sorted: 1 },

@@ -3,12 +3,14 @@ import { countedLoops } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
-import { batchOf, identity, shapeOf, transposed } from "./matrices.ts";
+import { batchOf, identity, requiring, shapeOf, transposed } from "./matrices.ts";
 
 /** Rotations of 256 rows are 255 products of matrices for each sweep. */
 const MOST_ROWS = 256;
 /** The rotations converge quadratically: six to ten sweeps are usual, and the loop ends when nothing is left to rotate. */
 const SWEEPS = 30;
+/** How far from a right angle the products of two columns of 256 elements may be for their rounding alone. */
+const ROUNDING = 2 ** -49;
 
 /** For each round of a tournament who meets whom: every two meet once. With an odd number one rests, and meets itself. */
 function tournament(size: number): number[][] {
@@ -28,6 +30,8 @@ function tournament(size: number): number[][] {
 
 /** A symmetric matrix whose elements off the diagonal are to vanish, of the values so far. */
 type Gram = (g: Emitter, x: Tensor) => Val;
+/** What is next to nothing off the diagonal, [..., 1]; undefined where that is only a matter of the two elements on it. */
+type Floor = Val | undefined;
 /** What a rotation makes of the values: `right` is to be multiplied from the right, `left` from the left. */
 type Turned = (g: Emitter, x: Val, rotation: { right: Val; left: Val }) => Val;
 
@@ -37,13 +41,14 @@ type Turned = (g: Emitter, x: Val, rotation: { right: Val; left: Val }) => Val;
  */
 export function rotateApart(
   g: Emitter,
-  given: Tensor,
-  { gram, turned }: { gram: Gram; turned: Turned },
+  matrix: Tensor,
+  { gram, turned, floor }: { gram: Gram; turned: Turned; floor?: Floor },
 ): { values: Tensor; rotations: Tensor } {
-  const size = shapeOf(given)[1];
+  const size = shapeOf(matrix)[1];
   if (typeof size !== "number") return unsupported("the number of rows is not constant");
   if (size > MOST_ROWS)
     return unsupported(`a matrix of ${size} rows; those up to ${MOST_ROWS} are translated`);
+  const given = finite(g, matrix);
   const rounds = tournament(size);
   const partners = g.constant("int64", rounds.flat(), [rounds.length, size]);
   const start = identity(g, size, batchOf(given));
@@ -57,7 +62,7 @@ export function rotateApart(
       const [x, product, rest] = soFar as [Val, Val, Val];
       const round = at.op("Mod", [turn, at.scalar("int64", rounds.length)]);
       const partner = at.op("Gather", [partners, round], { axis: 0 });
-      const { right, isIdle } = rotation(at, gram(at, at.typed(x, given.dims)), { partner, numbers });
+      const { right, isIdle } = rotation(at, gram(at, at.typed(x, given.dims)), { partner, numbers, floor });
       const left = transposed(at, at.typed(right, start.dims));
       // A whole sweep without a rotation: nothing is left.
       const idle = at.where(isIdle, at.op("Add", [rest, at.scalar("int64", 1)]), at.scalar("int64", 0));
@@ -70,14 +75,22 @@ export function rotateApart(
   return { values: g.typed(values!, given.dims), rotations: g.typed(rotations!, start.dims) };
 }
 
+/** The matrices, in a run that fails where one holds NaN or infinity: PyTorch raises. */
+function finite(g: Emitter, given: Tensor): Tensor {
+  const isOdd = g.op("Or", [g.op("IsNaN", [given]), g.op("IsInf", [given])]);
+  const val = requiring(g, given, { need: "finite numbers", faults: isOdd });
+  return g.typed(val, given.dims);
+}
+
 interface Pairs {
   /** [size]: with whom each dimension is rotated. */
   readonly partner: Val;
   readonly numbers: Val;
+  readonly floor: Floor;
 }
 
 /** The matrix that rotates each pair so that the Gram matrix's element of both becomes 0. */
-function rotation(g: Emitter, gram: Val, { partner, numbers }: Pairs): { right: Val; isIdle: Val } {
+function rotation(g: Emitter, gram: Val, { partner, numbers, floor }: Pairs): { right: Val; isIdle: Val } {
   const [zero, one] = [g.scalar("float64", 0), g.scalar("float64", 1)];
   const isPartner = g.op("Equal", [g.unsqueeze(numbers, [1]), partner]);
   const isSelf = g.op("Equal", [g.unsqueeze(numbers, [1]), numbers]);
@@ -86,9 +99,10 @@ function rotation(g: Emitter, gram: Val, { partner, numbers }: Pairs): { right: 
   const [own, shared] = [picked(isSelf), picked(isPartner)];
   const other = g.op("Gather", [own, partner], { axis: -1 });
   const bound = g.op("Sqrt", [g.op("Abs", [g.op("Mul", [own, other])])]);
+  const rounding = g.op("Mul", [bound, g.scalar("float64", ROUNDING)]);
   const isNear = g.op("LessOrEqual", [
     g.op("Abs", [shared]),
-    g.op("Mul", [bound, g.scalar("float64", 2 ** -53)]),
+    floor === undefined ? rounding : g.op("Max", [rounding, floor]),
   ]);
   const isStill = g.op("Or", [
     g.op("Or", [isNear, g.op("Equal", [partner, numbers])]),

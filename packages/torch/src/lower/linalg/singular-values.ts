@@ -125,6 +125,23 @@ export const svdvals: Lowering = (node, g) => {
   });
 };
 
+/** aten::linalg_cond(Tensor self, Scalar? p=None) -> Tensor: the largest singular value over the smallest */
+export const cond: Lowering = (node, g) => {
+  const given = node.tensor("self");
+  const order = node.has("p") ? node.float("p") : 2;
+  if (Math.abs(order) !== 2) unsupported(`the condition number for the norm ${order}`);
+  return onMatrices(node, g, {
+    sizes: given.dims,
+    emit: (at) => {
+      const { s } = singularValuesOf(at, matrices(at, given));
+      const [largest, smallest] = ["ReduceMax", "ReduceMin"].map((type) =>
+        at.op(type, [s, at.ints([-1])], { keepdims: 0 }),
+      );
+      return [at.op("Div", order > 0 ? [largest, smallest] : [smallest, largest])];
+    },
+  });
+};
+
 /** How large a singular value has to be to count. */
 interface Cut {
   readonly absolute: Val | undefined;
@@ -242,6 +259,7 @@ export const SINGULAR_VALUES: LoweringTable = {
   "aten._linalg_svd.default": svd,
   "aten.svd.default": svd,
   "aten.linalg_svdvals.default": svdvals,
+  "aten.linalg_cond.default": cond,
   ...all("linalg_pinv", pinv, ["default", "atol_rtol_float", "atol_rtol_tensor", "rcond_tensor"]),
   "aten.pinverse.default": pinv,
   ...all("linalg_matrix_rank", matrixRank, ["default", "atol_rtol_float", "atol_rtol_tensor", "tol_tensor"]),
