@@ -60,11 +60,12 @@ export const lu: Lowering = (node, g) => {
 /**
  * aten::linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)
  * aten::linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)
+ * aten::_lu_with_info(Tensor self, bool pivot=True, bool check_errors=True) -> (Tensor LU, Tensor pivots, Tensor info)
  *
  * The pivots are LAPACK's: with which row each one was exchanged.
  */
 export const luFactor: Lowering = (node, g) => {
-  const given = node.tensor("A");
+  const given = node.tensor(node.has("A") ? "A" : "self");
   if (!node.bool("pivot")) unsupported(UNPIVOTED);
   return onMatrices(node, g, {
     sizes: given.dims,
@@ -122,8 +123,9 @@ export const luUnpack: Lowering = (node, g) => {
  */
 export const luSolve: Lowering = (node, g) => {
   const isOld = node.has("LU_data");
-  if (!isOld && (!node.bool("left") || node.bool("adjoint")))
-    unsupported("solving from the right, or for the adjoint");
+  const isLeft = isOld || node.bool("left");
+  // X A = B is Aᵀ Xᵀ = Bᵀ.
+  const isTransposed = isLeft === (!isOld && node.bool("adjoint"));
   const factors = node.tensor(isOld ? "LU_data" : "LU");
   const right = node.tensor(isOld ? "self" : "B");
   return onMatrices(node, g, {
@@ -133,20 +135,38 @@ export const luSolve: Lowering = (node, g) => {
       const batch = batchOf(node.out());
       const pivots = node.tensor(isOld ? "LU_pivots" : "pivots");
       const permutation = permutationOf(at, orderOf(at, pivots, rows), rows);
-      const b = broadcastTo(at, matrices(at, right), batch);
+      const given = broadcastTo(at, matrices(at, right), batch);
+      const b = isLeft ? given : transposed(at, given);
       const a = matrices(at, factors);
-      const swapped = transposed(at, at.typed(permutation, [...batchOf(factors), rows, rows]));
-      const ordered = at.typed(at.op("MatMul", [swapped, b]), b.dims);
-      const lower = solveTriangle(at, [a, ordered], { isUpper: false, isUnit: true });
-      return [solveTriangle(at, [a, lower], { isUpper: true, isUnit: false })];
+      const exchange = at.typed(permutation, [...batchOf(factors), rows, rows]);
+      const found = isTransposed
+        ? solveTransposed(at, [a, b], exchange)
+        : solveByFactors(at, [a, b], exchange);
+      return [isLeft ? found : transposed(at, found)];
     },
   });
 };
+
+/** X of P L U X = B. */
+function solveByFactors(g: Emitter, [a, b]: readonly [Tensor, Tensor], permutation: Tensor): Tensor {
+  const ordered = g.typed(g.op("MatMul", [transposed(g, permutation), b]), b.dims);
+  const half = solveTriangle(g, [a, ordered], { isUpper: false, isUnit: true });
+  return solveTriangle(g, [a, half], { isUpper: true, isUnit: false });
+}
+
+/** X of (P L U)ᵀ X = B. */
+function solveTransposed(g: Emitter, [a, b]: readonly [Tensor, Tensor], permutation: Tensor): Tensor {
+  const turned = transposed(g, a);
+  const half = solveTriangle(g, [turned, b], { isUpper: false, isUnit: false });
+  const ordered = solveTriangle(g, [turned, half], { isUpper: true, isUnit: true });
+  return g.typed(g.op("MatMul", [permutation, ordered]), b.dims);
+}
 
 export const LU: LoweringTable = {
   "aten.linalg_lu.default": lu,
   "aten.linalg_lu_factor.default": luFactor,
   "aten.linalg_lu_factor_ex.default": luFactor,
+  "aten._lu_with_info.default": luFactor,
   "aten.lu_unpack.default": luUnpack,
   "aten.linalg_lu_solve.default": luSolve,
   "aten.lu_solve.default": luSolve,

@@ -82,7 +82,7 @@ function householderProduct(first: string, second: string): Lowering {
     const [given, scales] = [node.tensor(first), node.tensor(second)];
     const [rows, columns] = shapeOf(given);
     return onMatrices(node, g, {
-      sizes: [...given.dims, ...scales.dims],
+      sizes: given.dims,
       emit: (at) => {
         const [wide, taus] = [matrices(at, given), at.cast(scales, "float64")];
         const rowNumbers = positions(at, rows);
