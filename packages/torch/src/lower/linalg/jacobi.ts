@@ -1,3 +1,4 @@
+import { add, type Dim, sub, sym } from "../../graph/sym.ts";
 import { positions } from "../core/arange.ts";
 import { countedLoops } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
@@ -12,20 +13,30 @@ const SWEEPS = 30;
 /** How far from a right angle the products of two columns of 256 elements may be for their rounding alone. */
 const ROUNDING = 2 ** -49;
 
-/** For each round of a tournament who meets whom: every two meet once. With an odd number one rests, and meets itself. */
-function tournament(size: number): number[][] {
-  const even = size + (size % 2);
-  return Array.from({ length: Math.max(even - 1, 1) }, (_, round) => {
-    const partners = Array.from({ length: size }, (_, i) => i);
-    const meet = (a: number, b: number): void => {
-      if (a >= size || b >= size) return;
-      partners[a] = b;
-      partners[b] = a;
-    };
-    meet(even - 1, round);
-    for (let i = 1; i < even / 2; i++) meet((round + i) % (even - 1), (round - i + even - 1) % (even - 1));
-    return partners;
-  });
+/** The rounds of a tournament in which every two of `size` meet once. With an odd number one rests in each. */
+interface Tournament {
+  readonly numbers: Val;
+  readonly size: Val;
+  readonly rounds: Val;
+}
+
+function tournamentOf(g: Emitter, size: Dim): Tournament {
+  const odd = sub(size, sym("mod", add(size, 1), 2));
+  return {
+    numbers: positions(g, size),
+    size: g.number(size, "int64"),
+    rounds: g.number(sym("max", odd, 1), "int64"),
+  };
+}
+
+/** [size]: whom each meets in a round: those whose numbers add up to twice the round's, and its own number the one that is left over. */
+function partnersIn(g: Emitter, { numbers, size, rounds }: Tournament, round: Val): Val {
+  const sum = g.op("Sub", [g.op("Add", [round, round]), numbers]);
+  const met = g.op("Mod", [sum, rounds], { fmod: 0 });
+  const isLast = g.op("Equal", [numbers, rounds]);
+  const isRound = g.op("Equal", [numbers, round]);
+  const partner = g.where(isLast, round, g.where(isRound, rounds, met));
+  return g.where(g.op("Less", [partner, size]), partner, numbers);
 }
 
 /** A symmetric matrix whose elements off the diagonal are to vanish, of the values so far. */
@@ -45,30 +56,30 @@ export function rotateApart(
   { gram, turned, floor }: { gram: Gram; turned: Turned; floor?: Floor },
 ): { values: Tensor; rotations: Tensor } {
   const size = shapeOf(matrix)[1];
-  if (typeof size !== "number") return unsupported("the number of rows is not constant");
-  if (size > MOST_ROWS)
+  if (typeof size === "number" && size > MOST_ROWS)
     return unsupported(`a matrix of ${size} rows; those up to ${MOST_ROWS} are translated`);
   const given = finite(g, matrix);
-  const rounds = tournament(size);
-  const partners = g.constant("int64", rounds.flat(), [rounds.length, size]);
+  const tournament = tournamentOf(g, size);
+  const { numbers, rounds } = tournament;
   const start = identity(g, size, batchOf(given));
   const quiet = g.scalar("int64", 0);
-  const count = g.scalar("int64", size < 2 ? 0 : SWEEPS * rounds.length);
-  const numbers = positions(g, size);
+  const isAlone = g.op("Less", [tournament.size, g.scalar("int64", 2)]);
+  const turns = g.op("Mul", [rounds, g.scalar("int64", SWEEPS)]);
+  const count = g.where(isAlone, quiet, turns);
   const [values, rotations] = countedLoops(
     g,
     { count, initial: [given, start, quiet] },
     (at, turn, soFar) => {
       const [x, product, rest] = soFar as [Val, Val, Val];
-      const round = at.op("Mod", [turn, at.scalar("int64", rounds.length)]);
-      const partner = at.op("Gather", [partners, round], { axis: 0 });
+      const round = at.op("Mod", [turn, rounds], { fmod: 0 });
+      const partner = partnersIn(at, tournament, round);
       const { right, isIdle } = rotation(at, gram(at, at.typed(x, given.dims)), { partner, numbers, floor });
       const left = transposed(at, at.typed(right, start.dims));
       // A whole sweep without a rotation: nothing is left.
       const idle = at.where(isIdle, at.op("Add", [rest, at.scalar("int64", 1)]), at.scalar("int64", 0));
       return {
         values: [turned(at, x, { right, left }), at.op("MatMul", [product, right]), idle],
-        until: at.op("GreaterOrEqual", [idle, at.scalar("int64", rounds.length)]),
+        until: at.op("GreaterOrEqual", [idle, rounds]),
       };
     },
   );

@@ -1,5 +1,6 @@
 import { least } from "../../graph/bounds.ts";
 import type { Dim } from "../../graph/sym.ts";
+import { indexLabel } from "../../onnx/input-fault.ts";
 import { positions } from "../core/arange.ts";
 import { countedLoops } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
@@ -100,7 +101,8 @@ function orderOf(g: Emitter, pivots: Tensor, rows: Dim): Val {
     const isTurn = at.op("Equal", [rowNumbers, turn]);
     const isOther = at.op("Equal", [rowNumbers, other]);
     const from = at.where(isTurn, other, at.where(isOther, turn, rowNumbers));
-    return [at.op("GatherElements", [order!, from], { axis: -1 })];
+    const label = indexLabel({ op: g.target, place: undefined, wraps: true });
+    return [at.labelled(label, () => at.op("GatherElements", [order!, from], { axis: -1 }))];
   })[0]!;
 }
 

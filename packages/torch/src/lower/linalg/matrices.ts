@@ -132,6 +132,13 @@ export function broadcastTo(g: Emitter, x: Tensor, batch: readonly Dim[]): Tenso
   return isSame ? x : g.typed(g.expand(x, dims), dims);
 }
 
+/** The matrices with NaN for all of one that has a fault, [..., rows]: what PyTorch leaves there depends on its rounding. */
+export function unlessFaulty(g: Emitter, x: Val, faults: Val): Val {
+  const isFaulty = g.op("ReduceMax", [g.cast(faults, "int32"), g.ints([-1])], { keepdims: 1 });
+  const odd = g.where(isFaulty, g.scalar("float64", Number.NaN), g.scalar("float64", 0));
+  return g.op("Add", [x, g.unsqueeze(odd, [-1])]);
+}
+
 /** LAPACK's info: the number of the first fault along the last axis, from 1; 0 where there is none. */
 export function firstFault(g: Emitter, faults: Val): Val {
   const isFault = g.cast(faults, "int32");

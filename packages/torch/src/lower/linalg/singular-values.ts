@@ -1,4 +1,5 @@
-import type { Dim } from "../../graph/sym.ts";
+import { greatest, least } from "../../graph/bounds.ts";
+import { type Dim, sameDim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
@@ -25,17 +26,10 @@ export interface SingularValues {
   readonly v: Tensor;
 }
 
-function constantShape(given: Tensor): [number, number] {
-  const [rows, columns] = shapeOf(given);
-  if (typeof rows !== "number" || typeof columns !== "number")
-    return unsupported("the size of its matrices is not constant");
-  return [rows, columns];
-}
-
 /** By rotating the columns until they are orthogonal (one-sided Jacobi), which is exact for small values too. */
 export function singularValuesOf(g: Emitter, given: Tensor): SingularValues {
-  const [rows, columns] = constantShape(given);
-  if (rows < columns) {
+  const [rows, columns] = shapeOf(given);
+  if (typeof rows === "number" && typeof columns === "number" && rows < columns) {
     const { u, s, v } = singularValuesOf(g, transposed(g, given));
     return { u: v, s, v: u };
   }
@@ -44,29 +38,34 @@ export function singularValuesOf(g: Emitter, given: Tensor): SingularValues {
     turned: (at, x, { right }) => at.op("MatMul", [x, right]),
   });
   const lengths = g.op("ReduceL2", [values, g.ints([-2])], { keepdims: 0 });
-  const [s, order] = g.ops("TopK", [lengths, g.ints([columns])], {
+  const count = least(rows, columns);
+  const [s, order] = g.ops("TopK", [lengths, g.shape([count])], {
     count: 2,
     attributes: { axis: -1, largest: 1, sorted: 1 },
   });
   const ordered = (x: Tensor): Tensor => {
-    const places = g.expand(g.unsqueeze(order!, [-2]), x.dims);
-    return g.typed(g.op("GatherElements", [x, places], { axis: -1 }), x.dims);
+    const dims = x.dims.with(-1, count);
+    const places = g.expand(g.unsqueeze(order!, [-2]), dims);
+    return g.typed(g.op("GatherElements", [x, places], { axis: -1 }), dims);
   };
-  const u = orthonormal(g, { columns: ordered(values), lengths: s!, count: columns });
+  const u = orthonormal(g, { columns: ordered(values), lengths: s!, count });
   return { u, s: s!, v: ordered(rotations) };
 }
 
 interface Lengths {
   readonly columns: Tensor;
   readonly lengths: Val;
-  readonly count: number;
+  readonly count: Dim;
 }
 
 /** Columns of length 1: those without a length of their own are chosen at right angles to the others. */
 function orthonormal(g: Emitter, { columns, lengths, count }: Lengths): Tensor {
   const longest = g.op("ReduceMax", [lengths, g.ints([-1])], { keepdims: 1 });
-  const least = g.op("Mul", [longest, g.scalar("float64", Number.EPSILON * Number(columns.dims.at(-2)))]);
-  const isShort = g.op("LessOrEqual", [lengths, least]);
+  const rounding = g.op("Mul", [
+    g.number(columns.dims.at(-2)!, "float64"),
+    g.scalar("float64", Number.EPSILON),
+  ]);
+  const isShort = g.op("LessOrEqual", [lengths, g.op("Mul", [longest, rounding])]);
   const factors = g.where(
     isShort,
     g.scalar("float64", 0),
@@ -77,8 +76,8 @@ function orthonormal(g: Emitter, { columns, lengths, count }: Lengths): Tensor {
 }
 
 /** The first `count` columns of an orthogonal matrix that begins with these, which are orthonormal or 0. */
-function completed(g: Emitter, columns: Tensor, count: number): Tensor {
-  const own = Number(columns.dims.at(-1));
+function completed(g: Emitter, columns: Tensor, count: Dim): Tensor {
+  const own = columns.dims.at(-1)!;
   const { q, r } = qrOf(g, columns);
   // R is diagonal, and holds the signs that the reflections chose; 0 where the column was 0.
   const diagonal = diagonalOf(g, part(g, r, { axis: -2, end: own }), own);
@@ -88,7 +87,7 @@ function completed(g: Emitter, columns: Tensor, count: number): Tensor {
     g.scalar("float64", 1),
   );
   const first = scaledColumns(g, part(g, q, { axis: -1, end: own }), sign);
-  if (count === own) return g.typed(first, columns.dims);
+  if (sameDim(count, own)) return g.typed(first, columns.dims);
   const rest = part(g, q, { axis: -1, start: own, end: count });
   return g.typed(g.op("Concat", [first, rest], { axis: -1 }), columns.dims.with(-1, count));
 }
@@ -104,10 +103,10 @@ export const svd: Lowering = (node, g) => {
   const isFull = isOld ? !node.bool("some") : node.bool("full_matrices");
   if (node.has("compute_uv") && !node.bool("compute_uv") && (node.isUsed(0) || node.isUsed(2)))
     unsupported("its vectors are used, and not calculated");
-  const [rows, columns] = constantShape(given);
+  const [rows, columns] = shapeOf(given);
   if (rows === 0 || columns === 0) unsupported("a matrix without elements");
   return onMatrices(node, g, {
-    sizes: batchOf(given),
+    sizes: given.dims,
     emit: (at) => {
       const { u, s, v } = singularValuesOf(at, matrices(at, given));
       const [left, right] = isFull ? [completed(at, u, rows), completed(at, v, columns)] : [u, v];
@@ -154,9 +153,9 @@ function cutOf(node: OpNode, g: Emitter, given: Tensor): Cut {
     if (!node.has(name)) return undefined;
     return g.as(node.operand(name), "float64");
   };
-  const [rows, columns] = constantShape(given);
-  const rounding = given.declared === "float64" ? Number.EPSILON : 2 ** -23;
-  const usual = g.scalar("float64", Math.max(rows, columns) * rounding);
+  const [rows, columns] = shapeOf(given);
+  const rounding = g.scalar("float64", given.declared === "float64" ? Number.EPSILON : 2 ** -23);
+  const usual = g.op("Mul", [g.number(greatest(rows, columns), "float64"), rounding]);
   if (node.has("rcond")) return { absolute: undefined, relative: value("rcond")! };
   if (node.has("tol")) return { absolute: value("tol"), relative: g.scalar("float64", 0) };
   const [absolute, relative] = [value("atol"), value("rtol")];

@@ -3,7 +3,15 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { inverseOf, solveBy } from "./elimination.ts";
-import { broadcastTo, firstFault, matrices, onMatrices, requiring, transposed } from "./matrices.ts";
+import {
+  broadcastTo,
+  firstFault,
+  matrices,
+  onMatrices,
+  requiring,
+  transposed,
+  unlessFaulty,
+} from "./matrices.ts";
 
 /** The solution, in a run that fails for singular matrices; where `info` is asked for it says so instead. */
 function checked(
@@ -13,7 +21,7 @@ function checked(
 ): (Val | undefined)[] {
   if (info === undefined || !node.isUsed(info))
     return [requiring(g, solution, { need: "invertible matrices", faults: singular })];
-  const results: (Val | undefined)[] = [solution];
+  const results: (Val | undefined)[] = [unlessFaulty(g, solution, singular)];
   results[info] = firstFault(g, singular);
   return results;
 }
@@ -59,12 +67,9 @@ export const solve: Lowering = (node, g) => {
       });
       const { solution, singular } = solveBy(at, pair as [Tensor, Tensor], a.declared === "float64");
       const turned = isLeft ? solution : transposed(at, solution);
-      const result = isVector ? at.squeeze(turned, [-1]) : turned;
-      return checked(node, at, {
-        solution: result,
-        singular,
-        info: node.outputCount > 1 ? node.outputCount - 1 : undefined,
-      });
+      const info = node.outputCount > 1 ? node.outputCount - 1 : undefined;
+      const [result, ...others] = checked(node, at, { solution: turned, singular, info });
+      return [isVector ? at.squeeze(result!, [-1]) : result, ...others];
     },
   });
 };

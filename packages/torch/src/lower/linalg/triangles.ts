@@ -17,6 +17,7 @@ import {
   shapeOf,
   taken,
   transposed,
+  unlessFaulty,
 } from "./matrices.ts";
 
 interface Triangle {
@@ -131,7 +132,8 @@ export const cholesky: Lowering = (node, g) => {
         given.declared === "float64",
       );
       const result = isUpper ? transposed(at, factor) : factor;
-      if (node.outputCount > 1 && node.isUsed(1)) return [result, firstFault(at, faults)];
+      if (node.outputCount > 1 && node.isUsed(1))
+        return [unlessFaulty(at, result, faults), firstFault(at, faults)];
       return [requiring(at, result, { need: "positive-definite matrices", faults })];
     },
   });
