@@ -51,7 +51,12 @@ export const SERVER_OPTIONS = {
     kind: "choice",
     choices: ["strict", "settled"],
     default: "strict",
-    doc: "strict: ready once every model is up. settled: ready once every model was tried; broken ones are only listed.",
+    doc: "strict: ready while a version serves of whatever looks like a model in the paths: a broken file or an empty version folder is not ready. settled: ready once every model was tried; broken ones are only listed.",
+  },
+  allowEmpty: {
+    kind: "flag",
+    default: false,
+    doc: "Be ready without any model. Otherwise a server that finds none is not ready, except under --model-control explicit.",
   },
   notReadyStatus: {
     kind: "choice",

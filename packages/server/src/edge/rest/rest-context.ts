@@ -8,7 +8,6 @@ import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
-import type { ConnectionSignals } from "./connection-signals.ts";
 import type { RestLimits } from "./limits.ts";
 
 /** What every route and request of a REST edge shares. */
@@ -30,7 +29,6 @@ export interface RestContext {
   readonly limits: RestLimits;
   /** Whose turn it is; the edges share it. */
   readonly slicer: TimeSlicer;
-  readonly connectionSignals: ConnectionSignals;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */

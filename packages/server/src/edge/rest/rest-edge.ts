@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, Server } from "node:http";
-import { ServeError } from "../../base/errors.ts";
+import type { Server } from "node:http";
 import { createTimeSlicer } from "../time-slicer.ts";
-import { createConnectionSignals } from "./connection-signals.ts";
+import { checkHead } from "./check-head.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
+import { NodeTransport } from "./node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
 import { RestCall } from "./rest-call.ts";
@@ -14,7 +14,7 @@ import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-type Made = "limits" | "connectionSignals" | "isDraining";
+type Made = "limits" | "isDraining";
 type Defaulted = "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
@@ -52,7 +52,6 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...DEFAULTS,
     ...options,
     limits,
-    connectionSignals: createConnectionSignals(),
     isDraining: () => draining,
   };
   const routes = createRouteTable([
@@ -62,9 +61,10 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...predictRoutes(),
     ...pageRoutes(),
   ]);
-  const http = createHttpServer(limits, (request, response) =>
-    runRoute(new RestCall(context, request, response), routes),
-  );
+  const http = createHttpServer(limits, options.clock, {
+    open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
+    run: (call) => runRoute(call, routes),
+  });
   return {
     server: http.server,
     setDraining: () => {
@@ -78,7 +78,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
 
 function runRoute(call: RestCall, routes: RouteTable): void {
   const { request, context } = call;
-  const rejection = checkHead(context, request);
+  const rejection = checkHead(request, context.limits);
   if (rejection !== undefined) {
     call.fail(rejection, ["Connection", "close"]);
     return;
@@ -94,25 +94,4 @@ function runRoute(call: RestCall, routes: RouteTable): void {
   } catch (error) {
     call.fail(error);
   }
-}
-
-/** What is wrong with a request line and headers, whatever they ask for. */
-function checkHead(context: RestContext, request: IncomingMessage): ServeError | undefined {
-  const { maxUrlBytes, maxHeaders } = context.limits;
-  if ((request.url?.length ?? 0) > maxUrlBytes) {
-    return new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {
-      reason: "url_too_long",
-    });
-  }
-  if (request.rawHeaders.length > maxHeaders * 2) {
-    return new ServeError("resource_exhausted", `the request has more than ${maxHeaders} headers`, {
-      reason: "headers_too_large",
-    });
-  }
-  if (request.headers.host === undefined && request.httpVersion === "1.1") {
-    return new ServeError("invalid_argument", "the request has no Host header, which HTTP/1.1 requires", {
-      reason: "bad_http",
-    });
-  }
-  return undefined;
 }
