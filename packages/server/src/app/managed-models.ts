@@ -58,6 +58,7 @@ function controlMode(config: ServerConfig): ModelControlMode {
 function registryOptions(config: ServerConfig): Omit<RegistryOptions, "load" | "clock" | "logger"> {
   return {
     readiness: config.readiness,
+    allowEmpty: config.allowEmpty,
     lazy: config.lazyLoading,
     concurrentLoads: config.loadConcurrency,
     drainTimeoutMs: config.drainTimeoutMs,

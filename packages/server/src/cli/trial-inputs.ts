@@ -6,7 +6,7 @@ import { type Dim, exampleSize, type Signature, type TensorSpec } from "../base/
 import { elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
 import { DEFAULT_REST_LIMITS } from "../edge/rest/limits.ts";
 import { readPredictRequest } from "../edge/rest/predict-request.ts";
-import { AT_ONCE } from "../edge/time-slicer.ts";
+import { AT_ONCE, workOff } from "../edge/time-slicer.ts";
 
 /** Inputs in signature order to run a model on, and what to call them. */
 export interface Trial {
@@ -130,10 +130,7 @@ export async function readTrial(path: string, { inputs: specs }: Signature): Pro
     }
     const whole =
       isObject(value) && "input" in value ? body : Buffer.from(`{"input":${body.toString("utf8")}}`);
-    const request = await readPredictRequest(whole, specs, {
-      limits: DEFAULT_REST_LIMITS,
-      slices: AT_ONCE,
-    });
+    const request = await workOff(readPredictRequest(whole, specs, DEFAULT_REST_LIMITS), AT_ONCE);
     return { label, inputs: request.inputs };
   } catch (error) {
     const why = error instanceof Error ? error.message : "not readable";
@@ -141,8 +138,9 @@ export async function readTrial(path: string, { inputs: specs }: Signature): Pro
   }
 }
 
-function namedInput(given: readonly unknown[], { name, datatype }: TensorSpec): Tensor {
-  const found = given.find((item) => isObject(item) && item["name"] === name);
+function namedInput(given: readonly unknown[], { name, aliases = [], datatype }: TensorSpec): Tensor {
+  const named = (known: string): unknown => given.find((item) => isObject(item) && item["name"] === known);
+  const found = [name, ...aliases].map(named).find((item) => item !== undefined);
   if (!isObject(found) || !Array.isArray(found["shape"])) {
     throw new ServeError("invalid_argument", `the input ${name} is missing, or has no shape`);
   }

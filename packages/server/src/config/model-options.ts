@@ -14,7 +14,7 @@ export const MODEL_OPTIONS = {
     min: 1,
     max: 256,
     default: "auto",
-    doc: "Threads each instance computes with. auto: cores shared out, so that instances × threads ≤ cores.",
+    doc: "Threads each instance computes with. auto: cores shared out, so that instances × threads ≤ cores; one for a model that is not faster with more.",
   },
   isolation: {
     kind: "choice",
@@ -147,6 +147,11 @@ export const MODEL_OPTIONS = {
     kind: "mapping",
     default: null,
     doc: 'What a scripted TorchScript program takes, which the file does not say: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose; of an argument that is a number, the number.',
+  },
+  rename: {
+    kind: "mapping",
+    default: null,
+    doc: "Other names for inputs and outputs: pixelValues: image. The names that the file has are taken in requests, too.",
   },
   versionPolicy: {
     kind: "text",

@@ -24,6 +24,16 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Allow listening on a public address without TLS and authentication.",
   },
+  corsOrigins: {
+    kind: "texts",
+    default: [],
+    doc: "Origins of web pages that may use this server, such as https://app.example.com or http://localhost:3000: they may read its responses, with credentials. *: every page, without credentials. Pages of any other origin than the server's own get 403.",
+  },
+  allowedHosts: {
+    kind: "texts",
+    default: [],
+    doc: "Names under which clients reach a server on a loopback address, such as the name that a proxy passes on as Host; *.example.com stands for all below it, * for any. Always known are localhost, 127.0.0.0/8, [::1] and host. On another address every name is taken unless some are listed here; addresses are always.",
+  },
   modelControl: {
     kind: "choice",
     choices: ["none", "poll", "explicit"],
@@ -51,7 +61,12 @@ export const SERVER_OPTIONS = {
     kind: "choice",
     choices: ["strict", "settled"],
     default: "strict",
-    doc: "strict: ready once every model is up. settled: ready once every model was tried; broken ones are only listed.",
+    doc: "strict: ready while a version serves of whatever looks like a model in the paths: a broken file or an empty version folder is not ready. settled: ready once every model was tried; broken ones are only listed.",
+  },
+  allowEmpty: {
+    kind: "flag",
+    default: false,
+    doc: "Be ready without any model. Otherwise a server that finds none is not ready, except under --model-control explicit.",
   },
   notReadyStatus: {
     kind: "choice",

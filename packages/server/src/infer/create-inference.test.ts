@@ -19,6 +19,7 @@ async function setUp() {
   const registry = createRegistry({
     clock,
     logger: silentLogger,
+    readiness: ["m"],
     load: async (candidate) => {
       const stub = new StubModel(candidate);
       stubs.push(stub);

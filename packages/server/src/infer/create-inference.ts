@@ -1,6 +1,8 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
+import { type ResultReceiver, submitTo } from "../base/result-receiver.ts";
 import type { Signature } from "../base/signature.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { ModelRegistry, ServedModel } from "../models/registry.ts";
@@ -35,15 +37,36 @@ export function createInference(options: InferenceOptions): Inference {
     return checks;
   };
 
-  const submit = (served: ServedModel, request: InferRequest): Promise<InferResponse> => {
+  /** Throws what is wrong with the request. */
+  const submitChecked = (
+    served: ServedModel,
+    request: InferRequest,
+    receiver: ResultReceiver<InferResponse>,
+  ): void => {
     const checks = checksOf(served.description.signature);
     const inputs = checks.inputs(request.inputs);
-    const outputs = request.outputs?.length === 0 ? undefined : request.outputs;
-    if (outputs !== undefined) checks.outputs(outputs);
+    const asked = request.outputs?.length === 0 ? undefined : request.outputs;
+    const outputs = asked === undefined ? undefined : checks.outputs(asked);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
     const asItIs = inputs === request.inputs && outputs === request.outputs;
-    return served.submit(asItIs ? request : { ...request, inputs, outputs });
+    served.submit(
+      asItIs ? request : { ...request, inputs, outputs },
+      asked === outputs ? receiver : underNames(receiver, asked!),
+    );
+  };
+
+  const submitWhenLoaded = async (
+    request: InferRequest,
+    receiver: ResultReceiver<InferResponse>,
+  ): Promise<void> => {
+    const { model, version, signal } = request;
+    let served: ServedModel | undefined;
+    do {
+      await registry.waitForLoad(model, version, signal);
+      served = registry.lookup(model, version);
+    } while (served === undefined);
+    submitChecked(served, request, receiver);
   };
 
   return {
@@ -69,15 +92,38 @@ export function createInference(options: InferenceOptions): Inference {
     modelConfiguration: (name, version) => configurationOf(registry.resolve(name, version)),
     index: () => registry.index(),
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
-    async infer(request) {
-      const { model, version, signal } = request;
-      let served = registry.lookup(model, version);
-      while (served === undefined) {
-        await registry.waitForLoad(model, version, signal);
-        served = registry.lookup(model, version);
-      }
-      return submit(served, request);
+    loadedInputs: (name, version) => registry.lookup(name, version)?.description.signature.inputs,
+    infer(request) {
+      return submitTo(this, request);
     },
+    submit(request, receiver) {
+      const served = registry.lookup(request.model, request.version);
+      if (served === undefined) {
+        submitWhenLoaded(request, receiver).catch((error: unknown) =>
+          receiver.reject(ServeError.from(error)),
+        );
+        return;
+      }
+      try {
+        submitChecked(served, request, receiver);
+      } catch (error) {
+        receiver.reject(ServeError.from(error));
+      }
+    },
+  };
+}
+
+/** Outputs go back under the names that the client asked for. */
+function underNames(
+  receiver: ResultReceiver<InferResponse>,
+  names: readonly string[],
+): ResultReceiver<InferResponse> {
+  return {
+    resolve(response) {
+      const outputs = response.outputs.map((output, i) => ({ ...output, name: names[i] ?? output.name }));
+      receiver.resolve({ ...response, outputs });
+    },
+    reject: (error) => receiver.reject(error),
   };
 }
 
@@ -113,7 +159,7 @@ function statisticsOf(
     .map((served) => served.statistics());
 }
 
-function leftError(signal: AbortSignal): ServeError {
+function leftError(signal: CancelSignal): ServeError {
   if (signal.reason instanceof ServeError) return signal.reason;
   return new ServeError("cancelled", "the request was cancelled", { cause: signal.reason });
 }

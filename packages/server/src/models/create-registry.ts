@@ -1,10 +1,13 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
 import { createEvictingLoad, type EvictingLoad } from "./evicting-load.ts";
 import { untilAborted } from "./load-limit.ts";
+import { logFindings } from "./log-findings.ts";
 import type { ManagedRegistry, RegistryOptions, VersionStatus } from "./managed-registry.ts";
 import { compareVersions, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 import type { ModelVersion } from "./model-version.ts";
 import { ModelVersions } from "./model-versions.ts";
+import { isEmpty, isReady } from "./readiness.ts";
 import type { IndexEntry, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
@@ -24,10 +27,14 @@ class Registry implements ManagedRegistry {
   readonly #retryFailedMs: number;
   #uses = 0;
   /** Of the last scan; each is logged when it appears. */
-  #problems: readonly string[] = [];
+  #problems: ReadonlySet<string> = new Set();
   #observed = false;
   /** What the last scan could not read at all; empty when it was complete. */
   #unread: readonly ModelCandidate[] = [];
+  /** Models to load at the start that were not on disk. */
+  #missing: ReadonlySet<string> = new Set();
+  /** A scan could list every path. */
+  #sawAll = false;
   /** The loads of the first scan are done. */
   #started = false;
   #closed = false;
@@ -67,7 +74,7 @@ class Registry implements ManagedRegistry {
     return this.lookup(name, version) ?? this.#throwNotReady(name, version);
   }
 
-  async waitForLoad(name: string, version: string | undefined, signal: AbortSignal): Promise<void> {
+  async waitForLoad(name: string, version: string | undefined, signal: CancelSignal): Promise<void> {
     const target = this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1);
     if (target === undefined || !this.#mayLoad(target)) this.#throwNotReady(name, version);
     this.#loading.pin(target);
@@ -99,28 +106,21 @@ class Registry implements ManagedRegistry {
 
   isReady(): boolean {
     if (this.#closed || !this.#started) return false;
-    const { readiness = "strict", lazy } = this.#options;
-    if (typeof readiness !== "string") return readiness.every((name) => this.#models.get(name)?.newest?.well);
-    if (readiness === "settled" || lazy === true) return true;
-    for (const model of this.#models.values()) {
-      if (model.enabled && model.wanted.length > 0 && model.newest?.well !== true) return false;
-    }
-    return true;
+    return isReady(this.#options, { models: this.#models, missing: this.#missing, sawAll: this.#sawAll });
   }
 
   apply(scan: ScanResult): void {
     if (this.#closed) return;
-    for (const problem of scan.problems) {
-      if (!this.#problems.includes(problem)) this.#options.logger.warn({}, problem);
-    }
-    this.#problems = scan.problems;
+    this.#problems = logFindings(scan, this.#problems, this.#options.logger);
     const first = !this.#observed;
     this.#observed = true;
     const { explicit } = this.#options;
+    this.#sawAll ||= scan.complete || explicit !== undefined;
     for (const model of this.#observe(scan)) {
       if (first && explicit?.startup.includes(model.name)) model.enabled = true;
       if (explicit === undefined || (first && model.enabled)) this.#reconcile(model);
     }
+    if (first) this.#reportMissing();
     if (first) void this.settled().then(() => this.#onStarted());
   }
 
@@ -137,6 +137,7 @@ class Registry implements ManagedRegistry {
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
     this.#rejectUnreadable(name);
     this.#model(name).enabled = true;
+    this.#missing = new Set([...this.#missing].filter((missing) => missing !== name));
     let due = this.#wanted(name).filter((version) => !version.current || !version.well);
     while (due.length > 0) {
       await untilAborted(Promise.all(due.map((version) => version.load())), signal);
@@ -290,6 +291,16 @@ class Registry implements ManagedRegistry {
   #forget(model: ModelVersions): void {
     for (const version of model.forget()) this.#options.onForgotten?.(model.name, version);
     if (model.versions.size === 0) this.#models.delete(model.name);
+  }
+
+  /** What the operator counts on and the first scan did not find. */
+  #reportMissing(): void {
+    const { explicit, allowEmpty, logger } = this.#options;
+    this.#missing = new Set(explicit?.startup.filter((name) => !this.#models.has(name)));
+    for (const model of this.#missing)
+      logger.warn({ model }, "a model that is to be loaded at the start is not on disk");
+    if (explicit === undefined && allowEmpty !== true && isEmpty(this.#models))
+      logger.warn({}, "there is no model to serve: not ready (unless started with --allow-empty)");
   }
 
   #onStarted(): void {

@@ -43,6 +43,8 @@ export interface FolderListing {
   readonly codeFile: string | undefined;
   /** Entries that could not be looked at. */
   readonly refused: readonly Refused[];
+  /** There is nothing in it, or only hidden names. */
+  readonly isEmpty: boolean;
   /** What is not used though somebody meant it, and what to do. */
   readonly remarks: readonly string[];
   /** Changes when any file of this folder does. */
@@ -90,6 +92,7 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
     configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
     codeFile: pathOf("model.py"),
     refused: looked.filter((entry) => entry.what === "refused"),
+    isEmpty: entries.length === 0,
     remarks: folderRemarks(
       files.map((file) => file.name),
       folders.filter((name) => !isModelVersion(name)),

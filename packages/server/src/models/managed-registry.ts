@@ -7,8 +7,8 @@ import type { VersionPolicy } from "./version-policy.ts";
 import type { VersionState } from "./version-state.ts";
 
 /**
- * What "ready" takes. `strict`: every model of a kind that this server runs is up. `settled`: every model was tried once; those
- * that failed are only listed. A list: these models are up. Models that load on first use count only when listed.
+ * What "ready" takes. `strict`: of everything that looks like a model a version serves, or would be loaded by its first request.
+ * `settled`: every model was tried once; those that failed are only listed. A list: these models are up.
  */
 export type Readiness = "strict" | "settled" | readonly string[];
 
@@ -23,6 +23,8 @@ export interface RegistryOptions {
   readonly versionPolicy?: (newest: ModelCandidate) => VersionPolicy;
   /** Default `strict`. */
   readonly readiness?: Readiness;
+  /** Whether `strict` and `settled` hold when there is no model at all; default false. */
+  readonly allowEmpty?: boolean;
   /** Models load on first use, and make room for others when they are idle. */
   readonly lazy?: boolean;
   /** With `lazy`: how many versions may be in memory. */

@@ -19,6 +19,8 @@ export interface ModelCandidate {
   readonly codeFile: string | undefined;
   /** Why it cannot be served and what to do, in words for the user; undefined when it can be tried. */
   readonly problem: string | undefined;
+  /** Somebody meant it as a model: it has a model's file, version folder or settings, or is an empty folder with a model's name. */
+  readonly looksLikeModel: boolean;
   /** What lies beside it and is not used, though somebody meant it; "" when there is no such thing. */
   readonly remark: string;
   /** True when the problem is that something could not be read just now: no statement about what is on disk. */

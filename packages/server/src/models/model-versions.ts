@@ -12,6 +12,8 @@ export class ModelVersions {
   enabled: boolean;
   /** Answers requests that name no version: the newest wanted one that is loaded and well, else the newest loaded one. */
   newest: ModelVersion | undefined;
+  /** The last look found something that somebody meant as this model, whether or not it can be served. */
+  isMeant = false;
   /** What the last look could not read of the versions that the policy wants. */
   unread: readonly ModelCandidate[] = [];
   readonly #policyOf: (newest: ModelCandidate) => VersionPolicy;
@@ -60,6 +62,7 @@ export class ModelVersions {
   /** Takes over what a scan found; an empty list means that the model is gone from the disk. */
   observe(candidates: readonly ModelCandidate[]): void {
     const unreadable = candidates.some((candidate) => candidate.unreadable);
+    this.isMeant = candidates.some((candidate) => candidate.looksLikeModel);
     const found = new Set(candidates.map((candidate) => candidate.version));
     for (const candidate of candidates) {
       const known = this.versions.get(candidate.version);

@@ -84,7 +84,8 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
     return { candidates, complete };
   } catch (error) {
     const problem = problemOf(error, path, "");
-    return { candidates: [broken(fallback, problem)], complete: !problem.unreadable };
+    const looksLikeModel = !problem.unreadable;
+    return { candidates: [broken(fallback, { ...problem, looksLikeModel })], complete: looksLikeModel };
   }
 }
 
@@ -131,7 +132,7 @@ async function fromFolder(
       }
     });
   } catch (error) {
-    return [broken(name, problemOf(error, folder))];
+    return [broken(name, { ...problemOf(error, folder), looksLikeModel: isModelName(name) })];
   }
 }
 
@@ -155,7 +156,8 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   const remarks = [...listing.remarks, ...(parent?.remarks ?? [])];
   if (typeof chosen === "string") {
     const reason = [chosen, ...remarks].join("; ");
-    return broken(name, { version, reason, unreadable: false, ...listing.refused[0] });
+    const looksLikeModel = parent !== undefined || isMeant(name, listing);
+    return broken(name, { version, reason, unreadable: false, ...listing.refused[0], looksLikeModel });
   }
   const file = listing.models.find((found) => found.name === chosen.name)!;
   return {
@@ -164,6 +166,13 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
     configFile: listing.configFile ?? parent?.configFile,
     codeFile: listing.codeFile ?? parent?.codeFile,
   };
+}
+
+/** Whether a folder without a version folder or a model file to load was meant to be a model, and is no folder of notes or images. */
+function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }: FolderListing): boolean {
+  if (models.length > 0 || refused.some((entry) => hasModelSuffix(entry.name))) return true;
+  if (remarks.length > 0 || (listing.configFile ?? listing.codeFile) !== undefined) return true;
+  return isEmpty && isModelName(name);
 }
 
 function candidate(
@@ -190,6 +199,7 @@ function candidate(
     settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? (isProgram(file.format) ? undefined : formatAdvice(file.format)),
+    looksLikeModel: true,
     remark: "",
     unreadable: false,
     bytes: file.facts.size,
@@ -199,7 +209,12 @@ function candidate(
 
 function broken(
   name: string,
-  problem: { readonly reason: string; readonly unreadable: boolean; readonly version?: string },
+  problem: {
+    readonly reason: string;
+    readonly unreadable: boolean;
+    readonly version?: string;
+    readonly looksLikeModel?: boolean;
+  },
 ): ModelCandidate {
   return {
     name,
@@ -211,6 +226,7 @@ function broken(
     settings: undefined,
     codeFile: undefined,
     problem: nameProblem(name) ?? problem.reason,
+    looksLikeModel: problem.looksLikeModel ?? true,
     remark: "",
     unreadable: problem.unreadable,
     bytes: 0,
@@ -238,6 +254,8 @@ function merge(parts: readonly Part[]): ScanResult {
   const taken = new Map<string, ModelCandidate>();
   const problems: string[] = [];
   for (const candidate of parts.flatMap((part) => part.candidates)) {
+    // `lost+found` and its like.
+    if (!candidate.looksLikeModel && !isModelName(candidate.name)) continue;
     const key = `${candidate.name}/${candidate.version}`;
     const rival = taken.get(key);
     const wins = rival === undefined || prefers(candidate, rival);

@@ -15,6 +15,8 @@ export interface LoadSpec {
 export interface LoadOptions {
   readonly instances: number;
   readonly threadsPerInstance: number;
+  /** True: a model that more threads do not help gets one. Default: exactly `threadsPerInstance`. */
+  readonly mayUseFewerThreads?: boolean;
   /** `process` (default): a crash, a hang or a leak costs one worker. `thread`: for trusted models that need the last microseconds. */
   readonly isolation: "process" | "thread";
   readonly loadTimeoutMs: number;
@@ -27,6 +29,8 @@ export interface LoadOptions {
   readonly weightsFile: string | undefined;
   /** The types of a TorchScript program's arguments, such as `float32[batch, 3]`; undefined: the file says them. */
   readonly inputs: Readonly<Record<string, string>> | undefined;
+  /** Other names for inputs and outputs, by the names that the file has; undefined: they keep those. */
+  readonly rename?: Readonly<Record<string, string>> | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
 }
