@@ -62,7 +62,6 @@ test("a URL that is nearly right, or right elsewhere, is told the right one", as
     ["/v2/models/digits/predict", "POST /v2/models/digits/infer"],
     ["/v2/healthy/ready", "GET /v2/health/ready"],
     ["/metric", "GET /metrics"],
-    ["/v2/models/", "GET /v2/models"],
     ["/predictions/digits", "POST /predict/digits"],
     ["/v1/models/digits:predict", "POST /predict/digits"],
     ["/v1/models/digits/versions/3:predict", "POST /predict/digits"],

@@ -94,7 +94,7 @@ function descend(branch: Branch, segments: readonly string[], values: string[], 
   const segment = segments[at]!;
   const fixed = branch.fixed.get(segment);
   const found = fixed && descend(fixed, segments, values, at + 1);
-  if (found !== undefined || branch.variable === undefined || segment === "") return found;
+  if (found !== undefined || branch.variable === undefined) return found;
   values.push(segment);
   const other = descend(branch.variable, segments, values, at + 1);
   if (other === undefined) values.pop();
