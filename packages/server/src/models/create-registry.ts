@@ -103,6 +103,10 @@ class Registry implements ManagedRegistry {
     return Array.from(this.#versions(), (version) => version.indexEntry);
   }
 
+  isKnown(name: string): boolean {
+    return this.#models.has(name);
+  }
+
   isReady(): boolean {
     if (this.#closed || !this.#started) return false;
     return isReady(this.#options, { models: this.#models, missing: this.#missing, sawAll: this.#sawAll });

@@ -9,7 +9,7 @@ export type ModelName = readonly [name: string, version: string | undefined];
  * more than the rest of a rejection.
  */
 export function readInferenceBody(call: RestCall, [model, version]: ModelName): Promise<Buffer> {
-  const door = call.context.inference.door(model, version);
   call.model = model;
+  const door = call.context.inference.door(model, version);
   return readBody(call, door);
 }

@@ -15,6 +15,7 @@ export function predictRoutes(): readonly Route[] {
 }
 
 function answerPredict(call: RestCall, params: RouteParams): Promise<void> {
+  call.model = params["model"];
   const named = modelOf(params);
   return predictBody(call, readInferenceBody(call, named), named);
 }

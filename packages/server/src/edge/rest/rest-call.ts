@@ -3,7 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { RequestHead } from "../../base/request-head.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { SMALL_BYTES } from "../../gate/byte-budget.ts";
-import { earliestDeadline, parseTimeoutMs } from "../../gate/deadline.ts";
+import { earliestDeadline, parseTimeoutMs, preferDeadline } from "../../gate/deadline.ts";
 import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
@@ -37,6 +37,8 @@ export class RestCall implements RequestHead, RespondingCall {
   /** The connection's, or this request's own when it has a deadline. */
   #controller: AbortController | undefined;
   #cancelDeadline: (() => void) | undefined;
+  /** As `setDeadline` was told. */
+  #deadlineMs: number | undefined;
   #entered = false;
   #heldBytes = 0;
   #answered = false;
@@ -115,6 +117,7 @@ export class RestCall implements RequestHead, RespondingCall {
   setDeadline(deadlineMs: number): void {
     const { clock } = this.context;
     this.#cancelDeadline?.();
+    this.#deadlineMs = deadlineMs;
     const own = new AbortController();
     this.#controller = own;
     this.#cancelDeadline = clock.after(Math.max(0, deadlineMs - clock.nowMs()), () => {
@@ -186,12 +189,12 @@ export class RestCall implements RequestHead, RespondingCall {
 
   /** An aborted request failed because of what aborted it. */
   #explain(thrown: unknown): ServeError {
+    const error = ServeError.from(thrown);
+    if (error.code !== "cancelled" && error.code !== "internal") return error;
     const signal = this.#controller?.signal;
-    if (signal?.aborted === true && signal.reason instanceof ServeError) {
-      const error = ServeError.from(thrown);
-      return error.code === "cancelled" || error.code === "internal" ? signal.reason : error;
-    }
-    return ServeError.from(thrown);
+    const isAborted = signal?.aborted === true && signal.reason instanceof ServeError;
+    const nowMs = this.context.clock.nowMs();
+    return preferDeadline(isAborted ? signal.reason : error, this.#deadlineMs, nowMs);
   }
 
   /**

@@ -83,6 +83,7 @@ function answerModelReady(call: RestCall, params: RouteParams): void {
 }
 
 function answerInfer(call: RestCall, params: RouteParams, encode: V2Encoder): Promise<void> {
+  call.model = params["model"];
   const named = modelOf(params);
   return inferBody(call, readInferenceBody(call, named), { named, encode });
 }
