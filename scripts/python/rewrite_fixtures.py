@@ -120,6 +120,25 @@ def keywords(folder: Path) -> None:
     torch.export.save(program, folder / "keywords.pt2")
 
 
+class Named(nn.Module):
+    def forward(self, inputIds, X__0, x__0, Batch, Scale=None):
+        rows = inputIds.sum(1)
+        if inputIds.shape[1] % 2 == 1:
+            rows = rows * 100
+        scaled = Batch["pixelValues"] * Scale
+        return {"Logits": scaled + X__0 - x__0, "rows": rows}
+
+
+def named(folder: Path) -> None:
+    """Names that torch.export writes in lower case, two of them the same then; a guard about one of them."""
+    one = torch.ones(1)
+    arguments = (torch.ones(2, 4, dtype=torch.int64), 2 * one, 3 * one, {"pixelValues": 5 * one})
+    free = torch.export.ShapesCollection()
+    free[arguments[0]] = (torch.export.Dim("batch", max=64), torch.export.Dim.AUTO)
+    program = torch.export.export(Named().eval(), arguments, {"Scale": 7 * one}, dynamic_shapes=free)
+    torch.export.save(program, folder / "named.pt2")
+
+
 def onnx(folder: Path, name: str, model: nn.Module, args: tuple, dynamic: dict) -> None:
     program = torch.export.export(model.eval(), args, dynamic_shapes=dynamic)
     torch.onnx.export(program, (), folder / f"{name}.onnx", dynamo=True, external_data=False, verbose=False)
@@ -133,6 +152,7 @@ def main() -> None:
     torch.manual_seed(0)
     batch = torch.export.Dim("batch", min=1, max=64)
     keywords(folder)
+    named(folder)
     rows = torch.export.Dim("length", min=2, max=64)
     onnx(folder, "encoder", Encoder(), (torch.randint(0, 50, (2, 7)),), {"ids": {0: batch, 1: rows}})
     onnx(folder, "branches", Branches(), (torch.randn(2, 32),), {"x": {0: batch}})

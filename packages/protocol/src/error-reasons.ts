@@ -18,6 +18,13 @@ const REQUEST_REASONS = {
       "`grpc-timeout`, `x-request-timeout-ms` or the parameter `timeout` is not a number in its unit. See [protocols.md](protocols.md#deadlines).",
     bad_priority: "The parameter `priority` is not a whole number from 0 on.",
   },
+  unimplemented: {
+    http_version:
+      "The request names a version of HTTP that is neither 1.1 nor 1.0. Use an HTTP client library.",
+    no_such_method:
+      "There is no gRPC method of this name. Reflection lists the services; [protocols.md](protocols.md#grpc) does as well.",
+    unsupported_encoding: "`grpc-encoding` is neither gzip nor deflate nor identity. Use one of them.",
+  },
   not_found: {
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
@@ -26,6 +33,8 @@ const REQUEST_REASONS = {
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:
       "The body, after decompression, is larger than `--max-body`, came in too many chunks, or grows more than a hundredfold. Send less at once, or raise the limit.",
+    response_too_large:
+      "The response would be larger than `--max-body`, the most that one gRPC message may have. Ask for fewer rows or outputs, or raise the limit.",
   },
   deadline_exceeded: {
     request_timeout:

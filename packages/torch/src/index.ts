@@ -31,5 +31,10 @@ export { parseScriptInput, type ScriptInput } from "./torchscript/script-inputs.
 export { summarizeFile } from "./translate/summarize-file.ts";
 export { translate } from "./translate/translate.ts";
 export { type ModelTranslation, translateModel } from "./translate/translate-model.ts";
-export type { TranslateOptions, WeightsSource } from "./translate/translate-options.ts";
+export type {
+  PortNaming,
+  ProgramNames,
+  TranslateOptions,
+  WeightsSource,
+} from "./translate/translate-options.ts";
 export type { ModelSummary, SummaryPort, Translation, TranslationReport } from "./translate/translation.ts";

@@ -175,6 +175,7 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     precision: config.precision,
     weightsFile: config.weights === undefined ? undefined : weightsPath(config.weights, candidate),
     inputs: config.inputs,
+    rename: config.rename,
     warmupRuns: config.warmupRuns,
   };
 }

@@ -226,7 +226,7 @@ interface Served extends Instruments {
 
 /** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
 function buildEdges(
-  { config: { server: config }, clock, logger }: CompleteOptions,
+  { config: { server: config }, clock, logger, random }: CompleteOptions,
   { metrics, loop, observer, inference, control, tenantHeader }: Served,
 ): Pick<RunningParts, "rest" | "grpc" | "listener"> {
   const slowClients = createSlowClientGuard(
@@ -248,7 +248,12 @@ function buildEdges(
   };
   const notReadyStatus = notReadyStatusOf(config);
   const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
-  const grpc = createGrpcEdge({ ...shared, limits: grpcLimits(config) });
+  const grpc = createGrpcEdge({
+    ...shared,
+    limits: grpcLimits(config),
+    activeClock: loop.activeClock,
+    random,
+  });
   const listener = createListener({
     onHttp1: (socket) => rest.server.emit("connection", socket),
     onHttp2: (socket) => grpc.injectConnection(socket),

@@ -22,6 +22,8 @@ export interface IndexRange {
 
 export interface TensorSpec {
   readonly name: string;
+  /** Other names that requests may use for it; none is the name, or another name, of a second input (or output). */
+  readonly aliases?: readonly string[];
   readonly datatype: Datatype;
   readonly dims: readonly Dim[];
   /** For an input whose every element picks a row of something: which rows there are. Requests with others are rejected. */

@@ -106,8 +106,12 @@ function batchingLines(batching: Batching | undefined): string[] {
 function portLines(label: string, ports: readonly SummaryPort[]): string[] {
   return ports.map(
     (port) =>
-      `${label.padEnd(11)} ${port.name}: ${port.declared ?? port.dtype} [${port.dims.map(dimText).join(", ")}]`,
+      `${label.padEnd(11)} ${port.name}: ${port.declared ?? port.dtype} [${port.dims.map(dimText).join(", ")}]${aliasText(port)}`,
   );
+}
+
+function aliasText({ aliases = [] }: SummaryPort): string {
+  return aliases.length === 0 ? "" : ` (or ${aliases.join(", ")})`;
 }
 
 function dimText(dim: SummaryPort["dims"][number]): string {

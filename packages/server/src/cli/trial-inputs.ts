@@ -141,8 +141,9 @@ export async function readTrial(path: string, { inputs: specs }: Signature): Pro
   }
 }
 
-function namedInput(given: readonly unknown[], { name, datatype }: TensorSpec): Tensor {
-  const found = given.find((item) => isObject(item) && item["name"] === name);
+function namedInput(given: readonly unknown[], { name, aliases = [], datatype }: TensorSpec): Tensor {
+  const named = (known: string): unknown => given.find((item) => isObject(item) && item["name"] === known);
+  const found = [name, ...aliases].map(named).find((item) => item !== undefined);
   if (!isObject(found) || !Array.isArray(found["shape"])) {
     throw new ServeError("invalid_argument", `the input ${name} is missing, or has no shape`);
   }

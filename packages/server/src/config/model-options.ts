@@ -148,6 +148,11 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: 'What a scripted TorchScript program takes, which the file does not say: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose; of an argument that is a number, the number.',
   },
+  rename: {
+    kind: "mapping",
+    default: null,
+    doc: "Other names for inputs and outputs: pixelValues: image. The names that the file has are taken in requests, too.",
+  },
   versionPolicy: {
     kind: "text",
     default: "latest",

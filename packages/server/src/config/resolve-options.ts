@@ -1,4 +1,5 @@
 import { ServeError } from "../base/errors.ts";
+import { nearestWord } from "../base/nearest-word.ts";
 import { envName, fileKey, flagName, type OptionTable, type OptionValues } from "./option.ts";
 import { parseOption } from "./parse-option.ts";
 
@@ -42,24 +43,9 @@ export function rejectUnknownKeys(
   const unknown = Object.keys(file.values).filter((key) => !known.includes(key));
   if (unknown.length === 0) return;
   const key = unknown[0]!.slice(0, 80);
-  const nearest = known.reduce((best, word) => (distance(word, key) < distance(best, key) ? word : best));
-  const hint =
-    distance(nearest, key) <= 3 ? `; did you mean ${nearest}?` : `; known keys: ${known.join(", ")}`;
+  const near = nearestWord(key, known);
+  const hint = near === undefined ? `; known keys: ${known.join(", ")}` : `; did you mean ${near}?`;
   throw new ServeError("invalid_argument", `${file.name}: unknown key ${JSON.stringify(key)}${hint}`, {
     reason: "bad_option",
   });
-}
-
-/** Levenshtein distance of two short words. */
-function distance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, swap));
-    }
-    previous = row;
-  }
-  return previous[b.length]!;
 }

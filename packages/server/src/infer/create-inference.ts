@@ -38,12 +38,13 @@ export function createInference(options: InferenceOptions): Inference {
   const submit = (served: ServedModel, request: InferRequest): Promise<InferResponse> => {
     const checks = checksOf(served.description.signature);
     const inputs = checks.inputs(request.inputs);
-    const outputs = request.outputs?.length === 0 ? undefined : request.outputs;
-    if (outputs !== undefined) checks.outputs(outputs);
+    const asked = request.outputs?.length === 0 ? undefined : request.outputs;
+    const outputs = asked === undefined ? undefined : checks.outputs(asked);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
     const asItIs = inputs === request.inputs && outputs === request.outputs;
-    return served.submit(asItIs ? request : { ...request, inputs, outputs });
+    const response = served.submit(asItIs ? request : { ...request, inputs, outputs });
+    return asked === outputs ? response : response.then((answer) => underNames(answer, asked!));
   };
 
   return {
@@ -78,6 +79,14 @@ export function createInference(options: InferenceOptions): Inference {
       }
       return submit(served, request);
     },
+  };
+}
+
+/** Outputs go back under the names that the client asked for. */
+function underNames(response: InferResponse, names: readonly string[]): InferResponse {
+  return {
+    ...response,
+    outputs: response.outputs.map((output, i) => ({ ...output, name: names[i] ?? output.name })),
   };
 }
 

@@ -288,3 +288,24 @@ test("a request that does not fit is always refused, with words about an input",
     { numRuns: 1000 },
   );
 });
+
+describe("aliases", () => {
+  const renamed = signatureOf({ ...token, aliases: ["TOKEN", "mask"] }, mask);
+  const check = compileInputCheck(renamed);
+  const inputs = [tensor("token", "INT64", [1, 2]), tensor("mask", "INT64", [1, 8])];
+
+  test("stand for the name, which the checked inputs have", () => {
+    const [first, second] = check([{ ...inputs[0]!, name: "TOKEN" }, inputs[1]!]);
+    assert.deepEqual([first!.name, second!.name], ["token", "mask"]);
+    assert.equal(first!.bytes, inputs[0]!.bytes);
+  });
+
+  test("lose against the name of another input", () => {
+    assert.throws(() => check([inputs[1]!, { ...inputs[1]! }]), { message: 'input "mask" is given twice' });
+  });
+
+  test("count as their input when it is given twice", () => {
+    const twice = [inputs[0]!, { ...inputs[0]!, name: "TOKEN" }];
+    assert.throws(() => check(twice), { message: 'input "token" is given twice' });
+  });
+});

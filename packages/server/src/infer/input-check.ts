@@ -5,6 +5,7 @@ import { guardReads } from "./guard-reads.ts";
 import { GuardTable, scalarOf } from "./guard-table.ts";
 
 import { outlyingIndex } from "./index-check.ts";
+import { tensorIndex } from "./tensor-index.ts";
 
 /** Bytes of one element of a BYTES tensor. */
 const MAX_STRING_BYTES = 1024 * 1024;
@@ -48,7 +49,7 @@ export function compileInputCheck(signature: Signature, limits: InputCheckLimits
   const maxStringBytes = limits.maxStringBytes ?? MAX_STRING_BYTES;
   const symbols = new Map<string, number>();
   const inputs = signature.inputs.map((spec) => compileInput(spec, symbols));
-  const order = new Map(signature.inputs.map((spec, index) => [spec.name, index]));
+  const order = tensorIndex(signature.inputs);
   const guards = signature.guards ?? [];
   const table = guards.length === 0 ? undefined : new GuardTable(guards, symbols, signature.inputs);
   const seen: SymbolSizes = {
@@ -98,8 +99,9 @@ function reorder(
     if (index === undefined) {
       refuse(`input ${quote(tensor.name)}: the model has no such input; it takes ${listNames(specs)}`);
     }
-    if (sorted[index] !== undefined) refuse(`input "${tensor.name}" is given twice`);
-    sorted[index] = tensor;
+    const { name } = specs[index]!;
+    if (sorted[index] !== undefined) refuse(`input "${name}" is given twice`);
+    sorted[index] = tensor.name === name ? tensor : { ...tensor, name };
   }
   for (let i = 0; i < specs.length; i++) {
     if (sorted[i] === undefined)

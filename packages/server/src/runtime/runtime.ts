@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly weightsFile: string | undefined;
   /** The types of a TorchScript program's arguments, such as `float32[batch, 3]`; undefined: the file says them. */
   readonly inputs: Readonly<Record<string, string>> | undefined;
+  /** Other names for inputs and outputs, by the names that the file has; undefined: they keep those. */
+  readonly rename?: Readonly<Record<string, string>> | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
 }

@@ -3,7 +3,9 @@ import { exposeSizes } from "../graph/expose-sizes.ts";
 import type { Arg, Graph, NamedArg, NamedValue, Program, Weight } from "../graph/ir.ts";
 import { asInt, asList, asMap, asString, type JsonMap, union } from "./fields.ts";
 import { readArg, readGraph } from "./graph-reader.ts";
+import type { InputLeaf } from "./guards/input-leaves.ts";
 import { readConditions } from "./guards/read-conditions.ts";
+import { nameInputs } from "./input-names.ts";
 import { type Json, parseJson } from "./json.ts";
 import { mutatedOutputs, type WrittenInput } from "./mutated-outputs.ts";
 import { leafNames } from "./pytree.ts";
@@ -26,16 +28,19 @@ export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: W
   const module = asMap(root.get("graph_module"), "graph_module");
   const written = readGraph(module.get("graph"));
   const signature = asMap(module.get("signature"), "signature");
-  const { weights, inputs } = readInputs(signature, written, lookup);
+  const call = rootCall(module);
+  const fields = namedTupleFields(module.get("treespec_namedtuple_fields"));
+  const { weights, leaves } = readInputs(signature, written, lookup);
+  const inputs = nameInputs(leaves, call, fields);
   const exposed = exposeSizes(
     written,
     inputs.map(({ value }) => value),
   );
   const conditions = readConditions(root, exposed, {
     inputs: inputs.map(({ value }) => value),
-    call: rootCall(module),
+    call,
     warnings,
-    namedTupleFields: namedTupleFields(module.get("treespec_namedtuple_fields")),
+    namedTupleFields: fields,
   });
   const torchVersion = root.get("torch_version");
   const torch = typeof torchVersion === "string" ? `, torch ${torchVersion.replace(/\+.*/, "")}` : "";
@@ -73,21 +78,22 @@ function readInputs(
   signature: JsonMap,
   graph: Graph,
   lookup: WeightLookup,
-): { weights: Map<string, Weight>; inputs: NamedValue[] } {
+): { weights: Map<string, Weight>; leaves: InputLeaf[] } {
   const weights = new Map<string, Weight>();
-  const inputs: NamedValue[] = [];
+  const leaves: InputLeaf[] = [];
   for (const [i, json] of asList(signature.get("input_specs"), "input_specs").entries()) {
     const [kind, value] = union(json, "an input's description");
     const spec = asMap(value, `an input of kind ${kind}`);
     if (kind === "user_input") {
       const arg = readArg(spec.get("arg"));
-      if (arg.kind === "value") inputs.push({ name: arg.name, value: arg.name });
+      leaves.push(arg.kind === "value" ? arg.name : undefined);
     } else if (kind === "parameter" || kind === "buffer" || kind === "tensor_constant") {
       const graphName = asString(asMap(spec.get("arg"), kind).get("name"), kind);
       weights.set(graphName, findWeight(kind, spec, lookup));
-    } else if (kind !== "constant_input") rejectInput(kind, graph.inputs[i]);
+    } else if (kind === "constant_input") leaves.push(undefined);
+    else rejectInput(kind, graph.inputs[i]);
   }
-  return { weights, inputs };
+  return { weights, leaves };
 }
 
 function findWeight(

@@ -24,6 +24,25 @@ test("sample inputs come in the order of the inputs, by keyword and path, bfloat
   assert.deepEqual([...new Float32Array(Uint8Array.from(mask.bytes).buffer)], [1, 1, 0]);
 });
 
+test("sample inputs are found under names with capitals", () => {
+  const bytes = read("packages/torch/fixtures/rewrite/named.pt2");
+  const { inputs, sampleInputs } = translate(memorySource("n.pt2", bytes), nodePlatform);
+  assert.deepEqual(
+    inputs
+      .map(({ name }, i) => [
+        name,
+        new DataView(Uint8Array.from(sampleInputs![i]!.bytes).buffer).getFloat32(0, true),
+      ])
+      .slice(1),
+    [
+      ["X__0", 2],
+      ["x__0", 3],
+      ["Batch_pixelValues", 5],
+      ["Scale", 7],
+    ],
+  );
+});
+
 test("samples that cannot be read are a warning, not the end of the program", () => {
   const bytes = read(KEYWORDS);
   // The pickle of the nested archive begins with protocol 2; protocol 9 does not exist.

@@ -29,7 +29,10 @@ export function readSampleInputs(
   if (leaves.length !== inputs.length || leaves.length === 0) return undefined;
   const samples: SampleTensor[] = [];
   for (const [at, port] of inputs.entries()) {
-    const leaf = leaves.find(({ name }) => name === port.name) ?? leaves[at]!;
+    const leaf =
+      leaves.find(({ name }) => name === port.name) ??
+      leaves.find(({ name }) => name !== undefined && port.aliases?.includes(name.toLowerCase())) ??
+      leaves[at]!;
     const sample = sampleOf(leaf.tensor, port);
     if (sample === undefined) return undefined;
     samples.push(sample);

@@ -34,11 +34,14 @@ export interface UnsupportedOps {
 
 export interface NamedValue {
   readonly name: string;
+  /** Other names that callers may use; none is the name, or another name, of a second input. */
+  readonly aliases?: readonly string[];
   readonly value: string;
 }
 
 export interface NamedArg {
   readonly name: string;
+  readonly aliases?: readonly string[];
   readonly arg: Arg;
 }
 

@@ -23,7 +23,7 @@ export function optimizeProgram(program: Program): OptimizedProgram {
     program: {
       ...program,
       graph,
-      outputs: outputs.map(({ name }, i) => ({ name, arg: graph.outputs[i]! })),
+      outputs: outputs.map((output, i) => ({ ...output, arg: graph.outputs[i]! })),
       warnings: [...new Set(found.warnings)],
     },
     unsupported: found.unsupported,

@@ -41,6 +41,8 @@ export interface IndexRange {
 /** An input or output of a program under the name a user sees. */
 export interface Port {
   readonly name: string;
+  /** Other names that callers may use: torch.export writes names in lower case where those of the program are not. */
+  readonly aliases?: readonly string[];
   /** The type that the ONNX model has here. */
   readonly dtype: DType;
   /** The program's own type where that is another one: ONNX Runtime exchanges no bfloat16 with JavaScript. */

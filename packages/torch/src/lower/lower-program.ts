@@ -51,7 +51,9 @@ export function lowerProgram(
     log,
   });
   const names = new PortNames(program);
-  for (const { name } of [...program.inputs, ...program.outputs]) builder.unique(name);
+  for (const { name } of program.inputs) builder.unique(name);
+  // Where an output is called as an input is, the graph calls it otherwise: it has one space of names.
+  const results = program.outputs.map(({ name }) => builder.unique(name));
 
   const inputs = program.inputs.map(({ name, value }) =>
     describe({ name, arg: { kind: "value", name: value } }, program, names),
@@ -61,24 +63,32 @@ export function lowerProgram(
   }
   lowering.lowerNodes();
   const outputs = program.outputs.map((output) => describe(output, program, names));
-  if (log.isEmpty) emitOutputs(program.outputs, outputs, { g, lowering, log });
+  if (log.isEmpty) emitOutputs(program.outputs, outputs, { g, lowering, log, results });
   const graph = log.isEmpty
-    ? builder.finish("main", inputs.map(valueInfo), outputs.map(valueInfo))
+    ? builder.finish(
+        "main",
+        inputs.map((port) => valueInfo(port, port.name)),
+        outputs.map((port, i) => valueInfo(port, results[i]!)),
+      )
     : undefined;
   return {
     model:
       graph === undefined
         ? undefined
         : { graph, opsets: new Map([["", OPSET], ...[...builder.domains].map((d) => [d, 1] as const)]) },
-    inputs: inputs.map((port) => {
+    inputs: inputs.map((port, i) => {
       const indices = indexInputs.ranges.get(port.name);
-      return indices === undefined ? port : { ...port, indices };
+      return withAliases(indices === undefined ? port : { ...port, indices }, program.inputs[i]!);
     }),
-    outputs,
+    outputs: outputs.map((port, i) => withAliases(port, program.outputs[i]!)),
     guards: describeGuards(program, names),
     unsupported: log.list(),
     warnings: [...g.warnings, ...complexNotes(program, inputs, outputs)],
   };
+}
+
+function withAliases(port: Port, { aliases }: Pick<Port, "aliases">): Port {
+  return aliases === undefined ? port : { ...port, aliases };
 }
 
 function isInteger(type: ValueType | undefined): boolean {
@@ -105,12 +115,14 @@ interface OutputRun {
   readonly g: Emitter;
   readonly lowering: GraphLowering;
   readonly log: UnsupportedOpLog;
+  /** The names of the outputs in the graph. */
+  readonly results: readonly string[];
 }
 
 function emitOutputs(
   args: readonly NamedArg[],
   ports: readonly Port[],
-  { g, lowering, log }: OutputRun,
+  { g, lowering, log, results }: OutputRun,
 ): void {
   for (const [i, { arg, name }] of args.entries()) {
     g.scope = name;
@@ -124,7 +136,13 @@ function emitOutputs(
     if (val === undefined) continue;
     const { dtype, declared = dtype } = ports[i]!;
     const cast = g.cast(g.cast(val, declared), dtype);
-    g.builder.node({ type: "Identity", domain: "", inputs: [cast.name], outputs: [name], attributes: {} });
+    g.builder.node({
+      type: "Identity",
+      domain: "",
+      inputs: [cast.name],
+      outputs: [results[i]!],
+      attributes: {},
+    });
   }
 }
 
@@ -143,6 +161,6 @@ function describe({ name, arg }: NamedArg, program: Program, names: PortNames): 
   return { name, dtype: kind === "float" ? "float64" : kind === "bool" ? "bool" : "int64", dims: [] };
 }
 
-function valueInfo({ name, dtype, dims }: Port): ValueInfo {
+function valueInfo({ dtype, dims }: Port, name: string): ValueInfo {
   return { name, dtype, dims: dims.map((dim) => (typeof dim === "number" ? dim : dim.symbol)) };
 }

@@ -31,7 +31,8 @@ export function translateModel(
   const file = readProgramFile(source, platform, inputs === undefined ? {} : { inputs });
   const location = options.weights === "embedded" ? undefined : source.name;
   const weights = readWeights(platform, options.weightsFrom);
-  const prepare = (program: Program): Program => withWeights(program, file, options.weightsFrom, weights);
+  const prepare = (program: Program): Program =>
+    renamed(withWeights(program, file, options.weightsFrom, weights), options.rename);
   const lowered = lowerFile(file, {
     location,
     prepare,
@@ -68,6 +69,16 @@ function withWeights(
   const location = (tensor: string): string | null =>
     from.isBeside ? weights.sources.get(tensor)!.name : null;
   return swapWeights(program, weights, { isComplete: format === "pt2", location });
+}
+
+function renamed(program: Program, rename: TranslateOptions["rename"]): Program {
+  if (rename === undefined) return program;
+  const names = rename(program);
+  return {
+    ...program,
+    inputs: program.inputs.map((input, i) => ({ ...input, ...names.inputs[i] })),
+    outputs: program.outputs.map((output, i) => ({ ...output, ...names.outputs[i] })),
+  };
 }
 
 function inPrecision(

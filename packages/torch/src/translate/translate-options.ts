@@ -1,8 +1,19 @@
 import type { ByteSource } from "../byte-source.ts";
+import type { Port } from "../graph/port.ts";
 import type { QuantizedPrecision } from "../quantize/quantize-options.ts";
 import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 
+/** What a program calls its inputs and outputs. */
+export interface ProgramNames {
+  readonly inputs: readonly PortNaming[];
+  readonly outputs: readonly PortNaming[];
+}
+
+export type PortNaming = Pick<Port, "name" | "aliases">;
+
 export interface TranslateOptions extends TorchScriptOptions {
+  /** Gives inputs and outputs other names, each its own, in the order in which they come. Default: they keep the program's. */
+  readonly rename?: (names: ProgramNames) => ProgramNames;
   /**
    * Where big weights are: `"mapped"` (default) points into the source file by offset, so that ONNX Runtime maps them and nothing is
    * copied; `"embedded"` writes them into the model, for a file of its own (up to 2 GiB).

@@ -27,6 +27,7 @@ export interface Translation {
 /** A port for people: ONNX files may hold `string`s, which PyTorch has no dtype for. */
 export interface SummaryPort {
   readonly name: string;
+  readonly aliases?: Port["aliases"];
   readonly dtype: DType | "string" | "unknown";
   readonly declared?: DType;
   readonly dims: Port["dims"];

@@ -3,6 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
+import { tensorIndex } from "../../infer/tensor-index.ts";
 import type { Slices } from "../time-slicer.ts";
 import { readEnvelope } from "./envelope.ts";
 import { bad, ownValue } from "./fields.ts";
@@ -91,19 +92,20 @@ async function namedSpans(
   }
   const expected = describeInputs(specs);
   const { value, spans } = await readEnvelope(body, { span, pattern: NAMED, expected }, reading);
+  const places = tensorIndex(specs);
+  const given = new Array<Span | undefined>(specs.length).fill(undefined);
   for (const name of Object.keys(value)) {
-    if (!specs.some((spec) => spec.name === name)) {
-      throw bad(`input.${name.slice(0, 64)}`, `the model has no such input; expected ${expected}`);
-    }
+    const place = places.get(name);
+    const field = `input.${name.slice(0, 64)}`;
+    if (place === undefined) throw bad(field, `the model has no such input; expected ${expected}`);
+    if (given[place] !== undefined) throw bad(field, `"${specs[place]!.name}" is given twice`);
+    given[place] = spans[ownValue(value, name) as number]!;
   }
-  return {
-    spans: specs.map((spec) => {
-      const index = ownValue(value, spec.name);
-      if (index === undefined) throw bad(`input.${spec.name}`, `missing; expected ${expected}`);
-      return spans[index as number]!;
-    }),
-    fields: specs.map((spec) => `input.${spec.name}`),
-  };
+  const fields = specs.map((spec) => `input.${spec.name}`);
+  for (const [i, span] of given.entries()) {
+    if (span === undefined) throw bad(fields[i]!, `missing; expected ${expected}`);
+  }
+  return { spans: given as Span[], fields }; // every place was just seen to be filled
 }
 
 /** True for a single row without the batch dimension; throws when the rank fits neither. */

@@ -8,6 +8,7 @@ import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
 import type { Slices } from "../time-slicer.ts";
+import { expectsContinue } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
 import type { RestLimits } from "./limits.ts";
 import type { RestContext } from "./rest-context.ts";
@@ -110,7 +111,7 @@ export class RestCall implements RequestHead, RespondingCall {
   /** Tells a client that asked first (`Expect: 100-continue`) to send its body. */
   continue(): void {
     this.isAskedForBody = true;
-    if (this.request.headers.expect !== undefined) this.response.writeContinue();
+    if (expectsContinue(this.request)) this.response.writeContinue();
   }
 
   /** Aborts the signal when this monotonic time comes. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, Server } from "node:http";
-import { ServeError } from "../../base/errors.ts";
+import type { Server } from "node:http";
 import { createTimeSlicer } from "../time-slicer.ts";
+import { checkHead } from "./check-head.ts";
 import { createConnectionSignals } from "./connection-signals.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
@@ -62,7 +62,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...predictRoutes(),
     ...pageRoutes(),
   ]);
-  const http = createHttpServer(limits, (request, response) =>
+  const http = createHttpServer(limits, options.clock, (request, response) =>
     runRoute(new RestCall(context, request, response), routes),
   );
   return {
@@ -78,7 +78,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
 
 function runRoute(call: RestCall, routes: RouteTable): void {
   const { request, context } = call;
-  const rejection = checkHead(context, request);
+  const rejection = checkHead(request, context.limits);
   if (rejection !== undefined) {
     call.fail(rejection, ["Connection", "close"]);
     return;
@@ -94,25 +94,4 @@ function runRoute(call: RestCall, routes: RouteTable): void {
   } catch (error) {
     call.fail(error);
   }
-}
-
-/** What is wrong with a request line and headers, whatever they ask for. */
-function checkHead(context: RestContext, request: IncomingMessage): ServeError | undefined {
-  const { maxUrlBytes, maxHeaders } = context.limits;
-  if ((request.url?.length ?? 0) > maxUrlBytes) {
-    return new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {
-      reason: "url_too_long",
-    });
-  }
-  if (request.rawHeaders.length > maxHeaders * 2) {
-    return new ServeError("resource_exhausted", `the request has more than ${maxHeaders} headers`, {
-      reason: "headers_too_large",
-    });
-  }
-  if (request.headers.host === undefined && request.httpVersion === "1.1") {
-    return new ServeError("invalid_argument", "the request has no Host header, which HTTP/1.1 requires", {
-      reason: "bad_http",
-    });
-  }
-  return undefined;
 }

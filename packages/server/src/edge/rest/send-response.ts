@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { expectsContinue } from "./check-head.ts";
 import { compress } from "./compress.ts";
 import { ResponseWriter } from "./response-writer.ts";
 import type { RestContext } from "./rest-context.ts";
@@ -91,7 +92,7 @@ function hasUnreadBody({ request, isAskedForBody }: RespondingCall): boolean {
   const { headers, complete, readableEnded } = request;
   if (complete || readableEnded) return false;
   // A client that waits for permission to send its body will not send it, and its next request would be taken for the body.
-  if (headers.expect !== undefined && !isAskedForBody) return true;
+  if (expectsContinue(request) && !isAskedForBody) return true;
   return (
     headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > SMALL_BODY_BYTES
   );

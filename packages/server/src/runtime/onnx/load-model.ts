@@ -64,17 +64,22 @@ async function loadFiles(
 }
 
 /** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
-async function runChecked(
+function runChecked(
   session: OnnxSession,
   files: LoadedFiles,
   inputs: readonly Tensor[],
-): Promise<HostedResult> {
+): HostedResult | Promise<HostedResult> {
   files.checkBeforeRun();
+  let result: HostedResult | Promise<HostedResult>;
   try {
-    return await session.run(inputs);
-  } finally {
+    result = session.run(inputs);
+  } catch (error) {
     files.check();
+    throw error;
   }
+  if (result instanceof Promise) return result.finally(() => files.check());
+  files.check();
+  return result;
 }
 
 async function openFile(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {
@@ -101,16 +106,15 @@ async function warmUp(
   const warnings: string[] = [];
   const { signature, sampleInputs } = opened;
   if (runs > 0 && sampleInputs !== undefined) {
-    await session.run(sampleInputs).catch((error: unknown) => {
+    try {
+      await session.run(sampleInputs);
+    } catch (error) {
       throw new ServeError(
         "failed_precondition",
         `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
-        {
-          reason: "warmup_failed",
-          cause: error,
-        },
+        { reason: "warmup_failed", cause: error },
       );
-    });
+    }
   }
   try {
     const made = warmUpInputs(signature);

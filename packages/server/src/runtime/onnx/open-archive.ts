@@ -2,14 +2,15 @@ import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type ByteSource, type SampleTensor, type Translation, translate } from "@sconce/torch";
 import { nodePlatform } from "@sconce/torch/node";
-import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
+import { createEngineSession } from "./engine-session.ts";
 import { sessionError } from "./model-error.ts";
 import { openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { renamedPorts } from "./rename.ts";
 import { scriptInputs } from "./script-inputs.ts";
 import { sessionOptions } from "./session-options.ts";
 import { signatureOfPorts } from "./signature.ts";
@@ -35,7 +36,7 @@ export async function openArchive(
   const sessionStartMs = performance.now();
   // The weights' location in the translation is the file's name, so its folder makes it the file that was read.
   const options = sessionOptions(context.options, dirname(path));
-  const session = await InferenceSession.create(translation.model, options).catch((error: unknown) => {
+  const session = await createEngineSession(translation.model, options).catch((error: unknown) => {
     throw sessionError(error);
   });
   return {
@@ -65,6 +66,7 @@ function translateFile(path: string, source: ByteSource, context: OpenContext): 
     weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, ...context });
   return translate(source, nodePlatform, {
     areIndicesChecked: true,
+    rename: (names) => renamedPorts(names, options.rename),
     ...(precision !== "float32" && { precision }),
     ...(weights !== undefined && { weightsFrom: weights }),
     ...(inputs !== undefined && { inputs }),

@@ -13,8 +13,8 @@ import {
   scanOnnx,
   weightBytes,
 } from "@sconce/torch";
-import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
+import { createEngineSession } from "./engine-session.ts";
 import { openExternal } from "./external-files.ts";
 import { sessionError } from "./model-error.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
@@ -50,14 +50,14 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   progress("session");
   const startMs = performance.now();
   const session = await (changed === undefined
-    ? InferenceSession.create(path, sessionOptions(options, undefined))
-    : InferenceSession.create(changed.model, sessionOptions(options, dirname(path)))
+    ? createEngineSession(path, sessionOptions(options, undefined))
+    : createEngineSession(changed.model, sessionOptions(options, dirname(path)))
   ).catch((error: unknown) => {
     throw sessionError(error);
   });
   return {
     session,
-    signature: signatureOfSession(session),
+    signature: signatureOfSession(session, options.rename),
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
     parameterCount: file.parameterCount,

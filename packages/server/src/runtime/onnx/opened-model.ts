@@ -1,13 +1,13 @@
 import type { ByteSource } from "@sconce/torch";
-import type { InferenceSession } from "onnxruntime-node";
 import type { OpenFile } from "../../base/open-below.ts";
 import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
+import type { EngineSession } from "./engine-session.ts";
 
 /** A file that became a session, and what was learned on the way. */
 export interface OpenedModel {
-  readonly session: InferenceSession;
+  readonly session: EngineSession;
   readonly signature: Signature;
   readonly platform: string;
   readonly runtimeReason: string;

@@ -4,6 +4,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
 import { batchingUnderGuards, decideBatching } from "./batching.ts";
 import { datatypeOfOrt, datatypeOfTorch } from "./datatypes.ts";
+import { renamedPorts } from "./rename.ts";
 
 /** What a translated program takes and gives: its own names, sizes and bounds. */
 export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): Signature {
@@ -12,8 +13,14 @@ export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): S
       const dtype = port.declared ?? port.dtype;
       const datatype = datatypeOfTorch(dtype);
       if (datatype === undefined) throw unservable(port.name, dtype);
-      const { name, dims, indices } = port;
-      return { name, datatype, dims, ...(indices !== undefined && { indices }) };
+      const { name, aliases, dims, indices } = port;
+      return {
+        name,
+        ...(aliases !== undefined && { aliases }),
+        datatype,
+        dims,
+        ...(indices !== undefined && { indices }),
+      };
     });
   const signature = withBatching(specs(inputs), specs(outputs), "pytorch");
   if (guards.length === 0) return signature;
@@ -26,7 +33,10 @@ type PortsAndGuards = Pick<Translation, "inputs" | "outputs" | "guards">;
  * What an ONNX model takes and gives. Its file has names for dimensions, but no bounds: a first dimension is at least 1, others may be 0
  * (an empty past, for instance). Dimensions without a name get one of their own.
  */
-export function signatureOfSession(session: InferenceSession): Signature {
+export function signatureOfSession(
+  session: Pick<InferenceSession, "inputMetadata" | "outputMetadata">,
+  rename: Readonly<Record<string, string>> | undefined,
+): Signature {
   const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
     metadata.map((value) => {
       const datatype = value.isTensor ? datatypeOfOrt(value.type) : undefined;
@@ -42,7 +52,13 @@ export function signatureOfSession(session: InferenceSession): Signature {
       });
       return { name: value.name, datatype, dims };
     });
-  return withBatching(specs(session.inputMetadata), specs(session.outputMetadata), "onnx");
+  const [inputs, outputs] = [specs(session.inputMetadata), specs(session.outputMetadata)];
+  const names = renamedPorts({ inputs, outputs }, rename);
+  return withBatching(
+    inputs.map((spec, i) => ({ ...spec, ...names.inputs[i] })),
+    outputs.map((spec, i) => ({ ...spec, ...names.outputs[i] })),
+    "onnx",
+  );
 }
 
 function withBatching(inputs: TensorSpec[], outputs: TensorSpec[], format: "pytorch" | "onnx"): Signature {

@@ -1,6 +1,7 @@
 import { type GuardTerm, guardNode, guardSize } from "../../graph/guard.ts";
 import type { Graph } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
+import type { InputPath } from "./input-paths.ts";
 import type { GuardNames, GuardRead } from "./parse-guard.ts";
 
 /** An argument of the program after flattening: the graph input, or undefined for a constant. */
@@ -13,13 +14,13 @@ export type InputLeaf = string | undefined;
 export function inputNames(
   graph: Graph,
   leaves: readonly InputLeaf[],
-  paths: readonly (readonly string[])[],
+  paths: readonly InputPath[],
 ): GuardNames {
   const byPath = new Map<string, string>();
   for (const [i, leaf] of leaves.entries()) {
     if (leaf === undefined) continue;
     byPath.set(`['flat_args'][${i}]`, leaf);
-    for (const path of paths[i] ?? []) byPath.set(path, leaf);
+    for (const path of paths[i]?.spellings ?? []) byPath.set(path, leaf);
   }
   const given = new Set(leaves.filter((leaf) => leaf !== undefined));
   const symbols = inputSymbols(graph, given);
