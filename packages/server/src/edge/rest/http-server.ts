@@ -6,6 +6,7 @@ import { expectsContinue, unknownVersion } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
 import { askWhetherThere } from "./half-closed.ts";
 import type { RestLimits } from "./limits.ts";
+import { createRequestTurns } from "./request-turns.ts";
 import { METHODS, noSuchMethod } from "./route-table.ts";
 
 type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -25,6 +26,7 @@ const CHECK_INTERVAL_MS = 1000;
 export function createHttpServer(limits: RestLimits, clock: Clock, onRequest: RequestHandler): HttpServer {
   const sockets = new Set<Socket>();
   const responses = new Set<ServerResponse>();
+  const turns = createRequestTurns();
   /** The response that a connection got last, or is going to get. */
   const latest = new WeakMap<Socket, ServerResponse>();
   const server = createServer({
@@ -67,7 +69,9 @@ export function createHttpServer(limits: RestLimits, clock: Clock, onRequest: Re
     responses.add(response);
     latest.set(request.socket, response);
     response.once("close", forget);
-    onRequest(request, response);
+    const { socket } = request;
+    if (turns.mayRun(socket)) onRequest(request, response);
+    else turns.defer(socket, () => onRequest(request, response));
   };
   server.on("request", follow);
   // The body is asked for once the headers have been judged, not before.

@@ -10,6 +10,7 @@ import type { InferenceObserver } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import type { ConnectionSignals } from "./connection-signals.ts";
 import type { RestLimits } from "./limits.ts";
+import type { SharedAnswers } from "./shared-answers.ts";
 
 /** What every route and request of a REST edge shares. */
 export interface RestContext {
@@ -21,6 +22,8 @@ export interface RestContext {
   readonly logger: Logger;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** What costs more to make than to ask for. */
+  readonly shared: SharedAnswers;
   /** Counts and times inferences; the edges share one. */
   readonly observer: InferenceObserver;
   /** What all requests in flight may hold; the edges share it. */

@@ -10,11 +10,12 @@ import { predictRoutes } from "./predict-routes.ts";
 import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import { createRouteTable, type RouteTable } from "./route-table.ts";
+import { createSharedAnswers } from "./shared-answers.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-type Made = "limits" | "connectionSignals" | "isDraining";
+type Made = "limits" | "connectionSignals" | "shared" | "isDraining";
 type Defaulted = "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
@@ -53,6 +54,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...options,
     limits,
     connectionSignals: createConnectionSignals(),
+    shared: createSharedAnswers(options),
     isDraining: () => draining,
   };
   const routes = createRouteTable([

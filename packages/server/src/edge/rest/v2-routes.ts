@@ -49,9 +49,8 @@ function answerReady(call: RestCall): void {
   call.sendJson(ready ? 200 : notReadyStatus, { live: inference.isLive(), ready });
 }
 
-function answerModels(call: RestCall): void {
-  const names = new Set(call.context.inference.index().map((entry) => entry.name));
-  call.sendJson(200, { models: [...names] });
+async function answerModels(call: RestCall): Promise<void> {
+  call.send(200, JSON_TYPE, await call.context.shared.modelNames.get());
 }
 
 function answerMetadata(call: RestCall, params: RouteParams): void {
