@@ -208,7 +208,7 @@ function buildModels(
   });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
-    metrics.drop({ model, version });
+    metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
   const managed = createManagedModels({ ...options, load, onForgotten });
   const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));

@@ -75,7 +75,7 @@ test("names that clients made up share one label value", () => {
 
 test("a version that was gone and comes back is seen again", async () => {
   const metrics = createPrometheusMetrics();
-  const observer = createInferenceObserver(metrics, () => false);
+  const observer = createInferenceObserver(metrics, () => true);
   const answer = (version: string): void =>
     observer.observe({
       protocol: "rest",

@@ -18,7 +18,7 @@ export interface InferenceOutcome {
 /** Counts inferences and their stages; both edges report to the same one. */
 export interface InferenceObserver {
   observe(outcome: InferenceOutcome): void;
-  /** A version is gone for good: its handles are let go. */
+  /** A version is gone for good: its handles are let go, and with a model's last version all of the model's. */
   forget(model: string, version: string): void;
 }
 
@@ -104,7 +104,8 @@ export function createInferenceObserver(
       count(handles, model, outcome);
     },
     forget(model, version) {
-      models.get(model)?.stages.delete(version);
+      if (isKnown(model)) models.get(model)?.stages.delete(version);
+      else models.delete(model);
     },
   };
 }

@@ -292,8 +292,9 @@ class Registry implements ManagedRegistry {
   }
 
   #forget(model: ModelVersions): void {
-    for (const version of model.forget()) this.#options.onForgotten?.(model.name, version);
+    const forgotten = model.forget();
     if (model.versions.size === 0) this.#models.delete(model.name);
+    for (const version of forgotten) this.#options.onForgotten?.(model.name, version);
   }
 
   /** What the operator counts on and the first scan did not find. */
