@@ -45,10 +45,7 @@ export function compileBatchPlan(signature: Signature, config: QueueConfig): Bat
     outputIndex: new Map(outputs.map((spec, index) => [spec.name, index])),
     outputElementBytes: outputs.map((spec) => elementBytes(spec.datatype)),
     isBatched: batchDim !== undefined,
-    maxRows:
-      batchDim === undefined
-        ? 1
-        : Math.max(rowMultiple, config.maxBatchSize - (config.maxBatchSize % rowMultiple)),
+    maxRows: batchDim === undefined ? 1 : config.maxBatchSize,
     minRows: batchDim?.min ?? 0,
     rowMultiple,
     keySites: findKeySites(inputs, batchDim?.symbol, padding?.symbol),

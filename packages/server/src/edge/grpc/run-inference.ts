@@ -99,7 +99,7 @@ export async function runInference(
     };
     wire = dialect.decode(message, { onModel, late });
     asked = wire.model;
-    const request = inferRequest(wire, arrival, timeline);
+    const request = inferRequest(wire, arrival, { timeline, maxResponseBytes: deps.maxSendBytes });
     deadlineMs = request.deadlineMs;
     if (late.length > 0) {
       const slices = deps.slicer.open(message.length);
@@ -165,7 +165,11 @@ function failureOf(thrown: unknown, arrival: Arrival): ServeError {
   return signal.aborted && signal.reason instanceof ServeError ? signal.reason : error;
 }
 
-function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): InferRequest {
+function inferRequest(
+  wire: WireRequest,
+  arrival: Arrival,
+  { timeline, maxResponseBytes }: Pick<InferRequest, "timeline" | "maxResponseBytes">,
+): InferRequest {
   if (wire.model === "") {
     throw new ServeError("invalid_argument", "the request names no model", { reason: "no_model" });
   }
@@ -187,5 +191,6 @@ function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): 
     signal,
     tenant: arrival.tenant,
     timeline,
+    maxResponseBytes,
   };
 }

@@ -7,6 +7,7 @@ import { openBelow } from "../../base/open-below.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
+import type { LoadOptions } from "../runtime.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
@@ -14,6 +15,7 @@ import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { settleThreads } from "./settle-threads.ts";
 import { warmUpInputs } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
@@ -45,9 +47,9 @@ async function loadFiles(
   const opened = await openFile(file.path, source, context).catch((error: unknown) => {
     throw modelFileError(error);
   });
-  const session = new OnnxSession(opened.session, opened.signature);
   progress("warmup");
-  const warmup = await warmUp(session, opened, options.warmupRuns);
+  const warmup = await warmUp(opened, options);
+  const { session } = warmup;
   const description: ModelDescription = {
     signature: opened.signature,
     platform: opened.platform,
@@ -96,15 +98,20 @@ function openerOf(format: FileFormat): typeof openOnnx {
   });
 }
 
+interface WarmUp {
+  /** The one to run the model with. */
+  readonly session: OnnxSession;
+  readonly ms: number;
+  readonly warnings: string[];
+}
+
 /** Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. */
-async function warmUp(
-  session: OnnxSession,
-  opened: OpenedModel,
-  runs: number,
-): Promise<{ readonly ms: number; readonly warnings: string[] }> {
+async function warmUp(opened: OpenedModel, options: LoadOptions): Promise<WarmUp> {
   const startMs = performance.now();
   const warnings: string[] = [];
   const { signature, sampleInputs } = opened;
+  const runs = options.warmupRuns;
+  let session = new OnnxSession(opened.session, signature);
   if (runs > 0 && sampleInputs !== undefined) {
     try {
       await session.run(sampleInputs);
@@ -119,11 +126,16 @@ async function warmUp(
   try {
     const made = warmUpInputs(signature);
     for (let i = 0; i < runs; i++) for (const inputs of made) await session.run(inputs);
+    const maySettle = runs > 0 && options.mayUseFewerThreads === true && options.threadsPerInstance > 1;
+    if (maySettle) {
+      const nowMs = () => performance.now();
+      session = await settleThreads({ session, opened, inputs: made.at(-1)!, nowMs });
+    }
   } catch (error) {
     // Made-up inputs may break a rule that no signature can express.
     warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
   }
-  return { ms: performance.now() - startMs, warnings };
+  return { session, ms: performance.now() - startMs, warnings };
 }
 
 function messageOf(error: unknown): string {

@@ -41,6 +41,11 @@ export class OnnxSession {
     }
   }
 
+  /** Frees the model's memory; it cannot run any more. */
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+
   async #runLater(results: Promise<OrtTensors>, startMs: number): Promise<HostedResult> {
     try {
       return this.#result(await results, startMs);

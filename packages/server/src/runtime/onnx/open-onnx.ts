@@ -14,6 +14,7 @@ import {
   weightBytes,
 } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
+import type { LoadOptions } from "../runtime.ts";
 import { createEngineSession } from "./engine-session.ts";
 import { openExternal } from "./external-files.ts";
 import { sessionError } from "./model-error.ts";
@@ -49,14 +50,16 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   const changed = precision === "float32" ? undefined : inPrecision(source, sources, precision);
   progress("session");
   const startMs = performance.now();
-  const session = await (changed === undefined
-    ? createEngineSession(path, sessionOptions(options, undefined))
-    : createEngineSession(changed.model, sessionOptions(options, dirname(path)))
-  ).catch((error: unknown) => {
+  const open = (options: LoadOptions) =>
+    changed === undefined
+      ? createEngineSession(path, sessionOptions(options, undefined))
+      : createEngineSession(changed.model, sessionOptions(options, dirname(path)));
+  const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });
   return {
     session,
+    reopen: (threads) => open({ ...options, threadsPerInstance: threads }),
     signature: signatureOfSession(session, options.rename),
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,

@@ -8,6 +8,8 @@ import type { EngineSession } from "./engine-session.ts";
 /** A file that became a session, and what was learned on the way. */
 export interface OpenedModel {
   readonly session: EngineSession;
+  /** Another session of the same model, with so many threads. */
+  reopen(threads: number): Promise<EngineSession>;
   readonly signature: Signature;
   readonly platform: string;
   readonly runtimeReason: string;
