@@ -25,6 +25,8 @@ export interface InferRequest {
   readonly signal: AbortSignal;
   /** Whose request it is, as far as the operator lets requests say so; undefined: nobody's in particular. */
   readonly tenant?: string | undefined;
+  /** It must not share a run: its inputs do not agree on how many rows it has, for instance. */
+  readonly isAlone?: boolean;
   readonly timeline: Timeline;
 }
 

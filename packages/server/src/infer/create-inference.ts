@@ -7,6 +7,7 @@ import type { ModelRegistry, ServedModel } from "../models/registry.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
+import { type ClaimCheck, compileClaimCheck } from "./size-claims.ts";
 
 export interface InferenceOptions {
   readonly registry: ModelRegistry;
@@ -20,6 +21,7 @@ export interface InferenceOptions {
 interface Checks {
   readonly inputs: InputCheck;
   readonly outputs: OutputCheck;
+  readonly claims: ClaimCheck | undefined;
 }
 
 /** The one use case that every edge calls. */
@@ -30,7 +32,11 @@ export function createInference(options: InferenceOptions): Inference {
   const checksOf = (signature: Signature): Checks => {
     const known = compiled.get(signature);
     if (known !== undefined) return known;
-    const checks = { inputs: compileInputCheck(signature), outputs: compileOutputCheck(signature) };
+    const checks = {
+      inputs: compileInputCheck(signature),
+      outputs: compileOutputCheck(signature),
+      claims: compileClaimCheck(signature),
+    };
     compiled.set(signature, checks);
     return checks;
   };
@@ -42,8 +48,11 @@ export function createInference(options: InferenceOptions): Inference {
     const outputs = asked === undefined ? undefined : checks.outputs(asked);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
-    const asItIs = inputs === request.inputs && outputs === request.outputs;
-    const response = served.submit(asItIs ? request : { ...request, inputs, outputs });
+    const broken = checks.claims?.(inputs);
+    const asItIs = broken === undefined && inputs === request.inputs && outputs === request.outputs;
+    const isAlone = broken !== undefined;
+    const run = served.submit(asItIs ? request : { ...request, inputs, outputs, isAlone });
+    const response = isAlone ? run.catch((error: unknown) => blameSizes(error, broken)) : run;
     return asked === outputs ? response : response.then((answer) => underNames(answer, asked!));
   };
 
@@ -80,6 +89,15 @@ export function createInference(options: InferenceOptions): Inference {
       return submit(served, request);
     },
   };
+}
+
+/** A model that fails on sizes of which its file says that they do not occur has said so before. */
+function blameSizes(error: unknown, broken: string): never {
+  if (!(error instanceof ServeError) || error.reason !== "model_failed") throw error;
+  throw new ServeError("invalid_argument", `${broken}; the model fails where they differ`, {
+    reason: "invalid_input",
+    cause: error,
+  });
 }
 
 /** Outputs go back under the names that the client asked for. */

@@ -48,7 +48,8 @@ interface SymbolSizes {
 export function compileInputCheck(signature: Signature, limits: InputCheckLimits = {}): InputCheck {
   const maxStringBytes = limits.maxStringBytes ?? MAX_STRING_BYTES;
   const symbols = new Map<string, number>();
-  const inputs = signature.inputs.map((spec) => compileInput(spec, symbols));
+  const areEqual = signature.areSizesClaimed !== true;
+  const inputs = signature.inputs.map((spec) => compileInput(spec, symbols, areEqual));
   const order = tensorIndex(signature.inputs);
   const guards = signature.guards ?? [];
   const table = guards.length === 0 ? undefined : new GuardTable(guards, symbols, signature.inputs);
@@ -66,11 +67,13 @@ export function compileInputCheck(signature: Signature, limits: InputCheckLimits
   };
 }
 
-function compileInput(spec: TensorSpec, symbols: Map<string, number>): CompiledInput {
-  const dims = spec.dims.map((dim): CompiledDim => {
+/** `areEqual`: sizes of one symbol must be equal. */
+function compileInput(spec: TensorSpec, symbols: Map<string, number>, areEqual: boolean): CompiledInput {
+  const dims = spec.dims.map((dim, axis): CompiledDim => {
     if (typeof dim === "number") return { symbol: -1, name: "", min: dim, max: dim, multipleOf: 1 };
-    const symbol = symbols.get(dim.symbol) ?? symbols.size;
-    symbols.set(dim.symbol, symbol);
+    const key = areEqual ? dim.symbol : JSON.stringify([spec.name, axis]);
+    const symbol = symbols.get(key) ?? symbols.size;
+    symbols.set(key, symbol);
     return {
       symbol,
       name: dim.symbol,
@@ -121,16 +124,17 @@ function checkTensor(
     refuse(`input "${spec.name}": datatype is ${tensor.datatype}, expected ${spec.datatype}`);
   }
   const { shape } = tensor;
-  if (shape.length !== dims.length) {
+  if (shape.length !== dims.length && spec.isRankFree !== true) {
     refuse(
       `input "${spec.name}": shape has ${count(shape.length, "dimension")}, expected ${describeDims(spec)}`,
     );
   }
   let elements = 1;
   let empty = false;
-  for (let axis = 0; axis < dims.length; axis++) {
+  for (let axis = 0; axis < shape.length; axis++) {
     const size = shape[axis]!;
-    checkDim(input, axis, size, seen);
+    if (spec.isRankFree === true) checkFreeDim(spec, axis, size);
+    else checkDim(input, axis, size, seen);
     if (size === 0) empty = true;
     else elements *= size;
   }
@@ -151,6 +155,11 @@ function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): voi
   refuse(
     `input "${name}": element ${found.element} is ${found.value}, but it is an index from ${range.min} to ${range.max}`,
   );
+}
+
+function checkFreeDim(spec: TensorSpec, axis: number, size: number): void {
+  if (size >= 0 && Number.isSafeInteger(size)) return;
+  refuse(`input "${spec.name}": dimension ${axis} must be a whole number, got ${size}`);
 }
 
 function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {

@@ -81,6 +81,8 @@ export class QueuedRequest {
   /** When it was submitted. */
   readonly queuedMs: number;
   readonly first: BatchItem;
+  /** How it runs: as the model's requests do, or alone. */
+  readonly plan: BatchPlan;
   /** When it ends without a result: the deadline, or earlier while it waits if the queue has a timeout. Infinity: never. */
   expiresMs: number;
   heapIndex = -1;
@@ -94,16 +96,20 @@ export class QueuedRequest {
 
   /** Throws `invalid_argument` when its names do not fit the signature. */
   constructor(
-    plan: BatchPlan,
+    modelPlan: BatchPlan,
     config: QueueConfig,
     options: {
       readonly request: InferRequest;
       readonly nowMs: number;
+      /** How many requests came before it. */
+      readonly number: number;
       resolve(result: RequestResult): void;
       reject(error: Error): void;
     },
   ) {
     const { request, nowMs } = options;
+    const plan = (request.isAlone === true ? modelPlan.alone : undefined) ?? modelPlan;
+    this.plan = plan;
     const inputs = inputsInOrder(plan, request.inputs);
     let bytes = 0;
     for (let i = 0; i < inputs.length; i++) bytes += inputs[i]!.bytes.length;
@@ -118,7 +124,7 @@ export class QueuedRequest {
     this.wanted = wantedOutputs(plan, request);
     this.queuedMs = nowMs;
     this.expiresMs = Math.min(this.deadlineMs, nowMs + (config.queueTimeoutMs ?? Number.POSITIVE_INFINITY));
-    this.#shapeKey = shapeKeyOf(plan, inputs);
+    this.#shapeKey = plan === modelPlan ? shapeKeyOf(plan, inputs) : `alone ${options.number}`;
     this.first = splitRequest(plan, this);
   }
 

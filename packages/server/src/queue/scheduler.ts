@@ -92,6 +92,7 @@ class QueueScheduler implements Scheduler {
   readonly #options: SchedulerOptions;
   readonly #observer: QueueObserver;
   readonly #plan: BatchPlan;
+  #submitted = 0;
   readonly #batcher: Batcher;
   readonly #quarantine: Quarantine;
   readonly #instances: InstancePool;
@@ -128,7 +129,6 @@ class QueueScheduler implements Scheduler {
     this.#dispatcher = new Dispatcher({
       clock,
       activeClock,
-      plan,
       requests,
       instances,
       recovery: new Recovery(config, quarantine),
@@ -147,7 +147,13 @@ class QueueScheduler implements Scheduler {
       const nowMs = this.#options.clock.nowMs();
       let queued: QueuedRequest;
       try {
-        queued = new QueuedRequest(this.#plan, this.#options.config, { request, nowMs, resolve, reject });
+        queued = new QueuedRequest(this.#plan, this.#options.config, {
+          request,
+          nowMs,
+          number: this.#submitted++,
+          resolve,
+          reject,
+        });
       } catch (thrown) {
         reject(ServeError.from(thrown));
         return;

@@ -4,9 +4,11 @@ import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from 
 import { ServeError } from "../../base/errors.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
 import { openBelow } from "../../base/open-below.ts";
+import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
+import { type SettledSignature, settleClaims, type TrialRun } from "./claims.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
@@ -14,7 +16,7 @@ import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
-import { warmUpInputs } from "./warm-up.ts";
+import { rankVariants, warmUpInputs } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
 export async function loadModel(
@@ -45,11 +47,11 @@ async function loadFiles(
   const opened = await openFile(file.path, source, context).catch((error: unknown) => {
     throw modelFileError(error);
   });
-  const session = new OnnxSession(opened.session, opened.signature);
+  const session = new OnnxSession(opened);
   progress("warmup");
   const warmup = await warmUp(session, opened, options.warmupRuns);
   const description: ModelDescription = {
-    signature: opened.signature,
+    signature: warmup.signature,
     platform: opened.platform,
     runtime: "onnx",
     runtimeReason: opened.runtimeReason,
@@ -96,7 +98,7 @@ async function warmUp(
   session: OnnxSession,
   opened: OpenedModel,
   runs: number,
-): Promise<{ readonly ms: number; readonly warnings: string[] }> {
+): Promise<SettledSignature & { readonly ms: number }> {
   const startMs = performance.now();
   const warnings: string[] = [];
   const { signature, sampleInputs } = opened;
@@ -112,14 +114,37 @@ async function warmUp(
       );
     });
   }
-  try {
-    const made = warmUpInputs(signature);
-    for (let i = 0; i < runs; i++) for (const inputs of made) await session.run(inputs);
-  } catch (error) {
+  const trials = await trialRuns(session, signature, runs).catch((error: unknown) => {
     // Made-up inputs may break a rule that no signature can express.
     warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
+    return [];
+  });
+  const settled = settleClaims(signature, trials);
+  return {
+    signature: settled.signature,
+    warnings: [...warnings, ...settled.warnings],
+    ms: performance.now() - startMs,
+  };
+}
+
+/** Runs on made-up inputs, and returns the first run of each. Rejects with what the model says to the first that it does not take. */
+async function trialRuns(session: OnnxSession, signature: Signature, runs: number): Promise<TrialRun[]> {
+  let failure: unknown;
+  for (const variant of rankVariants(signature)) {
+    try {
+      const trials: TrialRun[] = [];
+      for (let i = 0; i < runs; i++) {
+        for (const inputs of warmUpInputs(variant)) {
+          const result = await session.run(inputs);
+          if (i === 0) trials.push({ inputs, result });
+        }
+      }
+      return trials;
+    } catch (error) {
+      failure ??= error;
+    }
   }
-  return { ms: performance.now() - startMs, warnings };
+  throw failure;
 }
 
 function messageOf(error: unknown): string {

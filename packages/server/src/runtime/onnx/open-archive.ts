@@ -42,6 +42,7 @@ export async function openArchive(
   return {
     session,
     signature,
+    outputNames: session.outputNames,
     platform: `pytorch_${translation.format}`,
     runtimeReason: reasonOf(context.options),
     parameterCount: translation.parameterCount,

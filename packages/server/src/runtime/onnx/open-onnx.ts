@@ -55,14 +55,16 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   ).catch((error: unknown) => {
     throw sessionError(error);
   });
+  const { signature, outputNames, warnings } = signatureOfSession(session, options.rename);
   return {
     session,
-    signature: signatureOfSession(session, options.rename),
+    signature,
+    outputNames,
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
     parameterCount: file.parameterCount,
     weightBytes: changed?.weightBytes ?? file.weightBytes,
-    warnings: changed === undefined ? [] : [changed.note],
+    warnings: changed === undefined ? warnings : [...warnings, changed.note],
     loadMs: {
       ...(changed !== undefined && { quantize: startMs - quantizeStartMs }),
       session: performance.now() - startMs,

@@ -9,6 +9,8 @@ import type { LoadOptions } from "../runtime.ts";
 export interface OpenedModel {
   readonly session: InferenceSession;
   readonly signature: Signature;
+  /** The session's names of the outputs, in signature order. Its inputs are in that order as they are. */
+  readonly outputNames: readonly string[];
   readonly platform: string;
   readonly runtimeReason: string;
   readonly parameterCount: number;
