@@ -145,7 +145,7 @@ const FAMILIES: readonly Family[] = [
       '"priority":1e400',
       '"x":{}',
       '"x":[1]',
-      '"x":null',
+      '"x":nul',
       '"binary_data_output":1',
       '"x":1e400',
       '"timeout":true',

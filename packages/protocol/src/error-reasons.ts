@@ -18,14 +18,29 @@ const REQUEST_REASONS = {
       "`grpc-timeout`, `x-request-timeout-ms` or the parameter `timeout` is not a number in its unit. See [protocols.md](protocols.md#deadlines).",
     bad_priority: "The parameter `priority` is not a whole number from 0 on.",
   },
+  unimplemented: {
+    http_version:
+      "The request names a version of HTTP that is neither 1.1 nor 1.0. Use an HTTP client library.",
+    no_such_method:
+      "There is no gRPC method of this name. Reflection lists the services; [protocols.md](protocols.md#grpc) does as well.",
+    unsupported_encoding: "`grpc-encoding` is neither gzip nor deflate nor identity. Use one of them.",
+  },
   not_found: {
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
+  },
+  permission_denied: {
+    foreign_host:
+      "`Host` (gRPC: `:authority`) is a name under which a server on a loopback address is not known; a web page could have made it mean 127.0.0.1. Use `localhost`, or start the server with `--allowed-hosts`.",
+    foreign_origin:
+      "The request comes from a web page of another origin. Start the server with `--cors-origins` if that page may use it.",
   },
   resource_exhausted: {
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:
       "The body, after decompression, is larger than `--max-body`, came in too many chunks, or grows more than a hundredfold. Send less at once, or raise the limit.",
+    response_too_large:
+      "The response would be larger than `--max-body`, the most that one gRPC message may have. Ask for fewer rows or outputs, or raise the limit.",
   },
   deadline_exceeded: {
     request_timeout:

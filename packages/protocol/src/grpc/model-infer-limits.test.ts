@@ -24,7 +24,8 @@ function accepted(init: Parameters<typeof create<typeof ModelInferRequestSchema>
 }
 
 test("limits on tensors, dimensions, parameters and text hold at n − 1, n and n + 1", () => {
-  const { maxTensors, maxDims, maxParameters, maxTextBytes, maxElementBytes } = DEFAULT_CODEC_LIMITS;
+  const { maxTensors, maxDims, maxParameters, maxTextBytes, maxIdBytes, maxElementBytes } =
+    DEFAULT_CODEC_LIMITS;
   const x = { name: "x", datatype: "FP32" };
   const parameter = { parameterChoice: { case: "boolParam" as const, value: true } };
   const made = {
@@ -33,7 +34,8 @@ test("limits on tensors, dimensions, parameters and text hold at n − 1, n and 
     parameters: (n: number) => ({
       parameters: Object.fromEntries(Array.from({ length: n }, (_, i) => [`p${i}`, parameter])),
     }),
-    text: (n: number) => ({ id: "i".repeat(n) }),
+    text: (n: number) => ({ modelName: "m".repeat(n) }),
+    id: (n: number) => ({ id: "i".repeat(n) }),
     element: (n: number) => ({
       inputs: [{ name: "x", datatype: "BYTES", contents: { bytesContents: [new Uint8Array(n)] } }],
     }),
@@ -43,6 +45,7 @@ test("limits on tensors, dimensions, parameters and text hold at n − 1, n and 
     dims: maxDims,
     parameters: maxParameters,
     text: maxTextBytes,
+    id: maxIdBytes,
     element: maxElementBytes,
   };
   for (const key of Object.keys(limits) as (keyof typeof limits)[]) {

@@ -9,7 +9,7 @@ export function peekRequestId(bytes: Uint8Array, limits: CodecLimits = DEFAULT_C
   const reader = new WireReader(bytes);
   try {
     for (let tag = reader.tag(bytes.length); tag !== 0; tag = reader.tag(bytes.length)) {
-      if (tag === ((3 << 3) | LENGTH)) return reader.text(bytes.length, limits.maxTextBytes, "id");
+      if (tag === ((3 << 3) | LENGTH)) return reader.text(bytes.length, limits.maxIdBytes, "id");
       reader.skip(tag, bytes.length);
     }
   } catch {

@@ -55,7 +55,7 @@ export class RequestDraft {
 
   /** Reads a field that has one number in every dialect; steps over one that none has. */
   readCommon(tag: number): void {
-    const { maxTextBytes } = this.#limits;
+    const { maxTextBytes, maxIdBytes } = this.#limits;
     switch (tag) {
       case (1 << 3) | LENGTH:
         this.#model = this.reader.text(this.#end, maxTextBytes, "the model's name");
@@ -64,7 +64,7 @@ export class RequestDraft {
         this.#version = this.reader.text(this.#end, maxTextBytes, "the model's version");
         return;
       case (3 << 3) | LENGTH:
-        this.#id = this.reader.text(this.#end, maxTextBytes, "the id");
+        this.#id = this.reader.text(this.#end, maxIdBytes, "the id");
         return;
       default:
         this.reader.skip(tag, this.#end);

@@ -9,6 +9,11 @@ export interface Clock {
 /** The longest delay that one timer of Node takes; it would call at once after a longer one. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** A delay as Node's timers take one, for what has no clock. */
+export function timerDelayMs(delayMs: number): number {
+  return Math.min(Math.max(0, delayMs), LONGEST_MS);
+}
+
 /** The real clock: `performance.now()` and unref'd timers. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),

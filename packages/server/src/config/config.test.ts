@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { timerDelayMs } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { loadConfig, loadModelConfig } from "./load-config.ts";
 import { MODEL_OPTIONS } from "./model-options.ts";
@@ -136,6 +137,11 @@ describe("parseYaml()", () => {
   test("a nesting of 31 is read", () => {
     assert.ok(parseYaml(`a: ${"[".repeat(31)}${"]".repeat(31)}`, "m.yaml"));
   });
+});
+
+test("no option takes a duration that overflows a timer", () => {
+  for (const [name, row] of Object.entries({ ...SERVER_OPTIONS, ...MODEL_OPTIONS }))
+    if (row.kind === "duration") assert.equal(timerDelayMs(row.max), row.max, name);
 });
 
 test("every option has its own flag, variable and file key", () => {

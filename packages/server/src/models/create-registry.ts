@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
 import { createEvictingLoad, type EvictingLoad } from "./evicting-load.ts";
 import { untilAborted } from "./load-limit.ts";
@@ -73,7 +74,7 @@ class Registry implements ManagedRegistry {
     return this.lookup(name, version) ?? this.#throwNotReady(name, version);
   }
 
-  async waitForLoad(name: string, version: string | undefined, signal: AbortSignal): Promise<void> {
+  async waitForLoad(name: string, version: string | undefined, signal: CancelSignal): Promise<void> {
     const target = this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1);
     if (target === undefined || !this.#mayLoad(target)) this.#throwNotReady(name, version);
     this.#loading.pin(target);

@@ -1,4 +1,6 @@
+import type { AbortListener } from "../base/call-signal.ts";
 import type { InferRequest } from "../base/infer-request.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { NamedTensor } from "../base/tensor.ts";
 import {
   type BatchPlan,
@@ -65,7 +67,7 @@ export interface SignalListener {
 }
 
 /** One submitted request, until it is answered. It listens to its signal itself, so that no closure is made per request. */
-export class QueuedRequest {
+export class QueuedRequest implements AbortListener {
   readonly request: InferRequest;
   /** In signature order. */
   readonly inputs: readonly NamedTensor[];
@@ -74,8 +76,7 @@ export class QueuedRequest {
   readonly tenant: string;
   /** 0 is the highest priority. */
   readonly level: number;
-  readonly resolve: (result: RequestResult) => void;
-  readonly reject: (error: Error) => void;
+  readonly receiver: ResultReceiver<RequestResult>;
   /** Indices of the outputs wanted, in order; undefined: all. */
   readonly wanted: readonly number[] | undefined;
   /** When it was submitted. */
@@ -103,8 +104,7 @@ export class QueuedRequest {
       readonly nowMs: number;
       /** How many requests came before it. */
       readonly number: number;
-      resolve(result: RequestResult): void;
-      reject(error: Error): void;
+      readonly receiver: ResultReceiver<RequestResult>;
     },
   ) {
     const { request, nowMs } = options;
@@ -119,8 +119,7 @@ export class QueuedRequest {
     this.bytes = bytes;
     this.tenant = request.tenant ?? "";
     this.level = levelOf(config, request.priority);
-    this.resolve = options.resolve;
-    this.reject = options.reject;
+    this.receiver = options.receiver;
     this.wanted = wantedOutputs(plan, request);
     this.queuedMs = nowMs;
     this.expiresMs = Math.min(this.deadlineMs, nowMs + (config.queueTimeoutMs ?? Number.POSITIVE_INFINITY));

@@ -18,8 +18,11 @@ export interface HostedModel {
   readonly description: ModelDescription;
   /** What it was read from; a run rejects with `model_file_changed` once a file is another. */
   readonly files: readonly FileStamp[];
-  /** Inputs in signature order, as views that the model may keep; outputs in signature order. Throws ServeError. */
-  run(inputs: readonly Tensor[]): Promise<HostedResult>;
+  /**
+   * Inputs in signature order, as views that are valid until the result is there; outputs in signature order. Throws, or rejects with,
+   * ServeError. A result that is no promise is answered without a turn of the event loop.
+   */
+  run(inputs: readonly Tensor[]): HostedResult | Promise<HostedResult>;
 }
 
 export interface HostedResult {
@@ -37,20 +40,26 @@ const badRequest = tensorFailure("worker_protocol", "a message to the worker");
 /** Turns this process or thread into a worker that loads one model and runs it. */
 export function hostModel(load: ModelLoader): void {
   let model: HostedModel | undefined;
-  serveWorker(async (call: WorkerCall): Promise<HandlerResult> => {
-    if (call.method === METHODS.load) {
-      model = await load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage));
-      return {
-        header: encodeMessage({ description: model.description, files: model.files } satisfies LoadedMessage),
-        chunks: [],
-      };
-    }
-    if (model === undefined || call.method !== METHODS.run) {
+  serveWorker((call: WorkerCall): HandlerResult | Promise<HandlerResult> => {
+    if (model !== undefined && call.method === METHODS.run) return runModel(model, call);
+    if (call.method !== METHODS.load) {
       throw new ServeError("internal", "the worker was asked for what it cannot do", {
         reason: "worker_protocol",
       });
     }
-    const result = await model.run(decodeTensors(call.header, call.payload, badRequest).tensors);
-    return encodeTensors(result.outputs, result.computeMs);
+    return load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage)).then((loaded) => {
+      model = loaded;
+      const { description, files } = loaded;
+      return { header: encodeMessage({ description, files } satisfies LoadedMessage), chunks: [] };
+    });
   });
+}
+
+function runModel(model: HostedModel, call: WorkerCall): HandlerResult | Promise<HandlerResult> {
+  const result = model.run(decodeTensors(call.header, call.payload, badRequest).tensors);
+  return result instanceof Promise ? result.then(encodeResult) : encodeResult(result);
+}
+
+function encodeResult({ outputs, computeMs }: HostedResult): HandlerResult {
+  return encodeTensors(outputs, computeMs);
 }

@@ -13,7 +13,6 @@ import { ServeError } from "../../base/errors.ts";
 import { type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import { messageBlock } from "./message-block.ts";
 import type { Dialect, Failure } from "./run-inference.ts";
 
 /** A dialect of a stream, where a failed request is a response like any other. */
@@ -25,7 +24,7 @@ const FINAL_FLAG_WANTED = "triton_enable_empty_final_response";
 const FINAL_FLAG = new Map([["triton_final_response", true]]);
 
 /** Failures are small. */
-const SMALL: Target = { allocate: messageBlock };
+const SMALL: Target = { allocate: (size) => Buffer.allocUnsafe(size) };
 
 /** Open Inference Protocol v2. */
 export function oipDialect(limits: GrpcLimits): Dialect {

@@ -1,22 +1,24 @@
 import type { Socket } from "node:net";
-import type { Server } from "@grpc/grpc-js";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
+import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
-import { callInterceptor, type GrpcMethod } from "./grpc-call.ts";
+import type { GrpcMethod } from "./grpc-call.ts";
+import { GrpcConnection } from "./grpc-connection.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
-import { createHardenedServer, type HardenedServer } from "./hardened-server.ts";
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
+import { callOpener } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
+import type { InferenceDeps } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
 
@@ -28,7 +30,13 @@ export interface GrpcEdgeOptions {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Which web pages may come in, and under which names the server is known. Default: under any, and its own pages only. */
+  readonly webGate?: WebGate;
   readonly clock: Clock;
+  /** Stands still while this process does, for what judges connections by their silence and age. Default: `clock`. */
+  readonly activeClock?: Clock;
+  /** Uniform in [0, 1). Default: `Math.random`. */
+  readonly random?: () => number;
   readonly logger: Logger;
   readonly observer: InferenceObserver;
   /** What requests of all edges may hold together. */
@@ -60,28 +68,48 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const limits = options.limits ?? DEFAULT_GRPC_LIMITS;
   const drain = createDrainSignal();
   const health = createHealthStates(options.inference, SERVICES);
-  const slicer = options.slicer ?? createTimeSlicer(options.clock);
-  const sliced = { ...options, slicer };
-  const methods = new Map(
-    allMethods(sliced, { limits, health, drain }).map((method) => [method.path, method]),
-  );
-  const inflateLimits = { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio };
-  const hardened = createHardenedServer(limits, callInterceptor(methods, { ...sliced, inflateLimits }));
-  for (const method of methods.values()) register(hardened.server, method);
+  const deps = {
+    ...options,
+    webGate: options.webGate ?? createWebGate(NO_ADDRESS),
+    slicer: options.slicer ?? createTimeSlicer(options.clock),
+    inflateLimits: { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio },
+    maxSendBytes: limits.maxSendBytes,
+  };
+  const methods = allMethods(deps, { limits, health, drain });
+  const openCall = callOpener(new Map(methods.map((method) => [method.path, method])), deps);
+  const { activeClock = options.clock, random = Math.random } = options;
+  const connections = new Set<GrpcConnection>();
+  let whenEmpty = (): void => {};
   let closed: Promise<void> | undefined;
   return {
-    injectConnection: (socket) => hardened.injector.injectConnection(socket),
-    connectionCount: () => hardened.sessions.size,
+    injectConnection(socket) {
+      const connection = new GrpcConnection(socket, { clock: activeClock, random, limits });
+      connections.add(connection);
+      connection.session.once("close", () => {
+        connections.delete(connection);
+        if (connections.size === 0) whenEmpty();
+      });
+      connection.session.on("stream", (stream, headers) => {
+        connection.worked();
+        openCall(stream, headers);
+      });
+      if (closed !== undefined) connection.leave();
+    },
+    connectionCount: () => connections.size,
     setServing: (isServing) => health.setServing(isServing),
     close() {
+      if (closed !== undefined) return closed;
+      closed = new Promise((resolve) => {
+        whenEmpty = resolve;
+      });
       drain.start();
-      closed ??= closeAll(hardened);
+      for (const connection of connections) connection.leave();
+      if (connections.size === 0) whenEmpty();
       return closed;
     },
     destroy(reason) {
-      options.logger.warn({ reason, connections: hardened.sessions.size }, "gRPC connections are cut");
-      for (const session of hardened.sessions) session.destroy();
-      hardened.server.forceShutdown();
+      options.logger.warn({ reason, connections: connections.size }, "gRPC connections are cut");
+      for (const connection of connections) connection.destroy();
     },
   };
 }
@@ -93,7 +121,7 @@ interface Parts {
 }
 
 function allMethods(
-  options: GrpcEdgeOptions & { readonly slicer: TimeSlicer },
+  options: GrpcEdgeOptions & InferenceDeps,
   { limits, health, drain }: Parts,
 ): GrpcMethod[] {
   return [
@@ -104,29 +132,4 @@ function allMethods(
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),
   ];
-}
-
-/** Tells grpc-js that the path exists; the interceptor takes the call before this handler would run. */
-function register(server: Server, method: GrpcMethod): void {
-  const type = method.requestStream ? "bidi" : method.responseStream ? "serverStream" : "unary";
-  server.register(method.path, unreachable, asBuffer, identity, type);
-}
-
-/** grpc-js copies a response behind its frame header, and does so with Buffer's own method. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function identity(bytes: Buffer): Buffer {
-  return bytes;
-}
-
-function unreachable(): void {}
-
-function closeAll({ server, sessions }: HardenedServer): Promise<void> {
-  const gone = [...sessions].map((session) => new Promise<void>((resolve) => session.once("close", resolve)));
-  return new Promise((resolve) => {
-    server.tryShutdown(() => {});
-    void Promise.all(gone).then(() => resolve());
-  });
 }

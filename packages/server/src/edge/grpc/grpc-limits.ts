@@ -1,10 +1,9 @@
-import type { ServerOptions as Http2Options } from "node:http2";
-import type { ChannelOptions } from "@grpc/grpc-js";
+import type { ServerSessionOptions } from "node:http2";
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "@sconce/protocol/grpc";
 
 const MIB = 1024 * 1024;
 
-/** Every bound of the gRPC edge. grpc-js leaves most of them off by default. */
+/** Every bound of the gRPC edge. Node leaves most of them off, or wide, by default. */
 export interface GrpcLimits {
   /** One message, after decompression. */
   readonly maxReceiveBytes: number;
@@ -15,6 +14,9 @@ export interface GrpcLimits {
   readonly maxStreams: number;
   /** Memory of one connection in whole MiB: buffered headers and unsent data. Past it new calls are rejected. */
   readonly sessionMemoryMib: number;
+  /** What a call's client may send before this process has read it. */
+  readonly windowBytes: number;
+  readonly maxFrameBytes: number;
   readonly maxHeaderBytes: number;
   readonly maxHeaderPairs: number;
   /** Requests of one stream (ModelStreamInfer, StreamPredict) in flight at once; further ones stay unread. */
@@ -25,6 +27,9 @@ export interface GrpcLimits {
   /** Stream resets: so many at once, and so many a second. Node 20 cannot set them: there the library's own 1000 and 33 hold. */
   readonly streamResetBurst: number;
   readonly streamResetRate: number;
+  /** Pings and settings of a client: so many at once and so many a second, and one more for each piece of a message. */
+  readonly controlFrameBurst: number;
+  readonly controlFrameRate: number;
   readonly maxOutstandingPings: number;
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
@@ -40,6 +45,8 @@ export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
   maxSendBytes: 64 * MIB,
   maxStreams: 100,
   sessionMemoryMib: 32,
+  windowBytes: 65_535,
+  maxFrameBytes: 16_384,
   maxHeaderBytes: 16 * 1024,
   maxHeaderPairs: 64,
   maxInFlightPerStream: 64,
@@ -47,6 +54,8 @@ export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
   maxRejectedStreams: 100,
   streamResetBurst: 1000,
   streamResetRate: 200,
+  controlFrameBurst: 1000,
+  controlFrameRate: 50,
   maxOutstandingPings: 10,
   keepaliveMs: 30_000,
   keepaliveTimeoutMs: 20_000,
@@ -55,24 +64,8 @@ export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
   codec: DEFAULT_CODEC_LIMITS,
 };
 
-/** The limits that grpc-js has options for. Channelz is off: it would count every message and serve nobody. */
-export function channelOptions(limits: GrpcLimits): ChannelOptions {
-  return {
-    "grpc.max_receive_message_length": limits.maxReceiveBytes,
-    "grpc.max_send_message_length": limits.maxSendBytes,
-    "grpc.max_concurrent_streams": limits.maxStreams,
-    "grpc-node.max_session_memory": limits.sessionMemoryMib,
-    "grpc.keepalive_time_ms": limits.keepaliveMs,
-    "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
-    "grpc.max_connection_age_ms": limits.connectionAgeMs,
-    "grpc.max_connection_age_grace_ms": limits.connectionAgeGraceMs,
-    "grpc.default_compression_algorithm": 0,
-    "grpc.enable_channelz": 0,
-  };
-}
-
-/** The limits that only `node:http2` has. */
-export function http2Options(limits: GrpcLimits): Http2Options {
+/** The limits that `node:http2` keeps for us. */
+export function sessionOptions(limits: GrpcLimits): ServerSessionOptions {
   const resets = { streamResetBurst: limits.streamResetBurst, streamResetRate: limits.streamResetRate };
   return {
     ...resets,
@@ -81,6 +74,12 @@ export function http2Options(limits: GrpcLimits): Http2Options {
     maxOutstandingPings: limits.maxOutstandingPings,
     maxSessionInvalidFrames: limits.maxInvalidFrames,
     maxSessionRejectedStreams: limits.maxRejectedStreams,
-    settings: { maxConcurrentStreams: limits.maxStreams, maxHeaderListSize: limits.maxHeaderBytes },
+    settings: {
+      enablePush: false,
+      initialWindowSize: limits.windowBytes,
+      maxFrameSize: limits.maxFrameBytes,
+      maxConcurrentStreams: limits.maxStreams,
+      maxHeaderListSize: limits.maxHeaderBytes,
+    },
   };
 }

@@ -3,8 +3,10 @@ import { ServeError } from "../../base/errors.ts";
 import { once } from "../../base/once.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { type DrainSignal, draining } from "./drain-signal.ts";
-import { type CallHandlers, type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+import type { CallHandlers, GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import type { HealthState } from "./health-state.ts";
+import { frameOf } from "./message-frame.ts";
+import { unaryMethod } from "./unary-method.ts";
 
 const SERVICE = "/grpc.health.v1.Health";
 /** How often a watched state that nobody announces (a model's) is looked at again. */
@@ -51,16 +53,15 @@ export function healthMethods(states: HealthStates, clock: Clock, drain: DrainSi
       const { decodeCheck, encodeCheck } = await codec();
       const service = decodeCheck(bytes);
       const state = states.stateOf(service);
-      if (state !== "SERVICE_UNKNOWN") return { bytes: encodeCheck(state) };
+      if (state !== "SERVICE_UNKNOWN") return encodeCheck(state);
       throw new ServeError("not_found", `there is no service or model "${service}"`, {
         reason: "unknown_service",
       });
     }),
-    unaryMethod(`${SERVICE}/List`, async () => ({ bytes: (await codec()).encodeList(states.all()) })),
+    unaryMethod(`${SERVICE}/List`, async () => (await codec()).encodeList(states.all())),
     {
       path: `${SERVICE}/Watch`,
       requestStream: false,
-      responseStream: true,
       open: (call) => watch(call, { states, clock, codec, drain }),
     },
   ];
@@ -85,7 +86,7 @@ function watch(call: GrpcCall, { states, clock, codec, drain }: WatchOptions): C
       cancelTimer = clock.after(WATCH_INTERVAL_MS, look);
       if (state === last) return;
       last = state;
-      call.send(encodeCheck(state));
+      call.send(frameOf(encodeCheck(state)));
     };
     look();
   };

@@ -1,8 +1,7 @@
-import { Metadata } from "@grpc/grpc-js";
 import { peekModel } from "@sconce/protocol/grpc";
 import { serverTiming } from "../inference-metrics.ts";
 import { oipDialect, predictDialect } from "./dialects.ts";
-import { type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
 import {
   type Arrival,
@@ -13,6 +12,8 @@ import {
   runInference,
   tenantOf,
 } from "./run-inference.ts";
+import { OK_TRAILERS } from "./status.ts";
+import { UnaryCall } from "./unary-method.ts";
 
 /** The methods that answer one inference: ModelInfer and Predict. */
 export function inferMethods(deps: InferenceDeps, limits: GrpcLimits): GrpcMethod[] {
@@ -27,15 +28,15 @@ function inferMethod(
   deps: InferenceDeps,
   { dialect, limits }: { readonly dialect: Dialect; readonly limits: GrpcLimits },
 ): GrpcMethod {
-  const method = unaryMethod(path, async (bytes, call) => {
+  const answer = async (bytes: Buffer, call: GrpcCall): Promise<void> => {
     const result = await runInference(deps, dialect, bytes, new UnaryArrival(deps, call));
-    if (isFailure(result)) throw result.error;
-    const trailers = new Metadata();
-    trailers.set("server-timing", serverTiming(result.timeline));
-    return { bytes: result.bytes, trailers };
-  });
+    if (isFailure(result)) call.fail(result.error);
+    else call.reply(result.frame, { ...OK_TRAILERS, "server-timing": serverTiming(result.timeline) });
+  };
   return {
-    ...method,
+    path,
+    requestStream: false,
+    open: (call) => new UnaryCall(call, (bytes) => answer(bytes, call)),
     onArriving(call, beginning) {
       rejectArriving(deps, peekModel(beginning, limits.codec), new UnaryArrival(deps, call));
     },

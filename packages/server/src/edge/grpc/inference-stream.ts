@@ -6,6 +6,7 @@ import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
 import { type DrainSignal, draining } from "./drain-signal.ts";
 import { type CallHandlers, deadlineExceeded, type GrpcCall } from "./grpc-call.ts";
+import { frameOf } from "./message-frame.ts";
 import {
   type Encoded,
   type Failure,
@@ -82,7 +83,7 @@ export function inferenceStream(
     if (call.ended) return;
     if (isFailure(result)) return reject(result, message);
     try {
-      call.send(result.bytes, answered);
+      call.send(result.frame, answered);
     } catch (thrown) {
       reject({ error: ServeError.from(thrown), model: "", request: undefined }, message);
     }
@@ -90,7 +91,7 @@ export function inferenceStream(
 
   function reject(failure: Failure, message: Buffer): void {
     if (options.failuresEndStream) call.fail(failure.error);
-    else call.send(options.dialect.encodeFailure(failure, message), answered);
+    else call.send(frameOf(options.dialect.encodeFailure(failure, message)), answered);
   }
 
   options.drain.onDrain(call, () => {

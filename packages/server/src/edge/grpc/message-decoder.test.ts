@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { frameInPlace, messageBlock } from "./message-block.ts";
 import { MessageDecoder } from "./message-decoder.ts";
 
 function framed(size: number, seed: number): Buffer {
@@ -36,10 +35,13 @@ test("messages come out as they went in, however they are cut", () => {
 
 test("a message of the largest size is taken, one byte more is rejected with its prefix, in one piece or two", () => {
   assert.equal(new MessageDecoder(1000).write(framed(1000, 1)).length, 1);
-  assert.throws(() => new MessageDecoder(1000).write(framed(1001, 1)), /larger than max \(1001 vs 1000\)/);
+  assert.throws(
+    () => new MessageDecoder(1000).write(framed(1001, 1)),
+    /1001 bytes is larger than 1000 bytes/,
+  );
   const decoder = new MessageDecoder(1000);
   decoder.write(framed(1001, 1).subarray(0, 3));
-  assert.throws(() => decoder.write(framed(1001, 1).subarray(3, 5)), /larger than max/);
+  assert.throws(() => decoder.write(framed(1001, 1).subarray(3, 5)), /larger than 1000/);
 });
 
 test("who only announces a large message gets little memory for it", () => {
@@ -53,13 +55,7 @@ test("who only announces a large message gets little memory for it", () => {
   assert.ok(decoders.length > 0 && taken < 20 * 1024 * 1024, `${taken} bytes`);
 });
 
-test("a message that came in one piece, and a large one that goes out, are not copied", () => {
+test("a message that came in one piece is not copied", () => {
   const wire = Buffer.concat([framed(10, 1), framed(10, 2)]);
   for (const message of new MessageDecoder(100).write(wire)) assert.equal(message.buffer, wire.buffer);
-  const block = messageBlock(1024 * 1024);
-  const frame = frameInPlace(block);
-  assert.equal(frame?.buffer, block.buffer);
-  assert.deepEqual([...frame!.subarray(0, 5)], [0, 0, 0x10, 0, 0]);
-  assert.equal(frameInPlace(messageBlock(100)), undefined);
-  assert.equal(frameInPlace(new Uint8Array(1024 * 1024)), undefined);
 });

@@ -1,3 +1,5 @@
+import { ServeError } from "../../base/errors.ts";
+
 /** Compression flag and length. */
 export const PREFIX_BYTES = 5;
 const FIRST_BLOCK_BYTES = 64 * 1024;
@@ -5,9 +7,9 @@ const FIRST_BLOCK_BYTES = 64 * 1024;
 const COMMIT_BYTES = 1024 * 1024;
 
 /**
- * Cuts a call's bytes into length-prefixed messages, in grpc-js's place: that keeps all pieces of a message and joins them when the last
- * one is here, which for one of 64 MiB stops the event loop for a tenth of a second. Here each piece goes to its place as it comes, and
- * a message that came in one piece is not copied at all.
+ * Cuts a call's bytes into length-prefixed messages. To keep all pieces of a message and join them when the last one is here would stop the
+ * event loop for a tenth of a second for one of 64 MiB. Here each piece goes to its place as it comes, and a message that came in one
+ * piece is not copied at all.
  */
 export class MessageDecoder {
   readonly #maxBytes: number;
@@ -21,7 +23,12 @@ export class MessageDecoder {
     this.#maxBytes = maxBytes;
   }
 
-  /** The messages that are complete now, with their prefixes. Throws an Error when one announces too many bytes. */
+  /** A message has begun and is not complete. */
+  get isInside(): boolean {
+    return this.#block !== undefined;
+  }
+
+  /** The messages that are complete now, with their prefixes. Throws `resource_exhausted`/`body_too_large` when one announces too many bytes. */
   write(data: Buffer): Buffer[] {
     const messages: Buffer[] = [];
     let at = 0;
@@ -48,8 +55,7 @@ export class MessageDecoder {
   #totalAt(bytes: Buffer, at: number): number {
     if (bytes.length - at < PREFIX_BYTES) return Number.POSITIVE_INFINITY;
     const size = bytes.readUInt32BE(at + 1);
-    if (size > this.#maxBytes)
-      throw new Error(`Received message larger than max (${size} vs ${this.#maxBytes})`);
+    if (size > this.#maxBytes) throw tooLarge(size, this.#maxBytes);
     return PREFIX_BYTES + size;
   }
 
@@ -69,4 +75,12 @@ export class MessageDecoder {
     this.#block?.copy(grown, 0, 0, this.#filled);
     this.#block = grown;
   }
+}
+
+function tooLarge(size: number, maxBytes: number): ServeError {
+  return new ServeError(
+    "resource_exhausted",
+    `the message of ${size} bytes is larger than ${maxBytes} bytes, the most this server accepts (--max-body)`,
+    { reason: "body_too_large" },
+  );
 }

@@ -1,6 +1,7 @@
 import { ServeError } from "../../base/errors.ts";
 import { once } from "../../base/once.ts";
 import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
+import { frameOf } from "./message-frame.ts";
 
 /** `grpc.reflection.v1` and `v1alpha`: which services there are, for grpcurl and its like. Loads at the first call. */
 export function reflectionMethods(): GrpcMethod[] {
@@ -8,7 +9,6 @@ export function reflectionMethods(): GrpcMethod[] {
   return ["v1", "v1alpha"].map((version) => ({
     path: `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
     requestStream: true,
-    responseStream: true,
     open: (call) => inOrder(call, async (bytes) => (await answerer())(bytes)),
   }));
 }
@@ -29,7 +29,7 @@ function inOrder(
     onMessage(bytes) {
       isBusy = true;
       answer(bytes)
-        .then((result) => call.send(result, next))
+        .then((result) => call.send(frameOf(result), next))
         .catch((thrown: unknown) => call.fail(ServeError.from(thrown)));
     },
     onHalfClose() {

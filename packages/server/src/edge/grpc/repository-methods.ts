@@ -2,7 +2,8 @@ import { once } from "../../base/once.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import type { Administration } from "../../infer/administration.ts";
-import { type GrpcCall, type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
+import { unaryMethod } from "./unary-method.ts";
 
 const SERVICE = "/inference.GRPCInferenceService";
 
@@ -22,7 +23,7 @@ export function repositoryMethods({ administration, adminGate }: RepositoryMetho
       const name = decodeLoad(bytes);
       checkModelName(name);
       await administration.loadModel(name, call.signal);
-      return { bytes: encodeLoaded(name) };
+      return encodeLoaded(name);
     }),
     unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {
       admit(call);
@@ -30,7 +31,7 @@ export function repositoryMethods({ administration, adminGate }: RepositoryMetho
       const name = decodeUnload(bytes);
       checkModelName(name);
       await administration.unloadModel(name, call.signal);
-      return { bytes: encodeUnloaded(name) };
+      return encodeUnloaded(name);
     }),
   ];
 }

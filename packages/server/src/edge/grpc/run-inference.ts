@@ -1,4 +1,4 @@
-import type { Copy, LateWork, NamedModel, Receiver, Target, WireRequest } from "@sconce/protocol/grpc";
+import type { LateWork, NamedModel, Receiver, Target, WireRequest } from "@sconce/protocol/grpc";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
@@ -13,7 +13,7 @@ import { copying } from "../copying.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
-import { messageBlock } from "./message-block.ts";
+import { ResponseFrame } from "./message-frame.ts";
 
 /** What every inference method needs. */
 export interface InferenceDeps {
@@ -25,6 +25,8 @@ export interface InferenceDeps {
   readonly slicer: TimeSlicer;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
+  /** The largest message of a response. */
+  readonly maxSendBytes: number;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
@@ -41,13 +43,15 @@ export interface Arrival extends RequestHead {
 }
 
 export interface Encoded {
-  readonly bytes: Uint8Array;
+  /** The response's message in its frame. */
+  readonly frame: Buffer;
   readonly timeline: Timeline;
 }
 
 /** How one dialect turns bytes into a request and a response into bytes. */
 export interface Dialect {
   decode(bytes: Uint8Array, receiver: Receiver): WireRequest;
+  /** Returns the block that it got from the context's target. */
   encode(response: InferResponse, context: ResponseContext): Uint8Array;
 }
 
@@ -100,9 +104,9 @@ export async function runInference(
       for (const work of late) await slices.finish(work);
     }
     const response = await deps.inference.infer(request);
-    const later: Copy[] = [];
-    const target = { allocate: messageBlock, later };
+    const target = new ResponseFrame(deps.maxSendBytes);
     const bytes = dialect.encode(response, { request: wire, timeline, target });
+    const { later } = target;
     if (later.length > 0) await deps.slicer.open(bytes.length).finish(copying(bytes, later));
     timeline.encodedMs = deps.clock.nowMs();
     deps.observer.observe({
@@ -112,7 +116,7 @@ export async function runInference(
       code: "ok",
       timeline,
     });
-    return { bytes, timeline };
+    return { frame: target.bytes, timeline };
   } catch (thrown) {
     const error = failureOf(thrown, arrival);
     deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: error.code, timeline });

@@ -53,7 +53,7 @@ export function serverHandlers(inference: Inference): ServerHandlers {
       create(ServerReadyResponseSchema, { ready: inference.isReady() }),
     ),
     ModelReady: handler(ModelReadyRequestSchema, ModelReadyResponseSchema, ({ name, version }) =>
-      create(ModelReadyResponseSchema, { ready: inference.isModelReady(name, given(version)) }),
+      create(ModelReadyResponseSchema, { ready: isReady(inference, name, given(version)) }),
     ),
     ServerMetadata: handler(ServerMetadataRequestSchema, ServerMetadataResponseSchema, () => {
       const { name, version, extensions } = inference.serverMetadata();
@@ -96,6 +96,16 @@ function handler<I extends DescMessage, O extends DescMessage>(
   answer: (request: MessageShape<I>) => MessageShape<O>,
 ): Handler {
   return (bytes) => toBinary(output, answer(decodeMessage(input, bytes)));
+}
+
+/** Triton's clients ask for a model before they load it, and take a status for a failure of the server. */
+function isReady(inference: Inference, name: string, version: string | undefined): boolean {
+  try {
+    return inference.isModelReady(name, version);
+  } catch (thrown) {
+    if (ServeError.from(thrown).code === "not_found") return false;
+    throw thrown;
+  }
 }
 
 /** Decodes with the generated codec; what it rejects is the caller's mistake. */

@@ -60,7 +60,13 @@ test("the six questions about the server and its models", async () => {
     assert.equal(all.find(({ name }) => name === "broken")?.reason, "it is broken");
     rig.inference.ready = false;
     assert.equal((await ask(rig, "serverReady", {})).ready, false);
-    await assert.rejects(ask(rig, "modelReady", { name: "nope" }), { code: 5 });
+    for (const name of ["nope", "", "../etc"])
+      assert.equal(
+        (await ask(rig, "modelReady", { name })).ready,
+        false,
+        "as Triton says of a model it does not know",
+      );
+    assert.equal((await ask(rig, "modelReady", { name: "affine", version: "9" })).ready, false);
     await assert.rejects(ask(rig, "modelMetadata", { name: "nope" }), { code: 5 });
   });
 });

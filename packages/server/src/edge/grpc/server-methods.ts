@@ -1,6 +1,7 @@
 import { once } from "../../base/once.ts";
 import type { Inference } from "../../infer/inference.ts";
-import { type GrpcMethod, unaryMethod } from "./grpc-call.ts";
+import type { GrpcMethod } from "./grpc-call.ts";
+import { unaryMethod } from "./unary-method.ts";
 
 const SERVICE = "/inference.GRPCInferenceService";
 
@@ -18,6 +19,6 @@ export function serverMethods(inference: Inference): GrpcMethod[] {
     "RepositoryIndex",
   ] as const;
   return names.map((name) =>
-    unaryMethod(`${SERVICE}/${name}`, async (bytes) => ({ bytes: (await handlers())[name](bytes) })),
+    unaryMethod(`${SERVICE}/${name}`, async (bytes) => (await handlers())[name](bytes)),
   );
 }

@@ -1,4 +1,3 @@
-import { Metadata } from "@grpc/grpc-js";
 import type { ErrorCode, ServeError } from "../../base/errors.ts";
 import { retryHintMs } from "../retry-hint.ts";
 
@@ -23,32 +22,45 @@ const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** Trailer with the stable word for an error's cause. */
-export const REASON_KEY = "sconce-reason";
+const REASON_KEY = "sconce-reason";
 const PUSHBACK_KEY = "grpc-retry-pushback-ms";
 /** Percent-encoded, this stays far below the 8 KiB of headers that the strictest clients take. */
 const MAX_MESSAGE_CHARS = 800;
 
-export interface GrpcStatus {
-  readonly code: number;
-  readonly details: string;
-  readonly metadata: Metadata;
-}
+/** The headers that end a call. */
+export type Trailers = Readonly<Record<string, string>>;
+
+export const OK_TRAILERS: Trailers = { "grpc-status": "0" };
 
 export function statusNumber(code: ErrorCode): number {
   return STATUS_OF[code];
 }
 
-/** The status that ends a call after `error`, with its reason and the wait before a retry as trailers. */
-export function statusOf(error: ServeError): GrpcStatus {
-  const metadata = new Metadata();
-  metadata.set(REASON_KEY, error.reason);
+/** The trailers that end a call after `error`: its status and message, its reason, and the wait before a retry. */
+export function encodeStatus(error: ServeError): Trailers {
+  const trailers: Record<string, string> = {
+    "grpc-status": String(STATUS_OF[error.code]),
+    "grpc-message": percentEncode(safeMessage(error.message)),
+    [REASON_KEY]: error.reason,
+  };
   const hintMs = retryHintMs(error);
-  if (hintMs !== undefined) metadata.set(PUSHBACK_KEY, String(Math.ceil(hintMs)));
-  return { code: STATUS_OF[error.code], details: safeMessage(error.message), metadata };
+  if (hintMs !== undefined) trailers[PUSHBACK_KEY] = String(Math.ceil(hintMs));
+  return trailers;
 }
 
-/** The message cut to a length that fits a header, without lone surrogates, which grpc-js cannot encode. */
+/** The message cut to a length that fits a header, without lone surrogates, which UTF-8 cannot have. */
 export function safeMessage(message: string): string {
   const cut = message.length > MAX_MESSAGE_CHARS ? `${message.slice(0, MAX_MESSAGE_CHARS)}…` : message;
   return cut.replace(/[\uD800-\uDFFF]/gu, "\uFFFD");
 }
+
+/** `grpc-message`: UTF-8, in which everything but printable ASCII, and the percent sign itself, is %XX (gRPC over HTTP/2). */
+export function percentEncode(text: string): string {
+  return text.replace(/[^ -$&-~]+/gu, (part) => {
+    let encoded = "";
+    for (const byte of Buffer.from(part)) encoded += `%${HEX[byte >> 4]}${HEX[byte & 15]}`;
+    return encoded;
+  });
+}
+
+const HEX = "0123456789ABCDEF";

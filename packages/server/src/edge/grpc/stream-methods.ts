@@ -11,7 +11,6 @@ export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: Dr
   const streamMethod = (path: string, createDialect: () => StreamDialect): GrpcMethod => ({
     path,
     requestStream: true,
-    responseStream: true,
     open(call) {
       const failuresEndStream = call.header("triton_grpc_error") === "true";
       const maxInFlight = limits.maxInFlightPerStream;

@@ -14,11 +14,11 @@ export function bad(
   return new ServeError("invalid_argument", `${field}: ${problem}`, { reason });
 }
 
-/** The object under `key`, or undefined when the key is absent. */
+/** The object under `key`, or undefined when the key is absent or null. */
 export function optionalObject(object: JsonObject, key: string, field: string): JsonObject | undefined {
-  const value = ownValue(object, key);
+  const value = optionalValue(object, key);
   if (value === undefined) return undefined;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (typeof value !== "object" || Array.isArray(value)) {
     throw bad(field, `expected an object, got ${nameOf(value)}`);
   }
   return value as JsonObject;
@@ -44,7 +44,7 @@ export function optionalBoolean(
   key: string,
   field: string,
 ): boolean | undefined {
-  const value = object === undefined ? undefined : ownValue(object, key);
+  const value = object === undefined ? undefined : optionalValue(object, key);
   if (value !== undefined && typeof value !== "boolean")
     throw bad(field, `expected true or false, got ${nameOf(value)}`);
   return value;
@@ -53,6 +53,11 @@ export function optionalBoolean(
 /** A whole number from 0 to 2^53 − 1. */
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** The value of a field that may be left out. Clients that write all fields of a type (MLServer's) write null for those that they leave out. */
+export function optionalValue(object: JsonObject, key: string): unknown {
+  return ownValue(object, key) ?? undefined;
 }
 
 /** Never reads what an object inherits, whatever the key. */

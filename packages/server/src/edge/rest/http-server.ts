@@ -1,10 +1,25 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { type Clock, timerDelayMs } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
+import { expectsContinue, unknownVersion } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
+import { askWhetherThere } from "./half-closed.ts";
 import type { RestLimits } from "./limits.ts";
+import { METHODS, noSuchMethod } from "./route-table.ts";
 
-type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+/** What a server does with its requests. `Call` is one of them, from its headers on. */
+export interface RequestHandler<Call> {
+  /** The headers are here. */
+  open(request: IncomingMessage, response: ServerResponse): Call;
+  /** As much of the body is here as came with the headers. */
+  run(call: Call): void;
+}
+
+/** A call that is told when its connection is done with it. */
+interface EndingCall {
+  end(): void;
+}
 
 export interface HttpServer {
   readonly server: Server;
@@ -18,14 +33,20 @@ export interface HttpServer {
 const CHECK_INTERVAL_MS = 1000;
 
 /** A `node:http` server with every limit on, which is given connections instead of listening. */
-export function createHttpServer(limits: RestLimits, onRequest: RequestHandler): HttpServer {
+export function createHttpServer<Call extends EndingCall>(
+  limits: RestLimits,
+  clock: Clock,
+  handler: RequestHandler<Call>,
+): HttpServer {
   const sockets = new Set<Socket>();
-  const responses = new Set<ServerResponse>();
+  const calls = new Map<ServerResponse, Call>();
+  /** The response that a connection got last, or is going to get. */
+  const latest = new WeakMap<Socket, ServerResponse>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    headersTimeout: timerDelayMs(limits.headersTimeoutMs),
+    requestTimeout: timerDelayMs(limits.requestTimeoutMs),
+    keepAliveTimeout: timerDelayMs(limits.keepAliveTimeoutMs),
     connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, limits.headersTimeoutMs),
     insecureHTTPParser: false,
     // Node would answer without a body, and misses a Host behind too many other headers. The edge asks for it.
@@ -34,40 +55,57 @@ export function createHttpServer(limits: RestLimits, onRequest: RequestHandler):
   });
   // Node drops headers past this number without a word; one more than allowed lets the edge see that there were too many.
   server.maxHeadersCount = limits.maxHeaders + 1;
+  // Node would end the connection of a client that sends FIN behind its request, and its types do not know how to keep it from that.
+  Object.assign(server, { httpAllowHalfOpen: true });
   // Node starts looking for connections past their time when a server listens. This one never does.
   server.emit("listening");
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
+    socket.once("end", () => {
+      const response = latest.get(socket);
+      if (response !== undefined) askWhetherThere(response, clock);
+    });
   });
   server.on("clientError", answerClientError);
+  // Node would hand the connection over, or close it without a word.
+  server.on("connect", (_request: IncomingMessage, socket: Socket) =>
+    sendError(socket, noSuchMethod("CONNECT")),
+  );
   let closing: Promise<void> | undefined;
   let onProgress = (): void => {};
   function forget(this: ServerResponse): void {
-    responses.delete(this);
+    calls.get(this)?.end();
+    calls.delete(this);
     onProgress();
   }
-  const follow: RequestHandler = (request, response) => {
-    responses.add(response);
-    response.once("close", forget);
-    onRequest(request, response);
+  const follow = (request: IncomingMessage, response: ServerResponse): void => {
+    const call = handler.open(request, response);
+    calls.set(response, call);
+    latest.set(request.socket, response);
+    response.on("close", forget);
+    // What came together with the headers is parsed next, before this.
+    process.nextTick(handler.run, call);
   };
   server.on("request", follow);
   // The body is asked for once the headers have been judged, not before.
   server.on("checkContinue", follow);
-  server.on("checkExpectation", rejectExpectation);
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+    if (expectsContinue(request)) rejectExpectation(request, response);
+    else follow(request, response);
+  });
   return {
     server,
     idleCount() {
       const busy = new Set<Socket>();
-      for (const { req } of responses) busy.add(req.socket);
+      for (const { req } of calls.keys()) busy.add(req.socket);
       return sockets.size - busy.size;
     },
     close() {
       closing ??= new Promise((resolve) => {
         const check = (): void => {
           // Node takes a connection for idle whose response is written but not yet sent to the end, and would cut it.
-          if (!isSending(responses)) server.closeIdleConnections();
+          if (!isSending(calls.keys())) server.closeIdleConnections();
           if (sockets.size === 0) {
             // Not listening, so this only ends the timer that `listening` started.
             server.close();
@@ -89,7 +127,7 @@ export function createHttpServer(limits: RestLimits, onRequest: RequestHandler):
   };
 }
 
-function isSending(responses: ReadonlySet<ServerResponse>): boolean {
+function isSending(responses: Iterable<ServerResponse>): boolean {
   for (const { writableEnded, writableFinished } of responses)
     if (writableEnded && !writableFinished) return true;
   return false;
@@ -127,13 +165,28 @@ const NOT_HTTP = new ServeError("invalid_argument", "this is not a valid HTTP/1.
   reason: "bad_http",
 });
 
+interface ParserError extends NodeJS.ErrnoException {
+  /** The parser's own words. */
+  readonly reason?: string;
+}
+
 /** Answers what is not HTTP request, and closes the connection. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerClientError(error: ParserError, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;
   }
-  const { status, body } = errorResponse(PARSER_ERRORS[error.code ?? ""] ?? NOT_HTTP, () => 0.5);
-  const head = `HTTP/1.1 ${status} Error\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  sendError(socket, parserError(error));
+}
+
+function parserError({ code, reason }: ParserError): ServeError {
+  if (code === "HPE_INVALID_VERSION" && reason === "Invalid HTTP version") return unknownVersion();
+  return PARSER_ERRORS[code ?? ""] ?? NOT_HTTP;
+}
+
+function sendError(socket: Socket, error: ServeError): void {
+  const { status, body } = errorResponse(error, () => 0.5);
+  const allow = error.reason === "method_not_allowed" ? `Allow: ${METHODS}\r\n` : "";
+  const head = `HTTP/1.1 ${status} Error\r\n${allow}Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
   socket.end(Buffer.concat([Buffer.from(head, "latin1"), body]), () => socket.destroy());
 }

@@ -60,7 +60,15 @@ export function memoryInference(
       ...Object.keys(models).map((name): IndexEntry => ({ name, version: "1", state: "READY", reason: "" })),
       ...broken,
     ],
-    infer: (request) => run(find(request.model, request.version), request),
+    loadedInputs: (name, version) =>
+      broken.some((entry) => entry.name === name) ? undefined : find(name, version).inputs,
+    infer: async (request) => run(find(request.model, request.version), request),
+    submit(request, receiver) {
+      this.infer(request).then(
+        (response) => receiver.resolve(response),
+        (error: unknown) => receiver.reject(ServeError.from(error)),
+      );
+    },
   };
 }
 

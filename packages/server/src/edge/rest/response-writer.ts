@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import { timerDelayMs } from "../../base/clock.ts";
 import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { RestContext } from "./rest-context.ts";
 
@@ -69,7 +70,7 @@ export class ResponseWriter implements Transfer {
     context.slowClients.watch(this);
     response.once("close", () => context.slowClients.unwatch(this));
     // Afterwards Node sets the time of an idle connection again. Requests that a test injects have no socket of the system's.
-    if (socket instanceof Socket) socket.setTimeout(writeIdleTimeoutMs);
+    if (socket instanceof Socket) socket.setTimeout(timerDelayMs(writeIdleTimeoutMs));
   }
 
   end(): void {

@@ -4,11 +4,11 @@ import type { Metrics } from "../../base/metrics.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
+import type { WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
-import type { ConnectionSignals } from "./connection-signals.ts";
 import type { RestLimits } from "./limits.ts";
 
 /** What every route and request of a REST edge shares. */
@@ -17,6 +17,8 @@ export interface RestContext {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Which web pages may come in, and under which names the server is known; the edges share it. */
+  readonly webGate: WebGate;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What `/metrics` shows. */
@@ -30,7 +32,6 @@ export interface RestContext {
   readonly limits: RestLimits;
   /** Whose turn it is; the edges share it. */
   readonly slicer: TimeSlicer;
-  readonly connectionSignals: ConnectionSignals;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */

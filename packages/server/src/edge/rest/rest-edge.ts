@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, Server } from "node:http";
-import { ServeError } from "../../base/errors.ts";
+import type { Server } from "node:http";
+import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
-import { createConnectionSignals } from "./connection-signals.ts";
+import { checkHead } from "./check-head.ts";
 import { createHttpServer } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
+import { NodeTransport } from "./node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
+import { isPreflight, respondToPreflight } from "./preflight.ts";
 import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import { createRouteTable, type RouteTable } from "./route-table.ts";
@@ -14,8 +16,8 @@ import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-type Made = "limits" | "connectionSignals" | "isDraining";
-type Defaulted = "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
+type Made = "limits" | "isDraining";
+type Defaulted = "webGate" | "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
 export interface RestEdgeOptions
@@ -48,11 +50,11 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
+    webGate: options.webGate ?? createWebGate(NO_ADDRESS),
     slicer: options.slicer ?? createTimeSlicer(options.clock),
     ...DEFAULTS,
     ...options,
     limits,
-    connectionSignals: createConnectionSignals(),
     isDraining: () => draining,
   };
   const routes = createRouteTable([
@@ -62,9 +64,10 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...predictRoutes(),
     ...pageRoutes(),
   ]);
-  const http = createHttpServer(limits, (request, response) =>
-    runRoute(new RestCall(context, request, response), routes),
-  );
+  const http = createHttpServer(limits, options.clock, {
+    open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
+    run: (call) => runRoute(call, routes),
+  });
   return {
     server: http.server,
     setDraining: () => {
@@ -78,9 +81,14 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
 
 function runRoute(call: RestCall, routes: RouteTable): void {
   const { request, context } = call;
-  const rejection = checkHead(context, request);
+  const { host, origin } = request.headers;
+  const rejection = checkHead(request, context.limits) ?? context.webGate.check(host, origin);
   if (rejection !== undefined) {
     call.fail(rejection, ["Connection", "close"]);
+    return;
+  }
+  if (isPreflight(call)) {
+    respondToPreflight(call);
     return;
   }
   const found = routes.find(request.method ?? "", request.url ?? "");
@@ -94,25 +102,4 @@ function runRoute(call: RestCall, routes: RouteTable): void {
   } catch (error) {
     call.fail(error);
   }
-}
-
-/** What is wrong with a request line and headers, whatever they ask for. */
-function checkHead(context: RestContext, request: IncomingMessage): ServeError | undefined {
-  const { maxUrlBytes, maxHeaders } = context.limits;
-  if ((request.url?.length ?? 0) > maxUrlBytes) {
-    return new ServeError("invalid_argument", `the URL is longer than ${maxUrlBytes} bytes`, {
-      reason: "url_too_long",
-    });
-  }
-  if (request.rawHeaders.length > maxHeaders * 2) {
-    return new ServeError("resource_exhausted", `the request has more than ${maxHeaders} headers`, {
-      reason: "headers_too_large",
-    });
-  }
-  if (request.headers.host === undefined && request.httpVersion === "1.1") {
-    return new ServeError("invalid_argument", "the request has no Host header, which HTTP/1.1 requires", {
-      reason: "bad_http",
-    });
-  }
-  return undefined;
 }

@@ -38,6 +38,11 @@ const BAD_URL: RouteMatch = {
   allow: undefined,
 };
 
+/** The methods that routes have. */
+export const METHODS = "GET, HEAD, POST";
+/** Methods that ask for something else than what a URL names. */
+const NEVER_TAKEN: ReadonlySet<string> = new Set(["TRACE", "CONNECT"]);
+
 /**
  * Finds routes by the segments of their URLs; `:name` stands for any one segment. A segment written out wins over a variable one.
  * Slashes at the end count, letters keep their case, and percent-encoded segments are decoded before they are compared.
@@ -58,7 +63,10 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       }
       const values: string[] = [];
       const branch = descend(root, segments, values);
-      if (branch === undefined) return NOT_FOUND;
+      if (branch === undefined) {
+        if (!NEVER_TAKEN.has(method)) return NOT_FOUND;
+        return { route: undefined, error: noSuchMethod(method), allow: METHODS };
+      }
       const route = branch.routes.get(method);
       return route === undefined ? wrongMethod(branch) : { route, params: paramsOf(branch.names, values) };
     },
@@ -111,6 +119,12 @@ function paramsOf(names: readonly string[], values: readonly string[]): RoutePar
   const params: Record<string, string> = {};
   for (let i = 0; i < names.length; i++) params[names[i]!] = values[i]!;
   return params;
+}
+
+export function noSuchMethod(method: string): ServeError {
+  return new ServeError("invalid_argument", `this server knows no ${method}; it takes ${METHODS}`, {
+    reason: "method_not_allowed",
+  });
 }
 
 function wrongMethod({ routes }: Branch): RouteMatch {

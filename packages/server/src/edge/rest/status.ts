@@ -30,6 +30,7 @@ const STATUS_OF_REASON: ReadonlyMap<ErrorReason, number> = new Map([
   ["unsupported_media_type", 415],
   ["expectation_failed", 417],
   ["headers_too_large", 431],
+  ["http_version", 505],
 ]);
 
 export function statusOf(error: Pick<ServeError, "code" | "reason">): number {

@@ -1,3 +1,4 @@
+import { abortSignalOf } from "../../base/call-signal.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import { checkUnloadParameters, rejectLoadParameters } from "../control-parameters.ts";
 import { readBody } from "./body.ts";
@@ -34,7 +35,7 @@ async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
     pattern: {},
     expected: '{"ready": true} or an empty body',
   };
-  const { value } = await readEnvelope(body, whole, call.reading(body.length));
+  const { value } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
   return optionalBoolean(value, "ready", "ready") ?? false;
 }
 
@@ -44,7 +45,7 @@ async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
   const { names } = await readControlBody(call);
   rejectLoadParameters(names);
   readTimeouts(call, new Map());
-  await call.context.administration.loadModel(name, call.signal);
+  await call.context.administration.loadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, load: true });
 }
 
@@ -53,7 +54,7 @@ async function answerUnload(call: RestCall, params: RouteParams): Promise<void> 
   const { values } = await readControlBody(call);
   checkUnloadParameters(values());
   readTimeouts(call, new Map());
-  await call.context.administration.unloadModel(name, call.signal);
+  await call.context.administration.unloadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, unload: true });
 }
 
@@ -81,7 +82,7 @@ async function readControlBody(call: RestCall): Promise<ControlParameters> {
     pattern: PATTERN,
     expected: '{"parameters": {}} or an empty body',
   };
-  const { value, spans } = await readEnvelope(body, whole, call.reading(body.length));
+  const { value, spans } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
   const parameters = optionalObject(value, "parameters", "parameters");
   return {
     names: Object.keys(parameters ?? {}),

@@ -1,7 +1,7 @@
-import { isDatatype, JsonTensorDecoder } from "@sconce/protocol";
+import { isDatatype, JsonTensorDecoder, MAX_ID_BYTES } from "@sconce/protocol";
 import type { ParameterValue } from "../../base/infer-request.ts";
 import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
-import type { Slices } from "../time-slicer.ts";
+import type { Work } from "../time-slicer.ts";
 import { nameOf, readEnvelope } from "./envelope.ts";
 import {
   bad,
@@ -9,14 +9,16 @@ import {
   type JsonObject,
   optionalBoolean,
   optionalObject,
+  optionalValue,
   ownValue,
   requiredArray,
   requiredText,
 } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
-import { readParameters } from "./parameters.ts";
+import { isNull, readParameters } from "./parameters.ts";
 import { pooledBytes } from "./pooled-bytes.ts";
+import type { DecodedRequest } from "./rest-inference.ts";
 
 /** How the client wants an output: as JSON data or as bytes after the JSON. */
 export interface OutputForms {
@@ -26,11 +28,7 @@ export interface OutputForms {
 }
 
 /** An infer request as it came over the wire, decoded but not yet compared with the model's signature. */
-export interface V2Request {
-  readonly id: string | undefined;
-  readonly inputs: readonly NamedTensor[];
-  readonly outputs: readonly string[] | undefined;
-  readonly parameters: Map<string, ParameterValue>;
+export interface V2Request extends DecodedRequest {
   readonly forms: OutputForms;
 }
 
@@ -49,17 +47,9 @@ const EXPECTED = 'a JSON object with "inputs": [{"name", "shape", "datatype", "d
  * bytes, then the binary inputs one after another. Binary inputs are views on `body`. Large JSON is read in slices, so that other
  * requests get their turn. Throws `invalid_argument` naming the field.
  */
-export async function readV2Request(
-  body: Buffer,
-  jsonBytes: number,
-  { limits, slices }: { readonly limits: RestLimits; readonly slices: Slices },
-): Promise<V2Request> {
-  const envelope = await readEnvelope(
-    body,
-    { span: { start: 0, end: jsonBytes }, pattern: PATTERN, expected: EXPECTED },
-    { limits, slices },
-  );
-  const { value, spans } = envelope;
+export function* readV2Request(body: Buffer, jsonBytes: number, limits: RestLimits): Work<V2Request> {
+  const whole = { span: { start: 0, end: jsonBytes }, pattern: PATTERN, expected: EXPECTED };
+  const { value, spans } = yield* readEnvelope(body, whole, limits);
   const entries = requiredArray(value, "inputs", "inputs");
   const outputs = readOutputs(value, limits);
   const wanted = outputs?.names.length ?? 0;
@@ -74,10 +64,10 @@ export async function readV2Request(
   const inputs: NamedTensor[] = [];
   let tail = jsonBytes;
   for (let i = 0; i < entries.length; i++) {
-    const head = readHead(entries[i], `inputs[${i}]`, limits);
+    const head = readHead(entries[i], `inputs[${i}]`, { body, spans, limits });
     if (head.binaryBytes === undefined) {
       const decoder = jsonDecoder(body, spans, { head, limits });
-      if (!slices.finishNow(decoder)) await slices.finish(decoder);
+      yield decoder;
       const { datatype, shape, bytes } = decoder.finish();
       inputs.push({ name: head.name, datatype, shape, bytes });
     } else {
@@ -91,9 +81,10 @@ export async function readV2Request(
       `${body.length - tail} bytes are left after the JSON and the binary inputs; check binary_data_size`,
     );
   }
-  const id = ownValue(value, "id");
-  if (id !== undefined && (typeof id !== "string" || id.length > 1024)) {
-    throw bad("id", `expected a string of at most 1024 characters, got ${nameOf(id)}`);
+  const id = optionalValue(value, "id");
+  if (id !== undefined && typeof id !== "string") throw bad("id", `expected a string, got ${nameOf(id)}`);
+  if (id !== undefined && Buffer.byteLength(id) > MAX_ID_BYTES) {
+    throw bad("id", `expected at most ${MAX_ID_BYTES} bytes, got ${Buffer.byteLength(id)}`);
   }
   return { id, inputs, outputs: outputs?.names, parameters, forms: readForms(parameters, outputs?.binary) };
 }
@@ -114,7 +105,7 @@ interface WantedOutputs {
 }
 
 function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | undefined {
-  if (ownValue(value, "outputs") === undefined) return undefined;
+  if (optionalValue(value, "outputs") === undefined) return undefined;
   const entries = requiredArray(value, "outputs", "outputs");
   // An empty list means what no list means.
   if (entries.length === 0) return undefined;
@@ -147,7 +138,13 @@ interface InputHead {
   readonly binaryBytes: number | undefined;
 }
 
-function readHead(value: unknown, field: string, limits: RestLimits): InputHead {
+interface InputHeads {
+  readonly body: Buffer;
+  readonly spans: readonly Span[];
+  readonly limits: RestLimits;
+}
+
+function readHead(value: unknown, field: string, { body, spans, limits }: InputHeads): InputHead {
   const entry = asObject(value, field);
   const name = requiredText(entry, "name", `${field}.name`);
   const datatype = requiredText(entry, "datatype", `${field}.datatype`);
@@ -160,11 +157,12 @@ function readHead(value: unknown, field: string, limits: RestLimits): InputHead 
   const shape = readShape(entry, `${field}.shape`, limits);
   const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
   rejectUnsupported(parameters, field);
-  const binaryBytes = parameters === undefined ? undefined : ownValue(parameters, "binary_data_size");
+  const binaryBytes = parameters === undefined ? undefined : optionalValue(parameters, "binary_data_size");
   if (binaryBytes !== undefined && !isCount(binaryBytes)) {
     throw bad(`${field}.parameters.binary_data_size`, "expected a number of bytes, 0 or more");
   }
-  const data = ownValue(entry, "data") as number | undefined;
+  const captured = ownValue(entry, "data") as number | undefined;
+  const data = captured !== undefined && isNull(body, spans[captured]!) ? undefined : captured;
   if (data !== undefined && binaryBytes !== undefined) {
     throw bad(`${field}.data`, "give either data or parameters.binary_data_size, not both");
   }
@@ -175,7 +173,7 @@ function readHead(value: unknown, field: string, limits: RestLimits): InputHead 
 function rejectUnsupported(parameters: JsonObject | undefined, field: string): void {
   if (parameters === undefined) return;
   for (const name of ["shared_memory_region", "classification"]) {
-    if (ownValue(parameters, name) !== undefined) {
+    if (optionalValue(parameters, name) !== undefined) {
       throw bad(
         `${field}.parameters.${name}`,
         "this server does not offer this extension",

@@ -8,6 +8,7 @@ import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
+import type { LoadOptions } from "../runtime.ts";
 import { type SettledSignature, settleClaims, type TrialRun } from "./claims.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
@@ -16,6 +17,7 @@ import { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { settleThreads } from "./settle-threads.ts";
 import { rankVariants, warmUpInputs } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
@@ -47,9 +49,9 @@ async function loadFiles(
   const opened = await openFile(file.path, source, context).catch((error: unknown) => {
     throw modelFileError(error);
   });
-  const session = new OnnxSession(opened);
   progress("warmup");
-  const warmup = await warmUp(session, opened, options.warmupRuns);
+  const warmup = await warmUp(opened, options);
+  const { session } = warmup;
   const description: ModelDescription = {
     signature: warmup.signature,
     platform: opened.platform,
@@ -66,17 +68,22 @@ async function loadFiles(
 }
 
 /** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
-async function runChecked(
+function runChecked(
   session: OnnxSession,
   files: LoadedFiles,
   inputs: readonly Tensor[],
-): Promise<HostedResult> {
+): HostedResult | Promise<HostedResult> {
   files.checkBeforeRun();
+  let result: HostedResult | Promise<HostedResult>;
   try {
-    return await session.run(inputs);
-  } finally {
+    result = session.run(inputs);
+  } catch (error) {
     files.check();
+    throw error;
   }
+  if (result instanceof Promise) return result.finally(() => files.check());
+  files.check();
+  return result;
 }
 
 async function openFile(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {
@@ -93,38 +100,51 @@ function openerOf(format: FileFormat): typeof openOnnx {
   });
 }
 
+interface WarmUp extends SettledSignature {
+  /** The one to run the model with. */
+  readonly session: OnnxSession;
+  readonly ms: number;
+}
+
 /** Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. */
-async function warmUp(
-  session: OnnxSession,
-  opened: OpenedModel,
-  runs: number,
-): Promise<SettledSignature & { readonly ms: number }> {
+async function warmUp(opened: OpenedModel, options: LoadOptions): Promise<WarmUp> {
   const startMs = performance.now();
   const warnings: string[] = [];
   const { signature, sampleInputs } = opened;
-  if (runs > 0 && sampleInputs !== undefined) {
-    await session.run(sampleInputs).catch((error: unknown) => {
-      throw new ServeError(
-        "failed_precondition",
-        `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
-        {
-          reason: "warmup_failed",
-          cause: error,
-        },
-      );
-    });
-  }
-  const trials = await trialRuns(session, signature, runs).catch((error: unknown) => {
+  const runs = options.warmupRuns;
+  let session = new OnnxSession(opened.session, opened);
+  if (runs > 0 && sampleInputs !== undefined) await runSamples(session, sampleInputs);
+  let trials: readonly TrialRun[] = [];
+  try {
+    trials = await trialRuns(session, signature, runs);
+    const typical = trials.at(-1);
+    if (typical !== undefined && options.mayUseFewerThreads === true && options.threadsPerInstance > 1) {
+      const nowMs = () => performance.now();
+      session = await settleThreads({ session, opened, inputs: typical.inputs, nowMs });
+    }
+  } catch (error) {
     // Made-up inputs may break a rule that no signature can express.
     warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
-    return [];
-  });
+  }
   const settled = settleClaims(signature, trials);
   return {
+    session,
     signature: settled.signature,
     warnings: [...warnings, ...settled.warnings],
     ms: performance.now() - startMs,
   };
+}
+
+async function runSamples(session: OnnxSession, inputs: readonly Tensor[]): Promise<void> {
+  try {
+    await session.run(inputs);
+  } catch (error) {
+    throw new ServeError(
+      "failed_precondition",
+      `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
+      { reason: "warmup_failed", cause: error },
+    );
+  }
 }
 
 /** Runs on made-up inputs, and returns the first run of each. Rejects with what the model says to the first that it does not take. */

@@ -14,3 +14,8 @@ test("every bfloat16 goes to ONNX Runtime as the float32 that it is, and comes b
   assert.equal(datatype, "BF16");
   assert.deepEqual(new Uint16Array(chunks[0]!.slice().buffer), bits);
 });
+
+test("truths of any byte become 0 and 1", () => {
+  const { data } = toOrtTensor({ datatype: "BOOL", shape: [4], bytes: Uint8Array.from([0, 1, 2, 255]) });
+  assert.deepEqual([...(data as Uint8Array)], [0, 1, 1, 1]);
+});

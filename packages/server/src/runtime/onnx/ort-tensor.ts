@@ -48,6 +48,7 @@ export function toOrtTensor(tensor: Tensor): OrtTensor {
   }
   const width = elementBytes(datatype);
   const bytes = tensor.bytes.byteOffset % width === 0 ? tensor.bytes : new Uint8Array(tensor.bytes);
+  if (datatype === "BOOL") normalizeTruths(bytes);
   const data = new arrayType(bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
   // The array type was chosen by the same table as the type's name, which the overloads of the constructor cannot express.
   const made = new OrtTensor(type as "float32", data as Float32Array, shape);
@@ -55,6 +56,11 @@ export function toOrtTensor(tensor: Tensor): OrtTensor {
   // (microsoft/onnxruntime#32323).
   if (type === "float16" && made.data !== data) Object.defineProperty(made, "data", { value: data });
   return made;
+}
+
+/** Any byte but 0 is true to clients, as in C and NumPy; operators calculate with the byte itself, and give 2 for a truth of 2. */
+function normalizeTruths(bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i]! > 1) bytes[i] = 1;
 }
 
 /** An output of ONNX Runtime as bytes; numeric data is not copied. `declared` is BF16 where the program rounded its float32 to that. */

@@ -42,7 +42,7 @@ export interface SessionSignature {
  * shape has no dimensions. Dimensions without a name get one of their own. Outputs that are sequences, maps or optional are left out.
  */
 export function signatureOfSession(
-  { inputMetadata, outputMetadata }: InferenceSession,
+  { inputMetadata, outputMetadata }: Pick<InferenceSession, "inputMetadata" | "outputMetadata">,
   rename: Readonly<Record<string, string>> | undefined,
 ): SessionSignature {
   const inputs = inputMetadata.map((value) => {

@@ -1,0 +1,109 @@
+import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import type { Clock } from "../../base/clock.ts";
+import { type GrpcLimits, sessionOptions } from "./grpc-limits.ts";
+
+export interface ConnectionDeps {
+  /** By which peers are silent, and connections old. */
+  readonly clock: Clock;
+  /** Uniform in [0, 1): clients that came together should not leave together. */
+  readonly random: () => number;
+  readonly limits: GrpcLimits;
+}
+
+/** No call is younger than this one: the client may have sent more before it reads that it should leave. */
+const LAST_STREAM_ID = 2 ** 31 - 1;
+/** How long a client that is asked to leave may take to say that it read so. */
+const LEAVE_MS = 1000;
+const AGE_JITTER = 0.1;
+
+/** One client's HTTP/2 connection: pings it, ends it when it is old or silent or floods, asks it to leave. */
+export class GrpcConnection {
+  readonly session: ServerHttp2Session;
+  readonly #deps: ConnectionDeps;
+  #cancelKeepalive: (() => void) | undefined;
+  #cancelAge: (() => void) | undefined;
+  #cancelLeave: (() => void) | undefined;
+  #isLeaving = false;
+  /** Pings and settings that it may still send. */
+  #credit: number;
+  #creditAtMs: number;
+
+  /** Takes the socket over; its first bytes, the HTTP/2 preface, are unread. */
+  constructor(socket: Socket, deps: ConnectionDeps) {
+    const { limits, clock, random } = deps;
+    this.#deps = deps;
+    this.#credit = limits.controlFrameBurst;
+    this.#creditAtMs = clock.nowMs();
+    this.session = performServerHandshake(socket, sessionOptions(limits));
+    // A broken connection ends its own calls; nothing else depends on it.
+    this.session.on("error", ignore);
+    this.session.on("ping", () => this.#pay());
+    this.session.on("remoteSettings", () => this.#pay());
+    this.session.once("close", () => this.#forget());
+    this.#pingLater();
+    const ageMs = limits.connectionAgeMs * (1 + AGE_JITTER * (2 * random() - 1));
+    this.#cancelAge = clock.after(ageMs, () => this.#grow());
+  }
+
+  /** A client that works may ping more: some do so with everything that they receive. */
+  worked(): void {
+    if (this.#credit < this.#deps.limits.controlFrameBurst) this.#credit += 1;
+  }
+
+  /** Asks the client to leave, serves what it had sent before it knew, and closes the connection after the last call. */
+  leave(): void {
+    const { session } = this;
+    if (this.#isLeaving || session.destroyed) return;
+    this.#isLeaving = true;
+    const close = (): void => {
+      this.#cancelLeave?.();
+      session.close();
+    };
+    session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
+    this.#cancelLeave = this.#deps.clock.after(LEAVE_MS, close);
+    // Its answer comes behind everything that was on the way.
+    if (!session.ping(close)) close();
+  }
+
+  destroy(): void {
+    this.session.destroy();
+  }
+
+  #grow(): void {
+    this.leave();
+    this.#cancelAge = this.#deps.clock.after(this.#deps.limits.connectionAgeGraceMs, () => this.destroy());
+  }
+
+  #pingLater(): void {
+    const { clock, limits } = this.#deps;
+    this.#cancelKeepalive = clock.after(limits.keepaliveMs, () => {
+      if (this.session.destroyed) return;
+      this.#cancelKeepalive = clock.after(limits.keepaliveTimeoutMs, () => this.destroy());
+      this.session.ping((error) => {
+        if (error !== null) return;
+        this.#cancelKeepalive?.();
+        this.#pingLater();
+      });
+    });
+  }
+
+  #pay(): void {
+    const { clock, limits } = this.#deps;
+    const nowMs = clock.nowMs();
+    const refilled = this.#credit + ((nowMs - this.#creditAtMs) / 1000) * limits.controlFrameRate;
+    this.#credit = Math.min(limits.controlFrameBurst, refilled) - 1;
+    this.#creditAtMs = nowMs;
+    if (this.#credit >= 0 || this.session.destroyed) return;
+    this.session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.destroy();
+  }
+
+  #forget(): void {
+    this.#cancelKeepalive?.();
+    this.#cancelAge?.();
+    this.#cancelLeave?.();
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,84 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { ServeError } from "../../base/errors.ts";
+import { parseGrpcTimeout, parseTimeoutMs } from "../../gate/deadline.ts";
+import type { WebGate } from "../../gate/web-gate.ts";
+import { discardRest } from "./discard-rest.ts";
+import { GrpcCall, type GrpcMethod } from "./grpc-call.ts";
+import type { Coding } from "./inflate-message.ts";
+import type { ReaderDeps } from "./message-reader.ts";
+
+/** The contents that we speak, and what may follow: parameters. */
+const CONTENT_TYPE = /^application\/grpc(?:\+proto)?(?:[ \t]*;|$)/i;
+
+export type CallOpener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+
+interface OpenerDeps extends ReaderDeps {
+  readonly webGate: WebGate;
+}
+
+/** Makes what opens a call for each stream of HTTP/2, or says why it is none. */
+export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: OpenerDeps): CallOpener {
+  return (stream, headers) => {
+    const status = httpRejection(headers);
+    if (status !== undefined) {
+      stream.on("error", ignore);
+      stream.respond(status, { endStream: true });
+      discardRest(stream);
+      return;
+    }
+    const call = new GrpcCall({ stream, headers, deps });
+    try {
+      const foreign = deps.webGate.check(headers[":authority"] ?? headers.host, headers.origin);
+      if (foreign !== undefined) throw foreign;
+      const path = headers[":path"] ?? "";
+      const method = methods.get(path);
+      if (method === undefined) throw unknownMethod(path);
+      const coding = codingOf(headers);
+      tighten(call);
+      if (!call.ended) call.open(method, coding);
+    } catch (thrown) {
+      call.fail(ServeError.from(thrown));
+    }
+    if (!call.isRead) discardRest(stream);
+  };
+}
+
+/** What is no gRPC gets an answer of HTTP (gRPC over HTTP/2, "Requests"). */
+function httpRejection(headers: IncomingHttpHeaders): Record<string, string | number> | undefined {
+  if (headers[":method"] !== "POST") return { ":status": 405, allow: "POST" };
+  const contentType = headers["content-type"];
+  if (contentType === undefined || !CONTENT_TYPE.test(contentType)) {
+    return { ":status": 415, "accept-post": "application/grpc" };
+  }
+  return undefined;
+}
+
+function codingOf(headers: IncomingHttpHeaders): Coding | undefined {
+  const coding = headers["grpc-encoding"];
+  if (coding === undefined || coding === "identity") return undefined;
+  if (coding === "gzip" || coding === "deflate") return coding;
+  throw new ServeError(
+    "unimplemented",
+    "grpc-encoding is neither gzip nor deflate nor identity; this server knows no other",
+    { reason: "unsupported_encoding" },
+  );
+}
+
+function tighten(call: GrpcCall): void {
+  const timeout = call.header("grpc-timeout");
+  if (timeout !== undefined) call.tighten(call.receivedMs + parseGrpcTimeout(timeout));
+  const timeoutMs = call.header("x-request-timeout-ms");
+  if (timeoutMs !== undefined) call.tighten(call.receivedMs + parseTimeoutMs(timeoutMs));
+}
+
+function unknownMethod(path: string): ServeError {
+  return new ServeError(
+    "unimplemented",
+    `there is no method ${path.slice(0, 200)}; reflection lists what there is`,
+    {
+      reason: "no_such_method",
+    },
+  );
+}
+
+function ignore(): void {}
