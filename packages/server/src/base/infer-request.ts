@@ -29,6 +29,8 @@ export interface InferRequest {
   /** It must not share a run: its inputs do not agree on how many rows it has, for instance. */
   readonly isAlone?: boolean;
   readonly timeline: Timeline;
+  /** Bytes of outputs that the protocol can carry; undefined: any number. */
+  readonly maxResponseBytes?: number | undefined;
 }
 
 export interface InferResponse {

@@ -9,6 +9,7 @@ import type { ModelRegistry, ServedModel } from "../models/registry.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
+import { compileResponseSize, type ResponseSize } from "./response-size.ts";
 import { type ClaimCheck, compileClaimCheck } from "./size-claims.ts";
 
 export interface InferenceOptions {
@@ -23,6 +24,7 @@ export interface InferenceOptions {
 interface Checks {
   readonly inputs: InputCheck;
   readonly outputs: OutputCheck;
+  readonly responseSize: ResponseSize;
   readonly claims: ClaimCheck | undefined;
 }
 
@@ -37,6 +39,7 @@ export function createInference(options: InferenceOptions): Inference {
     const checks = {
       inputs: compileInputCheck(signature),
       outputs: compileOutputCheck(signature),
+      responseSize: compileResponseSize(signature),
       claims: compileClaimCheck(signature),
     };
     compiled.set(signature, checks);
@@ -53,9 +56,11 @@ export function createInference(options: InferenceOptions): Inference {
     const inputs = checks.inputs(request.inputs);
     const asked = request.outputs?.length === 0 ? undefined : request.outputs;
     const outputs = asked === undefined ? undefined : checks.outputs(asked);
+    const broken = checks.claims?.(inputs);
+    if (request.maxResponseBytes !== undefined && broken === undefined)
+      checkResponseSize(checks.responseSize(inputs, outputs), request.maxResponseBytes);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
-    const broken = checks.claims?.(inputs);
     const asItIs = broken === undefined && inputs === request.inputs && outputs === request.outputs;
     const isAlone = broken !== undefined;
     const named = asked === outputs ? receiver : underNames(receiver, asked!);
@@ -185,6 +190,16 @@ function statisticsOf(
     .filter((served) => name === undefined || served.name === name)
     .filter((served) => version === undefined || served.version === version)
     .map((served) => served.statistics());
+}
+
+/** Before anything is computed that cannot be sent. */
+function checkResponseSize(bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new ServeError(
+    "resource_exhausted",
+    `the response would have ${bytes} bytes or more, and one message may have ${maxBytes} (--max-body); ask for fewer rows or outputs`,
+    { reason: "response_too_large" },
+  );
 }
 
 function leftError(signal: CancelSignal): ServeError {

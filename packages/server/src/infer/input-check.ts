@@ -36,6 +36,8 @@ interface CompiledInput {
   readonly spec: TensorSpec;
   readonly dims: readonly CompiledDim[];
   readonly elementBytes: number;
+  /** Of one element per row, or in all: Triton's configuration has to call that `[1]` and says so (`reshape`), so that is taken as well. */
+  readonly mayEndInOne: boolean;
 }
 
 /** Sizes of the symbols in the request under check, and which input set each; reused, since a check never waits. */
@@ -48,8 +50,7 @@ interface SymbolSizes {
 export function compileInputCheck(signature: Signature, limits: InputCheckLimits = {}): InputCheck {
   const maxStringBytes = limits.maxStringBytes ?? MAX_STRING_BYTES;
   const symbols = new Map<string, number>();
-  const areEqual = signature.areSizesClaimed !== true;
-  const inputs = signature.inputs.map((spec) => compileInput(spec, symbols, areEqual));
+  const inputs = signature.inputs.map((spec) => compileInput(spec, signature, symbols));
   const order = tensorIndex(signature.inputs);
   const guards = signature.guards ?? [];
   const table = guards.length === 0 ? undefined : new GuardTable(guards, symbols, signature.inputs);
@@ -58,20 +59,27 @@ export function compileInputCheck(signature: Signature, limits: InputCheckLimits
     setBy: new Array(symbols.size).fill(""),
   };
   return (given) => {
-    const ordered = inOrder(given, signature.inputs) ? given : reorder(given, signature.inputs, order);
+    let ordered = inOrder(given, signature.inputs) ? given : reorder(given, signature.inputs, order);
     seen.sizes.fill(-1);
-    for (let i = 0; i < inputs.length; i++) checkTensor(inputs[i]!, ordered[i]!, seen, maxStringBytes);
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i]!;
+      if (input.mayEndInOne && endsInOne(ordered[i]!, input.dims.length)) ordered = withoutOne(ordered, i);
+      checkTensor(input, ordered[i]!, seen, maxStringBytes);
+    }
     const failed = table?.firstFailed(ordered);
     if (failed !== undefined) refuseGuard(failed, signature.inputs, ordered);
     return ordered;
   };
 }
 
-/** `areEqual`: sizes of one symbol must be equal. */
-function compileInput(spec: TensorSpec, symbols: Map<string, number>, areEqual: boolean): CompiledInput {
+function compileInput(
+  spec: TensorSpec,
+  { batching, areSizesClaimed = false }: Signature,
+  symbols: Map<string, number>,
+): CompiledInput {
   const dims = spec.dims.map((dim, axis): CompiledDim => {
     if (typeof dim === "number") return { symbol: -1, name: "", min: dim, max: dim, multipleOf: 1 };
-    const key = areEqual ? dim.symbol : JSON.stringify([spec.name, axis]);
+    const key = areSizesClaimed ? JSON.stringify([spec.name, axis]) : dim.symbol;
     const symbol = symbols.get(key) ?? symbols.size;
     symbols.set(key, symbol);
     return {
@@ -82,7 +90,22 @@ function compileInput(spec: TensorSpec, symbols: Map<string, number>, areEqual: 
       multipleOf: dim.multipleOf ?? 1,
     };
   });
-  return { spec, dims, elementBytes: elementBytes(spec.datatype) };
+  const [first] = spec.dims;
+  const isRow = batching.kind === "on" && typeof first === "object" && first.symbol === batching.symbol;
+  const mayEndInOne = spec.isRankFree !== true && dims.length === (isRow ? 1 : 0);
+  return { spec, dims, elementBytes: elementBytes(spec.datatype), mayEndInOne };
+}
+
+function endsInOne({ shape }: NamedTensor, rank: number): boolean {
+  return shape.length === rank + 1 && shape[rank] === 1;
+}
+
+/** A copy in which one tensor has lost its last dimension. */
+function withoutOne(tensors: readonly NamedTensor[], index: number): readonly NamedTensor[] {
+  const tensor = tensors[index]!;
+  const changed = [...tensors];
+  changed[index] = { ...tensor, shape: tensor.shape.slice(0, -1) };
+  return changed;
 }
 
 function inOrder(given: readonly NamedTensor[], specs: readonly TensorSpec[]): boolean {

@@ -61,7 +61,7 @@ export function compileBatchPlan(signature: Signature, config: QueueConfig): Bat
   return {
     ...alone,
     isBatched: true,
-    maxRows: Math.max(rowMultiple, config.maxBatchSize - (config.maxBatchSize % rowMultiple)),
+    maxRows: config.maxBatchSize,
     minRows: batchDim.min,
     rowMultiple,
     keySites: findKeySites(inputs, batchDim.symbol, padding?.symbol),
