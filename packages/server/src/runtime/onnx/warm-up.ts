@@ -1,4 +1,3 @@
-import { bfloat16Bits, float16Bits } from "@sconce/protocol";
 import { type Dim, exampleSize, type Signature, type TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
 import { ortTypeOf } from "./datatypes.ts";
@@ -47,9 +46,16 @@ function filled(spec: TensorSpec, shape: number[]): Tensor {
   const bytes = new Uint8Array(count * elementBytes(datatype));
   if (ortTypeOf(datatype) === "float32") new Float32Array(bytes.buffer).set(values);
   if (ortTypeOf(datatype) === "float64") new Float64Array(bytes.buffer).set(values);
-  if (ortTypeOf(datatype) === "float16") new Uint16Array(bytes.buffer).set(values.map(float16Bits));
-  if (datatype === "BF16") new Uint16Array(bytes.buffer).set(values.map(bfloat16Bits));
+  if (ortTypeOf(datatype) === "float16")
+    new Uint16Array(bytes.buffer).set(values.map((value) => halfBits(value, 0x3800, 0x3c00)));
+  if (datatype === "BF16")
+    new Uint16Array(bytes.buffer).set(values.map((value) => halfBits(value, 0x3f00, 0x3f80)));
   return { datatype, shape, bytes };
+}
+
+/** A number from ½ to 1 in 16 bits, whose bits for ½ and for 1 are given: those between lie evenly. */
+function halfBits(value: number, half: number, one: number): number {
+  return half + Math.floor((value - 0.5) * 2 * (one - half));
 }
 
 /** Numbers from ½ to 1 that look random, the same each time. */
