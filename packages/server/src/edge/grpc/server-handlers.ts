@@ -29,7 +29,7 @@ import { ServeError } from "../../base/errors.ts";
 import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { modelConfigDocument } from "../model-config-document.ts";
-import { createSharedAnswer, type SharedAnswer } from "../shared-answer.ts";
+import { createSharedResponse, type SharedResponse } from "../shared-response.ts";
 import { statisticsDocument } from "../statistics-document.ts";
 
 export type Handler = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
@@ -47,8 +47,8 @@ export interface ServerHandlers {
 
 /** One handler for each method, from request bytes to answer bytes. They throw ServeError. */
 export function serverHandlers(inference: Inference, clock: Clock): ServerHandlers {
-  const index = (onlyReady: boolean): SharedAnswer<Uint8Array> =>
-    createSharedAnswer(() => {
+  const index = (onlyReady: boolean): SharedResponse<Uint8Array> =>
+    createSharedResponse(() => {
       const models = inference.index().filter(({ state }) => !onlyReady || state === "READY");
       const response = { models: models.map((entry) => ({ ...entry })) };
       return toBinary(RepositoryIndexResponseSchema, create(RepositoryIndexResponseSchema, response));
@@ -59,7 +59,7 @@ export function serverHandlers(inference: Inference, clock: Clock): ServerHandle
   };
   // Answers about all models cost the more, the more there are, and whoever asks may have the same one.
   const [everyModel, readyModels] = [index(false), index(true)];
-  const allStatistics = createSharedAnswer(() => statistics(), clock);
+  const allStatistics = createSharedResponse(() => statistics(), clock);
   return {
     ServerLive: handler(ServerLiveRequestSchema, ServerLiveResponseSchema, () =>
       create(ServerLiveResponseSchema, { live: inference.isLive() }),

@@ -1,4 +1,4 @@
-// Tests request-turns.ts and shared-answers.ts through real sockets: one connection that pipelines, beside others.
+// Tests request-turns.ts and shared-responses.ts through real sockets: one connection that pipelines, beside others.
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";

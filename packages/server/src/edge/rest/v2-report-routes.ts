@@ -2,7 +2,7 @@ import { modelConfigDocument } from "../model-config-document.ts";
 import { statisticsDocument } from "../statistics-document.ts";
 import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
-import { countersJson } from "./shared-answers.ts";
+import { countersJson } from "./shared-responses.ts";
 import { modelOf, modelUrls } from "./v2-routes.ts";
 
 /** Triton's statistics and model configuration extensions. */

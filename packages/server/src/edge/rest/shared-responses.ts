@@ -2,27 +2,27 @@ import type { Clock } from "../../base/clock.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import { openMetrics } from "../../base/open-metrics.ts";
 import type { Inference } from "../../infer/inference.ts";
-import { createSharedAnswer, type SharedAnswer } from "../shared-answer.ts";
+import { createSharedResponse, type SharedResponse } from "../shared-response.ts";
 import { statisticsDocument } from "../statistics-document.ts";
 
 /** Answers about all models: they cost the more, the more models there are, and whoever asks may have the same one. */
-export interface SharedAnswers {
-  readonly metrics: SharedAnswer<Buffer>;
-  readonly openMetrics: SharedAnswer<Buffer>;
-  readonly index: SharedAnswer<Buffer>;
-  readonly readyIndex: SharedAnswer<Buffer>;
-  readonly modelNames: SharedAnswer<Buffer>;
-  readonly statistics: SharedAnswer<Buffer>;
+export interface SharedResponses {
+  readonly metrics: SharedResponse<Buffer>;
+  readonly openMetrics: SharedResponse<Buffer>;
+  readonly index: SharedResponse<Buffer>;
+  readonly readyIndex: SharedResponse<Buffer>;
+  readonly modelNames: SharedResponse<Buffer>;
+  readonly statistics: SharedResponse<Buffer>;
 }
 
-export function createSharedAnswers(parts: {
+export function createSharedResponses(parts: {
   readonly inference: Inference;
   readonly metrics: Metrics;
   readonly clock: Clock;
-}): SharedAnswers {
+}): SharedResponses {
   const { inference, metrics, clock } = parts;
-  const share = (make: () => string | Promise<string>): SharedAnswer<Buffer> =>
-    createSharedAnswer(async () => Buffer.from(await make()), clock);
+  const share = (make: () => string | Promise<string>): SharedResponse<Buffer> =>
+    createSharedResponse(async () => Buffer.from(await make()), clock);
   const index = (onlyReady: boolean): string => {
     const entries = inference.index().filter(({ state }) => !onlyReady || state === "READY");
     return JSON.stringify(

@@ -1,12 +1,12 @@
 import type { Clock } from "../base/clock.ts";
 
-/** An answer that costs more than the requests for it. */
-export interface SharedAnswer<Answer> {
+/** A response that costs more than the requests for it. */
+export interface SharedResponse<Response> {
   /** Never older than the call. Rejects with what making it threw. */
-  get(): Promise<Answer>;
+  get(): Promise<Response>;
 }
 
-/** Answers are made no closer together than this, */
+/** Responses are made no closer together than this, */
 const REST_MS = 50;
 /** and than this many times what the last one took, so that they never take more than a tenth of the loop, */
 const REST_FACTOR = 10;
@@ -14,18 +14,18 @@ const REST_FACTOR = 10;
 const MAX_REST_MS = 1000;
 
 /**
- * Makes an answer at once for the first who asks. Whoever asks while it is made, or shortly after, waits for the next one and shares it:
+ * Makes a response at once for the first who asks. Whoever asks while it is made, or shortly after, waits for the next one and shares it:
  * however many ask, it is made at most once per interval.
  */
-export function createSharedAnswer<Answer>(
-  make: () => Answer | Promise<Answer>,
+export function createSharedResponse<Response>(
+  make: () => Response | Promise<Response>,
   clock: Clock,
-): SharedAnswer<Answer> {
-  let next: Promise<Answer> | undefined;
+): SharedResponse<Response> {
+  let next: Promise<Response> | undefined;
   let isBusy = false;
   const onRested: (() => void)[] = [];
 
-  async function run(): Promise<Answer> {
+  async function run(): Promise<Response> {
     isBusy = true;
     const startMs = clock.nowMs();
     try {
@@ -33,8 +33,9 @@ export function createSharedAnswer<Answer>(
     } finally {
       const restMs = Math.max(REST_MS, (clock.nowMs() - startMs) * REST_FACTOR);
       clock.after(Math.min(restMs, MAX_REST_MS), () => {
-        isBusy = false;
-        onRested.shift()?.();
+        const begin = onRested.shift();
+        if (begin === undefined) isBusy = false;
+        else begin();
       });
     }
   }

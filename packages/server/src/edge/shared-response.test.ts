@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ManualClock } from "../base/manual-clock.kit.ts";
-import { createSharedAnswer } from "./shared-answer.ts";
+import { createSharedResponse } from "./shared-response.ts";
 
 test("many who ask at once share two answers: the first one's, and one that is not older than their asking", async () => {
   const clock = new ManualClock();
   let made = 0;
-  const shared = createSharedAnswer(() => ++made, clock);
+  const shared = createSharedResponse(() => ++made, clock);
   const first = shared.get();
   const others = Array.from({ length: 1000 }, () => shared.get());
   assert.equal(await first, 1);
@@ -22,7 +22,7 @@ test("many who ask at once share two answers: the first one's, and one that is n
 test("an answer that takes long is made less often, and one that fails leaves the next one alone", async () => {
   const clock = new ManualClock();
   let made = 0;
-  const shared = createSharedAnswer(() => {
+  const shared = createSharedResponse(() => {
     made += 1;
     clock.advance(20);
     if (made === 2) throw new Error("no");
