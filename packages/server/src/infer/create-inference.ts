@@ -10,6 +10,7 @@ import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } fro
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
 import { compileResponseSize, type ResponseSize } from "./response-size.ts";
+import { type ClaimCheck, compileClaimCheck } from "./size-claims.ts";
 
 export interface InferenceOptions {
   readonly registry: ModelRegistry;
@@ -24,6 +25,7 @@ interface Checks {
   readonly inputs: InputCheck;
   readonly outputs: OutputCheck;
   readonly responseSize: ResponseSize;
+  readonly claims: ClaimCheck | undefined;
 }
 
 /** The one use case that every edge calls. */
@@ -38,6 +40,7 @@ export function createInference(options: InferenceOptions): Inference {
       inputs: compileInputCheck(signature),
       outputs: compileOutputCheck(signature),
       responseSize: compileResponseSize(signature),
+      claims: compileClaimCheck(signature),
     };
     compiled.set(signature, checks);
     return checks;
@@ -53,14 +56,17 @@ export function createInference(options: InferenceOptions): Inference {
     const inputs = checks.inputs(request.inputs);
     const asked = request.outputs?.length === 0 ? undefined : request.outputs;
     const outputs = asked === undefined ? undefined : checks.outputs(asked);
-    if (request.maxResponseBytes !== undefined)
+    const broken = checks.claims?.(inputs);
+    if (request.maxResponseBytes !== undefined && broken === undefined)
       checkResponseSize(checks.responseSize(inputs, outputs), request.maxResponseBytes);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
-    const asItIs = inputs === request.inputs && outputs === request.outputs;
+    const asItIs = broken === undefined && inputs === request.inputs && outputs === request.outputs;
+    const isAlone = broken !== undefined;
+    const named = asked === outputs ? receiver : underNames(receiver, asked!);
     served.submit(
-      asItIs ? request : { ...request, inputs, outputs },
-      asked === outputs ? receiver : underNames(receiver, asked!),
+      asItIs ? request : { ...request, inputs, outputs, isAlone },
+      isAlone ? blamingSizes(named, broken) : named,
     );
   };
 
@@ -118,6 +124,25 @@ export function createInference(options: InferenceOptions): Inference {
       } catch (error) {
         receiver.reject(ServeError.from(error));
       }
+    },
+  };
+}
+
+/** A model that fails on sizes of which its file says that they do not occur has said so before. */
+function blamingSizes(
+  receiver: ResultReceiver<InferResponse>,
+  broken: string,
+): ResultReceiver<InferResponse> {
+  return {
+    resolve: (response) => receiver.resolve(response),
+    reject(error) {
+      const isSizes = error instanceof ServeError && error.reason === "model_failed";
+      const message = `${broken}; the model fails where they differ`;
+      receiver.reject(
+        isSizes
+          ? new ServeError("invalid_argument", message, { reason: "invalid_input", cause: error })
+          : error,
+      );
     },
   };
 }

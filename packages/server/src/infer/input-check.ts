@@ -74,13 +74,14 @@ export function compileInputCheck(signature: Signature, limits: InputCheckLimits
 
 function compileInput(
   spec: TensorSpec,
-  { batching }: Signature,
+  { batching, areSizesClaimed = false }: Signature,
   symbols: Map<string, number>,
 ): CompiledInput {
-  const dims = spec.dims.map((dim): CompiledDim => {
+  const dims = spec.dims.map((dim, axis): CompiledDim => {
     if (typeof dim === "number") return { symbol: -1, name: "", min: dim, max: dim, multipleOf: 1 };
-    const symbol = symbols.get(dim.symbol) ?? symbols.size;
-    symbols.set(dim.symbol, symbol);
+    const key = areSizesClaimed ? JSON.stringify([spec.name, axis]) : dim.symbol;
+    const symbol = symbols.get(key) ?? symbols.size;
+    symbols.set(key, symbol);
     return {
       symbol,
       name: dim.symbol,
@@ -91,7 +92,7 @@ function compileInput(
   });
   const [first] = spec.dims;
   const isRow = batching.kind === "on" && typeof first === "object" && first.symbol === batching.symbol;
-  const mayEndInOne = dims.length === (isRow ? 1 : 0);
+  const mayEndInOne = spec.isRankFree !== true && dims.length === (isRow ? 1 : 0);
   return { spec, dims, elementBytes: elementBytes(spec.datatype), mayEndInOne };
 }
 
@@ -146,16 +147,17 @@ function checkTensor(
     refuse(`input "${spec.name}": datatype is ${tensor.datatype}, expected ${spec.datatype}`);
   }
   const { shape } = tensor;
-  if (shape.length !== dims.length) {
+  if (shape.length !== dims.length && spec.isRankFree !== true) {
     refuse(
       `input "${spec.name}": shape has ${count(shape.length, "dimension")}, expected ${describeDims(spec)}`,
     );
   }
   let elements = 1;
   let empty = false;
-  for (let axis = 0; axis < dims.length; axis++) {
+  for (let axis = 0; axis < shape.length; axis++) {
     const size = shape[axis]!;
-    checkDim(input, axis, size, seen);
+    if (spec.isRankFree === true) checkFreeDim(spec, axis, size);
+    else checkDim(input, axis, size, seen);
     if (size === 0) empty = true;
     else elements *= size;
   }
@@ -176,6 +178,11 @@ function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): voi
   refuse(
     `input "${name}": element ${found.element} is ${found.value}, but it is an index from ${range.min} to ${range.max}`,
   );
+}
+
+function checkFreeDim(spec: TensorSpec, axis: number, size: number): void {
+  if (size >= 0 && Number.isSafeInteger(size)) return;
+  refuse(`input "${spec.name}": dimension ${axis} must be a whole number, got ${size}`);
 }
 
 function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {

@@ -5,7 +5,7 @@ import { encodePrediction } from "./predict-response.ts";
 import type { RestContext } from "./rest-context.ts";
 import { type RestDialect, runInference } from "./rest-inference.ts";
 import type { Route } from "./route.ts";
-import { modelOf } from "./v2-routes.ts";
+import { askedModelOf } from "./v2-routes.ts";
 
 /** `POST /predict/{model}`: `{"input": …}` → `{"prediction": …}`, shapes and datatypes taken from the model's signature. */
 export function predictRoutes(): readonly Route[] {
@@ -13,12 +13,12 @@ export function predictRoutes(): readonly Route[] {
     {
       method: "POST",
       urls: ["/predict"],
-      run: (call) => runInference(call, [defaultModel(call.context), undefined], PREDICT),
+      run: (call) => runInference(call, askedModelOf(call, { model: defaultModel(call.context) }), PREDICT),
     },
     {
       method: "POST",
       urls: ["/predict/:model", "/predict/:model/versions/:version"],
-      run: (call, params) => runInference(call, modelOf(params), PREDICT),
+      run: (call, params) => runInference(call, askedModelOf(call, params), PREDICT),
     },
   ];
 }
