@@ -1,37 +1,85 @@
-import { type Dim, exampleSize, type Signature, type TensorSpec } from "../../base/signature.ts";
-import { elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
-import { ortTypeOf } from "./datatypes.ts";
+import { performance } from "node:perf_hooks";
+import { ServeError } from "../../base/errors.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import type { LoadOptions } from "../runtime.ts";
+import { OnnxSession } from "./onnx-session.ts";
+import type { OpenedModel } from "./opened-model.ts";
+import { settleThreads } from "./settle-threads.ts";
+import { warmUpInputs } from "./warm-up-inputs.ts";
 
-/** Rows of the second warm-up, where batching allows them: what a busy server runs most. */
-const TYPICAL_ROWS = 8;
+/** When the smallest run takes longer, a typical batch is left for when there is nothing else to do. */
+const PATIENCE_MS = 10;
+
+export interface WarmUp {
+  /** The one to run the model with. */
+  readonly session: OnnxSession;
+  readonly ms: number;
+  readonly warnings: string[];
+  /** Inputs of a run that would have kept the model from being ready; undefined: there is none. */
+  readonly later: readonly Tensor[] | undefined;
+}
 
 /**
- * Inputs to run before a model is ready, so that the first request does not pay for lazy allocations: made of ones (floats) and zeros
- * (the rest, since integers are often indices), at a small size that the signature allows and at a typical batch size.
+ * Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. Throws
+ * ServeError `failed_precondition`/`warmup_failed`.
  */
-export function warmUpInputs(signature: Signature): Tensor[][] {
-  const { batching } = signature;
-  const smallest = signature.inputs.map((spec) => filled(spec, sizes(spec, undefined, 1)));
-  if (batching.kind === "off") return [smallest];
-  const rows = Math.min(TYPICAL_ROWS, batching.maxRows ?? TYPICAL_ROWS);
-  return [smallest, signature.inputs.map((spec) => filled(spec, sizes(spec, batching.symbol, rows)))];
-}
-
-function sizes(spec: TensorSpec, symbol: string | undefined, rows: number): number[] {
-  return spec.dims.map((dim: Dim) => {
-    if (typeof dim === "number") return dim;
-    return dim.symbol === symbol ? Math.max(rows, dim.min) : exampleSize(dim);
+export async function warmUp(opened: OpenedModel, options: LoadOptions): Promise<WarmUp> {
+  const startMs = performance.now();
+  const session = new OnnxSession(opened.session, opened.signature);
+  const done = (rest: Partial<WarmUp>): WarmUp => ({
+    session,
+    warnings: [],
+    later: undefined,
+    ms: performance.now() - startMs,
+    ...rest,
   });
+  if (options.warmupRuns === 0) return done({});
+  await runSamples(session, opened.sampleInputs);
+  try {
+    const { smallest, typical } = warmUpInputs(opened.signature);
+    const smallestMs = await runOften(session, smallest, options.warmupRuns);
+    if (smallestMs > PATIENCE_MS) return done({ later: typical });
+    if (typical !== undefined) await runOften(session, typical, options.warmupRuns);
+    return done({ session: await settled(session, opened, { options, inputs: typical ?? smallest }) });
+  } catch (error) {
+    // Made-up inputs may break a rule that no signature can express.
+    return done({ warnings: [`the warm-up with made-up inputs failed: ${messageOf(error)}`] });
+  }
 }
 
-function filled(spec: TensorSpec, shape: number[]): Tensor {
-  const { datatype } = spec;
-  const count = elementCount(shape);
-  if (datatype === "BYTES") return { datatype, shape, bytes: new Uint8Array(4 * count) };
-  const bytes = new Uint8Array(count * elementBytes(datatype));
-  if (ortTypeOf(datatype) === "float32") new Float32Array(bytes.buffer).fill(1);
-  if (ortTypeOf(datatype) === "float64") new Float64Array(bytes.buffer).fill(1);
-  if (ortTypeOf(datatype) === "float16") new Uint16Array(bytes.buffer).fill(0x3c00);
-  if (datatype === "BF16") new Uint16Array(bytes.buffer).fill(0x3f80);
-  return { datatype, shape, bytes };
+async function runSamples(session: OnnxSession, inputs: OpenedModel["sampleInputs"]): Promise<void> {
+  if (inputs === undefined) return;
+  try {
+    await session.run(inputs);
+  } catch (error) {
+    throw new ServeError(
+      "failed_precondition",
+      `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
+      { reason: "warmup_failed", cause: error },
+    );
+  }
+}
+
+/** How long the quickest of the runs took, in milliseconds. */
+async function runOften(session: OnnxSession, inputs: readonly Tensor[], runs: number): Promise<number> {
+  let bestMs = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < runs; i++) {
+    const startMs = performance.now();
+    await session.run(inputs);
+    bestMs = Math.min(bestMs, performance.now() - startMs);
+  }
+  return bestMs;
+}
+
+function settled(
+  session: OnnxSession,
+  opened: OpenedModel,
+  { options, inputs }: { readonly options: LoadOptions; readonly inputs: readonly Tensor[] },
+): Promise<OnnxSession> | OnnxSession {
+  if (options.mayUseFewerThreads !== true || options.threadsPerInstance <= 1) return session;
+  return settleThreads({ session, opened, inputs, nowMs: () => performance.now() });
+}
+
+function messageOf(error: unknown): string {
+  return ServeError.from(error).message;
 }
