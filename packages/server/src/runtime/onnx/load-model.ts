@@ -48,7 +48,7 @@ async function loadFiles(
   const warmup = await warmUp(opened, options);
   const { session, later } = warmup;
   const description: ModelDescription = {
-    signature: opened.signature,
+    signature: warmup.signature,
     platform: opened.platform,
     runtime: "onnx",
     runtimeReason: opened.runtimeReason,

@@ -13,7 +13,7 @@ const TIMED_RUNS = 5;
 /** A session that was warmed up with several threads, and what to try it on. */
 interface Trial {
   readonly session: OnnxSession;
-  readonly opened: Pick<OpenedModel, "reopen" | "signature">;
+  readonly opened: Pick<OpenedModel, "reopen" | "signature" | "outputNames">;
   readonly inputs: readonly Tensor[];
   readonly nowMs: () => number;
 }
@@ -25,7 +25,7 @@ interface Trial {
 export async function settleThreads({ session, opened, inputs, nowMs }: Trial): Promise<OnnxSession> {
   const manyMs = await bestMs(session, inputs, nowMs);
   if (manyMs > SHORT_RUN_MS) return session;
-  const single = new OnnxSession(await opened.reopen(1), opened.signature);
+  const single = new OnnxSession(await opened.reopen(1), opened);
   await single.run(inputs);
   const isEnough = (await bestMs(single, inputs, nowMs)) <= WORTHWHILE_GAIN * manyMs;
   await (isEnough ? session : single).release();

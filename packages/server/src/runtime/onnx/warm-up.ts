@@ -1,22 +1,31 @@
 import { performance } from "node:perf_hooks";
 import { ServeError } from "../../base/errors.ts";
+import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
+import { type SettledSignature, settleClaims, type TrialRun } from "./claims.ts";
 import { OnnxSession } from "./onnx-session.ts";
 import type { OpenedModel } from "./opened-model.ts";
 import { settleThreads } from "./settle-threads.ts";
-import { warmUpInputs } from "./warm-up-inputs.ts";
+import { batchInputs, rankVariants, smallestInputs } from "./warm-up-inputs.ts";
 
-/** When the smallest run takes longer, a typical batch is left for when there is nothing else to do. */
+/** What a busy server runs most. */
+const TYPICAL_ROWS = 8;
+/** Enough to see whether rows are independent. */
+const FEW_ROWS = 2;
+/** When one row takes longer, a typical batch is left for when there is nothing else to do. */
 const PATIENCE_MS = 10;
 
-export interface WarmUp {
+export interface WarmUp extends SettledSignature {
   /** The one to run the model with. */
   readonly session: OnnxSession;
   readonly ms: number;
-  readonly warnings: string[];
   /** Inputs of a run that would have kept the model from being ready; undefined: there is none. */
   readonly later: readonly Tensor[] | undefined;
+}
+
+interface Trials extends Pick<WarmUp, "later"> {
+  readonly runs: readonly TrialRun[];
 }
 
 /**
@@ -25,30 +34,33 @@ export interface WarmUp {
  */
 export async function warmUp(opened: OpenedModel, options: LoadOptions): Promise<WarmUp> {
   const startMs = performance.now();
-  const session = new OnnxSession(opened.session, opened.signature);
-  const done = (rest: Partial<WarmUp>): WarmUp => ({
-    session,
-    warnings: [],
-    later: undefined,
-    ms: performance.now() - startMs,
-    ...rest,
-  });
-  if (options.warmupRuns === 0) return done({});
-  await runSamples(session, opened.sampleInputs);
+  const warnings: string[] = [];
+  const { signature, sampleInputs } = opened;
+  let session = new OnnxSession(opened.session, opened);
+  if (options.warmupRuns > 0 && sampleInputs !== undefined) await runSamples(session, sampleInputs);
+  let trials: Trials = { runs: [], later: undefined };
   try {
-    const { smallest, typical } = warmUpInputs(opened.signature);
-    const smallestMs = await runOften(session, smallest, options.warmupRuns);
-    if (smallestMs > PATIENCE_MS) return done({ later: typical });
-    if (typical !== undefined) await runOften(session, typical, options.warmupRuns);
-    return done({ session: await settled(session, opened, { options, inputs: typical ?? smallest }) });
+    trials = await tryOut(session, signature, options.warmupRuns);
+    const last = trials.runs.at(-1);
+    const maySettle = options.mayUseFewerThreads === true && options.threadsPerInstance > 1;
+    if (maySettle && last !== undefined && trials.later === undefined) {
+      session = await settleThreads({ session, opened, inputs: last.inputs, nowMs: () => performance.now() });
+    }
   } catch (error) {
     // Made-up inputs may break a rule that no signature can express.
-    return done({ warnings: [`the warm-up with made-up inputs failed: ${messageOf(error)}`] });
+    warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
   }
+  const settled = settleClaims(signature, trials.runs);
+  return {
+    session,
+    signature: settled.signature,
+    warnings: [...warnings, ...settled.warnings],
+    ms: performance.now() - startMs,
+    later: settled.signature.batching.kind === "on" ? trials.later : undefined,
+  };
 }
 
-async function runSamples(session: OnnxSession, inputs: OpenedModel["sampleInputs"]): Promise<void> {
-  if (inputs === undefined) return;
+async function runSamples(session: OnnxSession, inputs: readonly Tensor[]): Promise<void> {
   try {
     await session.run(inputs);
   } catch (error) {
@@ -60,24 +72,35 @@ async function runSamples(session: OnnxSession, inputs: OpenedModel["sampleInput
   }
 }
 
-/** How long the quickest of the runs took, in milliseconds. */
-async function runOften(session: OnnxSession, inputs: readonly Tensor[], runs: number): Promise<number> {
-  let bestMs = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < runs; i++) {
-    const startMs = performance.now();
-    await session.run(inputs);
-    bestMs = Math.min(bestMs, performance.now() - startMs);
+/** Runs on made-up inputs, and returns the first run of each. Rejects with what the model says to the first that it does not take. */
+async function tryOut(session: OnnxSession, signature: Signature, times: number): Promise<Trials> {
+  let failure: unknown;
+  if (times === 0) return { runs: [], later: undefined };
+  for (const variant of rankVariants(signature)) {
+    try {
+      return await tryVariant(session, variant, times);
+    } catch (error) {
+      failure ??= error;
+    }
   }
-  return bestMs;
+  throw failure;
 }
 
-function settled(
-  session: OnnxSession,
-  opened: OpenedModel,
-  { options, inputs }: { readonly options: LoadOptions; readonly inputs: readonly Tensor[] },
-): Promise<OnnxSession> | OnnxSession {
-  if (options.mayUseFewerThreads !== true || options.threadsPerInstance <= 1) return session;
-  return settleThreads({ session, opened, inputs, nowMs: () => performance.now() });
+async function tryVariant(session: OnnxSession, signature: Signature, times: number): Promise<Trials> {
+  const startMs = performance.now();
+  const alone = await runOften(session, smallestInputs(signature), times);
+  const isSlow = performance.now() - startMs > PATIENCE_MS * times;
+  const batch = batchInputs(signature, isSlow ? FEW_ROWS : TYPICAL_ROWS);
+  if (batch === undefined) return { runs: [alone], later: undefined };
+  const together = await runOften(session, batch, times);
+  return { runs: [alone, together], later: isSlow ? batchInputs(signature, TYPICAL_ROWS) : undefined };
+}
+
+/** The first of so many runs. */
+async function runOften(session: OnnxSession, inputs: readonly Tensor[], times: number): Promise<TrialRun> {
+  const result = await session.run(inputs);
+  for (let i = 1; i < times; i++) await session.run(inputs);
+  return { inputs, result };
 }
 
 function messageOf(error: unknown): string {
