@@ -16,8 +16,9 @@ export const pipelining: readonly Attack[] = PATHS.map((path) => ({
   name: `${REQUESTS} × GET ${path} on one connection`,
   holds: "answered in order or cut off, and nobody else waits",
   async run(target) {
-    const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-    const heard = await exchange(target, [request.repeat(REQUESTS)], { withinMs: 2_000 });
+    const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n`;
+    const all = `${`${request}\r\n`.repeat(REQUESTS - 1)}${request}Connection: close\r\n\r\n`;
+    const heard = await exchange(target, [all], { withinMs: 2_000 });
     const strange = statusesOf(heard).find((status) => ![200, 404, 429, 503].includes(status));
     return strange === undefined ? "" : `answered with ${strange}`;
   },
