@@ -43,11 +43,17 @@ export function mountSmallDisk(path: string, bytes: number): SmallDisk | string 
   };
 }
 
-/** Copies files one after the other, as `cp -r` does; false when there was no room for all. */
+/**
+ * Copies files one after the other, false when there was no room for all. What is there in its whole length stays, as with `rsync`: it may
+ * be served already, and a file that is written while it is served goes out of service.
+ */
 export function copyInto(folder: string, files: ModelFiles): boolean {
   mkdirSync(folder, { recursive: true });
   try {
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(folder, name);
+      if (statSync(path, { throwIfNoEntry: false })?.size !== content.length) writeFileSync(path, content);
+    }
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOSPC") return false;

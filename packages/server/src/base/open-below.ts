@@ -26,7 +26,7 @@ export function openBelow(root: string, path: string): OpenFile {
   if (!isFile) throw noPlainFile(path);
   const fd = onFile(path, () => openSync(real, OPEN_FLAGS));
   try {
-    const opened = fstatSync(fd);
+    const opened = onFile(path, () => fstatSync(fd));
     if (!opened.isFile()) throw noPlainFile(path);
     const now = onFile(path, () => realpathSync(path));
     const there = onFile(path, () => statSync(now));

@@ -14,7 +14,7 @@ function answer({ root, path }: YamlQuestion): YamlOutcome {
   try {
     const { fd } = openBelow(root, path);
     try {
-      checkYamlSize(fstatSync(fd).size, basename(path));
+      checkYamlSize(onFile(path, () => fstatSync(fd)).size, basename(path));
       return {
         file: parseYaml(
           onFile(path, () => readFileSync(fd, "utf8")),

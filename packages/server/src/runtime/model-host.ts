@@ -2,6 +2,7 @@ import { ServeError } from "../base/errors.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunInput } from "../base/run.ts";
 import type { Tensor } from "../base/tensor.ts";
+import { NO_BYTES, NO_CHUNKS } from "../worker/frame-writer.ts";
 import { type HandlerResult, serveWorker, type WorkerCall } from "../worker/serve-worker.ts";
 import type { FileStamp } from "./file-stamp.ts";
 import {
@@ -18,8 +19,13 @@ export interface HostedModel {
   readonly description: ModelDescription;
   /** What it was read from; a run rejects with `model_file_changed` once a file is another. */
   readonly files: readonly FileStamp[];
-  /** Inputs in signature order, as views that the model may keep; outputs in signature order. Throws ServeError. */
-  run(inputs: readonly Tensor[]): Promise<HostedResult>;
+  /**
+   * Inputs in signature order, as views that are valid until the result is there; outputs in signature order. Throws, or rejects with,
+   * ServeError. A result that is no promise is answered without a turn of the event loop.
+   */
+  run(inputs: readonly Tensor[]): HostedResult | Promise<HostedResult>;
+  /** The part of the warm-up that no request should wait for. Default: it was all done while loading. Throws ServeError. */
+  readonly warmUp?: () => Promise<void>;
 }
 
 export interface HostedResult {
@@ -37,20 +43,36 @@ const badRequest = tensorFailure("worker_protocol", "a message to the worker");
 /** Turns this process or thread into a worker that loads one model and runs it. */
 export function hostModel(load: ModelLoader): void {
   let model: HostedModel | undefined;
-  serveWorker(async (call: WorkerCall): Promise<HandlerResult> => {
-    if (call.method === METHODS.load) {
-      model = await load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage));
-      return {
-        header: encodeMessage({ description: model.description, files: model.files } satisfies LoadedMessage),
-        chunks: [],
-      };
-    }
-    if (model === undefined || call.method !== METHODS.run) {
+  serveWorker((call: WorkerCall): HandlerResult | Promise<HandlerResult> => {
+    if (model !== undefined && call.method === METHODS.run) return runModel(model, call);
+    if (model !== undefined && call.method === METHODS.warm) return warmModel(model);
+    if (call.method !== METHODS.load) {
       throw new ServeError("internal", "the worker was asked for what it cannot do", {
         reason: "worker_protocol",
       });
     }
-    const result = await model.run(decodeTensors(call.header, call.payload, badRequest).tensors);
-    return encodeTensors(result.outputs, result.computeMs);
+    return load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage)).then((loaded) => {
+      model = loaded;
+      const { description, files } = loaded;
+      const isWarm = loaded.warmUp === undefined;
+      return {
+        header: encodeMessage({ description, files, isWarm } satisfies LoadedMessage),
+        chunks: NO_CHUNKS,
+      };
+    });
   });
+}
+
+function runModel(model: HostedModel, call: WorkerCall): HandlerResult | Promise<HandlerResult> {
+  const result = model.run(decodeTensors(call.header, call.payload, badRequest).tensors);
+  return result instanceof Promise ? result.then(encodeResult) : encodeResult(result);
+}
+
+async function warmModel(model: HostedModel): Promise<HandlerResult> {
+  await model.warmUp?.();
+  return { header: NO_BYTES, chunks: NO_CHUNKS };
+}
+
+function encodeResult({ outputs, computeMs }: HostedResult): HandlerResult {
+  return encodeTensors(outputs, computeMs);
 }

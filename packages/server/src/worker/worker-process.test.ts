@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
@@ -121,6 +122,31 @@ describe("WorkerProcess", () => {
       ["answered", "worker_died", "worker_died_waiting"],
     );
     assert.equal((await worker.ended).reason, "it was killed by SIGKILL");
+  });
+
+  test("a result that is no promise is answered without a turn of the worker's event loop; now and then it gets one", async () => {
+    const { worker } = start(`${SERVE}
+      let turns = 0;
+      serveWorker(() => { setImmediate(() => turns++); return { header: Buffer.from(String(turns)), chunks: [] }; });`);
+    const turns = async () => Buffer.from((await worker.call(call(""))).header).toString();
+    assert.equal(await turns(), "0");
+    assert.equal(await turns(), "0");
+    await setTimeout(1100);
+    await turns();
+    assert.notEqual(await turns(), "0");
+    await worker.close();
+  });
+
+  test("a descriptor that does not block is read and written all the same", async () => {
+    const { worker } = start(`${SERVE}import { Socket } from "node:net";
+      new Socket({ fd: 3, readable: false });
+      serveWorker(({ payload }) => ({ header: new Uint8Array(0), chunks: [payload] }));`);
+    const large = { ...call(""), chunks: [new Uint8Array(2 ** 22).fill(7)] };
+    for (const one of [call("a"), large, call("b")]) {
+      const { payload } = await worker.call(one);
+      assert.equal(Buffer.compare(payload, Buffer.concat(one.chunks)), 0);
+    }
+    worker.destroy("the test is over");
   });
 
   test("what a worker started is killed with it", async () => {

@@ -16,9 +16,13 @@ export function openExternal(folder: string, name: string): OpenFile {
   if (stats === undefined) throw rejected(`the file ${name} is missing`);
   if (!stats.isFile()) throw rejected(`${name} must be a plain file without links`);
   const file = openBelow(folder, path);
-  if (file.path === path && fstatSync(file.fd).nlink === 1) return file;
-  closeSync(file.fd);
-  throw rejected(`${name} must be a plain file without links`);
+  try {
+    if (file.path === path && onFile(path, () => fstatSync(file.fd)).nlink === 1) return file;
+    throw rejected(`${name} must be a plain file without links`);
+  } catch (error) {
+    closeSync(file.fd);
+    throw error;
+  }
 }
 
 function isPlainName(name: string): boolean {

@@ -54,7 +54,7 @@ describe("loadModel()", () => {
       assert.deepEqual(model.description.signature.inputs[0], {
         name: "x",
         datatype: type,
-        dims: [{ symbol: "n", min: 1, max: undefined }, 2],
+        dims: [{ symbol: "n", min: 0, max: undefined }, 2],
       });
       const bytes =
         type === "BYTES" ? Buffer.from("\x02\0\0\0h\xc3\x01\0\0\0-", "latin1") : new Uint8Array(16).fill(1);
@@ -87,18 +87,20 @@ describe("loadModel()", () => {
       tensor("INT64", [1], new Uint8Array(BigInt64Array.from([value]).buffer));
     const { outputs } = await gather.run([index(-1n)]);
     assert.deepEqual([...new Float32Array(outputs[0]!.chunks[0]!.slice().buffer)], [7]);
-    await assert.rejects(gather.run([index(9n)]), {
+    await assert.rejects(async () => gather.run([index(9n)]), {
       code: "invalid_argument",
       message: "an index in the inputs is 9; the model takes -3 to 2",
     });
     const fixed = await load(
       unary("Relu", { name: "x", type: "FP32", dims: ["n", 4] }, { type: "FP32", dims: ["n", 4] }),
     );
-    await assert.rejects(fixed.run([tensor("FP32", [1, 3], floats(1, 2, 3))]), {
+    await assert.rejects(async () => fixed.run([tensor("FP32", [1, 3], floats(1, 2, 3))]), {
       code: "invalid_argument",
       message: "dimension 1 of input x is 3; the model takes 4",
     });
-    await assert.rejects(fixed.run([tensor("FP32", [4], floats(1, 2, 3, 4))]), { code: "invalid_argument" });
+    await assert.rejects(async () => fixed.run([tensor("FP32", [4], floats(1, 2, 3, 4))]), {
+      code: "invalid_argument",
+    });
     const add: TinyModel = {
       inputs: [
         { name: "a", type: "FP32", dims: ["n"] },
@@ -108,11 +110,14 @@ describe("loadModel()", () => {
       nodes: [{ op: "Add", inputs: ["a", "b"], outputs: ["y"] }],
     };
     const sum = await load(tinyOnnx(add));
-    await assert.rejects(sum.run([tensor("FP32", [2], floats(1, 2)), tensor("FP32", [3], floats(1, 2, 3))]), {
-      code: "internal",
-      reason: "model_failed",
-      message: "ONNX Runtime failed on these inputs (operation Add); the server's log has the details",
-    });
+    await assert.rejects(
+      async () => sum.run([tensor("FP32", [2], floats(1, 2)), tensor("FP32", [3], floats(1, 2, 3))]),
+      {
+        code: "internal",
+        reason: "model_failed",
+        message: "ONNX Runtime failed on these inputs (operation Add); the server's log has the details",
+      },
+    );
   });
 
   test("counts weights, digests the file, and says how long it took", async () => {

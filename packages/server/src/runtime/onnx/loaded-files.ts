@@ -4,6 +4,7 @@ import { performance } from "node:perf_hooks";
 import type { ByteSource } from "@sconce/torch";
 import { fileSourceOf } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
+import { onFile } from "../../base/file-fault.ts";
 import type { OpenFile } from "../../base/open-below.ts";
 import { changeBetween, type FileStamp, stampOf } from "../file-stamp.ts";
 
@@ -29,6 +30,7 @@ export class LoadedFiles {
 
   /**
    * Takes over a file, which the result reads; call it before anything is read. Blocks for a moment when the file was written just now.
+   * Throws `unavailable`/`file_unreadable` when the file system fails, and closes it then.
    */
   hold({ fd, path }: OpenFile): ByteSource {
     const held = this.#files.get(path);
@@ -36,14 +38,15 @@ export class LoadedFiles {
       closeSync(fd);
       return held.source;
     }
-    let stats = fstatSync(fd);
-    for (let wait = unsettledMs(stats); wait > 0; wait = unsettledMs(stats)) {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, wait);
-      stats = fstatSync(fd);
+    try {
+      const stats = onFile(path, () => settledStats(fd));
+      const source = fileSourceOf(fd, basename(path));
+      this.#files.set(path, { fd, source, stamp: stampOf(path, stats) });
+      return source;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
     }
-    const source = fileSourceOf(fd, basename(path));
-    this.#files.set(path, { fd, source, stamp: stampOf(path, stats) });
-    return source;
   }
 
   /** As they were when they were first held. */
@@ -96,7 +99,16 @@ function lookAt(fd: number): Stats | undefined {
 }
 
 function hasMoved({ path, inode }: FileStamp): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.ino !== inode;
+  return onFile(path, () => statSync(path, { throwIfNoEntry: false }))?.ino !== inode;
+}
+
+function settledStats(fd: number): Stats {
+  for (;;) {
+    const stats = fstatSync(fd);
+    const waitMs = unsettledMs(stats);
+    if (waitMs === 0) return stats;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs);
+  }
 }
 
 /** How long until a write would show, in milliseconds. */

@@ -2,11 +2,11 @@ import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type ByteSource, type SampleTensor, type Translation, translate } from "@sconce/torch";
 import { nodePlatform } from "@sconce/torch/node";
-import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
+import { createEngineSession } from "./engine-session.ts";
 import { sessionError } from "./model-error.ts";
 import { openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
@@ -35,13 +35,16 @@ export async function openArchive(
   context.progress("session");
   const sessionStartMs = performance.now();
   // The weights' location in the translation is the file's name, so its folder makes it the file that was read.
-  const options = sessionOptions(context.options, dirname(path));
-  const session = await InferenceSession.create(translation.model, options).catch((error: unknown) => {
+  const open = (options: LoadOptions) =>
+    createEngineSession(translation.model, sessionOptions(options, dirname(path)));
+  const session = await open(context.options).catch((error: unknown) => {
     throw sessionError(error);
   });
   return {
     session,
+    reopen: (threads) => open({ ...context.options, threadsPerInstance: threads }),
     signature,
+    outputNames: session.outputMetadata.map(({ name }) => name),
     platform: `pytorch_${translation.format}`,
     runtimeReason: reasonOf(context.options),
     parameterCount: translation.parameterCount,

@@ -13,8 +13,9 @@ import {
   scanOnnx,
   weightBytes,
 } from "@sconce/torch";
-import { InferenceSession } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
+import type { LoadOptions } from "../runtime.ts";
+import { createEngineSession } from "./engine-session.ts";
 import { openExternal } from "./external-files.ts";
 import { sessionError } from "./model-error.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
@@ -49,20 +50,24 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   const changed = precision === "float32" ? undefined : inPrecision(source, sources, precision);
   progress("session");
   const startMs = performance.now();
-  const session = await (changed === undefined
-    ? InferenceSession.create(path, sessionOptions(options, undefined))
-    : InferenceSession.create(changed.model, sessionOptions(options, dirname(path)))
-  ).catch((error: unknown) => {
+  const open = (options: LoadOptions) =>
+    changed === undefined
+      ? createEngineSession(path, sessionOptions(options, undefined))
+      : createEngineSession(changed.model, sessionOptions(options, dirname(path)));
+  const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });
+  const { signature, outputNames, warnings } = signatureOfSession(session, options.rename);
   return {
     session,
-    signature: signatureOfSession(session, options.rename),
+    reopen: (threads) => open({ ...options, threadsPerInstance: threads }),
+    signature,
+    outputNames,
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
     parameterCount: file.parameterCount,
     weightBytes: changed?.weightBytes ?? file.weightBytes,
-    warnings: changed === undefined ? [] : [changed.note],
+    warnings: changed === undefined ? warnings : [...warnings, changed.note],
     loadMs: {
       ...(changed !== undefined && { quantize: startMs - quantizeStartMs }),
       session: performance.now() - startMs,

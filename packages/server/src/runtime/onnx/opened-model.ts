@@ -1,14 +1,18 @@
 import type { ByteSource } from "@sconce/torch";
-import type { InferenceSession } from "onnxruntime-node";
 import type { OpenFile } from "../../base/open-below.ts";
 import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
+import type { EngineSession } from "./engine-session.ts";
 
 /** A file that became a session, and what was learned on the way. */
 export interface OpenedModel {
-  readonly session: InferenceSession;
+  readonly session: EngineSession;
+  /** Another session of the same model, with so many threads. */
+  reopen(threads: number): Promise<EngineSession>;
   readonly signature: Signature;
+  /** The session's names of the outputs, in signature order. Its inputs are in that order as they are. */
+  readonly outputNames: readonly string[];
   readonly platform: string;
   readonly runtimeReason: string;
   readonly parameterCount: number;

@@ -1,4 +1,4 @@
-import { InferenceSession } from "onnxruntime-node";
+import { createEngineSession } from "./engine-session.ts";
 
 /** An ONNX model of one node, y = Identity(x), float32 [1]. */
 const IDENTITY = "CAo6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEBU=";
@@ -9,6 +9,6 @@ const IDENTITY = "CAo6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAX
  */
 export async function warmRuntime(): Promise<void> {
   const bytes = new Uint8Array(Buffer.from(IDENTITY, "base64"));
-  const session = await InferenceSession.create(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await createEngineSession(bytes, { intraOpNumThreads: 1, logSeverityLevel: 3 });
   await session.release();
 }
