@@ -260,7 +260,13 @@ async function buildEdges(
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
-  const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
+  const rest = createRestEdge({
+    ...shared,
+    metrics,
+    limits: restLimits(config),
+    notReadyStatus,
+    defaultModel: config.defaultModel,
+  });
   const grpc = createGrpcEdge({
     ...shared,
     limits: grpcLimits(config),
