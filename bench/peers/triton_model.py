@@ -1,12 +1,12 @@
 """The model behind Triton: ONNX Runtime in its Python backend, one run per batch, as `dynamic_batching` hands it over.
 
-Parameters of config.pbtxt: `onnx`, `threads`, and `packages`, since the backend's stub knows nothing of PYTHONPATH.
+Parameters of config.pbtxt: `onnx` and `threads`.
 """
 
 import json
-import sys
 
 import numpy as np
+import onnxruntime
 import triton_python_backend_utils as pb
 
 
@@ -14,9 +14,6 @@ class TritonPythonModel:
     def initialize(self, args):
         config = json.loads(args["model_config"])
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
-        sys.path.append(parameters["packages"])
-        import onnxruntime
-
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(parameters["threads"])
         self.session = onnxruntime.InferenceSession(parameters["onnx"], options, ["CPUExecutionProvider"])

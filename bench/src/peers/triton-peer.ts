@@ -1,6 +1,6 @@
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { InferenceSession } from "onnxruntime-node";
 import { PEERS, type PeerPython } from "./environment.ts";
 import type { Peer, PeerCommand, PeerPorts } from "./peer.ts";
@@ -24,14 +24,14 @@ interface Wanted {
 }
 
 async function tritonCommand(python: PeerPython, wanted: Wanted): Promise<PeerCommand> {
-  const { packages, libraries, version } = python;
+  const { python: program, packages, libraries, version } = python;
   const { http, grpc } = wanted.ports;
   const folder = mkdtempSync(join(tmpdir(), "sconce-peers-"));
   const triton = join(packages, "pytriton/tritonserver");
   cpSync(join(triton, "backends"), join(folder, "backends"), { recursive: true });
   const stub = join(triton, "python_backend_stubs", version, "triton_python_backend_stub");
   copyFileSync(stub, join(folder, "backends/python/triton_python_backend_stub"));
-  await writeRepository(join(folder, "models"), python, wanted);
+  await writeRepository(join(folder, "models"), wanted);
   return {
     program: join(triton, "bin/tritonserver"),
     args: [
@@ -46,21 +46,21 @@ async function tritonCommand(python: PeerPython, wanted: Wanted): Promise<PeerCo
       "--log-info=false",
       "--log-warning=false",
     ],
-    env: { LD_LIBRARY_PATH: `${libraries}:${join(packages, "nvidia_pytriton.libs")}` },
+    // The backend's stub knows nothing of PYTHONPATH: it takes the environment of the `python3` that it finds.
+    env: {
+      LD_LIBRARY_PATH: `${libraries}:${join(packages, "nvidia_pytriton.libs")}`,
+      PATH: `${dirname(program)}:${process.env["PATH"]}`,
+    },
   };
 }
 
-async function writeRepository(
-  root: string,
-  { packages }: PeerPython,
-  { workload, files }: Wanted,
-): Promise<void> {
+async function writeRepository(root: string, { workload, files }: Wanted): Promise<void> {
   const folder = join(root, workload.model);
   mkdirSync(join(folder, "1"), { recursive: true });
   copyFileSync(join(PEERS, "triton_model.py"), join(folder, "1/model.py"));
   const session = await InferenceSession.create(files.onnx);
   const threads = String(availableParallelism());
-  const parameters = { onnx: files.onnx, threads, packages };
+  const parameters = { onnx: files.onnx, threads };
   const config = [
     `backend: "python"`,
     `max_batch_size: ${workload.maxBatchSize}`,
