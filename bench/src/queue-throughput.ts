@@ -5,6 +5,7 @@
 import { systemClock } from "../../packages/server/dist/base/clock.js";
 import type { InferRequest } from "../../packages/server/dist/base/infer-request.js";
 import type { Instance } from "../../packages/server/dist/base/instance.js";
+import { submitTo } from "../../packages/server/dist/base/result-receiver.js";
 import type { Signature } from "../../packages/server/dist/base/signature.js";
 import { Timeline } from "../../packages/server/dist/base/timeline.js";
 import { completeQueueConfig } from "../../packages/server/dist/queue/queue-config.js";
@@ -82,7 +83,7 @@ async function measure(
         signal: variant.signal === "request" ? new AbortController().signal : connection,
         timeline: new Timeline(nowMs),
       };
-      await scheduler.submit(request);
+      await submitTo(scheduler, request);
       count += 1;
     }
   };

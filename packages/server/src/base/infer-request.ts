@@ -1,3 +1,4 @@
+import type { CancelSignal } from "./call-signal.ts";
 import type { NamedTensor } from "./tensor.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -22,10 +23,14 @@ export interface InferRequest {
   /** Monotonic milliseconds after which the answer is worthless. */
   readonly deadlineMs: number | undefined;
   /** Aborted when the client left or the deadline passed. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Whose request it is, as far as the operator lets requests say so; undefined: nobody's in particular. */
   readonly tenant?: string | undefined;
+  /** It must not share a run: its inputs do not agree on how many rows it has, for instance. */
+  readonly isAlone?: boolean;
   readonly timeline: Timeline;
+  /** Bytes of outputs that the protocol can carry; undefined: any number. */
+  readonly maxResponseBytes?: number | undefined;
 }
 
 export interface InferResponse {

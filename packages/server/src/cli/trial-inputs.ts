@@ -6,7 +6,7 @@ import { type Dim, exampleSize, type Signature, type TensorSpec } from "../base/
 import { elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
 import { DEFAULT_REST_LIMITS } from "../edge/rest/limits.ts";
 import { readPredictRequest } from "../edge/rest/predict-request.ts";
-import { AT_ONCE } from "../edge/time-slicer.ts";
+import { AT_ONCE, workOff } from "../edge/time-slicer.ts";
 
 /** Inputs in signature order to run a model on, and what to call them. */
 export interface Trial {
@@ -130,10 +130,7 @@ export async function readTrial(path: string, { inputs: specs }: Signature): Pro
     }
     const whole =
       isObject(value) && "input" in value ? body : Buffer.from(`{"input":${body.toString("utf8")}}`);
-    const request = await readPredictRequest(whole, specs, {
-      limits: DEFAULT_REST_LIMITS,
-      slices: AT_ONCE,
-    });
+    const request = await workOff(readPredictRequest(whole, specs, DEFAULT_REST_LIMITS), AT_ONCE);
     return { label, inputs: request.inputs };
   } catch (error) {
     const why = error instanceof Error ? error.message : "not readable";

@@ -24,6 +24,21 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Allow listening on a public address without TLS and authentication.",
   },
+  defaultModel: {
+    kind: "text",
+    default: null,
+    doc: "The model that POST /predict means without a name in the URL. When unset: the only model there is.",
+  },
+  corsOrigins: {
+    kind: "texts",
+    default: [],
+    doc: "Origins of web pages that may use this server, such as https://app.example.com or http://localhost:3000: they may read its responses, with credentials. *: every page, without credentials. Pages of any other origin than the server's own get 403.",
+  },
+  allowedHosts: {
+    kind: "texts",
+    default: [],
+    doc: "Names under which clients reach a server on a loopback address, such as the name that a proxy passes on as Host; *.example.com stands for all below it, * for any. Always known are localhost, 127.0.0.0/8, [::1] and host. On another address every name is taken unless some are listed here; addresses are always.",
+  },
   modelControl: {
     kind: "choice",
     choices: ["none", "poll", "explicit"],
@@ -223,6 +238,11 @@ export const SERVER_OPTIONS = {
     max: 3_600_000,
     default: 30_000,
     doc: "After SIGTERM: how long requests in flight may take before they are cut off. A version that was replaced: how long none of its requests may end before it is ended.",
+  },
+  tritonMetrics: {
+    kind: "flag",
+    default: false,
+    doc: "Add to /metrics the counters that Triton's dashboards read (nv_inference_request_success and its like), from the same counts as the statistics.",
   },
   logLevel: {
     kind: "choice",

@@ -66,6 +66,27 @@ export const AT_ONCE: Slices = {
   pause: () => Promise.resolve(),
 };
 
+/** Work that is cut into steps by what it yields: reading or writing one thing after another. Gives its result in the end. */
+export type Work<T> = Generator<Steps, T, void>;
+
+/** Does all of some work: a small request's at once, without a promise, a large one's in slices. */
+export function workOff<T>(work: Work<T>, slices: Slices): T | Promise<T> {
+  if (!slices.isAtOnce) return workOffInSlices(work, slices);
+  for (;;) {
+    const next = work.next();
+    if (next.done === true) return next.value;
+    while (!next.value.step(Number.POSITIVE_INFINITY));
+  }
+}
+
+async function workOffInSlices<T>(work: Work<T>, slices: Slices): Promise<T> {
+  for (;;) {
+    const next = work.next();
+    if (next.done === true) return next.value;
+    if (!slices.finishNow(next.value)) await slices.finish(next.value);
+  }
+}
+
 class RequestSlices implements Slices {
   readonly isAtOnce = false;
   readonly #clock: Clock;

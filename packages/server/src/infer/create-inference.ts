@@ -1,12 +1,16 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
+import { type ResultReceiver, submitTo } from "../base/result-receiver.ts";
 import type { Signature } from "../base/signature.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { ModelRegistry, ServedModel } from "../models/registry.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
+import { compileResponseSize, type ResponseSize } from "./response-size.ts";
+import { type ClaimCheck, compileClaimCheck } from "./size-claims.ts";
 
 export interface InferenceOptions {
   readonly registry: ModelRegistry;
@@ -20,6 +24,8 @@ export interface InferenceOptions {
 interface Checks {
   readonly inputs: InputCheck;
   readonly outputs: OutputCheck;
+  readonly responseSize: ResponseSize;
+  readonly claims: ClaimCheck | undefined;
 }
 
 /** The one use case that every edge calls. */
@@ -30,21 +36,51 @@ export function createInference(options: InferenceOptions): Inference {
   const checksOf = (signature: Signature): Checks => {
     const known = compiled.get(signature);
     if (known !== undefined) return known;
-    const checks = { inputs: compileInputCheck(signature), outputs: compileOutputCheck(signature) };
+    const checks = {
+      inputs: compileInputCheck(signature),
+      outputs: compileOutputCheck(signature),
+      responseSize: compileResponseSize(signature),
+      claims: compileClaimCheck(signature),
+    };
     compiled.set(signature, checks);
     return checks;
   };
 
-  const submit = (served: ServedModel, request: InferRequest): Promise<InferResponse> => {
+  /** Throws what is wrong with the request. */
+  const submitChecked = (
+    served: ServedModel,
+    request: InferRequest,
+    receiver: ResultReceiver<InferResponse>,
+  ): void => {
     const checks = checksOf(served.description.signature);
     const inputs = checks.inputs(request.inputs);
     const asked = request.outputs?.length === 0 ? undefined : request.outputs;
     const outputs = asked === undefined ? undefined : checks.outputs(asked);
+    const broken = checks.claims?.(inputs);
+    if (request.maxResponseBytes !== undefined && broken === undefined)
+      checkResponseSize(checks.responseSize(inputs, outputs), request.maxResponseBytes);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
-    const asItIs = inputs === request.inputs && outputs === request.outputs;
-    const response = served.submit(asItIs ? request : { ...request, inputs, outputs });
-    return asked === outputs ? response : response.then((answer) => underNames(answer, asked!));
+    const asItIs = broken === undefined && inputs === request.inputs && outputs === request.outputs;
+    const isAlone = broken !== undefined;
+    const named = asked === outputs ? receiver : underNames(receiver, asked!);
+    served.submit(
+      asItIs ? request : { ...request, inputs, outputs, isAlone },
+      isAlone ? blamingSizes(named, broken) : named,
+    );
+  };
+
+  const submitWhenLoaded = async (
+    request: InferRequest,
+    receiver: ResultReceiver<InferResponse>,
+  ): Promise<void> => {
+    const { model, version, signal } = request;
+    let served: ServedModel | undefined;
+    do {
+      await registry.waitForLoad(model, version, signal);
+      served = registry.lookup(model, version);
+    } while (served === undefined);
+    submitChecked(served, request, receiver);
   };
 
   return {
@@ -69,24 +105,59 @@ export function createInference(options: InferenceOptions): Inference {
     },
     modelConfiguration: (name, version) => configurationOf(registry.resolve(name, version)),
     index: () => registry.index(),
+    modelNames: () => registry.names(),
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
-    async infer(request) {
-      const { model, version, signal } = request;
-      let served = registry.lookup(model, version);
-      while (served === undefined) {
-        await registry.waitForLoad(model, version, signal);
-        served = registry.lookup(model, version);
+    loadedInputs: (name, version) => registry.lookup(name, version)?.description.signature.inputs,
+    infer(request) {
+      return submitTo(this, request);
+    },
+    submit(request, receiver) {
+      const served = registry.lookup(request.model, request.version);
+      if (served === undefined) {
+        submitWhenLoaded(request, receiver).catch((error: unknown) =>
+          receiver.reject(ServeError.from(error)),
+        );
+        return;
       }
-      return submit(served, request);
+      try {
+        submitChecked(served, request, receiver);
+      } catch (error) {
+        receiver.reject(ServeError.from(error));
+      }
+    },
+  };
+}
+
+/** A model that fails on sizes of which its file says that they do not occur has said so before. */
+function blamingSizes(
+  receiver: ResultReceiver<InferResponse>,
+  broken: string,
+): ResultReceiver<InferResponse> {
+  return {
+    resolve: (response) => receiver.resolve(response),
+    reject(error) {
+      const isSizes = error instanceof ServeError && error.reason === "model_failed";
+      const message = `${broken}; the model fails where they differ`;
+      receiver.reject(
+        isSizes
+          ? new ServeError("invalid_argument", message, { reason: "invalid_input", cause: error })
+          : error,
+      );
     },
   };
 }
 
 /** Outputs go back under the names that the client asked for. */
-function underNames(response: InferResponse, names: readonly string[]): InferResponse {
+function underNames(
+  receiver: ResultReceiver<InferResponse>,
+  names: readonly string[],
+): ResultReceiver<InferResponse> {
   return {
-    ...response,
-    outputs: response.outputs.map((output, i) => ({ ...output, name: names[i] ?? output.name })),
+    resolve(response) {
+      const outputs = response.outputs.map((output, i) => ({ ...output, name: names[i] ?? output.name }));
+      receiver.resolve({ ...response, outputs });
+    },
+    reject: (error) => receiver.reject(error),
   };
 }
 
@@ -122,7 +193,17 @@ function statisticsOf(
     .map((served) => served.statistics());
 }
 
-function leftError(signal: AbortSignal): ServeError {
+/** Before anything is computed that cannot be sent. */
+function checkResponseSize(bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new ServeError(
+    "resource_exhausted",
+    `the response would have ${bytes} bytes or more, and one message may have ${maxBytes} (--max-body); ask for fewer rows or outputs`,
+    { reason: "response_too_large" },
+  );
+}
+
+function leftError(signal: CancelSignal): ServeError {
   if (signal.reason instanceof ServeError) return signal.reason;
   return new ServeError("cancelled", "the request was cancelled", { cause: signal.reason });
 }

@@ -1,6 +1,8 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import type { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { RequestHead } from "../base/request-head.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
@@ -61,16 +63,22 @@ export interface Inference {
   acquireInputs(
     name: string,
     version: string | undefined,
-    signal: AbortSignal,
+    signal: CancelSignal,
   ): Promise<readonly TensorSpec[]>;
+  /** The same for a model that is in memory; undefined: it is not, `acquireInputs` knows more. */
+  loadedInputs(name: string, version: string | undefined): readonly TensorSpec[] | undefined;
   /** Throws like `modelMetadata`. */
   modelConfiguration(name: string, version: string | undefined): ModelConfiguration;
   index(): readonly IndexEntry[];
+  /** Every known model, broken ones too; to be looked through at once. */
+  modelNames(): Iterable<string>;
   /**
    * Finds the model, checks inputs and requested outputs against its signature (names, datatypes, ranks, sizes, symbols,
    * byte counts), schedules, and answers. Throws ServeError: `invalid_argument` names the field and what was expected.
    */
   infer(request: InferRequest): Promise<InferResponse>;
+  /** The same without a promise. The receiver must not ask for another inference before it returns. */
+  submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void;
   /** Of every version in memory, or of those named. Throws `not_found` for an unknown model or version. */
   modelStatistics(name?: string, version?: string): readonly ModelStatistics[];
 }

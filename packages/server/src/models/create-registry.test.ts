@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { submitTo } from "../base/result-receiver.ts";
 import { candidateOf, requestOf, scanOf, turns } from "./models.kit.ts";
 import { never, setUp, states } from "./registry-rig.kit.ts";
 
@@ -88,7 +89,7 @@ describe("explicit control", () => {
     const b = loads[0]!.succeed();
     await loaded;
     assert.equal(registry.isReady(), true);
-    const answer = b.submit(requestOf("b"));
+    const answer = submitTo(b, requestOf("b"));
     let done = false;
     const unloaded = registry.unloadModel("b", never).then(() => {
       done = true;
@@ -192,7 +193,7 @@ test("closing waits for requests in flight and gives loads back", async () => {
   await turns();
   const a = loads[0]!.succeed();
   await turns();
-  const answer = a.submit(requestOf("a"));
+  const answer = submitTo(a, requestOf("a"));
   const loading = loads[0]!.signal;
   let closed = false;
   const closing = registry.close().then(() => {

@@ -1,6 +1,7 @@
 // Tests create-registry.ts: loading on first use.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { submitTo } from "../base/result-receiver.ts";
 import { candidateOf, requestOf, type StubModel, scanOf, turns } from "./models.kit.ts";
 import { acquire, never, setUp, states } from "./registry-rig.kit.ts";
 
@@ -44,7 +45,7 @@ describe("loading on first use", () => {
     const first = acquire(registry, "a", undefined, never);
     await turns();
     const a = loads[0]!.succeed();
-    const answer = (await first).submit(requestOf("a"));
+    const answer = submitTo(await first, requestOf("a"));
     await clock.advance(1);
     const impatient = new AbortController();
     const left = acquire(registry, "b", undefined, impatient.signal);
@@ -71,7 +72,7 @@ describe("loading on first use", () => {
     const answered: string[] = [];
     const use = async (name: string): Promise<void> => {
       const served = await acquire(registry, name, undefined, never);
-      await served.submit(requestOf(name));
+      await submitTo(served, requestOf(name));
       answered.push(name);
     };
     const uses = Promise.all(["a", "b", "a", "b"].map(use));

@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
 
 /** Lets a bounded number of loads run at once; the others wait in order of arrival. */
@@ -46,17 +47,17 @@ export function createLoadLimit(most: number): LoadLimit {
 }
 
 /** Waits for `promise`, but no longer than until `signal` fires. The promise itself goes on. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export function untilAborted<T>(promise: Promise<T>, signal: CancelSignal): Promise<T> {
   if (signal.aborted) return Promise.reject(abortReason(signal));
   return new Promise((resolve, reject) => {
-    const leave = (): void => reject(abortReason(signal));
-    signal.addEventListener("abort", leave, { once: true });
+    const leave = { handleEvent: (): void => reject(abortReason(signal)) };
+    signal.addEventListener("abort", leave);
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
   });
 }
 
 /** Why a signal fired, as an error for the caller. */
-export function abortReason(signal: AbortSignal): ServeError {
+export function abortReason(signal: Pick<CancelSignal, "reason">): ServeError {
   if (signal.reason instanceof ServeError) return signal.reason;
   if (signal.reason instanceof Error && signal.reason.name === "TimeoutError") {
     return new ServeError("deadline_exceeded", "the deadline passed before the model was ready", {

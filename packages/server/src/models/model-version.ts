@@ -1,3 +1,4 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
 import { untilAborted } from "./load-limit.ts";
 import type { VersionStatus } from "./managed-registry.ts";
@@ -155,7 +156,7 @@ export class ModelVersion {
    * Loads on behalf of a request, or joins the load under way; resolves when it ended, however. Rejects when `signal` fires;
    * a load that waits for memory or its turn ends when nobody waits for it any more.
    */
-  async waitForLoad(signal: AbortSignal): Promise<void> {
+  async waitForLoad(signal: CancelSignal): Promise<void> {
     const done = this.pending ?? this.load();
     this.#waiting += 1;
     try {

@@ -5,6 +5,7 @@ import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import { NO_PARAMETERS } from "../base/infer-request.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
@@ -119,14 +120,13 @@ export class StubModel implements ServedModelHandle {
     this.memoryBytes = candidate.bytes;
   }
 
-  submit(request: InferRequest): Promise<InferResponse> {
+  submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
     if (this.#closing !== undefined || this.closed) {
-      return Promise.reject(new ServeError("unavailable", "draining"));
+      receiver.reject(new ServeError("unavailable", "draining"));
+      return;
     }
     this.submitted += 1;
-    return new Promise((resolve, reject) => {
-      this.#open.add({ request, resolve, reject });
-    });
+    this.#open.add({ request, receiver });
   }
 
   rejectEarly(): ServeError | undefined {
@@ -138,9 +138,16 @@ export class StubModel implements ServedModelHandle {
     const { name: model, version } = this;
     const answered = [...this.#open].slice(0, most);
     for (const open of answered) this.#open.delete(open);
-    for (const { request, resolve } of answered) {
+    for (const { request, receiver } of answered) {
       const outputs = (request.outputs ?? ["y", "z"]).map((name) => ({ name, ...ZERO }));
-      resolve({ model, version, id: this.fingerprint, outputs, parameters: NO_PARAMETERS, batchRows: 1 });
+      receiver.resolve({
+        model,
+        version,
+        id: this.fingerprint,
+        outputs,
+        parameters: NO_PARAMETERS,
+        batchRows: 1,
+      });
     }
     this.#settle();
   }
@@ -198,7 +205,7 @@ export class StubModel implements ServedModelHandle {
 
   destroy(reason: string): void {
     this.destroyed = true;
-    for (const { reject } of this.#open) reject(new ServeError("unavailable", reason));
+    for (const { receiver } of this.#open) receiver.reject(new ServeError("unavailable", reason));
     this.#open.clear();
     this.#settle();
   }
@@ -215,8 +222,7 @@ export class StubModel implements ServedModelHandle {
 
 interface OpenRequest {
   readonly request: InferRequest;
-  resolve(response: InferResponse): void;
-  reject(error: Error): void;
+  readonly receiver: ResultReceiver<InferResponse>;
 }
 
 const ZERO = { datatype: "FP32", shape: [1, 1], bytes: new Uint8Array(4) } as const;

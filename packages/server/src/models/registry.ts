@@ -1,7 +1,9 @@
+import type { CancelSignal } from "../base/call-signal.ts";
 import type { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RequestHead } from "../base/request-head.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { ModelStatistics } from "./model-statistics.ts";
 
@@ -23,8 +25,8 @@ export interface ServedModel {
   readonly version: string;
   readonly description: ModelDescription;
   readonly settings: RunSettings;
-  /** Names, datatypes and shapes were checked by `infer`; resolves with the outputs asked for, else with all in signature order. */
-  submit(request: InferRequest): Promise<InferResponse>;
+  /** Names, datatypes and shapes were checked by `infer`; gives the outputs asked for, else all in signature order. */
+  submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void;
   /** What `submit` would certainly refuse this request with, now and whatever its body says; it is counted. Undefined: ask `submit`. */
   rejectEarly(head: RequestHead): ServeError | undefined;
   statistics(): ModelStatistics;
@@ -43,12 +45,14 @@ export interface ModelRegistry {
    * Waits for a model that loads on first use, then `lookup` is to be asked again: a version is used in the turn in which it was taken,
    * before another can take over. Throws like `resolve` when there is nothing to wait for.
    */
-  waitForLoad(name: string, version: string | undefined, signal: AbortSignal): Promise<void>;
+  waitForLoad(name: string, version: string | undefined, signal: CancelSignal): Promise<void>;
   /** Whether a request would be answered, if need be after a load on first use. Throws `not_found`. */
   isModelReady(name: string, version: string | undefined): boolean;
   /** Versions of a model that are ready, ascending; throws `not_found`. */
   readyVersions(name: string): readonly string[];
   index(): readonly IndexEntry[];
+  /** Every known model, broken ones too; to be looked through at once. */
+  names(): Iterable<string>;
   /** Every version in memory that takes requests. */
   loaded(): readonly ServedModel[];
   /** True when every model that is meant to be up is up. */

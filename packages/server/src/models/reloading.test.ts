@@ -1,6 +1,7 @@
 // Tests create-registry.ts: reloading.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { submitTo } from "../base/result-receiver.ts";
 import type { RegistryOptions } from "./managed-registry.ts";
 import { candidateOf, requestOf, scanOf, turns } from "./models.kit.ts";
 import { setUp, states } from "./registry-rig.kit.ts";
@@ -17,7 +18,7 @@ describe("reloading", () => {
 
   test("the old instance serves until the new one is ready, then drains", async () => {
     const { registry, loads, old } = await serving();
-    const answer = registry.resolve("m", undefined).submit(requestOf("m"));
+    const answer = submitTo(registry.resolve("m", undefined), requestOf("m"));
     registry.apply(scanOf(candidateOf("m", { fingerprint: "b" })));
     await turns();
     assert.equal(registry.resolve("m", undefined), old);
@@ -100,7 +101,7 @@ describe("reloading", () => {
     const forgotten: string[] = [];
     const onForgotten = (model: string, version: string): void => void forgotten.push(`${model}/${version}`);
     const { registry, loads, old } = await serving("1", { onForgotten });
-    const answer = registry.resolve("m", undefined).submit(requestOf("m"));
+    const answer = submitTo(registry.resolve("m", undefined), requestOf("m"));
     registry.apply(scanOf(candidateOf("m", { version: "2" })));
     await turns();
     loads[0]!.succeed();
@@ -161,7 +162,7 @@ describe("reloading", () => {
 
   test("an old version with a long queue answers all of it, however long that takes", async () => {
     const { registry, loads, old, clock } = await serving("1", { drainTimeoutMs: 100 });
-    const answers = [1, 2, 3].map(() => registry.resolve("m", undefined).submit(requestOf("m")));
+    const answers = [1, 2, 3].map(() => submitTo(registry.resolve("m", undefined), requestOf("m")));
     registry.apply(scanOf(candidateOf("m", { fingerprint: "b" })));
     await turns();
     loads[0]!.succeed();
@@ -180,7 +181,7 @@ describe("reloading", () => {
 
   test("what does not drain in time is ended", async () => {
     const { registry, old, clock } = await serving("1", { drainTimeoutMs: 100 });
-    const refused = assert.rejects(old.submit(requestOf("m")), { code: "unavailable" });
+    const refused = assert.rejects(submitTo(old, requestOf("m")), { code: "unavailable" });
     registry.apply(scanOf());
     await clock.advance(99);
     assert.equal(old.destroyed, false);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ServeError } from "../base/errors.ts";
 import type { Instance, InstanceState } from "../base/instance.ts";
+import { submitTo } from "../base/result-receiver.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import { completeQueueConfig } from "../queue/queue-config.ts";
 import { createScheduler } from "../queue/scheduler.ts";
@@ -119,8 +120,8 @@ function floats(bytes: Uint8Array): number[] {
 
 test("requests go through the queue to an instance and come back with name, version and id", async () => {
   const { served, instances, answered } = setUp();
-  const first = served.submit(rows(1));
-  const both = [served.submit(rows(2, 3)), served.submit({ ...rows(4), outputs: ["z"] })];
+  const first = submitTo(served, rows(1));
+  const both = [submitTo(served, rows(2, 3)), submitTo(served, { ...rows(4), outputs: ["z"] })];
   assert.equal(served.inFlight(), 3);
   instances[0]!.answer();
   const { model, version, id, outputs } = await first;
@@ -147,9 +148,9 @@ test("requests go through the queue to an instance and come back with name, vers
 describe("ending", () => {
   test("closing waits for what is in flight, refuses what is new, then ends the workers", async () => {
     const { served, instances, ended, listeners } = setUp();
-    const answers = [served.submit(rows(1)), served.submit(rows(2))];
+    const answers = [submitTo(served, rows(1)), submitTo(served, rows(2))];
     const closing = served.close();
-    await assert.rejects(served.submit(rows(3)), { code: "unavailable", reason: "draining" });
+    await assert.rejects(submitTo(served, rows(3)), { code: "unavailable", reason: "draining" });
     instances[0]!.answer();
     await turns();
     assert.deepEqual(ended, []);
@@ -161,7 +162,7 @@ describe("ending", () => {
 
   test("destroying ends everything now", async () => {
     const { served, ended } = setUp();
-    const refused = assert.rejects(served.submit(rows(1)), { code: "unavailable" });
+    const refused = assert.rejects(submitTo(served, rows(1)), { code: "unavailable" });
     served.destroy("stopped hard");
     await refused;
     assert.deepEqual(ended, ["stopped hard"]);
@@ -177,7 +178,7 @@ describe("health", () => {
     change(instances[0]!, { kind: "failed", reason: "crash loop" });
     change(instances[1]!, { kind: "restarting", attempt: 1, reason: "died" });
     assert.deepEqual(seen, []);
-    const waiting = assert.rejects(served.submit(rows(1)), { code: "unavailable", reason: "no_instance" });
+    const waiting = assert.rejects(submitTo(served, rows(1)), { code: "unavailable", reason: "no_instance" });
     change(instances[1]!, { kind: "failed", reason: "crash loop too" });
     await waiting;
     assert.deepEqual(seen, ["crash loop"]);
@@ -187,7 +188,7 @@ describe("health", () => {
 
   test("a request waits for an instance that restarts", async () => {
     const { served, instances, change } = setUp();
-    const answer = served.submit(rows(5));
+    const answer = submitTo(served, rows(5));
     change(instances[0]!, { kind: "restarting", attempt: 1, reason: "died" });
     instances[0]!.die();
     await turns();
@@ -203,7 +204,7 @@ describe("health", () => {
     served.onIdle(() => {
       idle += 1;
     });
-    const answers = [served.submit(rows(1)), served.submit(rows(2))];
+    const answers = [submitTo(served, rows(1)), submitTo(served, rows(2))];
     instances[0]!.answer();
     await answers[0];
     assert.equal(idle, 0);
@@ -217,7 +218,7 @@ test("statistics add up", async () => {
   const { clock, served, instances } = setUp();
   const requests = [rows(1), rows(2), rows(3, 4)];
   for (const request of requests) request.timeline.enqueuedMs = clock.nowMs();
-  const answers = requests.map((request) => served.submit(request));
+  const answers = requests.map((request) => submitTo(served, request));
   await clock.advance(5);
   instances[0]!.answer();
   await answers[0];
@@ -225,11 +226,11 @@ test("statistics add up", async () => {
   instances[0]!.answer();
   await Promise.all(answers);
   const gone = new AbortController();
-  const left = assert.rejects(served.submit({ ...rows(9), signal: gone.signal }), { code: "cancelled" });
+  const left = assert.rejects(submitTo(served, { ...rows(9), signal: gone.signal }), { code: "cancelled" });
   gone.abort();
   await left;
   const late = { ...rows(9), deadlineMs: clock.nowMs() };
-  await assert.rejects(served.submit(late), { code: "deadline_exceeded" });
+  await assert.rejects(submitTo(served, late), { code: "deadline_exceeded" });
   const found = served.statistics();
   assert.deepEqual([found.name, found.version, found.lastInferenceMs], ["m", "3", 1_700_000_000_000]);
   assert.deepEqual([found.inferenceCount, found.executionCount], [4, 2]);

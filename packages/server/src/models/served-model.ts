@@ -4,9 +4,11 @@ import type { Instance } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RequestHead } from "../base/request-head.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
 import type { QueueObserver } from "../queue/queue-observer.ts";
+import type { RequestResult } from "../queue/queued-request.ts";
 import type { Scheduler } from "../queue/scheduler.ts";
 import type { LoadedModel } from "../runtime/runtime.ts";
 import { InFlight } from "./in-flight.ts";
@@ -77,15 +79,9 @@ class LiveModel implements ServedModelHandle {
     this.#stopWatching = loaded.onStateChange(() => this.#onStateChange());
   }
 
-  async submit(request: InferRequest): Promise<InferResponse> {
+  submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
     this.#inFlight.begin();
-    try {
-      const { outputs, batchRows } = await this.#queue.submit(request);
-      const { name: model, version } = this;
-      return { model, version, id: request.id, outputs, parameters: NO_PARAMETERS, batchRows };
-    } finally {
-      this.#inFlight.end();
-    }
+    this.#queue.submit(request, new ModelRequest(this, this.#inFlight, { request, receiver }));
   }
 
   rejectEarly(head: RequestHead): ServeError | undefined {
@@ -153,6 +149,39 @@ class LiveModel implements ServedModelHandle {
     if (failure === undefined) this.#logger.info({ model, version }, "the model answers again");
     else this.#logger.error({ model, version, reason: failure }, "the model cannot answer any more");
     for (const listener of this.#health) listener();
+  }
+}
+
+/** Makes a queue's result the model's response. */
+class ModelRequest implements ResultReceiver<RequestResult> {
+  readonly #model: LiveModel;
+  readonly #inFlight: InFlight;
+  readonly #id: string | undefined;
+  readonly #receiver: ResultReceiver<InferResponse>;
+
+  constructor(
+    model: LiveModel,
+    inFlight: InFlight,
+    {
+      request,
+      receiver,
+    }: { readonly request: InferRequest; readonly receiver: ResultReceiver<InferResponse> },
+  ) {
+    this.#model = model;
+    this.#inFlight = inFlight;
+    this.#id = request.id;
+    this.#receiver = receiver;
+  }
+
+  resolve({ outputs, batchRows }: RequestResult): void {
+    const { name: model, version } = this.#model;
+    this.#inFlight.end();
+    this.#receiver.resolve({ model, version, id: this.#id, outputs, parameters: NO_PARAMETERS, batchRows });
+  }
+
+  reject(error: Error): void {
+    this.#inFlight.end();
+    this.#receiver.reject(error);
   }
 }
 

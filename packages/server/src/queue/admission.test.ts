@@ -3,13 +3,14 @@ import { test } from "node:test";
 import { createActiveTimeClock } from "../base/active-time-clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { ManualClock } from "../base/manual-clock.kit.ts";
+import { submitTo } from "../base/result-receiver.ts";
 import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 /** Submits one row and keeps how it ended. */
 function send(parts: SetUp, id: number, options: RequestOptions = {}) {
   const outcome = { reason: "waits", retryAfterMs: undefined as number | undefined };
-  parts.scheduler.submit(rowsRequest([[id, KIND.fine]], options)).then(
+  submitTo(parts.scheduler, rowsRequest([[id, KIND.fine]], options)).then(
     () => {
       outcome.reason = "answered";
     },

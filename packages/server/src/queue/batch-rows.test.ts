@@ -6,6 +6,7 @@ import { ServeError } from "../base/errors.ts";
 import { type InferRequest, NO_PARAMETERS } from "../base/infer-request.ts";
 import type { Instance } from "../base/instance.ts";
 import { ManualClock } from "../base/manual-clock.kit.ts";
+import { submitTo } from "../base/result-receiver.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Dim, Signature } from "../base/signature.ts";
 import type { NamedTensor, Tensor } from "../base/tensor.ts";
@@ -53,7 +54,7 @@ function setUpModel(
     instances: [instance],
     clock: new ManualClock(),
   });
-  const submit = (...inputs: NamedTensor[]) => scheduler.submit(requestOf(inputs));
+  const submit = (...inputs: NamedTensor[]) => submitTo(scheduler, requestOf(inputs));
   const finish = async () => {
     for (let run = pending.shift(); run !== undefined; run = pending.shift()) {
       run();

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestHead } from "../base/request-head.ts";
+import { submitTo } from "../base/result-receiver.ts";
 import { KIND, type RequestOptions, rowsRequest, type SetUp, settle, setUp } from "./fakes.kit.ts";
 import { createQuota } from "./quota.ts";
 
 /** Submits one row; keeps why it was refused. */
 function send(parts: SetUp, id: number, options: RequestOptions = {}): { reason: string } {
   const outcome = { reason: "waits" };
-  parts.scheduler.submit(rowsRequest([[id, KIND.fine]], options)).then(
+  submitTo(parts.scheduler, rowsRequest([[id, KIND.fine]], options)).then(
     () => {
       outcome.reason = "answered";
     },
@@ -43,7 +44,7 @@ test("a full queue refuses a request unread exactly as it refuses it read, and c
   fill(parts, 1);
   const unread = parts.scheduler.rejectEarly({ deadlineMs: undefined });
   assert.deepEqual(parts.counts.rejected, { queue_full: 1 });
-  const read = await parts.scheduler.submit(rowsRequest([[9, KIND.fine]])).then(
+  const read = await submitTo(parts.scheduler, rowsRequest([[9, KIND.fine]])).then(
     () => assert.fail("it was let in"),
     (error: unknown) => error,
   );
@@ -107,7 +108,7 @@ test("a refusal uses up the tenant's quota as ever, and a request that is let in
 
 test("while an input is under suspicion the body decides: it may be that input", async () => {
   const parts = setUp({ maxQueueSize: 1, maxBatchSize: 1 });
-  parts.scheduler.submit(rowsRequest([[1, KIND.kills]])).catch(() => {});
+  submitTo(parts.scheduler, rowsRequest([[1, KIND.kills]])).catch(() => {});
   parts.instances[0]!.step();
   await settle();
   fill(parts, 3);

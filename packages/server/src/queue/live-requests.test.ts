@@ -12,7 +12,8 @@ const PLAN = compileBatchPlan(ROWS_SIGNATURE, completeQueueConfig({}, ROWS_SIGNA
 function requestExpiringAt(expiresMs: number): QueuedRequest {
   const request = rowsRequest([[1, KIND.fine]], { deadlineMs: expiresMs });
   const config = completeQueueConfig({}, ROWS_SIGNATURE, 1);
-  return new QueuedRequest(PLAN, config, { request, nowMs: 0, resolve() {}, reject() {} });
+  const receiver = { resolve() {}, reject() {} };
+  return new QueuedRequest(PLAN, config, { request, nowMs: 0, number: 0, receiver });
 }
 
 test("the next to expire comes first, whatever was added and removed before", () => {

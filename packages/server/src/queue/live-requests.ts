@@ -109,7 +109,7 @@ export class LiveRequests implements SignalListener {
     if (request.isSettled) return;
     this.#release(request);
     this.#parts.observer.requestFailed(error.reason, this.#parts.clock.nowMs() - request.queuedMs);
-    request.reject(error);
+    request.receiver.reject(error);
   }
 
   /** The scheduler ends it. */
@@ -117,7 +117,7 @@ export class LiveRequests implements SignalListener {
     if (request.isSettled) return;
     this.#release(request);
     this.#parts.observer.requestRejected(rejection.reason, this.#parts.clock.nowMs() - request.queuedMs);
-    request.reject(rejection);
+    request.receiver.reject(rejection);
   }
 
   /** Ends all that have an item in the queue. */
@@ -162,7 +162,7 @@ export class LiveRequests implements SignalListener {
     this.#release(request);
     this.#parts.quarantine.recordResult(request);
     this.#parts.observer.requestAnswered(request.request.timeline, request.rows);
-    request.resolve({ outputs, batchRows });
+    request.receiver.resolve({ outputs, batchRows });
   }
 
   /** One of its items is in the queue no more. */

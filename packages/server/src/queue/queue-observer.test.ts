@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { submitTo } from "../base/result-receiver.ts";
 import { KIND, rowsRequest, settle, setUp } from "./fakes.kit.ts";
 import type { QueueObserver } from "./queue-observer.ts";
 
@@ -21,12 +22,12 @@ test("the observer hears of every run and of the one end of every request", asyn
       options,
     );
     request.timeline.enqueuedMs = clock.nowMs();
-    return scheduler.submit(request);
+    return submitTo(scheduler, request);
   };
   const controller = new AbortController();
   const answers = [submit(1), submit(1), submit(3)];
   const cancelled = assert.rejects(submit(1, { signal: controller.signal }));
-  const bad = assert.rejects(scheduler.submit(rowsRequest([[7, KIND.throws]])));
+  const bad = assert.rejects(submitTo(scheduler, rowsRequest([[7, KIND.throws]])));
   clock.advance(5);
   controller.abort();
   instances[0]!.step();

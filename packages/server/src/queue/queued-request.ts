@@ -1,4 +1,6 @@
+import type { AbortListener } from "../base/call-signal.ts";
 import type { InferRequest } from "../base/infer-request.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { NamedTensor } from "../base/tensor.ts";
 import {
   type BatchPlan,
@@ -65,7 +67,7 @@ export interface SignalListener {
 }
 
 /** One submitted request, until it is answered. It listens to its signal itself, so that no closure is made per request. */
-export class QueuedRequest {
+export class QueuedRequest implements AbortListener {
   readonly request: InferRequest;
   /** In signature order. */
   readonly inputs: readonly NamedTensor[];
@@ -74,13 +76,14 @@ export class QueuedRequest {
   readonly tenant: string;
   /** 0 is the highest priority. */
   readonly level: number;
-  readonly resolve: (result: RequestResult) => void;
-  readonly reject: (error: Error) => void;
+  readonly receiver: ResultReceiver<RequestResult>;
   /** Indices of the outputs wanted, in order; undefined: all. */
   readonly wanted: readonly number[] | undefined;
   /** When it was submitted. */
   readonly queuedMs: number;
   readonly first: BatchItem;
+  /** How it runs: as the model's requests do, or alone. */
+  readonly plan: BatchPlan;
   /** When it ends without a result: the deadline, or earlier while it waits if the queue has a timeout. Infinity: never. */
   expiresMs: number;
   heapIndex = -1;
@@ -94,16 +97,19 @@ export class QueuedRequest {
 
   /** Throws `invalid_argument` when its names do not fit the signature. */
   constructor(
-    plan: BatchPlan,
+    modelPlan: BatchPlan,
     config: QueueConfig,
     options: {
       readonly request: InferRequest;
       readonly nowMs: number;
-      resolve(result: RequestResult): void;
-      reject(error: Error): void;
+      /** How many requests came before it. */
+      readonly number: number;
+      readonly receiver: ResultReceiver<RequestResult>;
     },
   ) {
     const { request, nowMs } = options;
+    const plan = (request.isAlone === true ? modelPlan.alone : undefined) ?? modelPlan;
+    this.plan = plan;
     const inputs = inputsInOrder(plan, request.inputs);
     let bytes = 0;
     for (let i = 0; i < inputs.length; i++) bytes += inputs[i]!.bytes.length;
@@ -113,12 +119,11 @@ export class QueuedRequest {
     this.bytes = bytes;
     this.tenant = request.tenant ?? "";
     this.level = levelOf(config, request.priority);
-    this.resolve = options.resolve;
-    this.reject = options.reject;
+    this.receiver = options.receiver;
     this.wanted = wantedOutputs(plan, request);
     this.queuedMs = nowMs;
     this.expiresMs = Math.min(this.deadlineMs, nowMs + (config.queueTimeoutMs ?? Number.POSITIVE_INFINITY));
-    this.#shapeKey = shapeKeyOf(plan, inputs);
+    this.#shapeKey = plan === modelPlan ? shapeKeyOf(plan, inputs) : `alone ${options.number}`;
     this.first = splitRequest(plan, this);
   }
 

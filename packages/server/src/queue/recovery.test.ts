@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServeError } from "../base/errors.ts";
+import { submitTo } from "../base/result-receiver.ts";
 import {
   expectedOutputs,
   int32s,
@@ -22,7 +23,7 @@ interface Outcome {
 
 function send(parts: SetUp, id: number, kind: Kind = KIND.fine, options: RequestOptions = {}): Outcome {
   const outcome: Outcome = { reason: "waits", id };
-  parts.scheduler.submit(rowsRequest([[id, kind]], options)).then(
+  submitTo(parts.scheduler, rowsRequest([[id, kind]], options)).then(
     (answer) => {
       assert.deepEqual(
         answer.outputs.map((o) => int32s(o.bytes)),

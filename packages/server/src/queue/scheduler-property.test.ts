@@ -4,6 +4,7 @@ import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ServeError } from "../base/errors.ts";
+import { submitTo } from "../base/result-receiver.ts";
 import {
   expectedOutputs,
   int32s,
@@ -142,8 +143,7 @@ function submit(parts: SetUp, command: Command & { kind: "submit" }, rows: reado
     signal: controller.signal,
     tenant: command.tenant,
   });
-  parts.scheduler
-    .submit(request)
+  submitTo(parts.scheduler, request)
     .then(
       (answer) => {
         entry.answer = answer;

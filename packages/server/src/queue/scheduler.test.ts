@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServeError } from "../base/errors.ts";
+import { submitTo } from "../base/result-receiver.ts";
 import { stageMs } from "../base/timeline.ts";
 import {
   expectedOutputs,
@@ -29,7 +30,7 @@ function values(answer: RequestResult): number[][] {
 
 test("an idle instance takes a request at once; while it is busy requests gather and run together", async () => {
   const { scheduler, instances } = setUp();
-  const answers = [1, 2, 3].map((id) => scheduler.submit(one(id)));
+  const answers = [1, 2, 3].map((id) => submitTo(scheduler, one(id)));
   assert.deepEqual(instances[0]!.runs, [[1]]);
   instances[0]!.step();
   await settle();
@@ -51,7 +52,7 @@ test("an idle instance takes a request at once; while it is busy requests gather
 test("requests that arrive in one turn of the event loop run together, also when the instance is idle", async () => {
   const turn: (() => void)[] = [];
   const { scheduler, instances } = setUp({}, { defer: (callback) => turn.push(callback) });
-  const answers = [1, 2, 3].map((id) => scheduler.submit(one(id)));
+  const answers = [1, 2, 3].map((id) => submitTo(scheduler, one(id)));
   assert.deepEqual(instances[0]!.runs, []);
   assert.equal(turn.length, 1);
   turn.shift()!();
@@ -61,7 +62,7 @@ test("requests that arrive in one turn of the event loop run together, also when
     (await Promise.all(answers)).map((answer) => answer.batchRows),
     [3, 3, 3],
   );
-  answers.push(scheduler.submit(one(4)));
+  answers.push(submitTo(scheduler, one(4)));
   assert.equal(turn.length, 1);
   scheduler.destroy("test");
   turn.shift()!();
@@ -78,7 +79,7 @@ test("the batch is the requests' own bytes, and answers are views on one block",
     return run(request);
   };
   const requests = [one(1), one(2), one(3)];
-  const answers = requests.map((request) => scheduler.submit(request));
+  const answers = requests.map((request) => submitTo(scheduler, request));
   instances[0]!.step();
   await settle();
   instances[0]!.step();
@@ -95,8 +96,8 @@ for (const [rows, runs] of [
 ] as const) {
   test(`${rows} waiting rows run in batches of ${runs.join(" and ")} when 32 is the maximum`, async () => {
     const { scheduler, instances } = setUp({ maxBatchSize: 32 });
-    const answers = [scheduler.submit(one(0))];
-    for (let id = 1; id <= rows; id++) answers.push(scheduler.submit(one(id)));
+    const answers = [submitTo(scheduler, one(0))];
+    for (let id = 1; id <= rows; id++) answers.push(submitTo(scheduler, one(id)));
     while (instances[0]!.step()) await settle();
     await Promise.all(answers);
     assert.deepEqual(
@@ -109,7 +110,7 @@ for (const [rows, runs] of [
 test("a request larger than a batch is divided, and its answer is whole and in order", async () => {
   const { scheduler, instances } = setUp({ maxBatchSize: 4 });
   const rows = Array.from({ length: 10 }, (_, i) => [i, KIND.fine] as const);
-  const answers = [scheduler.submit(rowsRequest(rows)), scheduler.submit(one(99))];
+  const answers = [submitTo(scheduler, rowsRequest(rows)), submitTo(scheduler, one(99))];
   while (instances[0]!.step()) await settle();
   const [big, small] = await Promise.all(answers);
   assert.deepEqual(values(big!), expectedOutputs(rows));
@@ -123,28 +124,28 @@ test("a request larger than a batch is divided, and its answer is whole and in o
 
 test("only the outputs that were asked for come back, in the order asked", async () => {
   const { scheduler, instances } = setUp();
-  const answer = scheduler.submit(one(5, { outputs: ["rank"] }));
+  const answer = submitTo(scheduler, one(5, { outputs: ["rank"] }));
   instances[0]!.step();
   assert.deepEqual(
     (await answer).outputs.map((o) => o.name),
     ["rank"],
   );
   await assert.rejects(
-    scheduler.submit(one(5, { outputs: ["nope"] })),
+    submitTo(scheduler, one(5, { outputs: ["nope"] })),
     refusal("invalid_argument", "invalid_argument"),
   );
 });
 
 test("a batch may wait for mates up to the delay, and goes earlier when it is full", async () => {
   const { scheduler, instances, clock } = setUp({ maxQueueDelayMs: 10, maxBatchSize: 3 });
-  for (const id of [1, 2]) void scheduler.submit(one(id));
+  for (const id of [1, 2]) void submitTo(scheduler, one(id));
   clock.advance(9);
   assert.deepEqual(instances[0]!.runs, []);
   clock.advance(1);
   assert.deepEqual(instances[0]!.runs, [[1, 2]]);
   instances[0]!.step();
   await settle();
-  for (const id of [3, 4, 5]) void scheduler.submit(one(id));
+  for (const id of [3, 4, 5]) void submitTo(scheduler, one(id));
   assert.deepEqual(instances[0]!.runs[1], [3, 4, 5]);
 });
 
@@ -154,11 +155,11 @@ test("a preferred size is taken at once, anything when the delay is over", async
     maxBatchSize: 8,
     preferredBatchSizes: [2],
   });
-  void scheduler.submit(one(1));
+  void submitTo(scheduler, one(1));
   assert.deepEqual(instances[0]!.runs, []);
-  void scheduler.submit(one(2));
+  void submitTo(scheduler, one(2));
   assert.deepEqual(instances[0]!.runs, [[1, 2]]);
-  for (const id of [3, 4, 5]) void scheduler.submit(one(id));
+  for (const id of [3, 4, 5]) void submitTo(scheduler, one(id));
   instances[0]!.step();
   await settle();
   assert.deepEqual(instances[0]!.runs[1], [3, 4]);
@@ -175,7 +176,7 @@ test("a near deadline ends the wait for mates: half the time is kept for the run
     [2, 20],
   ] as const) {
     const deadlineMs = left === undefined ? undefined : clock.nowMs() + left;
-    scheduler.submit(one(id, { deadlineMs })).catch(() => {});
+    submitTo(scheduler, one(id, { deadlineMs })).catch(() => {});
   }
   clock.advance(9);
   assert.deepEqual(instances[0]!.runs, []);
@@ -186,9 +187,9 @@ test("a near deadline ends the wait for mates: half the time is kept for the run
 test("a request that waits is cancelled: it never runs, and its mates do", async () => {
   const { scheduler, instances } = setUp();
   const controller = new AbortController();
-  void scheduler.submit(one(1));
-  const cancelled = scheduler.submit(one(2, { signal: controller.signal }));
-  const mate = scheduler.submit(one(3));
+  void submitTo(scheduler, one(1));
+  const cancelled = submitTo(scheduler, one(2, { signal: controller.signal }));
+  const mate = submitTo(scheduler, one(3));
   controller.abort();
   await assert.rejects(cancelled, refusal("cancelled", "cancelled"));
   instances[0]!.step();
@@ -201,24 +202,32 @@ test("a request that waits is cancelled: it never runs, and its mates do", async
 test("a request that runs is cancelled: it is answered at once and its result is dropped", async () => {
   const { scheduler, instances } = setUp();
   const controller = new AbortController();
-  const cancelled = scheduler.submit(one(1, { signal: controller.signal }));
+  const cancelled = submitTo(scheduler, one(1, { signal: controller.signal }));
   controller.abort();
   await assert.rejects(cancelled, refusal("cancelled", "cancelled"));
   instances[0]!.step();
   await settle();
   assert.equal(scheduler.gauges().runningRequests, 0);
   await assert.rejects(
-    scheduler.submit(one(2, { signal: controller.signal })),
+    submitTo(scheduler, one(2, { signal: controller.signal })),
     refusal("cancelled", "cancelled"),
   );
+});
+
+test("a signal that fires because the deadline came, a little early, is an expiry and no cancellation", async () => {
+  const { scheduler } = setUp();
+  const controller = new AbortController();
+  const expiring = submitTo(scheduler, one(1, { signal: controller.signal, deadlineMs: 10 }));
+  controller.abort(new ServeError("deadline_exceeded", "the deadline passed"));
+  await assert.rejects(expiring, refusal("deadline_exceeded", "deadline_exceeded"));
 });
 
 test("a deadline ends a request wherever it is, and never earlier", async () => {
   const { scheduler, instances, clock } = setUp();
   const deadlineMs = clock.nowMs() + 10;
   const ended: string[] = [];
-  const running = scheduler.submit(one(1, { deadlineMs }));
-  const waiting = scheduler.submit(one(2, { deadlineMs }));
+  const running = submitTo(scheduler, one(1, { deadlineMs }));
+  const waiting = submitTo(scheduler, one(2, { deadlineMs }));
   running.catch(() => ended.push("running"));
   waiting.catch(() => ended.push("waiting"));
   clock.advance(9);
@@ -228,7 +237,7 @@ test("a deadline ends a request wherever it is, and never earlier", async () => 
   await assert.rejects(running, refusal("deadline_exceeded", "deadline_exceeded"));
   await assert.rejects(waiting, refusal("deadline_exceeded", "deadline_exceeded"));
   await assert.rejects(
-    scheduler.submit(one(3, { deadlineMs })),
+    submitTo(scheduler, one(3, { deadlineMs })),
     refusal("deadline_exceeded", "deadline_exceeded"),
   );
   instances[0]!.step();
@@ -239,8 +248,8 @@ test("a deadline ends a request wherever it is, and never earlier", async () => 
 
 test("a queue timeout counts only while a request waits", async () => {
   const { scheduler, instances, clock } = setUp({ queueTimeoutMs: 5 });
-  const running = scheduler.submit(one(1));
-  const waiting = scheduler.submit(one(2));
+  const running = submitTo(scheduler, one(1));
+  const waiting = submitTo(scheduler, one(2));
   clock.advance(5);
   await assert.rejects(waiting, refusal("deadline_exceeded", "deadline_exceeded"));
   instances[0]!.step();
@@ -251,17 +260,17 @@ test("requests wait while no instance is ready, and are refused when none will e
   const { scheduler, instances } = setUp();
   instances[0]!.state = { kind: "restarting", attempt: 1, reason: "test" };
   scheduler.instancesChanged();
-  const answer = scheduler.submit(one(1));
+  const answer = submitTo(scheduler, one(1));
   instances[0]!.revive();
   scheduler.instancesChanged();
   instances[0]!.step();
   await answer;
   instances[0]!.state = { kind: "restarting", attempt: 1, reason: "test" };
-  const waiting = scheduler.submit(one(2));
+  const waiting = submitTo(scheduler, one(2));
   instances[0]!.state = { kind: "failed", reason: "test" };
   scheduler.instancesChanged();
   await assert.rejects(waiting, refusal("unavailable", "no_instance"));
-  await assert.rejects(scheduler.submit(one(3)), refusal("unavailable", "no_instance"));
+  await assert.rejects(submitTo(scheduler, one(3)), refusal("unavailable", "no_instance"));
 });
 
 for (const [depth, outstanding] of [
@@ -270,7 +279,7 @@ for (const [depth, outstanding] of [
 ] as const) {
   test(`pipelineDepth ${depth} keeps ${outstanding} runs outstanding`, () => {
     const { scheduler, instances } = setUp({ pipelineDepth: depth });
-    for (const id of [1, 2, 3, 4]) void scheduler.submit(one(id));
+    for (const id of [1, 2, 3, 4]) void submitTo(scheduler, one(id));
     assert.equal(instances[0]!.outstanding, outstanding);
   });
 }
@@ -279,7 +288,7 @@ test("the timeline shows who waited for what", async () => {
   const { scheduler, instances, clock } = setUp();
   const [first, second] = [one(1), one(2)];
   for (const request of [first, second]) request.timeline.enqueuedMs = clock.nowMs();
-  const answers = [scheduler.submit(first), scheduler.submit(second)];
+  const answers = [submitTo(scheduler, first), submitTo(scheduler, second)];
   clock.advance(4);
   instances[0]!.step();
   await settle();
@@ -298,12 +307,12 @@ test("the timeline shows who waited for what", async () => {
 
 test("close answers everything and takes nothing new; destroy rejects everything", async () => {
   const draining = setUp();
-  const answers = [1, 2, 3].map((id) => draining.scheduler.submit(one(id)));
+  const answers = [1, 2, 3].map((id) => submitTo(draining.scheduler, one(id)));
   let isClosed = false;
   const closed = draining.scheduler.close().then(() => {
     isClosed = true;
   });
-  await assert.rejects(draining.scheduler.submit(one(4)), refusal("unavailable", "draining"));
+  await assert.rejects(submitTo(draining.scheduler, one(4)), refusal("unavailable", "draining"));
   draining.instances[0]!.step();
   await settle();
   assert.equal(isClosed, false);
@@ -311,7 +320,7 @@ test("close answers everything and takes nothing new; destroy rejects everything
   await Promise.all([...answers, closed, draining.scheduler.close()]);
 
   const destroyed = setUp();
-  const lost = [1, 2, 3].map((id) => destroyed.scheduler.submit(one(id, { deadlineMs: 5000 })));
+  const lost = [1, 2, 3].map((id) => submitTo(destroyed.scheduler, one(id, { deadlineMs: 5000 })));
   destroyed.scheduler.destroy("the test says so");
   for (const answer of lost) await assert.rejects(answer, refusal("unavailable", "shut_down"));
   await destroyed.scheduler.close();

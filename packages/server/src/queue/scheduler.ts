@@ -4,6 +4,7 @@ import { ServeError } from "../base/errors.ts";
 import type { InferRequest } from "../base/infer-request.ts";
 import type { Instance } from "../base/instance.ts";
 import type { RequestHead } from "../base/request-head.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { Signature } from "../base/signature.ts";
 import { Admission } from "./admission.ts";
 import { type BatchPlan, compileBatchPlan } from "./batch-plan.ts";
@@ -63,11 +64,12 @@ export interface QueueGauges {
 /** Decides when and with whom the requests of one model run. */
 export interface Scheduler {
   /**
-   * Queues a request whose inputs were checked against the signature, and resolves with the outputs it asked for. The request's
+   * Queues a request whose inputs were checked against the signature; the receiver gets the outputs it asked for. The request's
    * bytes must stay unchanged until then. Its tenant is an opaque key: tenants take turns, have quotas, and cannot harm each other
-   * by quarantine. Rejects with ServeError, reasons as in `REJECT_REASONS` or the instance's own.
+   * by quarantine. Errors are ServeErrors, reasons as in `REJECT_REASONS` or the instance's own. A receiver must not submit another
+   * request before it returns.
    */
-  submit(request: InferRequest): Promise<RequestResult>;
+  submit(request: InferRequest, receiver: ResultReceiver<RequestResult>): void;
   /**
    * Rejects a request whose body is still unread, and counts it, when `submit` would reject it for want of room whatever that body
    * says; undefined: `submit` decides. A body's own deadline is not known yet, so that a request which `submit` would call hopeless
@@ -92,6 +94,7 @@ class QueueScheduler implements Scheduler {
   readonly #options: SchedulerOptions;
   readonly #observer: QueueObserver;
   readonly #plan: BatchPlan;
+  #submitted = 0;
   readonly #batcher: Batcher;
   readonly #quarantine: Quarantine;
   readonly #instances: InstancePool;
@@ -128,7 +131,6 @@ class QueueScheduler implements Scheduler {
     this.#dispatcher = new Dispatcher({
       clock,
       activeClock,
-      plan,
       requests,
       instances,
       recovery: new Recovery(config, quarantine),
@@ -142,25 +144,28 @@ class QueueScheduler implements Scheduler {
     };
   }
 
-  submit(request: InferRequest): Promise<RequestResult> {
-    return new Promise((resolve, reject) => {
-      const nowMs = this.#options.clock.nowMs();
-      let queued: QueuedRequest;
-      try {
-        queued = new QueuedRequest(this.#plan, this.#options.config, { request, nowMs, resolve, reject });
-      } catch (thrown) {
-        reject(ServeError.from(thrown));
-        return;
-      }
-      const rejection = this.#admit(queued, nowMs);
-      if (rejection === undefined) {
-        this.#requests.add(queued);
-        this.#dispatchSoon(nowMs);
-      } else {
-        this.#observer.requestRejected(rejection.reason, 0);
-        reject(rejection);
-      }
-    });
+  submit(request: InferRequest, receiver: ResultReceiver<RequestResult>): void {
+    const nowMs = this.#options.clock.nowMs();
+    let queued: QueuedRequest;
+    try {
+      queued = new QueuedRequest(this.#plan, this.#options.config, {
+        request,
+        nowMs,
+        number: this.#submitted++,
+        receiver,
+      });
+    } catch (thrown) {
+      receiver.reject(ServeError.from(thrown));
+      return;
+    }
+    const rejection = this.#admit(queued, nowMs);
+    if (rejection === undefined) {
+      this.#requests.add(queued);
+      this.#dispatchSoon(nowMs);
+    } else {
+      this.#observer.requestRejected(rejection.reason, 0);
+      receiver.reject(rejection);
+    }
   }
 
   rejectEarly(head: RequestHead): ServeError | undefined {

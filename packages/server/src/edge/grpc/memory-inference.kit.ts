@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { abortSignalOf } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
@@ -32,7 +33,7 @@ const MODELS: Readonly<Record<string, Compute>> = {
   identity: ({ inputs }) => [...inputs],
   /** Answers after the parameter `delay_ms`, or never once the signal fired. */
   slow: async ({ inputs, parameters, signal }) => {
-    await delay(Number(parameters.get("delay_ms") ?? 0), undefined, { signal });
+    await delay(Number(parameters.get("delay_ms") ?? 0), undefined, { signal: abortSignalOf(signal) });
     return [...inputs];
   },
   /** Answers when the test says `release`, or never once the signal fired. */
@@ -74,7 +75,7 @@ export function memoryInference(): MemoryInference {
       if (signal.aborted) reject(signal.reason);
       if (isOpen) resolve();
       waiting.add({ id, answer: resolve });
-      signal.addEventListener("abort", () => reject(signal.reason));
+      signal.addEventListener("abort", { handleEvent: () => reject(signal.reason) });
     });
   const self: MemoryInference = {
     started: [],
@@ -114,12 +115,17 @@ export function memoryInference(): MemoryInference {
     modelStatistics: (name = "affine", version = "1") => [
       new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 }),
     ],
+    modelNames: () => Object.keys(MODELS),
     index: () =>
       Object.keys(MODELS).map((name) =>
         name === "broken"
           ? { name, version: "1", state: "UNAVAILABLE", reason: "it is broken" }
           : { name, version: "1", state: "READY", reason: "" },
       ),
+    loadedInputs: () => undefined,
+    submit(request, receiver) {
+      self.infer(request).then(receiver.resolve, receiver.reject);
+    },
     async infer(request): Promise<InferResponse> {
       const compute = modelOf(request.model);
       self.started.push(request);

@@ -11,6 +11,7 @@ import {
   ServerLiveResponseSchema,
   sconceV1,
 } from "@sconce/protocol/messages";
+import type { ServeError } from "../../base/errors.ts";
 import { until } from "../../base/until.kit.ts";
 import { collect, type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
 
@@ -118,7 +119,9 @@ test("cancelling the stream stops all of its work", async () => {
     stream.cancel();
     await until("nothing runs", () => rig.inference.running === 0);
     assert.ok(
-      rig.inference.started.every(({ signal }) => signal.aborted && signal.reason.code === "cancelled"),
+      rig.inference.started.every(
+        ({ signal }) => signal.aborted && (signal.reason as ServeError).code === "cancelled",
+      ),
     );
   });
 });

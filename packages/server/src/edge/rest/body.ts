@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServeError } from "../../base/errors.ts";
 import type { Transfer } from "../../gate/slow-client-guard.ts";
@@ -6,6 +5,7 @@ import type { Door } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
 import { checkInflatedSize } from "../inflated-size.ts";
 import type { RestCall } from "./rest-call.ts";
+import type { RestRequest } from "./rest-transport.ts";
 
 /**
  * Reads a request's body into one buffer, decompressed. Its announced size is paid for from the budget before the first byte is read;
@@ -13,7 +13,7 @@ import type { RestCall } from "./rest-call.ts";
  * that. Throws what it rejects with, `resource_exhausted`/`body_too_large`, `invalid_argument`, `unavailable` when the budget is used up,
  * `cancelled` when the client left.
  */
-export function readBody(call: RestCall, door?: Door): Promise<Buffer> {
+export function readBody(call: RestCall, door?: Door): Buffer | Promise<Buffer> {
   const { request } = call;
   const { maxBodyBytes } = call.context.limits;
   const announced = Number(request.headers["content-length"] ?? 0);
@@ -24,7 +24,7 @@ export function readBody(call: RestCall, door?: Door): Promise<Buffer> {
   if (rejection !== undefined) throw rejection;
   call.enter(announced);
   call.continue();
-  if (coding === "identity") return collected(call, announced);
+  if (coding === "identity") return call.transport.takeBody() ?? collected(call, announced);
   return inflated(call, coding === "gzip" ? createGunzip() : createInflate());
 }
 
@@ -35,7 +35,7 @@ interface ArrivingBody extends Transfer {
 }
 
 function collected(call: RestCall, announced: number): Promise<Buffer> {
-  const { request } = call;
+  const request = call.transport.message;
   const { slowClients, limits } = call.context;
   const { maxBodyBytes, maxBodyChunks } = limits;
   const chunks: Buffer[] = [];
@@ -103,7 +103,8 @@ function joined(call: RestCall, chunks: readonly Buffer[], size: number): Buffer
 }
 
 async function inflated(call: RestCall, inflate: Gunzip | Inflate): Promise<Buffer> {
-  const { request, context } = call;
+  const { context, transport } = call;
+  const request = transport.message;
   const inflateLimits = { maxBytes: context.limits.maxBodyBytes, maxRatio: context.limits.maxInflateRatio };
   const chunks: Buffer[] = [];
   let size = 0;
@@ -170,7 +171,7 @@ function codingOf(encoding: string | undefined): "identity" | "gzip" | "deflate"
   }
 }
 
-function rejectMultipart(request: IncomingMessage): void {
+function rejectMultipart(request: RestRequest): void {
   if (request.headers["content-type"]?.toLowerCase().startsWith("multipart/") !== true) return;
   throw new ServeError(
     "invalid_argument",

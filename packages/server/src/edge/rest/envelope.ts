@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { type ReasonOf, ServeError } from "../../base/errors.ts";
-import type { Slices, Steps } from "../time-slicer.ts";
+import type { Steps, Work } from "../time-slicer.ts";
 import { JsonScanner, type Pattern, type ScanLimits, type Span } from "./json-scan.ts";
 
 /** A JSON object whose captured values are still bytes: in their place stands their index in `spans`. */
@@ -13,16 +13,15 @@ export interface Envelope {
  * Parses a JSON object, leaving the values that `pattern` captures as bytes: tensor data never goes through `JSON.parse`. Throws
  * `invalid_argument` for anything that is not one well-formed, unambiguous JSON object in UTF-8; `expected` says what should have come.
  */
-export async function readEnvelope(
+export function* readEnvelope(
   body: Buffer,
   { span, pattern, expected }: { readonly span: Span; readonly pattern: Pattern; readonly expected: string },
-  { limits, slices }: { readonly limits: ScanLimits; readonly slices: Slices },
-): Promise<Envelope> {
+  limits: ScanLimits,
+): Work<Envelope> {
   if (span.end === span.start) throw bad(`the body is empty; expected ${expected}`, "empty_body");
-  const utf8 = new Utf8Check(body, span);
-  if (!slices.finishNow(utf8)) await slices.finish(utf8);
+  yield new Utf8Check(body, span);
   const scanner = new JsonScanner(body, span, { pattern, limits });
-  if (!slices.finishNow(scanner)) await slices.finish(scanner);
+  yield scanner;
   const { spans } = scanner;
   const value = parse(cut(body, span, spans));
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

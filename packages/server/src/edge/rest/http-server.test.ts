@@ -15,9 +15,12 @@ const REQUEST = "GET / HTTP/1.1\r\nhost: sconce\r\n\r\n";
 /** A server that answers every request with 32 MiB, and a client that has not sent anything yet. */
 async function connected(): Promise<{ readonly http: HttpServer; readonly client: Socket }> {
   const body = Buffer.alloc(ANSWER_BYTES);
-  const http = createHttpServer(DEFAULT_REST_LIMITS, systemClock, (_request, response) => {
-    response.writeHead(200, { "content-length": ANSWER_BYTES, connection: "close" });
-    response.end(body);
+  const http = createHttpServer(DEFAULT_REST_LIMITS, systemClock, {
+    open: (_request, response) => ({ response, end() {} }),
+    run({ response }) {
+      response.writeHead(200, { "content-length": ANSWER_BYTES, connection: "close" });
+      response.end(body);
+    },
   });
   const listener = createServer({ allowHalfOpen: true }, (socket) => http.server.emit("connection", socket));
   listener.listen(0, "127.0.0.1");

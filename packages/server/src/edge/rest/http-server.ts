@@ -6,9 +6,21 @@ import { expectsContinue, unknownVersion } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
 import { askWhetherThere } from "./half-closed.ts";
 import type { RestLimits } from "./limits.ts";
+import { createRequestTurns } from "./request-turns.ts";
 import { METHODS, noSuchMethod } from "./route-table.ts";
 
-type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+/** What a server does with its requests. `Call` is one of them, from its headers on. */
+export interface RequestHandler<Call> {
+  /** The headers are here. */
+  open(request: IncomingMessage, response: ServerResponse): Call;
+  /** As much of the body is here as came with the headers. */
+  run(call: Call): void;
+}
+
+/** A call that is told when its connection is done with it. */
+interface EndingCall {
+  end(): void;
+}
 
 export interface HttpServer {
   readonly server: Server;
@@ -22,9 +34,14 @@ export interface HttpServer {
 const CHECK_INTERVAL_MS = 1000;
 
 /** A `node:http` server with every limit on, which is given connections instead of listening. */
-export function createHttpServer(limits: RestLimits, clock: Clock, onRequest: RequestHandler): HttpServer {
+export function createHttpServer<Call extends EndingCall>(
+  limits: RestLimits,
+  clock: Clock,
+  handler: RequestHandler<Call>,
+): HttpServer {
   const sockets = new Set<Socket>();
-  const responses = new Set<ServerResponse>();
+  const calls = new Map<ServerResponse, Call>();
+  const turns = createRequestTurns();
   /** The response that a connection got last, or is going to get. */
   const latest = new WeakMap<Socket, ServerResponse>();
   const server = createServer({
@@ -60,14 +77,18 @@ export function createHttpServer(limits: RestLimits, clock: Clock, onRequest: Re
   let closing: Promise<void> | undefined;
   let onProgress = (): void => {};
   function forget(this: ServerResponse): void {
-    responses.delete(this);
+    calls.get(this)?.end();
+    calls.delete(this);
     onProgress();
   }
-  const follow: RequestHandler = (request, response) => {
-    responses.add(response);
+  const follow = (request: IncomingMessage, response: ServerResponse): void => {
+    const call = handler.open(request, response);
+    calls.set(response, call);
     latest.set(request.socket, response);
-    response.once("close", forget);
-    onRequest(request, response);
+    response.on("close", forget);
+    // What came together with the headers is parsed next, before this.
+    if (turns.mayRun(request.socket)) process.nextTick(handler.run, call);
+    else turns.defer(request.socket, () => handler.run(call));
   };
   server.on("request", follow);
   // The body is asked for once the headers have been judged, not before.
@@ -80,14 +101,14 @@ export function createHttpServer(limits: RestLimits, clock: Clock, onRequest: Re
     server,
     idleCount() {
       const busy = new Set<Socket>();
-      for (const { req } of responses) busy.add(req.socket);
+      for (const { req } of calls.keys()) busy.add(req.socket);
       return sockets.size - busy.size;
     },
     close() {
       closing ??= new Promise((resolve) => {
         const check = (): void => {
           // Node takes a connection for idle whose response is written but not yet sent to the end, and would cut it.
-          if (!isSending(responses)) server.closeIdleConnections();
+          if (!isSending(calls.keys())) server.closeIdleConnections();
           if (sockets.size === 0) {
             // Not listening, so this only ends the timer that `listening` started.
             server.close();
@@ -109,7 +130,7 @@ export function createHttpServer(limits: RestLimits, clock: Clock, onRequest: Re
   };
 }
 
-function isSending(responses: ReadonlySet<ServerResponse>): boolean {
+function isSending(responses: Iterable<ServerResponse>): boolean {
   for (const { writableEnded, writableFinished } of responses)
     if (writableEnded && !writableFinished) return true;
   return false;

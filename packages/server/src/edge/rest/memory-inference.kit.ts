@@ -56,11 +56,20 @@ export function memoryInference(
       find(name, version);
       return [new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 })];
     },
+    modelNames: () => new Set([...Object.keys(models), ...broken.map(({ name }) => name)]),
     index: () => [
       ...Object.keys(models).map((name): IndexEntry => ({ name, version: "1", state: "READY", reason: "" })),
       ...broken,
     ],
-    infer: (request) => run(find(request.model, request.version), request),
+    loadedInputs: (name, version) =>
+      broken.some((entry) => entry.name === name) ? undefined : find(name, version).inputs,
+    infer: async (request) => run(find(request.model, request.version), request),
+    submit(request, receiver) {
+      this.infer(request).then(
+        (response) => receiver.resolve(response),
+        (error: unknown) => receiver.reject(ServeError.from(error)),
+      );
+    },
   };
 }
 

@@ -3,6 +3,9 @@ import type { ParameterValue } from "../../base/infer-request.ts";
 import { bad, type JsonObject } from "./fields.ts";
 import type { Span } from "./json-scan.ts";
 
+/** Parameters of a request that has none. Nobody adds to it. */
+export const NONE: Map<string, ParameterValue> = new Map();
+
 /**
  * Request parameters by name. Their values were captured as bytes, so that a 64-bit `sequence_id` keeps its digits. Throws
  * `invalid_argument` for what is neither text, number nor boolean.
@@ -12,8 +15,8 @@ export function readParameters(
   object: JsonObject | undefined,
   spans: readonly Span[],
 ): Map<string, ParameterValue> {
+  if (object === undefined) return NONE;
   const parameters = new Map<string, ParameterValue>();
-  if (object === undefined) return parameters;
   for (const name of Object.keys(object)) {
     const span = spans[object[name] as number]!;
     if (!isNull(body, span)) parameters.set(name, readScalar(body, span, `parameters.${name.slice(0, 64)}`));

@@ -4,24 +4,19 @@ import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { tensorIndex } from "../../infer/tensor-index.ts";
-import type { Slices } from "../time-slicer.ts";
+import type { Work } from "../time-slicer.ts";
 import { readEnvelope } from "./envelope.ts";
 import { bad, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
+import { NONE } from "./parameters.ts";
 import { pooledBytes } from "./pooled-bytes.ts";
+import type { DecodedRequest } from "./rest-inference.ts";
 
 /** The inputs of a `/predict` request, shaped and typed as the model's signature says. */
-export interface PredictRequest {
-  readonly inputs: readonly NamedTensor[];
+export interface PredictRequest extends DecodedRequest {
   /** One row came without its batch dimension; the response goes back without it too. */
   readonly unbatched: boolean;
-}
-
-/** What bounds the reading, and when it has to let others go first. */
-interface Reading {
-  readonly limits: RestLimits;
-  readonly slices: Slices;
 }
 
 const PATTERN: Pattern = { keys: { input: { capture: true } } };
@@ -32,19 +27,18 @@ const OPEN_BRACE = 0x7b;
  * Decodes `{"input": value}` for a model with one input, or `{"input": {name: value, …}}`. Datatypes come from the signature, shapes from the
  * nesting; a single row may leave out the batch dimension. Throws `invalid_argument` naming the field and what was expected.
  */
-export async function readPredictRequest(
+export function* readPredictRequest(
   body: Buffer,
   specs: readonly TensorSpec[],
-  reading: Reading,
-): Promise<PredictRequest> {
-  const { limits, slices } = reading;
+  limits: RestLimits,
+): Work<PredictRequest> {
   const expected = `{"input": …} with ${describeInputs(specs)}`;
   const whole = { start: 0, end: body.length };
-  const { value, spans } = await readEnvelope(body, { span: whole, pattern: PATTERN, expected }, reading);
+  const { value, spans } = yield* readEnvelope(body, { span: whole, pattern: PATTERN, expected }, limits);
   const index = ownValue(value, "input");
   if (index === undefined) throw bad("input", `missing; expected ${expected}`);
   const span = spans[index as number]!;
-  const named = await namedSpans(body, span, { specs, reading });
+  const named = yield* namedSpans(body, span, { specs, limits });
   const inputs: NamedTensor[] = [];
   let rows = 0;
   for (const [i, spec] of specs.entries()) {
@@ -57,7 +51,7 @@ export async function readPredictRequest(
       maxElementBytes: limits.maxElementBytes,
       allocate: pooledBytes,
     });
-    if (!slices.finishNow(decoder)) await slices.finish(decoder);
+    yield decoder;
     const { shape, bytes, datatype } = decoder.finish();
     const isRow = lacksBatch(shape, spec, field);
     if (isRow) rows++;
@@ -69,7 +63,7 @@ export async function readPredictRequest(
       "some inputs are single rows and others have the batch dimension; give all of them the same way",
     );
   }
-  return { inputs, unbatched: rows !== 0 };
+  return { id: undefined, inputs, outputs: undefined, parameters: NONE, unbatched: rows !== 0 };
 }
 
 interface NamedSpans {
@@ -78,11 +72,11 @@ interface NamedSpans {
 }
 
 /** The bytes of each input, in signature order. */
-async function namedSpans(
+function* namedSpans(
   body: Buffer,
   span: Span,
-  { specs, reading }: { readonly specs: readonly TensorSpec[]; readonly reading: Reading },
-): Promise<NamedSpans> {
+  { specs, limits }: { readonly specs: readonly TensorSpec[]; readonly limits: RestLimits },
+): Work<NamedSpans> {
   if (body[span.start] !== OPEN_BRACE) {
     if (specs.length === 1) return { spans: [span], fields: ["input"] };
     throw bad(
@@ -91,7 +85,7 @@ async function namedSpans(
     );
   }
   const expected = describeInputs(specs);
-  const { value, spans } = await readEnvelope(body, { span, pattern: NAMED, expected }, reading);
+  const { value, spans } = yield* readEnvelope(body, { span, pattern: NAMED, expected }, limits);
   const places = tensorIndex(specs);
   const given = new Array<Span | undefined>(specs.length).fill(undefined);
   for (const name of Object.keys(value)) {
@@ -111,7 +105,7 @@ async function namedSpans(
 /** True for a single row without the batch dimension; throws when the rank fits neither. */
 function lacksBatch(shape: readonly number[], spec: TensorSpec, field: string): boolean {
   const rank = spec.dims.length;
-  if (shape.length === rank) return false;
+  if (shape.length === rank || spec.isRankFree === true) return false;
   const canLack = rank > 0 && isBatch(spec.dims[0]!);
   if (canLack && shape.length === rank - 1) return true;
   const full = showShape(wireShape(spec));

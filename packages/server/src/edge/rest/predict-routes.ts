@@ -1,47 +1,57 @@
-import { NO_PARAMETERS } from "../../base/infer-request.ts";
-import { type ModelName, readInferenceBody } from "./inference-body.ts";
-import { readPredictRequest } from "./predict-request.ts";
+import { ServeError } from "../../base/errors.ts";
+import { outputBytes } from "../../base/infer-request.ts";
+import { type PredictRequest, readPredictRequest } from "./predict-request.ts";
 import { encodePrediction } from "./predict-response.ts";
-import { JSON_TYPE, type RestCall } from "./rest-call.ts";
-import type { Route, RouteParams } from "./route.ts";
-import { readTimeouts } from "./timeouts.ts";
-import { modelOf } from "./v2-routes.ts";
+import type { RestContext } from "./rest-context.ts";
+import { type RestDialect, runInference } from "./rest-inference.ts";
+import type { Route } from "./route.ts";
+import { askedModelOf } from "./v2-routes.ts";
 
 /** `POST /predict/{model}`: `{"input": …}` → `{"prediction": …}`, shapes and datatypes taken from the model's signature. */
 export function predictRoutes(): readonly Route[] {
   return [
-    { method: "POST", urls: ["/predict/:model", "/predict/:model/versions/:version"], run: answerPredict },
+    {
+      method: "POST",
+      urls: ["/predict"],
+      run: (call) => runInference(call, askedModelOf(call, { model: defaultModel(call.context) }), PREDICT),
+    },
+    {
+      method: "POST",
+      urls: ["/predict/:model", "/predict/:model/versions/:version"],
+      run: (call, params) => runInference(call, askedModelOf(call, params), PREDICT),
+    },
   ];
 }
 
-function answerPredict(call: RestCall, params: RouteParams): Promise<void> {
-  const named = modelOf(params);
-  return predictBody(call, readInferenceBody(call, named), named);
+/** Names in a message. */
+const MAX_LISTED = 10;
+
+/** The model of a request that names none. Throws `invalid_argument` when there are several, `not_found` when there is none. */
+function defaultModel({ defaultModel: configured, inference }: RestContext): string {
+  if (configured !== undefined) return configured;
+  const names: string[] = [];
+  for (const name of inference.modelNames()) {
+    names.push(name);
+    if (names.length > MAX_LISTED) break;
+  }
+  const [only] = names;
+  if (only === undefined)
+    throw new ServeError("not_found", "there are no models yet", { reason: "model_not_found" });
+  if (names.length === 1) return only;
+  const listed = names.slice(0, MAX_LISTED).join(", ") + (names.length > MAX_LISTED ? ", …" : "");
+  throw new ServeError(
+    "invalid_argument",
+    `there are several models (${listed}): name one, as in POST /predict/${only}, or start the server with --default-model`,
+    { reason: "no_model" },
+  );
 }
 
-async function predictBody(
-  call: RestCall,
-  arriving: Promise<Buffer>,
-  [model, version]: ModelName,
-): Promise<void> {
-  const { inference, clock, slicer } = call.context;
-  const body = await arriving;
-  call.timeline.bodyMs = clock.nowMs();
-  const specs = await inference.acquireInputs(model, version, call.signal);
-  const { inputs, unbatched } = await readPredictRequest(body, specs, call.reading(body.length));
-  const response = await inference.infer({
-    model,
-    version,
-    id: undefined,
-    inputs,
-    outputs: undefined,
-    parameters: NO_PARAMETERS,
-    priority: 0,
-    deadlineMs: readTimeouts(call, new Map()),
-    signal: call.signal,
-    tenant: call.tenant,
-    timeline: call.timeline,
-  });
-  const prediction = await encodePrediction(response, unbatched, slicer);
-  call.sendInference(response, { body: prediction, type: JSON_TYPE });
-}
+const PREDICT: RestDialect<PredictRequest> = {
+  needsInputs: () => true,
+  decode(call, body, inputs) {
+    return call.workOff(body.length, readPredictRequest(body, inputs!, call.context.limits));
+  },
+  encode(call, response, { unbatched }) {
+    return call.workOff(outputBytes(response), encodePrediction(response, unbatched));
+  },
+};

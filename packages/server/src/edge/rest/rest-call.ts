@@ -1,18 +1,18 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { CallSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { RequestHead } from "../../base/request-head.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { SMALL_BYTES } from "../../gate/byte-budget.ts";
-import { earliestDeadline, parseTimeoutMs } from "../../gate/deadline.ts";
+import { earliestDeadline, parseTimeoutMs, preferDeadline } from "../../gate/deadline.ts";
 import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
-import type { Slices } from "../time-slicer.ts";
+import { type Work, workOff } from "../time-slicer.ts";
 import { expectsContinue } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
-import type { RestLimits } from "./limits.ts";
 import type { RestContext } from "./rest-context.ts";
-import { bytesOf, type RespondingCall, type ResponseContent, sendResponse } from "./send-response.ts";
+import type { RespondingCall, RestRequest, RestTransport } from "./rest-transport.ts";
+import { bytesOf, type ResponseContent, sendResponse } from "./send-response.ts";
 
 export const JSON_TYPE = "application/json";
 export const BINARY_TYPE = "application/octet-stream";
@@ -24,39 +24,35 @@ export interface InferenceBody {
   readonly jsonBytes?: number;
 }
 
-/** One HTTP request and its response. Knows when the client left; gives back what the request held when the connection is done with it. */
+/** One HTTP request and its response. Knows when the client left; gives back what the request held when the connection is done with it (`end`). */
 export class RestCall implements RequestHead, RespondingCall {
   readonly context: RestContext;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly transport: RestTransport;
+  readonly request: RestRequest;
+  /** Fires when the client's connection closed before it was answered, or when the deadline passed. */
+  readonly signal: CallSignal = new CallSignal();
   readonly timeline: Timeline;
   readonly id: string;
   /** The model that an inference asks for; other requests are not counted. */
   model: string | undefined;
   isAskedForBody = false;
 
-  /** The connection's, or this request's own when it has a deadline. */
-  #controller: AbortController | undefined;
   #cancelDeadline: (() => void) | undefined;
+  /** As `setDeadline` was told. */
+  #deadlineMs: number | undefined;
   #entered = false;
   #heldBytes = 0;
   #answered = false;
   #isClosed = false;
 
-  constructor(context: RestContext, request: IncomingMessage, response: ServerResponse) {
+  constructor(context: RestContext, transport: RestTransport) {
+    const { request } = transport;
     this.context = context;
+    this.transport = transport;
     this.request = request;
-    this.response = response;
     this.timeline = new Timeline(context.clock.nowMs());
     const given = request.headers["x-request-id"];
     this.id = requestId(typeof given === "string" ? given : undefined, context.makeId);
-    response.once("close", () => this.#closed());
-  }
-
-  /** Aborted when the client's connection closed before it was answered, or when the deadline passed. */
-  get signal(): AbortSignal {
-    this.#controller ??= this.context.connectionSignals.of(this.request.socket);
-    return this.#controller.signal;
   }
 
   /** Whose request it is; undefined: nobody's in particular. Throws `invalid_argument`. */
@@ -78,15 +74,15 @@ export class RestCall implements RequestHead, RespondingCall {
 
   /** Counts this request and the bytes its body is going to need. Throws when the server is full. */
   enter(bytes: number): void {
+    if (this.#isClosed) throw clientLeft();
     this.context.budget.enter(bytes);
     this.#entered = true;
     this.#heldBytes = bytes;
   }
 
-  /** What bounds the reading of a body of so many bytes. */
-  reading(bytes: number): { readonly limits: RestLimits; readonly slices: Slices } {
-    const { limits, slicer } = this.context;
-    return { limits, slices: slicer.open(bytes) };
+  /** Does work that so many bytes cost: little at once, much in slices. */
+  workOff<T>(bytes: number, work: Work<T>): T | Promise<T> {
+    return workOff(work, this.context.slicer.open(bytes));
   }
 
   /** Takes more, as long as the connection is there. Throws when the server is full. */
@@ -109,17 +105,16 @@ export class RestCall implements RequestHead, RespondingCall {
   /** Tells a client that asked first (`Expect: 100-continue`) to send its body. */
   continue(): void {
     this.isAskedForBody = true;
-    if (expectsContinue(this.request)) this.response.writeContinue();
+    if (expectsContinue(this.request)) this.transport.writeContinue();
   }
 
   /** Aborts the signal when this monotonic time comes. */
   setDeadline(deadlineMs: number): void {
     const { clock } = this.context;
     this.#cancelDeadline?.();
-    const own = new AbortController();
-    this.#controller = own;
+    this.#deadlineMs = deadlineMs;
     this.#cancelDeadline = clock.after(Math.max(0, deadlineMs - clock.nowMs()), () => {
-      own.abort(
+      this.signal.abort(
         new ServeError("deadline_exceeded", "the request's deadline passed before its response was ready"),
       );
     });
@@ -187,12 +182,11 @@ export class RestCall implements RequestHead, RespondingCall {
 
   /** An aborted request failed because of what aborted it. */
   #explain(thrown: unknown): ServeError {
-    const signal = this.#controller?.signal;
-    if (signal?.aborted === true && signal.reason instanceof ServeError) {
-      const error = ServeError.from(thrown);
-      return error.code === "cancelled" || error.code === "internal" ? signal.reason : error;
-    }
-    return ServeError.from(thrown);
+    const error = ServeError.from(thrown);
+    if (error.code !== "cancelled" && error.code !== "internal") return error;
+    const { aborted, reason } = this.signal;
+    const cause = aborted && reason instanceof ServeError ? reason : error;
+    return preferDeadline(cause, this.#deadlineMs, this.context.clock.nowMs());
   }
 
   /**
@@ -213,18 +207,18 @@ export class RestCall implements RequestHead, RespondingCall {
     sendResponse(this, status, content);
   }
 
-  #closed(): void {
+  /** The connection is done with it: the response was taken, or the client left. */
+  end(): void {
     this.#cancelDeadline?.();
     if (this.#entered) this.context.budget.leave(this.#heldBytes);
     this.#entered = false;
     this.#heldBytes = 0;
     this.#isClosed = true;
     if (this.#answered) return;
-    const left = new ServeError(
-      "cancelled",
-      "the client closed the connection before the response was ready",
-    );
-    this.#controller?.abort(left);
-    this.context.connectionSignals.of(this.request.socket).abort(left);
+    this.signal.abort(clientLeft());
   }
+}
+
+function clientLeft(): ServeError {
+  return new ServeError("cancelled", "the client closed the connection before the response was ready");
 }

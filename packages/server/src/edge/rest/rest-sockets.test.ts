@@ -19,11 +19,12 @@ const STUCK: MemoryModel = {
   run: (_inputs, { signal }) =>
     new Promise((_resolve, reject) => {
       stuckCount++;
-      signal.addEventListener("abort", () => {
+      const handleEvent = (): void => {
         stuckCount--;
         reasons.push(signal.reason);
         reject(signal.reason);
-      });
+      };
+      signal.addEventListener("abort", { handleEvent });
     }),
 };
 const INFERENCE = memoryInference({

@@ -2,6 +2,7 @@ import { packBytes, showShape } from "@sconce/protocol";
 import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import { elementBytes, elementCount } from "../../base/tensor.ts";
 import { bad } from "./fields.ts";
+import { NONE } from "./parameters.ts";
 import type { V2Request } from "./v2-request.ts";
 
 /**
@@ -26,7 +27,7 @@ export function readRawRequest(body: Buffer, specs: readonly TensorSpec[]): V2Re
       },
     ],
     outputs: undefined,
-    parameters: new Map(),
+    parameters: NONE,
     forms: { binaryByDefault: true, binary: new Map() },
   };
 }

@@ -1,3 +1,4 @@
+import { abortSignalOf } from "../../base/call-signal.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import { checkUnloadParameters, rejectLoadParameters } from "../control-parameters.ts";
 import { readBody } from "./body.ts";
@@ -5,7 +6,7 @@ import { readEnvelope } from "./envelope.ts";
 import { optionalBoolean, optionalObject } from "./fields.ts";
 import type { Pattern } from "./json-scan.ts";
 import { readParameters } from "./parameters.ts";
-import type { RestCall } from "./rest-call.ts";
+import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 
@@ -21,11 +22,8 @@ export function v2RepositoryRoutes(): readonly Route[] {
 async function answerIndex(call: RestCall): Promise<void> {
   const body = await readBody(call);
   const onlyReady = body.length > 0 && (await readReadyFlag(call, body));
-  const entries = call.context.inference.index().filter((entry) => !onlyReady || entry.state === "READY");
-  call.sendJson(
-    200,
-    entries.map(({ name, version, state, reason }) => ({ name, version, state, reason })),
-  );
+  const { index, readyIndex } = call.context.shared;
+  call.send(200, JSON_TYPE, await (onlyReady ? readyIndex : index).get());
 }
 
 async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
@@ -34,7 +32,7 @@ async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
     pattern: {},
     expected: '{"ready": true} or an empty body',
   };
-  const { value } = await readEnvelope(body, whole, call.reading(body.length));
+  const { value } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
   return optionalBoolean(value, "ready", "ready") ?? false;
 }
 
@@ -44,7 +42,7 @@ async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
   const { names } = await readControlBody(call);
   rejectLoadParameters(names);
   readTimeouts(call, new Map());
-  await call.context.administration.loadModel(name, call.signal);
+  await call.context.administration.loadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, load: true });
 }
 
@@ -53,7 +51,7 @@ async function answerUnload(call: RestCall, params: RouteParams): Promise<void> 
   const { values } = await readControlBody(call);
   checkUnloadParameters(values());
   readTimeouts(call, new Map());
-  await call.context.administration.unloadModel(name, call.signal);
+  await call.context.administration.unloadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, unload: true });
 }
 
@@ -81,7 +79,7 @@ async function readControlBody(call: RestCall): Promise<ControlParameters> {
     pattern: PATTERN,
     expected: '{"parameters": {}} or an empty body',
   };
-  const { value, spans } = await readEnvelope(body, whole, call.reading(body.length));
+  const { value, spans } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
   const parameters = optionalObject(value, "parameters", "parameters");
   return {
     names: Object.keys(parameters ?? {}),

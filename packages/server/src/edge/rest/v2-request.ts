@@ -1,7 +1,7 @@
 import { isDatatype, JsonTensorDecoder, MAX_ID_BYTES } from "@sconce/protocol";
 import type { ParameterValue } from "../../base/infer-request.ts";
 import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
-import type { Slices } from "../time-slicer.ts";
+import type { Work } from "../time-slicer.ts";
 import { nameOf, readEnvelope } from "./envelope.ts";
 import {
   bad,
@@ -18,6 +18,7 @@ import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { isNull, readParameters } from "./parameters.ts";
 import { pooledBytes } from "./pooled-bytes.ts";
+import type { DecodedRequest } from "./rest-inference.ts";
 
 /** How the client wants an output: as JSON data or as bytes after the JSON. */
 export interface OutputForms {
@@ -27,11 +28,7 @@ export interface OutputForms {
 }
 
 /** An infer request as it came over the wire, decoded but not yet compared with the model's signature. */
-export interface V2Request {
-  readonly id: string | undefined;
-  readonly inputs: readonly NamedTensor[];
-  readonly outputs: readonly string[] | undefined;
-  readonly parameters: Map<string, ParameterValue>;
+export interface V2Request extends DecodedRequest {
   readonly forms: OutputForms;
 }
 
@@ -50,17 +47,9 @@ const EXPECTED = 'a JSON object with "inputs": [{"name", "shape", "datatype", "d
  * bytes, then the binary inputs one after another. Binary inputs are views on `body`. Large JSON is read in slices, so that other
  * requests get their turn. Throws `invalid_argument` naming the field.
  */
-export async function readV2Request(
-  body: Buffer,
-  jsonBytes: number,
-  { limits, slices }: { readonly limits: RestLimits; readonly slices: Slices },
-): Promise<V2Request> {
-  const envelope = await readEnvelope(
-    body,
-    { span: { start: 0, end: jsonBytes }, pattern: PATTERN, expected: EXPECTED },
-    { limits, slices },
-  );
-  const { value, spans } = envelope;
+export function* readV2Request(body: Buffer, jsonBytes: number, limits: RestLimits): Work<V2Request> {
+  const whole = { span: { start: 0, end: jsonBytes }, pattern: PATTERN, expected: EXPECTED };
+  const { value, spans } = yield* readEnvelope(body, whole, limits);
   const entries = requiredArray(value, "inputs", "inputs");
   const outputs = readOutputs(value, limits);
   const wanted = outputs?.names.length ?? 0;
@@ -78,7 +67,7 @@ export async function readV2Request(
     const head = readHead(entries[i], `inputs[${i}]`, { body, spans, limits });
     if (head.binaryBytes === undefined) {
       const decoder = jsonDecoder(body, spans, { head, limits });
-      if (!slices.finishNow(decoder)) await slices.finish(decoder);
+      yield decoder;
       const { datatype, shape, bytes } = decoder.finish();
       inputs.push({ name: head.name, datatype, shape, bytes });
     } else {

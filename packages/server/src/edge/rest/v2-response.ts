@@ -1,25 +1,16 @@
-import { ByteWriter, encodeJsonTensor, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
-import { type InferResponse, outputBytes } from "../../base/infer-request.ts";
+import { ByteWriter, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
+import type { InferResponse } from "../../base/infer-request.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { TimeSlicer } from "../time-slicer.ts";
+import type { Work } from "../time-slicer.ts";
+import { BINARY_TYPE, type InferenceBody, JSON_TYPE } from "./rest-call.ts";
 import type { OutputForms } from "./v2-request.ts";
-
-/** An encoded answer: JSON, and the binary outputs that follow it. The views must stay unchanged until they are sent. */
-export interface V2Response {
-  readonly json: Uint8Array;
-  readonly binary: readonly Uint8Array[];
-}
 
 /** Texts that are the same in every response of a model; made once per name. */
 const MAX_CACHED = 1024;
 
 const FORM = { layout: "flat", nonFinite: "bare" } as const;
 
-export type V2Encoder = (
-  response: InferResponse,
-  forms: OutputForms,
-  slicer: TimeSlicer,
-) => Promise<V2Response>;
+export type V2Encoder = (response: InferResponse, forms: OutputForms) => Work<InferenceBody>;
 
 /** Encodes v2 infer answers (key order as Triton's), large ones in slices. Keeps the parts that depend on names only, per model. */
 export function createV2Encoder(): V2Encoder {
@@ -34,8 +25,7 @@ export function createV2Encoder(): V2Encoder {
     }
     return text;
   };
-  return async (response, forms, slicer) => {
-    const slices = slicer.open(outputBytes(response));
+  return function* (response, forms) {
     const out = new ByteWriter(512, Buffer.allocUnsafe);
     const binary: Uint8Array[] = [];
     out.ascii("{");
@@ -55,13 +45,14 @@ export function createV2Encoder(): V2Encoder {
       } else {
         writeHead(out, output);
         out.ascii(',"data":');
-        if (slices.isAtOnce) encodeJsonTensor(out, output, FORM);
-        else await slices.finish(new JsonTensorEncoder(out, output, FORM));
+        yield new JsonTensorEncoder(out, output, FORM);
         out.ascii("}");
       }
     }
     out.ascii("]}");
-    return { json: out.finish(), binary };
+    const json = out.finish();
+    if (binary.length === 0) return { body: json, type: JSON_TYPE };
+    return { body: [json, ...binary], type: BINARY_TYPE, jsonBytes: json.length };
   };
 }
 

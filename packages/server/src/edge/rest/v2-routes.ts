@@ -1,22 +1,19 @@
 import { ServeError } from "../../base/errors.ts";
-import type { InferResponse, ParameterValue } from "../../base/infer-request.ts";
+import { outputBytes } from "../../base/infer-request.ts";
 import type { TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import { checkModelName, checkModelVersion } from "../../gate/model-name.ts";
-import { parsePriority } from "../../gate/priority.ts";
 import { bad } from "./fields.ts";
-import { type ModelName, readInferenceBody } from "./inference-body.ts";
-import { BINARY_TYPE, JSON_TYPE, type RestCall } from "./rest-call.ts";
+import { JSON_TYPE, type RestCall } from "./rest-call.ts";
+import { type ModelName, type RestDialect, runInference } from "./rest-inference.ts";
 import type { Route, RouteParams } from "./route.ts";
-import { readTimeouts } from "./timeouts.ts";
 import { readRawRequest } from "./v2-raw-request.ts";
 import { readV2Request, type V2Request } from "./v2-request.ts";
-import { createV2Encoder, type V2Encoder } from "./v2-response.ts";
+import { createV2Encoder } from "./v2-response.ts";
 
 /** The Open Inference Protocol v2 with Triton's binary tensors; health bodies as KServe's clients read them. */
 export function v2Routes(): readonly Route[] {
-  const encode = createV2Encoder();
-  const infer = (call: RestCall, params: RouteParams): Promise<void> => answerInfer(call, params, encode);
+  const dialect = v2Dialect();
   return [
     {
       method: "GET",
@@ -28,7 +25,11 @@ export function v2Routes(): readonly Route[] {
     { method: "GET", urls: ["/v2/models"], run: answerModels },
     { method: "GET", urls: modelUrls(""), run: answerMetadata },
     { method: "GET", urls: modelUrls("/ready"), run: answerModelReady },
-    { method: "POST", urls: modelUrls("/infer"), run: infer },
+    {
+      method: "POST",
+      urls: modelUrls("/infer"),
+      run: (call, params) => runInference(call, askedModelOf(call, params), dialect),
+    },
   ];
 }
 
@@ -49,9 +50,8 @@ function answerReady(call: RestCall): void {
   call.sendJson(ready ? 200 : notReadyStatus, { live: inference.isLive(), ready });
 }
 
-function answerModels(call: RestCall): void {
-  const names = new Set(call.context.inference.index().map((entry) => entry.name));
-  call.sendJson(200, { models: [...names] });
+async function answerModels(call: RestCall): Promise<void> {
+  call.send(200, JSON_TYPE, await call.context.shared.modelNames.get());
 }
 
 function answerMetadata(call: RestCall, params: RouteParams): void {
@@ -82,53 +82,17 @@ function answerModelReady(call: RestCall, params: RouteParams): void {
   call.sendJson(ready ? 200 : call.context.notReadyStatus, { name, ready });
 }
 
-function answerInfer(call: RestCall, params: RouteParams, encode: V2Encoder): Promise<void> {
-  const named = modelOf(params);
-  return inferBody(call, readInferenceBody(call, named), { named, encode });
-}
-
-async function inferBody(
-  call: RestCall,
-  arriving: Promise<Buffer>,
-  { named: [model, version], encode }: { readonly named: ModelName; readonly encode: V2Encoder },
-): Promise<void> {
-  const { inference, clock } = call.context;
-  const body = await arriving;
-  call.timeline.bodyMs = clock.nowMs();
-  const jsonBytes = jsonLength(call, body);
-  const request =
-    jsonBytes === 0 && body.length > 0
-      ? readRawRequest(body, await inference.acquireInputs(model, version, call.signal))
-      : await readV2Request(body, jsonBytes, call.reading(jsonBytes));
-  const response = await inference.infer({
-    model,
-    version,
-    id: request.id,
-    inputs: request.inputs,
-    outputs: request.outputs,
-    parameters: request.parameters,
-    priority: takePriority(request.parameters),
-    deadlineMs: readTimeouts(call, request.parameters),
-    signal: call.signal,
-    tenant: call.tenant,
-    timeline: call.timeline,
-  });
-  await sendInferResponse(call, response, { request, encode });
-}
-
-async function sendInferResponse(
-  call: RestCall,
-  response: InferResponse,
-  { request, encode }: { readonly request: V2Request; readonly encode: V2Encoder },
-): Promise<void> {
-  const { json, binary } = await encode(response, request.forms, call.context.slicer);
-  if (binary.length === 0) call.sendInference(response, { body: json, type: JSON_TYPE });
-  else
-    call.sendInference(response, {
-      body: [json, ...binary],
-      type: BINARY_TYPE,
-      jsonBytes: json.length,
-    });
+function v2Dialect(): RestDialect<V2Request> {
+  const encode = createV2Encoder();
+  return {
+    needsInputs: (call, body) => body.length > 0 && jsonLength(call, body) === 0,
+    decode(call, body, inputs) {
+      if (inputs !== undefined) return readRawRequest(body, inputs);
+      const jsonBytes = jsonLength(call, body);
+      return call.workOff(jsonBytes, readV2Request(body, jsonBytes, call.context.limits));
+    },
+    encode: (call, response, { forms }) => call.workOff(outputBytes(response), encode(response, forms)),
+  };
 }
 
 /** How much of the body is JSON: all of it, or what `Inference-Header-Content-Length` says (0: no JSON, the body is one raw tensor). */
@@ -145,16 +109,16 @@ function jsonLength(call: RestCall, body: Buffer): number {
   return length;
 }
 
-function takePriority(parameters: Map<string, ParameterValue>): number {
-  const priority = parsePriority(parameters.get("priority"));
-  parameters.delete("priority");
-  return priority;
-}
-
 /** The model and version that a URL names. Throws `not_found` for names that no model can have. */
 export function modelOf(params: RouteParams): ModelName {
   const name = params["model"];
   if (name === undefined) throw new ServeError("not_found", "the URL names no model");
   checkModelName(name);
   return [name, checkModelVersion(params["version"])];
+}
+
+/** The same for an inference, which counts as a request for this name from now on, whether or not a model can have it. */
+export function askedModelOf(call: RestCall, params: RouteParams): ModelName {
+  call.model = params["model"];
+  return modelOf(params);
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { ServeError } from "../../base/errors.ts";
-import type { InferRequest, InferResponse, ParameterValue } from "../../base/infer-request.ts";
+import type { InferRequest, ParameterValue } from "../../base/infer-request.ts";
+import { submitTo } from "../../base/result-receiver.ts";
 import type { Datatype } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
 import {
@@ -39,13 +40,13 @@ function ask(value: number, overrides: Partial<InferRequest> = {}): InferRequest
 describe("answers are repeated", () => {
   test("for equal requests, each under its own id, with its own stamps", async () => {
     const { clock, inner, cached, lookups } = setUp();
-    const first = cached.submit(ask(1, { id: "one" }));
+    const first = submitTo(cached, ask(1, { id: "one" }));
     await turns();
     inner.answer();
     await first;
     await clock.advance(7);
     const request = ask(1, { id: "two" });
-    const second = await cached.submit(request);
+    const second = await submitTo(cached, request);
     assert.equal(inner.submitted, 1);
     assert.equal(second.id, "two");
     assert.deepEqual(second.outputs, (await first).outputs);
@@ -58,14 +59,14 @@ describe("answers are repeated", () => {
 
   test("until they are too old", async () => {
     const { clock, inner, cached } = setUp();
-    const first = cached.submit(ask(1));
+    const first = submitTo(cached, ask(1));
     await turns();
     inner.answer();
     await first;
     await clock.advance(99);
-    await cached.submit(ask(1));
+    await submitTo(cached, ask(1));
     await clock.advance(1);
-    const late = cached.submit(ask(1));
+    const late = submitTo(cached, ask(1));
     await turns();
     assert.equal(inner.submitted, 2);
     inner.answer();
@@ -76,7 +77,7 @@ describe("answers are repeated", () => {
     for (const name of ["sequence_id", "sequence_start", "sequence_end"]) {
       const { inner, cached } = setUp();
       for (let i = 1; i <= 2; i++) {
-        const answer = cached.submit(ask(1, { parameters: new Map([[name, 7n]]) }));
+        const answer = submitTo(cached, ask(1, { parameters: new Map([[name, 7n]]) }));
         await turns();
         assert.equal(inner.submitted, i);
         inner.answer();
@@ -87,11 +88,11 @@ describe("answers are repeated", () => {
 
   test("never for errors", async () => {
     const { inner, cached } = setUp();
-    const failed = assert.rejects(cached.submit(ask(1)), { code: "unavailable" });
+    const failed = assert.rejects(submitTo(cached, ask(1)), { code: "unavailable" });
     await turns();
     inner.destroy("stopped");
     await failed;
-    const again = cached.submit(ask(1));
+    const again = submitTo(cached, ask(1));
     await turns();
     assert.equal(inner.submitted, 2);
     inner.answer();
@@ -102,7 +103,7 @@ describe("answers are repeated", () => {
 describe("equal requests in flight", () => {
   test("share one run, in flight as long as they wait", async () => {
     const { inner, cached } = setUp();
-    const answers = ["a", "b", "c"].map((id) => cached.submit(ask(1, { id })));
+    const answers = ["a", "b", "c"].map((id) => submitTo(cached, ask(1, { id })));
     await turns();
     assert.deepEqual([inner.submitted, cached.inFlight()], [1, 3]);
     inner.answer();
@@ -115,9 +116,15 @@ describe("equal requests in flight", () => {
     const { inner, cached } = setUp();
     const leaving = new AbortController();
     const original = inner.submit.bind(inner);
-    inner.submit = (request) => Promise.race([original(request), leaves(request.signal)]);
-    const leader = assert.rejects(cached.submit(ask(1, { signal: leaving.signal })), { code: "cancelled" });
-    const followers = [cached.submit(ask(1)), cached.submit(ask(1))];
+    inner.submit = (request, receiver) => {
+      original(request, receiver);
+      const handleEvent = (): void => receiver.reject(new ServeError("cancelled", "the client left"));
+      request.signal.addEventListener("abort", { handleEvent });
+    };
+    const leader = assert.rejects(submitTo(cached, ask(1, { signal: leaving.signal })), {
+      code: "cancelled",
+    });
+    const followers = [submitTo(cached, ask(1)), submitTo(cached, ask(1))];
     await turns();
     leaving.abort();
     await leader;
@@ -129,9 +136,11 @@ describe("equal requests in flight", () => {
 
   test("a follower leaves alone, and stops waiting at once", async () => {
     const { inner, cached } = setUp();
-    const leader = cached.submit(ask(1));
+    const leader = submitTo(cached, ask(1));
     const leaving = new AbortController();
-    const follower = assert.rejects(cached.submit(ask(1, { signal: leaving.signal })), { code: "cancelled" });
+    const follower = assert.rejects(submitTo(cached, ask(1, { signal: leaving.signal })), {
+      code: "cancelled",
+    });
     await turns();
     leaving.abort();
     await follower;
@@ -148,22 +157,22 @@ describe("equal requests in flight", () => {
     ] as const) {
       const { inner, cached } = setUp();
       let submitted = 0;
-      inner.submit = async () => {
+      inner.submit = async (_request, receiver) => {
         submitted += 1;
         await turns();
-        throw new ServeError(code, "no");
+        receiver.reject(new ServeError(code, "no"));
       };
-      await Promise.all([1, 2, 3].map(() => assert.rejects(cached.submit(ask(1)), { code })));
+      await Promise.all([1, 2, 3].map(() => assert.rejects(submitTo(cached, ask(1)), { code })));
       assert.equal(submitted, runs, code);
     }
   });
 
   test("closing waits for all of them, then closes the model", async () => {
     const { inner, cached } = setUp();
-    const answers = [cached.submit(ask(1)), cached.submit(ask(1))];
+    const answers = [submitTo(cached, ask(1)), submitTo(cached, ask(1))];
     await turns();
     const closing = cached.close();
-    await assert.rejects(cached.submit(ask(2)), { code: "unavailable", reason: "draining" });
+    await assert.rejects(submitTo(cached, ask(2)), { code: "unavailable", reason: "draining" });
     assert.equal(inner.closed, false);
     inner.answer();
     await Promise.all([...answers, closing, cached.close()]);
@@ -192,7 +201,7 @@ test("a store elsewhere is waited for; one that fails is one that has nothing", 
   ] as const) {
     const { inner, cached } = setUp(store);
     for (let i = 0; i < 2; i++) {
-      const answer = cached.submit(ask(1));
+      const answer = submitTo(cached, ask(1));
       await turns();
       await turns();
       inner.answer();
@@ -302,9 +311,3 @@ test("keys are equal exactly when nothing that an answer depends on differs", ()
     { numRuns: 2000 },
   );
 });
-
-function leaves(signal: AbortSignal): Promise<InferResponse> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(new ServeError("cancelled", "the client left")));
-  });
-}

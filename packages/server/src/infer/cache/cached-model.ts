@@ -3,6 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
+import { type ResultReceiver, submitTo } from "../../base/result-receiver.ts";
 import type { RunSettings } from "../../base/run-settings.ts";
 import { InFlight } from "../../models/in-flight.ts";
 import { untilAborted } from "../../models/load-limit.ts";
@@ -57,13 +58,20 @@ class CachedModel implements ServedModelHandle {
     this.#options = options;
   }
 
-  async submit(request: InferRequest): Promise<InferResponse> {
+  submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
+    this.#submit(request).then(
+      (response) => receiver.resolve(response),
+      (error: unknown) => receiver.reject(ServeError.from(error)),
+    );
+  }
+
+  async #submit(request: InferRequest): Promise<InferResponse> {
     if (this.#closing !== undefined) {
       throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
     }
     this.#inFlight.begin();
     try {
-      if (!isCacheable(request)) return await this.#inner.submit(request);
+      if (!isCacheable(request)) return await submitTo(this.#inner, request);
       return await this.#answer(cacheKey(this, request), request);
     } finally {
       this.#inFlight.end();
@@ -146,7 +154,7 @@ class CachedModel implements ServedModelHandle {
         outcome = { kind: "answered", answer: found, batchRows: 0 };
         return this.#repeat(request, found, 0);
       }
-      const response = await this.#inner.submit(request);
+      const response = await submitTo(this.#inner, request);
       outcome = { kind: "answered", answer: response, batchRows: response.batchRows };
       this.#keep(key, response);
       return response;
