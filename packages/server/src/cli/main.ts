@@ -40,6 +40,7 @@ export const processTerminal: Terminal = {
   stdout: { write: (text) => process.stdout.write(printable(text)) },
   stderr: { write: (text) => process.stderr.write(printable(text)) },
   env: process.env,
+  isInteractive: process.stdin.isTTY === true || process.stdout.isTTY === true,
   async readStdin() {
     const chunks: Buffer[] = [];
     for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
