@@ -58,40 +58,46 @@ interface Packed {
 function packCodes({ name, tensor, zeros }: StoredCodes, groupSize: number): Packed | undefined {
   const bytes = denseBytes(name, tensor);
   const isSigned = tensor.dtype === "int8";
-  const values = isSigned ? new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : bytes;
-  const [low, high] = isSigned ? [-8, 7] : [0, 15];
-  const fits = (numbers: Iterable<number>, least: number, most: number): boolean => {
-    for (const number of numbers) if (number < least || number > most) return false;
-    return true;
-  };
-  const given = zeros ?? [0];
-  const isNibbles = fits(values, low!, high!) && fits(given, low!, high!);
-  const offset = isSigned ? (isNibbles ? 8 : 128) : 0;
-  if (!fits(given, isSigned ? -128 : 0, isSigned ? 127 : 255)) return undefined;
-  const middle = isNibbles ? 8 : 128;
   const [n, k] = tensor.shape as readonly [number, number];
-  const groups = k / groupSize;
-  const all = zeros ?? Array.from({ length: n * groups }, () => 0);
-  const moved = all.map((zero) => zero + offset);
-  const packedZeros = moved.every((zero) => zero === middle)
-    ? undefined
-    : isNibbles
-      ? nibbles(moved, groups)
-      : Uint8Array.from(moved);
-  const codes = Uint8Array.from(values, (value) => value + offset);
-  return isNibbles
-    ? { bits: 4, codes: nibbles(codes, k), zeros: packedZeros }
-    : { bits: 8, codes, zeros: packedZeros };
+  const given = zeros ?? new Array<number>((n * k) / groupSize).fill(0);
+  const [low, high] = isSigned ? [-128, 127] : [0, 255];
+  if (given.some((zero) => zero < low! || zero > high!)) return undefined;
+  // The lowest code of 4 bits is −8, or 0.
+  const shift = isSigned ? 8 : 0;
+  const isNibbles = fitNibbles(bytes, shift) && given.every((zero) => zero + shift >= 0 && zero + shift < 16);
+  const offset = isSigned ? (isNibbles ? 8 : 128) : 0;
+  const moved = Uint8Array.from(given, (zero) => zero + offset);
+  const packed = (numbers: Uint8Array, width: number): Uint8Array =>
+    isNibbles ? nibbles(numbers, width) : numbers;
+  const isMiddle = moved.every((zero) => zero === (isNibbles ? 8 : 128));
+  return {
+    bits: isNibbles ? 4 : 8,
+    codes: packed(movedBytes(bytes, offset), k),
+    zeros: isMiddle ? undefined : packed(moved, k / groupSize),
+  };
+}
+
+function fitNibbles(bytes: Uint8Array, shift: number): boolean {
+  for (let i = 0; i < bytes.length; i++) if (((bytes[i]! + shift) & 0xff) > 15) return false;
+  return true;
+}
+
+function movedBytes(bytes: Uint8Array, offset: number): Uint8Array {
+  const moved = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) moved[i] = bytes[i]! + offset;
+  return moved;
 }
 
 /** Rows of numbers below 16, two to a byte; a row begins a byte. */
-function nibbles(numbers: ArrayLike<number>, width: number): Uint8Array {
-  const rows = width === 0 ? 0 : numbers.length / width;
+function nibbles(numbers: Uint8Array, width: number): Uint8Array {
+  const rows = numbers.length / width;
   const stride = Math.ceil(width / 2);
   const packed = new Uint8Array(rows * stride);
   for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < width; i++)
-      packed[row * stride + (i >> 1)]! |= numbers[row * width + i]! << (4 * (i & 1));
+    for (let i = 0; i < width; i++) {
+      const at = row * stride + (i >> 1);
+      packed[at] = packed[at]! | (numbers[row * width + i]! << (4 * (i & 1)));
+    }
   }
   return packed;
 }
