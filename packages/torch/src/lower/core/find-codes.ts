@@ -9,9 +9,9 @@ export function codesOf(g: Emitter, tensor: Tensor): Coded | undefined {
   const node = g.builder.producer(tensor.name);
   if (node?.domain !== "" || (node.type !== "Reshape" && node.type !== "Transpose")) return undefined;
   const source = g.coded.get(node.inputs[0]!);
-  if (source === undefined || source.groupSize !== undefined) return undefined;
+  if (source === undefined) return undefined;
   if (node.type === "Transpose") return turned(g, source, node.attributes["perm"] as readonly number[]);
-  if (source.axis !== undefined) return undefined;
+  if (source.axis !== undefined || source.groupSize !== undefined) return undefined;
   const shape: Val = { name: node.inputs[1]!, dtype: "int64" };
   const codes = g.op("Reshape", [source.codes, shape], node.attributes);
   return {
