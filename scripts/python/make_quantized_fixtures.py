@@ -2,7 +2,7 @@
 
     python make_quantized_fixtures.py FOLDER [--filter FAMILY ...] [--every N] [--traced]
 
-`--every N` takes one case of N: the packs in packages/torch/fixtures/quantized are made with 12. `--traced` adds the programs as TorchScript, one
+`--every N` takes one case of N: the packs in packages/torch/fixtures/quantized are made with `--every 12 --traced`. `--traced` adds programs as TorchScript, one
 in four of those.
 """
 

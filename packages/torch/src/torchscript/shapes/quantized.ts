@@ -1,16 +1,22 @@
-import { quotient } from "./dims.ts";
+import { numeric, quotient } from "./dims.ts";
 import { same } from "./elementwise.ts";
-import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+import { type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 /** Floats through codes and back, and which of them had one. */
 const withMask: ShapeFn = (args) => [args.tensor("self"), tensorType("bool", args.tensor("self").dims)];
 
 /** The sizes of the input, in the dtype that an argument says. */
 const typed =
-  (...names: readonly string[]): ShapeFn =>
+  (name: string): ShapeFn =>
+  (args) =>
+    tensorType(args.dtype(name) ?? "float32", args.tensor("input").dims);
+
+/** `typed` for groups along the last dimension, of which a short one is less than a group. */
+const grouped =
+  (name: string): ShapeFn =>
   (args) => {
-    const dtype = names.map((name) => args.dtype(name)).find((found) => found !== undefined);
-    return tensorType(dtype ?? "float32", args.tensor("input").dims);
+    numeric(args.tensor("input").dims.at(-1)!);
+    return typed(name)(args);
   };
 
 const oneScale: ShapeFn = () => [tensorType("float64", [1]), tensorType("int64", [1])];
@@ -28,20 +34,18 @@ const tokenScales =
 
 /** A scale for each block. */
 const blockScales: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("input");
-  const sizes = args.sizes("block_size");
-  const counts = dims.map((size, i) => (sizes[i] === 1 ? size : quotient(size, sizes[i]!)));
-  const kept = args.bool("keepdim") ? counts : counts.filter((_, i) => !isWhole(args, i));
+  const { dtype, dims: given } = args.tensor("input");
+  const blocks = args.ints("block_size");
+  // Whether a block is the whole dimension decides about the shape.
+  const dims = given.map((size, i) => (blocks[i] === 1 ? size : numeric(size)));
+  const counts = dims.map((size, i) => (blocks[i] === 1 ? size : quotient(size, blocks[i]!)));
+  const isWhole = (i: number): boolean => blocks[i] !== 1 && blocks[i] === dims[i];
+  const kept = args.bool("keepdim") ? counts : counts.filter((_, i) => !isWhole(i));
   return [
     tensorType(args.dtype("scale_dtype") ?? dtype, kept),
     tensorType(args.dtype("zero_point_dtype") ?? "int32", kept),
   ];
 };
-
-function isWhole(args: ShapeArgs, axis: number): boolean {
-  const size = args.sizes("block_size")[axis];
-  return size !== 1 && size === args.tensor("input").dims[axis];
-}
 
 const product: ShapeFn = (args) =>
   tensorType("int32", [args.tensor("self").dims[0]!, args.tensor("mat2").dims[1]!]);
@@ -64,11 +68,11 @@ export const QUANTIZED: ShapeTable = {
   "quantized_decomposed::quantize_per_tensor": typed("dtype"),
   "quantized_decomposed::quantize_per_channel": typed("dtype"),
   "quantized_decomposed::quantize_per_token": typed("dtype"),
-  "quantized_decomposed::quantize_per_channel_group": typed("dtype"),
+  "quantized_decomposed::quantize_per_channel_group": grouped("dtype"),
   "quantized_decomposed::dequantize_per_tensor": typed("out_dtype"),
   "quantized_decomposed::dequantize_per_channel": typed("out_dtype"),
   "quantized_decomposed::dequantize_per_token": typed("output_dtype"),
-  "quantized_decomposed::dequantize_per_channel_group": typed("output_dtype"),
+  "quantized_decomposed::dequantize_per_channel_group": grouped("output_dtype"),
   "quantized_decomposed::choose_qparams": oneScale,
   "quantized_decomposed::choose_qparams_symmetric": oneScale,
   "quantized_decomposed::choose_qparams_per_token": tokenScales(true),
