@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { ByteSource } from "@sconce/torch";
 import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
 import { ServeError } from "../../base/errors.ts";
@@ -7,16 +6,14 @@ import { openBelow } from "../../base/open-below.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
-import type { LoadOptions } from "../runtime.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
-import { OnnxSession } from "./onnx-session.ts";
+import type { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
-import { settleThreads } from "./settle-threads.ts";
-import { warmUpInputs } from "./warm-up.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
 export async function loadModel(
@@ -49,9 +46,9 @@ async function loadFiles(
   });
   progress("warmup");
   const warmup = await warmUp(opened, options);
-  const { session } = warmup;
+  const { session, later } = warmup;
   const description: ModelDescription = {
-    signature: opened.signature,
+    signature: warmup.signature,
     platform: opened.platform,
     runtime: "onnx",
     runtimeReason: opened.runtimeReason,
@@ -62,7 +59,14 @@ async function loadFiles(
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
   files.checkNames();
-  return { description, files: files.stamps, run: (inputs) => runChecked(session, files, inputs) };
+  return {
+    description,
+    files: files.stamps,
+    run: (inputs) => runChecked(session, files, inputs),
+    ...(later !== undefined && {
+      warmUp: async () => void (await runChecked(session, files, later)),
+    }),
+  };
 }
 
 /** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
@@ -96,48 +100,4 @@ function openerOf(format: FileFormat): typeof openOnnx {
   throw new ServeError("failed_precondition", formatAdvice(format), {
     reason: isWeights(format) ? "weights_only" : "unknown_format",
   });
-}
-
-interface WarmUp {
-  /** The one to run the model with. */
-  readonly session: OnnxSession;
-  readonly ms: number;
-  readonly warnings: string[];
-}
-
-/** Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. */
-async function warmUp(opened: OpenedModel, options: LoadOptions): Promise<WarmUp> {
-  const startMs = performance.now();
-  const warnings: string[] = [];
-  const { signature, sampleInputs } = opened;
-  const runs = options.warmupRuns;
-  let session = new OnnxSession(opened.session, signature);
-  if (runs > 0 && sampleInputs !== undefined) {
-    try {
-      await session.run(sampleInputs);
-    } catch (error) {
-      throw new ServeError(
-        "failed_precondition",
-        `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
-        { reason: "warmup_failed", cause: error },
-      );
-    }
-  }
-  try {
-    const made = warmUpInputs(signature);
-    for (let i = 0; i < runs; i++) for (const inputs of made) await session.run(inputs);
-    const maySettle = runs > 0 && options.mayUseFewerThreads === true && options.threadsPerInstance > 1;
-    if (maySettle) {
-      const nowMs = () => performance.now();
-      session = await settleThreads({ session, opened, inputs: made.at(-1)!, nowMs });
-    }
-  } catch (error) {
-    // Made-up inputs may break a rule that no signature can express.
-    warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
-  }
-  return { session, ms: performance.now() - startMs, warnings };
-}
-
-function messageOf(error: unknown): string {
-  return ServeError.from(error).message;
 }

@@ -44,6 +44,7 @@ export async function openArchive(
     session,
     reopen: (threads) => open({ ...context.options, threadsPerInstance: threads }),
     signature,
+    outputNames: session.outputMetadata.map(({ name }) => name),
     platform: `pytorch_${translation.format}`,
     runtimeReason: reasonOf(context.options),
     parameterCount: translation.parameterCount,

@@ -57,15 +57,17 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });
+  const { signature, outputNames, warnings } = signatureOfSession(session, options.rename);
   return {
     session,
     reopen: (threads) => open({ ...options, threadsPerInstance: threads }),
-    signature: signatureOfSession(session, options.rename),
+    signature,
+    outputNames,
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
     parameterCount: file.parameterCount,
     weightBytes: changed?.weightBytes ?? file.weightBytes,
-    warnings: changed === undefined ? [] : [changed.note],
+    warnings: changed === undefined ? warnings : [...warnings, changed.note],
     loadMs: {
       ...(changed !== undefined && { quantize: startMs - quantizeStartMs }),
       session: performance.now() - startMs,

@@ -11,6 +11,8 @@ export interface OpenedModel {
   /** Another session of the same model, with so many threads. */
   reopen(threads: number): Promise<EngineSession>;
   readonly signature: Signature;
+  /** The session's names of the outputs, in signature order. Its inputs are in that order as they are. */
+  readonly outputNames: readonly string[];
   readonly platform: string;
   readonly runtimeReason: string;
   readonly parameterCount: number;

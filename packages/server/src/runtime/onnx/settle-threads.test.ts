@@ -28,14 +28,14 @@ async function settled(manyMs: number, singleMs: number) {
     },
     release: async () => void released.push(name),
   });
-  const many = new OnnxSession(engine("many", manyMs), signature);
+  const many = new OnnxSession(engine("many", manyMs), { signature, outputNames: ["y"] });
   const reopen = async (threads: number): Promise<EngineSession> => {
     opened.push(threads);
     return engine("single", singleMs);
   };
   const session = await settleThreads({
     session: many,
-    opened: { reopen, signature },
+    opened: { reopen, signature, outputNames: ["y"] },
     inputs: INPUTS,
     nowMs: () => nowMs,
   });
