@@ -70,7 +70,7 @@ function dressed(model: OnnxModel, dress: { readonly before: Dress; readonly beh
     const nodes = dress.before(input, `${input.name}.dressed`, input.name);
     if (nodes === undefined) return input;
     first.push(...nodes);
-    return { ...input, name: `${input.name}.dressed`, dims: open(input) };
+    return opened(input);
   });
   const taken = new Set(graph.inputs.map(({ name }) => name));
   const outputs = graph.outputs.map((output) => {
@@ -79,13 +79,13 @@ function dressed(model: OnnxModel, dress: { readonly before: Dress; readonly beh
       : dress.behind(output, output.name, `${output.name}.dressed`);
     if (nodes === undefined) return output;
     last.push(...nodes);
-    return { ...output, name: `${output.name}.dressed`, dims: open(output) };
+    return opened(output);
   });
   const changed: OnnxGraph = { ...graph, inputs, outputs, nodes: [...first, ...graph.nodes, ...last] };
   return { ...model, graph: changed };
 }
 
-/** As many dimensions, of any size. */
-function open({ dims }: ValueInfo): ValueInfo["dims"] {
-  return dims?.map(() => undefined);
+/** Under the other name, with as many dimensions, of any size. */
+function opened({ name, dtype, dims }: ValueInfo): ValueInfo {
+  return { name: `${name}.dressed`, dtype, dims: dims?.map(() => undefined) };
 }

@@ -1,4 +1,4 @@
-import { decodeModel, encodeModel } from "@sconce/torch";
+import { decodeModel, encodeModel, inlineSmallWeights } from "@sconce/torch";
 import { InferenceSession, type Tensor as OrtTensor } from "onnxruntime-node";
 import { difference } from "./compare.ts";
 import { dressedModels } from "./dressed-model.ts";
@@ -20,14 +20,25 @@ export interface OptimisedRun {
  * optimiser moves and merges what stands beside each other.
  */
 export async function optimiserDifference(run: OptimisedRun): Promise<string | undefined> {
-  const bare = decodeModel(memorySource("model.onnx", run.model));
+  const written = memorySource("model.onnx", run.model);
+  const files = new Map([
+    ["model.onnx", run.model],
+    ["model.pt2", run.program],
+  ]);
+  const bare = inlineSmallWeights(decodeModel(written), ({ location, offset, byteLength }) =>
+    memorySource(location, files.get(location)!).read(offset, byteLength),
+  );
   for (const { dress, model, inputShape } of dressedModels(bare)) {
     const bytes = encodeModel(model);
     const feeds = run.feeds(inputShape);
-    const plain = await outcome(bytes, run.program, { feeds, level: "disabled" });
+    const plain = await outcome(bytes, files, { feeds, level: "disabled" });
     // What cannot be run unchanged says nothing about changes.
-    if (typeof plain === "string") continue;
-    const changed = await outcome(bytes, run.program, { feeds, level: "all" });
+    if (typeof plain === "string") {
+      if (process.env["DBG"]) process.stderr.write(`SKIP ${dress}: ${plain.slice(0, 150)}\n`);
+      continue;
+    }
+    if (process.env["DBG"]) process.stderr.write(`RAN ${dress}\n`);
+    const changed = await outcome(bytes, files, { feeds, level: "all" });
     if (typeof changed === "string") return `${dress}, the optimised graph fails: ${changed}`;
     for (const [i, want] of plain.entries()) {
       const asked = run.outputs[i]!;
@@ -47,7 +58,7 @@ interface Asked {
 /** The outputs, or what ONNX Runtime throws. */
 async function outcome(
   model: Uint8Array,
-  program: Uint8Array,
+  files: ReadonlyMap<string, Uint8Array>,
   { feeds, level }: Asked,
 ): Promise<readonly OrtTensor[] | string> {
   let session: InferenceSession | undefined;
@@ -56,7 +67,7 @@ async function outcome(
       logSeverityLevel: 4,
       intraOpNumThreads: 1,
       graphOptimizationLevel: level,
-      externalData: [{ path: "model.pt2", data: program }],
+      externalData: [...files].filter(([, data]) => data.length > 0).map(([path, data]) => ({ path, data })),
     });
     const { outputNames } = session;
     const given = session.inputNames.map((name, i) => [name, feeds[i]!] as const);
