@@ -14,7 +14,7 @@ import { runOracle } from "./run-oracle.ts";
 const FIXTURES = fileURLToPath(new URL("../../../packages/torch/fixtures", import.meta.url));
 /** Ops that move, cut and join elements, and those that ONNX Runtime merges with others; `npm run oracle` asks all. */
 const PART =
-  /^(nn\.functional\.(pad|conv|batch_norm|layer_norm|gelu|silu|hardswish|interpolate|pixel)|transpose|permute|cat|stack|roll|flip|tile|repeat|split|slice|gather|matmul|bmm|addmm|linear|softmax|squeeze|unsqueeze|expand|attention|in_place)/;
+  /^(nn\.functional\.(pad|conv|batch_norm|layer_norm|gelu|silu|hardswish|interpolate|pixel)|transpose|permute|cat|stack|roll|flip|tile|repeat|split|slice|gather|addmv|mv|matmul|bmm|addmm|linear|softmax|squeeze|unsqueeze|expand|attention|in_place)/;
 
 const ints = (name: string, values: readonly bigint[]) => ({
   name,
