@@ -17,6 +17,7 @@ const NEEDS = {
   something: "is not defined for nothing, and one of its sizes is 0",
   "invertible matrices": "needs matrices that can be inverted, and one of them is singular",
   "finite numbers": "needs finite numbers, and an input holds NaN or infinity",
+  numbers: "reads the bits of numbers, and one of them is NaN, which has many forms",
   "positive-definite matrices": "needs positive-definite matrices, and one of them is not",
 } as const;
 
