@@ -45,6 +45,8 @@ export class Emitter {
   readonly indexInputs: IndexInputs;
   /** Integers with their sign bits cleared, by the value that they were (see index-check.ts). */
   readonly cleared: Map<string, Val>;
+  /** 0-d int64 zeros of the main graph, in runs that fail where an op's sizes are wrong; its outputs have to depend on them. */
+  readonly guards: Val[] = [];
   readonly #warnings: Set<string>;
   #label: string | undefined;
 
