@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { ByteSource } from "@sconce/torch";
 import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
 import { ServeError } from "../../base/errors.ts";
@@ -10,11 +9,11 @@ import type { LoadMessage } from "../model-messages.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
-import { OnnxSession } from "./onnx-session.ts";
+import type { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
-import { warmUpInputs } from "./warm-up.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
 export async function loadModel(
@@ -45,11 +44,11 @@ async function loadFiles(
   const opened = await openFile(file.path, source, context).catch((error: unknown) => {
     throw modelFileError(error);
   });
-  const session = new OnnxSession(opened.session, opened.signature);
   progress("warmup");
-  const warmup = await warmUp(session, opened, options.warmupRuns);
+  const warmup = await warmUp(opened, options);
+  const { session, later } = warmup;
   const description: ModelDescription = {
-    signature: opened.signature,
+    signature: warmup.signature,
     platform: opened.platform,
     runtime: "onnx",
     runtimeReason: opened.runtimeReason,
@@ -60,7 +59,14 @@ async function loadFiles(
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
   files.checkNames();
-  return { description, files: files.stamps, run: (inputs) => runChecked(session, files, inputs) };
+  return {
+    description,
+    files: files.stamps,
+    run: (inputs) => runChecked(session, files, inputs),
+    ...(later !== undefined && {
+      warmUp: async () => void (await runChecked(session, files, later)),
+    }),
+  };
 }
 
 /** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
@@ -94,38 +100,4 @@ function openerOf(format: FileFormat): typeof openOnnx {
   throw new ServeError("failed_precondition", formatAdvice(format), {
     reason: isWeights(format) ? "weights_only" : "unknown_format",
   });
-}
-
-/** Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. */
-async function warmUp(
-  session: OnnxSession,
-  opened: OpenedModel,
-  runs: number,
-): Promise<{ readonly ms: number; readonly warnings: string[] }> {
-  const startMs = performance.now();
-  const warnings: string[] = [];
-  const { signature, sampleInputs } = opened;
-  if (runs > 0 && sampleInputs !== undefined) {
-    try {
-      await session.run(sampleInputs);
-    } catch (error) {
-      throw new ServeError(
-        "failed_precondition",
-        `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
-        { reason: "warmup_failed", cause: error },
-      );
-    }
-  }
-  try {
-    const made = warmUpInputs(signature);
-    for (let i = 0; i < runs; i++) for (const inputs of made) await session.run(inputs);
-  } catch (error) {
-    // Made-up inputs may break a rule that no signature can express.
-    warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
-  }
-  return { ms: performance.now() - startMs, warnings };
-}
-
-function messageOf(error: unknown): string {
-  return ServeError.from(error).message;
 }

@@ -7,6 +7,7 @@ import { KERNELS } from "../../onnx/gen/kernels.ts";
 import type { GraphBuilder } from "../../onnx/graph-builder.ts";
 import { computeType, inputType, type KernelTypes } from "../../onnx/kernel-types.ts";
 import type { Attributes } from "../../onnx/model.ts";
+import type { Coded } from "./coded.ts";
 import { constantBytes } from "./constants.ts";
 import { IndexInputs } from "./index-inputs.ts";
 import { Sizes } from "./sizes.ts";
@@ -47,6 +48,11 @@ export class Emitter {
   readonly cleared: Map<string, Val>;
   /** 0-d int64 zeros of the main graph, in runs that fail where an op's sizes are wrong; its outputs have to depend on them. */
   readonly guards: Val[] = [];
+  /** Floats that were made of codes (see find-codes.ts). */
+  readonly coded: Map<string, Coded>;
+  /** Codes of int8 as uint8, 128 more: what they were made as. */
+  readonly unsigned: Map<string, Val>;
+  readonly #castFrom: Map<string, Val>;
   readonly #warnings: Set<string>;
   #label: string | undefined;
 
@@ -57,6 +63,9 @@ export class Emitter {
     this.ranges = parent?.ranges ?? new Map();
     this.indexInputs = parent?.indexInputs ?? new IndexInputs(new Set(), false);
     this.cleared = new Map(around?.cleared);
+    this.coded = new Map(around?.coded);
+    this.unsigned = new Map(around?.unsigned);
+    this.#castFrom = new Map(around === undefined ? undefined : around.#castFrom);
     this.#warnings = around === undefined ? new Set() : around.#warnings;
   }
 
@@ -162,7 +171,13 @@ export class Emitter {
       outputs: [name],
       attributes: { to: onnxDataType(dtype) },
     });
+    this.#castFrom.set(name, val);
     return { name, dtype };
+  }
+
+  /** The value as it was before a cast to its dtype; itself where there was none. */
+  uncast(val: Val): Val {
+    return this.#castFrom.get(val.name) ?? val;
   }
 
   /** A constant tensor. */
