@@ -25,6 +25,9 @@ from torch.testing._internal.common_methods_invocations import op_db
 
 MAX_ELEMENTS = 1 << 14
 
+# Ops of numbers, not of indices, in which large ones cancel.
+CANCELLING = {"nn.functional.triplet_margin_loss", "nn.functional.triplet_margin_with_distance_loss"}
+
 # Ops that take rows in ascending order, and which of their operands that are.
 SORTED = {"searchsorted": 0, "bucketize": 1}
 
@@ -80,6 +83,9 @@ def add(pack: Pack, subject: Subject, kinds: list[str], limit: int, number: int)
                 continue
             if not isinstance(outputs, str) and not subject.declares(outputs):
                 pack.skip(name, "PyTorch's result is not what its program declares")
+                continue
+            if not isinstance(outputs, str) and kind == "indices" and (pack.op in CANCELLING or (pack.op == "searchsorted" and len(tensors) > 2)):
+                pack.skip(name, "rounding decides the result" if pack.op in CANCELLING else "its sorter does not sort")
                 continue
             run = {"inputs": [pack.tensor(t) for t in tensors]}
             if isinstance(outputs, str):
