@@ -8,6 +8,7 @@ import { coldStart } from "./suites/cold-start.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
+import { peers } from "./suites/peers.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
 
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   "many-models": manyModels,
   running,
   batching,
+  peers,
 };
 
 const { values, positionals: wanted } = parseArgs({

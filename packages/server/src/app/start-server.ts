@@ -12,10 +12,8 @@ import { modelCaps } from "../config/model-caps.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
-import { createGrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
-import { createRestEdge } from "../edge/rest/rest-edge.ts";
 import { createTimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -32,6 +30,7 @@ import type { Inference } from "../infer/inference.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
+import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota, type Quota } from "../queue/quota.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -100,9 +99,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const loop = watchEventLoop({ clock, logger, metrics });
-  const observer = createInferenceObserver(metrics);
-  const instruments = { metrics, loop, observer };
-  const { runtime, registry, control } = buildModels(options, instruments);
+  const { runtime, registry, control, observer } = buildModels(options, { metrics, loop });
   let isDraining = false;
   const inference = createInference({
     registry,
@@ -110,18 +107,21 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
     isDraining: () => isDraining,
   });
-  const { rest, grpc, listener } = buildEdges(options, {
-    ...instruments,
-    inference,
-    control,
-    tenantHeader,
-    webGate,
-  });
+  let built: BuiltEdges;
   let health: HealthServer | undefined;
   let address: AddressInfo;
   try {
+    built = await buildEdges(options, {
+      metrics,
+      loop,
+      observer,
+      inference,
+      control,
+      tenantHeader,
+      webGate,
+    });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
-    address = await listen(listener, config);
+    address = await listen(built.listener, config);
   } catch (error) {
     await health?.close();
     loop.stop();
@@ -129,8 +129,9 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     throw error;
   }
   loop.onBeat(() => health?.beat());
+  loop.begin();
   const started = control.start();
-  const edges = { health, rest, grpc, listener };
+  const edges = { health, ...built };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
@@ -183,14 +184,13 @@ function byteBudget(config: ServerConfig, slowClients: SlowClientGuard): ByteBud
 interface Instruments {
   readonly metrics: Metrics;
   readonly loop: EventLoop;
-  readonly observer: InferenceObserver;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, observer }: Instruments,
-): Pick<RunningParts, "runtime" | "registry" | "control"> {
+  { metrics, loop }: Instruments,
+): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
   const runtime = (options.createRuntime ?? createOnnxRuntime)({
     ...options,
@@ -210,25 +210,37 @@ function buildModels(
   });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
-    metrics.drop({ model, version });
+    metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
   const managed = createManagedModels({ ...options, load, onForgotten });
+  const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));
   metrics.collect(() => readModelGauges(managed.registry.versions()));
-  return { runtime, ...managed };
+  if (config.tritonMetrics) metrics.collect(() => readTritonMetrics(managed.registry.versions()));
+  return { runtime, observer, ...managed };
 }
 
 interface Served extends Instruments {
+  readonly observer: InferenceObserver;
   readonly inference: Inference;
   readonly control: ModelControl;
   readonly tenantHeader: string | undefined;
   readonly webGate: WebGate;
 }
 
-/** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
-function buildEdges(
+type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
+
+/**
+ * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
+ * workers start on other cores.
+ */
+async function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
   { metrics, loop, observer, inference, control, tenantHeader, webGate }: Served,
-): Pick<RunningParts, "rest" | "grpc" | "listener"> {
+): Promise<BuiltEdges> {
+  const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
+    import("../edge/rest/rest-edge.ts"),
+    import("../edge/grpc/grpc-edge.ts"),
+  ]);
   const slowClients = createSlowClientGuard(
     loop.activeClock,
     DEFAULT_SLOW_CLIENT_LIMITS,
@@ -248,7 +260,13 @@ function buildEdges(
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
-  const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
+  const rest = createRestEdge({
+    ...shared,
+    metrics,
+    limits: restLimits(config),
+    notReadyStatus,
+    defaultModel: config.defaultModel,
+  });
   const grpc = createGrpcEdge({
     ...shared,
     limits: grpcLimits(config),

@@ -24,6 +24,11 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Allow listening on a public address without TLS and authentication.",
   },
+  defaultModel: {
+    kind: "text",
+    default: null,
+    doc: "The model that POST /predict means without a name in the URL. When unset: the only model there is.",
+  },
   corsOrigins: {
     kind: "texts",
     default: [],
@@ -233,6 +238,11 @@ export const SERVER_OPTIONS = {
     max: 3_600_000,
     default: 30_000,
     doc: "After SIGTERM: how long requests in flight may take before they are cut off. A version that was replaced: how long none of its requests may end before it is ended.",
+  },
+  tritonMetrics: {
+    kind: "flag",
+    default: false,
+    doc: "Add to /metrics the counters that Triton's dashboards read (nv_inference_request_success and its like), from the same counts as the statistics.",
   },
   logLevel: {
     kind: "choice",

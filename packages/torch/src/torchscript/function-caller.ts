@@ -43,7 +43,7 @@ export class FunctionCaller {
     if (path.startsWith("ops.aten.")) return this.torch(path.slice("ops.aten.".length), args, kwargs);
     const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
     if (op === "prim.RaiseException") return unsupportedOp("the program always raises an error");
-    if (op.startsWith("torchvision."))
+    if (op.startsWith("torchvision.") || op.startsWith("transformers."))
       return this.#guarded(op, () => this.#reading.ops.call({ op, args, kwargs }));
     return this.#guarded(op, () => {
       // Whatever it made of them would follow from what is reported already.

@@ -91,7 +91,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
       });
       connection.session.on("stream", (stream, headers) => {
         connection.worked();
-        openCall(stream, headers);
+        openCall({ stream, headers, peer: connection });
       });
       if (closed !== undefined) connection.leave();
     },
@@ -127,7 +127,7 @@ function allMethods(
   return [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
-    ...serverMethods(options.inference),
+    ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),

@@ -10,6 +10,7 @@ import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import type { RestLimits } from "./limits.ts";
+import type { SharedResponses } from "./shared-responses.ts";
 
 /** What every route and request of a REST edge shares. */
 export interface RestContext {
@@ -23,6 +24,8 @@ export interface RestContext {
   readonly logger: Logger;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** What costs more to make than to ask for. */
+  readonly shared: SharedResponses;
   /** Counts and times inferences; the edges share one. */
   readonly observer: InferenceObserver;
   /** What all requests in flight may hold; the edges share it. */
@@ -36,6 +39,8 @@ export interface RestContext {
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
   readonly tenantHeader: string | undefined;
+  /** The model that `/predict` means without a name; undefined: the only one there is. */
+  readonly defaultModel: string | undefined;
   /** Makes request ids for clients that send none. */
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */

@@ -12,12 +12,20 @@ import { isPreflight, respondToPreflight } from "./preflight.ts";
 import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import { createRouteTable, type RouteTable } from "./route-table.ts";
+import { createSharedResponses } from "./shared-responses.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-type Made = "limits" | "isDraining";
-type Defaulted = "webGate" | "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
+type Made = "limits" | "shared" | "isDraining";
+type Defaulted =
+  | "webGate"
+  | "defaultModel"
+  | "slicer"
+  | "notReadyStatus"
+  | "tenantHeader"
+  | "makeId"
+  | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
 export interface RestEdgeOptions
@@ -26,12 +34,14 @@ export interface RestEdgeOptions
   readonly limits?: Partial<RestLimits>;
 }
 
-const DEFAULTS: Pick<RestContext, "notReadyStatus" | "tenantHeader" | "makeId" | "random"> = {
-  notReadyStatus: 503,
-  tenantHeader: undefined,
-  makeId: randomUUID,
-  random: Math.random,
-};
+const DEFAULTS: Pick<RestContext, "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random"> =
+  {
+    notReadyStatus: 503,
+    tenantHeader: undefined,
+    defaultModel: undefined,
+    makeId: randomUUID,
+    random: Math.random,
+  };
 
 /** The REST dialects on one HTTP server that never listens: a listener hands it connections (`server.emit("connection", socket)`). */
 export interface RestEdge {
@@ -55,6 +65,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...DEFAULTS,
     ...options,
     limits,
+    shared: createSharedResponses(options),
     isDraining: () => draining,
   };
   const routes = createRouteTable([
