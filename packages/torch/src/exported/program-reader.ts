@@ -48,7 +48,7 @@ export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: W
   const torchVersion = root.get("torch_version");
   const torch = typeof torchVersion === "string" ? `, torch ${torchVersion.replace(/\+.*/, "")}` : "";
   const buffers = new Map([...weights].map(([value, { name }]) => [name, value]));
-  const found = readOutputs(signature, buffers, warnings);
+  const found = readOutputs(signature, buffers, { inputs, warnings });
   const { graph, outputs } = mutatedOutputs(exposed.graph, found.args, found.written);
   return {
     detail: `${layout}, schema ${version}${torch}`,
@@ -132,7 +132,7 @@ interface OutputContext {
 function readOutputs(
   signature: JsonMap,
   buffers: ReadonlyMap<string, string>,
-  warnings: string[],
+  { inputs, warnings }: OutputContext,
 ): { args: Arg[]; written: WrittenInput[] } {
   const args: Arg[] = [];
   const written: WrittenInput[] = [];
@@ -142,7 +142,8 @@ function readOutputs(
     if (kind === "user_output") args.push(readArg(spec.get("arg")));
     else if (kind.endsWith("_mutation")) {
       const name = String(spec.get(`${kind.replace("_mutation", "")}_name`) ?? spec.get("user_input_name"));
-      warnings.push(`the program updates '${name}'; the update is not kept between requests`);
+      const shown = inputs.find(({ value }) => value === name)?.name ?? name;
+      warnings.push(`the program updates '${shown}'; the update is not kept between requests`);
       const arg = asMap(spec.get("arg"), kind).get("name");
       if (typeof arg === "string") written.push({ input: buffers.get(name) ?? name, value: arg });
     } else if (kind !== "token") {

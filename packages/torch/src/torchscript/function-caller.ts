@@ -8,7 +8,7 @@ import { UnprovenSize, UnsupportedOp, unknownOp, unsupportedOp } from "./unsuppo
 import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Ops with schemas that are not PyTorch's own. */
-const OTHER_OPS = /^(torchvision|quantized_decomposed|torchao)\./;
+const OTHER_OPS = /^(torchvision|transformers|quantized_decomposed|torchao)\./;
 
 /** Calls that only tell something. */
 const TELLING = new Set(["torch.warn", "warn", "warnings.warn", "print"]);

@@ -4,6 +4,7 @@ import { withoutCodes } from "../core/find-codes.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { codedProduct } from "../linalg/coded-products.ts";
+import { multiplyRanked } from "../linalg/products.ts";
 
 /** aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor: x1 · W[out] · x2 for every output */
 export const bilinear: Lowering = (node, g) => {
@@ -47,10 +48,13 @@ function retyped(g: Emitter, tensor: Tensor, dtype: Tensor["dtype"]): Tensor {
 /** For weights without an output dimension and for integers, which Gemm does not take. */
 function multiplyTransposed(
   g: Emitter,
-  input: Val,
+  input: Tensor,
   { weight, bias }: { weight: Tensor; bias: Tensor | undefined },
 ): Val {
-  const product = g.op("MatMul", [input, weight.dims.length === 2 ? g.transpose(weight, [1, 0]) : weight]);
+  const product =
+    weight.dims.length === 2
+      ? g.op("MatMul", [input, g.transpose(weight, [1, 0])])
+      : multiplyRanked(g, input, weight);
   return bias === undefined ? product : g.op("Add", [product, g.cast(bias, product.dtype)]);
 }
 
