@@ -68,11 +68,11 @@ export const MODEL_OPTIONS = {
     doc: "What a request without a priority gets. Default: the middle one.",
   },
   pipelineDepth: {
-    kind: "integer",
+    kind: "count-or-auto",
     min: 1,
     max: 8,
-    default: 1,
-    doc: "Runs under way per instance. 2 lets the next batch travel while one computes; a dead worker then costs two batches a retry.",
+    default: "auto",
+    doc: "Runs under way per instance. 2 lets the next batch travel while one computes; a dead worker then costs two batches a retry. auto: 1, and the next batch leaves 4 ms before a run of 10 ms or more should end.",
   },
   padSymbol: {
     kind: "text",

@@ -107,7 +107,8 @@ export class Admission {
 
   get #isIdle(): boolean {
     const { batcher, instances } = this.#parts;
-    return batcher.size === 0 && instances.free() !== undefined;
+    // Not one that could take a run only because its own is about to end.
+    return batcher.size === 0 && instances.free(Number.NEGATIVE_INFINITY) !== undefined;
   }
 
   #fits(request: QueuedRequest): boolean {

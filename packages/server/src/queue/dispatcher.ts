@@ -10,15 +10,15 @@ import type { QueueObserver } from "./queue-observer.ts";
 import type { BatchItem } from "./queued-request.ts";
 import { type Recovery, RetryQueue } from "./recovery.ts";
 import { noInstance, quarantined, type Rejection } from "./rejection.ts";
+import type { RunAhead, RunSize } from "./run-ahead.ts";
 import type { ServiceEstimate } from "./service-estimate.ts";
 
-interface Run {
+interface Run extends RunSize {
   readonly pooled: PooledInstance;
   readonly items: readonly BatchItem[];
-  readonly rows: number;
   readonly dispatchedMs: number;
-  /** The same on the clock that stands still while this process does. */
-  readonly activeMs: number;
+  /** When its worker may have begun it, on the clock that stands still while this process does. */
+  begunActiveMs: number;
 }
 
 /** Where batches come from, where they run, and who is told. */
@@ -28,6 +28,7 @@ export interface DispatcherParts {
   readonly activeClock: Clock;
   readonly requests: LiveRequests;
   readonly instances: InstancePool;
+  readonly ahead: RunAhead;
   readonly recovery: Recovery;
   readonly estimate: ServiceEstimate;
   readonly observer: QueueObserver;
@@ -56,14 +57,14 @@ export class Dispatcher {
   dispatch(nowMs: number): void {
     const { requests, instances } = this.#parts;
     requests.expire(nowMs);
-    let pooled = instances.free();
+    let pooled = instances.free(nowMs);
     while (pooled !== undefined) {
       const items = this.#nextBatch(nowMs);
       if (items === undefined) break;
       if (items.length > 0) this.#launch(pooled, items);
-      pooled = instances.free();
+      pooled = instances.free(nowMs);
     }
-    const batchMs = pooled === undefined ? Number.POSITIVE_INFINITY : requests.nextBatchMs;
+    const batchMs = pooled === undefined ? this.#nextFreeMs() : requests.nextBatchMs;
     this.#timer.wakeAt(Math.min(batchMs, requests.nextExpiryMs), nowMs);
     this.tidy();
   }
@@ -93,6 +94,13 @@ export class Dispatcher {
     this.#parts.onProgress();
   }
 
+  /** When something that waits may find a busy instance that takes it. */
+  #nextFreeMs(): number {
+    const { requests, instances } = this.#parts;
+    const isWaiting = requests.waiting > 0 || this.#retries.length > 0;
+    return isWaiting ? instances.nextFreeMs : Number.POSITIVE_INFINITY;
+  }
+
   #rejectItems(items: readonly BatchItem[], rejection: Rejection): void {
     for (const item of items) this.#parts.requests.reject(item.request, rejection);
   }
@@ -113,16 +121,16 @@ export class Dispatcher {
   }
 
   #launch(pooled: PooledInstance, items: readonly BatchItem[]): void {
-    const { clock, activeClock, instances, recovery } = this.#parts;
-    const { plan } = items[0]!.request;
+    const { clock, activeClock, instances, ahead, recovery } = this.#parts;
+    const { plan, shapeKey } = items[0]!.request;
     let rows = 0;
     for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
     const request = gatherInputs(plan, items);
     const dispatchedMs = clock.nowMs();
     for (let i = 0; i < items.length; i++) stampDispatch(items[i]!, pooled.freeSinceMs, dispatchedMs);
-    instances.claim(pooled);
+    const run: Run = { pooled, items, rows, shapeKey, dispatchedMs, begunActiveMs: activeClock.nowMs() };
+    instances.claim(pooled, ahead.nextMs(run, dispatchedMs));
     recovery.noteRun(dispatchedMs);
-    const run: Run = { pooled, items, rows, dispatchedMs, activeMs: activeClock.nowMs() };
     this.#running.add(run);
     start(pooled.instance, request).then(
       (result) => this.#finished(run, result),
@@ -132,18 +140,20 @@ export class Dispatcher {
 
   #finished(run: Run, result: RunResult): void {
     if (!this.#running.has(run)) return;
-    const { estimate, observer, requests, activeClock } = this.#parts;
+    const { estimate, ahead, observer, requests, activeClock } = this.#parts;
     const { plan, bad } = judgeResult(run, result);
     if (bad !== undefined) {
       this.#failed(run, bad);
       return;
     }
+    // A run that was slept through says nothing of those to come.
+    const serviceMs = activeClock.nowMs() - run.begunActiveMs;
     const nowMs = this.#end(run);
     const count = run.items.length;
     const { rows, dispatchedMs } = run;
     const { computeMs } = result;
-    // A run that was slept through says nothing of those to come.
-    estimate.observe(activeClock.nowMs() - run.activeMs, count, nowMs);
+    estimate.observe(serviceMs, count, nowMs);
+    ahead.observe(run, serviceMs);
     observer.runFinished({ rows, requests: count, dispatchedMs, answeredMs: nowMs, computeMs });
     // The instance goes on first; the outputs are sliced while it works.
     this.dispatch(nowMs);
@@ -179,9 +189,19 @@ export class Dispatcher {
   }
 
   #end(run: Run): number {
-    const nowMs = this.#parts.clock.nowMs();
+    const { clock, activeClock, instances, ahead } = this.#parts;
+    const nowMs = clock.nowMs();
+    const { pooled } = run;
     this.#running.delete(run);
-    this.#parts.instances.release(run.pooled, nowMs);
+    instances.release(pooled, nowMs);
+    if (pooled.outstanding === 0) return nowMs;
+    // The one behind it begins.
+    for (const next of this.#running) {
+      if (next.pooled !== pooled) continue;
+      next.begunActiveMs = activeClock.nowMs();
+      pooled.nextMs = ahead.nextMs(next, nowMs);
+      break;
+    }
     return nowMs;
   }
 }
