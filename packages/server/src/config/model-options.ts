@@ -68,11 +68,11 @@ export const MODEL_OPTIONS = {
     doc: "What a request without a priority gets. Default: the middle one.",
   },
   pipelineDepth: {
-    kind: "count-or-auto",
+    kind: "integer",
     min: 1,
     max: 8,
-    default: "auto",
-    doc: "Runs under way per instance. 2 lets the next batch travel while one computes; a dead worker then costs two batches a retry. auto: 1, and the next batch leaves 4 ms before a run of 10 ms or more should end.",
+    default: 1,
+    doc: "Runs under way per instance. 2 lets the next batch travel while one computes; a dead worker then costs two batches a retry.",
   },
   padSymbol: {
     kind: "text",

@@ -107,8 +107,7 @@ export class Admission {
 
   get #isIdle(): boolean {
     const { batcher, instances } = this.#parts;
-    // Not one that could take a run only because its own is about to end.
-    return batcher.size === 0 && instances.free(Number.NEGATIVE_INFINITY) !== undefined;
+    return batcher.size === 0 && instances.free() !== undefined;
   }
 
   #fits(request: QueuedRequest): boolean {

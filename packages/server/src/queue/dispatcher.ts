@@ -10,15 +10,15 @@ import type { QueueObserver } from "./queue-observer.ts";
 import type { BatchItem } from "./queued-request.ts";
 import { type Recovery, RetryQueue } from "./recovery.ts";
 import { noInstance, quarantined, type Rejection } from "./rejection.ts";
-import type { RunAhead, RunSize } from "./run-ahead.ts";
 import type { ServiceEstimate } from "./service-estimate.ts";
 
-interface Run extends RunSize {
+interface Run {
   readonly pooled: PooledInstance;
   readonly items: readonly BatchItem[];
+  readonly rows: number;
   readonly dispatchedMs: number;
-  /** When its worker may have begun it, on the clock that stands still while this process does. */
-  begunActiveMs: number;
+  /** The same on the clock that stands still while this process does. */
+  readonly activeMs: number;
 }
 
 /** Where batches come from, where they run, and who is told. */
@@ -28,7 +28,6 @@ export interface DispatcherParts {
   readonly activeClock: Clock;
   readonly requests: LiveRequests;
   readonly instances: InstancePool;
-  readonly ahead: RunAhead;
   readonly recovery: Recovery;
   readonly estimate: ServiceEstimate;
   readonly observer: QueueObserver;
@@ -57,14 +56,14 @@ export class Dispatcher {
   dispatch(nowMs: number): void {
     const { requests, instances } = this.#parts;
     requests.expire(nowMs);
-    let pooled = instances.free(nowMs);
+    let pooled = instances.free();
     while (pooled !== undefined) {
       const items = this.#nextBatch(nowMs);
       if (items === undefined) break;
       if (items.length > 0) this.#launch(pooled, items);
-      pooled = instances.free(nowMs);
+      pooled = instances.free();
     }
-    const batchMs = pooled === undefined ? this.#nextFreeMs() : requests.nextBatchMs;
+    const batchMs = pooled === undefined ? Number.POSITIVE_INFINITY : requests.nextBatchMs;
     this.#timer.wakeAt(Math.min(batchMs, requests.nextExpiryMs), nowMs);
     this.tidy();
   }
@@ -94,13 +93,6 @@ export class Dispatcher {
     this.#parts.onProgress();
   }
 
-  /** When something that waits may find a busy instance that takes it. */
-  #nextFreeMs(): number {
-    const { requests, instances } = this.#parts;
-    const isWaiting = requests.waiting > 0 || this.#retries.length > 0;
-    return isWaiting ? instances.nextFreeMs : Number.POSITIVE_INFINITY;
-  }
-
   #rejectItems(items: readonly BatchItem[], rejection: Rejection): void {
     for (const item of items) this.#parts.requests.reject(item.request, rejection);
   }
@@ -121,16 +113,16 @@ export class Dispatcher {
   }
 
   #launch(pooled: PooledInstance, items: readonly BatchItem[]): void {
-    const { clock, activeClock, instances, ahead, recovery } = this.#parts;
-    const { plan, shapeKey } = items[0]!.request;
+    const { clock, activeClock, instances, recovery } = this.#parts;
+    const { plan } = items[0]!.request;
     let rows = 0;
     for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
     const request = gatherInputs(plan, items);
     const dispatchedMs = clock.nowMs();
     for (let i = 0; i < items.length; i++) stampDispatch(items[i]!, pooled.freeSinceMs, dispatchedMs);
-    const run: Run = { pooled, items, rows, shapeKey, dispatchedMs, begunActiveMs: activeClock.nowMs() };
-    instances.claim(pooled, ahead.nextMs(run, dispatchedMs));
+    instances.claim(pooled);
     recovery.noteRun(dispatchedMs);
+    const run: Run = { pooled, items, rows, dispatchedMs, activeMs: activeClock.nowMs() };
     this.#running.add(run);
     start(pooled.instance, request).then(
       (result) => this.#finished(run, result),
@@ -140,20 +132,18 @@ export class Dispatcher {
 
   #finished(run: Run, result: RunResult): void {
     if (!this.#running.has(run)) return;
-    const { estimate, ahead, observer, requests, activeClock } = this.#parts;
+    const { estimate, observer, requests, activeClock } = this.#parts;
     const { plan, bad } = judgeResult(run, result);
     if (bad !== undefined) {
       this.#failed(run, bad);
       return;
     }
-    // A run that was slept through says nothing of those to come.
-    const serviceMs = activeClock.nowMs() - run.begunActiveMs;
     const nowMs = this.#end(run);
     const count = run.items.length;
     const { rows, dispatchedMs } = run;
     const { computeMs } = result;
-    estimate.observe(serviceMs, count, nowMs);
-    ahead.observe(run, serviceMs);
+    // A run that was slept through says nothing of those to come.
+    estimate.observe(activeClock.nowMs() - run.activeMs, count, nowMs);
     observer.runFinished({ rows, requests: count, dispatchedMs, answeredMs: nowMs, computeMs });
     // The instance goes on first; the outputs are sliced while it works.
     this.dispatch(nowMs);
@@ -189,19 +179,9 @@ export class Dispatcher {
   }
 
   #end(run: Run): number {
-    const { clock, activeClock, instances, ahead } = this.#parts;
-    const nowMs = clock.nowMs();
-    const { pooled } = run;
+    const nowMs = this.#parts.clock.nowMs();
     this.#running.delete(run);
-    instances.release(pooled, nowMs);
-    if (pooled.outstanding === 0) return nowMs;
-    // The one behind it begins.
-    for (const next of this.#running) {
-      if (next.pooled !== pooled) continue;
-      next.begunActiveMs = activeClock.nowMs();
-      pooled.nextMs = ahead.nextMs(next, nowMs);
-      break;
-    }
+    this.#parts.instances.release(run.pooled, nowMs);
     return nowMs;
   }
 }

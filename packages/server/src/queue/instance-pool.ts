@@ -6,8 +6,6 @@ export interface PooledInstance {
   outstanding: number;
   /** Since when it could have taken another run. */
   freeSinceMs: number;
-  /** While it runs: from when on it may be given the next one. */
-  nextMs: number;
   wasReady: boolean;
 }
 
@@ -27,14 +25,7 @@ export class InstancePool {
   refresh(nowMs: number): void {
     const known = new Map(this.#pooled.map((pooled) => [pooled.instance, pooled]));
     this.#pooled = this.#instances.map(
-      (instance) =>
-        known.get(instance) ?? {
-          instance,
-          outstanding: 0,
-          freeSinceMs: nowMs,
-          nextMs: Number.POSITIVE_INFINITY,
-          wasReady: false,
-        },
+      (instance) => known.get(instance) ?? { instance, outstanding: 0, freeSinceMs: nowMs, wasReady: false },
     );
     for (const pooled of this.#pooled) {
       const isNowReady = isReady(pooled.instance);
@@ -44,38 +35,23 @@ export class InstancePool {
   }
 
   /** The ready instance with the fewest runs outstanding, the first of the list among equals (its caches are warm); undefined: none is free. */
-  free(nowMs: number): PooledInstance | undefined {
+  free(): PooledInstance | undefined {
     let best: PooledInstance | undefined;
     let least = this.#depth;
     for (let i = 0; i < this.#pooled.length; i++) {
       const pooled = this.#pooled[i]!;
-      if (pooled.outstanding >= least || !isReady(pooled.instance)) continue;
-      if (pooled.outstanding > 0 && nowMs < pooled.nextMs) continue;
-      best = pooled;
-      least = pooled.outstanding;
+      if (pooled.outstanding < least && isReady(pooled.instance)) {
+        best = pooled;
+        least = pooled.outstanding;
+      }
     }
     return best;
   }
 
-  /** When an instance that is busy may be given its next run; Infinity: not before one ends. */
-  get nextFreeMs(): number {
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < this.#pooled.length; i++) {
-      const pooled = this.#pooled[i]!;
-      const { outstanding } = pooled;
-      if (outstanding > 0 && outstanding < this.#depth && isReady(pooled.instance))
-        nextMs = Math.min(nextMs, pooled.nextMs);
-    }
-    return nextMs;
-  }
-
-  /** It is given a run; see `PooledInstance.nextMs`. */
-  claim(pooled: PooledInstance, nextMs: number): void {
+  claim(pooled: PooledInstance): void {
     pooled.outstanding += 1;
-    pooled.nextMs = nextMs;
   }
 
-  /** One of its runs ended. */
   release(pooled: PooledInstance, nowMs: number): void {
     pooled.outstanding -= 1;
     pooled.freeSinceMs = nowMs;

@@ -10,8 +10,8 @@ export interface QueueConfig {
   readonly maxQueueDelayMs: number;
   /** Batch sizes worth taking before the delay is over. Default none. Triton: `preferred_batch_size`. */
   readonly preferredBatchSizes: readonly number[];
-  /** Runs that may be outstanding per instance: so many at once, or `auto` (see `RunAhead`). Default 1. */
-  readonly pipelineDepth: number | "auto";
+  /** Runs that may be outstanding per instance. Default 1; 2 lets the next batch travel while one computes. */
+  readonly pipelineDepth: number;
   /** Requests that may wait. Default 4 × maxBatchSize × instances, at least 64. Triton: `max_queue_size`. */
   readonly maxQueueSize: number;
   /** Input bytes that may wait. Default 256 MiB. */
@@ -73,7 +73,7 @@ function batchSize(wanted: number | undefined, signature: Signature): number {
 
 function check(config: QueueConfig): void {
   integer("maxBatchSize", config.maxBatchSize, 1);
-  if (config.pipelineDepth !== "auto") integer("pipelineDepth", config.pipelineDepth, 1);
+  integer("pipelineDepth", config.pipelineDepth, 1);
   integer("maxQueueSize", config.maxQueueSize, 1);
   integer("maxQueueBytes", config.maxQueueBytes, 1);
   integer("priorityLevels", config.priorityLevels, 1);

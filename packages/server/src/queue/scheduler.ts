@@ -28,7 +28,6 @@ import {
   type Rejection,
   shutDown,
 } from "./rejection.ts";
-import { RunAhead } from "./run-ahead.ts";
 import { ServiceEstimate } from "./service-estimate.ts";
 
 export interface SchedulerOptions {
@@ -118,8 +117,7 @@ class QueueScheduler implements Scheduler {
     });
     const quarantine = new Quarantine(config.quarantineMs);
     const estimate = new ServiceEstimate();
-    const ahead = new RunAhead(config.pipelineDepth);
-    const instances = new InstancePool(options.instances, ahead.depth, clock.nowMs());
+    const instances = new InstancePool(options.instances, config.pipelineDepth, clock.nowMs());
     const onSignalled = (): void => this.#dispatcher.tidy();
     const requests = new LiveRequests({ clock, batcher, quarantine, estimate, observer, onSignalled });
     this.#options = options;
@@ -135,7 +133,6 @@ class QueueScheduler implements Scheduler {
       activeClock,
       requests,
       instances,
-      ahead,
       recovery: new Recovery(config, quarantine),
       estimate,
       observer,
