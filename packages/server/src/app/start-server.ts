@@ -251,7 +251,7 @@ function buildEdges(
     random,
   });
   const listener = createListener({
-    onHttp1: (socket) => rest.server.emit("connection", socket),
+    onHttp1: (socket) => rest.accept(socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
     clock: loop.activeClock,
     limits: listenerLimits(config),
