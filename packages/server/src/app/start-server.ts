@@ -243,7 +243,13 @@ function buildEdges(
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
-  const rest = createRestEdge({ ...shared, metrics, limits: restLimits(config), notReadyStatus });
+  const rest = createRestEdge({
+    ...shared,
+    metrics,
+    limits: restLimits(config),
+    notReadyStatus,
+    fastLane: config.fastLane === "on",
+  });
   const grpc = createGrpcEdge({
     ...shared,
     limits: grpcLimits(config),
