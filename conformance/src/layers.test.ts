@@ -26,7 +26,7 @@ const SERVER: Layers = {
   models: { may: ["base"], types: ["runtime", "queue", "config"] },
   infer: { may: ["models", "base"] },
   gate: { may: ["base"] },
-  health: { may: ["base"] },
+  health: { may: ["gate", "base"] },
   "edge/rest": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   "edge/grpc": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   "edge/console": { may: ["edge", "gate", "infer", "base"], types: ["models"] },

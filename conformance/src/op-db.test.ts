@@ -1,4 +1,4 @@
-// Tests @sconce/torch on PyTorch's own op samples, as packed in packages/torch/fixtures/op-db.
+// Tests @sconce/torch on PyTorch's own op samples, modules and programs of codes, as packed in packages/torch/fixtures.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { reportOf, totalsText } from "./oracle/report.ts";
 import { runOracle } from "./oracle/run-oracle.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folders = ["op-db", "modules"].map((name) => join(root, "packages/torch/fixtures", name));
+const folders = ["op-db", "modules", "quantized"].map((name) => join(root, "packages/torch/fixtures", name));
 
 /**
  * What holds today. `pass` and `corePass` only rise. `known` names samples that are wrong or end in an error: it only shrinks, and has

@@ -112,6 +112,7 @@ export function difference(
   let [worst, count] = [-1, 0];
   for (let i = 0; i < expected.length; i += 1) {
     if (isClose(values[i]!, expected[i]!, tolerance)) continue;
+    if (distance(values[i]!, expected[i]!) <= (want.within ?? 0)) continue;
     count += 1;
     if (worst < 0 || distance(values[i]!, expected[i]!) > distance(values[worst]!, expected[worst]!))
       worst = i;

@@ -9,6 +9,8 @@ export interface FixtureTensor {
   readonly bytes: Uint8Array;
   /** PyTorch leaves the values open (positions of equal values after a sort); only dtype and shape are compared. */
   readonly unspecified: boolean;
+  /** Numbers may be this far from PyTorch's, beyond what their dtype allows: a step between two codes. */
+  readonly within?: number;
 }
 
 /** What a complex tensor is outside of PyTorch: a real one whose last dimension holds real and imaginary part. Others stay as they are. */
@@ -67,6 +69,7 @@ interface PackedTensor {
   readonly shape: readonly number[];
   readonly at: Place;
   readonly unspecified?: boolean;
+  readonly within?: number;
 }
 
 interface PackHeader {
@@ -99,9 +102,8 @@ export function readFixturePack(path: string): FixturePack {
   // Copies: typed arrays on the bytes need aligned offsets.
   const bytesAt = ([offset, length]: Place): Uint8Array =>
     Uint8Array.from(unpacked.subarray(start + offset, start + offset + length));
-  const tensor = ({ dtype, shape, at, unspecified = false }: PackedTensor): FixtureTensor => ({
-    dtype,
-    shape,
+  const tensor = ({ at, unspecified = false, ...described }: PackedTensor): FixtureTensor => ({
+    ...described,
     bytes: bytesAt(at),
     unspecified,
   });

@@ -2,12 +2,13 @@
 // [--json FILE] [--limit N] [--folder FOLDER]. A name is a pack of packages/torch/fixtures; `*` stands for any text.
 // With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
 // With --sweep traced or --sweep scripted: op samples and modules as TorchScript, asked at several sizes.
+// With --sweep quantized: the ops that quantize, on every dtype and granularity (scripts/python/quantized).
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { makeSizeSweep, makeSweep } from "./make-sweep.ts";
+import { makeQuantizedSweep, makeSizeSweep, makeSweep } from "./make-sweep.ts";
 import { reportLines, reportOf } from "./report.ts";
 import { runOracle } from "./run-oracle.ts";
 
@@ -40,10 +41,10 @@ function matcher(filter: string): (name: string) => boolean {
 /** Where the packs of this run are: committed ones, a folder that was named, or a sweep made for it in a folder that goes afterwards. */
 async function packFolders(): Promise<readonly string[]> {
   if (values.sweep === undefined)
-    return values.folder ?? ["op-db", "modules"].map((name) => join(fixtures, name));
+    return values.folder ?? ["op-db", "modules", "quantized"].map((name) => join(fixtures, name));
   const { sweep } = values;
-  if (sweep !== "edges" && sweep !== "traced" && sweep !== "scripted")
-    throw new Error(`there is no sweep called ${sweep}; there are: edges, traced, scripted`);
+  if (sweep !== "edges" && sweep !== "traced" && sweep !== "scripted" && sweep !== "quantized")
+    throw new Error(`there is no sweep called ${sweep}; there are: edges, quantized, scripted, traced`);
   const python = process.env["SCONCE_TEST_PYTHON"];
   if (python === undefined) throw new Error("a sweep needs PyTorch; run it as `npm run oracle`");
   const folder = mkdtempSync(join(tmpdir(), "sconce-sweep-"));
@@ -51,6 +52,7 @@ async function packFolders(): Promise<readonly string[]> {
   const filter = values.filter.split(",");
   if (sweep === "edges")
     await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
+  else if (sweep === "quantized") await makeQuantizedSweep({ python, folder, filter });
   else await makeSizeSweep(sweep, { python, folder, filter });
   return [folder];
 }

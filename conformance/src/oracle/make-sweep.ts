@@ -36,3 +36,12 @@ export async function makeSizeSweep(
   const names = filter.map((name) => name.replaceAll("*", ""));
   await runPython(python, [script("make_script_fixtures"), kind, folder, "--filter", ...names]);
 }
+
+/** Asks PyTorch about programs of codes: every op that quantizes, with every dtype and granularity; the answers become packs. */
+export async function makeQuantizedSweep({
+  python,
+  folder,
+  filter,
+}: Pick<SweepOptions, "python" | "folder" | "filter">): Promise<void> {
+  await runPython(python, [script("make_quantized_fixtures"), folder, "--filter", ...filter]);
+}

@@ -29,6 +29,12 @@ const REQUEST_REASONS = {
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
   },
+  permission_denied: {
+    foreign_host:
+      "`Host` (gRPC: `:authority`) is a name under which a server on a loopback address is not known; a web page could have made it mean 127.0.0.1. Use `localhost`, or start the server with `--allowed-hosts`.",
+    foreign_origin:
+      "The request comes from a web page of another origin. Start the server with `--cors-origins` if that page may use it.",
+  },
   resource_exhausted: {
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:

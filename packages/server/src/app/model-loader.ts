@@ -167,6 +167,7 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     instances,
     threadsPerInstance:
       config.threads === "auto" ? Math.max(1, Math.floor(cores / instances)) : config.threads,
+    mayUseFewerThreads: config.threads === "auto",
     isolation: config.isolation,
     loadTimeoutMs: config.loadTimeoutMs,
     executionTimeoutMs: config.executionTimeoutMs,

@@ -6,7 +6,7 @@ import type { Metrics } from "../base/metrics.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import { parseHealthAddress } from "../config/health-address.ts";
-import { hostAddress } from "../config/host-address.ts";
+import { hostAddress, isLoopback } from "../config/host-address.ts";
 import { type Config, loadConfig } from "../config/load-config.ts";
 import { modelCaps } from "../config/model-caps.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
@@ -25,6 +25,7 @@ import {
   type SlowClientGuard,
 } from "../gate/slow-client-guard.ts";
 import { tenantHeaderName } from "../gate/tenant.ts";
+import { createWebGate, type WebGate, type WebGateOptions } from "../gate/web-gate.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
 import { createInference } from "../infer/create-inference.ts";
 import type { Inference } from "../infer/inference.ts";
@@ -96,6 +97,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   checkSafeBinding(config);
   await checkPaths(options.paths);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
+  const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const loop = watchEventLoop({ clock, logger, metrics });
   const observer = createInferenceObserver(metrics);
@@ -113,6 +115,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     inference,
     control,
     tenantHeader,
+    webGate,
   });
   let health: HealthServer | undefined;
   let address: AddressInfo;
@@ -218,12 +221,13 @@ interface Served extends Instruments {
   readonly inference: Inference;
   readonly control: ModelControl;
   readonly tenantHeader: string | undefined;
+  readonly webGate: WebGate;
 }
 
 /** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
 function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
-  { metrics, loop, observer, inference, control, tenantHeader }: Served,
+  { metrics, loop, observer, inference, control, tenantHeader, webGate }: Served,
 ): Pick<RunningParts, "rest" | "grpc" | "listener"> {
   const slowClients = createSlowClientGuard(
     loop.activeClock,
@@ -233,6 +237,7 @@ function buildEdges(
   const shared = {
     inference,
     administration: control,
+    webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
@@ -267,6 +272,10 @@ function buildEdges(
   return { rest, grpc, listener };
 }
 
+function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {
+  return { boundHost: hostAddress(host), isLoopback: isLoopback(host), corsOrigins, allowedHosts };
+}
+
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
 }
@@ -288,7 +297,8 @@ async function openHealth(
   const notReadyStatus = notReadyStatusOf(config);
   const wanted = parseHealthAddress(config.healthAddress);
   try {
-    return await startHealthServer({ ...wanted, notReadyStatus, ...parts });
+    const webGate = webGateOptions(config, wanted.host);
+    return await startHealthServer({ ...wanted, notReadyStatus, webGate, ...parts });
   } catch (error) {
     const option = "--health-address";
     throw listenError(error, { ...wanted, hostOption: option, portOption: option });

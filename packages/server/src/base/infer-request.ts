@@ -26,7 +26,11 @@ export interface InferRequest {
   readonly signal: CancelSignal;
   /** Whose request it is, as far as the operator lets requests say so; undefined: nobody's in particular. */
   readonly tenant?: string | undefined;
+  /** It must not share a run: its inputs do not agree on how many rows it has, for instance. */
+  readonly isAlone?: boolean;
   readonly timeline: Timeline;
+  /** Bytes of outputs that the protocol can carry; undefined: any number. */
+  readonly maxResponseBytes?: number | undefined;
 }
 
 export interface InferResponse {

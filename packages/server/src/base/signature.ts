@@ -26,6 +26,8 @@ export interface TensorSpec {
   readonly aliases?: readonly string[];
   readonly datatype: Datatype;
   readonly dims: readonly Dim[];
+  /** The file does not fix how many dimensions it has: `dims` are those of an example, or none. */
+  readonly isRankFree?: boolean;
   /** For an input whose every element picks a row of something: which rows there are. Requests with others are rejected. */
   readonly indices?: IndexRange;
 }
@@ -92,6 +94,11 @@ export interface Signature {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   readonly batching: Batching;
+  /**
+   * That sizes of one symbol are equal, and what outputs look like, is what the file claims, and nobody holds the model to it: requests
+   * that differ run alone, and what the model answers counts.
+   */
+  readonly areSizesClaimed?: boolean;
   /** Undefined or empty: none. */
   readonly guards?: readonly SizeGuard[];
 }

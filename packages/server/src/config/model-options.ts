@@ -14,7 +14,7 @@ export const MODEL_OPTIONS = {
     min: 1,
     max: 256,
     default: "auto",
-    doc: "Threads each instance computes with. auto: cores shared out, so that instances × threads ≤ cores.",
+    doc: "Threads each instance computes with. auto: cores shared out, so that instances × threads ≤ cores; one for a model that is not faster with more.",
   },
   isolation: {
     kind: "choice",

@@ -24,6 +24,16 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Allow listening on a public address without TLS and authentication.",
   },
+  corsOrigins: {
+    kind: "texts",
+    default: [],
+    doc: "Origins of web pages that may use this server, such as https://app.example.com or http://localhost:3000: they may read its responses, with credentials. *: every page, without credentials. Pages of any other origin than the server's own get 403.",
+  },
+  allowedHosts: {
+    kind: "texts",
+    default: [],
+    doc: "Names under which clients reach a server on a loopback address, such as the name that a proxy passes on as Host; *.example.com stands for all below it, * for any. Always known are localhost, 127.0.0.0/8, [::1] and host. On another address every name is taken unless some are listed here; addresses are always.",
+  },
   modelControl: {
     kind: "choice",
     choices: ["none", "poll", "explicit"],

@@ -36,7 +36,7 @@ test("a model that batches: the batch dimension is left out of dims", () => {
     max_batch_size: 16,
     input: [{ name: "ids", data_type: "TYPE_INT64", dims: [-1] }],
     output: [
-      { name: "score", data_type: "TYPE_FP32", dims: [] },
+      { name: "score", data_type: "TYPE_FP32", dims: [1], reshape: { shape: [] } },
       { name: "label", data_type: "TYPE_STRING", dims: [2] },
     ],
     instance_group: [{ name: "text", count: 2, kind: "KIND_CPU" }],
@@ -49,6 +49,23 @@ test("a model that batches: the batch dimension is left out of dims", () => {
     model_transaction_policy: { decoupled: false },
     response_cache: { enable: true },
   });
+});
+
+test("a scalar is [1], reshaped, as Triton writes it; one that has a size of 1 is not", () => {
+  const inputs = [
+    { name: "scalar", datatype: "FP32", dims: [] },
+    { name: "one", datatype: "FP32", dims: [1] },
+    { name: "rows", datatype: "FP32", dims: [BATCH] },
+  ] as const;
+  const { input } = modelConfigDocument({ ...TEXT, inputs, isBatching: false });
+  assert.deepEqual(
+    input.map(({ dims, reshape }) => [dims, reshape]),
+    [
+      [[1], { shape: [] }],
+      [[1], undefined],
+      [[-1], undefined],
+    ],
+  );
 });
 
 test("a model that does not: max_batch_size is 0, dims are complete, and nothing is said about batching", () => {

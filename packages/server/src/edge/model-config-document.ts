@@ -29,6 +29,8 @@ interface TensorDocument {
   readonly name: string;
   readonly data_type: string;
   readonly dims: readonly number[];
+  /** What the model itself has in place of `dims`. */
+  readonly reshape?: { readonly shape: readonly number[] };
 }
 
 /**
@@ -40,7 +42,7 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
   const tensor = (spec: (typeof inputs)[number]): TensorDocument => ({
     name: spec.name,
     data_type: typeName(spec.datatype),
-    dims: wireShape(spec).slice(isBatching ? 1 : 0),
+    ...dimsOf(wireShape(spec).slice(isBatching ? 1 : 0)),
   });
   return {
     name,
@@ -63,6 +65,11 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
     model_transaction_policy: { decoupled: false },
     response_cache: { enable: settings.cached },
   };
+}
+
+/** Triton has no empty `dims`: a scalar is `[1]`, reshaped (its "Reshape" in model_configuration.md). */
+function dimsOf(shape: readonly number[]): Pick<TensorDocument, "dims" | "reshape"> {
+  return shape.length === 0 ? { dims: [1], reshape: { shape: [] } } : { dims: shape };
 }
 
 function typeName(datatype: Datatype): string {

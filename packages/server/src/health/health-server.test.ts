@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { get } from "node:http";
 import { after, describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../base/logger.ts";
@@ -57,7 +58,19 @@ test("a silence of 1 s makes it unready, one of 30 s dead, and a beat makes it w
 
 describe("the health port", async () => {
   let isReady = true;
-  const common = { host: "127.0.0.1", notReadyStatus: 503, isReady: () => isReady, logger: SILENT } as const;
+  const webGate = {
+    boundHost: "127.0.0.1",
+    isLoopback: true,
+    corsOrigins: [],
+    allowedHosts: ["probes.example"],
+  };
+  const common = {
+    host: "127.0.0.1",
+    notReadyStatus: 503,
+    webGate,
+    isReady: () => isReady,
+    logger: SILENT,
+  } as const;
   const health = await startHealthServer({ ...common, port: 0 });
   const url = `http://127.0.0.1:${health.address.port}`;
   const timer = setInterval(() => health.beat(), 10);
@@ -103,6 +116,19 @@ describe("the health port", async () => {
     }
     assert.equal(probes.at(-1)?.ready, 503);
     assert.equal(await status("/v2/health/ready"), 200);
+  });
+
+  test("answers neither web pages nor names that are not its own", async () => {
+    const ask = (headers: Record<string, string>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const { port } = health.address;
+        get({ host: "127.0.0.1", port, path: "/v2/health/live", headers }, (response) =>
+          resolve(response.resume().statusCode),
+        ).on("error", reject);
+      });
+    assert.equal(await ask({ host: "probes.example:8081" }), 200);
+    assert.equal(await ask({ host: "rebound.example" }), 403);
+    assert.equal(await ask({ origin: "https://page.example" }), 403);
   });
 
   test("a port that is taken is an error of the start", async () => {

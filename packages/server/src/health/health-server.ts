@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../base/logger.ts";
+import type { WebGateOptions } from "../gate/web-gate.ts";
 import { HealthBoard, sharedNowMs } from "./health-board.ts";
 import type { HealthThreadData, HealthThreadMessage } from "./health-thread.ts";
 
@@ -10,6 +11,8 @@ export interface HealthServerOptions {
   /** 0: a free one. */
   readonly port: number;
   readonly notReadyStatus: 400 | 503;
+  /** Which web pages may ask, and under which names. */
+  readonly webGate: WebGateOptions;
   isReady(): boolean;
   readonly logger: Logger;
 }
@@ -31,9 +34,9 @@ const HEAP_MIB = 16;
 /** Rejects when the port cannot be had. */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const board = new HealthBoard();
-  const { host, port, notReadyStatus, logger } = options;
+  const { host, port, notReadyStatus, webGate, logger } = options;
   const thread = new Worker(new URL("./health-thread.js", import.meta.url), {
-    workerData: { memory: board.memory, host, port, notReadyStatus } satisfies HealthThreadData,
+    workerData: { memory: board.memory, host, port, notReadyStatus, webGate } satisfies HealthThreadData,
     env: {},
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
   });

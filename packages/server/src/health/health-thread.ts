@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
+import { createWebGate, type WebGateOptions } from "../gate/web-gate.ts";
 import { HealthBoard, sharedNowMs } from "./health-board.ts";
 
 /** What the thread is given. */
@@ -9,6 +10,7 @@ export interface HealthThreadData {
   readonly host: string;
   readonly port: number;
   readonly notReadyStatus: number;
+  readonly webGate: WebGateOptions;
 }
 
 /** What it says once: where it listens, or why it does not. */
@@ -20,7 +22,8 @@ export type HealthThreadMessage =
 const LIMITS = { maxHeaderSize: 4096, headersTimeout: 2_000, requestTimeout: 2_000, keepAliveTimeout: 5_000 };
 const MAX_CONNECTIONS = 256;
 
-const { memory, host, port, notReadyStatus } = workerData as HealthThreadData;
+const { memory, host, port, notReadyStatus, webGate } = workerData as HealthThreadData;
+const gate = createWebGate(webGate);
 const board = new HealthBoard(memory);
 const server = createServer({ ...LIMITS, connectionsCheckingInterval: 1_000 }, answer);
 server.maxConnections = MAX_CONNECTIONS;
@@ -37,6 +40,12 @@ function tell(message: HealthThreadMessage): void {
 }
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
+  const { host: asked, origin } = request.headers;
+  const foreign = gate.check(asked, origin);
+  if (foreign !== undefined) {
+    send(response, 403, { error: foreign.message, reason: foreign.reason });
+    return;
+  }
   const health = board.judge(sharedNowMs());
   const [path] = (request.url ?? "").split("?", 1);
   if (request.method !== "GET" && request.method !== "HEAD") send(response, 405, { error: "GET only" });

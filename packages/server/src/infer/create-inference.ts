@@ -9,6 +9,8 @@ import type { ModelRegistry, ServedModel } from "../models/registry.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
+import { compileResponseSize, type ResponseSize } from "./response-size.ts";
+import { type ClaimCheck, compileClaimCheck } from "./size-claims.ts";
 
 export interface InferenceOptions {
   readonly registry: ModelRegistry;
@@ -22,6 +24,8 @@ export interface InferenceOptions {
 interface Checks {
   readonly inputs: InputCheck;
   readonly outputs: OutputCheck;
+  readonly responseSize: ResponseSize;
+  readonly claims: ClaimCheck | undefined;
 }
 
 /** The one use case that every edge calls. */
@@ -32,7 +36,12 @@ export function createInference(options: InferenceOptions): Inference {
   const checksOf = (signature: Signature): Checks => {
     const known = compiled.get(signature);
     if (known !== undefined) return known;
-    const checks = { inputs: compileInputCheck(signature), outputs: compileOutputCheck(signature) };
+    const checks = {
+      inputs: compileInputCheck(signature),
+      outputs: compileOutputCheck(signature),
+      responseSize: compileResponseSize(signature),
+      claims: compileClaimCheck(signature),
+    };
     compiled.set(signature, checks);
     return checks;
   };
@@ -47,12 +56,17 @@ export function createInference(options: InferenceOptions): Inference {
     const inputs = checks.inputs(request.inputs);
     const asked = request.outputs?.length === 0 ? undefined : request.outputs;
     const outputs = asked === undefined ? undefined : checks.outputs(asked);
+    const broken = checks.claims?.(inputs);
+    if (request.maxResponseBytes !== undefined && broken === undefined)
+      checkResponseSize(checks.responseSize(inputs, outputs), request.maxResponseBytes);
     if (request.signal.aborted) throw leftError(request.signal);
     request.timeline.enqueuedMs = clock.nowMs();
-    const asItIs = inputs === request.inputs && outputs === request.outputs;
+    const asItIs = broken === undefined && inputs === request.inputs && outputs === request.outputs;
+    const isAlone = broken !== undefined;
+    const named = asked === outputs ? receiver : underNames(receiver, asked!);
     served.submit(
-      asItIs ? request : { ...request, inputs, outputs },
-      asked === outputs ? receiver : underNames(receiver, asked!),
+      asItIs ? request : { ...request, inputs, outputs, isAlone },
+      isAlone ? blamingSizes(named, broken) : named,
     );
   };
 
@@ -113,6 +127,25 @@ export function createInference(options: InferenceOptions): Inference {
   };
 }
 
+/** A model that fails on sizes of which its file says that they do not occur has said so before. */
+function blamingSizes(
+  receiver: ResultReceiver<InferResponse>,
+  broken: string,
+): ResultReceiver<InferResponse> {
+  return {
+    resolve: (response) => receiver.resolve(response),
+    reject(error) {
+      const isSizes = error instanceof ServeError && error.reason === "model_failed";
+      const message = `${broken}; the model fails where they differ`;
+      receiver.reject(
+        isSizes
+          ? new ServeError("invalid_argument", message, { reason: "invalid_input", cause: error })
+          : error,
+      );
+    },
+  };
+}
+
 /** Outputs go back under the names that the client asked for. */
 function underNames(
   receiver: ResultReceiver<InferResponse>,
@@ -157,6 +190,16 @@ function statisticsOf(
     .filter((served) => name === undefined || served.name === name)
     .filter((served) => version === undefined || served.version === version)
     .map((served) => served.statistics());
+}
+
+/** Before anything is computed that cannot be sent. */
+function checkResponseSize(bytes: number, maxBytes: number): void {
+  if (bytes <= maxBytes) return;
+  throw new ServeError(
+    "resource_exhausted",
+    `the response would have ${bytes} bytes or more, and one message may have ${maxBytes} (--max-body); ask for fewer rows or outputs`,
+    { reason: "response_too_large" },
+  );
 }
 
 function leftError(signal: CancelSignal): ServeError {

@@ -238,7 +238,7 @@ const BREAKS: readonly ((input: NamedTensor, spec: TensorSpec) => readonly Named
   (input) => [{ ...input, name: `${input.name}?` }],
   (input) => [input, { ...input, name: "extra" }],
   (input) => [{ ...input, datatype: input.datatype === "INT8" ? "FP64" : "INT8" }],
-  (input) => [{ ...input, shape: [...input.shape, 1] }],
+  (input) => [{ ...input, shape: [...input.shape, 1, 1] }],
   (input) => (input.shape.length > 0 ? [{ ...input, shape: input.shape.slice(1) }] : undefined),
   (input) => [{ ...input, bytes: new Uint8Array([...input.bytes, 0]) }],
   (input) => (input.bytes.length > 0 ? [{ ...input, bytes: input.bytes.subarray(1) }] : undefined),
@@ -308,4 +308,26 @@ describe("aliases", () => {
     const twice = [inputs[0]!, { ...inputs[0]!, name: "TOKEN" }];
     assert.throws(() => check(twice), { message: 'input "token" is given twice' });
   });
+});
+
+test("a scalar is taken in the shape that the configuration gives it, and nothing else is", () => {
+  const rows = compileInputCheck(signatureOf({ name: "x", datatype: "FP32", dims: [BATCH] }, image));
+  const picture = tensor("image", "FP32", [3, 1, 8, 8]);
+  for (const shape of [[3], [3, 1]]) {
+    const given = [tensor("x", "FP32", shape), picture];
+    assert.deepEqual(rows(given)[0]!.shape, [3]);
+    assert.deepEqual(given[0]!.shape, shape, "what was given is left as it is");
+  }
+  for (const shape of [[1, 3], [3, 1, 1], []])
+    assert.throws(() => rows([tensor("x", "FP32", shape), picture]), { reason: "bad_input" });
+  assert.throws(() => rows([tensor("x", "FP32", [3]), tensor("image", "FP32", [3, 1, 8, 8, 1])]), {
+    reason: "bad_input",
+  });
+  const single = compileInputCheck({
+    inputs: [{ name: "x", datatype: "FP32", dims: [] }],
+    outputs: [],
+    batching: { kind: "off", reason: "" },
+  });
+  for (const shape of [[], [1]]) assert.deepEqual(single([tensor("x", "FP32", shape)])[0]!.shape, []);
+  assert.throws(() => single([tensor("x", "FP32", [1, 1])]), { reason: "bad_input" });
 });

@@ -36,6 +36,8 @@ interface CompiledInput {
   readonly spec: TensorSpec;
   readonly dims: readonly CompiledDim[];
   readonly elementBytes: number;
+  /** Of one element per row, or in all: Triton's configuration has to call that `[1]` and says so (`reshape`), so that is taken as well. */
+  readonly mayEndInOne: boolean;
 }
 
 /** Sizes of the symbols in the request under check, and which input set each; reused, since a check never waits. */
@@ -48,7 +50,7 @@ interface SymbolSizes {
 export function compileInputCheck(signature: Signature, limits: InputCheckLimits = {}): InputCheck {
   const maxStringBytes = limits.maxStringBytes ?? MAX_STRING_BYTES;
   const symbols = new Map<string, number>();
-  const inputs = signature.inputs.map((spec) => compileInput(spec, symbols));
+  const inputs = signature.inputs.map((spec) => compileInput(spec, signature, symbols));
   const order = tensorIndex(signature.inputs);
   const guards = signature.guards ?? [];
   const table = guards.length === 0 ? undefined : new GuardTable(guards, symbols, signature.inputs);
@@ -57,20 +59,29 @@ export function compileInputCheck(signature: Signature, limits: InputCheckLimits
     setBy: new Array(symbols.size).fill(""),
   };
   return (given) => {
-    const ordered = inOrder(given, signature.inputs) ? given : reorder(given, signature.inputs, order);
+    let ordered = inOrder(given, signature.inputs) ? given : reorder(given, signature.inputs, order);
     seen.sizes.fill(-1);
-    for (let i = 0; i < inputs.length; i++) checkTensor(inputs[i]!, ordered[i]!, seen, maxStringBytes);
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i]!;
+      if (input.mayEndInOne && endsInOne(ordered[i]!, input.dims.length)) ordered = withoutOne(ordered, i);
+      checkTensor(input, ordered[i]!, seen, maxStringBytes);
+    }
     const failed = table?.firstFailed(ordered);
     if (failed !== undefined) refuseGuard(failed, signature.inputs, ordered);
     return ordered;
   };
 }
 
-function compileInput(spec: TensorSpec, symbols: Map<string, number>): CompiledInput {
-  const dims = spec.dims.map((dim): CompiledDim => {
+function compileInput(
+  spec: TensorSpec,
+  { batching, areSizesClaimed = false }: Signature,
+  symbols: Map<string, number>,
+): CompiledInput {
+  const dims = spec.dims.map((dim, axis): CompiledDim => {
     if (typeof dim === "number") return { symbol: -1, name: "", min: dim, max: dim, multipleOf: 1 };
-    const symbol = symbols.get(dim.symbol) ?? symbols.size;
-    symbols.set(dim.symbol, symbol);
+    const key = areSizesClaimed ? JSON.stringify([spec.name, axis]) : dim.symbol;
+    const symbol = symbols.get(key) ?? symbols.size;
+    symbols.set(key, symbol);
     return {
       symbol,
       name: dim.symbol,
@@ -79,7 +90,22 @@ function compileInput(spec: TensorSpec, symbols: Map<string, number>): CompiledI
       multipleOf: dim.multipleOf ?? 1,
     };
   });
-  return { spec, dims, elementBytes: elementBytes(spec.datatype) };
+  const [first] = spec.dims;
+  const isRow = batching.kind === "on" && typeof first === "object" && first.symbol === batching.symbol;
+  const mayEndInOne = spec.isRankFree !== true && dims.length === (isRow ? 1 : 0);
+  return { spec, dims, elementBytes: elementBytes(spec.datatype), mayEndInOne };
+}
+
+function endsInOne({ shape }: NamedTensor, rank: number): boolean {
+  return shape.length === rank + 1 && shape[rank] === 1;
+}
+
+/** A copy in which one tensor has lost its last dimension. */
+function withoutOne(tensors: readonly NamedTensor[], index: number): readonly NamedTensor[] {
+  const tensor = tensors[index]!;
+  const changed = [...tensors];
+  changed[index] = { ...tensor, shape: tensor.shape.slice(0, -1) };
+  return changed;
 }
 
 function inOrder(given: readonly NamedTensor[], specs: readonly TensorSpec[]): boolean {
@@ -121,16 +147,17 @@ function checkTensor(
     refuse(`input "${spec.name}": datatype is ${tensor.datatype}, expected ${spec.datatype}`);
   }
   const { shape } = tensor;
-  if (shape.length !== dims.length) {
+  if (shape.length !== dims.length && spec.isRankFree !== true) {
     refuse(
       `input "${spec.name}": shape has ${count(shape.length, "dimension")}, expected ${describeDims(spec)}`,
     );
   }
   let elements = 1;
   let empty = false;
-  for (let axis = 0; axis < dims.length; axis++) {
+  for (let axis = 0; axis < shape.length; axis++) {
     const size = shape[axis]!;
-    checkDim(input, axis, size, seen);
+    if (spec.isRankFree === true) checkFreeDim(spec, axis, size);
+    else checkDim(input, axis, size, seen);
     if (size === 0) empty = true;
     else elements *= size;
   }
@@ -151,6 +178,11 @@ function checkIndices(name: string, tensor: NamedTensor, range: IndexRange): voi
   refuse(
     `input "${name}": element ${found.element} is ${found.value}, but it is an index from ${range.min} to ${range.max}`,
   );
+}
+
+function checkFreeDim(spec: TensorSpec, axis: number, size: number): void {
+  if (size >= 0 && Number.isSafeInteger(size)) return;
+  refuse(`input "${spec.name}": dimension ${axis} must be a whole number, got ${size}`);
 }
 
 function checkDim(input: CompiledInput, axis: number, size: number, seen: SymbolSizes): void {

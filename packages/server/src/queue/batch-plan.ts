@@ -30,6 +30,10 @@ export interface BatchPlan {
   readonly rowMultiple: number;
   readonly keySites: readonly KeySite[];
   readonly padding: PaddingPlan | undefined;
+  /** How requests run that cannot share a run; undefined where that is this plan. */
+  readonly alone: BatchPlan | undefined;
+  /** That outputs have a row for each of the inputs' is what the model's file claims. */
+  readonly areRowsClaimed: boolean;
 }
 
 /** Throws `invalid_argument` when the padding asked for does not fit the signature. */
@@ -38,21 +42,32 @@ export function compileBatchPlan(signature: Signature, config: QueueConfig): Bat
   const batchDim = batching.kind === "on" ? leadingDim(signature, batching.symbol) : undefined;
   const padding =
     config.pad === undefined || batchDim === undefined ? undefined : compilePadding(config.pad, signature);
-  const rowMultiple = batchDim?.multipleOf ?? 1;
-  return {
+  const alone: BatchPlan = {
     inputs,
     outputs,
     outputIndex: new Map(outputs.map((spec, index) => [spec.name, index])),
     outputElementBytes: outputs.map((spec) => elementBytes(spec.datatype)),
-    isBatched: batchDim !== undefined,
-    maxRows:
-      batchDim === undefined
-        ? 1
-        : Math.max(rowMultiple, config.maxBatchSize - (config.maxBatchSize % rowMultiple)),
-    minRows: batchDim?.min ?? 0,
+    isBatched: false,
+    maxRows: 1,
+    minRows: 0,
+    rowMultiple: 1,
+    keySites: [],
+    padding: undefined,
+    alone: undefined,
+    areRowsClaimed: false,
+  };
+  if (batchDim === undefined) return alone;
+  const rowMultiple = batchDim.multipleOf ?? 1;
+  return {
+    ...alone,
+    isBatched: true,
+    maxRows: config.maxBatchSize,
+    minRows: batchDim.min,
     rowMultiple,
-    keySites: findKeySites(inputs, batchDim?.symbol, padding?.symbol),
+    keySites: findKeySites(inputs, batchDim.symbol, padding?.symbol),
     padding,
+    alone,
+    areRowsClaimed: signature.areSizesClaimed === true,
   };
 }
 
@@ -73,11 +88,10 @@ function leadingDim(signature: Signature, symbol: string): VariableDim {
 
 function findKeySites(
   inputs: readonly TensorSpec[],
-  batchSymbol: string | undefined,
+  batchSymbol: string,
   padSymbol: string | undefined,
 ): KeySite[] {
   const sites = new Map<string, KeySite>();
-  if (batchSymbol === undefined) return [];
   inputs.forEach((spec, input) => {
     spec.dims.forEach((dim, axis) => {
       if (typeof dim === "number" || dim.symbol === batchSymbol || sites.has(dim.symbol)) return;

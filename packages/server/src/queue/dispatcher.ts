@@ -26,7 +26,6 @@ export interface DispatcherParts {
   readonly clock: Clock;
   /** Time without what this process slept through. */
   readonly activeClock: Clock;
-  readonly plan: BatchPlan;
   readonly requests: LiveRequests;
   readonly instances: InstancePool;
   readonly recovery: Recovery;
@@ -114,7 +113,8 @@ export class Dispatcher {
   }
 
   #launch(pooled: PooledInstance, items: readonly BatchItem[]): void {
-    const { plan, clock, activeClock, instances, recovery } = this.#parts;
+    const { clock, activeClock, instances, recovery } = this.#parts;
+    const { plan } = items[0]!.request;
     let rows = 0;
     for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
     const request = gatherInputs(plan, items);
@@ -132,8 +132,8 @@ export class Dispatcher {
 
   #finished(run: Run, result: RunResult): void {
     if (!this.#running.has(run)) return;
-    const { plan, estimate, observer, requests, activeClock } = this.#parts;
-    const bad = findBadOutput(plan, result, run.rows);
+    const { estimate, observer, requests, activeClock } = this.#parts;
+    const { plan, bad } = judgeResult(run, result);
     if (bad !== undefined) {
       this.#failed(run, bad);
       return;
@@ -184,6 +184,19 @@ export class Dispatcher {
     this.#parts.instances.release(run.pooled, nowMs);
     return nowMs;
   }
+}
+
+/** What the model's file claims of rows does not stand against the answer to one whole request: nothing has to be sliced there. */
+function judgeResult(
+  { items, rows }: Run,
+  result: RunResult,
+): { readonly plan: BatchPlan; readonly bad: ServeError | undefined } {
+  const { plan, isSplit } = items[0]!.request;
+  const bad = findBadOutput(plan, result, rows);
+  const { alone } = plan;
+  const isClaim = plan.areRowsClaimed && plan.padding === undefined && items.length === 1 && !isSplit;
+  if (bad === undefined || !isClaim || alone === undefined) return { plan, bad };
+  return { plan: alone, bad: findBadOutput(alone, result, rows) };
 }
 
 /** An instance that throws instead of rejecting must not break the queue. */

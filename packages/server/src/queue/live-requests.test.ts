@@ -13,7 +13,7 @@ function requestExpiringAt(expiresMs: number): QueuedRequest {
   const request = rowsRequest([[1, KIND.fine]], { deadlineMs: expiresMs });
   const config = completeQueueConfig({}, ROWS_SIGNATURE, 1);
   const receiver = { resolve() {}, reject() {} };
-  return new QueuedRequest(PLAN, config, { request, nowMs: 0, receiver });
+  return new QueuedRequest(PLAN, config, { request, nowMs: 0, number: 0, receiver });
 }
 
 test("the next to expire comes first, whatever was added and removed before", () => {

@@ -65,7 +65,10 @@ export function completeQueueConfig(
 function batchSize(wanted: number | undefined, signature: Signature): number {
   if (signature.batching.kind === "off") return 1;
   const allowed = signature.batching.maxRows ?? Number.POSITIVE_INFINITY;
-  return Math.min(wanted ?? 32, allowed);
+  const size = Math.min(wanted ?? 32, allowed);
+  const first = signature.inputs[0]?.dims[0];
+  const multiple = typeof first === "object" ? (first.multipleOf ?? 1) : 1;
+  return multiple === 1 ? size : Math.max(multiple, size - (size % multiple));
 }
 
 function check(config: QueueConfig): void {

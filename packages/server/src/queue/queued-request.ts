@@ -82,6 +82,8 @@ export class QueuedRequest implements AbortListener {
   /** When it was submitted. */
   readonly queuedMs: number;
   readonly first: BatchItem;
+  /** How it runs: as the model's requests do, or alone. */
+  readonly plan: BatchPlan;
   /** When it ends without a result: the deadline, or earlier while it waits if the queue has a timeout. Infinity: never. */
   expiresMs: number;
   heapIndex = -1;
@@ -95,15 +97,19 @@ export class QueuedRequest implements AbortListener {
 
   /** Throws `invalid_argument` when its names do not fit the signature. */
   constructor(
-    plan: BatchPlan,
+    modelPlan: BatchPlan,
     config: QueueConfig,
     options: {
       readonly request: InferRequest;
       readonly nowMs: number;
+      /** How many requests came before it. */
+      readonly number: number;
       readonly receiver: ResultReceiver<RequestResult>;
     },
   ) {
     const { request, nowMs } = options;
+    const plan = (request.isAlone === true ? modelPlan.alone : undefined) ?? modelPlan;
+    this.plan = plan;
     const inputs = inputsInOrder(plan, request.inputs);
     let bytes = 0;
     for (let i = 0; i < inputs.length; i++) bytes += inputs[i]!.bytes.length;
@@ -117,7 +123,7 @@ export class QueuedRequest implements AbortListener {
     this.wanted = wantedOutputs(plan, request);
     this.queuedMs = nowMs;
     this.expiresMs = Math.min(this.deadlineMs, nowMs + (config.queueTimeoutMs ?? Number.POSITIVE_INFINITY));
-    this.#shapeKey = shapeKeyOf(plan, inputs);
+    this.#shapeKey = plan === modelPlan ? shapeKeyOf(plan, inputs) : `alone ${options.number}`;
     this.first = splitRequest(plan, this);
   }
 

@@ -94,6 +94,7 @@ class QueueScheduler implements Scheduler {
   readonly #options: SchedulerOptions;
   readonly #observer: QueueObserver;
   readonly #plan: BatchPlan;
+  #submitted = 0;
   readonly #batcher: Batcher;
   readonly #quarantine: Quarantine;
   readonly #instances: InstancePool;
@@ -130,7 +131,6 @@ class QueueScheduler implements Scheduler {
     this.#dispatcher = new Dispatcher({
       clock,
       activeClock,
-      plan,
       requests,
       instances,
       recovery: new Recovery(config, quarantine),
@@ -148,7 +148,12 @@ class QueueScheduler implements Scheduler {
     const nowMs = this.#options.clock.nowMs();
     let queued: QueuedRequest;
     try {
-      queued = new QueuedRequest(this.#plan, this.#options.config, { request, nowMs, receiver });
+      queued = new QueuedRequest(this.#plan, this.#options.config, {
+        request,
+        nowMs,
+        number: this.#submitted++,
+        receiver,
+      });
     } catch (thrown) {
       receiver.reject(ServeError.from(thrown));
       return;

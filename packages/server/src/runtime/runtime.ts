@@ -15,6 +15,8 @@ export interface LoadSpec {
 export interface LoadOptions {
   readonly instances: number;
   readonly threadsPerInstance: number;
+  /** True: a model that more threads do not help gets one. Default: exactly `threadsPerInstance`. */
+  readonly mayUseFewerThreads?: boolean;
   /** `process` (default): a crash, a hang or a leak costs one worker. `thread`: for trusted models that need the last microseconds. */
   readonly isolation: "process" | "thread";
   readonly loadTimeoutMs: number;

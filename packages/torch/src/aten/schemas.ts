@@ -1,4 +1,5 @@
 import { ATEN_SCHEMAS } from "./gen/aten-schemas.ts";
+import { QUANTIZED_DECOMPOSED, TORCHAO } from "./quantized-schemas.ts";
 
 /** The value of an argument that a call leaves out; every one is also an argument of the graph. */
 export type DefaultArg =
@@ -55,6 +56,8 @@ function linesOf(namespace: string, text: string): [string, string][] {
 const lines = new Map<string, string>([
   ...linesOf("aten", ATEN_SCHEMAS),
   ...linesOf("torchvision", TORCHVISION),
+  ...linesOf("quantized_decomposed", QUANTIZED_DECOMPOSED),
+  ...linesOf("torchao", TORCHAO),
 ]);
 const parsed = new Map<string, Schema>();
 

@@ -1,7 +1,7 @@
 import { isComplex } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import { valuesOf } from "../graph/dead-code.ts";
-import type { Arg, Graph, Node, ValueType } from "../graph/ir.ts";
+import type { Arg, Graph, Node, ValueType, Weight } from "../graph/ir.ts";
 import { type ComplexTable, joined, type Result, separated } from "./complex/complex-lowering.ts";
 import { HIGHER_ORDER, type Subgraphs } from "./control-flow/higher-order.ts";
 import type { Emitter } from "./core/emitter.ts";
@@ -72,12 +72,8 @@ export class GraphLowering implements ValueLookup {
     return this.#used.has(name);
   }
 
-  isWeight(name: string): boolean {
-    return this.#run.weights.has(name);
-  }
-
-  weightName(name: string): string | undefined {
-    return this.#run.weights.weight(name)?.name;
+  weight(name: string): Weight | undefined {
+    return this.#run.weights.weight(name);
   }
 
   tensor(name: string): Tensor {

@@ -5,6 +5,7 @@ import { CREATION } from "./creation/table.ts";
 import { LINALG } from "./linalg/table.ts";
 import { NN } from "./nn/table.ts";
 import { POINTWISE } from "./pointwise/table.ts";
+import { QUANTIZED } from "./quantized/table.ts";
 import { REDUCTION } from "./reduction/table.ts";
 import { SHAPE } from "./shape/table.ts";
 import { SPECTRAL } from "./spectral/table.ts";
@@ -17,6 +18,7 @@ export const HEADINGS: Readonly<Record<string, LoweringTable>> = {
   "Linear algebra": LINALG,
   "Neural networks": NN,
   Pointwise: POINTWISE,
+  Quantization: QUANTIZED,
   Reduction: REDUCTION,
   "Shape and indexing": SHAPE,
   Spectral: SPECTRAL,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { emptyLabel, indexLabel, inputFault } from "./input-fault.ts";
+import { indexLabel, inputFault, needLabel } from "./input-fault.ts";
 
 const failed = (name: string, status: string): string =>
   `Non-zero status code returned while running Gather node. Name:'${name}' Status Message: ${status}`;
@@ -33,7 +33,7 @@ test("a kernel that does not say the index still blames the inputs, and other fa
 
 test("an op that is not defined for nothing says so", () => {
   assert.equal(
-    inputFault(failed(emptyLabel("aten.amax.default"), bounds(1))),
+    inputFault(failed(needLabel("aten.amax.default", "something"), bounds(1))),
     "aten.amax is not defined for nothing, and one of its sizes is 0",
   );
 });

@@ -12,9 +12,19 @@ export function indexLabel({ op, place, wraps }: IndexLabel): string {
   return `${wraps ? "index" : "index from 0"} of ${withoutOverload(op)}${where}`;
 }
 
-/** The name of an ONNX node that fails where there is nothing to do an op on. */
-export function emptyLabel(op: string): string {
-  return `something for ${withoutOverload(op)}`;
+/** What an op needs of its inputs, by a name for errors, and what is said where they are otherwise. */
+const NEEDS = {
+  something: "is not defined for nothing, and one of its sizes is 0",
+  "invertible matrices": "needs matrices that can be inverted, and one of them is singular",
+  "finite numbers": "needs finite numbers, and an input holds NaN or infinity",
+  "positive-definite matrices": "needs positive-definite matrices, and one of them is not",
+} as const;
+
+export type Need = keyof typeof NEEDS;
+
+/** The name of an ONNX node that fails where an op does not get what it needs. */
+export function needLabel(op: string, need: Need): string {
+  return `${need} for ${withoutOverload(op)}`;
 }
 
 function withoutOverload(op: string): string {
@@ -22,7 +32,7 @@ function withoutOverload(op: string): string {
 }
 
 const INDEX = /Name:'(index|index from 0) of ([\w.:]+)(?: in ([\w.-]+))?(?: #\d+)?'/;
-const EMPTY = /Name:'something for ([\w.:]+)(?: #\d+)?'/;
+const NEED = new RegExp(`Name:'(${Object.keys(NEEDS).join("|")}) for ([\\w.:]+)(?: #\\d+)?'`);
 
 /** ONNX Runtime's ways to say that an index is out of range; the kernels behind one op differ. */
 const TEXTS: readonly RegExp[] = [
@@ -39,8 +49,8 @@ const CLEARED = 1n << 62n;
  * 0 to 9"; undefined when it is about something else. Names ops and modules of the program, and nothing of the machine.
  */
 export function inputFault(text: string): string | undefined {
-  const empty = EMPTY.exec(text);
-  if (empty !== null) return `${empty[1]} is not defined for nothing, and one of its sizes is 0`;
+  const unmet = NEED.exec(text);
+  if (unmet !== null) return `${unmet[2]} ${NEEDS[unmet[1] as Need]}`;
   const label = INDEX.exec(text);
   if (label === null) return undefined;
   const match = TEXTS.map((pattern) => pattern.exec(text)).find((found) => found !== null);

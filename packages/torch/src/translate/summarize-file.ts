@@ -95,10 +95,10 @@ function onnxSummary(source: ByteSource): ModelSummary {
 
 function onnxPort({ name, elementType, dims }: OnnxPort): SummaryPort {
   const dtype = elementType === ONNX_STRING ? "string" : (dtypeOfOnnx(elementType) ?? "unknown");
-  // As the server has it: a first size is at least 1, others may be 0, and one without a name has a name of its own.
+  // As the server has it: any size may be 0, and one without a name has a name of its own.
   const sizes = dims.map((dim, axis) => {
     if (typeof dim === "number") return dim;
-    return { symbol: dim === "" ? `${name}.${axis}` : dim, min: axis === 0 ? 1 : 0, max: undefined };
+    return { symbol: dim === "" ? `${name}.${axis}` : dim, min: 0, max: undefined };
   });
   return { name, dtype, dims: sizes };
 }

@@ -4,6 +4,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
+import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
@@ -29,6 +30,8 @@ export interface GrpcEdgeOptions {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Which web pages may come in, and under which names the server is known. Default: under any, and its own pages only. */
+  readonly webGate?: WebGate;
   readonly clock: Clock;
   /** Stands still while this process does, for what judges connections by their silence and age. Default: `clock`. */
   readonly activeClock?: Clock;
@@ -67,6 +70,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const health = createHealthStates(options.inference, SERVICES);
   const deps = {
     ...options,
+    webGate: options.webGate ?? createWebGate(NO_ADDRESS),
     slicer: options.slicer ?? createTimeSlicer(options.clock),
     inflateLimits: { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio },
     maxSendBytes: limits.maxSendBytes,

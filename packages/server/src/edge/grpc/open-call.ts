@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { ServeError } from "../../base/errors.ts";
 import { parseGrpcTimeout, parseTimeoutMs } from "../../gate/deadline.ts";
+import type { WebGate } from "../../gate/web-gate.ts";
 import { discardRest } from "./discard-rest.ts";
 import { GrpcCall, type GrpcMethod } from "./grpc-call.ts";
 import type { Coding } from "./inflate-message.ts";
@@ -11,8 +12,12 @@ const CONTENT_TYPE = /^application\/grpc(?:\+proto)?(?:[ \t]*;|$)/i;
 
 export type CallOpener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
+interface OpenerDeps extends ReaderDeps {
+  readonly webGate: WebGate;
+}
+
 /** Makes what opens a call for each stream of HTTP/2, or says why it is none. */
-export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: ReaderDeps): CallOpener {
+export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: OpenerDeps): CallOpener {
   return (stream, headers) => {
     const status = httpRejection(headers);
     if (status !== undefined) {
@@ -23,6 +28,8 @@ export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: Reade
     }
     const call = new GrpcCall({ stream, headers, deps });
     try {
+      const foreign = deps.webGate.check(headers[":authority"] ?? headers.host, headers.origin);
+      if (foreign !== undefined) throw foreign;
       const path = headers[":path"] ?? "";
       const method = methods.get(path);
       if (method === undefined) throw unknownMethod(path);

@@ -98,7 +98,7 @@ export async function runInference(
     };
     wire = dialect.decode(message, { onModel, late });
     asked = wire.model;
-    const request = inferRequest(wire, arrival, timeline);
+    const request = inferRequest(wire, arrival, { timeline, maxResponseBytes: deps.maxSendBytes });
     if (late.length > 0) {
       const slices = deps.slicer.open(message.length);
       for (const work of late) await slices.finish(work);
@@ -163,7 +163,11 @@ function failureOf(thrown: unknown, arrival: Arrival): ServeError {
   return ServeError.from(thrown);
 }
 
-function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): InferRequest {
+function inferRequest(
+  wire: WireRequest,
+  arrival: Arrival,
+  { timeline, maxResponseBytes }: Pick<InferRequest, "timeline" | "maxResponseBytes">,
+): InferRequest {
   if (wire.model === "") {
     throw new ServeError("invalid_argument", "the request names no model", { reason: "no_model" });
   }
@@ -185,5 +189,6 @@ function inferRequest(wire: WireRequest, arrival: Arrival, timeline: Timeline): 
     signal,
     tenant: arrival.tenant,
     timeline,
+    maxResponseBytes,
   };
 }

@@ -105,7 +105,7 @@ function* namedSpans(
 /** True for a single row without the batch dimension; throws when the rank fits neither. */
 function lacksBatch(shape: readonly number[], spec: TensorSpec, field: string): boolean {
   const rank = spec.dims.length;
-  if (shape.length === rank) return false;
+  if (shape.length === rank || spec.isRankFree === true) return false;
   const canLack = rank > 0 && isBatch(spec.dims[0]!);
   if (canLack && shape.length === rank - 1) return true;
   const full = showShape(wireShape(spec));

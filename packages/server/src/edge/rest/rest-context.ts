@@ -4,6 +4,7 @@ import type { Metrics } from "../../base/metrics.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
+import type { WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
@@ -16,6 +17,8 @@ export interface RestContext {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Which web pages may come in, and under which names the server is known; the edges share it. */
+  readonly webGate: WebGate;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What `/metrics` shows. */

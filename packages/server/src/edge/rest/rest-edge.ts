@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { ServeError } from "../../base/errors.ts";
+import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./check-head.ts";
 import { createFastLane } from "./fast-lane.ts";
@@ -10,6 +11,7 @@ import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
 import { NodeTransport } from "./node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
+import { isPreflight, PREFLIGHT } from "./preflight.ts";
 import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { RestRequest } from "./rest-transport.ts";
@@ -19,7 +21,7 @@ import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
 type Made = "limits" | "isDraining";
-type Defaulted = "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
+type Defaulted = "webGate" | "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
 export interface RestEdgeOptions
@@ -58,6 +60,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   const { fastLane = true } = options;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
+    webGate: options.webGate ?? createWebGate(NO_ADDRESS),
     slicer: options.slicer ?? createTimeSlicer(options.clock),
     ...DEFAULTS,
     ...options,
@@ -120,10 +123,12 @@ type Admission =
   | { readonly route: undefined; readonly error: ServeError; readonly headers: string[] };
 
 /** Where a request line and headers lead, or what is wrong with them. Equal ones always lead to the same. */
-function admit(request: RestRequest, { limits }: RestContext, routes: RouteTable): Admission {
-  const rejection = checkHead(request, limits);
+function admit(request: RestRequest, { limits, webGate }: RestContext, routes: RouteTable): Admission {
+  const { host, origin } = request.headers;
+  const rejection = checkHead(request, limits) ?? webGate.check(host, origin);
   if (rejection !== undefined)
     return { route: undefined, error: rejection, headers: ["Connection", "close"] };
+  if (isPreflight(request)) return PREFLIGHT;
   const found = routes.find(request.method ?? "", request.url ?? "");
   if (found.route !== undefined) return found;
   return { ...found, headers: found.allow === undefined ? [] : ["Allow", found.allow] };

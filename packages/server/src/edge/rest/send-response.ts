@@ -38,6 +38,8 @@ export function sendResponse(
 function write(call: SendingCall, type: string, response: EncodedResponse): void {
   const { headers, length } = response;
   headers.push("Content-Type", type, "Content-Length", String(length), "X-Request-Id", call.id);
+  const forPages = call.context.webGate.responseHeaders(call.transport.request.headers.origin);
+  for (let i = 0; i < forPages.length; i++) headers.push(forPages[i]!);
   call.transport.respond(call, response);
 }
 

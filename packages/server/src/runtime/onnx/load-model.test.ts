@@ -54,7 +54,7 @@ describe("loadModel()", () => {
       assert.deepEqual(model.description.signature.inputs[0], {
         name: "x",
         datatype: type,
-        dims: [{ symbol: "n", min: 1, max: undefined }, 2],
+        dims: [{ symbol: "n", min: 0, max: undefined }, 2],
       });
       const bytes =
         type === "BYTES" ? Buffer.from("\x02\0\0\0h\xc3\x01\0\0\0-", "latin1") : new Uint8Array(16).fill(1);

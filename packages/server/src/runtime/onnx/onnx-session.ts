@@ -5,11 +5,12 @@ import type { Tensor } from "../../base/tensor.ts";
 import type { HostedResult } from "../model-host.ts";
 import type { EngineSession } from "./engine-session.ts";
 import { runError } from "./model-error.ts";
+import type { OpenedModel } from "./opened-model.ts";
 import { fromOrtTensor, toOrtTensor } from "./ort-tensor.ts";
 
 type OrtTensors = Readonly<Record<string, OrtTensor>>;
 
-/** A session of ONNX Runtime that takes and gives tensors in signature order, which is its own; its names need not be the signature's. */
+/** A session of ONNX Runtime that takes and gives tensors in signature order. Its own names need not be the signature's. */
 export class OnnxSession {
   readonly #session: EngineSession;
   readonly #inputs: readonly string[];
@@ -17,10 +18,13 @@ export class OnnxSession {
   readonly #outputs: Signature["outputs"];
   readonly #fetches: Readonly<Record<string, null>>;
 
-  constructor(session: EngineSession, signature: Signature) {
+  constructor(
+    session: EngineSession,
+    { signature, outputNames }: Pick<OpenedModel, "signature" | "outputNames">,
+  ) {
     this.#session = session;
     this.#inputs = session.inputMetadata.map(({ name }) => name);
-    this.#results = session.outputMetadata.map(({ name }) => name);
+    this.#results = outputNames;
     this.#outputs = signature.outputs;
     this.#fetches = Object.fromEntries(this.#results.map((name) => [name, null]));
   }
@@ -39,6 +43,11 @@ export class OnnxSession {
     } catch (error) {
       throw runError(error);
     }
+  }
+
+  /** Frees the model's memory; it cannot run any more. */
+  release(): Promise<void> {
+    return this.#session.release();
   }
 
   async #runLater(results: Promise<OrtTensors>, startMs: number): Promise<HostedResult> {

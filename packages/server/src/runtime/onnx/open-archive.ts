@@ -35,13 +35,16 @@ export async function openArchive(
   context.progress("session");
   const sessionStartMs = performance.now();
   // The weights' location in the translation is the file's name, so its folder makes it the file that was read.
-  const options = sessionOptions(context.options, dirname(path));
-  const session = await createEngineSession(translation.model, options).catch((error: unknown) => {
+  const open = (options: LoadOptions) =>
+    createEngineSession(translation.model, sessionOptions(options, dirname(path)));
+  const session = await open(context.options).catch((error: unknown) => {
     throw sessionError(error);
   });
   return {
     session,
+    reopen: (threads) => open({ ...context.options, threadsPerInstance: threads }),
     signature,
+    outputNames: session.outputMetadata.map(({ name }) => name),
     platform: `pytorch_${translation.format}`,
     runtimeReason: reasonOf(context.options),
     parameterCount: translation.parameterCount,

@@ -14,6 +14,7 @@ import {
   weightBytes,
 } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
+import type { LoadOptions } from "../runtime.ts";
 import { createEngineSession } from "./engine-session.ts";
 import { openExternal } from "./external-files.ts";
 import { sessionError } from "./model-error.ts";
@@ -49,20 +50,24 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   const changed = precision === "float32" ? undefined : inPrecision(source, sources, precision);
   progress("session");
   const startMs = performance.now();
-  const session = await (changed === undefined
-    ? createEngineSession(path, sessionOptions(options, undefined))
-    : createEngineSession(changed.model, sessionOptions(options, dirname(path)))
-  ).catch((error: unknown) => {
+  const open = (options: LoadOptions) =>
+    changed === undefined
+      ? createEngineSession(path, sessionOptions(options, undefined))
+      : createEngineSession(changed.model, sessionOptions(options, dirname(path)));
+  const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });
+  const { signature, outputNames, warnings } = signatureOfSession(session, options.rename);
   return {
     session,
-    signature: signatureOfSession(session, options.rename),
+    reopen: (threads) => open({ ...options, threadsPerInstance: threads }),
+    signature,
+    outputNames,
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
     parameterCount: file.parameterCount,
     weightBytes: changed?.weightBytes ?? file.weightBytes,
-    warnings: changed === undefined ? [] : [changed.note],
+    warnings: changed === undefined ? warnings : [...warnings, changed.note],
     loadMs: {
       ...(changed !== undefined && { quantize: startMs - quantizeStartMs }),
       session: performance.now() - startMs,

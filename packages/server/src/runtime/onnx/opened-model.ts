@@ -8,7 +8,11 @@ import type { EngineSession } from "./engine-session.ts";
 /** A file that became a session, and what was learned on the way. */
 export interface OpenedModel {
   readonly session: EngineSession;
+  /** Another session of the same model, with so many threads. */
+  reopen(threads: number): Promise<EngineSession>;
   readonly signature: Signature;
+  /** The session's names of the outputs, in signature order. Its inputs are in that order as they are. */
+  readonly outputNames: readonly string[];
   readonly platform: string;
   readonly runtimeReason: string;
   readonly parameterCount: number;

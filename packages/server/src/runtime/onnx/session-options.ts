@@ -1,11 +1,16 @@
 import type { InferenceSession } from "onnxruntime-node";
 import type { LoadOptions } from "../runtime.ts";
 
+/** How long a thread of a running model waits for work before it sleeps. */
+const SPIN_US = "50";
+
 /**
  * How ONNX Runtime is set up.
  *
  * - Threads: the scheduler shares out the cores, so each session gets exactly its part; between operators there is no parallelism.
- * - Spinning off: idle threads must not burn the cores of other workers. (Measured at 2 threads: 382 µs off, 362 µs on.)
+ * - Threads wait actively for 50 µs, and never between runs: between two operators the next piece of work is there sooner than a thread could be
+ *   woken. (Measured at 2 threads, per run: an encoder of 128 tokens 9.2 ms without, 7.9 with, processor time 17.4 and 15.8 ms; ONNX
+ *   Runtime's own default is as fast, but burns 20 ms of a core after each run, and doubles the time where cores are contended.)
  * - `memory: "shared"`: weights stay pages of the model file that all workers share, so nothing may copy them (no prepacking) and freed
  *   memory goes back (no arena). It costs 10 to 35 % of speed.
  *
@@ -28,8 +33,9 @@ export function sessionOptions(
     logSeverityLevel: 4,
     extra: {
       session: {
-        intra_op: { allow_spinning: "0" },
+        intra_op: { allow_spinning: "1", spin_duration_us: SPIN_US },
         inter_op: { allow_spinning: "0" },
+        force_spinning_stop: "1",
         ...(isShared && { disable_prepacking: "1" }),
         ...(weightsFolder !== undefined && { model_external_initializers_file_folder_path: weightsFolder }),
       },

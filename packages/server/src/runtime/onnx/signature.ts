@@ -29,36 +29,54 @@ export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): S
 
 type PortsAndGuards = Pick<Translation, "inputs" | "outputs" | "guards">;
 
+/** What an ONNX model takes and gives, and what of its outputs the protocols cannot carry. */
+export interface SessionSignature {
+  readonly signature: Signature;
+  /** The session's names of the outputs in the signature. */
+  readonly outputNames: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /**
- * What an ONNX model takes and gives. Its file has names for dimensions, but no bounds: a first dimension is at least 1, others may be 0
- * (an empty past, for instance). Dimensions without a name get one of their own.
+ * What an ONNX file claims. It has names for dimensions, but no bounds; ONNX Runtime holds nobody to the names, and fixes no rank where the
+ * shape has no dimensions. Dimensions without a name get one of their own. Outputs that are sequences, maps or optional are left out.
  */
 export function signatureOfSession(
-  session: Pick<InferenceSession, "inputMetadata" | "outputMetadata">,
+  { inputMetadata, outputMetadata }: Pick<InferenceSession, "inputMetadata" | "outputMetadata">,
   rename: Readonly<Record<string, string>> | undefined,
-): Signature {
-  const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
-    metadata.map((value) => {
-      const datatype = value.isTensor ? datatypeOfOrt(value.type) : undefined;
-      if (!value.isTensor || datatype === undefined)
-        throw unservable(value.name, value.isTensor ? value.type : "no tensor");
-      const dims = value.shape.map((size, axis): Dim => {
-        if (typeof size === "number") return size;
-        return {
-          symbol: size === "" ? `${value.name}.${axis}` : size,
-          min: axis === 0 ? 1 : 0,
-          max: undefined,
-        };
-      });
-      return { name: value.name, datatype, dims };
-    });
-  const [inputs, outputs] = [specs(session.inputMetadata), specs(session.outputMetadata)];
+): SessionSignature {
+  const inputs = inputMetadata.map((value) => {
+    const spec = claimedSpec(value);
+    return spec.dims.length === 0 ? { ...spec, isRankFree: true } : spec;
+  });
+  const isFirst = ({ name }: InferenceSession.ValueMetadata, i: number): boolean =>
+    outputMetadata.findIndex((other) => other.name === name) === i;
+  const kept = outputMetadata.filter((value, i) => value.isTensor && isFirst(value, i));
+  const left = outputMetadata.filter(({ isTensor }) => !isTensor);
+  if (kept.length === 0 && left[0] !== undefined) throw unservable(left[0].name, "no tensor");
+  const outputs = kept.map(claimedSpec);
   const names = renamedPorts({ inputs, outputs }, rename);
-  return withBatching(
+  const signature = withBatching(
     inputs.map((spec, i) => ({ ...spec, ...names.inputs[i] })),
     outputs.map((spec, i) => ({ ...spec, ...names.outputs[i] })),
     "onnx",
   );
+  return {
+    signature: { ...signature, areSizesClaimed: true },
+    outputNames: kept.map(({ name }) => name),
+    warnings: left.map(({ name }) => `the output '${name}' is not a tensor and is left out of answers`),
+  };
+}
+
+function claimedSpec(value: InferenceSession.ValueMetadata): TensorSpec {
+  const datatype = value.isTensor ? datatypeOfOrt(value.type) : undefined;
+  if (!value.isTensor || datatype === undefined)
+    throw unservable(value.name, value.isTensor ? value.type : "no tensor");
+  const dims = value.shape.map((size, axis): Dim => {
+    if (typeof size === "number") return size;
+    return { symbol: size === "" ? `${value.name}.${axis}` : size, min: 0, max: undefined };
+  });
+  return { name: value.name, datatype, dims };
 }
 
 function withBatching(inputs: TensorSpec[], outputs: TensorSpec[], format: "pytorch" | "onnx"): Signature {

@@ -38,16 +38,24 @@ export const ONNX_TYPE = {
   UINT64: 13,
 } as const;
 
+/** AttributeProto.AttributeType of a whole number. */
+const INT = 2;
+
 export interface Value {
   readonly name: string;
   readonly type: keyof typeof ONNX_TYPE;
-  readonly dims: readonly (number | string)[];
+  /** Undefined: no shape is written. */
+  readonly dims: readonly (number | string)[] | undefined;
+  /** A sequence of such tensors. */
+  readonly isSequence?: boolean;
 }
 
-function valueInfo({ name, type, dims }: Value): Uint8Array {
-  const shape = dims.map((dim): Field => [1, message(typeof dim === "number" ? [1, dim] : [2, dim])]);
-  const tensor = message([1, ONNX_TYPE[type]], [2, message(...shape)]);
-  return message([1, name], [2, message([1, tensor])]);
+function valueInfo({ name, type, dims, isSequence = false }: Value): Uint8Array {
+  const sizes = dims?.map((dim): Field => [1, message(typeof dim === "number" ? [1, dim] : [2, dim])]);
+  const shape: Field[] = sizes === undefined ? [] : [[2, message(...sizes)]];
+  const tensor = message([1, ONNX_TYPE[type]], ...shape);
+  const own = message([1, tensor]);
+  return message([1, name], [2, isSequence ? message([4, message([1, own])]) : own]);
 }
 
 /** A float32 initializer; `external` puts its data into a file of that name. */
@@ -68,14 +76,19 @@ export interface TinyModel {
     readonly op: string;
     readonly inputs: readonly string[];
     readonly outputs: readonly string[];
+    /** Whole numbers. */
+    readonly attributes?: Readonly<Record<string, number>>;
   }[];
   readonly weights?: readonly Uint8Array[];
 }
 
 export function tinyOnnx(model: TinyModel): Uint8Array {
-  const nodes = model.nodes.map(({ op, inputs, outputs }): Field => {
+  const nodes = model.nodes.map(({ op, inputs, outputs, attributes = {} }): Field => {
     const names = [...inputs.map((name): Field => [1, name]), ...outputs.map((name): Field => [2, name])];
-    return [1, message(...names, [4, op])];
+    const numbers = Object.entries(attributes).map(([name, value]): Field => {
+      return [5, message([1, name], [3, value], [20, INT])];
+    });
+    return [1, message(...names, [4, op], ...numbers)];
   });
   const graph = message(
     ...nodes,

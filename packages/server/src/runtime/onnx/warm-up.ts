@@ -4,10 +4,13 @@ import { ortTypeOf } from "./datatypes.ts";
 
 /** Rows of the second warm-up, where batching allows them: what a busy server runs most. */
 const TYPICAL_ROWS = 8;
+/** Dimensions that are tried where the file does not say how many an input has. */
+const MAX_RANK = 4;
 
 /**
- * Inputs to run before a model is ready, so that the first request does not pay for lazy allocations: made of ones (floats) and zeros
- * (the rest, since integers are often indices), at a small size that the signature allows and at a typical batch size.
+ * Inputs to run before a model is ready, so that the first request does not pay for lazy allocations: floats from ½ to 1 and zeros
+ * (the rest, since integers are often indices), at a small size that the signature allows and at a typical batch size. The one row of
+ * the first is the last one of the second.
  */
 export function warmUpInputs(signature: Signature): Tensor[][] {
   const { batching } = signature;
@@ -15,6 +18,17 @@ export function warmUpInputs(signature: Signature): Tensor[][] {
   if (batching.kind === "off") return [smallest];
   const rows = Math.min(TYPICAL_ROWS, batching.maxRows ?? TYPICAL_ROWS);
   return [smallest, signature.inputs.map((spec) => filled(spec, sizes(spec, batching.symbol, rows)))];
+}
+
+/** The signature as it would be if inputs whose rank is free had so many dimensions; only itself where none is. */
+export function* rankVariants(signature: Signature): Generator<Signature> {
+  yield signature;
+  if (!signature.inputs.some(({ isRankFree }) => isRankFree)) return;
+  for (let rank = 1; rank <= MAX_RANK; rank++) {
+    const dims = new Array<Dim>(rank).fill(1);
+    const inputs = signature.inputs.map((spec) => (spec.isRankFree ? { ...spec, dims } : spec));
+    yield { ...signature, inputs };
+  }
 }
 
 function sizes(spec: TensorSpec, symbol: string | undefined, rows: number): number[] {
@@ -28,10 +42,23 @@ function filled(spec: TensorSpec, shape: number[]): Tensor {
   const { datatype } = spec;
   const count = elementCount(shape);
   if (datatype === "BYTES") return { datatype, shape, bytes: new Uint8Array(4 * count) };
+  const values = Float64Array.from({ length: count }, (_, i) => fraction(count - 1 - i));
   const bytes = new Uint8Array(count * elementBytes(datatype));
-  if (ortTypeOf(datatype) === "float32") new Float32Array(bytes.buffer).fill(1);
-  if (ortTypeOf(datatype) === "float64") new Float64Array(bytes.buffer).fill(1);
-  if (ortTypeOf(datatype) === "float16") new Uint16Array(bytes.buffer).fill(0x3c00);
-  if (datatype === "BF16") new Uint16Array(bytes.buffer).fill(0x3f80);
+  if (ortTypeOf(datatype) === "float32") new Float32Array(bytes.buffer).set(values);
+  if (ortTypeOf(datatype) === "float64") new Float64Array(bytes.buffer).set(values);
+  if (ortTypeOf(datatype) === "float16")
+    new Uint16Array(bytes.buffer).set(values.map((value) => halfBits(value, 0x3800, 0x3c00)));
+  if (datatype === "BF16")
+    new Uint16Array(bytes.buffer).set(values.map((value) => halfBits(value, 0x3f00, 0x3f80)));
   return { datatype, shape, bytes };
+}
+
+/** A number from ½ to 1 in 16 bits, whose bits for ½ and for 1 are given: those between lie evenly. */
+function halfBits(value: number, half: number, one: number): number {
+  return half + Math.floor((value - 0.5) * 2 * (one - half));
+}
+
+/** Numbers from ½ to 1 that look random, the same each time. */
+function fraction(i: number): number {
+  return 1 - ((i * 0.618033988749895) % 1) / 2;
 }

@@ -4,25 +4,49 @@ import type { Val } from "./tensor.ts";
 /** What one turn makes of the value so far; `turn` counts from 0, an int64 scalar. */
 export type Turn = (inner: Emitter, turn: Val, soFar: Val) => Val;
 
+/** What one turn makes of the values so far. `until` is a bool scalar that ends the loop after this turn. */
+export type Turns = (
+  inner: Emitter,
+  turn: Val,
+  soFar: readonly Val[],
+) => readonly Val[] | { readonly values: readonly Val[]; readonly until: Val };
+
 /** A value that `step` changes `count` times (an int64 scalar); the size stays. Steps see all values around the loop. */
 export function countedLoop(
   g: Emitter,
   { count, initial }: { readonly count: Val; readonly initial: Val },
   step: Turn,
 ): Val {
+  return countedLoops(g, { count, initial: [initial] }, (inner, turn, [soFar]) => [
+    step(inner, turn, soFar!),
+  ])[0]!;
+}
+
+/** The same for several values. */
+export function countedLoops(
+  g: Emitter,
+  { count, initial }: { readonly count: Val; readonly initial: readonly Val[] },
+  step: Turns,
+): Val[] {
   const inner = g.child();
   const name = (wish: string): string => inner.builder.unique(`${g.scope}/${wish}`);
   const turn: Val = { name: name("turn"), dtype: "int64" };
   const goesOn: Val = { name: name("goes_on"), dtype: "bool" };
-  const soFar: Val = { name: name("so_far"), dtype: initial.dtype };
+  const soFar = initial.map(({ dtype }): Val => ({ name: name("so_far"), dtype }));
+  const made = step(inner, turn, soFar);
+  const [values, again] =
+    "until" in made ? [made.values, inner.op("Not", [made.until])] : ([made, goesOn] as const);
   // Results of a body must be values of that body.
-  const results = [goesOn, step(inner, turn, soFar)].map((val) => inner.op("Identity", [val]));
+  const results = [again, ...values].map((val) => inner.op("Identity", [val]));
   const graph = inner.builder.finish(
     `${g.scope}/body`,
-    [turn, goesOn, soFar].map((val, i) => ({ ...val, dims: i < 2 ? [] : undefined })),
+    [turn, goesOn, ...soFar].map((val, i) => ({ ...val, dims: i < 2 ? [] : undefined })),
     results.map((val, i) => ({ ...val, dims: i < 1 ? [] : undefined })),
     false,
   );
   const attributes = { body: { graph } };
-  return g.subgraphOp("Loop", [count, undefined, initial], { attributes, dtypes: [initial.dtype] })[0]!;
+  return g.subgraphOp("Loop", [count, undefined, ...initial], {
+    attributes,
+    dtypes: initial.map(({ dtype }) => dtype),
+  });
 }

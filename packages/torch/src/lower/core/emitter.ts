@@ -7,6 +7,7 @@ import { KERNELS } from "../../onnx/gen/kernels.ts";
 import type { GraphBuilder } from "../../onnx/graph-builder.ts";
 import { computeType, inputType, type KernelTypes } from "../../onnx/kernel-types.ts";
 import type { Attributes } from "../../onnx/model.ts";
+import type { Coded } from "./coded.ts";
 import { constantBytes } from "./constants.ts";
 import { IndexInputs } from "./index-inputs.ts";
 import { Sizes } from "./sizes.ts";
@@ -45,6 +46,11 @@ export class Emitter {
   readonly indexInputs: IndexInputs;
   /** Integers with their sign bits cleared, by the value that they were (see index-check.ts). */
   readonly cleared: Map<string, Val>;
+  /** Floats that were made of codes (see find-codes.ts). */
+  readonly coded: Map<string, Coded>;
+  /** Codes of int8 as uint8, 128 more: what they were made as. */
+  readonly unsigned: Map<string, Val>;
+  readonly #castFrom: Map<string, Val>;
   readonly #warnings: Set<string>;
   #label: string | undefined;
 
@@ -55,6 +61,9 @@ export class Emitter {
     this.ranges = parent?.ranges ?? new Map();
     this.indexInputs = parent?.indexInputs ?? new IndexInputs(new Set(), false);
     this.cleared = new Map(around?.cleared);
+    this.coded = new Map(around?.coded);
+    this.unsigned = new Map(around?.unsigned);
+    this.#castFrom = new Map(around === undefined ? undefined : around.#castFrom);
     this.#warnings = around === undefined ? new Set() : around.#warnings;
   }
 
@@ -160,7 +169,13 @@ export class Emitter {
       outputs: [name],
       attributes: { to: onnxDataType(dtype) },
     });
+    this.#castFrom.set(name, val);
     return { name, dtype };
+  }
+
+  /** The value as it was before a cast to its dtype; itself where there was none. */
+  uncast(val: Val): Val {
+    return this.#castFrom.get(val.name) ?? val;
   }
 
   /** A constant tensor. */

@@ -1,7 +1,7 @@
 import type { DType } from "../../dtype.ts";
 import { boundsOf } from "../../graph/bounds.ts";
 import { type Dim, product } from "../../graph/sym.ts";
-import { emptyLabel } from "../../onnx/input-fault.ts";
+import { needLabel } from "../../onnx/input-fault.ts";
 import type { OnnxGraph } from "../../onnx/model.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Val } from "./tensor.ts";
@@ -28,7 +28,9 @@ export function requireSome(g: Emitter, sizes: readonly Dim[]): Val | undefined 
   if (risky.length === 0) return undefined;
   const isNothing = g.op("LessOrEqual", [g.number(product(risky), "int64"), g.scalar("int64", 0)]);
   // Nothing is at position 1 of a list of one.
-  return g.labelled(emptyLabel(g.target), () => g.op("Gather", [g.ints([0]), g.cast(isNothing, "int64")]));
+  return g.labelled(needLabel(g.target, "something"), () =>
+    g.op("Gather", [g.ints([0]), g.cast(isNothing, "int64")]),
+  );
 }
 
 /** The results of `emit` for kernels that fail on tensors without elements, or worse. Where no size can be 0 it costs nothing. */

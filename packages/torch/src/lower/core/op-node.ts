@@ -1,5 +1,5 @@
 import { type DType, isComplex } from "../../dtype.ts";
-import type { Arg, Graph, Node, TensorType } from "../../graph/ir.ts";
+import type { Arg, Graph, Node, TensorType, Weight } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
 import { type Choices, componentOf } from "./component-node.ts";
 import type { Emitter } from "./emitter.ts";
@@ -49,15 +49,18 @@ export class OpNode {
 
   /** Whether an argument is one of the file's own tensors. */
   isWeight(name: string): boolean {
+    return this.weight(name) !== undefined;
+  }
+
+  /** The tensor of the file that an argument is; undefined for a calculated one. */
+  weight(name: string): Weight | undefined {
     const arg = this.arg(name);
-    return arg.kind === "value" && this.#values.isWeight(arg.name);
+    return arg.kind === "value" ? this.#values.weight(arg.name) : undefined;
   }
 
   /** The module that an argument belongs to when it is a weight: "encoder.wte" for "encoder.wte.weight". */
   moduleOf(name: string): string | undefined {
-    const arg = this.arg(name);
-    const weight = arg.kind === "value" ? this.#values.weightName(arg.name) : undefined;
-    return weight?.replace(/\.[^.]*$/, "");
+    return this.weight(name)?.name.replace(/\.[^.]*$/, "");
   }
 
   /** Whether an argument is a complex tensor or number. */

@@ -1,4 +1,4 @@
-import type { ValueType } from "../../graph/ir.ts";
+import type { ValueType, Weight } from "../../graph/ir.ts";
 import type { ComplexTensor, Tensor } from "./tensor.ts";
 
 /** Where a lowering finds the program's values. */
@@ -6,10 +6,8 @@ export interface ValueLookup {
   typeOf(name: string): ValueType | undefined;
   /** Whether a node or an output of the graph takes this value. */
   isUsed(name: string): boolean;
-  /** Whether the file holds its values: a parameter, a buffer, a constant. */
-  isWeight(name: string): boolean;
-  /** The name that a user knows it by, such as "encoder.wte.weight"; undefined for what is not a weight. */
-  weightName(name: string): string | undefined;
+  /** The tensor of the file that it is: a parameter, a buffer, a constant; undefined for what is calculated. */
+  weight(name: string): Weight | undefined;
   /** Refuses the op when the value is complex. */
   tensor(name: string): Tensor;
   complex(name: string): ComplexTensor;

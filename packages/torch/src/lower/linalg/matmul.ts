@@ -3,6 +3,7 @@ import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
+import { codedProduct } from "./coded-products.ts";
 import { multiplySome, times } from "./products.ts";
 
 /**
@@ -25,7 +26,8 @@ interface Factors {
 function productOf(node: OpNode, g: Emitter, { names, dims }: Factors): Val {
   const { dtype } = node.out();
   const [a, b] = names.map((name) => ({ ...node.tensor(name), ...g.cast(node.tensor(name), dtype) }));
-  return multiplySome(g, [a!, b!], dims);
+  const coded = codedProduct(g, { input: a!, weight: b!, isTransposed: false });
+  return coded ?? multiplySome(g, [a!, b!], dims);
 }
 
 /** The size of a product of matrices, batched or not. */

@@ -1,11 +1,15 @@
+import { lastTwo } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Reduced } from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { reduceExtreme } from "../reduction/extremes.ts";
 import { axesOf, keepsDims, reduce } from "../reduction/reduce.ts";
+import { batchOf, matrices } from "./matrices.ts";
+import { singularValuesOf } from "./singular-values.ts";
 
 interface How {
   readonly axes: readonly number[];
@@ -72,12 +76,32 @@ function orderOf(node: OpNode): number | string {
   return node.arg("ord").kind === "string" ? node.string("ord") : node.float("ord");
 }
 
-/** Norms of matrices that need no singular values. */
+/** The largest or smallest singular value, or their sum ("nuc"), of the matrices along two axes. */
+function spectralNorm(g: Emitter, x: Tensor, order: number | string, { axes, keepdims }: How): Val {
+  const perm = lastTwo(x.dims.length, axes[0]!, axes[1]!);
+  const moved = g.typed(
+    g.transpose(x, perm),
+    perm.map((axis) => x.dims[axis]!),
+  );
+  const [result] = unlessNothing(g, {
+    sizes: moved.dims,
+    empty: [{ dtype: x.dtype, dims: batchOf(moved) }],
+    emit: (at) => {
+      const { s } = singularValuesOf(at, matrices(at, moved));
+      const type = order === "nuc" ? "ReduceSum" : order === 2 ? "ReduceMax" : "ReduceMin";
+      return [at.cast(at.op(type, [s, at.ints([-1])], { keepdims: 0 }), x.dtype)];
+    },
+  });
+  const ascending = [...axes].sort((a, b) => a - b);
+  return keepdims === 1 ? g.unsqueeze(result!, ascending) : result!;
+}
+
+/** Norms of matrices. */
 function matrixNorm(g: Emitter, x: Tensor, order: number | string, { axes, keepdims }: How): Val {
   if (order === "fro") return norm(g, x, 2, { axes, keepdims });
   if (x.dims.includes(0)) return unsupported("the norm of a matrix without elements");
-  if (typeof order === "string" || Math.abs(order) === 2)
-    return unsupported(`the matrix norm ${order} needs singular values`);
+  if (order === "nuc" || order === 2 || order === -2) return spectralNorm(g, x, order, { axes, keepdims });
+  if (typeof order === "string") return unsupported(`the matrix norm ${order}`);
   const isColumns = Math.abs(order) === 1;
   const [first, second] = (isColumns ? axes : axes.toReversed()) as [number, number];
   const sums = reduce(g, "ReduceSum", g.op("Abs", [x]), { axes: [first], keepdims: 1 });

@@ -2,6 +2,7 @@ import { mul, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
+import { codedProduct } from "../linalg/coded-products.ts";
 
 /** aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor: x1 · W[out] · x2 for every output */
 export const bilinear: Lowering = (node, g) => {
@@ -27,6 +28,8 @@ export const linear: Lowering = (node, g) => {
   const bias = node.optionalTensor("bias");
   if (weight.dims.length !== 2 || dtype.startsWith("int"))
     return multiplyTransposed(g, input, { weight, bias });
+  const coded = codedProduct(g, { input, weight, isTransposed: true, bias: bias && g.cast(bias, dtype) });
+  if (coded !== undefined) return coded;
   const rows =
     input.dims.length === 2
       ? input

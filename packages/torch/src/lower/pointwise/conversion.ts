@@ -1,7 +1,8 @@
 import type { DType } from "../../dtype.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
-import type { Val } from "../core/tensor.ts";
+import type { OpNode } from "../core/op-node.ts";
+import type { Tensor, Val } from "../core/tensor.ts";
 
 /**
  * aten::positive(Tensor(a) self) -> Tensor(a)
@@ -42,12 +43,16 @@ export const identity: Lowering = (node) => node.tensor("self");
  * Half precision is carried as float32; where the program casts
  * into or out of it, values are rounded to what it can hold.
  */
-export const to: Lowering = (node, g) => {
-  const self = node.tensor("self");
+export const to: Lowering = (node, g) => converted(node, g, node.tensor("self"));
+
+/** quantized_decomposed::convert_element_type.no_fuse(Tensor input, ScalarType dtype) -> Tensor */
+export const convertElementType: Lowering = (node, g) => converted(node, g, node.tensor("input"));
+
+function converted(node: OpNode, g: Emitter, self: Tensor): Val {
   const { declared } = node.out();
   if (declared === self.declared) return self;
   return roundTo(g, roundTo(g, self, self.declared), declared);
-};
+}
 
 function roundTo(g: Emitter, x: Val, declared: DType): Val {
   const isHalf = declared === "float16" || declared === "bfloat16";
@@ -74,6 +79,7 @@ export const CONVERSION: LoweringTable = {
   "aten.detach.default": identity,
   "aten.lift_fresh_copy.default": identity,
   "aten._to_copy.default": to,
+  "quantized_decomposed.convert_element_type.no_fuse": convertElementType,
   "aten.type_as.default": to,
   ...all("to", to, ["dtype", "device", "dtype_layout", "other"]),
 };

@@ -1,4 +1,6 @@
 import { type Dim, sub } from "../../graph/sym.ts";
+import { positions } from "../core/arange.ts";
+import { countedLoops } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
@@ -10,45 +12,62 @@ import { slice } from "../shape/slicing.ts";
 
 const END = Number.MAX_SAFE_INTEGER;
 
+type Combine = (g: Emitter, left: readonly Val[], right: readonly Val[]) => Val[];
+
 interface Scan {
   readonly axis: number;
-  readonly size: number;
+  readonly size: Dim;
   /** Combines what is known of a stretch with what is known of the stretch behind it. */
-  combine(left: readonly Val[], right: readonly Val[]): Val[];
+  readonly combine: Combine;
 }
 
 /** Running totals of an associative operation in log2(size) steps: each doubles the stretch that an element stands for. */
 function scan(g: Emitter, start: readonly Val[], { axis, size, combine }: Scan): readonly Val[] {
+  if (typeof size !== "number") return scanByTurns(g, start, { axis, size, combine });
   let totals = start;
   for (let width = 1; width < size; width *= 2) {
     const head = totals.map((val) => slice(g, val, { axis, start: 0, end: width }));
     const left = totals.map((val) => slice(g, val, { axis, start: 0, end: size - width }));
     const right = totals.map((val) => slice(g, val, { axis, start: width, end: END }));
-    totals = combine(left, right).map((val, i) => g.op("Concat", [head[i]!, val], { axis }));
+    totals = combine(g, left, right).map((val, i) => g.op("Concat", [head[i]!, val], { axis }));
   }
   return totals;
 }
 
-/** The operand in the result's dtype with at least one dimension, and the axis with its constant size. */
-function alongStatic(node: OpNode, g: Emitter): { x: Tensor; axis: number; size: number } {
+/** The same for a size that is known when it runs. */
+function scanByTurns(g: Emitter, start: readonly Val[], { axis, size, combine }: Scan): readonly Val[] {
+  const widths = g.ints(Array.from({ length: 48 }, (_, i) => 2 ** i));
+  const total = g.number(size, "int64");
+  const isStep = g.cast(g.op("Less", [widths, total]), "int64");
+  const count = g.op("ReduceSum", [isStep, g.ints([0])], { keepdims: 0 });
+  return countedLoops(g, { count, initial: start }, (inner, turn, totals) => {
+    const width = inner.unsqueeze(inner.op("Gather", [widths, turn]), [0]);
+    const rest = inner.op("Sub", [inner.unsqueeze(total, [0]), width]);
+    const [zero, end, at] = [inner.ints([0]), inner.ints([END]), inner.ints([axis])];
+    const cut = (from: Val, to: Val): Val[] => totals.map((val) => inner.op("Slice", [val, from, to, at]));
+    const [head, left, right] = [cut(zero, width), cut(zero, rest), cut(width, end)];
+    return combine(inner, left, right).map((val, i) => inner.op("Concat", [head[i]!, val], { axis }));
+  });
+}
+
+/** The operand in the result's dtype with at least one dimension, and the axis with its size. */
+function alongOne(node: OpNode, g: Emitter): { x: Tensor; axis: number; size: Dim } {
   const self = atLeastOneDim(g, node.tensor("self"));
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
-  const size = self.dims[axis]!;
-  if (typeof size !== "number") return unsupported("the dimension's size is not constant");
-  return { x: { ...self, ...g.cast(self, node.out().dtype) }, axis, size };
+  return { x: { ...self, ...g.cast(self, node.out().dtype) }, axis, size: self.dims[axis]! };
 }
 
 /** aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor */
 export const cumprod: Lowering = (node, g) => {
-  const { x, axis, size } = alongStatic(node, g);
-  const combine = ([left]: readonly Val[], [right]: readonly Val[]): Val[] => [g.op("Mul", [left!, right!])];
+  const { x, axis, size } = alongOne(node, g);
+  const combine: Combine = (at, [left], [right]) => [at.op("Mul", [left!, right!])];
   return g.reshape(scan(g, [x], { axis, size, combine })[0]!, node.out().dims);
 };
 
 /** aten::logcumsumexp(Tensor self, int dim) -> Tensor */
 export const logcumsumexp: Lowering = (node, g) => {
-  const { x, axis, size } = alongStatic(node, g);
-  const combine = ([left]: readonly Val[], [right]: readonly Val[]): Val[] => [logAddExp(g, left!, right!)];
+  const { x, axis, size } = alongOne(node, g);
+  const combine: Combine = (at, [left], [right]) => [logAddExp(at, left!, right!)];
   return g.reshape(scan(g, [x], { axis, size, combine })[0]!, node.out().dims);
 };
 
@@ -63,14 +82,12 @@ function cumulativeExtreme(type: "GreaterOrEqual" | "LessOrEqual"): Lowering {
     const self = atLeastOneDim(g, node.tensor("self"));
     const axis = normalizeAxis(node.int("dim"), self.dims.length);
     const size = self.dims[axis]!;
-    if (typeof size !== "number") return unsupported("the dimension's size is not constant");
     const dtype = self.dtype === "bool" ? "int32" : self.dtype;
     const shape = self.dims.map((_, i) => (i === axis ? size : 1));
-    const positions = g.reshape(g.ints(Array.from({ length: size }, (_, i) => i)), shape);
-    const start = [g.cast(self, dtype), g.expand(positions, self.dims)];
-    const combine = (left: readonly Val[], right: readonly Val[]): Val[] => {
-      const isNext = laterWins(g, type, [left[0]!, right[0]!]);
-      return left.map((val, i) => g.where(isNext, right[i]!, val));
+    const start = [g.cast(self, dtype), g.expand(g.reshape(positions(g, size), shape), self.dims)];
+    const combine: Combine = (at, left, right) => {
+      const isNext = laterWins(at, type, [left[0]!, right[0]!]);
+      return left.map((val, i) => at.where(isNext, right[i]!, val));
     };
     const results = scan(g, start, { axis, size, combine });
     return results.map((val, i) => (node.isUsed(i) ? g.reshape(val, node.out(i).dims) : undefined));

@@ -1,4 +1,3 @@
-import { least } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
@@ -75,41 +74,6 @@ const ownDistances: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   const count = dims[0] ?? unsupportedOp("its operand is not a list of points");
   return tensorType(floatOf(dtype), [sym("floordiv", mul(count, sub(count, 1)), 2)]);
-};
-
-/** One number for each matrix. */
-const perMatrix: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("A");
-  return tensorType(floatOf(dtype), dims.slice(0, -2));
-};
-
-const logDeterminant: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
-  return tensorType(floatOf(dtype), dims.slice(0, -2));
-};
-
-/** The sign and the logarithm of the absolute value of each matrix's determinant. */
-const signAndLog =
-  (name: string): ShapeFn =>
-  (args) => {
-    const { dtype, dims } = args.tensor(name);
-    const type = tensorType(floatOf(dtype), dims.slice(0, -2));
-    return [type, type];
-  };
-
-/** A = QR: reduced, complete, or R alone. */
-const orthogonal: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("A");
-  const [rows, columns] = [dims.at(-2)!, dims.at(-1)!];
-  const [lead, mode] = [dims.slice(0, -2), args.text("mode")];
-  const inner = mode === "complete" ? rows : least(rows, columns);
-  const first = mode === "r" ? [0] : [...lead, rows, inner];
-  return [tensorType(dtype, first), tensorType(dtype, [...lead, inner, columns])];
-};
-
-const eigen: ShapeFn = (args) => {
-  const matrix = args.tensor("self");
-  return [tensorType(matrix.dtype, matrix.dims.slice(0, -1)), matrix];
 };
 
 /** The dtypes are one; vectors may stand at either end. */
@@ -225,19 +189,7 @@ export const LINEAR_ALGEBRA: ShapeTable = {
   _cdist_forward: distances,
   pdist: ownDistances,
   _pdist_forward: ownDistances,
-  linalg_det: perMatrix,
-  det: logDeterminant,
-  logdet: logDeterminant,
-  linalg_slogdet: signAndLog("A"),
-  slogdet: signAndLog("self"),
   matrix_power: (args) => args.tensor("self"),
-  inverse: (args) => args.tensor("self"),
-  cholesky: (args) => args.tensor("self"),
-  linalg_inv: (args) => args.tensor("A"),
-  linalg_cholesky: (args) => args.tensor("self"),
-  linalg_solve: (args) => args.tensor("B"),
-  linalg_qr: orthogonal,
-  linalg_eigh: eigen,
   linalg_multi_dot: chained("tensors"),
   chain_matmul: chained("matrices"),
   linalg_vander: vander,

@@ -1,6 +1,7 @@
 import { invariant } from "../../errors.ts";
 import { ATTENTION } from "./attention.ts";
 import { DATA_SIZES } from "./data-sizes.ts";
+import { DECOMPOSITIONS } from "./decompositions.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
 import { INDEXING } from "./indexing.ts";
 import { JOINING } from "./joining.ts";
@@ -18,6 +19,7 @@ import { TORCHVISION } from "./torchvision.ts";
 const FAMILIES: readonly ShapeTable[] = [
   ATTENTION,
   DATA_SIZES,
+  DECOMPOSITIONS,
   ELEMENTWISE,
   INDEXING,
   JOINING,
