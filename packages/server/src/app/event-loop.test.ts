@@ -25,7 +25,7 @@ interface Watched {
   read(pattern: RegExp): Promise<number>;
 }
 
-function watch(): Watched {
+function watch({ begins = true } = {}): Watched {
   const clock = new StallingClock();
   const stalls: number[] = [];
   const logger: Logger = {
@@ -37,6 +37,10 @@ function watch(): Watched {
   };
   const metrics = createPrometheusMetrics();
   const loop = watchEventLoop({ clock, logger, metrics });
+  if (begins) {
+    loop.begin();
+    clock.advance(10);
+  }
   const read = async (pattern: RegExp): Promise<number> => Number(pattern.exec(await metrics.render())?.[1]);
   return { clock, loop, stalls, read };
 }
@@ -84,4 +88,18 @@ test("after its end it leaves no timer behind", () => {
   clock.advance(50);
   loop.stop();
   assert.equal(clock.pendingTimers, 0);
+});
+
+test("a start that takes long is not told as a loop that stood still", async () => {
+  const { clock, loop, stalls, read } = watch({ begins: false });
+  clock.sleep(900);
+  clock.advance(20);
+  clock.sleep(700);
+  loop.begin();
+  clock.advance(20);
+  assert.deepEqual(stalls, []);
+  assert.equal(await read(/^sconce_event_loop_stalls_total (\d+)$/m), 0);
+  clock.sleep(800);
+  clock.advance(10);
+  assert.deepEqual(stalls, [800]);
 });

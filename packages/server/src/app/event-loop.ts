@@ -9,13 +9,15 @@ import { startPulse } from "../base/pulse.ts";
 export interface EventLoop {
   /** Time without what the loop slept through. */
   readonly activeClock: ActiveTimeClock;
+  /** From the beat after the next one on lateness is reported: nobody waits for a server that is starting. */
+  begin(): void;
   /** Called at every beat. */
   onBeat(callback: () => void): void;
   /** Ends the beats. */
   stop(): void;
 }
 
-/** Starts to measure how late the event loop is, and to report when it stood still. */
+/** Starts to watch how late the event loop is; from `begin` on measures it, and reports when it stood still. */
 export function watchEventLoop(parts: {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -24,10 +26,20 @@ export function watchEventLoop(parts: {
   const activeClock = createActiveTimeClock(parts.clock);
   const measure = createLoopMetrics(parts.metrics, parts.logger);
   const callbacks: (() => void)[] = [];
+  let phase: "starting" | "begun" | "running" = "starting";
   const stop = startPulse(parts.clock, (lateMs) => {
     activeClock.look();
     for (const callback of callbacks) callback();
-    measure(lateMs);
+    if (phase === "running") measure(lateMs);
+    // This beat may be late by what the start did.
+    else if (phase === "begun") phase = "running";
   });
-  return { activeClock, onBeat: (callback) => callbacks.push(callback), stop };
+  return {
+    activeClock,
+    begin() {
+      phase = "begun";
+    },
+    onBeat: (callback) => callbacks.push(callback),
+    stop,
+  };
 }

@@ -32,6 +32,7 @@ import type { Inference } from "../infer/inference.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
+import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota, type Quota } from "../queue/quota.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -100,9 +101,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const loop = watchEventLoop({ clock, logger, metrics });
-  const observer = createInferenceObserver(metrics);
-  const instruments = { metrics, loop, observer };
-  const { runtime, registry, control } = buildModels(options, instruments);
+  const { runtime, registry, control, observer } = buildModels(options, { metrics, loop });
   let isDraining = false;
   const inference = createInference({
     registry,
@@ -111,7 +110,9 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     isDraining: () => isDraining,
   });
   const { rest, grpc, listener } = buildEdges(options, {
-    ...instruments,
+    metrics,
+    loop,
+    observer,
     inference,
     control,
     tenantHeader,
@@ -129,6 +130,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     throw error;
   }
   loop.onBeat(() => health?.beat());
+  loop.begin();
   const started = control.start();
   const edges = { health, rest, grpc, listener };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
@@ -183,14 +185,13 @@ function byteBudget(config: ServerConfig, slowClients: SlowClientGuard): ByteBud
 interface Instruments {
   readonly metrics: Metrics;
   readonly loop: EventLoop;
-  readonly observer: InferenceObserver;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, observer }: Instruments,
-): Pick<RunningParts, "runtime" | "registry" | "control"> {
+  { metrics, loop }: Instruments,
+): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
   const runtime = (options.createRuntime ?? createOnnxRuntime)({
     ...options,
@@ -210,14 +211,17 @@ function buildModels(
   });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
-    metrics.drop({ model, version });
+    metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
   const managed = createManagedModels({ ...options, load, onForgotten });
+  const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));
   metrics.collect(() => readModelGauges(managed.registry.versions()));
-  return { runtime, ...managed };
+  if (config.tritonMetrics) metrics.collect(() => readTritonMetrics(managed.registry.versions()));
+  return { runtime, observer, ...managed };
 }
 
 interface Served extends Instruments {
+  readonly observer: InferenceObserver;
   readonly inference: Inference;
   readonly control: ModelControl;
   readonly tenantHeader: string | undefined;

@@ -7,24 +7,25 @@ export interface Metrics {
     help: string,
     options: { readonly labels?: Labels; readonly buckets: readonly number[] },
   ): Histogram;
-  /** Adds gauges whose values are read whenever the metrics are rendered. */
-  collect(read: () => Promise<readonly GaugeFamily[]>): void;
+  /** Adds metrics whose values are read whenever the metrics are rendered. */
+  collect(read: () => Promise<readonly CollectedFamily[]>): void;
   /** Forgets the series whose labels begin with these. What their handles count from then on, nobody sees. */
   drop(labels: Labels): void;
-  /** Prometheus text exposition format, version 0.0.4. */
+  /** Prometheus text exposition format, version 0.0.4; `openMetrics` is a spelling of it. */
   render(): Promise<string>;
 }
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** The values of one gauge at one moment. */
-export interface GaugeFamily {
+/** The values of one metric at one moment. */
+export interface CollectedFamily {
   readonly name: string;
   readonly help: string;
-  readonly values: readonly GaugeValue[];
+  readonly kind: "gauge" | "counter";
+  readonly values: readonly CollectedValue[];
 }
 
-export interface GaugeValue {
+export interface CollectedValue {
   readonly labels: Labels;
   readonly value: number;
 }

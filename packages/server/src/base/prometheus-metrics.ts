@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
-import type { Counter, Gauge, GaugeFamily, Histogram, Labels, Metrics } from "./metrics.ts";
+import type { CollectedFamily, Counter, Gauge, Histogram, Labels, Metrics } from "./metrics.ts";
 
 export interface PrometheusMetricsOptions {
   /** Adds the process's own figures (memory, CPU, event loop lag, garbage collection, handles) from prom-client. */
@@ -9,6 +9,13 @@ export interface PrometheusMetricsOptions {
 }
 
 const MAX_SERIES = 10_000;
+
+/** Gauges of prom-client that end as only counters may; the same figures by type stay. */
+const MISNAMED = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+];
 
 interface Family {
   readonly kind: "counter" | "gauge" | "histogram";
@@ -27,10 +34,13 @@ interface Series extends Counter, Gauge, Histogram {
 export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}): Metrics {
   const families = new Map<string, Family>();
   const registry = new Registry();
-  if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
+  if (options.processMetrics === true) {
+    collectDefaultMetrics({ register: registry });
+    for (const name of MISNAMED) registry.removeSingleMetric(name);
+  }
   const maxSeries = options.maxSeriesPerMetric ?? MAX_SERIES;
   const dropped = newNumber("");
-  const collected: (() => Promise<readonly GaugeFamily[]>)[] = [];
+  const collected: (() => Promise<readonly CollectedFamily[]>)[] = [];
 
   const bind = (
     name: string,
@@ -74,7 +84,7 @@ export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}):
         text += headText(name, help, kind);
         for (const one of series.values()) text += one.render(name);
       }
-      for (const read of collected) text += (await read()).map(gaugeText).join("");
+      for (const read of collected) text += (await read()).map(collectedText).join("");
       return text + (await registry.metrics());
     },
   };
@@ -90,9 +100,9 @@ function headText(name: string, help: string, kind: Family["kind"]): string {
   return `# HELP ${name} ${escapeText(help, false)}\n# TYPE ${name} ${kind}\n`;
 }
 
-function gaugeText({ name, help, values }: GaugeFamily): string {
+function collectedText({ name, help, kind, values }: CollectedFamily): string {
   const lines = values.map(({ labels, value }) => `${name}{${labelText(labels)}} ${valueText(value)}\n`);
-  return headText(name, help, "gauge") + lines.join("");
+  return headText(name, help, kind) + lines.join("");
 }
 
 function newNumber(labels: string): Series {

@@ -240,6 +240,11 @@ export const SERVER_OPTIONS = {
     default: 30_000,
     doc: "After SIGTERM: how long requests in flight may take before they are cut off. A version that was replaced: how long none of its requests may end before it is ended.",
   },
+  tritonMetrics: {
+    kind: "flag",
+    default: false,
+    doc: "Add to /metrics the counters that Triton's dashboards read (nv_inference_request_success and its like), from the same counts as the statistics.",
+  },
   logLevel: {
     kind: "choice",
     choices: ["debug", "info", "warn", "error", "silent"],

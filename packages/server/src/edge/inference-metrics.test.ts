@@ -35,7 +35,7 @@ test("the header and the histograms show the same stages", () => {
   const { metrics, seen } = recording();
   const answeredBy = { model: "m", version: "1" };
   const timeline = finished();
-  createInferenceObserver(metrics).observe({
+  createInferenceObserver(metrics, () => false).observe({
     protocol: "grpc",
     answeredBy,
     asked: "m",
@@ -62,7 +62,7 @@ test("a stage that was not reached is not shown", () => {
 
 test("names that clients made up share one label value", () => {
   const { metrics, seen } = recording();
-  const observer = createInferenceObserver(metrics);
+  const observer = createInferenceObserver(metrics, () => false);
   const failed = { protocol: "rest", answeredBy: undefined, timeline: new Timeline(0) } as const;
   for (let i = 0; i < 100; i++) observer.observe({ ...failed, asked: `m${i}`, code: "not_found" });
   assert.deepEqual([...seen.keys()], ["sconce_inferences_total unknown rest not_found"]);
@@ -75,7 +75,7 @@ test("names that clients made up share one label value", () => {
 
 test("a version that was gone and comes back is seen again", async () => {
   const metrics = createPrometheusMetrics();
-  const observer = createInferenceObserver(metrics);
+  const observer = createInferenceObserver(metrics, () => true);
   const answer = (version: string): void =>
     observer.observe({
       protocol: "rest",
@@ -94,4 +94,16 @@ test("a version that was gone and comes back is seen again", async () => {
   assert.match(without, /sconce_inferences_total\{model="m",protocol="rest",code="ok"\} 2\n/);
   answer("1");
   assert.match(await metrics.render(), /stage_seconds_count\{model="m",version="1",stage="compute"\} 1\n/);
+});
+
+test("a model that has not answered yet fails under its own name, from the registry on", () => {
+  const { metrics, seen } = recording();
+  const observer = createInferenceObserver(metrics, (model) => model === "loading");
+  const failed = { protocol: "grpc", answeredBy: undefined, timeline: new Timeline(0) } as const;
+  observer.observe({ ...failed, asked: "loading", code: "unavailable" });
+  observer.observe({ ...failed, asked: "other", code: "not_found" });
+  assert.deepEqual(
+    [...seen.keys()],
+    ["sconce_inferences_total loading grpc unavailable", "sconce_inferences_total unknown grpc not_found"],
+  );
 });

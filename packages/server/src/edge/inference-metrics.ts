@@ -18,7 +18,7 @@ export interface InferenceOutcome {
 /** Counts inferences and their stages; both edges report to the same one. */
 export interface InferenceObserver {
   observe(outcome: InferenceOutcome): void;
-  /** A version is gone for good: its handles are let go. */
+  /** A version is gone for good: its handles are let go, and with a model's last version all of the model's. */
   forget(model: string, version: string): void;
 }
 
@@ -27,7 +27,7 @@ const STAGE_BUCKETS: readonly number[] = [
   0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
-/** Stands for every name that no model of this server has answered to, so that clients cannot make label values. */
+/** Stands for every name that is no model of this server, so that clients cannot make label values. */
 const UNKNOWN = "unknown";
 
 interface ModelHandles {
@@ -39,9 +39,13 @@ interface ModelHandles {
 
 /**
  * Makes the observer: `sconce_inference_stage_seconds{model,version,stage}` and
- * `sconce_inferences_total{model,protocol,code}`. Metric handles are bound the first time a model answers.
+ * `sconce_inferences_total{model,protocol,code}`. Metric handles are bound the first time they are needed. `isKnown`: whether a model
+ * lies in the repository, ready or not; failures of others are not counted by name.
  */
-export function createInferenceObserver(metrics: Metrics): InferenceObserver {
+export function createInferenceObserver(
+  metrics: Metrics,
+  isKnown: (model: string) => boolean,
+): InferenceObserver {
   const models = new Map<string, ModelHandles>();
   const unknown = newHandles();
 
@@ -81,8 +85,8 @@ export function createInferenceObserver(metrics: Metrics): InferenceObserver {
     observe(outcome) {
       const { answeredBy, asked, timeline } = outcome;
       if (answeredBy === undefined) {
-        const handles = models.get(asked);
-        count(handles ?? unknown, handles === undefined ? UNKNOWN : asked, outcome);
+        if (models.has(asked) || isKnown(asked)) count(handlesOf(asked), asked, outcome);
+        else count(unknown, UNKNOWN, outcome);
         return;
       }
       const { model, version } = answeredBy;
@@ -100,7 +104,8 @@ export function createInferenceObserver(metrics: Metrics): InferenceObserver {
       count(handles, model, outcome);
     },
     forget(model, version) {
-      models.get(model)?.stages.delete(version);
+      if (isKnown(model)) models.get(model)?.stages.delete(version);
+      else models.delete(model);
     },
   };
 }

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { earliestDeadline, parseGrpcTimeout, parseTimeoutMs, parseTimeoutParameter } from "./deadline.ts";
+import { ServeError } from "../base/errors.ts";
+import {
+  earliestDeadline,
+  parseGrpcTimeout,
+  parseTimeoutMs,
+  parseTimeoutParameter,
+  preferDeadline,
+} from "./deadline.ts";
 
 const NANOS: Record<string, bigint> = {
   H: 3_600_000_000_000n,
@@ -82,4 +89,16 @@ test("the timeout parameter counts microseconds, as number, bigint or text; 0 me
 test("the smallest timeout wins", () => {
   assert.equal(earliestDeadline(100, [50, undefined, 20]), 120);
   assert.equal(earliestDeadline(100, [undefined, undefined]), undefined);
+});
+
+test("a client that leaves when its deadline comes is counted by the deadline, and nobody else is", () => {
+  const left = new ServeError("cancelled", "the client cancelled the call", { reason: "client_left" });
+  const codeAt = (nowMs: number, deadlineMs: number | undefined, error = left): string =>
+    preferDeadline(error, deadlineMs, nowMs).code;
+  assert.equal(codeAt(1000, 1000), "deadline_exceeded");
+  // Its clock was a little ahead of ours.
+  assert.equal(codeAt(995, 1000), "deadline_exceeded");
+  assert.equal(codeAt(900, 1000), "cancelled");
+  assert.equal(codeAt(1000, undefined), "cancelled");
+  assert.equal(codeAt(1000, 1000, new ServeError("unavailable", "full")), "unavailable");
 });

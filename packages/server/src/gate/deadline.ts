@@ -76,6 +76,23 @@ export function startDeadline(clock: Clock, deadlineMs: number, onExpired: () =>
   return () => {};
 }
 
+/** How far a client's clock, and the way of its words, may be from ours. */
+const CLOCK_SLACK_MS = 10;
+
+/**
+ * Why a request failed: a client that leaves when its deadline comes, or work that is stopped then, says `cancelled`, and means the
+ * deadline.
+ */
+export function preferDeadline(error: ServeError, deadlineMs: number | undefined, nowMs: number): ServeError {
+  if (error.code !== "cancelled" || deadlineMs === undefined || nowMs < deadlineMs - CLOCK_SLACK_MS) {
+    return error;
+  }
+  return new ServeError("deadline_exceeded", "the deadline passed before the response was ready", {
+    reason: "deadline_exceeded",
+    cause: error,
+  });
+}
+
 function parseDigits(text: string): number | undefined {
   if (text.length === 0 || text.length > 15) return undefined;
   let value = 0;

@@ -104,6 +104,10 @@ class Registry implements ManagedRegistry {
     return Array.from(this.#versions(), (version) => version.indexEntry);
   }
 
+  isKnown(name: string): boolean {
+    return this.#models.has(name);
+  }
+
   isReady(): boolean {
     if (this.#closed || !this.#started) return false;
     return isReady(this.#options, { models: this.#models, missing: this.#missing, sawAll: this.#sawAll });
@@ -289,8 +293,9 @@ class Registry implements ManagedRegistry {
   }
 
   #forget(model: ModelVersions): void {
-    for (const version of model.forget()) this.#options.onForgotten?.(model.name, version);
+    const forgotten = model.forget();
     if (model.versions.size === 0) this.#models.delete(model.name);
+    for (const version of forgotten) this.#options.onForgotten?.(model.name, version);
   }
 
   /** What the operator counts on and the first scan did not find. */

@@ -58,6 +58,8 @@ export interface VersionStatus {
 
 /** A registry with its controls. Its creator closes it. */
 export interface ManagedRegistry extends ModelRegistry {
+  /** Whether a scan found such a model, or one is in memory. */
+  isKnown(name: string): boolean;
   /** Takes over what a scan found: loads, reloads and unloads as the mode says. Returns at once. */
   apply(scan: ScanResult): void;
   /** Resolves when no load is under way. */

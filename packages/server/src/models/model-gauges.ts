@@ -1,4 +1,4 @@
-import type { GaugeFamily, GaugeValue, Labels } from "../base/metrics.ts";
+import type { CollectedFamily, CollectedValue, Labels } from "../base/metrics.ts";
 import type { VersionStatus } from "./managed-registry.ts";
 import type { ModelGauges } from "./served-model-handle.ts";
 
@@ -16,7 +16,9 @@ const QUEUE_GAUGES: readonly (readonly [name: string, help: string, read: (model
   ];
 
 /** What is true of every model version now: its state, and where it is in memory its queue, instances and workers. */
-export async function readModelGauges(versions: readonly VersionStatus[]): Promise<readonly GaugeFamily[]> {
+export async function readModelGauges(
+  versions: readonly VersionStatus[],
+): Promise<readonly CollectedFamily[]> {
   const loaded = await Promise.all(
     versions.map(async ({ name: model, version, handle }) => ({
       labels: { model, version },
@@ -26,10 +28,11 @@ export async function readModelGauges(versions: readonly VersionStatus[]): Promi
   const family = (
     name: string,
     help: string,
-    read: (of: ModelGauges, labels: Labels) => GaugeValue[],
-  ): GaugeFamily => ({
+    read: (of: ModelGauges, labels: Labels) => CollectedValue[],
+  ): CollectedFamily => ({
     name,
     help,
+    kind: "gauge",
     values: loaded.flatMap(({ gauges, labels }) => (gauges === undefined ? [] : read(gauges, labels))),
   });
   return [
@@ -40,18 +43,19 @@ export async function readModelGauges(versions: readonly VersionStatus[]): Promi
     {
       name: "sconce_model_state",
       help: "1 for the state that a model version is in, 0 for the others.",
+      kind: "gauge",
       values: versions.flatMap(stateValues),
     },
   ];
 }
 
-function workerValues({ residentBytes }: ModelGauges, labels: Labels): GaugeValue[] {
+function workerValues({ residentBytes }: ModelGauges, labels: Labels): CollectedValue[] {
   return residentBytes.flatMap((value, index) =>
     value === undefined ? [] : [{ labels: { ...labels, instance: String(index) }, value }],
   );
 }
 
-function stateValues({ name: model, version, state: current }: VersionStatus): GaugeValue[] {
+function stateValues({ name: model, version, state: current }: VersionStatus): CollectedValue[] {
   return VERSION_STATES.map((state) => ({
     labels: { model, version, state },
     value: state === current ? 1 : 0,

@@ -34,6 +34,15 @@ export interface ModelStatistics {
   readonly success: DurationTotal;
   /** Requests that were accepted or refused and not answered; those whose client left are left out. */
   readonly fail: DurationTotal;
+  /** How many requests failed, and why in Triton's terms; `cancelled` are left out of `fail`. */
+  readonly failures: {
+    /** Not accepted, displaced, or expired before the model had them. */
+    readonly rejected: number;
+    /** Their clients left. */
+    readonly cancelled: number;
+    /** They failed in the model, or its workers did. */
+    readonly backend: number;
+  };
   readonly queue: DurationTotal;
   readonly computeInput: DurationTotal;
   readonly computeInfer: DurationTotal;
@@ -74,6 +83,9 @@ export class StatisticsCounters implements QueueObserver {
   #lastInferenceMs = 0;
   #rows = 0;
   #runs = 0;
+  #rejected = 0;
+  #cancelled = 0;
+  #failed = 0;
 
   /** `wallNowMs`: milliseconds since 1970, for `lastInferenceMs` alone. */
   constructor(wallNowMs: () => number) {
@@ -101,11 +113,17 @@ export class StatisticsCounters implements QueueObserver {
   }
 
   requestFailed(_reason: string, waitedMs: number): void {
+    this.#failed += 1;
     this.#fail.add(waitedMs);
   }
 
   requestRejected(reason: RejectReason, waitedMs: number): void {
-    if (reason !== "cancelled") this.#fail.add(waitedMs);
+    if (reason === "cancelled") {
+      this.#cancelled += 1;
+      return;
+    }
+    this.#rejected += 1;
+    this.#fail.add(waitedMs);
   }
 
   requestsRetried(): void {}
@@ -124,6 +142,7 @@ export class StatisticsCounters implements QueueObserver {
       executionCount: this.#runs,
       success: this.#success.read(),
       fail: this.#fail.read(),
+      failures: { rejected: this.#rejected, cancelled: this.#cancelled, backend: this.#failed },
       queue: this.#queue.read(),
       computeInput: this.#input.read(),
       computeInfer: this.#infer.read(),

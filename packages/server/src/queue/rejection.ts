@@ -76,10 +76,14 @@ export function quarantined(): Rejection {
   return reject("failed_precondition", "quarantined", message);
 }
 
-/** The request's signal fired: because its deadline passed, or because the client left. */
+/** The request's signal fired: because its deadline passed (a timer may be a little early), or because the client left. */
 export function expiredOrCancelled(
-  { deadlineMs }: Pick<QueuedRequest, "deadlineMs">,
+  { deadlineMs, request }: Pick<QueuedRequest, "deadlineMs" | "request">,
   nowMs: number,
 ): Rejection {
-  return nowMs >= deadlineMs ? expired() : reject("cancelled", "cancelled", "the request was cancelled");
+  const { reason } = request.signal;
+  const isExpired = reason instanceof ServeError && reason.code === "deadline_exceeded";
+  return isExpired || nowMs >= deadlineMs
+    ? expired()
+    : reject("cancelled", "cancelled", "the request was cancelled");
 }

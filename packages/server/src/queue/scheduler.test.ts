@@ -214,6 +214,14 @@ test("a request that runs is cancelled: it is answered at once and its result is
   );
 });
 
+test("a signal that fires because the deadline came, a little early, is an expiry and no cancellation", async () => {
+  const { scheduler } = setUp();
+  const controller = new AbortController();
+  const expiring = submitTo(scheduler, one(1, { signal: controller.signal, deadlineMs: 10 }));
+  controller.abort(new ServeError("deadline_exceeded", "the deadline passed"));
+  await assert.rejects(expiring, refusal("deadline_exceeded", "deadline_exceeded"));
+});
+
 test("a deadline ends a request wherever it is, and never earlier", async () => {
   const { scheduler, instances, clock } = setUp();
   const deadlineMs = clock.nowMs() + 10;

@@ -127,7 +127,7 @@ function allMethods(
   return [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
-    ...serverMethods(options.inference),
+    ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),

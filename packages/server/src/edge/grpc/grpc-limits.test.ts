@@ -6,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema } from "@sconce/protocol/messages";
-import type { ServeError } from "../../base/errors.ts";
+import { ServeError } from "../../base/errors.ts";
 import { until } from "../../base/until.kit.ts";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import { type GrpcRig, withGrpc } from "./grpc-rig.kit.ts";
@@ -207,6 +207,20 @@ test("the timeout parameter counts microseconds and ends the call", async () => 
     await assert.rejects(unary(INFER, TYPES, message), { code: 4 });
     await until("nothing runs", () => inference.running === 0);
     assert.equal((inference.started[0]!.signal.reason as ServeError).code, "deadline_exceeded");
+  });
+});
+
+test("work that a deadline stopped is counted by the deadline, though it says that it was cancelled", async () => {
+  await withGrpc({}, async ({ unary, inference, outcomes }) => {
+    inference.infer = ({ signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new ServeError("cancelled", "it was cancelled")));
+      });
+    const message = create(ModelInferRequestSchema, { modelName: "held" });
+    const headers = { "x-request-timeout-ms": "20" };
+    await assert.rejects(unary(INFER, TYPES, message, { headers }), { code: 4 });
+    await until("it is counted", () => outcomes.length === 1);
+    assert.equal(outcomes[0]?.code, "deadline_exceeded");
   });
 });
 

@@ -5,7 +5,7 @@ import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
 import { Timeline } from "../../base/timeline.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
-import { earliestDeadline, parseTimeoutParameter } from "../../gate/deadline.ts";
+import { earliestDeadline, parseTimeoutParameter, preferDeadline } from "../../gate/deadline.ts";
 import { parsePriority } from "../../gate/priority.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
@@ -86,6 +86,7 @@ export async function runInference(
   let wire: WireRequest | undefined;
   let asked = "";
   let hasEntered = false;
+  let { deadlineMs } = arrival;
   try {
     checkTenant(arrival.tenant);
     deps.budget.enter(message.length);
@@ -99,6 +100,7 @@ export async function runInference(
     wire = dialect.decode(message, { onModel, late });
     asked = wire.model;
     const request = inferRequest(wire, arrival, { timeline, maxResponseBytes: deps.maxSendBytes });
+    deadlineMs = request.deadlineMs;
     if (late.length > 0) {
       const slices = deps.slicer.open(message.length);
       for (const work of late) await slices.finish(work);
@@ -118,7 +120,7 @@ export async function runInference(
     });
     return { frame: target.bytes, timeline };
   } catch (thrown) {
-    const error = failureOf(thrown, arrival);
+    const error = preferDeadline(failureOf(thrown, arrival), deadlineMs, deps.clock.nowMs());
     deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: error.code, timeline });
     return { error, model: asked, request: wire };
   } finally {
@@ -157,10 +159,10 @@ export function isFailure(result: Encoded | Failure): result is Failure {
 
 /** What was thrown; after an abort, the abort's own reason when that says more. */
 function failureOf(thrown: unknown, arrival: Arrival): ServeError {
-  if (thrown instanceof ServeError) return thrown;
+  const error = ServeError.from(thrown);
+  if (error.code !== "cancelled" && error.code !== "internal") return error;
   const { signal } = arrival;
-  if (signal.aborted && signal.reason instanceof ServeError) return signal.reason;
-  return ServeError.from(thrown);
+  return signal.aborted && signal.reason instanceof ServeError ? signal.reason : error;
 }
 
 function inferRequest(

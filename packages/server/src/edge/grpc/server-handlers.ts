@@ -24,13 +24,15 @@ import {
   ServerReadyRequestSchema,
   ServerReadyResponseSchema,
 } from "@sconce/protocol/messages";
+import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { modelConfigDocument } from "../model-config-document.ts";
+import { createSharedResponse, type SharedResponse } from "../shared-response.ts";
 import { statisticsDocument } from "../statistics-document.ts";
 
-export type Handler = (bytes: Uint8Array) => Uint8Array;
+export type Handler = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 export interface ServerHandlers {
   readonly ServerLive: Handler;
@@ -44,7 +46,20 @@ export interface ServerHandlers {
 }
 
 /** One handler for each method, from request bytes to answer bytes. They throw ServeError. */
-export function serverHandlers(inference: Inference): ServerHandlers {
+export function serverHandlers(inference: Inference, clock: Clock): ServerHandlers {
+  const index = (onlyReady: boolean): SharedResponse<Uint8Array> =>
+    createSharedResponse(() => {
+      const models = inference.index().filter(({ state }) => !onlyReady || state === "READY");
+      const response = { models: models.map((entry) => ({ ...entry })) };
+      return toBinary(RepositoryIndexResponseSchema, create(RepositoryIndexResponseSchema, response));
+    }, clock);
+  const statistics = (name?: string, version?: string): Uint8Array => {
+    const document = statisticsDocument(inference.modelStatistics(name, version));
+    return toBinary(ModelStatisticsResponseSchema, fromDocument(ModelStatisticsResponseSchema, document));
+  };
+  // Answers about all models cost the more, the more there are, and whoever asks may have the same one.
+  const [everyModel, readyModels] = [index(false), index(true)];
+  const allStatistics = createSharedResponse(() => statistics(), clock);
   return {
     ServerLive: handler(ServerLiveRequestSchema, ServerLiveResponseSchema, () =>
       create(ServerLiveResponseSchema, { live: inference.isLive() }),
@@ -74,19 +89,14 @@ export function serverHandlers(inference: Inference): ServerHandlers {
         config: modelConfigDocument(inference.modelConfiguration(name, given(version))),
       }),
     ),
-    ModelStatistics: handler(
-      ModelStatisticsRequestSchema,
-      ModelStatisticsResponseSchema,
-      ({ name, version }) =>
-        fromDocument(
-          ModelStatisticsResponseSchema,
-          statisticsDocument(inference.modelStatistics(given(name), given(version))),
-        ),
-    ),
-    RepositoryIndex: handler(RepositoryIndexRequestSchema, RepositoryIndexResponseSchema, ({ ready }) => {
-      const models = inference.index().filter(({ state }) => !ready || state === "READY");
-      return create(RepositoryIndexResponseSchema, { models: models.map((entry) => ({ ...entry })) });
-    }),
+    ModelStatistics(bytes) {
+      const { name, version } = decodeMessage(ModelStatisticsRequestSchema, bytes);
+      return name === "" && version === "" ? allStatistics.get() : statistics(given(name), given(version));
+    },
+    RepositoryIndex(bytes) {
+      const { ready } = decodeMessage(RepositoryIndexRequestSchema, bytes);
+      return (ready ? readyModels : everyModel).get();
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.ts";
 import { once } from "../../base/once.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
@@ -6,8 +7,8 @@ import { unaryMethod } from "./unary-method.ts";
 const SERVICE = "/inference.GRPCInferenceService";
 
 /** The methods of the Open Inference Protocol that are about the server and its models. Their codec loads at the first call. */
-export function serverMethods(inference: Inference): GrpcMethod[] {
-  const handlers = once(async () => (await import("./server-handlers.ts")).serverHandlers(inference));
+export function serverMethods(inference: Inference, clock: Clock): GrpcMethod[] {
+  const handlers = once(async () => (await import("./server-handlers.ts")).serverHandlers(inference, clock));
   const names = [
     "ServerLive",
     "ServerReady",

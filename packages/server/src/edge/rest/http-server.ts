@@ -6,6 +6,7 @@ import { expectsContinue, unknownVersion } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
 import { askWhetherThere } from "./half-closed.ts";
 import type { RestLimits } from "./limits.ts";
+import { createRequestTurns } from "./request-turns.ts";
 import { METHODS, noSuchMethod } from "./route-table.ts";
 
 /** What a server does with its requests. `Call` is one of them, from its headers on. */
@@ -44,6 +45,7 @@ export function createHttpServer<Call extends EndingCall>(
 ): HttpServer {
   const sockets = new Set<Socket>();
   const calls = new Map<ServerResponse, Call>();
+  const turns = createRequestTurns();
   /** The response that a connection got last, or is going to get. */
   const latest = new WeakMap<Socket, ServerResponse>();
   const server = createServer({
@@ -89,7 +91,8 @@ export function createHttpServer<Call extends EndingCall>(
     latest.set(request.socket, response);
     response.on("close", forget);
     // What came together with the headers is parsed next, before this.
-    process.nextTick(handler.run, call);
+    if (turns.mayRun(request.socket)) process.nextTick(handler.run, call);
+    else turns.defer(request.socket, () => handler.run(call));
   };
   server.on("request", follow);
   // The body is asked for once the headers have been judged, not before.

@@ -1,3 +1,4 @@
+import { OPEN_METRICS_TYPE } from "../../base/open-metrics.ts";
 import { exampleSize, type TensorSpec } from "../../base/signature.ts";
 import { elementCount } from "../../base/tensor.ts";
 import type { IndexEntry } from "../../models/registry.ts";
@@ -12,9 +13,23 @@ export function pageRoutes(): readonly Route[] {
   ];
 }
 
+const VARY: readonly string[] = ["Vary", "Accept"];
+
 async function answerMetrics(call: RestCall): Promise<void> {
-  const text = await call.context.metrics.render();
-  call.send(200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text));
+  const { metrics, openMetrics } = call.context.shared;
+  if (takesOpenMetrics(call.request.headers.accept)) {
+    call.send(200, `${OPEN_METRICS_TYPE}; version=1.0.0; charset=utf-8`, await openMetrics.get(), [...VARY]);
+  } else {
+    call.send(200, "text/plain; version=0.0.4; charset=utf-8", await metrics.get(), [...VARY]);
+  }
+}
+
+/** Prometheus puts OpenMetrics first when it wants it; any mention that is not ruled out will do. */
+function takesOpenMetrics(accept: string | undefined): boolean {
+  if (accept === undefined || !accept.includes(OPEN_METRICS_TYPE)) return false;
+  return accept
+    .split(",")
+    .some((range) => range.includes(OPEN_METRICS_TYPE) && !/;\s*q=0(\.0*)?\s*$/.test(range));
 }
 
 const STYLE =

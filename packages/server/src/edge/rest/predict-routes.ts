@@ -3,7 +3,7 @@ import { type PredictRequest, readPredictRequest } from "./predict-request.ts";
 import { encodePrediction } from "./predict-response.ts";
 import { type RestDialect, runInference } from "./rest-inference.ts";
 import type { Route } from "./route.ts";
-import { modelOf } from "./v2-routes.ts";
+import { askedModelOf } from "./v2-routes.ts";
 
 /** `POST /predict/{model}`: `{"input": …}` → `{"prediction": …}`, shapes and datatypes taken from the model's signature. */
 export function predictRoutes(): readonly Route[] {
@@ -11,7 +11,7 @@ export function predictRoutes(): readonly Route[] {
     {
       method: "POST",
       urls: ["/predict/:model", "/predict/:model/versions/:version"],
-      run: (call, params) => runInference(call, modelOf(params), PREDICT),
+      run: (call, params) => runInference(call, askedModelOf(call, params), PREDICT),
     },
   ];
 }

@@ -3,7 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { RequestHead } from "../../base/request-head.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { SMALL_BYTES } from "../../gate/byte-budget.ts";
-import { earliestDeadline, parseTimeoutMs } from "../../gate/deadline.ts";
+import { earliestDeadline, parseTimeoutMs, preferDeadline } from "../../gate/deadline.ts";
 import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
@@ -38,6 +38,8 @@ export class RestCall implements RequestHead, RespondingCall {
   isAskedForBody = false;
 
   #cancelDeadline: (() => void) | undefined;
+  /** As `setDeadline` was told. */
+  #deadlineMs: number | undefined;
   #entered = false;
   #heldBytes = 0;
   #answered = false;
@@ -110,6 +112,7 @@ export class RestCall implements RequestHead, RespondingCall {
   setDeadline(deadlineMs: number): void {
     const { clock } = this.context;
     this.#cancelDeadline?.();
+    this.#deadlineMs = deadlineMs;
     this.#cancelDeadline = clock.after(Math.max(0, deadlineMs - clock.nowMs()), () => {
       this.signal.abort(
         new ServeError("deadline_exceeded", "the request's deadline passed before its response was ready"),
@@ -180,9 +183,10 @@ export class RestCall implements RequestHead, RespondingCall {
   /** An aborted request failed because of what aborted it. */
   #explain(thrown: unknown): ServeError {
     const error = ServeError.from(thrown);
+    if (error.code !== "cancelled" && error.code !== "internal") return error;
     const { aborted, reason } = this.signal;
-    if (!aborted || !(reason instanceof ServeError)) return error;
-    return error.code === "cancelled" || error.code === "internal" ? reason : error;
+    const cause = aborted && reason instanceof ServeError ? reason : error;
+    return preferDeadline(cause, this.#deadlineMs, this.context.clock.nowMs());
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import type { RestLimits } from "./limits.ts";
+import type { SharedResponses } from "./shared-responses.ts";
 
 /** What every route and request of a REST edge shares. */
 export interface RestContext {
@@ -23,6 +24,8 @@ export interface RestContext {
   readonly logger: Logger;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** What costs more to make than to ask for. */
+  readonly shared: SharedResponses;
   /** Counts and times inferences; the edges share one. */
   readonly observer: InferenceObserver;
   /** What all requests in flight may hold; the edges share it. */

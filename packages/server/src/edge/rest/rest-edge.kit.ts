@@ -45,7 +45,7 @@ export function openEdge(inference: Inference, options: Partial<RestEdgeOptions>
     slowClients: createSlowClientGuard(systemClock),
     logger: log,
     metrics,
-    observer: createInferenceObserver(metrics),
+    observer: createInferenceObserver(metrics, () => false),
     makeId: () => "made-id",
     random: () => 0.5,
     ...options,

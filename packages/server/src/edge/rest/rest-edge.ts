@@ -16,11 +16,12 @@ import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { RestRequest } from "./rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./route-table.ts";
+import { createSharedResponses } from "./shared-responses.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-type Made = "limits" | "isDraining";
+type Made = "limits" | "shared" | "isDraining";
 type Defaulted = "webGate" | "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
@@ -65,6 +66,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...DEFAULTS,
     ...options,
     limits,
+    shared: createSharedResponses(options),
     isDraining: () => draining,
   };
   const routes = createRouteTable([

@@ -24,7 +24,7 @@ export interface RestDialect<Request extends DecodedRequest> {
 }
 
 /**
- * Answers a call for an inference, which is counted as one of its model from now on. Throws at once, before the body costs anything, for an
+ * Answers a call for an inference. Throws at once, before the body costs anything, for an
  * unknown model and for one whose queue has no room; all later errors answer the call.
  */
 export function runInference<Request extends DecodedRequest>(
@@ -56,7 +56,6 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
   run(): void {
     const call = this.#call;
     const door = call.context.inference.door(this.#model, this.#version);
-    call.model = this.#model;
     const body = readBody(call, door);
     if (body instanceof Promise) this.#goOn(body.then((whole) => this.#decode(whole)));
     else this.#goOn(this.#decode(body));

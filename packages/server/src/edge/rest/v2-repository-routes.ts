@@ -6,7 +6,7 @@ import { readEnvelope } from "./envelope.ts";
 import { optionalBoolean, optionalObject } from "./fields.ts";
 import type { Pattern } from "./json-scan.ts";
 import { readParameters } from "./parameters.ts";
-import type { RestCall } from "./rest-call.ts";
+import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readTimeouts } from "./timeouts.ts";
 
@@ -22,11 +22,8 @@ export function v2RepositoryRoutes(): readonly Route[] {
 async function answerIndex(call: RestCall): Promise<void> {
   const body = await readBody(call);
   const onlyReady = body.length > 0 && (await readReadyFlag(call, body));
-  const entries = call.context.inference.index().filter((entry) => !onlyReady || entry.state === "READY");
-  call.sendJson(
-    200,
-    entries.map(({ name, version, state, reason }) => ({ name, version, state, reason })),
-  );
+  const { index, readyIndex } = call.context.shared;
+  call.send(200, JSON_TYPE, await (onlyReady ? readyIndex : index).get());
 }
 
 async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
 import { checkModelName, checkModelVersion } from "../../gate/model-name.ts";
 import { bad } from "./fields.ts";
-import type { RestCall } from "./rest-call.ts";
+import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import { type ModelName, type RestDialect, runInference } from "./rest-inference.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { readRawRequest } from "./v2-raw-request.ts";
@@ -28,7 +28,7 @@ export function v2Routes(): readonly Route[] {
     {
       method: "POST",
       urls: modelUrls("/infer"),
-      run: (call, params) => runInference(call, modelOf(params), dialect),
+      run: (call, params) => runInference(call, askedModelOf(call, params), dialect),
     },
   ];
 }
@@ -50,9 +50,8 @@ function answerReady(call: RestCall): void {
   call.sendJson(ready ? 200 : notReadyStatus, { live: inference.isLive(), ready });
 }
 
-function answerModels(call: RestCall): void {
-  const names = new Set(call.context.inference.index().map((entry) => entry.name));
-  call.sendJson(200, { models: [...names] });
+async function answerModels(call: RestCall): Promise<void> {
+  call.send(200, JSON_TYPE, await call.context.shared.modelNames.get());
 }
 
 function answerMetadata(call: RestCall, params: RouteParams): void {
@@ -116,4 +115,10 @@ export function modelOf(params: RouteParams): ModelName {
   if (name === undefined) throw new ServeError("not_found", "the URL names no model");
   checkModelName(name);
   return [name, checkModelVersion(params["version"])];
+}
+
+/** The same for an inference, which counts as a request for this name from now on, whether or not a model can have it. */
+export function askedModelOf(call: RestCall, params: RouteParams): ModelName {
+  call.model = params["model"];
+  return modelOf(params);
 }
