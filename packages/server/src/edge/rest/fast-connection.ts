@@ -45,7 +45,8 @@ export interface FastConnectionOwner {
 
 /**
  * A connection of the fast lane: reads requests of the strictest shape, one after the other, and answers them. At the first request of another
- * shape, or one that is large or takes its time, the connection goes to `node:http` with all that was read of that request and nothing answered of it.
+ * shape, one that is large or takes its time, or one that comes before the response to another, the connection goes to `node:http` with all that
+ * was read of that request and nothing answered of it.
  */
 export class FastConnection implements RestTransport {
   readonly #socket: Socket;
@@ -60,8 +61,6 @@ export class FastConnection implements RestTransport {
   #writer: ResponseWriter | undefined;
   #hasResponse = false;
   #isLast = false;
-  #isPaused = false;
-  #hasEnded = false;
   #isGone = false;
   /** When the request that is waited for began to come, or since when the connection has been idle. */
   sinceMs: number;
@@ -152,16 +151,12 @@ export class FastConnection implements RestTransport {
     if (this.#call === undefined) {
       this.#pieces += 1;
       this.#advance();
-    } else if (this.#pending.length > MAX_REQUEST_BYTES) {
-      this.#isPaused = true;
-      this.#socket.pause();
-    }
+    } else this.#socket.pause();
   };
 
   /** Begins the request that comes next, if all of it is here. */
-  readonly #advance = (): void => {
-    const bytes = this.#pending;
-    if (bytes === undefined || this.#call !== undefined || this.#isGone) return;
+  #advance(): void {
+    const bytes = this.#pending!;
     const head = this.#memory.recall(bytes, 0) ?? this.#read(bytes);
     if (head === "incomplete") {
       this.#waitForMore();
@@ -170,8 +165,9 @@ export class FastConnection implements RestTransport {
     const size = head === "unusual" ? Number.POSITIVE_INFINITY : head.bytes + head.contentLength;
     if (head === "unusual" || size > MAX_REQUEST_BYTES) this.handOver();
     else if (size > bytes.length) this.#waitForMore();
-    else this.#begin(head, bytes, size);
-  };
+    else if (size < bytes.length) this.handOver();
+    else this.#begin(head, bytes);
+  }
 
   #read(bytes: Buffer): RoutedHead | "incomplete" | "unusual" {
     const head = readFastHead(bytes, 0, this.#owner.context.limits);
@@ -184,17 +180,16 @@ export class FastConnection implements RestTransport {
   }
 
   #waitForMore(): void {
-    if (this.#hasEnded) this.#owner.rejectBroken(this.#socket);
-    else if (this.#pieces >= MAX_PIECES) this.handOver();
+    if (this.#pieces >= MAX_PIECES) this.handOver();
     else if (this.#pieces === 1) {
       this.sinceMs = this.#owner.context.clock.nowMs();
       this.#owner.waiting(this, true);
     }
   }
 
-  #begin(head: RoutedHead, bytes: Buffer, size: number): void {
-    this.#body = bytes.subarray(head.bytes, size);
-    this.#pending = bytes.length > size ? bytes.subarray(size) : undefined;
+  #begin(head: RoutedHead, bytes: Buffer): void {
+    this.#body = bytes.subarray(head.bytes);
+    this.#pending = undefined;
     this.#request = head;
     const call = this.#owner.open(this);
     this.#call = call;
@@ -203,10 +198,6 @@ export class FastConnection implements RestTransport {
       call.timeline.receivedMs = this.sinceMs;
     }
     this.#pieces = 0;
-    if (this.#hasEnded) {
-      this.#isLast = this.#pending === undefined;
-      this.#askWhetherThere();
-    }
     this.#owner.run(call, head.found);
   }
 
@@ -221,15 +212,8 @@ export class FastConnection implements RestTransport {
     call.end();
     this.sinceMs = this.#owner.context.clock.nowMs();
     if (this.#isLast) this.#socket.destroySoon();
-    else if (this.#pending !== undefined) {
-      this.#pieces = 1;
-      // Others have their turn between the requests of a client that sends many at once.
-      setImmediate(this.#advance);
-    } else this.#owner.onProgress(this, false);
-    if (this.#isPaused) {
-      this.#isPaused = false;
-      this.#socket.resume();
-    }
+    else if (this.#pending !== undefined) this.handOver();
+    else this.#owner.onProgress(this, false);
   };
 
   #writerOf(call: RespondingCall, parts: readonly Uint8Array[]): ResponseWriter {
@@ -254,13 +238,10 @@ export class FastConnection implements RestTransport {
 
   /** The client will send no more. It may still wait for its responses. */
   readonly #onEnd = (): void => {
-    this.#hasEnded = true;
-    if (this.#call === undefined && this.#pending === undefined) this.#socket.destroySoon();
-    else if (this.#call === undefined) this.#advance();
-    else {
-      if (this.#pending === undefined) this.#isLast = true;
-      this.#askWhetherThere();
-    }
+    this.#isLast = true;
+    if (this.#call !== undefined) this.#askWhetherThere();
+    else if (this.#pending === undefined) this.#socket.destroySoon();
+    else this.#owner.rejectBroken(this.#socket);
   };
 
   #askWhetherThere(): void {

@@ -148,7 +148,9 @@ test("what is not of the lane's shape is handed over with every byte, in the mid
   for (const other of others) {
     const { port, byNode } = await open();
     const { socket, text, count } = client(port);
-    socket.write(request(PATH) + other + request(PATH));
+    socket.write(request(PATH));
+    await until("the first is answered", () => count() === 1);
+    socket.write(other + request(PATH));
     await until("all three are answered", () => count() === 3 && text().endsWith("}"));
     assert.equal(byNode(), 2, other.slice(0, 200));
     socket.destroy();
@@ -162,18 +164,38 @@ test("what is not of the lane's shape is handed over with every byte, in the mid
     assert.equal(statusOf(await raw(port, broken)), 400, broken);
 });
 
-test("pipelined requests are answered one after the other, in order", async () => {
-  const { port, byNode } = await open();
-  const ids = Array.from({ length: 300 }, (_, i) => `id-${i}`);
-  const { socket, text, count } = client(port);
-  socket.write(ids.map((id) => request(PATH, BODY, `X-Request-Id: ${id}\r\n`)).join(""));
-  await until("all are answered", () => count() === ids.length);
-  assert.deepEqual(
-    Array.from(text().matchAll(/X-Request-Id: (\S+)/g), ([, id]) => id),
-    ids,
-  );
-  assert.equal(byNode(), 0);
-  socket.destroy();
+test("a client that pipelines is handed over, at once or after a response, and answered in order", async () => {
+  for (const isWaiting of [false, true]) {
+    const { port, byNode } = await open();
+    const { socket, text, count } = client(port);
+    const ids = Array.from({ length: 300 }, (_, i) => `id-${i}`);
+    const rest = ids.slice(1).map((id) => request(PATH, BODY, `X-Request-Id: ${id}\r\n`));
+    socket.write(request("/v2/models/waits/infer", BODY, `X-Request-Id: ${ids[0]}\r\n`));
+    if (isWaiting) await until("it runs", () => OPEN.length === 1);
+    for (const one of rest) socket.write(one);
+    await until("it runs", () => OPEN.length === 1);
+    OPEN.pop()!();
+    await until("all are answered", () => count() === ids.length);
+    assert.deepEqual(
+      Array.from(text().matchAll(/X-Request-Id: (\S+)/g), ([, id]) => id),
+      ids,
+    );
+    assert.ok(byNode() >= ids.length - 1, `${byNode()} by Node`);
+    socket.destroy();
+  }
+});
+
+test("half a request and FIN behind it is a 400; a whole one is answered", async () => {
+  const { port, budget } = await open();
+  const half = client(port);
+  half.socket.end(request(PATH).slice(0, -5));
+  await until("it is answered", () => half.text().startsWith("HTTP/1.1 400"));
+  const whole = client(port);
+  whole.socket.end(request("/v2/models/waits/infer"));
+  await until("it runs", () => OPEN.length === 1);
+  OPEN.pop()!();
+  await until("it is answered", () => whole.count() === 1 && whole.socket.readableEnded);
+  assert.deepEqual([budget.bytes, budget.requests], [0, 0]);
 });
 
 test("a client that leaves cancels its request, and gives back what it held", async () => {
