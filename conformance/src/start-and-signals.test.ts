@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { MODELS_FOLDER } from "./expected-digits.ts";
@@ -124,6 +127,86 @@ describe("signals", () => {
     assert.ok((await fetch(`${server.url}/v2/health/ready`)).ok);
     await server.stop();
   });
+});
+
+describe("started by others", () => {
+  const listening = async (child: ChildProcess): Promise<string> => {
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on("data", (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+    let url: string | undefined;
+    await until("it listens", () => {
+      url = /listens on (http:\S+)/.exec(output)?.[1];
+      return url !== undefined;
+    });
+    outputs.set(child, () => output);
+    return url!;
+  };
+  const outputs = new Map<ChildProcess, () => string>();
+
+  test("nohup: SIGHUP does not end it, SIGTERM does", async () => {
+    const script = `nohup "${process.execPath}" "${BIN}" serve "${MODELS_FOLDER}" --port 0`;
+    const child = spawn("bash", ["-c", script], { stdio: ["ignore", "pipe", "pipe"] });
+    const url = await listening(child);
+    child.kill("SIGHUP");
+    child.kill("SIGUSR2");
+    await until("a later signal was taken", () => /as SIGUSR2 asked/.test(outputs.get(child)!()));
+    assert.ok((await fetch(`${url}/v2/health/live`)).ok);
+    child.kill("SIGTERM");
+    assert.equal(((await once(child, "exit")) as [number | null])[0], 0);
+  });
+
+  test("npm start: SIGTERM to npm ends the server, which says at its start how to run it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "npm-start-"));
+    const start = `"${process.execPath}" "${BIN}" serve "${MODELS_FOLDER}" --port 0`;
+    writeFileSync(
+      join(folder, "package.json"),
+      JSON.stringify({ name: "app", private: true, scripts: { start } }),
+    );
+    const child = spawn("npm", ["start"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    try {
+      const url = await listening(child);
+      assert.match(outputs.get(child)!(), /npm started this server without a terminal/);
+      child.kill("SIGTERM");
+      const isGone = (): Promise<boolean> =>
+        fetch(url).then(
+          () => false,
+          () => true,
+        );
+      await until("nobody listens any more", isGone);
+    } finally {
+      child.kill("SIGKILL");
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+/** Lines and tabs are what a text is made of. */
+const CONTROLS = /(?![\n\t])\p{Cc}|\u202e/u;
+
+test("control characters of names never reach the terminal, be it as table, log or error", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "control-"));
+  const evil = "\u001b[31mred\u0007\u009b2J\u202eder";
+  mkdirSync(join(folder, evil, "1"), { recursive: true });
+  mkdirSync(join(folder, "yaml"));
+  writeFileSync(join(folder, `${evil}.onnx`), "no model");
+  writeFileSync(join(folder, "yaml", "model.onnx"), "");
+  writeFileSync(join(folder, "yaml", "model.yaml"), JSON.stringify({ [evil]: evil }));
+  const server = await startServerProcess([folder], { until: "listening" });
+  try {
+    await until("the table is there", () => /models ready after/.test(server.output()));
+    process.kill(server.pid, "SIGUSR2");
+    await until("the status is logged", () => /as SIGUSR2 asked/.test(server.output()));
+    assert.match(server.output(), /x1b\[31mred/);
+    assert.doesNotMatch(server.output(), CONTROLS);
+    assertOneLine(await serve(join(folder, `${evil}-not-there`)), 2, /no such file or folder/);
+    assert.doesNotMatch((await serve(`--${evil}`, folder)).stderr, CONTROLS);
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 /** Sends a message when the program has taken SIGTERM over. */

@@ -8,7 +8,8 @@ const REQUEST_REASONS = {
     method_not_allowed: "The URL exists, the method does not. The `Allow` header names the one to use.",
     url_too_long: "The URL is longer than 2048 bytes. Put values into the body.",
     expectation_failed: "`Expect` says something else than `100-continue`. Leave it out.",
-    unsupported_media_type: "The body is multipart. Send JSON.",
+    unsupported_media_type:
+      "The body is an image, a form, multipart or a file, and the model takes tensors. The message says which, and shows a request.",
     unsupported_encoding:
       "`Content-Encoding` is neither gzip nor deflate, or names several. Use one of them, once.",
     bad_compression:
@@ -93,7 +94,8 @@ const PROTOBUF_REASONS = {
       "The datatype does not exist. The message repeats it: check its spelling (`FP32`, `INT64`, `BYTES`, …).",
     bad_parameter: "A parameter has no value.",
     reserved_parameter: "A parameter's name begins with `triton_` and is unknown. Such names are reserved.",
-    no_model: "The request names no model.",
+    no_model:
+      "The request names no model, and there are several. Name one, or start the server with `--default-model`.",
   },
   unimplemented: {
     cardinality: "A unary method got no request message, or more than one.",

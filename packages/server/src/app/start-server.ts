@@ -12,10 +12,8 @@ import { modelCaps } from "../config/model-caps.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
-import { createGrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
-import { createRestEdge } from "../edge/rest/rest-edge.ts";
 import { createTimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -109,20 +107,21 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
     isDraining: () => isDraining,
   });
-  const { rest, grpc, listener } = buildEdges(options, {
-    metrics,
-    loop,
-    observer,
-    inference,
-    control,
-    tenantHeader,
-    webGate,
-  });
+  let built: BuiltEdges;
   let health: HealthServer | undefined;
   let address: AddressInfo;
   try {
+    built = await buildEdges(options, {
+      metrics,
+      loop,
+      observer,
+      inference,
+      control,
+      tenantHeader,
+      webGate,
+    });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
-    address = await listen(listener, config);
+    address = await listen(built.listener, config);
   } catch (error) {
     await health?.close();
     loop.stop();
@@ -132,7 +131,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   loop.onBeat(() => health?.beat());
   loop.begin();
   const started = control.start();
-  const edges = { health, rest, grpc, listener };
+  const edges = { health, ...built };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
@@ -228,11 +227,20 @@ interface Served extends Instruments {
   readonly webGate: WebGate;
 }
 
-/** What speaks with clients. All edges share what requests may hold, and whose turn it is. */
-function buildEdges(
+type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
+
+/**
+ * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
+ * workers start on other cores.
+ */
+async function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
   { metrics, loop, observer, inference, control, tenantHeader, webGate }: Served,
-): Pick<RunningParts, "rest" | "grpc" | "listener"> {
+): Promise<BuiltEdges> {
+  const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
+    import("../edge/rest/rest-edge.ts"),
+    import("../edge/grpc/grpc-edge.ts"),
+  ]);
   const slowClients = createSlowClientGuard(
     loop.activeClock,
     DEFAULT_SLOW_CLIENT_LIMITS,
@@ -258,6 +266,7 @@ function buildEdges(
     limits: restLimits(config),
     notReadyStatus,
     fastLane: config.fastLane === "on",
+    defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({
     ...shared,

@@ -9,6 +9,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Of the process, for a command that serves. Default: signals do what Node has them do. */
   readonly signals?: StopSignals;
+  /** Somebody sits in front of it. Default: nobody does. */
+  readonly isInteractive?: boolean;
   /** Reads standard input to its end. */
   readStdin(): Promise<Buffer>;
 }

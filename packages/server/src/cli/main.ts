@@ -4,19 +4,15 @@ import { oneLine, printable } from "../base/printable.ts";
 import { optionsHelp } from "../config/option-docs.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
-import { convertCommand } from "./convert.ts";
-import { inspectCommand } from "./inspect.ts";
-import { predictCommand } from "./predict.ts";
-import { quantizeCommand } from "./quantize.ts";
-import { serveCommand } from "./serve.ts";
 
-const COMMANDS: readonly Command[] = [
-  serveCommand,
-  inspectCommand,
-  predictCommand,
-  convertCommand,
-  quantizeCommand,
-];
+/** In the order of the help. Each is loaded when it is used: a server starts sooner without what translates models. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["serve", async () => (await import("./serve.ts")).serveCommand],
+  ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
+  ["predict", async () => (await import("./predict.ts")).predictCommand],
+  ["convert", async () => (await import("./convert.ts")).convertCommand],
+  ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
+]);
 
 const EXIT_USAGE = 2;
 /** What another command line would help against. */
@@ -26,8 +22,9 @@ const USAGE_REASONS: ReadonlySet<ErrorReason | undefined> = new Set([
   "missing_path",
 ]);
 
-function usage(): string {
-  const lines = COMMANDS.map(
+async function usage(): Promise<string> {
+  const commands = await Promise.all(Array.from(COMMANDS.values(), (load) => load()));
+  const lines = commands.map(
     (command) => `  sconce ${command.name} ${command.usage}\n      ${command.summary}`,
   );
   return `Sconce ${VERSION} serves PyTorch models over REST and gRPC.\n\n${lines.join("\n")}\n\nsconce COMMAND --help lists a command's options.\n`;
@@ -43,6 +40,7 @@ export const processTerminal: Terminal = {
   stdout: { write: (text) => process.stdout.write(printable(text)) },
   stderr: { write: (text) => process.stderr.write(printable(text)) },
   env: process.env,
+  isInteractive: process.stdin.isTTY === true || process.stdout.isTTY === true,
   async readStdin() {
     const chunks: Buffer[] = [];
     for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
@@ -54,18 +52,19 @@ export const processTerminal: Terminal = {
 export async function main(argv: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
   const [name, ...rest] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    terminal.stdout.write(usage());
+    terminal.stdout.write(await usage());
     return name === undefined ? EXIT_USAGE : 0;
   }
   if (name === "--version" || name === "-v") {
     terminal.stdout.write(`${VERSION}\n`);
     return 0;
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (command === undefined) {
-    terminal.stderr.write(`sconce: unknown command ${JSON.stringify(name.slice(0, 80))}\n\n${usage()}`);
+  const load = COMMANDS.get(name);
+  if (load === undefined) {
+    terminal.stderr.write(`sconce: unknown command ${JSON.stringify(name.slice(0, 80))}\n\n${await usage()}`);
     return EXIT_USAGE;
   }
+  const command = await load();
   if (rest.includes("--help") || rest.includes("-h")) {
     terminal.stdout.write(commandHelp(command));
     return 0;

@@ -1,5 +1,6 @@
 import { openFileLimit } from "../app/open-file-limit.ts";
-import { oneLine } from "../base/printable.ts";
+import { oneLine, printable } from "../base/printable.ts";
+import { outlivesTerminal, startFacts } from "./outlives-terminal.ts";
 import { type StopSignals, takeSignals } from "./stop-signals.ts";
 
 /** Below, not even the modules of this program can be read; the server keeps a quarter for workers and model files. */
@@ -12,7 +13,12 @@ const LEAST_OPEN_FILES = 256;
 export async function runProgram(argv: readonly string[]): Promise<number> {
   outliveOutput();
   const signals: StopSignals | undefined =
-    argv[0] === "serve" ? takeSignals(process, { nowMs: () => performance.now() }) : undefined;
+    argv[0] === "serve"
+      ? takeSignals(process, {
+          nowMs: () => performance.now(),
+          outlivesTerminal: outlivesTerminal(startFacts()),
+        })
+      : undefined;
   const files = openFileLimit();
   if (files < LEAST_OPEN_FILES) {
     process.stderr.write(
@@ -24,10 +30,15 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     const { main, processTerminal } = await import("./main.ts");
     return await main(argv, { ...processTerminal, ...(signals !== undefined && { signals }) });
   } catch (error) {
-    if (!isSystemError(error)) throw error;
-    process.stderr.write(`sconce: ${oneLine(error.message)}\n`);
+    const words = isSystemError(error) ? oneLine(error.message) : printable(stackOf(error));
+    process.stderr.write(`sconce: ${words}\n`);
     return 1;
   }
+}
+
+/** Of an error that is a fault of ours. Its message may hold names of files, so Node does not get to print it. */
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** Whoever read the output may be gone (`| head -1`), and the disk behind it full: that is no reason to stop serving. */

@@ -7,7 +7,7 @@ import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command } from "./command.ts";
 import { createLogger } from "./logger.ts";
-import { watchStarter } from "./watch-starter.ts";
+import { starterOf, watchStarter } from "./watch-starter.ts";
 
 export const serveCommand: Command = {
   name: "serve",
@@ -38,7 +38,9 @@ export const serveCommand: Command = {
     const { signals } = terminal;
     const stopped = signals?.untilStopped(() => running.stop());
     signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
-    watchStarter(terminal.env, (starter) => {
+    const starter = starterOf(terminal.env);
+    if (starter !== undefined && !terminal.isInteractive) logger.warn({}, underSupervisor(starter));
+    watchStarter(terminal.env, () => {
       logger.warn(
         {},
         `${starter}, which started this server, is gone: draining. Run sconce itself under a supervisor`,
@@ -53,6 +55,10 @@ export const serveCommand: Command = {
     return 0;
   },
 };
+
+function underSupervisor(starter: string): string {
+  return `${starter} started this server without a terminal, and may keep SIGTERM to itself: let a supervisor or container run node_modules/.bin/sconce serve`;
+}
 
 /** What SIGUSR2 is answered with. */
 function statusReport(running: RunningServer): object {

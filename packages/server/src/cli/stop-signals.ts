@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
 /** The process as far as signals go. */
@@ -24,14 +23,11 @@ const SAME_WISH_MS = 500;
 
 /**
  * Takes over the signals: the first of STOPPING drains, a second one ends the process at once with 128 + its number. SIGUSR1 does nothing
- * (Node would open its debugger), SIGUSR2 reports. `isIgnored`: what whoever started the process had it ignore, as nohup does SIGHUP.
+ * (Node would open its debugger), SIGUSR2 reports. `outlivesTerminal`: SIGHUP does nothing.
  */
 export function takeSignals(
   source: SignalSource,
-  {
-    nowMs,
-    isIgnored = isIgnoredAtStart,
-  }: { readonly nowMs: () => number; readonly isIgnored?: (signal: NodeJS.Signals) => boolean },
+  { nowMs, outlivesTerminal }: { readonly nowMs: () => number; readonly outlivesTerminal: boolean },
 ): StopSignals {
   let drain: (() => void) | undefined;
   let report = (): void => {};
@@ -43,7 +39,10 @@ export function takeSignals(
       else drain();
     } else if (nowMs() - stoppedAtMs >= SAME_WISH_MS) source.exit(128 + constants.signals[signal]);
   };
-  for (const signal of STOPPING) if (!isIgnored(signal)) source.on(signal, () => stop(signal));
+  for (const signal of STOPPING) {
+    const isIgnored = signal === "SIGHUP" && outlivesTerminal;
+    source.on(signal, isIgnored ? () => {} : () => stop(signal));
+  }
   source.on("SIGUSR1", () => {});
   source.on("SIGUSR2", () => report());
   return {
@@ -56,14 +55,4 @@ export function takeSignals(
       report = next;
     },
   };
-}
-
-/** Whether this process was started with the signal ignored; false where the system does not say. */
-function isIgnoredAtStart(signal: NodeJS.Signals): boolean {
-  try {
-    const [, mask] = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
-    return ((BigInt(`0x${mask ?? "0"}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
-  } catch {
-    return false;
-  }
 }

@@ -3,21 +3,27 @@ import { readFileSync } from "node:fs";
 /** How often the starter is looked for. */
 const LOOK_MS = 1000;
 
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** The package runner that started this process, if one did. */
+export function starterOf(env: Env): "npm" | "npx" | undefined {
+  if (env["npm_execpath"] === undefined && env["npm_lifecycle_event"] === undefined) return undefined;
+  return env["npm_lifecycle_event"] === "npx" ? "npx" : "npm";
+}
+
 /**
  * npm and npx do not pass every end of theirs on: the server they started would go on, with its port. Where one of them (`npm_execpath` is set)
  * started this process, calls back once it, or the shell between, is gone. Elsewhere does nothing: `nohup sconce serve … &` outlives its shell.
  */
-export function watchStarter(
-  env: Readonly<Record<string, string | undefined>>,
-  onGone: (starter: string) => void,
-): void {
-  if (env["npm_execpath"] === undefined && env["npm_lifecycle_event"] === undefined) return;
+export function watchStarter(env: Env, onGone: (starter: string) => void): void {
+  const starter = starterOf(env);
+  if (starter === undefined) return;
   const chain = starters();
   const timer = setInterval(() => {
     if (process.ppid === chain[0] && chain.every((pid, i) => i === 0 || parentOf(chain[i - 1]!) === pid))
       return;
     clearInterval(timer);
-    onGone(env["npm_lifecycle_event"] === "npx" ? "npx" : "npm");
+    onGone(starter);
   }, LOOK_MS);
   timer.unref();
 }

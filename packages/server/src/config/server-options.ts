@@ -24,6 +24,11 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Allow listening on a public address without TLS and authentication.",
   },
+  defaultModel: {
+    kind: "text",
+    default: null,
+    doc: "The model that POST /predict means without a name in the URL. When unset: the only model there is.",
+  },
   corsOrigins: {
     kind: "texts",
     default: [],

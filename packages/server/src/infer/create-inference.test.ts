@@ -69,8 +69,13 @@ test("what cannot be answered is refused before it is scheduled", async () => {
   const aborted = AbortSignal.abort();
   const wrong = [{ name: "q", datatype: "FP32" as const, shape: [1, 1], bytes: new Uint8Array(4) }];
   const cases = [
+    [requestOf("n"), "not_found", 'model "n" does not exist on this server; did you mean "m"?'],
     [requestOf("nope"), "not_found", 'model "nope" does not exist on this server'],
-    [requestOf("m", { version: "7" }), "not_found", 'version 7 of model "m" does not exist on this server'],
+    [
+      requestOf("m", { version: "7" }),
+      "not_found",
+      'version 7 of model "m" does not exist on this server; it has 1',
+    ],
     [requestOf("b"), "unavailable", 'model "b" is not ready: it is broken'],
     [
       requestOf("m", { inputs: wrong }),

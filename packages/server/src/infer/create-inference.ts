@@ -105,6 +105,7 @@ export function createInference(options: InferenceOptions): Inference {
     },
     modelConfiguration: (name, version) => configurationOf(registry.resolve(name, version)),
     index: () => registry.index(),
+    modelNames: () => registry.names(),
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
     loadedInputs: (name, version) => registry.lookup(name, version)?.description.signature.inputs,
     infer(request) {

@@ -70,6 +70,8 @@ export interface Inference {
   /** Throws like `modelMetadata`. */
   modelConfiguration(name: string, version: string | undefined): ModelConfiguration;
   index(): readonly IndexEntry[];
+  /** Every known model, broken ones too; to be looked through at once. */
+  modelNames(): Iterable<string>;
   /**
    * Finds the model, checks inputs and requested outputs against its signature (names, datatypes, ranks, sizes, symbols,
    * byte counts), schedules, and answers. Throws ServeError: `invalid_argument` names the field and what was expected.

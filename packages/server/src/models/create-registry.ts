@@ -1,5 +1,6 @@
 import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
+import { nearestWord } from "../base/nearest-word.ts";
 import { createEvictingLoad, type EvictingLoad } from "./evicting-load.ts";
 import { untilAborted } from "./load-limit.ts";
 import { logFindings } from "./log-findings.ts";
@@ -17,6 +18,9 @@ import type { VersionContext } from "./version-state.ts";
 export function createRegistry(options: RegistryOptions): ManagedRegistry {
   return new Registry(options);
 }
+
+/** Versions in a message. */
+const MAX_LISTED = 10;
 
 class Registry implements ManagedRegistry {
   readonly #options: RegistryOptions;
@@ -88,7 +92,7 @@ class Registry implements ManagedRegistry {
   isModelReady(name: string, version: string | undefined): boolean {
     const model = this.#model(name);
     const found = this.#find(name, version) ?? (version === undefined ? model.representative : undefined);
-    if (found === undefined) notFound(name, version);
+    if (found === undefined) this.#notFound(name, version);
     return found.well || this.#mayLoad(found);
   }
 
@@ -98,6 +102,10 @@ class Registry implements ManagedRegistry {
       if (version.well) ready.push(version.version);
     }
     return ready.sort(compareVersions);
+  }
+
+  names(): Iterable<string> {
+    return this.#models.keys();
   }
 
   index(): readonly IndexEntry[] {
@@ -206,7 +214,19 @@ class Registry implements ManagedRegistry {
   }
 
   #model(name: string): ModelVersions {
-    return this.#models.get(name) ?? notFound(name, undefined);
+    return this.#models.get(name) ?? this.#notFound(name, undefined);
+  }
+
+  #notFound(name: string, version: string | undefined): never {
+    const model = this.#models.get(name);
+    const likely = model === undefined ? nearestWord(name, this.names()) : undefined;
+    const hint = likely === undefined ? "" : `; did you mean "${likely}"?`;
+    const versions =
+      model === undefined ? "" : `; it has ${[...model.versions.keys()].slice(0, MAX_LISTED).join(", ")}`;
+    const what = model === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
+    throw new ServeError("not_found", `${what} does not exist on this server${hint}${versions}`, {
+      reason: "model_not_found",
+    });
   }
 
   /** The versions to load; throws when nothing can be. */
@@ -246,7 +266,7 @@ class Registry implements ManagedRegistry {
   #throwNotReady(name: string, version: string | undefined): never {
     const model = this.#model(name);
     const found = this.#find(name, version) ?? (version === undefined ? model.representative : undefined);
-    if (found === undefined) notFound(name, version);
+    if (found === undefined) this.#notFound(name, version);
     const { state, reason } = found.indexEntry;
     const what = version === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
     const options = state === "LOADING" ? { retryAfterMs: 1000 } : {};
@@ -321,11 +341,6 @@ class Registry implements ManagedRegistry {
     this.#forget(model);
     this.#loading.retry();
   }
-}
-
-function notFound(name: string, version: string | undefined): never {
-  const what = version === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
-  throw new ServeError("not_found", `${what} does not exist on this server`, { reason: "model_not_found" });
 }
 
 function loadError(name: string, versions: readonly ModelVersion[]): ServeError {

@@ -6,6 +6,8 @@ const OTHER_SETTINGS: Readonly<Record<string, string>> = {
     "config.pbtxt is Triton's and is not read: put max_batch_size, instances and the like into model.yaml",
   "model-settings.json":
     "model-settings.json is MLServer's and is not read: put what it sets into model.yaml",
+  "model-config.yaml":
+    "model-config.yaml is TorchServe's and is not read: put minWorkers as instances, batchSize as max_batch_size and the like into model.yaml",
 };
 const OWN_SETTINGS = "model.yaml";
 const OWN_SETTINGS_TOO = "model.yml";

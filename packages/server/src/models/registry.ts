@@ -51,6 +51,8 @@ export interface ModelRegistry {
   /** Versions of a model that are ready, ascending; throws `not_found`. */
   readyVersions(name: string): readonly string[];
   index(): readonly IndexEntry[];
+  /** Every known model, broken ones too; to be looked through at once. */
+  names(): Iterable<string>;
   /** Every version in memory that takes requests. */
   loaded(): readonly ServedModel[];
   /** True when every model that is meant to be up is up. */

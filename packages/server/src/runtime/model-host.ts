@@ -2,6 +2,7 @@ import { ServeError } from "../base/errors.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunInput } from "../base/run.ts";
 import type { Tensor } from "../base/tensor.ts";
+import { NO_BYTES, NO_CHUNKS } from "../worker/frame-writer.ts";
 import { type HandlerResult, serveWorker, type WorkerCall } from "../worker/serve-worker.ts";
 import type { FileStamp } from "./file-stamp.ts";
 import {
@@ -23,6 +24,8 @@ export interface HostedModel {
    * ServeError. A result that is no promise is answered without a turn of the event loop.
    */
   run(inputs: readonly Tensor[]): HostedResult | Promise<HostedResult>;
+  /** The part of the warm-up that no request should wait for. Default: it was all done while loading. Throws ServeError. */
+  readonly warmUp?: () => Promise<void>;
 }
 
 export interface HostedResult {
@@ -42,6 +45,7 @@ export function hostModel(load: ModelLoader): void {
   let model: HostedModel | undefined;
   serveWorker((call: WorkerCall): HandlerResult | Promise<HandlerResult> => {
     if (model !== undefined && call.method === METHODS.run) return runModel(model, call);
+    if (model !== undefined && call.method === METHODS.warm) return warmModel(model);
     if (call.method !== METHODS.load) {
       throw new ServeError("internal", "the worker was asked for what it cannot do", {
         reason: "worker_protocol",
@@ -50,7 +54,11 @@ export function hostModel(load: ModelLoader): void {
     return load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage)).then((loaded) => {
       model = loaded;
       const { description, files } = loaded;
-      return { header: encodeMessage({ description, files } satisfies LoadedMessage), chunks: [] };
+      const isWarm = loaded.warmUp === undefined;
+      return {
+        header: encodeMessage({ description, files, isWarm } satisfies LoadedMessage),
+        chunks: NO_CHUNKS,
+      };
     });
   });
 }
@@ -58,6 +66,11 @@ export function hostModel(load: ModelLoader): void {
 function runModel(model: HostedModel, call: WorkerCall): HandlerResult | Promise<HandlerResult> {
   const result = model.run(decodeTensors(call.header, call.payload, badRequest).tensors);
   return result instanceof Promise ? result.then(encodeResult) : encodeResult(result);
+}
+
+async function warmModel(model: HostedModel): Promise<HandlerResult> {
+  await model.warmUp?.();
+  return { header: NO_BYTES, chunks: NO_CHUNKS };
 }
 
 function encodeResult({ outputs, computeMs }: HostedResult): HandlerResult {

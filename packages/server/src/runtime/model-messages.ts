@@ -2,8 +2,8 @@ import type { ModelDescription } from "../base/model-description.ts";
 import type { FileStamp } from "./file-stamp.ts";
 import type { LoadSpec } from "./runtime.ts";
 
-/** What a model worker can be asked. `load` comes once and first. */
-export const METHODS = { load: 1, run: 2 } as const;
+/** What a model worker can be asked. `load` comes once and first; `warm` may follow when there is nothing to run. */
+export const METHODS = { load: 1, run: 2, warm: 3 } as const;
 
 /** Header of a `load` call. */
 export interface LoadMessage {
@@ -17,6 +17,8 @@ export interface LoadedMessage {
   readonly description: ModelDescription;
   /** The files it was read from, as they were then. */
   readonly files: readonly FileStamp[];
+  /** False: `warm` has something left to do. */
+  readonly isWarm: boolean;
 }
 
 export function encodeMessage(message: LoadMessage | LoadedMessage): Uint8Array {

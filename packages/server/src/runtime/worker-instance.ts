@@ -5,10 +5,12 @@ import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
+import { NO_BYTES, NO_CHUNKS } from "../worker/frame-writer.ts";
 import { LineLimit } from "../worker/line-limit.ts";
 import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
 import { type CallResult, failureReason, type Worker } from "../worker/worker.ts";
 import type { FileIdentity } from "./file-identity.ts";
+import { warmUpWhenIdle } from "./idle-warm-up.ts";
 import { residentBytes, watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
 import type { LoadSpec } from "./runtime.ts";
@@ -42,6 +44,9 @@ export class WorkerInstance implements Instance {
   readonly #logLimit: LineLimit;
   #description: ModelDescription | undefined;
   #stopMemoryWatch: (() => void) | undefined;
+  #stopWarmUp: (() => void) | undefined;
+  /** A warm-up that ended a worker is not tried on the next one. */
+  #isWarmUpSafe = true;
 
   constructor(options: WorkerInstanceOptions) {
     this.id = options.id;
@@ -149,6 +154,24 @@ export class WorkerInstance implements Instance {
     await files.check();
     this.#description ??= loaded.description;
     this.#watchMemory(worker);
+    if (!loaded.isWarm) this.#warmUpLater(worker);
+  }
+
+  #warmUpLater(worker: Worker): void {
+    const { clock, spec, logger } = this.#options;
+    const timeoutMs = spec.options.executionTimeoutMs;
+    const warmUp = async (): Promise<void> => {
+      if (!this.#isWarmUpSafe) return;
+      this.#isWarmUpSafe = false;
+      try {
+        await worker.call({ method: METHODS.warm, header: NO_BYTES, chunks: NO_CHUNKS, timeoutMs });
+        this.#isWarmUpSafe = true;
+      } catch (error) {
+        logger.warn({ err: error }, "the warm-up with a larger batch failed");
+      }
+    };
+    this.#stopWarmUp?.();
+    this.#stopWarmUp = warmUpWhenIdle({ worker, clock, warmUp: () => void warmUp() });
   }
 
   #watchMemory(worker: Worker): void {
@@ -169,7 +192,10 @@ export class WorkerInstance implements Instance {
 
   #onSlotChange(state: SupervisorState): void {
     const { logger } = this.#options;
-    if (state.kind !== "ready") this.#stopMemoryWatch?.();
+    if (state.kind !== "ready") {
+      this.#stopMemoryWatch?.();
+      this.#stopWarmUp?.();
+    }
     if (state.kind === "restarting")
       logger.warn({ reason: state.reason, attempt: state.attempt }, "a model's worker died");
     if (state.kind === "failed") logger.error({ reason: state.reason }, "a model's worker is given up");

@@ -55,6 +55,7 @@ class FakeWorker implements Worker {
   readonly ready: Promise<void> = this.#ready.promise;
   readonly ended: Promise<WorkerEnd> = this.#ended.promise;
   finishedCalls = 0;
+  pendingCalls = 0;
   isEnded = false;
   readonly id: string;
 

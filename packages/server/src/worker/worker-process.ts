@@ -93,6 +93,10 @@ export class WorkerProcess implements Worker {
     return this.#pending.answered;
   }
 
+  get pendingCalls(): number {
+    return this.#pending.size;
+  }
+
   call(call: Call): Promise<CallResult> {
     if (this.#state.kind !== "spawning" && this.#state.kind !== "ready") {
       return Promise.reject(workerDiedError("it was ending", "waiting"));

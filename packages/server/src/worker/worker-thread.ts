@@ -65,6 +65,10 @@ export class WorkerThread implements Worker {
     return this.#pending.answered;
   }
 
+  get pendingCalls(): number {
+    return this.#pending.size;
+  }
+
   call(call: Call): Promise<CallResult> {
     if (this.#ending !== undefined || this.#isEnded) {
       return Promise.reject(workerDiedError("it was ending", "waiting"));

@@ -37,6 +37,8 @@ export interface Worker {
   readonly ended: Promise<WorkerEnd>;
   /** Calls answered so far. */
   readonly finishedCalls: number;
+  /** Calls that are not answered yet. */
+  readonly pendingCalls: number;
   /**
    * Rejects with ServeError: what the worker threw; `deadline_exceeded`/`execution_timeout`; `unavailable`/`worker_died` when it ended and
    * this call may have been executing; `unavailable`/`worker_died_waiting` when it ended and this call had not begun.

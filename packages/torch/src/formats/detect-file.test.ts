@@ -41,6 +41,7 @@ const CASES: readonly (readonly [name: string, bytes: Uint8Array, format: FileFo
   ["m.pkl", pickle("\x95\0\0\0\0\0\0\0\0\x8c\x08builtins\x94"), "pickle"],
   ["m.joblib", text("x\x9c compressed"), "scikit-learn"],
   ["saved_model.pb", text("\x08\x01\x12\x04\n\x02\x12\0"), "savedmodel"],
+  ["saved_model.pb", text("\x08\x01\x12\x7f\n"), "savedmodel"],
   ["m.mlmodel", text("\x08\x05\x12\x02\n\0\xa2\x1f\0"), "coreml"],
   ["m.h5", text("\x89HDF\r\n\x1a\n"), "hdf5"],
   ["m.gguf", text("GGUF\x03\0\0\0"), "gguf"],

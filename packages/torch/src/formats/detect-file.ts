@@ -28,8 +28,9 @@ const MAGICS: readonly Magic[] = [
 ];
 const TAR = ascii("ustar");
 const HEAD_BYTES = 512;
+const SAVED_MODEL = /^saved_model\.pb$/i;
 
-/** Formats without a magic number, by the suffix their tools give them. */
+/** Formats without a magic number, by the name or suffix their tools give them. */
 const SUFFIXES: readonly (readonly [RegExp, FileFormat])[] = [
   [/\.(engine|plan|trt)$/i, "tensorrt"],
   [/\.joblib$/i, "scikit-learn"],
@@ -51,6 +52,8 @@ export function detectFile(source: ByteSource): FileFormat {
   if (magic !== undefined) return magic.format;
   if (begins(TAR, 257)) return tarFormat(head);
   if (/^\s*<(!doctype html|html)\b/i.test(new TextDecoder("latin1").decode(head))) return "web-page";
+  // Cut off, it would begin as an ONNX model does.
+  if (SAVED_MODEL.test(source.name)) return "savedmodel";
   const bySuffix = SUFFIXES.find(([suffix]) => suffix.test(source.name));
   return protobufFormat(source) ?? bySuffix?.[1] ?? "unknown";
 }

@@ -115,6 +115,7 @@ export function memoryInference(): MemoryInference {
     modelStatistics: (name = "affine", version = "1") => [
       new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 }),
     ],
+    modelNames: () => Object.keys(MODELS),
     index: () =>
       Object.keys(MODELS).map((name) =>
         name === "broken"

@@ -56,6 +56,7 @@ export function memoryInference(
       find(name, version);
       return [new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 })];
     },
+    modelNames: () => new Set([...Object.keys(models), ...broken.map(({ name }) => name)]),
     index: () => [
       ...Object.keys(models).map((name): IndexEntry => ({ name, version: "1", state: "READY", reason: "" })),
       ...broken,

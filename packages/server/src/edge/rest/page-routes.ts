@@ -1,7 +1,6 @@
 import { OPEN_METRICS_TYPE } from "../../base/open-metrics.ts";
-import { exampleSize, type TensorSpec } from "../../base/signature.ts";
-import { elementCount } from "../../base/tensor.ts";
 import type { IndexEntry } from "../../models/registry.ts";
+import { exampleRequest } from "./example-request.ts";
 import type { RestCall } from "./rest-call.ts";
 import type { Route } from "./route.ts";
 
@@ -83,30 +82,7 @@ function curlLine(call: RestCall, entries: readonly IndexEntry[]): string {
   const ready = entries.find((entry) => entry.state === "READY");
   if (ready === undefined) return "";
   const { inputs } = call.context.inference.modelMetadata(ready.name, ready.version);
-  const values = inputs.map(exampleValue);
-  const example =
-    inputs.length === 1
-      ? values[0]
-      : `{${inputs.map(({ name }, i) => `${JSON.stringify(name)}: ${values[i]}`).join(", ")}}`;
-  const line = `curl http://${hostOf(call)}/predict/${ready.name} -d '{"input": ${example}}'`;
-  return `<pre><code>${escapeHtml(line)}</code></pre>`;
-}
-
-/** More numbers than this are not for pasting. */
-const MAX_EXAMPLE_ELEMENTS = 256;
-
-/** One row of zeros (or empty texts) in an input's shape, to paste; "…" where that would be long. */
-function exampleValue(spec: TensorSpec): string {
-  const shape = spec.dims.map(exampleSize);
-  if (elementCount(shape) > MAX_EXAMPLE_ELEMENTS) return "…";
-  const element = spec.datatype === "BYTES" ? '""' : spec.datatype === "BOOL" ? "false" : "0";
-  return shape.reduceRight((inner, size) => `[${new Array<string>(size).fill(inner).join(",")}]`, element);
-}
-
-/** The host as the client knows it; anything unusual is replaced, since it ends up in a page. */
-function hostOf(call: RestCall): string {
-  const { host } = call.request.headers;
-  return host !== undefined && /^[A-Za-z0-9.:[\]-]{1,255}$/.test(host) ? host : "127.0.0.1:8080";
+  return `<pre><code>${escapeHtml(exampleRequest(call, ready.name, inputs))}</code></pre>`;
 }
 
 const HTML: Readonly<Record<string, string>> = {

@@ -1,6 +1,8 @@
+import { ServeError } from "../../base/errors.ts";
 import { outputBytes } from "../../base/infer-request.ts";
 import { type PredictRequest, readPredictRequest } from "./predict-request.ts";
 import { encodePrediction } from "./predict-response.ts";
+import type { RestContext } from "./rest-context.ts";
 import { type RestDialect, runInference } from "./rest-inference.ts";
 import type { Route } from "./route.ts";
 import { askedModelOf } from "./v2-routes.ts";
@@ -10,10 +12,38 @@ export function predictRoutes(): readonly Route[] {
   return [
     {
       method: "POST",
+      urls: ["/predict"],
+      run: (call) => runInference(call, askedModelOf(call, { model: defaultModel(call.context) }), PREDICT),
+    },
+    {
+      method: "POST",
       urls: ["/predict/:model", "/predict/:model/versions/:version"],
       run: (call, params) => runInference(call, askedModelOf(call, params), PREDICT),
     },
   ];
+}
+
+/** Names in a message. */
+const MAX_LISTED = 10;
+
+/** The model of a request that names none. Throws `invalid_argument` when there are several, `not_found` when there is none. */
+function defaultModel({ defaultModel: configured, inference }: RestContext): string {
+  if (configured !== undefined) return configured;
+  const names: string[] = [];
+  for (const name of inference.modelNames()) {
+    names.push(name);
+    if (names.length > MAX_LISTED) break;
+  }
+  const [only] = names;
+  if (only === undefined)
+    throw new ServeError("not_found", "there are no models yet", { reason: "model_not_found" });
+  if (names.length === 1) return only;
+  const listed = names.slice(0, MAX_LISTED).join(", ") + (names.length > MAX_LISTED ? ", …" : "");
+  throw new ServeError(
+    "invalid_argument",
+    `there are several models (${listed}): name one, as in POST /predict/${only}, or start the server with --default-model`,
+    { reason: "no_model" },
+  );
 }
 
 const PREDICT: RestDialect<PredictRequest> = {

@@ -39,6 +39,8 @@ export interface RestContext {
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
   readonly tenantHeader: string | undefined;
+  /** The model that `/predict` means without a name; undefined: the only one there is. */
+  readonly defaultModel: string | undefined;
   /** Makes request ids for clients that send none. */
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */

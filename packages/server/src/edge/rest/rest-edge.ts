@@ -22,7 +22,14 @@ import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
 type Made = "limits" | "shared" | "isDraining";
-type Defaulted = "webGate" | "slicer" | "notReadyStatus" | "tenantHeader" | "makeId" | "random";
+type Defaulted =
+  | "webGate"
+  | "defaultModel"
+  | "slicer"
+  | "notReadyStatus"
+  | "tenantHeader"
+  | "makeId"
+  | "random";
 
 /** A REST edge's surroundings. What may be left out has the defaults of `DEFAULTS` and `DEFAULT_REST_LIMITS`. */
 export interface RestEdgeOptions
@@ -33,12 +40,14 @@ export interface RestEdgeOptions
   readonly fastLane?: boolean;
 }
 
-const DEFAULTS: Pick<RestContext, "notReadyStatus" | "tenantHeader" | "makeId" | "random"> = {
-  notReadyStatus: 503,
-  tenantHeader: undefined,
-  makeId: randomUUID,
-  random: Math.random,
-};
+const DEFAULTS: Pick<RestContext, "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random"> =
+  {
+    notReadyStatus: 503,
+    tenantHeader: undefined,
+    defaultModel: undefined,
+    makeId: randomUUID,
+    random: Math.random,
+  };
 
 /** The REST dialects. It does not listen: a listener gives it connections. */
 export interface RestEdge {

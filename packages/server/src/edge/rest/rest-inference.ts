@@ -3,6 +3,7 @@ import type { ResultReceiver } from "../../base/result-receiver.ts";
 import type { TensorSpec } from "../../base/signature.ts";
 import { parsePriority } from "../../gate/priority.ts";
 import { readBody } from "./body.ts";
+import { explainBody, foreignType, type InferenceTarget, unsupported } from "./foreign-body.ts";
 import type { InferenceBody, RestCall } from "./rest-call.ts";
 import { readTimeouts } from "./timeouts.ts";
 
@@ -56,6 +57,11 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
   run(): void {
     const call = this.#call;
     const door = call.context.inference.door(this.#model, this.#version);
+    const { headers } = call.request;
+    const foreign = foreignType(headers["content-type"]);
+    // Bytes that are announced as such may be anything.
+    if (foreign !== undefined && headers["inference-header-content-length"] === undefined)
+      throw unsupported(call, foreign, this.#target);
     const body = readBody(call, door);
     if (body instanceof Promise) this.#goOn(body.then((whole) => this.#decode(whole)));
     else this.#goOn(this.#decode(body));
@@ -73,10 +79,23 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
   }
 
   #read(body: Buffer, inputs: readonly TensorSpec[] | undefined): undefined | Promise<void> {
-    const request = this.#dialect.decode(this.#call, body, inputs);
-    if (request instanceof Promise) return request.then((read) => this.#submit(read));
+    const explain = (thrown: unknown): never => {
+      throw explainBody(this.#call, thrown, body, this.#target);
+    };
+    let request: Request | Promise<Request>;
+    try {
+      request = this.#dialect.decode(this.#call, body, inputs);
+    } catch (thrown) {
+      return explain(thrown);
+    }
+    if (request instanceof Promise) return request.then((read) => this.#submit(read), explain);
     this.#submit(request);
     return undefined;
+  }
+
+  get #target(): InferenceTarget {
+    const inputs = this.#call.context.inference.loadedInputs(this.#model, this.#version);
+    return { model: this.#model, inputs };
   }
 
   #submit(request: Request): void {

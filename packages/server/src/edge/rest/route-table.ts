@@ -1,5 +1,6 @@
 import { ServeError } from "../../base/errors.ts";
 import type { Route, RouteParams } from "./route.ts";
+import { type KnownUrl, likelyUrl } from "./unknown-url.ts";
 
 /** A route, and what the URL says in the places of its variables. */
 export interface FoundRoute {
@@ -28,14 +29,6 @@ interface Branch {
   readonly names: readonly string[];
 }
 
-const NOT_FOUND: RouteMatch = {
-  route: undefined,
-  error: new ServeError("not_found", "there is nothing under this URL; GET /v2/models lists the models", {
-    reason: "no_such_url",
-  }),
-  allow: undefined,
-};
-
 const BAD_URL: RouteMatch = {
   route: undefined,
   error: new ServeError("invalid_argument", "the URL is not valid: check its percent-encoding", {
@@ -56,6 +49,7 @@ const NEVER_TAKEN: ReadonlySet<string> = new Set(["TRACE", "CONNECT"]);
 export function createRouteTable(routes: readonly Route[]): RouteTable {
   const root = newBranch([]);
   for (const route of routes) for (const url of route.urls) addRoute(root, route, url);
+  const known = routes.flatMap(({ method, urls }) => urls.map((url) => ({ method, url })));
   return {
     find(method, target) {
       const path = pathOf(target);
@@ -70,7 +64,8 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       const values: string[] = [];
       const branch = descend(root, segments, values);
       if (branch === undefined) {
-        if (!NEVER_TAKEN.has(method)) return NOT_FOUND;
+        if (!NEVER_TAKEN.has(method))
+          return { route: undefined, error: noSuchUrl(path, known), allow: undefined };
         return { route: undefined, error: noSuchMethod(method), allow: METHODS };
       }
       const route = branch.routes.get(method);
@@ -125,6 +120,15 @@ function paramsOf(names: readonly string[], values: readonly string[]): RoutePar
   const params: Record<string, string> = {};
   for (let i = 0; i < names.length; i++) params[names[i]!] = values[i]!;
   return params;
+}
+
+function noSuchUrl(path: string, known: readonly KnownUrl[]): ServeError {
+  const likely = likelyUrl(path, known);
+  const help =
+    likely === undefined
+      ? "POST /predict/{model} predicts, GET /v2/models lists the models"
+      : `did you mean ${likely}? GET /v2/models lists the models`;
+  return new ServeError("not_found", `there is nothing under this URL; ${help}`, { reason: "no_such_url" });
 }
 
 export function noSuchMethod(method: string): ServeError {

@@ -1,24 +1,19 @@
-import { performance } from "node:perf_hooks";
 import type { ByteSource } from "@sconce/torch";
 import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
 import { ServeError } from "../../base/errors.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
 import { openBelow } from "../../base/open-below.ts";
-import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
-import type { LoadOptions } from "../runtime.ts";
-import { type SettledSignature, settleClaims, type TrialRun } from "./claims.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { modelFileError } from "./model-error.ts";
-import { OnnxSession } from "./onnx-session.ts";
+import type { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
-import { settleThreads } from "./settle-threads.ts";
-import { rankVariants, warmUpInputs } from "./warm-up.ts";
+import { warmUp } from "./warm-up.ts";
 
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
 export async function loadModel(
@@ -51,7 +46,7 @@ async function loadFiles(
   });
   progress("warmup");
   const warmup = await warmUp(opened, options);
-  const { session } = warmup;
+  const { session, later } = warmup;
   const description: ModelDescription = {
     signature: warmup.signature,
     platform: opened.platform,
@@ -64,7 +59,14 @@ async function loadFiles(
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
   files.checkNames();
-  return { description, files: files.stamps, run: (inputs) => runChecked(session, files, inputs) };
+  return {
+    description,
+    files: files.stamps,
+    run: (inputs) => runChecked(session, files, inputs),
+    ...(later !== undefined && {
+      warmUp: async () => void (await runChecked(session, files, later)),
+    }),
+  };
 }
 
 /** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
@@ -98,75 +100,4 @@ function openerOf(format: FileFormat): typeof openOnnx {
   throw new ServeError("failed_precondition", formatAdvice(format), {
     reason: isWeights(format) ? "weights_only" : "unknown_format",
   });
-}
-
-interface WarmUp extends SettledSignature {
-  /** The one to run the model with. */
-  readonly session: OnnxSession;
-  readonly ms: number;
-}
-
-/** Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. */
-async function warmUp(opened: OpenedModel, options: LoadOptions): Promise<WarmUp> {
-  const startMs = performance.now();
-  const warnings: string[] = [];
-  const { signature, sampleInputs } = opened;
-  const runs = options.warmupRuns;
-  let session = new OnnxSession(opened.session, opened);
-  if (runs > 0 && sampleInputs !== undefined) await runSamples(session, sampleInputs);
-  let trials: readonly TrialRun[] = [];
-  try {
-    trials = await trialRuns(session, signature, runs);
-    const typical = trials.at(-1);
-    if (typical !== undefined && options.mayUseFewerThreads === true && options.threadsPerInstance > 1) {
-      const nowMs = () => performance.now();
-      session = await settleThreads({ session, opened, inputs: typical.inputs, nowMs });
-    }
-  } catch (error) {
-    // Made-up inputs may break a rule that no signature can express.
-    warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
-  }
-  const settled = settleClaims(signature, trials);
-  return {
-    session,
-    signature: settled.signature,
-    warnings: [...warnings, ...settled.warnings],
-    ms: performance.now() - startMs,
-  };
-}
-
-async function runSamples(session: OnnxSession, inputs: readonly Tensor[]): Promise<void> {
-  try {
-    await session.run(inputs);
-  } catch (error) {
-    throw new ServeError(
-      "failed_precondition",
-      `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
-      { reason: "warmup_failed", cause: error },
-    );
-  }
-}
-
-/** Runs on made-up inputs, and returns the first run of each. Rejects with what the model says to the first that it does not take. */
-async function trialRuns(session: OnnxSession, signature: Signature, runs: number): Promise<TrialRun[]> {
-  let failure: unknown;
-  for (const variant of rankVariants(signature)) {
-    try {
-      const trials: TrialRun[] = [];
-      for (let i = 0; i < runs; i++) {
-        for (const inputs of warmUpInputs(variant)) {
-          const result = await session.run(inputs);
-          if (i === 0) trials.push({ inputs, result });
-        }
-      }
-      return trials;
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  throw failure;
-}
-
-function messageOf(error: unknown): string {
-  return ServeError.from(error).message;
 }

@@ -1,64 +1,108 @@
-import { type Dim, exampleSize, type Signature, type TensorSpec } from "../../base/signature.ts";
-import { elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
-import { ortTypeOf } from "./datatypes.ts";
+import { performance } from "node:perf_hooks";
+import { ServeError } from "../../base/errors.ts";
+import type { Signature } from "../../base/signature.ts";
+import type { Tensor } from "../../base/tensor.ts";
+import type { LoadOptions } from "../runtime.ts";
+import { type SettledSignature, settleClaims, type TrialRun } from "./claims.ts";
+import { OnnxSession } from "./onnx-session.ts";
+import type { OpenedModel } from "./opened-model.ts";
+import { settleThreads } from "./settle-threads.ts";
+import { batchInputs, rankVariants, smallestInputs } from "./warm-up-inputs.ts";
 
-/** Rows of the second warm-up, where batching allows them: what a busy server runs most. */
+/** What a busy server runs most. */
 const TYPICAL_ROWS = 8;
-/** Dimensions that are tried where the file does not say how many an input has. */
-const MAX_RANK = 4;
+/** Enough to see whether rows are independent. */
+const FEW_ROWS = 2;
+/** When one row takes longer, a typical batch is left for when there is nothing else to do. */
+const PATIENCE_MS = 10;
 
-/**
- * Inputs to run before a model is ready, so that the first request does not pay for lazy allocations: floats from ½ to 1 and zeros
- * (the rest, since integers are often indices), at a small size that the signature allows and at a typical batch size. The one row of
- * the first is the last one of the second.
- */
-export function warmUpInputs(signature: Signature): Tensor[][] {
-  const { batching } = signature;
-  const smallest = signature.inputs.map((spec) => filled(spec, sizes(spec, undefined, 1)));
-  if (batching.kind === "off") return [smallest];
-  const rows = Math.min(TYPICAL_ROWS, batching.maxRows ?? TYPICAL_ROWS);
-  return [smallest, signature.inputs.map((spec) => filled(spec, sizes(spec, batching.symbol, rows)))];
+export interface WarmUp extends SettledSignature {
+  /** The one to run the model with. */
+  readonly session: OnnxSession;
+  readonly ms: number;
+  /** Inputs of a run that would have kept the model from being ready; undefined: there is none. */
+  readonly later: readonly Tensor[] | undefined;
 }
 
-/** The signature as it would be if inputs whose rank is free had so many dimensions; only itself where none is. */
-export function* rankVariants(signature: Signature): Generator<Signature> {
-  yield signature;
-  if (!signature.inputs.some(({ isRankFree }) => isRankFree)) return;
-  for (let rank = 1; rank <= MAX_RANK; rank++) {
-    const dims = new Array<Dim>(rank).fill(1);
-    const inputs = signature.inputs.map((spec) => (spec.isRankFree ? { ...spec, dims } : spec));
-    yield { ...signature, inputs };
+interface Trials extends Pick<WarmUp, "later"> {
+  readonly runs: readonly TrialRun[];
+}
+
+/**
+ * Runs the model before anybody waits for it: on the inputs that came with the file, which must work, and on made-up ones. Throws
+ * ServeError `failed_precondition`/`warmup_failed`.
+ */
+export async function warmUp(opened: OpenedModel, options: LoadOptions): Promise<WarmUp> {
+  const startMs = performance.now();
+  const warnings: string[] = [];
+  const { signature, sampleInputs } = opened;
+  let session = new OnnxSession(opened.session, opened);
+  if (options.warmupRuns > 0 && sampleInputs !== undefined) await runSamples(session, sampleInputs);
+  let trials: Trials = { runs: [], later: undefined };
+  try {
+    trials = await tryOut(session, signature, options.warmupRuns);
+    const last = trials.runs.at(-1);
+    const maySettle = options.mayUseFewerThreads === true && options.threadsPerInstance > 1;
+    if (maySettle && last !== undefined && trials.later === undefined) {
+      session = await settleThreads({ session, opened, inputs: last.inputs, nowMs: () => performance.now() });
+    }
+  } catch (error) {
+    // Made-up inputs may break a rule that no signature can express.
+    warnings.push(`the warm-up with made-up inputs failed: ${messageOf(error)}`);
+  }
+  const settled = settleClaims(signature, trials.runs);
+  return {
+    session,
+    signature: settled.signature,
+    warnings: [...warnings, ...settled.warnings],
+    ms: performance.now() - startMs,
+    later: settled.signature.batching.kind === "on" ? trials.later : undefined,
+  };
+}
+
+async function runSamples(session: OnnxSession, inputs: readonly Tensor[]): Promise<void> {
+  try {
+    await session.run(inputs);
+  } catch (error) {
+    throw new ServeError(
+      "failed_precondition",
+      `the model fails on the sample inputs it was exported with: ${messageOf(error)}`,
+      { reason: "warmup_failed", cause: error },
+    );
   }
 }
 
-function sizes(spec: TensorSpec, symbol: string | undefined, rows: number): number[] {
-  return spec.dims.map((dim: Dim) => {
-    if (typeof dim === "number") return dim;
-    return dim.symbol === symbol ? Math.max(rows, dim.min) : exampleSize(dim);
-  });
+/** Runs on made-up inputs, and returns the first run of each. Rejects with what the model says to the first that it does not take. */
+async function tryOut(session: OnnxSession, signature: Signature, times: number): Promise<Trials> {
+  let failure: unknown;
+  if (times === 0) return { runs: [], later: undefined };
+  for (const variant of rankVariants(signature)) {
+    try {
+      return await tryVariant(session, variant, times);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
-function filled(spec: TensorSpec, shape: number[]): Tensor {
-  const { datatype } = spec;
-  const count = elementCount(shape);
-  if (datatype === "BYTES") return { datatype, shape, bytes: new Uint8Array(4 * count) };
-  const values = Float64Array.from({ length: count }, (_, i) => fraction(count - 1 - i));
-  const bytes = new Uint8Array(count * elementBytes(datatype));
-  if (ortTypeOf(datatype) === "float32") new Float32Array(bytes.buffer).set(values);
-  if (ortTypeOf(datatype) === "float64") new Float64Array(bytes.buffer).set(values);
-  if (ortTypeOf(datatype) === "float16")
-    new Uint16Array(bytes.buffer).set(values.map((value) => halfBits(value, 0x3800, 0x3c00)));
-  if (datatype === "BF16")
-    new Uint16Array(bytes.buffer).set(values.map((value) => halfBits(value, 0x3f00, 0x3f80)));
-  return { datatype, shape, bytes };
+async function tryVariant(session: OnnxSession, signature: Signature, times: number): Promise<Trials> {
+  const startMs = performance.now();
+  const alone = await runOften(session, smallestInputs(signature), times);
+  const isSlow = performance.now() - startMs > PATIENCE_MS * times;
+  const batch = batchInputs(signature, isSlow ? FEW_ROWS : TYPICAL_ROWS);
+  if (batch === undefined) return { runs: [alone], later: undefined };
+  const together = await runOften(session, batch, times);
+  return { runs: [alone, together], later: isSlow ? batchInputs(signature, TYPICAL_ROWS) : undefined };
 }
 
-/** A number from ½ to 1 in 16 bits, whose bits for ½ and for 1 are given: those between lie evenly. */
-function halfBits(value: number, half: number, one: number): number {
-  return half + Math.floor((value - 0.5) * 2 * (one - half));
+/** The first of so many runs. */
+async function runOften(session: OnnxSession, inputs: readonly Tensor[], times: number): Promise<TrialRun> {
+  const result = await session.run(inputs);
+  for (let i = 1; i < times; i++) await session.run(inputs);
+  return { inputs, result };
 }
 
-/** Numbers from ½ to 1 that look random, the same each time. */
-function fraction(i: number): number {
-  return 1 - ((i * 0.618033988749895) % 1) / 2;
+function messageOf(error: unknown): string {
+  return ServeError.from(error).message;
 }
