@@ -10,6 +10,7 @@ import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
+import { stages } from "./suites/stages.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -19,6 +20,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   "many-models": manyModels,
   running,
   batching,
+  stages,
 };
 
 const { values, positionals: wanted } = parseArgs({
