@@ -133,7 +133,12 @@ function startServer() {
             child.once("message", got);
             child.send("take");
           }),
-        stop: () => child.kill(),
+        stop: () => {
+          // The channel keeps both processes from ending.
+          child.removeAllListeners("exit");
+          child.disconnect();
+          child.kill();
+        },
       });
     };
     child.stdout.on("data", collect);

@@ -8,6 +8,7 @@ import { coldStart } from "./suites/cold-start.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
+import { peers } from "./suites/peers.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
@@ -21,6 +22,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   running,
   batching,
   stages,
+  peers,
 };
 
 const { values, positionals: wanted } = parseArgs({

@@ -2,7 +2,7 @@
 
     python bench_models.py FOLDER THREADS MODEL ...
 
-Writes FOLDER/MODEL.pt2 (dynamic batch) once, and prints one JSON line per model and batch size: the median milliseconds of eager PyTorch
+Writes FOLDER/MODEL.pt2 (dynamic batch) once, and, unless THREADS is 0, prints one JSON line per model and batch size: the median milliseconds of eager PyTorch
 and of torch.compile on the same inputs, which FOLDER/MODEL-BATCH.bin holds for the other side.
 """
 
@@ -77,7 +77,7 @@ def export(model, inputs, path):
 def main():
     folder, threads, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(max(threads, 1))
     for name in names:
         torch.manual_seed(0)
         model, make = MODELS[name]()
@@ -86,7 +86,7 @@ def main():
         if not path.exists():
             with torch.no_grad():
                 export(model, make(2), path)
-        for batch in BATCHES:
+        for batch in BATCHES if threads > 0 else ():
             inputs = make(batch)
             (folder / f"{name}-{batch}.bin").write_bytes(b"".join(v.numpy().tobytes() for v in inputs.values()))
             call = (lambda m: (lambda: m(**inputs))) if len(inputs) > 1 else (lambda m: (lambda: m(*inputs.values())))

@@ -40,6 +40,11 @@ type State =
   | { readonly kind: "ending"; readonly reason: string; readonly blame: ServeError }
   | { readonly kind: "ended" };
 
+/**
+ * A worker makes little garbage and has one thread of JavaScript: a small young generation and one thread for V8's own work leave it a quarter smaller, and it
+ * need not be idle in an event loop to give memory back.
+ */
+const NODE_FLAGS = ["--max-semi-space-size=1", "--v8-pool-size=1"] as const;
 /** A worker that was asked to end gets this long before it is killed. */
 const CLOSE_GRACE_MS = 2000;
 /** Answers written before a death are still read for this long after the exit. */
@@ -215,7 +220,7 @@ export class WorkerProcess implements Worker {
 }
 
 function spawnNode(options: WorkerProcessOptions): ChildProcess {
-  return spawn(process.execPath, [fileURLToPath(options.entry)], {
+  return spawn(process.execPath, [...NODE_FLAGS, fileURLToPath(options.entry)], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     env: options.env,
     detached: true,

@@ -28,9 +28,17 @@ export interface GrpcMethod {
 export interface CallParts {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
+  readonly peer: Peer;
   readonly deps: ReaderDeps;
 }
 
+/** Who calls. */
+export interface Peer {
+  /** It left a call before that was answered. */
+  leftCall(): void;
+}
+
+const NO_HEADERS: IncomingHttpHeaders = {};
 const RESPONSE_HEADERS = {
   ":status": 200,
   "content-type": "application/grpc",
@@ -48,7 +56,8 @@ const CLOCKS_DIFFER_MS = 20;
 export class GrpcCall implements MessageReceiver {
   readonly receivedMs: number;
   readonly #stream: ServerHttp2Stream;
-  readonly #headers: IncomingHttpHeaders;
+  #headers: IncomingHttpHeaders;
+  readonly #peer: Peer;
   readonly #deps: ReaderDeps;
   #reader: MessageReader | undefined;
   #method: GrpcMethod | undefined;
@@ -62,14 +71,15 @@ export class GrpcCall implements MessageReceiver {
   #ended = false;
   #onEnd: (() => void) | undefined;
 
-  constructor({ stream, headers, deps }: CallParts) {
+  constructor({ stream, headers, peer, deps }: CallParts) {
     this.#stream = stream;
     this.#headers = headers;
+    this.#peer = peer;
     this.#deps = deps;
     this.receivedMs = deps.clock.nowMs();
     stream.on("error", ignore);
     stream.on("aborted", () => this.#cancelled());
-    stream.on("close", () => this.#cancelled());
+    stream.on("close", () => this.#closed());
   }
 
   /** Lets the method have the call, and the first message. */
@@ -195,6 +205,20 @@ export class GrpcCall implements MessageReceiver {
     if (!this.#settle()) return;
     const leftMs = (this.#deadlineMs ?? Number.POSITIVE_INFINITY) - this.#deps.clock.nowMs();
     this.#stop(leftMs <= CLOCKS_DIFFER_MS ? deadlineExceeded() : clientLeft());
+    this.#peer.leftCall();
+  }
+
+  /** Node keeps the stream until the next large collection; what it leads to may go. */
+  #closed(): void {
+    this.#cancelled();
+    this.#headers = NO_HEADERS;
+    this.#reader = undefined;
+    this.#handlers = undefined;
+    this.#method = undefined;
+    this.#abort = undefined;
+    this.#onEnd = undefined;
+    this.#cancelTimer = undefined;
+    this.#trailers = OK_TRAILERS;
   }
 
   #finish(trailers: Trailers): void {

@@ -25,21 +25,21 @@ export class GrpcConnection {
   #cancelAge: (() => void) | undefined;
   #cancelLeave: (() => void) | undefined;
   #isLeaving = false;
-  /** Pings and settings that it may still send. */
-  #credit: number;
-  #creditAtMs: number;
+  #isCut = false;
+  readonly #controlFrames: Allowance;
+  readonly #resets: Allowance;
 
   /** Takes the socket over; its first bytes, the HTTP/2 preface, are unread. */
   constructor(socket: Socket, deps: ConnectionDeps) {
     const { limits, clock, random } = deps;
     this.#deps = deps;
-    this.#credit = limits.controlFrameBurst;
-    this.#creditAtMs = clock.nowMs();
+    this.#controlFrames = new Allowance(limits.controlFrameBurst, limits.controlFrameRate);
+    this.#resets = new Allowance(limits.streamResetBurst, limits.streamResetRate);
     this.session = performServerHandshake(socket, sessionOptions(limits));
     // A broken connection ends its own calls; nothing else depends on it.
     this.session.on("error", ignore);
-    this.session.on("ping", () => this.#pay());
-    this.session.on("remoteSettings", () => this.#pay());
+    this.session.on("ping", () => this.#pay(this.#controlFrames));
+    this.session.on("remoteSettings", () => this.#pay(this.#controlFrames));
     this.session.once("close", () => this.#forget());
     this.#pingLater();
     const ageMs = limits.connectionAgeMs * (1 + AGE_JITTER * (2 * random() - 1));
@@ -48,7 +48,12 @@ export class GrpcConnection {
 
   /** A client that works may ping more: some do so with everything that they receive. */
   worked(): void {
-    if (this.#credit < this.#deps.limits.controlFrameBurst) this.#credit += 1;
+    this.#controlFrames.add(1);
+  }
+
+  /** It left a call before that was answered. */
+  leftCall(): void {
+    this.#pay(this.#resets);
   }
 
   /** Asks the client to leave, serves what it had sent before it knew, and closes the connection after the last call. */
@@ -58,7 +63,7 @@ export class GrpcConnection {
     this.#isLeaving = true;
     const close = (): void => {
       this.#cancelLeave?.();
-      session.close();
+      setImmediate(() => session.close());
     };
     session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
     this.#cancelLeave = this.#deps.clock.after(LEAVE_MS, close);
@@ -66,6 +71,7 @@ export class GrpcConnection {
     if (!session.ping(close)) close();
   }
 
+  /** Not from within an event of the connection: Node 20 aborts the process when its parser loses the session that it works for. */
   destroy(): void {
     this.session.destroy();
   }
@@ -88,21 +94,46 @@ export class GrpcConnection {
     });
   }
 
-  #pay(): void {
-    const { clock, limits } = this.#deps;
-    const nowMs = clock.nowMs();
-    const refilled = this.#credit + ((nowMs - this.#creditAtMs) / 1000) * limits.controlFrameRate;
-    this.#credit = Math.min(limits.controlFrameBurst, refilled) - 1;
-    this.#creditAtMs = nowMs;
-    if (this.#credit >= 0 || this.session.destroyed) return;
-    this.session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    this.destroy();
+  #pay(allowance: Allowance): void {
+    if (allowance.take(this.#deps.clock.nowMs()) || this.#isCut) return;
+    this.#isCut = true;
+    setImmediate(() => {
+      if (this.session.destroyed) return;
+      this.session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      this.destroy();
+    });
   }
 
   #forget(): void {
     this.#cancelKeepalive?.();
     this.#cancelAge?.();
     this.#cancelLeave?.();
+  }
+}
+
+/** So many at once, and so many a second. */
+class Allowance {
+  readonly #burst: number;
+  readonly #perSecond: number;
+  #left: number;
+  #atMs = 0;
+
+  constructor(burst: number, perSecond: number) {
+    this.#burst = burst;
+    this.#perSecond = perSecond;
+    this.#left = burst;
+  }
+
+  add(count: number): void {
+    this.#left = Math.min(this.#burst, this.#left + count);
+  }
+
+  /** One; false: there was none left. */
+  take(nowMs: number): boolean {
+    if (this.#atMs > 0) this.add(((nowMs - this.#atMs) / 1000) * this.#perSecond);
+    this.#atMs = nowMs;
+    this.#left -= 1;
+    return this.#left >= 0;
   }
 }
 

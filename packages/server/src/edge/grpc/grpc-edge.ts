@@ -91,7 +91,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
       });
       connection.session.on("stream", (stream, headers) => {
         connection.worked();
-        openCall(stream, headers);
+        openCall({ stream, headers, peer: connection });
       });
       if (closed !== undefined) connection.leave();
     },

@@ -24,7 +24,7 @@ export interface GrpcLimits {
   /** Malformed frames, and calls over `maxStreams`, that a connection may send before it is closed. */
   readonly maxInvalidFrames: number;
   readonly maxRejectedStreams: number;
-  /** Stream resets: so many at once, and so many a second. Node 20 cannot set them: there the library's own 1000 and 33 hold. */
+  /** Calls that a client may leave unanswered: so many at once, and so many a second. On Node 20 the HTTP/2 library allows 33 a second. */
   readonly streamResetBurst: number;
   readonly streamResetRate: number;
   /** Pings and settings of a client: so many at once and so many a second, and one more for each piece of a message. */
@@ -52,7 +52,7 @@ export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
   maxInFlightPerStream: 64,
   maxInvalidFrames: 100,
   maxRejectedStreams: 100,
-  streamResetBurst: 1000,
+  streamResetBurst: 500,
   streamResetRate: 200,
   controlFrameBurst: 1000,
   controlFrameRate: 50,
@@ -66,7 +66,8 @@ export const DEFAULT_GRPC_LIMITS: GrpcLimits = {
 
 /** The limits that `node:http2` keeps for us. */
 export function sessionOptions(limits: GrpcLimits): ServerSessionOptions {
-  const resets = { streamResetBurst: limits.streamResetBurst, streamResetRate: limits.streamResetRate };
+  // The library would only stop reading; we cut the connection before that. It counts resets of calls that were answered, too.
+  const resets = { streamResetBurst: 2 * limits.streamResetBurst, streamResetRate: limits.streamResetRate };
   return {
     ...resets,
     maxSessionMemory: limits.sessionMemoryMib,

@@ -1,16 +1,16 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import { ServeError } from "../../base/errors.ts";
 import { parseGrpcTimeout, parseTimeoutMs } from "../../gate/deadline.ts";
 import type { WebGate } from "../../gate/web-gate.ts";
 import { discardRest } from "./discard-rest.ts";
-import { GrpcCall, type GrpcMethod } from "./grpc-call.ts";
+import { type CallParts, GrpcCall, type GrpcMethod } from "./grpc-call.ts";
 import type { Coding } from "./inflate-message.ts";
 import type { ReaderDeps } from "./message-reader.ts";
 
 /** The contents that we speak, and what may follow: parameters. */
 const CONTENT_TYPE = /^application\/grpc(?:\+proto)?(?:[ \t]*;|$)/i;
 
-export type CallOpener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+export type CallOpener = (parts: Omit<CallParts, "deps">) => void;
 
 interface OpenerDeps extends ReaderDeps {
   readonly webGate: WebGate;
@@ -18,7 +18,7 @@ interface OpenerDeps extends ReaderDeps {
 
 /** Makes what opens a call for each stream of HTTP/2, or says why it is none. */
 export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: OpenerDeps): CallOpener {
-  return (stream, headers) => {
+  return ({ stream, headers, peer }) => {
     const status = httpRejection(headers);
     if (status !== undefined) {
       stream.on("error", ignore);
@@ -26,7 +26,7 @@ export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: Opene
       discardRest(stream);
       return;
     }
-    const call = new GrpcCall({ stream, headers, deps });
+    const call = new GrpcCall({ stream, headers, peer, deps });
     try {
       const foreign = deps.webGate.check(headers[":authority"] ?? headers.host, headers.origin);
       if (foreign !== undefined) throw foreign;

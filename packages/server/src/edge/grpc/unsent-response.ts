@@ -48,7 +48,8 @@ export class UnsentResponse implements Transfer {
 
   end(): void {
     this.taken();
-    this.#session?.destroy();
+    // Perhaps its own parser is at work: it must not lose its session then.
+    setImmediate(() => this.#session?.destroy());
   }
 
   /** By the connection, so far. */

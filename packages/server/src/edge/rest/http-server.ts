@@ -92,7 +92,7 @@ export function createHttpServer<Call extends EndingCall>(
     response.on("close", forget);
     // What came together with the headers is parsed next, before this.
     if (turns.mayRun(request.socket)) process.nextTick(handler.run, call);
-    else turns.defer(request.socket, () => handler.run(call));
+    else turns.defer(request.socket, { response, run: () => handler.run(call) });
   };
   server.on("request", follow);
   // The body is asked for once the headers have been judged, not before.

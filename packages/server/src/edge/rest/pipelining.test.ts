@@ -144,3 +144,21 @@ test("pipelined bodies arrive whole, and one that stops in the middle goes on", 
     Array.from({ length: 500 }, (_, i) => `n${i}`),
   );
 });
+
+test("a connection whose responses nobody takes has few more requests handled, however many it sends", async () => {
+  const metrics = { ...createPrometheusMetrics(), render: async () => "m".repeat(200_000) };
+  const { port, edge } = await listen(memoryInference({}), { metrics });
+  let parsed = 0;
+  edge.server.prependListener("request", ({ url }) => {
+    if (url === "/metrics") parsed += 1;
+  });
+  const count = 5000;
+  const request = `GET /metrics HTTP/1.1\r\nHost: a\r\nX-Padding: ${"x".repeat(30)}\r\n\r\n`;
+  const flood = pipeline(port, request.repeat(count));
+  flood.socket.pause();
+  await until("the flood has begun", () => parsed > 0);
+  // Each takes several turns, and all of the flood would be handled in 5000 / 32.
+  for (let i = 0; i < 300; i++) await send(port, { method: "GET", url: "/v2/health/live" });
+  assert.ok(parsed <= (2 * READ_BYTES) / request.length, `${parsed} were read`);
+  flood.socket.destroy();
+});

@@ -1,15 +1,24 @@
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+
+/** A request that waits for its turn. */
+export interface DeferredRequest {
+  readonly response: ServerResponse;
+  run(): void;
+}
 
 /** Whose turn it is among the requests of connections that pipeline. */
 export interface RequestTurns {
   /** Whether a request that came just now is handled at once; otherwise `defer` it. */
   mayRun(socket: Socket): boolean;
   /** Runs it when those before it have run. */
-  defer(socket: Socket, run: () => void): void;
+  defer(socket: Socket, request: DeferredRequest): void;
 }
 
 /** Requests that one connection may have handled per turn of the event loop. */
 export const REQUESTS_PER_TURN = 32;
+/** Deferred requests of one connection that may be under way; a response is, until its client has room for it. */
+const MOST_UNDER_WAY = 128;
 /** Only a connection that has sent so many in a row is worth looking at whether they came in one turn. */
 const WATCHED_FROM = 8;
 
@@ -18,25 +27,12 @@ const WATCHED_FROM = 8;
  * Node parses of one read.
  */
 export function createRequestTurns(): RequestTurns {
-  /** Requests that wait, in order, by connection. */
-  const waiting = new Map<Socket, (() => void)[]>();
+  const waiting = new Map<Socket, WaitingRequests>();
   let last: Socket | undefined;
   let inARow = 0;
   const turnEnded = (): void => {
     inARow = 0;
   };
-
-  function runSome(socket: Socket, requests: (() => void)[]): void {
-    const now = socket.destroyed ? requests.splice(0) : requests.splice(0, REQUESTS_PER_TURN);
-    if (!socket.destroyed) for (const run of now) run();
-    if (requests.length > 0) {
-      setImmediate(runSome, socket, requests);
-      return;
-    }
-    waiting.delete(socket);
-    readOn(socket);
-  }
-
   return {
     mayRun(socket) {
       if (waiting.size > 0 && waiting.has(socket)) return false;
@@ -49,18 +45,67 @@ export function createRequestTurns(): RequestTurns {
       if (inARow === WATCHED_FROM) setImmediate(turnEnded);
       return inARow <= REQUESTS_PER_TURN;
     },
-    defer(socket, run) {
-      const requests = waiting.get(socket);
-      if (requests !== undefined) {
-        requests.push(run);
-        return;
+    defer(socket, request) {
+      let requests = waiting.get(socket);
+      if (requests === undefined) {
+        requests = new WaitingRequests(socket, () => waiting.delete(socket));
+        waiting.set(socket, requests);
       }
-      const begun = [run];
-      waiting.set(socket, begun);
-      stopReading(socket);
-      setImmediate(runSome, socket, begun);
+      requests.push(request);
     },
   };
+}
+
+/** The requests of one connection that wait, in order. */
+class WaitingRequests {
+  readonly #socket: Socket;
+  readonly #onEmpty: () => void;
+  readonly #requests: DeferredRequest[] = [];
+  #underWay = 0;
+  #isScheduled = false;
+  #isOver = false;
+
+  constructor(socket: Socket, onEmpty: () => void) {
+    this.#socket = socket;
+    this.#onEmpty = onEmpty;
+    stopReading(socket);
+  }
+
+  push(request: DeferredRequest): void {
+    this.#requests.push(request);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isOver) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#runSome();
+    });
+  }
+
+  #runSome(): void {
+    if (this.#socket.destroyed) this.#requests.length = 0;
+    const count = Math.min(REQUESTS_PER_TURN, MOST_UNDER_WAY - this.#underWay);
+    for (const { response, run } of this.#requests.splice(0, count)) {
+      this.#underWay += 1;
+      response.once("close", () => {
+        this.#underWay -= 1;
+        this.#schedule();
+      });
+      run();
+    }
+    if (this.#requests.length === 0) this.#end();
+    // Otherwise the next response that ends goes on.
+    else if (this.#underWay < MOST_UNDER_WAY) this.#schedule();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#onEmpty();
+    readOn(this.#socket);
+  }
 }
 
 const ignore = (): void => {};

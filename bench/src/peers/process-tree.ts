@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Linux counts processor time in hundredths of a second. */
+const TICK_MS = 10;
+
+/** A process and all that it started, as pids. */
+function processTree(pid: number): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`)
+    .flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "))
+    .filter((child) => child !== "")
+    .map(Number);
+  return [pid, ...children.flatMap(processTree)];
+}
+
+/** Milliseconds of processor time that a process and its descendants have taken so far. */
+export function treeCpuMs(pid: number): number {
+  return processTree(pid).reduce((sum, one) => {
+    const [, rest = ""] = readFileSync(`/proc/${one}/stat`, "utf8").split(/\) /);
+    const fields = rest.split(" ");
+    return sum + TICK_MS * (Number(fields[11]) + Number(fields[12]));
+  }, 0);
+}
+
+/** Bytes of their proportional set size: shared pages count by the share that each process has in them. */
+export function treePssBytes(pid: number): number {
+  return processTree(pid).reduce((sum, one) => {
+    const rollup = readFileSync(`/proc/${one}/smaps_rollup`, "utf8");
+    return sum + 1024 * Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? "0");
+  }, 0);
+}

@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import { SCONCE } from "../sconce-command.ts";
+import type { Peer } from "./peer.ts";
+import { protocolRequest } from "./protocol-request.ts";
+
+/** This checkout's server, or that of another built checkout. */
+export function sconcePeer(name: string, checkout?: string): Peer {
+  const command =
+    checkout === undefined
+      ? SCONCE
+      : [...SCONCE.slice(0, -1), join(checkout, "packages/server/bin/sconce.js")];
+  return {
+    name,
+    grpc: "on the port of REST",
+    command: ({ maxBatchSize }, { program }, { http }) => ({
+      program: process.execPath,
+      args: [
+        ...command,
+        "serve",
+        program,
+        "--port",
+        String(http),
+        "--log-level",
+        "error",
+        "--max-batch-size",
+        String(maxBatchSize),
+      ],
+    }),
+    request: (workload, files) => protocolRequest(`/v2/models/${workload.model}/infer`, workload, files),
+  };
+}
