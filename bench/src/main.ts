@@ -11,6 +11,7 @@ import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
+import { stages } from "./suites/stages.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -20,6 +21,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   "many-models": manyModels,
   running,
   batching,
+  stages,
   peers,
 };
 
