@@ -12,6 +12,7 @@ import { peers } from "./suites/peers.ts";
 import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
+import { stages } from "./suites/stages.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -22,6 +23,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   running,
   quantized,
   batching,
+  stages,
   peers,
 };
 
