@@ -153,6 +153,11 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "Other names for inputs and outputs: pixelValues: image. The names that the file has are taken in requests, too.",
   },
+  labels: {
+    kind: "mapping",
+    default: null,
+    doc: "Files beside model.yaml that name an output's classes, one a line: logits: labels.txt. Default: labels.txt, if it is there, for every output.",
+  },
   versionPolicy: {
     kind: "text",
     default: "latest",
