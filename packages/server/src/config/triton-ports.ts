@@ -1,6 +1,5 @@
-import { isDatatype } from "@sconce/protocol";
 import type { DeclaredPort } from "../base/declared-ports.ts";
-import type { Datatype } from "../base/tensor.ts";
+import { type Datatype, isDatatype } from "../base/tensor.ts";
 import type { TextFields } from "./text-fields.ts";
 
 const PORT_FIELDS = ["name", "data_type", "dims", "reshape", "is_shape_tensor", "is_non_linear_format_io"];
