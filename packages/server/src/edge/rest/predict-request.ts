@@ -10,8 +10,7 @@ import { bad, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { NONE } from "./parameters.ts";
-import { readPlainNumbers } from "./plain-numbers.ts";
-import { pooledBytes } from "./pooled-bytes.ts";
+import { pooledBytes, readPlainNumbers } from "./plain-numbers.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
 
 /** The inputs of a `/predict` request, shaped and typed as the model's signature says. */

@@ -17,7 +17,7 @@ import {
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { isNull, readParameters } from "./parameters.ts";
-import { pooledBytes } from "./pooled-bytes.ts";
+import { pooledBytes } from "./plain-numbers.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
 
 /** How the client wants an output: as JSON data or as bytes after the JSON. */
