@@ -23,10 +23,8 @@ export function readBody(call: RestCall, door?: Door): Buffer | Promise<Buffer> 
   const rejection = door?.rejectEarly(call);
   if (rejection !== undefined) throw rejection;
   call.enter(announced);
-  const whole = coding === "identity" ? call.transport.takeBody() : undefined;
-  if (whole !== undefined) return whole;
-  call.continue();
-  if (coding === "identity") return collected(call, announced);
+  if (request.headers.expect !== undefined) call.continue();
+  if (coding === "identity") return call.transport.takeBody() ?? collected(call, announced);
   return inflated(call, coding === "gzip" ? createGunzip() : createInflate());
 }
 
