@@ -79,7 +79,7 @@ export async function stageCases(): Promise<readonly StageCase[]> {
   );
   return [
     ...receiveCases(Buffer.from(body)),
-    { protocol: rest, stage: "decode, /predict", budgetNs: 3500, once: predictDecoder(Buffer.from(body)) },
+    { protocol: rest, stage: "decode, /predict", budgetNs: 3800, once: predictDecoder(Buffer.from(body)) },
     { protocol: rest, stage: "decode, v2 JSON", budgetNs: 7000, once: v2Decoder(Buffer.from(v2)) },
     { protocol: rest, stage: "decode, v2 JSON as before", budgetNs: 4000, once: v2Memory(Buffer.from(v2)) },
     { protocol: grpc, stage: "decode", budgetNs: 1500, once: () => decodeModelInferRequest(message) },
