@@ -9,6 +9,7 @@ import { grpcServing } from "./suites/grpc-serving.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
+import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
@@ -20,6 +21,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   loading,
   "many-models": manyModels,
   running,
+  quantized,
   batching,
   stages,
   peers,
