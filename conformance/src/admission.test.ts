@@ -36,7 +36,7 @@ class Wire {
   }
 
   post(path: string, body: string, headers = "", length = body.length): void {
-    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${length}\r\n\r\n`;
+    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${length}\r\n\r\n`;
     this.#socket.write(head + body);
   }
 

@@ -92,7 +92,7 @@ function isOpen(port: number): Promise<boolean> {
 }
 
 async function ask(socket: Socket): Promise<string> {
-  socket.write("GET /v2/health/live HTTP/1.1\r\nhost: sconce\r\n\r\n");
+  socket.write("GET /v2/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n");
   const closed = once(socket, "close").then(() => ["the connection was closed without an answer"]);
   return String((await Promise.race([once(socket, "data"), closed]))[0]);
 }

@@ -20,11 +20,11 @@ async function begin(socket: Socket, kind: string): Promise<void> {
       return;
     case "half-body":
       socket.write(
-        'POST /v2/models/main/infer HTTP/1.1\r\nhost: s\r\ncontent-length: 5000\r\n\r\n{"inputs":',
+        'POST /v2/models/main/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000\r\n\r\n{"inputs":',
       );
       return;
     case "idle":
-      socket.write("GET /v2/health/live HTTP/1.1\r\nhost: s\r\n\r\n");
+      socket.write("GET /v2/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n");
       await once(socket, "data");
       return;
     case "half-preface":

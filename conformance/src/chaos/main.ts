@@ -9,7 +9,7 @@ import { runProcedure } from "./rig.ts";
 const USAGE = `usage: npm run chaos -- F5 [F7 … | all] [--minutes 1] [--seed 1] [--json chaos.json] [--short]
 
 Runs faults and overload against the real server, and prints what it should do beside what it did.
-  --minutes  how long each procedure's load may last
+  --minutes  how long each procedure's load may last; default: 1, for F23 60
   --seed     repeats arrivals, victims and poison
   --json     where the findings are written as well
   --short    the form that npm test runs
@@ -18,7 +18,7 @@ Runs faults and overload against the real server, and prints what it should do b
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    minutes: { type: "string", default: "1" },
+    minutes: { type: "string" },
     seed: { type: "string", default: "1" },
     json: { type: "string" },
     short: { type: "boolean", default: false },
@@ -26,8 +26,8 @@ const { values, positionals } = parseArgs({
 });
 const chosen = PROCEDURES.filter(({ id }) => positionals.includes("all") || positionals.includes(id));
 const seed = Number(values.seed);
-const minutes = Number(values.minutes);
-if (chosen.length === 0 || !(minutes > 0) || !Number.isSafeInteger(seed)) {
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+if (chosen.length === 0 || (minutes !== undefined && !(minutes > 0)) || !Number.isSafeInteger(seed)) {
   process.stderr.write(USAGE);
   process.exit(2);
 }
@@ -38,7 +38,7 @@ for (const procedure of chosen) {
   const findings = await runProcedure(procedure, {
     seed,
     isShort: values.short,
-    budgetMs: minutes * 60_000,
+    budgetMs: (minutes ?? procedure.minutes ?? 1) * 60_000,
     isPinned: true,
   });
   process.stdout.write(tableOf(findings));

@@ -153,7 +153,7 @@ function reload({ server, folder }: Rig): Fault {
 async function slowClients(url: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const sockets = Array.from({ length: SOCKETS }, () => connect(Number(port), hostname));
-  const text = "POST /v2/models/main/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{";
+  const text = "POST /v2/models/main/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n{";
   for (const socket of sockets) socket.on("error", () => {});
   for (const byte of text) {
     for (const socket of sockets) if (socket.writable) socket.write(byte);

@@ -37,6 +37,8 @@ export interface Procedure {
   /** As in docs/dev/procedures.md: `F5`. */
   readonly id: string;
   readonly title: string;
+  /** How long its load lasts when nobody says; default: a minute. */
+  readonly minutes?: number;
   /** Flags of the server. */
   readonly flags?: readonly string[];
   /** Limit on the server's open files. */

@@ -19,6 +19,7 @@ import { stall } from "./procedures/f17-stall.ts";
 import { clock } from "./procedures/f18-clock.ts";
 import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
 import { mixture } from "./procedures/f22-mixture.ts";
+import { hostile } from "./procedures/f23-hostile.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -41,4 +42,5 @@ export const PROCEDURES: readonly Procedure[] = [
   clock,
   fileDescriptors,
   mixture,
+  hostile,
 ];

@@ -76,7 +76,7 @@ function requestText(ask: Ask): string {
   const timeout = timeoutMs === undefined ? "" : `x-request-timeout-ms: ${timeoutMs}\r\n`;
   const key = tenant === undefined ? "" : `x-tenant: ${tenant}\r\n`;
   return (
-    `POST /v2/models/${model}/infer HTTP/1.1\r\nhost: sconce\r\ncontent-type: application/json\r\n` +
+    `POST /v2/models/${model}/infer HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n` +
     `${timeout}${key}content-length: ${body.length}${HEADER_END}${body}`
   );
 }

@@ -76,7 +76,7 @@ export function slowRestWriter({ url, model }: SlowAsk, bodyBytes: number): Slow
 }
 
 function restHead(model: string, length: number): string {
-  return `POST /v2/models/${model}/infer HTTP/1.1\r\nhost: sconce\r\ncontent-length: ${length}\r\n\r\n`;
+  return `POST /v2/models/${model}/infer HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${length}\r\n\r\n`;
 }
 
 function restConnection(

@@ -29,6 +29,15 @@ class Subject:
                     found.setdefault(dim, size)
         return found
 
+    def declares(self, outputs: list[torch.Tensor]) -> bool:
+        """Whether results have the dtypes and ranks that the program says."""
+        order = [spec.arg.name for spec in self.program.graph_signature.output_specs if hasattr(spec.arg, "name")]
+        values = {node.name: node.meta.get("val") for node in self.program.graph.nodes if node.name in order}
+        declared = [value for name in order if isinstance(value := values.get(name), torch.Tensor)]
+        if len(declared) != len(outputs):
+            return True
+        return all(a.dtype == b.dtype and a.dim() == b.dim() for a, b in zip(declared, outputs))
+
 
 class Picked(nn.Module):
     """A module on the rows of its first tensor that a mask keeps: how many there are is known while it runs."""

@@ -46,6 +46,9 @@ roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, 
 ps_roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio) -> (Tensor, Tensor)
 roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width) -> (Tensor, Tensor)`;
 
+/** Ops that transformers defines. */
+const TRANSFORMERS = "grouped_mm_fallback(Tensor input, Tensor weight, Tensor offs) -> Tensor";
+
 function linesOf(namespace: string, text: string): [string, string][] {
   return text.split("\n").map((line) => {
     const name = line.slice(0, line.indexOf("("));
@@ -56,6 +59,7 @@ function linesOf(namespace: string, text: string): [string, string][] {
 const lines = new Map<string, string>([
   ...linesOf("aten", ATEN_SCHEMAS),
   ...linesOf("torchvision", TORCHVISION),
+  ...linesOf("transformers", TRANSFORMERS),
   ...linesOf("quantized_decomposed", QUANTIZED_DECOMPOSED),
   ...linesOf("torchao", TORCHAO),
 ]);

@@ -1,9 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { openZip, type ZipArchive } from "../archive/zip.ts";
 import type { ByteSource } from "../byte-source.ts";
 import type { DType } from "../dtype.ts";
 import type { Port } from "../graph/port.ts";
-import { nodePlatform } from "../node.ts";
+import { nodePlatform, openFileSource } from "../node.ts";
 import { inputFault } from "../onnx/input-fault.ts";
 import type { ScriptInput } from "../torchscript/script-inputs.ts";
 import { translate } from "../translate/translate.ts";
@@ -80,6 +81,29 @@ export async function runFixture(fixture: Fixture): Promise<Outcome> {
   } finally {
     await session?.release();
   }
+}
+
+/** What a fixture's program says is wrong with other inputs; undefined where it answers. Throws what is not about the inputs. */
+export async function faultOf(fixture: Fixture, inputs: readonly Tensor[]): Promise<string | undefined> {
+  const translation = translate(fixture.source, nodePlatform, { weights: "embedded" });
+  const session = await InferenceSession.create(translation.model, { logSeverityLevel: 3 });
+  const names = translation.inputs.map(({ name }) => name);
+  try {
+    await session.run(Object.fromEntries(names.map((name, i) => [name, inputs[i]!])));
+    return undefined;
+  } catch (error) {
+    const fault = inputFault((error as Error).message);
+    if (fault === undefined) throw error;
+    return fault;
+  } finally {
+    await session.release();
+  }
+}
+
+/** A fixture of a pack of this package. */
+export function fixtureOf(pack: string, name: string): Fixture {
+  const path = fileURLToPath(new URL(`../../fixtures/${pack}.zip`, import.meta.url));
+  return openFixture(openZip(openFileSource(path), nodePlatform).open(`${name}.pt2`));
 }
 
 interface Run {

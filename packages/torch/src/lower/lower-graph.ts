@@ -11,6 +11,7 @@ import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } f
 import { Unsupported, unsupported } from "./core/unsupported.ts";
 import type { ValueLookup } from "./core/value-lookup.ts";
 import type { WeightStore } from "./core/weight-store.ts";
+import { demanding } from "./size-demands.ts";
 import { UNTRANSLATED } from "./untranslated.ts";
 
 /** Counts of ops that could not be translated, by target and reason. */
@@ -54,14 +55,18 @@ export class GraphLowering implements ValueLookup {
   readonly #run: LoweringRun;
   readonly #tensors = new Map<string, Tensor>();
   readonly #complex = new Map<string, ComplexTensor>();
-  readonly #used: ReadonlySet<string>;
+  /** By value: the node that takes it; undefined when several do, or the graph returns it. */
+  readonly #readers = new Map<string, Node | undefined>();
 
   constructor(graph: Graph, g: Emitter, run: LoweringRun) {
     this.#graph = graph;
     this.#g = g;
     this.#run = run;
-    const args = [...graph.nodes.flatMap((node) => [...node.args.values()]), ...graph.outputs];
-    this.#used = new Set(args.flatMap(valuesOf));
+    for (const node of graph.nodes) {
+      for (const name of new Set([...node.args.values()].flatMap(valuesOf)))
+        this.#readers.set(name, this.#readers.has(name) ? undefined : node);
+    }
+    for (const name of graph.outputs.flatMap(valuesOf)) this.#readers.set(name, undefined);
   }
 
   typeOf(name: string): ValueType | undefined {
@@ -69,7 +74,11 @@ export class GraphLowering implements ValueLookup {
   }
 
   isUsed(name: string): boolean {
-    return this.#used.has(name);
+    return this.#readers.has(name);
+  }
+
+  onlyReader(name: string): Node | undefined {
+    return this.#readers.get(name);
   }
 
   weight(name: string): Weight | undefined {
@@ -167,11 +176,14 @@ export class GraphLowering implements ValueLookup {
 
   #apply(node: Node): Results {
     const { real, complex } = this.#run.tables;
-    const table = this.#meetsComplex(node) ? complex : real;
-    const lowering = Object.hasOwn(table, node.target) ? table[node.target] : undefined;
-    if (lowering !== undefined) return lowering(new OpNode(node, this), this.#g);
-    if (table === complex)
+    const asked = new OpNode(node, this);
+    if (this.#meetsComplex(node)) {
+      const lowering = Object.hasOwn(complex, node.target) ? complex[node.target] : undefined;
+      if (lowering !== undefined) return lowering(asked, this.#g);
       throw new Unsupported("there is no translation of this op for complex numbers yet");
+    }
+    const lowering = Object.hasOwn(real, node.target) ? real[node.target] : undefined;
+    if (lowering !== undefined) return demanding(asked, this.#g, lowering(asked, this.#g));
     const higher = Object.hasOwn(HIGHER_ORDER, node.target) ? HIGHER_ORDER[node.target] : undefined;
     if (higher === undefined) throw new Unsupported(whyMissing(node.target));
     return higher(node, this.#g, this.#subgraphs);

@@ -12,6 +12,7 @@ import { WeightStore } from "./core/weight-store.ts";
 import { GraphLowering, type LoweringTables, UnsupportedOpLog } from "./lower-graph.ts";
 import { describeGuards } from "./port-guards.ts";
 import { PortNames } from "./port-names.ts";
+import { guarded } from "./size-demands.ts";
 
 const OPSET = 23;
 
@@ -135,7 +136,8 @@ function emitOutputs(
     }
     if (val === undefined) continue;
     const { dtype, declared = dtype } = ports[i]!;
-    const cast = g.cast(g.cast(val, declared), dtype);
+    const cast = guarded(g, g.cast(g.cast(val, declared), dtype));
+    g.guards.length = 0;
     g.builder.node({
       type: "Identity",
       domain: "",

@@ -17,7 +17,7 @@ function sources(): Map<string, string> {
 
 /** How a docstring begins to speak of an op: "aten.relu.default" → "aten::relu(". */
 function spelled(target: string): string {
-  return `${target.replace(/^(aten|torchvision|quantized_decomposed|torchao)\./, "$1::").replace(/\.default$/, "")}(`;
+  return `${target.replace(/^(\w+)\./, "$1::").replace(/\.default$/, "")}(`;
 }
 
 test("the schema of every op stands at one lowering: grep for aten::NAME finds the place", () => {

@@ -17,6 +17,10 @@ const NEEDS = {
   something: "is not defined for nothing, and one of its sizes is 0",
   "invertible matrices": "needs matrices that can be inverted, and one of them is singular",
   "finite numbers": "needs finite numbers, and an input holds NaN or infinity",
+  numbers: "reads the bits of numbers, and one of them is NaN, which has many forms",
+  "the pivots of its factors":
+    "needs the pivots that the factors were made with, and one is out of their range",
+  "sizes that go together": "needs sizes that go together, and two of its operands have others",
   "positive-definite matrices": "needs positive-definite matrices, and one of them is not",
 } as const;
 

@@ -1,5 +1,6 @@
 import type { Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withIndex } from "../core/index-check.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { promoted } from "../core/promote.ts";
 import { isFloat, type Val } from "../core/tensor.ts";
@@ -14,7 +15,15 @@ export const searchsorted: Lowering = (node, g) => {
   const sorter = node.optionalTensor("sorter");
   const axis = given.dims.length - 1;
   const sequence =
-    sorter === undefined ? given : { ...given, ...g.op("GatherElements", [given, sorter], { axis }) };
+    sorter === undefined
+      ? given
+      : {
+          ...given,
+          ...withIndex(node, g, {
+            use: { index: sorter, size: given.dims[axis] },
+            emit: (index) => g.op("GatherElements", [given, index], { axis }),
+          }),
+        };
   const values = node.operand("self");
   const isShared = sequence.dims.length === 1;
   const [row, value] = promoted(g, [sequence, values]) as [Val, Val];

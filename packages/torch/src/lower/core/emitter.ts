@@ -46,6 +46,8 @@ export class Emitter {
   readonly indexInputs: IndexInputs;
   /** Integers with their sign bits cleared, by the value that they were (see index-check.ts). */
   readonly cleared: Map<string, Val>;
+  /** 0-d int64 zeros of the main graph, in runs that fail where an op's sizes are wrong; its outputs have to depend on them. */
+  readonly guards: Val[] = [];
   /** Floats that were made of codes (see find-codes.ts). */
   readonly coded: Map<string, Coded>;
   /** Codes of int8 as uint8, 128 more: what they were made as. */

@@ -1,10 +1,10 @@
 import { least } from "../../graph/bounds.ts";
 import type { Dim } from "../../graph/sym.ts";
-import { indexLabel } from "../../onnx/input-fault.ts";
 import { positions } from "../core/arange.ts";
 import { countedLoops } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { requirement } from "../core/requirement.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { type Eliminated, eliminate, zeroPivots } from "./elimination.ts";
@@ -94,15 +94,17 @@ function squareOf(g: Emitter, done: Eliminated, inner: Dim): Eliminated {
 function orderOf(g: Emitter, pivots: Tensor, rows: Dim): Val {
   const rowNumbers = positions(g, rows);
   const numbers = g.op("Sub", [g.cast(pivots, "int64"), g.scalar("int64", 1)]);
-  const initial = [g.expand(rowNumbers, [...pivots.dims.slice(0, -1), rows])];
+  const isBelow = g.op("Less", [numbers, g.scalar("int64", 0)]);
+  const faults = g.op("Or", [isBelow, g.op("GreaterOrEqual", [numbers, g.number(rows, "int64")])]);
+  const guard = requirement(g, "the pivots of its factors", faults);
+  const initial = [g.expand(g.op("Add", [rowNumbers, guard]), [...pivots.dims.slice(0, -1), rows])];
   const count = g.number(pivots.dims.at(-1)!, "int64");
   return countedLoops(g, { count, initial }, (at, turn, [order]) => {
     const other = at.op("Gather", [numbers, at.unsqueeze(turn, [0])], { axis: -1 });
     const isTurn = at.op("Equal", [rowNumbers, turn]);
     const isOther = at.op("Equal", [rowNumbers, other]);
     const from = at.where(isTurn, other, at.where(isOther, turn, rowNumbers));
-    const label = indexLabel({ op: g.target, place: undefined, wraps: true });
-    return [at.labelled(label, () => at.op("GatherElements", [order!, from], { axis: -1 }))];
+    return [at.op("GatherElements", [order!, from], { axis: -1 })];
   })[0]!;
 }
 

@@ -1,9 +1,10 @@
 import { type Dim, sub } from "../../graph/sym.ts";
-import { type Need, needLabel } from "../../onnx/input-fault.ts";
+import type { Need } from "../../onnx/input-fault.ts";
 import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { mayBeZero, unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { requirement } from "../core/requirement.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
@@ -59,13 +60,7 @@ export function onMatrices(
 
 /** The value; the run fails, in words about `need`, where one of the `faults` is true. */
 export function requiring(g: Emitter, val: Val, { need, faults }: { need: Need; faults: Val }): Val {
-  const flat = g.reshape(g.cast(faults, "int32"), [-1]);
-  const isFault = g.op("ReduceMax", [flat, g.ints([0])], { keepdims: 0 });
-  // A fault is at position 1 of a list of one.
-  const guard = g.labelled(needLabel(g.target, need), () =>
-    g.op("Gather", [g.ints([0]), g.cast(isFault, "int64")]),
-  );
-  return g.op("Add", [val, g.cast(guard, val.dtype)]);
+  return g.op("Add", [val, g.cast(requirement(g, need, faults), val.dtype)]);
 }
 
 /** Swaps rows and columns. */

@@ -1,7 +1,8 @@
 import { greatest, least } from "../../graph/bounds.ts";
-import { type Dim, sameDim } from "../../graph/sym.ts";
+import { type Dim, mul, sameDim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { mayBeZero } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
@@ -11,6 +12,7 @@ import {
   batchOf,
   broadcastTo,
   diagonalOf,
+  identity,
   matrices,
   onMatrices,
   part,
@@ -105,15 +107,32 @@ export const svd: Lowering = (node, g) => {
     unsupported("its vectors are used, and not calculated");
   const [rows, columns] = shapeOf(given);
   if (rows === 0 || columns === 0) unsupported("a matrix without elements");
-  return onMatrices(node, g, {
+  const [u, s, v] = onMatrices(node, g, {
     sizes: given.dims,
     emit: (at) => {
-      const { u, s, v } = singularValuesOf(at, matrices(at, given));
-      const [left, right] = isFull ? [completed(at, u, rows), completed(at, v, columns)] : [u, v];
-      return [left, s, isOld ? right : transposed(at, right)];
+      const parts = singularValuesOf(at, matrices(at, given));
+      const [left, right] = isFull
+        ? [completed(at, parts.u, rows), completed(at, parts.v, columns)]
+        : [parts.u, parts.v];
+      return [left, parts.s, isOld ? right : transposed(at, right)];
     },
   });
+  if (!isFull) return [u, s, v];
+  return [orIdentity(g, given, { val: u, size: rows }), s, orIdentity(g, given, { val: v, size: columns })];
 };
+
+/** Square vectors of matrices without rows or without columns: those of the identity. */
+function orIdentity(
+  g: Emitter,
+  given: Tensor,
+  { val, size }: { val: Val | undefined; size: Dim },
+): Val | undefined {
+  const [rows, columns] = shapeOf(given);
+  const area = mul(rows, columns);
+  if (val === undefined || !mayBeZero(g, area)) return val;
+  const isNothing = g.op("Equal", [g.number(area, "int64"), g.scalar("int64", 0)]);
+  return g.where(isNothing, g.cast(identity(g, size, batchOf(given)), val.dtype), val);
+}
 
 /** aten::linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor */
 export const svdvals: Lowering = (node, g) => {

@@ -8,6 +8,7 @@ import type { Tensor, Val } from "../core/tensor.ts";
 import {
   batchOf,
   broadcastTo,
+  diagonalOf,
   firstFault,
   identity,
   matrices,
@@ -62,7 +63,7 @@ export const triangularSolve: Lowering = (node, g) => {
   const isOld = node.has("A");
   const [a, b] = [node.tensor(isOld ? "A" : "self"), node.tensor(isOld ? "self" : "B")];
   return onMatrices(node, g, {
-    sizes: [...a.dims, ...b.dims],
+    sizes: a.dims,
     emit: (at) => {
       const batch = batchOf(node.out());
       const [left, right] = [
@@ -169,8 +170,12 @@ export const choleskyInverse: Lowering = (node, g) => {
   return onMatrices(node, g, {
     sizes: factor.dims,
     emit: (at) => {
-      const eye = identity(at, shapeOf(factor)[0], batchOf(factor));
-      return [solveByFactor(node, at, [matrices(at, factor), eye])];
+      const [rows] = shapeOf(factor);
+      const wide = matrices(at, factor);
+      const eye = identity(at, rows, batchOf(factor));
+      const faults = at.op("Equal", [diagonalOf(at, wide, rows), at.scalar("float64", 0)]);
+      const inverse = solveByFactor(node, at, [wide, eye]);
+      return [requiring(at, inverse, { need: "invertible matrices", faults })];
     },
   });
 };

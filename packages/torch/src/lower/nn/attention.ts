@@ -39,7 +39,7 @@ export const attention: Lowering = (node, g) => {
     ...(scale === undefined ? {} : { scale: float(scale) }),
   };
   const [result] = unlessNothing(g, {
-    sizes: [...query!.dims.slice(0, -1), key!.dims.at(-2)!],
+    sizes: [...query!.dims.slice(0, -1), key!.dims.at(-2)!, value!.dims.at(-1)!],
     empty: [{ dtype: "float32", dims: [...query!.dims.slice(0, -1), value!.dims.at(-1)!] }],
     emit: (inner) => [inner.op("Attention", operands, attributes)],
   });

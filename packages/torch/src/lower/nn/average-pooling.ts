@@ -5,6 +5,7 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { padded } from "../core/padded.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
+import { reduceMean } from "../reduction/reduce.ts";
 import { type Bins, bins } from "./adaptive-bins.ts";
 import { batched, spread } from "./convolution.ts";
 import { gatherBins, slidingBins } from "./window-bins.ts";
@@ -139,7 +140,7 @@ function adaptiveAvgPool(spatial: number): Lowering {
     const sizes = self.dims.slice(-spatial);
     const wanted = spread(node.ints("output_size"), spatial);
     if (wanted.every((size) => size === 1)) {
-      return g.op("ReduceMean", [self, g.ints(lastAxes(self, spatial))], { keepdims: 1 });
+      return reduceMean(g, self, { axes: lastAxes(self, spatial), keepdims: 1 });
     }
     const kernel = wanted.map((size, i) => evenKernel(sizes[i]!, size));
     if (self.dtype === "float32" && kernel.every((k) => k !== undefined)) {

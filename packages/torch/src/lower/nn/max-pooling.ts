@@ -2,6 +2,7 @@ import { type Dim, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
 import { extremeOf } from "../shape/element-scatter.ts";
@@ -87,7 +88,16 @@ function adaptiveMaxPool(spatial: number): Lowering {
     const wanted = spread(node.ints("output_size"), spatial);
     const kernel = wanted.map((size, i) => evenKernel(sizes[i]!, size));
     if (kernel.every((k) => k !== undefined)) {
-      return pooled(g, self, { spatial, attributes: { kernel_shape: kernel, strides: kernel } });
+      const attributes = { kernel_shape: kernel, strides: kernel };
+      const { dims } = node.out();
+      return unlessNothing(g, {
+        sizes: [self.dims.at(-spatial - 1)!],
+        empty: [
+          { dtype: self.dtype, dims },
+          { dtype: "int64", dims },
+        ],
+        emit: (at) => pooled(at, self, { spatial, attributes }),
+      });
     }
     const axes = wanted.map((size, i) => bins(g, sizes[i]!, size));
     return unevenMax(g, self, { axes, out: node.out().dims, sizes });

@@ -6,6 +6,8 @@ import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { isProjected, projectedLstm } from "./projected-lstm.ts";
+import { asFloat, refuseDropout, statesByLayer } from "./recurrent-parts.ts";
 
 /** One kind of recurrent layer: PyTorch's and ONNX's orders of the gates differ. */
 interface Kind {
@@ -94,8 +96,6 @@ function layersOf(node: OpNode, g: Emitter, { perLayer }: { perLayer: number }):
   const params = node.tensors("params").map((tensor) => asFloat(g, tensor));
   const each = node.bool("has_biases") ? 4 : 2;
   const directions = node.bool("bidirectional") ? 2 : 1;
-  const expected = node.int("num_layers") * directions * each;
-  if (params.length > expected) unsupported("an LSTM with projections (proj_size); ONNX has none");
   return Array.from({ length: node.int("num_layers") }, (_, layer) =>
     Array.from({ length: perLayer }, (_, direction) => {
       const at = (layer * directions + direction) * each;
@@ -105,26 +105,10 @@ function layersOf(node: OpNode, g: Emitter, { perLayer }: { perLayer: number }):
   );
 }
 
-/** ONNX Runtime's recurrent kernels calculate in float32 alone. */
-function asFloat(g: Emitter, tensor: Tensor): Val {
-  if (tensor.dtype === "float64") {
-    g.warn(
-      "recurrent layers run in float32 although the program asks for float64: ONNX Runtime has no such kernel",
-    );
-  }
-  return g.cast(tensor, "float32");
-}
-
-function statesByLayer(g: Emitter, state: Val, layers: number): Val[] {
-  if (layers === 1) return [state];
-  return g.ops("Split", [state], { count: layers, attributes: { axis: 0, num_outputs: layers } });
-}
-
 /** A whole stack of layers; `states` are the initial hidden (and cell) states of all layers. */
 function recurrent(node: OpNode, g: Emitter, { kind, states }: { kind: Kind; states: Tensor[] }): Val[] {
   const layerCount = node.int("num_layers");
-  if (node.bool("train") && node.float("dropout") !== 0 && layerCount > 1)
-    unsupported("it runs with dropout; call model.eval() before exporting");
+  refuseDropout(node);
   const input = node.tensor("input");
   const batchFirst = node.bool("batch_first");
   const [length, batch] = batchFirst ? [input.dims[1]!, input.dims[0]!] : [input.dims[0]!, input.dims[1]!];
@@ -159,7 +143,8 @@ function constantSize(dim: Dim): number {
 }
 
 /** aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor) */
-export const lstm: Lowering = (node, g) => recurrent(node, g, { kind: LSTM, states: node.tensors("hx") });
+export const lstm: Lowering = (node, g) =>
+  isProjected(node) ? projectedLstm(node, g) : recurrent(node, g, { kind: LSTM, states: node.tensors("hx") });
 
 /** aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor) */
 export const gru: Lowering = (node, g) => recurrent(node, g, { kind: GRU, states: [node.tensor("hx")] });

@@ -10,6 +10,7 @@ import { DROPOUT } from "./dropout.ts";
 import { EMBEDDING } from "./embedding.ts";
 import { EMBEDDING_BAG } from "./embedding-bag.ts";
 import { FOLD } from "./fold.ts";
+import { GROUPED_PRODUCTS } from "./grouped-products.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSSES } from "./losses.ts";
 import { MAX_POOLING } from "./max-pooling.ts";
@@ -31,6 +32,7 @@ export const NN: LoweringTable = mergeTables([
   EMBEDDING_BAG,
   EMBEDDING,
   FOLD,
+  GROUPED_PRODUCTS,
   LINEAR,
   LOSSES,
   MAX_POOLING,

@@ -2,6 +2,7 @@ import type { LoweringTable } from "../core/lowering.ts";
 import { mergeTables } from "../core/merge-tables.ts";
 import { underOtherNames } from "../core/other-names.ts";
 import { ARITHMETIC } from "./arithmetic.ts";
+import { BIT_VIEWS } from "./bit-views.ts";
 import { BITWISE } from "./bitwise.ts";
 import { CONVERSION } from "./conversion.ts";
 import { DIVISORS } from "./divisors.ts";
@@ -65,6 +66,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 
 const OWN_NAMES: LoweringTable = mergeTables([
   ARITHMETIC,
+  BIT_VIEWS,
   BITWISE,
   CONVERSION,
   DIVISORS,

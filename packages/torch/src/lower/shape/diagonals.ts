@@ -3,6 +3,7 @@ import { arange } from "../core/arange.ts";
 import { invert, lastTwo } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { mayBeZero } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 
@@ -81,6 +82,7 @@ interface Onto {
 /** `base` with the last dimension of `src` on one diagonal of its last two. */
 function onDiagonal(g: Emitter, src: Tensor, { offset, rows, columns, base }: Onto): Val {
   const length = src.dims.at(-1)!;
+  const values = withOne(g, src);
   const row = arange(g, rows);
   const isOn = g.op("Equal", [
     g.op("Add", [g.unsqueeze(row, [1]), g.scalar("int64", offset)]),
@@ -88,9 +90,17 @@ function onDiagonal(g: Emitter, src: Tensor, { offset, rows, columns, base }: On
   ]);
   const shifted = g.op("Add", [row, g.scalar("int64", Math.min(offset, 0))]);
   const last = g.op("Sub", [g.number(length, "int64"), g.scalar("int64", 1)]);
-  const at = g.op("Min", [g.op("Max", [shifted, g.scalar("int64", 0)]), last]);
-  const perRow = g.unsqueeze(g.op("Gather", [src, at], { axis: src.dims.length - 1 }), [-1]);
+  const at = g.op("Max", [g.op("Min", [shifted, last]), g.scalar("int64", 0)]);
+  const perRow = g.unsqueeze(g.op("Gather", [values, at], { axis: src.dims.length - 1 }), [-1]);
   return g.where(isOn, perRow, base);
+}
+
+/** The values along the last dimension, and one more where there may be none: so that there is something to look up. */
+function withOne(g: Emitter, src: Tensor): Val {
+  const length = src.dims.at(-1)!;
+  if (!mayBeZero(g, length)) return src;
+  const one = g.expand(g.scalar(src.dtype, 0), src.dims.with(-1, 1));
+  return g.op("Concat", [src, one], { axis: src.dims.length - 1 });
 }
 
 /** aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor */

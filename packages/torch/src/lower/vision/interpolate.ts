@@ -2,6 +2,7 @@ import { sameDim } from "../../graph/sym.ts";
 import { type Attributes, float } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
@@ -148,10 +149,17 @@ function smoothAntialiased(kernel: "linear" | "cubic"): Lowering {
     const input = inputOf(node);
     if (!input.dtype.startsWith("float")) unsupported(`interpolation of ${input.dtype} values`);
     const aligned = node.bool("align_corners");
-    return axesOf(node, input).reduce<Val>(
-      (x, axis) => antialiasAxis(g, x, { resize: axis, kernel, aligned }),
-      input,
-    );
+    // A product with no matrices is not one with an empty result.
+    return unlessNothing(g, {
+      sizes: input.dims.slice(0, 2),
+      empty: [{ dtype: input.dtype, dims: node.out().dims }],
+      emit: (at) => [
+        axesOf(node, input).reduce<Val>(
+          (x, axis) => antialiasAxis(at, x, { resize: axis, kernel, aligned }),
+          input,
+        ),
+      ],
+    })[0]!;
   };
 }
 

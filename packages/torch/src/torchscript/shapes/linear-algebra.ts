@@ -109,6 +109,21 @@ const matrixNorm: ShapeFn = (args) => {
   return tensorType(args.dtype() ?? floatOf(dtype), rest);
 };
 
+/** Products of groups of rows, of columns, or of the depth, which makes one matrix of each group. */
+const grouped: ShapeFn = (args) => {
+  const [a, b] = [args.tensor("self").dims, args.tensor("mat2").dims];
+  const dtype = args.dtype("out_dtype") ?? args.tensor("self").dtype;
+  const [rows, columns] = [a.at(-2)!, b.at(-1)!];
+  if (a.length === 3 && b.length === 3) return tensorType(dtype, [a[0]!, rows, columns]);
+  if (a.length === 3 || b.length === 3) return tensorType(dtype, [rows, columns]);
+  return tensorType(dtype, [args.tensor("offs").dims[0]!, rows, columns]);
+};
+
+const groupedRows: ShapeFn = (args) => {
+  const [x, weight] = [args.tensor("input"), args.tensor("weight")];
+  return tensorType(x.dtype, [x.dims[0]!, weight.dims.at(-1)!]);
+};
+
 const bilinear: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("input1");
   const weight = args.tensor("weight").dims;
@@ -196,6 +211,8 @@ export const LINEAR_ALGEBRA: ShapeTable = {
   linalg_vecdot: vecdot,
   linalg_matrix_norm: matrixNorm,
   linalg_matrix_power: (args) => args.tensor("self"),
+  _grouped_mm: grouped,
+  grouped_mm_fallback: groupedRows,
   bilinear,
   trace,
   diag,

@@ -1,3 +1,4 @@
+import type { DType } from "../../dtype.ts";
 import { boundsOf } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, keyOf, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
@@ -233,6 +234,22 @@ const broadcastTensors: ShapeFn = (args) => {
   return tensors.map(({ dtype }) => tensorType(dtype, dims));
 };
 
+const SIZES: Readonly<Record<string, number>> = { bool: 1, bfloat16: 2, complex64: 8, complex128: 16 };
+
+function bytesOf(dtype: DType): number {
+  return SIZES[dtype] ?? Number(/\d+$/.exec(dtype)?.[0] ?? unsupportedOp(`the bits of ${dtype}`)) / 8;
+}
+
+/** The same bytes as numbers of another size. */
+const viewAsType: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const to = args.dtype() ?? dtype;
+  const [from, size] = [bytesOf(dtype), bytesOf(to)];
+  if (from === size) return tensorType(to, dims);
+  const last = dims.at(-1) ?? unsupportedOp("a tensor without dimensions has no bytes to join");
+  return tensorType(to, dims.with(-1, from > size ? mul(last, from / size) : quotient(last, size / from)));
+};
+
 const view = onDims((dims, args) => reshaped(dims, args.sizes(args.has("size") ? "size" : "shape")));
 const likeOther = onDims((dims, args) => reshaped(dims, args.tensor("other").dims));
 const lastSwapped = onDims((dims) => [...dims.slice(0, -2), ...dims.slice(-2).reverse()]);
@@ -277,6 +294,7 @@ const turned = onDims((dims) => [...dims].reverse());
 
 export const RESHAPING: ShapeTable = {
   "view.default": view,
+  "view.dtype": viewAsType,
   view_copy: view,
   _reshape_alias: view,
   ravel: onDims((dims) => [product(dims)]),
