@@ -1,5 +1,4 @@
 import {
-  type ByteSource,
   type DType,
   ModelFileError,
   parseScriptInput,
@@ -9,17 +8,26 @@ import {
   translate,
 } from "@sconce/torch";
 import { nodePlatform } from "@sconce/torch/node";
-import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { difference, mayDeclare, valuesOf } from "./compare.ts";
+import { InferenceSession, type Tensor as OrtTensor } from "onnxruntime-node";
+import { difference, mayDeclare } from "./compare.ts";
 import { type Entrance, entranceOf } from "./entrance.ts";
-import type { FixtureRun, FixtureSample, FixtureTensor } from "./fixture-pack.ts";
+import { feed } from "./feed.ts";
+import type { FixtureRun, FixtureSample } from "./fixture-pack.ts";
+import { memorySource } from "./memory-source.ts";
+import { optimiserDifference } from "./optimiser.ts";
 import type { Verdict } from "./verdict.ts";
 
 const RANDOM = new Set(randomOps());
 
+/** How a sample is judged beyond what PyTorch answers. */
+export interface Judging {
+  /** Whether ONNX Runtime has to answer alike when it may not rewrite the graph. */
+  readonly withoutOptimiser: boolean;
+}
+
 /** Translates a program, runs it in ONNX Runtime and compares it with PyTorch. Never throws: whatever goes wrong is the verdict. */
-export async function judgeSample(sample: FixtureSample): Promise<Verdict> {
-  const verdict = await judgeAsStated(sample);
+export async function judgeSample(sample: FixtureSample, judging: Judging): Promise<Verdict> {
+  const verdict = await judgeAsStated(sample, judging);
   const { inputs } = sample;
   if (verdict.kind !== "refused" || inputs === undefined) return verdict;
   // What a refusal advises: the example's sizes as numbers.
@@ -29,10 +37,10 @@ export async function judgeSample(sample: FixtureSample): Promise<Verdict> {
     const { dtype, shape } = first!.inputs[i]!;
     return [name, `${dtype}[${shape.join(", ")}]`] as const;
   });
-  return await judgeAsStated({ ...sample, inputs: Object.fromEntries(numbers) });
+  return await judgeAsStated({ ...sample, inputs: Object.fromEntries(numbers) }, judging);
 }
 
-async function judgeAsStated(sample: FixtureSample): Promise<Verdict> {
+async function judgeAsStated(sample: FixtureSample, judging: Judging): Promise<Verdict> {
   const source = memorySource("model.pt2", sample.program);
   let translation: Translation;
   try {
@@ -49,7 +57,10 @@ async function judgeAsStated(sample: FixtureSample): Promise<Verdict> {
     if (unsupported.every(({ op }) => RANDOM.has(op))) return { kind: "skipped", detail };
     return { kind: "refused", ops: unsupported.map(({ op }) => op), detail };
   }
-  return await judgeTranslation(translation, sample);
+  const verdict = await judgeTranslation(translation, sample);
+  if (verdict.kind !== "pass" || !judging.withoutOptimiser) return verdict;
+  const found = await judgeOptimiser(translation, sample);
+  return found === undefined ? verdict : { kind: "wrong", detail: found };
 }
 
 async function judgeTranslation(translation: Translation, sample: FixtureSample): Promise<Verdict> {
@@ -88,6 +99,19 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
   } finally {
     await session.release();
   }
+}
+
+async function judgeOptimiser(translation: Translation, sample: FixtureSample): Promise<string | undefined> {
+  const run = sample.runs.find(({ raises }) => raises === undefined);
+  if (run === undefined) return undefined;
+  const types = translation.inputs.map(({ dtype }) => dtype);
+  return await optimiserDifference({
+    model: translation.model,
+    program: sample.program,
+    feeds: (inputShape) =>
+      run.inputs.map((tensor, i) => feed({ ...tensor, shape: [...inputShape(tensor.shape)] }, types[i]!)),
+    outputs: run.outputs,
+  });
 }
 
 /** A scripted program takes what is declared for it, a traced one what it was traced with. */
@@ -182,35 +206,6 @@ function feedsOf(session: InferenceSession, { inputs }: Translation, run: Run): 
       types.has(name) ? [[name, feed(run.inputs[i]!, types.get(name)!)] as const] : [],
     ),
   );
-}
-
-/** A fixture's tensor in the type the session wants: as it is, or widened to float32. */
-function feed(tensor: FixtureTensor, type: string): OrtTensor {
-  const dims = [...tensor.shape];
-  if (type === "float32" && tensor.dtype !== "float32") {
-    const values = valuesOf(tensor);
-    if (values === undefined) throw new Error(`the session wants float32 for ${tensor.dtype}`);
-    return new OrtTensor("float32", Float32Array.from(values as ArrayLike<number>), dims);
-  }
-  if (type === "float16") return new OrtTensor("float16", new Uint16Array(tensor.bytes.slice().buffer), dims);
-  const values = valuesOf(tensor);
-  if (values === undefined || type !== tensor.dtype)
-    throw new Error(`the session wants ${type} for ${tensor.dtype}`);
-  return new OrtTensor(type as "float32", values as Float32Array, dims);
-}
-
-/** Bytes in memory as a ByteSource. */
-function memorySource(name: string, bytes: Uint8Array): ByteSource {
-  return {
-    name,
-    byteLength: bytes.length,
-    read(offset, length) {
-      if (offset < 0 || length < 0 || offset + length > bytes.length) {
-        throw new ModelFileError("corrupt", `bytes ${offset}..${offset + length} lie past the end`);
-      }
-      return bytes.subarray(offset, offset + length);
-    },
-  };
 }
 
 function textOf(error: unknown): string {

@@ -1,5 +1,7 @@
 // The op oracle from the command line: npm run oracle -- [--filter NAME,…] [--target aten.add.Tensor] [--sample ID] [--verbose]
 // [--json FILE] [--limit N] [--folder FOLDER]. A name is a pack of packages/torch/fixtures; `*` stands for any text.
+// Each sample has to be answered alike when ONNX Runtime may rewrite the graph and when not, also between transpositions and activations;
+// --optimised-only leaves that out.
 // With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
 // With --sweep traced or --sweep scripted: op samples and modules as TorchScript, asked at several sizes.
 // With --sweep quantized: the ops that quantize, on every dtype and granularity (scripts/python/quantized).
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     json: { type: "string" },
     limit: { type: "string", default: "40" },
     jobs: { type: "string", default: "2" },
+    "optimised-only": { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -68,6 +71,7 @@ const results = await runOracle({
   files,
   sample: values.sample,
   target: values.target,
+  withoutOptimiser: !values["optimised-only"],
   jobs: Number(values.jobs),
   sampleTimeoutMs: 20_000,
 });

@@ -11,6 +11,8 @@ export interface OracleOptions {
   readonly sample?: string | undefined;
   /** Only samples with this op, such as `aten.add.Tensor`. */
   readonly target?: string | undefined;
+  /** See Judging; default: false. */
+  readonly withoutOptimiser?: boolean;
   /** Worker processes at once. */
   readonly jobs: number;
   /** A sample that takes longer is an error. */
@@ -69,10 +71,10 @@ interface WorkerEnd {
 
 function runWorker(
   files: Work,
-  { sample, target, sampleTimeoutMs }: OracleOptions,
+  { sample, target, sampleTimeoutMs, withoutOptimiser = false }: OracleOptions,
   onResult: (result: SampleResult) => void,
 ): Promise<WorkerEnd> {
-  const job: WorkerJob = { files, sample, target };
+  const job: WorkerJob = { files, sample, target, withoutOptimiser };
   const child = spawn(process.execPath, ["--enable-source-maps", WORKER, JSON.stringify(job)], {
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -37,6 +37,8 @@ export type SampleResult = Extract<WorkerLine, { readonly verdict: Verdict }>;
 
 /** What a worker process is to do: packs, each from its nth sample on. */
 export interface WorkerJob {
+  /** See Judging. */
+  readonly withoutOptimiser: boolean;
   readonly files: readonly { readonly path: string; readonly from: number }[];
   /** Only this sample, or only samples with this op. */
   readonly sample: string | undefined;

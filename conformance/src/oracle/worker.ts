@@ -25,7 +25,7 @@ async function judgePack(file: string, pack: FixturePack, chosen: readonly numbe
     const { id, targets, core } = sample;
     print({ file, index, begins: id });
     const start = performance.now();
-    const verdict = await judgeSample(sample);
+    const verdict = await judgeSample(sample, job);
     print({ file, index, op: pack.op, id, targets, core, verdict, ms: performance.now() - start });
   }
 }

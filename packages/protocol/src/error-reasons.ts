@@ -129,7 +129,7 @@ const MODEL_REASONS = {
   },
   internal: {
     model_failed:
-      "The model failed on these inputs. The log says where. Other requests of the same batch are not affected.",
+      "The engine failed while it ran the model. The log says where, and why. Other requests of the same batch are not affected.",
     bad_output:
       "The model returned something that is not a valid result. The log has the details. The export is at fault, or this server.",
   },

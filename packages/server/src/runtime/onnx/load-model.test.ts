@@ -115,7 +115,7 @@ describe("loadModel()", () => {
       {
         code: "internal",
         reason: "model_failed",
-        message: "ONNX Runtime failed on these inputs (operation Add); the server's log has the details",
+        message: "the engine failed while it ran the model (operation Add); the server's log has the details",
       },
     );
   });

@@ -38,7 +38,7 @@ const TAKES_INDICES = /^(Gather|Scatter|OneHot|Embed|TfIdf|Loop|If|Scan)/;
 
 /**
  * What ONNX Runtime threw during a run, as an error that a client may see: `invalid_argument`/`invalid_input` when the text clearly blames
- * the inputs, else `internal`/`model_failed`. The text itself goes to the log only.
+ * the inputs, else `internal`/`model_failed`, which says that the engine failed. The text itself goes to the log only.
  */
 export function runError(thrown: unknown): ServeError {
   if (thrown instanceof ServeError) return thrown;
@@ -57,7 +57,7 @@ export function runError(thrown: unknown): ServeError {
   const where = node === undefined ? "" : ` (operation ${node})`;
   return new ServeError(
     "internal",
-    `ONNX Runtime failed on these inputs${where}; the server's log has the details`,
+    `the engine failed while it ran the model${where}; the server's log has the details`,
     {
       reason: "model_failed",
       cause: thrown,

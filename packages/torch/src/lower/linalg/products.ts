@@ -37,16 +37,25 @@ export function multiply(g: Emitter, a: Val, b: Val): Val {
   return g.cast(g.op("MatMul", [g.cast(a, dtype), g.cast(b, dtype)]), a.dtype);
 }
 
+/**
+ * `multiply` of a matrix (or several) and a vector, which becomes a matrix of one column: ONNX Runtime takes a transposition into the
+ * product and gets that of a matrix and a vector wrong then. Anything else is `multiply` itself.
+ */
+export function multiplyRanked(g: Emitter, a: Tensor, b: Tensor): Val {
+  if (b.dims.length !== 1 || a.dims.length < 2) return multiply(g, a, b);
+  return g.squeeze(multiply(g, a, g.unsqueeze(b, [-1])), [-1]);
+}
+
 /** `multiply` where there may be nothing: MatMul then fails for some ranks, and sums of no products are not always 0. */
 export function multiplySome(g: Emitter, [a, b]: readonly [Tensor, Tensor], dims: readonly Dim[]): Val {
   const [left, right] = [a.dims.length, b.dims.length];
   const isEven = right === 2 ? left >= 2 : left >= right && right > 1;
   const depth = a.dims.at(-1)!;
   // Where the product is as empty as its factors there is no sum to go wrong.
-  if (isEven && dims.some((dim) => sameDim(dim, depth))) return multiply(g, a, b);
+  if (isEven && dims.some((dim) => sameDim(dim, depth))) return multiplyRanked(g, a, b);
   const sizes = isEven ? [depth] : [...a.dims, ...b.dims];
   const empty = [{ dtype: a.dtype, dims }];
-  return unlessNothing(g, { sizes, empty, emit: (inner) => [multiply(inner, a, b)] })[0]!;
+  return unlessNothing(g, { sizes, empty, emit: (inner) => [multiplyRanked(inner, a, b)] })[0]!;
 }
 
 /** Element products; of booleans, both. */
@@ -139,10 +148,11 @@ export const vander: Lowering = (node, g) => {
 function chain(name: string): Lowering {
   return (node, g) => {
     const { dtype } = node.out();
-    return node
-      .tensors(name)
-      .map((tensor): Val => g.cast(tensor, dtype))
-      .reduce((a, b) => multiply(g, a, b));
+    // A product has as many dimensions as its first factor until the last one.
+    const [first, ...rest] = node.tensors(name).map((tensor) => cast(g, tensor, dtype));
+    let result: Tensor = first!;
+    for (const next of rest) result = { ...result, ...multiplyRanked(g, result, next) };
+    return result;
   };
 }
 

@@ -1,8 +1,10 @@
 import { mul, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withoutCodes } from "../core/find-codes.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { codedProduct } from "../linalg/coded-products.ts";
+import { multiplyRanked } from "../linalg/products.ts";
 
 /** aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor: x1 · W[out] · x2 for every output */
 export const bilinear: Lowering = (node, g) => {
@@ -30,10 +32,11 @@ export const linear: Lowering = (node, g) => {
     return multiplyTransposed(g, input, { weight, bias });
   const coded = codedProduct(g, { input, weight, isTransposed: true, bias: bias && g.cast(bias, dtype) });
   if (coded !== undefined) return coded;
+  const floats = withoutCodes(g, input);
   const rows =
     input.dims.length === 2
-      ? input
-      : g.reshape(input, [product(input.dims.slice(0, -1)), input.dims.at(-1)!]);
+      ? floats
+      : g.reshape(floats, [product(input.dims.slice(0, -1)), input.dims.at(-1)!]);
   const result = g.op("Gemm", [rows, weight, bias && g.cast(bias, dtype)], { transB: 1 });
   return input.dims.length === 2 ? result : g.reshape(result, node.out().dims);
 };
@@ -45,10 +48,13 @@ function retyped(g: Emitter, tensor: Tensor, dtype: Tensor["dtype"]): Tensor {
 /** For weights without an output dimension and for integers, which Gemm does not take. */
 function multiplyTransposed(
   g: Emitter,
-  input: Val,
+  input: Tensor,
   { weight, bias }: { weight: Tensor; bias: Tensor | undefined },
 ): Val {
-  const product = g.op("MatMul", [input, weight.dims.length === 2 ? g.transpose(weight, [1, 0]) : weight]);
+  const product =
+    weight.dims.length === 2
+      ? g.op("MatMul", [input, g.transpose(weight, [1, 0])])
+      : multiplyRanked(g, input, weight);
   return bias === undefined ? product : g.op("Add", [product, g.cast(bias, product.dtype)]);
 }
 
