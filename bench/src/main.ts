@@ -9,8 +9,10 @@ import { grpcServing } from "./suites/grpc-serving.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
+import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
+import { stages } from "./suites/stages.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -19,7 +21,9 @@ const SUITES: Readonly<Record<string, Suite>> = {
   loading,
   "many-models": manyModels,
   running,
+  quantized,
   batching,
+  stages,
   peers,
 };
 

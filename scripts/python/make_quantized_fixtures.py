@@ -1,11 +1,13 @@
 """Makes packs of the programs in quantized/, with what PyTorch answers.
 
-    python make_quantized_fixtures.py FOLDER [--filter FAMILY ...] [--every N]
+    python make_quantized_fixtures.py FOLDER [--filter FAMILY ...] [--every N] [--traced]
 
-`--every N` takes one case of N: the packs in packages/torch/fixtures/quantized are made with 12.
+`--every N` takes one case of N: the packs in packages/torch/fixtures/quantized are made with `--every 12 --traced`. `--traced` adds programs as TorchScript, one
+in four of those.
 """
 
 import argparse
+import io
 import logging
 import sys
 import warnings
@@ -13,7 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import torch
-from fixture_pack import Pack, Skip, export, is_core, reason_of, results_of, saved, targets_of
+from fixture_kit import slim_archive
+from fixture_pack import Pack, Skip, clones, export, is_core, reason_of, results_of, saved, targets_of
 from quantized import FAMILIES, Case
 
 
@@ -36,6 +39,23 @@ def add(pack: Pack, label: str, case: Case) -> None:
     pack.samples.append({"id": label, "targets": targets_of(program), "core": is_core(program), "program": place, "runs": runs})
 
 
+def add_traced(pack: Pack, label: str, case: Case) -> None:
+    args = case.runs[0]
+    try:
+        with torch.no_grad():
+            script = torch.jit.trace(case.module.eval(), clones(args), check_trace=False, strict=False)
+            outputs = results_of(script(*clones(args)))
+    except Exception as error:
+        raise Skip(f"torch.jit.trace refuses it: {reason_of(error)}") from error
+    whole = io.BytesIO()
+    torch.jit.save(script, whole)
+    within = case.within
+    described = [{**pack.tensor(tensor), "within": within[min(i, len(within) - 1)]} for i, tensor in enumerate(outputs)]
+    place = pack.place(slim_archive(whole.getvalue(), {}))
+    run = {"inputs": [pack.tensor(tensor) for tensor in args], "outputs": described}
+    pack.samples.append({"id": f"{label}, traced", "targets": [], "core": False, "program": place, "runs": [run]})
+
+
 def chosen(cases: dict[str, Case], every: int) -> list[tuple[str, Case]]:
     """One case of so many, and the first of every kind: the first two words of what it is called."""
     kinds = set()
@@ -53,6 +73,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--filter", nargs="*", default=["*"], help="only families with such names")
     parser.add_argument("--every", type=int, default=1, help="one case of so many")
+    parser.add_argument("--traced", action="store_true", help="as TorchScript, too")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
@@ -62,11 +83,12 @@ def main() -> None:
         if not any(fnmatch(name, pattern) for pattern in args.filter):
             continue
         pack = Pack(name)
-        for label, case in chosen(cases, args.every):
-            try:
-                add(pack, label, case)
-            except Skip as skip:
-                pack.skip(label, str(skip))
+        for number, (label, case) in enumerate(chosen(cases, args.every)):
+            for write in (add, add_traced) if args.traced and number % 4 == 0 else (add,):
+                try:
+                    write(pack, label, case)
+                except Skip as skip:
+                    pack.skip(label, str(skip))
         size = pack.write(args.folder)
         print(f"{name}: {len(pack.samples)} programs, {len(pack.skipped)} skipped, {size} bytes", file=sys.stderr, flush=True)
 

@@ -29,8 +29,8 @@ export interface Heard {
   readonly isClosed: boolean;
 }
 
-/** How long an attacker waits for a word, by default. */
-const PATIENCE_MS = 3_000;
+/** How long an attacker waits for a word, by default: a busy machine may need as long. */
+const PATIENCE_MS = 20_000;
 
 /** Sends bytes, and gathers what comes back until the server closes or the time is over. */
 export function exchange(

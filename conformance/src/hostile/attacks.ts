@@ -1,5 +1,6 @@
 import type { Attack } from "./attack.ts";
 import { bombs } from "./attacks/bombs.ts";
+import { files } from "./attacks/files.ts";
 import { http2Floods } from "./attacks/http2-floods.ts";
 import { longTokens } from "./attacks/long-tokens.ts";
 import { noise } from "./attacks/noise.ts";
@@ -19,5 +20,6 @@ export const ATTACKS: readonly Attack[] = [
   ...slowClients,
   ...pipelining,
   ...signals,
+  ...files,
   ...noise,
 ];

@@ -1,73 +1,8 @@
-// Tests the built server: models whose own files mean to stop it, beside one that serves.
+// Tests the built server: models whose own files mean to stop it (hostile-models.ts), beside one that serves.
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, test } from "node:test";
-import { MODELS_FOLDER } from "../expected-digits.ts";
-import { startServerProcess } from "../server-process.ts";
-import { until } from "../until.kit.ts";
-
-const root = mkdtempSync(join(tmpdir(), "hostile-files-"));
-after(() => rmSync(root, { recursive: true }));
-
-function model(name: string, yaml: string): string {
-  const folder = join(root, name);
-  mkdirSync(folder);
-  copyFileSync(join(MODELS_FOLDER, "digits.pt2"), join(folder, "model.pt2"));
-  if (yaml !== "") writeFileSync(join(folder, "model.yaml"), yaml);
-  return folder;
-}
-
-/** By model: its model.yaml, and what the index says of it. */
-const HOSTILE: Readonly<Record<string, readonly [string, RegExp]>> = {
-  alias: ["max_batch_size: &a [*a, *a]", /nested deeper than 32/],
-  keys: [Array.from({ length: 90_000 }, (_, i) => `k${i}: 1`).join("\n"), /more than 20000 words and marks/],
-  list: [`preferred_batch_size: [${"1,".repeat(500_000)}]`, /more than 20000 words and marks/],
-  text: [`preferred_batch_size: "${"1,".repeat(500_000)}"`, /preferred_batch_size in model.yaml: expected/],
-  key: [`${"k".repeat(1_000_000)}: 1`, /model.yaml/],
-  inputs: [`inputs: "x: &a [*a, *a]"`, /inputs in model.yaml: expected names and texts/],
-  weights: ["weights: secret.safetensors", /link that leads out of the repository/],
-  instances: [
-    "instances: 256\nthreads: 64",
-    /asks for instances 256; this server allows \d+ \(--max-instances\)/,
-  ],
-  thread: ["isolation: thread", /asks for isolation thread; this server allows process/],
-  documents: ["instances: 1\n---\ninstances: 2", /several documents; expected one mapping/],
-  sequence: ["- instances: 1", /expected a mapping of keys to values/],
-  large: [`# ${"x".repeat(2 ** 20)}`, /larger than 1048576 bytes/],
-};
-
-interface Entry {
-  readonly name: string;
-  readonly state: string;
-  readonly reason: string;
-}
+import { test } from "node:test";
+import { serveHostileModels } from "./hostile-models.ts";
 
 test("model.yaml files that stop their reader, and links out of the folder, cost their own models only", async () => {
-  for (const [name, [yaml]] of Object.entries(HOSTILE)) model(name, yaml);
-  symlinkSync("/etc/hostname", join(root, "weights", "secret.safetensors"));
-  writeFileSync(join(model("good", ""), "config.pbtxt"), "max_batch_size: 8");
-  const server = await startServerProcess([root], { until: "listening" });
-  try {
-    await until("the good model serves", async () => {
-      const response = await fetch(`${server.url}/v2/models/good/ready`);
-      return response.ok;
-    });
-    let index: readonly Entry[] = [];
-    await until("nothing loads any more", async () => {
-      const response = await fetch(`${server.url}/v2/repository/index`, { method: "POST" });
-      index = (await response.json()) as readonly Entry[];
-      return index.every(({ state }) => state !== "LOADING");
-    });
-    const good = index.find(({ name }) => name === "good");
-    assert.match(good?.reason ?? "", /config\.pbtxt is Triton's and is not read/);
-    for (const [name, [, reason]] of Object.entries(HOSTILE)) {
-      const entry = index.find((one) => one.name === name);
-      assert.equal(entry?.state, "UNAVAILABLE", name);
-      assert.match(entry.reason, reason, name);
-    }
-  } finally {
-    assert.equal((await server.stop()).code, 0, "SIGTERM ends it");
-  }
+  assert.deepEqual(await serveHostileModels(), []);
 });

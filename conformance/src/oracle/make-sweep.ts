@@ -43,5 +43,5 @@ export async function makeQuantizedSweep({
   folder,
   filter,
 }: Pick<SweepOptions, "python" | "folder" | "filter">): Promise<void> {
-  await runPython(python, [script("make_quantized_fixtures"), folder, "--filter", ...filter]);
+  await runPython(python, [script("make_quantized_fixtures"), folder, "--traced", "--filter", ...filter]);
 }

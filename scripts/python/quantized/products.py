@@ -78,6 +78,39 @@ for padding in (0, 1):
         cases[f"convolution padding {padding} groups {groups}"] = Case(Call(convolution, **kept), [(torch.randn(2, 4, 9, 9, generator=generator(4)),)], within=(0.0601,))
 
 
+UNEVEN = torch.tensor([50.0, 1, 0.5, 0.02, 0.01, 1, 0.3, 2])
+FLOATS = {
+    "conv2d": (lambda x, w, b: F.conv2d(x, w, b, padding=1), (8, 4, 3, 3), (2, 4, 9, 9)),
+    "conv1d": (lambda x, w, b: F.conv1d(x, w, b), (8, 4, 3), (2, 4, 9)),
+    "conv_transpose2d": (lambda x, w, b: F.conv_transpose2d(x, w, b), (4, 8, 3, 3), (2, 4, 9, 9)),
+    "linear": (lambda x, w, b: F.linear(x, w, b), (8, 32), (5, 32)),
+    "linear3": (lambda x, w, b: F.linear(x, w), (8, 32), (2, 5, 32)),
+    "matmul": (lambda x, w, b: x @ w.t(), (8, 32), (5, 32)),
+    "addmm": (lambda x, w, b: torch.addmm(b, x, w.t()), (8, 32), (5, 32)),
+    "bmm": (lambda x, w, b: torch.bmm(x, w), (2, 32, 8), (2, 5, 32)),
+}
+for layer, (run, weight_shape, shape) in FLOATS.items():
+    for coded in (False, True):
+        for clamp in (False, True):
+            axis = weight_shape.index(8)
+            weight = torch.randn(weight_shape, generator=generator(1)) * UNEVEN.reshape([8 if i == axis else 1 for i in range(len(weight_shape))])
+            scale = weight.abs().amax([i for i in range(len(weight_shape)) if i != axis]) / 127
+            kept = {"b": torch.randn(8, generator=generator(2)) * 9}
+            kept |= {"w": torch.round(weight / scale.reshape([8 if i == axis else 1 for i in range(len(weight_shape))])).to(torch.int8), "s": scale} if coded else {"w": weight}
+
+            def between(x, w, b, s=None, run=run, axis=axis, clamp=clamp):
+                """Float or coded weights of very different size between codes: ONNX Runtime must not make codes of its own of them."""
+                if s is not None:
+                    w = qd.dequantize_per_channel(w, s, None, axis, -127, 127, torch.int8)
+                y = run(there_and_back(x, torch.uint8, 0.02, 128), w, b)
+                y = torch.relu(y) if clamp else y
+                return there_and_back(y, torch.uint8, 0.02, 0 if clamp else 128)
+
+            cases[f"between {layer} {'coded' if coded else 'float'} {'relu' if clamp else ''}"] = Case(
+                Call(between, **kept), [(torch.randn(*shape, generator=generator(4)),)], within=(0.0201,)
+            )
+
+
 def embedded(i, w, s, z):
     return F.embedding(i, qd.dequantize_per_channel(w, s, z, 0, -128, 127, torch.int8))
 

@@ -1,4 +1,5 @@
 import { type Attack, exchange, inferPost, statusesOf, type Target } from "../attack.ts";
+import { grpcCall } from "../http2-frames.ts";
 
 const MIB = 1024 * 1024;
 
@@ -52,10 +53,63 @@ const HEADS: ReadonlyArray<readonly [name: string, head: (n: number) => string]>
   ],
 ];
 
+/** Messages that are a field, or the beginning of one, again and again. Numbers are those of ModelInferRequest. */
+const MESSAGES: ReadonlyArray<readonly [name: string, message: (n: number) => Buffer]> = [
+  ["a model's name", (n) => field(1, Buffer.alloc(n, 0x6d))],
+  ["an id", (n) => field(3, Buffer.alloc(n, 0x69))],
+  [
+    "a parameter's name",
+    (n) => field(4, Buffer.concat([field(1, Buffer.alloc(n, 0x70)), field(2, Buffer.from([8, 1]))])),
+  ],
+  ["a datatype", (n) => field(5, field(2, Buffer.alloc(n, 0x64)))],
+  ["a shape", (n) => field(5, field(3, Buffer.alloc(n, 1)))],
+  ["inputs", (n) => repeated([0x2a, 0], n)],
+  ["outputs", (n) => repeated([0x32, 0], n)],
+  ["raw contents", (n) => repeated([0x3a, 0], n)],
+  [
+    "elements",
+    (n) => field(5, Buffer.concat([field(2, Buffer.from("BYTES")), field(5, repeated([0x42, 0], n))])),
+  ],
+  [
+    "numbers",
+    (n) => field(5, Buffer.concat([field(2, Buffer.from("INT64")), field(5, field(3, Buffer.alloc(n, 1)))])),
+  ],
+  ["groups", (n) => Buffer.alloc(n, 0x0b)],
+  ["a number without end", (n) => Buffer.alloc(n, 0xff)],
+  ["unknown fields", (n) => repeated([0x78, 1], n)],
+  ["nothing known", (n) => field(99, Buffer.alloc(n))],
+];
+
+function field(number: number, contents: Buffer): Buffer {
+  return Buffer.concat([varint(number * 8 + 2), varint(contents.length), contents]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  return Buffer.from([...bytes, rest]);
+}
+
+function repeated(bytes: readonly number[], n: number): Buffer {
+  return Buffer.alloc(n, Buffer.from(bytes));
+}
+
 export const longTokens: readonly Attack[] = [
   ...BODIES.map(([name, body]) => attack(`JSON: ${name}`, (target) => inferPost(target, body(MIB)))),
   ...HEADS.map(([name, head]) => attack(`HTTP: ${name}`, () => Buffer.from(head(MIB / 4), "latin1"))),
   ...HEADS.map(([name, head]) => attack(`HTTP: ${name}, of 1 KiB`, () => Buffer.from(head(1024), "latin1"))),
+  ...MESSAGES.map(
+    ([name, message]): Attack => ({
+      group: "long tokens",
+      name: `gRPC: ${name}`,
+      holds: "a status that blames the client or asks for patience, and nobody waits",
+      async run(target) {
+        const status = await grpcCall(target, { message: message(MIB) });
+        return ["3", "5", "8", "14"].includes(status) ? "" : `status ${status}`;
+      },
+    }),
+  ),
 ];
 
 function attack(name: string, bytes: (target: Target) => Buffer): Attack {
@@ -65,11 +119,12 @@ function attack(name: string, bytes: (target: Target) => Buffer): Attack {
     holds: "one answer that is no success of an inference, and nobody waits",
     async run(target) {
       const heard = await exchange(target, [bytes(target)], {
-        withinMs: 10_000,
+        withinMs: 20_000,
         isEnough: (text) => text.endsWith("}"),
       });
       const statuses = statusesOf(heard);
-      if (statuses.some((status) => status >= 500)) return `answered with ${statuses.join(", ")}`;
+      if (statuses.some((status) => status >= 500 && status !== 503))
+        return `answered with ${statuses.join(", ")}`;
       // Bytes that are still on their way when it closes may cost the client its answer.
       return statuses.length === 1 || heard.isClosed ? "" : `${statuses.length} answers`;
     },

@@ -22,8 +22,8 @@ export const noise: readonly Attack[] = [
       const work = async (): Promise<void> => {
         for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
           const { status, text } = await client.send(next);
-          if (status < 400 || status >= 500 || !/"reason":"\w+"/.test(text))
-            problem ||= `${next.what}: ${status}`;
+          const isRefused = (status >= 400 && status < 500) || status === 503;
+          if (!isRefused || !/"reason":"\w+"/.test(text)) problem ||= `${next.what}: ${status}`;
         }
       };
       await Promise.all(Array.from({ length: CONNECTIONS }, work));
@@ -54,7 +54,7 @@ export const noise: readonly Attack[] = [
       const statuses = await Promise.all(
         Array.from({ length: BURSTS }, () => noisyCall(target.random, target)),
       );
-      const strange = statuses.find((status) => !["3", "5", "8", "12"].includes(status));
+      const strange = statuses.find((status) => !["3", "5", "8", "12", "14"].includes(status));
       return strange === undefined ? "" : `status ${strange}`;
     },
   },

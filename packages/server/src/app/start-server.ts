@@ -276,6 +276,7 @@ async function buildEdges(
     metrics,
     limits: restLimits(config),
     notReadyStatus,
+    fastLane: config.fastLane === "on",
     defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({
@@ -285,7 +286,7 @@ async function buildEdges(
     random,
   });
   const listener = createListener({
-    onHttp1: (socket) => rest.server.emit("connection", socket),
+    onHttp1: (socket) => rest.accept(socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
     clock: loop.activeClock,
     limits: listenerLimits(config),

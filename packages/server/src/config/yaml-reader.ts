@@ -29,14 +29,15 @@ export interface YamlReader {
 
 export interface YamlReaderOptions {
   readonly clock: Clock;
-  /** For one file, the thread's start included. Default: 5 s. */
+  /** For one file, the thread's start included. Default: 30 s. */
   readonly timeoutMs?: number;
   /** Compiled entry of the thread. */
   readonly entry?: URL;
 }
 
 const ENTRY = new URL("./yaml-thread.js", import.meta.url);
-const TIMEOUT_MS = 5000;
+/** A machine that is many times overcommitted takes seconds to start a thread; limits on size and words end what a file itself could cost. */
+const TIMEOUT_MS = 30_000;
 const MAX_HEAP_MIB = 128;
 
 interface Job extends YamlQuestion {

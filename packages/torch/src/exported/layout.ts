@@ -37,7 +37,7 @@ export function findLayout(zip: ZipArchive, platform: Platform): ProgramLayout {
     name: isRaw ? "PT2 archive" : "PT2 archive with pickled weights",
     program: `${root}models/${model}.json`,
     samples: present(zip, `${root}data/sample_inputs/${model}.pt`),
-    weights: isRaw ? rawWeights(zip, root, model) : pickledWeights(zip, platform, pickled),
+    weights: isRaw ? rawWeights(zip, platform, { root, model }) : pickledWeights(zip, platform, pickled),
   };
 }
 

@@ -9,9 +9,10 @@ import { nameInputs } from "./input-names.ts";
 import { type Json, parseJson } from "./json.ts";
 import { mutatedOutputs, type WrittenInput } from "./mutated-outputs.ts";
 import { leafNames } from "./pytree.ts";
+import { unwrapWeights, type WrappedWeight } from "./unwrap-weights.ts";
 
 /** Where a program's tensors come from: by kind and fully qualified name. Undefined: the archive lacks it. */
-export type WeightLookup = (kind: "weight" | "constant", name: string) => Weight | undefined;
+export type WeightLookup = (kind: "weight" | "constant", name: string) => Weight | WrappedWeight | undefined;
 
 const OLDEST_MAJOR = 5;
 const NEWEST_MAJOR = 8;
@@ -26,11 +27,13 @@ export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: W
   const warnings: string[] = [];
   const version = readVersion(root, warnings);
   const module = asMap(root.get("graph_module"), "graph_module");
-  const written = readGraph(module.get("graph"));
+  const whole = readGraph(module.get("graph"));
   const signature = asMap(module.get("signature"), "signature");
   const call = rootCall(module);
   const fields = namedTupleFields(module.get("treespec_namedtuple_fields"));
-  const { weights, leaves } = readInputs(signature, written, lookup);
+  const { weights, wrapped, leaves } = readInputs(signature, whole, lookup);
+  const { graph: written, weights: inner } = unwrapWeights(whole, wrapped);
+  for (const [value, weight] of inner) weights.set(value, weight);
   const inputs = nameInputs(leaves, call, fields);
   const exposed = exposeSizes(
     written,
@@ -78,8 +81,9 @@ function readInputs(
   signature: JsonMap,
   graph: Graph,
   lookup: WeightLookup,
-): { weights: Map<string, Weight>; leaves: InputLeaf[] } {
+): { weights: Map<string, Weight>; wrapped: Map<string, WrappedWeight>; leaves: InputLeaf[] } {
   const weights = new Map<string, Weight>();
+  const wrapped = new Map<string, WrappedWeight>();
   const leaves: InputLeaf[] = [];
   for (const [i, json] of asList(signature.get("input_specs"), "input_specs").entries()) {
     const [kind, value] = union(json, "an input's description");
@@ -89,24 +93,26 @@ function readInputs(
       leaves.push(arg.kind === "value" ? arg.name : undefined);
     } else if (kind === "parameter" || kind === "buffer" || kind === "tensor_constant") {
       const graphName = asString(asMap(spec.get("arg"), kind).get("name"), kind);
-      weights.set(graphName, findWeight(kind, spec, lookup));
+      const weight = findWeight(kind, spec, lookup);
+      if ("parts" in weight) wrapped.set(graphName, weight);
+      else weights.set(graphName, weight);
     } else if (kind === "constant_input") leaves.push(undefined);
     else rejectInput(kind, graph.inputs[i]);
   }
-  return { weights, leaves };
+  return { weights, wrapped, leaves };
 }
 
 function findWeight(
   kind: "parameter" | "buffer" | "tensor_constant",
   spec: JsonMap,
   lookup: WeightLookup,
-): Weight {
+): Weight | WrappedWeight {
   const name = asString(spec.get(`${kind}_name`), `${kind}_name`);
   const isConstant = kind === "tensor_constant" || spec.get("persistent") === false;
   const weight = lookup(isConstant ? "constant" : "weight", name);
   if (weight === undefined)
     throw new ModelFileError("corrupt", `the archive lacks the tensor '${name}' of the program`);
-  return isConstant ? { ...weight, isConstant } : weight;
+  return isConstant && !("parts" in weight) ? { ...weight, isConstant } : weight;
 }
 
 function rejectInput(kind: string, name: string | undefined): never {

@@ -37,6 +37,13 @@ export function functionalVariant(target: string): string | undefined {
   return schemaOf(variant) === undefined ? undefined : variant;
 }
 
+/** Why a write cannot be replaced. */
+export function whyNoVariant(target: string): string {
+  return /^aten\._?fused_moving_avg_obs_/.test(target)
+    ? "it still measures the numbers it sees: finish quantization-aware training with convert_pt2e (or torch.ao.quantization.convert) before exporting"
+    : "this in-place op has no functional form that could replace it";
+}
+
 /** In-place ops that change how a tensor shows its memory: what the memory holds stays. */
 const TURNING: ReadonlySet<string> = new Set([
   "aten.squeeze_.default",

@@ -1,6 +1,12 @@
 import { schemaOf } from "../aten/schemas.ts";
 import { aliasingOf, isSameTensor, mutates } from "./aliasing.ts";
-import { functionalVariant, type SeveralWrites, turnsInPlace, WRITES_SEVERAL } from "./functional-variant.ts";
+import {
+  functionalVariant,
+  type SeveralWrites,
+  turnsInPlace,
+  WRITES_SEVERAL,
+  whyNoVariant,
+} from "./functional-variant.ts";
 import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";
 import { replayView, type ViewStep } from "./view-replay.ts";
 
@@ -138,7 +144,7 @@ class Functionaliser {
     const variant = functionalVariant(node.target);
     const isSimple = mutated?.name === "self" && others.length === 0;
     if (view === undefined || !isSimple || variant === undefined) {
-      this.#report(node, "this in-place op has no functional form that could replace it");
+      this.#report(node, whyNoVariant(node.target));
       this.#nodes.push({
         ...node,
         args: new Map([...node.args].map(([n, arg]) => [n, this.#resolve(arg, node.target)])),

@@ -55,14 +55,18 @@ export class GraphLowering implements ValueLookup {
   readonly #run: LoweringRun;
   readonly #tensors = new Map<string, Tensor>();
   readonly #complex = new Map<string, ComplexTensor>();
-  readonly #used: ReadonlySet<string>;
+  /** By value: the node that takes it; undefined when several do, or the graph returns it. */
+  readonly #readers = new Map<string, Node | undefined>();
 
   constructor(graph: Graph, g: Emitter, run: LoweringRun) {
     this.#graph = graph;
     this.#g = g;
     this.#run = run;
-    const args = [...graph.nodes.flatMap((node) => [...node.args.values()]), ...graph.outputs];
-    this.#used = new Set(args.flatMap(valuesOf));
+    for (const node of graph.nodes) {
+      for (const name of new Set([...node.args.values()].flatMap(valuesOf)))
+        this.#readers.set(name, this.#readers.has(name) ? undefined : node);
+    }
+    for (const name of graph.outputs.flatMap(valuesOf)) this.#readers.set(name, undefined);
   }
 
   typeOf(name: string): ValueType | undefined {
@@ -70,7 +74,11 @@ export class GraphLowering implements ValueLookup {
   }
 
   isUsed(name: string): boolean {
-    return this.#used.has(name);
+    return this.#readers.has(name);
+  }
+
+  onlyReader(name: string): Node | undefined {
+    return this.#readers.get(name);
   }
 
   weight(name: string): Weight | undefined {

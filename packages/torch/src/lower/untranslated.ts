@@ -1,6 +1,6 @@
 /** Why an op is left to PyTorch on purpose, where that is more than "not yet". */
 export interface Untranslated {
-  readonly kind: "random" | "backward" | "allocation" | "out";
+  readonly kind: "random" | "backward" | "allocation" | "out" | "packed" | "observer";
   readonly reason: string;
 }
 
@@ -11,6 +11,16 @@ const random = (what: string): Untranslated => ({
 const backward: Untranslated = { kind: "backward", reason: "it belongs to training" };
 const allocation: Untranslated = { kind: "allocation", reason: "its result is uninitialised memory" };
 const out: Untranslated = { kind: "out", reason: "it writes into a tensor that it is given as out=" };
+const packed: Untranslated = {
+  kind: "packed",
+  reason:
+    "its weights are packed for the kernels of the machine that quantized them; export with a plain layout (torchao: IntxWeightOnlyConfig), or the float model",
+};
+const observer: Untranslated = {
+  kind: "observer",
+  reason:
+    "it still measures the numbers it sees: finish quantization-aware training with convert_pt2e (or torch.ao.quantization.convert) before exporting",
+};
 
 /** Ops that are not translated by decision, by target. */
 export const UNTRANSLATED: Readonly<Record<string, Untranslated>> = {
@@ -27,6 +37,11 @@ export const UNTRANSLATED: Readonly<Record<string, Untranslated>> = {
   "aten.randn_like.default": random("normal random numbers"),
   "aten.randperm.default": random("a random order"),
   "aten.atan2.out": out,
+  "aten._weight_int4pack_mm.default": packed,
+  "aten._weight_int4pack_mm_for_cpu.default": packed,
+  "aten._weight_int4pack_mm_with_scales_and_zeros.default": packed,
+  "aten._dyn_quant_matmul_4bit.default": packed,
+  "aten._fused_moving_avg_obs_fq_helper_functional.default": observer,
   "aten._adaptive_avg_pool2d_backward.default": backward,
   "aten.avg_pool2d_backward.default": backward,
   "aten.convolution_backward.default": backward,

@@ -7,6 +7,9 @@ import type { FunctionDef } from "./source-ast.ts";
 import { UnprovenSize, UnsupportedOp, unknownOp, unsupportedOp } from "./unsupported-op.ts";
 import { bool, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
+/** Ops with schemas that are not PyTorch's own. */
+const OTHER_OPS = /^(torchvision|transformers|quantized_decomposed|torchao)\./;
+
 /** Calls that only tell something. */
 const TELLING = new Set(["torch.warn", "warn", "warnings.warn", "print"]);
 
@@ -43,8 +46,7 @@ export class FunctionCaller {
     if (path.startsWith("ops.aten.")) return this.torch(path.slice("ops.aten.".length), args, kwargs);
     const op = path.startsWith("ops.") ? path.slice("ops.".length) : path;
     if (op === "prim.RaiseException") return unsupportedOp("the program always raises an error");
-    if (op.startsWith("torchvision.") || op.startsWith("transformers."))
-      return this.#guarded(op, () => this.#reading.ops.call({ op, args, kwargs }));
+    if (OTHER_OPS.test(op)) return this.#guarded(op, () => this.#reading.ops.call({ op, args, kwargs }));
     return this.#guarded(op, () => {
       // Whatever it made of them would follow from what is reported already.
       if (args.some(isUnknown)) return UNKNOWN;

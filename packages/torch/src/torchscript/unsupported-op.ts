@@ -38,7 +38,7 @@ export const ADVICE = "export the model with torch.export, or serve it with the 
 
 /** Ops on tensors of 8-bit codes, which PyTorch's own quantization puts into a program. */
 const QUANTIZED =
-  /^(quantized|_quantized)\.|^aten\.(_empty_affine_quantized|_make_per_\w+|dequantize|fake_quantize\w*|int_repr|q_\w+|quantize_per_\w+|quantized_\w+)$/;
+  /^(quantized|_quantized)\.|^aten\.(_empty_affine_quantized|_make_per_\w+|dequantize|int_repr|q_\w+|quantize_per_\w+|quantized_\w+)$/;
 
 const PACKED = /^aten\._(pack_padded_sequence|pad_packed_sequence|pack_sequence)$/;
 

@@ -210,6 +210,23 @@ test("the timeout parameter counts microseconds and ends the call", async () => 
   });
 });
 
+test("a timeout in weeks, years or for ever does not end the call at once", async () => {
+  await withGrpc({}, async ({ unary }) => {
+    const delay = { parameterChoice: { case: "int64Param" as const, value: 20n } };
+    for (const parameterChoice of [
+      { case: "int64Param" as const, value: 2n ** 31n * 1000n },
+      { case: "int64Param" as const, value: 2n ** 53n },
+      { case: "int64Param" as const, value: 2n ** 63n - 1n },
+      { case: "uint64Param" as const, value: 2n ** 64n - 1n },
+      { case: "doubleParam" as const, value: 1e308 },
+      { case: "stringParam" as const, value: "999999999999999" },
+    ]) {
+      const parameters = { timeout: { parameterChoice }, delay_ms: delay };
+      await unary(INFER, TYPES, create(ModelInferRequestSchema, { modelName: "slow", parameters }));
+    }
+  });
+});
+
 test("work that a deadline stopped is counted by the deadline, though it says that it was cancelled", async () => {
   await withGrpc({}, async ({ unary, inference, outcomes }) => {
     inference.infer = ({ signal }) =>

@@ -27,7 +27,7 @@ const WAITS: MemoryModel = {
 const { edge, budget } = openEdge(memoryInference({ waits: WAITS, echo: identity("FP32") }));
 const listener = createListener({
   clock: systemClock,
-  onHttp1: (socket) => edge.server.emit("connection", socket),
+  onHttp1: (socket) => edge.accept(socket),
   onHttp2: (socket) => socket.destroy(),
 });
 const { port } = await listener.listen("127.0.0.1", 0);

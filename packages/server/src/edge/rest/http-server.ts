@@ -15,6 +15,8 @@ export interface RequestHandler<Call> {
   open(request: IncomingMessage, response: ServerResponse): Call;
   /** As much of the body is here as came with the headers. */
   run(call: Call): void;
+  /** Whether connections may still be handed over while it closes. Default: none will. `look` is to be called when that ends. */
+  isExpecting?(): boolean;
 }
 
 /** A call that is told when its connection is done with it. */
@@ -26,6 +28,8 @@ export interface HttpServer {
   readonly server: Server;
   /** Open connections without a request in progress. */
   idleCount(): number;
+  /** Looks whether it may close now. */
+  look(): void;
   close(): Promise<void>;
   destroy(): void;
 }
@@ -66,7 +70,7 @@ export function createHttpServer<Call extends EndingCall>(
     socket.once("close", () => sockets.delete(socket));
     socket.once("end", () => {
       const response = latest.get(socket);
-      if (response !== undefined) askWhetherThere(response, clock);
+      if (response !== undefined && response.req.httpVersionMinor > 0) askHttpClient(response, clock);
     });
   });
   server.on("clientError", answerClientError);
@@ -104,12 +108,13 @@ export function createHttpServer<Call extends EndingCall>(
       for (const { req } of calls.keys()) busy.add(req.socket);
       return sockets.size - busy.size;
     },
+    look: () => onProgress(),
     close() {
       closing ??= new Promise((resolve) => {
         const check = (): void => {
           // Node takes a connection for idle whose response is written but not yet sent to the end, and would cut it.
           if (!isSending(calls.keys())) server.closeIdleConnections();
-          if (sockets.size === 0) {
+          if (sockets.size === 0 && handler.isExpecting?.() !== true) {
             // Not listening, so this only ends the timer that `listening` started.
             server.close();
             resolve();
@@ -128,6 +133,17 @@ export function createHttpServer<Call extends EndingCall>(
       server.close();
     },
   };
+}
+
+function askHttpClient(response: ServerResponse, clock: Clock): void {
+  askWhetherThere(
+    {
+      isOver: () => response.headersSent || response.closed,
+      // A response that waits behind another one has no socket yet; that other one is the question.
+      ask: () => response.socket !== null && response.writeContinue(),
+    },
+    clock,
+  );
 }
 
 function isSending(responses: Iterable<ServerResponse>): boolean {
@@ -185,6 +201,11 @@ function answerClientError(error: ParserError, socket: Socket): void {
 function parserError({ code, reason }: ParserError): ServeError {
   if (code === "HPE_INVALID_VERSION" && reason === "Invalid HTTP version") return unknownVersion();
   return PARSER_ERRORS[code ?? ""] ?? NOT_HTTP;
+}
+
+/** Answers a connection whose client sent half a request and will send no more. */
+export function rejectBroken(socket: Socket): void {
+  sendError(socket, NOT_HTTP);
 }
 
 function sendError(socket: Socket, error: ServeError): void {

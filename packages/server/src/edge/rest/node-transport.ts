@@ -54,7 +54,10 @@ export class NodeTransport implements RestTransport {
     const response = this.#response;
     const target = {
       context,
-      response,
+      stream: response,
+      get socket() {
+        return response.socket;
+      },
       heldBytes,
       onHanded: () => (lingers ? this.#linger(call) : void response.end()),
       onEnded: () => call.release(),

@@ -1,5 +1,6 @@
 import type { RestCall } from "./rest-call.ts";
-import { METHODS } from "./route-table.ts";
+import type { RestRequest } from "./rest-transport.ts";
+import { type FoundRoute, METHODS } from "./route-table.ts";
 
 /** How long a browser need not ask again, in seconds. */
 const MAX_AGE_S = 600;
@@ -9,7 +10,7 @@ const VARY = "Access-Control-Request-Method, Access-Control-Request-Headers";
 const EMPTY = Buffer.alloc(0);
 
 /** Whether a browser asks if a page may send what it wants to send (CORS, "preflight"). */
-export function isPreflight({ request: { method, headers } }: RestCall): boolean {
+export function isPreflight({ method, headers }: RestRequest): boolean {
   return (
     method === "OPTIONS" &&
     headers.origin !== undefined &&
@@ -17,8 +18,14 @@ export function isPreflight({ request: { method, headers } }: RestCall): boolean
   );
 }
 
+/** Where preflights lead, whatever their URL. */
+export const PREFLIGHT: FoundRoute = {
+  route: { method: "GET", urls: [], run: respondToPreflight },
+  params: {},
+};
+
 /** Answers a preflight whose origin is allowed. The URL need not exist: the request itself is told so. */
-export function respondToPreflight(call: RestCall): void {
+function respondToPreflight(call: RestCall): void {
   const { headers } = call.request;
   const answer = [
     "Access-Control-Allow-Methods",

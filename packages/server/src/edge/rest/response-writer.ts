@@ -1,5 +1,5 @@
-import type { ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import type { Writable } from "node:stream";
 import { timerDelayMs } from "../../base/clock.ts";
 import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { RestContext } from "./rest-context.ts";
@@ -10,7 +10,10 @@ const PIECE_BYTES = 256 * 1024;
 /** What a response is written to, and what happens on the way. */
 export interface ResponseTarget {
   readonly context: RestContext;
-  readonly response: ServerResponse;
+  /** The response, or the connection itself. */
+  readonly stream: Writable;
+  /** The connection; null: the response to an earlier request is not there yet. */
+  readonly socket: Socket | null;
   /** What the response holds of the byte budget. */
   readonly heldBytes: number;
   /** All is handed over. */
@@ -37,7 +40,7 @@ export class ResponseWriter implements Transfer {
   }
 
   get moved(): number {
-    return this.#handedBytes - this.#target.response.writableLength;
+    return this.#handedBytes - this.#target.stream.writableLength;
   }
 
   get heldBytes(): number {
@@ -56,37 +59,43 @@ export class ResponseWriter implements Transfer {
   }
 
   #watch(): void {
-    const { context, response } = this.#target;
-    if (response.writableLength === 0 || response.destroyed) return;
-    const { socket } = response;
+    const { context, stream } = this.#target;
+    if (stream.writableLength === 0 || stream.destroyed) return;
+    const { socket } = this.#target;
     // The response to an earlier request is not there yet, which is not the client's doing.
     if (socket === null) {
-      response.once("socket", () => this.#watch());
+      stream.once("socket", () => this.#watch());
       return;
     }
     const { writeIdleTimeoutMs } = context.limits;
     // A client may pause for as long.
     this.startedMs = context.slowClients.nowMs() + writeIdleTimeoutMs;
     context.slowClients.watch(this);
-    response.once("close", () => context.slowClients.unwatch(this));
+    stream.once("close", this.stop);
     // Afterwards Node sets the time of an idle connection again. Requests that a test injects have no socket of the system's.
     if (socket instanceof Socket) socket.setTimeout(timerDelayMs(writeIdleTimeoutMs));
   }
 
   end(): void {
     this.#target.onEnded();
-    this.#target.response.destroy();
+    this.#target.stream.destroy();
   }
 
+  /** The response is taken, or the client gone. */
+  readonly stop = (): void => {
+    this.#target.context.slowClients.unwatch(this);
+    this.#target.stream.off("close", this.stop);
+  };
+
   #advance(): void {
-    const { response, onHanded } = this.#target;
+    const { stream, onHanded } = this.#target;
     while (this.#part < this.#parts.length) {
-      response.cork();
+      stream.cork();
       let left = PIECE_BYTES;
       while (left > 0 && this.#part < this.#parts.length) left -= this.#handNext(left);
-      response.uncork();
-      if (response.writableLength > 0 && this.#part < this.#parts.length) {
-        response.once("drain", () => this.#advance());
+      stream.uncork();
+      if (stream.writableLength > 0 && this.#part < this.#parts.length) {
+        stream.once("drain", () => this.#advance());
         return;
       }
     }
@@ -102,7 +111,7 @@ export class ResponseWriter implements Transfer {
       this.#offset = 0;
     }
     this.#handedBytes += piece.length;
-    this.#target.response.write(piece);
+    this.#target.stream.write(piece);
     return piece.length;
   }
 }

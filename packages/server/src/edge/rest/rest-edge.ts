@@ -1,17 +1,21 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./check-head.ts";
-import { createHttpServer } from "./http-server.ts";
+import { createFastLane } from "./fast-lane.ts";
+import { createHttpServer, rejectBroken } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
 import { NodeTransport } from "./node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
-import { isPreflight, respondToPreflight } from "./preflight.ts";
+import { isPreflight, PREFLIGHT } from "./preflight.ts";
 import { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
-import { createRouteTable, type RouteTable } from "./route-table.ts";
+import type { RestRequest } from "./rest-transport.ts";
+import { createRouteTable, type FoundRoute, type RouteTable } from "./route-table.ts";
 import { createSharedResponses } from "./shared-responses.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
@@ -32,6 +36,8 @@ export interface RestEdgeOptions
   extends Omit<RestContext, Made | Defaulted>,
     Partial<Pick<RestContext, Defaulted>> {
   readonly limits?: Partial<RestLimits>;
+  /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
+  readonly fastLane?: boolean;
 }
 
 const DEFAULTS: Pick<RestContext, "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random"> =
@@ -43,9 +49,12 @@ const DEFAULTS: Pick<RestContext, "defaultModel" | "notReadyStatus" | "tenantHea
     random: Math.random,
   };
 
-/** The REST dialects on one HTTP server that never listens: a listener hands it connections (`server.emit("connection", socket)`). */
+/** The REST dialects. It does not listen: a listener gives it connections. */
 export interface RestEdge {
+  /** Reads what the fast lane does not. */
   readonly server: Server;
+  /** Takes over a connection that speaks HTTP/1. */
+  accept(socket: Socket): void;
   /** From now on readiness says no, and every response closes its connection. Requests are still answered. */
   setDraining(): void;
   /** Open connections without a request in progress. */
@@ -58,6 +67,7 @@ export interface RestEdge {
 
 export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
+  const { fastLane = true } = options;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
@@ -77,38 +87,67 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   ]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
-    run: (call) => runRoute(call, routes),
+    run(call) {
+      const found = admit(call.request, context, routes);
+      if (found.route === undefined) call.fail(found.error, found.headers);
+      else runRoute(call, found);
+    },
+    isExpecting: () => lane.size > 0,
+  });
+  const lane = createFastLane({
+    context,
+    route(head) {
+      const found = admit(head, context, routes);
+      return found.route === undefined ? undefined : found;
+    },
+    open: (connection) => new RestCall(context, connection),
+    run: runRoute,
+    handOver: (socket) => http.server.emit("connection", socket),
+    rejectBroken,
+    onProgress: () => http.look(),
   });
   return {
     server: http.server,
+    accept(socket) {
+      if (fastLane) lane.attach(socket);
+      else http.server.emit("connection", socket);
+    },
     setDraining: () => {
       draining = true;
     },
-    idleCount: () => http.idleCount(),
-    close: () => http.close(),
-    destroy: () => http.destroy(),
+    idleCount: () => http.idleCount() + lane.idleCount(),
+    close() {
+      const closed = http.close();
+      // By the turn after next, requests that have arrived by now have been read.
+      setImmediate(() => setImmediate(() => lane.closeIdle()));
+      return closed;
+    },
+    destroy() {
+      http.destroy();
+      lane.destroy();
+    },
   };
 }
 
-function runRoute(call: RestCall, routes: RouteTable): void {
-  const { request, context } = call;
+type Admission =
+  | FoundRoute
+  | { readonly route: undefined; readonly error: ServeError; readonly headers: string[] };
+
+/** Where a request line and headers lead, or what is wrong with them. Equal ones always lead to the same. */
+function admit(request: RestRequest, { limits, webGate }: RestContext, routes: RouteTable): Admission {
   const { host, origin } = request.headers;
-  const rejection = checkHead(request, context.limits) ?? context.webGate.check(host, origin);
-  if (rejection !== undefined) {
-    call.fail(rejection, ["Connection", "close"]);
-    return;
-  }
-  if (isPreflight(call)) {
-    respondToPreflight(call);
-    return;
-  }
+  const rejection = checkHead(request, limits) ?? webGate.check(host, origin);
+  if (rejection !== undefined)
+    return { route: undefined, error: rejection, headers: ["Connection", "close"] };
+  if (isPreflight(request)) return PREFLIGHT;
   const found = routes.find(request.method ?? "", request.url ?? "");
-  if (found.route === undefined) {
-    call.fail(found.error, found.allow === undefined ? [] : ["Allow", found.allow]);
-    return;
-  }
+  if (found.route !== undefined) return found;
+  return { ...found, headers: found.allow === undefined ? [] : ["Allow", found.allow] };
+}
+
+function runRoute(call: RestCall, { route, params }: FoundRoute): void {
   try {
-    const running = found.route.run(call, found.params);
+    const running = route.run(call, params);
     if (running !== undefined) running.catch((error: unknown) => call.fail(error));
   } catch (error) {
     call.fail(error);

@@ -15,9 +15,7 @@ export async function listen(
   options: Partial<RestEdgeOptions> = {},
 ): Promise<Listening> {
   const opened = openEdge(inference, options);
-  const listener = createServer({ allowHalfOpen: true }, (socket) =>
-    opened.edge.server.emit("connection", socket),
-  );
+  const listener = createServer({ allowHalfOpen: true }, (socket) => opened.edge.accept(socket));
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   after(() => {
     opened.edge.destroy();

@@ -2,8 +2,14 @@ import { ServeError } from "../../base/errors.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { type KnownUrl, likelyUrl } from "./unknown-url.ts";
 
+/** A route, and what the URL says in the places of its variables. */
+export interface FoundRoute {
+  readonly route: Route;
+  readonly params: RouteParams;
+}
+
 export type RouteMatch =
-  | { readonly route: Route; readonly params: RouteParams }
+  | FoundRoute
   /** There is no such route. `allow`: the methods that this URL has, when only the method is wrong. */
   | { readonly route: undefined; readonly error: ServeError; readonly allow: string | undefined };
 

@@ -239,6 +239,8 @@ test("a response that waits behind an earlier one on its connection is not held 
     const paced = await listen(memoryInference({ late, wide }), {
       slowClients,
       limits: { writeIdleTimeoutMs: WRITE_IDLE_MS },
+      // It begins the second request when the first is answered.
+      fastLane: false,
     });
     const first = post("/v2/models/late/infer", BODY).toString().replace("Connection: close\r\n", "");
     const answers = raw(paced.port, first, post("/v2/models/wide/infer", WIDE_BODY));

@@ -8,6 +8,8 @@ export interface Coded {
   readonly scale: Val;
   /** Of the dtype of the codes, shaped like `scale`; undefined: 0. */
   readonly zero: Val | undefined;
+  /** The numbers of `scale`, where the program says them. */
+  readonly scales?: readonly number[] | undefined;
   readonly axis?: number;
   readonly groupSize?: number;
   /** The codes as the file has them, where they are a weight of it; undefined for calculated ones. */

@@ -34,6 +34,7 @@ export function componentOf(whole: Whole, choices: Choices): { node: Node; value
       tensor: (name) => chosen.get(name)?.tensor() ?? values.tensor(name),
       complex: (name) => values.complex(name),
       isUsed: (name) => values.isUsed(name),
+      onlyReader: (name) => values.onlyReader(name),
       weight: (name) => (chosen.has(name) ? undefined : values.weight(name)),
     },
   };

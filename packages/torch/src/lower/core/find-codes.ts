@@ -9,12 +9,17 @@ export function codesOf(g: Emitter, tensor: Tensor): Coded | undefined {
   const node = g.builder.producer(tensor.name);
   if (node?.domain !== "" || (node.type !== "Reshape" && node.type !== "Transpose")) return undefined;
   const source = g.coded.get(node.inputs[0]!);
-  if (source === undefined || source.groupSize !== undefined) return undefined;
+  if (source === undefined) return undefined;
   if (node.type === "Transpose") return turned(g, source, node.attributes["perm"] as readonly number[]);
-  if (source.axis !== undefined) return undefined;
+  if (source.axis !== undefined || source.groupSize !== undefined) return undefined;
   const shape: Val = { name: node.inputs[1]!, dtype: "int64" };
   const codes = g.op("Reshape", [source.codes, shape], node.attributes);
-  return { codes: g.typed(codes, tensor.dims), scale: source.scale, zero: source.zero };
+  return {
+    codes: g.typed(codes, tensor.dims),
+    scale: source.scale,
+    scales: source.scales,
+    zero: source.zero,
+  };
 }
 
 function turned(g: Emitter, { codes, axis, stored, ...rest }: Coded, perm: readonly number[]): Coded {
@@ -26,4 +31,21 @@ function turned(g: Emitter, { codes, axis, stored, ...rest }: Coded, perm: reado
     ...(stored !== undefined &&
       perm.length === 2 && { stored: { ...stored, isTransposed: stored.isTransposed !== (perm[0] === 1) } }),
   };
+}
+
+/** What codes stand for, by plain arithmetic. */
+export function asFloats(g: Emitter, { codes, scale, zero }: Coded): Val {
+  const floats = g.cast(codes, "float32");
+  return g.op("Mul", [zero === undefined ? floats : g.op("Sub", [floats, g.cast(zero, "float32")]), scale]);
+}
+
+/**
+ * A tensor that does not show to be made of codes. ONNX Runtime quantizes float weights by itself, with one scale for all, where it sees codes
+ * before and after a product of them.
+ */
+export function withoutCodes(g: Emitter, tensor: Tensor): Tensor {
+  const given = codesOf(g, tensor);
+  return given === undefined || given.axis !== undefined || given.groupSize !== undefined
+    ? tensor
+    : { ...tensor, ...asFloats(g, given) };
 }

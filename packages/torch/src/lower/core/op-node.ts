@@ -180,6 +180,18 @@ export class OpNode {
     return name !== undefined && this.#values.isUsed(name);
   }
 
+  /** Whether the only op that takes the first result is of a kind, ops of `passing` between them left out. */
+  feeds(isKind: (target: string) => boolean, passing: ReadonlySet<string>): boolean {
+    let reader = this.#readerOf(this.#node);
+    while (reader !== undefined && passing.has(reader.target)) reader = this.#readerOf(reader);
+    return reader !== undefined && isKind(reader.target);
+  }
+
+  #readerOf(node: Node): Node | undefined {
+    const name = node.outputs[0];
+    return name === undefined ? undefined : this.#values.onlyReader(name);
+  }
+
   /** Result `index` as declared; the first one by default. Refuses when the program does not describe it. */
   out(index = 0): Declared {
     const name = this.#node.outputs[index];

@@ -1,5 +1,6 @@
 import type { Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withoutCodes } from "../core/find-codes.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
@@ -27,7 +28,7 @@ function productOf(node: OpNode, g: Emitter, { names, dims }: Factors): Val {
   const { dtype } = node.out();
   const [a, b] = names.map((name) => ({ ...node.tensor(name), ...g.cast(node.tensor(name), dtype) }));
   const coded = codedProduct(g, { input: a!, weight: b!, isTransposed: false });
-  return coded ?? multiplySome(g, [a!, b!], dims);
+  return coded ?? multiplySome(g, [withoutCodes(g, a!), b!], dims);
 }
 
 /** The size of a product of matrices, batched or not. */

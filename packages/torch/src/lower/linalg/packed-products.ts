@@ -10,88 +10,77 @@ interface Packing {
   readonly isTransposed: boolean;
 }
 
-/** A product of floats with a stored weight whose groups share a scale, of 4 or 8 bits a code. Undefined where MatMulNBits has no such groups. */
+/**
+ * A product of floats with a stored weight of 4-bit codes whose groups share a scale, which stay packed. Undefined where MatMulNBits has no such
+ * groups, and for wider codes: it is slower with them than floats are.
+ */
 export function packedProduct(g: Emitter, { input, kept, isTransposed }: Packing): Val | undefined {
   const { stored, groupSize } = kept;
-  if (stored === undefined || groupSize === undefined) return undefined;
-  if (!isTransposed || stored.isTransposed || groupSize < 16 || !Number.isInteger(Math.log2(groupSize)))
+  if (stored === undefined || groupSize === undefined || stored.isTransposed === isTransposed)
     return undefined;
   const [n, k] = stored.tensor.shape as readonly [number, number];
-  if (k % groupSize !== 0) return undefined;
+  if (groupSize < 16 || !Number.isInteger(Math.log2(groupSize)) || k % groupSize !== 0) return undefined;
   const packed = packCodes(stored, groupSize);
   if (packed === undefined) return undefined;
-  const { bits, codes, zeros } = packed;
+  const constant = (what: string, dims: readonly number[], data: Uint8Array): Val => ({
+    name: g.builder.constantOf(`${what} ${stored.name}`, () => ({ dtype: "uint8", dims, data })),
+    dtype: "uint8",
+  });
+  const { codes, zeros } = packed;
   const groups = k / groupSize;
-  const weight: Val = {
-    name: g.builder.constantOf(`packed ${stored.name}`, () => ({
-      dtype: "uint8",
-      dims: [n, groups, (groupSize * bits) / 8],
-      data: codes,
-    })),
-    dtype: "uint8",
-  };
-  const zero: Val | undefined = zeros && {
-    name: g.builder.constantOf(`packed zeros ${stored.name}`, () => ({
-      dtype: "uint8",
-      dims: [zeros.length],
-      data: zeros,
-    })),
-    dtype: "uint8",
-  };
-  const scales = g.reshape(kept.scale, [n * groups]);
+  const weight = constant("packed", [n, groups, groupSize / 2], codes);
+  const zero = zeros && constant("packed zeros", [zeros.length], zeros);
   return g.op(
     "com.microsoft.MatMulNBits",
-    [input, weight, scales, zero],
-    { K: k, N: n, bits, block_size: groupSize },
+    [input, weight, g.reshape(kept.scale, [n * groups]), zero],
+    { K: k, N: n, bits: 4, block_size: groupSize },
     "float32",
   );
 }
 
 interface Packed {
-  readonly bits: 4 | 8;
+  /** Two to a byte, the lower first, counted from 0. */
   readonly codes: Uint8Array;
-  /** Undefined: the middle of the range. */
+  /** Undefined: all are 8, the middle of the range. */
   readonly zeros: Uint8Array | undefined;
 }
 
-/** Codes counted from 0: two of 4 bits in a byte, the lower first, where all fit in them. */
+/** Codes and zeros that have 4 bits; undefined when one of them needs more. */
 function packCodes({ name, tensor, zeros }: StoredCodes, groupSize: number): Packed | undefined {
   const bytes = denseBytes(name, tensor);
-  const isSigned = tensor.dtype === "int8";
-  const values = isSigned ? new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : bytes;
-  const [low, high] = isSigned ? [-8, 7] : [0, 15];
-  const fits = (numbers: Iterable<number>, least: number, most: number): boolean => {
-    for (const number of numbers) if (number < least || number > most) return false;
-    return true;
-  };
-  const given = zeros ?? [0];
-  const isNibbles = fits(values, low!, high!) && fits(given, low!, high!);
-  const offset = isSigned ? (isNibbles ? 8 : 128) : 0;
-  if (!fits(given, isSigned ? -128 : 0, isSigned ? 127 : 255)) return undefined;
-  const middle = isNibbles ? 8 : 128;
   const [n, k] = tensor.shape as readonly [number, number];
-  const groups = k / groupSize;
-  const all = zeros ?? Array.from({ length: n * groups }, () => 0);
-  const moved = all.map((zero) => zero + offset);
-  const packedZeros = moved.every((zero) => zero === middle)
-    ? undefined
-    : isNibbles
-      ? nibbles(moved, groups)
-      : Uint8Array.from(moved);
-  const codes = Uint8Array.from(values, (value) => value + offset);
-  return isNibbles
-    ? { bits: 4, codes: nibbles(codes, k), zeros: packedZeros }
-    : { bits: 8, codes, zeros: packedZeros };
+  // The lowest code of 4 bits is −8, or 0.
+  const offset = tensor.dtype === "int8" ? 8 : 0;
+  const given = zeros ?? new Array<number>((n * k) / groupSize).fill(0);
+  if (!given.every((zero) => zero + offset >= 0 && zero + offset < 16)) return undefined;
+  const codes = movedBytes(bytes, offset);
+  if (codes === undefined) return undefined;
+  const moved = Uint8Array.from(given, (zero) => zero + offset);
+  const isMiddle = moved.every((zero) => zero === 8);
+  return { codes: nibbles(codes, k), zeros: isMiddle ? undefined : nibbles(moved, k / groupSize) };
+}
+
+/** Every byte and the offset; undefined when a sum is not below 16. */
+function movedBytes(bytes: Uint8Array, offset: number): Uint8Array | undefined {
+  const moved = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const sum = (bytes[i]! + offset) & 0xff;
+    if (sum > 15) return undefined;
+    moved[i] = sum;
+  }
+  return moved;
 }
 
 /** Rows of numbers below 16, two to a byte; a row begins a byte. */
-function nibbles(numbers: ArrayLike<number>, width: number): Uint8Array {
-  const rows = width === 0 ? 0 : numbers.length / width;
+function nibbles(numbers: Uint8Array, width: number): Uint8Array {
+  const rows = numbers.length / width;
   const stride = Math.ceil(width / 2);
   const packed = new Uint8Array(rows * stride);
   for (let row = 0; row < rows; row++) {
-    for (let i = 0; i < width; i++)
-      packed[row * stride + (i >> 1)]! |= numbers[row * width + i]! << (4 * (i & 1));
+    for (let i = 0; i < width; i++) {
+      const at = row * stride + (i >> 1);
+      packed[at] = packed[at]! | (numbers[row * width + i]! << (4 * (i & 1)));
+    }
   }
   return packed;
 }

@@ -1,11 +1,13 @@
 import type { Dim } from "../../graph/sym.ts";
 import type { Attributes } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withoutCodes } from "../core/find-codes.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { padded } from "../core/padded.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { betweenCodes, type ConvOperands } from "./coded-convolution.ts";
 import { integerConvolution } from "./integer-convolution.ts";
 
 /** A list of `rank` numbers; PyTorch lets one number stand for all dimensions. */
@@ -47,7 +49,7 @@ function samePads(kernel: readonly number[], dilation: readonly number[]): numbe
   return [...totals.map((total) => Math.floor(total / 2)), ...totals.map((total) => Math.ceil(total / 2))];
 }
 
-function operands(node: OpNode, g: Emitter): { input: Tensor; weight: Tensor; bias: Tensor | undefined } {
+function operands(node: OpNode, g: Emitter): ConvOperands {
   const { dtype } = node.out();
   const cast = (tensor: Tensor): Tensor => ({ ...tensor, ...g.cast(tensor, dtype) });
   const bias = node.optionalTensor("bias");
@@ -69,7 +71,7 @@ export const conv: Lowering = (node, g) => {
 };
 
 function convolved(node: OpNode, g: Emitter, pads: readonly number[]): Val {
-  const { input, weight, bias } = operands(node, g);
+  const { input, weight, bias } = betweenCodes(node, g, operands(node, g));
   if (!isFloat(input.dtype)) return ofIntegers(node, g, { pads, isTransposed: false });
   const kernel = kernelSize(weight);
   return batched(g, input, kernel.length, (x) =>
@@ -113,7 +115,7 @@ export const convNamedPadding: Lowering = (node, g) => {
  * aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor
  */
 export const convTranspose: Lowering = (node, g) => {
-  const { input, weight, bias } = operands(node, g);
+  const { input, weight, bias } = uncoded(g, operands(node, g));
   const kernel = kernelSize(weight);
   const pads = symmetric(node.ints("padding"), kernel.length);
   if (!isFloat(input.dtype)) return ofIntegers(node, g, { pads, isTransposed: true });
@@ -126,6 +128,10 @@ export const convTranspose: Lowering = (node, g) => {
   );
 };
 
+function uncoded(g: Emitter, operands: ConvOperands): ConvOperands {
+  return { ...operands, input: withoutCodes(g, operands.input) };
+}
+
 interface Padding {
   readonly output_padding: readonly number[];
   readonly pads: readonly number[];
@@ -133,7 +139,7 @@ interface Padding {
 
 /** PyTorch allows an output_padding up to the dilation, ONNX Runtime up to the stride: here the whole result is cut and padded. */
 function padLater(node: OpNode, g: Emitter, { output_padding, pads }: Padding): Val {
-  const { input, weight, bias } = operands(node, g);
+  const { input, weight, bias } = uncoded(g, operands(node, g));
   const kernel = kernelSize(weight);
   const spatial = kernel.length;
   const amounts = [

@@ -1,5 +1,6 @@
 import { mul, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { withoutCodes } from "../core/find-codes.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { codedProduct } from "../linalg/coded-products.ts";
@@ -31,10 +32,11 @@ export const linear: Lowering = (node, g) => {
     return multiplyTransposed(g, input, { weight, bias });
   const coded = codedProduct(g, { input, weight, isTransposed: true, bias: bias && g.cast(bias, dtype) });
   if (coded !== undefined) return coded;
+  const floats = withoutCodes(g, input);
   const rows =
     input.dims.length === 2
-      ? input
-      : g.reshape(input, [product(input.dims.slice(0, -1)), input.dims.at(-1)!]);
+      ? floats
+      : g.reshape(floats, [product(input.dims.slice(0, -1)), input.dims.at(-1)!]);
   const result = g.op("Gemm", [rows, weight, bias && g.cast(bias, dtype)], { transB: 1 });
   return input.dims.length === 2 ? result : g.reshape(result, node.out().dims);
 };

@@ -1,6 +1,7 @@
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
 import { decoded, encoded, type Layout, type Names, noteCodes } from "./scaled.ts";
 
 const NAMES: Names = { scale: "scales", zero: "zero_points" };
@@ -41,8 +42,10 @@ export const dequantizePerToken: Lowering = (node, g) =>
 function groups(node: OpNode): { size: number; layout: Layout } {
   const last = node.tensor("input").dims.at(-1)!;
   const given = node.int("group_size");
-  const isOne = node.tensor("scales").dims.at(-1) === 1 && typeof last === "number" && given > last;
-  const size = isOne ? last : given;
+  const isOne = node.tensor("scales").dims.at(-1) === 1;
+  if (isOne && typeof last !== "number")
+    return unsupported("its groups may be longer than the last dimension");
+  const size = isOne && typeof last === "number" ? Math.min(last, given) : given;
   return { size, layout: { dims: [-1, size], scaleDims: [-1, 1] } };
 }
 

@@ -106,6 +106,7 @@ export const dequantizePerTensor: Lowering = (node, g) => {
   const coding = {
     codes: g.typed(made.codes, codes.dims),
     scale: scaleOf(node, g),
+    scales: knownNumbers(node, "scale"),
     zero: g.reshape(made.zero, []),
   };
   const result = g.op("DequantizeLinear", [coding.codes, coding.scale, coding.zero], {}, "float32");
@@ -123,6 +124,7 @@ function calculated(node: OpNode, g: Emitter, narrow: Val | undefined | "elsewhe
     g.coded.set(result.name, {
       codes,
       scale: scaleOf(node, g),
+      scales: knownNumbers(node, "scale"),
       zero: narrow && g.reshape(narrow, []),
       ...(stored !== undefined && { stored: { ...stored, isTransposed: false } }),
     });

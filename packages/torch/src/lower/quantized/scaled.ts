@@ -115,5 +115,6 @@ export function noteCodes(
   if (zero !== undefined && zeros === undefined) return;
   const stored: StoredCodes = { ...weight, zeros, isTransposed: false };
   const scale = flat(g.cast(scaleOf(node, g, names.scale), "float32"));
-  g.coded.set(result.name, { codes, scale, zero: zero && flat(zero), ...kept, stored });
+  const scales = knownNumbers(node, names.scale);
+  g.coded.set(result.name, { codes, scale, scales, zero: zero && flat(zero), ...kept, stored });
 }

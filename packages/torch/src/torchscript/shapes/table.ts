@@ -8,6 +8,7 @@ import { JOINING } from "./joining.ts";
 import { LINEAR_ALGEBRA } from "./linear-algebra.ts";
 import { LOSSES } from "./losses.ts";
 import { NETWORKS } from "./networks.ts";
+import { QUANTIZED } from "./quantized.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTIONS } from "./reductions.ts";
 import { RESHAPING } from "./reshaping.ts";
@@ -15,7 +16,7 @@ import type { ShapeFn, ShapeTable } from "./shape-args.ts";
 import { SPECTRAL } from "./spectral.ts";
 import { TORCHVISION } from "./torchvision.ts";
 
-/** Every family's table of shape functions, by op ("add") or by op and overload ("to.dtype"). */
+/** Every family's table of shape functions, by op ("add") or by op and overload ("to.dtype"), of other namespaces with them ("torchao::…"). */
 const FAMILIES: readonly ShapeTable[] = [
   ATTENTION,
   DATA_SIZES,
@@ -26,12 +27,16 @@ const FAMILIES: readonly ShapeTable[] = [
   LINEAR_ALGEBRA,
   LOSSES,
   NETWORKS,
+  QUANTIZED,
   RECURRENT,
   REDUCTIONS,
   RESHAPING,
   SPECTRAL,
   TORCHVISION,
 ];
+
+/** Namespaces whose ops are called as other ops of PyTorch are. */
+const NAMESPACES: ReadonlySet<string> = new Set(["quantized_decomposed", "torchao"]);
 
 const merged = new Map<string, ShapeFn>();
 for (const family of FAMILIES) {
@@ -43,6 +48,7 @@ for (const family of FAMILIES) {
 
 /** The shape function of a target such as "aten.add.Tensor"; undefined when its result's type is not known. */
 export function shapeOf(target: string): ShapeFn | undefined {
-  const [, op = "", overload = ""] = target.split(".");
+  const [namespace = "", op = "", overload = ""] = target.split(".");
+  if (NAMESPACES.has(namespace)) return merged.get(`${namespace}::${op}`);
   return merged.get(`${op}.${overload}`) ?? merged.get(op);
 }

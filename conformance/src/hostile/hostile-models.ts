@@ -1,0 +1,71 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MODELS_FOLDER } from "../expected-digits.ts";
+import { startServerProcess } from "../server-process.ts";
+import { until } from "../until.kit.ts";
+
+/** By model: its model.yaml, and what the index says of it. */
+const HOSTILE: Readonly<Record<string, readonly [string, RegExp]>> = {
+  alias: ["max_batch_size: &a [*a, *a]", /nested deeper than 32/],
+  keys: [Array.from({ length: 90_000 }, (_, i) => `k${i}: 1`).join("\n"), /more than 20000 words and marks/],
+  list: [`preferred_batch_size: [${"1,".repeat(500_000)}]`, /more than 20000 words and marks/],
+  text: [`preferred_batch_size: "${"1,".repeat(500_000)}"`, /preferred_batch_size in model.yaml: expected/],
+  key: [`${"k".repeat(1_000_000)}: 1`, /model.yaml/],
+  inputs: [`inputs: "x: &a [*a, *a]"`, /inputs in model.yaml: expected names and texts/],
+  weights: ["weights: secret.safetensors", /link that leads out of the repository/],
+  instances: [
+    "instances: 256\nthreads: 64",
+    /asks for instances 256; this server allows \d+ \(--max-instances\)/,
+  ],
+  thread: ["isolation: thread", /asks for isolation thread; this server allows process/],
+  documents: ["instances: 1\n---\ninstances: 2", /several documents; expected one mapping/],
+  sequence: ["- instances: 1", /expected a mapping of keys to values/],
+  large: [`# ${"x".repeat(2 ** 20)}`, /larger than 1048576 bytes/],
+};
+
+interface Entry {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
+/** Serves a folder of models whose own files mean to stop the server, beside one that is good; what is not as it must be. */
+export async function serveHostileModels(): Promise<string[]> {
+  const root = mkdtempSync(join(tmpdir(), "hostile-files-"));
+  for (const [name, [yaml]] of Object.entries(HOSTILE)) writeModel(root, name, yaml);
+  symlinkSync("/etc/hostname", join(root, "weights", "secret.safetensors"));
+  writeFileSync(join(writeModel(root, "good", ""), "config.pbtxt"), "max_batch_size: 8");
+  const server = await startServerProcess([root], { until: "listening" });
+  const problems: string[] = [];
+  try {
+    await until("the good model serves", async () => (await fetch(`${server.url}/v2/models/good/ready`)).ok);
+    let index: readonly Entry[] = [];
+    await until("nothing loads any more", async () => {
+      const response = await fetch(`${server.url}/v2/repository/index`, { method: "POST" });
+      index = (await response.json()) as readonly Entry[];
+      return index.every(({ state }) => state !== "LOADING");
+    });
+    const good = index.find(({ name }) => name === "good");
+    if (!/config\.pbtxt is Triton's and is not read/.test(good?.reason ?? ""))
+      problems.push(`good: ${good?.reason}`);
+    for (const [name, [, reason]] of Object.entries(HOSTILE)) {
+      const entry = index.find((one) => one.name === name);
+      const isAsItMustBe = entry?.state === "UNAVAILABLE" && reason.test(entry.reason);
+      if (!isAsItMustBe) problems.push(`${name}: ${entry?.state} ${entry?.reason}`);
+    }
+  } finally {
+    const { code } = await server.stop();
+    if (code !== 0) problems.push(`SIGTERM ended it with ${code}`);
+    rmSync(root, { recursive: true });
+  }
+  return problems;
+}
+
+function writeModel(root: string, name: string, yaml: string): string {
+  const folder = join(root, name);
+  mkdirSync(folder);
+  copyFileSync(join(MODELS_FOLDER, "digits.pt2"), join(folder, "model.pt2"));
+  if (yaml !== "") writeFileSync(join(folder, "model.yaml"), yaml);
+  return folder;
+}
