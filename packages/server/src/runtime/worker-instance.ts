@@ -19,6 +19,8 @@ import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
 
 export interface WorkerInstanceOptions {
   readonly id: string;
+  /** Among the instances of its model, from 0 on. */
+  readonly index: number;
   readonly spec: LoadSpec;
   /** Shared by all instances of the model. */
   readonly files: FileIdentity;
@@ -137,7 +139,7 @@ export class WorkerInstance implements Instance {
   };
 
   async #load(worker: Worker): Promise<void> {
-    const { spec, files, caution, onProgress } = this.#options;
+    const { spec, index, files, caution, onProgress } = this.#options;
     const attempt = caution.attempt(spec);
     const isTouched = await files.check();
     this.#description ??= this.#options.description();
@@ -145,7 +147,7 @@ export class WorkerInstance implements Instance {
     const result = await worker
       .call({
         method: METHODS.load,
-        header: encodeMessage({ spec: attempt.spec, wantsDigest }),
+        header: encodeMessage({ spec: attempt.spec, instance: index, wantsDigest }),
         chunks: [],
         timeoutMs: spec.options.loadTimeoutMs,
         onNote: (stage) => {
