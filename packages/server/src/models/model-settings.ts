@@ -78,7 +78,7 @@ function withFile(candidate: ModelCandidate, settings: SettingsFile): ModelCandi
     return { ...common, problem: candidate.problem ?? problem };
   }
   const { path, format, bytes } = file;
-  const problem = isProgram(format) ? undefined : formatAdvice(format);
+  const problem = isProgram(format) || candidate.codeFile !== undefined ? undefined : formatAdvice(format);
   return { ...common, file: path, format, bytes, problem };
 }
 

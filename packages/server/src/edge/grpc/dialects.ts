@@ -63,17 +63,17 @@ export function predictStreamDialect(limits: GrpcLimits): StreamDialect {
   let model = "";
   let version: string | undefined;
   return {
-    decode(bytes, { onModel, late }) {
+    decode(bytes, receiver) {
       const name = (named: string, itsVersion: string | undefined): void => {
         model = named;
         version = itsVersion;
       };
       const request = decodePredictRequest(bytes, limits.codec, {
-        late,
+        late: receiver.late,
         onModel(named, itsVersion) {
           // The next message means this one's model, also when this one is rejected.
           name(named, itsVersion);
-          onModel?.(named, itsVersion);
+          receiver.onModel?.(named, itsVersion);
         },
       });
       if (request.model !== "") {

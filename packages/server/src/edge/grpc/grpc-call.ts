@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { Coding } from "./inflate-message.ts";
@@ -62,7 +63,7 @@ export class GrpcCall implements MessageReceiver {
   #reader: MessageReader | undefined;
   #method: GrpcMethod | undefined;
   #handlers: CallHandlers | undefined;
-  #abort: AbortController | undefined;
+  #signal: CallSignal | undefined;
   /** Why its work must stop. */
   #stopped: ServeError | undefined;
   #deadlineMs: number | undefined;
@@ -90,13 +91,13 @@ export class GrpcCall implements MessageReceiver {
     if (!this.#ended) this.#reader = new MessageReader(this.#stream, this, { deps: this.#deps, options });
   }
 
-  /** Made when somebody asks for it: a call that is rejected at once needs none, and making one costs more than rejecting. */
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#stopped !== undefined) this.#abort.abort(this.#stopped);
+  /** Made when somebody asks for it: a call that is rejected at once needs none. */
+  get signal(): CancelSignal {
+    if (this.#signal === undefined) {
+      this.#signal = new CallSignal();
+      if (this.#stopped !== undefined) this.#signal.abort(this.#stopped);
     }
-    return this.#abort.signal;
+    return this.#signal;
   }
 
   /** Monotonic milliseconds; undefined: none. */
@@ -215,7 +216,7 @@ export class GrpcCall implements MessageReceiver {
     this.#reader = undefined;
     this.#handlers = undefined;
     this.#method = undefined;
-    this.#abort = undefined;
+    this.#signal = undefined;
     this.#onEnd = undefined;
     this.#cancelTimer = undefined;
     this.#trailers = OK_TRAILERS;
@@ -232,7 +233,7 @@ export class GrpcCall implements MessageReceiver {
 
   #stop(error: ServeError): void {
     this.#stopped = error;
-    this.#abort?.abort(error);
+    this.#signal?.abort(error);
   }
 
   #settle(): boolean {

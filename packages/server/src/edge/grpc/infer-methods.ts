@@ -1,4 +1,7 @@
 import { peekModel } from "@sconce/protocol/grpc";
+import type { CancelSignal } from "../../base/call-signal.ts";
+import { ServeError } from "../../base/errors.ts";
+import type { Timeline } from "../../base/timeline.ts";
 import { serverTiming } from "../inference-metrics.ts";
 import { oipDialect, predictDialect } from "./dialects.ts";
 import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
@@ -6,8 +9,9 @@ import type { GrpcLimits } from "./grpc-limits.ts";
 import {
   type Arrival,
   type Dialect,
+  type Failure,
   type InferenceDeps,
-  isFailure,
+  type InferenceReceiver,
   rejectArriving,
   runInference,
   tenantOf,
@@ -28,23 +32,22 @@ function inferMethod(
   deps: InferenceDeps,
   { dialect, limits }: { readonly dialect: Dialect; readonly limits: GrpcLimits },
 ): GrpcMethod {
-  const answer = async (bytes: Buffer, call: GrpcCall): Promise<void> => {
-    const result = await runInference(deps, dialect, bytes, new UnaryArrival(deps, call));
-    if (isFailure(result)) call.fail(result.error);
-    else call.reply(result.frame, { ...OK_TRAILERS, "server-timing": serverTiming(result.timeline) });
+  const answer = (message: Buffer, call: GrpcCall): void => {
+    const inference = new UnaryInference(deps, call);
+    runInference(deps, { dialect, message, arrival: inference, receiver: inference });
   };
   return {
     path,
     requestStream: false,
-    open: (call) => new UnaryCall(call, (bytes) => answer(bytes, call)),
+    open: (call) => new UnaryCall(call, answer),
     onArriving(call, beginning) {
-      rejectArriving(deps, peekModel(beginning, limits.codec), new UnaryArrival(deps, call));
+      rejectArriving(deps, peekModel(beginning, limits.codec), new UnaryInference(deps, call));
     },
   };
 }
 
 /** The only message of a call. */
-class UnaryArrival implements Arrival {
+class UnaryInference implements Arrival, InferenceReceiver {
   readonly receivedMs: number;
   readonly bodyMs: number;
   readonly deadlineMs: number | undefined;
@@ -59,12 +62,23 @@ class UnaryArrival implements Arrival {
     this.#call = call;
   }
 
-  get signal(): AbortSignal {
+  get signal(): CancelSignal {
     return this.#call.signal;
   }
 
-  bound(deadlineMs: number): AbortSignal {
+  bound(deadlineMs: number): CancelSignal {
     this.#call.tighten(deadlineMs);
     return this.#call.signal;
+  }
+  answered(frame: Buffer, timeline: Timeline): void {
+    try {
+      this.#call.reply(frame, { ...OK_TRAILERS, "server-timing": serverTiming(timeline) });
+    } catch (thrown) {
+      this.#call.fail(ServeError.from(thrown));
+    }
+  }
+
+  failed({ error }: Failure): void {
+    this.#call.fail(error);
   }
 }

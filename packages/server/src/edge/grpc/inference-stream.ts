@@ -1,5 +1,5 @@
-import { setMaxListeners } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { startDeadline } from "../../gate/deadline.ts";
@@ -8,10 +8,10 @@ import { type DrainSignal, draining } from "./drain-signal.ts";
 import { type CallHandlers, deadlineExceeded, type GrpcCall } from "./grpc-call.ts";
 import { frameOf } from "./message-frame.ts";
 import {
-  type Encoded,
+  type Arrival,
   type Failure,
   type InferenceDeps,
-  isFailure,
+  type InferenceReceiver,
   runInference,
   tenantOf,
 } from "./run-inference.ts";
@@ -40,8 +40,6 @@ export function inferenceStream(
   call: GrpcCall,
   options: InferenceStreamOptions,
 ): CallHandlers {
-  // Every request in flight listens for the call's end, and their number is bounded; Node would warn of a leak from the eleventh on.
-  setMaxListeners(0, call.signal);
   let inFlight = 0;
   let isReading = true;
   let isHalfClosed = false;
@@ -78,21 +76,21 @@ export function inferenceStream(
     call.read();
   }
 
-  async function run(message: Buffer): Promise<void> {
-    const result = await inferWithin(deps, call, options.dialect, message);
-    if (call.ended) return;
-    if (isFailure(result)) return reject(result, message);
-    try {
-      call.send(result.frame, answered);
-    } catch (thrown) {
-      reject({ error: ServeError.from(thrown), model: "", request: undefined }, message);
-    }
-  }
-
-  function reject(failure: Failure, message: Buffer): void {
-    if (options.failuresEndStream) call.fail(failure.error);
-    else call.send(frameOf(options.dialect.encodeFailure(failure, message)), answered);
-  }
+  const receiver: StreamReceiver = {
+    answered(frame, message) {
+      if (call.ended) return;
+      try {
+        call.send(frame, answered);
+      } catch (thrown) {
+        this.failed({ error: ServeError.from(thrown), model: "", request: undefined }, message);
+      }
+    },
+    failed(failure, message) {
+      if (call.ended) return;
+      if (options.failuresEndStream) call.fail(failure.error);
+      else call.send(frameOf(options.dialect.encodeFailure(failure, message)), answered);
+    },
+  };
 
   options.drain.onDrain(call, () => {
     lastReadMs = deps.clock.nowMs() + READ_ON_MS;
@@ -104,7 +102,8 @@ export function inferenceStream(
       isReading = false;
       cancelQuiet();
       inFlight++;
-      void run(message);
+      const inference = new StreamedInference(deps, call, { message, receiver });
+      runInference(deps, { dialect: options.dialect, message, arrival: inference, receiver: inference });
       readMore();
     },
     onHalfClose() {
@@ -114,56 +113,74 @@ export function inferenceStream(
   };
 }
 
-/** Runs one request; if it has a deadline of its own, that ends this request and not the stream. */
-function inferWithin(
-  deps: InferenceDeps,
-  call: GrpcCall,
-  dialect: StreamDialect,
-  message: Buffer,
-): Promise<Encoded | Failure> {
-  const nowMs = deps.clock.nowMs();
-  let own: OwnDeadline | undefined;
-  const bound = (deadlineMs: number): AbortSignal => {
-    own = ownDeadline(call.signal, deps.clock, deadlineMs);
-    return own.signal;
-  };
-  const arrival = {
-    receivedMs: nowMs,
-    bodyMs: nowMs,
-    signal: call.signal,
-    deadlineMs: call.deadlineMs,
-    tenant: tenantOf(deps, call),
-    bound,
-  };
-  const running = runInference(deps, dialect, message, arrival);
-  // Decoding is over by now, so `own` is known.
-  if (own === undefined) return running;
-  return Promise.race([running, own.expired]).finally(own.release);
+interface StreamReceiver {
+  answered(frame: Buffer, message: Buffer): void;
+  failed(failure: Failure, message: Buffer): void;
 }
 
-interface OwnDeadline {
-  /** Fires with the call's signal or when the deadline passed. */
-  readonly signal: AbortSignal;
-  readonly expired: Promise<Failure>;
-  readonly release: () => void;
-}
+/** One message of a stream. If it has a deadline of its own, that ends this request and not the stream. */
+class StreamedInference implements Arrival, InferenceReceiver {
+  readonly receivedMs: number;
+  readonly bodyMs: number;
+  readonly deadlineMs: number | undefined;
+  readonly tenant: string | undefined;
+  readonly #clock: Clock;
+  readonly #call: GrpcCall;
+  readonly #message: Buffer;
+  readonly #receiver: StreamReceiver;
+  #own: CallSignal | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #isOver = false;
 
-/** Not `AbortSignal.any`: on Node 20 each use would leave a trace in the signal of a call that may live for days. */
-function ownDeadline(parent: AbortSignal, clock: Clock, deadlineMs: number): OwnDeadline {
-  const abort = new AbortController();
-  const onParent = () => abort.abort(parent.reason);
-  let cancelTimer: (() => void) | undefined;
-  parent.addEventListener("abort", onParent);
-  const expired = new Promise<Failure>((resolve) => {
-    cancelTimer = startDeadline(clock, deadlineMs, () => {
+  constructor(
+    deps: InferenceDeps,
+    call: GrpcCall,
+    { message, receiver }: { readonly message: Buffer; readonly receiver: StreamReceiver },
+  ) {
+    this.receivedMs = this.bodyMs = deps.clock.nowMs();
+    this.deadlineMs = call.deadlineMs;
+    this.tenant = tenantOf(deps, call);
+    this.#clock = deps.clock;
+    this.#call = call;
+    this.#message = message;
+    this.#receiver = receiver;
+  }
+
+  get signal(): CancelSignal {
+    return this.#own ?? this.#call.signal;
+  }
+
+  /** Not `AbortSignal.any`: on Node 20 each use would leave a trace in the signal of a call that may live for days. */
+  bound(deadlineMs: number): CancelSignal {
+    const own = new CallSignal();
+    this.#own = own;
+    this.#call.signal.addEventListener("abort", this);
+    this.#cancelTimer = startDeadline(this.#clock, deadlineMs, () => {
       const error = deadlineExceeded();
-      abort.abort(error);
-      resolve({ error, model: "", request: undefined });
+      own.abort(error);
+      this.failed({ error, model: "", request: undefined });
     });
-  });
-  const release = () => {
-    cancelTimer?.();
-    parent.removeEventListener("abort", onParent);
-  };
-  return { signal: abort.signal, expired, release };
+    return own;
+  }
+
+  /** The call ended. */
+  handleEvent(): void {
+    this.#own?.abort(this.#call.signal.reason as ServeError);
+  }
+
+  answered(frame: Buffer): void {
+    if (this.#finish()) this.#receiver.answered(frame, this.#message);
+  }
+
+  failed(failure: Failure): void {
+    if (this.#finish()) this.#receiver.failed(failure, this.#message);
+  }
+
+  #finish(): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#cancelTimer?.();
+    if (this.#own !== undefined) this.#call.signal.removeEventListener("abort", this);
+    return true;
+  }
 }

@@ -124,7 +124,10 @@ export function memoryInference(): MemoryInference {
       ),
     loadedInputs: () => undefined,
     submit(request, receiver) {
-      self.infer(request).then(receiver.resolve, receiver.reject);
+      self.infer(request).then(
+        (response) => receiver.resolve(response),
+        (error: Error) => receiver.reject(error),
+      );
     },
     async infer(request): Promise<InferResponse> {
       const compute = modelOf(request.model);

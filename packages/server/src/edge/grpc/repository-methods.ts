@@ -1,3 +1,4 @@
+import { abortSignalOf } from "../../base/call-signal.ts";
 import { once } from "../../base/once.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import { checkModelName } from "../../gate/model-name.ts";
@@ -22,7 +23,7 @@ export function repositoryMethods({ administration, adminGate }: RepositoryMetho
       const { decodeLoad, encodeLoaded } = await codec();
       const name = decodeLoad(bytes);
       checkModelName(name);
-      await administration.loadModel(name, call.signal);
+      await administration.loadModel(name, abortSignalOf(call.signal));
       return encodeLoaded(name);
     }),
     unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {
@@ -30,7 +31,7 @@ export function repositoryMethods({ administration, adminGate }: RepositoryMetho
       const { decodeUnload, encodeUnloaded } = await codec();
       const name = decodeUnload(bytes);
       checkModelName(name);
-      await administration.unloadModel(name, call.signal);
+      await administration.unloadModel(name, abortSignalOf(call.signal));
       return encodeUnloaded(name);
     }),
   ];

@@ -1,8 +1,10 @@
 import type { LateWork, NamedModel, Receiver, Target, WireRequest } from "@sconce/protocol/grpc";
+import type { CancelSignal } from "../../base/call-signal.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
+import type { ResultReceiver } from "../../base/result-receiver.ts";
 import { Timeline } from "../../base/timeline.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter, preferDeadline } from "../../gate/deadline.ts";
@@ -10,7 +12,7 @@ import { parsePriority } from "../../gate/priority.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
-import type { InferenceObserver } from "../inference-metrics.ts";
+import type { InferenceObserver, InferenceOutcome } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import { ResponseFrame } from "./message-frame.ts";
@@ -33,19 +35,13 @@ export interface InferenceDeps {
 export interface Arrival extends RequestHead {
   readonly receivedMs: number;
   readonly bodyMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** Deadline of the call as a whole. */
   readonly deadlineMs: number | undefined;
   /** What the call says of whose request it is. */
   readonly tenant: string | undefined;
   /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
-  bound(deadlineMs: number): AbortSignal;
-}
-
-export interface Encoded {
-  /** The response's message in its frame. */
-  readonly frame: Buffer;
-  readonly timeline: Timeline;
+  bound(deadlineMs: number): CancelSignal;
 }
 
 /** How one dialect turns bytes into a request and a response into bytes. */
@@ -71,60 +67,117 @@ export interface Failure {
   readonly request: WireRequest | undefined;
 }
 
+/** Told how an inference ended: one of the two is called, once. Neither may throw. */
+export interface InferenceReceiver {
+  /** With the response's message in its frame. */
+  answered(frame: Buffer, timeline: Timeline): void;
+  failed(failure: Failure): void;
+}
+
+/** One message, and where its inference's end is told. */
+export interface Inquiry {
+  readonly dialect: Dialect;
+  readonly message: Uint8Array;
+  readonly arrival: Arrival;
+  readonly receiver: InferenceReceiver;
+}
+
 /**
- * Decodes one message, infers, encodes, and reports to the observer. Rejects never: a failure is a value, because on a stream it is
- * a response like any other.
+ * Decodes one message, infers, encodes, and reports to the observer. A small message is decoded and queued before this returns, and encoded in
+ * the turn in which its result is there.
  */
-export async function runInference(
-  deps: InferenceDeps,
-  dialect: Dialect,
-  message: Uint8Array,
-  arrival: Arrival,
-): Promise<Encoded | Failure> {
-  const timeline = new Timeline(arrival.receivedMs);
-  timeline.bodyMs = arrival.bodyMs;
-  let wire: WireRequest | undefined;
-  let asked = "";
-  let hasEntered = false;
-  let { deadlineMs } = arrival;
-  try {
-    checkTenant(arrival.tenant);
-    deps.budget.enter(message.length);
-    hasEntered = true;
-    const late: LateWork[] = [];
-    const onModel = (model: string, version: string | undefined): void => {
-      asked = model;
-      const rejection = deps.inference.door(model, version)?.rejectEarly(arrival);
-      if (rejection !== undefined) throw rejection;
-    };
-    wire = dialect.decode(message, { onModel, late });
-    asked = wire.model;
-    const request = inferRequest(wire, arrival, { timeline, maxResponseBytes: deps.maxSendBytes });
-    deadlineMs = request.deadlineMs;
-    if (late.length > 0) {
-      const slices = deps.slicer.open(message.length);
-      for (const work of late) await slices.finish(work);
+export function runInference(deps: InferenceDeps, inquiry: Inquiry): void {
+  new MessageInference(deps, inquiry).start();
+}
+
+class MessageInference implements ResultReceiver<InferResponse>, Receiver {
+  readonly late: LateWork[] = [];
+  readonly #deps: InferenceDeps;
+  readonly #inquiry: Inquiry;
+  readonly #timeline: Timeline;
+  #wire: WireRequest | undefined;
+  #asked = "";
+  #hasEntered = false;
+  #deadlineMs: number | undefined;
+
+  constructor(deps: InferenceDeps, inquiry: Inquiry) {
+    const { receivedMs, bodyMs, deadlineMs } = inquiry.arrival;
+    this.#deps = deps;
+    this.#inquiry = inquiry;
+    this.#timeline = new Timeline(receivedMs);
+    this.#timeline.bodyMs = bodyMs;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  start(): void {
+    const { dialect, message, arrival } = this.#inquiry;
+    try {
+      checkTenant(arrival.tenant);
+      this.#deps.budget.enter(message.length);
+      this.#hasEntered = true;
+      const wire = dialect.decode(message, this);
+      this.#wire = wire;
+      this.#asked = wire.model;
+      const request = inferRequest(wire, arrival, {
+        timeline: this.#timeline,
+        maxResponseBytes: this.#deps.maxSendBytes,
+      });
+      this.#deadlineMs = request.deadlineMs;
+      if (this.late.length === 0) this.#deps.inference.submit(request, this);
+      else this.#submitLater(request).catch((thrown: unknown) => this.reject(thrown));
+    } catch (thrown) {
+      this.reject(thrown);
     }
-    const response = await deps.inference.infer(request);
-    const target = new ResponseFrame(deps.maxSendBytes);
-    const bytes = dialect.encode(response, { request: wire, timeline, target });
-    const { later } = target;
-    if (later.length > 0) await deps.slicer.open(bytes.length).finish(copying(bytes, later));
-    timeline.encodedMs = deps.clock.nowMs();
-    deps.observer.observe({
-      protocol: "grpc",
-      answeredBy: response,
-      asked,
-      code: "ok",
-      timeline,
-    });
-    return { frame: target.bytes, timeline };
-  } catch (thrown) {
-    const error = preferDeadline(failureOf(thrown, arrival), deadlineMs, deps.clock.nowMs());
-    deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: error.code, timeline });
-    return { error, model: asked, request: wire };
-  } finally {
-    if (hasEntered) deps.budget.leave(message.length);
+  }
+
+  /** Called by the decoder, before it looks at tensors. */
+  onModel(model: string, version: string | undefined): void {
+    this.#asked = model;
+    const rejection = this.#deps.inference.door(model, version)?.rejectEarly(this.#inquiry.arrival);
+    if (rejection !== undefined) throw rejection;
+  }
+
+  resolve(response: InferResponse): void {
+    const target = new ResponseFrame(this.#deps.maxSendBytes);
+    try {
+      const context = { request: this.#wire!, timeline: this.#timeline, target };
+      const bytes = this.#inquiry.dialect.encode(response, context);
+      if (target.later.length === 0) this.#answer(response, target);
+      else {
+        const slices = this.#deps.slicer.open(bytes.length);
+        slices
+          .finish(copying(bytes, target.later))
+          .then(() => this.#answer(response, target))
+          .catch((thrown: unknown) => this.reject(thrown));
+      }
+    } catch (thrown) {
+      this.reject(thrown);
+    }
+  }
+
+  reject(thrown: unknown): void {
+    const { arrival, receiver } = this.#inquiry;
+    const error = preferDeadline(failureOf(thrown, arrival), this.#deadlineMs, this.#deps.clock.nowMs());
+    this.#observe(undefined, error.code);
+    receiver.failed({ error, model: this.#asked, request: this.#wire });
+  }
+
+  async #submitLater(request: InferRequest): Promise<void> {
+    const slices = this.#deps.slicer.open(this.#inquiry.message.length);
+    for (const work of this.late) await slices.finish(work);
+    this.#deps.inference.submit(request, this);
+  }
+
+  #answer(response: InferResponse, target: ResponseFrame): void {
+    this.#timeline.encodedMs = this.#deps.clock.nowMs();
+    this.#observe(response, "ok");
+    this.#inquiry.receiver.answered(target.bytes, this.#timeline);
+  }
+
+  #observe(answeredBy: InferResponse | undefined, code: InferenceOutcome["code"]): void {
+    if (this.#hasEntered) this.#deps.budget.leave(this.#inquiry.message.length);
+    const asked = this.#asked;
+    this.#deps.observer.observe({ protocol: "grpc", answeredBy, asked, code, timeline: this.#timeline });
   }
 }
 
@@ -151,10 +204,6 @@ export function rejectArriving(deps: InferenceDeps, named: NamedModel | undefine
 /** What a call's metadata says of whose requests it carries. */
 export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): string | undefined {
   return tenantHeader === undefined ? undefined : call.header(tenantHeader);
-}
-
-export function isFailure(result: Encoded | Failure): result is Failure {
-  return "error" in result;
 }
 
 /** What was thrown; after an abort, the abort's own reason when that says more. */

@@ -7,21 +7,25 @@ export function unaryMethod(
   path: string,
   handle: (bytes: Buffer, call: GrpcCall) => Promise<Uint8Array>,
 ): GrpcMethod {
+  const answer = async (bytes: Buffer, call: GrpcCall): Promise<void> =>
+    call.reply(frameOf(await handle(bytes, call)));
   return {
     path,
     requestStream: false,
-    open: (call) => new UnaryCall(call, async (bytes) => call.reply(frameOf(await handle(bytes, call)))),
+    open: (call) => new UnaryCall(call, answer),
   };
 }
+
+/** Answers the only request of a call. What it rejects with is the status of the call; it must not throw. */
+type Answer = (request: Buffer, call: GrpcCall) => void | Promise<void>;
 
 /** Waits for the only request and the client's half-close, then has it answered. */
 export class UnaryCall implements CallHandlers {
   readonly #call: GrpcCall;
-  readonly #answer: (request: Buffer) => Promise<void>;
+  readonly #answer: Answer;
   #request: Buffer | undefined;
 
-  /** What `answer` throws is the status of the call. */
-  constructor(call: GrpcCall, answer: (request: Buffer) => Promise<void>) {
+  constructor(call: GrpcCall, answer: Answer) {
     this.#call = call;
     this.#answer = answer;
   }
@@ -38,7 +42,7 @@ export class UnaryCall implements CallHandlers {
       this.#call.fail(cardinality("no request message"));
       return;
     }
-    this.#answer(request).catch((thrown: unknown) => this.#call.fail(ServeError.from(thrown)));
+    this.#answer(request, this.#call)?.catch((thrown: unknown) => this.#call.fail(ServeError.from(thrown)));
   }
 }
 
