@@ -55,6 +55,20 @@ describe("published packages", () => {
     });
   }
 
+  test("sconce holds the Python worker, and nothing that Python left behind", async () => {
+    const { stdout } = await run("tar", ["tzf", tarball("sconce")]);
+    const files = stdout
+      .trim()
+      .split("\n")
+      .filter((file) => file.startsWith("package/python/"));
+    assert.ok(files.includes("package/python/start.py"));
+    assert.ok(files.includes("package/python/sconce_worker/serve.py"));
+    assert.deepEqual(
+      files.filter((file) => !file.endsWith(".py")),
+      [],
+    );
+  });
+
   test("a scratch project that installs the tarballs serves the example", async (t) => {
     if (!(await hasIndex())) {
       t.skip("no package index answers");

@@ -187,6 +187,16 @@ const LOADING_REASONS = {
     unknown_format:
       "This kind of file cannot be served. [model-formats.md](model-formats.md) lists the kinds that can.",
     weights_only: "The file holds weights without a program. Export the program with `torch.export.save`.",
+    python_missing:
+      "The model needs Python, and there is no interpreter, or it has no PyTorch. The message says what was looked for; install it, or name one with `--python`.",
+    model_code_failed:
+      "The model's own Python code raised an error before the model was ready. The message has its first line, the log the whole traceback.",
+    weights_mismatch:
+      "The weights are not those of the class in model.py. The message lists what is missing, surplus or of another shape.",
+    inputs_unknown:
+      "Nothing says what the model takes. Write `inputs` into model.yaml, or types into the arguments of `forward`. The message has an example.",
+    pickle_refused:
+      "Reading the file would run code that is in it. Save `model.state_dict()` instead, or allow it with `--allow-pickle` if you trust the file.",
     weights_missing: "The file that `weights` in model.yaml names does not exist.",
     outside_repository:
       "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",

@@ -1,4 +1,4 @@
-// Tests error-reasons.ts of @sconce/protocol: the compiled product gives every reason.
+// Tests error-reasons.ts of @sconce/protocol: the product, as it is published, gives every reason.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,15 +6,16 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ERROR_CODES, REASON_GROUPS } from "@sconce/protocol";
 
-/** Where the compiled product is; the table of reasons itself is not a use of them. */
-const FOLDERS = ["server", "protocol"].map((name) =>
-  fileURLToPath(new URL(`../../../${name}/dist/`, import.meta.url)),
+/** Where the product is; the table of reasons itself is not a use of them. */
+const FOLDERS = ["server/dist", "server/python", "protocol/dist"].map((name) =>
+  fileURLToPath(new URL(`../../../${name}/`, import.meta.url)),
 );
+const USE = /\.(js|py)$/;
 const NO_USE = /\.test\.|\.kit\.|(^|\/)gen\/|error-reasons\.js$/;
 
 const product = FOLDERS.flatMap((folder) =>
   readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".js") && !NO_USE.test(name))
+    .filter((name) => USE.test(name) && !NO_USE.test(name))
     .map((name) => readFileSync(join(folder, name), "utf8")),
 ).join("\n");
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -11,13 +11,14 @@ import type { ModelConfig } from "../config/model-options.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
+import { isCodeNeeded } from "../models/model-file.ts";
 import { createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
 import type { Quota } from "../queue/quota.ts";
 import { createScheduler } from "../queue/scheduler.ts";
-import type { LoadedModel, LoadOptions, Runtime } from "../runtime/runtime.ts";
+import type { LoadedModel, LoadOptions, LoadSpec, PythonOptions, Runtime } from "../runtime/runtime.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -43,15 +44,15 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
-    const { name, version, file, root } = candidate;
+    const { name, version } = candidate;
     const logger = options.logger.child({ model: name, version });
     const startedMs = clock.nowMs();
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
-      const loaded = await runtime.load(
-        { name, version, file, root, options: loadOptions(config, candidate, options.caps) },
-        { signal, onProgress: progress.report },
-      );
+      const loaded = await runtime.load(loadSpec(config, candidate, options), {
+        signal,
+        onProgress: progress.report,
+      });
       const { description } = loaded;
       if (candidate.remark !== "") logger.warn({}, candidate.remark);
       for (const warning of description.warnings) logger.warn({}, warning);
@@ -158,6 +159,49 @@ function slowProgress(
     },
     end: cancel,
   };
+}
+
+function loadSpec(
+  config: ModelConfig,
+  candidate: ModelCandidate,
+  { caps, defaults }: Pick<ModelLoaderOptions, "caps" | "defaults">,
+): LoadSpec {
+  const { name, version, file, root, codeFile, format } = candidate;
+  const options = {
+    ...loadOptions(config, candidate, caps),
+    runtime: config.runtime,
+    python: pythonOptions(config, candidate, { caps, defaults }),
+  };
+  // Beside a program the code is not what is served.
+  return { name, version, file, root, codeFile: isCodeNeeded(format) ? codeFile : undefined, options };
+}
+
+function pythonOptions(
+  config: ModelConfig,
+  { configFile, codeFile, file }: ModelCandidate,
+  { caps, defaults }: Pick<ModelLoaderOptions, "caps" | "defaults">,
+): PythonOptions {
+  const homes = [configFile, file, codeFile].flatMap((path) => (path === undefined ? [] : [dirname(path)]));
+  const isModels = config.python !== defaults.python;
+  return {
+    interpreter:
+      config.python === undefined
+        ? undefined
+        : interpreterPath(config.python, isModels ? homes[0] : undefined),
+    folders: [...new Set(homes)],
+    class: config.class,
+    arguments: config.arguments,
+    outputs: config.outputs,
+    device: config.device,
+    allowsPickle: caps.allowsPickle,
+  };
+}
+
+/** A path that a model.yaml has begins where the model.yaml lies; an operator's may also be the name of a program. */
+function interpreterPath(path: string, home: string | undefined): string {
+  if (isAbsolute(path)) return path;
+  if (home !== undefined) return join(home, path);
+  return /[/\\]/.test(path) ? resolve(path) : path;
 }
 
 function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: ModelCaps): LoadOptions {

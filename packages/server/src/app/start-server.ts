@@ -32,9 +32,11 @@ import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota, type Quota } from "../queue/quota.ts";
+import { createAutoRuntime } from "../runtime/auto-runtime.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
+import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { workerEnv } from "../worker/worker-env.ts";
+import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
 import { checkPaths } from "./check-paths.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
@@ -56,11 +58,20 @@ export interface ServerOptions {
   readonly clock?: Clock;
   /** Uniform in [0, 1), for jitter and ids. Default: `Math.random`. */
   readonly random?: () => number;
-  /** Makes what runs the models; default: ONNX Runtime in worker processes. */
+  /** Makes what runs the models; default: ONNX Runtime and PyTorch in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
 }
 
 export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
+
+/** ONNX Runtime where a program can be translated, else PyTorch. */
+function createBothRuntimes(options: RuntimeOptions): Runtime {
+  const searchPath = process.env["PATH"] ?? "";
+  return createAutoRuntime({
+    onnx: createOnnxRuntime(options),
+    python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
+  });
+}
 
 type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime">>;
 
@@ -192,7 +203,7 @@ function buildModels(
   { metrics, loop }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
-  const runtime = (options.createRuntime ?? createOnnxRuntime)({
+  const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
     clock: loop.activeClock,
     spares: config.spareWorkers,

@@ -1,3 +1,4 @@
+import { isAbsolute, normalize } from "node:path";
 import { ServeError } from "../base/errors.ts";
 import type { ModelConfig } from "./model-options.ts";
 import type { ServerConfig } from "./server-options.ts";
@@ -11,6 +12,9 @@ export interface ModelCaps {
   readonly memoryBytes: number;
   readonly timeoutMs: number;
   readonly allowsThreadIsolation: boolean;
+  /** Whether a model may name an interpreter outside its folder. */
+  readonly allowsForeignPython: boolean;
+  readonly allowsPickle: boolean;
 }
 
 /** What the operator allows, with defaults from the machine. */
@@ -25,6 +29,8 @@ export function modelCaps(
     memoryBytes: server.maxModelMemoryBytes ?? Math.floor(machine.memoryBytes / 4),
     timeoutMs: server.maxTimeoutMs,
     allowsThreadIsolation: server.allowThreadIsolation,
+    allowsForeignPython: server.allowModelPython,
+    allowsPickle: server.allowPickle,
   };
 }
 
@@ -51,6 +57,18 @@ export function checkCaps(config: ModelConfig, defaults: ModelConfig, caps: Mode
   const asksForThread = config.isolation === "thread" && defaults.isolation !== "thread";
   if (asksForThread && !caps.allowsThreadIsolation)
     throw refused("isolation thread; this server allows process (--allow-thread-isolation)");
+  if (defaults.runtime === "onnx" && config.runtime !== "onnx")
+    throw refused(`runtime ${config.runtime}; this server allows onnx (--runtime)`);
+  const { python } = config;
+  const isForeign = python !== undefined && python !== defaults.python && leadsOut(python);
+  if (isForeign && !caps.allowsForeignPython)
+    throw refused(
+      `the interpreter ${python.slice(0, 80)}; this server allows those in the model's own folder (--allow-model-python)`,
+    );
+}
+
+function leadsOut(path: string): boolean {
+  return isAbsolute(path) || /^\.\.([/\\]|$)/.test(normalize(path));
 }
 
 function capsOf({ instances, threads, memoryBytes, timeoutMs }: ModelCaps): readonly Cap[] {

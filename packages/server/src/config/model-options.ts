@@ -143,10 +143,41 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "A .pth or .safetensors file beside model.yaml whose tensors replace the program's weights of the same names.",
   },
+  runtime: {
+    kind: "choice",
+    choices: ["auto", "onnx", "python"],
+    default: "auto",
+    doc: "What runs the model. auto: ONNX Runtime where the program can be translated, else PyTorch in a Python worker where Python is there. As a flag, onnx keeps Python out: no model.yaml can ask for it then.",
+  },
+  python: {
+    kind: "text",
+    default: null,
+    doc: "Python interpreter with PyTorch, or the folder of a virtual environment, for models that are not translated. Default: .venv beside the model, then python3. In a model.yaml a path inside the model's folder; any other needs --allow-model-python.",
+  },
+  class: {
+    kind: "text",
+    default: null,
+    doc: "The class, or function, of model.py that makes the model. Default: the only module in it, or the one that the weights fit.",
+  },
+  arguments: {
+    kind: "mapping",
+    default: null,
+    doc: "What that class is called with: hidden: 128. Texts that read as numbers, true, false, null or lists are those.",
+  },
+  device: {
+    kind: "text",
+    default: "auto",
+    doc: "Where PyTorch computes: cpu, cuda, cuda:N, or several separated by commas, which the instances share out. auto: all CUDA devices that PyTorch sees, else cpu. Translated models compute on the CPU.",
+  },
   inputs: {
     kind: "mapping",
     default: null,
-    doc: 'What a scripted TorchScript program takes, which the file does not say: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose; of an argument that is a number, the number.',
+    doc: 'What a model.py or a scripted TorchScript program takes, where it does not say so itself: x: "float32[batch, 3, 224, 224]", a name for every size that callers choose; of an argument that is a number, the number.',
+  },
+  outputs: {
+    kind: "mapping",
+    default: null,
+    doc: "Names and types of what a model that PyTorch runs gives, in its order, spelled as inputs are. Default: what the warm-up sees.",
   },
   rename: {
     kind: "mapping",

@@ -151,6 +151,16 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Let a model.yaml say isolation: thread, so that a native crash of its model ends the server.",
   },
+  allowModelPython: {
+    kind: "flag",
+    default: false,
+    doc: "Let a model.yaml name a Python interpreter outside the model's folder.",
+  },
+  allowPickle: {
+    kind: "flag",
+    default: false,
+    doc: "Let the Python runtime read files that run code of their own when they are read, such as whole pickled modules. For files that you trust as you trust a program.",
+  },
   maxBodyBytes: {
     kind: "bytes",
     min: 1024,

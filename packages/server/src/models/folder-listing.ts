@@ -25,11 +25,15 @@ export interface Scan {
   readonly seen: KnownFormats;
 }
 
-/** A file that may be a model, with its path without links. */
-export interface FoundFile {
+/** A file with its path without links. */
+export interface PlainFile {
   readonly name: string;
   readonly path: string;
   readonly facts: FileFacts;
+}
+
+/** A file that may be a model. */
+export interface FoundFile extends PlainFile {
   readonly format: FileFormat;
 }
 
@@ -40,7 +44,8 @@ export interface FolderListing {
   readonly versions: readonly string[];
   readonly folders: readonly string[];
   readonly configFile: string | undefined;
-  readonly codeFile: string | undefined;
+  /** `model.py`. */
+  readonly code: PlainFile | undefined;
   /** Entries that could not be looked at. */
   readonly refused: readonly Refused[];
   /** There is nothing in it, or only hidden names. */
@@ -59,7 +64,7 @@ export interface Refused {
 }
 
 type Looked =
-  | { readonly what: "file"; readonly name: string; readonly path: string; readonly facts: FileFacts }
+  | ({ readonly what: "file" } & PlainFile)
   | ({ readonly what: "model" } & FoundFile)
   | { readonly what: "folder"; readonly name: string }
   | ({ readonly what: "refused" } & Refused)
@@ -90,7 +95,7 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
     versions: folders.filter(isModelVersion).sort(compareVersions),
     folders: folders.filter((name) => !isModelVersion(name)),
     configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
-    codeFile: pathOf("model.py"),
+    code: files.find(({ name }) => name === "model.py"),
     refused: looked.filter((entry) => entry.what === "refused"),
     isEmpty: entries.length === 0,
     remarks: folderRemarks(
@@ -102,10 +107,7 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
 }
 
 /** A file's format, read from its content unless the file is unchanged since the scan before. */
-export async function inspectFile(
-  scan: Scan,
-  file: { readonly name: string; readonly path: string; readonly facts: FileFacts },
-): Promise<FoundFile> {
+export async function inspectFile(scan: Scan, file: PlainFile): Promise<FoundFile> {
   const print = printOf(file.facts);
   const known = scan.known.get(file.path);
   const { name, path, facts } = file;

@@ -1,16 +1,16 @@
-import type { FileFormat } from "@sconce/torch/formats";
 import type { YamlFile } from "../config/yaml-file.ts";
+import type { ModelFormat } from "./model-file.ts";
 
 /** One version of one model as it lies on disk: plain data, whether or not it can be served. */
 export interface ModelCandidate {
   readonly name: string;
   /** A positive decimal number without leading zeros; "1" when the layout names none. */
   readonly version: string;
-  /** Absolute path of the file to load; empty when there is none. */
+  /** Absolute path of the file to load, which is the code where there are no weights; empty when there is none. */
   readonly file: string;
   /** The served folder that `file` lies in, without links; empty when there is no file. */
   readonly root: string;
-  readonly format: FileFormat;
+  readonly format: ModelFormat;
   /** Absolute path of model.yaml, if the model has one. */
   readonly configFile: string | undefined;
   /** What model.yaml says; undefined without one, or when it could not be read. */

@@ -1,5 +1,8 @@
 import { extname } from "node:path";
-import { type FileFormat, isProgram } from "@sconce/torch/formats";
+import { type FileFormat, isProgram, isWeights } from "@sconce/torch/formats";
+
+/** What a model is: by the content of its file, or code alone. */
+export type ModelFormat = FileFormat | "code";
 
 /** A file of a model folder whose content was looked at. */
 export interface InspectedFile {
@@ -34,7 +37,15 @@ const MODEL_SUFFIXES: ReadonlySet<string> = new Set([
 ]);
 
 /** Best first: what carries a whole signature before what carries less, programs before bare weights. */
-const PREFERENCE: readonly FileFormat[] = ["pt2", "torchscript", "onnx", "mar", "safetensors", "checkpoint"];
+const PREFERENCE: readonly ModelFormat[] = [
+  "pt2",
+  "torchscript",
+  "onnx",
+  "mar",
+  "safetensors",
+  "checkpoint",
+  "code",
+];
 
 /** Whether a file is worth a look: others (notes, images, labels) lie beside models without being one. */
 export function hasModelSuffix(name: string): boolean {
@@ -47,11 +58,11 @@ export function modelStem(name: string): string {
 }
 
 /** Whether `a` makes the better model of two files that claim one name. */
-export function compareFormats(a: FileFormat, b: FileFormat): number {
+export function compareFormats(a: ModelFormat, b: ModelFormat): number {
   return rank(a) - rank(b);
 }
 
-function rank(format: FileFormat): number {
+function rank(format: ModelFormat): number {
   const place = PREFERENCE.indexOf(format);
   if (place >= 0) return place;
   return format === "unknown" ? PREFERENCE.length + 1 : PREFERENCE.length;
@@ -74,6 +85,11 @@ export function chooseModelFile(files: readonly InspectedFile[]): InspectedFile 
   if (sorted.length === 1 || named.length > 0) return first;
   const list = sorted.map((file) => file.name).join(", ");
   return `the folder holds several model files (${list}): keep one, or name the one to serve model${extname(first.name)}`;
+}
+
+/** Whether code must make the model, since its file holds no program. */
+export function isCodeNeeded(format: ModelFormat): boolean {
+  return format === "code" || isWeights(format);
 }
 
 /** Whether it is a model, ours or of another server, and not something that lies beside one. */

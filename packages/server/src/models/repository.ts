@@ -12,12 +12,20 @@ import {
   type KnownFormats,
   listFolder,
   PARALLEL_READS,
+  type PlainFile,
   printOf,
   type Scan,
 } from "./folder-listing.ts";
 import { isSettingsFile } from "./folder-remarks.ts";
 import { compareVersions, isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
-import { chooseModelFile, compareFormats, hasModelSuffix, modelStem } from "./model-file.ts";
+import {
+  chooseModelFile,
+  compareFormats,
+  hasModelSuffix,
+  isCodeNeeded,
+  type ModelFormat,
+  modelStem,
+} from "./model-file.ts";
 import { createSettingsReader } from "./model-settings.ts";
 
 /** A path the operator chose: a model file, a model folder, or a folder of models. */
@@ -91,7 +99,7 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
 
 /** A folder given as a path is a model, not a repository, when it says so itself. */
 function isModelFolder(listing: FolderListing): boolean {
-  if (listing.configFile !== undefined) return true;
+  if ((listing.configFile ?? listing.code) !== undefined) return true;
   if (listing.models.some((file) => modelStem(file.name) === "model")) return true;
   return listing.versions.length > 0 && listing.folders.length === 0;
 }
@@ -149,7 +157,10 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   const refused = [...listing.refused, ...(parent?.refused ?? [])];
   const unreadable = refused.find((entry) => entry.unreadable);
   if (unreadable !== undefined) return broken(name, { ...unreadable, version });
-  const chosen = chooseModelFile(listing.models);
+  const { code } = listing;
+  const codeFile = (code ?? parent?.code)?.path;
+  const isCodeAlone = code !== undefined && listing.models.length === 0;
+  const chosen = isCodeAlone ? code : chooseModelFile(listing.models);
   const settings = refused.find((entry) => isSettingsFile(entry.name));
   if (settings !== undefined)
     return broken(name, { version, reason: `${settings.name}: ${settings.reason}`, unreadable: false });
@@ -159,34 +170,38 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
     const looksLikeModel = parent !== undefined || isMeant(name, listing);
     return broken(name, { version, reason, unreadable: false, ...listing.refused[0], looksLikeModel });
   }
-  const file = listing.models.find((found) => found.name === chosen.name)!;
+  const file = isCodeAlone
+    ? { ...code, format: "code" as const }
+    : listing.models.find((found) => found.name === chosen.name)!;
+  const fingerprint = `${listing.fingerprint}|${parent?.fingerprint}`;
   return {
-    ...candidate(file, { name, version, root, fingerprint: `${listing.fingerprint}|${parent?.fingerprint}` }),
+    ...candidate(file, { name, version, root, fingerprint, codeFile }),
     remark: remarks.join("; "),
     configFile: listing.configFile ?? parent?.configFile,
-    codeFile: listing.codeFile ?? parent?.codeFile,
   };
 }
 
 /** Whether a folder without a version folder or a model file to load was meant to be a model, and is no folder of notes or images. */
 function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }: FolderListing): boolean {
   if (models.length > 0 || refused.some((entry) => hasModelSuffix(entry.name))) return true;
-  if (remarks.length > 0 || (listing.configFile ?? listing.codeFile) !== undefined) return true;
+  if (remarks.length > 0 || (listing.configFile ?? listing.code) !== undefined) return true;
   return isEmpty && isModelName(name);
 }
 
 function candidate(
-  file: FoundFile,
+  file: PlainFile & { readonly format: ModelFormat },
   {
     name,
     version,
     root,
     fingerprint,
+    codeFile,
   }: {
     readonly name: string;
     readonly version: string;
     readonly root: string;
     readonly fingerprint: string;
+    readonly codeFile?: string | undefined;
   },
 ): ModelCandidate {
   return {
@@ -197,14 +212,21 @@ function candidate(
     format: file.format,
     configFile: undefined,
     settings: undefined,
-    codeFile: undefined,
-    problem: nameProblem(name) ?? (isProgram(file.format) ? undefined : formatAdvice(file.format)),
+    codeFile,
+    problem: nameProblem(name) ?? formatProblem(file.format, codeFile),
     looksLikeModel: true,
     remark: "",
     unreadable: false,
     bytes: file.facts.size,
     fingerprint,
   };
+}
+
+/** Why a file cannot be served, as far as its format and whether there is code beside it say it. */
+function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
+  if (format === "code" || isProgram(format) || (codeFile !== undefined && isCodeNeeded(format)))
+    return undefined;
+  return formatAdvice(format);
 }
 
 function broken(

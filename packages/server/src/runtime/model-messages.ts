@@ -8,6 +8,8 @@ export const METHODS = { load: 1, run: 2, warm: 3 } as const;
 /** Header of a `load` call. */
 export interface LoadMessage {
   readonly spec: LoadSpec;
+  /** Which of the model's instances this one is, from 0 on. */
+  readonly instance?: number;
   /** False when the server process knows the digest already, and nobody touched the files: a restart, or one more instance. */
   readonly wantsDigest: boolean;
 }

@@ -8,6 +8,8 @@ export interface LoadSpec {
   readonly file: string;
   /** The folder that is served, without links: no file outside it is opened, whatever links say. */
   readonly root: string;
+  /** The Python file that makes the model, where `file` holds no program; the same path where there are no weights either. */
+  readonly codeFile?: string | undefined;
   readonly options: LoadOptions;
 }
 
@@ -33,6 +35,27 @@ export interface LoadOptions {
   readonly rename?: Readonly<Record<string, string>> | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
+  /** Which runtime runs it. Default: the first that can. */
+  readonly runtime?: "auto" | "onnx" | "python";
+  /** For the Python runtime. */
+  readonly python?: PythonOptions;
+}
+
+/** What only the Python runtime is told of a model. */
+export interface PythonOptions {
+  /** A program, or the folder of a virtual environment: an absolute path, or a name to be found in the search path; undefined: look for one. */
+  readonly interpreter: string | undefined;
+  /** Absolute paths of the model's folders: a `.venv` in one of them is its interpreter. */
+  readonly folders: readonly string[];
+  /** What makes the model, a class or a function of its code; undefined: the only one there is. */
+  readonly class: string | undefined;
+  /** What it is called with, as texts by name. */
+  readonly arguments: Readonly<Record<string, string>> | undefined;
+  /** The names and types of the model's outputs; undefined: a run shows them. */
+  readonly outputs: Readonly<Record<string, string>> | undefined;
+  readonly device: string;
+  /** Whether files may be read that run code of their own. */
+  readonly allowsPickle: boolean;
 }
 
 /** A model in memory. */
@@ -49,7 +72,7 @@ export interface LoadedModel {
 
 /** How a batch becomes numbers. */
 export interface Runtime {
-  readonly name: "onnx" | "python" | "js";
+  readonly name: "auto" | "onnx" | "python" | "js";
   /**
    * Loads and warms up a model; resolves when every instance is ready. Rejects with ServeError:
    * `failed_precondition` the file cannot be served and the message says what to do; `deadline_exceeded` too slow;

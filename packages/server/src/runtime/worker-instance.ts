@@ -18,6 +18,8 @@ import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
 
 export interface WorkerInstanceOptions {
   readonly id: string;
+  /** Among the instances of its model, from 0 on. */
+  readonly index: number;
   readonly spec: LoadSpec;
   /** Shared by all instances of the model. */
   readonly files: FileIdentity;
@@ -134,14 +136,14 @@ export class WorkerInstance implements Instance {
   };
 
   async #load(worker: Worker): Promise<void> {
-    const { spec, files, onProgress } = this.#options;
+    const { spec, index, files, onProgress } = this.#options;
     const isTouched = await files.check();
     this.#description ??= this.#options.description();
     const wantsDigest = this.#description === undefined || isTouched;
     const result = await worker
       .call({
         method: METHODS.load,
-        header: encodeMessage({ spec, wantsDigest }),
+        header: encodeMessage({ spec, instance: index, wantsDigest }),
         chunks: [],
         timeoutMs: spec.options.loadTimeoutMs,
         onNote: onProgress,

@@ -5,7 +5,7 @@ import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { Worker } from "../worker/worker.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
-import { WorkerProcess } from "../worker/worker-process.ts";
+import { nodeCommand, WorkerProcess } from "../worker/worker-process.ts";
 import { WorkerThread } from "../worker/worker-thread.ts";
 import { FileIdentity } from "./file-identity.ts";
 import type { LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
@@ -13,8 +13,10 @@ import { WorkerInstance } from "./worker-instance.ts";
 
 export interface WorkerRuntimeOptions {
   readonly name: Runtime["name"];
-  /** Compiled worker entry that calls `hostModel`. */
-  readonly entry: URL;
+  /** Compiled worker entry that calls `hostModel`, or another program that speaks the same frames, with its arguments. */
+  readonly entry: URL | readonly [string, ...string[]];
+  /** How long a worker may take until it can load a model; default: 30 s. */
+  readonly startTimeoutMs?: number;
   /** Worker processes kept started ahead. */
   readonly spares: number;
   /** The whole environment of the workers; see `workerEnv`. Default: empty. */
@@ -41,17 +43,28 @@ const START_TIMEOUT_MS = 30_000;
 /** A runtime whose models live in workers: every instance is one worker that loaded the file. */
 export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
   const { name, entry, spares, env = {}, clock, random, logger } = options;
-  const common = { entry, env, clock, logger };
+  const { startTimeoutMs = START_TIMEOUT_MS } = options;
+  const common = { env, clock, logger };
+  const command = entry instanceof URL ? nodeCommand(entry) : entry;
   return new WorkerRuntime({
     name,
     pool: new WorkerPool({
-      spawn: (id) => new WorkerProcess({ ...common, id, startTimeoutMs: START_TIMEOUT_MS }),
+      spawn: (id) => new WorkerProcess({ ...common, command, id, startTimeoutMs }),
       spares,
       clock,
       random,
       logger,
     }),
-    spawnThread: (id) => new WorkerThread({ ...common, id }),
+    spawnThread(id) {
+      if (entry instanceof URL) return new WorkerThread({ ...common, entry, id });
+      throw new ServeError(
+        "failed_precondition",
+        `isolation: thread is not for the runtime ${name}; leave it out`,
+        {
+          reason: "option_unsupported",
+        },
+      );
+    },
     clock,
     random,
     logger,
@@ -136,6 +149,7 @@ class WorkerModel implements LoadedModel {
       const id = `${spec.name}/${spec.version}#${index}`;
       return new WorkerInstance({
         id,
+        index,
         spec,
         files,
         description: () => this.#description,

@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { until } from "../base/until.kit.ts";
-import { WorkerProcess } from "./worker-process.ts";
+import { nodeCommand, WorkerProcess } from "./worker-process.ts";
 
 /** Against tests that hang. */
 const PATIENCE_MS = 60_000;
@@ -44,7 +44,7 @@ function start(
   const add = (fields: object, message: string): number => log.push({ fields, message });
   const logger: Logger = { debug: add, info: add, warn: add, error: add, child: () => logger };
   const env = { SHOWN: "yes" };
-  const common = { id: "w1", entry: entry(code), env, clock: systemClock, logger };
+  const common = { id: "w1", command: nodeCommand(entry(code)), env, clock: systemClock, logger };
   return { worker: new WorkerProcess({ startTimeoutMs: PATIENCE_MS, ...options, ...common }), log };
 }
 
@@ -176,10 +176,10 @@ describe("WorkerProcess", () => {
 
   test("an orphan ends by itself", async () => {
     const front = entry(`
-      import { WorkerProcess } from ${JSON.stringify(here("./worker-process.js"))};
+      import { nodeCommand, WorkerProcess } from ${JSON.stringify(here("./worker-process.js"))};
       import { systemClock } from ${JSON.stringify(here("../base/clock.js"))};
       const logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => logger };
-      const worker = new WorkerProcess({ id: "w", entry: new URL(${JSON.stringify(entry(ECHO).href)}), env: {},
+      const worker = new WorkerProcess({ id: "w", command: nodeCommand(new URL(${JSON.stringify(entry(ECHO).href)})), env: {},
         clock: systemClock, logger, startTimeoutMs: ${PATIENCE_MS} });
       await worker.ready;
       console.log(worker.pid);`);

@@ -22,8 +22,8 @@ import {
 
 export interface WorkerProcessOptions {
   readonly id: string;
-  /** Compiled JavaScript file that calls `serveWorker`. */
-  readonly entry: URL;
+  /** The program to run and its arguments: it says hello and answers calls over descriptor 3, as `serveWorker` does. */
+  readonly command: readonly [string, ...string[]];
   /** The whole environment of the worker: an allow-list, never the server process's own. */
   readonly env: Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -50,8 +50,13 @@ const CLOSE_GRACE_MS = 2000;
 /** Answers written before a death are still read for this long after the exit. */
 const LAST_WORDS_MS = 100;
 
+/** The command that runs a compiled JavaScript file which calls `serveWorker`. */
+export function nodeCommand(entry: URL): readonly [string, ...string[]] {
+  return [process.execPath, ...NODE_FLAGS, fileURLToPath(entry)];
+}
+
 /**
- * A Node process at the far end of a socket pair (file descriptor 3: no path, no port), with an environment and a process group of its
+ * A process at the far end of a socket pair (file descriptor 3: no path, no port), with an environment and a process group of its
  * own. It ends when its socket closes, so it cannot outlive the server process; its whole group is killed with it.
  */
 export class WorkerProcess implements Worker {
@@ -76,7 +81,7 @@ export class WorkerProcess implements Worker {
     this.ended = this.#endedEnds.promise;
     // Code that waits for `ready` sees the rejection; none has to.
     this.ready.catch(() => {});
-    this.#child = spawnNode(options);
+    this.#child = spawnProgram(options);
     this.#logger = options.logger.child({ worker: options.id, pid: this.#child.pid });
     this.#socket = socketOf(this.#child);
     this.#pending = new PendingCalls(options.clock, (seconds) => {
@@ -219,10 +224,10 @@ export class WorkerProcess implements Worker {
   }
 }
 
-function spawnNode(options: WorkerProcessOptions): ChildProcess {
-  return spawn(process.execPath, [...NODE_FLAGS, fileURLToPath(options.entry)], {
+function spawnProgram({ command: [program, ...args], env }: WorkerProcessOptions): ChildProcess {
+  return spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env: options.env,
+    env,
     detached: true,
     windowsHide: true,
   });

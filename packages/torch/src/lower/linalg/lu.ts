@@ -14,6 +14,7 @@ import {
   firstFault,
   matrices,
   onMatrices,
+  orIdentity,
   part,
   requiring,
   shapeOf,
@@ -48,7 +49,7 @@ function permutationOf(g: Emitter, order: Val, rows: Dim): Val {
 export const lu: Lowering = (node, g) => {
   const given = node.tensor("A");
   if (!node.bool("pivot")) unsupported(UNPIVOTED);
-  return onMatrices(node, g, {
+  const [permutation, ...factors] = onMatrices(node, g, {
     sizes: given.dims,
     emit: (at) => {
       const done = eliminate(at, matrices(at, given));
@@ -56,6 +57,7 @@ export const lu: Lowering = (node, g) => {
       return [permutationOf(at, done.order, shapeOf(given)[0]), lower, upper];
     },
   });
+  return [orIdentity(g, given, { val: permutation, size: shapeOf(given)[0] }), ...factors];
 };
 
 /**

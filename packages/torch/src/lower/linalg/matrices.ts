@@ -1,4 +1,4 @@
-import { type Dim, sub } from "../../graph/sym.ts";
+import { type Dim, mul, sub } from "../../graph/sym.ts";
 import type { Need } from "../../onnx/input-fault.ts";
 import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
@@ -140,4 +140,17 @@ export function firstFault(g: Emitter, faults: Val): Val {
   const first = g.cast(g.op("ArgMax", [isFault], { axis: -1, keepdims: 0 }), "int32");
   const hasFault = g.op("ReduceMax", [isFault, g.ints([-1])], { keepdims: 0 });
   return g.op("Mul", [hasFault, g.op("Add", [first, g.scalar("int32", 1)])]);
+}
+
+/** A square factor of matrices without rows or without columns, [..., size, size]: the identity. */
+export function orIdentity(
+  g: Emitter,
+  given: Tensor,
+  { val, size }: { val: Val | undefined; size: Dim },
+): Val | undefined {
+  const [rows, columns] = shapeOf(given);
+  const area = mul(rows, columns);
+  if (val === undefined || !mayBeZero(g, area)) return val;
+  const isNothing = g.op("Equal", [g.number(area, "int64"), g.scalar("int64", 0)]);
+  return g.where(isNothing, g.cast(identity(g, size, batchOf(given)), val.dtype), val);
 }

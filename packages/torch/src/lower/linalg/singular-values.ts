@@ -1,8 +1,7 @@
 import { greatest, least } from "../../graph/bounds.ts";
-import { type Dim, mul, sameDim } from "../../graph/sym.ts";
+import { type Dim, sameDim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
-import { mayBeZero } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
@@ -12,9 +11,9 @@ import {
   batchOf,
   broadcastTo,
   diagonalOf,
-  identity,
   matrices,
   onMatrices,
+  orIdentity,
   part,
   shapeOf,
   transposed,
@@ -120,19 +119,6 @@ export const svd: Lowering = (node, g) => {
   if (!isFull) return [u, s, v];
   return [orIdentity(g, given, { val: u, size: rows }), s, orIdentity(g, given, { val: v, size: columns })];
 };
-
-/** Square vectors of matrices without rows or without columns: those of the identity. */
-function orIdentity(
-  g: Emitter,
-  given: Tensor,
-  { val, size }: { val: Val | undefined; size: Dim },
-): Val | undefined {
-  const [rows, columns] = shapeOf(given);
-  const area = mul(rows, columns);
-  if (val === undefined || !mayBeZero(g, area)) return val;
-  const isNothing = g.op("Equal", [g.number(area, "int64"), g.scalar("int64", 0)]);
-  return g.where(isNothing, g.cast(identity(g, size, batchOf(given)), val.dtype), val);
-}
 
 /** aten::linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor */
 export const svdvals: Lowering = (node, g) => {

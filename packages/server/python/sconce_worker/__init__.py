@@ -1,0 +1,1 @@
+"""Runs one PyTorch model for the server process. Standard library and PyTorch only."""

@@ -1,0 +1,253 @@
+"""A model as Python code: a class in `model.py`, and its weights."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Callable, Mapping
+
+import torch
+
+from .errors import ServeError, refused
+from .program import Program, weights_of
+from .types import Port, parse_port
+from .weights import read_weights, without_prefix
+
+_MODULE = "model"
+_MOST_SHOWN = 8
+
+
+def open_code(code: Path, weights: Path | None, options: Mapping[str, object], device: torch.device) -> Program:
+    """Runs the code, makes the model, and fills in the weights. Raises ServeError with what to change."""
+    before = set(sys.modules)
+    module = _run_code(code)
+    state = None if weights is None else read_weights(weights, options["memory"] == "shared")
+    model = _make(module, options, state)
+    if state is not None:
+        _fill(model, state, options, f"{type(model).__name__} of {code.name}", weights.name)
+    model.eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    model.to(device)
+    parameters, size = weights_of(model)
+    inputs = inputs_of(model.forward, module, options, code.name)
+    files = [code, *([] if weights is None else [weights]), *_own_modules(code.parent, before)]
+    return Program(
+        call=caller(model, model.forward, inputs),
+        inputs=inputs,
+        outputs=None,
+        samples=None,
+        platform="pytorch_eager",
+        kind=f"it is the class {type(model).__name__} of {code.name}",
+        parameter_count=parameters,
+        weight_bytes=size,
+        files=list(dict.fromkeys(files)),
+        batching_hint="",
+        are_sizes_claimed=True,
+    )
+
+
+def _run_code(code: Path) -> ModuleType:
+    # As if the folder were where Python was started: `import helpers` and files beside the code are found.
+    sys.path.insert(0, str(code.parent))
+    os.chdir(code.parent)
+    spec = importlib.util.spec_from_file_location(_MODULE, code)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[_MODULE] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        raise code_failed(error, f"{code.name} cannot be imported") from error
+    return module
+
+
+def _own_modules(folder: Path, before: set[str]) -> list[Path]:
+    found = []
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and folder in Path(file).parents and ".venv" not in Path(file).parts:
+            found.append(Path(file))
+    return sorted(found)
+
+
+def _make(module: ModuleType, options: Mapping[str, object], state: Mapping[str, object] | None) -> torch.nn.Module:
+    arguments = {name: _value(text) for name, text in (options.get("arguments") or {}).items()}
+    factory = _named(module, options["class"]) if options.get("class") else _found(module, arguments, state)
+    try:
+        model = factory(**arguments)
+    except BaseException as error:
+        given = ", ".join(arguments) or "none"
+        advice = f"the arguments in model.yaml are: {given}"
+        raise code_failed(error, f"{factory.__name__}() of {_MODULE}.py cannot be made ({advice})") from error
+    if isinstance(model, torch.nn.Module):
+        return model
+    raise refused(f"{factory.__name__}() of {_MODULE}.py gave a {type(model).__name__} and no torch.nn.Module")
+
+
+def _named(module: ModuleType, name: str) -> Callable[..., object]:
+    found = getattr(module, name, None)
+    if callable(found):
+        return found
+    known = ", ".join(kind.__name__ for kind in _classes(module)) or "none"
+    raise refused(f"model.yaml names the class {name}, which {_MODULE}.py does not have; its modules are: {known}")
+
+
+def _classes(module: ModuleType) -> list[type[torch.nn.Module]]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, torch.nn.Module) and value.__module__ == module.__name__
+    ]
+
+
+def _found(
+    module: ModuleType, arguments: Mapping[str, object], state: Mapping[str, object] | None
+) -> Callable[..., object]:
+    classes = _classes(module)
+    if len(classes) == 1:
+        return classes[0]
+    if not classes:
+        raise refused(
+            f"{_MODULE}.py has no class that is a torch.nn.Module: write one, or name what makes the model (class: in model.yaml)"
+        )
+    fitting = [kind for kind in classes if _fits(kind, arguments, state)]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(kind.__name__ for kind in classes)
+    raise refused(f"{_MODULE}.py has several modules ({names}): name the one to serve in model.yaml, class: {names.split(', ')[-1]}")
+
+
+def _fits(kind: type, arguments: Mapping[str, object], state: Mapping[str, object] | None) -> bool:
+    """Whether the weights are exactly those of this class."""
+    if state is None:
+        return False
+    try:
+        with torch.device("meta"):
+            names = set(kind(**arguments).state_dict())
+    except Exception:
+        return False
+    return names == set(without_prefix(dict(state), names))
+
+
+def _value(text: str) -> object:
+    """What a text of model.yaml stands for: a number, true, a list; anything else is the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _fill(
+    model: torch.nn.Module, state: dict[str, torch.Tensor], options: Mapping[str, object], what: str, file: str
+) -> None:
+    own = model.state_dict()
+    state = without_prefix(state, set(own))
+    faults = _mismatch(own, state)
+    if faults:
+        raise refused(f"the weights in {file} are not those of {what}: {'; '.join(faults)}", "weights_mismatch")
+    is_same = all(own[name].dtype == tensor.dtype for name, tensor in state.items() if name in own)
+    try:
+        # Assigned, the model's weights are the pages of the file.
+        model.load_state_dict(state, strict=True, assign=options["memory"] == "shared" and is_same)
+    except RuntimeError as error:
+        raise refused(f"the weights in {file} are not those of {what}: {str(error)[:500]}", "weights_mismatch") from error
+
+
+def _mismatch(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:
+    faults = []
+    for words, names in (
+        ("the file lacks", [name for name in own if name not in state]),
+        ("the class lacks", [name for name in state if name not in own]),
+    ):
+        if names:
+            faults.append(f"{words} {_list(names)}")
+    shapes = [
+        f"{name} is {list(state[name].shape)} in the file and {list(tensor.shape)} in the class"
+        for name, tensor in own.items()
+        if name in state and isinstance(tensor, torch.Tensor) and state[name].shape != tensor.shape
+    ]
+    return faults + ([_list(shapes)] if shapes else [])
+
+
+def _list(names: list[str]) -> str:
+    rest = len(names) - _MOST_SHOWN
+    return ", ".join(names[:_MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def inputs_of(
+    forward: Callable[..., object], module: ModuleType | None, options: Mapping[str, object], where: str
+) -> tuple[Port, ...]:
+    """What the model takes: as model.yaml says, else as `example_inputs` of the code or the annotations of `forward` do."""
+    stated = options.get("inputs")
+    if stated:
+        return tuple(parse_port(name, text) for name, text in stated.items())
+    names = [name for name, parameter in _parameters(forward).items() if parameter.default is parameter.empty]
+    annotated = [_annotation(parameter) for name, parameter in _parameters(forward).items() if name in names]
+    if annotated and all(annotated):
+        return tuple(parse_port(name, text) for name, text in zip(names, annotated))
+    example = getattr(module, "example_inputs", None)
+    if example is not None:
+        return _from_example(example, names)
+    shown = ", ".join(f'{name}: "float32[batch, 3]"' for name in names) or 'x: "float32[batch, 3]"'
+    raise refused(
+        f"{where} does not say what the model takes: write it into model.yaml, such as inputs: {{{shown}}}",
+        "inputs_unknown",
+    )
+
+
+def _parameters(forward: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    skipped = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    try:
+        parameters = inspect.signature(forward).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {name: parameter for name, parameter in parameters.items() if parameter.kind not in skipped}
+
+
+def _annotation(parameter: inspect.Parameter) -> str | None:
+    """`float32[batch, 3]` of `x: "float32[batch, 3]"` or `x: Annotated[Tensor, "float32[batch, 3]"]`."""
+    note = parameter.annotation
+    texts = [note, *getattr(note, "__metadata__", ())]
+    return next((text for text in texts if isinstance(text, str) and "[" in text and "Tensor" not in text), None)
+
+
+def _from_example(example: object, names: list[str]) -> tuple[Port, ...]:
+    """Ports from tensors: their first dimension is the batch's, the others are as they are."""
+    value = example() if callable(example) else example
+    if isinstance(value, torch.Tensor):
+        value = (value,)
+    named = value if isinstance(value, Mapping) else dict(zip(names, value))
+    from .types import Symbol
+
+    return tuple(
+        Port(name, tensor.dtype, tuple([Symbol("batch"), *tensor.shape[1:]]) if tensor.dim() else ())
+        for name, tensor in named.items()
+    )
+
+
+def caller(
+    model: Callable[..., object], forward: Callable[..., object], inputs: tuple[Port, ...]
+) -> Callable[[list[torch.Tensor]], object]:
+    """Calls the model by the names of its arguments where the inputs have them, else in their order."""
+    names = [port.name for port in inputs]
+    parameters = _parameters(forward)
+    if all(name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY for name in names):
+        return lambda tensors: model(**dict(zip(names, tensors)))
+    return lambda tensors: model(*tensors)
+
+
+def code_failed(error: BaseException, what: str) -> ServeError:
+    """An error of a model's own code: told in a sentence, its traceback for the log."""
+    text = str(error).strip().split("\n", 1)[0][:300]
+    return refused(f"{what}: {type(error).__name__}{': ' if text else ''}{text}", "model_code_failed", traceback.format_exc())

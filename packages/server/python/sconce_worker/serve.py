@@ -1,0 +1,128 @@
+"""The life of a worker: says hello, then handles calls one at a time in the order they came."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import Callable
+
+from .errors import ServeError
+from .frames import CALL, ERROR, HELLO, NOTE, RESULT, Channel, Frame
+
+_SOCKET_FD = 3
+# As in packages/server/src/runtime/model-messages.ts.
+_LOAD, _RUN, _WARM = 1, 2, 3
+# Makes the kernel's out-of-memory killer take a worker (replaceable) before the server process (not).
+_OOM_SCORE = "500"
+_OUTLIVED = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_END_GRACE_S = 1.0
+
+
+def serve() -> None:
+    """Never returns."""
+    _outlive_signals()
+    channel = Channel(_SOCKET_FD)
+    threading.Thread(target=_follow_server, daemon=True).start()
+    worker = _Worker(channel)
+    try:
+        channel.send(HELLO, 0, 0, b"")
+        while (frame := channel.receive()) is not None:
+            worker.handle(frame)
+    except OSError:
+        pass
+    _end()
+
+
+class _Worker:
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._model = None
+        self._missing: ServeError | None = None
+        try:
+            # What takes seconds: a spare worker does it before anybody waits for it.
+            from . import load
+        except Exception:
+            self._missing = _no_torch(traceback.format_exc())
+        else:
+            self._load = load.load_model
+
+    def handle(self, frame: Frame) -> None:
+        try:
+            header, chunks, keep = self._answer(frame)
+        except BaseException as error:  # A model's SystemExit is a failure like any other.
+            self._channel.send(ERROR, frame.method, frame.id, _encode_thrown(error))
+            return
+        self._channel.send(RESULT, frame.method, frame.id, header, chunks)
+        del keep
+
+    def _answer(self, frame: Frame) -> tuple[bytes, list[memoryview], object]:
+        if frame.kind != CALL:
+            raise ServeError("internal", "worker_protocol", "the worker was sent something else than a call")
+        if self._missing is not None:
+            raise self._missing
+        if frame.method == _LOAD:
+            return self._loaded(frame), [], None
+        if frame.method == _RUN and self._model is not None:
+            return self._model.run(frame.header, frame.payload)
+        raise ServeError("internal", "worker_protocol", "the worker was asked for what it cannot do")
+
+    def _loaded(self, frame: Frame) -> bytes:
+        def progress(stage: str) -> None:
+            self._channel.send(NOTE, frame.method, frame.id, stage.encode())
+
+        self._model = self._load(json.loads(bytes(frame.header)), progress)
+        return json.dumps(self._model.loaded).encode()
+
+
+def _encode_thrown(thrown: BaseException) -> bytes:
+    if isinstance(thrown, ServeError):
+        return thrown.encode()
+    return ServeError("internal", "internal", "an unexpected error", traceback.format_exc()).encode()
+
+
+def _no_torch(detail: str) -> ServeError:
+    last = detail.strip().splitlines()[-1]
+    if "No module named 'torch'" in last:
+        why = "it has no PyTorch: run its `-m pip install torch`, or choose another with --python"
+    else:
+        why = f"PyTorch cannot be imported ({last[:300]})"
+    return ServeError("failed_precondition", "python_missing", f"the interpreter {sys.executable} cannot run it: {why}", detail)
+
+
+def _outlive_signals() -> None:
+    """Signals meant for the whole service are the server process's, which drains first and then closes the worker."""
+    for name in _OUTLIVED:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: None)
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(_OOM_SCORE)
+    except OSError:
+        pass  # Not Linux, or not allowed: then the kernel chooses by size alone.
+
+
+def _follow_server() -> None:
+    """Ends this process when the server process is gone, although the model may still compute."""
+    import select
+
+    if not hasattr(select, "poll"):
+        return
+    poll = select.poll()
+    poll.register(_SOCKET_FD, getattr(select, "POLLRDHUP", 0))
+    poll.poll()
+    threading.Event().wait(_END_GRACE_S)
+    _end()
+
+
+def _end() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    # Without waiting for threads that a model may have left.
+    os._exit(0)

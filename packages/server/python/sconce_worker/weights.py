@@ -1,0 +1,128 @@
+"""Weights from a file: `.pth` by PyTorch's restricted reader, `.safetensors` by a few lines of our own."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import pickle
+import struct
+from pathlib import Path
+from typing import Mapping
+
+import torch
+
+from .errors import refused
+
+_MAX_HEADER_BYTES = 100 * 1024 * 1024
+_DTYPES = {
+    "BOOL": torch.bool,
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "U16": torch.uint16,
+    "I16": torch.int16,
+    "U32": torch.uint32,
+    "I32": torch.int32,
+    "U64": torch.uint64,
+    "I64": torch.int64,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F32": torch.float32,
+    "F64": torch.float64,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "C64": torch.complex64,
+}
+# Under these keys training loops keep the weights beside the optimizer's state.
+_NESTED = ("state_dict", "model_state_dict", "model", "module", "net", "weights")
+# What wrappers put before every name.
+_PREFIXES = ("module.", "_orig_mod.", "model.")
+
+
+def read_weights(path: Path, is_mapped: bool) -> dict[str, torch.Tensor]:
+    """The tensors of a file by name. `is_mapped`: they are pages of the file. Raises ServeError."""
+    with open(path, "rb") as file:
+        head = file.read(16)
+    if head[8:9] == b"{" and not head.startswith(b"PK"):
+        return read_safetensors(path)
+    return state_dict_of(_unpickled(path, is_mapped), path.name)
+
+
+def _unpickled(path: Path, is_mapped: bool) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_mapped and _is_zip(path))
+    except pickle.UnpicklingError as error:
+        raise refused(
+            f"{path.name} holds more than weights, and reading it would run code: save model.state_dict() "
+            "instead, or, if you trust the file, start with --allow-pickle",
+            "pickle_refused",
+            str(error),
+        ) from error
+    except (RuntimeError, EOFError, ValueError) as error:
+        raise refused(f"{path.name} cannot be read: {str(error)[:200]}", "model_file_corrupt") from error
+
+
+def _is_zip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"PK"
+
+
+def state_dict_of(loaded: object, name: str) -> dict[str, torch.Tensor]:
+    """The weights in what a checkpoint holds, wherever a training loop has put them."""
+    if isinstance(loaded, Mapping):
+        if loaded and all(isinstance(value, torch.Tensor) for value in loaded.values()):
+            return dict(loaded)
+        for key in _NESTED:
+            inner = loaded.get(key)
+            if isinstance(inner, Mapping) and inner and all(isinstance(v, torch.Tensor) for v in inner.values()):
+                return dict(inner)
+        keys = ", ".join(repr(str(key)) for key in list(loaded)[:8])
+        raise refused(f"{name} holds no state_dict: its keys are {keys}; save model.state_dict()")
+    raise refused(f"{name} holds a {type(loaded).__name__} and no state_dict: save model.state_dict()")
+
+
+def without_prefix(weights: dict[str, torch.Tensor], wanted: set[str]) -> dict[str, torch.Tensor]:
+    """The same without what DataParallel and torch.compile put before every name, where that is what keeps names from fitting."""
+    for prefix in _PREFIXES:
+        if wanted.isdisjoint(weights) and weights and all(name.startswith(prefix) for name in weights):
+            return without_prefix({name[len(prefix) :]: value for name, value in weights.items()}, wanted)
+    return weights
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors that are private pages of the file. Raises ServeError."""
+    with open(path, "rb") as file:
+        length = struct.unpack("<Q", file.read(8))[0]
+        if length > _MAX_HEADER_BYTES:
+            raise _damaged(path, "its header is too long")
+        try:
+            header = json.loads(file.read(length))
+        except ValueError as error:
+            raise _damaged(path, "its header is not JSON") from error
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    start = 8 + length
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        tensors[name] = _tensor(path, name, entry, memoryview(mapped)[start:])
+    return tensors
+
+
+def _tensor(path: Path, name: str, entry: dict[str, object], data: memoryview) -> torch.Tensor:
+    try:
+        dtype = _DTYPES[entry["dtype"]]
+        shape = [int(size) for size in entry["shape"]]
+        begin, end = entry["data_offsets"]
+        if begin == end:
+            return torch.empty(shape, dtype=dtype)
+        if begin % dtype.itemsize == 0:
+            count = (end - begin) // dtype.itemsize
+            return torch.frombuffer(data[begin:end], dtype=dtype, count=count).view(shape)
+        # The format does not promise that tensors are aligned.
+        return torch.frombuffer(bytearray(data[begin:end]), dtype=dtype).view(shape)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise _damaged(path, f"the tensor '{name}' cannot be read: {error}") from error
+
+
+def _damaged(path: Path, why: str) -> Exception:
+    return refused(f"{path.name} is not a safetensors file: {why}; copy the file again", "model_file_corrupt")
