@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly rename?: Readonly<Record<string, string>> | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
+  /** False: the engine must not rewrite the model's graph, since a worker crashed where it did. Default: it may. */
+  readonly isOptimised?: boolean;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */
