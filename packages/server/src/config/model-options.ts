@@ -213,7 +213,7 @@ export const MODEL_OPTIONS = {
     min: 0,
     max: 1000,
     default: 1,
-    doc: "Runs with sample inputs before the model is ready; with a larger batch, once the worker has been idle for a second, where one row takes over 10 ms.",
+    doc: "Runs with sample inputs before the model is ready; with a larger batch, once the worker has been idle for a second, where one row takes 10 to 100 ms.",
   },
 } as const;
 
