@@ -10,6 +10,7 @@ from typing import Callable, Mapping
 
 import torch
 
+from .archive_model import ArchiveModel, is_archive, load_archive
 from .code import open_code
 from .errors import ServeError, refused
 from .files import digest_of, stamp_of
@@ -52,7 +53,7 @@ def run_program(program: Program, inputs: list[torch.Tensor], device: torch.devi
         raise run_error(error) from error
 
 
-def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel:
+def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel | ArchiveModel:
     """Loads and warms up. Raises ServeError `failed_precondition` with what to do."""
     spec = message["spec"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
@@ -60,6 +61,8 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     # Otherwise all instances, and every restart, would draw the same random numbers.
     torch.seed()
     device = torch.device("cpu")
+    if is_archive(Path(spec["file"])):
+        return load_archive(message, device, progress)
     started = time.perf_counter()
     progress("load")
     program = _open(spec, options, device)

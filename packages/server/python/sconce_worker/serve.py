@@ -10,6 +10,7 @@ import threading
 import traceback
 from typing import Callable
 
+from .archive_folder import remove_folders
 from .errors import ServeError
 from .frames import CALL, ERROR, HELLO, NOTE, RESULT, Channel, Frame
 
@@ -124,5 +125,6 @@ def _end() -> None:
             stream.flush()
         except Exception:
             pass
+    remove_folders()
     # Without waiting for threads that a model may have left.
     os._exit(0)
