@@ -154,6 +154,9 @@ def write_all(folder, model):
     names = json.dumps({"0": "dark", "1": ["n01", "bright"]})
     files = {"model.pt": picture, "index_to_name.json": names}
     archive(folder, "classifier", files, {"serializedFile": "model.pt", "handler": "image_classifier"})
+    from PIL import Image
+
+    Image.new("RGB", (320, 240), (250, 250, 250)).save(os.path.join(folder, "bright.png"))
     needs = {"model.pt": scripted, "h.py": SCRIPTED, "requirements.txt": "# what it needs\nno-such-package-at-all>=1\ntorch\n"}
     archive(folder, "needy", needs, {"serializedFile": "model.pt", "handler": "h.py", "requirementsFile": "requirements.txt"})
     archive(folder, "escaping", {"../escaped.txt": "out", "h.py": SCRIPTED}, {"handler": "h.py"})

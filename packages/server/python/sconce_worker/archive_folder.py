@@ -16,7 +16,7 @@ _LOCK = ".sconce-lock"
 _MAX_FILES = 10_000
 _MAX_NAME_BYTES = 1024
 # Weights hardly get smaller when they are packed, so that what grows beyond this was made to fill disks.
-_FREE_BYTES = 256 * 1024 * 1024
+_FREE_BYTES = 64 * 1024 * 1024
 _MAX_GROWTH = 20
 _CHUNK_BYTES = 1024 * 1024
 
@@ -32,11 +32,21 @@ def unpack(archive: Path) -> Path:
     _folders.append(folder)
     _lock(folder)
     try:
+        _fill(folder, archive)
+    except BaseException:
+        remove_folders()
+        raise
+    return folder
+
+
+def _fill(folder: Path, archive: Path) -> None:
+    try:
         with zipfile.ZipFile(archive) as file:
             _extract(file, folder, _FREE_BYTES + _MAX_GROWTH * os.stat(archive).st_size)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise refused(f"{archive.name} cannot be unpacked: {str(error)[:200]}", "model_file_corrupt") from error
-    return folder
+        # Without the folder, which an OSError names.
+        why = getattr(error, "strerror", None) or str(error)[:200]
+        raise refused(f"{archive.name} cannot be unpacked: {why}", "model_file_corrupt") from error
 
 
 def remove_folders() -> None:
