@@ -12,8 +12,6 @@ const SKLEARN = Buffer.concat([
 
 /** The model `m` of a repository, and what its line of the index says. */
 const FOREIGN: readonly (readonly [Readonly<Record<string, Buffer | string>>, RegExp])[] = [
-  [{ "m.mar": MAR }, /TorchServe archive: .*unzip/],
-  [{ "m/x.mar": MAR }, /TorchServe archive/],
   [
     { "m/saved_model.pb": SAVED_MODEL, "m/variables/variables.index": "" },
     /TensorFlow SavedModel: .*tf2onnx/,

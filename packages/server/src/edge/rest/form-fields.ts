@@ -33,11 +33,11 @@ export function readMultipart(body: Buffer, contentType: string): readonly FormF
     const headEnd = body.indexOf(HEAD_END, at);
     if (headEnd < 0 || headEnd - at > MAX_HEAD_BYTES) throw badForm("a field's head does not end");
     const start = headEnd + HEAD_END.length;
-    const end = body.indexOf(delimiter, headEnd);
+    const end = body.indexOf(delimiter, start);
     if (end < 0) throw badForm("it ends without its boundary");
     fields.push({
       ...readHead(body.toString("utf8", at, headEnd)),
-      bytes: body.subarray(Math.min(start, end), end),
+      bytes: body.subarray(start, end),
     });
     at = end + delimiter.length;
   }
