@@ -1,7 +1,7 @@
 // Tests repository.ts: whatever another server or library would load is listed with one sentence about what it is and what to do.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CHECKPOINT, MAR, ONNX, scan, tree, zip } from "./model-tree.kit.ts";
+import { CHECKPOINT, ONNX, scan, tree, zip } from "./model-tree.kit.ts";
 
 const HDF5 = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
 const SAVED_MODEL = Buffer.from("\x08\x01\x12\x04\n\x02\x12\0", "latin1");
