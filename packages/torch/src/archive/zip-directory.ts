@@ -83,7 +83,7 @@ function findDirectory(source: ByteSource): Extent {
   }
   throw new ModelFileError(
     "corrupt",
-    "not a zip archive: it has no end-of-directory record (is the file complete?)",
+    "the zip archive is truncated or damaged: its directory, which stands at the end, is missing; copy the file again",
   );
 }
 
