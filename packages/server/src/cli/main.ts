@@ -76,7 +76,7 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     const words = error.reason === "untranslatable" ? error.message : oneLine(error.message);
     terminal.stderr.write(`sconce ${name}: ${words}\n`);
     if (!isUsage(error)) return 1;
-    terminal.stderr.write(advice(command, error.message));
+    terminal.stderr.write(advice(command, error));
     return EXIT_USAGE;
   }
 }
@@ -96,10 +96,11 @@ async function unknownCommand(given: string): Promise<string> {
   return `${head}\n\n${await usage()}`;
 }
 
-/** What the command takes: the options that a rejection is about, else how it is called. */
-function advice(command: Command, message: string): string {
+/** What the command takes: the options that a rejection is about, else how it is called where that was wrong. */
+function advice(command: Command, { message, reason }: ServeError): string {
   const table = Object.assign({}, ...command.tables);
   const named = optionsNamedIn(message, table);
+  if (named === undefined && reason !== "bad_arguments") return "";
   const help = named === undefined ? `  sconce ${command.name} ${command.usage}` : optionsHelp(named);
   return `\n${help}\n\nsconce ${command.name} --help lists every option.\n`;
 }

@@ -25,8 +25,10 @@ export async function withOutputDraft<T>(
 ): Promise<T> {
   const target = resolve(path);
   requireWritable(target);
-  const folder = onOutput(target, () => mkdtempSync(join(dirname(target), `.${basename(target)}.`)));
-  const discard = (): void => rmSync(folder, { recursive: true, force: true });
+  let folder = "";
+  const discard = (): void => {
+    if (folder !== "") rmSync(folder, { recursive: true, force: true });
+  };
   const listeners = ENDING.map((signal) => {
     const listener = (): void => {
       discard();
@@ -36,6 +38,7 @@ export async function withOutputDraft<T>(
     return { signal, listener };
   });
   try {
+    folder = onOutput(target, () => mkdtempSync(join(dirname(target), `.${basename(target)}.`)));
     const { keep, value } = await make(join(folder, basename(target)));
     if (keep) onOutput(target, () => publish(folder, target));
     return value;
