@@ -1,1 +1,9 @@
-export { type Datatype, elementBytes, elementCount, type NamedTensor, type Tensor } from "@sconce/protocol";
+export {
+  bfloat16Value,
+  type Datatype,
+  elementBytes,
+  elementCount,
+  float16Value,
+  type NamedTensor,
+  type Tensor,
+} from "@sconce/protocol";

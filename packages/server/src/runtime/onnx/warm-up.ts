@@ -7,7 +7,7 @@ import { type SettledSignature, settleClaims, type TrialRun } from "./claims.ts"
 import { OnnxSession } from "./onnx-session.ts";
 import type { OpenedModel } from "./opened-model.ts";
 import { settleThreads } from "./settle-threads.ts";
-import { batchInputs, rankVariants, smallestInputs } from "./warm-up-inputs.ts";
+import { batchInputs, rankVariants, smallestInputs, withUnlikeRows } from "./warm-up-inputs.ts";
 
 /** What a busy server runs most. */
 const TYPICAL_ROWS = 8;
@@ -92,8 +92,19 @@ async function tryVariant(session: OnnxSession, signature: Signature, times: num
   const isSlow = performance.now() - startMs > PATIENCE_MS * times;
   const batch = batchInputs(signature, isSlow ? FEW_ROWS : TYPICAL_ROWS);
   if (batch === undefined) return { runs: [alone], later: undefined };
-  const together = await runOften(session, batch, times);
+  const together = await runTogether(session, batch, times);
   return { runs: [alone, together], later: isSlow ? batchInputs(signature, TYPICAL_ROWS) : undefined };
+}
+
+/** Rows that differ, where the model takes them. */
+async function runTogether(session: OnnxSession, batch: readonly Tensor[], times: number): Promise<TrialRun> {
+  const unlike = withUnlikeRows(batch);
+  if (unlike === undefined) return runOften(session, batch, times);
+  try {
+    return await runOften(session, unlike, times);
+  } catch {
+    return runOften(session, batch, times);
+  }
 }
 
 /** The first of so many runs. */
