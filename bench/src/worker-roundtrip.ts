@@ -44,14 +44,32 @@ function options(isolation: LoadOptions["isolation"]): LoadOptions {
   };
 }
 
-/** Keeps `depth` runs in flight and reports the time from call to answer. */
-async function measure(name: string, instance: Instance, input: RunInput, depth: number): Promise<Row> {
+interface Pace {
+  /** Runs in flight. */
+  readonly depth: number;
+  /** Work of this process before each: what a server does meanwhile cools the caches of both sides. */
+  readonly pauseMs?: number;
+}
+
+function work(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+/** Keeps runs in flight and reports the time from call to answer. */
+async function measure(
+  name: string,
+  instance: Instance,
+  input: RunInput,
+  { depth, pauseMs = 0 }: Pace,
+): Promise<Row> {
   const request = { inputs: [input] };
   for (let i = 0; i < WARM_UP; i++) await instance.run(request);
   const tookMs: number[] = [];
   const startMs = performance.now();
   const lane = async (): Promise<void> => {
     while (tookMs.length < MAX_RUNS && performance.now() - startMs < MAX_MS) {
+      work(pauseMs);
       const beganMs = performance.now();
       await instance.run(request);
       tookMs.push(performance.now() - beganMs);
@@ -96,8 +114,12 @@ async function echoRows(folder: string, isolation: LoadOptions["isolation"]): Pr
     ["8 MB", 8_388_608],
   ] as const) {
     const input: RunInput = { datatype: "UINT8", shape: [bytes], chunks: [new Uint8Array(bytes).fill(1)] };
-    rows.push(await measure(`echo ${name}, ${isolation}`, instance, input, 1));
-    if (bytes === 64) rows.push(await measure(`echo ${name}, ${isolation}, depth 2`, instance, input, 2));
+    const label = `echo ${name}, ${isolation}`;
+    rows.push(await measure(label, instance, input, { depth: 1 }));
+    if (bytes > 64) continue;
+    rows.push(await measure(`${label}, depth 2`, instance, input, { depth: 2 }));
+    for (const pauseMs of [0.2, 1])
+      rows.push(await measure(`${label}, ${pauseMs} ms apart`, instance, input, { depth: 1, pauseMs }));
   }
   await runtime.close();
   return rows;
@@ -114,9 +136,10 @@ async function digitsRows(isolation: LoadOptions["isolation"]): Promise<Row[]> {
     chunks: Array.from({ length: rows }, () => row),
   });
   const rows = [
-    await measure(`digits 1 row, ${isolation}`, instance, input(1), 1),
-    await measure(`digits 1 row, ${isolation}, depth 2`, instance, input(1), 2),
-    await measure(`digits 32 rows, ${isolation}, depth 2`, instance, input(32), 2),
+    await measure(`digits 1 row, ${isolation}`, instance, input(1), { depth: 1 }),
+    await measure(`digits 1 row, ${isolation}, 0.2 ms apart`, instance, input(1), { depth: 1, pauseMs: 0.2 }),
+    await measure(`digits 1 row, ${isolation}, depth 2`, instance, input(1), { depth: 2 }),
+    await measure(`digits 32 rows, ${isolation}, depth 2`, instance, input(32), { depth: 2 }),
   ];
   await runtime.close();
   return rows;

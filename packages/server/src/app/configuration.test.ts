@@ -73,7 +73,8 @@ test("a scalar has the dims that Triton gives it, and a client that goes by them
   const single = (await get("single/config")) as { max_batch_size: number; output: object[] };
   assert.equal(single.max_batch_size, 0);
   assert.deepEqual(single.output, [{ name: "y", data_type: "TYPE_FP32", dims: [1], reshape: { shape: [] } }]);
-  for (const shape of [[], [1]]) assert.deepEqual(await infer("single", shape), { status: 200, shape: [] });
+  // ONNX Runtime enforces no rank of 0, and what went in as one number comes out as one.
+  for (const shape of [[], [1]]) assert.deepEqual(await infer("single", shape), { status: 200, shape });
 });
 
 test("no run has more rows than max_batch_size says", async () => {

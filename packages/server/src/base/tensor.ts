@@ -1,1 +1,8 @@
-export { type Datatype, elementBytes, elementCount, type NamedTensor, type Tensor } from "@sconce/protocol";
+export {
+  type Datatype,
+  elementBytes,
+  elementCount,
+  isDatatype,
+  type NamedTensor,
+  type Tensor,
+} from "@sconce/protocol";

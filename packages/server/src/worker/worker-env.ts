@@ -1,10 +1,14 @@
-/** What a worker may know of the server process's environment: how to find native libraries, and where and when it is. No secrets. */
+/**
+ * What a worker may know of the server process's environment: how to find native libraries and compiled code, and where
+ * and when it is. No secrets.
+ */
 const ALLOWED = [
   "LANG",
   "LC_ALL",
   "LD_LIBRARY_PATH",
   "DYLD_LIBRARY_PATH",
   "MALLOC_MMAP_THRESHOLD_",
+  "NODE_COMPILE_CACHE",
   "SYSTEMROOT",
   "TMPDIR",
   "TEMP",

@@ -23,7 +23,7 @@ export function readBody(call: RestCall, door?: Door): Buffer | Promise<Buffer> 
   const rejection = door?.rejectEarly(call);
   if (rejection !== undefined) throw rejection;
   call.enter(announced);
-  call.continue();
+  if (request.headers.expect !== undefined) call.continue();
   if (coding === "identity") return call.transport.takeBody() ?? collected(call, announced);
   return inflated(call, coding === "gzip" ? createGunzip() : createInflate());
 }

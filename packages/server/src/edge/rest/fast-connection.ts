@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { invariant } from "../../base/errors.ts";
 import { type FastHead, HeadMemory, readFastHead } from "./fast-head.ts";
 import { responseHead } from "./fast-response-head.ts";
 import { askWhetherThere } from "./half-closed.ts";
@@ -37,8 +36,7 @@ export interface FastConnectionOwner {
   rejectBroken(socket: Socket): void;
   /** More of a request has to come; nothing that was waited for has to come any more. */
   waiting(connection: FastConnection, isWaiting: boolean): void;
-  /** It is gone, or has become idle. */
-  onProgress(connection: FastConnection, isGone: boolean): void;
+  onGone(connection: FastConnection): void;
   /** The value of a `Date` header. */
   date(): string;
 }
@@ -77,8 +75,7 @@ export class FastConnection implements RestTransport {
   }
 
   get request(): RoutedHead {
-    invariant(this.#request, "a connection is asked for its request while it has one");
-    return this.#request;
+    return this.#request!; // a connection is asked for its request while it has one
   }
 
   get message(): IncomingMessage {
@@ -213,7 +210,6 @@ export class FastConnection implements RestTransport {
     this.sinceMs = this.#owner.context.clock.nowMs();
     if (this.#isLast) this.#socket.destroySoon();
     else if (this.#pending !== undefined) this.handOver();
-    else this.#owner.onProgress(this, false);
   };
 
   #writerOf(call: RespondingCall, parts: readonly Uint8Array[]): ResponseWriter {
@@ -266,7 +262,7 @@ export class FastConnection implements RestTransport {
 
   #leave(): void {
     this.#isGone = true;
-    this.#owner.onProgress(this, true);
+    this.#owner.onGone(this);
   }
 }
 

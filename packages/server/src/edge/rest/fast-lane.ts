@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { FastConnection, type FastConnectionOwner } from "./fast-connection.ts";
 import type { FastHead } from "./fast-head.ts";
+import { httpDate } from "./fast-response-head.ts";
 import type { RestCall } from "./rest-call.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { FoundRoute } from "./route-table.ts";
@@ -12,8 +13,8 @@ export interface FastLaneOptions {
   run(call: RestCall, found: FoundRoute): void;
   handOver(socket: Socket): void;
   rejectBroken(socket: Socket): void;
-  /** A connection has gone or become idle. */
-  onProgress(): void;
+  /** A connection has gone. */
+  onGone(): void;
 }
 
 /** Connections whose requests are read by ourselves, as long as they are of the strictest shape. */
@@ -38,7 +39,7 @@ const CHECK_INTERVAL_MS = 1000;
  * request, and every slow client, is judged there.
  */
 export function createFastLane(options: FastLaneOptions): FastLane {
-  const { context, onProgress } = options;
+  const { context, onGone } = options;
   const { clock, limits } = context;
   const connections = new Set<FastConnection>();
   /** Those that wait for the rest of a request, the longest first. */
@@ -46,8 +47,6 @@ export function createFastLane(options: FastLaneOptions): FastLane {
   let isLookingForRest = false;
   let isLookingForIdle = false;
   const idleLookMs = Math.min(CHECK_INTERVAL_MS, limits.keepAliveTimeoutMs / 4);
-  let dateS = 0;
-  let date = "";
 
   const lookForRest = (): void => {
     isLookingForRest = false;
@@ -83,21 +82,12 @@ export function createFastLane(options: FastLaneOptions): FastLane {
         lookForRestLater();
       }
     },
-    onProgress(connection, isGone) {
-      if (isGone) {
-        connections.delete(connection);
-        waiting.delete(connection);
-      }
-      onProgress();
+    onGone(connection) {
+      connections.delete(connection);
+      waiting.delete(connection);
+      onGone();
     },
-    date() {
-      const nowS = Math.floor(Date.now() / 1000);
-      if (nowS !== dateS) {
-        dateS = nowS;
-        date = new Date(nowS * 1000).toUTCString();
-      }
-      return date;
-    },
+    date: httpDate(),
   };
 
   return {

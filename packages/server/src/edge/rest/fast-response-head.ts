@@ -29,3 +29,17 @@ export function responseHead({ status, headers, date, keepAliveMs }: ResponseHea
       : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}`;
   return `${text}Date: ${date}\r\n${connection}\r\n\r\n`;
 }
+
+/** The value of a `Date` header (RFC 9110 §5.6.7), made once a second. */
+export function httpDate(): () => string {
+  let dateS = 0;
+  let date = "";
+  return () => {
+    const nowS = Math.floor(Date.now() / 1000);
+    if (nowS !== dateS) {
+      dateS = nowS;
+      date = new Date(nowS * 1000).toUTCString();
+    }
+    return date;
+  };
+}

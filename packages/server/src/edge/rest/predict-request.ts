@@ -10,13 +10,19 @@ import { bad, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { NONE } from "./parameters.ts";
-import { pooledBytes } from "./pooled-bytes.ts";
+import { pooledBytes, readPlainNumbers } from "./plain-numbers.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
 
 /** The inputs of a `/predict` request, shaped and typed as the model's signature says. */
 export interface PredictRequest extends DecodedRequest {
   /** One row came without its batch dimension; the response goes back without it too. */
   readonly unbatched: boolean;
+}
+
+/** What reading a body needs of its call. */
+interface ReadingCall {
+  readonly context: { readonly limits: RestLimits };
+  workOff<T>(bytes: number, work: Work<T>): T | Promise<T>;
 }
 
 const PATTERN: Pattern = { keys: { input: { capture: true } } };
@@ -27,6 +33,43 @@ const OPEN_BRACE = 0x7b;
  * Decodes `{"input": value}` for a model with one input, or `{"input": {name: value, …}}`. Datatypes come from the signature, shapes from the
  * nesting; a single row may leave out the batch dimension. Throws `invalid_argument` naming the field and what was expected.
  */
+export function readPrediction(
+  call: ReadingCall,
+  body: Buffer,
+  specs: readonly TensorSpec[],
+): PredictRequest | Promise<PredictRequest> {
+  const { limits } = call.context;
+  const plain = readPlainRequest(body, specs, limits);
+  return plain ?? call.workOff(body.length, readPredictRequest(body, specs, limits));
+}
+
+const PLAIN_START = Buffer.from('{"input":');
+const CLOSE_BRACE = 0x7d;
+
+/** `{"input": [numbers]}` and nothing else, for a model with one input. Undefined: the body is to be read in the general way. */
+function readPlainRequest(
+  body: Buffer,
+  specs: readonly TensorSpec[],
+  limits: RestLimits,
+): PredictRequest | undefined {
+  const [spec] = specs;
+  const [start, end] = [PLAIN_START.length, body.length - 1];
+  if (spec === undefined || specs.length > 1 || end < start || body[end] !== CLOSE_BRACE) return undefined;
+  if (body.compare(PLAIN_START, 0, start, 0, start) !== 0) return undefined;
+  const tensor = readPlainNumbers(
+    body,
+    { start, end },
+    { datatype: spec.datatype, shape: undefined },
+    limits,
+  );
+  if (tensor === undefined) return undefined;
+  const { datatype, shape, bytes } = tensor;
+  const unbatched = lacksBatch(shape, spec, "input");
+  const inputs = [{ name: spec.name, datatype, shape: unbatched ? [1, ...shape] : shape, bytes }];
+  return { id: undefined, inputs, outputs: undefined, parameters: NONE, unbatched };
+}
+
+/** The same in the general way. */
 export function* readPredictRequest(
   body: Buffer,
   specs: readonly TensorSpec[],

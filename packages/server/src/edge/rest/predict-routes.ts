@@ -1,6 +1,6 @@
 import { ServeError } from "../../base/errors.ts";
 import { outputBytes } from "../../base/infer-request.ts";
-import { type PredictRequest, readPredictRequest } from "./predict-request.ts";
+import { type PredictRequest, readPrediction } from "./predict-request.ts";
 import { encodePrediction } from "./predict-response.ts";
 import type { RestContext } from "./rest-context.ts";
 import { type RestDialect, runInference } from "./rest-inference.ts";
@@ -49,7 +49,7 @@ function defaultModel({ defaultModel: configured, inference }: RestContext): str
 const PREDICT: RestDialect<PredictRequest> = {
   needsInputs: () => true,
   decode(call, body, inputs) {
-    return call.workOff(body.length, readPredictRequest(body, inputs!, call.context.limits));
+    return readPrediction(call, body, inputs!);
   },
   encode(call, response, { unbatched }) {
     return call.workOff(outputBytes(response), encodePrediction(response, unbatched));

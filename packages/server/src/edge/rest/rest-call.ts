@@ -1,9 +1,15 @@
 import { CallSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
+import type { ParameterValue } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { SMALL_BYTES } from "../../gate/byte-budget.ts";
-import { earliestDeadline, parseTimeoutMs, preferDeadline } from "../../gate/deadline.ts";
+import {
+  earliestDeadline,
+  parseTimeoutMs,
+  parseTimeoutParameter,
+  preferDeadline,
+} from "../../gate/deadline.ts";
 import { requestId } from "../../gate/request-id.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import { serverTiming } from "../inference-metrics.ts";
@@ -38,7 +44,7 @@ export class RestCall implements RequestHead, RespondingCall {
   isAskedForBody = false;
 
   #cancelDeadline: (() => void) | undefined;
-  /** As `setDeadline` was told. */
+  /** As `takeDeadline` found it. */
   #deadlineMs: number | undefined;
   #entered = false;
   #heldBytes = 0;
@@ -108,8 +114,24 @@ export class RestCall implements RequestHead, RespondingCall {
     if (expectsContinue(this.request)) this.transport.writeContinue();
   }
 
-  /** Aborts the signal when this monotonic time comes. */
-  setDeadline(deadlineMs: number): void {
+  /**
+   * When the response becomes worthless: the sooner of what the headers say and the v2 parameter `timeout` (which is taken out), from the time the
+   * headers came. Also fires the signal then. Throws `invalid_argument`.
+   */
+  takeDeadline(parameters: Map<string, ParameterValue>): number | undefined {
+    const { timeoutMs } = this;
+    const parameter = parameters.get("timeout");
+    if (timeoutMs === undefined && parameter === undefined) return undefined;
+    parameters.delete("timeout");
+    const deadlineMs = earliestDeadline(this.timeline.receivedMs, [
+      timeoutMs,
+      parameter === undefined ? undefined : parseTimeoutParameter(parameter),
+    ]);
+    if (deadlineMs !== undefined) this.#setDeadline(deadlineMs);
+    return deadlineMs;
+  }
+
+  #setDeadline(deadlineMs: number): void {
     const { clock } = this.context;
     this.#cancelDeadline?.();
     this.#deadlineMs = deadlineMs;

@@ -104,7 +104,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     run: runRoute,
     handOver: (socket) => http.server.emit("connection", socket),
     rejectBroken,
-    onProgress: () => http.look(),
+    onGone: () => http.look(),
   });
   return {
     server: http.server,

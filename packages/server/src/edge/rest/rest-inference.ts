@@ -5,7 +5,6 @@ import { parsePriority } from "../../gate/priority.ts";
 import { readBody } from "./body.ts";
 import { explainBody, foreignType, type InferenceTarget, unsupported } from "./foreign-body.ts";
 import type { InferenceBody, RestCall } from "./rest-call.ts";
-import { readTimeouts } from "./timeouts.ts";
 
 export type ModelName = readonly [name: string, version: string | undefined];
 
@@ -110,7 +109,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
       outputs,
       parameters,
       priority: takePriority(parameters),
-      deadlineMs: readTimeouts(call, parameters),
+      deadlineMs: call.takeDeadline(parameters),
       signal: call.signal,
       tenant: call.tenant,
       timeline: call.timeline,

@@ -29,6 +29,7 @@ export function readRawRequest(body: Buffer, specs: readonly TensorSpec[]): V2Re
     outputs: undefined,
     parameters: NONE,
     forms: { binaryByDefault: true, binary: new Map() },
+    data: undefined,
   };
 }
 

@@ -8,7 +8,6 @@ import type { Pattern } from "./json-scan.ts";
 import { readParameters } from "./parameters.ts";
 import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import type { Route, RouteParams } from "./route.ts";
-import { readTimeouts } from "./timeouts.ts";
 
 /** Triton's model repository extension: what there is, and load and unload for the administrator. */
 export function v2RepositoryRoutes(): readonly Route[] {
@@ -41,7 +40,7 @@ async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
   const name = admittedModel(call, params);
   const { names } = await readControlBody(call);
   rejectLoadParameters(names);
-  readTimeouts(call, new Map());
+  call.takeDeadline(new Map());
   await call.context.administration.loadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, load: true });
 }
@@ -50,7 +49,7 @@ async function answerUnload(call: RestCall, params: RouteParams): Promise<void> 
   const name = admittedModel(call, params);
   const { values } = await readControlBody(call);
   checkUnloadParameters(values());
-  readTimeouts(call, new Map());
+  call.takeDeadline(new Map());
   await call.context.administration.unloadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, unload: true });
 }

@@ -17,7 +17,7 @@ import {
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { isNull, readParameters } from "./parameters.ts";
-import { pooledBytes } from "./pooled-bytes.ts";
+import { pooledBytes } from "./plain-numbers.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
 
 /** How the client wants an output: as JSON data or as bytes after the JSON. */
@@ -30,6 +30,8 @@ export interface OutputForms {
 /** An infer request as it came over the wire, decoded but not yet compared with the model's signature. */
 export interface V2Request extends DecodedRequest {
   readonly forms: OutputForms;
+  /** Where the data of the only input lies, if it is JSON. */
+  readonly data: Span | undefined;
 }
 
 const PATTERN: Pattern = {
@@ -63,9 +65,11 @@ export function* readV2Request(body: Buffer, jsonBytes: number, limits: RestLimi
   const parameters = readParameters(body, request, spans);
   const inputs: NamedTensor[] = [];
   let tail = jsonBytes;
+  let data: Span | undefined;
   for (let i = 0; i < entries.length; i++) {
     const head = readHead(entries[i], `inputs[${i}]`, { body, spans, limits });
     if (head.binaryBytes === undefined) {
+      data = spans[head.data ?? -1];
       const decoder = jsonDecoder(body, spans, { head, limits });
       yield decoder;
       const { datatype, shape, bytes } = decoder.finish();
@@ -86,7 +90,14 @@ export function* readV2Request(body: Buffer, jsonBytes: number, limits: RestLimi
   if (id !== undefined && Buffer.byteLength(id) > MAX_ID_BYTES) {
     throw bad("id", `expected at most ${MAX_ID_BYTES} bytes, got ${Buffer.byteLength(id)}`);
   }
-  return { id, inputs, outputs: outputs?.names, parameters, forms: readForms(parameters, outputs?.binary) };
+  return {
+    id,
+    inputs,
+    outputs: outputs?.names,
+    parameters,
+    forms: readForms(parameters, outputs?.binary),
+    data: inputs.length === 1 ? data : undefined,
+  };
 }
 
 function readForms(

@@ -7,6 +7,7 @@ import { bad } from "./fields.ts";
 import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import { type ModelName, type RestDialect, runInference } from "./rest-inference.ts";
 import type { Route, RouteParams } from "./route.ts";
+import { V2Memory } from "./v2-memory.ts";
 import { readRawRequest } from "./v2-raw-request.ts";
 import { readV2Request, type V2Request } from "./v2-request.ts";
 import { createV2Encoder } from "./v2-response.ts";
@@ -84,12 +85,19 @@ function answerModelReady(call: RestCall, params: RouteParams): void {
 
 function v2Dialect(): RestDialect<V2Request> {
   const encode = createV2Encoder();
+  const memory = new V2Memory();
   return {
     needsInputs: (call, body) => body.length > 0 && jsonLength(call, body) === 0,
     decode(call, body, inputs) {
       if (inputs !== undefined) return readRawRequest(body, inputs);
+      const { limits } = call.context;
       const jsonBytes = jsonLength(call, body);
-      return call.workOff(jsonBytes, readV2Request(body, jsonBytes, call.context.limits));
+      const model = call.model!;
+      const known = jsonBytes === body.length ? memory.recall(model, body, limits) : undefined;
+      if (known !== undefined) return known;
+      const request = call.workOff(jsonBytes, readV2Request(body, jsonBytes, limits));
+      if (!(request instanceof Promise)) memory.keep(model, body, request);
+      return request;
     },
     encode: (call, response, { forms }) => call.workOff(outputBytes(response), encode(response, forms)),
   };
