@@ -4,6 +4,7 @@ export {
   elementBytes,
   elementCount,
   float16Value,
+  isDatatype,
   type NamedTensor,
   type Tensor,
 } from "@sconce/protocol";
