@@ -8,6 +8,8 @@ export interface LoadResult {
   readonly p99Ms: number;
   /** Socket errors, time-outs and answers that were not 2xx / OK. */
   readonly failures: number;
+  /** Processor time of the server process, per request; absent where nobody measured it. */
+  readonly cpuMicros?: number;
 }
 
 /** The middle one of several runs by throughput; failures of all of them count. */

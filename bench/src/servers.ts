@@ -3,9 +3,11 @@ import { type ChildServer, isReady, startChildServer } from "./child-server.ts";
 import { SCONCE } from "./sconce-command.ts";
 import type { SuiteOptions } from "./suite.ts";
 
-interface Servers {
+export interface Servers {
   /** By name: `sconce`, `before` when another checkout was named, and `bare`. */
   readonly urls: Readonly<Record<string, string>>;
+  /** By URL: the process that serves it. */
+  readonly pids: ReadonlyMap<string, number>;
   stop(): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export async function startServers(
   started["bare"] = await startChildServer([bareProgram]);
   return {
     urls: Object.fromEntries(Object.entries(started).map(([name, { url }]) => [name, url])),
+    pids: new Map(Object.values(started).map(({ url, pid }) => [url, pid])),
     stop: async () => {
       await Promise.all(Object.values(started).map((server) => server.stop()));
     },

@@ -28,13 +28,13 @@ export async function optimiserDifference(run: OptimisedRun): Promise<string | u
   const bare = inlineSmallWeights(decodeModel(written), ({ location, offset, byteLength }) =>
     memorySource(location, files.get(location)!).read(offset, byteLength),
   );
-  for (const { dress, model, inputShape } of dressedModels(bare)) {
+  for (const { dress, model, inputShape, without } of dressedModels(bare)) {
     const bytes = encodeModel(model);
     const feeds = run.feeds(inputShape);
     const plain = await outcome(bytes, files, { feeds, level: "disabled" });
     // What cannot be run unchanged says nothing about changes.
     if (typeof plain === "string") continue;
-    const changed = await outcome(bytes, files, { feeds, level: "all" });
+    const changed = await outcome(bytes, files, { feeds, level: "all", without });
     if (typeof changed === "string") return `${dress}, the optimised graph fails: ${changed}`;
     for (const [i, want] of plain.entries()) {
       const asked = run.outputs[i]!;
@@ -49,13 +49,14 @@ export async function optimiserDifference(run: OptimisedRun): Promise<string | u
 interface Asked {
   readonly feeds: readonly OrtTensor[];
   readonly level: "disabled" | "all";
+  readonly without?: string | undefined;
 }
 
 /** The outputs, or what ONNX Runtime throws. */
 async function outcome(
   model: Uint8Array,
   files: ReadonlyMap<string, Uint8Array>,
-  { feeds, level }: Asked,
+  { feeds, level, without }: Asked,
 ): Promise<readonly OrtTensor[] | string> {
   let session: InferenceSession | undefined;
   try {
@@ -63,6 +64,9 @@ async function outcome(
       logSeverityLevel: 4,
       intraOpNumThreads: 1,
       graphOptimizationLevel: level,
+      ...(without !== undefined && {
+        extra: { optimization: { disable_specified_optimizers: without } },
+      }),
       externalData: [...files].filter(([, data]) => data.length > 0).map(([path, data]) => ({ path, data })),
     });
     const { outputNames } = session;

@@ -221,6 +221,7 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     weightsFile: config.weights === undefined ? undefined : weightsPath(config.weights, candidate),
     inputs: config.inputs,
     rename: config.rename,
+    ports: candidate.settings?.ports,
     warmupRuns: config.warmupRuns,
   };
 }

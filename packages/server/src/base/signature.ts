@@ -28,6 +28,8 @@ export interface TensorSpec {
   readonly dims: readonly Dim[];
   /** The file does not fix how many dimensions it has: `dims` are those of an example, or none. */
   readonly isRankFree?: boolean;
+  /** The shape that clients see in place of `dims`, −1 for a size that requests choose; undefined: `dims` themselves. */
+  readonly wireDims?: readonly number[];
   /** For an input whose every element picks a row of something: which rows there are. Requests with others are rejected. */
   readonly indices?: IndexRange;
 }
@@ -110,5 +112,10 @@ export function exampleSize(dim: Dim): number {
 
 /** A dimension in OIP metadata: its size, or −1 when a request chooses it. */
 export function wireShape(spec: TensorSpec): number[] {
-  return spec.dims.map((dim) => (typeof dim === "number" ? dim : -1));
+  return spec.wireDims === undefined ? modelShape(spec) : [...spec.wireDims];
+}
+
+/** The same for the shape that the model itself has. */
+export function modelShape(spec: TensorSpec): number[] {
+  return spec.dims.map((dim) => (typeof dim === "number" ? dim : dim.min === dim.max ? dim.min : -1));
 }

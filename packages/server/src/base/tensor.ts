@@ -1,1 +1,10 @@
-export { type Datatype, elementBytes, elementCount, type NamedTensor, type Tensor } from "@sconce/protocol";
+export {
+  bfloat16Value,
+  type Datatype,
+  elementBytes,
+  elementCount,
+  float16Value,
+  isDatatype,
+  type NamedTensor,
+  type Tensor,
+} from "@sconce/protocol";

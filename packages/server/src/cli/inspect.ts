@@ -51,16 +51,21 @@ function summarizeFile(path: string, inputs: StatedInputs | undefined): ModelSum
   }
 }
 
+/** Without a look at whether Python is there: that is known where the model is served. */
 function runtimeOf(summary: ModelSummary): { readonly name: string | undefined; readonly why: string } {
   const { unsupported } = summary.report;
   if (summary.format === "checkpoint" || summary.format === "safetensors") {
     return {
       name: undefined,
-      why: "the file holds weights and no program; export the model with torch.export.save",
+      why: "the file holds weights and no program; put the model.py beside it that makes the model, or export it with torch.export.save",
     };
   }
   if (unsupported.length > 0) {
-    return { name: undefined, why: `${unsupported.length} kinds of op cannot be translated to ONNX yet` };
+    const kinds = unsupported.length === 1 ? "1 kind of op" : `${unsupported.length} kinds of op`;
+    return {
+      name: "python",
+      why: `${kinds} cannot be translated to ONNX, so that it takes Python with PyTorch (--python)`,
+    };
   }
   return {
     name: "onnx",

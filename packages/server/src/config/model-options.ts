@@ -184,6 +184,11 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "Other names for inputs and outputs: pixelValues: image. The names that the file has are taken in requests, too.",
   },
+  labels: {
+    kind: "mapping",
+    default: null,
+    doc: "Files beside model.yaml that name an output's classes, one a line: logits: labels.txt. Default: labels.txt, if it is there, for every output.",
+  },
   versionPolicy: {
     kind: "text",
     default: "latest",
@@ -208,7 +213,7 @@ export const MODEL_OPTIONS = {
     min: 0,
     max: 1000,
     default: 1,
-    doc: "Runs with sample inputs before the model is ready; with a larger batch, once the worker has been idle for a second, where one row takes over 10 ms.",
+    doc: "Runs with sample inputs before the model is ready; with a larger batch, once the worker has been idle for a second, where one row takes 10 to 100 ms.",
   },
 } as const;
 

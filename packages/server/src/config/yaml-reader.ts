@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../base/clock.ts";
 import { type ErrorCode, type ErrorReason, ServeError } from "../base/errors.ts";
-import type { YamlFile } from "./yaml-file.ts";
+import type { SettingsFile } from "./settings-file.ts";
 
 /** What the thread is asked. */
 export interface YamlQuestion {
@@ -14,17 +14,17 @@ export interface YamlQuestion {
 
 /** What it answers: plain data, since errors lose their kind between threads. */
 export type YamlOutcome =
-  | { readonly file: YamlFile }
+  | { readonly file: SettingsFile }
   | {
       readonly error: { readonly code: ErrorCode; readonly reason: ErrorReason; readonly message: string };
     };
 
-/** Reads YAML files that belong to models, which nobody vouches for, in a thread of its own. */
+/** Reads settings that belong to models, which nobody vouches for, in a thread of its own: YAML, or by its name another server's file. */
 export interface YamlReader {
   /**
    * Reads a file below `root`. Rejects with `invalid_argument`/`bad_config_file`, also when it takes too long, and otherwise as `openBelow`.
    */
-  read(root: string, path: string): Promise<YamlFile>;
+  read(root: string, path: string): Promise<SettingsFile>;
 }
 
 export interface YamlReaderOptions {
@@ -41,7 +41,7 @@ const TIMEOUT_MS = 30_000;
 const MAX_HEAP_MIB = 128;
 
 interface Job extends YamlQuestion {
-  resolve(file: YamlFile): void;
+  resolve(file: SettingsFile): void;
   reject(error: ServeError): void;
 }
 
@@ -60,7 +60,7 @@ class ThreadedReader implements YamlReader {
     this.#options = options;
   }
 
-  read(root: string, path: string): Promise<YamlFile> {
+  read(root: string, path: string): Promise<SettingsFile> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ root, path, resolve, reject });
       if (!this.#isBusy) void this.#work();

@@ -1,4 +1,4 @@
-import { wireShape } from "../base/signature.ts";
+import { modelShape, wireShape } from "../base/signature.ts";
 import type { Datatype } from "../base/tensor.ts";
 import type { ModelConfiguration } from "../infer/inference.ts";
 
@@ -43,6 +43,9 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
     name: spec.name,
     data_type: typeName(spec.datatype),
     ...dimsOf(wireShape(spec).slice(isBatching ? 1 : 0)),
+    ...(spec.wireDims !== undefined && {
+      reshape: { shape: modelShape(spec).slice(isBatching ? 1 : 0) },
+    }),
   });
   return {
     name,

@@ -9,6 +9,7 @@ import type { ModelRegistry, ServedModel } from "../models/registry.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
+import { compileOutputShapes, type Reshape } from "./reshape.ts";
 import { compileResponseSize, type ResponseSize } from "./response-size.ts";
 import { type ClaimCheck, compileClaimCheck } from "./size-claims.ts";
 
@@ -26,6 +27,8 @@ interface Checks {
   readonly outputs: OutputCheck;
   readonly responseSize: ResponseSize;
   readonly claims: ClaimCheck | undefined;
+  /** From the model's shapes of outputs to those that clients see; undefined: they are the same. */
+  readonly reshape: ReadonlyMap<string, Reshape> | undefined;
 }
 
 /** The one use case that every edge calls. */
@@ -41,6 +44,7 @@ export function createInference(options: InferenceOptions): Inference {
       outputs: compileOutputCheck(signature),
       responseSize: compileResponseSize(signature),
       claims: compileClaimCheck(signature),
+      reshape: compileOutputShapes(signature),
     };
     compiled.set(signature, checks);
     return checks;
@@ -63,7 +67,8 @@ export function createInference(options: InferenceOptions): Inference {
     request.timeline.enqueuedMs = clock.nowMs();
     const asItIs = broken === undefined && inputs === request.inputs && outputs === request.outputs;
     const isAlone = broken !== undefined;
-    const named = asked === outputs ? receiver : underNames(receiver, asked!);
+    const shaped = checks.reshape === undefined ? receiver : inWireShapes(receiver, checks.reshape);
+    const named = asked === outputs ? shaped : underNames(shaped, asked!);
     served.submit(
       asItIs ? request : { ...request, inputs, outputs, isAlone },
       isAlone ? blamingSizes(named, broken) : named,
@@ -144,6 +149,22 @@ function blamingSizes(
           : error,
       );
     },
+  };
+}
+
+function inWireShapes(
+  receiver: ResultReceiver<InferResponse>,
+  shapes: ReadonlyMap<string, Reshape>,
+): ResultReceiver<InferResponse> {
+  return {
+    resolve(response) {
+      const outputs = response.outputs.map((output) => {
+        const shape = shapes.get(output.name)?.(output.shape);
+        return shape === undefined ? output : { ...output, shape };
+      });
+      receiver.resolve({ ...response, outputs });
+    },
+    reject: (error) => receiver.reject(error),
   };
 }
 

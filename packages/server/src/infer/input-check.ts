@@ -1,10 +1,18 @@
 import { ServeError } from "../base/errors.ts";
-import type { Dim, IndexRange, Signature, SizeGuard, TensorSpec, VariableDim } from "../base/signature.ts";
+import {
+  type Dim,
+  type IndexRange,
+  modelShape,
+  type Signature,
+  type SizeGuard,
+  type TensorSpec,
+  type VariableDim,
+} from "../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../base/tensor.ts";
 import { guardReads } from "./guard-reads.ts";
 import { GuardTable, scalarOf } from "./guard-table.ts";
-
 import { outlyingIndex } from "./index-check.ts";
+import { compileReshape, type Reshape } from "./reshape.ts";
 import { tensorIndex } from "./tensor-index.ts";
 
 /** Bytes of one element of a BYTES tensor. */
@@ -38,6 +46,8 @@ interface CompiledInput {
   readonly elementBytes: number;
   /** Of one element per row, or in all: Triton's configuration has to call that `[1]` and says so (`reshape`), so that is taken as well. */
   readonly mayEndInOne: boolean;
+  /** From the shape that clients see to the model's. */
+  readonly reshape: Reshape | undefined;
 }
 
 /** Sizes of the symbols in the request under check, and which input set each; reused, since a check never waits. */
@@ -63,7 +73,9 @@ export function compileInputCheck(signature: Signature, limits: InputCheckLimits
     seen.sizes.fill(-1);
     for (let i = 0; i < inputs.length; i++) {
       const input = inputs[i]!;
-      if (input.mayEndInOne && endsInOne(ordered[i]!, input.dims.length)) ordered = withoutOne(ordered, i);
+      if (input.reshape !== undefined) ordered = reshaped(ordered, i, input.reshape);
+      else if (input.mayEndInOne && endsInOne(ordered[i]!, input.dims.length))
+        ordered = withoutOne(ordered, i);
       checkTensor(input, ordered[i]!, seen, maxStringBytes);
     }
     const failed = table?.firstFailed(ordered);
@@ -93,11 +105,22 @@ function compileInput(
   const [first] = spec.dims;
   const isRow = batching.kind === "on" && typeof first === "object" && first.symbol === batching.symbol;
   const mayEndInOne = spec.isRankFree !== true && dims.length === (isRow ? 1 : 0);
-  return { spec, dims, elementBytes: elementBytes(spec.datatype), mayEndInOne };
+  const reshape = spec.wireDims === undefined ? undefined : compileReshape(spec.wireDims, modelShape(spec));
+  return { spec, dims, elementBytes: elementBytes(spec.datatype), mayEndInOne, reshape };
 }
 
 function endsInOne({ shape }: NamedTensor, rank: number): boolean {
   return shape.length === rank + 1 && shape[rank] === 1;
+}
+
+/** A copy in which one tensor has the model's shape. One that has it already stays: clients that know the model send that. */
+function reshaped(tensors: readonly NamedTensor[], index: number, reshape: Reshape): readonly NamedTensor[] {
+  const tensor = tensors[index]!;
+  const shape = reshape(tensor.shape);
+  if (shape === undefined) return tensors;
+  const changed = [...tensors];
+  changed[index] = { ...tensor, shape };
+  return changed;
 }
 
 /** A copy in which one tensor has lost its last dimension. */

@@ -4,7 +4,7 @@ import { ServeError } from "../base/errors.ts";
 import { faultCode, faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
 import type { FileFacts, FileSystem, FolderEntry } from "./file-system.ts";
-import { folderRemarks, isSettingsFile } from "./folder-remarks.ts";
+import { FOREIGN_SETTINGS, folderRemarks, isSettingsFile } from "./folder-remarks.ts";
 import { compareVersions, isModelVersion } from "./model-candidate.ts";
 import { hasModelSuffix } from "./model-file.ts";
 
@@ -44,6 +44,8 @@ export interface FolderListing {
   readonly versions: readonly string[];
   readonly folders: readonly string[];
   readonly configFile: string | undefined;
+  /** Settings of another server. */
+  readonly foreignFile: string | undefined;
   /** `model.py`. */
   readonly code: PlainFile | undefined;
   /** Entries that could not be looked at. */
@@ -95,6 +97,7 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
     versions: folders.filter(isModelVersion).sort(compareVersions),
     folders: folders.filter((name) => !isModelVersion(name)),
     configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
+    foreignFile: FOREIGN_SETTINGS.map(pathOf).find((path) => path !== undefined),
     code: files.find(({ name }) => name === "model.py"),
     refused: looked.filter((entry) => entry.what === "refused"),
     isEmpty: entries.length === 0,

@@ -1,11 +1,9 @@
 import { formatAdvice } from "@sconce/torch/formats";
 
-/** The files that say how a model is to be served. Nothing but our own is read. */
+/** Settings of other servers that are read, under our own where both are there; the first one counts. */
+export const FOREIGN_SETTINGS: readonly string[] = ["config.pbtxt", "model-settings.json"];
+/** Those that are not. */
 const OTHER_SETTINGS: Readonly<Record<string, string>> = {
-  "config.pbtxt":
-    "config.pbtxt is Triton's and is not read: put max_batch_size, instances and the like into model.yaml",
-  "model-settings.json":
-    "model-settings.json is MLServer's and is not read: put what it sets into model.yaml",
   "model-config.yaml":
     "model-config.yaml is TorchServe's and is not read: put minWorkers as instances, batchSize as max_batch_size and the like into model.yaml",
 };
@@ -14,7 +12,8 @@ const OWN_SETTINGS_TOO = "model.yml";
 
 /** Whether a model must not be served as if this file were not there. */
 export function isSettingsFile(name: string): boolean {
-  return name === OWN_SETTINGS || name === OWN_SETTINGS_TOO || Object.hasOwn(OTHER_SETTINGS, name);
+  const isOwn = name === OWN_SETTINGS || name === OWN_SETTINGS_TOO;
+  return isOwn || FOREIGN_SETTINGS.includes(name) || Object.hasOwn(OTHER_SETTINGS, name);
 }
 
 /** What lies in a model's folder and is not used, though somebody meant it: each in a sentence that says what to do. */
@@ -22,6 +21,8 @@ export function folderRemarks(files: readonly string[], folders: readonly string
   const remarks = files.flatMap((name) => OTHER_SETTINGS[name] ?? []);
   if (files.includes(OWN_SETTINGS) && files.includes(OWN_SETTINGS_TOO))
     remarks.push("model.yml is not read, because there is a model.yaml: keep one of them");
+  if (FOREIGN_SETTINGS.every((name) => files.includes(name)))
+    remarks.push("model-settings.json is not read, because there is a config.pbtxt: keep one of them");
   for (const name of folders) {
     if (name.endsWith(".savedmodel")) remarks.push(formatAdvice("savedmodel"));
     const number = /^[vV]?0*([0-9]{1,18})$/.exec(name)?.[1];

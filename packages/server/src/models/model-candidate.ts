@@ -1,4 +1,5 @@
-import type { YamlFile } from "../config/yaml-file.ts";
+import type { FileFormat } from "@sconce/torch/formats";
+import type { SettingsFile } from "../config/settings-file.ts";
 import type { ModelFormat } from "./model-file.ts";
 
 /** One version of one model as it lies on disk: plain data, whether or not it can be served. */
@@ -13,8 +14,12 @@ export interface ModelCandidate {
   readonly format: ModelFormat;
   /** Absolute path of model.yaml, if the model has one. */
   readonly configFile: string | undefined;
-  /** What model.yaml says; undefined without one, or when it could not be read. */
-  readonly settings: YamlFile | undefined;
+  /** Absolute path of the settings of another server, if the model has such. */
+  readonly foreignFile: string | undefined;
+  /** What these files say; undefined without any, or when one could not be read. */
+  readonly settings: SettingsFile | undefined;
+  /** The files beside the chosen one that the settings may name instead. */
+  readonly otherFiles: readonly OtherFile[];
   /** Absolute path of model.py, if the model has one. */
   readonly codeFile: string | undefined;
   /** Why it cannot be served and what to do, in words for the user; undefined when it can be tried. */
@@ -29,6 +34,15 @@ export interface ModelCandidate {
   readonly bytes: number;
   /** Changes when any file of the model does (names, sizes, modification times, inodes). */
   readonly fingerprint: string;
+}
+
+/** A model file that lies beside the one that was chosen. */
+export interface OtherFile {
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  readonly format: FileFormat;
+  readonly bytes: number;
 }
 
 /** What a look at the disk found. */

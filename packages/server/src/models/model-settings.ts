@@ -1,9 +1,10 @@
+import { formatAdvice, isProgram } from "@sconce/torch/formats";
 import { ServeError } from "../base/errors.ts";
-import type { YamlFile } from "../config/yaml-file.ts";
+import type { SettingsFile } from "../config/settings-file.ts";
 import type { YamlReader } from "../config/yaml-reader.ts";
 import { mapBounded } from "./bounded.ts";
 import { PARALLEL_READS } from "./folder-listing.ts";
-import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
+import { isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
 
 /** Adds to a scan what the models' own files say. */
 export interface SettingsReader {
@@ -11,7 +12,7 @@ export interface SettingsReader {
   addTo(scan: ScanResult): Promise<ScanResult>;
 }
 
-type Settings = Pick<ModelCandidate, "settings"> | Pick<ModelCandidate, "problem" | "unreadable">;
+type Settings = { readonly settings: SettingsFile } | Pick<ModelCandidate, "problem" | "unreadable">;
 
 interface Known {
   /** Changes when the file does, and with any other file of its model. */
@@ -26,7 +27,7 @@ export function createSettingsReader(yaml: YamlReader): SettingsReader {
     async addTo(scan) {
       const byFile = new Map<string, ModelCandidate>();
       for (const candidate of scan.candidates)
-        if (candidate.configFile !== undefined) byFile.set(candidate.configFile, candidate);
+        for (const path of filesOf(candidate)) byFile.set(path, candidate);
       const read = await mapBounded([...byFile], PARALLEL_READS, async ([path, { root, fingerprint }]) => {
         const before = known.get(path);
         if (before?.fingerprint === fingerprint) return [path, before] as const;
@@ -40,12 +41,48 @@ export function createSettingsReader(yaml: YamlReader): SettingsReader {
   };
 }
 
-function withSettings(candidate: ModelCandidate, seen: ReadonlyMap<string, Known>): ModelCandidate {
-  if (candidate.configFile === undefined || candidate.problem !== undefined) return candidate;
-  return { ...candidate, ...seen.get(candidate.configFile)?.settings };
+/** The settings of a model, its own first. */
+function filesOf({ configFile, foreignFile }: ModelCandidate): string[] {
+  return [configFile, foreignFile].filter((path) => path !== undefined);
 }
 
-async function settle(reading: Promise<YamlFile>): Promise<Settings> {
+function withSettings(candidate: ModelCandidate, seen: ReadonlyMap<string, Known>): ModelCandidate {
+  let merged: SettingsFile | undefined;
+  for (const path of filesOf(candidate)) {
+    const found = seen.get(path)?.settings;
+    if (found === undefined) continue;
+    if (!("settings" in found))
+      return candidate.problem === undefined ? { ...candidate, ...found } : candidate;
+    merged = merged === undefined ? found.settings : mergeSettings(merged, found.settings);
+  }
+  return merged === undefined ? candidate : withFile(candidate, merged);
+}
+
+/** A model's own settings over those of another server, key by key. */
+function mergeSettings(own: SettingsFile, foreign: SettingsFile): SettingsFile {
+  const { name, values } = own;
+  return { ...foreign, name: `${name} and ${foreign.name}`, values: { ...foreign.values, ...values } };
+}
+
+/** What the settings make of the model: refused, another file of its folder, remarks. */
+function withFile(candidate: ModelCandidate, settings: SettingsFile): ModelCandidate {
+  const { refusal, modelFile, remarks = [] } = settings;
+  if (refusal !== undefined) return { ...candidate, settings, problem: refusal };
+  const remark = [candidate.remark, ...remarks].filter((text) => text !== "").join("; ");
+  const common = { ...candidate, settings, remark };
+  if (modelFile === undefined || !isModelName(candidate.name) || candidate.file.endsWith(`/${modelFile}`))
+    return common;
+  const file = candidate.otherFiles.find(({ name }) => name === modelFile);
+  if (file === undefined) {
+    const problem = `${settings.name}: there is no model file ${JSON.stringify(modelFile)} in the folder`;
+    return { ...common, problem: candidate.problem ?? problem };
+  }
+  const { path, format, bytes } = file;
+  const problem = isProgram(format) || candidate.codeFile !== undefined ? undefined : formatAdvice(format);
+  return { ...common, file: path, format, bytes, problem };
+}
+
+async function settle(reading: Promise<SettingsFile>): Promise<Settings> {
   try {
     return { settings: await reading };
   } catch (thrown) {

@@ -209,14 +209,29 @@ describe("files of other servers", () => {
 
   for (const [what, files, expected] of [
     [
-      "Triton's config.pbtxt",
-      { "m/config.pbtxt": "", "m/1/model.onnx": ONNX },
-      /^config\.pbtxt is Triton's and is not read/,
+      "a config.pbtxt that asks for what there is not",
+      { "m/config.pbtxt": "optimization {}", "m/1/model.onnx": ONNX },
+      /^config\.pbtxt: optimization has no effect$/,
+    ],
+    [
+      "an ensemble",
+      { "m/config.pbtxt": 'platform: "ensemble"', "m/1/": "" },
+      /^! config\.pbtxt: an ensemble is not served yet/,
+    ],
+    [
+      "a file that default_model_filename names and that is not there",
+      { "m/config.pbtxt": 'default_model_filename: "net.onnx"', "m/1/model.onnx": ONNX },
+      /^! config\.pbtxt: there is no model file "net\.onnx"/,
     ],
     [
       "MLServer's settings",
-      { "m/model-settings.json": "{}", "m/model.onnx": ONNX },
-      /^model-settings\.json is MLServer's/,
+      { "m/model-settings.json": '{"env": {"a": 1}}', "m/model.onnx": ONNX },
+      /^model-settings\.json: env has no effect$/,
+    ],
+    [
+      "settings of two other servers",
+      { "m/config.pbtxt": "", "m/model-settings.json": "{}", "m/model.onnx": ONNX },
+      /^model-settings\.json is not read, because there is a config\.pbtxt/,
     ],
     [
       "two files of settings",

@@ -40,6 +40,8 @@ export interface RepositoryOptions {
   readonly fileSystem: FileSystem;
   /** Reads a model.yaml. */
   readonly yaml: YamlReader;
+  /** Files without a program are tried all the same: whole modules may be pickled in them. Default: false. */
+  readonly acceptsPickles?: boolean;
 }
 
 /** The models on disk. */
@@ -64,9 +66,20 @@ export function createRepository(options: RepositoryOptions): Repository {
         scanPath(path, { fs: options.fileSystem, known, seen }),
       );
       known = seen;
-      return settings.addTo(merge(parts));
+      const found = options.acceptsPickles === true ? parts.map(withPickles) : parts;
+      return settings.addTo(merge(found));
     },
   };
+}
+
+/** Files that may hold a pickled module lose the advice that they hold none. */
+function withPickles({ candidates, complete }: Part): Part {
+  const accept = (candidate: ModelCandidate): ModelCandidate => {
+    const { format, problem } = candidate;
+    const isPickle = format === "checkpoint" || format === "pickle";
+    return isPickle && problem === formatAdvice(format) ? { ...candidate, problem: undefined } : candidate;
+  };
+  return { candidates: candidates.map(accept), complete };
 }
 
 async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "root">): Promise<Part> {
@@ -99,7 +112,7 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
 
 /** A folder given as a path is a model, not a repository, when it says so itself. */
 function isModelFolder(listing: FolderListing): boolean {
-  if ((listing.configFile ?? listing.code) !== undefined) return true;
+  if ((listing.configFile ?? listing.foreignFile ?? listing.code) !== undefined) return true;
   if (listing.models.some((file) => modelStem(file.name) === "model")) return true;
   return listing.versions.length > 0 && listing.folders.length === 0;
 }
@@ -165,26 +178,45 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   if (settings !== undefined)
     return broken(name, { version, reason: `${settings.name}: ${settings.reason}`, unreadable: false });
   const remarks = [...listing.remarks, ...(parent?.remarks ?? [])];
+  const configFile = listing.configFile ?? parent?.configFile;
+  const foreignFile = listing.foreignFile ?? parent?.foreignFile;
+  const fingerprint = `${listing.fingerprint}|${parent?.fingerprint}`;
+  const otherFiles = listing.models.map(({ name, path, format, facts }) => ({
+    name,
+    path,
+    format,
+    bytes: facts.size,
+  }));
   if (typeof chosen === "string") {
     const reason = [chosen, ...remarks].join("; ");
     const looksLikeModel = parent !== undefined || isMeant(name, listing);
-    return broken(name, { version, reason, unreadable: false, ...listing.refused[0], looksLikeModel });
+    const problem = broken(name, {
+      version,
+      reason,
+      unreadable: false,
+      ...listing.refused[0],
+      looksLikeModel,
+    });
+    // Settings may say why there is no file to choose, or choose one.
+    return { ...problem, root, fingerprint, configFile, foreignFile, otherFiles };
   }
   const file = isCodeAlone
     ? { ...code, format: "code" as const }
     : listing.models.find((found) => found.name === chosen.name)!;
-  const fingerprint = `${listing.fingerprint}|${parent?.fingerprint}`;
   return {
     ...candidate(file, { name, version, root, fingerprint, codeFile }),
+    foreignFile,
+    otherFiles,
     remark: remarks.join("; "),
-    configFile: listing.configFile ?? parent?.configFile,
+    configFile,
   };
 }
 
 /** Whether a folder without a version folder or a model file to load was meant to be a model, and is no folder of notes or images. */
 function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }: FolderListing): boolean {
   if (models.length > 0 || refused.some((entry) => hasModelSuffix(entry.name))) return true;
-  if (remarks.length > 0 || (listing.configFile ?? listing.code) !== undefined) return true;
+  const given = listing.configFile ?? listing.foreignFile ?? listing.code;
+  if (remarks.length > 0 || given !== undefined) return true;
   return isEmpty && isModelName(name);
 }
 
@@ -211,7 +243,9 @@ function candidate(
     root,
     format: file.format,
     configFile: undefined,
+    foreignFile: undefined,
     settings: undefined,
+    otherFiles: [],
     codeFile,
     problem: nameProblem(name) ?? formatProblem(file.format, codeFile),
     looksLikeModel: true,
@@ -222,7 +256,7 @@ function candidate(
   };
 }
 
-/** Why a file cannot be served, as far as its format and whether there is code beside it say it. */
+/** Why a file cannot be served, as far as its format says it. */
 function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
   if (format === "code" || isProgram(format) || (codeFile !== undefined && isCodeNeeded(format)))
     return undefined;
@@ -245,7 +279,9 @@ function broken(
     root: "",
     format: "unknown",
     configFile: undefined,
+    foreignFile: undefined,
     settings: undefined,
+    otherFiles: [],
     codeFile: undefined,
     problem: nameProblem(name) ?? problem.reason,
     looksLikeModel: problem.looksLikeModel ?? true,

@@ -1,3 +1,4 @@
+import type { DeclaredPorts } from "../base/declared-ports.ts";
 import type { Instance } from "../base/instance.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 
@@ -33,8 +34,12 @@ export interface LoadOptions {
   readonly inputs: Readonly<Record<string, string>> | undefined;
   /** Other names for inputs and outputs, by the names that the file has; undefined: they keep those. */
   readonly rename?: Readonly<Record<string, string>> | undefined;
+  /** What the settings of another server say of inputs and outputs. */
+  readonly ports?: DeclaredPorts | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
+  /** False: the engine must not rewrite the model's graph, since a worker crashed where it did. Default: it may. */
+  readonly isOptimised?: boolean;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */

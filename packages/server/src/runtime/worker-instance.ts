@@ -11,6 +11,7 @@ import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
 import { type CallResult, failureReason, type Worker } from "../worker/worker.ts";
 import type { FileIdentity } from "./file-identity.ts";
 import { warmUpWhenIdle } from "./idle-warm-up.ts";
+import type { LoadCaution } from "./load-caution.ts";
 import { residentBytes, watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
 import type { LoadSpec } from "./runtime.ts";
@@ -23,6 +24,8 @@ export interface WorkerInstanceOptions {
   readonly spec: LoadSpec;
   /** Shared by all instances of the model. */
   readonly files: FileIdentity;
+  /** Shared by all instances of the model. */
+  readonly caution: LoadCaution;
   /** What the first instance learned; undefined until then. */
   description(): ModelDescription | undefined;
   acquire(): Promise<Worker>;
@@ -136,19 +139,24 @@ export class WorkerInstance implements Instance {
   };
 
   async #load(worker: Worker): Promise<void> {
-    const { spec, index, files, onProgress } = this.#options;
+    const { spec, index, files, caution, onProgress } = this.#options;
+    const attempt = caution.attempt(spec);
     const isTouched = await files.check();
     this.#description ??= this.#options.description();
     const wantsDigest = this.#description === undefined || isTouched;
     const result = await worker
       .call({
         method: METHODS.load,
-        header: encodeMessage({ spec, instance: index, wantsDigest }),
+        header: encodeMessage({ spec: attempt.spec, instance: index, wantsDigest }),
         chunks: [],
         timeoutMs: spec.options.loadTimeoutMs,
-        onNote: onProgress,
+        onNote: (stage) => {
+          attempt.reached(stage);
+          onProgress(stage);
+        },
       })
       .catch((error: unknown) => {
+        attempt.failed(error);
         throw loadError(error, spec);
       });
     const loaded = decodeMessage<LoadedMessage>(result.header);

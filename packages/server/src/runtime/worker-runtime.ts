@@ -8,6 +8,7 @@ import { WorkerPool } from "../worker/worker-pool.ts";
 import { nodeCommand, WorkerProcess } from "../worker/worker-process.ts";
 import { WorkerThread } from "../worker/worker-thread.ts";
 import { FileIdentity } from "./file-identity.ts";
+import { LoadCaution } from "./load-caution.ts";
 import type { LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
 import { WorkerInstance } from "./worker-instance.ts";
 
@@ -145,6 +146,7 @@ class WorkerModel implements LoadedModel {
   constructor(spec: LoadSpec, options: WorkerModelOptions) {
     this.#options = options;
     const files = new FileIdentity(spec.file, spec.options.weightsFile);
+    const caution = new LoadCaution();
     this.instances = Array.from({ length: Math.max(1, spec.options.instances) }, (_, index) => {
       const id = `${spec.name}/${spec.version}#${index}`;
       return new WorkerInstance({
@@ -152,6 +154,7 @@ class WorkerModel implements LoadedModel {
         index,
         spec,
         files,
+        caution,
         description: () => this.#description,
         acquire: options.acquire,
         onProgress: options.onProgress,

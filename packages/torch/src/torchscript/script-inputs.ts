@@ -86,18 +86,24 @@ export function givenInputs(
   const types = new Map<string, TensorType>();
   const constants = new Map<string, NumberValue>();
   for (const [name, input] of given) {
-    const param = params.find((known) => known.name === name);
+    const param = params.find((known) => known.name === name) ?? countedParam(name, params);
     if (param === undefined && !isAttribute(name)) {
       throw new ModelFileError(
         "unsupported",
         `'inputs' names '${name}', but the arguments of 'forward' are ${params.map((known) => `'${known.name}'`).join(", ")}`,
       );
     }
-    if (!("constant" in input)) types.set(name, typed(input));
-    else if (param !== undefined) constants.set(name, constantOf(param, input.constant));
+    if (!("constant" in input)) types.set(param?.name ?? name, typed(input));
+    else if (param !== undefined) constants.set(param.name, constantOf(param, input.constant));
     else throw new ModelFileError("unsupported", `'inputs' gives the attribute '${name}' a number`);
   }
   return { types, constants };
+}
+
+/** Triton's names: `x__0` is the argument x, or else the first one. */
+function countedParam(name: string, params: readonly FunctionParam[]): FunctionParam | undefined {
+  const [, stem, place] = /^(.*)__(\d{1,3})$/.exec(name) ?? [];
+  return params.find((param) => param.name === stem) ?? params[Number(place)];
 }
 
 function typed({ dtype, dims }: Extract<ScriptInput, { readonly dtype: DType }>): TensorType {

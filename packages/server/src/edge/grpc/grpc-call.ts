@@ -27,6 +27,7 @@ export interface GrpcMethod {
 
 /** What carries a call. */
 export interface CallParts {
+  /** Open, and somebody listens to its errors. */
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly peer: Peer;
@@ -78,7 +79,6 @@ export class GrpcCall implements MessageReceiver {
     this.#peer = peer;
     this.#deps = deps;
     this.receivedMs = deps.clock.nowMs();
-    stream.on("error", ignore);
     stream.on("aborted", () => this.#cancelled());
     stream.on("close", () => this.#closed());
   }

@@ -89,6 +89,23 @@ const FLOODS: Readonly<Record<string, Attack>> = {
     times: 20_000,
     frames: (index) => Buffer.concat([working(2 * index + 1), reset(2 * index + 1)]),
   },
+  "requests that are no gRPC, and are reset at once": {
+    times: 20_000,
+    frames: (index) => {
+      const stream = 2 * index + 1;
+      const payload = Buffer.concat(
+        [
+          [":method", "GET"],
+          [":scheme", "http"],
+          [":path", "/"],
+        ].map(([name, value]) => literal(name!, value!)),
+      );
+      return Buffer.concat([
+        frame({ type: FRAME.headers, flags: FLAG.endHeaders, stream, payload }),
+        reset(stream),
+      ]);
+    },
+  },
   "CONTINUATION frames without an end": {
     first: Buffer.concat([
       settings([]),

@@ -19,9 +19,14 @@ interface OpenerDeps extends ReaderDeps {
 /** Makes what opens a call for each stream of HTTP/2, or says why it is none. */
 export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: OpenerDeps): CallOpener {
   return ({ stream, headers, peer }) => {
+    stream.on("error", ignore);
+    // It may have been reset before its turn came, and then takes nothing any more.
+    if (stream.destroyed || stream.closed) {
+      peer.leftCall();
+      return;
+    }
     const status = httpRejection(headers);
     if (status !== undefined) {
-      stream.on("error", ignore);
       stream.respond(status, { endStream: true });
       discardRest(stream);
       return;

@@ -26,6 +26,9 @@ const TABLE: readonly (readonly [DType | undefined, OrtTensor.Type | undefined, 
 const FROM_TORCH: ReadonlyMap<DType | undefined, Datatype> = new Map(
   TABLE.map(([torch, , own]) => [torch, own]),
 );
+const TO_TORCH: ReadonlyMap<Datatype, DType | undefined> = new Map(
+  TABLE.map(([torch, , own]) => [own, torch]),
+);
 const FROM_ORT: ReadonlyMap<string | undefined, Datatype> = new Map(TABLE.map(([, ort, own]) => [ort, own]));
 const TO_ORT: ReadonlyMap<Datatype, OrtTensor.Type | undefined> = new Map(
   TABLE.map(([, ort, own]) => [own, ort]),
@@ -34,6 +37,11 @@ const TO_ORT: ReadonlyMap<Datatype, OrtTensor.Type | undefined> = new Map(
 /** The protocol's name of a PyTorch dtype; undefined where the protocol has none (complex, float8). */
 export function datatypeOfTorch(dtype: DType): Datatype | undefined {
   return FROM_TORCH.get(dtype);
+}
+
+/** PyTorch's name of a datatype; undefined for BYTES. */
+export function torchOfDatatype(datatype: Datatype): DType | undefined {
+  return TO_TORCH.get(datatype);
 }
 
 /** The protocol's name of an ONNX Runtime type; undefined where the protocol has none (4-bit integers). */

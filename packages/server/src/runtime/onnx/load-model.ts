@@ -15,6 +15,9 @@ import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { warmUp } from "./warm-up.ts";
 
+const NOT_OPTIMISED =
+  "ONNX Runtime crashed where it optimises this model's graph, so the graph runs as it is: the answers are the same, but slower";
+
 /** Loads a model file of any kind this runtime knows, and warms it up. Throws ServeError `failed_precondition` with what to do. */
 export async function loadModel(
   message: LoadMessage,
@@ -55,7 +58,11 @@ async function loadFiles(
     parameterCount: opened.parameterCount,
     weightBytes: opened.weightBytes,
     digest: await digest,
-    warnings: [...opened.warnings, ...warmup.warnings],
+    warnings: [
+      ...opened.warnings,
+      ...warmup.warnings,
+      ...(options.isOptimised === false ? [NOT_OPTIMISED] : []),
+    ],
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
   files.checkNames();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -8,6 +8,7 @@ import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { LoadedModel, LoadOptions } from "../runtime.ts";
 import { createOnnxRuntime } from "./onnx-runtime.ts";
+import { floatWeight, ONNX_TYPE, tinyOnnx } from "./tiny-onnx.kit.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 const EXAMPLES = new URL("../../../../../examples/", import.meta.url);
@@ -25,6 +26,18 @@ const OPTIONS: LoadOptions = {
   inputs: undefined,
   warmupRuns: 1,
 };
+
+/** x.transpose(0, 1).float() @ w: ONNX Runtime's MatmulTransposeFusion ends the process. */
+const CRASHES_OPTIMISED = tinyOnnx({
+  inputs: [{ name: "x", type: "INT32", dims: ["a", "b", 2] }],
+  outputs: [{ name: "y", type: "FP32", dims: ["b", "a", 1] }],
+  nodes: [
+    { op: "Transpose", inputs: ["x"], outputs: ["turned"], attributes: { perm: [1, 0, 2] } },
+    { op: "Cast", inputs: ["turned"], outputs: ["cast"], attributes: { to: ONNX_TYPE.FP32 } },
+    { op: "MatMul", inputs: ["cast", "w"], outputs: ["y"] },
+  ],
+  weights: [floatWeight("w", [2, 1], Float32Array.of(1, 10))],
+});
 
 interface Expected {
   readonly heldOut: readonly {
@@ -90,6 +103,32 @@ describe("createOnnxRuntime()", () => {
       assert.equal(model.description.parameterCount, 13_708);
       await model.close();
     });
+  }
+});
+
+test("a file over which ONNX Runtime's optimiser crashes is served without it, by every instance, and says so", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-optimiser-"));
+  const runtime = createOnnxRuntime({ clock: systemClock, logger: SILENT, random: Math.random, spares: 1 });
+  try {
+    const file = join(folder, "model.onnx");
+    writeFileSync(file, CRASHES_OPTIMISED);
+    const model = await runtime.load(
+      { name: "m", version: "1", file, root: folder, options: { ...OPTIONS, instances: 2 } },
+      { signal: new AbortController().signal },
+    );
+    assert.match(model.description.warnings.join(), /crashed where it optimises/);
+    for (const instance of model.instances) {
+      const { outputs } = await instance.run({
+        inputs: [
+          { datatype: "INT32", shape: [2, 1, 2], chunks: [new Uint8Array(Int32Array.of(1, 2, 3, 4).buffer)] },
+        ],
+      });
+      assert.deepEqual(outputs[0]?.shape, [1, 2, 1]);
+      assert.deepEqual([...new Float32Array(outputs[0].bytes.slice().buffer)], [21, 43]);
+    }
+  } finally {
+    await runtime.close();
+    rmSync(folder, { recursive: true });
   }
 });
 

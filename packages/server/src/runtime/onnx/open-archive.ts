@@ -1,15 +1,18 @@
 import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type ByteSource, type SampleTensor, type Translation, translate } from "@sconce/torch";
+import { detectFile } from "@sconce/torch/formats";
 import { nodePlatform } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
+import { isDeclared } from "./declared-signature.ts";
 import { createEngineSession } from "./engine-session.ts";
 import { sessionError } from "./model-error.ts";
 import { openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { declaredInputs, placedPorts } from "./placed-ports.ts";
 import { renamedPorts } from "./rename.ts";
 import { scriptInputs } from "./script-inputs.ts";
 import { sessionOptions } from "./session-options.ts";
@@ -31,7 +34,8 @@ export async function openArchive(
   const translation = translateFile(path, source, context);
   const { unsupported, warnings } = translation.report;
   if (unsupported.length > 0) throw untranslatable(unsupported);
-  const signature = signatureOfPorts(translation);
+  const { ports } = context.options;
+  const signature = signatureOfPorts(translation, ports);
   context.progress("session");
   const sessionStartMs = performance.now();
   // The weights' location in the translation is the file's name, so its folder makes it the file that was read.
@@ -44,7 +48,9 @@ export async function openArchive(
     session,
     reopen: (threads) => open({ ...context.options, threadsPerInstance: threads }),
     signature,
-    outputNames: session.outputMetadata.map(({ name }) => name),
+    outputNames: session.outputMetadata
+      .filter((_, i) => ports === undefined || isDeclared(translation.outputs[i]!, ports))
+      .map(({ name }) => name),
     platform: `pytorch_${translation.format}`,
     runtimeReason: reasonOf(context.options),
     parameterCount: translation.parameterCount,
@@ -64,12 +70,14 @@ function reasonOf({ precision, weightsFile }: LoadOptions): string {
 function translateFile(path: string, source: ByteSource, context: OpenContext): Translation {
   const { options } = context;
   const { precision, weightsFile } = options;
-  const inputs = options.inputs === undefined ? undefined : scriptInputs(options.inputs);
+  const isScript = options.ports !== undefined && detectFile(source) === "torchscript";
+  const stated = options.inputs ?? (isScript ? declaredInputs(options.ports) : undefined);
+  const inputs = stated === undefined ? undefined : scriptInputs(stated);
   const weights =
     weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, ...context });
   return translate(source, nodePlatform, {
     areIndicesChecked: true,
-    rename: (names) => renamedPorts(names, options.rename),
+    rename: (names) => renamedPorts(placedPorts(names, options.ports), options.rename),
     ...(precision !== "float32" && { precision }),
     ...(weights !== undefined && { weightsFrom: weights }),
     ...(inputs !== undefined && { inputs }),
@@ -82,11 +90,12 @@ function untranslatable(unsupported: Translation["report"]["unsupported"]): Serv
     .map(({ op, count, reason }) => `${op} ×${count} (${reason})`);
   const rest = unsupported.length - shown.length;
   const list = rest > 0 ? [...shown, `and ${rest} more`] : shown;
+  const why = `the program cannot be translated to ONNX, because of ${list.join(", ")}`;
   return new ServeError(
     "failed_precondition",
-    `the program cannot be translated to ONNX, because of ${list.join(", ")}; ` +
-      "export it with torch.onnx.export(model, args, dynamo=True) and serve that file, or run it on a PyTorch worker",
-    { reason: "untranslatable" },
+    `${why}; export it with torch.onnx.export(model, args, dynamo=True) and serve that file`,
+    // Without advice, for whoever can run it all the same.
+    { reason: "untranslatable", cause: why },
   );
 }
 

@@ -57,7 +57,7 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });
-  const { signature, outputNames, warnings } = signatureOfSession(session, options.rename);
+  const { signature, outputNames, warnings } = signatureOfSession(session, options);
   return {
     session,
     reopen: (threads) => open({ ...options, threadsPerInstance: threads }),

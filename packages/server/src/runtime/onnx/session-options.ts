@@ -28,7 +28,7 @@ export function sessionOptions(
     executionMode: "sequential",
     intraOpNumThreads: Math.max(1, options.threadsPerInstance),
     interOpNumThreads: 1,
-    graphOptimizationLevel: "all",
+    graphOptimizationLevel: options.isOptimised === false ? "disabled" : "all",
     enableCpuMemArena: !isShared,
     enableMemPattern: !isShared,
     // Fatal only: what a run throws is logged once where it is handled, under the model's name and with a limit.

@@ -1,13 +1,20 @@
 import type { Port, Translation } from "@sconce/torch";
 import type { InferenceSession } from "onnxruntime-node";
+import type { DeclaredPorts } from "../../base/declared-ports.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
+import type { LoadOptions } from "../runtime.ts";
 import { batchingUnderGuards, decideBatching } from "./batching.ts";
 import { datatypeOfOrt, datatypeOfTorch } from "./datatypes.ts";
+import { declareSignature, isDeclared } from "./declared-signature.ts";
+import { placedPorts } from "./placed-ports.ts";
 import { renamedPorts } from "./rename.ts";
 
 /** What a translated program takes and gives: its own names, sizes and bounds. */
-export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): Signature {
+export function signatureOfPorts(
+  { inputs, outputs, guards }: PortsAndGuards,
+  declared?: DeclaredPorts,
+): Signature {
   const specs = (ports: readonly Port[]): TensorSpec[] =>
     ports.map((port) => {
       const dtype = port.declared ?? port.dtype;
@@ -22,7 +29,9 @@ export function signatureOfPorts({ inputs, outputs, guards }: PortsAndGuards): S
         ...(indices !== undefined && { indices }),
       };
     });
-  const signature = withBatching(specs(inputs), specs(outputs), "pytorch");
+  const shapes = { inputs: specs(inputs), outputs: specs(outputs) };
+  const known = declared === undefined ? shapes : declareSignature(shapes, declared);
+  const signature = withBatching(known.inputs, known.outputs, "pytorch");
   if (guards.length === 0) return signature;
   return { ...signature, guards, batching: batchingUnderGuards(signature.batching, guards) };
 }
@@ -43,7 +52,7 @@ export interface SessionSignature {
  */
 export function signatureOfSession(
   { inputMetadata, outputMetadata }: Pick<InferenceSession, "inputMetadata" | "outputMetadata">,
-  rename: Readonly<Record<string, string>> | undefined,
+  { rename, ports: declared }: Pick<LoadOptions, "rename" | "ports">,
 ): SessionSignature {
   const inputs = inputMetadata.map((value) => {
     const spec = claimedSpec(value);
@@ -55,15 +64,18 @@ export function signatureOfSession(
   const left = outputMetadata.filter(({ isTensor }) => !isTensor);
   if (kept.length === 0 && left[0] !== undefined) throw unservable(left[0].name, "no tensor");
   const outputs = kept.map(claimedSpec);
-  const names = renamedPorts({ inputs, outputs }, rename);
-  const signature = withBatching(
-    inputs.map((spec, i) => ({ ...spec, ...names.inputs[i] })),
-    outputs.map((spec, i) => ({ ...spec, ...names.outputs[i] })),
-    "onnx",
-  );
+  const names = renamedPorts(placedPorts({ inputs, outputs }, declared), rename);
+  const own = {
+    inputs: inputs.map((spec, i) => ({ ...spec, ...names.inputs[i] })),
+    outputs: outputs.map((spec, i) => ({ ...spec, ...names.outputs[i] })),
+  };
+  const known = declared === undefined ? own : declareSignature(own, declared, { areRowsNamed: false });
+  const signature = withBatching(known.inputs, known.outputs, "onnx");
   return {
     signature: { ...signature, areSizesClaimed: true },
-    outputNames: kept.map(({ name }) => name),
+    outputNames: kept
+      .filter((_, i) => declared === undefined || isDeclared(own.outputs[i]!, declared))
+      .map(({ name }) => name),
     warnings: left.map(({ name }) => `the output '${name}' is not a tensor and is left out of answers`),
   };
 }
@@ -79,14 +91,18 @@ function claimedSpec(value: InferenceSession.ValueMetadata): TensorSpec {
   return { name: value.name, datatype, dims };
 }
 
-function withBatching(inputs: TensorSpec[], outputs: TensorSpec[], format: "pytorch" | "onnx"): Signature {
+function withBatching(
+  inputs: readonly TensorSpec[],
+  outputs: readonly TensorSpec[],
+  format: "pytorch" | "onnx",
+): Signature {
   return { inputs, outputs, batching: decideBatching(inputs, outputs, format) };
 }
 
 function unservable(name: string, type: string): ServeError {
   return new ServeError(
     "failed_precondition",
-    `${name} has the element type ${type}, which the protocols cannot carry; convert it inside the model`,
+    `${name} has the element type ${type}, which cannot be carried to the engine and back; cast it inside the model`,
     { reason: "model_refused" },
   );
 }

@@ -36,10 +36,12 @@ export const ONNX_TYPE = {
   FP64: 11,
   UINT32: 12,
   UINT64: 13,
+  BF16: 16,
 } as const;
 
-/** AttributeProto.AttributeType of a whole number. */
+/** AttributeProto.AttributeType of a whole number, and of several. */
 const INT = 2;
+const INTS = 7;
 
 export interface Value {
   readonly name: string;
@@ -77,7 +79,7 @@ export interface TinyModel {
     readonly inputs: readonly string[];
     readonly outputs: readonly string[];
     /** Whole numbers. */
-    readonly attributes?: Readonly<Record<string, number>>;
+    readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
   }[];
   readonly weights?: readonly Uint8Array[];
 }
@@ -86,7 +88,8 @@ export function tinyOnnx(model: TinyModel): Uint8Array {
   const nodes = model.nodes.map(({ op, inputs, outputs, attributes = {} }): Field => {
     const names = [...inputs.map((name): Field => [1, name]), ...outputs.map((name): Field => [2, name])];
     const numbers = Object.entries(attributes).map(([name, value]): Field => {
-      return [5, message([1, name], [3, value], [20, INT])];
+      if (typeof value === "number") return [5, message([1, name], [3, value], [20, INT])];
+      return [5, message([1, name], ...value.map((one): Field => [8, one]), [20, INTS])];
     });
     return [1, message(...names, [4, op], ...numbers)];
   });

@@ -160,18 +160,29 @@ export class Emitter {
     return results;
   }
 
-  /** The same values in another dtype; nothing is emitted when it is the same one. To bool: what is not zero is true. */
+  /**
+   * The same values in another dtype; nothing is emitted when it is the same one. To bool: what is not zero is true. A transposition is
+   * made after the cast: ONNX Runtime crashes while it opens some graphs that cast what they transposed before they multiply it.
+   */
   cast(val: Val, dtype: DType): Val {
     if (val.dtype === dtype) return val;
+    const producer = this.builder.producer(val.name);
+    const isTransposed = producer?.type === "Transpose" && producer.domain === "";
+    const before = this.#castNode(isTransposed ? producer.inputs[0]! : val.name, dtype);
+    const cast = isTransposed ? this.op("Transpose", [before], producer.attributes) : before;
+    this.#castFrom.set(cast.name, val);
+    return cast;
+  }
+
+  #castNode(from: string, dtype: DType): Val {
     const name = this.builder.unique(`${this.scope}/Cast`);
     this.builder.node({
       type: "Cast",
       domain: "",
-      inputs: [val.name],
+      inputs: [from],
       outputs: [name],
       attributes: { to: onnxDataType(dtype) },
     });
-    this.#castFrom.set(name, val);
     return { name, dtype };
   }
 
