@@ -47,7 +47,10 @@ const machine = {
 };
 for (const name of wanted.length > 0 ? wanted : Object.keys(SUITES)) {
   console.log(`\n${name}: ${SUITES[name]!.summary}`);
-  const data = await SUITES[name]!.run((line) => console.log(line), values);
+  const data = await SUITES[name]!.run((line) => console.log(line), {
+    before: values.before,
+    only: values.only,
+  });
   writeFileSync(`${results}${name}.json`, `${JSON.stringify({ name, machine, data }, null, 2)}\n`);
 }
 console.log(`\nJSON: bench/results/`);
