@@ -89,7 +89,7 @@ export function chooseModelFile(files: readonly InspectedFile[]): InspectedFile 
 
 /** Whether code must make the model, since its file holds no program. */
 export function isCodeNeeded(format: ModelFormat): boolean {
-  return format === "code" || isWeights(format);
+  return format === "code" || format === "pickle" || isWeights(format);
 }
 
 /** Whether it is a model, ours or of another server, and not something that lies beside one. */
