@@ -72,7 +72,7 @@ const JSON_REASONS = {
     bad_bytes_tensor:
       "The lengths inside a BYTES tensor do not add up to its bytes. Each element is a little-endian uint32 length and its bytes.",
     unsupported_extension:
-      "A Triton extension that this server does not offer: shared memory, classification, or a configuration or files in a load request. The message says what to do instead.",
+      "A Triton extension that this server does not offer: shared memory, classification of an input, or a configuration or files in a load request. The message says what to do instead.",
   },
   unimplemented: {
     unsupported_extension: "The same, over gRPC: `repository_name` is set. Leave it empty.",

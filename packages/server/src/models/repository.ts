@@ -206,6 +206,7 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   return {
     ...candidate(file, { name, version, root, fingerprint, codeFile }),
     foreignFile,
+    labelsFile: listing.labelsFile ?? parent?.labelsFile,
     otherFiles,
     remark: remarks.join("; "),
     configFile,
@@ -244,6 +245,7 @@ function candidate(
     format: file.format,
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile,
@@ -280,6 +282,7 @@ function broken(
     format: "unknown",
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile: undefined,
