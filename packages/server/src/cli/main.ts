@@ -13,6 +13,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
   ["predict", async () => (await import("./predict.ts")).predictCommand],
   ["convert", async () => (await import("./convert.ts")).convertCommand],
+  ["bench", async () => (await import("./bench/bench.ts")).benchCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
 ]);
 
