@@ -6,13 +6,20 @@ import type { TestContext } from "node:test";
  * test is skipped with the reason, and the result is undefined: the test returns. With SCONCE_REQUIRE_TORCH=1 it fails instead.
  */
 export function requirePython(t: TestContext): string | undefined {
-  const python = process.env["SCONCE_TEST_PYTHON"];
-  if (python !== undefined && python !== "") return python;
+  const python = pythonOrReason();
+  if ("path" in python) return python.path;
+  t.skip(python.skip);
+  return undefined;
+}
+
+/** The same for a whole suite: the interpreter, or why the suite is skipped. */
+export function pythonOrReason(): { readonly path: string } | { readonly skip: string } {
+  const path = process.env["SCONCE_TEST_PYTHON"];
+  if (path !== undefined && path !== "") return { path };
   const reason =
     process.env["SCONCE_TEST_PYTHON_SKIP"] || "run it through `npm test`, which prepares PyTorch";
   if (process.env["SCONCE_REQUIRE_TORCH"] === "1") throw new Error(`PyTorch is required: ${reason}`);
-  t.skip(`needs PyTorch: ${reason}`);
-  return undefined;
+  return { skip: `needs PyTorch: ${reason}` };
 }
 
 /** Runs a Python program and resolves to what it printed; rejects with its error output when it fails. One thread, so tests share cores. */

@@ -17,7 +17,7 @@ import torch
 
 from .errors import ServeError, refused
 from .program import Program, weights_of
-from .types import Port, parse_port
+from .types import Port, Symbol, parse_port, stated_inputs
 from .weights import read_weights, without_prefix
 
 _MODULE = "model"
@@ -28,27 +28,50 @@ def open_code(code: Path, weights: Path | None, options: Mapping[str, object], d
     """Runs the code, makes the model, and fills in the weights. Raises ServeError with what to change."""
     before = set(sys.modules)
     module = _run_code(code)
-    state = None if weights is None else read_weights(weights, options["memory"] == "shared")
+    is_mapped = options["memory"] == "shared"
+    state = None if weights is None else read_weights(weights, is_mapped, bool(options.get("allowsPickle")))
     model = _make(module, options, state)
     if state is not None:
         _fill(model, state, options, f"{type(model).__name__} of {code.name}", weights.name)
+    files = [code, *([] if weights is None else [weights]), *_own_modules(code.parent, before)]
+    return program_of(
+        model,
+        options,
+        device,
+        module=module,
+        files=list(dict.fromkeys(files)),
+        kind=f"it is the class {type(model).__name__} of {code.name}",
+        where=code.name,
+    )
+
+
+def program_of(
+    model: torch.nn.Module,
+    options: Mapping[str, object],
+    device: torch.device,
+    *,
+    module: ModuleType | None,
+    files: list[Path],
+    kind: str,
+    where: str,
+) -> Program:
+    """A module in evaluation mode. `module`: where its class comes from. Raises ServeError when nothing says what it takes."""
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     model.to(device)
     parameters, size = weights_of(model)
-    inputs = inputs_of(model.forward, module, options, code.name)
-    files = [code, *([] if weights is None else [weights]), *_own_modules(code.parent, before)]
+    inputs, constants = _inputs_of(model.forward, module, options, where)
     return Program(
-        call=caller(model, model.forward, inputs),
+        call=_caller(model, inputs, constants),
         inputs=inputs,
         outputs=None,
         samples=None,
         platform="pytorch_eager",
-        kind=f"it is the class {type(model).__name__} of {code.name}",
+        kind=kind,
         parameter_count=parameters,
         weight_bytes=size,
-        files=list(dict.fromkeys(files)),
+        files=files,
         batching_hint="",
         are_sizes_claimed=True,
     )
@@ -64,7 +87,7 @@ def _run_code(code: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
-        raise code_failed(error, f"{code.name} cannot be imported") from error
+        raise _code_failed(error, f"{code.name} cannot be imported") from error
     return module
 
 
@@ -85,7 +108,7 @@ def _make(module: ModuleType, options: Mapping[str, object], state: Mapping[str,
     except BaseException as error:
         given = ", ".join(arguments) or "none"
         advice = f"the arguments in model.yaml are: {given}"
-        raise code_failed(error, f"{factory.__name__}() of {_MODULE}.py cannot be made ({advice})") from error
+        raise _code_failed(error, f"{factory.__name__}() of {_MODULE}.py cannot be made ({advice})") from error
     if isinstance(model, torch.nn.Module):
         return model
     raise refused(f"{factory.__name__}() of {_MODULE}.py gave a {type(model).__name__} and no torch.nn.Module")
@@ -185,20 +208,20 @@ def _list(names: list[str]) -> str:
     return ", ".join(names[:_MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def inputs_of(
+def _inputs_of(
     forward: Callable[..., object], module: ModuleType | None, options: Mapping[str, object], where: str
-) -> tuple[Port, ...]:
-    """What the model takes: as model.yaml says, else as `example_inputs` of the code or the annotations of `forward` do."""
+) -> tuple[tuple[Port, ...], Mapping[str, object]]:
+    """What the model takes, and what is the same in every call: as model.yaml says, else as `example_inputs` of the code or the annotations of `forward` do."""
     stated = options.get("inputs")
     if stated:
-        return tuple(parse_port(name, text) for name, text in stated.items())
+        return stated_inputs(stated)
     names = [name for name, parameter in _parameters(forward).items() if parameter.default is parameter.empty]
     annotated = [_annotation(parameter) for name, parameter in _parameters(forward).items() if name in names]
     if annotated and all(annotated):
-        return tuple(parse_port(name, text) for name, text in zip(names, annotated))
+        return tuple(parse_port(name, text) for name, text in zip(names, annotated)), {}
     example = getattr(module, "example_inputs", None)
     if example is not None:
-        return _from_example(example, names)
+        return _from_example(example, names), {}
     shown = ", ".join(f'{name}: "float32[batch, 3]"' for name in names) or 'x: "float32[batch, 3]"'
     raise refused(
         f"{where} does not say what the model takes: write it into model.yaml, such as inputs: {{{shown}}}",
@@ -228,26 +251,24 @@ def _from_example(example: object, names: list[str]) -> tuple[Port, ...]:
     if isinstance(value, torch.Tensor):
         value = (value,)
     named = value if isinstance(value, Mapping) else dict(zip(names, value))
-    from .types import Symbol
-
     return tuple(
         Port(name, tensor.dtype, tuple([Symbol("batch"), *tensor.shape[1:]]) if tensor.dim() else ())
         for name, tensor in named.items()
     )
 
 
-def caller(
-    model: Callable[..., object], forward: Callable[..., object], inputs: tuple[Port, ...]
+def _caller(
+    model: torch.nn.Module, inputs: tuple[Port, ...], constants: Mapping[str, object]
 ) -> Callable[[list[torch.Tensor]], object]:
     """Calls the model by the names of its arguments where the inputs have them, else in their order."""
     names = [port.name for port in inputs]
-    parameters = _parameters(forward)
+    parameters = _parameters(model.forward)
     if all(name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY for name in names):
-        return lambda tensors: model(**dict(zip(names, tensors)))
-    return lambda tensors: model(*tensors)
+        return lambda tensors: model(**dict(zip(names, tensors)), **constants)
+    return lambda tensors: model(*tensors, **constants)
 
 
-def code_failed(error: BaseException, what: str) -> ServeError:
+def _code_failed(error: BaseException, what: str) -> ServeError:
     """An error of a model's own code: told in a sentence, its traceback for the log."""
     text = str(error).strip().split("\n", 1)[0][:300]
     return refused(f"{what}: {type(error).__name__}{': ' if text else ''}{text}", "model_code_failed", traceback.format_exc())

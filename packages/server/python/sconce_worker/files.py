@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Iterable
 
+from .errors import ServeError
+
 # Larger files are identified by size, modification time and both ends instead of all their bytes.
 _FULL_HASH_MAX_BYTES = 512 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
@@ -24,6 +26,19 @@ def stamp_of(path: Path) -> dict[str, object]:
         "ctimeMs": _milliseconds(stats.st_ctime_ns),
         "metadata": f"{stats.st_uid}:{stats.st_gid}:{stats.st_mode}:{stats.st_nlink}",
     }
+
+
+def check_unchanged(stamps: list[dict[str, object]]) -> None:
+    """Raises ServeError when a file may have been written into since it was stamped."""
+    for stamp in stamps:
+        now = stamp_of(Path(str(stamp["path"]))) if os.path.exists(str(stamp["path"])) else stamp
+        same_file = now["inode"] == stamp["inode"]
+        if same_file and (now["mtimeMs"], now["size"]) != (stamp["mtimeMs"], stamp["size"]):
+            raise ServeError(
+                "unavailable",
+                "model_file_changed",
+                "the model's file changed while it was served, so what it gives now is worth nothing; load the model again",
+            )
 
 
 def digest_of(paths: Iterable[Path], options: str) -> str:

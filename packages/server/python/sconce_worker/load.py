@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-import traceback
+import zipfile
 from pathlib import Path
 from typing import Callable, Mapping
 
@@ -12,29 +12,41 @@ import torch
 
 from .archive_model import ArchiveModel, is_archive, load_archive
 from .code import open_code
+from .device import device_of
 from .errors import ServeError, refused
-from .files import digest_of, stamp_of
+from .exported import open_exported
+from .files import check_unchanged, digest_of, stamp_of
 from .model_error import run_error
+from .outputs import Outputs, flatten
+from .pickled import open_pickle
 from .program import Program
+from .script import open_script
 from .tensors import decode_tensors, encode_tensors
-from .trial import Outputs, Signature, flatten, try_out
+from .trial import Signature, try_out
+from .types import parse_port, renamed
 
 # What of the options decides about the answers.
 _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
 
 
 class LoadedModel:
-    def __init__(self, program: Program, signature: Signature, device: torch.device) -> None:
+    def __init__(self, program: Program, device: torch.device, mapped: list[dict[str, object]]) -> None:
+        """`mapped`: stamps of the files whose pages are the model's weights."""
         self._program = program
         self._device = device
-        self._dtypes = [port.dtype for port in signature.outputs]
+        self._mapped = mapped
+        # Of the `load` call's result.
         self.loaded: dict[str, object] = {}
 
     def run(self, header: memoryview, payload: memoryview) -> tuple[bytes, list[memoryview], object]:
         """Header and chunks of the result, and what must live until they are sent. Raises ServeError."""
         inputs = decode_tensors(header, payload)
         started = time.perf_counter()
-        outputs = run_program(self._program, inputs, self._device)
+        try:
+            outputs = run_program(self._program, inputs, self._device)
+        finally:
+            # What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see.
+            check_unchanged(self._mapped)
         compute_ms = (time.perf_counter() - started) * 1000
         header, chunks = encode_tensors(outputs.tensors, compute_ms)
         return header, chunks, outputs
@@ -46,7 +58,7 @@ def run_program(program: Program, inputs: list[torch.Tensor], device: torch.devi
         with torch.inference_mode():
             if device.type != "cpu":
                 inputs = [tensor.to(device, non_blocking=True) for tensor in inputs]
-            result = flatten(program.call(inputs))
+            result = flatten(program.call(inputs), program.taken)
             tensors = [tensor.detach().to("cpu").contiguous().resolve_conj().resolve_neg() for tensor in result.tensors]
             return Outputs(result.names, tensors)
     except BaseException as error:
@@ -60,7 +72,7 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     torch.set_num_threads(max(1, options["threadsPerInstance"]))
     # Otherwise all instances, and every restart, would draw the same random numbers.
     torch.seed()
-    device = torch.device("cpu")
+    device = device_of(options.get("device") or "cpu", message.get("instance", 0))
     if is_archive(Path(spec["file"])):
         return load_archive(message, device, progress)
     started = time.perf_counter()
@@ -68,8 +80,9 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     program = _open(spec, options, device)
     loaded = time.perf_counter()
     progress("warmup")
-    signature = _warm_up(program, device)
-    model = LoadedModel(program, signature, device)
+    stamps = [stamp_of(path) for path in program.files]
+    signature = _settled(program, options, device)
+    model = LoadedModel(program, device, stamps if options["memory"] == "shared" else [])
     times = {"load": (loaded - started) * 1000, "warmup": (time.perf_counter() - loaded) * 1000}
     model.loaded = {
         "description": {
@@ -77,29 +90,45 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
             "digest": _digest(program, options) if message["wantsDigest"] else "",
             "loadMs": times,
         },
-        "files": [stamp_of(path) for path in program.files],
+        "files": stamps,
         "isWarm": True,
     }
     return model
 
 
 def _open(spec: Mapping[str, object], options: Mapping[str, object], device: torch.device) -> Program:
+    if options["precision"] != "float32":
+        raise refused(
+            f"precision {options['precision']} is for translated programs; PyTorch runs the model as it is: leave it out",
+            "option_unsupported",
+        )
     file = Path(spec["file"])
     code = spec.get("codeFile")
+    if code is None and options.get("weightsFile"):
+        raise refused("weights replaces those of translated programs, or belongs to a model.py: leave it out", "option_unsupported")
     if code is None:
-        raise refused(f"{file.name} cannot be served by the Python runtime yet", "unknown_format")
+        return _program_opener(file)(file, options, device)
     weights = options.get("weightsFile") or (None if code == spec["file"] else spec["file"])
     return open_code(Path(code), None if weights is None else Path(weights), options, device)
 
 
-def _warm_up(program: Program, device: torch.device) -> Signature:
-    try:
-        return try_out(program, lambda tensors: run_program(program, tensors, device), device)
-    except ServeError as error:
-        shown = ", ".join(port.name for port in program.inputs)
-        raise refused(
-            f"the model fails on made-up inputs ({shown}): {error.message}", "warmup_failed", error.detail
-        ) from error
+def _program_opener(file: Path) -> Callable[[Path, Mapping[str, object], torch.device], Program]:
+    """By what is in the archive; its name says nothing."""
+    if not zipfile.is_zipfile(file):
+        return open_pickle
+    with zipfile.ZipFile(file) as archive:
+        names = [name.split("/", 1)[-1] for name in archive.namelist()]
+    if any(name == "archive_format" or name.startswith("models/") or name.startswith("serialized_exported") for name in names):
+        return open_exported
+    return open_script if "constants.pkl" in names else open_pickle
+
+
+def _settled(program: Program, options: Mapping[str, object], device: torch.device) -> Signature:
+    stated = options.get("outputs")
+    outputs = tuple(parse_port(name, text) for name, text in stated.items()) if stated else program.outputs
+    signature = try_out(program, lambda tensors: run_program(program, tensors, device), outputs, options["warmupRuns"])
+    inputs, outputs = renamed(signature.inputs, signature.outputs, options.get("rename") or {})
+    return signature._replace(inputs=inputs, outputs=outputs)
 
 
 def _described(program: Program, signature: Signature, options: Mapping[str, object]) -> dict[str, object]:

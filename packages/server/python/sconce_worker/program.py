@@ -28,6 +28,8 @@ class Program(NamedTuple):
     # Where the file says itself what it takes and gives, how to get batching.
     batching_hint: str
     are_sizes_claimed: bool
+    # Names that no output has: in a translated program, the inputs' own.
+    taken: tuple[str, ...] = ()
 
 
 def weights_of(module: torch.nn.Module) -> tuple[int, int]:

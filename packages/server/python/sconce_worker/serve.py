@@ -55,6 +55,8 @@ class _Worker:
         try:
             header, chunks, keep = self._answer(frame)
         except BaseException as error:  # A model's SystemExit is a failure like any other.
+            if frame.method == _LOAD:
+                _log_load_failure(error)
             self._channel.send(ERROR, frame.method, frame.id, _encode_thrown(error))
             return
         self._channel.send(RESULT, frame.method, frame.id, header, chunks)
@@ -77,6 +79,13 @@ class _Worker:
 
         self._model = self._load(json.loads(bytes(frame.header)), progress)
         return json.dumps(self._model.loaded).encode()
+
+
+def _log_load_failure(thrown: BaseException) -> None:
+    """Whole, where the error itself is a sentence; of a run that fails, the server process logs it."""
+    detail = getattr(thrown, "detail", None) or (None if isinstance(thrown, ServeError) else traceback.format_exc())
+    if detail is not None:
+        print(detail, file=sys.stderr)
 
 
 def _encode_thrown(thrown: BaseException) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Callable, Mapping, NamedTuple, Sequence
+from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import torch
 
+from .errors import ServeError, refused
+from .outputs import Outputs
 from .program import Program
 from .types import Dim, Port, Symbol, batching_of
 
@@ -16,11 +18,6 @@ _SIZES = (7, 10)
 _TOLERANCE = 0.1
 
 
-class Outputs(NamedTuple):
-    names: list[str]
-    tensors: list[torch.Tensor]
-
-
 class Signature(NamedTuple):
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -28,40 +25,13 @@ class Signature(NamedTuple):
     warnings: list[str]
 
 
-def flatten(result: object) -> Outputs:
-    """Tensors in what a model gives: one, a tuple or list, a mapping such as a ModelOutput, nested. Others are left out."""
-    found = Outputs([], [])
-    _collect(result, "", found)
-    if len(found.names) == 1 and found.names[0].startswith("_"):
-        found.names[0] = "output"
-    return Outputs([f"output{name}" if name.startswith("_") else name for name in found.names], found.tensors)
-
-
-def _collect(value: object, name: str, found: Outputs) -> None:
-    if isinstance(value, torch.Tensor):
-        found.names.append(name or "_0")
-        found.tensors.append(value)
-    elif isinstance(value, (bool, int, float)) and name:
-        found.names.append(name)
-        found.tensors.append(torch.tensor(value))
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            _collect(item, f"{name}_{key}" if name else str(key), found)
-    elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        for key in value._fields:
-            _collect(getattr(value, key), f"{name}_{key}" if name else key, found)
-    elif isinstance(value, (tuple, list)):
-        for index, item in enumerate(value):
-            _collect(item, f"{name}_{index}", found)
-
-
-def made_up(inputs: Sequence[Port], trial: int, device: torch.device) -> list[torch.Tensor]:
+def made_up(inputs: Sequence[Port], trial: int) -> list[torch.Tensor]:
     """Inputs of one row or three. The last row is the same in both: floats from ½ to 1, and zeros, since integers are often indices."""
     sizes: dict[str, int] = {}
     tensors = []
     for port in inputs:
         shape = [_size(dim, axis, trial, sizes) for axis, dim in enumerate(port.dims)]
-        tensors.append(_filled(shape, port.dtype).to(device))
+        tensors.append(_filled(shape, port.dtype))
     return tensors
 
 
@@ -83,28 +53,52 @@ def _filled(shape: list[int], dtype: torch.dtype) -> torch.Tensor:
     return (1 - (index * 0.618033988749895) % 1 / 2).view(shape).to(dtype)
 
 
-def try_out(program: Program, run: Callable[[list[torch.Tensor]], Outputs], device: torch.device) -> Signature:
-    """What the model gives, seen in runs of two sizes; raises what the model raises in the first of them."""
-    small = made_up(program.inputs, 0, device)
-    first = run(small)
+def try_out(
+    program: Program, run: Callable[[list[torch.Tensor]], Outputs], outputs: tuple[Port, ...] | None, times: int
+) -> Signature:
+    """
+    Runs on the inputs that came with the file, which must work, and on made-up ones of two sizes. `outputs`: what is known of them; where
+    nothing is, runs show it, and an error of the first is raised. Raises ServeError.
+    """
+    if times > 0 and program.samples is not None:
+        _run_samples(program.samples, run)
     warnings: list[str] = []
-    large = made_up(program.inputs, 1, device)
-    try:
-        second = run(large)
-    except Exception as error:
-        warnings.append(f"the warm-up with three rows failed: {type(error).__name__}: {str(error)[:200]}")
-        large, second = small, first
-    outputs = program.outputs or _observed(program.inputs, (small, first), (large, second))
-    batching = batching_of(program.inputs, outputs, program.batching_hint)
-    if batching["kind"] == "on":
-        fault = _row_fault(outputs, small, first, large, second) or (warnings[0] if warnings else None)
+    trials = []
+    if times > 0 or outputs is None:
+        for size in (0, 1):
+            inputs = made_up(program.inputs, size)
+            try:
+                trials.append((inputs, [run(inputs) for _ in range(max(1, times))][0]))
+            except ServeError as error:
+                if outputs is None and size == 0:
+                    shown = ", ".join(f"{port.name} {list(tensor.shape)}" for port, tensor in zip(program.inputs, inputs))
+                    raise refused(
+                        f"the model fails on made-up inputs ({shown}): {error.message}", "warmup_failed", error.detail
+                    ) from error
+                warnings.append(f"the warm-up with made-up inputs failed: {error.message}")
+                break
+    known = outputs or _observed(program.inputs, trials[0], trials[-1])
+    batching = batching_of(program.inputs, known, program.batching_hint)
+    if batching["kind"] == "on" and trials:
+        fault = _count_fault(known, trials) or _row_fault(known, trials[0], trials[-1])
+        if outputs is None and len(trials) < 2:
+            fault = fault or warnings[0]
         if fault is not None:
             batching = {"kind": "off", "reason": f"{fault}, so that requests cannot share a run"}
             warnings.append(f"batching is off: {batching['reason']}")
-    return Signature(program.inputs, outputs, batching, warnings)
+    return Signature(program.inputs, known, batching, warnings)
 
 
-Trial = "tuple[list[torch.Tensor], Outputs]"
+def _run_samples(samples: list[torch.Tensor], run: Callable[[list[torch.Tensor]], Outputs]) -> None:
+    try:
+        run(samples)
+    except ServeError as error:
+        raise refused(
+            f"the model fails on the sample inputs it was exported with: {error.message}", "warmup_failed", error.detail
+        ) from error
+
+
+Trial = Tuple[List[torch.Tensor], Outputs]
 
 
 def _observed(inputs: Sequence[Port], small: Trial, large: Trial) -> tuple[Port, ...]:
@@ -127,20 +121,19 @@ def _observed(inputs: Sequence[Port], small: Trial, large: Trial) -> tuple[Port,
     return tuple(ports)
 
 
-def _row_fault(
-    outputs: Sequence[Port],
-    small: list[torch.Tensor],
-    first: Outputs,
-    large: list[torch.Tensor],
-    second: Outputs,
-) -> str | None:
-    """Why the outputs are not made of independent rows; None: nothing speaks against it."""
-    for tensors, result in ((small, first), (large, second)):
+def _count_fault(outputs: Sequence[Port], trials: Sequence[Trial]) -> str | None:
+    """The first output that has not a row for every row of the inputs; None: there is none."""
+    for tensors, result in trials:
         rows = tensors[0].shape[0]
         for port, tensor in zip(outputs, result.tensors):
             if tensor.dim() == 0 or tensor.shape[0] != rows:
                 return f"the output '{port.name}' is {list(tensor.shape)} for {rows} rows"
-    for port, alone, together in zip(outputs, first.tensors, second.tensors):
+    return None
+
+
+def _row_fault(outputs: Sequence[Port], small: Trial, large: Trial) -> str | None:
+    """The first output whose last row is another one when it was calculated alone; None: there is none."""
+    for port, alone, together in zip(outputs, small[1].tensors, large[1].tensors):
         row = together[-1:]
         if not alone.dtype.is_floating_point or alone.shape != row.shape:
             continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import NamedTuple, Sequence, Union
+from typing import Mapping, NamedTuple, Sequence, Union
 
 import torch
 
@@ -65,6 +66,45 @@ def parse_port(name: str, text: str) -> Port:
         f"what is said of '{name}' cannot be read: expected a dtype and sizes, such as float32[batch, 3], got {text[:80]!r}",
         "option_unsupported",
     )
+
+
+def stated_inputs(stated: Mapping[str, str]) -> tuple[tuple[Port, ...], dict[str, object]]:
+    """What `inputs` of model.yaml says: tensors, and numbers that are the same in every request."""
+    ports = []
+    constants: dict[str, object] = {}
+    for name, text in stated.items():
+        try:
+            constants[name] = json.loads(text)
+        except ValueError:
+            ports.append(parse_port(name, text))
+    return tuple(ports), constants
+
+
+def renamed(
+    inputs: Sequence[Port], outputs: Sequence[Port], rename: Mapping[str, str]
+) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """The same under other names; the old ones become aliases. Raises ServeError for a name that is not there."""
+    known = [name for port in (*inputs, *outputs) for name in (port.name, *port.aliases)]
+    unknown = next((name for name in rename if name not in known), None)
+    if unknown is not None:
+        raise refused(
+            f"'rename' names '{unknown[:80]}', which the model has no input or output for: it has {', '.join(known)}",
+            "option_unsupported",
+        )
+
+    def rename_all(ports: Sequence[Port]) -> tuple[Port, ...]:
+        changed = []
+        for port in ports:
+            words = (port.name, *port.aliases)
+            name = next((rename[word] for word in words if word in rename), port.name)
+            changed.append(port._replace(name=name, aliases=tuple(word for word in words if word != name)))
+        names = [port.name for port in changed]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise refused(f"'rename' leaves two inputs or outputs called '{twice[:80]}'", "option_unsupported")
+        return tuple(changed)
+
+    return rename_all(inputs), rename_all(outputs)
 
 
 def batching_of(inputs: Sequence[Port], outputs: Sequence[Port], hint: str) -> dict[str, object]:

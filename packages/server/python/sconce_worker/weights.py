@@ -38,18 +38,20 @@ _NESTED = ("state_dict", "model_state_dict", "model", "module", "net", "weights"
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
-def read_weights(path: Path, is_mapped: bool) -> dict[str, torch.Tensor]:
-    """The tensors of a file by name. `is_mapped`: they are pages of the file. Raises ServeError."""
+def read_weights(path: Path, is_mapped: bool, allows_pickle: bool) -> dict[str, torch.Tensor]:
+    """
+    The tensors of a file by name. `is_mapped`: they are pages of the file. `allows_pickle`: it may run code. Raises ServeError.
+    """
     with open(path, "rb") as file:
         head = file.read(16)
     if head[8:9] == b"{" and not head.startswith(b"PK"):
         return read_safetensors(path)
-    return state_dict_of(_unpickled(path, is_mapped), path.name)
+    return _state_dict_of(_unpickled(path, is_mapped, allows_pickle), path.name)
 
 
-def _unpickled(path: Path, is_mapped: bool) -> object:
+def _unpickled(path: Path, is_mapped: bool, allows_pickle: bool) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_mapped and _is_zip(path))
+        return torch.load(path, map_location="cpu", weights_only=not allows_pickle, mmap=is_mapped and _is_zip(path))
     except pickle.UnpicklingError as error:
         raise refused(
             f"{path.name} holds more than weights, and reading it would run code: save model.state_dict() "
@@ -66,8 +68,10 @@ def _is_zip(path: Path) -> bool:
         return file.read(2) == b"PK"
 
 
-def state_dict_of(loaded: object, name: str) -> dict[str, torch.Tensor]:
+def _state_dict_of(loaded: object, name: str) -> dict[str, torch.Tensor]:
     """The weights in what a checkpoint holds, wherever a training loop has put them."""
+    if isinstance(loaded, torch.nn.Module):
+        return loaded.state_dict()
     if isinstance(loaded, Mapping):
         if loaded and all(isinstance(value, torch.Tensor) for value in loaded.values()):
             return dict(loaded)

@@ -34,6 +34,7 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
     paths: options.paths.map((path) => ({ path })),
     fileSystem: nodeFileSystem,
     yaml: createYamlReader({ clock }),
+    acceptsPickles: server.allowPickle,
   });
   const registry = createRegistry({
     load,

@@ -89,7 +89,7 @@ export function chooseModelFile(files: readonly InspectedFile[]): InspectedFile 
 
 /** Whether code must make the model, since its file holds no program. */
 export function isCodeNeeded(format: ModelFormat): boolean {
-  return format === "code" || isWeights(format);
+  return format === "code" || format === "pickle" || isWeights(format);
 }
 
 /** Whether what is in the file makes the model with code of its own. */

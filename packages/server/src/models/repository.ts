@@ -41,6 +41,8 @@ export interface RepositoryOptions {
   readonly fileSystem: FileSystem;
   /** Reads a model.yaml. */
   readonly yaml: YamlReader;
+  /** Files without a program are tried all the same: whole modules may be pickled in them. Default: false. */
+  readonly acceptsPickles?: boolean;
 }
 
 /** The models on disk. */
@@ -65,9 +67,20 @@ export function createRepository(options: RepositoryOptions): Repository {
         scanPath(path, { fs: options.fileSystem, known, seen }),
       );
       known = seen;
-      return settings.addTo(merge(parts));
+      const found = options.acceptsPickles === true ? parts.map(withPickles) : parts;
+      return settings.addTo(merge(found));
     },
   };
+}
+
+/** Files that may hold a pickled module lose the advice that they hold none. */
+function withPickles({ candidates, complete }: Part): Part {
+  const accept = (candidate: ModelCandidate): ModelCandidate => {
+    const { format, problem } = candidate;
+    const isPickle = format === "checkpoint" || format === "pickle";
+    return isPickle && problem === formatAdvice(format) ? { ...candidate, problem: undefined } : candidate;
+  };
+  return { candidates: candidates.map(accept), complete };
 }
 
 async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "root">): Promise<Part> {
@@ -194,6 +207,7 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   return {
     ...candidate(file, { name, version, root, fingerprint, codeFile }),
     foreignFile,
+    labelsFile: listing.labelsFile ?? parent?.labelsFile,
     otherFiles,
     remark: remarks.join("; "),
     configFile,
@@ -232,6 +246,7 @@ function candidate(
     format: file.format,
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile,
@@ -244,7 +259,7 @@ function candidate(
   };
 }
 
-/** Why a file cannot be served, as far as its format and whether there is code beside it say it. */
+/** Why a file cannot be served, as far as its format says it. */
 function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
   if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
   if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
@@ -268,6 +283,7 @@ function broken(
     format: "unknown",
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile: undefined,

@@ -12,6 +12,9 @@ const FOR_PYTHON: ReadonlySet<string> = new Set([
   "model_file_unsupported",
   "model_refused",
   "option_unsupported",
+  // Where pickles are allowed; elsewhere nobody tries to load such a file.
+  "weights_only",
+  "unknown_format",
 ]);
 
 /**
@@ -49,7 +52,8 @@ async function load(
     if (!FOR_PYTHON.has(why.reason)) throw error;
   }
   try {
-    return because(await python.load(spec, options), why.message);
+    const { cause, message } = why;
+    return because(await python.load(spec, options), typeof cause === "string" ? cause : message);
   } catch (error) {
     throw neither(why, ServeError.from(error));
   }
@@ -58,7 +62,7 @@ async function load(
 /** The same model with the reason why it is not translated. */
 function because(loaded: LoadedModel, why: string): LoadedModel {
   const { description } = loaded;
-  const runtimeReason = `${description.runtimeReason}, because ${why}`;
+  const runtimeReason = `${description.runtimeReason}: ${why}`;
   return {
     description: { ...description, runtimeReason },
     instances: loaded.instances,
@@ -72,7 +76,7 @@ function neither(onnx: ServeError, python: ServeError): ServeError {
   if (python.code !== "failed_precondition") return python;
   return ServeError.of(
     onnx.code,
-    `${onnx.message}; nor does the Python runtime serve it: ${python.message}`,
+    `${onnx.message}; the Python runtime does not serve it either: ${python.message}`,
     {
       reason: onnx.reason,
       cause: python,

@@ -11,10 +11,6 @@ export interface ConnectionDeps {
   readonly limits: GrpcLimits;
 }
 
-/** No call is younger than this one: the client may have sent more before it reads that it should leave. */
-const LAST_STREAM_ID = 2 ** 31 - 1;
-/** How long a client that is asked to leave may take to say that it read so. */
-const LEAVE_MS = 1000;
 const AGE_JITTER = 0.1;
 
 /** One client's HTTP/2 connection: pings it, ends it when it is old or silent or floods, asks it to leave. */
@@ -23,8 +19,6 @@ export class GrpcConnection {
   readonly #deps: ConnectionDeps;
   #cancelKeepalive: (() => void) | undefined;
   #cancelAge: (() => void) | undefined;
-  #cancelLeave: (() => void) | undefined;
-  #isLeaving = false;
   #isCut = false;
   readonly #controlFrames: Allowance;
   readonly #resets: Allowance;
@@ -56,19 +50,9 @@ export class GrpcConnection {
     this.#pay(this.#resets);
   }
 
-  /** Asks the client to leave, serves what it had sent before it knew, and closes the connection after the last call. */
+  /** Asks the client to leave (GOAWAY says which calls it should try elsewhere), and closes the connection after the last call. */
   leave(): void {
-    const { session } = this;
-    if (this.#isLeaving || session.destroyed) return;
-    this.#isLeaving = true;
-    const close = (): void => {
-      this.#cancelLeave?.();
-      setImmediate(() => session.close());
-    };
-    session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
-    this.#cancelLeave = this.#deps.clock.after(LEAVE_MS, close);
-    // Its answer comes behind everything that was on the way.
-    if (!session.ping(close)) close();
+    this.session.close();
   }
 
   /** Not from within an event of the connection: Node 20 aborts the process when its parser loses the session that it works for. */
@@ -107,7 +91,6 @@ export class GrpcConnection {
   #forget(): void {
     this.#cancelKeepalive?.();
     this.#cancelAge?.();
-    this.#cancelLeave?.();
   }
 }
 

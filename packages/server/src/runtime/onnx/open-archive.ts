@@ -90,11 +90,12 @@ function untranslatable(unsupported: Translation["report"]["unsupported"]): Serv
     .map(({ op, count, reason }) => `${op} ×${count} (${reason})`);
   const rest = unsupported.length - shown.length;
   const list = rest > 0 ? [...shown, `and ${rest} more`] : shown;
+  const why = `the program cannot be translated to ONNX, because of ${list.join(", ")}`;
   return new ServeError(
     "failed_precondition",
-    `the program cannot be translated to ONNX, because of ${list.join(", ")}; ` +
-      "export it with torch.onnx.export(model, args, dynamo=True) and serve that file, or run it on a PyTorch worker",
-    { reason: "untranslatable" },
+    `${why}; export it with torch.onnx.export(model, args, dynamo=True) and serve that file`,
+    // Without advice, for whoever can run it all the same.
+    { reason: "untranslatable", cause: why },
   );
 }
 

@@ -1,0 +1,55 @@
+"""A TorchScript archive, traced or scripted, run by PyTorch itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Mapping
+
+import torch
+
+from .errors import refused
+from .program import Program, weights_of
+from .traced_inputs import traced_inputs
+from .types import stated_inputs
+
+
+def open_script(path: Path, options: Mapping[str, object], device: torch.device) -> Program:
+    """Raises ServeError."""
+    try:
+        module = torch.jit.load(path, map_location=device).eval()
+    except (RuntimeError, ValueError) as error:
+        lines = str(error).strip().splitlines() or [""]
+        raise refused(f"PyTorch cannot load the program: {lines[0][:300]}") from error
+    names = [argument.name for argument in module.forward.schema.arguments[1:] if not argument.has_default_value()]
+    stated = stated_inputs(options["inputs"]) if options.get("inputs") else None
+    traced = None if stated is not None else traced_inputs(path, names)
+    if stated is None and traced is None:
+        shown = ", ".join(f'{name}: "float32[batch, 3]"' for name in names)
+        raise refused(
+            f"a TorchScript file does not say what it takes: write it into model.yaml, such as inputs: {{{shown}}}",
+            "inputs_unknown",
+        )
+    inputs, constants = stated or (traced, {})
+    parameters, size = weights_of(module)
+    known = {argument.name for argument in module.forward.schema.arguments}
+
+    def call(tensors: list[torch.Tensor]) -> object:
+        given = dict(zip((port.name for port in inputs), tensors))
+        if known.issuperset(given):
+            return module(**given, **constants)
+        return module(*tensors)
+
+    return Program(
+        call=call,
+        inputs=inputs,
+        outputs=None,
+        samples=None,
+        platform="pytorch_torchscript",
+        kind="it is a TorchScript program",
+        parameter_count=parameters,
+        weight_bytes=size,
+        files=[path],
+        batching_hint="",
+        are_sizes_claimed=True,
+        taken=tuple(port.name for port in inputs),
+    )
