@@ -138,7 +138,8 @@ def _described(program: Program, signature: Signature, options: Mapping[str, obj
             "inputs": [port.spec() for port in signature.inputs],
             "outputs": [port.spec() for port in signature.outputs],
             "batching": signature.batching,
-            **({"areSizesClaimed": True} if program.are_sizes_claimed else {}),
+            # Whoever states what the model gives holds it to that.
+            **({"areSizesClaimed": True} if program.are_sizes_claimed and not options.get("outputs") else {}),
         },
         "platform": program.platform,
         "runtime": "python",
