@@ -214,8 +214,16 @@ describe("a model that misbehaves", { skip: "skip" in python && python.skip, tim
     writeFileSync(code, MISBEHAVING);
     writeFileSync(join(folder, "misbehaving/model.yaml"), "execution_timeout: 5s\nmemory_limit: 1GiB\n");
     writeFileSync(join(folder, "digits.pt2"), readFileSync(join(MODELS_FOLDER, "digits.pt2")));
+    const pickled = join(folder, "pickled");
+    mkdirSync(pickled);
+    writeFileSync(join(pickled, "model.yaml"), 'inputs: {input: "float32[batch, 2]"}\n');
+    await runPython(python.path, [
+      "-c",
+      `import torch; torch.save(torch.nn.Softmax(-1), ${JSON.stringify(join(pickled, "whole.pth"))})`,
+    ]);
     server = await startServerProcess([
       folder,
+      "--allow-pickle",
       "--python",
       python.path,
       "--model-control",
@@ -227,6 +235,13 @@ describe("a model that misbehaves", { skip: "skip" in python && python.skip, tim
   after(async () => {
     await server?.stop();
     rmSync(folder, { recursive: true });
+  });
+
+  test("a whole module that was pickled is served where the operator allows it", async () => {
+    const input = { name: "input", datatype: "FP32", shape: [1, 2], data: [1, 1] };
+    const { status, body } = await infer(server, "pickled", [input]);
+    assert.equal(status, 200, body.error);
+    assert.deepEqual(body.outputs?.[0]?.data, [0.5, 0.5]);
   });
 
   test("an error is told in a sentence, without its words, and the log has the traceback", async () => {
