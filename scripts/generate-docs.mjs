@@ -5,6 +5,7 @@ import { optionsMarkdown } from "../packages/server/dist/config/option-docs.js";
 import { SERVER_OPTIONS } from "../packages/server/dist/config/server-options.js";
 import { coreOps, supportedOps } from "../packages/torch/dist/index.js";
 import { errorsPage } from "./errors-page.mjs";
+import { wrongUsagePage } from "./wrong-usage-page.mjs";
 
 const configuration = `# Configuration
 
@@ -65,6 +66,7 @@ ${headingSections.join("\n")}`;
 
 const PAGES = {
   "docs/errors.md": errorsPage,
+  "docs/command-line.md": await wrongUsagePage(),
   "docs/supported-ops.md": supported,
   "docs/configuration.md": configuration,
 };

@@ -21,9 +21,8 @@ interface Tensor {
 }
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/python/script_streaming.py", import.meta.url));
-/** A model of the same interface and of other sizes, such as Silero VAD's, in place of our own. */
-const TRUE_MODEL = process.env["SCONCE_STREAMING_MODEL"];
-const WIDTH = TRUE_MODEL === undefined ? 16 : 128;
+
+const WIDTH = 16;
 
 const zeros = (name: string, shape: readonly number[]): Tensor => ({
   name,
@@ -41,8 +40,7 @@ test("a scripted speech detector that keeps a state inside answers a stream as P
   t.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, "detector"));
   const file = join(folder, "detector", "model.pt");
-  const more = TRUE_MODEL === undefined ? [] : [TRUE_MODEL];
-  const answers = JSON.parse(await runPython(python, [SCRIPT, file, ...more])) as Answer[];
+  const answers = JSON.parse(await runPython(python, [SCRIPT, file])) as Answer[];
   writeFileSync(
     join(folder, "detector", "model.yaml"),
     `inputs:

@@ -14,6 +14,8 @@ export interface WireRequest {
   readonly inputs: readonly NamedTensor[];
   /** Undefined: all. */
   readonly outputs: readonly string[] | undefined;
+  /** How many of the best classes are wanted in place of an output, by its name; undefined: none. */
+  readonly classify?: ReadonlyMap<string, number> | undefined;
   /** 0: none given. Always 0 in the Open Inference Protocol, which has a parameter for it. */
   readonly timeoutMs: number;
 }
@@ -42,6 +44,7 @@ export class RequestDraft {
   readonly #tensors: TensorDraft[] = [];
   readonly #outputs: string[] = [];
   #parameters: Map<string, InferParameterValue> | undefined;
+  #classify: Map<string, number> | undefined;
   #model = "";
   #version = "";
   #id = "";
@@ -83,8 +86,13 @@ export class RequestDraft {
     this.#checkCount();
   }
 
-  addOutput(name: string): void {
+  /** `classes`: how many of the best ones are wanted in its place; 0: the output itself. */
+  addOutput(name: string, classes = 0): void {
     this.#outputs.push(name);
+    if (classes > 0) {
+      this.#classify ??= new Map();
+      this.#classify.set(name, classes);
+    }
     this.#checkCount();
   }
 
@@ -113,6 +121,7 @@ export class RequestDraft {
       parameters: this.#parameters ?? NONE,
       inputs,
       outputs: this.#outputs.length === 0 ? undefined : this.#outputs,
+      ...(this.#classify !== undefined && { classify: this.#classify }),
       timeoutMs,
     };
   }

@@ -19,6 +19,7 @@ import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts"
 import type { Quota } from "../queue/quota.ts";
 import { createScheduler } from "../queue/scheduler.ts";
 import type { LoadedModel, LoadOptions, LoadSpec, PythonOptions, Runtime } from "../runtime/runtime.ts";
+import { modelLabels } from "./model-labels.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -87,13 +88,14 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   const { config, candidate, clock, logger, random } = parts;
   const { name, version } = candidate;
   const instances = loaded.instances.length;
+  const labels = modelLabels(config, candidate, loaded.description.signature);
   const queue = completeQueueConfig(queueConfig(config), loaded.description.signature, instances);
   const served = createServedModel({
     name,
     version,
     loaded,
     logger,
-    settings: runSettings(queue, instances),
+    settings: { ...runSettings(queue, instances), labels },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>

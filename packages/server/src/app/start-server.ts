@@ -167,6 +167,7 @@ function defaults(): Omit<CompleteOptions, "paths" | "createRuntime"> {
 /** Triton's names for what both protocols serve beyond the core of v2. */
 const EXTENSIONS: readonly string[] = [
   "binary_tensor_data",
+  "classification",
   "parameters",
   "schedule_policy",
   "model_repository",

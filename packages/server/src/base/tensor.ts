@@ -1,7 +1,9 @@
 export {
+  bfloat16Value,
   type Datatype,
   elementBytes,
   elementCount,
+  float16Value,
   isDatatype,
   type NamedTensor,
   type Tensor,

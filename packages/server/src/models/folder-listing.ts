@@ -44,6 +44,8 @@ export interface FolderListing {
   readonly versions: readonly string[];
   readonly folders: readonly string[];
   readonly configFile: string | undefined;
+  /** `labels.txt`. */
+  readonly labelsFile: string | undefined;
   /** Settings of another server. */
   readonly foreignFile: string | undefined;
   /** `model.py`. */
@@ -97,6 +99,7 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
     versions: folders.filter(isModelVersion).sort(compareVersions),
     folders: folders.filter((name) => !isModelVersion(name)),
     configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
+    labelsFile: pathOf("labels.txt"),
     foreignFile: FOREIGN_SETTINGS.map(pathOf).find((path) => path !== undefined),
     code: files.find(({ name }) => name === "model.py"),
     refused: looked.filter((entry) => entry.what === "refused"),

@@ -37,7 +37,7 @@ describe("formats by content", () => {
     [
       "a.pt2",
       PT2.subarray(0, 60),
-      "a/1 damaged-zip ! the file is a zip archive that is damaged or incomplete",
+      "a/1 damaged-zip ! the file is a zip archive that is truncated or damaged",
     ],
     ["a.onnx", Buffer.from("hello"), "a/1 unknown ! the content is not a model format that Sconce knows"],
     ["a.pt2", Buffer.alloc(0), "a/1 empty ! the file is empty"],

@@ -208,6 +208,7 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   return {
     ...candidate(file, { name, version, root, fingerprint, codeFile }),
     foreignFile,
+    labelsFile: listing.labelsFile ?? parent?.labelsFile,
     otherFiles,
     remark: remarks.join("; "),
     configFile,
@@ -246,6 +247,7 @@ function candidate(
     format: file.format,
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile,
@@ -282,6 +284,7 @@ function broken(
     format: "unknown",
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile: undefined,

@@ -58,7 +58,7 @@ const OTHER_FORMATS: Readonly<Record<OtherFormat, string>> = {
   zip: `the file is a zip archive without a PyTorch program: ${EXPORT}`,
   "large-zip": "the file is a zip archive with more entries than a model has: serve the model that is in it",
   "damaged-zip":
-    "the file is a zip archive that is damaged or incomplete: copy it again, or export the model anew",
+    "the file is a zip archive that is truncated or damaged: copy it again, or export the model anew",
   "git-lfs": "the file is a Git LFS pointer and not the model itself: run git lfs pull",
   "web-page": "the file is a web page and not a model: download the model again",
   empty: "the file is empty: copy it again",

@@ -234,6 +234,7 @@ function inferRequest(
     id: wire.id,
     inputs: wire.inputs,
     outputs: wire.outputs,
+    classify: wire.classify,
     parameters: wire.parameters,
     priority: parsePriority(wire.parameters.get("priority")),
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),

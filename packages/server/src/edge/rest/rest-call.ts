@@ -164,7 +164,8 @@ export class RestCall implements RequestHead, RespondingCall {
   }
 
   sendJson(status: number, value: unknown): void {
-    this.send(status, JSON_TYPE, Buffer.from(JSON.stringify(value)));
+    const indent = wantsPretty(this.request.url) ? 2 : 0;
+    this.send(status, JSON_TYPE, Buffer.from(JSON.stringify(value, null, indent)));
   }
 
   send(status: number, type: string, body: Uint8Array, headers: string[] = []): void {
@@ -239,6 +240,11 @@ export class RestCall implements RequestHead, RespondingCall {
     if (this.#answered) return;
     this.signal.abort(clientLeft());
   }
+}
+
+/** `?pretty`, for people who read a document. */
+function wantsPretty(url: string | undefined): boolean {
+  return url?.includes("?") === true && /[?&]pretty(?:=(?:true|1)?)?(?:&|$)/.test(url);
 }
 
 function clientLeft(): ServeError {

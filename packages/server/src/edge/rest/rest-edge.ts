@@ -6,6 +6,7 @@ import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./check-head.ts";
 import { createFastLane } from "./fast-lane.ts";
+import { generateRoutes } from "./generate-routes.ts";
 import { createHttpServer, rejectBroken } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
 import { NodeTransport } from "./node-transport.ts";
@@ -17,6 +18,7 @@ import type { RestContext } from "./rest-context.ts";
 import type { RestRequest } from "./rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./route-table.ts";
 import { createSharedResponses } from "./shared-responses.ts";
+import { v1Routes } from "./v1-routes.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
@@ -83,6 +85,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
     ...predictRoutes(),
+    ...generateRoutes(),
+    ...v1Routes(),
     ...pageRoutes(),
   ]);
   const http = createHttpServer(limits, options.clock, {

@@ -9,7 +9,7 @@ import type { InferenceBody, RestCall } from "./rest-call.ts";
 export type ModelName = readonly [name: string, version: string | undefined];
 
 /** An inference as a dialect read it from a body, not yet compared with the model's signature. */
-export interface DecodedRequest extends Pick<InferRequest, "id" | "inputs" | "outputs"> {
+export interface DecodedRequest extends Pick<InferRequest, "id" | "inputs" | "outputs" | "classify"> {
   /** What the dialect did not understand itself; priority and timeout are taken out. */
   readonly parameters: Map<string, ParameterValue>;
 }
@@ -99,7 +99,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
 
   #submit(request: Request): void {
     const call = this.#call;
-    const { id, inputs, outputs, parameters } = request;
+    const { id, inputs, outputs, classify, parameters } = request;
     this.#request = request;
     const wanted: InferRequest = {
       model: this.#model,
@@ -107,6 +107,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
       id,
       inputs,
       outputs,
+      classify,
       parameters,
       priority: takePriority(parameters),
       deadlineMs: call.takeDeadline(parameters),

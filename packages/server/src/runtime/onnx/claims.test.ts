@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Signature, TensorSpec } from "../../base/signature.ts";
+import type { Datatype } from "../../base/tensor.ts";
 import { settleClaims, type TrialRun } from "./claims.ts";
 
 const N = { symbol: "n", min: 0, max: undefined };
@@ -59,6 +60,25 @@ describe("settleClaims()", () => {
     assert.equal(signature.batching.kind, "off");
     assert.match(warnings.join(), /'y' is \[2, 2\] for 1 rows/);
   });
+
+  const WORDS: readonly (readonly [Datatype, Uint8Array, Uint8Array])[] = [
+    ["INT64", new Uint8Array(BigInt64Array.of(7n).buffer), new Uint8Array(BigInt64Array.of(9n).buffer)],
+    ["UINT8", Uint8Array.of(200), Uint8Array.of(100)],
+    ["BOOL", Uint8Array.of(1), Uint8Array.of(0)],
+    ["FP16", Uint8Array.of(0x00, 0x3c), Uint8Array.of(0x00, 0x40)],
+    ["BF16", Uint8Array.of(0x80, 0x3f), Uint8Array.of(0x00, 0x40)],
+  ];
+  for (const [datatype, own, other] of WORDS) {
+    test(`turns batching off where a row of ${datatype} is another one in company, and only there`, () => {
+      const signature: Signature = { ...signatureOf([N]), outputs: [{ name: "y", datatype, dims: [N] }] };
+      const ran = (...rows: Uint8Array[]): TrialRun => ({
+        inputs: [{ datatype: "FP32", shape: [rows.length, 2], bytes: floats([rows.length, 2], () => 1) }],
+        result: { outputs: [{ datatype, shape: [rows.length], chunks: rows }], computeMs: 1 },
+      });
+      assert.equal(settleClaims(signature, [ran(own), ran(other, own)]).signature.batching.kind, "on");
+      assert.equal(settleClaims(signature, [ran(own), ran(own, other)]).signature.batching.kind, "off");
+    });
+  }
 
   for (const claims of [true, false]) {
     test(`turns batching off where a row is another one in company (${claims ? "ONNX" : "PyTorch"})`, () => {

@@ -56,7 +56,10 @@ const TYPES: readonly (string | undefined)[] = [
   "float64",
   "uint32",
   "uint64",
-  ...new Array<undefined>(7).fill(undefined),
+  "complex64",
+  "complex128",
+  "bfloat16",
+  ...new Array<undefined>(4).fill(undefined),
   "uint4",
   "int4",
 ];

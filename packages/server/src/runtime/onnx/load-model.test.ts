@@ -45,8 +45,10 @@ function tensor(datatype: Tensor["datatype"], shape: readonly number[], bytes: U
 const floats = (...values: number[]): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const rejected = { code: "failed_precondition", reason: "model_refused" };
 
+const CARRIED = (Object.keys(ONNX_TYPE) as (keyof typeof ONNX_TYPE)[]).filter((type) => type !== "BF16");
+
 describe("loadModel()", () => {
-  for (const type of Object.keys(ONNX_TYPE) as (keyof typeof ONNX_TYPE)[]) {
+  for (const type of CARRIED) {
     test(`carries ${type} there and back`, async () => {
       const model = await load(
         unary("Identity", { name: "x", type, dims: ["n", 2] }, { type, dims: ["n", 2] }),
@@ -168,6 +170,45 @@ describe("loadModel()", () => {
       reason: "file_unreadable",
       message: "circle.onnx cannot be read: its links lead in a circle",
     });
+  });
+
+  test("an ONNX file with a bfloat16 output is refused by the output's name, with what to do", async () => {
+    const model = unary(
+      "Identity",
+      { name: "x", type: "BF16", dims: ["n", 2] },
+      { type: "BF16", dims: ["n", 2] },
+    );
+    await assert.rejects(load(model), {
+      ...rejected,
+      message:
+        "x has the element type bfloat16, which cannot be carried to the engine and back; cast it inside the model",
+    });
+  });
+
+  test("integer rows that depend on each other are not batched, and rows that are looked up are", async () => {
+    const x = { name: "x", type: "INT64", dims: ["n", 2] } as const;
+    const below = await load(
+      tinyOnnx({
+        inputs: [x],
+        outputs: [{ ...x, name: "y" }],
+        nodes: [
+          { op: "ReduceMax", inputs: ["x"], outputs: ["most"] },
+          { op: "Sub", inputs: ["x", "most"], outputs: ["y"] },
+        ],
+      }),
+    );
+    assert.equal(below.description.signature.batching.kind, "off");
+    // A table of one row: of the made-up integers it takes 0 alone.
+    const found = await load(
+      tinyOnnx({
+        inputs: [x],
+        outputs: [{ name: "y", type: "FP32", dims: ["n", 2, 3] }],
+        nodes: [{ op: "Gather", inputs: ["table", "x"], outputs: ["y"] }],
+        weights: [floatWeight("table", [1, 3], Float32Array.of(1, 2, 3))],
+      }),
+    );
+    assert.deepEqual(found.description.signature.batching, { kind: "on", symbol: "n", maxRows: undefined });
+    assert.deepEqual(found.description.warnings, []);
   });
 
   test("a damaged ONNX file is rejected wherever it is cut", async () => {

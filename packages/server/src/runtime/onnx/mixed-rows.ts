@@ -1,4 +1,5 @@
 import type { RunInput } from "../../base/run.ts";
+import { bfloat16Value, type Datatype, float16Value } from "../../base/tensor.ts";
 import type { HostedResult } from "../model-host.ts";
 
 /** What a row may change by, as a share of the largest number: runs of other sizes round otherwise, and quantized ones share a scale. */
@@ -10,12 +11,12 @@ interface Outputs {
 
 /**
  * The first output whose last row is another one when it was calculated alone: its rows depend on each other. Undefined: none that shows
- * it. Texts, integers and half floats are not compared.
+ * it. Texts are not compared.
  */
 export function findMixedRows(alone: Outputs, together: Outputs): number | undefined {
   const found = alone.result.outputs.findIndex((single, i) => {
     const many = together.result.outputs[i]!;
-    const [a, b] = [floatsOf(single), floatsOf(many)];
+    const [a, b] = [numbersOf(single), numbersOf(many)];
     if (a === undefined || b === undefined || a.length === 0 || single.shape[0] !== 1) return false;
     const hasSameRows = b.length === a.length * many.shape[0]!;
     return hasSameRows && areDifferent(a, b.subarray(b.length - a.length));
@@ -23,7 +24,7 @@ export function findMixedRows(alone: Outputs, together: Outputs): number | undef
   return found < 0 ? undefined : found;
 }
 
-function areDifferent(a: Floats, b: Floats): boolean {
+function areDifferent(a: Float64Array, b: Float64Array): boolean {
   let largest = 0;
   for (let i = 0; i < a.length; i++) largest = Math.max(largest, finite(a[i]!), finite(b[i]!));
   for (let i = 0; i < a.length; i++) {
@@ -37,10 +38,27 @@ function finite(value: number): number {
   return Number.isFinite(value) ? Math.abs(value) : 0;
 }
 
-type Floats = Float32Array | Float64Array;
+/** What a datatype's bytes are as numbers. */
+const READERS: Readonly<Record<Datatype, ((bytes: ArrayBuffer) => ArrayLike<number | bigint>) | undefined>> =
+  {
+    BOOL: (bytes) => new Uint8Array(bytes),
+    UINT8: (bytes) => new Uint8Array(bytes),
+    UINT16: (bytes) => new Uint16Array(bytes),
+    UINT32: (bytes) => new Uint32Array(bytes),
+    UINT64: (bytes) => new BigUint64Array(bytes),
+    INT8: (bytes) => new Int8Array(bytes),
+    INT16: (bytes) => new Int16Array(bytes),
+    INT32: (bytes) => new Int32Array(bytes),
+    INT64: (bytes) => new BigInt64Array(bytes),
+    FP16: (bytes) => Float64Array.from(new Uint16Array(bytes), float16Value),
+    BF16: (bytes) => Float64Array.from(new Uint16Array(bytes), bfloat16Value),
+    FP32: (bytes) => new Float32Array(bytes),
+    FP64: (bytes) => new Float64Array(bytes),
+    BYTES: undefined,
+  };
 
-function floatsOf({ datatype, chunks }: RunInput): Floats | undefined {
-  if (datatype !== "FP32" && datatype !== "FP64") return undefined;
+function numbersOf({ datatype, chunks }: RunInput): Float64Array | undefined {
   const { buffer } = Uint8Array.from(Buffer.concat(chunks));
-  return datatype === "FP32" ? new Float32Array(buffer) : new Float64Array(buffer);
+  const values = READERS[datatype]?.(buffer);
+  return values === undefined ? undefined : Float64Array.from(values, Number);
 }

@@ -102,7 +102,7 @@ function withBatching(
 function unservable(name: string, type: string): ServeError {
   return new ServeError(
     "failed_precondition",
-    `${name} has the element type ${type}, which the protocols cannot carry; convert it inside the model`,
+    `${name} has the element type ${type}, which cannot be carried to the engine and back; cast it inside the model`,
     { reason: "model_refused" },
   );
 }

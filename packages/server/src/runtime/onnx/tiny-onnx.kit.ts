@@ -36,6 +36,7 @@ export const ONNX_TYPE = {
   FP64: 11,
   UINT32: 12,
   UINT64: 13,
+  BF16: 16,
 } as const;
 
 /** AttributeProto.AttributeType of a whole number, and of several. */

@@ -20,6 +20,26 @@ export function batchInputs({ inputs, batching }: Signature, rows: number): Tens
   return inputs.map((spec) => filled(spec, sizes(spec, batching.symbol, allowed)));
 }
 
+/**
+ * Such inputs with integers that are 1 in all rows but the last, where rows of zeros would not show that they depend on each other; undefined
+ * where there are none. A model whose integers may only be 0 fails on them.
+ */
+export function withUnlikeRows(batch: readonly Tensor[]): Tensor[] | undefined {
+  if (!batch.some(isWhole)) return undefined;
+  return batch.map((tensor) => {
+    if (!isWhole(tensor)) return tensor;
+    const { datatype, shape } = tensor;
+    const bytes = new Uint8Array(tensor.bytes.byteLength);
+    const end = bytes.byteLength - bytes.byteLength / Math.max(1, shape[0] ?? 1);
+    for (let at = 0; at < end; at += elementBytes(datatype)) bytes[at] = 1;
+    return { datatype, shape, bytes };
+  });
+}
+
+function isWhole({ datatype }: Tensor): boolean {
+  return datatype === "BOOL" || /^U?INT/.test(datatype);
+}
+
 /** The signature as it would be if inputs whose rank is free had so many dimensions; only itself where none is. */
 export function* rankVariants(signature: Signature): Generator<Signature> {
   yield signature;

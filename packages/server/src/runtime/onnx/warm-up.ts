@@ -7,7 +7,7 @@ import { type SettledSignature, settleClaims, type TrialRun } from "./claims.ts"
 import { OnnxSession } from "./onnx-session.ts";
 import type { OpenedModel } from "./opened-model.ts";
 import { settleThreads } from "./settle-threads.ts";
-import { batchInputs, rankVariants, smallestInputs } from "./warm-up-inputs.ts";
+import { batchInputs, rankVariants, smallestInputs, withUnlikeRows } from "./warm-up-inputs.ts";
 
 /** What a busy server runs most. */
 const TYPICAL_ROWS = 8;
@@ -112,10 +112,21 @@ async function tryVariant(
   const isSlow = aloneMs > PATIENCE_MS;
   const batch = batchInputs(signature, isSlow ? FEW_ROWS : TYPICAL_ROWS);
   if (batch === undefined) return { runs: [alone], isSlow, later: undefined };
-  const together = await runOften(session, batch, times);
+  const together = await runTogether(session, batch, times);
   const isForLater = isSlow && aloneMs <= ENDURANCE_MS;
   const later = isForLater ? batchInputs(signature, TYPICAL_ROWS) : undefined;
   return { runs: [alone, together], isSlow, later };
+}
+
+/** Rows that differ, where the model takes them. */
+async function runTogether(session: OnnxSession, batch: readonly Tensor[], times: number): Promise<TrialRun> {
+  const unlike = withUnlikeRows(batch);
+  if (unlike === undefined) return runOften(session, batch, times);
+  try {
+    return await runOften(session, unlike, times);
+  } catch {
+    return runOften(session, batch, times);
+  }
 }
 
 /** The first of so many runs. */

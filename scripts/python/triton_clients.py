@@ -1,0 +1,63 @@
+"""Asks a Sconce server what Triton's own examples ask, with tritonclient over REST and gRPC.
+
+Argument: host:port of a server with the digits model. Prints one line of JSON: what went wrong by case, empty when nothing did.
+"""
+
+import json
+import sys
+
+import numpy as np
+import tritonclient.grpc as over_grpc
+import tritonclient.http as over_http
+
+target = sys.argv[1]
+image = np.linspace(0, 16, 64, dtype=np.float32).reshape(1, 1, 8, 8)
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def classes(module, client, **how):
+    tensor = module.InferInput("image", [1, 1, 8, 8], "FP32")
+    tensor.set_data_from_numpy(image)
+    whole = client.infer("digits", [tensor]).as_numpy("probabilities")
+    wanted = module.InferRequestedOutput("probabilities", class_count=3, **how)
+    answer = client.infer("digits", [tensor], outputs=[wanted]).as_numpy("probabilities")
+    check(answer.shape == (1, 3) and answer.dtype == np.object_, f"{answer.shape} {answer.dtype}")
+    texts = [text if isinstance(text, str) else text.decode() for text in answer[0]]
+    found = [text.split(":") for text in texts]
+    expected = np.argsort(-whole[0], kind="stable")[:3]
+    check([int(entry[1]) for entry in found] == expected.tolist(), f"{found}, {expected}")
+    for entry in found:
+        check(entry[0] == f"{whole[0][int(entry[1])]:.6f}", f"{entry[0]}, {whole[0]}")
+
+
+def config(client, read):
+    document = read(client.get_model_config("digits"))
+    check(document["max_batch_size"] == 32 and document["input"][0]["name"] == "image", str(document))
+
+
+def grpc_config(client):
+    document = client.get_model_config("digits", as_json=True)["config"]
+    check(document["max_batch_size"] == 32 and document["input"][0]["name"] == "image", str(document))
+
+
+rest = over_http.InferenceServerClient(target)
+grpc = over_grpc.InferenceServerClient(target)
+CASES = {
+    "classification over REST, binary": lambda: classes(over_http, rest),
+    "classification over REST, JSON": lambda: classes(over_http, rest, binary_data=False),
+    "classification over gRPC": lambda: classes(over_grpc, grpc),
+    "configuration over REST": lambda: config(rest, lambda document: document),
+    "configuration over gRPC": lambda: grpc_config(grpc),
+}
+
+wrong = {}
+for name, case in CASES.items():
+    try:
+        case()
+    except Exception as error:  # noqa: BLE001 every failure is a finding
+        wrong[name] = f"{type(error).__name__}: {error}"
+print(json.dumps({"cases": len(CASES), "wrong": wrong}))
