@@ -10,6 +10,7 @@ from typing import Callable, Mapping
 
 import torch
 
+from .archive_model import ArchiveModel, is_archive, load_archive
 from .code import open_code
 from .device import device_of
 from .errors import ServeError, refused
@@ -64,7 +65,7 @@ def run_program(program: Program, inputs: list[torch.Tensor], device: torch.devi
         raise run_error(error) from error
 
 
-def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel:
+def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel | ArchiveModel:
     """Loads and warms up. Raises ServeError `failed_precondition` with what to do."""
     spec = message["spec"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
@@ -72,6 +73,8 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     # Otherwise all instances, and every restart, would draw the same random numbers.
     torch.seed()
     device = device_of(options.get("device") or "cpu", message.get("instance", 0))
+    if is_archive(Path(spec["file"])):
+        return load_archive(message, device, progress)
     started = time.perf_counter()
     progress("load")
     program = _open(spec, options, device)

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 
+from .archive_folder import remove_folders
 from .errors import ServeError, first_line
 from .frames import CALL, ERROR, HELLO, NOTE, RESULT, Channel, Frame
 
@@ -133,5 +134,6 @@ def _end() -> None:
             stream.flush()
         except Exception:
             pass
+    remove_folders()
     # Without waiting for threads that a model may have left.
     os._exit(0)

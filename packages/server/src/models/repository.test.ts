@@ -32,7 +32,7 @@ describe("formats by content", () => {
     ["a.pt", CHECKPOINT, "a/1 checkpoint ! the file holds weights without a program"],
     ["a.onnx", PICKLE, "a/1 checkpoint ! the file holds weights without a program"],
     ["a.safetensors", SAFETENSORS, "a/1 safetensors ! the file holds weights without a program"],
-    ["a.mar", MAR, "a/1 mar ! the file is a TorchServe archive"],
+    ["a.mar", MAR, "a/1 mar a.mar"],
     ["a.pt2", zip("hello.txt"), "a/1 zip ! the file is a zip archive without a PyTorch program"],
     [
       "a.pt2",
@@ -68,7 +68,7 @@ describe("layouts", () => {
     });
     assert.deepEqual(await lines(root), [
       "digits/1 pt2 digits.pt2",
-      "legacy/1 mar ! the file is a TorchServe archive",
+      "legacy/1 mar legacy.mar",
       "notes/1 unknown ! the folder holds no model file",
       "resnet/1 onnx model.onnx",
       "resnet/2 onnx model.onnx",

@@ -22,6 +22,7 @@ import {
   chooseModelFile,
   compareFormats,
   hasModelSuffix,
+  isCodeArchive,
   isCodeNeeded,
   type ModelFormat,
   modelStem,
@@ -262,8 +263,8 @@ function candidate(
 
 /** Why a file cannot be served, as far as its format says it. */
 function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
-  if (format === "code" || isProgram(format) || (codeFile !== undefined && isCodeNeeded(format)))
-    return undefined;
+  if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
+  if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);
 }
 
