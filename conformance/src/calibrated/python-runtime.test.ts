@@ -1,6 +1,6 @@
 // Tests packages/server/src/runtime/python with the suite of every runtime.
 
-import { test } from "node:test";
+import { after, describe, test } from "node:test";
 import { createPythonRuntime, pythonWorkerEnv } from "../internals/server.ts";
 import { pythonOrReason } from "../python.ts";
 import { encodeCalibratedCode } from "./calibrated-code.ts";
@@ -16,9 +16,9 @@ function emptySafetensors(tag: number): Uint8Array {
   return Buffer.concat([length, Buffer.from(header)]);
 }
 
-if ("skip" in python) test("a model in a worker of Python", { skip: python.skip }, () => {});
-else
-  describeRuntime("Python", {
+describe("the runtime of Python workers", { skip: "skip" in python && python.skip }, () => {
+  if ("skip" in python) return;
+  describeRuntime({ after, describe, test }, "Python", {
     create: (options) =>
       createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath: "" }),
     encode: encodeCalibratedCode,
@@ -40,3 +40,4 @@ else
     thrown: ["model_failed", /RuntimeError: poison/],
     memoryLimitBytes: 1024 ** 3,
   });
+});

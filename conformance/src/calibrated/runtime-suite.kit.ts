@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
 import { readJournal } from "../chaos/journal.ts";
 import { childrenOf } from "../chaos/process-facts.ts";
 import {
@@ -84,8 +83,11 @@ const rejectsWith = (code: string, reason: string) => (error: unknown) => {
   return true;
 };
 
+/** Of `node:test`: a suite that nobody runs by itself does not import it. */
+type Runner = Pick<typeof import("node:test"), "after" | "describe" | "test">;
+
 /** Runs the suite. */
-export function describeRuntime(name: string, rig: RuntimeRig): void {
+export function describeRuntime({ describe, test, after }: Runner, name: string, rig: RuntimeRig): void {
   describe(`a model in a worker of ${name}`, () => {
     const folder = mkdtempSync(join(tmpdir(), "calibrated-"));
     const runtime = rig.create({
