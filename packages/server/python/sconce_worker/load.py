@@ -115,6 +115,10 @@ def _open(spec: Mapping[str, object], options: Mapping[str, object], device: tor
 def _program_opener(file: Path) -> Callable[[Path, Mapping[str, object], torch.device], Program]:
     """By what is in the archive; its name says nothing."""
     if not zipfile.is_zipfile(file):
+        with open(file, "rb") as opened:
+            is_pickle = opened.read(1) == b"\x80"
+        if not is_pickle:
+            raise refused(f"{file.name} is not a file that PyTorch runs", "unknown_format")
         return open_pickle
     with zipfile.ZipFile(file) as archive:
         names = [name.split("/", 1)[-1] for name in archive.namelist()]
@@ -137,7 +141,8 @@ def _described(program: Program, signature: Signature, options: Mapping[str, obj
             "inputs": [port.spec() for port in signature.inputs],
             "outputs": [port.spec() for port in signature.outputs],
             "batching": signature.batching,
-            **({"areSizesClaimed": True} if program.are_sizes_claimed else {}),
+            # Whoever states what the model gives holds it to that.
+            **({"areSizesClaimed": True} if program.are_sizes_claimed and not options.get("outputs") else {}),
         },
         "platform": program.platform,
         "runtime": "python",
