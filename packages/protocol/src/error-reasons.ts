@@ -162,7 +162,7 @@ const SCHEDULING_REASONS = {
     deadline_unreachable:
       "The wait and the model's usual time exceed the deadline, so the request was not begun. Allow more time, or come back later.",
     execution_timeout:
-      "A run took longer than `execution_timeout`; its worker was replaced. Send fewer rows, or raise the limit.",
+      "A run took longer than `execution_timeout`; its worker was replaced. Send fewer rows, or raise the limit. An input that did so twice is not run for ten minutes.",
   },
   cancelled: {
     cancelled: "The request was cancelled. Usually the client is gone and does not see this response.",
