@@ -1,7 +1,7 @@
 import type { Evidence, Machine } from "./evidence.ts";
 
 /** A change that a private server can try. */
-export type Trial =
+export type Remedy =
   | { readonly kind: "protocol"; readonly protocol: "binary" }
   /** Options of the model, as flags of `sconce serve`. */
   | { readonly kind: "options"; readonly flags: Readonly<Record<string, string>> };
@@ -14,7 +14,7 @@ export interface Finding {
   readonly title: string;
   readonly evidence: string;
   readonly change: string;
-  readonly trial?: Trial;
+  readonly remedy?: Remedy;
 }
 
 /** Judges the evidence by its thresholds; undefined: this is not the cause. */

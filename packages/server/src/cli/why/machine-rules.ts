@@ -20,7 +20,7 @@ export const tooManyThreads: Rule = (evidence) => {
     title: "More threads compute than there are processors",
     evidence: `${model.instances} instances × ${threads} threads share ${machine.cores} processors; computing took ${ofTotal(stages.compute.mean, evidence)}, the way to the worker and back ${stages.transfer.mean.toFixed(2)}`,
     change: "threads: auto   # in model.yaml: instances × threads ≤ processors",
-    trial: { kind: "options", flags: { "--threads": "auto" } },
+    remedy: { kind: "options", flags: { "--threads": "auto" } },
   };
 };
 

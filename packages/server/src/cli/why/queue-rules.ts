@@ -20,7 +20,7 @@ export const queueDelay: Rule = (evidence) => {
     title: "Requests wait for company that does not come",
     evidence: `max_queue_delay is ${model.maxQueueDelayMs} ms, requests spent ${ofTotal(waited, evidence)} waiting beside an idle instance, and runs had ${batchRows.mean.toFixed(1)} rows`,
     change: "max_queue_delay: 0   # in model.yaml: batches still form while an instance is busy",
-    trial: { kind: "options", flags: { "--max-queue-delay": "0" } },
+    remedy: { kind: "options", flags: { "--max-queue-delay": "0" } },
   };
 };
 
@@ -55,7 +55,7 @@ export const batchingOff: Rule = (evidence) => {
     evidence: `requests waited ${ofTotal(waited, evidence)} for their turn, and the server's configuration of the model says max_batch_size 0`,
     change:
       "batching: true and max_batch_size: 32   # in model.yaml; sconce inspect FILE says why, if the file forbids it",
-    trial: {
+    remedy: {
       kind: "options",
       flags: { "--batching": "true", "--max-batch-size": String(DEFAULT_MAX_BATCH) },
     },
@@ -75,7 +75,7 @@ export const batchLimit: Rule = (evidence) => {
     title: "Requests queue behind batches that are full",
     evidence: `requests waited ${ofTotal(waited, evidence)} for their turn, and runs had ${batchRows.mean.toFixed(1)} rows of at most ${model.maxBatchSize}`,
     change: `max_batch_size: ${DEFAULT_MAX_BATCH}   # in model.yaml`,
-    trial: { kind: "options", flags: { "--max-batch-size": String(DEFAULT_MAX_BATCH) } },
+    remedy: { kind: "options", flags: { "--max-batch-size": String(DEFAULT_MAX_BATCH) } },
   };
 };
 
@@ -98,7 +98,7 @@ export const queueSaturated: Rule = (evidence) => {
       ? `instances: ${model.instances + 1}   # in model.yaml; with threads: auto, instances share the ${machine.cores} processors`
       : "no processor is left for more instances: a smaller precision (sconce quantize), fewer requests, or a larger machine",
     ...(isFree && {
-      trial: { kind: "options" as const, flags: { "--instances": String(model.instances + 1) } },
+      remedy: { kind: "options" as const, flags: { "--instances": String(model.instances + 1) } },
     }),
   };
 };

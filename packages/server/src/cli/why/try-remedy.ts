@@ -1,7 +1,7 @@
 import { readModelPorts } from "../bench/model-ports.ts";
 import { encodeRequest, inputTensors } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
-import type { Trial } from "./finding.ts";
+import type { Remedy } from "./finding.ts";
 import { type Load, runLoad } from "./observe.ts";
 import { startPrivateServer } from "./private-server.ts";
 
@@ -19,7 +19,7 @@ interface TrialFigures {
   readonly perSecond: number;
 }
 
-/** What the trial starts from. */
+/** What the remedy starts from. */
 export interface TrialBase {
   readonly path: string;
   readonly flags: Readonly<Record<string, string>>;
@@ -33,15 +33,15 @@ const ROUNDS = 3;
 const HELPED = 1.05;
 
 /** Measures a private server with the remedy and the one without, in turn. Throws ServeError when the model does not load so. */
-export async function tryRemedy(trial: Trial, base: TrialBase): Promise<TrialResult> {
+export async function tryRemedy(remedy: Remedy, base: TrialBase): Promise<TrialResult> {
   const { target, load } = base;
-  if (trial.kind === "protocol") {
-    const changed: Target = { ...target, protocol: trial.protocol };
+  if (remedy.kind === "protocol") {
+    const changed: Target = { ...target, protocol: remedy.protocol };
     const { signature } = await readModelPorts(target.origin, target.model, target.version);
     const body = encodeRequest(changed, await inputTensors(signature, base.made));
     return compare({ target, load }, { target: changed, load: { ...load, body } });
   }
-  const server = await startPrivateServer(base.path, { ...base.flags, ...trial.flags });
+  const server = await startPrivateServer(base.path, { ...base.flags, ...remedy.flags });
   try {
     return await compare({ target, load }, { target: { ...target, origin: server.origin }, load });
   } finally {

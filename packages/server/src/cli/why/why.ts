@@ -108,9 +108,9 @@ interface TryParts {
 async function tryAll(findings: readonly Finding[], { reached, options, load }: TryParts): Promise<Judged[]> {
   const judged: Judged[] = [];
   for (const finding of findings) {
-    const { trial } = finding;
-    if (trial === undefined || reached.path === undefined || load === undefined) judged.push(finding);
-    else if (trial.kind === "options" && hasModelYaml(reached.path)) {
+    const { remedy } = finding;
+    if (remedy === undefined || reached.path === undefined || load === undefined) judged.push(finding);
+    else if (remedy.kind === "options" && hasModelYaml(reached.path)) {
       judged.push({
         ...finding,
         tried: "not tried: model.yaml has the last word; change it there and run this again",
@@ -123,7 +123,7 @@ async function tryAll(findings: readonly Finding[], { reached, options, load }: 
         load,
         made: made(options),
       };
-      judged.push({ ...finding, tried: await tryRemedy(trial, base) });
+      judged.push({ ...finding, tried: await tryRemedy(remedy, base) });
     }
   }
   return judged;

@@ -25,7 +25,7 @@ export const largeJson: Rule = (evidence) => {
     evidence: `reading and writing tensors took ${ofTotal(spelled, evidence)}: ${perByte.toFixed(1)} ns for each of ${inputBytes + outputBytes} bytes, where a copy takes less than ${JSON_NS_PER_BYTE}`,
     change:
       "send tensors as bytes: gRPC, or REST with Inference-Header-Content-Length and binary_data_size (docs/protocols.md); measure it with sconce bench --protocol binary",
-    trial: { kind: "protocol", protocol: "binary" },
+    remedy: { kind: "protocol", protocol: "binary" },
   };
 };
 
