@@ -148,7 +148,6 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   } catch (error) {
     await health?.close();
     built?.rest.destroy();
-    built?.grpc.destroy(NOT_STARTED);
     built?.listener.destroy();
     control.close();
     loop.stop();
