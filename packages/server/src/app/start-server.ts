@@ -304,6 +304,7 @@ async function buildEdges(
     limits: restLimits(config),
     notReadyStatus,
     fastLane: config.fastLane === "on",
+    compat: config.compat,
     defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({

@@ -6,6 +6,7 @@ import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./check-head.ts";
 import { createFastLane } from "./fast-lane.ts";
+import { generateRoutes } from "./generate-routes.ts";
 import { createHttpServer, rejectBroken } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
 import { NodeTransport } from "./node-transport.ts";
@@ -17,6 +18,8 @@ import type { RestContext } from "./rest-context.ts";
 import type { RestRequest } from "./rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./route-table.ts";
 import { createSharedResponses } from "./shared-responses.ts";
+import { torchserveRoutes } from "./torchserve-routes.ts";
+import { v1Routes } from "./v1-routes.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
@@ -38,6 +41,8 @@ export interface RestEdgeOptions
   readonly limits?: Partial<RestLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
+  /** Another server whose API is answered as well; default: none. */
+  readonly compat?: "none" | "torchserve";
 }
 
 const DEFAULTS: Pick<RestContext, "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random"> =
@@ -67,7 +72,7 @@ export interface RestEdge {
 
 export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
-  const { fastLane = true } = options;
+  const { fastLane = true, compat = "none" } = options;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
@@ -83,7 +88,10 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
     ...predictRoutes(),
+    ...generateRoutes(),
+    ...v1Routes(),
     ...pageRoutes(),
+    ...(compat === "torchserve" ? torchserveRoutes() : []),
   ]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
