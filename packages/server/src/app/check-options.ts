@@ -2,24 +2,14 @@ import { ServeError } from "../base/errors.ts";
 import { nearestWord } from "../base/nearest-word.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
-import type { ServerOptions } from "./start-server.ts";
-
-const KNOWN: Readonly<Record<keyof ServerOptions, true>> = {
-  paths: true,
-  config: true,
-  logger: true,
-  clock: true,
-  random: true,
-  createRuntime: true,
-};
 
 /**
- * What a program without types may get wrong. Throws `invalid_argument`/`bad_option` for an unknown or misspelt key, for paths that are no
+ * What a program without types may get wrong. `known`: the keys there are. Throws `invalid_argument`/`bad_option` for an unknown or misspelt key, for paths that are no
  * list of texts, and for a configuration that does not come from `loadConfig`.
  */
-export function checkOptions(given: ServerOptions): void {
+export function checkOptions(given: unknown, known: readonly string[]): void {
   if (!isObject(given)) throw bad("startServer takes an object, such as { paths: ['models'] }");
-  requireKnown(given, "startServer", Object.keys(KNOWN));
+  requireKnown(given, "startServer", known);
   const { paths, config } = given;
   if (!Array.isArray(paths) || paths.some((path) => typeof path !== "string" || path === ""))
     throw bad("startServer: paths must be a list of texts, such as ['models']");

@@ -110,7 +110,7 @@ export interface RunningServer {
  * exist. Nothing of the server is left then.
  */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
-  checkOptions(given);
+  checkOptions(given, Object.keys(KNOWN_OPTIONS));
   const options = withDefaults(given);
   const { clock, logger } = options;
   const { server: config } = options.config;
@@ -177,6 +177,14 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   };
 }
 
+const KNOWN_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
+  paths: true,
+  config: true,
+  logger: true,
+  clock: true,
+  random: true,
+  createRuntime: true,
+};
 const NOT_STARTED = "the server did not start";
 
 function withDefaults({ config, logger, clock, random, ...others }: ServerOptions): CompleteOptions {
