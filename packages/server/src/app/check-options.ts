@@ -35,7 +35,9 @@ function requireKnown(object: object, where: string, known: readonly string[]): 
   throw bad(`${where}: unknown key ${JSON.stringify(unknown.slice(0, 80))}${hint}`);
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(
+  value: unknown,
+): value is { readonly [Key in "server" | "modelDefaults" | "paths" | "config"]?: unknown } {
   return typeof value === "object" && value !== null;
 }
 
