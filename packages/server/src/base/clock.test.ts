@@ -47,6 +47,8 @@ const HAS_NO_CLOCK = [
   "cli/bench/drive.js",
   "cli/bench/measure.js",
   "cli/bench/model-ports.js",
+  "cli/why/observe.js",
+  "cli/why/private-server.js",
   "worker/serve-worker.js",
 ];
 
