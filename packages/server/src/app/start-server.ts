@@ -283,6 +283,7 @@ async function buildEdges(
   const grpc = createGrpcEdge({
     ...shared,
     limits: grpcLimits(config),
+    typedAnswers: config.grpcTypedAnswers,
     activeClock: loop.activeClock,
     random,
   });

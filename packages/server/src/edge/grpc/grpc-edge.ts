@@ -18,7 +18,7 @@ import { inferMethods } from "./infer-methods.ts";
 import { callOpener } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
-import type { InferenceDeps } from "./run-inference.ts";
+import type { InferenceDeps, TypedAnswers } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
 
@@ -48,6 +48,8 @@ export interface GrpcEdgeOptions {
   readonly limits?: GrpcLimits;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
+  /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
+  readonly typedAnswers?: TypedAnswers;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
