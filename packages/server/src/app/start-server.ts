@@ -265,6 +265,7 @@ async function buildEdges(
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
+    logLevel: config.logLevel,
     observer,
     budget: byteBudget(config, slowClients),
     slowClients,

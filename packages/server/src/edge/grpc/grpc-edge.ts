@@ -20,6 +20,7 @@ import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
 import type { InferenceDeps, TypedAnswers } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
+import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
 
 /** The names under which health knows the server as a whole. */
@@ -50,6 +51,8 @@ export interface GrpcEdgeOptions {
   readonly tenantHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
   readonly typedAnswers?: TypedAnswers;
+  /** `--log-level`, for who asks about it. Default: info. */
+  readonly logLevel?: string;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
@@ -129,6 +132,7 @@ function allMethods(
   return [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
+    ...settingMethods(options.logLevel ?? "info", (name) => options.inference.isModelReady(name, undefined)),
     ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),
