@@ -213,7 +213,7 @@ def write_programs() -> None:
     folder = folder_of("mismatch", CHECKPOINT, "class: Net\n")
     torch.save({"enter.weight": torch.zeros(8, 5), "stray": torch.zeros(1)}, folder / "weights.pth")
     folder_of("silent", "import torch\n\nclass Net(torch.nn.Module):\n    def forward(self, image):\n        return image\n")
-    folder_of("faulty", "import torch\n\nraise ValueError('this code is not ready')\n")
+    folder_of("faulty", "import torch\n\nraise ValueError('this code in /a/secret is not ready')\n")
     folder_of("leaving", "", "python: /usr/bin/python3\n").joinpath("model.py").write_text(MASKED)
 
 

@@ -15,7 +15,7 @@ from typing import Callable, Mapping
 
 import torch
 
-from .errors import ServeError, refused
+from .errors import ServeError, first_line, refused
 from .program import Program, weights_of
 from .types import Port, Symbol, parse_port, stated_inputs
 from .weights import read_weights, without_prefix
@@ -184,7 +184,7 @@ def _fill(
         # Assigned, the model's weights are the pages of the file.
         model.load_state_dict(state, strict=True, assign=options["memory"] == "shared" and is_same)
     except RuntimeError as error:
-        raise refused(f"the weights in {file} are not those of {what}: {str(error)[:500]}", "weights_mismatch") from error
+        raise refused(f"the weights in {file} are not those of {what}: {first_line(error)}", "weights_mismatch") from error
 
 
 def _mismatch(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:
@@ -270,5 +270,5 @@ def _caller(
 
 def _code_failed(error: BaseException, what: str) -> ServeError:
     """An error of a model's own code: told in a sentence, its traceback for the log."""
-    text = str(error).strip().split("\n", 1)[0][:300]
+    text = first_line(error)
     return refused(f"{what}: {type(error).__name__}{': ' if text else ''}{text}", "model_code_failed", traceback.format_exc())

@@ -10,6 +10,7 @@ from typing import Callable, Mapping
 
 import torch
 
+from .archive_model import ArchiveModel, is_archive, load_archive
 from .code import open_code
 from .device import device_of
 from .errors import ServeError, refused
@@ -64,7 +65,7 @@ def run_program(program: Program, inputs: list[torch.Tensor], device: torch.devi
         raise run_error(error) from error
 
 
-def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel:
+def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel | ArchiveModel:
     """Loads and warms up. Raises ServeError `failed_precondition` with what to do."""
     spec = message["spec"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
@@ -72,6 +73,8 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     # Otherwise all instances, and every restart, would draw the same random numbers.
     torch.seed()
     device = device_of(options.get("device") or "cpu", message.get("instance", 0))
+    if is_archive(Path(spec["file"])):
+        return load_archive(message, device, progress)
     started = time.perf_counter()
     progress("load")
     program = _open(spec, options, device)
@@ -112,6 +115,10 @@ def _open(spec: Mapping[str, object], options: Mapping[str, object], device: tor
 def _program_opener(file: Path) -> Callable[[Path, Mapping[str, object], torch.device], Program]:
     """By what is in the archive; its name says nothing."""
     if not zipfile.is_zipfile(file):
+        with open(file, "rb") as opened:
+            is_pickle = opened.read(1) == b"\x80"
+        if not is_pickle:
+            raise refused(f"{file.name} is not a file that PyTorch runs", "unknown_format")
         return open_pickle
     with zipfile.ZipFile(file) as archive:
         names = [name.split("/", 1)[-1] for name in archive.namelist()]
@@ -134,7 +141,8 @@ def _described(program: Program, signature: Signature, options: Mapping[str, obj
             "inputs": [port.spec() for port in signature.inputs],
             "outputs": [port.spec() for port in signature.outputs],
             "batching": signature.batching,
-            **({"areSizesClaimed": True} if program.are_sizes_claimed else {}),
+            # Whoever states what the model gives holds it to that.
+            **({"areSizesClaimed": True} if program.are_sizes_claimed and not options.get("outputs") else {}),
         },
         "platform": program.platform,
         "runtime": "python",

@@ -11,7 +11,7 @@ import type { ModelConfig } from "../config/model-options.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
-import { isCodeNeeded } from "../models/model-file.ts";
+import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
 import { createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
@@ -175,7 +175,8 @@ function loadSpec(
     python: pythonOptions(config, candidate, { caps, defaults }),
   };
   // Beside a program the code is not what is served.
-  return { name, version, file, root, codeFile: isCodeNeeded(format) ? codeFile : undefined, options };
+  const code = isCodeNeeded(format) ? codeFile : undefined;
+  return { name, version, file, root, codeFile: isCodeArchive(format) ? file : code, options };
 }
 
 function pythonOptions(

@@ -85,6 +85,12 @@ export const SERVER_OPTIONS = {
     default: "503",
     doc: "Status of the readiness endpoints while not ready: 503 as KServe and Kubernetes expect, 400 as Triton answers.",
   },
+  compat: {
+    kind: "choice",
+    choices: ["none", "torchserve"],
+    default: "none",
+    doc: "Answer the API of another server as well, on the same port. torchserve: /predictions, /ping and /models; what changes models needs --model-control explicit and the administrator's token.",
+  },
   fastLane: {
     kind: "choice",
     choices: ["on", "off"],

@@ -22,6 +22,7 @@ import {
   chooseModelFile,
   compareFormats,
   hasModelSuffix,
+  isCodeArchive,
   isCodeNeeded,
   type ModelFormat,
   modelStem,
@@ -112,7 +113,9 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
 
 /** A folder given as a path is a model, not a repository, when it says so itself. */
 function isModelFolder(listing: FolderListing): boolean {
-  if ((listing.configFile ?? listing.foreignFile ?? listing.code) !== undefined) return true;
+  if ((listing.configFile ?? listing.foreignFile) !== undefined) return true;
+  // Beside programs it is what made them.
+  if (listing.code !== undefined && listing.models.every(({ format }) => isCodeNeeded(format))) return true;
   if (listing.models.some((file) => modelStem(file.name) === "model")) return true;
   return listing.versions.length > 0 && listing.folders.length === 0;
 }
@@ -260,8 +263,8 @@ function candidate(
 
 /** Why a file cannot be served, as far as its format says it. */
 function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
-  if (format === "code" || isProgram(format) || (codeFile !== undefined && isCodeNeeded(format)))
-    return undefined;
+  if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
+  if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);
 }
 

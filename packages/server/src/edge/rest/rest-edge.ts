@@ -18,6 +18,8 @@ import type { RestContext } from "./rest-context.ts";
 import type { RestRequest } from "./rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./route-table.ts";
 import { createSharedResponses } from "./shared-responses.ts";
+import { torchserveManagementRoutes } from "./torchserve-management.ts";
+import { torchserveRoutes } from "./torchserve-routes.ts";
 import { v1Routes } from "./v1-routes.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
@@ -42,6 +44,8 @@ export interface RestEdgeOptions
   readonly limits?: Partial<RestLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
+  /** Another server whose API is answered as well; default: none. */
+  readonly compat?: "none" | "torchserve";
 }
 
 const DEFAULTS: Pick<
@@ -74,7 +78,7 @@ export interface RestEdge {
 
 export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
-  const { fastLane = true } = options;
+  const { fastLane = true, compat = "none" } = options;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
@@ -94,6 +98,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v1Routes(),
     ...v2SettingRoutes(),
     ...pageRoutes(),
+    ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),

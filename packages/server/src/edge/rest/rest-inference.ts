@@ -16,6 +16,8 @@ export interface DecodedRequest extends Pick<InferRequest, "id" | "inputs" | "ou
 
 /** One way to spell inferences over HTTP. What is small is read and written at once, without a promise. */
 export interface RestDialect<Request extends DecodedRequest> {
+  /** Bodies of any kind are for the model to read: none is refused for what its header says it is. */
+  readonly takesAnyBody?: boolean;
   /** Whether this body can only be read by what the model takes. */
   needsInputs(call: RestCall, body: Buffer): boolean;
   /** `inputs`: what the model takes, when it was needed. Throws `invalid_argument` naming the field. */
@@ -57,11 +59,12 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
     const call = this.#call;
     const door = call.context.inference.door(this.#model, this.#version);
     const { headers } = call.request;
-    const foreign = foreignType(headers["content-type"]);
+    const { takesAnyBody = false } = this.#dialect;
+    const foreign = takesAnyBody ? undefined : foreignType(headers["content-type"]);
     // Bytes that are announced as such may be anything.
     if (foreign !== undefined && headers["inference-header-content-length"] === undefined)
       throw unsupported(call, foreign, this.#target);
-    const body = readBody(call, door);
+    const body = readBody(call, door, { takesMultipart: takesAnyBody });
     if (body instanceof Promise) this.#goOn(body.then((whole) => this.#decode(whole)));
     else this.#goOn(this.#decode(body));
   }
