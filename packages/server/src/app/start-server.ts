@@ -319,7 +319,7 @@ async function buildEdges(
   const grpc = createGrpcEdge({
     ...shared,
     limits: grpcLimits(config),
-    typedAnswers: config.grpcTypedAnswers,
+    typedResponses: config.grpcTypedAnswers,
     activeClock: loop.activeClock,
     random,
   });

@@ -15,7 +15,7 @@ import { ServeError } from "../../base/errors.ts";
 import { type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import type { Dialect, Failure, TypedAnswers } from "./run-inference.ts";
+import type { Dialect, Failure, TypedResponses } from "./run-inference.ts";
 
 /** A dialect of a stream, where a failed request is a response like any other. */
 export interface StreamDialect extends Dialect {
@@ -25,10 +25,13 @@ export interface StreamDialect extends Dialect {
 /** With which a request decides it itself. */
 const TYPED_WANTED = "typed_contents";
 
-function isTypedAnswer({ parameters, isTyped = false }: WireRequest, typedAnswers: TypedAnswers): boolean {
+function isTypedResponse(
+  { parameters, isTyped = false }: WireRequest,
+  typedResponses: TypedResponses,
+): boolean {
   const wanted = parameters.size === 0 ? undefined : parameters.get(TYPED_WANTED);
   if (typeof wanted === "boolean") return wanted;
-  return typedAnswers === "always" || (isTyped && typedAnswers === "auto");
+  return typedResponses === "always" || (isTyped && typedResponses === "auto");
 }
 
 const FINAL_FLAG_WANTED = "triton_enable_empty_final_response";
@@ -38,22 +41,25 @@ const FINAL_FLAG = new Map([["triton_final_response", true]]);
 const SMALL: Target = { allocate: (size) => Buffer.allocUnsafe(size) };
 
 /** Open Inference Protocol v2. */
-export function oipDialect(limits: GrpcLimits, typedAnswers: TypedAnswers = "never"): Dialect {
+export function oipDialect(limits: GrpcLimits, typedResponses: TypedResponses = "never"): Dialect {
   return {
     decode: (bytes, receiver) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, receiver)),
     encode: (response, { request, target }) =>
-      isTypedAnswer(request, typedAnswers)
+      isTypedResponse(request, typedResponses)
         ? encodeTypedInferResponse(response, target)
         : encodeModelInferResponse(response, target),
   };
 }
 
 /** Triton's ModelStreamInfer. Every response is the last one of its request; clients that ask for it get the flag that says so. */
-export function oipStreamDialect(limits: GrpcLimits, typedAnswers: TypedAnswers = "never"): StreamDialect {
+export function oipStreamDialect(
+  limits: GrpcLimits,
+  typedResponses: TypedResponses = "never",
+): StreamDialect {
   return {
     decode: (bytes, receiver) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, receiver)),
     encode: (response, { request, target }) =>
-      isTypedAnswer(request, typedAnswers)
+      isTypedResponse(request, typedResponses)
         ? encodeTypedStreamInferResponse(withFinalFlag(response, request), target)
         : encodeModelStreamInferResponse(withFinalFlag(response, request), "", target),
     encodeFailure: ({ error, request }, message) =>

@@ -18,7 +18,7 @@ import { inferMethods } from "./infer-methods.ts";
 import { callOpener } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
-import type { InferenceDeps, TypedAnswers } from "./run-inference.ts";
+import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
@@ -50,7 +50,7 @@ export interface GrpcEdgeOptions {
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
-  readonly typedAnswers?: TypedAnswers;
+  readonly typedResponses?: TypedResponses;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: string;
 }

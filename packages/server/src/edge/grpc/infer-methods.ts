@@ -23,7 +23,7 @@ import { UnaryCall } from "./unary-method.ts";
 export function inferMethods(deps: InferenceDeps, limits: GrpcLimits): GrpcMethod[] {
   return [
     inferMethod("/inference.GRPCInferenceService/ModelInfer", deps, {
-      dialect: oipDialect(limits, deps.typedAnswers),
+      dialect: oipDialect(limits, deps.typedResponses),
       limits,
     }),
     inferMethod("/sconce.v1.ModelServing/Predict", deps, { dialect: predictDialect(limits), limits }),

@@ -18,7 +18,7 @@ import type { GrpcCall } from "./grpc-call.ts";
 import { ResponseFrame } from "./message-frame.ts";
 
 /** Whether answers hold typed contents, as KServe's and MLServer's stubs read them: never, when the request did, or always. */
-export type TypedAnswers = "never" | "auto" | "always";
+export type TypedResponses = "never" | "auto" | "always";
 
 /** What every inference method needs. */
 export interface InferenceDeps {
@@ -33,7 +33,7 @@ export interface InferenceDeps {
   /** The largest message of a response. */
   readonly maxSendBytes: number;
   /** Default: never. */
-  readonly typedAnswers?: TypedAnswers;
+  readonly typedResponses?: TypedResponses;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
