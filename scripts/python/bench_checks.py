@@ -2,7 +2,7 @@
 
     python bench_checks.py FOLDER
 
-FOLDER/encoder.pt2 is of BERT-base's size, [n, 128] ids; FOLDER/tables.pt2 is a recommender with 26 embedding tables, [n, 13] numbers and [n, 26] ids.
+FOLDER/encoder.pt2 is of BERT-base's size, [n, 128] ids; FOLDER/tables.pt2 is a recommender with 26 embedding tables, [n, 13] numbers and 26 inputs of [n] ids.
 """
 
 import sys
@@ -34,9 +34,9 @@ class Tables(nn.Module):
         self.above = nn.Sequential(nn.Linear(64 + 351, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 1))
         self.register_buffer("pairs", torch.tril_indices(27, 27, -1))
 
-    def forward(self, numbers: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, numbers: torch.Tensor, *ids: torch.Tensor) -> torch.Tensor:
         dense = self.below(numbers)
-        rows = torch.stack([dense, *(table(ids[:, i]) for i, table in enumerate(self.tables))], 1)
+        rows = torch.stack([dense, *(table(column) for table, column in zip(self.tables, ids))], 1)
         products = (rows @ rows.transpose(1, 2))[:, self.pairs[0], self.pairs[1]]
         return self.above(torch.cat([dense, products], 1)).sigmoid()
 
@@ -45,11 +45,13 @@ def main() -> None:
     torch.manual_seed(0)
     FOLDER.mkdir(parents=True, exist_ok=True)
     ids = torch.zeros(2, 128, dtype=torch.int64)
-    work = {"encoder": (Encoder(), (ids,)), "tables": (Tables(), (torch.zeros(2, 13), torch.zeros(2, 26, dtype=torch.int64)))}
-    for name, (model, args) in work.items():
+    rows = {0: BATCH}
+    columns = [torch.zeros(2, dtype=torch.int64) for _ in range(26)]
+    work = {"encoder": (Encoder(), (ids,), (rows,)), "tables": (Tables(), (torch.zeros(2, 13), *columns), (rows, (rows,) * 26))}
+    for name, (model, args, sizes) in work.items():
         path = FOLDER / f"{name}.pt2"
         if not path.exists():
-            torch.export.save(torch.export.export(model.eval(), args, dynamic_shapes=tuple({0: BATCH} for _ in args)), path)
+            torch.export.save(torch.export.export(model.eval(), args, dynamic_shapes=sizes), path)
 
 
 main()

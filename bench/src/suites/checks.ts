@@ -15,8 +15,8 @@ import { BENCH_MODELS, pythonWithModels, SCRIPTS } from "../python-with-models.t
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
-const ROUNDS = 30;
-const DIGITS = fileURLToPath(new URL("../../../examples/digits/models/digits.pt2", import.meta.url));
+const ROUNDS = 20;
+const DIGITS = fileURLToPath(new URL("../../../examples/models/digits.pt2", import.meta.url));
 
 /** What it costs to check indices at the edge, and the model's files around each run. */
 export const checks: Suite = {
@@ -28,7 +28,6 @@ export const checks: Suite = {
     ]);
     const rows = [
       await indices("encoder", 1),
-      await indices("encoder", 8),
       await indices("tables", 1),
       await indices("tables", 64),
       await files(),
