@@ -1,6 +1,7 @@
 // Tests packages/server/python and packages/server/src/runtime/python with PyTorch, on the built server.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -134,6 +135,14 @@ describe("models that stay Python", { skip: "skip" in python && python.skip, tim
           `${model}.${want.name}`,
         );
     }
+  });
+
+  test("a model computes on a CUDA device", {
+    skip: !existsSync("/dev/nvidia0") && "there is no CUDA device",
+  }, async () => {
+    await infer(server, "checkpoint", cases.find(({ model }) => model === "checkpoint")!.inputs);
+    const { stdout } = spawnSync("nvidia-smi", ["--query-compute-apps=pid", "--format=csv,noheader"]);
+    assert.match(stdout.toString(), /\d/, "a worker holds memory of the device");
   });
 
   test("random numbers differ from call to call", async () => {

@@ -28,6 +28,9 @@ from .types import parse_port, renamed
 # What of the options decides about the answers.
 _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
 
+# Between operators there is no parallelism: instances share out the cores. It can be said before the first of them only.
+torch.set_num_interop_threads(1)
+
 
 class LoadedModel:
     def __init__(self, program: Program, device: torch.device, mapped: list[dict[str, object]]) -> None:
