@@ -120,6 +120,7 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
         batch_size: 4,
         gpu: null,
         server: "MMS",
+        counted: true,
       });
     }
   });
@@ -180,7 +181,7 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     };
     const next = json(await ask(`/models?limit=1&next_page_token=${page.nextPageToken}`)) as typeof page;
     const names = [...page.models, ...next.models].map(({ modelName }) => modelName);
-    assert.deepEqual(names, ["classifier", "eager", "escaping"]);
+    assert.deepEqual(names, ["classifier", "eager", "exported"]);
     assert.equal((await ask("/models?limit=x")).status, 400);
     const [described] = json(await ask("/models/eager")) as [Record<string, unknown>];
     assert.deepEqual(
@@ -216,6 +217,41 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     await server.stop();
     assert.deepEqual(ours(), []);
   });
+});
+
+test("an archive is registered, answers, and is unregistered", { timeout: TIMEOUT_MS }, async (t) => {
+  const python = requirePython(t);
+  if (python === undefined) return;
+  const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  await runPython(python, ["-W", "ignore", script("make_archives.py"), home]);
+  const token = "the-administrator";
+  const options = ["--python", python, "--compat", "torchserve", "--model-control", "explicit"];
+  const server = await startServerProcess([home, ...options], { env: { SCONCE_ADMIN_TOKEN: token } });
+  t.after(() => server.stop("SIGKILL"));
+  const ask = asking(server);
+  const admin = (method: string): RequestInit => ({ method, headers: { authorization: `Bearer ${token}` } });
+  const names = async (): Promise<string[]> =>
+    (json(await ask("/models")) as { models: { modelName: string }[] }).models.map(
+      ({ modelName }) => modelName,
+    );
+
+  assert.deepEqual(await names(), []);
+  const registered = await ask("/models?url=function.mar&initial_workers=1&batch_size=4", admin("POST"));
+  assert.deepEqual(json(registered), {
+    status:
+      'Model "function" Version: 1.0 registered with 1 initial workers; batch_size is set by max_batch_size here',
+  });
+  assert.deepEqual(await names(), ["function"]);
+  assert.equal((await ask("/predictions/function", post("text", "text/plain"))).body.toString(), "just text");
+  assert.equal((await ask("/models?url=nobody.mar", admin("POST"))).status, 404);
+  const refused = json(await ask("/models?url=needy.mar", admin("POST"))) as { message: string };
+  assert.match(refused.message, /no-such-package-at-all/);
+  assert.deepEqual(json(await ask("/models/function", admin("DELETE"))), {
+    status: 'Model "function" unregistered',
+  });
+  assert.deepEqual(await names(), []);
+  assert.equal((await ask("/predictions/function", post("text", "text/plain"))).status, 503);
 });
 
 test("archives that were made to do harm are refused, and leave nothing behind", {

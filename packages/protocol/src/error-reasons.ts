@@ -309,6 +309,7 @@ const REASONS: ReadonlySet<unknown> = new Set([
   ...REASON_GROUPS.flatMap(({ reasons }) => Object.values(reasons).flatMap(Object.keys)),
 ]);
 
+/** Whether a value is one of the reasons. */
 export function isErrorReason(value: unknown): value is ErrorReason {
   return REASONS.has(value);
 }

@@ -19,6 +19,7 @@ const NO_FILE: YamlFile = { name: "", values: {} };
  * that `--config` or `SCONCE_CONFIG` names over the defaults. Throws ServeError `invalid_argument` that names the option.
  */
 export function loadConfig(sources: Omit<OptionSources, "file">): Config {
+  checkSources(sources);
   rejectUnknownFlags(sources.flags ?? new Map());
   const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
   const file = named === undefined ? NO_FILE : readYaml(named);
@@ -29,6 +30,25 @@ export function loadConfig(sources: Omit<OptionSources, "file">): Config {
     server: resolveOptions(SERVER_OPTIONS, { ...sources, file }),
     modelDefaults: resolveOptions(MODEL_OPTIONS, { ...sources, file: models }),
   };
+}
+
+/** What a program without types may get wrong: without a word, its port would be the default one. */
+function checkSources(sources: object): void {
+  for (const key of Object.keys(sources)) {
+    if (key !== "flags" && key !== "env") {
+      throw new ServeError(
+        "invalid_argument",
+        `loadConfig: unknown key ${JSON.stringify(key.slice(0, 80))}; known are flags and env`,
+        { reason: "bad_option" },
+      );
+    }
+  }
+  if (!("flags" in sources) || sources.flags === undefined || sources.flags instanceof Map) return;
+  throw new ServeError(
+    "invalid_argument",
+    'loadConfig: flags must be a Map, such as new Map([["--port", "0"]])',
+    { reason: "bad_option" },
+  );
 }
 
 function rejectUnknownFlags(flags: ReadonlyMap<string, unknown>): void {

@@ -83,7 +83,7 @@ export const SERVER_OPTIONS = {
     kind: "choice",
     choices: ["none", "torchserve"],
     default: "none",
-    doc: "Answer the API of another server as well, on the same port. torchserve: /predictions, /ping, and what reads of /models.",
+    doc: "Answer the API of another server as well, on the same port. torchserve: /predictions, /ping and /models; what changes models needs --model-control explicit and the administrator's token.",
   },
   fastLane: {
     kind: "choice",

@@ -69,10 +69,12 @@ const WEIGHTS =
   "holds weights without a program: export the model with torch.export.export and torch.export.save, and serve the .pt2; this file can then " +
   "replace its weights";
 
+/** Whether files of a format hold a graph to run. */
 export function isProgram(format: FileFormat): format is ProgramFormat {
   return format === "pt2" || format === "torchscript" || format === "onnx";
 }
 
+/** Whether files of a format hold named tensors and no graph. */
 export function isWeights(format: FileFormat): format is WeightsFormat {
   return format === "checkpoint" || format === "safetensors";
 }

@@ -18,6 +18,7 @@ import type { RestContext } from "./rest-context.ts";
 import type { RestRequest } from "./rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./route-table.ts";
 import { createSharedResponses } from "./shared-responses.ts";
+import { torchserveManagementRoutes } from "./torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve-routes.ts";
 import { v1Routes } from "./v1-routes.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
@@ -91,7 +92,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...generateRoutes(),
     ...v1Routes(),
     ...pageRoutes(),
-    ...(compat === "torchserve" ? torchserveRoutes() : []),
+    ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),

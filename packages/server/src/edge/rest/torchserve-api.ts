@@ -32,7 +32,14 @@ export const TORCHSERVE_API: object = {
         responses: OK,
       },
     },
-    "/models": { get: { operationId: "listModels", parameters: [], responses: OK } },
-    "/models/{model_name}": { get: { operationId: "describeModel", parameters: [MODEL], responses: OK } },
+    "/models": {
+      get: { operationId: "listModels", parameters: [], responses: OK },
+      post: { operationId: "registerModel", parameters: [], responses: OK },
+    },
+    "/models/{model_name}": {
+      get: { operationId: "describeModel", parameters: [MODEL], responses: OK },
+      put: { operationId: "setAutoScale", parameters: [MODEL], responses: OK },
+      delete: { operationId: "unregisterModel", parameters: [MODEL], responses: OK },
+    },
   },
 };

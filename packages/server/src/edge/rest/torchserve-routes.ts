@@ -7,17 +7,18 @@ import { JSON_TYPE, type RestCall } from "./rest-call.ts";
 import { type DecodedRequest, type RestDialect, runInference } from "./rest-inference.ts";
 import type { Route, RouteParams } from "./route.ts";
 import { TORCHSERVE_API } from "./torchserve-api.ts";
+import { plainVersion, queryOf, spellAsTorchserve } from "./torchserve-call.ts";
 import { readHandlerRequest, takesAnyBody } from "./torchserve-request.ts";
-import { encodeHandlerResponse, prettyJson, torchserveError } from "./torchserve-response.ts";
+import { encodeHandlerResponse, prettyJson } from "./torchserve-response.ts";
 import { askedModelOf, modelOf } from "./v2-routes.ts";
 
 const PREDICTIONS = ["/predictions/:model", "/predictions/:model/:version"] as const;
 
-/** TorchServe's inference API, and what reads of its management API: `--compat torchserve`. */
+/** TorchServe's inference API, and what reads of its management API. */
 export function torchserveRoutes(): readonly Route[] {
   const predict = (call: RestCall, params: RouteParams): void => {
-    spell(call, params);
-    runInference(call, askedModelOf(call, plain(params)), PREDICTIONS_DIALECT);
+    spellAsTorchserve(call, params);
+    runInference(call, askedModelOf(call, { ...params, version: plainVersion(params) }), PREDICTIONS_DIALECT);
   };
   return [
     { method: "GET", urls: ["/ping"], run: answerPing },
@@ -28,20 +29,6 @@ export function torchserveRoutes(): readonly Route[] {
     { method: "GET", urls: ["/models"], run: answerModels },
     { method: "GET", urls: ["/models/:model", "/models/:model/:version"], run: answerModel },
   ];
-}
-
-/** From now on this call's errors are TorchServe's. */
-function spell(call: RestCall, { model, version }: RouteParams): void {
-  call.spellError = (error, random) => {
-    const isKnown = [...call.context.inference.modelNames()].includes(model ?? "");
-    return torchserveError(error, random, { model, version: isKnown ? version : undefined });
-  };
-}
-
-/** TorchServe counts versions as 1.0, and this server as 1. */
-function plain(params: RouteParams): RouteParams {
-  const { version } = params;
-  return version === undefined ? params : { ...params, version: version.replace(/^([1-9][0-9]*)\.0$/, "$1") };
 }
 
 const PREDICTIONS_DIALECT: RestDialect<DecodedRequest & Partial<Pick<PredictRequest, "unbatched">>> = {
@@ -70,11 +57,12 @@ const MAX_PAGE = 100;
 
 /** A page of models: `limit` of them, from the place that `next_page_token` names. */
 function answerModels(call: RestCall): void {
-  spell(call, {});
-  const query = new URLSearchParams((call.request.url ?? "").split("?", 2)[1] ?? "");
+  spellAsTorchserve(call, {});
+  const query = queryOf(call);
   const limit = Math.min(MAX_PAGE, count(query, "limit", MAX_PAGE));
   const from = count(query, "next_page_token", 0);
-  const names = [...call.context.inference.modelNames()].sort();
+  const served = call.context.inference.index().filter(({ state }) => state === "READY");
+  const names = [...new Set(served.map(({ name }) => name))].sort();
   const models = names
     .slice(from, from + limit)
     .map((modelName) => ({ modelName, modelUrl: `${modelName}.mar` }));
@@ -90,9 +78,9 @@ function count(query: URLSearchParams, name: string, fallback: number): number {
 }
 
 function answerModel(call: RestCall, params: RouteParams): void {
-  spell(call, params);
+  spellAsTorchserve(call, params);
   const { inference } = call.context;
-  const [name, asked] = modelOf(plain(params));
+  const [name, asked] = modelOf({ ...params, version: plainVersion(params) });
   const versions =
     asked === "all"
       ? inference.modelMetadata(name, undefined).versions
