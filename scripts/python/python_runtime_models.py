@@ -74,7 +74,8 @@ import torch
 class Noise(torch.nn.Module):
     def forward(self, x: "float32[batch, 3]"):
         seeded = torch.Generator().manual_seed(5)
-        return {"same": x + torch.rand(3, generator=seeded), "other": torch.rand(x.shape[0], 2)}
+        same = x + torch.rand(3, generator=seeded).to(x.device)
+        return {"same": same, "other": torch.rand(x.shape[0], 2, device=x.device), "on_cuda": int(x.is_cuda)}
 '''
 
 EXAMPLE = '''
