@@ -120,6 +120,7 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
         batch_size: 4,
         gpu: null,
         server: "MMS",
+        counted: true,
       });
     }
   });

@@ -1,4 +1,4 @@
-import { systemClock } from "../../base/clock.ts";
+import { systemClock, timerDelayMs } from "../../base/clock.ts";
 import { isLoopback } from "../../config/host-address.ts";
 import { type Measurement, measure } from "../bench/measure.ts";
 import { get, type ModelPorts } from "../bench/model-ports.ts";
@@ -33,7 +33,8 @@ export async function observe(
   const startMs = systemClock.nowMs();
   const before = await scrape(target.origin);
   const measurement = how.load === undefined ? undefined : await runLoad(target, how.load);
-  if (measurement === undefined) await new Promise((resolve) => setTimeout(resolve, how.windowMs));
+  if (measurement === undefined)
+    await new Promise((resolve) => setTimeout(resolve, timerDelayMs(how.windowMs)));
   const series = metricsBetween(before, await scrape(target.origin));
   return toEvidence({
     name: target.model,
