@@ -4,7 +4,9 @@ import { MODEL_OPTIONS } from "../packages/server/dist/config/model-options.js";
 import { optionsMarkdown } from "../packages/server/dist/config/option-docs.js";
 import { SERVER_OPTIONS } from "../packages/server/dist/config/server-options.js";
 import { coreOps, supportedOps } from "../packages/torch/dist/index.js";
+import { apiPage } from "./api-page.mjs";
 import { errorsPage } from "./errors-page.mjs";
+import { wrongUsagePage } from "./wrong-usage-page.mjs";
 
 const configuration = `# Configuration
 
@@ -64,7 +66,9 @@ ${coreSection}
 ${headingSections.join("\n")}`;
 
 const PAGES = {
+  "docs/api.md": apiPage(),
   "docs/errors.md": errorsPage,
+  "docs/command-line.md": await wrongUsagePage(),
   "docs/supported-ops.md": supported,
   "docs/configuration.md": configuration,
 };

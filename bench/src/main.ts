@@ -31,7 +31,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
 
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { before: { type: "string" } },
+  options: { before: { type: "string" }, only: { type: "string" } },
 });
 const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
 if (unknown.length > 0) {
@@ -49,7 +49,10 @@ const machine = {
 };
 for (const name of wanted.length > 0 ? wanted : Object.keys(SUITES)) {
   console.log(`\n${name}: ${SUITES[name]!.summary}`);
-  const data = await SUITES[name]!.run((line) => console.log(line), { before: values.before });
+  const data = await SUITES[name]!.run((line) => console.log(line), {
+    before: values.before,
+    only: values.only,
+  });
   writeFileSync(`${results}${name}.json`, `${JSON.stringify({ name, machine, data }, null, 2)}\n`);
 }
 console.log(`\nJSON: bench/results/`);

@@ -1,6 +1,8 @@
 export interface SuiteOptions {
   /** Another built checkout, to be measured in the same rounds. */
   readonly before: string | undefined;
+  /** Only the cases whose name contains this; a suite without cases of its own takes no notice. */
+  readonly only: string | undefined;
 }
 
 /** A benchmark: prints its table through `print` and resolves with the data for its JSON file. */

@@ -1,7 +1,12 @@
 // Tests the commands of bin/sconce.js.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { DIGITS_FOLDER, MODELS_FOLDER } from "./expected-digits.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
@@ -61,7 +66,7 @@ describe("sconce inspect", () => {
     assert.equal(text.code, 1);
     assert.match(text.stderr, /train\.py: the content is not a model format that Sconce knows/);
     const missing = await sconce(["inspect", "nowhere.pt2"]);
-    assert.equal(missing.code, 1);
+    assert.equal(missing.code, 2);
     assert.match(missing.stderr, /nowhere\.pt2: no such file/);
   });
 });
@@ -125,6 +130,45 @@ describe("sconce", () => {
     assert.match(serve.stdout, /--max-batch-size/);
   });
 
+  test("a failed or interrupted quantization leaves no file behind", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "left-behind-"));
+    const argv = ["quantize", `${MODELS_FOLDER}/digits.pt2`, "--int8", "-o", join(folder, "q.onnx")];
+    try {
+      const failed = await sconce([...argv, "--max-error", "0"]);
+      assert.equal(failed.code, 1, failed.stderr);
+      assert.match(failed.stderr, /nothing was written/);
+      assert.deepEqual(readdirSync(folder), []);
+      const child = execFile(process.execPath, [BIN, ...argv]);
+      const ended = once(child, "exit");
+      while (readdirSync(folder).length === 0) await setTimeout(2);
+      child.kill("SIGINT");
+      const [code, signal] = await ended;
+      assert.equal(signal ?? code, 130);
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("options without effect and unknown SCONCE_ variables are warned of", async () => {
+    const env = { ...process.env, SCONCE_PROT: "1" };
+    const argv = [BIN, "serve", MODELS_FOLDER, "--port", "0", "--max-loaded-models", "2"];
+    const child = spawn(process.execPath, argv, { env, stdio: ["ignore", "ignore", "pipe"] });
+    let stderr = "";
+    const warned = new Promise<void>((resolve) => {
+      child.stderr.on("data", (chunk) => {
+        stderr += chunk;
+        if (/--max-loaded-models has no effect without --lazy-loading/.test(stderr)) resolve();
+      });
+    });
+    const ended = once(child, "exit");
+    await Promise.race([warned, ended]);
+    child.kill("SIGTERM");
+    await ended;
+    assert.match(stderr, /SCONCE_PROT has no effect; did you mean SCONCE_PORT\?/);
+    assert.match(stderr, /--max-loaded-models has no effect without --lazy-loading/);
+  });
+
   test("wrong usage exits with 2 and says what to do", async () => {
     for (const args of [
       ["serve"],
@@ -148,7 +192,7 @@ describe("sconce", () => {
       "--port",
       "0",
     ]);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.equal(stdout, "");
     assert.match(stderr, /--host 0\.0\.0\.0 is reachable from other machines.*--insecure/);
   });

@@ -1,6 +1,6 @@
 // Tests packages/server/python and packages/server/src/runtime/python with PyTorch, on the built server.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -136,6 +136,13 @@ describe("models that stay Python", { skip: "skip" in python && python.skip, tim
     }
   });
 
+  test("a model computes on a CUDA device", {
+    skip: !existsSync("/dev/nvidia0") && "there is no CUDA device",
+  }, async () => {
+    const { body } = await infer(server, "random", cases.find(({ model }) => model === "random")!.inputs);
+    assert.deepEqual(body.outputs?.find(({ name }) => name === "on_cuda")?.data, [1]);
+  });
+
   test("random numbers differ from call to call", async () => {
     const inputs = cases.find(({ model }) => model === "random")!.inputs;
     const draw = async (): Promise<unknown> =>
@@ -166,7 +173,7 @@ describe("models that stay Python", { skip: "skip" in python && python.skip, tim
       /the weights in weights\.pth are not those of Net of model\.py: the file lacks enter\.bias, .*the class lacks stray; enter\.weight is \[8, 5\] in the file and \[8, 4\] in the class/,
     ],
     ["silent", /model\.py does not say what the model takes: .* inputs: \{image: "float32\[batch, 3\]"\}/],
-    ["faulty", /model\.py cannot be imported: ValueError: this code is not ready/],
+    ["faulty", /model\.py cannot be imported: ValueError: this code in secret is not ready$/],
     ["python-only", /cannot be translated to ONNX, because of aten\.linalg_eig/],
     ["pickled", /weights without a program/],
     ["leaving", /model\.yaml asks for the interpreter .*--allow-model-python/],
@@ -180,7 +187,10 @@ describe("models that stay Python", { skip: "skip" in python && python.skip, tim
   }
 
   test("the traceback of a model's own code is in the log, whole", () => {
-    assert.match(server.output(), /Traceback \(most recent call last\).*model\.py.*this code is not ready/s);
+    assert.match(
+      server.output(),
+      /Traceback \(most recent call last\).*model\.py.*this code in \/a\/secret is not ready/s,
+    );
   });
 });
 
@@ -211,8 +221,16 @@ describe("a model that misbehaves", { skip: "skip" in python && python.skip, tim
     writeFileSync(code, MISBEHAVING);
     writeFileSync(join(folder, "misbehaving/model.yaml"), "execution_timeout: 5s\nmemory_limit: 1GiB\n");
     writeFileSync(join(folder, "digits.pt2"), readFileSync(join(MODELS_FOLDER, "digits.pt2")));
+    const pickled = join(folder, "pickled");
+    mkdirSync(pickled);
+    writeFileSync(join(pickled, "model.yaml"), 'inputs: {input: "float32[batch, 2]"}\n');
+    await runPython(python.path, [
+      "-c",
+      `import torch; torch.save(torch.nn.Softmax(-1), ${JSON.stringify(join(pickled, "whole.pth"))})`,
+    ]);
     server = await startServerProcess([
       folder,
+      "--allow-pickle",
       "--python",
       python.path,
       "--model-control",
@@ -224,6 +242,13 @@ describe("a model that misbehaves", { skip: "skip" in python && python.skip, tim
   after(async () => {
     await server?.stop();
     rmSync(folder, { recursive: true });
+  });
+
+  test("a whole module that was pickled is served where the operator allows it", async () => {
+    const input = { name: "input", datatype: "FP32", shape: [1, 2], data: [1, 1] };
+    const { status, body } = await infer(server, "pickled", [input]);
+    assert.equal(status, 200, body.error);
+    assert.deepEqual(body.outputs?.[0]?.data, [0.5, 0.5]);
   });
 
   test("an error is told in a sentence, without its words, and the log has the traceback", async () => {
@@ -286,9 +311,9 @@ test("without an interpreter, or without PyTorch in it, a sentence says so", asy
   writeFileSync(fake, `#!/bin/sh\nexec python3 -S "$@"\n`, { mode: 0o755 });
   try {
     for (const [name, pattern] of [
-      [join(folder, "none"), /the interpreter \S+none does not exist: install Python with PyTorch/],
+      [join(folder, "none"), /the interpreter none does not exist: install Python with PyTorch/],
       ["no-such-python", /the interpreter no-such-python does not exist/],
-      [fake, /has no PyTorch: run its `-m pip install torch`/],
+      [fake, /the interpreter python\S* has no PyTorch: run its `-m pip install torch`/],
     ] as const) {
       const server = await startServerProcess([folder, "--python", name, "--readiness", "settled"], {
         until: "listening",

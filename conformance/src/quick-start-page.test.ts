@@ -1,6 +1,6 @@
 // Tests what README.md and docs/quick-start.md tell a newcomer to type: the export, then every command, on the built server.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -12,11 +12,20 @@ import { startServerProcess } from "./server-process.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BIN = join(ROOT, "packages/server/bin/sconce.js");
 
-function pythonOf(page: string): string {
-  const block = /^```python\n([\s\S]*?)^```$/m.exec(readFileSync(join(ROOT, page), "utf8"))?.[1];
-  assert.ok(block !== undefined, `${page} shows no Python`);
-  return block;
+/** The export, and what a page has after it, `model.py`. */
+function pythonOf(page: string): readonly [string, string | undefined] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  const [program, code] = Array.from(text.matchAll(/^```python\n([\s\S]*?)^```$/gm), ([, block]) => block);
+  assert.ok(program !== undefined, `${page} shows no Python`);
+  return [program, code];
 }
+
+const SAVE_WEIGHTS = `
+import torch
+code = {}
+exec(open("flowers/model.py").read(), code)
+torch.save(code["Flowers"]().state_dict(), "flowers/weights.pth")
+`;
 
 for (const page of ["README.md", "docs/quick-start.md"]) {
   test(`the steps of ${page} lead from a module to an answer`, { timeout: 300_000 }, async (t) => {
@@ -24,12 +33,20 @@ for (const page of ["README.md", "docs/quick-start.md"]) {
     if (python === undefined) return;
     const folder = mkdtempSync(join(tmpdir(), "sconce-quick-start-"));
     t.after(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, "export.py"), pythonOf(page));
+    const [program, code] = pythonOf(page);
+    writeFileSync(join(folder, "export.py"), program);
+    const paths = [join(folder, "iris.pt2")];
+    if (code !== undefined) {
+      mkdirSync(join(folder, "flowers"));
+      writeFileSync(join(folder, "flowers/model.py"), code);
+      writeFileSync(join(folder, "export.py"), program + SAVE_WEIGHTS);
+      paths.push(join(folder, "flowers"), "--python", python);
+    }
     await runPython(python, [
       "-c",
       `import os; os.chdir(${JSON.stringify(folder)}); exec(open("export.py").read())`,
     ]);
-    const server = await startServerProcess([join(folder, "iris.pt2")]);
+    const server = await startServerProcess(paths);
     t.after(() => server.stop());
     const examples = examplesOf(readFileSync(join(ROOT, page), "utf8"));
     assert.ok(examples.length >= 2, `${page} shows ${examples.length} commands`);

@@ -31,7 +31,7 @@ interface Measured extends LoadResult {
 
 export const peers: Suite = {
   summary: `Sconce beside Triton and FastAPI, one model at a time, taking turns, answers checked (median of ${ROUNDS} rounds; ${STARTS} starts)`,
-  async run(print, { before }) {
+  async run(print, { before, only = "" }) {
     const python = await peerPython();
     const all: readonly Peer[] = [
       sconcePeer("sconce"),
@@ -42,7 +42,7 @@ export const peers: Suite = {
     ];
     const rows: Row[] = [];
     const starts: Row[] = [];
-    for (const workload of WORKLOADS) {
+    for (const workload of WORKLOADS.filter(({ name }) => name.includes(only))) {
       const files = await modelFiles(workload);
       starts.push(...(await startRows(all, workload, files)));
       rows.push(...(await loadRows(all, workload, files)));

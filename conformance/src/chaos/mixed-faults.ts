@@ -42,7 +42,7 @@ export function mixedFaults(rig: Rig): Fault[] {
     poison("poison that throws", POISON.throw, "500 internal"),
     poison("poison of a wrong shape", POISON.wrongShape, "500 bad_output"),
     poison("poison that crashes", POISON.segfault, "400 quarantined"),
-    poison("poison that hangs", POISON.hang, "400 quarantined"),
+    poison("poison that hangs", POISON.hang, "504 execution_timeout"),
     {
       name: "memory growth",
       subject: "hungry",

@@ -103,7 +103,7 @@ const FAMILIES: readonly Family[] = [
           [{ name: "nope" }],
           [{ name: "__proto__" }],
           [{ name: "probabilities" }, { name: "probabilities" }],
-          [{ name: "probabilities", parameters: { classification: { int64Param: 3 } } }],
+          [{ name: "probabilities", parameters: { classification: { int64Param: -3 } } }],
         ]),
       }),
     ),

@@ -164,7 +164,7 @@ const FAMILIES: readonly Family[] = [
       "{}",
       '"x"',
       '[{"name":"__proto__"}]',
-      '[{"name":"probabilities","parameters":{"classification":3}}]',
+      '[{"name":"probabilities","parameters":{"classification":-3}}]',
       '[{"name":"probabilities","parameters":1}]',
     ]);
     return { what: "outputs", body: withInput({}).replace('{"inputs"', `{"outputs":${outputs},"inputs"`) };

@@ -9,14 +9,16 @@ export { createLogger } from "../../../packages/server/dist/cli/logger.js";
 export { loadConfig } from "../../../packages/server/dist/config/load-config.js";
 export { createOnnxRuntime } from "../../../packages/server/dist/runtime/onnx/onnx-runtime.js";
 export { sessionOptions } from "../../../packages/server/dist/runtime/onnx/session-options.js";
+export { createPythonRuntime } from "../../../packages/server/dist/runtime/python/python-runtime.js";
 export type {
   LoadedModel,
   LoadOptions,
+  LoadSpec,
   Runtime,
 } from "../../../packages/server/dist/runtime/runtime.js";
 export {
   createWorkerRuntime,
   type WorkerRuntimeOptions,
 } from "../../../packages/server/dist/runtime/worker-runtime.js";
-export { workerEnv } from "../../../packages/server/dist/worker/worker-env.js";
+export { pythonWorkerEnv, workerEnv } from "../../../packages/server/dist/worker/worker-env.js";
 export { nodeFlags } from "./node-flags.ts";

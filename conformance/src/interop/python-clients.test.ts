@@ -1,7 +1,7 @@
 // Tests the built server with grpcio and tritonclient, which share nothing with the clients of the other tests.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { MODELS_FOLDER } from "../expected-digits.ts";
 import { runPython } from "../python.ts";
@@ -10,20 +10,26 @@ import { startServerProcess } from "../server-process.ts";
 const scriptPath = (name: string): string =>
   fileURLToPath(new URL(`../../../scripts/${name}`, import.meta.url));
 
-test("gRPC's interoperability cases and Triton's own client, from Python", {
-  timeout: 600_000,
-}, async (t) => {
+async function checkCases(t: TestContext, script: string, least: number): Promise<void> {
   // Small: no PyTorch is in it.
   const args = [scriptPath("python-env.mjs"), scriptPath("python/grpc-requirements.txt")];
   const env = spawnSync(process.execPath, args, { encoding: "utf8" });
   if (env.status !== 0) {
-    t.skip(`needs grpcio and tritonclient: ${env.stdout.trim()}`);
+    t.skip(`needs grpcio and tritonclient[http]: ${env.stdout.trim()}`);
     return;
   }
   const server = await startServerProcess([MODELS_FOLDER, "--log-level", "error"]);
   t.after(() => server.stop());
-  const output = await runPython(env.stdout.trim(), [scriptPath("python/grpc_clients.py"), server.authority]);
+  const output = await runPython(env.stdout.trim(), [scriptPath(`python/${script}`), server.authority]);
   const { cases, wrong } = JSON.parse(output) as { readonly cases: number; readonly wrong: object };
   assert.deepEqual(wrong, {});
-  assert.ok(cases > 10, `${cases} cases`);
-});
+  assert.ok(cases >= least, `${cases} cases`);
+}
+
+test("gRPC's interoperability cases and Triton's own client, from Python", { timeout: 600_000 }, (t) =>
+  checkCases(t, "grpc_clients.py", 11),
+);
+
+test("what Triton's examples ask, from Python over REST and gRPC", { timeout: 600_000 }, (t) =>
+  checkCases(t, "triton_clients.py", 9),
+);

@@ -16,6 +16,7 @@ export const DATATYPES = [
   "BYTES",
 ] as const;
 
+/** The protocol's name of an element type, such as `FP32`. */
 export type Datatype = (typeof DATATYPES)[number];
 
 const ELEMENT_BYTES: Readonly<Record<Datatype, number>> = {
@@ -40,6 +41,7 @@ export function elementBytes(datatype: Datatype): number {
   return ELEMENT_BYTES[datatype];
 }
 
+/** Whether a text is the name of an element type. */
 export function isDatatype(text: string): text is Datatype {
   return Object.hasOwn(ELEMENT_BYTES, text);
 }

@@ -18,8 +18,10 @@ export const ERROR_CODES = [
   "unauthenticated",
 ] as const;
 
+/** gRPC's status codes but OK, in small letters. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** Whether a value is one of the codes. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && (ERROR_CODES as readonly string[]).includes(value);
 }

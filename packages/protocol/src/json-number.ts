@@ -17,6 +17,7 @@ export interface NumberLiteral {
   integer: boolean;
 }
 
+/** For `readNumber` to write into, again and again. */
 export function newNumberLiteral(): NumberLiteral {
   return { end: 0, value: 0, exact: true, integer: true };
 }

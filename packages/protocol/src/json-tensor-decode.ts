@@ -5,6 +5,7 @@ import { type NumberLiteral, newNumberLiteral } from "./json-number.ts";
 import { ServeError } from "./serve-error.ts";
 import { elementCount, type Tensor } from "./tensor.ts";
 
+/** What JSON must be to be a tensor, and what messages call it. */
 export interface JsonTensorOptions {
   /** What messages call the data, such as `inputs[0].data`. */
   readonly field: string;

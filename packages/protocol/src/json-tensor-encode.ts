@@ -6,6 +6,7 @@ import { isUtf8, writeString } from "./json-string.ts";
 import { packedElements } from "./packed-bytes.ts";
 import { elementCount, type Tensor } from "./tensor.ts";
 
+/** How a tensor becomes JSON. */
 export interface JsonEncodeOptions {
   /** Nested arrays as the shape says, or one flat array in row-major order. */
   readonly layout: "nested" | "flat";

@@ -4,6 +4,7 @@ import type { ErrorReason, ReasonOf } from "./error-reasons.ts";
 /** Codes that say that something of ours is broken: only then does anybody want to know where. */
 const FAULTS: ReadonlySet<ErrorCode> = new Set(["unknown", "internal", "data_loss"]);
 
+/** What an error says beside its code and message. */
 export interface ServeErrorOptions<R extends ErrorReason = ErrorReason> {
   /** Stable, machine-readable word for the cause, such as `queue_full`; one of the table in error-reasons.ts. Default: the code. */
   readonly reason?: R;

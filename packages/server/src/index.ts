@@ -1,3 +1,4 @@
+export type { Predict, PredictOptions } from "./app/predict-in-process.ts";
 export { type RunningServer, type ServerOptions, startServer } from "./app/start-server.ts";
 export { type Clock, systemClock } from "./base/clock.ts";
 export { ServeError } from "./base/errors.ts";

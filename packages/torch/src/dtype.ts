@@ -23,6 +23,7 @@ export const DTYPES = [
   "float8_e8m0fnu",
 ] as const;
 
+/** PyTorch's name of an element type, such as `float32`. */
 export type DType = (typeof DTYPES)[number];
 
 const PART_DTYPES: Partial<Record<DType, DType>> = {

@@ -59,6 +59,7 @@ function reading<T>(name: string, call: () => T): T {
   }
 }
 
+/** What the readers need of Node. */
 export const nodePlatform: Platform = {
   inflateRaw(bytes, maxBytes) {
     try {

@@ -13,6 +13,7 @@ export interface CodecLimits {
   readonly maxElementBytes: number;
 }
 
+/** The limits of a server that was told no others. */
 export const DEFAULT_CODEC_LIMITS: CodecLimits = {
   maxTensors: 256,
   maxDims: 16,

@@ -3,6 +3,7 @@ import type { CodecLimits } from "./codec-limits.ts";
 import { FIXED64, LENGTH, VARINT, type WireReader } from "./wire-reader.ts";
 import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";
 
+/** A parameter's value; whole numbers past 2⁵³ are bigints. */
 export type InferParameterValue = boolean | number | bigint | string;
 
 const INT64_MAX = 2n ** 63n - 1n;

@@ -73,16 +73,39 @@ test("what makes no sense is rejected with its reason", () => {
   rejected({ inputs: [{ ...x, datatype: "UINT8", contents: { uintContents: [256] } }] }, "out_of_range");
 });
 
-test("shared memory and classification are rejected, not ignored", () => {
+test("shared memory and the classification of an input are rejected, not ignored", () => {
   const value = { parameterChoice: { case: "stringParam" as const, value: "r" } };
-  const inputs = [{ name: "x", datatype: "FP32", parameters: { shared_memory_region: value } }];
-  for (const init of [{ inputs }, { outputs: [{ name: "y", parameters: { classification: value } }] }]) {
+  const input = { name: "x", datatype: "FP32" };
+  for (const init of [
+    { inputs: [{ ...input, parameters: { shared_memory_region: value } }] },
+    { inputs: [{ ...input, parameters: { classification: value } }] },
+    { outputs: [{ name: "y", parameters: { shared_memory_region: value } }] },
+  ]) {
     const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
     assert.throws(() => decodeModelInferRequest(bytes), {
       code: "unimplemented",
       reason: "unsupported_parameter",
     });
   }
+});
+
+test("how many classes an output is wanted as is a number, and 0 means the output itself", () => {
+  const decode = (
+    parameterChoice: { case: "int64Param"; value: bigint } | { case: "stringParam"; value: string },
+  ) => {
+    const outputs = [{ name: "y", parameters: { classification: { parameterChoice } } }, { name: "z" }];
+    return decodeModelInferRequest(
+      toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, { outputs })),
+    );
+  };
+  assert.deepEqual(decode({ case: "int64Param", value: 3n }).classify, new Map([["y", 3]]));
+  assert.equal(decode({ case: "int64Param", value: 0n }).classify, undefined);
+  for (const wrong of [
+    { case: "int64Param" as const, value: -1n },
+    { case: "int64Param" as const, value: 2n ** 60n },
+    { case: "stringParam" as const, value: "3" },
+  ])
+    assert.throws(() => decode(wrong), { code: "invalid_argument", reason: "bad_parameter" });
 });
 
 test("repeated numbers may be unpacked, and a message may come in pieces", () => {

@@ -1,9 +1,9 @@
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { parametersSize, writeParameters } from "./infer-parameters.ts";
 import { checkTensorCount, NOBODY, type Receiver, RequestDraft, type WireRequest } from "./request-draft.ts";
-import { LENGTH, type WireReader } from "./wire-reader.ts";
+import { LENGTH } from "./wire-reader.ts";
 import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";
-import { rejectTensorParameters, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
+import { readOutputParameter, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
 import { fieldSize, NEW_BLOCKS, type Target, textFieldSize, textSize, WireWriter } from "./wire-writer.ts";
 
 /**
@@ -29,7 +29,7 @@ export function decodeModelInferRequest(
         draft.readTensor("parameters");
         break;
       case (6 << 3) | LENGTH:
-        draft.addOutput(readRequestedOutput(reader, end, limits));
+        readRequestedOutput(draft, end, limits);
         break;
       case (7 << 3) | LENGTH:
         raws.push(reader.span(end));
@@ -43,15 +43,17 @@ export function decodeModelInferRequest(
   return draft.finish(0);
 }
 
-function readRequestedOutput(reader: WireReader, end: number, limits: CodecLimits): string {
+function readRequestedOutput(draft: RequestDraft, end: number, limits: CodecLimits): void {
+  const { reader } = draft;
   const stop = reader.enter(end);
   let name = "";
+  let classes = 0;
   for (let tag = reader.tag(stop); tag !== 0; tag = reader.tag(stop)) {
     if (tag === ((1 << 3) | LENGTH)) name = reader.text(stop, limits.maxTextBytes, "an output's name");
-    else if (tag === ((2 << 3) | LENGTH)) rejectTensorParameters(reader, stop, limits);
+    else if (tag === ((2 << 3) | LENGTH)) classes = readOutputParameter(reader, stop, limits) ?? classes;
     else reader.skip(tag, stop);
   }
-  return name;
+  draft.addOutput(name, classes);
 }
 
 /** Encodes `inference.ModelInferResponse`; tensors go to `raw_output_contents`, as Triton always does. */

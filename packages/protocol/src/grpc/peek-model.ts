@@ -1,6 +1,7 @@
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
 import { LENGTH, WireReader } from "./wire-reader.ts";
 
+/** The model that a message names, and the version if it names one. */
 export interface NamedModel {
   readonly model: string;
   readonly version: string | undefined;

@@ -14,6 +14,10 @@ export interface WireRequest {
   readonly inputs: readonly NamedTensor[];
   /** Undefined: all. */
   readonly outputs: readonly string[] | undefined;
+  /** Tensors came as typed contents. */
+  readonly isTyped?: boolean;
+  /** How many of the best classes are wanted in place of an output, by its name; undefined: none. */
+  readonly classify?: ReadonlyMap<string, number> | undefined;
   /** 0: none given. Always 0 in the Open Inference Protocol, which has a parameter for it. */
   readonly timeoutMs: number;
 }
@@ -42,6 +46,7 @@ export class RequestDraft {
   readonly #tensors: TensorDraft[] = [];
   readonly #outputs: string[] = [];
   #parameters: Map<string, InferParameterValue> | undefined;
+  #classify: Map<string, number> | undefined;
   #model = "";
   #version = "";
   #id = "";
@@ -83,8 +88,13 @@ export class RequestDraft {
     this.#checkCount();
   }
 
-  addOutput(name: string): void {
+  /** `classes`: how many of the best ones are wanted in its place; 0: the output itself. */
+  addOutput(name: string, classes = 0): void {
     this.#outputs.push(name);
+    if (classes > 0) {
+      this.#classify ??= new Map();
+      this.#classify.set(name, classes);
+    }
     this.#checkCount();
   }
 
@@ -105,7 +115,11 @@ export class RequestDraft {
     const tensors = this.#tensors;
     const inputs = new Array<NamedTensor>(tensors.length);
     const how = { limits: this.#limits, late: this.#receiver.late };
-    for (let i = 0; i < inputs.length; i++) inputs[i] = finishTensor(this.reader, tensors[i]!, how);
+    let isTyped = false;
+    for (let i = 0; i < inputs.length; i++) {
+      inputs[i] = finishTensor(this.reader, tensors[i]!, how);
+      isTyped ||= tensors[i]!.contents !== undefined;
+    }
     return {
       model: this.#model,
       version: given(this.#version),
@@ -113,6 +127,8 @@ export class RequestDraft {
       parameters: this.#parameters ?? NONE,
       inputs,
       outputs: this.#outputs.length === 0 ? undefined : this.#outputs,
+      ...(isTyped && { isTyped }),
+      ...(this.#classify !== undefined && { classify: this.#classify }),
       timeoutMs,
     };
   }

@@ -24,6 +24,7 @@ export type FieldFour = "parameters" | "raw";
 
 /** Tensor parameters that change what a tensor's bytes are; to ignore them would be a wrong answer. */
 const UNSUPPORTED = /^(shared_memory_.*|classification)$/;
+const CLASSIFICATION = "classification";
 
 /** Reads a tensor message (name=1 datatype=2 shape=3 contents=5). Throws `invalid_argument`, or `unimplemented` for its parameters. */
 export function readTensor(
@@ -109,10 +110,36 @@ function readDim(reader: WireReader, end: number, draft: TensorDraft, limits: Co
 }
 
 /** Reads one parameter of a tensor and rejects it if it would change what the tensor means. */
-export function rejectTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
+function rejectTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
+  rejectUnsupported(readOne(reader, end, limits).keys());
+}
+
+/** Reads one parameter of a requested output: how many classes are wanted, if it says so. Throws like `readTensor`. */
+export function readOutputParameter(
+  reader: WireReader,
+  end: number,
+  limits: CodecLimits,
+): number | undefined {
+  const parameters = readOne(reader, end, limits);
+  const count = parameters.get(CLASSIFICATION);
+  if (count === undefined) {
+    rejectUnsupported(parameters.keys());
+    return undefined;
+  }
+  if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) return count;
+  throw new ServeError("invalid_argument", "classification: expected how many classes, 0 or more", {
+    reason: "bad_parameter",
+  });
+}
+
+function readOne(reader: WireReader, end: number, limits: CodecLimits): Map<string, InferParameterValue> {
   const parameters = new Map<string, InferParameterValue>();
   readParameter(reader, end, parameters, limits);
-  for (const key of parameters.keys()) {
+  return parameters;
+}
+
+function rejectUnsupported(names: Iterable<string>): void {
+  for (const key of names) {
     if (!UNSUPPORTED.test(key)) continue;
     throw new ServeError("unimplemented", `the tensor parameter "${key}" is not supported`, {
       reason: "unsupported_parameter",

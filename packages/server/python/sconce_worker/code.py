@@ -15,7 +15,7 @@ from typing import Callable, Mapping
 
 import torch
 
-from .errors import ServeError, refused
+from .errors import ServeError, first_line, refused
 from .program import Program, weights_of
 from .types import Port, Symbol, parse_port, stated_inputs
 from .weights import read_weights, without_prefix
@@ -54,16 +54,21 @@ def program_of(
     files: list[Path],
     kind: str,
     where: str,
+    ports: tuple[Port, ...] | None = None,
+    constants: Mapping[str, object] | None = None,
 ) -> Program:
-    """A module in evaluation mode. `module`: where its class comes from. Raises ServeError when nothing says what it takes."""
+    """
+    A module in evaluation mode. `module`: where its class comes from. `ports`: what it takes, where that is known; `constants`: further
+    arguments of every call. Raises ServeError when nothing says what it takes.
+    """
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     model.to(device)
     parameters, size = weights_of(model)
-    inputs, constants = _inputs_of(model.forward, module, options, where)
+    inputs, stated = (ports, {}) if ports is not None else _inputs_of(model.forward, module, options, where)
     return Program(
-        call=_caller(model, inputs, constants),
+        call=_caller(model, inputs, {**(constants or {}), **stated}),
         inputs=inputs,
         outputs=None,
         samples=None,
@@ -184,7 +189,7 @@ def _fill(
         # Assigned, the model's weights are the pages of the file.
         model.load_state_dict(state, strict=True, assign=options["memory"] == "shared" and is_same)
     except RuntimeError as error:
-        raise refused(f"the weights in {file} are not those of {what}: {str(error)[:500]}", "weights_mismatch") from error
+        raise refused(f"the weights in {file} are not those of {what}: {first_line(error)}", "weights_mismatch") from error
 
 
 def _mismatch(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:
@@ -270,5 +275,5 @@ def _caller(
 
 def _code_failed(error: BaseException, what: str) -> ServeError:
     """An error of a model's own code: told in a sentence, its traceback for the log."""
-    text = str(error).strip().split("\n", 1)[0][:300]
+    text = first_line(error)
     return refused(f"{what}: {type(error).__name__}{': ' if text else ''}{text}", "model_code_failed", traceback.format_exc())

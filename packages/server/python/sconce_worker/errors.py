@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 
 class ServeError(Exception):
@@ -21,6 +22,16 @@ class ServeError(Exception):
         if self.detail is not None:
             wire["detail"] = self.detail
         return json.dumps(wire).encode()
+
+
+_MOST_CHARACTERS = 300
+_PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\w.+~-]*[/\\]){2,}([\w.+-]*)")
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, for a client: its first line, without folders."""
+    lines = str(error).strip().splitlines() or [""]
+    return _PATH.sub(r"\1", lines[0])[:_MOST_CHARACTERS]
 
 
 def refused(message: str, reason: str = "model_refused", detail: str | None = None) -> ServeError:

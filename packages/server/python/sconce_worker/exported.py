@@ -8,7 +8,7 @@ from typing import Mapping, Sequence
 import torch
 from torch.utils import _pytree as pytree
 
-from .errors import refused
+from .errors import first_line, refused
 from .outputs import flatten
 from .program import Program, weights_of
 from .types import Dim, Port, Symbol
@@ -25,8 +25,7 @@ def open_exported(path: Path, options: Mapping[str, object], device: torch.devic
     try:
         program = torch.export.load(path)
     except Exception as error:
-        last = str(error).strip().splitlines()
-        raise refused(f"PyTorch cannot load the program: {last[0][:300] if last else type(error).__name__}") from error
+        raise refused(f"PyTorch cannot load the program: {first_line(error) or type(error).__name__}") from error
     if device.type != "cpu":
         from torch.export.passes import move_to_device_pass
 

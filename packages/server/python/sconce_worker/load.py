@@ -10,6 +10,7 @@ from typing import Callable, Mapping
 
 import torch
 
+from .archive_model import ArchiveModel, is_archive, load_archive
 from .code import open_code
 from .device import device_of
 from .errors import ServeError, refused
@@ -21,11 +22,15 @@ from .pickled import open_pickle
 from .program import Program
 from .script import open_script
 from .tensors import decode_tensors, encode_tensors
+from .transformers_folder import is_config, open_transformers
 from .trial import Signature, try_out
 from .types import parse_port, renamed
 
 # What of the options decides about the answers.
 _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
+
+# Between operators there is no parallelism: instances share out the cores. It can be said before the first of them only.
+torch.set_num_interop_threads(1)
 
 
 class LoadedModel:
@@ -64,7 +69,7 @@ def run_program(program: Program, inputs: list[torch.Tensor], device: torch.devi
         raise run_error(error) from error
 
 
-def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel:
+def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel | ArchiveModel:
     """Loads and warms up. Raises ServeError `failed_precondition` with what to do."""
     spec = message["spec"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
@@ -72,6 +77,8 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     # Otherwise all instances, and every restart, would draw the same random numbers.
     torch.seed()
     device = device_of(options.get("device") or "cpu", message.get("instance", 0))
+    if is_archive(Path(spec["file"])):
+        return load_archive(message, device, progress)
     started = time.perf_counter()
     progress("load")
     program = _open(spec, options, device)
@@ -106,12 +113,18 @@ def _open(spec: Mapping[str, object], options: Mapping[str, object], device: tor
     if code is None:
         return _program_opener(file)(file, options, device)
     weights = options.get("weightsFile") or (None if code == spec["file"] else spec["file"])
+    if is_config(Path(code)):
+        return open_transformers(Path(code), Path(weights), options, device)
     return open_code(Path(code), None if weights is None else Path(weights), options, device)
 
 
 def _program_opener(file: Path) -> Callable[[Path, Mapping[str, object], torch.device], Program]:
     """By what is in the archive; its name says nothing."""
     if not zipfile.is_zipfile(file):
+        with open(file, "rb") as opened:
+            is_pickle = opened.read(1) == b"\x80"
+        if not is_pickle:
+            raise refused(f"{file.name} is not a file that PyTorch runs", "unknown_format")
         return open_pickle
     with zipfile.ZipFile(file) as archive:
         names = [name.split("/", 1)[-1] for name in archive.namelist()]
@@ -134,7 +147,8 @@ def _described(program: Program, signature: Signature, options: Mapping[str, obj
             "inputs": [port.spec() for port in signature.inputs],
             "outputs": [port.spec() for port in signature.outputs],
             "batching": signature.batching,
-            **({"areSizesClaimed": True} if program.are_sizes_claimed else {}),
+            # Whoever states what the model gives holds it to that.
+            **({"areSizesClaimed": True} if program.are_sizes_claimed and not options.get("outputs") else {}),
         },
         "platform": program.platform,
         "runtime": "python",

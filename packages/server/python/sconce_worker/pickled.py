@@ -11,7 +11,7 @@ from typing import Mapping
 import torch
 
 from .code import program_of
-from .errors import refused
+from .errors import first_line, refused
 from .program import Program
 
 
@@ -29,9 +29,8 @@ def open_pickle(path: Path, options: Mapping[str, object], device: torch.device)
     try:
         model = torch.load(path, map_location="cpu", weights_only=False)
     except BaseException as error:
-        first = (str(error).strip().splitlines() or [""])[0][:300]
         raise refused(
-            f"{path.name} cannot be unpickled: {type(error).__name__}: {first}", "model_code_failed", traceback.format_exc()
+            f"{path.name} cannot be unpickled: {type(error).__name__}: {first_line(error)}", "model_code_failed", traceback.format_exc()
         ) from error
     if not isinstance(model, torch.nn.Module):
         raise refused(

@@ -7,7 +7,7 @@ from typing import Mapping
 
 import torch
 
-from .errors import refused
+from .errors import first_line, refused
 from .program import Program, weights_of
 from .traced_inputs import traced_inputs
 from .types import stated_inputs
@@ -18,8 +18,7 @@ def open_script(path: Path, options: Mapping[str, object], device: torch.device)
     try:
         module = torch.jit.load(path, map_location=device).eval()
     except (RuntimeError, ValueError) as error:
-        lines = str(error).strip().splitlines() or [""]
-        raise refused(f"PyTorch cannot load the program: {lines[0][:300]}") from error
+        raise refused(f"PyTorch cannot load the program: {first_line(error)}") from error
     names = [argument.name for argument in module.forward.schema.arguments[1:] if not argument.has_default_value()]
     stated = stated_inputs(options["inputs"]) if options.get("inputs") else None
     traced = None if stated is not None else traced_inputs(path, names)

@@ -8,9 +8,9 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Callable
 
-from .errors import ServeError
+from .archive_folder import remove_folders
+from .errors import ServeError, first_line
 from .frames import CALL, ERROR, HELLO, NOTE, RESULT, Channel, Frame
 
 _SOCKET_FD = 3
@@ -45,8 +45,8 @@ class _Worker:
         try:
             # What takes seconds: a spare worker does it before anybody waits for it.
             from . import load
-        except Exception:
-            self._missing = _no_torch(traceback.format_exc())
+        except Exception as error:
+            self._missing = _no_torch(error)
         else:
             self._load = load.load_model
 
@@ -93,13 +93,14 @@ def _encode_thrown(thrown: BaseException) -> bytes:
     return ServeError("internal", "internal", "an unexpected error", traceback.format_exc()).encode()
 
 
-def _no_torch(detail: str) -> ServeError:
-    last = detail.strip().splitlines()[-1]
-    if "No module named 'torch'" in last:
-        why = "it has no PyTorch: run its `-m pip install torch`, or choose another with --python"
+def _no_torch(error: BaseException) -> ServeError:
+    name = os.path.basename(sys.executable)
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        why = f"the interpreter {name} has no PyTorch: run its `-m pip install torch`, or name another with --python"
     else:
-        why = f"PyTorch cannot be imported ({last[:300]})"
-    return ServeError("failed_precondition", "python_missing", f"the interpreter {sys.executable} cannot run it: {why}", detail)
+        why = f"the interpreter {name} cannot import PyTorch: {type(error).__name__}: {first_line(error)}"
+    detail = f"{sys.executable}: {traceback.format_exc()}"
+    return ServeError("failed_precondition", "python_missing", why, detail)
 
 
 def _outlive_signals() -> None:
@@ -133,5 +134,6 @@ def _end() -> None:
             stream.flush()
         except Exception:
             pass
+    remove_folders()
     # Without waiting for threads that a model may have left.
     os._exit(0)

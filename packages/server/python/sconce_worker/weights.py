@@ -11,7 +11,7 @@ from typing import Mapping
 
 import torch
 
-from .errors import refused
+from .errors import first_line, refused
 
 _MAX_HEADER_BYTES = 100 * 1024 * 1024
 _DTYPES = {
@@ -60,7 +60,7 @@ def _unpickled(path: Path, is_mapped: bool, allows_pickle: bool) -> object:
             str(error),
         ) from error
     except (RuntimeError, EOFError, ValueError) as error:
-        raise refused(f"{path.name} cannot be read: {str(error)[:200]}", "model_file_corrupt") from error
+        raise refused(f"{path.name} cannot be read: {first_line(error)}", "model_file_corrupt") from error
 
 
 def _is_zip(path: Path) -> bool:

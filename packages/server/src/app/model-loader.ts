@@ -11,7 +11,7 @@ import type { ModelConfig } from "../config/model-options.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
-import { isCodeNeeded } from "../models/model-file.ts";
+import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
 import { createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
@@ -19,6 +19,7 @@ import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts"
 import type { Quota } from "../queue/quota.ts";
 import { createScheduler } from "../queue/scheduler.ts";
 import type { LoadedModel, LoadOptions, LoadSpec, PythonOptions, Runtime } from "../runtime/runtime.ts";
+import { modelLabels } from "./model-labels.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -87,13 +88,14 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   const { config, candidate, clock, logger, random } = parts;
   const { name, version } = candidate;
   const instances = loaded.instances.length;
+  const labels = modelLabels(config, candidate, loaded.description.signature);
   const queue = completeQueueConfig(queueConfig(config), loaded.description.signature, instances);
   const served = createServedModel({
     name,
     version,
     loaded,
     logger,
-    settings: runSettings(queue, instances),
+    settings: { ...runSettings(queue, instances), labels },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
@@ -173,7 +175,8 @@ function loadSpec(
     python: pythonOptions(config, candidate, { caps, defaults }),
   };
   // Beside a program the code is not what is served.
-  return { name, version, file, root, codeFile: isCodeNeeded(format) ? codeFile : undefined, options };
+  const code = isCodeNeeded(format) ? codeFile : undefined;
+  return { name, version, file, root, codeFile: isCodeArchive(format) ? file : code, options };
 }
 
 function pythonOptions(

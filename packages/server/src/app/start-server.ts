@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { availableParallelism, totalmem } from "node:os";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
@@ -14,7 +15,7 @@ import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
-import { createTimeSlicer } from "../edge/time-slicer.ts";
+import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
 import {
@@ -37,12 +38,14 @@ import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
+import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
+import { createPredict, type Predict } from "./predict-in-process.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import { VERSION } from "./version.ts";
 
@@ -50,7 +53,7 @@ import { VERSION } from "./version.ts";
 export interface ServerOptions {
   /** Model files, and folders of models. */
   readonly paths: readonly string[];
-  /** From `loadConfig`. Default: the defaults of docs/configuration.md; neither the environment nor a file is read. */
+  /** From `loadConfig`. Default: the defaults of docs/configuration.md, on a free port; neither the environment nor a file is read. */
   readonly config?: Config;
   /** Takes what the command line writes to standard error; a pino logger fits. Default: nothing is logged. */
   readonly logger?: Logger;
@@ -87,6 +90,11 @@ export interface RunningServer {
   models(): readonly IndexEntry[];
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
+  /**
+   * Asks a model as `POST /predict/{model}` does, without the network: nested arrays (or an object of them, by input) in, the prediction out,
+   * batched with everybody else's. Waits for a model that loads on first use. Rejects with ServeError.
+   */
+  readonly predict: Predict;
   /** Drains: not ready at once, requests in flight finish, then everything ends. Idempotent. */
   stop(): Promise<void>;
 }
@@ -98,10 +106,12 @@ export interface RunningServer {
  *
  * Rejects with ServeError: `failed_precondition`/`cannot_listen` when a port cannot be opened, `invalid_argument`/`missing_path` or
  * `failed_precondition`/`unreadable_path` when a path cannot be served from, `failed_precondition`/`unsafe_binding` or
- * `missing_admin_token` when the configuration is open to a network by mistake. Nothing of the server is left then.
+ * `missing_admin_token` when the configuration is open to a network by mistake, `invalid_argument`/`bad_option` for options that do not
+ * exist. Nothing of the server is left then.
  */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
-  const options: CompleteOptions = { ...defaults(), ...given };
+  checkOptions(given, Object.keys(KNOWN_OPTIONS));
+  const options = withDefaults(given);
   const { clock, logger } = options;
   const { server: config } = options.config;
   checkSafeBinding(config);
@@ -118,7 +128,8 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
     isDraining: () => isDraining,
   });
-  let built: BuiltEdges;
+  const slicer = createTimeSlicer(clock);
+  let built: BuiltEdges | undefined;
   let health: HealthServer | undefined;
   let address: AddressInfo;
   try {
@@ -130,14 +141,19 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       control,
       tenantHeader,
       webGate,
+      slicer,
     });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
   } catch (error) {
     await health?.close();
+    built?.rest.destroy();
+    built?.listener.destroy();
+    control.close();
     loop.stop();
-    runtime.destroy("the server did not start");
-    throw error;
+    runtime.destroy(NOT_STARTED);
+    await runtime.close();
+    throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
   loop.begin();
@@ -151,6 +167,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
+    predict: createPredict({ inference, clock, slicer }),
     stop() {
       isDraining = true;
       health?.refresh();
@@ -160,13 +177,30 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   };
 }
 
-function defaults(): Omit<CompleteOptions, "paths" | "createRuntime"> {
-  return { config: loadConfig({}), logger: silentLogger, clock: systemClock, random: Math.random };
+const KNOWN_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
+  paths: true,
+  config: true,
+  logger: true,
+  clock: true,
+  random: true,
+  createRuntime: true,
+};
+const NOT_STARTED = "the server did not start";
+
+function withDefaults({ config, logger, clock, random, ...others }: ServerOptions): CompleteOptions {
+  return {
+    ...others,
+    config: config ?? loadConfig({ flags: new Map([["--port", "0"]]) }),
+    logger: logger ?? silentLogger,
+    clock: clock ?? systemClock,
+    random: random ?? Math.random,
+  };
 }
 
 /** Triton's names for what both protocols serve beyond the core of v2. */
 const EXTENSIONS: readonly string[] = [
   "binary_tensor_data",
+  "classification",
   "parameters",
   "schedule_policy",
   "model_repository",
@@ -236,6 +270,7 @@ interface Served extends Instruments {
   readonly control: ModelControl;
   readonly tenantHeader: string | undefined;
   readonly webGate: WebGate;
+  readonly slicer: TimeSlicer;
 }
 
 type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
@@ -246,7 +281,7 @@ type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
  */
 async function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
-  { metrics, loop, observer, inference, control, tenantHeader, webGate }: Served,
+  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer }: Served,
 ): Promise<BuiltEdges> {
   const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
     import("../edge/rest/rest-edge.ts"),
@@ -264,10 +299,11 @@ async function buildEdges(
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
+    logLevel: config.logLevel,
     observer,
     budget: byteBudget(config, slowClients),
     slowClients,
-    slicer: createTimeSlicer(clock),
+    slicer,
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
@@ -277,11 +313,13 @@ async function buildEdges(
     limits: restLimits(config),
     notReadyStatus,
     fastLane: config.fastLane === "on",
+    compat: config.compat,
     defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({
     ...shared,
     limits: grpcLimits(config),
+    typedResponses: config.grpcTypedAnswers,
     activeClock: loop.activeClock,
     random,
   });

@@ -5,6 +5,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Client, credentials } from "@grpc/grpc-js";
+import {
+  ModelConfigRequestSchema,
+  type ModelConfigResponse,
+  ModelConfigResponseSchema,
+} from "@sconce/protocol/messages";
 import { loadConfig } from "../config/load-config.ts";
 import { type TinyModel, tinyOnnx } from "../runtime/onnx/tiny-onnx.kit.ts";
 import { type RunningServer, startServer } from "./start-server.ts";
@@ -43,9 +50,10 @@ const port = (name: string, dims: string, more = ""): string =>
 /** Files of the repository: a tiny model, or a text. */
 const FILES: Readonly<Record<string, TinyModel | string>> = {
   "batched/config.pbtxt": `platform: "onnxruntime_onnx" max_batch_size: 4
-    input [ ${port("x", "2")} ] output [ ${port("y", "2")} ]
+    input [ ${port("x", "2")} ] output [ ${port("y", "2", 'label_filename: "classes.txt"')} ]
     dynamic_batching { max_queue_delay_microseconds: 200 preferred_batch_size: [ 2, 4 ] }
     instance_group [ { count: 2 kind: KIND_CPU } ] optimization { graph { level: 1 } }`,
+  "batched/classes.txt": "cat\r\ndog\n",
   "batched/1/model.onnx": NEGATION,
   "whole/config.pbtxt": `backend: "onnxruntime" input [ ${port("x", "1, 2")} ] output [ ${port("y", "1, -1")} ]`,
   "whole/1/model.onnx": NEGATION,
@@ -58,6 +66,7 @@ const FILES: Readonly<Record<string, TinyModel | string>> = {
   "chosen/2/second.onnx": TWO_OUTPUTS,
   "overruled/config.pbtxt": "max_batch_size: 64 instance_group { count: 2 }",
   "overruled/model.yaml": "max_batch_size: 3",
+  "overruled/labels.txt": "one\ntwo\nthree\nfour",
   "overruled/1/model.onnx": TWO_OUTPUTS,
   "mlserver/model-settings.json":
     '{"name": "mlserver", "implementation": "x.Y", "max_batch_size": 5, "parameters": {"uri": "./net.onnx"}}',
@@ -70,6 +79,8 @@ const FILES: Readonly<Record<string, TinyModel | string>> = {
   "wrongname/1/model.onnx": NEGATION,
   "wrongsize/config.pbtxt": `max_batch_size: 2 input [ ${port("x", "5")} ]`,
   "wrongsize/1/model.onnx": TWO_OUTPUTS,
+  "nolabels/config.pbtxt": `output [ ${port("y", "-1, 2", 'label_filename: "none.txt"')} ]`,
+  "nolabels/1/model.onnx": NEGATION,
   "typo/config.pbtxt": "max_batchsize: 2",
   "typo/1/model.onnx": NEGATION,
 };
@@ -197,11 +208,65 @@ describe("a repository of another server", () => {
       assert.ok(Math.abs(value - PYTORCH.y[i]!) < 1e-5, `${value}, ${PYTORCH.y[i]}`);
   });
 
+  test("classes come with the labels of label_filename, and with those of labels.txt", async () => {
+    const classify = async (model: string, width: number, count: number, more = {}) => {
+      const data = Array.from({ length: 2 * width }, (_, i) => (i % 2 === 0 ? -i : i));
+      const answer = await fetch(`${server.url}/v2/models/${model}/infer`, {
+        method: "POST",
+        body: JSON.stringify({
+          inputs: [{ name: "x", datatype: "FP32", shape: [2, width], data }],
+          outputs: [{ name: "y", parameters: { classification: count, ...more } }],
+        }),
+      });
+      return { status: answer.status, bytes: Buffer.from(await answer.arrayBuffer()) };
+    };
+    const output = (bytes: Buffer): unknown =>
+      (JSON.parse(bytes.toString()) as { outputs: unknown[] }).outputs[0];
+    assert.deepEqual(output((await classify("batched", 2, 1)).bytes), {
+      name: "y",
+      datatype: "BYTES",
+      shape: [2, 1],
+      data: ["0.000000:0:cat", "2.000000:0:cat"],
+    });
+    assert.deepEqual(output((await classify("overruled", 4, 2)).bytes), {
+      name: "y",
+      datatype: "BYTES",
+      shape: [2, 2],
+      data: ["2.000000:2:three", "0.000000:0:one", "6.000000:2:three", "4.000000:0:one"],
+    });
+    const binary = await classify("batched", 2, 2, { binary_data: true });
+    assert.ok(binary.bytes.includes("\x0f\0\0\0-1.000000:1:dog"), binary.bytes.toString());
+    for (const wrong of [-1, 1.5, "2", true])
+      assert.equal((await classify("batched", 2, wrong as number)).status, 400);
+    assert.equal((await classify("batched", 2, 0)).status, 200);
+  });
+
+  test("gRPC tells the configuration of a reshaped model, too", async () => {
+    const client = new Client(new URL(server.url).host, credentials.createInsecure());
+    try {
+      const config = await new Promise<ModelConfigResponse>((resolve, reject) => {
+        client.makeUnaryRequest(
+          "/inference.GRPCInferenceService/ModelConfig",
+          (name: string) =>
+            Buffer.from(toBinary(ModelConfigRequestSchema, create(ModelConfigRequestSchema, { name }))),
+          (bytes: Buffer) => fromBinary(ModelConfigResponseSchema, bytes),
+          "reshaped",
+          (error, answer) => (error === null ? resolve(answer!) : reject(error)),
+        );
+      });
+      const [input] = config.config!.input;
+      assert.deepEqual([input!.dims, input!.reshape!.shape], [[2n, 2n], [4n]]);
+    } finally {
+      client.close();
+    }
+  });
+
   const REFUSED: readonly (readonly [string, RegExp])[] = [
     ["pipeline", /^config\.pbtxt: an ensemble is not served yet/],
     ["wrongtype", /config\.pbtxt says INT64 of the input "x", and the model has FP32/],
     ["wrongname", /config\.pbtxt names the input "data", which the model does not have: it has x/],
     ["wrongsize", /config\.pbtxt says 5 of dimension 1 of the input "x", and the model has 4/],
+    ["nolabels", /none\.txt/],
     ["typo", /^config\.pbtxt line 1: a model's configuration has no field "max_batchsize"/],
   ];
   for (const [model, expected] of REFUSED)

@@ -17,6 +17,8 @@ export interface InferRequest {
   readonly inputs: readonly NamedTensor[];
   /** Names of the outputs wanted, in order; undefined: all. */
   readonly outputs: readonly string[] | undefined;
+  /** How many of the best classes are wanted in place of an output, by its name; undefined: none. */
+  readonly classify?: ReadonlyMap<string, number> | undefined;
   readonly parameters: Parameters;
   /** 1 is highest; 0 means the model's default. */
   readonly priority: number;

@@ -9,6 +9,8 @@ export interface RunSettings {
   readonly defaultPriority: number;
   /** Workers that hold the model. */
   readonly instances: number;
+  /** Names of classes, by output; under "" those of every output that has none of its own. */
+  readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Whether equal requests may be answered from memory. */
   readonly cached: boolean;
 }

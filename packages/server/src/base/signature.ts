@@ -30,6 +30,8 @@ export interface TensorSpec {
   readonly isRankFree?: boolean;
   /** The shape that clients see in place of `dims`, −1 for a size that requests choose; undefined: `dims` themselves. */
   readonly wireDims?: readonly number[];
+  /** Of a BYTES tensor: how long one element may be; undefined: as long as the server allows for text. */
+  readonly maxElementBytes?: number;
   /** For an input whose every element picks a row of something: which rows there are. Requests with others are rejected. */
   readonly indices?: IndexRange;
 }

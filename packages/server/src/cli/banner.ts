@@ -2,6 +2,7 @@ import type { RunningServer } from "../app/start-server.ts";
 import { VERSION } from "../app/version.ts";
 import { oneLine } from "../base/printable.ts";
 import { exampleSize, type TensorSpec } from "../base/signature.ts";
+import { LOADS_ON_USE } from "../models/version-state.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
 export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUrl">): string {
@@ -26,7 +27,9 @@ export function readyReport(running: RunningServer, elapsedMs: number): string {
   });
   const ready = models.filter(({ state }) => state === "READY");
   const example = ready.map(({ name }) => exampleCall(running, name)).find((call) => call !== undefined);
-  const head = `${ready.length} of ${models.length} models ready after ${(elapsedMs / 1000).toFixed(2)} s`;
+  const resting = models.filter(({ reason }) => reason === LOADS_ON_USE).length;
+  const later = resting === 0 ? "" : `, ${resting} ${resting === 1 ? "loads" : "load"} on first use`;
+  const head = `${ready.length} of ${models.length} models ready after ${(elapsedMs / 1000).toFixed(2)} s${later}`;
   return `${head}\n${lines.join("\n")}\n${example === undefined ? "" : `Try:\n${example}\n`}`;
 }
 

@@ -2,6 +2,7 @@ import { resolveOptions } from "../config/resolve-options.ts";
 import type { Command } from "./command.ts";
 import { inputAndOutput } from "./input-and-output.ts";
 import { openModel } from "./open-model.ts";
+import { withOutputDraft } from "./output-draft.ts";
 import { sizeText } from "./size-text.ts";
 import { STATED_INPUTS, statedInputs } from "./stated-inputs.ts";
 import { writeOnnx } from "./write-onnx.ts";
@@ -26,7 +27,10 @@ export const convertCommand: Command = {
     const model = openModel(paths.input, statedInputs(args));
     try {
       for (const warning of model.warnings) terminal.stderr.write(`warning: ${warning}\n`);
-      const { files } = writeOnnx(paths.output, model.model, model);
+      const files = await withOutputDraft(paths.output, async (draft) => ({
+        keep: true,
+        value: writeOnnx(draft, model.model, model).files,
+      }));
       for (const file of files) terminal.stdout.write(`${file.name}  ${sizeText(file.byteLength)}\n`);
       return 0;
     } finally {

@@ -1,15 +1,15 @@
-import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { type ModelSummary, type SummaryPort, summarizeFile as summarizeSource } from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
-import { ServeError } from "../base/errors.ts";
 import type { Batching } from "../base/signature.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import { batchingUnderGuards, decideBatching } from "../runtime/onnx/batching.ts";
 import type { Command } from "./command.ts";
 import { fileError } from "./file-error.ts";
+import { requireModelFile } from "./model-path.ts";
 import { sizeText } from "./size-text.ts";
 import { STATED_INPUTS, type StatedInputs, statedInputs } from "./stated-inputs.ts";
+import { usageError } from "./usage-error.ts";
 
 const INSPECT_OPTIONS = {
   json: { kind: "flag", default: false, doc: "Print everything as JSON." },
@@ -24,7 +24,9 @@ export const inspectCommand: Command = {
     const { json } = resolveOptions(INSPECT_OPTIONS, { flags: args.flags });
     const path = args.positionals[0];
     if (path === undefined || args.positionals.length > 1) {
-      throw new ServeError("invalid_argument", "expected one FILE", { reason: "bad_arguments" });
+      throw usageError(
+        `expected one FILE, got ${args.positionals.length === 0 ? "none" : args.positionals.length}`,
+      );
     }
     const summary = summarizeFile(path, statedInputs(args));
     terminal.stdout.write(
@@ -38,9 +40,7 @@ export const inspectCommand: Command = {
 
 function summarizeFile(path: string, inputs: StatedInputs | undefined): ModelSummary {
   const name = basename(path);
-  if (!existsSync(path) || !statSync(path).isFile()) {
-    throw new ServeError("not_found", `${name}: no such file`);
-  }
+  requireModelFile(path);
   const source = openFileSource(path);
   try {
     return summarizeSource(source, nodePlatform, inputs === undefined ? {} : { inputs: inputs.types });

@@ -1,26 +1,24 @@
 import { VERSION } from "../app/version.ts";
-import { type ErrorReason, ServeError } from "../base/errors.ts";
+import { ServeError } from "../base/errors.ts";
+import { nearestWord } from "../base/nearest-word.ts";
 import { oneLine, printable } from "../base/printable.ts";
 import { optionsHelp } from "../config/option-docs.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
+import { isUsage, optionsNamedIn } from "./usage-error.ts";
 
 /** In the order of the help. Each is loaded when it is used: a server starts sooner without what translates models. */
-const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand],
   ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
   ["predict", async () => (await import("./predict.ts")).predictCommand],
   ["convert", async () => (await import("./convert.ts")).convertCommand],
+  ["bench", async () => (await import("./bench/bench.ts")).benchCommand],
+  ["why", async () => (await import("./why/why.ts")).whyCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
 ]);
 
 const EXIT_USAGE = 2;
-/** What another command line would help against. */
-const USAGE_REASONS: ReadonlySet<ErrorReason | undefined> = new Set([
-  "bad_arguments",
-  "bad_option",
-  "missing_path",
-]);
 
 async function usage(): Promise<string> {
   const commands = await Promise.all(Array.from(COMMANDS.values(), (load) => load()));
@@ -50,9 +48,12 @@ export const processTerminal: Terminal = {
 
 /** Runs the `sconce` program; resolves with the exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function main(argv: readonly string[], terminal: Terminal = processTerminal): Promise<number> {
-  const [name, ...rest] = argv;
+  const [first, ...others] = argv;
+  const isHelpOf = first === "help" && others[0] !== undefined;
+  const name = isHelpOf ? others[0] : first;
+  const rest = isHelpOf ? ["--help"] : others;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    terminal.stdout.write(await usage());
+    (name === undefined ? terminal.stderr : terminal.stdout).write(await usage());
     return name === undefined ? EXIT_USAGE : 0;
   }
   if (name === "--version" || name === "-v") {
@@ -61,11 +62,11 @@ export async function main(argv: readonly string[], terminal: Terminal = process
   }
   const load = COMMANDS.get(name);
   if (load === undefined) {
-    terminal.stderr.write(`sconce: unknown command ${JSON.stringify(name.slice(0, 80))}\n\n${await usage()}`);
+    terminal.stderr.write(await unknownCommand(name));
     return EXIT_USAGE;
   }
   const command = await load();
-  if (rest.includes("--help") || rest.includes("-h")) {
+  if (asksForHelp(rest)) {
     terminal.stdout.write(commandHelp(command));
     return 0;
   }
@@ -73,7 +74,35 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     return await command.run(parseArguments(rest, command.tables), terminal);
   } catch (error) {
     if (!(error instanceof ServeError) || error.reason === "invariant") throw error;
-    terminal.stderr.write(`sconce ${name}: ${oneLine(error.message)}\n`);
-    return USAGE_REASONS.has(error.reason) ? EXIT_USAGE : 1;
+    // The ops that stand against a translation are lines of their own.
+    const words = error.reason === "untranslatable" ? error.message : oneLine(error.message);
+    terminal.stderr.write(`sconce ${name}: ${words}\n`);
+    if (!isUsage(error)) return 1;
+    terminal.stderr.write(advice(command, error));
+    return EXIT_USAGE;
   }
+}
+
+/** Behind `--` stand names, of files that may be called anything. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+}
+
+async function unknownCommand(given: string): Promise<string> {
+  const head = `sconce: unknown command ${JSON.stringify(given.slice(0, 80))}`;
+  const near = nearestWord(given, COMMANDS.keys());
+  if (near !== undefined) return `${head}; did you mean sconce ${near}?\n`;
+  // Whoever forgets the command names a model first.
+  if (/[/\\.]/.test(given)) return `${head}; did you mean sconce serve ${given.slice(0, 80)}?\n`;
+  return `${head}\n\n${await usage()}`;
+}
+
+/** What the command takes: the options that a rejection is about, else how it is called where that was wrong. */
+function advice(command: Command, { message, reason }: ServeError): string {
+  const table = Object.assign({}, ...command.tables);
+  const named = optionsNamedIn(message, table);
+  if (named === undefined && reason !== "bad_arguments") return "";
+  const help = named === undefined ? `  sconce ${command.name} ${command.usage}` : optionsHelp(named);
+  return `\n${help}\n\nsconce ${command.name} --help lists every option.\n`;
 }

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, realpathSync, statSync } from "node:fs";
+import { closeSync, realpathSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import {
   decodeModel,
@@ -12,8 +12,10 @@ import {
 import { detectFile } from "@sconce/torch/formats";
 import { type FileSource, fileSourceOf, nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../base/errors.ts";
+import { oneLine } from "../base/printable.ts";
 import { openExternal } from "../runtime/onnx/external-files.ts";
 import { fileError } from "./file-error.ts";
+import { requireModelFile } from "./model-path.ts";
 import type { StatedInputs } from "./stated-inputs.ts";
 
 /** A model file of any kind as ONNX that can be rewritten. */
@@ -29,13 +31,12 @@ export interface OpenModel {
 }
 
 /**
- * Opens a `.pt2`, TorchScript or ONNX file. Throws ServeError `not_found`, or `invalid_argument` with what stands against it: for a program
+ * Opens a `.pt2`, TorchScript or ONNX file. Throws ServeError `missing_path`, or `invalid_argument` with what stands against it: for a program
  * that does not translate, every op. `inputs`: of a scripted program.
  */
 export function openModel(path: string, inputs?: StatedInputs): OpenModel {
   const name = basename(path);
-  if (!existsSync(path) || !statSync(path).isFile())
-    throw new ServeError("not_found", `${name}: no such file`);
+  requireModelFile(path);
   const files = new ModelFiles(realpathSync(path));
   try {
     const { main } = files;
@@ -63,7 +64,7 @@ function translated(source: FileSource, inputs: StatedInputs | undefined): Read 
 }
 
 function untranslatable(name: string, { unsupported }: ModelTranslation["report"]): ServeError {
-  const ops = unsupported.map(({ op, count, reason }) => `\n  ${op} × ${count}: ${reason}`);
+  const ops = unsupported.map(({ op, count, reason }) => `\n  ${oneLine(op)} × ${count}: ${oneLine(reason)}`);
   return new ServeError(
     "failed_precondition",
     `${name} cannot be translated to ONNX, because of${ops.join("")}`,

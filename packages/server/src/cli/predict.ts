@@ -1,16 +1,19 @@
-import { existsSync, readFileSync } from "node:fs";
-import { basename, extname } from "node:path";
-import { startServer } from "../app/start-server.ts";
+import { readFileSync, statSync } from "node:fs";
+import { extname } from "node:path";
+import { type RunningServer, startServer } from "../app/start-server.ts";
 import { systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
+import { faultCode, faultWords } from "../base/file-fault.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { type InputMetadata, imageInput } from "./image-input.ts";
 import { createLogger } from "./logger.ts";
+import { looksLikePath, missingFile } from "./model-path.ts";
 import { PREDICT_OPTIONS } from "./predict-options.ts";
 import { resultText } from "./result-text.ts";
+import { usageError } from "./usage-error.ts";
 
 const IMAGE_SUFFIXES = new Set([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff"]);
 
@@ -27,11 +30,14 @@ export const predictCommand: Command = {
   async run(args, terminal) {
     const options = resolveOptions(PREDICT_OPTIONS, { flags: args.flags });
     const model = onlyPositional(args);
-    if (options.input === undefined) {
-      throw new ServeError("invalid_argument", "--input FILE is missing", { reason: "bad_arguments" });
-    }
+    const url = serverUrl(options.url);
+    if (options.input === undefined) throw usageError("--input FILE is missing");
+    const isFile = isToBeServed(model, args);
     const input = await readInput(options.input, terminal);
-    const server = await reach(model, options.url);
+    if (isFile && args.flags.has("--url")) {
+      terminal.stderr.write(`warning: --url has no effect: ${model} is a file\n`);
+    }
+    const server = isFile ? await serveOnce(model) : { url, model, close: async () => {} };
     try {
       const question = await ask(server, input, options);
       const answer = await post(`${server.url}/${pathOf(question, server.model)}`, question.body);
@@ -47,13 +53,29 @@ export const predictCommand: Command = {
   },
 };
 
-function onlyPositional(args: Arguments): string {
-  if (args.positionals.length !== 1) {
-    throw new ServeError("invalid_argument", "expected one MODEL: a name on the server, or a file", {
-      reason: "bad_arguments",
-    });
-  }
-  return args.positionals[0]!;
+function onlyPositional({ positionals }: Arguments): string {
+  if (positionals.length === 1) return positionals[0]!;
+  const got = positionals.length === 0 ? "none" : positionals.length;
+  throw usageError(`expected one MODEL, a name on the server or a file, got ${got}`);
+}
+
+function serverUrl(text: string): string {
+  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text.replace(/\/+$/, "");
+  const completed = `http://${text}`;
+  const hint =
+    !text.includes("://") && URL.canParse(completed) ? `; did you mean ${completed.slice(0, 80)}?` : "";
+  throw new ServeError(
+    "invalid_argument",
+    `--url: expected http://HOST:PORT or https://HOST:PORT, got ${JSON.stringify(text.slice(0, 80))}${hint}`,
+    { reason: "bad_option" },
+  );
+}
+
+/** A file is; a folder that is called like a model is not when a server was named. Throws `missing_path` for a path with nothing at it. */
+function isToBeServed(model: string, args: Arguments): boolean {
+  const stats = statSync(model, { throwIfNoEntry: false });
+  if (stats === undefined && !args.flags.has("--url") && looksLikePath(model)) throw missingFile(model);
+  return stats?.isFile() === true || (stats?.isDirectory() === true && !args.flags.has("--url"));
 }
 
 interface Reached {
@@ -62,19 +84,33 @@ interface Reached {
   close(): Promise<void>;
 }
 
-async function reach(model: string, url: string): Promise<Reached> {
-  if (!existsSync(model)) return { url: url.replace(/\/+$/, ""), model, close: async () => {} };
-  const { modelDefaults, server } = loadConfig({ flags: new Map([["--port", "0"]]) });
+async function serveOnce(path: string): Promise<Reached> {
   const running = await startServer({
-    config: { server, modelDefaults },
-    paths: [model],
-    logger: createLogger("warn"),
+    config: loadConfig({ flags: new Map([["--port", "0"]]) }),
+    paths: [path],
+    // What goes wrong is this command's to say.
+    logger: createLogger("silent"),
     clock: systemClock,
     random: Math.random,
   });
-  await running.settled;
-  const name = running.models()[0]?.name ?? basename(model);
-  return { url: running.url, model: name, close: () => running.stop() };
+  try {
+    await running.settled;
+    return { url: running.url, model: onlyReady(running.models(), path), close: () => running.stop() };
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+function onlyReady(models: ReturnType<RunningServer["models"]>, path: string): string {
+  const names = [...new Set(models.map(({ name }) => name))];
+  if (names.length > 1) {
+    throw usageError(`${path} holds several models; name the file or folder of one: ${names.join(", ")}`);
+  }
+  const ready = models.find(({ state }) => state === "READY");
+  if (ready !== undefined) return ready.name;
+  const why = models[0] === undefined ? "no model is in it" : models[0].reason;
+  throw new ServeError("failed_precondition", `${path} cannot be served: ${why}`);
 }
 
 async function readInput(path: string, terminal: Terminal): Promise<{ bytes: Buffer; isImage: boolean }> {
@@ -82,7 +118,10 @@ async function readInput(path: string, terminal: Terminal): Promise<{ bytes: Buf
   try {
     return { bytes: readFileSync(path), isImage: IMAGE_SUFFIXES.has(extname(path).toLowerCase()) };
   } catch (cause) {
-    throw new ServeError("invalid_argument", `--input: ${basename(path)} cannot be read`, { cause });
+    if (faultCode(cause) === "ENOENT") throw usageError(`--input: ${missingFile(path).message}`);
+    throw usageError(
+      `--input: ${path} cannot be read: ${faultCode(cause) === "EISDIR" ? "it is a folder" : faultWords(cause)}`,
+    );
   }
 }
 

@@ -56,7 +56,7 @@ export const QUANTIZE_OPTIONS = {
     min: 0,
     max: 1e12,
     default: null,
-    doc: "Fail (exit code 1) when an output differs by more than this anywhere.",
+    doc: "Fail (exit code 1), and write nothing, when an output differs by more than this anywhere.",
   },
   json: { kind: "flag", default: false, doc: "Print the report as JSON." },
 } as const;

@@ -16,12 +16,14 @@ import { compareModels } from "./compare-models.ts";
 import { inputAndOutput } from "./input-and-output.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
+import { withOutputDraft } from "./output-draft.ts";
 import { QUANTIZE_OPTIONS } from "./quantize-options.ts";
 import { type QuantizeReport, reportText } from "./quantize-report.ts";
 import { rangeMethod } from "./range-method.ts";
 import { STATED_INPUTS, type StatedInputs, statedInputs } from "./stated-inputs.ts";
 import { inputFiles, makeTrials, readTrial, type Trial } from "./trial-inputs.ts";
 import { withTrialRuntime } from "./trial-runtime.ts";
+import { usageError } from "./usage-error.ts";
 import { writeOnnx } from "./write-onnx.ts";
 
 type Options = OptionValues<typeof QUANTIZE_OPTIONS>;
@@ -39,9 +41,13 @@ export const quantizeCommand: Command = {
     const inputs = statedInputs(args);
     const model = openModel(paths.input, inputs);
     try {
-      const report = await quantize({ model, inputs, paths, precision, options }, terminal);
-      terminal.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
-      return withinLimit(report, options.maxError, terminal) ? 0 : 1;
+      return await withOutputDraft(paths.output, async (draft) => {
+        const job = { model, inputs, paths: { ...paths, output: draft }, precision, options };
+        const report = await quantize(job, terminal);
+        terminal.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
+        const keep = withinLimit(report, options.maxError, terminal);
+        return { keep, value: keep ? 0 : 1 };
+      });
     } finally {
       model.close();
     }
@@ -120,17 +126,15 @@ function onlyPrecision(options: Options): QuantizedPrecision {
     ...(options.int8Weights ? (["int8-weights"] as const) : []),
     ...(options.fp16 ? (["float16"] as const) : []),
   ];
-  const reject = (message: string): ServeError =>
-    new ServeError("invalid_argument", message, { reason: "bad_arguments" });
   if (options.static !== options.calibration.length > 0) {
-    throw reject("--static needs typical inputs in --calibration, and only --static does");
+    throw usageError("--static needs typical inputs in --calibration, and only --static does");
   }
   rangeMethod(options.ranges);
   if (!options.static && options.ranges !== QUANTIZE_OPTIONS.ranges.default)
-    throw reject("--ranges goes with --static");
-  if (options.static && chosen[0] !== "int8") throw reject("--static goes with --int8 alone");
+    throw usageError("--ranges goes with --static");
+  if (options.static && chosen[0] !== "int8") throw usageError("--static goes with --int8 alone");
   if (chosen.length === 1) return chosen[0]!;
-  throw reject("expected one of --int8, --int4, --int8-weights and --fp16");
+  throw usageError("expected one of --int8, --int4, --int8-weights and --fp16");
 }
 
 function withinLimit({ outputs }: QuantizeReport, limit: number | undefined, terminal: Terminal): boolean {
@@ -138,7 +142,7 @@ function withinLimit({ outputs }: QuantizeReport, limit: number | undefined, ter
   const beyond = outputs.filter(({ maxError }) => !(maxError <= limit));
   for (const { name, maxError } of beyond) {
     terminal.stderr.write(
-      `sconce quantize: ${name} differs by ${maxError}, more than --max-error ${limit}\n`,
+      `sconce quantize: ${name} differs by ${maxError}, more than --max-error ${limit}: nothing was written\n`,
     );
   }
   return beyond.length === 0;

@@ -1,12 +1,15 @@
+import { existsSync } from "node:fs";
 import { type RunningServer, startServer } from "../app/start-server.ts";
 import { systemClock } from "../base/clock.ts";
-import { ServeError } from "../base/errors.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
+import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command } from "./command.ts";
 import { createLogger } from "./logger.ts";
+import { missingFile } from "./model-path.ts";
+import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
 
 export const serveCommand: Command = {
@@ -16,17 +19,15 @@ export const serveCommand: Command = {
   tables: [SERVER_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
     if (args.positionals.length === 0) {
-      throw new ServeError(
-        "invalid_argument",
-        "expected at least one PATH: a model file, or a folder of models",
-        {
-          reason: "bad_arguments",
-        },
-      );
+      throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
     const config = loadConfig({ flags: args.flags, env: terminal.env });
+    for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
     const startedMs = systemClock.nowMs();
     const logger = createLogger(config.server.logLevel);
+    for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
+      logger.warn({}, words);
+    }
     const running = await startServer({
       config,
       paths: args.positionals,

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
 import type { ScriptInput } from "@sconce/torch";
+import { ServeError } from "../base/errors.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { parseOption } from "../config/parse-option.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import { readYaml } from "../config/yaml-file.ts";
 import { scriptInputs } from "../runtime/onnx/script-inputs.ts";
 import type { Arguments } from "./arguments.ts";
+import { usageError } from "./usage-error.ts";
 
 /** The option of commands that read a program: what `inputs` of a model.yaml is to the server. */
 export const STATED_INPUTS = {
@@ -30,5 +32,9 @@ export function statedInputs({ flags }: Arguments): StatedInputs | undefined {
   const label = file === undefined ? "--inputs" : `inputs in ${file.name}`;
   const raw = file === undefined ? given : (file.values["inputs"] ?? file.values);
   const texts = parseOption(MODEL_OPTIONS.inputs, raw, { label }) as StatedInputs["texts"];
-  return { texts, types: scriptInputs(texts) };
+  try {
+    return { texts, types: scriptInputs(texts) };
+  } catch (error) {
+    throw error instanceof ServeError ? usageError(`--inputs: ${error.message}`) : error;
+  }
 }

@@ -56,12 +56,19 @@ function sizeOf(dim: Dim, wish: number, sizes: Map<string, number>): number {
   return size;
 }
 
-interface Making {
+/** What numbers are made of. */
+export interface Making {
+  /** Integers lie below it; undefined: 2. */
   readonly bound: number | undefined;
   readonly next: () => number;
 }
 
-function madeUp({ name, datatype }: TensorSpec, shape: readonly number[], { bound, next }: Making): Tensor {
+/** One made-up tensor of that shape. Throws ServeError for texts. */
+export function madeUp(
+  { name, datatype }: TensorSpec,
+  shape: readonly number[],
+  { bound, next }: Making,
+): Tensor {
   if (datatype === "BYTES") {
     throw new ServeError("invalid_argument", `the model takes texts (${name}); give them with --input`, {
       reason: "bad_arguments",
@@ -93,7 +100,7 @@ const WRITERS: Readonly<Record<string, (view: DataView, at: number, value: numbe
 };
 
 /** Numerical Recipes' linear congruential generator: enough for test data, and the same everywhere. */
-function randomNumbers(seed: number): () => number {
+export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import {
   encodeModelParts,
@@ -9,7 +9,6 @@ import {
   type ReadExternal,
   weightBytes,
 } from "@sconce/torch";
-import { ServeError } from "../base/errors.ts";
 
 /** ONNX is a protobuf message, which ends at 2 GiB; the graph itself needs some of it. */
 const MAX_INLINE_BYTES = 2 ** 31 - 64 * 2 ** 20;
@@ -21,8 +20,8 @@ export interface WrittenModel {
 }
 
 /**
- * Writes a model as an ONNX file of its own; weights past 2 GiB go into `<file>.data` beside it. The files appear under their names when
- * they are complete. Throws ServeError when they cannot be written.
+ * Writes a model as an ONNX file of its own; weights past 2 GiB go into `<file>.data` beside it. Writes into a draft: see
+ * output-draft.ts. Throws what the file system throws.
  */
 export function writeOnnx(
   path: string,
@@ -63,26 +62,15 @@ function safeName(name: string): string {
   return name.replace(/[^A-Za-z0-9._-]/g, "_").replace(/^[.-]/, "_");
 }
 
-/** Writes a file beside its place and moves it there; answers its size. */
+/** Writes a new file; answers its size. */
 function writeWhole(path: string, write: (file: number) => void): number {
-  const draft = `${path}.${process.pid}.tmp`;
+  const file = openSync(path, "wx");
   try {
-    const file = openSync(draft, "wx");
-    try {
-      write(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(draft, path);
-    return statSync(path).size;
-  } catch (error) {
-    rmSync(draft, { force: true });
-    if (!(error instanceof Error && "syscall" in error)) throw error;
-    const why = "code" in error ? String(error.code) : "unknown";
-    throw new ServeError("failed_precondition", `${basename(path)} cannot be written (${why})`, {
-      cause: error,
-    });
+    write(file);
+  } finally {
+    closeSync(file);
   }
+  return statSync(path).size;
 }
 
 function writeParts(file: number, parts: readonly Uint8Array[]): void {

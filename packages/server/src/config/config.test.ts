@@ -84,6 +84,20 @@ describe("loadConfig()", () => {
   });
 });
 
+test("a flag that does not exist is rejected, also one without its dashes", () => {
+  for (const flag of ["port", "--prot"]) {
+    assert.match(
+      messageOf(() => loadConfig({ flags: new Map([[flag, "0"]]) })),
+      /unknown option.*did you mean --port\?/,
+    );
+  }
+});
+
+test("one number is taken where a list of numbers is meant", () => {
+  assert.deepEqual(parseOption(MODEL_OPTIONS.preferredBatchSize, 2, { label: "x" }), [2]);
+  messageOf(() => parseOption(MODEL_OPTIONS.preferredBatchSize, true, { label: "x" }));
+});
+
 describe("loadModelConfig()", () => {
   test("model.yaml overrides the defaults it names and no others", () => {
     const { modelDefaults } = loadConfig({ flags: new Map([["--max-batch-size", "4"]]) });

@@ -1,5 +1,7 @@
+import { ServeError } from "../base/errors.ts";
+import { nearestWord } from "../base/nearest-word.ts";
 import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
-import { fileKey } from "./option.ts";
+import { fileKey, flagName } from "./option.ts";
 import { type OptionSources, rejectUnknownKeys, resolveOptions } from "./resolve-options.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 import { readYaml, type YamlFile } from "./yaml-file.ts";
@@ -17,6 +19,8 @@ const NO_FILE: YamlFile = { name: "", values: {} };
  * that `--config` or `SCONCE_CONFIG` names over the defaults. Throws ServeError `invalid_argument` that names the option.
  */
 export function loadConfig(sources: Omit<OptionSources, "file">): Config {
+  checkSources(sources);
+  rejectUnknownFlags(sources.flags ?? new Map());
   const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
   const file = named === undefined ? NO_FILE : readYaml(named);
   rejectUnknownKeys(file, [...Object.keys(SERVER_OPTIONS).map(fileKey), "models"]);
@@ -26,6 +30,36 @@ export function loadConfig(sources: Omit<OptionSources, "file">): Config {
     server: resolveOptions(SERVER_OPTIONS, { ...sources, file }),
     modelDefaults: resolveOptions(MODEL_OPTIONS, { ...sources, file: models }),
   };
+}
+
+/** What a program without types may get wrong: without a word, its port would be the default one. */
+function checkSources(sources: object): void {
+  for (const key of Object.keys(sources)) {
+    if (key !== "flags" && key !== "env") {
+      throw new ServeError(
+        "invalid_argument",
+        `loadConfig: unknown key ${JSON.stringify(key.slice(0, 80))}; known are flags and env`,
+        { reason: "bad_option" },
+      );
+    }
+  }
+  if (!("flags" in sources) || sources.flags === undefined || sources.flags instanceof Map) return;
+  throw new ServeError(
+    "invalid_argument",
+    'loadConfig: flags must be a Map, such as new Map([["--port", "0"]])',
+    { reason: "bad_option" },
+  );
+}
+
+function rejectUnknownFlags(flags: ReadonlyMap<string, unknown>): void {
+  const known = [...Object.keys(SERVER_OPTIONS), ...Object.keys(MODEL_OPTIONS)].map(flagName);
+  const unknown = [...flags.keys()].find((flag) => !known.includes(flag));
+  if (unknown === undefined) return;
+  const near = known.find((flag) => flag === `--${unknown}`) ?? nearestWord(unknown, known);
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  throw new ServeError("invalid_argument", `unknown option ${JSON.stringify(unknown.slice(0, 80))}${hint}`, {
+    reason: "bad_option",
+  });
 }
 
 function modelSection(file: YamlFile): YamlFile {

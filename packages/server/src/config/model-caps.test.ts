@@ -57,6 +57,25 @@ for (const [taken, refused, words] of [
   });
 }
 
+test("a model's interpreter lies in its own folder, unless the operator allows others or named it", () => {
+  for (const path of [".venv", "env/bin/python", "./a/../b"]) assert.equal(said(`python: ${path}`), "");
+  for (const path of ["/usr/bin/python3", "../venv", "a/../../b", ".."]) {
+    const words = `the interpreter ${path}; this server allows those in the model's own folder (--allow-model-python)`;
+    assert.equal(said(`python: ${path}`), words);
+    assert.equal(said(`python: ${path}`, { "--allow-model-python": true }), "");
+    assert.equal(said(`python: ${path}`, { "--python": path }), "");
+  }
+});
+
+test("an operator who says onnx for all models keeps Python out", () => {
+  for (const runtime of ["auto", "python"]) {
+    assert.equal(said(`runtime: ${runtime}`), "");
+    const words = `runtime ${runtime}; this server allows onnx (--runtime)`;
+    assert.equal(said(`runtime: ${runtime}`, { "--runtime": "onnx" }), words);
+    assert.equal(said("runtime: onnx", { "--runtime": "onnx" }), "");
+  }
+});
+
 test("what the operator allows, or set as a default for all models, is allowed", () => {
   assert.equal(said("instances: 16", { "--max-instances": "16" }), "");
   assert.equal(

@@ -110,7 +110,7 @@ export const MODEL_OPTIONS = {
     min: 1,
     max: 86_400_000,
     default: 30_000,
-    doc: "A run that takes longer is killed with its worker.",
+    doc: "A run that takes longer is killed with its worker, and answered with 504 when its request was alone in it.",
   },
   loadTimeoutMs: {
     kind: "duration",
@@ -124,7 +124,7 @@ export const MODEL_OPTIONS = {
     min: 1_048_576,
     max: 1_125_899_906_842_624,
     default: null,
-    doc: "A worker whose resident memory passes this is replaced. No limit when unset.",
+    doc: "A worker whose resident memory passes this is replaced. One that is past it as soon as the model is loaded fails the load. No limit when unset.",
   },
   memory: {
     kind: "choice",

@@ -51,7 +51,10 @@ function parseList<T>(raw: unknown, parseItem: (item: unknown) => T | undefined)
     ? raw
     : typeof raw === "string"
       ? raw.split(",").filter((s) => s.trim())
-      : undefined;
+      : // One number is a list of one.
+        typeof raw === "number"
+        ? [raw]
+        : undefined;
   if (items !== undefined && items.length > MAX_LIST_ITEMS) return undefined;
   const parsed = items?.map((item) => parseItem(typeof item === "string" ? item.trim() : item));
   return parsed?.every((item) => item !== undefined) ? (parsed as readonly T[]) : undefined;

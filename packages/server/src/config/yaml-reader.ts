@@ -106,6 +106,8 @@ class ThreadedReader implements YamlReader {
   #start(): Worker {
     return new Worker(this.#options.entry ?? ENTRY, {
       env: {},
+      // What the program itself was started with, such as --eval, may not fit a file.
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
     });
   }

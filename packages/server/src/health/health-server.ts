@@ -38,6 +38,8 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   const thread = new Worker(new URL("./health-thread.js", import.meta.url), {
     workerData: { memory: board.memory, host, port, notReadyStatus, webGate } satisfies HealthThreadData,
     env: {},
+    // What the program itself was started with, such as --eval, may not fit a file.
+    execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
   });
   thread.unref();

@@ -6,6 +6,7 @@ import { type ResultReceiver, submitTo } from "../base/result-receiver.ts";
 import type { Signature } from "../base/signature.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { ModelRegistry, ServedModel } from "../models/registry.ts";
+import { checkClassification, classifying } from "./classification.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
 import { compileInputCheck, type InputCheck } from "./input-check.ts";
 import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
@@ -67,11 +68,12 @@ export function createInference(options: InferenceOptions): Inference {
     request.timeline.enqueuedMs = clock.nowMs();
     const asItIs = broken === undefined && inputs === request.inputs && outputs === request.outputs;
     const isAlone = broken !== undefined;
-    const shaped = checks.reshape === undefined ? receiver : inWireShapes(receiver, checks.reshape);
-    const named = asked === outputs ? shaped : underNames(shaped, asked!);
+    const named = asked === outputs ? receiver : underNames(receiver, asked!);
+    const classed = request.classify === undefined ? named : classifiedBy(served, request, named);
+    const shaped = checks.reshape === undefined ? classed : inWireShapes(classed, checks.reshape);
     served.submit(
       asItIs ? request : { ...request, inputs, outputs, isAlone },
-      isAlone ? blamingSizes(named, broken) : named,
+      isAlone ? blamingSizes(shaped, broken) : shaped,
     );
   };
 
@@ -150,6 +152,22 @@ function blamingSizes(
       );
     },
   };
+}
+
+/** Throws when an output has no classes. The request asks for outputs by names that were checked. */
+function classifiedBy(
+  { description: { signature }, settings }: ServedModel,
+  { classify = new Map() }: InferRequest,
+  receiver: ResultReceiver<InferResponse>,
+): ResultReceiver<InferResponse> {
+  const wanted = new Map<string, number>();
+  for (const { name, aliases = [] } of signature.outputs) {
+    const count = [name, ...aliases].map((word) => classify.get(word)).find((found) => found !== undefined);
+    if (count !== undefined) wanted.set(name, count);
+  }
+  checkClassification(wanted, signature);
+  const isBatching = signature.batching.kind === "on" && settings.maxBatchSize > 1;
+  return classifying(receiver, wanted, { isBatching, labels: settings.labels });
 }
 
 function inWireShapes(

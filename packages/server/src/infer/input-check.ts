@@ -187,7 +187,8 @@ function checkTensor(
   if (empty) elements = 0;
   else if (elements > Number.MAX_SAFE_INTEGER)
     refuse(`input "${spec.name}": the shape has too many elements`);
-  if (spec.datatype === "BYTES") checkStrings(spec.name, tensor.bytes, elements, maxStringBytes);
+  if (spec.datatype === "BYTES")
+    checkStrings(spec.name, tensor.bytes, elements, spec.maxElementBytes ?? maxStringBytes);
   else if (tensor.bytes.byteLength !== elements * input.elementBytes) {
     const expected = `expected ${elements * input.elementBytes} for shape [${shape.join(",")}] of ${spec.datatype}`;
     refuse(`input "${spec.name}": the data has ${count(tensor.bytes.byteLength, "byte")}, ${expected}`);

@@ -12,7 +12,7 @@ import { isEmpty, isReady } from "./readiness.ts";
 import type { IndexEntry, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
-import type { VersionContext } from "./version-state.ts";
+import { LOADS_ON_USE, NOT_LOADED, type VersionContext } from "./version-state.ts";
 
 /** An empty registry; `apply` fills it. */
 export function createRegistry(options: RegistryOptions): ManagedRegistry {
@@ -109,7 +109,9 @@ class Registry implements ManagedRegistry {
   }
 
   index(): readonly IndexEntry[] {
-    return Array.from(this.#versions(), (version) => version.indexEntry);
+    const entries = Array.from(this.#versions(), (version) => version.indexEntry);
+    if (this.#options.lazy !== true) return entries;
+    return entries.map((entry) => (entry.reason === NOT_LOADED ? { ...entry, reason: LOADS_ON_USE } : entry));
   }
 
   isKnown(name: string): boolean {

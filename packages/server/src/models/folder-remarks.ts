@@ -5,7 +5,7 @@ export const FOREIGN_SETTINGS: readonly string[] = ["config.pbtxt", "model-setti
 /** Those that are not. */
 const OTHER_SETTINGS: Readonly<Record<string, string>> = {
   "model-config.yaml":
-    "model-config.yaml is TorchServe's and is not read: put minWorkers as instances, batchSize as max_batch_size and the like into model.yaml",
+    "model-config.yaml is TorchServe's and is not read outside an archive: put minWorkers as instances, batchSize as max_batch_size and the like into model.yaml",
 };
 const OWN_SETTINGS = "model.yaml";
 const OWN_SETTINGS_TOO = "model.yml";

@@ -1,7 +1,7 @@
 // Tests repository.ts: whatever another server or library would load is listed with one sentence about what it is and what to do.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CHECKPOINT, MAR, ONNX, scan, tree, zip } from "./model-tree.kit.ts";
+import { CHECKPOINT, ONNX, scan, tree, zip } from "./model-tree.kit.ts";
 
 const HDF5 = Buffer.from("\x89HDF\r\n\x1a\n", "latin1");
 const SAVED_MODEL = Buffer.from("\x08\x01\x12\x04\n\x02\x12\0", "latin1");
@@ -12,8 +12,6 @@ const SKLEARN = Buffer.concat([
 
 /** The model `m` of a repository, and what its line of the index says. */
 const FOREIGN: readonly (readonly [Readonly<Record<string, Buffer | string>>, RegExp])[] = [
-  [{ "m.mar": MAR }, /TorchServe archive: .*unzip/],
-  [{ "m/x.mar": MAR }, /TorchServe archive/],
   [
     { "m/saved_model.pb": SAVED_MODEL, "m/variables/variables.index": "" },
     /TensorFlow SavedModel: .*tf2onnx/,
@@ -28,7 +26,7 @@ const FOREIGN: readonly (readonly [Readonly<Record<string, Buffer | string>>, Re
   [{ "m.tflite": "\0\0\0\0TFL3" }, /TensorFlow Lite/],
   [{ "m.pkl": SKLEARN }, /pickled scikit-learn model: .*skl2onnx/],
   [{ "m.joblib": "anything" }, /pickled scikit-learn model/],
-  [{ "m/pytorch_model.bin": CHECKPOINT, "m/config.json": "{}" }, /weights without a program/],
+  [{ "m/pytorch_model.bin": CHECKPOINT, "m/README.md": "" }, /weights without a program/],
   [{ "m/model-config.yaml": "", "m/model.onnx": ONNX }, /model-config\.yaml is TorchServe's/],
   [{ "m/0001/model.onnx": ONNX }, /the folder 0001 is not read.* such as 1$/],
   [{ "m/0/model.onnx": ONNX }, /the folder 0 is not read.* such as 1$/],

@@ -16,6 +16,8 @@ export interface ModelCandidate {
   readonly configFile: string | undefined;
   /** Absolute path of the settings of another server, if the model has such. */
   readonly foreignFile: string | undefined;
+  /** Absolute path of labels.txt, if the model has one. */
+  readonly labelsFile: string | undefined;
   /** What these files say; undefined without any, or when one could not be read. */
   readonly settings: SettingsFile | undefined;
   /** The files beside the chosen one that the settings may name instead. */

@@ -92,7 +92,12 @@ export function isCodeNeeded(format: ModelFormat): boolean {
   return format === "code" || format === "pickle" || isWeights(format);
 }
 
+/** Whether what is in the file makes the model with code of its own. */
+export function isCodeArchive(format: ModelFormat): boolean {
+  return format === "mar";
+}
+
 /** Whether it is a model, ours or of another server, and not something that lies beside one. */
 function isModel(format: FileFormat): boolean {
-  return isProgram(format) || format === "mar";
+  return isProgram(format) || isCodeArchive(format);
 }

@@ -10,6 +10,7 @@ import {
   type FailedLoad,
   indexEntry,
   keptNote,
+  NOT_LOADED,
   restingState,
   type VersionContext,
   type VersionState,
@@ -100,7 +101,7 @@ export class ModelVersion {
       this.#set({ ...state, note: candidate.remark });
     }
     if (state.kind === "failed" && state.fingerprint !== candidate.fingerprint) {
-      this.#set({ kind: "unloaded", reason: "not loaded yet" });
+      this.#set({ kind: "unloaded", reason: NOT_LOADED });
     }
   }
 
@@ -224,7 +225,7 @@ export class ModelVersion {
   #abandon(): void {
     if (this.#state.kind !== "loading" || this.#state.attempt.begun) return;
     const { attempt } = this.#state;
-    this.#set({ kind: "unloaded", reason: "not loaded yet" });
+    this.#set({ kind: "unloaded", reason: NOT_LOADED });
     attempt.abort.abort(new ServeError("cancelled", "nobody waits for the model any more"));
   }
 

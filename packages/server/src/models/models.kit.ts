@@ -249,6 +249,7 @@ export function candidateOf(name: string, overrides: Partial<ModelCandidate> = {
     format: "pt2",
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile: undefined,

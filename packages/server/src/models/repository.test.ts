@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { linkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
+import { systemClock } from "../base/clock.ts";
+import { createYamlReader } from "../config/yaml-reader.ts";
+import { nodeFileSystem } from "./file-system.ts";
 import {
   CHECKPOINT,
   FLAT_PT2,
@@ -17,6 +20,7 @@ import {
   tree,
   zip,
 } from "./model-tree.kit.ts";
+import { createRepository } from "./repository.ts";
 
 describe("formats by content", () => {
   const cases: readonly (readonly [string, Buffer, string])[] = [
@@ -28,12 +32,12 @@ describe("formats by content", () => {
     ["a.pt", CHECKPOINT, "a/1 checkpoint ! the file holds weights without a program"],
     ["a.onnx", PICKLE, "a/1 checkpoint ! the file holds weights without a program"],
     ["a.safetensors", SAFETENSORS, "a/1 safetensors ! the file holds weights without a program"],
-    ["a.mar", MAR, "a/1 mar ! the file is a TorchServe archive"],
+    ["a.mar", MAR, "a/1 mar a.mar"],
     ["a.pt2", zip("hello.txt"), "a/1 zip ! the file is a zip archive without a PyTorch program"],
     [
       "a.pt2",
       PT2.subarray(0, 60),
-      "a/1 damaged-zip ! the file is a zip archive that is damaged or incomplete",
+      "a/1 damaged-zip ! the file is a zip archive that is truncated or damaged",
     ],
     ["a.onnx", Buffer.from("hello"), "a/1 unknown ! the content is not a model format that Sconce knows"],
     ["a.pt2", Buffer.alloc(0), "a/1 empty ! the file is empty"],
@@ -64,7 +68,7 @@ describe("layouts", () => {
     });
     assert.deepEqual(await lines(root), [
       "digits/1 pt2 digits.pt2",
-      "legacy/1 mar ! the file is a TorchServe archive",
+      "legacy/1 mar legacy.mar",
       "notes/1 unknown ! the folder holds no model file",
       "resnet/1 onnx model.onnx",
       "resnet/2 onnx model.onnx",
@@ -89,6 +93,53 @@ describe("layouts", () => {
         ["/a/2/model.yaml", "/a/2/model.py"],
       ],
     );
+  });
+
+  test("model.py makes a model of weights, and of nothing; programs are models without it", async () => {
+    const root = tree({
+      "code/model.py": "",
+      "bert/config.json": "{}",
+      "bert/model.safetensors": SAFETENSORS,
+      "notes/config.json": "{}",
+      "program/model.py": "",
+      "program/net.pt2": PT2,
+      "program/net.pth": CHECKPOINT,
+      "several/a.pth": CHECKPOINT,
+      "several/b.safetensors": SAFETENSORS,
+      "several/model.py": "",
+      "tabular/model.py": "",
+      "tabular/weights.pth": CHECKPOINT,
+      "versions/1/model.safetensors": SAFETENSORS,
+      "versions/2/model.pth": PICKLE,
+      "versions/model.py": "",
+    });
+    assert.deepEqual(await lines(root), [
+      "bert/1 safetensors model.safetensors",
+      "code/1 code model.py",
+      "notes/1 unknown ! the folder holds no model file",
+      "program/1 pt2 net.pt2",
+      "several/1 unknown ! the folder holds several model files (b.safetensors, a.pth)",
+      "tabular/1 checkpoint weights.pth",
+      "versions/1 safetensors model.safetensors",
+      "versions/2 checkpoint model.pth",
+    ]);
+    const { candidates } = await scan([join(root, "tabular"), join(root, "versions")]);
+    assert.deepEqual(
+      candidates.map(({ codeFile }) => codeFile?.slice(root.length)),
+      ["/tabular/model.py", "/versions/model.py", "/versions/model.py"],
+    );
+    const loose = tree({ "a.pt2": PT2, "b.pt2": PT2, "model.py": "" });
+    assert.deepEqual(await lines(loose), ["a/1 pt2 a.pt2", "b/1 pt2 b.pt2"]);
+  });
+
+  test("pickles are tried where the operator allows them", async () => {
+    const root = tree({ "a.pth": CHECKPOINT, "b.safetensors": SAFETENSORS });
+    const yaml = createYamlReader({ clock: systemClock });
+    const options = { paths: [{ path: root }], fileSystem: nodeFileSystem, yaml, acceptsPickles: true };
+    assert.deepEqual((await createRepository(options).scan()).candidates.map(line), [
+      "a/1 checkpoint a.pth",
+      "b/1 safetensors ! the file holds weights without a program",
+    ]);
   });
 
   test("a model folder may be given as the path itself", async () => {

@@ -22,6 +22,7 @@ import {
   chooseModelFile,
   compareFormats,
   hasModelSuffix,
+  isCodeArchive,
   isCodeNeeded,
   type ModelFormat,
   modelStem,
@@ -112,7 +113,9 @@ async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "roo
 
 /** A folder given as a path is a model, not a repository, when it says so itself. */
 function isModelFolder(listing: FolderListing): boolean {
-  if ((listing.configFile ?? listing.foreignFile ?? listing.code) !== undefined) return true;
+  if ((listing.configFile ?? listing.foreignFile) !== undefined) return true;
+  // Beside programs it is what made them.
+  if (listing.code !== undefined && listing.models.every(({ format }) => isCodeNeeded(format))) return true;
   if (listing.models.some((file) => modelStem(file.name) === "model")) return true;
   return listing.versions.length > 0 && listing.folders.length === 0;
 }
@@ -206,6 +209,7 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
   return {
     ...candidate(file, { name, version, root, fingerprint, codeFile }),
     foreignFile,
+    labelsFile: listing.labelsFile ?? parent?.labelsFile,
     otherFiles,
     remark: remarks.join("; "),
     configFile,
@@ -244,6 +248,7 @@ function candidate(
     format: file.format,
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile,
@@ -258,8 +263,8 @@ function candidate(
 
 /** Why a file cannot be served, as far as its format says it. */
 function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
-  if (format === "code" || isProgram(format) || (codeFile !== undefined && isCodeNeeded(format)))
-    return undefined;
+  if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
+  if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);
 }
 
@@ -280,6 +285,7 @@ function broken(
     format: "unknown",
     configFile: undefined,
     foreignFile: undefined,
+    labelsFile: undefined,
     settings: undefined,
     otherFiles: [],
     codeFile: undefined,

@@ -76,9 +76,14 @@ export function indexEntry(name: string, version: string, state: VersionState): 
   }
 }
 
+/** Why a version that can be loaded is not in memory. */
+export const NOT_LOADED = "not loaded yet";
+/** The same where a request loads it. */
+export const LOADS_ON_USE = "loads on first use";
+
 /** The state of a version that nobody asked to load. */
 export function restingState(candidate: ModelCandidate, nowMs: number): VersionState {
-  if (candidate.problem === undefined) return { kind: "unloaded", reason: "not loaded yet" };
+  if (candidate.problem === undefined) return { kind: "unloaded", reason: NOT_LOADED };
   const { fingerprint, problem: reason } = candidate;
   return { kind: "failed", reason, fingerprint, atMs: nowMs, mayPass: false };
 }

@@ -9,7 +9,7 @@ import type { LiveRequests } from "./live-requests.ts";
 import type { QueueObserver } from "./queue-observer.ts";
 import type { BatchItem } from "./queued-request.ts";
 import { type Recovery, RetryQueue } from "./recovery.ts";
-import { noInstance, quarantined, type Rejection } from "./rejection.ts";
+import { noInstance, type Rejection } from "./rejection.ts";
 import type { ServiceEstimate } from "./service-estimate.ts";
 
 interface Run {
@@ -108,7 +108,7 @@ export class Dispatcher {
     const { recovery, requests } = this.#parts;
     if (item.request.isSettled) return false;
     if (recovery.mayRetry(item, nowMs)) return true;
-    requests.reject(item.request, quarantined());
+    requests.reject(item.request, recovery.rejectionOf(item));
     return false;
   }
 

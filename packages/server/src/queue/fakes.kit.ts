@@ -87,7 +87,9 @@ export class FakeInstance implements Instance {
     this.deaths += 1;
     for (const [index, run] of this.#pending.splice(0).entries()) {
       run.reject(
-        ServeError.of("unavailable", "gone", { reason: index === 0 ? reason : "worker_died_waiting" }),
+        index === 0 && reason === "execution_timeout"
+          ? new ServeError("deadline_exceeded", "too long", { reason })
+          : ServeError.of("unavailable", "gone", { reason: index === 0 ? reason : "worker_died_waiting" }),
       );
     }
   }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import type { ServeError } from "../base/errors.ts";
 import type { NamedTensor } from "../base/tensor.ts";
 import type { BatchItem, QueuedRequest } from "./queued-request.ts";
+import { quarantined, type Rejection, tooSlow } from "./rejection.ts";
 
 interface Suspect {
   readonly sample: number;
@@ -8,6 +10,8 @@ interface Suspect {
   lastDeathMs: number;
   untilMs: number;
   isQuarantined: boolean;
+  /** How the last run ended. */
+  error: ServeError;
 }
 
 /** How long a single death stays on an input's record. */
@@ -48,18 +52,25 @@ export class Quarantine {
     return suspect.isQuarantined ? "quarantined" : "suspect";
   }
 
+  /** What a request with an input in quarantine is told, once it was judged so. */
+  rejectionOf(request: QueuedRequest): Rejection {
+    const error = this.#suspects.get(request.fingerprint ?? "")?.error;
+    return error?.reason === "execution_timeout" ? tooSlow(error) : quarantined();
+  }
+
   /**
    * A worker was lost while this item ran, and the item's `deaths` already counts it. True: its input is in quarantine from now on.
    * Deaths of runs that overlapped count once, so that losing all workers at the same moment puts none in quarantine.
    */
   recordDeath(
     item: BatchItem,
-    run: { readonly isAlone: boolean; readonly dispatchedMs: number },
+    run: { readonly isAlone: boolean; readonly dispatchedMs: number; readonly error: ServeError },
     nowMs: number,
   ): boolean {
     const { request } = item;
     request.fingerprint ??= fingerprintOf(request.inputs, request.tenant);
-    const suspect = this.#record(request);
+    const suspect = this.#record(request, run.error);
+    suspect.error = run.error;
     if (run.dispatchedMs > suspect.lastDeathMs) suspect.deaths += 1;
     suspect.lastDeathMs = nowMs;
     suspect.isQuarantined ||= run.isAlone && Math.max(item.deaths, suspect.deaths) >= 2;
@@ -73,12 +84,19 @@ export class Quarantine {
     if (request.fingerprint !== undefined) this.#forget(request.fingerprint);
   }
 
-  #record(request: QueuedRequest): Suspect {
+  #record(request: QueuedRequest, error: ServeError): Suspect {
     let suspect = this.#suspects.get(request.fingerprint!);
     if (suspect !== undefined) return suspect;
     if (this.#suspects.size >= MOST_SUSPECTS) this.#forget(this.#suspects.keys().next().value!);
     const sample = sampleOf(request.inputs);
-    suspect = { sample, deaths: 0, lastDeathMs: Number.NEGATIVE_INFINITY, untilMs: 0, isQuarantined: false };
+    suspect = {
+      sample,
+      deaths: 0,
+      lastDeathMs: Number.NEGATIVE_INFINITY,
+      untilMs: 0,
+      isQuarantined: false,
+      error,
+    };
     this.#suspects.set(request.fingerprint!, suspect);
     this.#samples.set(sample, (this.#samples.get(sample) ?? 0) + 1);
     return suspect;

@@ -10,6 +10,7 @@ export const REJECT_REASONS = [
   "cancelled",
   "quota_exceeded",
   "quarantined",
+  "execution_timeout",
   "shut_down",
 ] as const;
 export type RejectReason = (typeof REJECT_REASONS)[number];

@@ -3,7 +3,7 @@ import type { Quarantine } from "./quarantine.ts";
 import type { QueueConfig } from "./queue-config.ts";
 import type { RetryKind } from "./queue-observer.ts";
 import type { BatchItem } from "./queued-request.ts";
-import { quarantined } from "./rejection.ts";
+import type { Rejection } from "./rejection.ts";
 import { SlidingCount } from "./sliding-count.ts";
 
 /** A request parameter: `true` means the model must not see this request twice (its handler has side effects). */
@@ -33,7 +33,8 @@ export interface RecoveryPlan {
  * What happens to the requests of a failed run.
  * - The worker lives and the batch failed: it is run again in halves until the bad request is alone; its mates succeed.
  * - The worker died (or hung) while it ran: every request is run again, alone, within the retry budget. Alone, so that a request
- *   that kills workers costs two of them and no third, and is rejected from then on (see `Quarantine`).
+ *   that kills workers costs two of them and no third, and is rejected from then on (see `Quarantine`). One that took too long alone is
+ *   not run again for this request.
  * - The worker died before it began, or the model's file changed under it: the same batch again, free of charge.
  */
 export class Recovery {
@@ -54,6 +55,11 @@ export class Recovery {
     return item.deaths === 0 || this.#quarantine.judge(item.request, nowMs) !== "quarantined";
   }
 
+  /** For an item that may not be retried. */
+  rejectionOf(item: BatchItem): Rejection {
+    return this.#quarantine.rejectionOf(item.request);
+  }
+
   plan(run: FailedRun, error: ServeError, nowMs: number): RecoveryPlan {
     switch (kindOf(error)) {
       case "waiting":
@@ -66,14 +72,17 @@ export class Recovery {
   }
 
   #planDied(run: FailedRun, error: ServeError, nowMs: number): RecoveryPlan {
-    const mayRetry = this.#budget.take(nowMs);
+    // What takes too long alone would do so again: the limit may be too low for this model.
+    const isFinal = error.reason === "execution_timeout" && run.isAlone;
+    const mayRetry = !isFinal && this.#budget.take(nowMs);
     const retries: BatchItem[][] = [];
     const failures: { item: BatchItem; error: ServeError }[] = [];
     for (const item of run.items) {
       item.deaths += 1;
       const isLast = !mayRetry || forbidsRetry(item);
-      const isQuarantined = (run.isAlone || isLast) && this.#quarantine.recordDeath(item, run, nowMs);
-      if (isQuarantined) failures.push({ item, error: quarantined() });
+      const isQuarantined =
+        (run.isAlone || isLast) && this.#quarantine.recordDeath(item, { ...run, error }, nowMs);
+      if (isQuarantined) failures.push({ item, error: this.rejectionOf(item) });
       else if (isLast) failures.push({ item, error });
       else retries.push([item]);
     }

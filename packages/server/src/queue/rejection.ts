@@ -76,6 +76,12 @@ export function quarantined(): Rejection {
   return reject("failed_precondition", "quarantined", message);
 }
 
+/** The same where the input did not end workers but took too long: that may be the option's fault as well as the input's. */
+export function tooSlow(error: ServeError): Rejection {
+  const message = `${error.message}. This input did so twice, and is not run again for some minutes`;
+  return reject("deadline_exceeded", "execution_timeout", message);
+}
+
 /** The request's signal fired: because its deadline passed (a timer may be a little early), or because the client left. */
 export function expiredOrCancelled(
   { deadlineMs, request }: Pick<QueuedRequest, "deadlineMs" | "request">,

@@ -300,6 +300,9 @@ test("any set of poisoned requests: exactly those fail, their mates are answered
           case KIND.badShape:
             assert.equal(entry.error?.reason, "bad_output");
             break;
+          case KIND.hangs:
+            assert.equal(entry.error?.reason, "execution_timeout");
+            break;
           default:
             assert.equal(entry.error?.reason, "quarantined");
         }

@@ -23,7 +23,6 @@ import {
   expired,
   expiredOrCancelled,
   noInstance,
-  quarantined,
   quotaExceeded,
   type Rejection,
   shutDown,
@@ -227,7 +226,7 @@ class QueueScheduler implements Scheduler {
     if (nowMs >= queued.expiresMs) return expired();
     if (this.#instances.isGone) return noInstance();
     const verdict = this.#quarantine.judge(queued, nowMs);
-    if (verdict === "quarantined") return quarantined();
+    if (verdict === "quarantined") return this.#quarantine.rejectionOf(queued);
     if (verdict === "suspect") queued.runAlone();
     return this.#overQuota(queued.tenant, nowMs) ?? this.#admission.admit(queued, nowMs);
   }

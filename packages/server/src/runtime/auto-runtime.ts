@@ -11,7 +11,6 @@ const FOR_PYTHON: ReadonlySet<string> = new Set([
   "untranslatable",
   "model_file_unsupported",
   "model_refused",
-  "option_unsupported",
   // Where pickles are allowed; elsewhere nobody tries to load such a file.
   "weights_only",
   "unknown_format",
@@ -74,6 +73,8 @@ function because(loaded: LoadedModel, why: string): LoadedModel {
 
 function neither(onnx: ServeError, python: ServeError): ServeError {
   if (python.code !== "failed_precondition") return python;
+  // The one has said already what is missing.
+  if (python.reason === "inputs_unknown") return onnx;
   return ServeError.of(
     onnx.code,
     `${onnx.message}; the Python runtime does not serve it either: ${python.message}`,

@@ -163,6 +163,7 @@ export class WorkerInstance implements Instance {
     files.accept(loaded.files, loaded.description.digest);
     await files.check();
     this.#description ??= loaded.description;
+    await checkResident(worker, spec);
     this.#watchMemory(worker);
     if (!loaded.isWarm) this.#warmUpLater(worker);
   }
@@ -193,7 +194,7 @@ export class WorkerInstance implements Instance {
       limitBytes,
       clock: this.#options.clock,
       onExceeded: (bytes) => {
-        worker.destroy(
+        this.#slot.fault(
           `it passed its memory limit (${Math.round(bytes / MIB)} of ${Math.round(limitBytes / MIB)} MiB)`,
         );
       },
@@ -247,6 +248,18 @@ function startError(thrown: unknown): ServeError {
       reason: "worker_died_loading",
       cause: error,
     },
+  );
+}
+
+/** A worker that is past its limit before the first request would be ended and started for ever. */
+async function checkResident({ pid }: Worker, { options }: LoadSpec): Promise<void> {
+  const limitBytes = options.memoryLimitBytes;
+  const bytes = limitBytes === undefined || pid === undefined ? undefined : await residentBytes(pid);
+  if (limitBytes === undefined || bytes === undefined || bytes <= limitBytes) return;
+  throw new ServeError(
+    "invalid_argument",
+    `memory_limit is ${Math.round(limitBytes / MIB)} MiB, and a worker takes ${Math.round(bytes / MIB)} MiB with the model loaded: raise memory_limit`,
+    { reason: "invalid_config" },
   );
 }
 

@@ -10,7 +10,7 @@ import { Backoff } from "./backoff.ts";
 import { readOutputLines } from "./output-lines.ts";
 import { Supervisor, type SupervisorState } from "./supervisor.ts";
 import { notStartedError, type Worker, type WorkerEnd, workerDiedError } from "./worker.ts";
-import { workerEnv } from "./worker-env.ts";
+import { pythonWorkerEnv, workerEnv } from "./worker-env.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
@@ -262,6 +262,21 @@ describe("WorkerPool", () => {
 });
 
 describe("readOutputLines()", () => {
+  test("who writes more than 4 MiB in a quarter of a second waits for the rest of it", async () => {
+    const clock = new TestClock();
+    const stream = new PassThrough();
+    readOutputLines(stream, clock, () => {});
+    const piece = Buffer.alloc(1024 * 1024, "x");
+    for (let i = 0; i < 5; i++) stream.write(piece);
+    await settled();
+    assert.ok(stream.isPaused());
+    await clock.advance(250);
+    assert.ok(!stream.isPaused());
+    stream.write(piece);
+    await settled();
+    assert.ok(!stream.isPaused(), "a new quarter begins");
+  });
+
   test("passes 100 lines a second, cuts long ones, and counts what it left out", async () => {
     const clock = new TestClock();
     const stream = new PassThrough();
@@ -280,6 +295,17 @@ describe("readOutputLines()", () => {
     assert.deepEqual(lines.slice(100), ["(102 more lines were left out)", "last"]);
     assert.equal(lines.length, 102);
   });
+});
+
+test("pythonWorkerEnv() passes on where programs and caches are, and no secrets", () => {
+  const front = {
+    PATH: "/bin",
+    HOME: "/h",
+    SCONCE_ADMIN_TOKEN: "s",
+    AWS_SECRET_ACCESS_KEY: "s",
+    PYTHONSTARTUP: "x.py",
+  };
+  assert.deepEqual(pythonWorkerEnv(front), { PATH: "/bin", HOME: "/h" });
 });
 
 test("workerEnv() passes on no secrets, and lets malloc give back large blocks", () => {

@@ -42,6 +42,7 @@ export class Supervisor {
   #state: SupervisorState = { kind: "starting" };
   #worker: Worker | undefined;
   #cancelRestart: (() => void) | undefined;
+  #isAtFault = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -91,6 +92,13 @@ export class Supervisor {
     worker.destroy(reason);
   }
 
+  /** Ends a worker for a fault of its own, such as growing too large. It counts, also when the worker had nothing to do. */
+  fault(reason: string): void {
+    if (this.#state.kind !== "ready") return;
+    this.#isAtFault = true;
+    this.#state.worker.destroy(reason);
+  }
+
   #leave(state: SupervisorState): void {
     this.#cancelRestart?.();
     this.#cancelRestart = undefined;
@@ -109,12 +117,13 @@ export class Supervisor {
     await this.#options.prepare(worker);
     if (this.#isOver()) throw new ServeError("cancelled", "the model was closed while it loaded");
     const answered = worker.finishedCalls;
+    this.#isAtFault = false;
     this.#enter({ kind: "ready", worker });
     const readyMs = this.#options.clock.nowMs();
     void worker.ended.then(({ reason, wasIdle }) => {
       if (worker.finishedCalls > answered) this.#backoff.success();
       const wasSteady = wasIdle && this.#options.clock.nowMs() - readyMs >= STEADY_MS;
-      const counts = !wasSteady || worker.finishedCalls > answered;
+      const counts = this.#isAtFault || !wasSteady || worker.finishedCalls > answered;
       this.#restart(reason, counts ? this.#backoff.fault() : this.#backoff.blameless());
     });
   }

@@ -85,7 +85,10 @@ export class WorkerProcess implements Worker {
     this.#logger = options.logger.child({ worker: options.id, pid: this.#child.pid });
     this.#socket = socketOf(this.#child);
     this.#pending = new PendingCalls(options.clock, (seconds) => {
-      this.#end(`it was killed after ${seconds} s without a result`, timeoutError(seconds));
+      this.#end(
+        `it was killed after ${seconds} s without a result (execution_timeout)`,
+        timeoutError(seconds),
+      );
     });
     this.#readFrames(options.limits ?? DEFAULT_FRAME_LIMITS);
     this.#readOutput();

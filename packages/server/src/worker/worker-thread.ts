@@ -49,7 +49,10 @@ export class WorkerThread implements Worker {
     const logger = options.logger.child({ worker: options.id });
     this.#thread = new Thread(options.entry, { env: options.env, stdout: true, stderr: true });
     this.#pending = new PendingCalls(options.clock, (seconds) => {
-      this.#end(`it was stopped after ${seconds} s without a result`, timeoutError(seconds));
+      this.#end(
+        `it was stopped after ${seconds} s without a result (execution_timeout)`,
+        timeoutError(seconds),
+      );
     });
     readOutputLines(this.#thread.stdout, options.clock, (line) => logger.info({ stream: "stdout" }, line));
     readOutputLines(this.#thread.stderr, options.clock, (line) => logger.warn({ stream: "stderr" }, line));

@@ -72,9 +72,13 @@ export function failureReason(thrown: unknown): string {
   return reason.startsWith("worker_died") && typeof cause === "string" ? cause : message;
 }
 
-/** For the call that did not come back in time. */
+/** For the run that did not come back in time. */
 export function timeoutError(seconds: number): ServeError {
-  return new ServeError("deadline_exceeded", `the model did not answer within ${seconds} s and was stopped`, {
-    reason: "execution_timeout",
-  });
+  return new ServeError(
+    "deadline_exceeded",
+    `the run took longer than execution_timeout (${seconds} s) and was stopped: send less at once, or raise execution_timeout`,
+    {
+      reason: "execution_timeout",
+    },
+  );
 }

@@ -67,7 +67,7 @@ export function readSafetensors(source: ByteSource, limits?: Partial<Safetensors
       throw new ModelFileError("limit", `the file has more than ${bounds.maxTensors} tensors`);
     }
     const { dtype, shape, begin, end } = readEntry(name, entry);
-    if (end > source.byteLength - payload) throw bad(name, "lies past the file's end");
+    if (end > source.byteLength - payload) throw bad(name, "lies past the file's end: the file is truncated");
     ranges.push([begin, end]);
     const storage = rangeStorage(source, { offset: payload + begin, byteLength: end - begin });
     tensors.set(name, { dtype, shape, strides: contiguousStrides(shape), storageOffset: 0, storage });
@@ -86,7 +86,7 @@ function readHeader(
   if (length > BigInt(source.byteLength - 8)) {
     throw new ModelFileError(
       "corrupt",
-      "the safetensors header is longer than the file (is the file complete?)",
+      "the safetensors header is longer than the file: the file is truncated",
     );
   }
   if (length > BigInt(maxHeaderBytes)) {

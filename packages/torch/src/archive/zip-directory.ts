@@ -83,8 +83,14 @@ function findDirectory(source: ByteSource): Extent {
   }
   throw new ModelFileError(
     "corrupt",
-    "not a zip archive: it has no end-of-directory record (is the file complete?)",
+    beginsAsZip(source)
+      ? "the zip archive is truncated or damaged: its directory, which stands at the end, is missing; copy the file again"
+      : "not a zip archive: it has no directory at its end",
   );
+}
+
+function beginsAsZip(source: ByteSource): boolean {
+  return source.byteLength >= 4 && viewOf(source.read(0, 4)).getUint32(0, true) === 0x04034b50;
 }
 
 function readEnd(view: DataView, at: number, endOffset: number): Extent {

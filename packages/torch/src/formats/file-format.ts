@@ -39,7 +39,7 @@ const CONVERT = "convert the model it was made from to ONNX, and serve the .onnx
 
 /** One sentence for each format that is known and not read: what the file is, and what to do. */
 const OTHER_FORMATS: Readonly<Record<OtherFormat, string>> = {
-  mar: `the file is a TorchServe archive: take the model out of it with unzip, ${EXPORT}`,
+  mar: `the file is a TorchServe archive, whose handler is Python: serve it as it is where Python with PyTorch is installed; to do without, take the model out of it with unzip, ${EXPORT}`,
   aotinductor: `the file is an AOTInductor package, native code for one machine: ${EXPORT}`,
   executorch: `the file is an ExecuTorch program, made for one device: ${EXPORT}`,
   "tar-checkpoint": `the file is a checkpoint in PyTorch's first (tar) layout, weights without a program: load it with PyTorch, and ${EXPORT}`,
@@ -58,7 +58,7 @@ const OTHER_FORMATS: Readonly<Record<OtherFormat, string>> = {
   zip: `the file is a zip archive without a PyTorch program: ${EXPORT}`,
   "large-zip": "the file is a zip archive with more entries than a model has: serve the model that is in it",
   "damaged-zip":
-    "the file is a zip archive that is damaged or incomplete: copy it again, or export the model anew",
+    "the file is a zip archive that is truncated or damaged: copy it again, or export the model anew",
   "git-lfs": "the file is a Git LFS pointer and not the model itself: run git lfs pull",
   "web-page": "the file is a web page and not a model: download the model again",
   empty: "the file is empty: copy it again",
@@ -69,10 +69,12 @@ const WEIGHTS =
   "holds weights without a program: export the model with torch.export.export and torch.export.save, and serve the .pt2; this file can then " +
   "replace its weights";
 
+/** Whether files of a format hold a graph to run. */
 export function isProgram(format: FileFormat): format is ProgramFormat {
   return format === "pt2" || format === "torchscript" || format === "onnx";
 }
 
+/** Whether files of a format hold named tensors and no graph. */
 export function isWeights(format: FileFormat): format is WeightsFormat {
   return format === "checkpoint" || format === "safetensors";
 }

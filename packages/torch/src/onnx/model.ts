@@ -62,6 +62,7 @@ export interface Initializer {
   readonly data: Uint8Array | ExternalData;
 }
 
+/** Where the bytes of a weight lie: in which file beside the model, from where on, and how many. */
 export interface ExternalData {
   readonly location: string;
   readonly offset: number;

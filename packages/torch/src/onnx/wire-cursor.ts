@@ -91,7 +91,8 @@ export class WireCursor {
         return { number, wireType, value: this.#fixed(4, end), offset: 0, length: 0 };
       case 2: {
         const length = Number(this.#varint(end));
-        if (length > end - this.#position) throw corrupt("a field is longer than the message around it");
+        if (length > end - this.#position)
+          throw corrupt("a field is longer than the message around it (is the file truncated?)");
         return { number, wireType, value: 0n, offset: this.#position, length };
       }
       case 3:

@@ -2,6 +2,7 @@ import type { OnnxModel, OnnxNode, ValueInfo } from "../onnx/model.ts";
 import { Rewrite } from "./rewrite.ts";
 import { planStatic } from "./static-plan.ts";
 
+/** Which activations are measured; as for the quantization that follows. */
 export interface CalibrationOptions {
   /** Weights that stay as they are. */
   readonly exclude?: ReadonlySet<string>;
@@ -11,6 +12,7 @@ export interface CalibrationOptions {
   readonly tells?: "ranges" | "values";
 }
 
+/** A model whose outputs are the activations that static quantization needs the ranges of. */
 export interface CalibrationModel {
   readonly model: OnnxModel;
   /** The values that `quantizeStatic` needs to know, by name. */

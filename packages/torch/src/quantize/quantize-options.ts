@@ -3,6 +3,7 @@ import type { OnnxModel, ReadExternal } from "../onnx/model.ts";
 /** `int8`: activations too, quantized as they come. `int4`, `int8-weights`: weights alone. `float16`: weights stored in half. */
 export type QuantizedPrecision = "int8" | "int8-weights" | "int4" | "float16";
 
+/** How weights are quantized. */
 export interface QuantizeOptions {
   readonly precision: QuantizedPrecision;
   readonly read: ReadExternal;
@@ -14,6 +15,7 @@ export interface QuantizeOptions {
   readonly exclude?: ReadonlySet<string>;
 }
 
+/** A model with weights in fewer bits, and what became of each of them. */
 export interface QuantizedModel {
   readonly model: OnnxModel;
   /** Weights that changed, by name. */

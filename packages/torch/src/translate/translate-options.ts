@@ -9,8 +9,10 @@ export interface ProgramNames {
   readonly outputs: readonly PortNaming[];
 }
 
+/** What an input or output is called. */
 export type PortNaming = Pick<Port, "name" | "aliases">;
 
+/** How a program is translated; all of it may be left out. */
 export interface TranslateOptions extends TorchScriptOptions {
   /** Gives inputs and outputs other names, each its own, in the order in which they come. Default: they keep the program's. */
   readonly rename?: (names: ProgramNames) => ProgramNames;

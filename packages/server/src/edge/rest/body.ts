@@ -13,12 +13,16 @@ import type { RestRequest } from "./rest-transport.ts";
  * that. Throws what it rejects with, `resource_exhausted`/`body_too_large`, `invalid_argument`, `unavailable` when the budget is used up,
  * `cancelled` when the client left.
  */
-export function readBody(call: RestCall, door?: Door): Buffer | Promise<Buffer> {
+export function readBody(
+  call: RestCall,
+  door?: Door,
+  { takesMultipart = false }: { readonly takesMultipart?: boolean } = {},
+): Buffer | Promise<Buffer> {
   const { request } = call;
   const { maxBodyBytes } = call.context.limits;
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  rejectMultipart(request);
+  if (!takesMultipart) rejectMultipart(request);
   const coding = codingOf(request.headers["content-encoding"]);
   const rejection = door?.rejectEarly(call);
   if (rejection !== undefined) throw rejection;

@@ -114,18 +114,22 @@ interface NamedSpans {
   readonly fields: readonly string[];
 }
 
-/** The bytes of each input, in signature order. */
-function* namedSpans(
+interface NamedReading {
+  readonly specs: readonly TensorSpec[];
+  readonly limits: RestLimits;
+  /** What the values are called, for messages. Default: `input`. */
+  readonly field?: string;
+}
+
+/** The bytes of each input, in signature order. Throws `invalid_argument` naming the field. */
+export function* namedSpans(
   body: Buffer,
   span: Span,
-  { specs, limits }: { readonly specs: readonly TensorSpec[]; readonly limits: RestLimits },
+  { specs, limits, field: key = "input" }: NamedReading,
 ): Work<NamedSpans> {
   if (body[span.start] !== OPEN_BRACE) {
-    if (specs.length === 1) return { spans: [span], fields: ["input"] };
-    throw bad(
-      "input",
-      `this model has ${specs.length} inputs; expected an object with ${describeInputs(specs)}`,
-    );
+    if (specs.length === 1) return { spans: [span], fields: [key] };
+    throw bad(key, `this model has ${specs.length} inputs; expected an object with ${describeInputs(specs)}`);
   }
   const expected = describeInputs(specs);
   const { value, spans } = yield* readEnvelope(body, { span, pattern: NAMED, expected }, limits);
@@ -133,12 +137,12 @@ function* namedSpans(
   const given = new Array<Span | undefined>(specs.length).fill(undefined);
   for (const name of Object.keys(value)) {
     const place = places.get(name);
-    const field = `input.${name.slice(0, 64)}`;
+    const field = `${key}.${name.slice(0, 64)}`;
     if (place === undefined) throw bad(field, `the model has no such input; expected ${expected}`);
     if (given[place] !== undefined) throw bad(field, `"${specs[place]!.name}" is given twice`);
     given[place] = spans[ownValue(value, name) as number]!;
   }
-  const fields = specs.map((spec) => `input.${spec.name}`);
+  const fields = specs.map((spec) => `${key}.${spec.name}`);
   for (const [i, span] of given.entries()) {
     if (span === undefined) throw bad(fields[i]!, `missing; expected ${expected}`);
   }

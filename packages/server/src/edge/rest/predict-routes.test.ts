@@ -63,13 +63,10 @@ test("a URL that is nearly right, or right elsewhere, is told the right one", as
     ["/v2/healthy/ready", "GET /v2/health/ready"],
     ["/metric", "GET /metrics"],
     ["/predictions/digits", "POST /predict/digits"],
-    ["/v1/models/digits:predict", "POST /predict/digits"],
-    ["/v1/models/digits/versions/3:predict", "POST /predict/digits"],
     ["/invocations", "POST /predict"],
     ["/infer", "POST /predict"],
-    ["/ping", "GET /v2/health/ready"],
-    ["/healthz", "GET /v2/health/ready"],
-    ["/v1/models/digits", "GET /v2/models/digits"],
+    ["/health", "GET /v2/health/ready"],
+    ["/ready", "GET /v2/health/ready"],
     ["/models", "GET /v2/models"],
   ] as const) {
     for (const method of ["GET", "POST"]) {

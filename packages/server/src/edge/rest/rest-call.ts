@@ -28,6 +28,10 @@ export interface InferenceBody {
   readonly body: Uint8Array | readonly Uint8Array[];
   readonly type: string;
   readonly jsonBytes?: number;
+  /** Default: 200. */
+  readonly status?: number;
+  /** Names and values in turn, beside those that every answer has. */
+  readonly headers?: readonly string[];
 }
 
 /** One HTTP request and its response. Knows when the client left; gives back what the request held when the connection is done with it (`end`). */
@@ -42,6 +46,8 @@ export class RestCall implements RequestHead, RespondingCall {
   /** The model that an inference asks for; other requests are not counted. */
   model: string | undefined;
   isAskedForBody = false;
+  /** How the dialect of this request spells errors. */
+  spellError: typeof errorResponse = errorResponse;
 
   #cancelDeadline: (() => void) | undefined;
   /** As `takeDeadline` found it. */
@@ -145,13 +151,13 @@ export class RestCall implements RequestHead, RespondingCall {
   /** Sends an inference's answer: stamps it, adds `Server-Timing`, and records the stages that the header shows. */
   sendInference(
     answeredBy: { readonly model: string; readonly version: string },
-    { body, type, jsonBytes }: InferenceBody,
+    { body, type, jsonBytes, status = 200, headers: own = [] }: InferenceBody,
   ): void {
     if (this.#answered) return;
     const { timeline, context } = this;
     this.#holdResponse(bytesOf(body));
     timeline.encodedMs = context.clock.nowMs();
-    const headers = ["Server-Timing", serverTiming(timeline)];
+    const headers = ["Server-Timing", serverTiming(timeline), ...own];
     if (jsonBytes !== undefined) headers.push("Inference-Header-Content-Length", String(jsonBytes));
     context.observer.observe({
       protocol: "rest",
@@ -160,11 +166,12 @@ export class RestCall implements RequestHead, RespondingCall {
       code: "ok",
       timeline,
     });
-    this.#send(200, { type, body, headers });
+    this.#send(status, { type, body, headers });
   }
 
   sendJson(status: number, value: unknown): void {
-    this.send(status, JSON_TYPE, Buffer.from(JSON.stringify(value)));
+    const indent = wantsPretty(this.request.url) ? 2 : 0;
+    this.send(status, JSON_TYPE, Buffer.from(JSON.stringify(value, null, indent)));
   }
 
   send(status: number, type: string, body: Uint8Array, headers: string[] = []): void {
@@ -178,7 +185,7 @@ export class RestCall implements RequestHead, RespondingCall {
     if (this.#answered) return;
     this.release();
     const error = this.#explain(thrown);
-    const { status, body, retryAfter } = errorResponse(error, this.context.random);
+    const { status, body, retryAfter } = this.spellError(error, this.context.random);
     if (status === 500) {
       this.context.logger.error(
         { requestId: this.id, model: this.model, err: error.cause ?? error },
@@ -239,6 +246,11 @@ export class RestCall implements RequestHead, RespondingCall {
     if (this.#answered) return;
     this.signal.abort(clientLeft());
   }
+}
+
+/** `?pretty`, for people who read a document. */
+function wantsPretty(url: string | undefined): boolean {
+  return url?.includes("?") === true && /[?&]pretty(?:=(?:true|1)?)?(?:&|$)/.test(url);
 }
 
 function clientLeft(): ServeError {

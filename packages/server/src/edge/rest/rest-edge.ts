@@ -6,6 +6,7 @@ import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./check-head.ts";
 import { createFastLane } from "./fast-lane.ts";
+import { generateRoutes } from "./generate-routes.ts";
 import { createHttpServer, rejectBroken } from "./http-server.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "./limits.ts";
 import { NodeTransport } from "./node-transport.ts";
@@ -17,9 +18,13 @@ import type { RestContext } from "./rest-context.ts";
 import type { RestRequest } from "./rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./route-table.ts";
 import { createSharedResponses } from "./shared-responses.ts";
+import { torchserveManagementRoutes } from "./torchserve-management.ts";
+import { torchserveRoutes } from "./torchserve-routes.ts";
+import { v1Routes } from "./v1-routes.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
+import { v2SettingRoutes } from "./v2-setting-routes.ts";
 
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
@@ -28,6 +33,7 @@ type Defaulted =
   | "slicer"
   | "notReadyStatus"
   | "tenantHeader"
+  | "logLevel"
   | "makeId"
   | "random";
 
@@ -38,16 +44,21 @@ export interface RestEdgeOptions
   readonly limits?: Partial<RestLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
+  /** Another server whose API is answered as well; default: none. */
+  readonly compat?: "none" | "torchserve";
 }
 
-const DEFAULTS: Pick<RestContext, "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random"> =
-  {
-    notReadyStatus: 503,
-    tenantHeader: undefined,
-    defaultModel: undefined,
-    makeId: randomUUID,
-    random: Math.random,
-  };
+const DEFAULTS: Pick<
+  RestContext,
+  "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+> = {
+  logLevel: "info",
+  notReadyStatus: 503,
+  tenantHeader: undefined,
+  defaultModel: undefined,
+  makeId: randomUUID,
+  random: Math.random,
+};
 
 /** The REST dialects. It does not listen: a listener gives it connections. */
 export interface RestEdge {
@@ -67,7 +78,7 @@ export interface RestEdge {
 
 export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
-  const { fastLane = true } = options;
+  const { fastLane = true, compat = "none" } = options;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
@@ -83,7 +94,11 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
     ...predictRoutes(),
+    ...generateRoutes(),
+    ...v1Routes(),
+    ...v2SettingRoutes(),
     ...pageRoutes(),
+    ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),

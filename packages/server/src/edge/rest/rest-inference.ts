@@ -9,13 +9,15 @@ import type { InferenceBody, RestCall } from "./rest-call.ts";
 export type ModelName = readonly [name: string, version: string | undefined];
 
 /** An inference as a dialect read it from a body, not yet compared with the model's signature. */
-export interface DecodedRequest extends Pick<InferRequest, "id" | "inputs" | "outputs"> {
+export interface DecodedRequest extends Pick<InferRequest, "id" | "inputs" | "outputs" | "classify"> {
   /** What the dialect did not understand itself; priority and timeout are taken out. */
   readonly parameters: Map<string, ParameterValue>;
 }
 
 /** One way to spell inferences over HTTP. What is small is read and written at once, without a promise. */
 export interface RestDialect<Request extends DecodedRequest> {
+  /** Bodies of any kind are for the model to read: none is refused for what its header says it is. */
+  readonly takesAnyBody?: boolean;
   /** Whether this body can only be read by what the model takes. */
   needsInputs(call: RestCall, body: Buffer): boolean;
   /** `inputs`: what the model takes, when it was needed. Throws `invalid_argument` naming the field. */
@@ -57,11 +59,12 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
     const call = this.#call;
     const door = call.context.inference.door(this.#model, this.#version);
     const { headers } = call.request;
-    const foreign = foreignType(headers["content-type"]);
+    const { takesAnyBody = false } = this.#dialect;
+    const foreign = takesAnyBody ? undefined : foreignType(headers["content-type"]);
     // Bytes that are announced as such may be anything.
     if (foreign !== undefined && headers["inference-header-content-length"] === undefined)
       throw unsupported(call, foreign, this.#target);
-    const body = readBody(call, door);
+    const body = readBody(call, door, { takesMultipart: takesAnyBody });
     if (body instanceof Promise) this.#goOn(body.then((whole) => this.#decode(whole)));
     else this.#goOn(this.#decode(body));
   }
@@ -99,7 +102,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
 
   #submit(request: Request): void {
     const call = this.#call;
-    const { id, inputs, outputs, parameters } = request;
+    const { id, inputs, outputs, classify, parameters } = request;
     this.#request = request;
     const wanted: InferRequest = {
       model: this.#model,
@@ -107,6 +110,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
       id,
       inputs,
       outputs,
+      classify,
       parameters,
       priority: takePriority(parameters),
       deadlineMs: call.takeDeadline(parameters),

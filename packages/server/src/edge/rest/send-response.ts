@@ -2,6 +2,7 @@ import { compress } from "./compress.ts";
 import type { EncodedResponse, RespondingCall, RestTransport } from "./rest-transport.ts";
 
 export interface ResponseContent {
+  /** "": the response says none. */
   readonly type: string;
   readonly body: Uint8Array | readonly Uint8Array[];
   /** Names and values in turn; more are added. */
@@ -37,7 +38,8 @@ export function sendResponse(
 
 function write(call: SendingCall, type: string, response: EncodedResponse): void {
   const { headers, length } = response;
-  headers.push("Content-Type", type, "Content-Length", String(length), "X-Request-Id", call.id);
+  if (type !== "") headers.push("Content-Type", type);
+  headers.push("Content-Length", String(length), "X-Request-Id", call.id);
   const forPages = call.context.webGate.responseHeaders(call.transport.request.headers.origin);
   for (let i = 0; i < forPages.length; i++) headers.push(forPages[i]!);
   call.transport.respond(call, response);

@@ -5,11 +5,11 @@ const ELSEWHERE: ReadonlyArray<readonly [pattern: RegExp, here: string]> = [
   // TorchServe, TensorFlow Serving and KServe's first protocol, SageMaker and Vertex, and plain habits.
   [/^\/predictions\/([^/:]+)(?:\/[^/]+)?$/, "POST /predict/*"],
   [/^\/v1\/models\/([^/:]+)(?:\/versions\/[^/:]+)?:(?:predict|classify|regress)$/, "POST /predict/*"],
-  [/^\/v2\/models\/([^/:]+)\/(?:predict|generate|generate_stream)$/, "POST /v2/models/*/infer"],
+  [/^\/v2\/models\/([^/:]+)\/predict$/, "POST /v2/models/*/infer"],
   [/^\/models\/([^/:]+)\/(?:predict|infer)$/, "POST /predict/*"],
   [/^\/(?:invocations|infer|inference|predictions|api\/predict|v1\/predict|v2\/infer)\/?$/, "POST /predict"],
-  [/^\/(?:ping|health|healthz|ready|readyz|live|livez|status)\/?$/, "GET /v2/health/ready"],
-  [/^\/(?:models|v1\/models)\/?$/, "GET /v2/models"],
+  [/^\/(?:health|ready|live|status)\/?$/, "GET /v2/health/ready"],
+  [/^\/models\/?$/, "GET /v2/models"],
   [/^\/(?:v1\/)?models\/([^/:]+)\/?$/, "GET /v2/models/*"],
 ];
 /** Longer ones are no slip of a hand. */

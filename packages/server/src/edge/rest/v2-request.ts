@@ -94,6 +94,7 @@ export function* readV2Request(body: Buffer, jsonBytes: number, limits: RestLimi
     id,
     inputs,
     outputs: outputs?.names,
+    classify: outputs?.classify,
     parameters,
     forms: readForms(parameters, outputs?.binary),
     data: inputs.length === 1 ? data : undefined,
@@ -113,6 +114,8 @@ function readForms(
 interface WantedOutputs {
   readonly names: readonly string[];
   readonly binary: ReadonlyMap<string, boolean>;
+  /** Undefined: no output is to be classified. */
+  readonly classify: ReadonlyMap<string, number> | undefined;
 }
 
 function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | undefined {
@@ -123,6 +126,7 @@ function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | und
   if (entries.length > limits.maxTensors) throw bad("outputs", `more than ${limits.maxTensors} outputs`);
   const names = new Set<string>();
   const binary = new Map<string, boolean>();
+  const classify = new Map<string, number>();
   for (let i = 0; i < entries.length; i++) {
     const field = `outputs[${i}]`;
     const entry = asObject(entries[i], field);
@@ -130,11 +134,16 @@ function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | und
     if (names.has(name)) throw bad(`${field}.name`, `output ${JSON.stringify(name)} is requested twice`);
     names.add(name);
     const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
-    rejectUnsupported(parameters, field);
+    rejectUnsupported(parameters, field, ["shared_memory_region"]);
+    const count = parameters === undefined ? undefined : optionalValue(parameters, "classification");
+    if (count !== undefined && !isCount(count))
+      throw bad(`${field}.parameters.classification`, "expected how many classes, 0 or more");
+    // 0 stands for the whole output, as in Triton's clients.
+    if (count !== undefined && count > 0) classify.set(name, count);
     const form = optionalBoolean(parameters, "binary_data", `${field}.parameters.binary_data`);
     if (form !== undefined) binary.set(name, form);
   }
-  return { names: [...names], binary };
+  return { names: [...names], binary, classify: classify.size === 0 ? undefined : classify };
 }
 
 /** What an input says about itself, apart from its data. */
@@ -181,9 +190,13 @@ function readHead(value: unknown, field: string, { body, spans, limits }: InputH
 }
 
 /** Triton extensions that change where data lies or what comes back: rejected rather than overlooked. */
-function rejectUnsupported(parameters: JsonObject | undefined, field: string): void {
+function rejectUnsupported(
+  parameters: JsonObject | undefined,
+  field: string,
+  names: readonly string[] = ["shared_memory_region", "classification"],
+): void {
   if (parameters === undefined) return;
-  for (const name of ["shared_memory_region", "classification"]) {
+  for (const name of names) {
     if (optionalValue(parameters, name) !== undefined) {
       throw bad(
         `${field}.parameters.${name}`,

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { delimiter, isAbsolute, join } from "node:path";
+import { basename, delimiter, isAbsolute, join } from "node:path";
 import { ServeError } from "../../base/errors.ts";
 import type { PythonOptions } from "../runtime.ts";
 
@@ -25,7 +25,7 @@ export function findPython(
   if (interpreter !== undefined) {
     const program = isAbsolute(interpreter) ? programAt(interpreter) : inSearchPath(interpreter, searchPath);
     if (program !== undefined) return { program, isOwn: false };
-    throw missing(`the interpreter ${interpreter} does not exist`);
+    throw missing(`the interpreter ${basename(interpreter)} does not exist`, interpreter);
   }
   for (const folder of folders) {
     const program = programAt(join(folder, ".venv"));
@@ -52,10 +52,11 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-function missing(why: string): ServeError {
+/** `path`: for the log alone. */
+function missing(why: string, path?: string): ServeError {
   return new ServeError(
     "failed_precondition",
     `${why}: install Python with PyTorch, or name an interpreter that has it with --python`,
-    { reason: "python_missing" },
+    { reason: "python_missing", ...(path !== undefined && { cause: path }) },
   );
 }

@@ -1,0 +1,152 @@
+"""A TorchServe archive as a model: requests as rows of bytes, answered by its handler."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Callable, Mapping
+
+import torch
+
+from .archive_folder import unpack
+from .byte_tensors import decode_byte_tensors, encode_byte_tensors
+from .errors import ServeError, refused
+from .files import digest_of, stamp_of
+from .handler import Answer, Handler, Row, settings_of
+from .manifest import read_archive
+
+_JSON = "application/json"
+# Of one request's body; the server process has a limit of its own for all of a request.
+_MAX_ROW_BYTES = 2**31 - 1
+
+
+def is_archive(file: Path) -> bool:
+    import zipfile
+
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return "MAR-INF/MANIFEST.json" in archive.namelist()
+
+
+class ArchiveModel:
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        # Of the `load` call's result.
+        self.loaded: dict[str, object] = {}
+
+    def run(self, header: memoryview, payload: memoryview) -> tuple[bytes, list[memoryview], object]:
+        """Header and chunks of the result, and what must live until they are sent. Raises ServeError."""
+        bodies, heads = decode_byte_tensors(header, payload)
+        rows = [_row(body, head) for body, head in zip(bodies, heads)]
+        started = time.perf_counter()
+        answers = self._handler.answer(rows)
+        compute_ms = (time.perf_counter() - started) * 1000
+        result = [[answer.body for answer in answers], [_head(answer) for answer in answers]]
+        header, chunks = encode_byte_tensors(result, compute_ms)
+        return header, chunks, result
+
+
+def load_archive(message: Mapping[str, object], device: torch.device, progress: Callable[[str], None]) -> ArchiveModel:
+    """Unpacks the archive, and makes its handler ready. `message`: of the `load` call. Raises ServeError."""
+    spec, wants_digest = message["spec"], message["wantsDigest"]
+    options = {**spec["options"], **(spec["options"].get("python") or {})}
+    if options["precision"] != "float32" or options.get("weightsFile") or options.get("rename"):
+        raise refused("precision, weights and rename are not for TorchServe archives: leave them out", "option_unsupported")
+    file = Path(spec["file"])
+    started = time.perf_counter()
+    stamps = [stamp_of(file)]
+    progress("unpack")
+    archive = read_archive(unpack(file))
+    batch_size = settings_of(archive.config)
+    progress("initialize")
+    handler = Handler(archive, str(spec["name"]), device, batch_size, bool(options.get("allowsPickle")))
+    model = ArchiveModel(handler)
+    written = str(archive.model["handler"])[:80]
+    version = str(archive.model.get("modelVersion", ""))[:40]
+    model.loaded = {
+        "description": {
+            "signature": _signature(batch_size),
+            "platform": "torchserve_mar",
+            "runtime": "python",
+            "runtimeReason": f"it is a TorchServe archive (version {version or 'unknown'}) with the handler {written}, run by PyTorch {torch.__version__}",
+            "parameterCount": 0,
+            "weightBytes": file.stat().st_size,
+            "warnings": _warnings(archive.config),
+            "digest": digest_of([file], str(device)) if wants_digest else "",
+            "loadMs": {"load": (time.perf_counter() - started) * 1000},
+        },
+        "files": stamps,
+        "isWarm": True,
+    }
+    return model
+
+
+_UNREAD = ("parallelType", "parallelLevel", "torchrun", "useJobTicket", "sequenceBatching", "continuousBatching", "deviceIds")
+
+
+def _warnings(config: Mapping[str, object]) -> list[str]:
+    ours = {"minWorkers": "instances", "maxWorkers": "instances", "maxBatchDelay": "max_queue_delay", "responseTimeout": "execution_timeout"}
+    found = [f"model-config.yaml says {key}, which is not followed; set {name} in model.yaml" for key, name in ours.items() if key in config]
+    return found + [f"model-config.yaml says {key}, which is not followed" for key in _UNREAD if key in config]
+
+
+def _signature(batch_size: int) -> dict[str, object]:
+    dims = [{"symbol": "batch", "min": 1}]
+    return {
+        "inputs": [
+            {"name": "body", "datatype": "BYTES", "dims": dims, "maxElementBytes": _MAX_ROW_BYTES},
+            {"name": "head", "datatype": "BYTES", "dims": dims},
+        ],
+        "outputs": [{"name": "response", "datatype": "BYTES", "dims": dims}, {"name": "response_head", "datatype": "BYTES", "dims": dims}],
+        "batching": {"kind": "on", "symbol": "batch", "maxRows": batch_size},
+    }
+
+
+def _row(body: memoryview, head: memoryview) -> Row:
+    """`head`: empty, or `{"id", "headers", "parts": [{"name", "type", "bytes"}]}`; the parts lie in `body` one after another."""
+    try:
+        said = json.loads(bytes(head)) if len(head) else {}
+        headers = {str(name): str(value) for name, value in said.get("headers", {}).items()}
+        parts = [(str(p["name"]), str(p.get("type", "")), int(p["bytes"])) for p in said["parts"]] if "parts" in said else None
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+        raise _bad_head("it is not what the protocol says") from error
+    if parts is None:
+        content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+        parts = [("body", content_type.split(";", 1)[0].strip().lower(), len(body))]
+    if sum(size for _, _, size in parts) != len(body) or any(size < 0 for _, _, size in parts):
+        raise _bad_head("its parts are not as long as the body")
+    fields: dict[str, object] = {}
+    of_parts: dict[str, object] = {}
+    at = 0
+    for name, content_type, size in parts:
+        fields[name] = _value(bytearray(body[at : at + size]), content_type)
+        of_parts[name] = {"content-type": content_type}
+        at += size
+    return Row(str(said.get("id", "")), fields, {**of_parts, **headers})
+
+
+def _bad_head(why: str) -> ServeError:
+    return ServeError("invalid_argument", "invalid_input", f'the input "head" cannot be read: {why}')
+
+
+def _value(data: bytearray, content_type: str) -> object:
+    """JSON is parsed and text decoded; what is neither, whatever it is called, stays bytes."""
+    try:
+        if content_type == _JSON:
+            return json.loads(data.decode())
+        if content_type.startswith("text"):
+            return data.decode()
+    except (ValueError, RecursionError):
+        pass
+    return data
+
+
+def _head(answer: Answer) -> bytes:
+    said: dict[str, object] = {"status": answer.status}
+    if answer.content_type:
+        said["type"] = answer.content_type
+    if answer.headers:
+        said["headers"] = answer.headers
+    return json.dumps(said).encode()

@@ -1,0 +1,202 @@
+"""A TorchServe handler: found in its archive, made ready, and called with batches as TorchServe calls it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Callable, Mapping, NamedTuple, Sequence
+
+import torch
+
+from .errors import ServeError, refused
+from .manifest import Archive
+from .model_error import run_error
+
+# The package `ts` that handlers import.
+_TS = Path(__file__).resolve().parent.parent / "torchserve"
+_BUILT_IN = {"base_handler": "BaseHandler", "image_classifier": "ImageClassifier"}
+_NOT_YET = ("image_segmenter", "object_detector", "text_classifier")
+_FAILED = 503
+
+
+class Row(NamedTuple):
+    """A request. `fields`: values by name; `headers`: as the client sent them, and those of its parts by name."""
+
+    request_id: str
+    fields: dict[str, object]
+    headers: dict[str, object]
+
+
+class Answer(NamedTuple):
+    body: bytes
+    status: int
+    content_type: str | None
+    headers: dict[str, str]
+
+
+class Handler:
+    def __init__(self, archive: Archive, name: str, device: torch.device, batch_size: int, allows_pickle: bool) -> None:
+        """Imports the archive's code and lets it load its model. Raises ServeError."""
+        if str(_TS) not in sys.path:
+            sys.path.insert(0, str(_TS))
+        sys.path.insert(0, str(archive.folder))
+        context_module = importlib.import_module("ts.context")
+        importlib.import_module("ts.torch_handler.base_handler").ALLOWS_PICKLE = allows_pickle
+        self._failure = importlib.import_module("ts.utils.util").PredictionException
+        self._request_processor = context_module.RequestProcessor
+        store = importlib.import_module("ts.metrics.metrics_store").MetricsStore
+        gpu = device.index or 0 if device.type == "cuda" else None
+        self._context = context_module.Context(
+            name,
+            str(archive.folder),
+            dict(archive.manifest),
+            batch_size,
+            gpu,
+            importlib.import_module("ts").__version__,
+            metrics=store({}, name),
+            model_yaml_config=dict(archive.config),
+        )
+        self._entry = _ready(archive, self._context)
+
+    def answer(self, rows: Sequence[Row]) -> list[Answer]:
+        """An answer for each row. Raises ServeError where all rows fail together."""
+        context = self._context
+        context.request_ids = {index: row.request_id for index, row in enumerate(rows)}
+        context.request_processor = [self._request_processor(dict(row.headers)) for row in rows]
+        context.metrics.begin(context.request_ids)
+        try:
+            given = self._entry([row.fields for row in rows], context)
+        except self._failure as error:
+            if len(rows) > 1:
+                # Whose fault it is shows when they run alone.
+                raise run_error(error) from error
+            return [Answer(str(error.message).encode(), _status(error.error_code), None, {"x-sconce-failed": "1"})]
+        except BaseException as error:
+            raise run_error(error) from error
+        if not isinstance(given, list):
+            raise _mistaken(f"the handler gave a {type(given).__name__}; it must give a list with one item per request")
+        if len(given) != len(rows):
+            raise _mistaken(f"the handler gave {len(given)} items for a batch of {len(rows)}; it must give one per request")
+        return [self._answer(index, value) for index, value in enumerate(given)]
+
+    def _answer(self, index: int, value: object) -> Answer:
+        status, _ = self._context.get_response_status(index)
+        content_type = self._context.get_response_content_type(index)
+        headers = {str(key): str(text) for key, text in self._context.get_response_headers(index).items()}
+        headers.pop("content-type", None)
+        return Answer(_encoded(value), _status(status), None if content_type is None else str(content_type), headers)
+
+
+def _status(code: object) -> int:
+    return code if isinstance(code, int) and 200 <= code <= 599 else 200 if code is None else _FAILED
+
+
+def _encoded(value: object) -> bytes:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, torch.Tensor):
+        import io
+
+        file = io.BytesIO()
+        torch.save(value, file)
+        return file.getvalue()
+    try:
+        return json.dumps(value, indent=2).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _mistaken(f"the handler gave a {type(value).__name__} that is no JSON: {str(error)[:200]}") from error
+
+
+def _mistaken(message: str) -> ServeError:
+    return ServeError("internal", "model_failed", message)
+
+
+def _ready(archive: Archive, context: object) -> Callable[[list, object], object]:
+    """What takes batches: a function of the handler's module, or a method of its only class, which is initialized."""
+    written = str(archive.model["handler"])
+    try:
+        return _initialized(archive, written, context)
+    except ServeError:
+        raise
+    except BaseException as error:
+        text = str(error).strip().split("\n", 1)[0][:300]
+        raise refused(
+            f"the handler {written[:80]} cannot be made ready: {type(error).__name__}{': ' if text else ''}{text}",
+            "model_code_failed",
+            traceback.format_exc(),
+        ) from error
+
+
+def _initialized(archive: Archive, written: str, context: object) -> Callable[[list, object], object]:
+    place, _, function = written.partition(":")
+    function = function or "handle"
+    kind = _built_in(place) if not place.endswith(".py") and not _file_of(archive.folder, place).is_file() else None
+    if kind is None:
+        module = _module(archive.folder, place)
+        entry = getattr(module, function, None)
+        if entry is not None and not inspect.isclass(entry):
+            # As TorchServe does: once without data, so that it can load what it needs.
+            entry(None, context)
+            return entry
+        kind = _class_of(module, place)
+    service = kind()
+    entry = getattr(service, function, None)
+    if entry is None:
+        raise refused(f"the class {kind.__name__} of {place} has no method {function}")
+    if hasattr(service, "initialize"):
+        service.initialize(context)
+    else:
+        entry(None, context)
+    return entry
+
+
+def _built_in(name: str) -> type:
+    if name in _BUILT_IN:
+        try:
+            return getattr(importlib.import_module(f"ts.torch_handler.{name}"), _BUILT_IN[name])
+        except ImportError as error:
+            raise refused(
+                f"the built-in handler {name} needs Pillow beside PyTorch, which cannot be imported ({str(error)[:120]}): pip install pillow",
+                "python_missing",
+            ) from error
+    known = ", ".join(_BUILT_IN)
+    if name in _NOT_YET:
+        raise refused(f"the built-in handler {name} is not there yet; those there are: {known}. Pack one of your own into the archive")
+    raise refused(f"MANIFEST.json names the handler {name[:80]}, which is neither in the archive nor built in ({known})")
+
+
+def _file_of(folder: Path, place: str) -> Path:
+    return folder / (place if place.endswith(".py") else f"{place}.py")
+
+
+def _module(folder: Path, place: str) -> object:
+    file = _file_of(folder, place)
+    if not file.is_file() or file.parent != folder:
+        raise refused(f"MANIFEST.json names the handler {place[:80]}, which is not in the archive: pack it again")
+    return importlib.import_module(file.stem)
+
+
+def _class_of(module: object, place: str) -> type:
+    own = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and value.__module__ == module.__name__
+    ]
+    # Helpers may lie beside the handler: the one that handles is meant.
+    able = [kind for kind in own if hasattr(kind, "handle")] or own
+    if able:
+        return able[0]
+    raise refused(f"{place} has neither a function handle(data, context) nor a class with a method handle")
+
+
+def settings_of(config: Mapping[str, object]) -> int:
+    """`batchSize` of model-config.yaml: 1 where it says nothing, as for TorchServe."""
+    size = config.get("batchSize", 1)
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 65_536:
+        raise refused(f"batchSize in model-config.yaml must be a whole number from 1 on, got {ascii(str(size)[:40])}")
+    return size

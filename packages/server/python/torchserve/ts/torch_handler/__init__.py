@@ -1,0 +1,1 @@
+"""Handlers to serve as they are, or to derive from."""

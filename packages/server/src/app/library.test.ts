@@ -1,0 +1,110 @@
+// Tests startServer and loadConfig as a program uses them: check-options.ts, predict-in-process.ts, what is left of a start that failed.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { ServeError } from "../base/errors.ts";
+import { loadConfig } from "../config/load-config.ts";
+import { unary } from "../runtime/onnx/tiny-onnx.kit.ts";
+import { type ServerOptions, startServer } from "./start-server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sconce-library-"));
+after(() => rmSync(folder, { recursive: true }));
+const DIMS = ["batch", 2];
+writeFileSync(
+  join(folder, "negate.onnx"),
+  unary("Neg", { name: "x", type: "FP32", dims: DIMS }, { type: "FP32", dims: DIMS }),
+);
+
+describe("startServer({ paths })", () => {
+  test("is enough: a free port, and predictions without the network", async () => {
+    const server = await startServer({ paths: [folder], logger: undefined } as unknown as ServerOptions);
+    try {
+      assert.notEqual(new URL(server.url).port, "8080");
+      await server.settled;
+      assert.deepEqual(await server.predict("negate", [1, 2]), [-1, -2]);
+      assert.deepEqual(
+        await server.predict("negate", {
+          x: [
+            [1, 2],
+            [3, 4],
+          ],
+        }),
+        [
+          [-1, -2],
+          [-3, -4],
+        ],
+      );
+      const over = await fetch(`${server.url}/predict/negate`, { method: "POST", body: '{"input":[1,2]}' });
+      assert.deepEqual(await over.json(), { prediction: [-1, -2] });
+      for (const [model, input, reason] of [
+        ["nobody", [1, 2], "model_not_found"],
+        ["negate", [1, 2, 3], "bad_input"],
+        ["negate", ["a", "b"], undefined],
+        ["negate", undefined, "invalid_input"],
+        ["negate", 1n, "invalid_input"],
+      ] as const) {
+        await assert.rejects(server.predict(model, input), (error: unknown) => {
+          assert.ok(error instanceof ServeError);
+          if (reason !== undefined) assert.equal(error.reason, reason);
+          assert.notEqual(error.code, "internal");
+          return true;
+        });
+      }
+      const signal = AbortSignal.abort();
+      await assert.rejects(server.predict("negate", [1, 2], { signal }), { code: "cancelled" });
+    } finally {
+      await server.stop();
+    }
+    await assert.rejects(server.predict("negate", [1, 2]), { code: "unavailable" });
+  });
+
+  test("a misspelt key, or a configuration that is none, is refused", async () => {
+    const config = loadConfig({});
+    for (const [options, message] of [
+      [undefined, /takes an object/],
+      [{ path: [folder] }, /unknown key "path"; did you mean paths\?/],
+      [{ paths: folder }, /paths must be a list of texts/],
+      [{ paths: [folder], config: { port: 0 } }, /config must come from loadConfig/],
+      [
+        { paths: [folder], config: { ...config, server: { ...config.server, prot: 0 } } },
+        /did you mean port\?/,
+      ],
+      [{ paths: [folder], config: { ...config, server: {} } }, /config must come from loadConfig/],
+    ] as const) {
+      await assert.rejects(startServer(options as unknown as ServerOptions), {
+        reason: "bad_option",
+        message,
+      });
+    }
+    for (const sources of [{ flags: { "--port": "0" } }, { environment: {} }]) {
+      assert.throws(() => loadConfig(sources as object), { reason: "bad_option" });
+    }
+  });
+});
+
+test("a start that fails leaves nothing: the process ends by itself", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => taken.once("listening", resolve));
+  const { port } = taken.address() as AddressInfo;
+  const program = `
+    import { loadConfig, startServer } from ${JSON.stringify(new URL("../index.js", import.meta.url).href)};
+    const flags = new Map([["--port", "${port}"], ["--health-address", "127.0.0.1:0"]]);
+    try {
+      await startServer({ paths: [${JSON.stringify(folder)}], config: loadConfig({ flags }) });
+    } catch (error) {
+      console.log(error.name, error.reason);
+    }`;
+  try {
+    const argv = ["--input-type=module", "--eval", program];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { timeout: 60_000 });
+    assert.equal(stdout, "ServeError cannot_listen\n");
+  } finally {
+    taken.close();
+  }
+});

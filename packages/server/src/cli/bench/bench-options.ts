@@ -1,0 +1,100 @@
+/** Options of `sconce bench`. */
+export const BENCH_OPTIONS = {
+  url: {
+    kind: "text",
+    default: "http://127.0.0.1:8080",
+    doc: "The server, when TARGET is the name of a model and not a URL.",
+  },
+  protocol: {
+    kind: "choice",
+    choices: ["json", "binary", "predict", "grpc", "grpc-stream"],
+    default: "json",
+    doc: "How requests are spelled: Open Inference Protocol as JSON or with binary tensors, /predict, gRPC calls, or one gRPC stream per connection. A URL of /predict or with grpc:// says it, too.",
+  },
+  connections: {
+    kind: "text",
+    default: "8",
+    doc: "Connections, each with one request at a time; several numbers (1,8,32) make a sweep. With --rate, the most connections that are used.",
+  },
+  rate: {
+    kind: "text",
+    default: null,
+    doc: "Requests per second that arrive whether or not earlier ones were answered: 200, or several (100,500), or 100..2000 for five steps. Latency counts from the time a request should have been sent.",
+  },
+  arrival: {
+    kind: "choice",
+    choices: ["poisson", "constant"],
+    default: "poisson",
+    doc: "Times between arrivals with --rate: random, as many independent clients make them, or all alike.",
+  },
+  warmUpMs: {
+    kind: "duration",
+    min: 0,
+    max: 600_000,
+    default: 500,
+    doc: "Requests of this first time do not count.",
+  },
+  windowMs: { kind: "duration", min: 10, max: 600_000, default: 1000, doc: "Length of a measuring window." },
+  stability: {
+    kind: "text",
+    default: "10%",
+    doc: "A measurement ends when throughput and mean latency of three windows in a row lie within this of their mean; it is these windows that are reported.",
+  },
+  durationMs: {
+    kind: "duration",
+    min: 10,
+    max: 3_600_000,
+    default: 10_000,
+    doc: "A measurement that is not stable ends after this time, and its report says so.",
+  },
+  maxRequests: {
+    kind: "integer",
+    min: 1,
+    max: 1_000_000_000,
+    default: 1_000_000,
+    doc: "A measurement ends after this many requests.",
+  },
+  timeoutMs: {
+    kind: "duration",
+    min: 1,
+    max: 3_600_000,
+    default: 30_000,
+    doc: "A request without an answer after this time counts as failed.",
+  },
+  input: {
+    kind: "text",
+    default: null,
+    doc: "A JSON file to send: a value, a /predict body, or an Open Inference Protocol body. Default: made up from the model's signature.",
+  },
+  rows: { kind: "integer", min: 1, max: 65_536, default: 1, doc: "Rows in a made-up request." },
+  size: {
+    kind: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 32,
+    doc: "Size of every other variable dimension in a made-up request.",
+  },
+  seed: {
+    kind: "integer",
+    min: 0,
+    max: 4_294_967_295,
+    default: 1,
+    doc: "Of made-up inputs and arrival times.",
+  },
+  expected: {
+    kind: "text",
+    default: null,
+    doc: "A JSON file with the answer that every request must get; numbers may differ by a ten-thousandth. For json and predict.",
+  },
+  html: {
+    kind: "text",
+    default: null,
+    doc: "Write a report with plots to this file; it needs nothing else.",
+  },
+  json: { kind: "flag", default: false, doc: "Print the results as JSON." },
+  allowRemote: {
+    kind: "flag",
+    default: false,
+    doc: "Send load to a server that is not on this machine. Ask whoever runs it first.",
+  },
+} as const;

@@ -1,0 +1,74 @@
+import { writeFileSync } from "node:fs";
+import { basename } from "node:path";
+import { systemClock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
+import type { OptionValues } from "../../config/option.ts";
+import { resolveOptions } from "../../config/resolve-options.ts";
+import type { Command } from "../command.ts";
+import { randomNumbers } from "../trial-inputs.ts";
+import { usageError } from "../usage-error.ts";
+import { benchHtml } from "./bench-html.ts";
+import { BENCH_OPTIONS } from "./bench-options.ts";
+import { benchText } from "./bench-text.ts";
+import { loadLevels, parseShare } from "./load-levels.ts";
+import { type Measurement, measure } from "./measure.ts";
+import { readModelPorts } from "./model-ports.ts";
+import { openSenders } from "./open-senders.ts";
+import { encodeRequest, inputTensors, type RequestBody, readJsonFile, verbatimBody } from "./request-body.ts";
+import { parseTarget, type Target } from "./target.ts";
+
+type BenchValues = OptionValues<typeof BENCH_OPTIONS>;
+
+export const benchCommand: Command = {
+  name: "bench",
+  usage: "TARGET",
+  summary: "Puts load on a model of a running server, by name or URL, and reports throughput and latency.",
+  tables: [BENCH_OPTIONS],
+  async run(args, terminal) {
+    const options = resolveOptions(BENCH_OPTIONS, { flags: args.flags });
+    const [text, ...others] = args.positionals;
+    if (text === undefined || others.length > 0) {
+      throw usageError("expected one TARGET: a model's name, or the URL of its endpoint");
+    }
+    const target = parseTarget(text, options);
+    const levels = loadLevels(options);
+    const stability = parseShare("--stability", options.stability);
+    const expected = expectedAnswer(target, options.expected);
+    const body = await requestBody(target, options);
+    const openSender = openSenders(target, { body, timeoutMs: options.timeoutMs, expected });
+    const random = randomNumbers(options.seed);
+    const measurements: Measurement[] = [];
+    for (const level of levels) {
+      measurements.push(
+        await measure(level, { ...options, openSender, clock: systemClock, random, stability }),
+      );
+    }
+    const head = `${target.model} at ${target.origin}, ${target.protocol}, ${body.bytes.length} bytes a request`;
+    if (options.html !== undefined) writePage(options.html, benchHtml(head, measurements));
+    const { origin, model, protocol } = target;
+    const report = { origin, model, protocol, requestBytes: body.bytes.length, measurements };
+    terminal.stdout.write(options.json ? `${JSON.stringify(report)}\n` : benchText(head, measurements));
+    return measurements.every(({ answered }) => answered > 0) ? 0 : 1;
+  },
+};
+
+async function requestBody(target: Target, options: BenchValues): Promise<RequestBody> {
+  const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
+  if (given !== undefined) return given;
+  const { signature } = await readModelPorts(target.origin, target.model, target.version);
+  return encodeRequest(target, await inputTensors(signature, options));
+}
+
+function expectedAnswer(target: Target, path: string | undefined): unknown {
+  if (path === undefined) return undefined;
+  if (target.protocol === "json" || target.protocol === "predict") return readJsonFile(path);
+  throw usageError("--expected needs --protocol json or predict");
+}
+
+function writePage(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    throw new ServeError("invalid_argument", `--html: ${basename(path)} cannot be written`, { cause });
+  }
+}

@@ -1,0 +1,63 @@
+import { type Dirent, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { ServeError } from "../base/errors.ts";
+import { faultCode, faultWords } from "../base/file-fault.ts";
+import { nearestWord } from "../base/nearest-word.ts";
+import { usageError } from "./usage-error.ts";
+
+const MODEL_SUFFIX = /\.(pt2|pte?|pth|onnx|mar|safetensors|ckpt|bin)$/i;
+/** What a message proposes of a folder. */
+const MOST_NAMED = 5;
+/** Entries of a folder that are looked at for a message. */
+const MOST_LISTED = 200;
+
+/** Whether a text means a file rather than the name of a model on a server. */
+export function looksLikePath(text: string): boolean {
+  return /[/\\]/.test(text) || MODEL_SUFFIX.test(text);
+}
+
+/** Throws ServeError when `path` is no file that can be looked at: `missing_path`, or `bad_arguments` for a folder, with what is near. */
+export function requireModelFile(path: string): void {
+  if (!statsOf(path).isDirectory()) return;
+  const files = listed(path)
+    .filter((entry) => !entry.isDirectory() && MODEL_SUFFIX.test(entry.name))
+    .map(({ name }) => join(path, name));
+  const shown = files.slice(0, MOST_NAMED).join(", ");
+  const hint = files.length === 0 ? "" : `: ${shown}${files.length > MOST_NAMED ? ", …" : ""}`;
+  throw usageError(`${path} is a folder; name one model file${hint}`);
+}
+
+function statsOf(path: string): ReturnType<typeof statSync> & {} {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    if (!["ENOENT", "ENOTDIR"].includes(faultCode(cause) ?? "")) {
+      throw new ServeError("failed_precondition", `${path} cannot be read: ${faultWords(cause)}`, {
+        reason: "unreadable_path",
+        cause,
+      });
+    }
+    throw missingFile(path);
+  }
+}
+
+/** For a path at which there is nothing: `missing_path`, with a file of a similar name beside it. */
+export function missingFile(path: string, what = "file"): ServeError {
+  const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
+  const [folder, name] = [path.slice(0, cut), path.slice(cut)];
+  const near = nearestWord(
+    name,
+    listed(folder === "" ? "." : folder).map((entry) => entry.name),
+  );
+  const hint = near === undefined ? "" : `; did you mean ${folder}${near}?`;
+  return new ServeError("invalid_argument", `${path}: no such ${what}${hint}`, { reason: "missing_path" });
+}
+
+function listed(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).slice(0, MOST_LISTED);
+  } catch {
+    // What cannot be listed has nothing to propose.
+    return [];
+  }
+}

@@ -1,0 +1,60 @@
+import { nearestWord } from "../base/nearest-word.ts";
+import type { Config } from "./load-config.ts";
+import { MODEL_OPTIONS } from "./model-options.ts";
+import { envName, flagName } from "./option.ts";
+import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
+
+interface Need {
+  /** Options that do nothing … */
+  readonly options: readonly (keyof ServerConfig)[];
+  /** … unless this holds. */
+  readonly isMet: (server: ServerConfig) => boolean;
+  readonly words: string;
+}
+
+const NEEDS: readonly Need[] = [
+  {
+    options: ["maxLoadedModels", "modelMemoryBudgetBytes"],
+    isMet: ({ lazyLoading }) => lazyLoading,
+    words: "--lazy-loading",
+  },
+  {
+    options: ["loadModels", "adminToken"],
+    isMet: ({ modelControl }) => modelControl === "explicit",
+    words: "--model-control explicit",
+  },
+  {
+    options: ["pollIntervalMs"],
+    isMet: ({ modelControl }) => modelControl === "poll",
+    words: "--model-control poll",
+  },
+  {
+    options: ["tenantQuotaBurst"],
+    isMet: ({ tenantQuota }) => tenantQuota !== undefined,
+    words: "--tenant-quota",
+  },
+];
+
+/** One sentence for each option that is set and does nothing as the others are. */
+export function optionsWithoutEffect({ server }: Pick<Config, "server">): string[] {
+  return NEEDS.filter(({ isMet }) => !isMet(server)).flatMap(({ options, words }) =>
+    options
+      .filter((name) => String(server[name] ?? "") !== String(SERVER_OPTIONS[name].default ?? ""))
+      .map((name) => `${flagName(name)} has no effect without ${words}`),
+  );
+}
+
+/** Variables that only tests of Sconce itself read. */
+const OWN_VARIABLE = /^SCONCE_(TEST|REQUIRE|FAULT|STREAMING)_/;
+
+/** One sentence for each variable that is called like one of Sconce's and is none. */
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [...Object.keys(SERVER_OPTIONS), ...Object.keys(MODEL_OPTIONS)].map(envName);
+  const isKnown = new Set(known);
+  return Object.keys(env)
+    .filter((name) => name.startsWith("SCONCE_") && !isKnown.has(name) && !OWN_VARIABLE.test(name))
+    .map((name) => {
+      const near = nearestWord(name, known);
+      return `the environment variable ${name.slice(0, 80)} has no effect${near === undefined ? "" : `; did you mean ${near}?`}`;
+    });
+}

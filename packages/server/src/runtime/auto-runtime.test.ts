@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { ServeError } from "../base/errors.ts";
+import type { ModelDescription } from "../base/model-description.ts";
+import { createAutoRuntime } from "./auto-runtime.ts";
+import type { LoadedModel, LoadOptions, LoadSpec, Runtime } from "./runtime.ts";
+
+const UNTRANSLATABLE = new ServeError("failed_precondition", "it has aten.odd; export it again", {
+  reason: "untranslatable",
+  cause: "it has aten.odd",
+});
+
+const DESCRIPTION: Omit<ModelDescription, "runtime" | "runtimeReason"> = {
+  signature: { inputs: [], outputs: [], batching: { kind: "off", reason: "" } },
+  platform: "",
+  parameterCount: 0,
+  weightBytes: 0,
+  digest: "",
+  warnings: [],
+  loadMs: {},
+};
+
+/** A runtime that loads, or throws; `asked` counts. */
+function runtime(name: "onnx" | "python", error?: ServeError): Runtime & { asked: number } {
+  return {
+    name,
+    asked: 0,
+    async load() {
+      this.asked++;
+      if (error !== undefined) throw error;
+      const description = { ...DESCRIPTION, runtime: name, runtimeReason: `${name} can` };
+      return {
+        description,
+        instances: [],
+        onStateChange: () => () => {},
+        close: async () => {},
+        destroy() {},
+      };
+    },
+    close: async () => {},
+    destroy() {},
+  };
+}
+
+function load(
+  onnx: Runtime,
+  python: Runtime,
+  spec: { readonly codeFile?: string; readonly runtime?: NonNullable<LoadOptions["runtime"]> } = {},
+): Promise<LoadedModel> {
+  const options = { runtime: spec.runtime } as unknown as LoadOptions;
+  const full: LoadSpec = { name: "m", version: "1", file: "/m", root: "/", codeFile: spec.codeFile, options };
+  return createAutoRuntime({ onnx, python }).load(full, { signal: new AbortController().signal });
+}
+
+describe("createAutoRuntime()", () => {
+  test("what translates is run by ONNX Runtime, and Python is not asked", async () => {
+    const python = runtime("python");
+    assert.equal((await load(runtime("onnx"), python)).description.runtime, "onnx");
+    assert.equal(python.asked, 0);
+  });
+
+  test("what does not is run by Python, and the description says why", async () => {
+    const { description } = await load(runtime("onnx", UNTRANSLATABLE), runtime("python"));
+    assert.deepEqual(
+      [description.runtime, description.runtimeReason],
+      ["python", "python can: it has aten.odd"],
+    );
+  });
+
+  test("code is not offered to ONNX Runtime", async () => {
+    const onnx = runtime("onnx");
+    assert.equal((await load(onnx, runtime("python"), { codeFile: "/m.py" })).description.runtime, "python");
+    assert.equal(onnx.asked, 0);
+  });
+
+  test("a damaged file, a full disk or a cancelled load is no reason to ask Python", async () => {
+    for (const error of [
+      new ServeError("failed_precondition", "damaged", { reason: "model_file_corrupt" }),
+      new ServeError("unavailable", "full", { reason: "file_unreadable" }),
+      new ServeError("cancelled", "cancelled", { reason: "load_cancelled" }),
+    ]) {
+      const python = runtime("python");
+      await assert.rejects(load(runtime("onnx", error), python), error);
+      assert.equal(python.asked, 0);
+    }
+  });
+
+  test("where neither can, both say why", async () => {
+    const missing = new ServeError("failed_precondition", "there is no python3", {
+      reason: "python_missing",
+    });
+    await assert.rejects(load(runtime("onnx", UNTRANSLATABLE), runtime("python", missing)), {
+      reason: "untranslatable",
+      message:
+        "it has aten.odd; export it again; the Python runtime does not serve it either: there is no python3",
+    });
+    const passing = new ServeError("unavailable", "no descriptors", { reason: "worker_not_started" });
+    await assert.rejects(load(runtime("onnx", UNTRANSLATABLE), runtime("python", passing)), passing);
+  });
+
+  test("a choice is kept: nobody else is asked", async () => {
+    const [onnx, python] = [runtime("onnx", UNTRANSLATABLE), runtime("python")];
+    await assert.rejects(load(onnx, python, { runtime: "onnx" }), UNTRANSLATABLE);
+    await assert.rejects(load(onnx, python, { runtime: "onnx", codeFile: "/m.py" }), {
+      reason: "option_not_allowed",
+    });
+    assert.equal(python.asked, 0);
+    assert.equal((await load(onnx, python, { runtime: "python" })).description.runtime, "python");
+    assert.equal(onnx.asked, 1);
+  });
+});
