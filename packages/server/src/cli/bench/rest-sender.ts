@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { timerDelayMs } from "../../base/clock.ts";
 import { createNodeSender, type RestSenderOptions } from "./node-sender.ts";
 import type { Reply, Sender } from "./sender.ts";
 
@@ -98,7 +99,7 @@ export function createRestSender(options: RestSenderOptions): Sender {
     });
     made.on("error", (error: NodeJS.ErrnoException) => lost(error.code ?? "connection lost"));
     made.on("close", () => lost("connection lost"));
-    made.setTimeout(timeoutMs, () => lost("timeout"));
+    made.setTimeout(timerDelayMs(timeoutMs), () => lost("timeout"));
     return made;
   }
 
