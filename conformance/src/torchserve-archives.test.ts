@@ -125,6 +125,12 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     }
   });
 
+  await t.test("a body of several megabytes reaches its handler whole", async () => {
+    const large = Buffer.alloc(3 * 1024 * 1024, "a");
+    const { fields } = json(await ask("/predictions/function", post(large))) as { fields: { body: string } };
+    assert.equal(fields.body.length, large.length);
+  });
+
   await t.test("a handler's bytes, text, status, type and headers are the response", async () => {
     const said = async (order: string): Promise<Answer> =>
       ask("/predictions/function", post(order, "text/plain"));
