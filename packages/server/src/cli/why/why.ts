@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ServeError } from "../../base/errors.ts";
 import { MODEL_OPTIONS } from "../../config/model-options.ts";
 import type { OptionValues } from "../../config/option.ts";
 import { flagName } from "../../config/option.ts";
@@ -10,6 +9,8 @@ import { readModelPorts } from "../bench/model-ports.ts";
 import { encodeRequest, inputTensors, verbatimBody } from "../bench/request-body.ts";
 import { parseTarget, type Target } from "../bench/target.ts";
 import type { Command } from "../command.ts";
+import { looksLikePath, missingFile } from "../model-path.ts";
+import { usageError } from "../usage-error.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
 import { type Load, observe } from "./observe.ts";
@@ -65,9 +66,12 @@ interface Reached {
 async function reach(args: Arguments, options: WhyValues): Promise<Reached> {
   const [model, ...others] = args.positionals;
   if (model === undefined || others.length > 0)
-    throw reject("expected one MODEL: a name on the server, or a file");
-  if (!existsSync(model)) {
-    if (options.try) throw reject("--try needs MODEL to be a file, which it serves privately");
+    throw usageError("expected one MODEL: a name on the server, or a file");
+  // As with sconce predict: a name on the server that --url names, even where a folder is called so.
+  const isFile = !args.flags.has("--url") && existsSync(model);
+  if (!isFile && !args.flags.has("--url") && looksLikePath(model)) throw missingFile(model);
+  if (!isFile) {
+    if (options.try) throw usageError("--try needs MODEL to be a file, which it serves privately");
     const allowRemote = options.allowRemote || !options.load;
     const target = parseTarget(model, { url: options.url, protocol: options.protocol, allowRemote });
     return { target, path: undefined, flags: {}, stop: async () => {} };
@@ -136,8 +140,4 @@ function hasModelYaml(path: string): boolean {
   return [path, ...folders.map(({ name }) => join(path, name))].some((folder) =>
     existsSync(join(folder, "model.yaml")),
   );
-}
-
-function reject(message: string): ServeError {
-  return new ServeError("invalid_argument", message, { reason: "bad_arguments" });
 }
