@@ -9,7 +9,7 @@ from typing import Callable, Mapping
 
 import torch
 
-from .archive_folder import unpack
+from .archive_folder import remove_folders, unpack
 from .byte_tensors import decode_byte_tensors, encode_byte_tensors
 from .errors import ServeError, refused
 from .files import digest_of, stamp_of
@@ -50,6 +50,14 @@ class ArchiveModel:
 
 def load_archive(message: Mapping[str, object], device: torch.device, progress: Callable[[str], None]) -> ArchiveModel:
     """Unpacks the archive, and makes its handler ready. `message`: of the `load` call. Raises ServeError."""
+    try:
+        return _load(message, device, progress)
+    except BaseException:
+        remove_folders()
+        raise
+
+
+def _load(message: Mapping[str, object], device: torch.device, progress: Callable[[str], None]) -> ArchiveModel:
     spec, wants_digest = message["spec"], message["wantsDigest"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
     if options["precision"] != "float32" or options.get("weightsFile") or options.get("rename"):
