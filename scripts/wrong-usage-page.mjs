@@ -49,6 +49,8 @@ const RIGHT = {
   predict: ["digits", "--input", "row.json", "--url", "http://127.0.0.1:1"],
   convert: ["digits.pt2", "-o", "out.onnx"],
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
+  bench: ["digits", "--url", "http://127.0.0.1:1"],
+  why: ["digits", "--url", "http://127.0.0.1:1"],
 };
 
 /** Wrong uses that every command has: of its options, one of each kind. */
@@ -119,6 +121,26 @@ function ownCases(port) {
       ["quantize", "digits.pt2", "--int8", "--static", "-o", "out.onnx"],
       ...FILES.map((file) => ["quantize", file, "--int8", "-o", "out.onnx"]),
       ...OUTPUTS.map((output) => ["quantize", "digits.pt2", "--int8", "-o", output]),
+    ],
+    bench: [
+      ["bench"],
+      ["bench", "digits", "digits"],
+      ["bench", "digits", "--url", "http://127.0.0.1:1"],
+      ["bench", "digits", "--url", "127.0.0.1:1"],
+      ["bench", "http://127.0.0.1:1/digits"],
+      ["bench", "http://192.0.2.1:8080/predict/digits"],
+      ["bench", "digits", "--connections", "many"],
+      ["bench", "digits", "--rate", "0"],
+      ["bench", "digits", "--stability", "10"],
+      ["bench", "digits", "--protocol", "grpc", "--expected", "row.json", "--input", "row.json"],
+      ["bench", "http://127.0.0.1:1/predict/digits", "--input", "nowhere.json"],
+    ],
+    why: [
+      ["why"],
+      ["why", "nowhere.pt2"],
+      ["why", "digits", "--try"],
+      ["why", "digits", "--url", "http://127.0.0.1:1"],
+      ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
     ],
   };
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Suite } from "./suite.ts";
 import { batching } from "./suites/batching.ts";
+import { checks } from "./suites/checks.ts";
 import { coldStart } from "./suites/cold-start.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
 import { loading } from "./suites/loading.ts";
@@ -24,6 +25,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   quantized,
   batching,
   stages,
+  checks,
   peers,
 };
 

@@ -1,6 +1,6 @@
 // Tests packages/server/python and packages/server/src/runtime/python with PyTorch, on the built server.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -134,6 +134,13 @@ describe("models that stay Python", { skip: "skip" in python && python.skip, tim
           `${model}.${want.name}`,
         );
     }
+  });
+
+  test("a model computes on a CUDA device", {
+    skip: !existsSync("/dev/nvidia0") && "there is no CUDA device",
+  }, async () => {
+    const { body } = await infer(server, "random", cases.find(({ model }) => model === "random")!.inputs);
+    assert.deepEqual(body.outputs?.find(({ name }) => name === "on_cuda")?.data, [1]);
   });
 
   test("random numbers differ from call to call", async () => {

@@ -143,7 +143,7 @@ describe("statistics and configuration", () => {
     assert.equal(maxBatchSize, 32);
     const [image] = input as readonly Message[];
     // 11 and 2 are TYPE_FP32 and KIND_CPU in Triton's model_config.proto.
-    assert.deepEqual(image, { name: "image", dataType: 11, dims: [1, 8, 8] });
+    assert.deepEqual(image, { name: "image", dataType: 11, dims: [1, 8, 8], reshape: null });
     assert.deepEqual(instanceGroup, [{ name: "digits", count: 1, kind: 2 }]);
     assert.equal((dynamicBatching as Message)["priorityLevels"], 1);
   });

@@ -120,8 +120,15 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
         batch_size: 4,
         gpu: null,
         server: "MMS",
+        counted: true,
       });
     }
+  });
+
+  await t.test("a body of several megabytes reaches its handler whole", async () => {
+    const large = Buffer.alloc(3 * 1024 * 1024, "a");
+    const { fields } = json(await ask("/predictions/function", post(large))) as { fields: { body: string } };
+    assert.equal(fields.body.length, large.length);
   });
 
   await t.test("a handler's bytes, text, status, type and headers are the response", async () => {
@@ -223,10 +230,14 @@ test("an archive is registered, answers, and is unregistered", { timeout: TIMEOU
   if (python === undefined) return;
   const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));
-  await runPython(python, ["-W", "ignore", script("make_archives.py"), home]);
+  const [models, unpacked] = [join(home, "models"), join(home, "unpacked")];
+  mkdirSync(unpacked);
+  await runPython(python, ["-W", "ignore", script("make_archives.py"), models]);
   const token = "the-administrator";
   const options = ["--python", python, "--compat", "torchserve", "--model-control", "explicit"];
-  const server = await startServerProcess([home, ...options], { env: { SCONCE_ADMIN_TOKEN: token } });
+  const server = await startServerProcess([models, ...options], {
+    env: { SCONCE_ADMIN_TOKEN: token, TMPDIR: unpacked },
+  });
   t.after(() => server.stop("SIGKILL"));
   const ask = asking(server);
   const admin = (method: string): RequestInit => ({ method, headers: { authorization: `Bearer ${token}` } });
@@ -246,6 +257,8 @@ test("an archive is registered, answers, and is unregistered", { timeout: TIMEOU
   assert.equal((await ask("/models?url=nobody.mar", admin("POST"))).status, 404);
   const refused = json(await ask("/models?url=needy.mar", admin("POST"))) as { message: string };
   assert.match(refused.message, /no-such-package-at-all/);
+  const folders = (): number => readdirSync(unpacked).filter((name) => name.startsWith("sconce-")).length;
+  assert.equal(folders(), 1, "what was refused left its files behind");
   assert.deepEqual(json(await ask("/models/function", admin("DELETE"))), {
     status: 'Model "function" unregistered',
   });

@@ -41,6 +41,9 @@ class DoublerHandler(BaseHandler):
 # A function of the module, and everything that a context offers.
 FUNCTION = '''
 import json, os
+from ts.handler_utils.timer import timed
+from ts.metrics.dimension import Dimension
+from ts.metrics.metric_type_enum import MetricTypes
 from ts.utils.util import PredictionException
 
 loaded = {}
@@ -50,6 +53,7 @@ def handle(data, context):
         with open(os.path.join(context.system_properties["model_dir"], "greeting.txt")) as file:
             loaded["greeting"] = file.read().strip()
         loaded["config"] = context.model_yaml_config
+        context.metrics.add_metric_to_cache("answered", "count", ["model"], MetricTypes.COUNTER)
         return None
     answers = []
     for index, row in enumerate(data):
@@ -61,7 +65,9 @@ def handle(data, context):
             raise ValueError("the secret is in /etc/passwd")
         if order == "exit":
             os._exit(3)
-        context.metrics.add_counter("rows", 1)
+        context.metrics.add_counter("rows", 1, index, [Dimension("kind", "test")])
+        answered = context.metrics.get_metric("answered", MetricTypes.COUNTER)
+        answered.add_or_update(1, ["function"])
         if order == "teapot":
             context.set_response_status(code=418, idx=index)
         if order == "bytes":
@@ -82,6 +88,7 @@ def handle(data, context):
                 "batch_size": properties["batch_size"],
                 "gpu": properties["gpu_id"],
                 "server": properties["server_name"],
+                "counted": answered.values["function",] > 0,
             })
     return answers
 '''

@@ -74,7 +74,8 @@ import torch
 class Noise(torch.nn.Module):
     def forward(self, x: "float32[batch, 3]"):
         seeded = torch.Generator().manual_seed(5)
-        return {"same": x + torch.rand(3, generator=seeded), "other": torch.rand(x.shape[0], 2)}
+        same = x + torch.rand(3, generator=seeded).to(x.device)
+        return {"same": same, "other": torch.rand(x.shape[0], 2, device=x.device), "on_cuda": int(x.is_cuda)}
 '''
 
 EXAMPLE = '''
@@ -217,6 +218,28 @@ def write_programs() -> None:
     folder_of("leaving", "", "python: /usr/bin/python3\n").joinpath("model.py").write_text(MASKED)
 
 
+@torch.inference_mode()
+def write_transformers() -> None:
+    import transformers
+
+    try:
+        kind = transformers.BertForSequenceClassification
+    except ImportError as error:
+        # Such as by a torchvision that does not fit the torch beside it.
+        print(f"no case of transformers: {error}", file=sys.stderr)
+        return
+    config = transformers.BertConfig(
+        vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, num_labels=3
+    )
+    bert = kind(config).eval()
+    bert.save_pretrained(ROOT / "bert")
+    ids = torch.tensor([[1, 7, 9, 0], [3, 4, 0, 0]])
+    mask = (ids != 0).long()
+    logits = bert(input_ids=ids, attention_mask=mask).logits
+    case("bert", {"input_ids": ids, "attention_mask": mask}, {"logits": logits})
+
+
 write_all()
 write_programs()
+write_transformers()
 print(json.dumps(CASES))

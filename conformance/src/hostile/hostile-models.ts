@@ -24,6 +24,14 @@ const HOSTILE: Readonly<Record<string, readonly [string, RegExp]>> = {
   large: [`# ${"x".repeat(2 ** 20)}`, /larger than 1048576 bytes/],
 };
 
+/** The same of a config.pbtxt. */
+const HOSTILE_TRITON: Readonly<Record<string, readonly [string, RegExp]>> = {
+  braces: [`optimization ${"{ graph ".repeat(100_000)}`, /config\.pbtxt/],
+  fields: ["max_batch_size: 1\n".repeat(50_000), /config\.pbtxt/],
+  string: [`name: "${"x".repeat(2 ** 20)}"`, /config\.pbtxt/],
+  numbers: [`input { dims: [${"1,".repeat(400_000)}1] }`, /config\.pbtxt/],
+};
+
 interface Entry {
   readonly name: string;
   readonly state: string;
@@ -33,9 +41,11 @@ interface Entry {
 /** Serves a folder of models whose own files mean to stop the server, beside one that is good; what is not as it must be. */
 export async function serveHostileModels(): Promise<string[]> {
   const root = mkdtempSync(join(tmpdir(), "hostile-files-"));
-  for (const [name, [yaml]] of Object.entries(HOSTILE)) writeModel(root, name, yaml);
+  for (const [name, [yaml]] of Object.entries(HOSTILE)) writeModel(root, name, { "model.yaml": yaml });
+  for (const [name, [text]] of Object.entries(HOSTILE_TRITON))
+    writeModel(root, name, { "config.pbtxt": text });
   symlinkSync("/etc/hostname", join(root, "weights", "secret.safetensors"));
-  writeFileSync(join(writeModel(root, "good", ""), "config.pbtxt"), "max_batch_size: 8");
+  writeModel(root, "good", { "config.pbtxt": "max_batch_size: 8" });
   const server = await startServerProcess([root], { until: "listening" });
   const problems: string[] = [];
   try {
@@ -47,9 +57,8 @@ export async function serveHostileModels(): Promise<string[]> {
       return index.every(({ state }) => state !== "LOADING");
     });
     const good = index.find(({ name }) => name === "good");
-    if (!/config\.pbtxt is Triton's and is not read/.test(good?.reason ?? ""))
-      problems.push(`good: ${good?.reason}`);
-    for (const [name, [, reason]] of Object.entries(HOSTILE)) {
+    if (good?.reason !== "") problems.push(`good: ${good?.reason}`);
+    for (const [name, [, reason]] of Object.entries({ ...HOSTILE, ...HOSTILE_TRITON })) {
       const entry = index.find((one) => one.name === name);
       const isAsItMustBe = entry?.state === "UNAVAILABLE" && reason.test(entry.reason);
       if (!isAsItMustBe) problems.push(`${name}: ${entry?.state} ${entry?.reason}`);
@@ -62,10 +71,9 @@ export async function serveHostileModels(): Promise<string[]> {
   return problems;
 }
 
-function writeModel(root: string, name: string, yaml: string): string {
+function writeModel(root: string, name: string, files: Readonly<Record<string, string>>): void {
   const folder = join(root, name);
   mkdirSync(folder);
   copyFileSync(join(MODELS_FOLDER, "digits.pt2"), join(folder, "model.pt2"));
-  if (yaml !== "") writeFileSync(join(folder, "model.yaml"), yaml);
-  return folder;
+  for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
 }

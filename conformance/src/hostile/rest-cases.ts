@@ -16,6 +16,20 @@ const INFER = "/v2/models/digits/infer";
 const ELEMENTS = 64;
 const DEPTHS = [65, 66, 100, 1000, 20_000, 250_000];
 
+// biome-ignore format: a list of short texts
+const GENERATE_BODIES: readonly string[] = [
+  "", "[]", "{}", '{"image":null}', '{"image":"x"}', '{"image":[[[[[1]]]]]}', '{"image":[1,"2"]}', '{"image":[[1],[2,3]]}', '{"x":1}',
+  '{"image":[1],"image":[1]}', '{"image":[1],"parameters":1}', '{"image":[1],"parameters":{"image":[1]}}', '{"id":1,"image":[1]}',
+  '{"image":[1],"__proto__":[]}', '{"image":{}}', '{"image":[1e400]}', '{"image":[1],"timeout":-1}', '{"image":[1],"priority":"x"}',
+];
+// biome-ignore format: a list of short texts
+const V1_BODIES: readonly string[] = [
+  "", "[]", "{}", '{"instances":1}', '{"instances":{}}', '{"instances":[]}', '{"instances":[{}]}', '{"instances":[null]}',
+  '{"instances":[{"image":[[[1]]]}]}', '{"instances":[{"image":1},2]}', '{"instances":[{"x":1}]}', '{"instances":[[1]],"inputs":[1]}',
+  '{"inputs":null}', '{"inputs":{"x":1}}', '{"inputs":[1]}', '{"inputs":"x"}', '{"signature_name":"x","inputs":[1]}',
+  '{"instances":[{"__proto__":[]}]}', '{"instances":["x"]}', '{"instances":[{"b64":"AA=="}]}', `{"instances":${"[".repeat(1000)}`,
+];
+
 interface V2 {
   [key: string]: unknown;
 }
@@ -183,6 +197,12 @@ const FAMILIES: readonly Family[] = [
     body: undefined,
   }),
   (chance) => ({ what: "predict", path: "/predict/digits", body: predictBody(chance) }),
+  (chance) => ({
+    what: "generate",
+    path: chance.pick(["/v2/models/digits/generate", "/v2/models/digits/generate_stream"]),
+    body: chance.pick(GENERATE_BODIES),
+  }),
+  (chance) => ({ what: "v1", path: "/v1/models/digits:predict", body: chance.pick(V1_BODIES) }),
   (chance) => ({
     what: "index",
     path: "/v2/repository/index",

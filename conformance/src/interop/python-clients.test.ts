@@ -31,5 +31,5 @@ test("gRPC's interoperability cases and Triton's own client, from Python", { tim
 );
 
 test("what Triton's examples ask, from Python over REST and gRPC", { timeout: 600_000 }, (t) =>
-  checkCases(t, "triton_clients.py", 5),
+  checkCases(t, "triton_clients.py", 9),
 );

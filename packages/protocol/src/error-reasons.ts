@@ -27,6 +27,7 @@ const REQUEST_REASONS = {
     unsupported_encoding: "`grpc-encoding` is neither gzip nor deflate nor identity. Use one of them.",
   },
   not_found: {
+    no_such_region: "There is no shared memory region of this name: this server registers none.",
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
   },
@@ -72,7 +73,7 @@ const JSON_REASONS = {
     bad_bytes_tensor:
       "The lengths inside a BYTES tensor do not add up to its bytes. Each element is a little-endian uint32 length and its bytes.",
     unsupported_extension:
-      "A Triton extension that this server does not offer: shared memory, classification of an input, or a configuration or files in a load request. The message says what to do instead.",
+      "A Triton extension that this server does not offer: shared memory, classification of an input, a change of trace or log settings, or a configuration or files in a load request. The message says what to do instead.",
   },
   unimplemented: {
     unsupported_extension: "The same, over gRPC: `repository_name` is set. Leave it empty.",

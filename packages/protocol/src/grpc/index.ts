@@ -14,6 +14,7 @@ export {
   type PredictionTimings,
 } from "./predict.ts";
 export type { Receiver, WireRequest } from "./request-draft.ts";
+export { encodeTypedInferResponse, encodeTypedStreamInferResponse } from "./typed-response.ts";
 export type { WireResponse } from "./wire-response.ts";
 export type { LateWork } from "./wire-tensor.ts";
 export type { Copy, Target } from "./wire-writer.ts";

@@ -14,6 +14,8 @@ export interface WireRequest {
   readonly inputs: readonly NamedTensor[];
   /** Undefined: all. */
   readonly outputs: readonly string[] | undefined;
+  /** Tensors came as typed contents. */
+  readonly isTyped?: boolean;
   /** How many of the best classes are wanted in place of an output, by its name; undefined: none. */
   readonly classify?: ReadonlyMap<string, number> | undefined;
   /** 0: none given. Always 0 in the Open Inference Protocol, which has a parameter for it. */
@@ -113,7 +115,11 @@ export class RequestDraft {
     const tensors = this.#tensors;
     const inputs = new Array<NamedTensor>(tensors.length);
     const how = { limits: this.#limits, late: this.#receiver.late };
-    for (let i = 0; i < inputs.length; i++) inputs[i] = finishTensor(this.reader, tensors[i]!, how);
+    let isTyped = false;
+    for (let i = 0; i < inputs.length; i++) {
+      inputs[i] = finishTensor(this.reader, tensors[i]!, how);
+      isTyped ||= tensors[i]!.contents !== undefined;
+    }
     return {
       model: this.#model,
       version: given(this.#version),
@@ -121,6 +127,7 @@ export class RequestDraft {
       parameters: this.#parameters ?? NONE,
       inputs,
       outputs: this.#outputs.length === 0 ? undefined : this.#outputs,
+      ...(isTyped && { isTyped }),
       ...(this.#classify !== undefined && { classify: this.#classify }),
       timeoutMs,
     };

@@ -9,12 +9,12 @@ from typing import Callable, Mapping
 
 import torch
 
-from .archive_folder import unpack
+from .archive_folder import remove_folders, unpack
 from .byte_tensors import decode_byte_tensors, encode_byte_tensors
 from .errors import ServeError, refused
 from .files import digest_of, stamp_of
 from .handler import Answer, Handler, Row, settings_of
-from .manifest import read_archive
+from .manifest import Archive, read_archive
 
 _JSON = "application/json"
 # Of one request's body; the server process has a limit of its own for all of a request.
@@ -50,6 +50,14 @@ class ArchiveModel:
 
 def load_archive(message: Mapping[str, object], device: torch.device, progress: Callable[[str], None]) -> ArchiveModel:
     """Unpacks the archive, and makes its handler ready. `message`: of the `load` call. Raises ServeError."""
+    try:
+        return _load(message, device, progress)
+    except BaseException:
+        remove_folders()
+        raise
+
+
+def _load(message: Mapping[str, object], device: torch.device, progress: Callable[[str], None]) -> ArchiveModel:
     spec, wants_digest = message["spec"], message["wantsDigest"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
     if options["precision"] != "float32" or options.get("weightsFile") or options.get("rename"):
@@ -73,7 +81,7 @@ def load_archive(message: Mapping[str, object], device: torch.device, progress: 
             "runtimeReason": f"it is a TorchServe archive (version {version or 'unknown'}) with the handler {written}, run by PyTorch {torch.__version__}",
             "parameterCount": 0,
             "weightBytes": file.stat().st_size,
-            "warnings": _warnings(archive.config),
+            "warnings": _warnings(archive, str(spec["name"])),
             "digest": digest_of([file], str(device)) if wants_digest else "",
             "loadMs": {"load": (time.perf_counter() - started) * 1000},
         },
@@ -86,10 +94,13 @@ def load_archive(message: Mapping[str, object], device: torch.device, progress: 
 _UNREAD = ("parallelType", "parallelLevel", "torchrun", "useJobTicket", "sequenceBatching", "continuousBatching", "deviceIds")
 
 
-def _warnings(config: Mapping[str, object]) -> list[str]:
+def _warnings(archive: Archive, name: str) -> list[str]:
+    config, own = archive.config, archive.model.get("modelName")
+    other = f"the archive calls the model {ascii(str(own)[:80])}; it is served under the name of its file, {name}"
+    named = [] if own is None or own == name else [other]
     ours = {"minWorkers": "instances", "maxWorkers": "instances", "maxBatchDelay": "max_queue_delay", "responseTimeout": "execution_timeout"}
     found = [f"model-config.yaml says {key}, which is not followed; set {name} in model.yaml" for key, name in ours.items() if key in config]
-    return found + [f"model-config.yaml says {key}, which is not followed" for key in _UNREAD if key in config]
+    return named + found + [f"model-config.yaml says {key}, which is not followed" for key in _UNREAD if key in config]
 
 
 def _signature(batch_size: int) -> dict[str, object]:

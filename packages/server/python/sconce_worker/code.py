@@ -54,16 +54,21 @@ def program_of(
     files: list[Path],
     kind: str,
     where: str,
+    ports: tuple[Port, ...] | None = None,
+    constants: Mapping[str, object] | None = None,
 ) -> Program:
-    """A module in evaluation mode. `module`: where its class comes from. Raises ServeError when nothing says what it takes."""
+    """
+    A module in evaluation mode. `module`: where its class comes from. `ports`: what it takes, where that is known; `constants`: further
+    arguments of every call. Raises ServeError when nothing says what it takes.
+    """
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     model.to(device)
     parameters, size = weights_of(model)
-    inputs, constants = _inputs_of(model.forward, module, options, where)
+    inputs, stated = (ports, {}) if ports is not None else _inputs_of(model.forward, module, options, where)
     return Program(
-        call=_caller(model, inputs, constants),
+        call=_caller(model, inputs, {**(constants or {}), **stated}),
         inputs=inputs,
         outputs=None,
         samples=None,

@@ -48,7 +48,7 @@ class Handler:
         importlib.import_module("ts.torch_handler.base_handler").ALLOWS_PICKLE = allows_pickle
         self._failure = importlib.import_module("ts.utils.util").PredictionException
         self._request_processor = context_module.RequestProcessor
-        self._metrics = importlib.import_module("ts.metrics.metrics_store").MetricsStore
+        store = importlib.import_module("ts.metrics.metrics_store").MetricsStore
         gpu = device.index or 0 if device.type == "cuda" else None
         self._context = context_module.Context(
             name,
@@ -57,10 +57,9 @@ class Handler:
             batch_size,
             gpu,
             importlib.import_module("ts").__version__,
-            metrics=self._metrics([], name),
+            metrics=store({}, name),
             model_yaml_config=dict(archive.config),
         )
-        self._name = name
         self._entry = _ready(archive, self._context)
 
     def answer(self, rows: Sequence[Row]) -> list[Answer]:
@@ -68,7 +67,7 @@ class Handler:
         context = self._context
         context.request_ids = {index: row.request_id for index, row in enumerate(rows)}
         context.request_processor = [self._request_processor(dict(row.headers)) for row in rows]
-        context.metrics = self._metrics(context.request_ids, self._name)
+        context.metrics.begin(context.request_ids)
         try:
             given = self._entry([row.fields for row in rows], context)
         except self._failure as error:

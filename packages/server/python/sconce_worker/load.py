@@ -22,11 +22,15 @@ from .pickled import open_pickle
 from .program import Program
 from .script import open_script
 from .tensors import decode_tensors, encode_tensors
+from .transformers_folder import is_config, open_transformers
 from .trial import Signature, try_out
 from .types import parse_port, renamed
 
 # What of the options decides about the answers.
 _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
+
+# Between operators there is no parallelism: instances share out the cores. It can be said before the first of them only.
+torch.set_num_interop_threads(1)
 
 
 class LoadedModel:
@@ -109,6 +113,8 @@ def _open(spec: Mapping[str, object], options: Mapping[str, object], device: tor
     if code is None:
         return _program_opener(file)(file, options, device)
     weights = options.get("weightsFile") or (None if code == spec["file"] else spec["file"])
+    if is_config(Path(code)):
+        return open_transformers(Path(code), Path(weights), options, device)
     return open_code(Path(code), None if weights is None else Path(weights), options, device)
 
 

@@ -299,6 +299,7 @@ async function buildEdges(
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
+    logLevel: config.logLevel,
     observer,
     budget: byteBudget(config, slowClients),
     slowClients,
@@ -318,6 +319,7 @@ async function buildEdges(
   const grpc = createGrpcEdge({
     ...shared,
     limits: grpcLimits(config),
+    typedResponses: config.grpcTypedAnswers,
     activeClock: loop.activeClock,
     random,
   });

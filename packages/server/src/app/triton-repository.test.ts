@@ -5,6 +5,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Client, credentials } from "@grpc/grpc-js";
+import {
+  ModelConfigRequestSchema,
+  type ModelConfigResponse,
+  ModelConfigResponseSchema,
+} from "@sconce/protocol/messages";
 import { loadConfig } from "../config/load-config.ts";
 import { type TinyModel, tinyOnnx } from "../runtime/onnx/tiny-onnx.kit.ts";
 import { type RunningServer, startServer } from "./start-server.ts";
@@ -232,6 +239,26 @@ describe("a repository of another server", () => {
     for (const wrong of [-1, 1.5, "2", true])
       assert.equal((await classify("batched", 2, wrong as number)).status, 400);
     assert.equal((await classify("batched", 2, 0)).status, 200);
+  });
+
+  test("gRPC tells the configuration of a reshaped model, too", async () => {
+    const client = new Client(new URL(server.url).host, credentials.createInsecure());
+    try {
+      const config = await new Promise<ModelConfigResponse>((resolve, reject) => {
+        client.makeUnaryRequest(
+          "/inference.GRPCInferenceService/ModelConfig",
+          (name: string) =>
+            Buffer.from(toBinary(ModelConfigRequestSchema, create(ModelConfigRequestSchema, { name }))),
+          (bytes: Buffer) => fromBinary(ModelConfigResponseSchema, bytes),
+          "reshaped",
+          (error, answer) => (error === null ? resolve(answer!) : reject(error)),
+        );
+      });
+      const [input] = config.config!.input;
+      assert.deepEqual([input!.dims, input!.reshape!.shape], [[2n, 2n], [4n]]);
+    } finally {
+      client.close();
+    }
   });
 
   const REFUSED: readonly (readonly [string, RegExp])[] = [

@@ -15,6 +15,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["predict", async () => (await import("./predict.ts")).predictCommand],
   ["convert", async () => (await import("./convert.ts")).convertCommand],
   ["bench", async () => (await import("./bench/bench.ts")).benchCommand],
+  ["why", async () => (await import("./why/why.ts")).whyCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
 ]);
 

@@ -39,6 +39,12 @@ export const SERVER_OPTIONS = {
     default: [],
     doc: "Names under which clients reach a server on a loopback address, such as the name that a proxy passes on as Host; *.example.com stands for all below it, * for any. Always known are localhost, 127.0.0.0/8, [::1] and host. On another address every name is taken unless some are listed here; addresses are always.",
   },
+  grpcTypedAnswers: {
+    kind: "choice",
+    choices: ["never", "auto", "always"],
+    default: "never",
+    doc: "Whether answers of the Open Inference Protocol over gRPC hold typed contents, which KServe's and MLServer's stubs read, in place of raw bytes. auto: when the request did.",
+  },
   modelControl: {
     kind: "choice",
     choices: ["none", "poll", "explicit"],

@@ -11,6 +11,7 @@ import { v1Routes } from "./rest/v1-routes.ts";
 import { v2ReportRoutes } from "./rest/v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./rest/v2-repository-routes.ts";
 import { v2Routes } from "./rest/v2-routes.ts";
+import { v2SettingRoutes } from "./rest/v2-setting-routes.ts";
 
 const page = readFileSync(fileURLToPath(new URL("../../../../docs/protocols.md", import.meta.url)), "utf8");
 
@@ -22,6 +23,7 @@ test("docs/protocols.md lists every REST route, and none that does not exist", (
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1Routes(),
+    ...v2SettingRoutes(),
     ...pageRoutes(),
   ].flatMap(({ method, urls }) => urls.map((url) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`));
   const listed = [...page.matchAll(/^\| (GET|POST) \| ([^|]+) \|/gm)].flatMap(([, method, urls = ""]) =>

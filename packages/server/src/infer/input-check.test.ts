@@ -184,6 +184,9 @@ test("a string of exactly the limit passes, one byte more does not", () => {
   const check = compileInputCheck(signatureOf(text), { maxStringBytes: 5 });
   for (const value of ["1234", "12345"]) check([tensor("text", "BYTES", [1], strings(value))]);
   assert.throws(() => check([tensor("text", "BYTES", [1], strings("123456"))]), /the limit is 5/);
+  const longer = compileInputCheck(signatureOf({ ...text, maxElementBytes: 6 }), { maxStringBytes: 5 });
+  longer([tensor("text", "BYTES", [1], strings("123456"))]);
+  assert.throws(() => longer([tensor("text", "BYTES", [1], strings("1234567"))]), /the limit is 6/);
 });
 
 test("inputs in signature order come back as they are; others are sorted", () => {

@@ -1,5 +1,5 @@
 import { basename, join, sep } from "node:path";
-import { detectRemoteFile, type FileFormat } from "@sconce/torch/formats";
+import { detectRemoteFile, type FileFormat, isWeights } from "@sconce/torch/formats";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultReason } from "../base/file-fault.ts";
 import { mapBounded } from "./bounded.ts";
@@ -48,7 +48,7 @@ export interface FolderListing {
   readonly labelsFile: string | undefined;
   /** Settings of another server. */
   readonly foreignFile: string | undefined;
-  /** `model.py`. */
+  /** What makes a model of weights: `model.py`, or the `config.json` that transformers writes beside them. */
   readonly code: PlainFile | undefined;
   /** Entries that could not be looked at. */
   readonly refused: readonly Refused[];
@@ -93,7 +93,9 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
   const models = looked.filter((entry) => entry.what === "model");
   const files = looked.filter((entry) => entry.what === "file" || entry.what === "model");
   const folders = looked.filter((entry) => entry.what === "folder").map((entry) => entry.name);
-  const pathOf = (name: string): string | undefined => files.find((file) => file.name === name)?.path;
+  const fileCalled = (name: string): PlainFile | undefined => files.find((file) => file.name === name);
+  const hasWeights = models.some(({ format }) => isWeights(format));
+  const pathOf = (name: string): string | undefined => fileCalled(name)?.path;
   return {
     models,
     versions: folders.filter(isModelVersion).sort(compareVersions),
@@ -101,7 +103,7 @@ export async function listFolder(scan: Scan, folder: string): Promise<FolderList
     configFile: pathOf("model.yaml") ?? pathOf("model.yml"),
     labelsFile: pathOf("labels.txt"),
     foreignFile: FOREIGN_SETTINGS.map(pathOf).find((path) => path !== undefined),
-    code: files.find(({ name }) => name === "model.py"),
+    code: fileCalled("model.py") ?? (hasWeights ? fileCalled("config.json") : undefined),
     refused: looked.filter((entry) => entry.what === "refused"),
     isEmpty: entries.length === 0,
     remarks: folderRemarks(

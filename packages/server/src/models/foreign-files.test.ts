@@ -26,7 +26,7 @@ const FOREIGN: readonly (readonly [Readonly<Record<string, Buffer | string>>, Re
   [{ "m.tflite": "\0\0\0\0TFL3" }, /TensorFlow Lite/],
   [{ "m.pkl": SKLEARN }, /pickled scikit-learn model: .*skl2onnx/],
   [{ "m.joblib": "anything" }, /pickled scikit-learn model/],
-  [{ "m/pytorch_model.bin": CHECKPOINT, "m/config.json": "{}" }, /weights without a program/],
+  [{ "m/pytorch_model.bin": CHECKPOINT, "m/README.md": "" }, /weights without a program/],
   [{ "m/model-config.yaml": "", "m/model.onnx": ONNX }, /model-config\.yaml is TorchServe's/],
   [{ "m/0001/model.onnx": ONNX }, /the folder 0001 is not read.* such as 1$/],
   [{ "m/0/model.onnx": ONNX }, /the folder 0 is not read.* such as 1$/],

@@ -98,6 +98,9 @@ describe("layouts", () => {
   test("model.py makes a model of weights, and of nothing; programs are models without it", async () => {
     const root = tree({
       "code/model.py": "",
+      "bert/config.json": "{}",
+      "bert/model.safetensors": SAFETENSORS,
+      "notes/config.json": "{}",
       "program/model.py": "",
       "program/net.pt2": PT2,
       "program/net.pth": CHECKPOINT,
@@ -111,7 +114,9 @@ describe("layouts", () => {
       "versions/model.py": "",
     });
     assert.deepEqual(await lines(root), [
+      "bert/1 safetensors model.safetensors",
       "code/1 code model.py",
+      "notes/1 unknown ! the folder holds no model file",
       "program/1 pt2 net.pt2",
       "several/1 unknown ! the folder holds several model files (b.safetensors, a.pth)",
       "tabular/1 checkpoint weights.pth",

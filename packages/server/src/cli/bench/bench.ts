@@ -6,6 +6,7 @@ import type { OptionValues } from "../../config/option.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
 import { randomNumbers } from "../trial-inputs.ts";
+import { usageError } from "../usage-error.ts";
 import { benchHtml } from "./bench-html.ts";
 import { BENCH_OPTIONS } from "./bench-options.ts";
 import { benchText } from "./bench-text.ts";
@@ -27,17 +28,14 @@ export const benchCommand: Command = {
     const options = resolveOptions(BENCH_OPTIONS, { flags: args.flags });
     const [text, ...others] = args.positionals;
     if (text === undefined || others.length > 0) {
-      throw reject("expected one TARGET: a model's name, or the URL of its endpoint");
+      throw usageError("expected one TARGET: a model's name, or the URL of its endpoint");
     }
     const target = parseTarget(text, options);
     const levels = loadLevels(options);
     const stability = parseShare("--stability", options.stability);
+    const expected = expectedAnswer(target, options.expected);
     const body = await requestBody(target, options);
-    const openSender = openSenders(target, {
-      body,
-      timeoutMs: options.timeoutMs,
-      expected: expectedAnswer(target, options.expected),
-    });
+    const openSender = openSenders(target, { body, timeoutMs: options.timeoutMs, expected });
     const random = randomNumbers(options.seed);
     const measurements: Measurement[] = [];
     for (const level of levels) {
@@ -64,7 +62,7 @@ async function requestBody(target: Target, options: BenchValues): Promise<Reques
 function expectedAnswer(target: Target, path: string | undefined): unknown {
   if (path === undefined) return undefined;
   if (target.protocol === "json" || target.protocol === "predict") return readJsonFile(path);
-  throw reject("--expected needs --protocol json or predict");
+  throw usageError("--expected needs --protocol json or predict");
 }
 
 function writePage(path: string, text: string): void {
@@ -73,8 +71,4 @@ function writePage(path: string, text: string): void {
   } catch (cause) {
     throw new ServeError("invalid_argument", `--html: ${basename(path)} cannot be written`, { cause });
   }
-}
-
-function reject(message: string): ServeError {
-  return new ServeError("invalid_argument", message, { reason: "bad_arguments" });
 }

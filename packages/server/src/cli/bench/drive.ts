@@ -1,4 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, timerDelayMs } from "../../base/clock.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Sender } from "./sender.ts";
 
@@ -90,7 +90,7 @@ export function driveOpen({ senders, recorder, clock }: DriveParts, arrivals: Ar
       else dropped += 1;
       nextMs += gapMs(arrivals);
     }
-    timer = setTimeout(arrive, nextMs - nowMs);
+    timer = setTimeout(arrive, timerDelayMs(nextMs - nowMs));
   }
   arrive();
 

@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { fromBinary } from "@bufbuild/protobuf";
 import { ModelStreamInferResponseSchema } from "@sconce/protocol/messages";
+import { timerDelayMs } from "../../base/clock.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Reply, Sender } from "./sender.ts";
 
@@ -32,7 +33,7 @@ export function createGrpcSender({ origin, body, timeoutMs }: GrpcSenderOptions)
         stream.on("close", () =>
           end(status === "0" ? "ok" : status === undefined ? "no status" : `grpc ${status}`),
         );
-        stream.setTimeout(timeoutMs, () => {
+        stream.setTimeout(timerDelayMs(timeoutMs), () => {
           end("timeout");
           stream.close(constants.NGHTTP2_CANCEL);
         });
@@ -71,7 +72,7 @@ export function createGrpcStreamSender({ origin, body, timeoutMs }: GrpcSenderOp
     };
     made.on("error", lost);
     made.on("close", lost);
-    made.setTimeout(timeoutMs, () => {
+    made.setTimeout(timerDelayMs(timeoutMs), () => {
       settle("timeout");
       made.close(constants.NGHTTP2_CANCEL);
     });

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, timerDelayMs } from "../../base/clock.ts";
 import { STAGES } from "../../base/timeline.ts";
 import { type Arrivals, type Drive, driveClosed, driveOpen } from "./drive.ts";
 import type { LoadLevel } from "./load-levels.ts";
@@ -162,7 +162,7 @@ function figures(
 }
 
 function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => setTimeout(resolve, timerDelayMs(ms)));
 }
 
 /** At most this long; looks every few milliseconds whether it is over before. */

@@ -18,7 +18,7 @@ const LEFT = 64;
 const BOTTOM = 48;
 const TOP = 32;
 const RIGHT = 140;
-const COLORS = ["#0b62a4", "#c0392b", "#2e8b57", "#8e44ad", "#b9770e", "#117a8b", "#555555"];
+const COLORS = ["#0b62a4", "#c0392b", "#2e8b57", "#8e44ad", "#b9770e", "#117a8b", "#555555", "#c9c9c9"];
 const Y_TICKS = 4;
 
 /** Lines over two linear axes that begin at 0, as SVG. */

@@ -4,9 +4,11 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { ByteWriter, encodeJsonTensor } from "@sconce/protocol";
 import { ModelInferRequestSchema } from "@sconce/protocol/messages";
 import { ServeError } from "../../base/errors.ts";
+import { faultCode } from "../../base/file-fault.ts";
 import type { Signature } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { madeUp, randomNumbers, readTrial } from "../trial-inputs.ts";
+import { usageError } from "../usage-error.ts";
 import type { Target } from "./target.ts";
 
 /** A request as it goes over the wire, the same every time. */
@@ -91,7 +93,9 @@ function readInput(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new ServeError("invalid_argument", `${basename(path)} cannot be read`, { cause });
+    throw faultCode(cause) === "ENOENT"
+      ? usageError(`${path}: no such file`)
+      : new ServeError("invalid_argument", `${basename(path)} cannot be read`, { cause });
   }
 }
 

@@ -1,45 +1,133 @@
-import { Agent, type IncomingMessage, request } from "node:http";
-import type { RequestBody } from "./request-body.ts";
+import { connect, type Socket } from "node:net";
+import { timerDelayMs } from "../../base/clock.ts";
+import { createNodeSender, type RestSenderOptions } from "./node-sender.ts";
 import type { Reply, Sender } from "./sender.ts";
 
-export interface RestSenderOptions {
-  readonly origin: string;
-  readonly body: RequestBody;
-  readonly timeoutMs: number;
-  /** Judges the body of an answer with status 200; undefined: any is right. */
-  readonly accepts: ((body: Buffer) => boolean) | undefined;
+const NOTHING: Buffer = Buffer.alloc(0);
+const HEAD_END = "\r\n\r\n";
+const MAX_HEAD_BYTES = 65_536;
+/** `HTTP/1.1 200`: where the status stands. */
+const STATUS_AT = 9;
+
+/** An answer that is being read. */
+interface Reading {
+  readonly status: string;
+  readonly serverTiming: string | undefined;
+  readonly closes: boolean;
+  left: number;
+  readonly chunks: Buffer[];
 }
 
-/** A connection that is kept open and posts the same body again and again. */
-export function createRestSender({ origin, body, timeoutMs, accepts }: RestSenderOptions): Sender {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const url = new URL(body.path, origin);
-  const headers = { ...body.headers, "content-length": String(body.bytes.length) };
+/**
+ * A connection that is kept open and posts the same bytes again and again. It reads no more of HTTP than a load needs, which takes a fraction of
+ * the processor time of `node:http`; an answer without its length is asked for again there, and so are all after it.
+ */
+export function createRestSender(options: RestSenderOptions): Sender {
+  const { origin, body, timeoutMs, accepts } = options;
+  const { hostname, port, host } = new URL(origin);
+  const head = [`POST ${body.path} HTTP/1.1`, `host: ${host}`, `content-length: ${body.bytes.length}`].concat(
+    Object.entries(body.headers).map(([name, value]) => `${name}: ${value}`),
+  );
+  const request = Buffer.concat([Buffer.from(head.join("\r\n") + HEAD_END), body.bytes]);
+  let socket: Socket | undefined;
+  let waiting: ((reply: Reply) => void) | undefined;
+  let held = NOTHING;
+  let reading: Reading | undefined;
+  let fallback: Sender | undefined;
+
+  function settle(outcome: string, serverTiming?: string): void {
+    const resolve = waiting;
+    waiting = undefined;
+    reading = undefined;
+    held = NOTHING;
+    resolve?.({ outcome, serverTiming });
+  }
+
+  function drop(outcome: string): void {
+    socket?.destroy();
+    socket = undefined;
+    settle(outcome);
+  }
+
+  function fallBack(): void {
+    const resolve = waiting;
+    waiting = undefined;
+    drop("");
+    fallback = createNodeSender(options);
+    fallback.send().then((reply) => resolve?.(reply));
+  }
+
+  function take(chunk: Buffer): void {
+    let rest = chunk;
+    if (reading === undefined) {
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+      const end = held.indexOf(HEAD_END);
+      if (end < 0) {
+        if (held.length > MAX_HEAD_BYTES) drop("no HTTP");
+        return;
+      }
+      reading = readHead(held.toString("latin1", 0, end));
+      if (reading === undefined) {
+        fallBack();
+        return;
+      }
+      rest = held.subarray(end + HEAD_END.length);
+    }
+    reading.left -= rest.length;
+    if (accepts !== undefined) reading.chunks.push(rest);
+    if (reading.left > 0) return;
+    const { status, serverTiming, closes, chunks } = reading;
+    if (closes) {
+      socket?.destroy();
+      socket = undefined;
+    }
+    const isRight = status !== "200" || accepts === undefined || accepts(Buffer.concat(chunks));
+    settle(status !== "200" ? status : isRight ? "ok" : "unexpected answer", serverTiming);
+  }
+
+  function opened(): Socket {
+    const made = connect({
+      host: hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: Number(port || 80),
+      noDelay: true,
+    });
+    const lost = (outcome: string): void => {
+      if (socket === made) drop(outcome);
+    };
+    made.on("data", (chunk) => {
+      if (socket === made) take(chunk);
+    });
+    made.on("error", (error: NodeJS.ErrnoException) => lost(error.code ?? "connection lost"));
+    made.on("close", () => lost("connection lost"));
+    made.setTimeout(timerDelayMs(timeoutMs), () => lost("timeout"));
+    return made;
+  }
+
   return {
     send() {
+      if (fallback !== undefined) return fallback.send();
       return new Promise<Reply>((resolve) => {
-        const fail = (outcome: string): void => resolve({ outcome, serverTiming: undefined });
-        const call = request(url, { agent, method: "POST", headers, timeout: timeoutMs }, (response) => {
-          readReply(response, accepts).then(resolve, () => fail("connection lost"));
-        });
-        call.on("timeout", () => {
-          fail("timeout");
-          call.destroy();
-        });
-        call.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? "connection lost"));
-        call.end(body.bytes);
+        waiting = resolve;
+        socket ??= opened();
+        socket.write(request);
       });
     },
-    close: () => agent.destroy(),
+    close() {
+      drop("closed");
+      fallback?.close();
+    },
   };
 }
 
-async function readReply(response: IncomingMessage, accepts: RestSenderOptions["accepts"]): Promise<Reply> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  const timing = response.headers["server-timing"];
-  const serverTiming = typeof timing === "string" ? timing : undefined;
-  if (response.statusCode !== 200) return { outcome: String(response.statusCode), serverTiming };
-  const isRight = accepts === undefined || accepts(Buffer.concat(chunks));
-  return { outcome: isRight ? "ok" : "unexpected answer", serverTiming };
+/** What a load needs of an answer's head; undefined when it does not say how long the body is. */
+function readHead(head: string): Reading | undefined {
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  if (length === undefined) return undefined;
+  return {
+    status: head.slice(STATUS_AT, STATUS_AT + 3),
+    serverTiming: /\r\nserver-timing: *([^\r]*)/i.exec(head)?.[1],
+    closes: /\r\nconnection: *close/i.test(head),
+    left: Number(length),
+    chunks: [],
+  };
 }

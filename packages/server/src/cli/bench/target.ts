@@ -1,5 +1,5 @@
-import { ServeError } from "../../base/errors.ts";
 import { isLoopback } from "../../config/host-address.ts";
+import { usageError } from "../usage-error.ts";
 
 export type BenchProtocol = "json" | "binary" | "predict" | "grpc" | "grpc-stream";
 
@@ -29,13 +29,13 @@ export function parseTarget(text: string, { url, protocol, allowRemote }: Target
   const target = text.includes("://") ? ofUrl(text, protocol) : ofName(text, { url, protocol });
   const host = new URL(target.origin).hostname;
   if (!allowRemote && !isLoopback(host)) {
-    throw reject(`${host} is not this machine; pass --allow-remote when its owner wants the load`);
+    throw usageError(`${host} is not this machine; pass --allow-remote when its owner wants the load`);
   }
   return target;
 }
 
 function ofName(model: string, { url, protocol }: Pick<TargetOptions, "url" | "protocol">): Target {
-  return { origin: parseUrl(url).origin, model, version: undefined, protocol };
+  return { origin: parseUrl(url, "--url: ").origin, model, version: undefined, protocol };
 }
 
 function ofUrl(text: string, protocol: BenchProtocol): Target {
@@ -43,14 +43,14 @@ function ofUrl(text: string, protocol: BenchProtocol): Target {
   const url = parseUrl(isGrpc ? `http://${text.slice("grpc://".length)}` : text);
   if (isGrpc) {
     const model = decodeURIComponent(url.pathname.slice(1));
-    if (model === "") throw reject("expected grpc://HOST:PORT/MODEL");
+    if (model === "") throw usageError("expected grpc://HOST:PORT/MODEL");
     const isStream = protocol === "grpc-stream";
     return { origin: url.origin, model, version: undefined, protocol: isStream ? protocol : "grpc" };
   }
   const [, predict, predicted, model, version] = PATH.exec(url.pathname) ?? [];
   const name = predicted ?? model;
   if (name === undefined) {
-    throw reject(
+    throw usageError(
       `expected a URL that ends with /predict/MODEL or /v2/models/MODEL/infer, got ${url.pathname}`,
     );
   }
@@ -62,12 +62,9 @@ function ofUrl(text: string, protocol: BenchProtocol): Target {
   };
 }
 
-function parseUrl(text: string): URL {
+function parseUrl(text: string, label = ""): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== "http:") throw reject(`expected a URL such as http://127.0.0.1:8080, got ${text}`);
+  if (url?.protocol !== "http:")
+    throw usageError(`${label}expected a URL such as http://127.0.0.1:8080, got ${text}`);
   return url;
-}
-
-function reject(message: string): ServeError {
-  return new ServeError("invalid_argument", message, { reason: "bad_arguments" });
 }

@@ -4,6 +4,8 @@ import {
   encodeModelInferResponse,
   encodeModelStreamInferResponse,
   encodePredictionResult,
+  encodeTypedInferResponse,
+  encodeTypedStreamInferResponse,
   peekRequestId,
   type Target,
   type WireRequest,
@@ -13,11 +15,23 @@ import { ServeError } from "../../base/errors.ts";
 import { type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
-import type { Dialect, Failure } from "./run-inference.ts";
+import type { Dialect, Failure, TypedResponses } from "./run-inference.ts";
 
 /** A dialect of a stream, where a failed request is a response like any other. */
 export interface StreamDialect extends Dialect {
   encodeFailure(failure: Failure, message: Uint8Array): Uint8Array;
+}
+
+/** With which a request decides it itself. */
+const TYPED_WANTED = "typed_contents";
+
+function isTypedResponse(
+  { parameters, isTyped = false }: WireRequest,
+  typedResponses: TypedResponses,
+): boolean {
+  const wanted = parameters.size === 0 ? undefined : parameters.get(TYPED_WANTED);
+  if (typeof wanted === "boolean") return wanted;
+  return typedResponses === "always" || (isTyped && typedResponses === "auto");
 }
 
 const FINAL_FLAG_WANTED = "triton_enable_empty_final_response";
@@ -27,19 +41,27 @@ const FINAL_FLAG = new Map([["triton_final_response", true]]);
 const SMALL: Target = { allocate: (size) => Buffer.allocUnsafe(size) };
 
 /** Open Inference Protocol v2. */
-export function oipDialect(limits: GrpcLimits): Dialect {
+export function oipDialect(limits: GrpcLimits, typedResponses: TypedResponses = "never"): Dialect {
   return {
     decode: (bytes, receiver) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, receiver)),
-    encode: (response, { target }) => encodeModelInferResponse(response, target),
+    encode: (response, { request, target }) =>
+      isTypedResponse(request, typedResponses)
+        ? encodeTypedInferResponse(response, target)
+        : encodeModelInferResponse(response, target),
   };
 }
 
 /** Triton's ModelStreamInfer. Every response is the last one of its request; clients that ask for it get the flag that says so. */
-export function oipStreamDialect(limits: GrpcLimits): StreamDialect {
+export function oipStreamDialect(
+  limits: GrpcLimits,
+  typedResponses: TypedResponses = "never",
+): StreamDialect {
   return {
     decode: (bytes, receiver) => withoutReserved(decodeModelInferRequest(bytes, limits.codec, receiver)),
     encode: (response, { request, target }) =>
-      encodeModelStreamInferResponse(withFinalFlag(response, request), "", target),
+      isTypedResponse(request, typedResponses)
+        ? encodeTypedStreamInferResponse(withFinalFlag(response, request), target)
+        : encodeModelStreamInferResponse(withFinalFlag(response, request), "", target),
     encodeFailure: ({ error, request }, message) =>
       encodeModelStreamInferResponse(
         nobody(request?.id ?? peekRequestId(message, limits.codec)),

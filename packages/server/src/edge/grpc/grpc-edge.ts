@@ -18,8 +18,9 @@ import { inferMethods } from "./infer-methods.ts";
 import { callOpener } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
-import type { InferenceDeps } from "./run-inference.ts";
+import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
+import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
 
 /** The names under which health knows the server as a whole. */
@@ -48,6 +49,10 @@ export interface GrpcEdgeOptions {
   readonly limits?: GrpcLimits;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
+  /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
+  readonly typedResponses?: TypedResponses;
+  /** `--log-level`, for who asks about it. Default: info. */
+  readonly logLevel?: string;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
@@ -127,6 +132,7 @@ function allMethods(
   return [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
+    ...settingMethods(options.logLevel ?? "info", (name) => options.inference.isModelReady(name, undefined)),
     ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),

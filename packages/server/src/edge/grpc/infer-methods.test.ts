@@ -48,6 +48,32 @@ test("ModelInfer answers raw and typed inputs alike, raw", async () => {
   });
 });
 
+test("ModelInfer answers typed where the operator or the request asks for it", async () => {
+  const parameters = (value: boolean) => ({
+    typed_contents: { parameterChoice: { case: "boolParam" as const, value } },
+  });
+  for (const [typedResponses, raw, asked, isTyped] of [
+    ["auto", true, undefined, false],
+    ["auto", false, undefined, true],
+    ["auto", false, false, false],
+    ["always", true, undefined, true],
+    ["never", false, undefined, false],
+    ["never", true, true, true],
+  ] as const) {
+    await withGrpc({ edge: { typedResponses } }, async ({ unary }) => {
+      const request = affine([1, 2, -3], raw);
+      if (asked !== undefined)
+        Object.assign(request, {
+          parameters: create(ModelInferRequestSchema, { parameters: parameters(asked) }).parameters,
+        });
+      const { answer } = await unary(INFER, TYPES, request);
+      const what = `${typedResponses} ${raw} ${asked}`;
+      assert.deepEqual(answer.outputs[0]?.contents?.fp32Contents, isTyped ? [3, 5, -5] : undefined, what);
+      assert.deepEqual(answer.rawOutputContents.map(floats), isTyped ? [] : [[3, 5, -5]], what);
+    });
+  }
+});
+
 test("Predict answers with tensors and timings", async () => {
   await withGrpc({}, async ({ unary }) => {
     const input = { name: "x", datatype: "FP32", shape: [2n] };

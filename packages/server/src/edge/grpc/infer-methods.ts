@@ -22,7 +22,10 @@ import { UnaryCall } from "./unary-method.ts";
 /** The methods that answer one inference: ModelInfer and Predict. */
 export function inferMethods(deps: InferenceDeps, limits: GrpcLimits): GrpcMethod[] {
   return [
-    inferMethod("/inference.GRPCInferenceService/ModelInfer", deps, { dialect: oipDialect(limits), limits }),
+    inferMethod("/inference.GRPCInferenceService/ModelInfer", deps, {
+      dialect: oipDialect(limits, deps.typedResponses),
+      limits,
+    }),
     inferMethod("/sconce.v1.ModelServing/Predict", deps, { dialect: predictDialect(limits), limits }),
   ];
 }

@@ -17,6 +17,9 @@ import type { TimeSlicer } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import { ResponseFrame } from "./message-frame.ts";
 
+/** Whether answers hold typed contents, as KServe's and MLServer's stubs read them: never, when the request did, or always. */
+export type TypedResponses = "never" | "auto" | "always";
+
 /** What every inference method needs. */
 export interface InferenceDeps {
   readonly inference: Inference;
@@ -29,6 +32,8 @@ export interface InferenceDeps {
   readonly tenantHeader?: string | undefined;
   /** The largest message of a response. */
   readonly maxSendBytes: number;
+  /** Default: never. */
+  readonly typedResponses?: TypedResponses;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */

@@ -7,7 +7,7 @@ import type { InferenceDeps } from "./run-inference.ts";
 
 /** The methods that answer many inferences over one call: ModelStreamInfer and StreamPredict. */
 export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: DrainSignal): GrpcMethod[] {
-  const oip = oipStreamDialect(limits);
+  const oip = oipStreamDialect(limits, deps.typedResponses);
   const streamMethod = (path: string, createDialect: () => StreamDialect): GrpcMethod => ({
     path,
     requestStream: true,

@@ -41,6 +41,8 @@ export interface RestContext {
   readonly tenantHeader: string | undefined;
   /** The model that `/predict` means without a name; undefined: the only one there is. */
   readonly defaultModel: string | undefined;
+  /** `--log-level`, for who asks about it. */
+  readonly logLevel: string;
   /** Makes request ids for clients that send none. */
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */

@@ -24,6 +24,7 @@ import { v1Routes } from "./v1-routes.ts";
 import { v2ReportRoutes } from "./v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2-repository-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
+import { v2SettingRoutes } from "./v2-setting-routes.ts";
 
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
@@ -32,6 +33,7 @@ type Defaulted =
   | "slicer"
   | "notReadyStatus"
   | "tenantHeader"
+  | "logLevel"
   | "makeId"
   | "random";
 
@@ -46,14 +48,17 @@ export interface RestEdgeOptions
   readonly compat?: "none" | "torchserve";
 }
 
-const DEFAULTS: Pick<RestContext, "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random"> =
-  {
-    notReadyStatus: 503,
-    tenantHeader: undefined,
-    defaultModel: undefined,
-    makeId: randomUUID,
-    random: Math.random,
-  };
+const DEFAULTS: Pick<
+  RestContext,
+  "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+> = {
+  logLevel: "info",
+  notReadyStatus: 503,
+  tenantHeader: undefined,
+  defaultModel: undefined,
+  makeId: randomUUID,
+  random: Math.random,
+};
 
 /** The REST dialects. It does not listen: a listener gives it connections. */
 export interface RestEdge {
@@ -91,6 +96,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1Routes(),
+    ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ]);

@@ -13,6 +13,8 @@ export interface SharedResponses {
   readonly readyIndex: SharedResponse<Buffer>;
   readonly modelNames: SharedResponse<Buffer>;
   readonly statistics: SharedResponse<Buffer>;
+  /** Of the models that serve, in order. */
+  readonly servedNames: SharedResponse<readonly string[]>;
 }
 
 export function createSharedResponses(parts: {
@@ -37,6 +39,10 @@ export function createSharedResponses(parts: {
     modelNames: share(() =>
       JSON.stringify({ models: [...new Set(inference.index().map(({ name }) => name))] }),
     ),
+    servedNames: createSharedResponse(async () => {
+      const served = inference.index().filter(({ state }) => state === "READY");
+      return [...new Set(served.map(({ name }) => name))].sort();
+    }, clock),
     statistics: share(() => countersJson(statisticsDocument(inference.modelStatistics()))),
   };
 }

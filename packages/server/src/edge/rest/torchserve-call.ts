@@ -5,9 +5,18 @@ import { torchserveError } from "./torchserve-response.ts";
 /** From now on this call's errors are TorchServe's. */
 export function spellAsTorchserve(call: RestCall, { model, version }: RouteParams): void {
   call.spellError = (error, random) => {
-    const isKnown = [...call.context.inference.modelNames()].includes(model ?? "");
+    const isKnown = version !== undefined && isModel(call, model ?? "");
     return torchserveError(error, random, { model, version: isKnown ? version : undefined });
   };
+}
+
+function isModel(call: RestCall, name: string): boolean {
+  try {
+    call.context.inference.isModelReady(name, undefined);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The version in a URL: TorchServe counts 1.0, and this server 1. */

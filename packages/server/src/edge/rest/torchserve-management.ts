@@ -100,7 +100,12 @@ function admit(call: RestCall, params: RouteParams): string {
 }
 
 function isServed(call: RestCall, name: string): boolean {
-  return call.context.inference.index().some((entry) => entry.name === name && entry.state === "READY");
+  try {
+    return call.context.inference.isModelReady(name, undefined);
+  } catch {
+    // A model that nobody knows yet: its file may have come since the folder was looked at.
+    return false;
+  }
 }
 
 function versionOf(call: RestCall, name: string): string {

@@ -5,6 +5,7 @@ import { NONE } from "./parameters.ts";
 import type { RestCall } from "./rest-call.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
 
+const CREDENTIALS = /^(?:proxy-)?authorization$/i;
 /** What a TorchServe handler takes: bytes, and what they are. */
 const INPUTS = ["body", "head"] as const;
 
@@ -47,7 +48,7 @@ function namedHeaders(raw: readonly string[]): Record<string, string> {
   const named = Object.create(null) as Record<string, string>;
   for (let i = 0; i + 1 < raw.length; i += 2) named[raw[i]!] = raw[i + 1]!;
   // Meant for this server, not for the model's code.
-  for (const name of Object.keys(named)) if (name.toLowerCase() === "authorization") delete named[name];
+  for (const name of Object.keys(named)) if (CREDENTIALS.test(name)) delete named[name];
   return named;
 }
 

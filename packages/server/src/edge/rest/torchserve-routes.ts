@@ -56,13 +56,12 @@ function answerDescription(call: RestCall): void {
 const MAX_PAGE = 100;
 
 /** A page of models: `limit` of them, from the place that `next_page_token` names. */
-function answerModels(call: RestCall): void {
+async function answerModels(call: RestCall): Promise<void> {
   spellAsTorchserve(call, {});
   const query = queryOf(call);
   const limit = Math.min(MAX_PAGE, count(query, "limit", MAX_PAGE));
   const from = count(query, "next_page_token", 0);
-  const served = call.context.inference.index().filter(({ state }) => state === "READY");
-  const names = [...new Set(served.map(({ name }) => name))].sort();
+  const names = await call.context.shared.servedNames.get();
   const models = names
     .slice(from, from + limit)
     .map((modelName) => ({ modelName, modelUrl: `${modelName}.mar` }));

@@ -27,6 +27,14 @@ def list_classes_from_module(module, parent_class: Optional[type] = None) -> Lis
     return own if parent_class is None else [kind for kind in own if issubclass(kind, parent_class)]
 
 
+def get_yaml_config(yaml_file_path: str) -> dict:
+    """What a YAML file of the archive says. Needs PyYAML."""
+    import yaml
+
+    with open(yaml_file_path, encoding="utf-8") as file:
+        return yaml.safe_load(file) or {}
+
+
 def load_label_mapping(mapping_file_path: str) -> Optional[dict]:
     """Names of classes by their numbers, from index_to_name.json; None where there is no such file."""
     if not os.path.isfile(mapping_file_path):

@@ -1,0 +1,45 @@
+import { Agent, type IncomingMessage, request } from "node:http";
+import type { RequestBody } from "./request-body.ts";
+import type { Reply, Sender } from "./sender.ts";
+
+export interface RestSenderOptions {
+  readonly origin: string;
+  readonly body: RequestBody;
+  readonly timeoutMs: number;
+  /** Judges the body of an answer with status 200; undefined: any is right. */
+  readonly accepts: ((body: Buffer) => boolean) | undefined;
+}
+
+/** A connection of `node:http` that posts the same body again and again: for answers that come without their length. */
+export function createNodeSender({ origin, body, timeoutMs, accepts }: RestSenderOptions): Sender {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const url = new URL(body.path, origin);
+  const headers = { ...body.headers, "content-length": String(body.bytes.length) };
+  return {
+    send() {
+      return new Promise<Reply>((resolve) => {
+        const fail = (outcome: string): void => resolve({ outcome, serverTiming: undefined });
+        const call = request(url, { agent, method: "POST", headers, timeout: timeoutMs }, (response) => {
+          readReply(response, accepts).then(resolve, () => fail("connection lost"));
+        });
+        call.on("timeout", () => {
+          fail("timeout");
+          call.destroy();
+        });
+        call.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? "connection lost"));
+        call.end(body.bytes);
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+async function readReply(response: IncomingMessage, accepts: RestSenderOptions["accepts"]): Promise<Reply> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const timing = response.headers["server-timing"];
+  const serverTiming = typeof timing === "string" ? timing : undefined;
+  if (response.statusCode !== 200) return { outcome: String(response.statusCode), serverTiming };
+  const isRight = accepts === undefined || accepts(Buffer.concat(chunks));
+  return { outcome: isRight ? "ok" : "unexpected answer", serverTiming };
+}

@@ -1,0 +1,191 @@
+// Tests `sconce why` on servers that are slow for a reason that is known. Nothing here depends on speed but by factors of ten.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { tinyOnnx } from "../../runtime/onnx/tiny-onnx.kit.ts";
+import { main } from "../main.ts";
+import { startPrivateServer } from "./private-server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sconce-why-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Large enough for a run to take far longer than the way to the worker. */
+const SIDE = 256;
+const PRODUCTS = 8;
+
+/** A model that multiplies a matrix by itself, again and again. */
+function slowModel(name: string, batch: number | string): string {
+  const dims = [batch, SIDE, SIDE];
+  const nodes = Array.from({ length: PRODUCTS }, (_, i) => ({
+    op: "MatMul",
+    inputs: ["x", i === 0 ? "x" : `t${i}`],
+    outputs: [i === PRODUCTS - 1 ? "y" : `t${i + 1}`],
+  }));
+  const port = { type: "FP32" as const, dims };
+  return written(
+    name,
+    tinyOnnx({ inputs: [{ name: "x", ...port }], outputs: [{ name: "y", ...port }], nodes }),
+  );
+}
+
+/** A model that does next to nothing with a tensor of that shape. */
+function quickModel(name: string, shape: readonly number[]): string {
+  const port = { type: "FP32" as const, dims: ["batch", ...shape] };
+  const nodes = [{ op: "Relu", inputs: ["x"], outputs: ["y"] }];
+  return written(
+    name,
+    tinyOnnx({ inputs: [{ name: "x", ...port }], outputs: [{ name: "y", ...port }], nodes }),
+  );
+}
+
+function written(name: string, bytes: Uint8Array): string {
+  const path = join(folder, `${name}.onnx`);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function why(...args: readonly string[]): Promise<Ended> {
+  let stdout = "";
+  let stderr = "";
+  const code = await main(["why", ...args], {
+    stdout: { write: (text) => (stdout += text) },
+    stderr: { write: (text) => (stderr += text) },
+    env: {},
+    readStdin: async () => Buffer.alloc(0),
+  });
+  return { code, stdout, stderr };
+}
+
+async function report(...args: readonly string[]) {
+  const { code, stdout, stderr } = await why(...args, "--json");
+  assert.equal(code, 0, stderr);
+  const { findings, evidence } = JSON.parse(stdout);
+  return { findings, evidence, ids: findings.map((finding: { id: string }) => finding.id) };
+}
+
+test("a queue delay for one client: found first, and trying it without shows the gain", async () => {
+  const path = quickModel("delayed", [4]);
+  const args = [
+    "--max-queue-delay",
+    "1s",
+    "--connections",
+    "1",
+    "--requests",
+    "2",
+    "--window",
+    "5s",
+    "--try",
+  ];
+  const { ids, findings } = await report(path, ...args);
+  assert.equal(ids[0], "queue_delay");
+  const { before, after, gain, helped } = findings[0].tried;
+  assert.ok(
+    before.meanMs >= 900 && gain === before.meanMs / after.meanMs && helped,
+    JSON.stringify(findings[0]),
+  );
+});
+
+test("a batch that the file fixes at 1, with many clients", async () => {
+  const path = slowModel("fixed", 1);
+  const { ids } = await report(path, "--protocol", "binary", "--connections", "16", "--requests", "96");
+  assert.equal(ids[0], "batch_fixed");
+});
+
+test("a queue that is saturated, and batches that may not grow", async () => {
+  const path = slowModel("queued", "batch");
+  const args = ["--protocol", "binary", "--connections", "16", "--requests", "96"];
+  assert.ok((await report(path, ...args, "--max-batch-size", "2")).ids.includes("batch_limit"));
+  assert.ok((await report(path, ...args, "--batching=false")).ids.includes("batching_off"));
+});
+
+test("more threads than there are processors", async () => {
+  const threads = String(availableParallelism() * 2);
+  const path = quickModel("threads", [4]);
+  const { findings } = await report(path, "--threads", threads, "--requests", "20");
+  const found = findings.find(({ id }: { id: string }) => id === "too_many_threads");
+  assert.match(
+    found.evidence,
+    new RegExp(`1 instances × ${threads} threads share ${availableParallelism()} processors`),
+  );
+});
+
+test("a large image as JSON: binary tensors are tried on the same values", async () => {
+  const path = quickModel("image", [3, 224, 224]);
+  const { findings } = await report(path, "--connections", "1", "--requests", "8", "--try");
+  const found = findings.find(({ id }: { id: string }) => id === "json_tensors");
+  assert.ok(found.tried.before.meanMs > 0 && found.tried.after.meanMs > 0, JSON.stringify(findings));
+});
+
+test("a running server: what its clients did in the window, in words, and nothing of what was before", async () => {
+  const server = await startPrivateServer(quickModel("running", [4]), {});
+  try {
+    const ask = async (): Promise<void> => {
+      const body = JSON.stringify({ input: [[1, 2, 3, 4]] });
+      assert.ok((await fetch(`${server.origin}/predict/running`, { method: "POST", body })).ok);
+    };
+    for (let i = 0; i < 5; i++) await ask();
+    const nobody = await why("running", "--url", server.origin, "--window", "100ms");
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stdout, /No inference was answered in 0\.\d s/);
+    const busy = why("running", "--url", server.origin, "--window", "2s");
+    const stopped = busy.then(() => true);
+    let asked = 0;
+    while (!(await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 10))]))) {
+      await ask();
+      asked += 1;
+    }
+    const { code, stdout } = await busy;
+    assert.equal(code, 0, stdout);
+    const answers = Number(/\n(\d+) answers in/.exec(stdout)?.[1]);
+    assert.ok(answers > 0 && answers <= asked, `${answers} of ${asked}`);
+    for (const stage of ["receive", "decode", "queue", "batch", "transfer", "compute", "encode"]) {
+      assert.match(stdout, new RegExp(`\n${stage} +\\d+\\.\\d\\d +\\d+\\.\\d\\d +\\d+\\.\\d\\d\n`));
+    }
+  } finally {
+    await server.stop();
+  }
+});
+
+test("settings that a model.yaml holds are not tried, and the report says so", async () => {
+  const models = join(folder, "models");
+  mkdirSync(join(models, "settled"), { recursive: true });
+  renameSync(quickModel("settled", [4]), join(models, "settled", "model.onnx"));
+  writeFileSync(join(models, "settled", "model.yaml"), "max_queue_delay: 1s\n");
+  const { findings } = await report(
+    models,
+    "--connections",
+    "1",
+    "--requests",
+    "2",
+    "--window",
+    "5s",
+    "--try",
+  );
+  assert.equal(findings[0].id, "queue_delay");
+  assert.match(findings[0].tried, /^not tried: model\.yaml has the last word/);
+});
+
+test("what can go wrong is said in words", async () => {
+  assert.equal((await why()).code, 2);
+  const name = await why("digits", "--try");
+  assert.equal(name.code, 2);
+  assert.match(name.stderr, /--try needs MODEL to be a file/);
+  const remote = await why("digits", "--load", "--url", "http://192.0.2.1:8080");
+  assert.equal(remote.code, 2);
+  assert.match(remote.stderr, /--allow-remote/);
+  const nowhere = await why("digits", "--url", "http://127.0.0.1:9");
+  assert.match(nowhere.stderr, /no server answers at/);
+  const broken = join(folder, "broken.onnx");
+  writeFileSync(broken, "no model at all");
+  const failed = await why(broken);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /broken/);
+});

@@ -1,0 +1,143 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { MODEL_OPTIONS } from "../../config/model-options.ts";
+import type { OptionValues } from "../../config/option.ts";
+import { flagName } from "../../config/option.ts";
+import { resolveOptions } from "../../config/resolve-options.ts";
+import type { Arguments } from "../arguments.ts";
+import { readModelPorts } from "../bench/model-ports.ts";
+import { encodeRequest, inputTensors, verbatimBody } from "../bench/request-body.ts";
+import { parseTarget, type Target } from "../bench/target.ts";
+import type { Command } from "../command.ts";
+import { looksLikePath, missingFile } from "../model-path.ts";
+import { usageError } from "../usage-error.ts";
+import type { Finding } from "./finding.ts";
+import { findingsOf } from "./findings.ts";
+import { type Load, observe } from "./observe.ts";
+import { startPrivateServer } from "./private-server.ts";
+import { type TrialBase, tryRemedy } from "./try-remedy.ts";
+import { WHY_OPTIONS } from "./why-options.ts";
+import { type Judged, whyText } from "./why-text.ts";
+
+type WhyValues = OptionValues<typeof WHY_OPTIONS>;
+
+export const whyCommand: Command = {
+  name: "why",
+  usage: "MODEL",
+  summary:
+    "Says where the time of a model's requests goes and what to change: of a running server, or of a file that it serves itself.",
+  tables: [WHY_OPTIONS, MODEL_OPTIONS],
+  async run(args, terminal) {
+    const options = resolveOptions(WHY_OPTIONS, { flags: args.flags });
+    const { threads } = resolveOptions(MODEL_OPTIONS, { flags: args.flags });
+    const reached = await reach(args, options);
+    try {
+      const { target } = reached;
+      const ports = await readModelPorts(target.origin, target.model, target.version);
+      const load = options.load || reached.path !== undefined ? await bounded(target, options) : undefined;
+      const evidence = await observe(
+        target,
+        { load, windowMs: options.windowMs },
+        { ports, threads: threads === "auto" ? undefined : threads },
+      );
+      const found = findingsOf(evidence);
+      const findings = options.try ? await tryAll(found, { reached, options, load }) : found;
+      const head = `${target.model} at ${reached.path === undefined ? target.origin : "a private server"}`;
+      terminal.stdout.write(
+        options.json
+          ? `${JSON.stringify({ model: target.model, evidence, findings })}\n`
+          : whyText(head, evidence, findings),
+      );
+      return evidence.answered === 0 ? 1 : 0;
+    } finally {
+      await reached.stop();
+    }
+  },
+};
+
+interface Reached {
+  readonly target: Target;
+  /** Of the file or folder that is served privately. */
+  readonly path: string | undefined;
+  readonly flags: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+async function reach(args: Arguments, options: WhyValues): Promise<Reached> {
+  const [model, ...others] = args.positionals;
+  if (model === undefined || others.length > 0)
+    throw usageError("expected one MODEL: a name on the server, or a file");
+  // As with sconce predict: a name on the server that --url names, even where a folder is called so.
+  const isFile = !args.flags.has("--url") && existsSync(model);
+  if (!isFile && !args.flags.has("--url") && looksLikePath(model)) throw missingFile(model);
+  if (!isFile) {
+    if (options.try) throw usageError("--try needs MODEL to be a file, which it serves privately");
+    const allowRemote = options.allowRemote || !options.load;
+    const target = parseTarget(model, { url: options.url, protocol: options.protocol, allowRemote });
+    return { target, path: undefined, flags: {}, stop: async () => {} };
+  }
+  const names = new Set(Object.keys(MODEL_OPTIONS).map(flagName));
+  const flags = Object.fromEntries(
+    [...args.flags].filter(([name]) => names.has(name)).map(([name, value]) => [name, String(value)]),
+  );
+  const server = await startPrivateServer(model, flags);
+  const target = {
+    origin: server.origin,
+    model: server.model,
+    version: undefined,
+    protocol: options.protocol,
+  };
+  return { target, path: model, flags, stop: server.stop };
+}
+
+async function bounded(target: Target, options: WhyValues): Promise<Load> {
+  const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
+  const { connections, requests, windowMs } = options;
+  if (given !== undefined) return { body: given, connections, requests, forMs: windowMs };
+  const { signature } = await readModelPorts(target.origin, target.model, target.version);
+  const body = encodeRequest(target, await inputTensors(signature, made(options)));
+  return { body, connections, requests, forMs: windowMs };
+}
+
+function made({ input, rows, size }: WhyValues): TrialBase["made"] {
+  return { input, rows, size, seed: 1 };
+}
+
+interface TryParts {
+  readonly reached: Reached;
+  readonly options: WhyValues;
+  readonly load: Load | undefined;
+}
+
+async function tryAll(findings: readonly Finding[], { reached, options, load }: TryParts): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  for (const finding of findings) {
+    const { remedy } = finding;
+    if (remedy === undefined || reached.path === undefined || load === undefined) judged.push(finding);
+    else if (remedy.kind === "options" && hasModelYaml(reached.path)) {
+      judged.push({
+        ...finding,
+        tried: "not tried: model.yaml has the last word; change it there and run this again",
+      });
+    } else {
+      const base = {
+        path: reached.path,
+        flags: reached.flags,
+        target: reached.target,
+        load,
+        made: made(options),
+      };
+      judged.push({ ...finding, tried: await tryRemedy(remedy, base) });
+    }
+  }
+  return judged;
+}
+
+/** Whether a model's own settings, which win over flags, lie with it. */
+function hasModelYaml(path: string): boolean {
+  if (!statSync(path).isDirectory()) return existsSync(join(dirname(path), "model.yaml"));
+  const folders = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [path, ...folders.map(({ name }) => join(path, name))].some((folder) =>
+    existsSync(join(folder, "model.yaml")),
+  );
+}
