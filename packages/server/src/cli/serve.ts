@@ -74,12 +74,16 @@ function underSupervisor(starter: string): string {
 
 /** What takes longer than a moment is told of, every now and then. */
 function tellLoading(running: RunningServer, terminal: Terminal): () => void {
-  const timer = setInterval(() => {
-    const note = loadingNote(running.models());
-    if (note !== undefined) terminal.stderr.write(`${note}\n`);
-  }, TELL_LOADING_MS);
-  timer.unref();
-  return () => clearInterval(timer);
+  let cancel = (): void => {};
+  const next = (): void => {
+    cancel = systemClock.after(TELL_LOADING_MS, () => {
+      const note = loadingNote(running.models());
+      if (note !== undefined) terminal.stderr.write(`${note}\n`);
+      next();
+    });
+  };
+  next();
+  return () => cancel();
 }
 
 /** For whoever pressed Ctrl-C and waits. */
