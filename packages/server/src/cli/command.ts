@@ -11,6 +11,10 @@ export interface Terminal {
   readonly signals?: StopSignals;
   /** Somebody sits in front of it. Default: nobody does. */
   readonly isInteractive?: boolean;
+  /** How many columns of text fit on a line. Default: 100. */
+  readonly columns?: number | undefined;
+  /** Shows what is being done where a line of text can be taken back, until the next call; without a text takes it back. */
+  readonly progress?: ((text?: string) => void) | undefined;
   /** Reads standard input to its end. */
   readStdin(): Promise<Buffer>;
 }

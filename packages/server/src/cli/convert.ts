@@ -24,13 +24,17 @@ export const convertCommand: Command = {
   async run(args, terminal) {
     const { output } = resolveOptions(CONVERT_OPTIONS, { flags: args.flags });
     const paths = inputAndOutput(args, output);
+    terminal.progress?.(`reading and translating ${paths.input}`);
     const model = openModel(paths.input, statedInputs(args));
     try {
+      terminal.progress?.();
       for (const warning of model.warnings) terminal.stderr.write(`warning: ${warning}\n`);
+      terminal.progress?.(`writing ${paths.output}`);
       const files = await withOutputDraft(paths.output, async (draft) => ({
         keep: true,
         value: writeOnnx(draft, model.model, model).files,
       }));
+      terminal.progress?.();
       for (const file of files) terminal.stdout.write(`${file.name}  ${sizeText(file.byteLength)}\n`);
       return 0;
     } finally {

@@ -28,7 +28,9 @@ export const inspectCommand: Command = {
         `expected one FILE, got ${args.positionals.length === 0 ? "none" : args.positionals.length}`,
       );
     }
+    terminal.progress?.(`reading ${path}`);
     const summary = summarizeFile(path, statedInputs(args));
+    terminal.progress?.();
     terminal.stdout.write(
       json
         ? `${JSON.stringify({ ...summary, runtime: runtimeOf(summary), batching: batchingOf(summary) }, null, 2)}\n`

@@ -2,9 +2,10 @@ import { VERSION } from "../app/version.ts";
 import { ServeError } from "../base/errors.ts";
 import { nearestWord } from "../base/nearest-word.ts";
 import { oneLine, printable } from "../base/printable.ts";
-import { optionsHelp } from "../config/option-docs.ts";
+import { indented, optionsHelp } from "../config/option-docs.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
+import { progressLine } from "./progress-line.ts";
 import { isUsage, optionsNamedIn } from "./usage-error.ts";
 
 /** In the order of the help. Each is loaded when it is used: a server starts sooner without what translates models. */
@@ -20,17 +21,30 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 
 const EXIT_USAGE = 2;
 
-async function usage(): Promise<string> {
-  const commands = await Promise.all(Array.from(COMMANDS.values(), (load) => load()));
-  const lines = commands.map(
-    (command) => `  sconce ${command.name} ${command.usage}\n      ${command.summary}`,
-  );
-  return `Sconce ${VERSION} serves PyTorch models over REST and gRPC.\n\n${lines.join("\n")}\n\nsconce COMMAND --help lists a command's options.\n`;
+const WIDEST = 100;
+const NARROWEST = 40;
+
+function widthOf({ columns = WIDEST }: Terminal): number {
+  return Math.max(NARROWEST, Math.min(WIDEST, columns));
 }
 
-function commandHelp(command: Command): string {
-  const options = command.tables.map((table) => optionsHelp(table)).join("\n");
-  return `sconce ${command.name} ${command.usage}\n\n${command.summary}\n\nOptions:\n${options}\n`;
+async function usage(terminal: Terminal): Promise<string> {
+  const width = widthOf(terminal);
+  const commands = await Promise.all(Array.from(COMMANDS.values(), (load) => load()));
+  const lines = commands.map(
+    (command) =>
+      `${indented(`sconce ${command.name} ${command.usage}`, 2, width)}\n${indented(command.summary, 6, width)}`,
+  );
+  const title = indented(`Sconce ${VERSION} serves PyTorch models over REST and gRPC.`, 0, width);
+  const more = indented("sconce COMMAND --help lists a command's options.", 0, width);
+  return `${title}\n\n${lines.join("\n")}\n\n${more}\n`;
+}
+
+function commandHelp(command: Command, terminal: Terminal): string {
+  const width = widthOf(terminal);
+  const options = command.tables.map((table) => optionsHelp(table, width)).join("\n");
+  const head = indented(`sconce ${command.name} ${command.usage}`, 0, width);
+  return `${head}\n\n${indented(command.summary, 0, width)}\n\nOptions:\n${options}\n`;
 }
 
 /** The terminal of this process. Names and texts of models pass through here: none of them steers it. */
@@ -38,6 +52,10 @@ export const processTerminal: Terminal = {
   stdout: { write: (text) => process.stdout.write(printable(text)) },
   stderr: { write: (text) => process.stderr.write(printable(text)) },
   env: process.env,
+  get columns() {
+    return process.stdout.columns ?? process.stderr.columns;
+  },
+  progress: progressLine(process.stderr),
   isInteractive: process.stdin.isTTY === true || process.stdout.isTTY === true,
   async readStdin() {
     const chunks: Buffer[] = [];
@@ -53,7 +71,7 @@ export async function main(argv: readonly string[], terminal: Terminal = process
   const name = isHelpOf ? others[0] : first;
   const rest = isHelpOf ? ["--help"] : others;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    (name === undefined ? terminal.stderr : terminal.stdout).write(await usage());
+    (name === undefined ? terminal.stderr : terminal.stdout).write(await usage(terminal));
     return name === undefined ? EXIT_USAGE : 0;
   }
   if (name === "--version" || name === "-v") {
@@ -62,23 +80,25 @@ export async function main(argv: readonly string[], terminal: Terminal = process
   }
   const load = COMMANDS.get(name);
   if (load === undefined) {
-    terminal.stderr.write(await unknownCommand(name));
+    terminal.stderr.write(await unknownCommand(name, terminal));
     return EXIT_USAGE;
   }
   const command = await load();
   if (asksForHelp(rest)) {
-    terminal.stdout.write(commandHelp(command));
+    terminal.stdout.write(commandHelp(command, terminal));
     return 0;
   }
   try {
-    return await command.run(parseArguments(rest, command.tables), terminal);
+    return await command
+      .run(parseArguments(rest, command.tables), terminal)
+      .finally(() => terminal.progress?.());
   } catch (error) {
     if (!(error instanceof ServeError) || error.reason === "invariant") throw error;
     // The ops that stand against a translation are lines of their own.
     const words = error.reason === "untranslatable" ? error.message : oneLine(error.message);
     terminal.stderr.write(`sconce ${name}: ${words}\n`);
     if (!isUsage(error)) return 1;
-    terminal.stderr.write(advice(command, error));
+    terminal.stderr.write(advice(command, error, widthOf(terminal)));
     return EXIT_USAGE;
   }
 }
@@ -89,20 +109,20 @@ function asksForHelp(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
 }
 
-async function unknownCommand(given: string): Promise<string> {
+async function unknownCommand(given: string, terminal: Terminal): Promise<string> {
   const head = `sconce: unknown command ${JSON.stringify(given.slice(0, 80))}`;
   const near = nearestWord(given, COMMANDS.keys());
   if (near !== undefined) return `${head}; did you mean sconce ${near}?\n`;
   // Whoever forgets the command names a model first.
   if (/[/\\.]/.test(given)) return `${head}; did you mean sconce serve ${given.slice(0, 80)}?\n`;
-  return `${head}\n\n${await usage()}`;
+  return `${head}\n\n${await usage(terminal)}`;
 }
 
 /** What the command takes: the options that a rejection is about, else how it is called where that was wrong. */
-function advice(command: Command, { message, reason }: ServeError): string {
+function advice(command: Command, { message, reason }: ServeError, width: number): string {
   const table = Object.assign({}, ...command.tables);
   const named = optionsNamedIn(message, table);
   if (named === undefined && reason !== "bad_arguments") return "";
-  const help = named === undefined ? `  sconce ${command.name} ${command.usage}` : optionsHelp(named);
+  const help = named === undefined ? `  sconce ${command.name} ${command.usage}` : optionsHelp(named, width);
   return `\n${help}\n\nsconce ${command.name} --help lists every option.\n`;
 }

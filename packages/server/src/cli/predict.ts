@@ -37,10 +37,12 @@ export const predictCommand: Command = {
     if (isFile && args.flags.has("--url")) {
       terminal.stderr.write(`warning: --url has no effect: ${model} is a file\n`);
     }
+    terminal.progress?.(isFile ? `loading ${model}` : `asking ${url}`);
     const server = isFile ? await serveOnce(model) : { url, model, close: async () => {} };
     try {
       const question = await ask(server, input, options);
       const answer = await post(`${server.url}/${pathOf(question, server.model)}`, question.body);
+      terminal.progress?.();
       terminal.stdout.write(
         options.json || question.path === "infer"
           ? `${JSON.stringify(answer)}\n`

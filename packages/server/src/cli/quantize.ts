@@ -39,11 +39,13 @@ export const quantizeCommand: Command = {
     const paths = inputAndOutput(args, options.output);
     const precision = onlyPrecision(options);
     const inputs = statedInputs(args);
+    terminal.progress?.(`reading and translating ${paths.input}`);
     const model = openModel(paths.input, inputs);
     try {
       return await withOutputDraft(paths.output, async (draft) => {
         const job = { model, inputs, paths: { ...paths, output: draft }, precision, options };
         const report = await quantize(job, terminal);
+        terminal.progress?.();
         terminal.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
         const keep = withinLimit(report, options.maxError, terminal);
         return { keep, value: keep ? 0 : 1 };
@@ -67,22 +69,27 @@ async function quantize(
   terminal: Terminal,
 ): Promise<QuantizeReport> {
   return withTrialRuntime(terminal.env, async (load) => {
+    terminal.progress?.("loading the float model");
     const before = await load(paths.input, inputs);
     const given = (files: readonly string[]): Promise<Trial[]> =>
       Promise.all(inputFiles(files).map((path) => readTrial(path, before.signature)));
-    const calibrate = async (): Promise<ReadonlyMap<string, ValueRange>> =>
-      measureRanges(model, {
+    const calibrate = async (): Promise<ReadonlyMap<string, ValueRange>> => {
+      terminal.progress?.("measuring activations on the calibration inputs");
+      return measureRanges(model, {
         load,
         trials: await given(options.calibration),
         exclude: new Set(options.exclude),
         method: rangeMethod(options.ranges),
       });
+    };
     const trials =
       options.input.length > 0
         ? await given(options.input)
         : makeTrials(before.signature, { bounds: indexBounds(model.model), seed: options.seed });
+    terminal.progress?.(`quantizing to ${precision}`);
     const result = await rewritten(model, { precision, options, calibrate });
     const { byteLength } = writeOnnx(paths.output, result.model, model);
+    terminal.progress?.("loading the quantized model, and comparing the two");
     const after = await load(paths.output);
     return {
       precision: options.static ? staticName(options.ranges) : precision,

@@ -6,11 +6,14 @@ import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import { banner, readyReport } from "./banner.ts";
-import type { Command } from "./command.ts";
-import { createLogger } from "./logger.ts";
+import type { Command, Terminal } from "./command.ts";
+import { loadingNote } from "./loading-note.ts";
+import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
 import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
+
+const TELL_LOADING_MS = 2000;
 
 export const serveCommand: Command = {
   name: "serve",
@@ -23,22 +26,16 @@ export const serveCommand: Command = {
     }
     const config = loadConfig({ flags: args.flags, env: terminal.env });
     for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
+    const { signals } = terminal;
     const startedMs = systemClock.nowMs();
-    const logger = createLogger(config.server.logLevel);
+    const logger = createLogger(
+      config.server.logLevel,
+      readableStream(config.server.logFormat, terminal.env),
+    );
     for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
     }
-    const running = await startServer({
-      config,
-      paths: args.positionals,
-      logger,
-      clock: systemClock,
-      random: Math.random,
-    });
-    terminal.stdout.write(banner(running));
-    const { signals } = terminal;
-    const stopped = signals?.untilStopped(() => running.stop());
-    signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
+    // Before anybody is told that the server is there: whoever started it may end at once.
     const starter = starterOf(terminal.env);
     if (starter !== undefined && !terminal.isInteractive) logger.warn({}, underSupervisor(starter));
     watchStarter(terminal.env, () => {
@@ -48,7 +45,21 @@ export const serveCommand: Command = {
       );
       signals?.stop();
     });
-    running.settled.then(
+    const running = await startServer({
+      config,
+      paths: args.positionals,
+      logger,
+      clock: systemClock,
+      random: Math.random,
+    });
+    terminal.stdout.write(banner(running));
+    const stopped = signals?.untilStopped(() => {
+      if (terminal.isInteractive) terminal.stderr.write(stopNote(config.server.drainTimeoutMs));
+      return running.stop();
+    });
+    signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
+    const stopTelling = terminal.isInteractive ? tellLoading(running, terminal) : () => {};
+    running.settled.finally(stopTelling).then(
       () => terminal.stdout.write(readyReport(running, systemClock.nowMs() - startedMs)),
       () => {},
     );
@@ -59,6 +70,25 @@ export const serveCommand: Command = {
 
 function underSupervisor(starter: string): string {
   return `${starter} started this server without a terminal, and may keep SIGTERM to itself: let a supervisor or container run node_modules/.bin/sconce serve`;
+}
+
+/** What takes longer than a moment is told of, every now and then. */
+function tellLoading(running: RunningServer, terminal: Terminal): () => void {
+  let cancel = (): void => {};
+  const next = (): void => {
+    cancel = systemClock.after(TELL_LOADING_MS, () => {
+      const note = loadingNote(running.models());
+      if (note !== undefined) terminal.stderr.write(`${note}\n`);
+      next();
+    });
+  };
+  next();
+  return () => cancel();
+}
+
+/** For whoever pressed Ctrl-C and waits. */
+function stopNote(drainTimeoutMs: number): string {
+  return `Stopping: requests in flight finish, for ${drainTimeoutMs / 1000} s at most; then the models' workers end. Ctrl-C again ends all at once.\n`;
 }
 
 /** What SIGUSR2 is answered with. */

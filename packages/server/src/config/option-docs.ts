@@ -64,10 +64,21 @@ export function optionsHelp(table: OptionTable, width = 100): string {
           ? ` ${row.choices.join("|")}`
           : ` ${row.kind.toUpperCase()}`;
     const fallback = shownDefault(row);
-    lines.push(`  ${flagName(name)}${value}${fallback === "–" ? "" : `  (default ${fallback})`}`);
-    lines.push(...wrap(row.doc, width - 6).map((line) => `      ${line}`));
+    const head = `  ${flagName(name)}${value}`;
+    const note = fallback === "–" ? "" : `(default ${fallback})`;
+    if (note === "" || head.length + 2 + note.length <= width) {
+      lines.push(note === "" ? head : `${head}  ${note}`);
+    } else lines.push(head, `      ${note}`);
+    lines.push(indented(row.doc, 6, width));
   }
   return lines.join("\n");
+}
+
+/** A text in lines of at most `width` columns, each after `indent` spaces. A word is never divided, so a long one may stand out. */
+export function indented(text: string, indent: number, width: number): string {
+  return wrap(text, width - indent)
+    .map((line) => " ".repeat(indent) + line)
+    .join("\n");
 }
 
 function wrap(text: string, width: number): string[] {

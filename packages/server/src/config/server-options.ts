@@ -276,7 +276,13 @@ export const SERVER_OPTIONS = {
     kind: "choice",
     choices: ["debug", "info", "warn", "error", "silent"],
     default: "info",
-    doc: "What is logged, as JSON lines on standard error.",
+    doc: "What is logged, on standard error.",
+  },
+  logFormat: {
+    kind: "choice",
+    choices: ["auto", "json", "text"],
+    default: "auto",
+    doc: "How log lines look. auto: for people on a terminal, coloured unless NO_COLOR is set; JSON anywhere else.",
   },
   config: {
     kind: "text",
