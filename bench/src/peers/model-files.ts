@@ -33,6 +33,6 @@ export async function modelFiles({ model, inputs, outputIndex }: Workload): Prom
 }
 
 /** Two rows: a trace at one row may keep the one. */
-function exampleOf({ datatype, shape }: BodyTensor): string {
-  return `${datatype === "INT64" ? "int64" : "float32"}:${[2, ...shape.slice(1)].join(",")}`;
+function exampleOf({ name, datatype, shape }: BodyTensor): string {
+  return `${name}:${datatype === "INT64" ? "int64" : "float32"}:${[2, ...shape.slice(1)].join(",")}`;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** Linux counts processor time in hundredths of a second. */
 const TICK_MS = 10;
@@ -27,4 +27,9 @@ export function treePssBytes(pid: number): number {
     const rollup = readFileSync(`/proc/${one}/smaps_rollup`, "utf8");
     return sum + 1024 * Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? "0");
   }, 0);
+}
+
+/** False once a process has ended and was waited for. */
+export function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}/task`);
 }

@@ -9,7 +9,7 @@ import { fastapiPeer } from "../peers/fastapi-peer.ts";
 import { inferMessage } from "../peers/infer-message.ts";
 import { modelFiles } from "../peers/model-files.ts";
 import type { Peer } from "../peers/peer.ts";
-import { treeCpuMs, treePssBytes } from "../peers/process-tree.ts";
+import { isRunning, treeCpuMs, treePssBytes } from "../peers/process-tree.ts";
 import { type RunningPeer, startPeer } from "../peers/running-peer.ts";
 import { sconcePeer } from "../peers/sconce-peer.ts";
 import { tritonPeer } from "../peers/triton-peer.ts";
@@ -88,7 +88,7 @@ async function loadRows(all: readonly Peer[], workload: Workload, files: ModelFi
       if (workload.model === "digits") rows.push(...(await grpcRows(servers, workload, files, inFlight)));
       rows.push(await loopRow(workload, files, inFlight));
     }
-    for (const server of servers) await server.check(expected);
+    for (const server of servers.filter(({ pid }) => isRunning(pid))) await server.check(expected);
     return rows;
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
@@ -139,7 +139,7 @@ async function grpcRows(
   );
 }
 
-/** Each target once in every round; the first round warms up. */
+/** Each target once in every round; the first round warms up. One whose process ends is left out from then on. */
 async function inTurn<T extends { readonly name: string; readonly pid: number }>(
   targets: readonly T[],
   seconds: number,
@@ -147,22 +147,22 @@ async function inTurn<T extends { readonly name: string; readonly pid: number }>
 ): Promise<Map<string, Measured>> {
   const runs = new Map<string, Measured[]>(targets.map(({ name }) => [name, []]));
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const target of targets) {
+    for (const target of targets.filter(({ pid }) => isRunning(pid))) {
       const cpuMs = treeCpuMs(target.pid);
       const run = await measure(target, round === 0 ? 1 : seconds);
+      if (!isRunning(target.pid)) continue;
       if (run.failures > 0) throw new Error(`${target.name}: ${run.failures} requests failed`);
       if (round > 0) runs.get(target.name)!.push({ ...run, cpuMs: treeCpuMs(target.pid) - cpuMs });
     }
   }
   return new Map(
-    [...runs].map(([name, results]) => {
-      const middle = medianRun(results);
-      return [
-        name,
-        { ...middle, cpuMs: results.find(({ requests }) => requests === middle.requests)!.cpuMs },
-      ];
-    }),
+    [...runs].filter(([, results]) => results.length > 0).map(([name, results]) => [name, medianOf(results)]),
   );
+}
+
+function medianOf(results: readonly Measured[]): Measured {
+  const middle = medianRun(results);
+  return { ...middle, cpuMs: results.find(({ requests }) => requests === middle.requests)!.cpuMs };
 }
 
 function rowsOf(results: Map<string, Measured>, load: string): Row[] {
