@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Peer, PeerPorts, PeerRequest } from "./peer.ts";
 import type { ModelFiles, Workload } from "./workload.ts";
 
-const START_LIMIT_MS = 120_000;
+const START_LIMIT_MS = 30_000;
 const PROBE_MS = 10;
 const RELATIVE = 1e-3;
 const ABSOLUTE = 1e-4;

@@ -44,8 +44,9 @@ export const peers: Suite = {
     const starts: Row[] = [];
     for (const workload of WORKLOADS.filter(({ name }) => name.includes(only))) {
       const files = await modelFiles(workload);
-      starts.push(...(await startRows(all, workload, files)));
-      rows.push(...(await loadRows(all, workload, files)));
+      const able = await peersFor(all, workload, { files, print });
+      starts.push(...(await startRows(able, workload, files)));
+      rows.push(...(await loadRows(able, workload, files)));
       print(
         table(
           rows.filter((row) => row["load"] !== undefined && String(row["load"]).startsWith(workload.name)),
@@ -56,6 +57,25 @@ export const peers: Suite = {
     return { rows, starts };
   },
 };
+
+/** Those that serve it at all; of the others it says why not. */
+async function peersFor(
+  all: readonly Peer[],
+  workload: Workload,
+  { files, print }: { readonly files: ModelFiles; readonly print: (line: string) => void },
+): Promise<readonly Peer[]> {
+  const able: Peer[] = [];
+  for (const peer of all) {
+    try {
+      await (await startPeer(peer, workload, files)).stop();
+      able.push(peer);
+    } catch (error) {
+      if (peer.name === "sconce") throw error;
+      print(`${(error as Error).message}: ${String((error as Error).cause)}`);
+    }
+  }
+  return able;
+}
 
 async function startRows(all: readonly Peer[], workload: Workload, files: ModelFiles): Promise<Row[]> {
   const startsMs = new Map<string, number[]>(all.map(({ name }) => [name, []]));
