@@ -1,6 +1,7 @@
 import { packBytes } from "@sconce/protocol";
 import { ServeError } from "../base/errors.ts";
 import type { InferResponse } from "../base/infer-request.ts";
+import { NUMBER_ARRAYS, type NumberArray } from "../base/number-arrays.ts";
 import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { Signature } from "../base/signature.ts";
@@ -10,21 +11,8 @@ import { topIndices } from "./top-classes.ts";
 /** Elements of an output that are looked through at once. */
 const MAX_ELEMENTS = 2 ** 20;
 
-type Reader = (bytes: ArrayBuffer) => ArrayLike<number | bigint>;
-
 /** What has an order that a class can be chosen by. */
-const READERS: Partial<Record<Datatype, Reader>> = {
-  UINT8: (bytes) => new Uint8Array(bytes),
-  UINT16: (bytes) => new Uint16Array(bytes),
-  UINT32: (bytes) => new Uint32Array(bytes),
-  UINT64: (bytes) => new BigUint64Array(bytes),
-  INT8: (bytes) => new Int8Array(bytes),
-  INT16: (bytes) => new Int16Array(bytes),
-  INT32: (bytes) => new Int32Array(bytes),
-  INT64: (bytes) => new BigInt64Array(bytes),
-  FP32: (bytes) => new Float32Array(bytes),
-  FP64: (bytes) => new Float64Array(bytes),
-};
+const READERS: Partial<Record<Datatype, NumberArray>> = NUMBER_ARRAYS;
 
 /** What a model's answers are classified with. */
 export interface ClassificationParts extends Pick<RunSettings, "labels"> {

@@ -1,9 +1,9 @@
 import {
-  align8,
   type Frame,
   type FrameLimits,
-  type FramePrefix,
+  frameAt,
   frameBytes,
+  newBlock,
   PREFIX_BYTES,
   readFramePrefix,
 } from "./frame.ts";
@@ -39,7 +39,7 @@ export class BlockingFrameReader {
     if (!this.#fill(PREFIX_BYTES)) return undefined;
     const prefix = readFramePrefix(this.#block, this.#from, this.#limits);
     if (!this.#fill(frameBytes(prefix))) return undefined;
-    const frame = this.#cut(prefix);
+    const frame = frameAt(this.#block, this.#from, prefix);
     this.#from += frameBytes(prefix);
     return frame;
   }
@@ -73,21 +73,4 @@ export class BlockingFrameReader {
     this.#to -= this.#from;
     this.#from = 0;
   }
-
-  #cut(prefix: FramePrefix): Frame {
-    const headerAt = this.#from + PREFIX_BYTES;
-    const payloadAt = headerAt + align8(prefix.headerBytes);
-    return {
-      kind: prefix.kind,
-      method: prefix.method,
-      id: prefix.id,
-      header: this.#block.subarray(headerAt, headerAt + prefix.headerBytes),
-      payload: this.#block.subarray(payloadAt, payloadAt + prefix.payloadBytes),
-    };
-  }
-}
-
-/** Uninitialised memory as a plain Uint8Array: frames are views on it, and a Buffer's `slice` would not copy. */
-function newBlock(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

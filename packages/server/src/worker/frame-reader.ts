@@ -1,9 +1,10 @@
 import {
-  align8,
   type Frame,
   type FrameLimits,
   type FramePrefix,
+  frameAt,
   frameBytes,
+  newBlock,
   PREFIX_BYTES,
   readFramePrefix,
 } from "./frame.ts";
@@ -48,7 +49,7 @@ export class FrameReader {
       }
       const total = frameBytes(this.#prefix);
       if (received < total) break;
-      const frame = this.#cut(this.#prefix);
+      const frame = frameAt(this.#block, this.#from, this.#prefix);
       this.#from += total;
       this.#prefix = undefined;
       this.#onFrame(frame);
@@ -68,18 +69,6 @@ export class FrameReader {
     }
   }
 
-  #cut(prefix: FramePrefix): Frame {
-    const headerAt = this.#from + PREFIX_BYTES;
-    const payloadAt = headerAt + align8(prefix.headerBytes);
-    return {
-      kind: prefix.kind,
-      method: prefix.method,
-      id: prefix.id,
-      header: this.#block.subarray(headerAt, headerAt + prefix.headerBytes),
-      payload: this.#block.subarray(payloadAt, payloadAt + prefix.payloadBytes),
-    };
-  }
-
   /** Moves to a new block when the current one cannot hold the frame being received, or has too little room left to read well. */
   #makeSpace(): void {
     const needed = this.#prefix === undefined ? PREFIX_BYTES : frameBytes(this.#prefix);
@@ -92,9 +81,4 @@ export class FrameReader {
     this.#to -= this.#from;
     this.#from = 0;
   }
-}
-
-/** Uninitialised memory as a plain Uint8Array: frames are views on it, and a Buffer's `slice` would not copy. */
-function newBlock(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

@@ -101,6 +101,24 @@ export function readFramePrefix(block: Uint8Array, at: number, limits: FrameLimi
   return { kind, method: view.getUint8(5), id: view.getUint32(8, true), headerBytes, payloadBytes };
 }
 
+/** The frame of a prefix that was read at `at`, as views on a block that holds all of it. */
+export function frameAt(block: Uint8Array, at: number, prefix: FramePrefix): Frame {
+  const headerAt = at + PREFIX_BYTES;
+  const payloadAt = headerAt + align8(prefix.headerBytes);
+  return {
+    kind: prefix.kind,
+    method: prefix.method,
+    id: prefix.id,
+    header: block.subarray(headerAt, headerAt + prefix.headerBytes),
+    payload: block.subarray(payloadAt, payloadAt + prefix.payloadBytes),
+  };
+}
+
+/** Uninitialised memory as a plain Uint8Array: frames are views on it, and a Buffer's `slice` would not copy. */
+export function newBlock(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
 /** The peer broke the protocol: the connection cannot be used any further. */
 export function protocolError(message: string): ServeError {
   return new ServeError("internal", `the worker broke the protocol: ${message}`, {

@@ -1,4 +1,4 @@
-import { JsonTensorDecoder, MAX_ID_BYTES, showShape } from "@sconce/protocol";
+import { MAX_ID_BYTES, showShape } from "@sconce/protocol";
 import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { tensorIndex } from "../../infer/tensor-index.ts";
@@ -8,8 +8,8 @@ import { bad, optionalObject, optionalValue, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { isNull, readParameters } from "./parameters.ts";
-import { pooledBytes } from "./plain-numbers.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
+import { readTensor } from "./tensor-decoder.ts";
 
 const VALUE: Pattern = { capture: true };
 const PATTERN: Pattern = { keys: { id: {}, parameters: { anyKey: VALUE } }, anyKey: VALUE };
@@ -49,17 +49,8 @@ export function* readGenerateRequest(
   for (const [i, spec] of specs.entries()) {
     const span = given[i];
     if (span === undefined) throw bad(spec.name, `missing; expected ${expected}`);
-    const decoder = new JsonTensorDecoder(body, span, {
-      field: spec.name,
-      datatype: spec.datatype,
-      shape: undefined,
-      maxRank: limits.maxDims,
-      maxElementBytes: limits.maxElementBytes,
-      allocate: pooledBytes,
-    });
-    yield decoder;
-    const { datatype, shape, bytes } = decoder.finish();
-    inputs.push({ name: spec.name, datatype, shape: widened(shape, spec), bytes });
+    const tensor = yield* readTensor(body, span, { spec, field: spec.name, limits });
+    inputs.push({ ...tensor, shape: widened(tensor.shape, spec) });
   }
   return { id: readId(value), inputs, outputs: undefined, parameters: readParameters(body, rest, spans) };
 }

@@ -1,4 +1,4 @@
-import { JsonTensorDecoder, showShape } from "@sconce/protocol";
+import { showShape } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import type { Dim, TensorSpec } from "../../base/signature.ts";
 import { wireShape } from "../../base/signature.ts";
@@ -10,8 +10,9 @@ import { bad, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { NONE } from "./parameters.ts";
-import { pooledBytes, readPlainNumbers } from "./plain-numbers.ts";
+import { readPlainNumbers } from "./plain-numbers.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
+import { readTensor } from "./tensor-decoder.ts";
 
 /** The inputs of a `/predict` request, shaped and typed as the model's signature says. */
 export interface PredictRequest extends DecodedRequest {
@@ -86,19 +87,10 @@ export function* readPredictRequest(
   let rows = 0;
   for (const [i, spec] of specs.entries()) {
     const field = named.fields[i]!;
-    const decoder = new JsonTensorDecoder(body, named.spans[i]!, {
-      field,
-      datatype: spec.datatype,
-      shape: undefined,
-      maxRank: limits.maxDims,
-      maxElementBytes: limits.maxElementBytes,
-      allocate: pooledBytes,
-    });
-    yield decoder;
-    const { shape, bytes, datatype } = decoder.finish();
-    const isRow = lacksBatch(shape, spec, field);
+    const tensor = yield* readTensor(body, named.spans[i]!, { spec, field, limits });
+    const isRow = lacksBatch(tensor.shape, spec, field);
     if (isRow) rows++;
-    inputs.push({ name: spec.name, datatype, shape: isRow ? [1, ...shape] : shape, bytes });
+    inputs.push(isRow ? { ...tensor, shape: [1, ...tensor.shape] } : tensor);
   }
   if (rows !== 0 && rows !== specs.length) {
     throw bad(

@@ -81,16 +81,20 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
   }
 
   #read(body: Buffer, inputs: readonly TensorSpec[] | undefined): undefined | Promise<void> {
-    const explain = (thrown: unknown): never => {
-      throw explainBody(this.#call, thrown, body, this.#target);
-    };
     let request: Request | Promise<Request>;
     try {
       request = this.#dialect.decode(this.#call, body, inputs);
     } catch (thrown) {
-      return explain(thrown);
+      throw explainBody(this.#call, thrown, body, this.#target);
     }
-    if (request instanceof Promise) return request.then((read) => this.#submit(read), explain);
+    if (request instanceof Promise) {
+      return request.then(
+        (read) => this.#submit(read),
+        (thrown: unknown) => {
+          throw explainBody(this.#call, thrown, body, this.#target);
+        },
+      );
+    }
     this.#submit(request);
     return undefined;
   }

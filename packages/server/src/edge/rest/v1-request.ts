@@ -1,4 +1,4 @@
-import { JsonTensorDecoder, showShape } from "@sconce/protocol";
+import { showShape } from "@sconce/protocol";
 import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { tensorIndex } from "../../infer/tensor-index.ts";
@@ -8,9 +8,9 @@ import { bad, type JsonObject, optionalValue, ownValue } from "./fields.ts";
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { NONE } from "./parameters.ts";
-import { pooledBytes } from "./plain-numbers.ts";
 import { namedSpans } from "./predict-request.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
+import { readTensor } from "./tensor-decoder.ts";
 
 /** An inference as TensorFlow Serving and KServe's first protocol spell it. */
 export interface V1Request extends DecodedRequest {
@@ -120,24 +120,6 @@ function stacked(rows: readonly NamedTensor[], spec: TensorSpec): NamedTensor {
   const bytes = Buffer.concat(rows.map((row) => row.bytes));
   const tensor = { name: spec.name, datatype: spec.datatype, shape: [rows.length, ...shape], bytes };
   return ranked(tensor, spec, "instances");
-}
-
-function* readTensor(
-  body: Buffer,
-  span: Span,
-  { spec, field, limits }: { readonly spec: TensorSpec; readonly field: string; readonly limits: RestLimits },
-): Work<NamedTensor> {
-  const decoder = new JsonTensorDecoder(body, span, {
-    field,
-    datatype: spec.datatype,
-    shape: undefined,
-    maxRank: limits.maxDims,
-    maxElementBytes: limits.maxElementBytes,
-    allocate: pooledBytes,
-  });
-  yield decoder;
-  const { datatype, shape, bytes } = decoder.finish();
-  return { name: spec.name, datatype, shape, bytes };
 }
 
 function ranked(tensor: NamedTensor, spec: TensorSpec, field: string): NamedTensor {

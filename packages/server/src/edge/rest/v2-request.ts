@@ -1,4 +1,4 @@
-import { isDatatype, JsonTensorDecoder, MAX_ID_BYTES } from "@sconce/protocol";
+import { isDatatype, type JsonTensorDecoder, MAX_ID_BYTES } from "@sconce/protocol";
 import type { ParameterValue } from "../../base/infer-request.ts";
 import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
 import type { Work } from "../time-slicer.ts";
@@ -17,8 +17,8 @@ import {
 import type { Pattern, Span } from "./json-scan.ts";
 import type { RestLimits } from "./limits.ts";
 import { isNull, readParameters } from "./parameters.ts";
-import { pooledBytes } from "./plain-numbers.ts";
 import type { DecodedRequest } from "./rest-inference.ts";
+import { tensorDecoder } from "./tensor-decoder.ts";
 
 /** How the client wants an output: as JSON data or as bytes after the JSON. */
 export interface OutputForms {
@@ -241,14 +241,7 @@ function jsonDecoder(
   const { datatype, shape, field } = head;
   if (head.data === undefined)
     throw bad(`${field}.data`, "missing; expected an array, or parameters.binary_data_size");
-  return new JsonTensorDecoder(body, spans[head.data]!, {
-    field: `${field}.data`,
-    datatype,
-    shape,
-    maxRank: limits.maxDims,
-    maxElementBytes: limits.maxElementBytes,
-    allocate: pooledBytes,
-  });
+  return tensorDecoder(body, spans[head.data]!, { field: `${field}.data`, datatype, shape, limits });
 }
 
 function readBinaryInput(body: Buffer, start: number, head: InputHead): NamedTensor {

@@ -1,3 +1,4 @@
+import { NUMBER_ARRAYS, type NumberArray } from "../../base/number-arrays.ts";
 import type { RunInput } from "../../base/run.ts";
 import { bfloat16Value, type Datatype, float16Value } from "../../base/tensor.ts";
 import type { HostedResult } from "../model-host.ts";
@@ -39,23 +40,13 @@ function finite(value: number): number {
 }
 
 /** What a datatype's bytes are as numbers. */
-const READERS: Readonly<Record<Datatype, ((bytes: ArrayBuffer) => ArrayLike<number | bigint>) | undefined>> =
-  {
-    BOOL: (bytes) => new Uint8Array(bytes),
-    UINT8: (bytes) => new Uint8Array(bytes),
-    UINT16: (bytes) => new Uint16Array(bytes),
-    UINT32: (bytes) => new Uint32Array(bytes),
-    UINT64: (bytes) => new BigUint64Array(bytes),
-    INT8: (bytes) => new Int8Array(bytes),
-    INT16: (bytes) => new Int16Array(bytes),
-    INT32: (bytes) => new Int32Array(bytes),
-    INT64: (bytes) => new BigInt64Array(bytes),
-    FP16: (bytes) => Float64Array.from(new Uint16Array(bytes), float16Value),
-    BF16: (bytes) => Float64Array.from(new Uint16Array(bytes), bfloat16Value),
-    FP32: (bytes) => new Float32Array(bytes),
-    FP64: (bytes) => new Float64Array(bytes),
-    BYTES: undefined,
-  };
+const READERS: Readonly<Record<Datatype, NumberArray | undefined>> = {
+  ...NUMBER_ARRAYS,
+  BOOL: NUMBER_ARRAYS.UINT8,
+  FP16: (bytes) => Float64Array.from(new Uint16Array(bytes), float16Value),
+  BF16: (bytes) => Float64Array.from(new Uint16Array(bytes), bfloat16Value),
+  BYTES: undefined,
+};
 
 function numbersOf({ datatype, chunks }: RunInput): Float64Array | undefined {
   const { buffer } = Uint8Array.from(Buffer.concat(chunks));
