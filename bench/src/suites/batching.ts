@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isReady, startChildServer } from "../child-server.ts";
 import { httpLoad } from "../http-load.ts";
 import { inferBody } from "../infer-body.ts";
+import { median } from "../median.ts";
 import { ortRun } from "../ort-run.ts";
 import { BENCH_MODELS } from "../python-with-models.ts";
 import { SCONCE } from "../sconce-command.ts";
@@ -113,10 +114,6 @@ async function bareLoop(one: Case, batch: number, budgetMs: number): Promise<num
   const work = { program, inputs, shapes, threads: 1, precision: "float32", budgetMs } as const;
   const { meanMs } = await ortRun(work);
   return (batch / meanMs) * 1000;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
 async function served(one: Case, folder: string, flags: readonly string[]): Promise<number> {

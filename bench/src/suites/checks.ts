@@ -11,6 +11,7 @@ import { compileInputCheck } from "../../../packages/server/dist/infer/input-che
 import type { HostedModel } from "../../../packages/server/dist/runtime/model-host.js";
 import { loadModel } from "../../../packages/server/dist/runtime/onnx/load-model.js";
 import { LoadedFiles } from "../../../packages/server/dist/runtime/onnx/loaded-files.js";
+import { median } from "../median.ts";
 import { BENCH_MODELS, pythonWithModels, SCRIPTS } from "../python-with-models.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
@@ -98,10 +99,6 @@ async function compared(
   const [on, off] = [median(times.with), median(times.without)];
   const share = median(times.with.map((time, i) => time / times.without[i]!)) - 1;
   return { what, "with µs": on, "without µs": off, "more %": 100 * share };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
 function inputsOf({ inputs }: Signature, rows: number): NamedTensor[] {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { digitsTensor } from "../digits.ts";
 import { grpcLoad } from "../grpc-load.ts";
+import { inferMessage } from "../infer-message.ts";
 import type { LoadResult } from "../load-result.ts";
 import { processCpuMs } from "../process-cpu.ts";
 import { type Servers, startServers } from "../servers.ts";
@@ -74,16 +75,8 @@ function compare(
   });
 }
 
-/** A ModelInferRequest for one digit: model_name = 1, inputs = 5 (name 1, datatype 2, shape 3), raw_input_contents = 7. */
 function digitsRequest(): Uint8Array {
-  const field = (number: number, bytes: Uint8Array): Buffer => {
-    const length = bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7];
-    return Buffer.concat([Uint8Array.from([number * 8 + 2, ...length]), bytes]);
-  };
-  const tensor = Buffer.concat([
-    field(1, Buffer.from("image")),
-    field(2, Buffer.from("FP32")),
-    field(3, Uint8Array.from([1, 1, 8, 8])),
+  return inferMessage("digits", [
+    { name: "image", datatype: "FP32", shape: [1, 1, 8, 8], bytes: digitsTensor() },
   ]);
-  return Buffer.concat([field(1, Buffer.from("digits")), field(5, tensor), field(7, digitsTensor())]);
 }

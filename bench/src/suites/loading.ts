@@ -13,8 +13,8 @@ import {
 import { translate } from "@sconce/torch";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { InferenceSession } from "onnxruntime-node";
-import { childrenPssBytes } from "../child-memory.ts";
 import { startChildServer } from "../child-server.ts";
+import { childrenPssBytes } from "../process-tree.ts";
 import { BENCH_MODELS, pythonWithModels, SCRIPTS } from "../python-with-models.ts";
 import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";

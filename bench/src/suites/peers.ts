@@ -2,18 +2,19 @@ import { fileURLToPath } from "node:url";
 import { startChildServer } from "../child-server.ts";
 import { h2Load } from "../h2-load.ts";
 import { httpLoad } from "../http-load.ts";
+import { inferMessage } from "../infer-message.ts";
 import { type LoadResult, medianRun } from "../load-result.ts";
+import { median } from "../median.ts";
 import { ortRun } from "../ort-run.ts";
 import { peerPython } from "../peers/environment.ts";
 import { fastapiPeer } from "../peers/fastapi-peer.ts";
-import { inferMessage } from "../peers/infer-message.ts";
 import { modelFiles } from "../peers/model-files.ts";
 import type { Peer } from "../peers/peer.ts";
-import { isRunning, treeCpuMs, treePssBytes } from "../peers/process-tree.ts";
 import { type RunningPeer, startPeer } from "../peers/running-peer.ts";
 import { sconcePeer } from "../peers/sconce-peer.ts";
 import { tritonPeer } from "../peers/triton-peer.ts";
 import { type ModelFiles, WORKLOADS, type Workload } from "../peers/workload.ts";
+import { isRunning, treeCpuMs, treePssBytes } from "../process-tree.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
@@ -221,8 +222,4 @@ async function loopRow(workload: Workload, { program }: ModelFiles, inFlight: nu
     "CPU ms": "",
     "sconce /": "",
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

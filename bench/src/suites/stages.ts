@@ -1,3 +1,4 @@
+import { median } from "../median.ts";
 import { type StageCase, stageCases } from "../stage-cases.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
@@ -62,8 +63,4 @@ function bytesOf(once: () => unknown): number {
     counts.push((process.memoryUsage().heapUsed - before) / COUNTED_CALLS);
   }
   return Math.round(median(counts));
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }

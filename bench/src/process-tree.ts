@@ -5,11 +5,14 @@ const TICK_MS = 10;
 
 /** A process and all that it started, as pids. */
 function processTree(pid: number): readonly number[] {
-  const children = readdirSync(`/proc/${pid}/task`)
+  return [pid, ...childPids(pid).flatMap(processTree)];
+}
+
+function childPids(pid: number): readonly number[] {
+  return readdirSync(`/proc/${pid}/task`)
     .flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "))
     .filter((child) => child !== "")
     .map(Number);
-  return [pid, ...children.flatMap(processTree)];
 }
 
 /** Milliseconds of processor time that a process and its descendants have taken so far. */
@@ -23,10 +26,22 @@ export function treeCpuMs(pid: number): number {
 
 /** Bytes of their proportional set size: shared pages count by the share that each process has in them. */
 export function treePssBytes(pid: number): number {
-  return processTree(pid).reduce((sum, one) => {
-    const rollup = readFileSync(`/proc/${one}/smaps_rollup`, "utf8");
-    return sum + 1024 * Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? "0");
-  }, 0);
+  return processTree(pid).reduce((sum, one) => sum + pssBytes(one), 0);
+}
+
+/** The same of this process's children, without what those started. */
+export function childrenPssBytes(): number {
+  return childPids(process.pid).reduce((sum, pid) => sum + pssBytes(pid), 0);
+}
+
+function pssBytes(pid: number): number {
+  try {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    return 1024 * Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? "0");
+  } catch {
+    // It ended in between.
+    return 0;
+  }
 }
 
 /** False once a process has ended and was waited for. */

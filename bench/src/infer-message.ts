@@ -1,9 +1,9 @@
-import type { BodyTensor } from "../infer-body.ts";
+import type { BodyTensor } from "./infer-body.ts";
 
 /**
- * An encoded `ModelInferRequest`: model_name = 1, inputs = 5 (name 1, datatype 2, shape 3), outputs = 6 (name 1), raw_input_contents = 7.
+ * An encoded `ModelInferRequest` for one output, or for all of them: model_name = 1, inputs = 5 (name 1, datatype 2, shape 3), outputs = 6 (name 1), raw_input_contents = 7.
  */
-export function inferMessage(model: string, tensors: readonly BodyTensor[], output: string): Uint8Array {
+export function inferMessage(model: string, tensors: readonly BodyTensor[], output?: string): Uint8Array {
   return Buffer.concat([
     field(1, Buffer.from(model)),
     ...tensors.map(({ name, datatype, shape }) =>
@@ -16,7 +16,7 @@ export function inferMessage(model: string, tensors: readonly BodyTensor[], outp
         ]),
       ),
     ),
-    field(6, field(1, Buffer.from(output))),
+    output === undefined ? Buffer.alloc(0) : field(6, field(1, Buffer.from(output))),
     ...tensors.map(({ bytes }) => field(7, bytes)),
   ]);
 }
