@@ -36,9 +36,14 @@ const SERVER: Layers = {
   "edge/rest/v2": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
-  "edge/rest/torchserve": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/torchserve": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/rest/torchserve": {
+    may: ["edge/torchserve", "edge/rest/predict", ...REST_DIALECT],
+    types: ["models"],
+  },
   "edge/rest": {
     may: [
+      "edge/torchserve",
       "edge/rest/http",
       "edge/rest/v2",
       "edge/rest/predict",
@@ -48,7 +53,7 @@ const SERVER: Layers = {
     ],
     types: ["models"],
   },
-  "edge/grpc": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/grpc": { may: ["edge/torchserve", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/console": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   edge: { may: ["gate", "infer", "base"], types: ["models"] },
   app: { may: ["*"] },

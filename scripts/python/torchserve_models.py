@@ -99,7 +99,7 @@ def answer(index, row, context):
     if order == "status":
         return list(context.get_response_status(index))
     types = {name: type(value).__name__ for name, value in row.items()}
-    return {"fields": fields, "types": types, "header": context.get_request_header(index, "X-Custom"), "started": len(started)}
+    return {"fields": fields, "types": types, "header": context.get_request_header(index, "x-custom"), "started": len(started)}
 '''
 
 WRONG = '''

@@ -3,7 +3,10 @@ import { operationsOf, shapeOf } from "./json-shape.ts";
 import type { Port, RecordedAnswer, RecordedCall } from "./recorded-call.ts";
 
 /** Where the ports of a server are: `http://host:port`. */
-export type Addresses = Readonly<Record<Port, string>>;
+export interface Addresses extends Readonly<Record<Port, string>> {
+  /** For management; undefined: it asks for none. */
+  readonly token?: string;
+}
 
 const TIMEOUT_MS = 120_000;
 const MAX_KEPT_BYTES = 4000;
@@ -14,11 +17,14 @@ export async function ask(call: RecordedCall, addresses: Addresses): Promise<rea
   return answers.sort((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
 }
 
-async function askOnce(call: RecordedCall, addresses: Addresses): Promise<RecordedAnswer> {
+async function askOnce(call: RecordedCall, { token, ...addresses }: Addresses): Promise<RecordedAnswer> {
   const { port, path, method, headers, body, closeness } = call;
   const response = await fetch(`${addresses[port]}${path}`, {
     method,
-    headers: { ...headers },
+    headers: {
+      ...headers,
+      ...(port === "management" && token !== undefined && { authorization: `Bearer ${token}` }),
+    },
     ...(body !== undefined && { body: body instanceof FormData ? body : new Uint8Array(body) }),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

@@ -17,7 +17,8 @@ export async function differences(
   const found: Difference[] = [];
   for (const [index, call] of calls.entries()) {
     const { call: name, answers: expected } = recorded[index]!;
-    if (name !== call.name) throw new Error(`the recording has ${name} where ${call.name} is asked: record again`);
+    if (name !== call.name)
+      throw new Error(`the recording has ${name} where ${call.name} is asked: record again`);
     const actual = await ask(call, addresses);
     if (!agree(actual, expected, call.closeness)) found.push({ call: name, actual, expected });
   }

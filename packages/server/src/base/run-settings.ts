@@ -9,6 +9,9 @@ export interface RunSettings {
   readonly defaultPriority: number;
   /** Workers that hold the model. */
   readonly instances: number;
+  readonly executionTimeoutMs: number;
+  readonly loadTimeoutMs: number;
+  readonly maxQueueSize: number;
   /** Names of classes, by output; under "" those of every output that has none of its own. */
   readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
   /** Whether equal requests may be answered from memory. */
