@@ -48,6 +48,7 @@ function defaultModel({ defaultModel: configured, inference }: RestContext): str
 
 const PREDICT: RestDialect<PredictRequest> = {
   needsInputs: () => true,
+  runTask: async (call, body, task) => (await import("./task-call.ts")).runTask(call, body, task),
   decode(call, body, inputs) {
     return readPrediction(call, body, inputs!);
   },
