@@ -20,6 +20,7 @@ export function summarize(
     inputs: lowered.inputs,
     outputs: lowered.outputs,
     guards: lowered.guards,
+    ...(program.state !== undefined && { state: program.state }),
     ...countWeights(program),
     ops: countOps(program),
     report: {

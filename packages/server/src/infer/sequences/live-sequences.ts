@@ -1,0 +1,145 @@
+import type { Clock } from "../../base/clock.ts";
+import type { RequestStream } from "../../base/request-stream.ts";
+import type { NamedTensor } from "../../base/tensor.ts";
+import type { SequenceStep } from "./sequence-step.ts";
+
+/** An id of one tenant, or a stream. */
+export type SequenceKey = string | RequestStream;
+
+/** Why a sequence is not live any more. */
+export type SequenceEnd = "ended" | "idle" | "stream_closed" | "lost";
+
+/** Requests that share a state, one after another. */
+export class Sequence {
+  /** Undefined: it is one request long, and nobody can ask for it again. */
+  readonly key: SequenceKey | undefined;
+  /** What its next request begins with; undefined before the first was answered. The bytes are its own. */
+  state: readonly NamedTensor[] | undefined = undefined;
+  bytes = 0;
+  running: SequenceStep | undefined = undefined;
+  readonly waiting: SequenceStep[] = [];
+  /** It ended while a request of it ran: what that leaves is nobody's. */
+  isGone = false;
+  /** When it ends unless a request comes. */
+  dueMs = 0;
+  /** Stops listening to its stream. */
+  leaveStream: () => void = () => {};
+
+  constructor(key: SequenceKey | undefined) {
+    this.key = key;
+  }
+}
+
+export interface LiveSequencesOptions {
+  readonly clock: Clock;
+  /** How long a sequence lives without a request. */
+  readonly idleMs: number;
+  readonly maxSequences: number;
+  /** Bytes of all states together. */
+  readonly maxBytes: number;
+  onEnd?(why: SequenceEnd): void;
+}
+
+/** The sequences of one model version that have begun and not ended. */
+export class LiveSequences {
+  readonly #options: LiveSequencesOptions;
+  readonly #live = new Map<SequenceKey, Sequence>();
+  /** Those that no request is in, longest idle first. */
+  readonly #idle = new Set<Sequence>();
+  #bytes = 0;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: LiveSequencesOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isFull(): boolean {
+    return this.#live.size >= this.#options.maxSequences;
+  }
+
+  /** Whether a state may grow by so many bytes. */
+  hasRoom(moreBytes: number): boolean {
+    return this.#bytes + moreBytes <= this.#options.maxBytes;
+  }
+
+  get(key: SequenceKey): Sequence | undefined {
+    return this.#live.get(key);
+  }
+
+  begin(key: SequenceKey): Sequence {
+    const sequence = new Sequence(key);
+    this.#live.set(key, sequence);
+    if (typeof key !== "string")
+      sequence.leaveStream = key.onClose(() => this.end(sequence, "stream_closed"));
+    return sequence;
+  }
+
+  /** Replaces its state. */
+  keep(sequence: Sequence, state: readonly NamedTensor[], bytes: number): void {
+    this.#bytes += bytes - sequence.bytes;
+    sequence.bytes = bytes;
+    sequence.state = state;
+  }
+
+  /** Its last request was answered; one that waits may begin it anew. */
+  clear(sequence: Sequence): void {
+    if (sequence.state !== undefined) this.#options.onEnd?.("ended");
+    this.#bytes -= sequence.bytes;
+    sequence.bytes = 0;
+    sequence.state = undefined;
+  }
+
+  /** A request of it runs: it is not idle. */
+  wake(sequence: Sequence): void {
+    this.#idle.delete(sequence);
+  }
+
+  /** No request is in it. */
+  rest(sequence: Sequence): void {
+    if (sequence.isGone || sequence.key === undefined) return;
+    sequence.dueMs = this.#options.clock.nowMs() + this.#options.idleMs;
+    this.#idle.add(sequence);
+    this.#cancelTimer ??= this.#options.clock.after(this.#options.idleMs, () => this.#endIdle());
+  }
+
+  /** Idempotent. */
+  end(sequence: Sequence, why: SequenceEnd): void {
+    if (sequence.isGone) return;
+    sequence.isGone = true;
+    sequence.leaveStream();
+    if (sequence.state !== undefined) this.#options.onEnd?.(why);
+    this.#bytes -= sequence.bytes;
+    sequence.bytes = 0;
+    sequence.state = undefined;
+    this.#idle.delete(sequence);
+    if (sequence.key !== undefined) this.#live.delete(sequence.key);
+  }
+
+  /** The model goes. */
+  endAll(): void {
+    for (const sequence of [...this.#live.values()]) this.end(sequence, "lost");
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #endIdle(): void {
+    const { clock } = this.#options;
+    const nowMs = clock.nowMs();
+    this.#cancelTimer = undefined;
+    for (const sequence of this.#idle) {
+      if (sequence.dueMs > nowMs) {
+        this.#cancelTimer = clock.after(sequence.dueMs - nowMs, () => this.#endIdle());
+        return;
+      }
+      this.end(sequence, "idle");
+    }
+  }
+}
