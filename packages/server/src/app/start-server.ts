@@ -203,6 +203,7 @@ const EXTENSIONS: readonly string[] = [
   "classification",
   "parameters",
   "schedule_policy",
+  "sequence",
   "model_repository",
   "model_repository(unload_dependents)",
   "model_configuration",

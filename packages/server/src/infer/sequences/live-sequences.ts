@@ -30,12 +30,15 @@ export class Sequence {
   }
 }
 
+/** What a sequence costs beside its tensors' bytes, roughly: its own objects and those of its tensors. */
+export const SEQUENCE_BYTES = 1024;
+
 export interface LiveSequencesOptions {
   readonly clock: Clock;
   /** How long a sequence lives without a request. */
   readonly idleMs: number;
   readonly maxSequences: number;
-  /** Bytes of all states together. */
+  /** Of all states together, a KiB for each sequence included. */
   readonly maxBytes: number;
   onEnd?(why: SequenceEnd): void;
 }
@@ -65,9 +68,10 @@ export class LiveSequences {
     return this.#live.size >= this.#options.maxSequences;
   }
 
-  /** Whether a state may grow by so many bytes. */
+  /** Whether states may grow by so many bytes. */
   hasRoom(moreBytes: number): boolean {
-    return this.#bytes + moreBytes <= this.#options.maxBytes;
+    const overhead = this.#live.size * SEQUENCE_BYTES;
+    return this.#bytes + overhead + moreBytes <= this.#options.maxBytes;
   }
 
   get(key: SequenceKey): Sequence | undefined {

@@ -22,7 +22,7 @@ import {
   turns,
 } from "../../models/models.kit.ts";
 import type { ServedModelHandle } from "../../models/served-model-handle.ts";
-import type { LiveSequencesOptions } from "./live-sequences.ts";
+import { type LiveSequencesOptions, SEQUENCE_BYTES } from "./live-sequences.ts";
 import { createSequencedModel } from "./sequenced-model.ts";
 import { compileStatePlan } from "./state-plan.ts";
 
@@ -89,7 +89,7 @@ function setUp(options: Partial<LiveSequencesOptions> = {}) {
     clock,
     idleMs: 1000,
     maxSequences: 100,
-    maxBytes: 10_000,
+    maxBytes: 1_000_000,
     onEnd: (why) => ends.push(why),
     ...options,
   });
@@ -297,7 +297,7 @@ describe("limits", () => {
   });
 
   test("states take n bytes, not n + 1; what does not fit leaves the state as it was", async () => {
-    const { model, inner } = setUp({ maxBytes: 8 });
+    const { model, inner } = setUp({ maxBytes: 3 * SEQUENCE_BYTES + 8 });
     for (const id of [1, 2]) {
       void ask(model, 1, { id, start: true });
       inner.step();
