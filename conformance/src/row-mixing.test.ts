@@ -1,4 +1,4 @@
-// Which programs are known to let rows of one run change each other's answers, and which are not: packages/torch/src/quantize/row-mixing.ts.
+// Tests packages/torch/src/quantize/row-mixing.ts: which programs are known to let rows of one run change each other's answers.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
