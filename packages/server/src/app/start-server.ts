@@ -300,6 +300,7 @@ async function buildEdges(
     clock,
     logger,
     logLevel: config.logLevel,
+    defaultModel: config.defaultModel,
     observer,
     budget: byteBudget(config, slowClients),
     slowClients,
@@ -314,7 +315,6 @@ async function buildEdges(
     notReadyStatus,
     fastLane: config.fastLane === "on",
     compat: config.compat,
-    defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({
     ...shared,
