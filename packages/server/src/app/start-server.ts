@@ -47,6 +47,7 @@ import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
+import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
@@ -237,8 +238,10 @@ function buildModels(
   { metrics, loop }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
+  const translationCache = translationCacheOf(config, options.logger);
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
+    isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
     env: workerEnv(process.env),
@@ -248,6 +251,7 @@ function buildModels(
     ...options,
     activeClock: loop.activeClock,
     runtime,
+    translationCache,
     defaults,
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
