@@ -4,6 +4,7 @@ const REQUEST_REASONS = {
   invalid_argument: {
     bad_http:
       "The bytes are not an HTTP/1.1 request, or can be read in two ways. Use an HTTP client library.",
+    tls_required: "The port speaks TLS and the client does not. Use `https://`, or TLS credentials over gRPC.",
     bad_url: "The URL's percent-encoding is wrong. Encode the model's name.",
     method_not_allowed: "The URL exists, the method does not. The `Allow` header names the one to use.",
     url_too_long: "The URL is longer than 2048 bytes. Put values into the body.",
