@@ -10,6 +10,9 @@ type Layers = Readonly<
   Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }>
 >;
 
+/** What a dialect of REST stands on: the pieces of JSON, one call, and the ground floor. */
+const REST_DIALECT = ["edge/rest/json", "edge/rest/call", "edge", "gate", "infer", "base"] as const;
+
 /**
  * Who may import whom inside packages/server/src: the layer table of docs/dev/architecture.md. A folder may always import from itself;
  * siblings (edge/rest and edge/grpc, the runtimes) never import each other. `types` may be imported with `import type` only.
@@ -27,7 +30,24 @@ const SERVER: Layers = {
   infer: { may: ["models", "base"] },
   gate: { may: ["base"] },
   health: { may: ["gate", "base"] },
-  "edge/rest": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/rest/json": { may: ["edge", "base"] },
+  "edge/rest/call": { may: ["edge/rest/json", "edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/rest/http": { may: ["edge/rest/call", "edge", "gate", "base"] },
+  "edge/rest/v2": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/rest/torchserve": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/rest": {
+    may: [
+      "edge/rest/http",
+      "edge/rest/v2",
+      "edge/rest/predict",
+      "edge/rest/v1",
+      "edge/rest/torchserve",
+      ...REST_DIALECT,
+    ],
+    types: ["models"],
+  },
   "edge/grpc": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   "edge/console": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   edge: { may: ["gate", "infer", "base"], types: ["models"] },
@@ -80,9 +100,9 @@ const TORCH_LOOSE: Readonly<Record<string, string>> = {
   "formats.ts": "entry",
 };
 
-/** Who may import which workspace package. */
+/** Which folders, with those in them, may import which workspace package. */
 const PACKAGES: Record<string, readonly string[]> = {
-  "@sconce/protocol": ["base", "edge/rest", "edge/grpc", "edge/console", "edge", "infer", "cli", "app"],
+  "@sconce/protocol": ["base", "edge", "infer", "cli", "app"],
   // What a file is, and nothing that opens it.
   "@sconce/torch/formats": ["models", "runtime/onnx", "cli", "app"],
   "@sconce/torch": ["runtime/onnx", "cli", "app"],
@@ -117,7 +137,9 @@ function violation({ from, to, isType }: Import): string | undefined {
   const rule = layers[layer]!;
   const external = Object.keys(PACKAGES).find((name) => to === name || to.startsWith(`${name}/`));
   if (external !== undefined) {
-    return PACKAGES[external]!.includes(layer) ? undefined : `${from}: ${layer} may not import ${external}`;
+    return PACKAGES[external]!.some((folder) => layer === folder || layer.startsWith(`${folder}/`))
+      ? undefined
+      : `${from}: ${layer} may not import ${external}`;
   }
   const target = to.startsWith("packages/") ? layerOf(to) : undefined;
   if (target === undefined || target.layers !== layers) return undefined;

@@ -4,14 +4,14 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { GRPCInferenceService, Health, sconceV1 } from "@sconce/protocol/messages";
-import { generateRoutes } from "./rest/generate-routes.ts";
 import { pageRoutes } from "./rest/page-routes.ts";
-import { predictRoutes } from "./rest/predict-routes.ts";
-import { v1Routes } from "./rest/v1-routes.ts";
-import { v2ReportRoutes } from "./rest/v2-report-routes.ts";
-import { v2RepositoryRoutes } from "./rest/v2-repository-routes.ts";
-import { v2Routes } from "./rest/v2-routes.ts";
-import { v2SettingRoutes } from "./rest/v2-setting-routes.ts";
+import { predictRoutes } from "./rest/predict/predict-routes.ts";
+import { v1Routes } from "./rest/v1/v1-routes.ts";
+import { generateRoutes } from "./rest/v2/generate-routes.ts";
+import { v2ReportRoutes } from "./rest/v2/v2-report-routes.ts";
+import { v2RepositoryRoutes } from "./rest/v2/v2-repository-routes.ts";
+import { v2Routes } from "./rest/v2/v2-routes.ts";
+import { v2SettingRoutes } from "./rest/v2/v2-setting-routes.ts";
 
 const page = readFileSync(fileURLToPath(new URL("../../../../docs/protocols.md", import.meta.url)), "utf8");
 

@@ -1,8 +1,8 @@
 import { OPEN_METRICS_TYPE } from "../../base/open-metrics.ts";
 import type { IndexEntry } from "../../models/registry.ts";
-import { exampleRequest } from "./example-request.ts";
-import type { RestCall } from "./rest-call.ts";
-import type { Route } from "./route.ts";
+import { exampleRequest } from "./call/example-request.ts";
+import type { RestCall } from "./call/rest-call.ts";
+import type { Route } from "./call/route.ts";
 
 /** `/metrics` for Prometheus, and `/`: a page that lists the models. */
 export function pageRoutes(): readonly Route[] {
