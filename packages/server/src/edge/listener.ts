@@ -2,8 +2,8 @@ import { type AddressInfo, BlockList, createServer, isIPv6, type Socket } from "
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/errors.ts";
-import { NOT_TLS_RESPONSES, sniffTls } from "./sniff-tls.ts";
 import { sniffProtocol } from "./sniff-protocol.ts";
+import { NOT_TLS_RESPONSES, sniffTls } from "./sniff-tls.ts";
 import type { TlsDoor } from "./tls-door.ts";
 
 export interface ListenerLimits {
@@ -164,7 +164,10 @@ export function createListener(options: ListenerOptions): Listener {
     options.onRejected?.("not_tls");
     socket.on("end", () => socket.destroy());
     socket.end(words);
-    socket.once("close", options.clock.after(LINGER_MS, () => socket.destroy()));
+    socket.once(
+      "close",
+      options.clock.after(LINGER_MS, () => socket.destroy()),
+    );
   }
 
   /** `carrier`: the connection itself; with TLS, the one below `socket`. */

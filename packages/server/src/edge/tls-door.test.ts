@@ -98,7 +98,10 @@ test("HTTP/1.1 and HTTP/2 share a port that speaks TLS", async () => {
 test("a client that forgot TLS is told so, in its own protocol", async () => {
   const http1 = connect(it.port, "127.0.0.1");
   http1.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  assert.match(await text(http1), /^HTTP\/1\.1 400 .*"this port speaks TLS: use https:\/\/[^"]*","reason":"tls_required"/s);
+  assert.match(
+    await text(http1),
+    /^HTTP\/1\.1 400 .*"this port speaks TLS: use https:\/\/[^"]*","reason":"tls_required"/s,
+  );
   const http2 = connectHttp2(`http://127.0.0.1:${it.port}`);
   http2.on("error", () => {});
   const [code, , words] = await once(http2, "goaway");
