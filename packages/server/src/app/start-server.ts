@@ -10,6 +10,7 @@ import { parseHealthAddress } from "../config/health-address.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
 import { type Config, loadConfig } from "../config/load-config.ts";
 import { modelCaps } from "../config/model-caps.ts";
+import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
@@ -119,6 +120,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { clock, logger } = options;
   const { server: config } = options.config;
   checkSafeBinding(config);
+  readinessOf(config.readiness);
   await checkPaths(options.paths);
   const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
@@ -309,6 +311,7 @@ async function buildEdges(
     clock,
     logger,
     logLevel: config.logLevel,
+    defaultModel: config.defaultModel,
     observer,
     budget: byteBudget(config, slowClients),
     slowClients,
@@ -323,7 +326,6 @@ async function buildEdges(
     notReadyStatus,
     fastLane: config.fastLane === "on",
     compat: config.compat,
-    defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({
     ...shared,

@@ -49,7 +49,7 @@ export const SERVER_OPTIONS = {
   defaultModel: {
     kind: "text",
     default: null,
-    doc: "The model that POST /predict means without a name in the URL. When unset: the only model there is.",
+    doc: "The model that POST /predict means without a name in the URL, and an inference over gRPC without a name. When unset: the only model there is.",
   },
   corsOrigins: {
     kind: "texts",
@@ -91,10 +91,9 @@ export const SERVER_OPTIONS = {
     doc: "Bearer token for load and unload under --model-control explicit. Required there. Prefer the environment variable: flags show in process lists.",
   },
   readiness: {
-    kind: "choice",
-    choices: ["strict", "settled"],
-    default: "strict",
-    doc: "strict: ready while a version serves of whatever looks like a model in the paths: a broken file or an empty version folder is not ready. settled: ready once every model was tried; broken ones are only listed.",
+    kind: "texts",
+    default: ["strict"],
+    doc: "strict: ready while a version serves of whatever looks like a model in the paths: a broken file or an empty version folder is not ready. settled: ready once every model was tried; broken ones are only listed. Names of models, such as digits,resnet: ready while these serve, whatever else there is.",
   },
   allowEmpty: {
     kind: "flag",
