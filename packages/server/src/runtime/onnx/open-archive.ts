@@ -46,6 +46,7 @@ function translateArchive(path: string, source: ByteSource, context: OpenContext
     shownOutputs: translation.outputs.flatMap((port, i) =>
       ports === undefined || isDeclared(port, ports) ? [i] : [],
     ),
+    rowMixing: translation.rowMixing,
     platform: `pytorch_${translation.format}`,
     parameterCount: translation.parameterCount,
     weightBytes: translation.weightBytes,

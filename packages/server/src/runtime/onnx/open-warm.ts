@@ -4,6 +4,7 @@ import { ServeError } from "../../base/errors.ts";
 import { modelFileError } from "./model-error.ts";
 import { openTranslated } from "./open-translated.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { withRowsKeptApart } from "./rows-kept-apart.ts";
 import type { FileTranslation } from "./translation-cache.ts";
 import { type WarmUp, warmUp } from "./warm-up.ts";
 
@@ -33,9 +34,10 @@ export async function openWarm({
   digest,
 }: FileToOpen): Promise<WarmModel> {
   const warmed = async (opening: Promise<OpenedModel>): Promise<WarmModel> => {
-    const opened = await opening.catch((error: unknown) => {
+    const found = await opening.catch((error: unknown) => {
       throw modelFileError(error);
     });
+    const opened = context.options.mayMixRows === true ? found : withRowsKeptApart(found);
     context.progress("warmup");
     return { opened, warmup: await warmUp(opened, context.options) };
   };

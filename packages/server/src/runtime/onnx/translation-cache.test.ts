@@ -144,6 +144,7 @@ describe("a kept translation", () => {
         outputs: [],
         batching: { kind: "off", reason: "none" },
       },
+      rowMixing: "they meet",
       shownOutputs: [1],
       platform: "pytorch_pt2",
       parameterCount: 3,
