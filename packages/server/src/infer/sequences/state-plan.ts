@@ -20,7 +20,7 @@ interface Site {
 }
 
 /** One tensor that is kept from request to request. */
-export interface StateSlot {
+export interface StateTensor {
   readonly spec: TensorSpec;
   /** The output that the next request finds in the input. */
   readonly output: string;
@@ -34,7 +34,7 @@ export interface StatePlan {
   readonly inner: Signature;
   /** Without the state's inputs and outputs. */
   readonly outer: Signature;
-  readonly slots: readonly StateSlot[];
+  readonly slots: readonly StateTensor[];
   /** For each input of the model: the slot that it comes from, or −1 − the index of the client's own input. */
   readonly sources: readonly number[];
 }
@@ -55,7 +55,7 @@ export function compileStatePlan(
   const visible = signature.inputs.filter((spec) => !hidden.has(spec));
   if (visible.length === 0) throw invalid("no input would be left for requests");
   const given = new Map([...initial].map(([name, state]) => [placeOf(inputs, name, "input"), state]));
-  const slots = taken.map(({ spec, kept }): StateSlot => {
+  const slots = taken.map(({ spec, kept }): StateTensor => {
     checkPair(spec, kept);
     const start = given.get(signature.inputs.indexOf(spec));
     given.delete(signature.inputs.indexOf(spec));
