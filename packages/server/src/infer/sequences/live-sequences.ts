@@ -1,34 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
-import type { RequestStream } from "../../base/request-stream.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { SequenceStep } from "./sequence-step.ts";
-
-/** An id of one tenant, or a stream. */
-export type SequenceKey = string | RequestStream;
+import { Sequence, type SequenceKey } from "./sequence.ts";
 
 /** Why a sequence is not live any more. */
 export type SequenceEnd = "ended" | "idle" | "stream_closed" | "lost";
-
-/** Requests that share a state, one after another. */
-export class Sequence {
-  /** Undefined: it is one request long, and nobody can ask for it again. */
-  readonly key: SequenceKey | undefined;
-  /** What its next request begins with; undefined before the first was answered. The bytes are its own. */
-  state: readonly NamedTensor[] | undefined = undefined;
-  bytes = 0;
-  running: SequenceStep | undefined = undefined;
-  readonly waiting: SequenceStep[] = [];
-  /** It ended while a request of it ran: what that leaves is nobody's. */
-  isGone = false;
-  /** When it ends unless a request comes. */
-  dueMs = 0;
-  /** Stops listening to its stream. */
-  leaveStream: () => void = () => {};
-
-  constructor(key: SequenceKey | undefined) {
-    this.key = key;
-  }
-}
 
 /** What a sequence costs beside its tensors' bytes, roughly: its own objects and those of its tensors. */
 export const SEQUENCE_BYTES = 1024;

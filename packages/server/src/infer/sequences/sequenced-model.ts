@@ -10,9 +10,9 @@ import type { ModelStatistics } from "../../models/model-statistics.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
 import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
-import { LiveSequences, type LiveSequencesOptions, Sequence, type SequenceKey } from "./live-sequences.ts";
+import { LiveSequences, type LiveSequencesOptions } from "./live-sequences.ts";
+import { Sequence, type SequenceKey, SequenceStep, type StepListener } from "./sequence.ts";
 import { idText, type SequenceFlags, sequenceFlags } from "./sequence-parameters.ts";
-import { SequenceStep, type StepListener } from "./sequence-step.ts";
 import { initialBytes, initialState, type StatePlan, withState } from "./state-plan.ts";
 
 /** Requests of one sequence that may wait for the one before. */

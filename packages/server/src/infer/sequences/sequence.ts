@@ -1,9 +1,34 @@
 import type { AbortListener } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import type { RequestStream } from "../../base/request-stream.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
-import type { Sequence } from "./live-sequences.ts";
+import type { NamedTensor } from "../../base/tensor.ts";
 import type { SequenceFlags } from "./sequence-parameters.ts";
+
+/** An id of one tenant, or a stream. */
+export type SequenceKey = string | RequestStream;
+
+/** Requests that share a state, one after another. */
+export class Sequence {
+  /** Undefined: it is one request long, and nobody can ask for it again. */
+  readonly key: SequenceKey | undefined;
+  /** What its next request begins with; undefined before the first was answered. The bytes are its own. */
+  state: readonly NamedTensor[] | undefined = undefined;
+  bytes = 0;
+  running: SequenceStep | undefined = undefined;
+  readonly waiting: SequenceStep[] = [];
+  /** It ended while a request of it ran: what that leaves is nobody's. */
+  isGone = false;
+  /** When it ends unless a request comes. */
+  dueMs = 0;
+  /** Stops listening to its stream. */
+  leaveStream: () => void = () => {};
+
+  constructor(key: SequenceKey | undefined) {
+    this.key = key;
+  }
+}
 
 /** Told how a step of a sequence ended; the model with the state. */
 export interface StepListener {
