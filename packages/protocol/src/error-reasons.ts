@@ -4,6 +4,8 @@ const REQUEST_REASONS = {
   invalid_argument: {
     bad_http:
       "The bytes are not an HTTP/1.1 request, or can be read in two ways. Use an HTTP client library.",
+    tls_required:
+      "The port speaks TLS and the client does not. Use `https://`, or TLS credentials over gRPC.",
     bad_url: "The URL's percent-encoding is wrong. Encode the model's name.",
     method_not_allowed: "The URL exists, the method does not. The `Allow` header names the one to use.",
     url_too_long: "The URL is longer than 2048 bytes. Put values into the body.",
@@ -244,7 +246,9 @@ const LOADING_REASONS = {
 const STARTUP_REASONS = {
   failed_precondition: {
     unsafe_binding:
-      "The address is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy, or add `--insecure`.",
+      "The address is reachable from other machines, without TLS and authentication. Give it a certificate, keep 127.0.0.1 behind a proxy, or add `--insecure`.",
+    bad_certificate:
+      "A file of `--tls-cert`, `--tls-key` or `--tls-client-ca` cannot be read, is no PEM, has a passphrase, or the key is another certificate's. The message says which.",
     missing_admin_token: "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least.",
     cannot_listen:
       "The port or address cannot be opened: in use, not of this machine, unknown, or reserved. The message says which option to change.",

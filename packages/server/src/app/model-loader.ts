@@ -221,6 +221,7 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     memoryLimitBytes: config.memoryLimitBytes,
     memory: config.memory,
     precision: config.precision,
+    mayMixRows: config.inexactBatching,
     weightsFile: config.weights === undefined ? undefined : weightsPath(config.weights, candidate),
     inputs: config.inputs,
     rename: config.rename,

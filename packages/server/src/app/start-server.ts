@@ -10,6 +10,7 @@ import { parseHealthAddress } from "../config/health-address.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
 import { type Config, loadConfig } from "../config/load-config.ts";
 import { modelCaps } from "../config/model-caps.ts";
+import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
@@ -45,7 +46,9 @@ import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
+import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
+import { createReloader, type Reloader } from "./reloader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import { VERSION } from "./version.ts";
 
@@ -80,7 +83,7 @@ type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRunti
 
 /** A server that listens. */
 export interface RunningServer {
-  /** `http://host:port` without a trailing slash; gRPC clients use the same host and port. */
+  /** `http://host:port`, or `https:`, without a trailing slash; gRPC clients use the same host and port. */
   readonly url: string;
   /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
@@ -95,6 +98,8 @@ export interface RunningServer {
    * batched with everybody else's. Waits for a model that loads on first use. Rejects with ServeError.
    */
   readonly predict: Predict;
+  /** Reads certificates and keys again, as happens by itself when their files change. What cannot be read stays as it was; the log says so. Never rejects. */
+  reload(): Promise<void>;
   /** Drains: not ready at once, requests in flight finish, then everything ends. Idempotent. */
   stop(): Promise<void>;
 }
@@ -106,8 +111,8 @@ export interface RunningServer {
  *
  * Rejects with ServeError: `failed_precondition`/`cannot_listen` when a port cannot be opened, `invalid_argument`/`missing_path` or
  * `failed_precondition`/`unreadable_path` when a path cannot be served from, `failed_precondition`/`unsafe_binding` or
- * `missing_admin_token` when the configuration is open to a network by mistake, `invalid_argument`/`bad_option` for options that do not
- * exist. Nothing of the server is left then.
+ * `missing_admin_token` when the configuration is open to a network by mistake, `failed_precondition`/`bad_certificate` when a certificate cannot
+ * be used, `invalid_argument`/`bad_option` for options that do not exist. Nothing of the server is left then.
  */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
   checkOptions(given, Object.keys(KNOWN_OPTIONS));
@@ -115,7 +120,9 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { clock, logger } = options;
   const { server: config } = options.config;
   checkSafeBinding(config);
+  readinessOf(config.readiness);
   await checkPaths(options.paths);
+  const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
@@ -142,6 +149,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       tenantHeader,
       webGate,
       slicer,
+      tls,
     });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
@@ -158,16 +166,18 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   loop.onBeat(() => health?.beat());
   loop.begin();
   const started = control.start();
-  const edges = { health, ...built };
+  const reloader = await openReloader(options, tls);
+  const edges = { health, reloader, ...built };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
-    url: urlOf(address),
-    healthUrl: health && urlOf(health.address),
+    url: urlOf(address, tls === undefined ? "http" : "https"),
+    healthUrl: health && urlOf(health.address, "http"),
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
+    reload: () => reloader.reloadAll(),
     stop() {
       isDraining = true;
       health?.refresh();
@@ -271,6 +281,7 @@ interface Served extends Instruments {
   readonly tenantHeader: string | undefined;
   readonly webGate: WebGate;
   readonly slicer: TimeSlicer;
+  readonly tls: OpenTls | undefined;
 }
 
 type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
@@ -281,7 +292,7 @@ type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
  */
 async function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
-  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer }: Served,
+  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer, tls }: Served,
 ): Promise<BuiltEdges> {
   const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
     import("../edge/rest/rest-edge.ts"),
@@ -300,6 +311,7 @@ async function buildEdges(
     clock,
     logger,
     logLevel: config.logLevel,
+    defaultModel: config.defaultModel,
     observer,
     budget: byteBudget(config, slowClients),
     slowClients,
@@ -314,7 +326,6 @@ async function buildEdges(
     notReadyStatus,
     fastLane: config.fastLane === "on",
     compat: config.compat,
-    defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({
     ...shared,
@@ -326,6 +337,7 @@ async function buildEdges(
   const listener = createListener({
     onHttp1: (socket) => rest.accept(socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
+    tls: tls?.door,
     clock: loop.activeClock,
     limits: listenerLimits(config),
     onRejected: countRejections(metrics),
@@ -340,6 +352,14 @@ function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: strin
 
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
+}
+
+function openReloader(
+  { config: { server }, clock, logger }: CompleteOptions,
+  tls: OpenTls | undefined,
+): Promise<Reloader> {
+  const things = tls === undefined ? [] : [tls.reloadable];
+  return createReloader(things, { clock, logger, intervalMs: server.reloadIntervalMs });
 }
 
 async function listen(listener: Listener, config: ServerConfig): Promise<AddressInfo> {
@@ -371,6 +391,6 @@ function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {
   return notReadyStatus === "400" ? 400 : 503;
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+function urlOf({ address, family, port }: AddressInfo, scheme: "http" | "https"): string {
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

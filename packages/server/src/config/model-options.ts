@@ -27,6 +27,11 @@ export const MODEL_OPTIONS = {
     default: true,
     doc: "Let requests of different clients share a run, where the signature allows it.",
   },
+  inexactBatching: {
+    kind: "flag",
+    default: false,
+    doc: "Let requests share a run also where that changes answers: one int8 scale for all rows, or 4-bit products, which round a single row otherwise.",
+  },
   maxBatchSize: {
     kind: "integer",
     min: 1,

@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly memoryLimitBytes: number | undefined;
   readonly memory: "fast" | "shared";
   readonly precision: "float32" | "float16" | "int8" | "int4";
+  /** Requests may share a run although it changes their answers. Default: they may not. */
+  readonly mayMixRows?: boolean;
   /** File whose tensors replace the program's weights of the same names. */
   readonly weightsFile: string | undefined;
   /** The types of a TorchScript program's arguments, such as `float32[batch, 3]`; undefined: the file says them. */

@@ -22,6 +22,8 @@ export interface Translation {
   readonly format: ModelSummary["format"];
   readonly parameterCount: number;
   readonly weightBytes: number;
+  /** Why rows of one run change each other's answers, in words that follow "because"; undefined: nothing is known that does. */
+  readonly rowMixing: string | undefined;
 }
 
 /** A port for people: ONNX files may hold `string`s, which PyTorch has no dtype for. */
@@ -48,4 +50,6 @@ export interface ModelSummary {
   /** Op targets with their counts, most frequent first. */
   readonly ops: readonly { readonly op: string; readonly count: number }[];
   readonly report: TranslationReport;
+  /** Why rows of one run change each other's answers, in words that follow "because"; undefined: nothing is known that does. */
+  readonly rowMixing: string | undefined;
 }

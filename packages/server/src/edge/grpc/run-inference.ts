@@ -12,6 +12,7 @@ import { parsePriority } from "../../gate/priority.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
+import { defaultModelOf } from "../default-model.ts";
 import type { InferenceObserver, InferenceOutcome } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
@@ -34,6 +35,8 @@ export interface InferenceDeps {
   readonly maxSendBytes: number;
   /** Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** The model of requests that name none. Default: the only one there is. */
+  readonly defaultModel?: string | undefined;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
@@ -122,8 +125,10 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
       this.#hasEntered = true;
       const wire = dialect.decode(message, this);
       this.#wire = wire;
-      this.#asked = wire.model;
+      const model = wire.model === "" ? defaultModelOf(this.#deps, inMessage) : wire.model;
+      this.#asked = model;
       const request = inferRequest(wire, arrival, {
+        model,
         timeline: this.#timeline,
         maxResponseBytes: this.#deps.maxSendBytes,
       });
@@ -211,6 +216,8 @@ export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): strin
   return tenantHeader === undefined ? undefined : call.header(tenantHeader);
 }
 
+const inMessage = (name: string): string => `model "${name}"`;
+
 /** What was thrown; after an abort, the abort's own reason when that says more. */
 function failureOf(thrown: unknown, arrival: Arrival): ServeError {
   const error = ServeError.from(thrown);
@@ -222,11 +229,8 @@ function failureOf(thrown: unknown, arrival: Arrival): ServeError {
 function inferRequest(
   wire: WireRequest,
   arrival: Arrival,
-  { timeline, maxResponseBytes }: Pick<InferRequest, "timeline" | "maxResponseBytes">,
+  { model, timeline, maxResponseBytes }: Pick<InferRequest, "model" | "timeline" | "maxResponseBytes">,
 ): InferRequest {
-  if (wire.model === "") {
-    throw new ServeError("invalid_argument", "the request names no model", { reason: "no_model" });
-  }
   const timeout = wire.parameters.get("timeout");
   const own = earliestDeadline(arrival.receivedMs, [
     timeout === undefined ? undefined : parseTimeoutParameter(timeout),
@@ -234,7 +238,7 @@ function inferRequest(
   ]);
   const signal = own === undefined ? arrival.signal : arrival.bound(own);
   return {
-    model: wire.model,
+    model,
     version: wire.version,
     id: wire.id,
     inputs: wire.inputs,

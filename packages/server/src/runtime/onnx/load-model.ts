@@ -13,6 +13,7 @@ import type { OnnxSession } from "./onnx-session.ts";
 import { openArchive } from "./open-archive.ts";
 import { openOnnx } from "./open-onnx.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { withRowsKeptApart } from "./rows-kept-apart.ts";
 import { warmUp } from "./warm-up.ts";
 
 const NOT_OPTIMISED =
@@ -44,9 +45,10 @@ async function loadFiles(
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
   const context: OpenContext = { options, root, progress, hold: (further) => files.hold(further) };
-  const opened = await openFile(file.path, source, context).catch((error: unknown) => {
+  const found = await openFile(file.path, source, context).catch((error: unknown) => {
     throw modelFileError(error);
   });
+  const opened = options.mayMixRows === true ? found : withRowsKeptApart(found);
   progress("warmup");
   const warmup = await warmUp(opened, options);
   const { session, later } = warmup;

@@ -48,6 +48,7 @@ export async function openArchive(
     session,
     reopen: (threads) => open({ ...context.options, threadsPerInstance: threads }),
     signature,
+    rowMixing: translation.rowMixing,
     outputNames: session.outputMetadata
       .filter((_, i) => ports === undefined || isDeclared(translation.outputs[i]!, ports))
       .map(({ name }) => name),
