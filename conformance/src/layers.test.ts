@@ -99,6 +99,7 @@ const TORCH_LOOSE: Readonly<Record<string, string>> = {
   "node.ts": "node",
   "index.ts": "entry",
   "formats.ts": "entry",
+  "file-errors.ts": "entry",
 };
 
 /** Which folders, with those in them, may import which workspace package. */

@@ -18,7 +18,14 @@ import type { LoadModel, ServedModelHandle } from "../models/served-model-handle
 import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
 import type { Quota } from "../queue/quota.ts";
 import { createScheduler } from "../queue/scheduler.ts";
-import type { LoadedModel, LoadOptions, LoadSpec, PythonOptions, Runtime } from "../runtime/runtime.ts";
+import type {
+  LoadedModel,
+  LoadOptions,
+  LoadSpec,
+  PythonOptions,
+  Runtime,
+  TranslationCacheOptions,
+} from "../runtime/runtime.ts";
 import { modelLabels } from "./model-labels.ts";
 
 export interface ModelLoaderOptions {
@@ -32,6 +39,8 @@ export interface ModelLoaderOptions {
   readonly logger: Logger;
   readonly random: () => number;
   readonly metrics: Metrics;
+  /** Where translations are kept; undefined: nowhere. */
+  readonly translationCache?: TranslationCacheOptions | undefined;
   /** Requests per tenant, over all models. */
   readonly quota?: Quota | undefined;
 }
@@ -166,11 +175,12 @@ function slowProgress(
 function loadSpec(
   config: ModelConfig,
   candidate: ModelCandidate,
-  { caps, defaults }: Pick<ModelLoaderOptions, "caps" | "defaults">,
+  { caps, defaults, translationCache }: Pick<ModelLoaderOptions, "caps" | "defaults" | "translationCache">,
 ): LoadSpec {
   const { name, version, file, root, codeFile, format } = candidate;
   const options = {
     ...loadOptions(config, candidate, caps),
+    translationCache,
     runtime: config.runtime,
     python: pythonOptions(config, candidate, { caps, defaults }),
   };
