@@ -5,6 +5,7 @@ import { systemClock } from "../base/clock.ts";
 import type { RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
+import { PLAIN_LOAD } from "../runtime/plain-load.ts";
 import type { LoadedModel, LoadOptions, Runtime } from "../runtime/runtime.ts";
 import { workerEnv } from "../worker/worker-env.ts";
 import { createLogger } from "./logger.ts";
@@ -19,17 +20,10 @@ export interface TrialModel {
 }
 
 const OPTIONS: LoadOptions = {
-  instances: 1,
+  ...PLAIN_LOAD,
   threadsPerInstance: availableParallelism(),
-  isolation: "process",
   loadTimeoutMs: 600_000,
   executionTimeoutMs: 600_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 1,
 };
 
 /** Loads a file; `inputs` are those of a scripted program. */

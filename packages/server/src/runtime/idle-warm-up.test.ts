@@ -10,6 +10,7 @@ import { ManualClock } from "../base/manual-clock.kit.ts";
 import { until } from "../base/until.kit.ts";
 import type { Worker } from "../worker/worker.ts";
 import { warmUpWhenIdle } from "./idle-warm-up.ts";
+import { PLAIN_LOAD } from "./plain-load.ts";
 import { createWorkerRuntime } from "./worker-runtime.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
@@ -76,22 +77,8 @@ test("a worker that dies of a larger batch than anybody sent comes back, and is 
     logger: SILENT,
   });
   after(() => runtime.destroy("the test is over"));
-  const options = {
-    instances: 1,
-    threadsPerInstance: 1,
-    isolation: "process",
-    loadTimeoutMs: 60_000,
-    executionTimeoutMs: 60_000,
-    memoryLimitBytes: undefined,
-    memory: "fast",
-    precision: "float32",
-    weightsFile: undefined,
-    inputs: undefined,
-    rename: undefined,
-    warmupRuns: 1,
-  } as const;
   const model = await runtime.load(
-    { name: "m", version: "1", file: entry, root: folder, options },
+    { name: "m", version: "1", file: entry, root: folder, options: PLAIN_LOAD },
     { signal: new AbortController().signal },
   );
   const written = (): string => (existsSync(journal) ? readFileSync(journal, "utf8") : "");

@@ -6,26 +6,13 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadedModel, LoadOptions } from "../runtime.ts";
 import { createOnnxRuntime } from "./onnx-runtime.ts";
 import { floatWeight, ONNX_TYPE, tinyOnnx } from "./tiny-onnx.kit.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 const EXAMPLES = new URL("../../../../../examples/", import.meta.url);
-
-const OPTIONS: LoadOptions = {
-  instances: 1,
-  threadsPerInstance: 1,
-  isolation: "process",
-  loadTimeoutMs: 60_000,
-  executionTimeoutMs: 60_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 1,
-};
 
 /** x.transpose(0, 1).float() @ w: ONNX Runtime's MatmulTransposeFusion ends the process. */
 const CRASHES_OPTIMISED = tinyOnnx({
@@ -59,7 +46,7 @@ describe("createOnnxRuntime()", () => {
         version: "1",
         file: fileURLToPath(new URL(file, EXAMPLES)),
         root: fileURLToPath(EXAMPLES),
-        options: { ...OPTIONS, ...options },
+        options: { ...PLAIN_LOAD, ...options },
       },
       { signal: new AbortController().signal },
     );
@@ -113,7 +100,7 @@ test("a file over which ONNX Runtime's optimiser crashes is served without it, b
     const file = join(folder, "model.onnx");
     writeFileSync(file, CRASHES_OPTIMISED);
     const model = await runtime.load(
-      { name: "m", version: "1", file, root: folder, options: { ...OPTIONS, instances: 2 } },
+      { name: "m", version: "1", file, root: folder, options: { ...PLAIN_LOAD, instances: 2 } },
       { signal: new AbortController().signal },
     );
     assert.match(model.description.warnings.join(), /crashed where it optimises/);
@@ -144,7 +131,7 @@ test("loading a model leaves no file behind: neither in the folder for temporary
     });
     const file = fileURLToPath(new URL("digits/digits.onnx", EXAMPLES));
     await runtime.load(
-      { name: "m", version: "1", file, root: dirname(file), options: OPTIONS },
+      { name: "m", version: "1", file, root: dirname(file), options: PLAIN_LOAD },
       { signal: new AbortController().signal },
     );
     await runtime.close();
