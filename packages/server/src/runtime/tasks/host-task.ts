@@ -5,7 +5,7 @@ import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
 import { readRequest } from "./read-request.ts";
 import { SideFiles } from "./side-files.ts";
-import { decodeCall, encodeAnswer, encodePrepared, STAGE_SIGNATURE } from "./task-messages.ts";
+import { decodeCall, encodeFinished, encodePrepared, STAGE_SIGNATURE } from "./task-messages.ts";
 import type { TaskParameters, TaskProcessor } from "./task-processor.ts";
 import { makeTask } from "./task-table.ts";
 
@@ -49,7 +49,7 @@ async function run(task: TaskProcessor, message: readonly Tensor[]): Promise<Hos
   const outputs =
     call.kind === "prepare"
       ? await prepare(task, call.parts)
-      : encodeAnswer(finish(task, call.state, call.outputs));
+      : encodeFinished(finish(task, call.state, call.outputs));
   return { outputs, computeMs: performance.now() - startedMs };
 }
 

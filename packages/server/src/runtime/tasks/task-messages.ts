@@ -67,11 +67,11 @@ export function decodePrepared(message: readonly Tensor[]): PreparedTask {
   return { runs: named(runs, inputs), state: state!.bytes };
 }
 
-export function encodeAnswer(body: Uint8Array): RunInput[] {
+export function encodeFinished(body: Uint8Array): RunInput[] {
   return pack([flat(body)]);
 }
 
-export function decodeAnswer(message: readonly Tensor[]): Uint8Array {
+export function decodeFinished(message: readonly Tensor[]): Uint8Array {
   return unpack(message)[0]!.bytes;
 }
 

@@ -5,7 +5,7 @@ import type { RunInput, RunResult } from "../../base/run.ts";
 import type { TaskStages } from "../../base/task.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadedModel } from "../runtime.ts";
-import { decodeAnswer, decodePrepared, encodeCall } from "./task-messages.ts";
+import { decodeFinished, decodePrepared, encodeCall } from "./task-messages.ts";
 
 interface Waiting {
   readonly inputs: readonly RunInput[];
@@ -45,7 +45,7 @@ class WorkerStages implements TaskStages {
 
   async finish(...[state, outputs, signal]: Parameters<TaskStages["finish"]>): Promise<Uint8Array> {
     const call = encodeCall({ kind: "finish", state, outputs });
-    return decodeAnswer(await this.#wait(this.#finishing, call, signal));
+    return decodeFinished(await this.#wait(this.#finishing, call, signal));
   }
 
   failure(): string | undefined {
