@@ -1,5 +1,5 @@
 import { createImageReader } from "./image/image-inputs.ts";
-import { countParameter, wordParameter } from "./read-request.ts";
+import { countParameter, wordParameter } from "./parameters.ts";
 import {
   floatsOf,
   outputPlace,

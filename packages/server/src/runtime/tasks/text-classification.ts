@@ -1,4 +1,5 @@
-import { bad, countParameter, wordParameter } from "./read-request.ts";
+import { countParameter, wordParameter } from "./parameters.ts";
+import { bad } from "./read-request.ts";
 import {
   argmax,
   floatsOf,
