@@ -26,7 +26,7 @@ test("docs/protocols.md lists every REST route, and none that does not exist", (
     ...v2SettingRoutes(),
     ...pageRoutes(),
   ].flatMap(({ method, urls }) => urls.map((url) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`));
-  const listed = [...page.matchAll(/^\| (GET|POST) \| ([^|]+) \|/gm)].flatMap(([, method, urls = ""]) =>
+  const listed = [...page.matchAll(/^\| (GET|POST|PUT) \| ([^|]+) \|/gm)].flatMap(([, method, urls = ""]) =>
     [...urls.matchAll(/`([^`]+)`/g)].map(([, url]) => `${method} ${url}`),
   );
   assert.deepEqual(listed.sort(), routes.sort());

@@ -51,6 +51,8 @@ export interface GrpcEdgeOptions {
   readonly tenantHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** The model of requests that name none. Default: the only one there is. */
+  readonly defaultModel?: string | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: string;
 }

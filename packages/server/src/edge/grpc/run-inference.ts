@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
+import type { RequestStream } from "../../base/request-stream.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import { Timeline } from "../../base/timeline.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
@@ -12,6 +13,7 @@ import { parsePriority } from "../../gate/priority.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
+import { defaultModelOf } from "../default-model.ts";
 import type { InferenceObserver, InferenceOutcome } from "../inference-metrics.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
@@ -34,6 +36,8 @@ export interface InferenceDeps {
   readonly maxSendBytes: number;
   /** Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** The model of requests that name none. Default: the only one there is. */
+  readonly defaultModel?: string | undefined;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
@@ -45,6 +49,8 @@ export interface Arrival extends RequestHead {
   readonly deadlineMs: number | undefined;
   /** What the call says of whose request it is. */
   readonly tenant: string | undefined;
+  /** The stream that it is a message of; undefined: it is the only one of its call. */
+  readonly stream?: RequestStream | undefined;
   /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
   bound(deadlineMs: number): CancelSignal;
 }
@@ -122,14 +128,23 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
       this.#hasEntered = true;
       const wire = dialect.decode(message, this);
       this.#wire = wire;
-      this.#asked = wire.model;
+      const model = wire.model === "" ? defaultModelOf(this.#deps, inMessage) : wire.model;
+      this.#asked = model;
       const request = inferRequest(wire, arrival, {
+        model,
         timeline: this.#timeline,
         maxResponseBytes: this.#deps.maxSendBytes,
       });
       this.#deadlineMs = request.deadlineMs;
-      if (this.late.length === 0) this.#deps.inference.submit(request, this);
-      else this.#submitLater(request).catch((thrown: unknown) => this.reject(thrown));
+      const { stream } = arrival;
+      if (this.late.length === 0 && stream?.arriving === undefined)
+        this.#deps.inference.submit(request, this);
+      else {
+        const submitted = this.#submitLater(request, stream?.arriving).catch((thrown: unknown) =>
+          this.reject(thrown),
+        );
+        stream?.holdBack(submitted);
+      }
     } catch (thrown) {
       this.reject(thrown);
     }
@@ -167,9 +182,11 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     receiver.failed({ error, model: this.#asked, request: this.#wire });
   }
 
-  async #submitLater(request: InferRequest): Promise<void> {
+  /** `before`: the messages of its stream that came earlier; their order may matter. */
+  async #submitLater(request: InferRequest, before: Promise<void> | undefined): Promise<void> {
     const slices = this.#deps.slicer.open(this.#inquiry.message.length);
     for (const work of this.late) await slices.finish(work);
+    await before;
     this.#deps.inference.submit(request, this);
   }
 
@@ -211,6 +228,8 @@ export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): strin
   return tenantHeader === undefined ? undefined : call.header(tenantHeader);
 }
 
+const inMessage = (name: string): string => `model "${name}"`;
+
 /** What was thrown; after an abort, the abort's own reason when that says more. */
 function failureOf(thrown: unknown, arrival: Arrival): ServeError {
   const error = ServeError.from(thrown);
@@ -222,11 +241,8 @@ function failureOf(thrown: unknown, arrival: Arrival): ServeError {
 function inferRequest(
   wire: WireRequest,
   arrival: Arrival,
-  { timeline, maxResponseBytes }: Pick<InferRequest, "timeline" | "maxResponseBytes">,
+  { model, timeline, maxResponseBytes }: Pick<InferRequest, "model" | "timeline" | "maxResponseBytes">,
 ): InferRequest {
-  if (wire.model === "") {
-    throw new ServeError("invalid_argument", "the request names no model", { reason: "no_model" });
-  }
   const timeout = wire.parameters.get("timeout");
   const own = earliestDeadline(arrival.receivedMs, [
     timeout === undefined ? undefined : parseTimeoutParameter(timeout),
@@ -234,7 +250,7 @@ function inferRequest(
   ]);
   const signal = own === undefined ? arrival.signal : arrival.bound(own);
   return {
-    model: wire.model,
+    model,
     version: wire.version,
     id: wire.id,
     inputs: wire.inputs,
@@ -245,6 +261,7 @@ function inferRequest(
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
     tenant: arrival.tenant,
+    stream: arrival.stream,
     timeline,
     maxResponseBytes,
   };

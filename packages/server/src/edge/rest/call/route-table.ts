@@ -38,7 +38,7 @@ const BAD_URL: RouteMatch = {
 };
 
 /** The methods that routes have. */
-export const METHODS = "GET, HEAD, POST";
+export const METHODS = "GET, HEAD, POST, PUT";
 /** Methods that ask for something else than what a URL names. */
 const NEVER_TAKEN: ReadonlySet<string> = new Set(["TRACE", "CONNECT"]);
 

@@ -10,7 +10,7 @@ async function ask(
   url: string,
   method = "POST",
 ): Promise<{ readonly status: number; readonly text: string }> {
-  const sent = method === "POST" ? { payload: '{"input":[[1,2]]}' } : {};
+  const sent = method !== "GET" ? { payload: '{"input":[[1,2]]}' } : {};
   const { status, body } = await send(port, { method, url, ...sent });
   return { status, text: body.toString() };
 }
@@ -19,7 +19,15 @@ test("POST /predict means the only model there is", async () => {
   const one = await listen(memoryInference({ only: echo }));
   assert.deepEqual(await ask(one, "/predict"), { status: 200, text: '{"prediction":[[1,2]]}' });
   assert.equal((await ask(one, "/predict?x=1")).status, 200);
-  assert.match((await ask(one, "/predict", "GET")).text, /this URL takes POST only/);
+  assert.match((await ask(one, "/predict", "GET")).text, /this URL takes POST, PUT only/);
+});
+
+test("curl -T FILE puts, and is answered as a post is", async () => {
+  const server = await listen(memoryInference({ only: echo }));
+  for (const url of ["/predict", "/predict/only", "/predict/only/versions/1"]) {
+    assert.deepEqual(await ask(server, url, "PUT"), { status: 200, text: '{"prediction":[[1,2]]}' }, url);
+  }
+  assert.equal((await ask(server, "/v2/models/only/infer", "PUT")).status, 405);
 });
 
 test("with several models it says which there are, and means the one that was configured", async () => {

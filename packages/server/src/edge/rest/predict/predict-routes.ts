@@ -1,53 +1,36 @@
-import { ServeError } from "../../../base/errors.ts";
 import { outputBytes } from "../../../base/infer-request.ts";
+import { defaultModelOf } from "../../default-model.ts";
 import { askedModelOf } from "../call/asked-model.ts";
-import type { RestContext } from "../call/rest-context.ts";
 import { type RestDialect, runInference } from "../call/rest-inference.ts";
 import type { Route } from "../call/route.ts";
 import { type PredictRequest, readPrediction } from "./predict-request.ts";
 import { encodePrediction } from "./predict-response.ts";
 
-/** `POST /predict/{model}`: `{"input": …}` → `{"prediction": …}`, shapes and datatypes taken from the model's signature. */
+/**
+ * `POST /predict/{model}`: `{"input": …}` → `{"prediction": …}`, shapes and datatypes taken from the model's signature. PUT as well: that is what
+ * `curl -T FILE` sends.
+ */
 export function predictRoutes(): readonly Route[] {
-  return [
+  return (["POST", "PUT"] as const).flatMap((method): Route[] => [
     {
-      method: "POST",
+      method,
       urls: ["/predict"],
-      run: (call) => runInference(call, askedModelOf(call, { model: defaultModel(call.context) }), PREDICT),
+      run: (call) =>
+        runInference(call, askedModelOf(call, { model: defaultModelOf(call.context, inUrl) }), PREDICT),
     },
     {
-      method: "POST",
+      method,
       urls: ["/predict/:model", "/predict/:model/versions/:version"],
       run: (call, params) => runInference(call, askedModelOf(call, params), PREDICT),
     },
-  ];
+  ]);
 }
 
-/** Names in a message. */
-const MAX_LISTED = 10;
-
-/** The model of a request that names none. Throws `invalid_argument` when there are several, `not_found` when there is none. */
-function defaultModel({ defaultModel: configured, inference }: RestContext): string {
-  if (configured !== undefined) return configured;
-  const names: string[] = [];
-  for (const name of inference.modelNames()) {
-    names.push(name);
-    if (names.length > MAX_LISTED) break;
-  }
-  const [only] = names;
-  if (only === undefined)
-    throw new ServeError("not_found", "there are no models yet", { reason: "model_not_found" });
-  if (names.length === 1) return only;
-  const listed = names.slice(0, MAX_LISTED).join(", ") + (names.length > MAX_LISTED ? ", …" : "");
-  throw new ServeError(
-    "invalid_argument",
-    `there are several models (${listed}): name one, as in POST /predict/${only}, or start the server with --default-model`,
-    { reason: "no_model" },
-  );
-}
+const inUrl = (name: string): string => `POST /predict/${name}`;
 
 const PREDICT: RestDialect<PredictRequest> = {
   needsInputs: () => true,
+  runTask: async (call, body, task) => (await import("./task-call.ts")).runTask(call, body, task),
   decode(call, body, inputs) {
     return readPrediction(call, body, inputs!);
   },
