@@ -1,14 +1,21 @@
 import { once } from "../../base/once.ts";
+import type { MemoryRegions } from "../memory-regions.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import { unaryMethod } from "./unary-method.ts";
 
 const SERVICE = "/inference.GRPCInferenceService";
 
+export interface SettingDeps {
+  readonly logLevel: string;
+  /** Throws for an unknown model. */
+  readonly isKnownModel: (name: string) => void;
+  /** Shared memory that clients have registered; undefined: the operator does not allow it. */
+  readonly regions: MemoryRegions | undefined;
+}
+
 /** Triton's trace, logging and shared memory methods. Their codec loads at the first call. */
-export function settingMethods(logLevel: string, isKnownModel: (name: string) => void): GrpcMethod[] {
-  const handlers = once(async () =>
-    (await import("./setting-handlers.ts")).settingHandlers(logLevel, isKnownModel),
-  );
+export function settingMethods(deps: SettingDeps): GrpcMethod[] {
+  const handlers = once(async () => (await import("./setting-handlers.ts")).settingHandlers(deps));
   const names = [
     "SystemSharedMemoryStatus",
     "SystemSharedMemoryRegister",

@@ -56,7 +56,7 @@ test("settings are told; what is so already is taken, and a change is a 400 that
 
 test("there is no shared memory: nothing is listed, to register is refused by name, to unregister is fine", async () => {
   for (const [kind, reason] of [
-    ["system", /system shared memory is not offered/],
+    ["system", /system shared memory is off; start the server with --shared-memory system/],
     ["cuda", /CUDA shared memory is not offered/],
   ] as const) {
     const base = `/v2/${kind}sharedmemory`;
