@@ -4,6 +4,8 @@ const REQUEST_REASONS = {
   invalid_argument: {
     bad_http:
       "The bytes are not an HTTP/1.1 request, or can be read in two ways. Use an HTTP client library.",
+    tls_required:
+      "The port speaks TLS and the client does not. Use `https://`, or TLS credentials over gRPC.",
     bad_url: "The URL's percent-encoding is wrong. Encode the model's name.",
     method_not_allowed: "The URL exists, the method does not. The `Allow` header names the one to use.",
     url_too_long: "The URL is longer than 2048 bytes. Put values into the body.",
@@ -142,6 +144,29 @@ const MODEL_REASONS = {
   },
 } as const;
 
+const SEQUENCE_REASONS = {
+  invalid_argument: {
+    bad_sequence:
+      "`sequence_id` is neither a whole number from 1 to 2⁶⁴ − 1 nor a text of at most 128 characters, or `sequence_start` or `sequence_end` is no truth.",
+    no_sequence:
+      "The model keeps a state for each sequence, and the request names none. See [sequences.md](sequences.md).",
+  },
+  failed_precondition: {
+    sequence_not_live:
+      "The sequence was not begun, has ended, was idle for too long, or the model was loaded again, so that its state is gone. Begin it anew with `sequence_start`.",
+  },
+  aborted: {
+    sequence_interrupted:
+      "An earlier request of the sequence failed while this one waited for it. The state is as before both. Send both again, in their order.",
+  },
+  resource_exhausted: {
+    too_many_sequences:
+      "The model has `max_sequences` live sequences. End those that are done with `sequence_end`, or wait for idle ones to end.",
+    state_memory:
+      "The states of the model's sequences would take more than `max_state` bytes. The sequence's state is as before the request.",
+  },
+} as const;
+
 const SCHEDULING_REASONS = {
   unavailable: {
     queue_full:
@@ -250,7 +275,9 @@ const LOADING_REASONS = {
 const STARTUP_REASONS = {
   failed_precondition: {
     unsafe_binding:
-      "The address is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy, or add `--insecure`.",
+      "The address is reachable from other machines, without TLS and authentication. Give it a certificate, keep 127.0.0.1 behind a proxy, or add `--insecure`.",
+    bad_certificate:
+      "A file of `--tls-cert`, `--tls-key` or `--tls-client-ca` cannot be read, is no PEM, has a passphrase, or the key is another certificate's. The message says which.",
     missing_admin_token: "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least.",
     cannot_listen:
       "The port or address cannot be opened: in use, not of this machine, unknown, or reserved. The message says which option to change.",
@@ -280,6 +307,7 @@ export const REASON_GROUPS: readonly ReasonGroup[] = [
   { title: "JSON", reasons: JSON_REASONS },
   { title: "Protobuf", reasons: PROTOBUF_REASONS },
   { title: "Models", reasons: MODEL_REASONS },
+  { title: "Sequences", reasons: SEQUENCE_REASONS },
   { title: "Scheduling", reasons: SCHEDULING_REASONS },
   { title: "Load and unload", reasons: LOADING_REASONS },
   { title: "Starting the server, and the command line", reasons: STARTUP_REASONS },
@@ -298,6 +326,7 @@ type Table =
   | typeof JSON_REASONS
   | typeof PROTOBUF_REASONS
   | typeof MODEL_REASONS
+  | typeof SEQUENCE_REASONS
   | typeof SCHEDULING_REASONS
   | typeof LOADING_REASONS
   | typeof STARTUP_REASONS

@@ -47,8 +47,11 @@ import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
+import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
+import { createReloader, type Reloader } from "./reloader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
+import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
@@ -82,7 +85,7 @@ type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRunti
 
 /** A server that listens. */
 export interface RunningServer {
-  /** `http://host:port` without a trailing slash; gRPC clients use the same host and port. */
+  /** `http://host:port`, or `https:`, without a trailing slash; gRPC clients use the same host and port. */
   readonly url: string;
   /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
@@ -97,6 +100,8 @@ export interface RunningServer {
    * batched with everybody else's. Waits for a model that loads on first use. Rejects with ServeError.
    */
   readonly predict: Predict;
+  /** Reads certificates and keys again, as happens by itself when their files change. What cannot be read stays as it was; the log says so. Never rejects. */
+  reload(): Promise<void>;
   /** Drains: not ready at once, requests in flight finish, then everything ends. Idempotent. */
   stop(): Promise<void>;
 }
@@ -108,8 +113,8 @@ export interface RunningServer {
  *
  * Rejects with ServeError: `failed_precondition`/`cannot_listen` when a port cannot be opened, `invalid_argument`/`missing_path` or
  * `failed_precondition`/`unreadable_path` when a path cannot be served from, `failed_precondition`/`unsafe_binding` or
- * `missing_admin_token` when the configuration is open to a network by mistake, `invalid_argument`/`bad_option` for options that do not
- * exist. Nothing of the server is left then.
+ * `missing_admin_token` when the configuration is open to a network by mistake, `failed_precondition`/`bad_certificate` when a certificate cannot
+ * be used, `invalid_argument`/`bad_option` for options that do not exist. Nothing of the server is left then.
  */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
   checkOptions(given, Object.keys(KNOWN_OPTIONS));
@@ -119,6 +124,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   checkSafeBinding(config);
   readinessOf(config.readiness);
   await checkPaths(options.paths);
+  const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
@@ -145,6 +151,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       tenantHeader,
       webGate,
       slicer,
+      tls,
     });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
@@ -162,16 +169,18 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   loop.onBeat(() => health?.beat());
   loop.begin();
   const started = control.start();
-  const edges = { health, ...built };
+  const reloader = await openReloader(options, tls);
+  const edges = { health, reloader, ...built };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
-    url: urlOf(address),
-    healthUrl: health && urlOf(health.address),
+    url: urlOf(address, tls === undefined ? "http" : "https"),
+    healthUrl: health && urlOf(health.address, "http"),
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
+    reload: () => reloader.reloadAll(),
     stop() {
       isDraining = true;
       health?.refresh();
@@ -207,6 +216,7 @@ const EXTENSIONS: readonly string[] = [
   "classification",
   "parameters",
   "schedule_policy",
+  "sequence",
   "model_repository",
   "model_repository(unload_dependents)",
   "model_configuration",
@@ -245,8 +255,10 @@ function buildModels(
   { metrics, loop }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
+  const translationCache = translationCacheOf(config, options.logger);
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
+    isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
     env: workerEnv(process.env),
@@ -256,6 +268,7 @@ function buildModels(
     ...options,
     activeClock: loop.activeClock,
     runtime,
+    translationCache,
     defaults,
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
@@ -279,6 +292,7 @@ interface Served extends Instruments {
   readonly tenantHeader: string | undefined;
   readonly webGate: WebGate;
   readonly slicer: TimeSlicer;
+  readonly tls: OpenTls | undefined;
 }
 
 type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
@@ -289,7 +303,7 @@ type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
  */
 async function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
-  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer }: Served,
+  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer, tls }: Served,
 ): Promise<BuiltEdges> {
   const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
     import("../edge/rest/rest-edge.ts"),
@@ -336,6 +350,7 @@ async function buildEdges(
   const listener = createListener({
     onHttp1: (socket) => rest.accept(socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
+    tls: tls?.door,
     clock: loop.activeClock,
     limits: listenerLimits(config),
     onRejected: countRejections(metrics),
@@ -350,6 +365,14 @@ function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: strin
 
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
+}
+
+function openReloader(
+  { config: { server }, clock, logger }: CompleteOptions,
+  tls: OpenTls | undefined,
+): Promise<Reloader> {
+  const things = tls === undefined ? [] : [tls.reloadable];
+  return createReloader(things, { clock, logger, intervalMs: server.reloadIntervalMs });
 }
 
 async function listen(listener: Listener, config: ServerConfig): Promise<AddressInfo> {
@@ -381,6 +404,6 @@ function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {
   return notReadyStatus === "400" ? 400 : 503;
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+function urlOf({ address, family, port }: AddressInfo, scheme: "http" | "https"): string {
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

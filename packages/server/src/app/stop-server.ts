@@ -11,6 +11,7 @@ import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { EventLoop } from "./event-loop.ts";
+import type { Reloader } from "./reloader.ts";
 
 /** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
 const LINGER_MS = 500;
@@ -23,6 +24,7 @@ export interface RunningParts {
   readonly logger: Logger;
   readonly loop: EventLoop;
   readonly health: HealthServer | undefined;
+  readonly reloader: Reloader;
   readonly rest: RestEdge;
   readonly grpc: GrpcEdge;
   readonly listener: Listener;
@@ -40,6 +42,7 @@ export interface RunningParts {
 export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, clock, logger, rest, grpc, listener, registry, runtime } = parts;
   parts.control.close();
+  parts.reloader.stop();
   logger.info(
     { drainDelayMs: config.drainDelayMs },
     "draining: not ready any more, requests in flight finish",

@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly memoryLimitBytes: number | undefined;
   readonly memory: "fast" | "shared";
   readonly precision: "float32" | "float16" | "int8" | "int4";
+  /** Requests may share a run although it changes their answers. Default: they may not. */
+  readonly mayMixRows?: boolean;
   /** File whose tensors replace the program's weights of the same names. */
   readonly weightsFile: string | undefined;
   /** The types of a TorchScript program's arguments, such as `float32[batch, 3]`; undefined: the file says them. */
@@ -40,10 +42,21 @@ export interface LoadOptions {
   readonly warmupRuns: number;
   /** False: the engine must not rewrite the model's graph, since a worker crashed where it did. Default: it may. */
   readonly isOptimised?: boolean;
+  /** Where translations are kept from start to start; undefined: nowhere. */
+  readonly translationCache?: TranslationCacheOptions | undefined;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */
   readonly python?: PythonOptions;
+}
+
+/** Where translations are kept. */
+export interface TranslationCacheOptions {
+  /** An absolute path. */
+  readonly folder: string;
+  readonly maxBytes: number;
+  /** Which code made them; another release's are not used. */
+  readonly release: string;
 }
 
 /** What only the Python runtime is told of a model. */

@@ -8,6 +8,7 @@ import { detectFile } from "../formats/detect-file.ts";
 import { isWeights } from "../formats/file-format.ts";
 import { dtypeOfOnnx } from "../onnx/dtype.ts";
 import { type OnnxPort, scanOnnx } from "../onnx/scan-model.ts";
+import { onnxRowMixing } from "../quantize/row-mixing.ts";
 import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 import { summarize } from "./summarize.ts";
 import type { ModelSummary, SummaryPort } from "./translation.ts";
@@ -70,6 +71,7 @@ function weightsSummary(
     parameterCount,
     weightBytes,
     ops: [],
+    rowMixing: undefined,
     report: NOTHING_TO_REPORT,
   };
 }
@@ -89,6 +91,7 @@ function onnxSummary(source: ByteSource): ModelSummary {
     parameterCount: scan.parameterCount,
     weightBytes: scan.weightBytes,
     ops: [...scan.ops].map(([op, count]) => ({ op, count })).sort((a, b) => b.count - a.count),
+    rowMixing: onnxRowMixing(source, scan),
     report: NOTHING_TO_REPORT,
   };
 }

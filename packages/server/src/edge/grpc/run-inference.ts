@@ -5,6 +5,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { type InferRequest, type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
+import type { RequestStream } from "../../base/request-stream.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
@@ -57,6 +58,8 @@ export interface Arrival extends RequestHead {
   readonly deadlineMs: number | undefined;
   /** What the call says of whose request it is. */
   readonly tenant: string | undefined;
+  /** The stream that it is a message of; undefined: it is the only one of its call. */
+  readonly stream?: RequestStream | undefined;
   /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
   bound(deadlineMs: number): CancelSignal;
 }
@@ -146,9 +149,16 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
         maxResponseBytes: wire.places === undefined ? this.#deps.maxSendBytes : undefined,
       });
       this.#deadlineMs = request.deadlineMs;
+      const { stream } = arrival;
       if (wire.places !== undefined && this.#deps.regions === undefined) throw sharedMemoryOff();
-      if (this.late.length === 0 && wire.places === undefined) this.#deps.inference.submit(request, this);
-      else this.#submitLater(request).catch((thrown: unknown) => this.reject(thrown));
+      if (this.late.length === 0 && wire.places === undefined && stream?.arriving === undefined)
+        this.#deps.inference.submit(request, this);
+      else {
+        const submitted = this.#submitLater(request, stream?.arriving).catch((thrown: unknown) =>
+          this.reject(thrown),
+        );
+        stream?.holdBack(submitted);
+      }
     } catch (thrown) {
       this.reject(thrown);
     }
@@ -204,12 +214,14 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     receiver.failed({ error, model: this.#asked, request: this.#wire });
   }
 
-  async #submitLater(request: InferRequest): Promise<void> {
+  /** `before`: the messages of its stream that came earlier; their order may matter. */
+  async #submitLater(request: InferRequest, before: Promise<void> | undefined): Promise<void> {
     const slices = this.#deps.slicer.open(this.#inquiry.message.length);
     for (const work of this.late) await slices.finish(work);
     const places = this.#wire!.places?.inputs;
     const inputs =
       places === undefined || places.size === 0 ? request.inputs : await this.#readPlaced(request, places);
+    await before;
     this.#deps.inference.submit(inputs === request.inputs ? request : { ...request, inputs }, this);
   }
 
@@ -299,6 +311,7 @@ function inferRequest(
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
     tenant: arrival.tenant,
+    stream: arrival.stream,
     timeline,
     maxResponseBytes,
   };

@@ -213,7 +213,7 @@ describe("loadModel()", () => {
     const model = weighted(floatWeight("w", [2, 3], new Float32Array(6)));
     await assert.rejects(load(model, { precision: "int8" }), {
       code: "failed_precondition",
-      message: /nothing in the model can be stored as int8: it has no matrix product/,
+      message: /nothing in the model can be stored as int8: 'w': Add has no such kernel/,
     });
     await assert.rejects(load(model, { weightsFile: "/nowhere/w.safetensors" }), {
       reason: "option_unsupported",
