@@ -29,7 +29,8 @@ const REQUEST_REASONS = {
     unsupported_encoding: "`grpc-encoding` is neither gzip nor deflate nor identity. Use one of them.",
   },
   not_found: {
-    no_such_region: "No shared memory region of this name is registered. `GET /v2/systemsharedmemory/status` lists those that are.",
+    no_such_region:
+      "No shared memory region of this name is registered. `GET /v2/systemsharedmemory/status` lists those that are.",
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
   },
@@ -43,7 +44,8 @@ const REQUEST_REASONS = {
     region_exists: "A shared memory region of this name is registered already. Unregister it first.",
   },
   resource_exhausted: {
-    too_many_regions: "1,024 shared memory regions are registered already. Unregister those that are not used.",
+    too_many_regions:
+      "1,024 shared memory regions are registered already. Unregister those that are not used.",
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:
       "The body, after decompression, is larger than `--max-body`, came in too many chunks, or grows more than a hundredfold. Send less at once, or raise the limit.",

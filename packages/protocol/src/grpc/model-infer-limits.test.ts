@@ -92,7 +92,10 @@ test("unknown words of shared memory and the classification of an input are reje
 test("tensors in shared memory have a place and no bytes; sizes keep every digit", () => {
   const text = (value: string) => ({ parameterChoice: { case: "stringParam" as const, value } });
   const size = (value: bigint) => ({ parameterChoice: { case: "int64Param" as const, value } });
-  const [x, plain] = [{ name: "x", datatype: "FP32", shape: [1n] }, { name: "z", datatype: "INT8", shape: [1n] }];
+  const [x, plain] = [
+    { name: "x", datatype: "FP32", shape: [1n] },
+    { name: "z", datatype: "INT8", shape: [1n] },
+  ];
   const region = { shared_memory_region: text("r"), shared_memory_byte_size: size(4n) };
   const decode = (init: object) =>
     decodeModelInferRequest(toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init)));
@@ -118,11 +121,17 @@ test("tensors in shared memory have a place and no bytes; sizes keep every digit
     { ...region, shared_memory_region: text("") },
   ]) {
     const wrong = { code: "invalid_argument", reason: "bad_parameter" };
-    assert.throws(() => decode({ inputs: [{ ...x, parameters }] }), wrong, JSON.stringify(Object.keys(parameters)));
+    assert.throws(
+      () => decode({ inputs: [{ ...x, parameters }] }),
+      wrong,
+      JSON.stringify(Object.keys(parameters)),
+    );
     assert.throws(() => decode({ outputs: [{ name: "y", parameters }] }), wrong);
   }
   const contents = { fp32Contents: [1] };
-  assert.throws(() => decode({ inputs: [{ ...x, contents, parameters: region }] }), { reason: "both_contents" });
+  assert.throws(() => decode({ inputs: [{ ...x, contents, parameters: region }] }), {
+    reason: "both_contents",
+  });
 });
 
 test("how many classes an output is wanted as is a number, and 0 means the output itself", () => {

@@ -1,5 +1,10 @@
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
-import { type InferParameterValue, parametersSize, readParameter, writeParameters } from "./infer-parameters.ts";
+import {
+  type InferParameterValue,
+  parametersSize,
+  readParameter,
+  writeParameters,
+} from "./infer-parameters.ts";
 import { checkTensorCount, NOBODY, type Receiver, RequestDraft, type WireRequest } from "./request-draft.ts";
 import { LENGTH } from "./wire-reader.ts";
 import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";

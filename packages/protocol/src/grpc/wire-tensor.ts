@@ -3,7 +3,12 @@ import { isPlaceParameter, type RegionPlace, readPlace } from "../region-place.t
 import { ServeError } from "../serve-error.ts";
 import { elementCount, type NamedTensor } from "../tensor.ts";
 import type { CodecLimits } from "./codec-limits.ts";
-import { type InferParameterValue, parametersSize, readParameter, writeParameters } from "./infer-parameters.ts";
+import {
+  type InferParameterValue,
+  parametersSize,
+  readParameter,
+  writeParameters,
+} from "./infer-parameters.ts";
 import { type Packing, packContents, packedAtOnce } from "./typed-contents.ts";
 import { LENGTH, VARINT, WireReader } from "./wire-reader.ts";
 import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";

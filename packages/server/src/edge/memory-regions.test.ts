@@ -73,8 +73,16 @@ test("a place that leaves its region is rejected, also where the sum would overf
     [2n ** 63n, 2n ** 63n],
   ] as const) {
     const what = `${byteSize} at ${offset}`;
-    assert.throws(() => regions.reading(place(offset, byteSize), new Uint8Array(1)), { reason: "bad_region" }, what);
-    assert.throws(() => regions.writing(place(offset, byteSize), new Uint8Array(1)), { reason: "bad_region" }, what);
+    assert.throws(
+      () => regions.reading(place(offset, byteSize), new Uint8Array(1)),
+      { reason: "bad_region" },
+      what,
+    );
+    assert.throws(
+      () => regions.writing(place(offset, byteSize), new Uint8Array(1)),
+      { reason: "bad_region" },
+      what,
+    );
   }
   assert.throws(() => regions.reading(place(0n, 1n), new Uint8Array(2)), { reason: "bad_region" });
   for (const [offset, byteSize] of [
@@ -167,7 +175,9 @@ test("a request that uses a region while it is unregistered fails, and reads no 
   regions.unregister("");
 });
 
-test("a file that may only be read serves inputs", { skip: process.getuid?.() === 0 && "root may write" }, () => {
+test("a file that may only be read serves inputs", {
+  skip: process.getuid?.() === 0 && "root may write",
+}, () => {
   const regions = open("readable");
   chmodSync(file("readable"), 0o400);
   finish(regions.reading(place(0n, 1n), new Uint8Array(1)));

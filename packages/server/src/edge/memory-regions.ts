@@ -140,7 +140,8 @@ class OpenRegion {
         if (fstatSync(fd, { bigint: true }).size < start + BigInt(bytes.length)) throw this.#shortened();
         const count = Math.min(amount * COPY_SPEED, bytes.length - done);
         // Positions are below the file's size, which a number holds.
-        if (count > 0) done += opening(this.about.key, () => writeSync(fd, bytes, done, count, Number(start) + done));
+        if (count > 0)
+          done += opening(this.about.key, () => writeSync(fd, bytes, done, count, Number(start) + done));
         return done === bytes.length;
       },
     };
@@ -178,7 +179,10 @@ function opening(key: string, work: () => number): number {
     return work();
   } catch (cause) {
     const { code = "unknown error" } = cause as NodeJS.ErrnoException;
-    throw badRegion(`the shared memory file ${JSON.stringify(key.slice(0, 256))} cannot be used: ${code}`, cause);
+    throw badRegion(
+      `the shared memory file ${JSON.stringify(key.slice(0, 256))} cannot be used: ${code}`,
+      cause,
+    );
   }
 }
 

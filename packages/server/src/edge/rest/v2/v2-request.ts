@@ -1,4 +1,10 @@
-import { isDatatype, type JsonTensorDecoder, MAX_ID_BYTES, type RegionPlace, readPlace } from "@sconce/protocol";
+import {
+  isDatatype,
+  type JsonTensorDecoder,
+  MAX_ID_BYTES,
+  type RegionPlace,
+  readPlace,
+} from "@sconce/protocol";
 import type { ParameterValue } from "../../../base/infer-request.ts";
 import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../../base/tensor.ts";
 import type { RestLimits } from "../../rest-limits.ts";
