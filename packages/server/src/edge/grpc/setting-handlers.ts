@@ -10,6 +10,7 @@ import {
   TraceSettingRequestSchema,
   TraceSettingResponseSchema,
 } from "@sconce/protocol/messages";
+import type { MemoryRegions } from "../memory-regions.ts";
 import {
   LOG_ADVICE,
   logSettings,
@@ -20,7 +21,14 @@ import {
 } from "../observed-settings.ts";
 import { rejectCudaRegistration, rejectUnknownRegion, sharedMemoryOff } from "../shared-memory.ts";
 import { decodeMessage } from "./server-handlers.ts";
-import type { SettingDeps } from "./setting-methods.ts";
+
+export interface SettingDeps {
+  readonly logLevel: string;
+  /** Throws for an unknown model. */
+  readonly isKnownModel: (name: string) => void;
+  /** Shared memory that clients have registered; undefined: the operator does not allow it. */
+  readonly regions: MemoryRegions | undefined;
+}
 
 type Handler = (bytes: Uint8Array) => Uint8Array;
 

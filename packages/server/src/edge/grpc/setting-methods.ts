@@ -1,17 +1,9 @@
 import { once } from "../../base/once.ts";
-import type { MemoryRegions } from "../memory-regions.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
+import type { SettingDeps } from "./setting-handlers.ts";
 import { unaryMethod } from "./unary-method.ts";
 
 const SERVICE = "/inference.GRPCInferenceService";
-
-export interface SettingDeps {
-  readonly logLevel: string;
-  /** Throws for an unknown model. */
-  readonly isKnownModel: (name: string) => void;
-  /** Shared memory that clients have registered; undefined: the operator does not allow it. */
-  readonly regions: MemoryRegions | undefined;
-}
 
 /** Triton's trace, logging and shared memory methods. Their codec loads at the first call. */
 export function settingMethods(deps: SettingDeps): GrpcMethod[] {
