@@ -24,6 +24,7 @@ const SERVER: Layers = {
   worker: { may: ["base"] },
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },
+  "runtime/tasks": { may: ["worker", "runtime", "base"] },
   "runtime/js": { may: ["worker", "runtime", "base"] },
   runtime: { may: ["worker", "base"] },
   queue: { may: ["base"] },

@@ -223,6 +223,8 @@ const LOADING_REASONS = {
       "Nothing says what the model takes. Write `inputs` into model.yaml, or types into the arguments of `forward`. The message has an example.",
     pickle_refused:
       "Reading the file would run code that is in it. Save `model.state_dict()` instead, or allow it with `--allow-pickle` if you trust the file.",
+    bad_task_files:
+      "What lies beside the model does not fit the `task` of its model.yaml: a file is missing or says what is not supported, or the model has other inputs. The message says which. See [tasks.md](tasks.md).",
     weights_missing: "The file that `weights` in model.yaml names does not exist.",
     outside_repository:
       "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",
