@@ -1,5 +1,7 @@
 // Tests /openapi.json of the built server: schemathesis makes requests of it, and checks every response against it.
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -30,7 +32,24 @@ test("requests made of /openapi.json get no 5xx and no response that breaks its 
   t.after(() => server.stop());
   const python = env.stdout.trim();
   const program = join(dirname(python), "schemathesis");
-  const fuzz = [program, "run", `${server.url}/openapi.json`, "--seed", "20260401", "--max-examples", "6"];
+  // It keeps what it found in the folder in which it runs.
+  const folder = mkdtempSync(join(tmpdir(), "sconce-openapi-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const inFolder = [
+    "-c",
+    "import os, sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])",
+    folder,
+  ];
+  const fuzz = [
+    ...inFolder,
+    program,
+    "run",
+    `${server.url}/openapi.json`,
+    "--seed",
+    "20260401",
+    "--max-examples",
+    "6",
+  ];
   const phases = ["--phases", "examples,coverage,fuzzing", "--mode", "all", "--no-color"];
   // It rejects, with the request as a curl line, when a check fails.
   const report = await runPython(python, [...fuzz, ...phases, "--checks", CHECKS.join(",")]);
