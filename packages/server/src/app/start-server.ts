@@ -38,6 +38,7 @@ import { createAutoRuntime } from "../runtime/auto-runtime.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
 import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
@@ -77,6 +78,7 @@ function createBothRuntimes(options: RuntimeOptions): Runtime {
   return createAutoRuntime({
     onnx: createOnnxRuntime(options),
     python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
+    tasks: createTaskRuntime(options),
   });
 }
 
@@ -214,6 +216,7 @@ const EXTENSIONS: readonly string[] = [
   "classification",
   "parameters",
   "schedule_policy",
+  "sequence",
   "model_repository",
   "model_repository(unload_dependents)",
   "model_configuration",
