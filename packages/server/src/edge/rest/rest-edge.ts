@@ -14,6 +14,7 @@ import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
+import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
@@ -91,7 +92,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const routes = createRouteTable([
+  const described = [
     ...v2Routes(),
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
@@ -101,7 +102,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
-  ]);
+  ];
+  const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run(call) {
