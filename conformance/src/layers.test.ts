@@ -36,6 +36,7 @@ const SERVER: Layers = {
   "edge/rest/call": { may: ["edge/rest/json", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/rest/http": { may: ["edge/rest/call", "edge", "gate", "base"] },
   "edge/rest/v2": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/openapi": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
   "edge/torchserve": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
@@ -47,6 +48,7 @@ const SERVER: Layers = {
     may: [
       "edge/torchserve",
       "edge/rest/http",
+      "edge/rest/openapi",
       "edge/rest/v2",
       "edge/rest/predict",
       "edge/rest/v1",
