@@ -30,6 +30,7 @@ import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
+  | "regions"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -51,12 +52,13 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
 > = {
   logLevel: "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
+  regions: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
