@@ -13,7 +13,7 @@ import { startTorchserve, torchservePython } from "./real-torchserve.ts";
 import type { Recorded } from "./recorded-call.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
-const ANSWERS = fileURLToPath(new URL("../../torchserve-answers.json", import.meta.url));
+const ANSWERS = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
 const FIRST_PORT = 18_080;
 
 const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));

@@ -1,4 +1,4 @@
-// Tests packages/server/src/edge/torchserve against what the real TorchServe was recorded to answer (conformance/torchserve-answers.json).
+// Tests packages/server/src/edge/torchserve against what the real TorchServe was recorded to answer (conformance/fixtures/torchserve-answers.json).
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { managementCalls } from "./management-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
-const RECORDED = fileURLToPath(new URL("../../torchserve-answers.json", import.meta.url));
+const RECORDED = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
 const TOKEN = "the-administrators";
 
 const ONE_PORT = "all is on one port";

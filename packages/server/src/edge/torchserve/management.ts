@@ -209,8 +209,7 @@ class Management implements TorchserveManagement {
   /** Throws unless the model, or its version, is registered. */
   #require(model: string, version: string | undefined): void {
     checkModelName(model);
-    if (!this.#isRegistered(model))
-      throw modelNotFound(`Model not found: ${model}`);
+    if (!this.#isRegistered(model)) throw modelNotFound(`Model not found: ${model}`);
     if (version === undefined || this.#versions(model, "all").includes(plainVersion(version)!)) return;
     throw versionNotFound(`Model version: ${version} does not exist for model: ${model}`);
   }
