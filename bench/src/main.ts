@@ -14,6 +14,7 @@ import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
+import { torchserve } from "./suites/torchserve.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -27,6 +28,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   stages,
   checks,
   peers,
+  torchserve,
 };
 
 const { values, positionals: wanted } = parseArgs({

@@ -10,6 +10,7 @@ import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
+import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import { GrpcConnection } from "./grpc-connection.ts";
@@ -23,6 +24,8 @@ import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
+import { torchserveInferenceMethods } from "./torchserve-inference.ts";
+import { torchserveManagementMethods } from "./torchserve-management.ts";
 
 /** The names under which health knows the server as a whole. */
 const SERVICES = ["inference.GRPCInferenceService", "sconce.v1.ModelServing"];
@@ -58,6 +61,8 @@ export interface GrpcEdgeOptions {
   readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: string;
+  /** What of TorchServe's services is answered as well, or alone; default: nothing. */
+  readonly torchserve?: TorchserveApis | undefined;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
@@ -125,6 +130,15 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   };
 }
 
+function torchserveMethods(
+  deps: GrpcEdgeOptions & InferenceDeps,
+  apis: TorchserveApis | undefined,
+): GrpcMethod[] {
+  if (apis === undefined) return [];
+  const managing = apis.withManagement ? torchserveManagementMethods(deps, apis) : [];
+  return [...torchserveInferenceMethods(deps), ...managing];
+}
+
 interface Parts {
   readonly limits: GrpcLimits;
   readonly health: HealthStates;
@@ -135,7 +149,12 @@ function allMethods(
   options: GrpcEdgeOptions & InferenceDeps,
   { limits, health, drain }: Parts,
 ): GrpcMethod[] {
+  const { torchserve } = options;
+  const common = [...healthMethods(health, options.clock, drain), ...reflectionMethods()];
+  if (torchserve?.only !== undefined) return [...common, ...torchserveManagementMethods(options, torchserve)];
   return [
+    ...common,
+    ...torchserveMethods(options, torchserve),
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
     ...settingMethods({
@@ -145,7 +164,5 @@ function allMethods(
     }),
     ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
-    ...healthMethods(health, options.clock, drain),
-    ...reflectionMethods(),
   ];
 }

@@ -50,7 +50,7 @@ function inferMethod(
 }
 
 /** The only message of a call. */
-class UnaryInference implements Arrival, InferenceReceiver {
+export class UnaryInference implements Arrival, InferenceReceiver {
   readonly receivedMs: number;
   readonly bodyMs: number;
   readonly deadlineMs: number | undefined;

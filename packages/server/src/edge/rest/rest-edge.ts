@@ -5,8 +5,7 @@ import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
-import { describeItself } from "../torchserve/describe-itself.ts";
-import { createTorchserveManagement, type TorchserveManagement } from "../torchserve/management.ts";
+import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import { checkHead } from "./call/check-head.ts";
 import { RestCall } from "./call/rest-call.ts";
 import type { RestContext } from "./call/rest-context.ts";
@@ -18,11 +17,14 @@ import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
-import { pageRoutes } from "./page-routes.ts";
+import { metricsRoute, pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
 import { spellAsTorchserve } from "./torchserve/torchserve-call.ts";
-import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
+import {
+  managementDescriptionRoutes,
+  torchserveManagementRoutes,
+} from "./torchserve/torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
 import { generateRoutes } from "./v2/generate-routes.ts";
@@ -50,8 +52,8 @@ export interface RestEdgeOptions
   readonly limits?: Partial<RestLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
-  /** Another server whose API is answered as well; default: none. */
-  readonly compat?: "none" | "torchserve";
+  /** What of TorchServe's API is answered as well, or alone; default: nothing. */
+  readonly torchserve?: TorchserveApis | undefined;
 }
 
 const DEFAULTS: Pick<
@@ -85,7 +87,7 @@ export interface RestEdge {
 
 export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
-  const { fastLane = true, compat = "none" } = options;
+  const { fastLane = true, torchserve } = options;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
@@ -96,23 +98,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const v1 = v1Routes();
-  const described = [
-    ...v2Routes(),
-    ...v2ReportRoutes(),
-    ...v2RepositoryRoutes(),
-    ...predictRoutes(),
-    ...generateRoutes(),
-    ...v1,
-    ...v2SettingRoutes(),
-    ...pageRoutes(),
-    ...(compat === "torchserve"
-      ? [
-          ...torchserveRoutes(predictingRoute(v1), { withManagement: true }),
-          ...torchserveManagementRoutes(torchserveManagement(context)),
-        ]
-      : []),
-  ];
+  const described =
+    torchserve?.only === undefined ? allRoutes(torchserve) : partRoutes(torchserve.only, torchserve);
   const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
@@ -120,7 +107,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       const found = admit(call.request, context, routes);
       if (found.route !== undefined) runRoute(call, found);
       else {
-        if (compat === "torchserve") spellAsTorchserve(call, {});
+        if (torchserve !== undefined) spellAsTorchserve(call, {});
         call.fail(found.error, found.headers);
       }
     },
@@ -161,11 +148,27 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   };
 }
 
-function torchserveManagement(context: RestContext): TorchserveManagement {
-  return createTorchserveManagement({
-    ...context,
-    describeItself: (model, version, signal) => describeItself(context, [model, version], signal),
-  });
+function allRoutes(torchserve: TorchserveApis | undefined): readonly Route[] {
+  const v1 = v1Routes();
+  const own = [
+    ...v2Routes(),
+    ...v2ReportRoutes(),
+    ...v2RepositoryRoutes(),
+    ...predictRoutes(),
+    ...generateRoutes(),
+    ...v1,
+    ...v2SettingRoutes(),
+    ...pageRoutes(),
+  ];
+  if (torchserve === undefined) return own;
+  const { management, withManagement } = torchserve;
+  const managing = withManagement ? torchserveManagementRoutes(management) : [];
+  return [...own, ...torchserveRoutes(predictingRoute(v1), torchserve), ...managing];
+}
+
+function partRoutes(part: "management" | "metrics", { management }: TorchserveApis): readonly Route[] {
+  if (part === "metrics") return [metricsRoute()];
+  return [metricsRoute(), ...torchserveManagementRoutes(management), ...managementDescriptionRoutes()];
 }
 
 function predictingRoute(routes: readonly Route[]): Route {

@@ -1,4 +1,5 @@
 import type { ManagementResult, TorchserveManagement } from "../../torchserve/management.ts";
+import { TORCHSERVE_APIS } from "../../torchserve/torchserve-api.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { Route, RouteParams } from "../call/route.ts";
 import { queryOf, spellAsTorchserve } from "./torchserve-call.ts";
@@ -28,6 +29,12 @@ export function torchserveManagementRoutes(management: TorchserveManagement): re
       management.unregister(name(params), params["version"], call.signal),
     ),
   ];
+}
+
+/** What a port that has nothing but the management API says of itself. */
+export function managementDescriptionRoutes(): readonly Route[] {
+  const act: Act = () => ({ code: 200, document: TORCHSERVE_APIS.management });
+  return [free("OPTIONS", ["/"], act), free("GET", ["/api-description"], act)];
 }
 
 function free(method: Route["method"], urls: readonly string[], act: Act): Route {
