@@ -38,8 +38,10 @@ const SERVER: Layers = {
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
   "edge/rest/torchserve": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/rest/stream": { may: ["edge/rest/v2", ...REST_DIALECT], types: ["models"] },
   "edge/rest": {
     may: [
+      "edge/rest/stream",
       "edge/rest/http",
       "edge/rest/v2",
       "edge/rest/predict",

@@ -12,11 +12,14 @@ import type { RestRequest } from "./call/rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route-table.ts";
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
-import { createHttpServer, rejectBroken } from "./http/http-server.ts";
+import { createHttpServer, rejectBroken, rejectUpgrade } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
+import { STREAM_ROUTE } from "./stream/stream-routes.ts";
+import { DEFAULT_WEB_SOCKET_LIMITS, type WebSocketLimits } from "./stream/web-socket-limits.ts";
+import { createWebSockets } from "./stream/web-sockets.ts";
 import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
@@ -42,6 +45,7 @@ export interface RestEdgeOptions
   extends Omit<RestContext, Made | Defaulted>,
     Partial<Pick<RestContext, Defaulted>> {
   readonly limits?: Partial<RestLimits>;
+  readonly webSocketLimits?: Partial<WebSocketLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
   /** Another server whose API is answered as well; default: none. */
@@ -95,11 +99,17 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2RepositoryRoutes(),
     ...predictRoutes(),
     ...generateRoutes(),
+    STREAM_ROUTE,
     ...v1Routes(),
     ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ]);
+  const webSockets = createWebSockets(
+    context,
+    { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
+    rejectUpgrade,
+  );
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run(call) {
@@ -108,6 +118,13 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       else runRoute(call, found);
     },
     isExpecting: () => lane.size > 0,
+    upgrade(request, socket, head) {
+      if (!isWebSocket(request)) return false;
+      const found = admit(request, context, routes);
+      if (found.route !== STREAM_ROUTE) return false;
+      webSockets.open({ request, socket, head }, found.params);
+      return true;
+    },
   });
   const lane = createFastLane({
     context,
@@ -130,9 +147,11 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     setDraining: () => {
       draining = true;
     },
-    idleCount: () => http.idleCount() + lane.idleCount(),
+    // A WebSocket is told by itself that the server goes.
+    idleCount: () => http.idleCount() + lane.idleCount() - webSockets.size,
     close() {
       const closed = http.close();
+      webSockets.drain();
       // By the turn after next, requests that have arrived by now have been read.
       setImmediate(() => setImmediate(() => lane.closeIdle()));
       return closed;
@@ -142,6 +161,10 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       lane.destroy();
     },
   };
+}
+
+function isWebSocket({ method, headers }: RestRequest): boolean {
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
 type Admission =
