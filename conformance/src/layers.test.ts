@@ -24,6 +24,7 @@ const SERVER: Layers = {
   worker: { may: ["base"] },
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },
+  "runtime/tasks": { may: ["worker", "runtime", "base"] },
   "runtime/js": { may: ["worker", "runtime", "base"] },
   runtime: { may: ["worker", "base"] },
   queue: { may: ["base"] },
@@ -35,6 +36,7 @@ const SERVER: Layers = {
   "edge/rest/call": { may: ["edge/rest/json", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/rest/http": { may: ["edge/rest/call", "edge", "gate", "base"] },
   "edge/rest/v2": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/openapi": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
   "edge/rest/torchserve": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
@@ -43,6 +45,7 @@ const SERVER: Layers = {
     may: [
       "edge/rest/stream",
       "edge/rest/http",
+      "edge/rest/openapi",
       "edge/rest/v2",
       "edge/rest/predict",
       "edge/rest/v1",

@@ -78,13 +78,19 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         },
         `ready: ${description.runtimeReason}`,
       );
+      let served: ServedModelHandle;
       try {
-        return serve(loaded, { ...options, config, candidate, logger });
+        served = serve(loaded, { ...options, config, candidate, logger });
       } catch (error) {
         // Settings that do not fit the model are known only now, when its workers run.
         loaded.destroy("its settings do not fit");
         throw error;
       }
+      if (config.task === "none") return served;
+      progress.report("its task");
+      const { loadTask } = await import("./load-task.ts");
+      const parts = { runtime, config, candidate, clock, signal };
+      return await loadTask(served, { ...parts, options: loadOptions(config, candidate, options.caps) });
     } finally {
       progress.end();
     }

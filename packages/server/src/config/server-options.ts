@@ -67,6 +67,12 @@ export const SERVER_OPTIONS = {
     default: "never",
     doc: "Whether answers of the Open Inference Protocol over gRPC hold typed contents, which KServe's and MLServer's stubs read, in place of raw bytes. auto: when the request did.",
   },
+  sharedMemory: {
+    kind: "choice",
+    choices: ["off", "system"],
+    default: "off",
+    doc: "system: clients on this machine may register files in /dev/shm and have inputs read from them and outputs written to them, as with Triton. Every client may then read and change whatever this process can there: for clients that you trust only.",
+  },
   modelControl: {
     kind: "choice",
     choices: ["none", "poll", "explicit"],

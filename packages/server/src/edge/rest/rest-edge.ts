@@ -14,6 +14,7 @@ import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken, rejectUpgrade } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
+import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
@@ -32,6 +33,7 @@ import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
+  | "regions"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -54,12 +56,13 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
 > = {
   logLevel: "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
+  regions: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -93,7 +96,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const routes = createRouteTable([
+  const described = [
     ...v2Routes(),
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
@@ -104,7 +107,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
-  ]);
+  ];
+  const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
   const webSockets = createWebSockets(
     context,
     { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
