@@ -102,13 +102,13 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2RepositoryRoutes(),
     ...predictRoutes(),
     ...generateRoutes(),
-    STREAM_ROUTE,
     ...v1Routes(),
     ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ];
-  const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
+  // OpenAPI has no words for a WebSocket.
+  const routes = createRouteTable([STREAM_ROUTE, ...described, ...openapiRoutes(described, options)]);
   const webSockets = createWebSockets(
     context,
     { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
