@@ -55,6 +55,7 @@ const RIGHT = {
   check: ["digits.pt2"],
   init: ["digits.pt2", "-o", "-"],
   completion: ["bash"],
+  types: ["http://127.0.0.1:1"],
 };
 
 /** Wrong uses that every command has: of its options, one of each kind. */
@@ -161,6 +162,12 @@ function ownCases(port) {
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
     ],
+    types: [
+      ["types"],
+      ["types", "127.0.0.1:1"],
+      ["types", "http://127.0.0.1:1"],
+      ["types", "http://127.0.0.1:1", "-o", "nowhere/models.d.ts"],
+    ],
   };
 }
 
@@ -200,6 +207,8 @@ async function sections() {
     process.chdir(folder);
     const texts = [];
     const own = ownCases(port);
+    const missing = [...COMMANDS.keys()].filter((name) => own[name] === undefined);
+    if (missing.length > 0) throw new Error(`no wrong uses are listed of sconce ${missing.join(", ")}`);
     for (const name of Object.keys(own)) {
       const load = COMMANDS.get(name);
       const cases = [...own[name], ...(load === undefined ? [] : optionCases(await load()))];

@@ -1,6 +1,7 @@
 // Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
-import { dirname, relative } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Import, importsOf, knots, productSources } from "./structure/imports.ts";
@@ -23,6 +24,7 @@ const SERVER: Layers = {
   worker: { may: ["base"] },
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },
+  "runtime/tasks": { may: ["worker", "runtime", "base"] },
   "runtime/js": { may: ["worker", "runtime", "base"] },
   runtime: { may: ["worker", "base"] },
   queue: { may: ["base"] },
@@ -34,12 +36,14 @@ const SERVER: Layers = {
   "edge/rest/call": { may: ["edge/rest/json", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/rest/http": { may: ["edge/rest/call", "edge", "gate", "base"] },
   "edge/rest/v2": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/openapi": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
   "edge/rest/torchserve": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
   "edge/rest": {
     may: [
       "edge/rest/http",
+      "edge/rest/openapi",
       "edge/rest/v2",
       "edge/rest/predict",
       "edge/rest/v1",
@@ -98,6 +102,7 @@ const TORCH_LOOSE: Readonly<Record<string, string>> = {
   "node.ts": "node",
   "index.ts": "entry",
   "formats.ts": "entry",
+  "file-errors.ts": "entry",
 };
 
 /** Which folders, with those in them, may import which workspace package. */
@@ -166,6 +171,19 @@ test("torch and protocol do not know each other, nor the server", () => {
       .filter((i) => i.to === "sconce" || i.to.startsWith("@sconce/"));
     assert.deepEqual(foreign, []);
   }
+});
+
+test("the client uses no Node, and of the workspace the protocol alone", () => {
+  const foreign = sources("packages/client/src")
+    .flatMap(importsFrom)
+    .filter((i) => !i.to.startsWith("packages/client/") && i.to !== "@sconce/protocol");
+  assert.deepEqual(foreign, []);
+  const node = sources("packages/client/src").filter((file) =>
+    /\b(?:Buffer|process|global|setImmediate)\b/.test(
+      readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""),
+    ),
+  );
+  assert.deepEqual(node, []);
 });
 
 test("torch uses Node only in its `node` entry", () => {

@@ -19,6 +19,7 @@ export function listenerLimits(config: ServerConfig): ListenerLimits {
     maxConnections: config.maxConnections,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxDescriptors: files - Math.min(KEPT_DESCRIPTORS, files * KEPT_DESCRIPTORS_SHARE),
+    maxHandshakes: DEFAULT_LISTENER_LIMITS.maxHandshakes,
     firstBytesTimeoutMs: Math.min(DEFAULT_LISTENER_LIMITS.firstBytesTimeoutMs, config.requestTimeoutMs),
     probeAfterMs: Math.max(LEAST_PROBE_AFTER_MS, config.peerTimeoutMs - TCP_PROBES_MS),
   };

@@ -5,6 +5,7 @@ import type { RequestHead } from "../base/request-head.ts";
 import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { TensorSpec } from "../base/signature.ts";
+import type { Task } from "../base/task.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { IndexEntry } from "../models/registry.ts";
 
@@ -39,6 +40,8 @@ export interface ModelConfiguration {
 
 /** Where requests for one loaded model come in. */
 export interface Door {
+  /** What the model is for, where that is known: it takes more than tensors then. */
+  readonly task?: Task;
   /**
    * What `infer` would certainly refuse a request with, whatever the body says that is still unread; the model's statistics have counted
    * it then. Undefined: `infer` decides.

@@ -5,6 +5,7 @@ import type { ModelDescription } from "../base/model-description.ts";
 import type { RequestHead } from "../base/request-head.ts";
 import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
+import type { Task } from "../base/task.ts";
 import type { ModelStatistics } from "./model-statistics.ts";
 
 /** Triton's repository states. */
@@ -25,6 +26,8 @@ export interface ServedModel {
   readonly version: string;
   readonly description: ModelDescription;
   readonly settings: RunSettings;
+  /** What it is for, where its model.yaml says that. */
+  readonly task?: Task;
   /** Names, datatypes and shapes were checked by `infer`; gives the outputs asked for, else all in signature order. */
   submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void;
   /** What `submit` would certainly refuse this request with, now and whatever its body says; it is counted. Undefined: ask `submit`. */

@@ -12,6 +12,9 @@ export function factsText({ summary, runtime, batching, advice }: FileFacts): st
     ...portLines("input", summary.inputs),
     ...portLines("output", summary.outputs),
     ...sizeLines(summary),
+    ...(summary.state ?? []).map(
+      ({ input, output }) => `state       ${input}: ${output} (kept by the server; clients do not send it)`,
+    ),
     `precision   ${precisionText(summary)}`,
     `memory      ${memoryText(summary, runtime.name)}`,
     `parameters  ${summary.parameterCount.toLocaleString("en-US")} (${sizeText(summary.weightBytes)})`,

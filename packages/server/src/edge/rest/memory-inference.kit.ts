@@ -39,8 +39,8 @@ export function memoryInference(
     },
     door: (name, version) => {
       if (broken.some((entry) => entry.name === name)) return undefined;
-      const { rejectEarly } = find(name, version);
-      return rejectEarly === undefined ? undefined : { rejectEarly };
+      const { rejectEarly = () => undefined, task } = find(name, version);
+      return { rejectEarly, ...(task !== undefined && { task }) };
     },
     modelMetadata: (name, version) => {
       const { inputs, outputs } = find(name, version);

@@ -14,6 +14,7 @@ import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
+import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
@@ -29,6 +30,7 @@ import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
+  | "regions"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -50,12 +52,13 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
 > = {
   logLevel: "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
+  regions: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -89,7 +92,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const routes = createRouteTable([
+  const described = [
     ...v2Routes(),
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
@@ -99,7 +102,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
-  ]);
+  ];
+  const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run(call) {

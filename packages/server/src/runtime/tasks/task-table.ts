@@ -1,0 +1,15 @@
+import { unfit } from "./side-files.ts";
+import type { MakeTask, TaskContext, TaskProcessor } from "./task-processor.ts";
+
+/** What makes each task, by its name in model.yaml. The code of one is loaded when a model wants it. */
+const TASKS: Readonly<Record<string, () => Promise<MakeTask>>> = {
+  "image-classification": async () => (await import("./image-classification.ts")).makeImageClassification,
+  "text-classification": async () => (await import("./text-classification.ts")).makeTextClassification,
+};
+
+/** Throws `failed_precondition` when files or signature do not fit the task. */
+export async function makeTask(name: string, context: TaskContext): Promise<TaskProcessor> {
+  const find = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
+  if (find === undefined) throw unfit(`${name} is not known`);
+  return (await find())(context);
+}
