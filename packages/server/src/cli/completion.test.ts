@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { runCommand } from "./command.kit.ts";
-import { completionCommand } from "./completion.ts";
+import { completionCommand as commandFor } from "./completion.ts";
 import { COMMANDS } from "./main.ts";
+
+const completionCommand = commandFor(COMMANDS);
 
 /** What bash proposes for the last of these words. */
 function proposed(script: string, ...words: readonly string[]): string[] {

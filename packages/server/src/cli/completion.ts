@@ -19,7 +19,10 @@ interface Flag {
   readonly takesValue: boolean;
 }
 
-export const completionCommand: Command = {
+type Commands = ReadonlyMap<string, () => Promise<Command>>;
+
+/** The command that completes the others, and itself. */
+export const completionCommand = (commands: Commands): Command => ({
   name: "completion",
   usage: "bash | zsh | fish",
   summary:
@@ -32,13 +35,11 @@ export const completionCommand: Command = {
         `expected one of ${SHELLS.join(", ")}, got ${args.positionals.join(" ") || "nothing"}`,
       );
     }
-    // Here, not above: the table of commands holds this one.
-    const { COMMANDS } = await import("./main.ts");
-    const commands = await Promise.all(Array.from(COMMANDS.values(), (load) => load()));
-    terminal.stdout.write(SCRIPTS[shell](commands.map(completed)));
+    const loaded = await Promise.all(Array.from(commands.values(), (load) => load()));
+    terminal.stdout.write(SCRIPTS[shell](loaded.map(completed)));
     return 0;
   },
-};
+});
 
 function completed({ name, summary, tables }: Command): Completed {
   const rows = Object.entries(Object.assign({}, ...tables) as OptionTable);

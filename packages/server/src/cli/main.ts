@@ -19,7 +19,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["list", async () => (await import("./list/list.ts")).listCommand],
   ["check", async () => (await import("./list/check.ts")).checkCommand],
   ["init", async () => (await import("./init/init.ts")).initCommand],
-  ["completion", async () => (await import("./completion.ts")).completionCommand],
+  ["completion", async () => (await import("./completion.ts")).completionCommand(COMMANDS)],
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
 ]);

@@ -4,7 +4,7 @@ import { MissingInputs } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
-import { factsOfFile } from "../inspect/file-facts.ts";
+import { factsOfFile } from "../inspect/model-file-facts.ts";
 import { looksLikePath, requireModelFile } from "../model-path.ts";
 import { requireWritable } from "../output-draft.ts";
 import { STATED_INPUTS, statedInputs } from "../stated-inputs.ts";

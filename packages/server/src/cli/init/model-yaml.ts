@@ -3,7 +3,7 @@ import { MODEL_OPTIONS } from "../../config/model-options.ts";
 import { fileKey, type OptionRow } from "../../config/option.ts";
 import { shownDefault } from "../../config/option-docs.ts";
 import { batchingText, portText } from "../inspect/facts-text.ts";
-import type { FileFacts } from "../inspect/file-facts.ts";
+import type { ModelFileFacts } from "../inspect/model-file-facts.ts";
 
 /** What is changed most, in the order of a day's work. */
 const KEYS = [
@@ -31,7 +31,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 const WIDTH = 100;
 
 /** A model.yaml in which every key is a comment with its default: it changes nothing until one is uncommented. */
-export function modelYaml(name: string, { summary, batching, advice }: FileFacts): string {
+export function modelYaml(name: string, { summary, batching, advice }: ModelFileFacts): string {
   const [input] = summary.inputs;
   const [output] = summary.outputs;
   const lines = [

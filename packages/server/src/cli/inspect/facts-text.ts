@@ -1,12 +1,12 @@
 import type { ModelSummary, SummaryPort } from "@sconce/torch";
 import type { Batching } from "../../base/signature.ts";
 import { sizeText } from "../size-text.ts";
-import type { FileFacts } from "./file-facts.ts";
+import type { ModelFileFacts } from "./model-file-facts.ts";
 
 type Dim = SummaryPort["dims"][number];
 
 /** What a file says, for people: a line for each question. */
-export function factsText({ summary, runtime, batching, advice }: FileFacts): string {
+export function factsText({ summary, runtime, batching, advice }: ModelFileFacts): string {
   const lines = [
     summary.detail,
     ...portLines("input", summary.inputs),

@@ -1,11 +1,11 @@
 import type { ModelCandidate } from "../../models/model-candidate.ts";
 import { sizeText } from "../size-text.ts";
 import { batchingText, portText } from "./facts-text.ts";
-import type { FileFacts } from "./file-facts.ts";
+import type { ModelFileFacts } from "./model-file-facts.ts";
 
 /** A model that was found in a folder: what its file says, or why it cannot be served. */
 export interface FoundModel extends Pick<ModelCandidate, "name" | "version" | "remark"> {
-  readonly facts: FileFacts | undefined;
+  readonly facts: ModelFileFacts | undefined;
   /** Why there are no facts; undefined where there are. */
   readonly problem: string | undefined;
 }

@@ -13,9 +13,9 @@ import { STATED_INPUTS, type StatedInputs, statedInputs } from "../stated-inputs
 import { withTrialRuntime } from "../trial-runtime.ts";
 import { usageError } from "../usage-error.ts";
 import { factsText } from "./facts-text.ts";
-import { factsOfFile } from "./file-facts.ts";
 import { type FoundModel, folderText } from "./folder-text.ts";
 import { type Measured, measuredText, measureFile } from "./measured.ts";
+import { factsOfFile } from "./model-file-facts.ts";
 
 const INSPECT_OPTIONS = {
   load: {

@@ -3,7 +3,7 @@ import type { StatedInputs } from "../stated-inputs.ts";
 import { makeTrials, type Trial } from "../trial-inputs.ts";
 import type { LoadTrial, TrialModel } from "../trial-runtime.ts";
 import { batchingText } from "./facts-text.ts";
-import type { FileFacts } from "./file-facts.ts";
+import type { ModelFileFacts } from "./model-file-facts.ts";
 
 /** What a model was seen to take when it was loaded as a server loads it. */
 export interface Measured {
@@ -22,7 +22,7 @@ const TIMED_RUNS = 9;
 export async function measureFile(
   load: LoadTrial,
   file: string,
-  { inputs, facts }: { readonly inputs: StatedInputs | undefined; readonly facts: FileFacts },
+  { inputs, facts }: { readonly inputs: StatedInputs | undefined; readonly facts: ModelFileFacts },
 ): Promise<Measured> {
   const model = await load(file, inputs);
   const { signature, loadMs, warnings } = model.description;

@@ -1,6 +1,7 @@
 import { showShape } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import { oneLine } from "../../base/printable.ts";
+import { get } from "../bench/model-ports.ts";
 import { sizeText } from "../size-text.ts";
 
 /** What a server says of one version of one model. */
@@ -30,7 +31,6 @@ export interface LoadedRow {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const ASK_LIMIT_MS = 30_000;
 const RESIDENT = /^sconce_worker_resident_bytes\{(.*)\} (\S+)$/gm;
 
 /** Asks a server for all that it has. Rejects with ServeError `unavailable` when none answers. */
@@ -93,7 +93,7 @@ function ports(value: unknown): string[] {
 /** Of every model's workers together, by name and version. A server may keep its metrics to itself. */
 async function readResident(origin: string): Promise<Map<string, number>> {
   const found = new Map<string, number>();
-  const page = await get(`${origin}/metrics`, "GET").catch(() => undefined);
+  const page = await get(`${origin}/metrics`).catch(() => undefined);
   if (page?.ok !== true) return found;
   for (const [, labels = "", value] of (await page.text()).matchAll(RESIDENT)) {
     const key = `${labelOf(labels, "model")} ${labelOf(labels, "version")}`;
@@ -112,18 +112,6 @@ async function ask(url: string, method: "GET" | "POST" = "GET"): Promise<Json> {
   if (response.ok) return body;
   const why = `the server answered ${response.status}: ${String(body["error"] ?? "it is no Sconce server")}`;
   throw new ServeError("not_found", why);
-}
-
-async function get(url: string, method: string): Promise<Response> {
-  try {
-    return await fetch(url, { method, signal: AbortSignal.timeout(ASK_LIMIT_MS) });
-  } catch (cause) {
-    throw new ServeError(
-      "unavailable",
-      `no server answers at ${new URL(url).origin}; start one with sconce serve, or pass --url`,
-      { cause },
-    );
-  }
 }
 
 /** The rows for people: a line with the state, and indented what a loaded model takes and costs. */

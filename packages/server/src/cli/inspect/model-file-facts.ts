@@ -8,7 +8,7 @@ import type { StatedInputs } from "../stated-inputs.ts";
 import { type Advice, adviceFor } from "./advice.ts";
 
 /** What a model file says, and what follows from it for a server. */
-export interface FileFacts {
+export interface ModelFileFacts {
   readonly summary: ModelSummary;
   readonly runtime: RuntimeChoice;
   /** Undefined: it is no program that could be batched, or cannot be translated. */
@@ -24,7 +24,7 @@ export interface RuntimeChoice {
 }
 
 /** Reads a file, and runs nothing. Throws ServeError `invalid_argument` when it cannot be read. */
-export function factsOfFile(path: string, inputs: StatedInputs | undefined): FileFacts {
+export function factsOfFile(path: string, inputs: StatedInputs | undefined): ModelFileFacts {
   const source = openFileSource(path);
   try {
     const summary = summarizeFile(source, nodePlatform, inputs === undefined ? {} : { inputs: inputs.types });
