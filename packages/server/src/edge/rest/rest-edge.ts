@@ -5,10 +5,13 @@ import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
+import { describeItself } from "../torchserve/describe-itself.ts";
+import { createTorchserveManagement, type TorchserveManagement } from "../torchserve/management.ts";
 import { checkHead } from "./call/check-head.ts";
 import { RestCall } from "./call/rest-call.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { RestRequest } from "./call/rest-transport.ts";
+import type { Route } from "./call/route.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route-table.ts";
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
@@ -21,6 +24,7 @@ import { isPreflight, PREFLIGHT } from "./preflight.ts";
 import { STREAM_ROUTE } from "./stream/stream-routes.ts";
 import { DEFAULT_WEB_SOCKET_LIMITS, type WebSocketLimits } from "./stream/web-socket-limits.ts";
 import { createWebSockets } from "./stream/web-sockets.ts";
+import { spellAsTorchserve } from "./torchserve/torchserve-call.ts";
 import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
@@ -96,16 +100,22 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
+  const v1 = v1Routes();
   const described = [
     ...v2Routes(),
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
     ...predictRoutes(),
     ...generateRoutes(),
-    ...v1Routes(),
+    ...v1,
     ...v2SettingRoutes(),
     ...pageRoutes(),
-    ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
+    ...(compat === "torchserve"
+      ? [
+          ...torchserveRoutes(predictingRoute(v1), { withManagement: true }),
+          ...torchserveManagementRoutes(torchserveManagement(context)),
+        ]
+      : []),
   ];
   // OpenAPI has no words for a WebSocket.
   const routes = createRouteTable([STREAM_ROUTE, ...described, ...openapiRoutes(described, options)]);
@@ -118,8 +128,11 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run(call) {
       const found = admit(call.request, context, routes);
-      if (found.route === undefined) call.fail(found.error, found.headers);
-      else runRoute(call, found);
+      if (found.route !== undefined) runRoute(call, found);
+      else {
+        if (compat === "torchserve") spellAsTorchserve(call, {});
+        call.fail(found.error, found.headers);
+      }
     },
     isExpecting: () => lane.size > 0,
     upgrade(request, socket, head) {
@@ -169,6 +182,17 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
 
 function isWebSocket({ method, headers }: RestRequest): boolean {
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
+}
+
+function torchserveManagement(context: RestContext): TorchserveManagement {
+  return createTorchserveManagement({
+    ...context,
+    describeItself: (model, version, signal) => describeItself(context, [model, version], signal),
+  });
+}
+
+function predictingRoute(routes: readonly Route[]): Route {
+  return routes.find(({ method }) => method === "POST")!; // the only one that POST has there
 }
 
 type Admission =
