@@ -4,6 +4,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { GRPCInferenceService, Health, sconceV1 } from "@sconce/protocol/messages";
+import { systemClock } from "../base/clock.ts";
+import { memoryInference } from "./rest/memory-inference.kit.ts";
+import { openapiRoutes } from "./rest/openapi/openapi-routes.ts";
 import { pageRoutes } from "./rest/page-routes.ts";
 import { predictRoutes } from "./rest/predict/predict-routes.ts";
 import { v1Routes } from "./rest/v1/v1-routes.ts";
@@ -25,6 +28,7 @@ test("docs/protocols.md lists every REST route, and none that does not exist", (
     ...v1Routes(),
     ...v2SettingRoutes(),
     ...pageRoutes(),
+    ...openapiRoutes([], { inference: memoryInference({}), clock: systemClock }),
   ].flatMap(({ method, urls }) => urls.map((url) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`));
   const listed = [...page.matchAll(/^\| (GET|POST|PUT) \| ([^|]+) \|/gm)].flatMap(([, method, urls = ""]) =>
     [...urls.matchAll(/`([^`]+)`/g)].map(([, url]) => `${method} ${url}`),

@@ -5,18 +5,23 @@ import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
+import { describeItself } from "../torchserve/describe-itself.ts";
+import { createTorchserveManagement, type TorchserveManagement } from "../torchserve/management.ts";
 import { checkHead } from "./call/check-head.ts";
 import { RestCall } from "./call/rest-call.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { RestRequest } from "./call/rest-transport.ts";
+import type { Route } from "./call/route.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route-table.ts";
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
+import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
+import { spellAsTorchserve } from "./torchserve/torchserve-call.ts";
 import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
@@ -29,6 +34,7 @@ import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
+  | "regions"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -50,12 +56,13 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
 > = {
   logLevel: "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
+  regions: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -89,23 +96,33 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const routes = createRouteTable([
+  const v1 = v1Routes();
+  const described = [
     ...v2Routes(),
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
     ...predictRoutes(),
     ...generateRoutes(),
-    ...v1Routes(),
+    ...v1,
     ...v2SettingRoutes(),
     ...pageRoutes(),
-    ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
-  ]);
+    ...(compat === "torchserve"
+      ? [
+          ...torchserveRoutes(predictingRoute(v1), { withManagement: true }),
+          ...torchserveManagementRoutes(torchserveManagement(context)),
+        ]
+      : []),
+  ];
+  const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run(call) {
       const found = admit(call.request, context, routes);
-      if (found.route === undefined) call.fail(found.error, found.headers);
-      else runRoute(call, found);
+      if (found.route !== undefined) runRoute(call, found);
+      else {
+        if (compat === "torchserve") spellAsTorchserve(call, {});
+        call.fail(found.error, found.headers);
+      }
     },
     isExpecting: () => lane.size > 0,
   });
@@ -142,6 +159,17 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       lane.destroy();
     },
   };
+}
+
+function torchserveManagement(context: RestContext): TorchserveManagement {
+  return createTorchserveManagement({
+    ...context,
+    describeItself: (model, version, signal) => describeItself(context, [model, version], signal),
+  });
+}
+
+function predictingRoute(routes: readonly Route[]): Route {
+  return routes.find(({ method }) => method === "POST")!; // the only one that POST has there
 }
 
 type Admission =

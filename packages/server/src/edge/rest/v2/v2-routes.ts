@@ -1,6 +1,8 @@
 import { outputBytes } from "../../../base/infer-request.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import { wireShape } from "../../../base/signature.ts";
+import { placedBytes, readPlaced } from "../../placed-tensors.ts";
+import { sharedMemoryOff } from "../../shared-memory.ts";
 import { askedModelOf, modelOf } from "../call/asked-model.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import { type RestDialect, runInference } from "../call/rest-inference.ts";
@@ -91,11 +93,31 @@ function v2Dialect(): RestDialect<V2Request> {
       const known = jsonBytes === body.length ? memory.recall(model, body, limits) : undefined;
       if (known !== undefined) return known;
       const request = call.workOff(jsonBytes, readV2Request(body, jsonBytes, limits));
-      if (!(request instanceof Promise)) memory.keep(model, body, request);
-      return request;
+      if (request instanceof Promise) return request.then((read) => withPlaced(call, read));
+      memory.keep(model, body, request);
+      return withPlaced(call, request);
     },
-    encode: (call, response, { forms }) => call.workOff(outputBytes(response), encode(response, forms)),
+    encode: (call, response, { forms }) =>
+      call.workOff(outputBytes(response), encode(response, forms, call.context.regions)),
   };
+}
+
+/** A request whose inputs are here, also those that lie in shared memory. */
+function withPlaced(call: RestCall, request: V2Request): V2Request | Promise<V2Request> {
+  const { placed, forms } = request;
+  if (placed === undefined && forms.placed === undefined) return request;
+  const { regions, limits } = call.context;
+  if (regions === undefined) throw sharedMemoryOff();
+  if (placed === undefined) return request;
+  const maxBytes = limits.maxBodyBytes;
+  const reading = readPlaced(request.inputs, placed, {
+    regions,
+    maxBytes,
+    pay: (bytes) => call.grow(bytes),
+  });
+  const inputs = call.workOff(placedBytes(placed, maxBytes), reading);
+  if (!(inputs instanceof Promise)) return { ...request, inputs };
+  return inputs.then((read) => ({ ...request, inputs: read }));
 }
 
 /** How much of the body is JSON: all of it, or what `Inference-Header-Content-Length` says (0: no JSON, the body is one raw tensor). */
