@@ -16,6 +16,7 @@ import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
+import { createMemoryRegions } from "../edge/memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -135,7 +136,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const inference = createInference({
     registry,
     clock,
-    serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
+    serverInfo: { name: "sconce", version: VERSION, extensions: extensionsOf(config) },
     isDraining: () => isDraining,
   });
   const slicer = createTimeSlicer(clock);
@@ -160,6 +161,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     await health?.close();
     built?.rest.destroy();
     built?.listener.destroy();
+    built?.regions?.unregister("");
     control.close();
     loop.stop();
     runtime.destroy(NOT_STARTED);
@@ -222,6 +224,10 @@ const EXTENSIONS: readonly string[] = [
   "model_configuration",
   "statistics",
 ];
+
+function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
+  return sharedMemory === "system" ? [...EXTENSIONS, "system_shared_memory"] : EXTENSIONS;
+}
 
 /** How many requests may be in flight, however small: each costs a few KiB of this process. */
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
@@ -291,7 +297,7 @@ interface Served extends Instruments {
   readonly tls: OpenTls | undefined;
 }
 
-type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
+type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
 
 /**
  * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
@@ -310,8 +316,10 @@ async function buildEdges(
     DEFAULT_SLOW_CLIENT_LIMITS,
     countSlowTransfers(metrics),
   );
+  const regions = config.sharedMemory === "system" ? createMemoryRegions() : undefined;
   const shared = {
     inference,
+    regions,
     administration: control,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
@@ -350,7 +358,7 @@ async function buildEdges(
     onRejected: countRejections(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
-  return { rest, grpc, listener };
+  return { rest, grpc, listener, regions };
 }
 
 function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {

@@ -8,6 +8,7 @@ import type { WebGate } from "../../../gate/web-gate.ts";
 import type { Administration } from "../../../infer/administration.ts";
 import type { Inference } from "../../../infer/inference.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
+import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { SharedResponses } from "./shared-responses.ts";
@@ -20,6 +21,8 @@ export interface RestContext {
   readonly adminGate: AdminGate;
   /** Which web pages may come in, and under which names the server is known; the edges share it. */
   readonly webGate: WebGate;
+  /** Shared memory that clients have registered; the edges share it. Undefined: the operator does not allow it. */
+  readonly regions: MemoryRegions | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What `/metrics` shows. */
