@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
+import type { Http2Request } from "../http2-request.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./call/check-head.ts";
@@ -13,11 +14,13 @@ import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken } from "./http/http-server.ts";
+import { openHttp2Request } from "./http/http2-transport.ts";
 import { NodeTransport } from "./http/node-transport.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
+import { rpcRoutes } from "./rpc/rpc-routes.ts";
 import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
@@ -31,6 +34,7 @@ type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
   | "regions"
+  | "openCall"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -52,13 +56,21 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  | "defaultModel"
+  | "regions"
+  | "openCall"
+  | "notReadyStatus"
+  | "tenantHeader"
+  | "makeId"
+  | "random"
+  | "logLevel"
 > = {
   logLevel: "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
   regions: undefined,
+  openCall: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -69,6 +81,8 @@ export interface RestEdge {
   readonly server: Server;
   /** Takes over a connection that speaks HTTP/1. */
   accept(socket: Socket): void;
+  /** Answers a stream of HTTP/2 that does not ask for gRPC. */
+  acceptRequest(request: Http2Request): void;
   /** From now on readiness says no, and every response closes its connection. Requests are still answered. */
   setDraining(): void;
   /** Open connections without a request in progress. */
@@ -99,25 +113,27 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1Routes(),
+    ...rpcRoutes(),
     ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ];
   const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
+  const run = (call: RestCall): void => {
+    const found = admit(call.request, context, routes);
+    if (found.route === undefined) call.fail(found.error, found.headers);
+    else runRoute(call, found);
+  };
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
-    run(call) {
-      const found = admit(call.request, context, routes);
-      if (found.route === undefined) call.fail(found.error, found.headers);
-      else runRoute(call, found);
-    },
+    run,
     isExpecting: () => lane.size > 0,
   });
   const lane = createFastLane({
     context,
     route(head) {
       const found = admit(head, context, routes);
-      return found.route === undefined ? undefined : found;
+      return found.route === undefined || found.route.isInPieces === true ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
     run: runRoute,
@@ -131,6 +147,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       if (fastLane) lane.attach(socket);
       else http.server.emit("connection", socket);
     },
+    acceptRequest: (request) => openHttp2Request(request, context, run),
     setDraining: () => {
       draining = true;
     },
