@@ -40,9 +40,16 @@ const SERVER: Layers = {
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
   "edge/rest/rpc": { may: ["edge/rest/call", "edge", "gate", "infer", "base"] },
-  "edge/rest/torchserve": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/rest/stream": { may: ["edge/rest/v2", ...REST_DIALECT], types: ["models"] },
+  "edge/torchserve": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/rest/torchserve": {
+    may: ["edge/torchserve", "edge/rest/predict", ...REST_DIALECT],
+    types: ["models"],
+  },
   "edge/rest": {
     may: [
+      "edge/torchserve",
+      "edge/rest/stream",
       "edge/rest/http",
       "edge/rest/openapi",
       "edge/rest/v2",
@@ -54,7 +61,7 @@ const SERVER: Layers = {
     ],
     types: ["models"],
   },
-  "edge/grpc": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/grpc": { may: ["edge/torchserve", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/console": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   edge: { may: ["gate", "infer", "base"], types: ["models"] },
   app: { may: ["*"] },

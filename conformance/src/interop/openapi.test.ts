@@ -37,7 +37,7 @@ test("requests made of /openapi.json get no 5xx and no response that breaks its 
   t.after(() => rmSync(folder, { recursive: true }));
   const inFolder = [
     "-c",
-    "import os, sys; os.chdir(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])",
+    "import os, sys; os.chdir(sys.argv[1]); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])",
     folder,
   ];
   const fuzz = [

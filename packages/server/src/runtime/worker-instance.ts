@@ -103,9 +103,13 @@ export class WorkerInstance implements Instance {
     return state.worker.call(call).then(this.#onResult).catch(this.#onRunFailed);
   }
 
-  async residentBytes(): Promise<number | undefined> {
+  get pid(): number | undefined {
     const { state } = this.#slot;
-    const pid = state.kind === "ready" ? state.worker.pid : undefined;
+    return state.kind === "ready" ? state.worker.pid : undefined;
+  }
+
+  async residentBytes(): Promise<number | undefined> {
+    const { pid } = this;
     return pid === undefined ? undefined : residentBytes(pid);
   }
 

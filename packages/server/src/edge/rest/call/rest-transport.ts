@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable, Writable } from "node:stream";
+import type { RequestStream } from "../../../base/request-stream.ts";
 import type { CallConnection } from "../../call-stream.ts";
 import type { RestContext } from "./rest-context.ts";
 
@@ -38,6 +39,8 @@ export interface RespondingCall {
 /** How the request of a call came, and where its response goes. */
 export interface RestTransport {
   readonly request: RestRequest;
+  /** The stream that it is a message of; undefined: it came alone. */
+  readonly stream?: RequestStream | undefined;
   /** All of the body, when it came with the headers, of the length that they announced; undefined: it is to be read from `message`. */
   takeBody(): Buffer | undefined;
   /** Where the rest of a body comes from. */
