@@ -32,13 +32,13 @@ export interface RpcEnd {
   /** gRPC's status number; 0: well. */
   readonly status: number;
   readonly message: string;
-  /** Trailers beside the status. */
+  /** RpcTrailers beside the status. */
   readonly metadata: ReadonlyArray<readonly [name: string, value: string]>;
 }
 
-export type Trailers = Readonly<Record<string, unknown>>;
+export type RpcTrailers = Readonly<Record<string, unknown>>;
 
-export function readEnd(trailers: Trailers): RpcEnd {
+export function readEnd(trailers: RpcTrailers): RpcEnd {
   const metadata: [string, string][] = [];
   for (const [name, value] of Object.entries(trailers)) {
     if (name.startsWith(":") || OF_GRPC.has(name)) continue;
@@ -56,7 +56,7 @@ const OF_GRPC: ReadonlySet<string> = new Set([
 ]);
 
 /** gRPC's trailers for an error that gRPC's own code has not seen. */
-export function trailersOf(error: ServeError): Trailers {
+export function trailersOf(error: ServeError): RpcTrailers {
   const status = CODES.findIndex(([code], i) => i > 0 && code === connectCode(error.code));
   return {
     "grpc-status": String(status),

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { RestCall } from "../call/rest-call.ts";
-import { connectError, readEnd, type Trailers } from "./connect-status.ts";
+import { connectError, type RpcTrailers, readEnd } from "./connect-status.ts";
 import { messageIn } from "./envelopes.ts";
 import type { RpcSink } from "./rpc-stream.ts";
 import type { RpcWire } from "./rpc-wire.ts";
@@ -38,7 +38,7 @@ export function unarySink(
       message = spell(messageIn(frame));
       done();
     },
-    end(trailers: Trailers) {
+    end(trailers: RpcTrailers) {
       const end = readEnd(trailers);
       const headers = end.metadata.flatMap(([name, value]) => [`Trailer-${name}`, value]);
       if (end.status === 0) {

@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders } from "node:http2";
 import type { Readable } from "node:stream";
 import { ServeError } from "../../../base/errors.ts";
 import type { CallConnection, CallStream } from "../../call-stream.ts";
-import type { Trailers } from "./connect-status.ts";
+import type { RpcTrailers } from "./connect-status.ts";
 import { trailersOf } from "./connect-status.ts";
 
 /** Where the messages of a call come from, as gRPC's frames. */
@@ -19,7 +19,7 @@ export interface RpcSink {
   /** Throws ServeError when the message cannot be spelled. */
   message(frame: Buffer, done: (error?: Error | null) => void): void;
   /** Once; nothing follows. */
-  end(trailers: Trailers): void;
+  end(trailers: RpcTrailers): void;
 }
 
 /** A call of another protocol, made to look like a stream of HTTP/2: what bounds those, bounds these. */
@@ -110,7 +110,7 @@ export class RpcStream extends EventEmitter implements CallStream {
     this.#source.body.resume();
   }
 
-  #end(trailers: Trailers): void {
+  #end(trailers: RpcTrailers): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#sink.end(trailers);
