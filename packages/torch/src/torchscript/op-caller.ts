@@ -2,7 +2,7 @@ import { schemaOf } from "../aten/schemas.ts";
 import { isComplex } from "../dtype.ts";
 import { reshapesInPlace, turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
-import { symbolsOf } from "../graph/sym.ts";
+import { sameDims, symbolsOf } from "../graph/sym.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
@@ -69,6 +69,8 @@ export class OpCaller {
     const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
+    const filled = this.#intoOut(call);
+    if (filled !== undefined) return filled;
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
       if (!schemasOf(call.op).some(({ target }) => hasShape(target)))
         unsupportedOp(unknownOp(call.op, "the type of its result is not known"));
@@ -130,6 +132,22 @@ export class OpCaller {
     if (result.kind !== "tensor") return undefined;
     if (result.type.dtype !== self.type.dtype) return unsupportedOp("it changes the dtype of a number");
     this.#recorder.replace(self, result);
+    return result;
+  }
+
+  /** `torch.add(x, y, out=z)`: what the call without `out` gives, written into `z`, or in its place where it has another size. */
+  #intoOut({ op, args, kwargs }: WrittenCall): Value | undefined {
+    const out = kwargs.get("out");
+    if (out?.kind !== "tensor") return undefined;
+    const rest = new Map([...kwargs].filter(([name]) => name !== "out"));
+    const result = this.call({ op, args, kwargs: rest });
+    if (result.kind !== "tensor") return undefined;
+    if (result.type.dtype !== out.type.dtype) return unsupportedOp("its out= is of another dtype");
+    if (sameDims(result.type.dims, out.type.dims))
+      return this.call({ op: "aten.copy_", args: [out, result], kwargs: new Map() });
+    if (this.#recorder.weights.has(out.name ?? ""))
+      return unsupportedOp("its out= is a weight of another size, which would outlive the call");
+    this.#recorder.replace(out, result);
     return result;
   }
 
