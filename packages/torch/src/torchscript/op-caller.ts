@@ -9,6 +9,7 @@ import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
+import { requireSame } from "./shapes/dims.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
@@ -135,7 +136,7 @@ export class OpCaller {
     return result;
   }
 
-  /** `torch.add(x, y, out=z)`: what the call without `out` gives, written into `z`, or in its place where it has another size. */
+  /** `torch.add(x, y, out=z)`: what the call without `out` gives, written into `z`, or in its place where it has nothing. */
   #intoOut({ op, args, kwargs }: WrittenCall): Value | undefined {
     const out = kwargs.get("out");
     if (out?.kind !== "tensor") return undefined;
@@ -143,12 +144,14 @@ export class OpCaller {
     const result = this.call({ op, args, kwargs: rest });
     if (result.kind !== "tensor") return undefined;
     if (result.type.dtype !== out.type.dtype) return unsupportedOp("its out= is of another dtype");
-    if (sameDims(result.type.dims, out.type.dims))
-      return this.call({ op: "aten.copy_", args: [out, result], kwargs: new Map() });
-    if (this.#recorder.weights.has(out.name ?? ""))
-      return unsupportedOp("its out= is a weight of another size, which would outlive the call");
-    this.#recorder.replace(out, result);
-    return result;
+    const [from, to] = [result.type.dims, out.type.dims];
+    if (to.includes(0) && !sameDims(from, to)) {
+      this.#recorder.replace(out, result);
+      return result;
+    }
+    if (from.length !== to.length) return unsupportedOp("its out= is of another shape");
+    for (const [i, dim] of from.entries()) requireSame(dim, to[i]!);
+    return this.call({ op: "aten.copy_", args: [out, result], kwargs: new Map() });
   }
 
   /**
