@@ -1,7 +1,7 @@
 // docs/errors.md, from the table of codes and reasons and the statuses that the edges answer with.
 import { CODE_HELP, ERROR_CODES, REASON_GROUPS } from "../packages/protocol/dist/index.js";
 import { statusNumber } from "../packages/server/dist/edge/grpc/status.js";
-import { statusOf } from "../packages/server/dist/edge/rest/status.js";
+import { statusOf } from "../packages/server/dist/edge/rest/call/status.js";
 
 const statuses = (code, reason) =>
   `${statusOf({ code, reason })} | ${statusNumber(code)} ${code.toUpperCase()}`;

@@ -33,7 +33,9 @@ function cpuMs() {
 
 /** Asks the fast lane's reader and Node's own parser about the same mutated requests, --count of them. */
 async function fuzzFastLane() {
-  const { fuzzFastHead } = await import(join(root, "packages/server/dist/edge/rest/fast-head-fuzz.kit.js"));
+  const { fuzzFastHead } = await import(
+    join(root, "packages/server/dist/edge/rest/http/fast-head-fuzz.kit.js")
+  );
   const step = 100_000;
   const sum = { inputs: 0, accepted: 0, recalled: 0, findings: 0 };
   for (let seed = Number(values.seed); sum.inputs < Number(values.count); seed++) {

@@ -11,14 +11,18 @@ import type { RunRequest } from "../../packages/server/dist/base/run.js";
 import type { Signature } from "../../packages/server/dist/base/signature.js";
 import { Timeline } from "../../packages/server/dist/base/timeline.js";
 import { createInferenceObserver, serverTiming } from "../../packages/server/dist/edge/inference-metrics.js";
-import { type FastHead, HeadMemory, readFastHead } from "../../packages/server/dist/edge/rest/fast-head.js";
-import { responseHead } from "../../packages/server/dist/edge/rest/fast-response-head.js";
-import { DEFAULT_REST_LIMITS } from "../../packages/server/dist/edge/rest/limits.js";
-import { readPrediction } from "../../packages/server/dist/edge/rest/predict-request.js";
-import { encodePrediction } from "../../packages/server/dist/edge/rest/predict-response.js";
-import { V2Memory } from "../../packages/server/dist/edge/rest/v2-memory.js";
-import { readV2Request } from "../../packages/server/dist/edge/rest/v2-request.js";
-import { createV2Encoder } from "../../packages/server/dist/edge/rest/v2-response.js";
+import {
+  type FastHead,
+  HeadMemory,
+  readFastHead,
+} from "../../packages/server/dist/edge/rest/http/fast-head.js";
+import { responseHead } from "../../packages/server/dist/edge/rest/http/fast-response-head.js";
+import { readPrediction } from "../../packages/server/dist/edge/rest/predict/predict-request.js";
+import { encodePrediction } from "../../packages/server/dist/edge/rest/predict/predict-response.js";
+import { V2Memory } from "../../packages/server/dist/edge/rest/v2/v2-memory.js";
+import { readV2Request } from "../../packages/server/dist/edge/rest/v2/v2-request.js";
+import { createV2Encoder } from "../../packages/server/dist/edge/rest/v2/v2-response.js";
+import { DEFAULT_REST_LIMITS } from "../../packages/server/dist/edge/rest-limits.js";
 import { AT_ONCE, type Work, workOff } from "../../packages/server/dist/edge/time-slicer.js";
 import { compileInputCheck } from "../../packages/server/dist/infer/input-check.js";
 import { compileBatchPlan } from "../../packages/server/dist/queue/batch-plan.js";

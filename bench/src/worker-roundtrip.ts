@@ -8,6 +8,7 @@ import {
   type Instance,
   type LoadOptions,
   type Logger,
+  PLAIN_LOAD,
   type RunInput,
   type Runtime,
   systemClock,
@@ -29,19 +30,7 @@ interface Row {
 }
 
 function options(isolation: LoadOptions["isolation"]): LoadOptions {
-  return {
-    instances: 1,
-    threadsPerInstance: 1,
-    isolation,
-    loadTimeoutMs: 60_000,
-    executionTimeoutMs: 30_000,
-    memoryLimitBytes: undefined,
-    memory: "fast",
-    precision: "float32",
-    weightsFile: undefined,
-    inputs: undefined,
-    warmupRuns: 1,
-  };
+  return { ...PLAIN_LOAD, isolation, executionTimeoutMs: 30_000 };
 }
 
 interface Pace {

@@ -1,6 +1,7 @@
 // Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
-import { dirname, relative } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Import, importsOf, knots, productSources } from "./structure/imports.ts";
@@ -9,6 +10,9 @@ import { measureStructure } from "./structure/measure.ts";
 type Layers = Readonly<
   Record<string, { readonly may: readonly string[]; readonly types?: readonly string[] }>
 >;
+
+/** What a dialect of REST stands on: the pieces of JSON, one call, and the ground floor. */
+const REST_DIALECT = ["edge/rest/json", "edge/rest/call", "edge", "gate", "infer", "base"] as const;
 
 /**
  * Who may import whom inside packages/server/src: the layer table of docs/dev/architecture.md. A folder may always import from itself;
@@ -20,6 +24,7 @@ const SERVER: Layers = {
   worker: { may: ["base"] },
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },
+  "runtime/tasks": { may: ["worker", "runtime", "base"] },
   "runtime/js": { may: ["worker", "runtime", "base"] },
   runtime: { may: ["worker", "base"] },
   queue: { may: ["base"] },
@@ -27,8 +32,34 @@ const SERVER: Layers = {
   infer: { may: ["models", "base"] },
   gate: { may: ["base"] },
   health: { may: ["gate", "base"] },
-  "edge/rest": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
-  "edge/grpc": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/rest/json": { may: ["edge", "base"] },
+  "edge/rest/call": { may: ["edge/rest/json", "edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/rest/http": { may: ["edge/rest/call", "edge", "gate", "base"] },
+  "edge/rest/v2": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/openapi": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
+  "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/rest/stream": { may: ["edge/rest/v2", ...REST_DIALECT], types: ["models"] },
+  "edge/torchserve": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
+  "edge/rest/torchserve": {
+    may: ["edge/torchserve", "edge/rest/predict", ...REST_DIALECT],
+    types: ["models"],
+  },
+  "edge/rest": {
+    may: [
+      "edge/torchserve",
+      "edge/rest/stream",
+      "edge/rest/http",
+      "edge/rest/openapi",
+      "edge/rest/v2",
+      "edge/rest/predict",
+      "edge/rest/v1",
+      "edge/rest/torchserve",
+      ...REST_DIALECT,
+    ],
+    types: ["models"],
+  },
+  "edge/grpc": { may: ["edge/torchserve", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/console": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   edge: { may: ["gate", "infer", "base"], types: ["models"] },
   app: { may: ["*"] },
@@ -78,11 +109,12 @@ const TORCH_LOOSE: Readonly<Record<string, string>> = {
   "node.ts": "node",
   "index.ts": "entry",
   "formats.ts": "entry",
+  "file-errors.ts": "entry",
 };
 
-/** Who may import which workspace package. */
+/** Which folders, with those in them, may import which workspace package. */
 const PACKAGES: Record<string, readonly string[]> = {
-  "@sconce/protocol": ["base", "edge/rest", "edge/grpc", "edge/console", "edge", "infer", "cli", "app"],
+  "@sconce/protocol": ["base", "edge", "infer", "cli", "app"],
   // What a file is, and nothing that opens it.
   "@sconce/torch/formats": ["models", "runtime/onnx", "cli", "app"],
   "@sconce/torch": ["runtime/onnx", "cli", "app"],
@@ -117,7 +149,9 @@ function violation({ from, to, isType }: Import): string | undefined {
   const rule = layers[layer]!;
   const external = Object.keys(PACKAGES).find((name) => to === name || to.startsWith(`${name}/`));
   if (external !== undefined) {
-    return PACKAGES[external]!.includes(layer) ? undefined : `${from}: ${layer} may not import ${external}`;
+    return PACKAGES[external]!.some((folder) => layer === folder || layer.startsWith(`${folder}/`))
+      ? undefined
+      : `${from}: ${layer} may not import ${external}`;
   }
   const target = to.startsWith("packages/") ? layerOf(to) : undefined;
   if (target === undefined || target.layers !== layers) return undefined;
@@ -144,6 +178,19 @@ test("torch and protocol do not know each other, nor the server", () => {
       .filter((i) => i.to === "sconce" || i.to.startsWith("@sconce/"));
     assert.deepEqual(foreign, []);
   }
+});
+
+test("the client uses no Node, and of the workspace the protocol alone", () => {
+  const foreign = sources("packages/client/src")
+    .flatMap(importsFrom)
+    .filter((i) => !i.to.startsWith("packages/client/") && i.to !== "@sconce/protocol");
+  assert.deepEqual(foreign, []);
+  const node = sources("packages/client/src").filter((file) =>
+    /\b(?:Buffer|process|global|setImmediate)\b/.test(
+      readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""),
+    ),
+  );
+  assert.deepEqual(node, []);
 });
 
 test("torch uses Node only in its `node` entry", () => {

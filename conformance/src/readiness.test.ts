@@ -129,6 +129,14 @@ describe("what looks like a model and does not serve makes the server not ready,
     await withServer(root, [["--readiness", "settled"]], (server) => assertReady(server, true));
   });
 
+  test("--readiness good is ready with it: that model is what counts", async () => {
+    const root = repository(good, makeFolder("m/1"));
+    await withServer(root, [["--readiness", "good"]], (server) => assertReady(server, true));
+    await withServer(root, [["--readiness", "good,m"]], (server) => assertReady(server, false));
+    const mixed = loadConfig({ flags: new Map([["--readiness", "good,strict"]]) });
+    await assert.rejects(startServer({ config: mixed, paths: [root] }), { reason: "bad_option" });
+  });
+
   test("with models that load on first use, too", async () => {
     const lazy = [["--lazy-loading", "true"]] as const;
     await withServer(repository(good), lazy, (server) => assertReady(server, true));

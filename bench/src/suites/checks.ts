@@ -11,6 +11,7 @@ import { compileInputCheck } from "../../../packages/server/dist/infer/input-che
 import type { HostedModel } from "../../../packages/server/dist/runtime/model-host.js";
 import { loadModel } from "../../../packages/server/dist/runtime/onnx/load-model.js";
 import { LoadedFiles } from "../../../packages/server/dist/runtime/onnx/loaded-files.js";
+import { PLAIN_LOAD } from "../../../packages/server/dist/runtime/plain-load.js";
 import { median } from "../median.ts";
 import { BENCH_MODELS, pythonWithModels, SCRIPTS } from "../python-with-models.ts";
 import type { Suite } from "../suite.ts";
@@ -114,19 +115,7 @@ function inputsOf({ inputs }: Signature, rows: number): NamedTensor[] {
 }
 
 function load(file: string): Promise<HostedModel> {
-  const options = {
-    instances: 1,
-    threadsPerInstance: 1,
-    isolation: "process",
-    loadTimeoutMs: 600_000,
-    executionTimeoutMs: 600_000,
-    memoryLimitBytes: undefined,
-    memory: "fast",
-    precision: "float32",
-    weightsFile: undefined,
-    inputs: undefined,
-    warmupRuns: 1,
-  } as const;
+  const options = { ...PLAIN_LOAD, loadTimeoutMs: 600_000, executionTimeoutMs: 600_000 };
   const spec = { name: "m", version: "1", file, root: dirname(file), options };
   return loadModel({ spec, instance: 0, wantsDigest: false }, () => {});
 }

@@ -6,6 +6,7 @@ import {
   createOnnxRuntime,
   type LoadOptions,
   type Logger,
+  PLAIN_LOAD,
   sessionOptions,
   systemClock,
   workerEnv,
@@ -33,19 +34,7 @@ const run = promisify(execFile);
 type Memory = LoadOptions["memory"];
 
 function options(memory: Memory, instances = 1): LoadOptions {
-  return {
-    instances,
-    threadsPerInstance: 1,
-    isolation: "process",
-    loadTimeoutMs: 120_000,
-    executionTimeoutMs: 60_000,
-    memoryLimitBytes: undefined,
-    memory,
-    precision: "float32",
-    weightsFile: undefined,
-    inputs: undefined,
-    warmupRuns: 1,
-  };
+  return { ...PLAIN_LOAD, instances, loadTimeoutMs: 120_000, memory };
 }
 
 /** Milliseconds of translating the file and of creating a session from it, in this process, sorted. */

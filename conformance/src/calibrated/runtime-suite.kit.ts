@@ -11,6 +11,7 @@ import {
   type LoadOptions,
   type LoadSpec,
   type Logger,
+  PLAIN_LOAD,
   type Runtime,
   systemClock,
   type WorkerRuntimeOptions,
@@ -36,19 +37,7 @@ export interface RuntimeRig {
   readonly memoryLimitBytes: number;
 }
 
-const OPTIONS: LoadOptions = {
-  instances: 1,
-  threadsPerInstance: 1,
-  isolation: "process",
-  loadTimeoutMs: 60_000,
-  executionTimeoutMs: 60_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 0,
-};
+const OPTIONS: LoadOptions = { ...PLAIN_LOAD, warmupRuns: 0 };
 
 /** Pids of the workers, as the log knows them: nothing else says them. */
 const pids: number[] = [];

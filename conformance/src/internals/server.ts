@@ -9,6 +9,7 @@ export { createLogger } from "../../../packages/server/dist/cli/logger.js";
 export { loadConfig } from "../../../packages/server/dist/config/load-config.js";
 export { createOnnxRuntime } from "../../../packages/server/dist/runtime/onnx/onnx-runtime.js";
 export { sessionOptions } from "../../../packages/server/dist/runtime/onnx/session-options.js";
+export { PLAIN_LOAD } from "../../../packages/server/dist/runtime/plain-load.js";
 export { createPythonRuntime } from "../../../packages/server/dist/runtime/python/python-runtime.js";
 export type {
   LoadedModel,

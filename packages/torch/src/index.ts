@@ -21,9 +21,12 @@ export {
   type CalibrationOptions,
   calibrationModel,
 } from "./quantize/calibration-model.ts";
+export type { LeftWeight } from "./quantize/left-weights.ts";
 export { precisionNote } from "./quantize/precision-note.ts";
 export { quantizeModel } from "./quantize/quantize-model.ts";
 export type { QuantizedModel, QuantizedPrecision, QuantizeOptions } from "./quantize/quantize-options.ts";
+export { opsOf, quantizedOps } from "./quantize/quantized-ops.ts";
+export { modelRowMixing, onnxRowMixing } from "./quantize/row-mixing.ts";
 export { quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
 export { ValueHistogram } from "./quantize/value-histogram.ts";
 export { MissingInputs } from "./torchscript/missing-inputs.ts";

@@ -1,7 +1,7 @@
 import type { ServerConfig } from "../config/server-options.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "../edge/grpc/grpc-limits.ts";
 import { DEFAULT_LISTENER_LIMITS, type ListenerLimits } from "../edge/listener.ts";
-import { DEFAULT_REST_LIMITS, type RestLimits } from "../edge/rest/limits.ts";
+import { DEFAULT_REST_LIMITS, type RestLimits } from "../edge/rest-limits.ts";
 import { openFileLimit } from "./open-file-limit.ts";
 
 /** When a silent gRPC connection is pinged, as a share of the time after which it is given up. */
@@ -19,6 +19,7 @@ export function listenerLimits(config: ServerConfig): ListenerLimits {
     maxConnections: config.maxConnections,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxDescriptors: files - Math.min(KEPT_DESCRIPTORS, files * KEPT_DESCRIPTORS_SHARE),
+    maxHandshakes: DEFAULT_LISTENER_LIMITS.maxHandshakes,
     firstBytesTimeoutMs: Math.min(DEFAULT_LISTENER_LIMITS.firstBytesTimeoutMs, config.requestTimeoutMs),
     probeAfterMs: Math.max(LEAST_PROBE_AFTER_MS, config.peerTimeoutMs - TCP_PROBES_MS),
   };

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Config, loadModelConfig } from "../config/load-config.ts";
+import { readinessOf } from "../config/readiness-option.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { createYamlReader } from "../config/yaml-reader.ts";
 import { createRegistry } from "../models/create-registry.ts";
@@ -58,7 +59,7 @@ function controlMode(config: ServerConfig): ModelControlMode {
 
 function registryOptions(config: ServerConfig): Omit<RegistryOptions, "load" | "clock" | "logger"> {
   return {
-    readiness: config.readiness,
+    readiness: readinessOf(config.readiness),
     allowEmpty: config.allowEmpty,
     lazy: config.lazyLoading,
     concurrentLoads: config.loadConcurrency,

@@ -2,9 +2,9 @@ import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { type InferResponse, outputBytes } from "../base/infer-request.ts";
 import { Timeline } from "../base/timeline.ts";
-import { DEFAULT_REST_LIMITS } from "../edge/rest/limits.ts";
-import { readPrediction } from "../edge/rest/predict-request.ts";
-import { encodePrediction } from "../edge/rest/predict-response.ts";
+import { readPrediction } from "../edge/rest/predict/predict-request.ts";
+import { encodePrediction } from "../edge/rest/predict/predict-response.ts";
+import { DEFAULT_REST_LIMITS } from "../edge/rest-limits.ts";
 import { type TimeSlicer, type Work, workOff } from "../edge/time-slicer.ts";
 import type { Inference } from "../infer/inference.ts";
 

@@ -10,11 +10,13 @@ import { parseHealthAddress } from "../config/health-address.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
 import { type Config, loadConfig } from "../config/load-config.ts";
 import { modelCaps } from "../config/model-caps.ts";
+import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
+import { createMemoryRegions } from "../edge/memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -37,6 +39,7 @@ import { createAutoRuntime } from "../runtime/auto-runtime.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
 import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
@@ -45,8 +48,11 @@ import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
+import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
+import { createReloader, type Reloader } from "./reloader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
+import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
@@ -73,6 +79,7 @@ function createBothRuntimes(options: RuntimeOptions): Runtime {
   return createAutoRuntime({
     onnx: createOnnxRuntime(options),
     python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
+    tasks: createTaskRuntime(options),
   });
 }
 
@@ -80,7 +87,7 @@ type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRunti
 
 /** A server that listens. */
 export interface RunningServer {
-  /** `http://host:port` without a trailing slash; gRPC clients use the same host and port. */
+  /** `http://host:port`, or `https:`, without a trailing slash; gRPC clients use the same host and port. */
   readonly url: string;
   /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
@@ -95,6 +102,8 @@ export interface RunningServer {
    * batched with everybody else's. Waits for a model that loads on first use. Rejects with ServeError.
    */
   readonly predict: Predict;
+  /** Reads certificates and keys again, as happens by itself when their files change. What cannot be read stays as it was; the log says so. Never rejects. */
+  reload(): Promise<void>;
   /** Drains: not ready at once, requests in flight finish, then everything ends. Idempotent. */
   stop(): Promise<void>;
 }
@@ -106,8 +115,8 @@ export interface RunningServer {
  *
  * Rejects with ServeError: `failed_precondition`/`cannot_listen` when a port cannot be opened, `invalid_argument`/`missing_path` or
  * `failed_precondition`/`unreadable_path` when a path cannot be served from, `failed_precondition`/`unsafe_binding` or
- * `missing_admin_token` when the configuration is open to a network by mistake, `invalid_argument`/`bad_option` for options that do not
- * exist. Nothing of the server is left then.
+ * `missing_admin_token` when the configuration is open to a network by mistake, `failed_precondition`/`bad_certificate` when a certificate cannot
+ * be used, `invalid_argument`/`bad_option` for options that do not exist. Nothing of the server is left then.
  */
 export async function startServer(given: ServerOptions): Promise<RunningServer> {
   checkOptions(given, Object.keys(KNOWN_OPTIONS));
@@ -115,7 +124,9 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { clock, logger } = options;
   const { server: config } = options.config;
   checkSafeBinding(config);
+  readinessOf(config.readiness);
   await checkPaths(options.paths);
+  const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
@@ -125,7 +136,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const inference = createInference({
     registry,
     clock,
-    serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
+    serverInfo: { name: "sconce", version: VERSION, extensions: extensionsOf(config) },
     isDraining: () => isDraining,
   });
   const slicer = createTimeSlicer(clock);
@@ -142,6 +153,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       tenantHeader,
       webGate,
       slicer,
+      tls,
     });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
@@ -149,6 +161,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     await health?.close();
     built?.rest.destroy();
     built?.listener.destroy();
+    built?.regions?.unregister("");
     control.close();
     loop.stop();
     runtime.destroy(NOT_STARTED);
@@ -158,16 +171,18 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   loop.onBeat(() => health?.beat());
   loop.begin();
   const started = control.start();
-  const edges = { health, ...built };
+  const reloader = await openReloader(options, tls);
+  const edges = { health, reloader, ...built };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
   return {
-    url: urlOf(address),
-    healthUrl: health && urlOf(health.address),
+    url: urlOf(address, tls === undefined ? "http" : "https"),
+    healthUrl: health && urlOf(health.address, "http"),
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
+    reload: () => reloader.reloadAll(),
     stop() {
       isDraining = true;
       health?.refresh();
@@ -203,11 +218,16 @@ const EXTENSIONS: readonly string[] = [
   "classification",
   "parameters",
   "schedule_policy",
+  "sequence",
   "model_repository",
   "model_repository(unload_dependents)",
   "model_configuration",
   "statistics",
 ];
+
+function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
+  return sharedMemory === "system" ? [...EXTENSIONS, "system_shared_memory"] : EXTENSIONS;
+}
 
 /** How many requests may be in flight, however small: each costs a few KiB of this process. */
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
@@ -237,8 +257,10 @@ function buildModels(
   { metrics, loop }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
+  const translationCache = translationCacheOf(config, options.logger);
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
+    isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
     env: workerEnv(process.env),
@@ -248,6 +270,7 @@ function buildModels(
     ...options,
     activeClock: loop.activeClock,
     runtime,
+    translationCache,
     defaults,
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
@@ -271,9 +294,10 @@ interface Served extends Instruments {
   readonly tenantHeader: string | undefined;
   readonly webGate: WebGate;
   readonly slicer: TimeSlicer;
+  readonly tls: OpenTls | undefined;
 }
 
-type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
+type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
 
 /**
  * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
@@ -281,7 +305,7 @@ type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
  */
 async function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
-  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer }: Served,
+  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer, tls }: Served,
 ): Promise<BuiltEdges> {
   const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
     import("../edge/rest/rest-edge.ts"),
@@ -292,14 +316,17 @@ async function buildEdges(
     DEFAULT_SLOW_CLIENT_LIMITS,
     countSlowTransfers(metrics),
   );
+  const regions = config.sharedMemory === "system" ? createMemoryRegions() : undefined;
   const shared = {
     inference,
+    regions,
     administration: control,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
     logLevel: config.logLevel,
+    defaultModel: config.defaultModel,
     observer,
     budget: byteBudget(config, slowClients),
     slowClients,
@@ -314,7 +341,6 @@ async function buildEdges(
     notReadyStatus,
     fastLane: config.fastLane === "on",
     compat: config.compat,
-    defaultModel: config.defaultModel,
   });
   const grpc = createGrpcEdge({
     ...shared,
@@ -326,12 +352,13 @@ async function buildEdges(
   const listener = createListener({
     onHttp1: (socket) => rest.accept(socket),
     onHttp2: (socket) => grpc.injectConnection(socket),
+    tls: tls?.door,
     clock: loop.activeClock,
     limits: listenerLimits(config),
     onRejected: countRejections(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
-  return { rest, grpc, listener };
+  return { rest, grpc, listener, regions };
 }
 
 function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {
@@ -340,6 +367,14 @@ function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: strin
 
 function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
   return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
+}
+
+function openReloader(
+  { config: { server }, clock, logger }: CompleteOptions,
+  tls: OpenTls | undefined,
+): Promise<Reloader> {
+  const things = tls === undefined ? [] : [tls.reloadable];
+  return createReloader(things, { clock, logger, intervalMs: server.reloadIntervalMs });
 }
 
 async function listen(listener: Listener, config: ServerConfig): Promise<AddressInfo> {
@@ -371,6 +406,6 @@ function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {
   return notReadyStatus === "400" ? 400 : 503;
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+function urlOf({ address, family, port }: AddressInfo, scheme: "http" | "https"): string {
+  return `${scheme}://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

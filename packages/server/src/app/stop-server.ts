@@ -4,12 +4,14 @@ import type { Logger } from "../base/logger.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import type { Listener } from "../edge/listener.ts";
+import type { MemoryRegions } from "../edge/memory-regions.ts";
 import type { RestEdge } from "../edge/rest/rest-edge.ts";
 import type { HealthServer } from "../health/health-server.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { EventLoop } from "./event-loop.ts";
+import type { Reloader } from "./reloader.ts";
 
 /** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
 const LINGER_MS = 500;
@@ -22,9 +24,12 @@ export interface RunningParts {
   readonly logger: Logger;
   readonly loop: EventLoop;
   readonly health: HealthServer | undefined;
+  readonly reloader: Reloader;
   readonly rest: RestEdge;
   readonly grpc: GrpcEdge;
   readonly listener: Listener;
+  /** Shared memory that clients have registered; undefined: none may be. */
+  readonly regions: MemoryRegions | undefined;
   readonly control: ModelControl;
   readonly registry: ManagedRegistry;
   readonly runtime: Runtime;
@@ -37,6 +42,7 @@ export interface RunningParts {
 export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, clock, logger, rest, grpc, listener, registry, runtime } = parts;
   parts.control.close();
+  parts.reloader.stop();
   logger.info(
     { drainDelayMs: config.drainDelayMs },
     "draining: not ready any more, requests in flight finish",
@@ -60,6 +66,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
     runtime.destroy("the server is stopping");
   }
   listener.destroy();
+  parts.regions?.unregister("");
   await registry.close();
   await runtime.close();
   parts.loop.stop();

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { ServeError } from "../base/errors.ts";
 import { OutputComparison, type OutputDifference } from "./compare-outputs.ts";
+import { type ServedRun, servedRuns } from "./served-runs.ts";
 import type { Trial } from "./trial-inputs.ts";
 import type { TrialModel } from "./trial-runtime.ts";
 
@@ -10,9 +11,19 @@ export interface Comparison {
   /** Trials that were run, and those that the float model itself rejects. */
   readonly trials: readonly string[];
   readonly rejected: readonly string[];
-  /** Median milliseconds in the model for one run of the largest trial. */
+  /** Rows that were compared, and the runs that it took, each as large as the server would make it. */
+  readonly rows: number;
+  readonly runs: number;
+  /** Rows of the largest run, and median milliseconds in each model for it. */
+  readonly timedRows: number;
   readonly before: number;
   readonly after: number;
+}
+
+/** How the models are run. */
+export interface ComparisonOptions {
+  /** Most rows of one run where requests share runs. */
+  readonly maxRows: number;
 }
 
 const TIMED_RUNS = 15;
@@ -23,20 +34,21 @@ export async function compareModels(
   before: TrialModel,
   after: TrialModel,
   trials: readonly Trial[],
+  { maxRows }: ComparisonOptions,
 ): Promise<Comparison> {
   const outputs = before.signature.outputs.map(({ name }) => new OutputComparison(name));
-  const ran: Trial[] = [];
+  const ran: ServedRun[] = [];
   const rejected: string[] = [];
   let why: unknown;
-  for (const trial of trials) {
-    const want = await before.run(trial).catch((error: unknown) => {
+  for (const run of trials.flatMap((trial) => servedRuns(trial, before.signature, maxRows))) {
+    const want = await before.run(run).catch((error: unknown) => {
       why = error;
-      rejected.push(trial.label);
+      if (!rejected.includes(run.label)) rejected.push(run.label);
     });
     if (want === undefined) continue;
-    const got = await after.run(trial);
+    const got = await after.run(run);
     for (const [i, output] of outputs.entries()) output.add(want.outputs[i]!, got.outputs[i]!);
-    ran.push(trial);
+    ran.push(run);
   }
   if (ran.length === 0) {
     throw new ServeError(
@@ -47,8 +59,11 @@ export async function compareModels(
   const largest = ran.reduce((a, b) => (bytesOf(b) > bytesOf(a) ? b : a));
   return {
     outputs: outputs.map((output) => output.finish()),
-    trials: ran.map(({ label }) => label),
+    trials: [...new Set(ran.map(({ label }) => label))],
     rejected,
+    rows: ran.reduce((sum, { rows }) => sum + rows, 0),
+    runs: ran.length,
+    timedRows: largest.rows,
     ...(await timed(before, after, largest)),
   };
 }

@@ -39,7 +39,11 @@ export const QUANTIZE_OPTIONS = {
     default: 32,
     doc: "Weights that share a scale with --int4 and --int8-weights: 16, 32, 64, 128 or 256. Smaller is closer and larger.",
   },
-  exclude: { kind: "texts", default: [], doc: "Names of weights to leave alone, separated by commas." },
+  exclude: {
+    kind: "texts",
+    default: [],
+    doc: "Names of weights to leave alone, as the report shows them, separated by commas.",
+  },
   reduceRange: {
     kind: "flag",
     default: false,
@@ -49,6 +53,13 @@ export const QUANTIZE_OPTIONS = {
     kind: "texts",
     default: [],
     doc: "JSON files (or folders of them) to compare on: a /predict body, its value, or an Open Inference Protocol body. Default: made-up inputs.",
+  },
+  maxBatchSize: {
+    kind: "integer",
+    min: 1,
+    max: 65_536,
+    default: 32,
+    doc: "Most rows of a run while comparing, as max_batch_size of the server: larger inputs are cut.",
   },
   seed: { kind: "integer", min: 0, max: 4_294_967_295, default: 0, doc: "Seed of the made-up inputs." },
   maxError: {

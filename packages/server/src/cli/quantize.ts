@@ -1,14 +1,18 @@
-import { statSync } from "node:fs";
 import {
+  encodeModel,
   indexBounds,
+  inlineSmallWeights,
   ModelFileError,
+  opsOf,
   type QuantizedModel,
   type QuantizedPrecision,
+  quantizedOps,
   quantizeModel,
   quantizeStatic,
   type ValueRange,
 } from "@sconce/torch";
 import { ServeError } from "../base/errors.ts";
+import { nearestWord } from "../base/nearest-word.ts";
 import type { OptionValues } from "../config/option.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import type { Command, Terminal } from "./command.ts";
@@ -42,6 +46,7 @@ export const quantizeCommand: Command = {
     terminal.progress?.(`reading and translating ${paths.input}`);
     const model = openModel(paths.input, inputs);
     try {
+      requireKnownWeights(model, options.exclude);
       return await withOutputDraft(paths.output, async (draft) => {
         const job = { model, inputs, paths: { ...paths, output: draft }, precision, options };
         const report = await quantize(job, terminal);
@@ -95,11 +100,33 @@ async function quantize(
       precision: options.static ? staticName(options.ranges) : precision,
       quantized: result.quantized,
       skipped: result.skipped,
-      bytes: { before: statSync(paths.input).size, after: byteLength },
+      already: quantizedOps(opsOf(model.model)),
+      bytes: { before: onnxBytes(model), after: byteLength },
+      batching: { before: before.signature.batching, after: after.signature.batching },
       isMadeUp: options.input.length === 0,
-      ...(await compareModels(before, after, trials)),
+      ...(await compareModels(before, after, trials, { maxRows: options.maxBatchSize })),
     };
   });
+}
+
+/** What the model takes as ONNX with all of its weights, but for a few bytes: the size that fewer bits are to be compared with. */
+function onnxBytes({ model, read }: OpenModel): number {
+  const small = inlineSmallWeights(model, read);
+  const outside = small.graph.initializers.reduce(
+    (sum, { data }) => sum + (data instanceof Uint8Array ? 0 : data.byteLength),
+    0,
+  );
+  return encodeModel(small).length + outside;
+}
+
+/** A name that no weight has leaves nothing alone, and nobody would see it. */
+function requireKnownWeights({ model }: OpenModel, exclude: readonly string[]): void {
+  const names = model.graph.initializers.filter(({ dtype }) => dtype === "float32").map(({ name }) => name);
+  const unknown = exclude.find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const near = nearestWord(unknown, names) ?? names.find((name) => name.includes(unknown));
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  throw usageError(`--exclude: the model has no weight ${JSON.stringify(unknown.slice(0, 80))}${hint}`);
 }
 
 function staticName(ranges: string): string {

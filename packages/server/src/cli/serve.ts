@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { type RunningServer, startServer } from "../app/start-server.ts";
+import { usualTranslationFolder } from "../app/translation-cache.ts";
 import { systemClock } from "../base/clock.ts";
-import { loadConfig } from "../config/load-config.ts";
+import { type Config, loadConfig } from "../config/load-config.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
+import { withFoundConfig } from "./found-config.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
@@ -24,7 +26,8 @@ export const serveCommand: Command = {
     if (args.positionals.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    const config = loadConfig({ flags: args.flags, env: terminal.env });
+    const { flags, found } = withFoundConfig(args.flags, terminal.env);
+    const config = withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
     for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
@@ -32,6 +35,7 @@ export const serveCommand: Command = {
       config.server.logLevel,
       readableStream(config.server.logFormat, terminal.env),
     );
+    if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
     for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
     }
@@ -67,6 +71,11 @@ export const serveCommand: Command = {
     return 0;
   },
 };
+
+function withTranslationCache(config: Config, env: Terminal["env"]): Config {
+  const { translationCache = usualTranslationFolder(env) } = config.server;
+  return { ...config, server: { ...config.server, translationCache } };
+}
 
 function underSupervisor(starter: string): string {
   return `${starter} started this server without a terminal, and may keep SIGTERM to itself: let a supervisor or container run node_modules/.bin/sconce serve`;

@@ -4,8 +4,8 @@ import { bfloat16Bits, decodeJsonTensor, float16Bits } from "@sconce/protocol";
 import { ServeError } from "../base/errors.ts";
 import { type Dim, exampleSize, type Signature, type TensorSpec } from "../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../base/tensor.ts";
-import { DEFAULT_REST_LIMITS } from "../edge/rest/limits.ts";
-import { readPredictRequest } from "../edge/rest/predict-request.ts";
+import { readPredictRequest } from "../edge/rest/predict/predict-request.ts";
+import { DEFAULT_REST_LIMITS } from "../edge/rest-limits.ts";
 import { AT_ONCE, workOff } from "../edge/time-slicer.ts";
 
 /** Inputs in signature order to run a model on, and what to call them. */

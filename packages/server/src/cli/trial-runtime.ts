@@ -2,9 +2,11 @@ import { realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import type { ModelDescription } from "../base/model-description.ts";
 import type { RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
+import { PLAIN_LOAD } from "../runtime/plain-load.ts";
 import type { LoadedModel, LoadOptions, Runtime } from "../runtime/runtime.ts";
 import { workerEnv } from "../worker/worker-env.ts";
 import { createLogger } from "./logger.ts";
@@ -14,22 +16,18 @@ import type { Trial } from "./trial-inputs.ts";
 /** A model loaded as the server would load it, in a worker of its own. */
 export interface TrialModel {
   readonly signature: Signature;
+  readonly description: ModelDescription;
+  /** Of its worker; undefined where the system does not say. */
+  residentBytes(): Promise<number | undefined>;
   run(trial: Trial): Promise<RunResult>;
   close(): Promise<void>;
 }
 
 const OPTIONS: LoadOptions = {
-  instances: 1,
+  ...PLAIN_LOAD,
   threadsPerInstance: availableParallelism(),
-  isolation: "process",
   loadTimeoutMs: 600_000,
   executionTimeoutMs: 600_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 1,
 };
 
 /** Loads a file; `inputs` are those of a scripted program. */
@@ -61,6 +59,8 @@ async function load(runtime: Runtime, file: string, inputs?: StatedInputs): Prom
   const loaded: LoadedModel = await runtime.load(spec, { signal: new AbortController().signal });
   return {
     signature: loaded.description.signature,
+    description: loaded.description,
+    residentBytes: () => loaded.instances[0]!.residentBytes(),
     run: ({ inputs }) =>
       loaded.instances[0]!.run({
         inputs: inputs.map(({ datatype, shape, bytes }) => ({ datatype, shape, chunks: [bytes] })),

@@ -25,6 +25,11 @@ test("neither the port nor the health port is opened to a network without --inse
   assert.equal(rejection(["--health-address", "0.0.0.0:8081"], ["--insecure", "true"]), undefined);
 });
 
+test("with a certificate both may be open", () => {
+  assert.equal(rejection(["--host", "0.0.0.0"], ["--tls-cert", "a"], ["--tls-key", "b"]), undefined);
+  assert.equal(rejection(["--health-address", "[::]:1"], ["--tls-cert", "a"], ["--tls-key", "b"]), undefined);
+});
+
 test("a health address is a host and a port", () => {
   assert.deepEqual(parseHealthAddress("localhost:65535"), { host: "localhost", port: 65535 });
   assert.deepEqual(parseHealthAddress("[::1]:0"), { host: "::1", port: 0 });

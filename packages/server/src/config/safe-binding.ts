@@ -4,20 +4,20 @@ import { isLoopback } from "./host-address.ts";
 import type { ServerConfig } from "./server-options.ts";
 
 /**
- * Rejects to start in a way that is open to a network by mistake: a public address without `--insecure`, or load and unload
- * over the network without a token. Throws `failed_precondition` with what to change.
+ * Rejects to start in a way that is open to a network by mistake: a public address without TLS, authentication or `--insecure`,
+ * or load and unload over the network without a token. Throws `failed_precondition` with what to change.
  */
 export function checkSafeBinding(config: ServerConfig): void {
-  const { host, healthAddress, insecure } = config;
+  const { host, healthAddress, insecure, tlsCert } = config;
   const hosts = [
     ["--host", host],
     ["--health-address", healthAddress === undefined ? host : parseHealthAddress(healthAddress).host],
   ] as const;
   const open = hosts.find(([, address]) => !isLoopback(address));
-  if (open !== undefined && !insecure) {
+  if (open !== undefined && !insecure && tlsCert === undefined) {
     throw new ServeError(
       "failed_precondition",
-      `${open.join(" ")} is reachable from other machines, without TLS and authentication. Keep 127.0.0.1 behind a proxy that has both, or add --insecure if the network itself is trusted`,
+      `${open.join(" ")} is reachable from other machines, without TLS and authentication. Give it a certificate (--tls-cert, --tls-key), keep 127.0.0.1 behind a proxy, or add --insecure if the network itself is trusted`,
       { reason: "unsafe_binding" },
     );
   }

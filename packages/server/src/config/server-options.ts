@@ -5,7 +5,7 @@ export const SERVER_OPTIONS = {
   host: {
     kind: "text",
     default: "127.0.0.1",
-    doc: "Address to listen on. Anything but a loopback address is rejected without --insecure, because this release has neither TLS nor authentication of its own: put it behind a proxy that has both.",
+    doc: "Address to listen on. Anything but a loopback address is rejected without TLS (--tls-cert), authentication or --insecure.",
   },
   port: {
     kind: "integer",
@@ -17,17 +17,39 @@ export const SERVER_OPTIONS = {
   healthAddress: {
     kind: "text",
     default: null,
-    doc: "HOST:PORT on which a thread of its own answers /v2/health/live and /v2/health/ready, also while the server is too busy to: not ready once the event loop has stood still for 1 s, not live after 30 s. Off when unset. As for host, anything but a loopback address needs --insecure.",
+    doc: "HOST:PORT on which a thread of its own answers /v2/health/live and /v2/health/ready, also while the server is too busy to: not ready once the event loop has stood still for 1 s, not live after 30 s. Off when unset. It never speaks TLS. As for host, anything but a loopback address needs TLS or authentication on the port, or --insecure.",
   },
   insecure: {
     kind: "flag",
     default: false,
     doc: "Allow listening on a public address without TLS and authentication.",
   },
+  tlsCert: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the port's certificate, and those between it and a root: the port speaks TLS then, to REST and gRPC clients. Read again when it changes.",
+  },
+  tlsKey: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the certificate's private key, without a passphrase. Read again when it changes.",
+  },
+  tlsClientCa: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the CA of clients' certificates: who has none of it cannot connect. Read again when it changes.",
+  },
+  reloadIntervalMs: {
+    kind: "duration",
+    min: 100,
+    max: 3_600_000,
+    default: 5000,
+    doc: "How often the files of certificates and keys, and the configuration file, are looked at. A change must hold still for two looks; SIGHUP reads them at once.",
+  },
   defaultModel: {
     kind: "text",
     default: null,
-    doc: "The model that POST /predict means without a name in the URL. When unset: the only model there is.",
+    doc: "The model that POST /predict means without a name in the URL, and an inference over gRPC without a name. When unset: the only model there is.",
   },
   corsOrigins: {
     kind: "texts",
@@ -44,6 +66,12 @@ export const SERVER_OPTIONS = {
     choices: ["never", "auto", "always"],
     default: "never",
     doc: "Whether answers of the Open Inference Protocol over gRPC hold typed contents, which KServe's and MLServer's stubs read, in place of raw bytes. auto: when the request did.",
+  },
+  sharedMemory: {
+    kind: "choice",
+    choices: ["off", "system"],
+    default: "off",
+    doc: "system: clients on this machine may register files in /dev/shm and have inputs read from them and outputs written to them, as with Triton. Every client may then read and change whatever this process can there: for clients that you trust only.",
   },
   modelControl: {
     kind: "choice",
@@ -69,10 +97,9 @@ export const SERVER_OPTIONS = {
     doc: "Bearer token for load and unload under --model-control explicit. Required there. Prefer the environment variable: flags show in process lists.",
   },
   readiness: {
-    kind: "choice",
-    choices: ["strict", "settled"],
-    default: "strict",
-    doc: "strict: ready while a version serves of whatever looks like a model in the paths: a broken file or an empty version folder is not ready. settled: ready once every model was tried; broken ones are only listed.",
+    kind: "texts",
+    default: ["strict"],
+    doc: "strict: ready while a version serves of whatever looks like a model in the paths: a broken file or an empty version folder is not ready. settled: ready once every model was tried; broken ones are only listed. Names of models, such as digits,resnet: ready while these serve, whatever else there is.",
   },
   allowEmpty: {
     kind: "flag",
@@ -129,6 +156,18 @@ export const SERVER_OPTIONS = {
     max: 64,
     default: 1,
     doc: "Worker processes kept started and idle, so that a load or a restart skips process start-up.",
+  },
+  translationCache: {
+    kind: "text",
+    default: null,
+    doc: "Folder in which translations of model files are kept, so that the next start need not make them again; off: none. When unset, sconce serve keeps them in sconce/translations below XDG_CACHE_HOME or ~/.cache, and a server within a program keeps none.",
+  },
+  translationCacheSizeBytes: {
+    kind: "bytes",
+    min: 1_048_576,
+    max: 1_125_899_906_842_624,
+    default: 2_147_483_648,
+    doc: "Most bytes of all kept translations together; the least recently used make room.",
   },
   maxInstances: {
     kind: "count-or-auto",
@@ -287,7 +326,7 @@ export const SERVER_OPTIONS = {
   config: {
     kind: "text",
     default: null,
-    doc: "YAML file with any of these options, and model defaults under `models:`.",
+    doc: "YAML file with any of these options, and model defaults under `models:`. Default: sconce.yaml of the current folder, if it is there; none: no file.",
   },
 } as const;
 

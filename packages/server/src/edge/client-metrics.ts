@@ -12,6 +12,9 @@ export function countRejections(metrics: Metrics): (reason: RejectionReason) => 
     connections_per_address: counterOf("connections_per_address"),
     descriptors: counterOf("descriptors"),
     first_bytes_timeout: counterOf("first_bytes_timeout"),
+    handshakes: counterOf("handshakes"),
+    tls_failed: counterOf("tls_failed"),
+    not_tls: counterOf("not_tls"),
   };
   return (reason) => counters[reason].add(1);
 }

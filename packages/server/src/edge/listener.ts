@@ -3,6 +3,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/errors.ts";
 import { sniffProtocol } from "./sniff-protocol.ts";
+import { NOT_TLS_RESPONSES, sniffTls } from "./sniff-tls.ts";
+import type { TlsDoor } from "./tls-door.ts";
 
 export interface ListenerLimits {
   /** Open connections of everybody together. */
@@ -11,7 +13,9 @@ export interface ListenerLimits {
   readonly maxConnectionsPerAddress: number;
   /** File descriptors from this number on are left to workers and files. POSIX gives out the lowest that is free. */
   readonly maxDescriptors: number;
-  /** How long a connection may stay silent or undecided before its protocol is known. */
+  /** Connections whose TLS handshake is not done; they have cost this process nothing yet, and tell nothing of who they are. */
+  readonly maxHandshakes: number;
+  /** How long a connection may stay silent or undecided before its protocol is known; with TLS, how long its handshake may take, too. */
   readonly firstBytesTimeoutMs: number;
   /** A connection that has been silent for this long is probed by the system; ten seconds without a response, and it is closed. */
   readonly probeAfterMs: number;
@@ -21,11 +25,14 @@ export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
   maxConnections: 10_000,
   maxConnectionsPerAddress: 64,
   maxDescriptors: Number.POSITIVE_INFINITY,
+  maxHandshakes: 1024,
   firstBytesTimeoutMs: 10_000,
   probeAfterMs: 40_000,
 };
 
 const ACCEPT_WAITING_MS = 10_000;
+/** How long a client that is refused with words may take to read them. */
+const LINGER_MS = 1000;
 
 /** Loopback: the machine itself, and proxies on it, which carry everybody. */
 export const LOOPBACK: readonly string[] = ["127.0.0.0/8", "::1/128"];
@@ -35,6 +42,8 @@ export interface ListenerOptions {
   onHttp1(socket: Socket): void;
   /** Takes over a socket that opened with the HTTP/2 preface, which is unread. */
   onHttp2(socket: Socket): void;
+  /** Connections speak TLS, which ends here. Default: they do not. */
+  readonly tls?: TlsDoor | undefined;
   /** Stands still while this process does: first bytes that came meanwhile are unread, not late. */
   readonly clock: Clock;
   readonly limits?: ListenerLimits;
@@ -48,9 +57,12 @@ export type RejectionReason =
   | "connections"
   | "connections_per_address"
   | "descriptors"
-  | "first_bytes_timeout";
+  | "first_bytes_timeout"
+  | "handshakes"
+  | "tls_failed"
+  | "not_tls";
 
-/** One port that speaks HTTP/1 and HTTP/2 (with prior knowledge): the first bytes of a connection decide. */
+/** One port that speaks HTTP/1 and HTTP/2 (with prior knowledge or, behind TLS, by ALPN): the first bytes of a connection decide. */
 export interface Listener {
   /** Rejects when the port cannot be had. */
   listen(host: string, port: number): Promise<AddressInfo>;
@@ -76,6 +88,8 @@ export function createListener(options: ListenerOptions): Listener {
   const unlimited = toBlockList(options.unlimited ?? LOOPBACK);
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
+  /** Those of them whose TLS handshake is not done. */
+  const shaking = new Set<Socket>();
   const perAddress = new Map<string, number>();
   let closed: Promise<void> | undefined;
   let accepted = 0;
@@ -101,14 +115,18 @@ export function createListener(options: ListenerOptions): Listener {
     socket.once("close", () => {
       sockets.delete(socket);
       undecided.delete(socket);
+      shaking.delete(socket);
       if (counted) release(perAddress, address);
     });
-    decide(socket);
+    undecided.add(socket);
+    if (options.tls === undefined) decide(socket, socket);
+    else secure(socket, options.tls);
   }
 
   function overLimit(socket: Socket, ofAddress: number): RejectionReason | undefined {
     if (sockets.size >= limits.maxConnections) return "connections";
     if (descriptorOf(socket) >= limits.maxDescriptors) return "descriptors";
+    if (shaking.size >= limits.maxHandshakes) return "handshakes";
     return ofAddress >= limits.maxConnectionsPerAddress ? "connections_per_address" : undefined;
   }
 
@@ -118,14 +136,48 @@ export function createListener(options: ListenerOptions): Listener {
     socket.destroy();
   }
 
-  function decide(socket: Socket): void {
-    undecided.add(socket);
-    const onTimeout = () => reject(socket, "first_bytes_timeout");
+  function secure(socket: Socket, tls: TlsDoor): void {
+    shaking.add(socket);
+    const cancelTimeout = options.clock.after(limits.firstBytesTimeoutMs, () =>
+      reject(socket, "first_bytes_timeout"),
+    );
+    socket.once("close", cancelTimeout);
+    sniffTls(socket, (beginning) => {
+      if (beginning !== "tls") {
+        cancelTimeout();
+        refuseTo(socket, NOT_TLS_RESPONSES[beginning]);
+        return;
+      }
+      tls.open(socket, {
+        onSecure(secured) {
+          cancelTimeout();
+          shaking.delete(socket);
+          decide(secured, socket);
+        },
+        onFailed: () => options.onRejected?.("tls_failed"),
+      });
+    });
+  }
+
+  /** Says why and closes, once the client has read it: closing with bytes unread would reset the connection, and the words with it. */
+  function refuseTo(socket: Socket, words: Buffer): void {
+    options.onRejected?.("not_tls");
+    socket.on("end", () => socket.destroy());
+    socket.end(words);
+    socket.once(
+      "close",
+      options.clock.after(LINGER_MS, () => socket.destroy()),
+    );
+  }
+
+  /** `carrier`: the connection itself; with TLS, the one below `socket`. */
+  function decide(socket: Socket, carrier: Socket): void {
+    const onTimeout = () => reject(carrier, "first_bytes_timeout");
     sniffProtocol(
       socket,
       { clock: options.clock, timeoutMs: limits.firstBytesTimeoutMs, onTimeout },
       (protocol) => {
-        undecided.delete(socket);
+        undecided.delete(carrier);
         if (protocol === "http1") return options.onHttp1(socket);
         socket.allowHalfOpen = false;
         return options.onHttp2(socket);

@@ -10,6 +10,7 @@ import { ServeError } from "../base/errors.ts";
 import type { Datatype, NamedTensor } from "../base/tensor.ts";
 import type { HostedModel } from "../runtime/model-host.ts";
 import { loadModel } from "../runtime/onnx/load-model.ts";
+import { PLAIN_LOAD } from "../runtime/plain-load.ts";
 import { compileInputCheck } from "./input-check.ts";
 
 type Place = readonly [offset: number, length: number];
@@ -74,21 +75,8 @@ describe("guards and sizes: what PyTorch's loaded program accepts is answered eq
 });
 
 function load(file: string): Promise<HostedModel> {
-  const options = {
-    instances: 1,
-    threadsPerInstance: 1,
-    isolation: "process",
-    loadTimeoutMs: 60_000,
-    executionTimeoutMs: 60_000,
-    memoryLimitBytes: undefined,
-    memory: "fast",
-    precision: "float32",
-    weightsFile: undefined,
-    inputs: undefined,
-    warmupRuns: 1,
-  } as const;
   return loadModel(
-    { spec: { name: "m", version: "1", file, root: dirname(file), options }, wantsDigest: false },
+    { spec: { name: "m", version: "1", file, root: dirname(file), options: PLAIN_LOAD }, wantsDigest: false },
     () => {},
   );
 }

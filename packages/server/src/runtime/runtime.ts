@@ -1,6 +1,7 @@
 import type { DeclaredPorts } from "../base/declared-ports.ts";
 import type { Instance } from "../base/instance.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { TensorSpec } from "../base/signature.ts";
 
 /** What to load. `file` is an absolute path that the server chose, never a client. */
 export interface LoadSpec {
@@ -11,7 +12,20 @@ export interface LoadSpec {
   readonly root: string;
   /** The Python file that makes the model, where `file` holds no program; the same path where there are no weights either. */
   readonly codeFile?: string | undefined;
+  /** Set for what surrounds a model; `file` is the model's all the same, so that both change together. */
+  readonly task?: TaskLoad;
   readonly options: LoadOptions;
+}
+
+/** What surrounds a model. */
+export interface TaskLoad {
+  /** Such as `image-classification`. */
+  readonly name: string;
+  /** Absolute paths of the folders where its files may lie. */
+  readonly folders: readonly string[];
+  /** What the model takes and gives. */
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
 }
 
 /** How to load it: the part of a model's configuration that a runtime needs. */
@@ -28,6 +42,8 @@ export interface LoadOptions {
   readonly memoryLimitBytes: number | undefined;
   readonly memory: "fast" | "shared";
   readonly precision: "float32" | "float16" | "int8" | "int4";
+  /** Requests may share a run although it changes their answers. Default: they may not. */
+  readonly mayMixRows?: boolean;
   /** File whose tensors replace the program's weights of the same names. */
   readonly weightsFile: string | undefined;
   /** The types of a TorchScript program's arguments, such as `float32[batch, 3]`; undefined: the file says them. */
@@ -40,10 +56,21 @@ export interface LoadOptions {
   readonly warmupRuns: number;
   /** False: the engine must not rewrite the model's graph, since a worker crashed where it did. Default: it may. */
   readonly isOptimised?: boolean;
+  /** Where translations are kept from start to start; undefined: nowhere. */
+  readonly translationCache?: TranslationCacheOptions | undefined;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */
   readonly python?: PythonOptions;
+}
+
+/** Where translations are kept. */
+export interface TranslationCacheOptions {
+  /** An absolute path. */
+  readonly folder: string;
+  readonly maxBytes: number;
+  /** Which code made them; another release's are not used. */
+  readonly release: string;
 }
 
 /** What only the Python runtime is told of a model. */

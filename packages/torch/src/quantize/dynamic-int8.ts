@@ -3,14 +3,19 @@ import { bytesOf, maxCode, perColumn, perRow, transposed } from "./int8-codes.ts
 import { type ProductNode, productNode } from "./product-node.ts";
 import type { QuantizeOptions } from "./quantize-options.ts";
 import type { Rewrite } from "./rewrite.ts";
+import { rowCodes } from "./row-codes.ts";
 import { weightFloats } from "./weight-floats.ts";
 
 /** Layers with fewer weights than this cost more to quantize at run time than they gain. */
 const MIN_ELEMENTS = 1024;
 
+/** ConvInteger takes images. */
+const IMAGE_AXES = [1, 2, 3];
+
 /**
- * Dynamic int8: weights symmetric per output channel, activations uint8 as they come (`DynamicQuantizeLinear`). Products become
- * `com.microsoft.DynamicQuantizeMatMul`, convolutions `ConvInteger` and a scale. Answers whether it replaced the node.
+ * Dynamic int8: weights symmetric per output channel, activations as they come, with a scale for each vector that is multiplied and each image.
+ * Sums of codes are exact and everything else is done number by number, so that an answer has the same bits whatever else is in the run;
+ * `DynamicQuantizeLinear`, with its one scale for all, would not do. Answers whether it replaced the node.
  */
 export function dynamicInt8(node: OnnxNode, rewrite: Rewrite, options: QuantizeOptions): boolean {
   const product = productNode(node, rewrite);
@@ -43,48 +48,34 @@ function int8Product(node: OnnxNode, product: ProductNode, { rewrite, options }:
       }),
     ];
   });
-  const inputs = [product.activation, codes!, scales!];
-  const isVector = bias !== undefined && isBiasVector(rewrite, bias, n);
-  if (isVector) inputs.push("", bias);
-  const isLast = bias === undefined || isVector;
-  const result = rewrite.emit({
-    type: "DynamicQuantizeMatMul",
+  const x = rowCodes(product.activation, [-1], rewrite);
+  const columns = rewrite.emit({
+    type: "MatMulIntegerToFloat",
     domain: "com.microsoft",
-    inputs,
-    ...(isLast ? { outputs: node.outputs } : {}),
+    inputs: [x.codes, codes!, rewrite.scalar(1), scales!, x.zero],
   });
-  if (!isLast) rewrite.emit({ type: "Add", inputs: [result, bias], outputs: node.outputs });
+  const last = bias === undefined ? { outputs: node.outputs } : {};
+  const result = rewrite.emit({ type: "Mul", inputs: [columns, x.scale], ...last });
+  if (bias !== undefined) rewrite.emit({ type: "Add", inputs: [result, bias], outputs: node.outputs });
   rewrite.done(weight.name);
   return true;
 }
 
-function isBiasVector(rewrite: Rewrite, bias: string, n: number): boolean {
-  const dims = rewrite.weight(bias)?.dims;
-  return dims?.length === 1 && dims[0] === n;
-}
-
 function int8Conv(node: OnnxNode, rewrite: Rewrite, options: QuantizeOptions): boolean {
   const weight = rewrite.weight(node.inputs[1]);
-  if (weight === undefined) return false;
+  if (weight === undefined) return calculated(node, rewrite);
   const elements = weight.dims.reduce((count, size) => count * size, 1);
   if (elements < MIN_ELEMENTS) return rewrite.skip(weight.name, `it has fewer than ${MIN_ELEMENTS} weights`);
   if (weight.dims.length !== 4) return rewrite.skip(weight.name, "only 2-D convolutions have an int8 kernel");
   const [codes, scales] = rewrite.shared(`int8 ${weight.name}`, () => convWeights(weight, rewrite, options));
-  const input = node.inputs[0]!;
-  const [x, scale, zero] = rewrite.shared(`uint8 ${input}`, () =>
-    rewrite.emitAll({
-      type: "DynamicQuantizeLinear",
-      inputs: [input],
-      outputs: [rewrite.fresh("x"), rewrite.fresh("x_scale"), rewrite.fresh("x_zero")],
-    }),
-  );
+  const x = rowCodes(node.inputs[0]!, IMAGE_AXES, rewrite);
   const sums = rewrite.emit({
     type: "ConvInteger",
-    inputs: [x!, codes!, zero!],
+    inputs: [x.codes, codes!, x.zero],
     attributes: node.attributes,
   });
   const floats = rewrite.emit({ type: "Cast", inputs: [sums], attributes: { to: 1 } });
-  const factor = rewrite.emit({ type: "Mul", inputs: [scale!, scales!] });
+  const factor = rewrite.emit({ type: "Mul", inputs: [x.scale, scales!] });
   const bias = node.inputs[2] === undefined || node.inputs[2] === "" ? undefined : node.inputs[2];
   const last = bias === undefined ? { outputs: node.outputs } : {};
   const product = rewrite.emit({ type: "Mul", inputs: [floats, factor], ...last });
@@ -102,6 +93,12 @@ function int8Conv(node: OnnxNode, rewrite: Rewrite, options: QuantizeOptions): b
   }
   rewrite.done(weight.name);
   return true;
+}
+
+/** A convolution whose weights are no stored floats. */
+function calculated({ inputs: [, name] }: OnnxNode, rewrite: Rewrite): false {
+  const isStored = name === undefined || rewrite.isStored(name);
+  return isStored ? false : rewrite.skip(name, "the model calculates it from others");
 }
 
 function convWeights(weight: Initializer, rewrite: Rewrite, options: QuantizeOptions): readonly string[] {

@@ -11,7 +11,10 @@ export function halfWeights(rewrite: Rewrite, read: ReadExternal): void {
   for (const weight of [...rewrite.initializers]) {
     if (rewrite.weight(weight.name) === undefined) continue;
     const elements = weight.dims.reduce((count, size) => count * size, 1);
-    if (elements < MIN_ELEMENTS) continue;
+    if (elements < MIN_ELEMENTS) {
+      if (weight.dims.length > 1) rewrite.skip(weight.name, `it has fewer than ${MIN_ELEMENTS} values`);
+      continue;
+    }
     const values = weightFloats(weight, read);
     if (values.some((value) => Number.isFinite(value) && Math.abs(value) > MAX_HALF)) {
       rewrite.skip(weight.name, `it holds values beyond ±${MAX_HALF}, the range of float16`);

@@ -2,8 +2,10 @@ import { ModelFileError } from "../errors.ts";
 import type { OnnxModel, OnnxNode } from "../onnx/model.ts";
 import { dynamicInt8 } from "./dynamic-int8.ts";
 import { halfWeights } from "./half-weights.ts";
+import { type LeftWeight, leftWeights } from "./left-weights.ts";
 import { weightOnly } from "./matmul-nbits.ts";
 import type { QuantizedModel, QuantizeOptions } from "./quantize-options.ts";
+import { opsOf, quantizedOps } from "./quantized-ops.ts";
 import { Rewrite } from "./rewrite.ts";
 
 /**
@@ -31,16 +33,33 @@ export function quantizeModel(model: OnnxModel, options: QuantizeOptions): Quant
     case "float16":
       halfWeights(rewrite, options.read);
   }
-  const { quantized, skipped } = rewrite;
-  if (quantized.length === 0) {
-    const why =
-      skipped.length === 0
-        ? "it has no matrix product or convolution with stored weights"
-        : skipped[0]!.reason;
-    throw new ModelFileError(
-      "unsupported",
-      `nothing in the model can be stored as ${options.precision}: ${why}`,
-    );
-  }
-  return { model: rewrite.finish(), quantized, skipped };
+  const { quantized } = rewrite;
+  const result = rewrite.finish();
+  const skipped = leftWeights(result, {
+    skipped: rewrite.skipped,
+    exclude: options.exclude ?? new Set(),
+    takesConvolutions: options.precision === "int8" || options.precision === "float16",
+  });
+  if (quantized.length === 0) throw nothingToDo(model, { precision: options.precision, skipped });
+  return { model: result, quantized, skipped };
+}
+
+/** Why nothing changed: what the model is already comes first. */
+function nothingToDo(
+  model: OnnxModel,
+  { precision, skipped }: { readonly precision: string; readonly skipped: readonly LeftWeight[] },
+): ModelFileError {
+  const isHalf = precision === "float16" && model.graph.initializers.some(({ dtype }) => dtype === "float16");
+  const already = isHalf ? "its weights are stored in 16 bits" : quantizedOps(opsOf(model));
+  const [first] = skipped;
+  const left =
+    first === undefined
+      ? "it has no matrix product or convolution with stored weights"
+      : `'${first.weight}': ${first.reason}${skipped.length > 1 ? `, and ${skipped.length - 1} more` : ""}`;
+  return new ModelFileError(
+    "unsupported",
+    already === undefined
+      ? `nothing in the model can be stored as ${precision}: ${left}`
+      : `the model is quantized already (${already}), and nothing else in it can be stored as ${precision}`,
+  );
 }

@@ -1,4 +1,5 @@
 import type { OnnxModel, ReadExternal } from "../onnx/model.ts";
+import type { LeftWeight } from "./left-weights.ts";
 
 /** `int8`: activations too, quantized as they come. `int4`, `int8-weights`: weights alone. `float16`: weights stored in half. */
 export type QuantizedPrecision = "int8" | "int8-weights" | "int4" | "float16";
@@ -20,6 +21,6 @@ export interface QuantizedModel {
   readonly model: OnnxModel;
   /** Weights that changed, by name. */
   readonly quantized: readonly string[];
-  /** Weights of matrix products and convolutions that stayed, with the reason. */
-  readonly skipped: readonly { readonly weight: string; readonly reason: string }[];
+  /** Every other weight, and those that something else needs as floats, too; with the reason. Vectors and numbers are not told of. */
+  readonly skipped: readonly LeftWeight[];
 }

@@ -43,6 +43,11 @@ export class Rewrite {
     this.#nodes.push(...this.#model.graph.nodes);
   }
 
+  /** Version of ONNX's own operators. */
+  get opset(): number {
+    return this.#model.opsets.get("") ?? 0;
+  }
+
   get initializers(): IterableIterator<Initializer> {
     return this.#weights.values();
   }
@@ -51,6 +56,11 @@ export class Rewrite {
   weight(name: string | undefined): Initializer | undefined {
     const found = name === undefined ? undefined : this.#weights.get(name);
     return found?.dtype === "float32" && !this.#exclude.has(found.name) ? found : undefined;
+  }
+
+  /** Whether the model stores a tensor of this name, of any dtype. */
+  isStored(name: string): boolean {
+    return this.#weights.has(name);
   }
 
   emit(node: NewNode): string {
@@ -74,6 +84,14 @@ export class Rewrite {
     const name = this.fresh(wish);
     this.#weights.set(name, { name, ...tensor });
     return name;
+  }
+
+  /** A float32 constant, one for all that ask for the same number. */
+  scalar(value: number): string {
+    return this.shared(`scalar ${value}`, () => {
+      const data = new Uint8Array(Float32Array.of(value).buffer);
+      return [this.initializer("scalar", { dtype: "float32", dims: [], data })];
+    })[0]!;
   }
 
   removeWeight(name: string): void {

@@ -1,6 +1,7 @@
 import { ModelFileError } from "../errors.ts";
 import type { OnnxModel, OnnxNode, ReadExternal } from "../onnx/model.ts";
 import { bytesOf, maxCode, perColumn, perRow, transposed } from "./int8-codes.ts";
+import { leftWeights } from "./left-weights.ts";
 import type { ProductNode } from "./product-node.ts";
 import type { QuantizedModel } from "./quantize-options.ts";
 import { Rewrite } from "./rewrite.ts";
@@ -38,7 +39,10 @@ export function quantizeStatic(
     for (const name of node.outputs) if (plan.codedOutputs.has(name)) codes.replace(name);
     return true;
   });
-  return { model: rewrite.finish(), quantized: rewrite.quantized, skipped: rewrite.skipped };
+  const result = rewrite.finish();
+  const { quantized, skipped } = rewrite;
+  const outcome = { skipped, exclude: options.exclude ?? new Set<string>(), takesConvolutions: true };
+  return { model: result, quantized, skipped: leftWeights(result, outcome) };
 }
 
 /** How a value becomes codes: value ≈ (code − zero) · scale. */

@@ -8,6 +8,7 @@ import { detectFile } from "../formats/detect-file.ts";
 import { isWeights } from "../formats/file-format.ts";
 import { dtypeOfOnnx } from "../onnx/dtype.ts";
 import { type OnnxPort, scanOnnx } from "../onnx/scan-model.ts";
+import { onnxRowMixing } from "../quantize/row-mixing.ts";
 import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 import { summarize } from "./summarize.ts";
 import type { ModelSummary, SummaryPort } from "./translation.ts";
@@ -56,10 +57,13 @@ function weightsSummary(
   detail: string,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): ModelSummary {
+  const bytesByDtype: Record<string, number> = {};
   let [parameterCount, weightBytes] = [0, 0];
   for (const { shape, dtype } of tensors.values()) {
     parameterCount += elementCount(shape);
-    weightBytes += elementCount(shape) * BYTE_WIDTHS[dtype];
+    const bytes = elementCount(shape) * BYTE_WIDTHS[dtype];
+    weightBytes += bytes;
+    bytesByDtype[dtype] = (bytesByDtype[dtype] ?? 0) + bytes;
   }
   return {
     format,
@@ -69,7 +73,9 @@ function weightsSummary(
     guards: [],
     parameterCount,
     weightBytes,
+    bytesByDtype,
     ops: [],
+    rowMixing: undefined,
     report: NOTHING_TO_REPORT,
   };
 }
@@ -88,7 +94,11 @@ function onnxSummary(source: ByteSource): ModelSummary {
     guards: [],
     parameterCount: scan.parameterCount,
     weightBytes: scan.weightBytes,
+    bytesByDtype: Object.fromEntries(
+      Array.from(scan.bytesByType, ([type, bytes]) => [dtypeOfOnnx(type) ?? `type ${type}`, bytes]),
+    ),
     ops: [...scan.ops].map(([op, count]) => ({ op, count })).sort((a, b) => b.count - a.count),
+    rowMixing: onnxRowMixing(source, scan),
     report: NOTHING_TO_REPORT,
   };
 }

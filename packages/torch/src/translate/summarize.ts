@@ -4,6 +4,7 @@ import type { TorchScriptOptions } from "../torchscript/torchscript.ts";
 import { countWeights } from "./count-weights.ts";
 import { lowerFile } from "./lower-file.ts";
 import { readProgramFile } from "./program-file.ts";
+import { programRowMixing } from "./program-row-mixing.ts";
 import type { ModelSummary } from "./translation.ts";
 
 /** What a program file holds: signature, size, ops, and whether it can be translated. Throws ModelFileError. */
@@ -20,8 +21,10 @@ export function summarize(
     inputs: lowered.inputs,
     outputs: lowered.outputs,
     guards: lowered.guards,
+    ...(program.state !== undefined && { state: program.state }),
     ...countWeights(program),
     ops: countOps(program),
+    rowMixing: programRowMixing(program, lowered.model),
     report: {
       unsupported: lowered.unsupported,
       warnings: lowered.warnings,

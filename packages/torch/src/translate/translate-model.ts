@@ -12,6 +12,7 @@ import { readWeightsFile, type WeightsFile } from "../weights/weights-file.ts";
 import { countWeights } from "./count-weights.ts";
 import { lowerFile } from "./lower-file.ts";
 import { type ProgramFile, readProgramFile } from "./program-file.ts";
+import { programRowMixing } from "./program-row-mixing.ts";
 import type { TranslateOptions, WeightsSource } from "./translate-options.ts";
 import type { Translation } from "./translation.ts";
 
@@ -48,9 +49,11 @@ export function translateModel(
     inputs: lowered.inputs,
     outputs: lowered.outputs,
     guards: lowered.guards,
+    ...(lowered.program.state !== undefined && { state: lowered.program.state }),
     report: { unsupported, warnings },
     sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
     format: file.format,
+    rowMixing: programRowMixing(lowered.program, model),
     ...countWeights(lowered.program),
     ...(model !== undefined && model !== whole && { weightBytes: weightBytes(model) }),
   };

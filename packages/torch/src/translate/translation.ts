@@ -1,4 +1,5 @@
 import type { DType } from "../dtype.ts";
+import type { StatePair } from "../graph/ir.ts";
 import type { Port, SampleTensor, SizeGuard } from "../graph/port.ts";
 
 /** Every op of a program that cannot be translated, with how often it occurs and why. Empty: the program translates. */
@@ -16,12 +17,16 @@ export interface Translation {
   readonly outputs: readonly Port[];
   /** What the inputs must keep to beside the ranges of their sizes. */
   readonly guards: readonly SizeGuard[];
+  /** What the program keeps from call to call, by names that ports have or are also known by; undefined: nothing. */
+  readonly state?: readonly StatePair[];
   readonly report: TranslationReport;
   /** Example inputs stored with the program, in the order of `inputs`; undefined when the file has none. */
   readonly sampleInputs: readonly SampleTensor[] | undefined;
   readonly format: ModelSummary["format"];
   readonly parameterCount: number;
   readonly weightBytes: number;
+  /** Why rows of one run change each other's answers, in words that follow "because"; undefined: nothing is known that does. */
+  readonly rowMixing: string | undefined;
 }
 
 /** A port for people: ONNX files may hold `string`s, which PyTorch has no dtype for. */
@@ -43,9 +48,15 @@ export interface ModelSummary {
   readonly outputs: readonly SummaryPort[];
   /** What the inputs must keep to beside the ranges of their sizes. */
   readonly guards: readonly SizeGuard[];
+  /** What the program keeps from call to call; undefined: nothing. */
+  readonly state?: readonly StatePair[];
   readonly parameterCount: number;
   readonly weightBytes: number;
+  /** Of the weights, by dtype as PyTorch calls it, or by the number that ONNX has for it where PyTorch has none. */
+  readonly bytesByDtype: Readonly<Record<string, number>>;
   /** Op targets with their counts, most frequent first. */
   readonly ops: readonly { readonly op: string; readonly count: number }[];
   readonly report: TranslationReport;
+  /** Why rows of one run change each other's answers, in words that follow "because"; undefined: nothing is known that does. */
+  readonly rowMixing: string | undefined;
 }

@@ -39,7 +39,7 @@ export async function startPrivateServer(
   const endMs = performance.now() + START_LIMIT_MS;
   try {
     for (;;) {
-      const origin = /listens on (http:\S+)/.exec(output)?.[1];
+      const origin = /listens on (https?:\S+)/.exec(output)?.[1];
       const model = origin === undefined ? undefined : await readyModel(origin);
       if (origin !== undefined && model !== undefined) return { origin, model, stop };
       if (child.exitCode !== null || performance.now() > endMs) {

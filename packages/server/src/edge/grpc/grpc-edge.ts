@@ -8,6 +8,7 @@ import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts"
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import type { MemoryRegions } from "../memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
@@ -51,6 +52,10 @@ export interface GrpcEdgeOptions {
   readonly tenantHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** The model of requests that name none. Default: the only one there is. */
+  readonly defaultModel?: string | undefined;
+  /** Shared memory that clients have registered; the edges share it. Default: none may be. */
+  readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: string;
 }
@@ -79,6 +84,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
     slicer: options.slicer ?? createTimeSlicer(options.clock),
     inflateLimits: { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio },
     maxSendBytes: limits.maxSendBytes,
+    maxReceiveBytes: limits.maxReceiveBytes,
   };
   const methods = allMethods(deps, { limits, health, drain });
   const openCall = callOpener(new Map(methods.map((method) => [method.path, method])), deps);
@@ -132,7 +138,11 @@ function allMethods(
   return [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
-    ...settingMethods(options.logLevel ?? "info", (name) => options.inference.isModelReady(name, undefined)),
+    ...settingMethods({
+      logLevel: options.logLevel ?? "info",
+      isKnownModel: (name) => options.inference.isModelReady(name, undefined),
+      regions: options.regions,
+    }),
     ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),

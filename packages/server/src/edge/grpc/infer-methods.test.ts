@@ -74,6 +74,20 @@ test("ModelInfer answers typed where the operator or the request asks for it", a
   }
 });
 
+test("a request without a model means the configured one, or the only one there is", async () => {
+  const request = create(ModelInferRequestSchema, { ...affine([1, 2], true), modelName: "" });
+  await withGrpc({ edge: { defaultModel: "affine" } }, async ({ unary }) => {
+    const { answer } = await unary(INFER, TYPES, request);
+    assert.deepEqual([answer.modelName, answer.rawOutputContents.map(floats)], ["affine", [[3, 5]]]);
+  });
+  await withGrpc({}, async ({ unary }) => {
+    await assert.rejects(
+      unary(INFER, TYPES, request),
+      /there are several models \(affine, .*--default-model/,
+    );
+  });
+});
+
 test("Predict answers with tensors and timings", async () => {
   await withGrpc({}, async ({ unary }) => {
     const input = { name: "x", datatype: "FP32", shape: [2n] };

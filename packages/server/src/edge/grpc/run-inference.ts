@@ -1,10 +1,13 @@
-import type { LateWork, NamedModel, Receiver, Target, WireRequest } from "@sconce/protocol/grpc";
+import type { RegionPlace } from "@sconce/protocol";
+import type { LateWork, NamedModel, Receiver, Target, WireRequest, WireTensor } from "@sconce/protocol/grpc";
 import type { CancelSignal } from "../../base/call-signal.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
-import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import { type InferRequest, type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
+import type { RequestStream } from "../../base/request-stream.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
+import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter, preferDeadline } from "../../gate/deadline.ts";
@@ -12,8 +15,12 @@ import { parsePriority } from "../../gate/priority.ts";
 import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
+import { defaultModelOf } from "../default-model.ts";
 import type { InferenceObserver, InferenceOutcome } from "../inference-metrics.ts";
-import type { TimeSlicer } from "../time-slicer.ts";
+import type { MemoryRegions } from "../memory-regions.ts";
+import { placedBytes, readPlaced, writePlaced } from "../placed-tensors.ts";
+import { sharedMemoryOff } from "../shared-memory.ts";
+import { type TimeSlicer, workOff } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import { ResponseFrame } from "./message-frame.ts";
 
@@ -32,8 +39,14 @@ export interface InferenceDeps {
   readonly tenantHeader?: string | undefined;
   /** The largest message of a response. */
   readonly maxSendBytes: number;
+  /** The largest message of a request, and what its inputs in shared memory may have together. */
+  readonly maxReceiveBytes: number;
   /** Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** Shared memory that clients have registered. Default: none may be. */
+  readonly regions?: MemoryRegions | undefined;
+  /** The model of requests that name none. Default: the only one there is. */
+  readonly defaultModel?: string | undefined;
 }
 
 /** When a message began to arrive, when it was complete, and what bounds its run. */
@@ -45,6 +58,8 @@ export interface Arrival extends RequestHead {
   readonly deadlineMs: number | undefined;
   /** What the call says of whose request it is. */
   readonly tenant: string | undefined;
+  /** The stream that it is a message of; undefined: it is the only one of its call. */
+  readonly stream?: RequestStream | undefined;
   /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
   bound(deadlineMs: number): CancelSignal;
 }
@@ -103,6 +118,8 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   #wire: WireRequest | undefined;
   #asked = "";
   #hasEntered = false;
+  /** Of the budget. */
+  #heldBytes = 0;
   #deadlineMs: number | undefined;
 
   constructor(deps: InferenceDeps, inquiry: Inquiry) {
@@ -119,17 +136,29 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     try {
       checkTenant(arrival.tenant);
       this.#deps.budget.enter(message.length);
+      this.#heldBytes = message.length;
       this.#hasEntered = true;
       const wire = dialect.decode(message, this);
       this.#wire = wire;
-      this.#asked = wire.model;
+      const model = wire.model === "" ? defaultModelOf(this.#deps, inMessage) : wire.model;
+      this.#asked = model;
       const request = inferRequest(wire, arrival, {
+        model,
         timeline: this.#timeline,
-        maxResponseBytes: this.#deps.maxSendBytes,
+        // What goes to shared memory is not in the response.
+        maxResponseBytes: wire.places === undefined ? this.#deps.maxSendBytes : undefined,
       });
       this.#deadlineMs = request.deadlineMs;
-      if (this.late.length === 0) this.#deps.inference.submit(request, this);
-      else this.#submitLater(request).catch((thrown: unknown) => this.reject(thrown));
+      const { stream } = arrival;
+      if (wire.places !== undefined && this.#deps.regions === undefined) throw sharedMemoryOff();
+      if (this.late.length === 0 && wire.places === undefined && stream?.arriving === undefined)
+        this.#deps.inference.submit(request, this);
+      else {
+        const submitted = this.#submitLater(request, stream?.arriving).catch((thrown: unknown) =>
+          this.reject(thrown),
+        );
+        stream?.holdBack(submitted);
+      }
     } catch (thrown) {
       this.reject(thrown);
     }
@@ -143,6 +172,24 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   }
 
   resolve(response: InferResponse): void {
+    const places = this.#wire!.places?.outputs;
+    if (places === undefined || places.size === 0) this.#encode(response);
+    else this.#place(response, places).catch((thrown: unknown) => this.reject(thrown));
+  }
+
+  /** Writes outputs to shared memory, and says so in the response in place of their bytes. */
+  async #place(response: InferResponse, places: ReadonlyMap<string, RegionPlace>): Promise<void> {
+    const { slicer, regions } = this.#deps;
+    const outputs: readonly WireTensor[] = response.outputs.map((output) => {
+      const place = places.get(output.name);
+      return place === undefined ? output : { ...output, bytes: NO_BYTES, place };
+    });
+    // It was checked that there are regions before the request was submitted.
+    await workOff(writePlaced(response.outputs, places, regions!), slicer.open(outputBytes(response)));
+    this.#encode({ ...response, outputs });
+  }
+
+  #encode(response: InferResponse): void {
     const target = new ResponseFrame(this.#deps.maxSendBytes);
     try {
       const context = { request: this.#wire!, timeline: this.#timeline, target };
@@ -167,10 +214,29 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     receiver.failed({ error, model: this.#asked, request: this.#wire });
   }
 
-  async #submitLater(request: InferRequest): Promise<void> {
+  /** `before`: the messages of its stream that came earlier; their order may matter. */
+  async #submitLater(request: InferRequest, before: Promise<void> | undefined): Promise<void> {
     const slices = this.#deps.slicer.open(this.#inquiry.message.length);
     for (const work of this.late) await slices.finish(work);
-    this.#deps.inference.submit(request, this);
+    const places = this.#wire!.places?.inputs;
+    const inputs =
+      places === undefined || places.size === 0 ? request.inputs : await this.#readPlaced(request, places);
+    await before;
+    this.#deps.inference.submit(inputs === request.inputs ? request : { ...request, inputs }, this);
+  }
+
+  async #readPlaced(
+    { inputs }: InferRequest,
+    places: ReadonlyMap<number, RegionPlace>,
+  ): Promise<readonly NamedTensor[]> {
+    const { slicer, regions, budget, maxReceiveBytes: maxBytes } = this.#deps;
+    const pay = (bytes: number): void => {
+      budget.grow(bytes, this.#heldBytes);
+      this.#heldBytes += bytes;
+    };
+    // As in `#place`.
+    const reading = readPlaced(inputs, places, { regions: regions!, maxBytes, pay });
+    return workOff(reading, slicer.open(placedBytes(places, maxBytes)));
   }
 
   #answer(response: InferResponse, target: ResponseFrame): void {
@@ -180,7 +246,7 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   }
 
   #observe(answeredBy: InferResponse | undefined, code: InferenceOutcome["code"]): void {
-    if (this.#hasEntered) this.#deps.budget.leave(this.#inquiry.message.length);
+    if (this.#hasEntered) this.#deps.budget.leave(this.#heldBytes);
     const asked = this.#asked;
     this.#deps.observer.observe({ protocol: "grpc", answeredBy, asked, code, timeline: this.#timeline });
   }
@@ -211,6 +277,9 @@ export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): strin
   return tenantHeader === undefined ? undefined : call.header(tenantHeader);
 }
 
+const NO_BYTES = new Uint8Array(0);
+const inMessage = (name: string): string => `model "${name}"`;
+
 /** What was thrown; after an abort, the abort's own reason when that says more. */
 function failureOf(thrown: unknown, arrival: Arrival): ServeError {
   const error = ServeError.from(thrown);
@@ -222,11 +291,8 @@ function failureOf(thrown: unknown, arrival: Arrival): ServeError {
 function inferRequest(
   wire: WireRequest,
   arrival: Arrival,
-  { timeline, maxResponseBytes }: Pick<InferRequest, "timeline" | "maxResponseBytes">,
+  { model, timeline, maxResponseBytes }: Pick<InferRequest, "model" | "timeline" | "maxResponseBytes">,
 ): InferRequest {
-  if (wire.model === "") {
-    throw new ServeError("invalid_argument", "the request names no model", { reason: "no_model" });
-  }
   const timeout = wire.parameters.get("timeout");
   const own = earliestDeadline(arrival.receivedMs, [
     timeout === undefined ? undefined : parseTimeoutParameter(timeout),
@@ -234,7 +300,7 @@ function inferRequest(
   ]);
   const signal = own === undefined ? arrival.signal : arrival.bound(own);
   return {
-    model: wire.model,
+    model,
     version: wire.version,
     id: wire.id,
     inputs: wire.inputs,
@@ -245,6 +311,7 @@ function inferRequest(
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
     tenant: arrival.tenant,
+    stream: arrival.stream,
     timeline,
     maxResponseBytes,
   };

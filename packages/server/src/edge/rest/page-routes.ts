@@ -1,17 +1,18 @@
 import { OPEN_METRICS_TYPE } from "../../base/open-metrics.ts";
 import type { IndexEntry } from "../../models/registry.ts";
-import { exampleRequest } from "./example-request.ts";
-import type { RestCall } from "./rest-call.ts";
-import type { Route } from "./route.ts";
+import { exampleRequest } from "./call/example-request.ts";
+import { JSON_TYPE, type RestCall } from "./call/rest-call.ts";
+import type { Route } from "./call/route.ts";
 
-/** `/metrics` for Prometheus, and `/`: a page that lists the models. */
+/** `/metrics` for Prometheus, and `/`: a page that lists the models, or that the server lives. */
 export function pageRoutes(): readonly Route[] {
   return [
     { method: "GET", urls: ["/metrics"], run: answerMetrics },
-    { method: "GET", urls: ["/"], run: answerIndexPage },
+    { method: "GET", urls: ["/"], run: answerRoot },
   ];
 }
 
+const ALIVE = Buffer.from('{"status":"alive"}');
 const VARY: readonly string[] = ["Vary", "Accept"];
 
 async function answerMetrics(call: RestCall): Promise<void> {
@@ -46,7 +47,14 @@ const PAGE_HEADERS = [
   "no-referrer",
   "Cache-Control",
   "no-store",
+  ...VARY,
 ];
+
+/** A page for browsers, which ask for HTML; KServe's clients ask here whether the server lives, and read JSON. */
+function answerRoot(call: RestCall): void {
+  if (call.request.headers.accept?.includes("text/html") === true) answerIndexPage(call);
+  else call.send(200, JSON_TYPE, ALIVE, [...VARY]);
+}
 
 function answerIndexPage(call: RestCall): void {
   const { inference } = call.context;

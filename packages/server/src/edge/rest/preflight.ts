@@ -1,6 +1,6 @@
-import type { RestCall } from "./rest-call.ts";
-import type { RestRequest } from "./rest-transport.ts";
-import { type FoundRoute, METHODS } from "./route-table.ts";
+import type { RestCall } from "./call/rest-call.ts";
+import type { RestRequest } from "./call/rest-transport.ts";
+import { type FoundRoute, METHODS } from "./call/route-table.ts";
 
 /** How long a browser need not ask again, in seconds. */
 const MAX_AGE_S = 600;

@@ -246,7 +246,7 @@ test("bad requests name the field and what was expected", async () => {
     [input(undefined), /inputs\[0\]\.data: missing/],
     [input([1, 2], { parameters: { binary_data_size: 8 } }), /either data or parameters\.binary_data_size/],
     [input(undefined, { parameters: { binary_data_size: 8 } }), /8 bytes announced, but only 0 follow/],
-    [input([1, 2], { parameters: { shared_memory_region: "x" } }), /does not offer this extension/],
+    [input([1, 2], { parameters: { shared_memory_region: "x" } }), /shared_memory_byte_size: missing/],
     [
       { ...input([1, 2]), outputs: [{ name: "out" }, { name: "out" }] },
       /outputs\[1\]\.name: output "out" is requested twice/,
@@ -342,7 +342,7 @@ test("compressed requests and responses", async () => {
 });
 
 test("the page lists models without scripts", async () => {
-  const page = await call("GET", "/");
+  const page = await call("GET", "/", undefined, { accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
   assert.match(String(page.headers["content-security-policy"]), /default-src 'none'/);
   const html = page.raw.toString();
   assert.match(html, /the file is damaged/);
@@ -351,6 +351,11 @@ test("the page lists models without scripts", async () => {
   const pasted = await call("POST", line[1]!, line[2]!.replaceAll("&quot;", '"'));
   assert.equal(pasted.status, 200);
   assert.doesNotMatch(html, /<script/);
+});
+
+test("KServe's clients ask GET / whether the server lives", async () => {
+  for (const accept of ["*/*", "application/json"])
+    assert.deepEqual((await call("GET", "/", undefined, { accept })).json, { status: "alive" });
 });
 
 test("nothing is left in the budget, and no fault of ours was logged", () => {

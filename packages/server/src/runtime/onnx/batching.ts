@@ -49,6 +49,12 @@ export function batchingUnderGuards(batching: Batching, guards: readonly SizeGua
   return { kind: "off", reason };
 }
 
+/** Batching is off where rows of one run change each other's answers, for the reason given: nobody gets another answer for a stranger's row. */
+export function batchingWithMixedRows(batching: Batching, why: string | undefined): Batching {
+  if (batching.kind === "off" || why === undefined) return batching;
+  return { kind: "off", reason: `${why}; inexact_batching: true in model.yaml batches all the same` };
+}
+
 function reexportHint(inputs: readonly Shaped[], format: "pytorch" | "onnx"): string {
   const entries = inputs.map(({ name }) => `"${name}": {0: batch}`).join(", ");
   const call =

@@ -22,6 +22,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { InstanceState } from "../../base/instance.ts";
 import type { Logger } from "../../base/logger.ts";
 import { openBelow } from "../../base/open-below.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadedModel, LoadOptions } from "../runtime.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { createOnnxRuntime } from "./onnx-runtime.ts";
@@ -32,18 +33,9 @@ const COLUMNS = 16;
 const HANG_MS = 60_000;
 
 const OPTIONS: LoadOptions = {
-  instances: 1,
-  threadsPerInstance: 1,
-  isolation: "process",
-  loadTimeoutMs: 60_000,
-  executionTimeoutMs: 60_000,
-  memoryLimitBytes: undefined,
+  ...PLAIN_LOAD,
   // So that a run reads the file's pages, and no packed copy of them.
   memory: "shared",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 1,
 };
 
 const folder = mkdtempSync(join(tmpdir(), "sconce-changed-files-"));

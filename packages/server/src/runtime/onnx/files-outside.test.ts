@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { HostedModel } from "../model-host.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { loadModel } from "./load-model.ts";
 import { seeded, shuffledMessage, type Tree } from "./shuffled-onnx.kit.ts";
@@ -29,19 +30,7 @@ const SIZE = 64;
 const SECRET = Buffer.alloc(4 * SIZE * SIZE, "root:x:0:0:");
 for (const place of [join(base, "secret"), join(root, "sub", "weights")]) writeFileSync(place, SECRET);
 
-const OPTIONS: LoadOptions = {
-  instances: 1,
-  threadsPerInstance: 1,
-  isolation: "process",
-  loadTimeoutMs: 60_000,
-  executionTimeoutMs: 60_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 0,
-};
+const OPTIONS: LoadOptions = { ...PLAIN_LOAD, warmupRuns: 0 };
 
 function load(file: string, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
   const spec = { name: "m", version: "1", file, root, options: { ...OPTIONS, ...options } };

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel } from "../model-host.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { loadModel } from "./load-model.ts";
 import { floatWeight, ONNX_TYPE, type TinyModel, tinyOnnx, unary } from "./tiny-onnx.kit.ts";
@@ -13,20 +14,6 @@ const folder = mkdtempSync(join(tmpdir(), "onnx-"));
 after(() => rmSync(folder, { recursive: true }));
 let files = 0;
 
-const OPTIONS: LoadOptions = {
-  instances: 1,
-  threadsPerInstance: 1,
-  isolation: "process",
-  loadTimeoutMs: 60_000,
-  executionTimeoutMs: 60_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 1,
-};
-
 function load(bytes: Uint8Array, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
   const file = join(folder, `m${files++}.onnx`);
   writeFileSync(file, bytes);
@@ -34,7 +21,7 @@ function load(bytes: Uint8Array, options: Partial<LoadOptions> = {}): Promise<Ho
 }
 
 function loadPath(file: string, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
-  const spec = { name: "m", version: "1", file, root: dirname(file), options: { ...OPTIONS, ...options } };
+  const spec = { name: "m", version: "1", file, root: dirname(file), options: { ...PLAIN_LOAD, ...options } };
   return loadModel({ spec, wantsDigest: true }, () => {});
 }
 
@@ -226,7 +213,7 @@ describe("loadModel()", () => {
     const model = weighted(floatWeight("w", [2, 3], new Float32Array(6)));
     await assert.rejects(load(model, { precision: "int8" }), {
       code: "failed_precondition",
-      message: /nothing in the model can be stored as int8: it has no matrix product/,
+      message: /nothing in the model can be stored as int8: 'w': Add has no such kernel/,
     });
     await assert.rejects(load(model, { weightsFile: "/nowhere/w.safetensors" }), {
       reason: "option_unsupported",

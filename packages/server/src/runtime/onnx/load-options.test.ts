@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { HostedModel } from "../model-host.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { loadModel } from "./load-model.ts";
 
@@ -21,22 +22,8 @@ const EXAMPLES = fileURLToPath(new URL("../../../../../examples/", import.meta.u
 const folder = mkdtempSync(join(tmpdir(), "options-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const OPTIONS: LoadOptions = {
-  instances: 1,
-  threadsPerInstance: 1,
-  isolation: "process",
-  loadTimeoutMs: 60_000,
-  executionTimeoutMs: 60_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 1,
-};
-
 function load(file: string, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
-  const spec = { name: "m", version: "1", file, root: "/", options: { ...OPTIONS, ...options } };
+  const spec = { name: "m", version: "1", file, root: "/", options: { ...PLAIN_LOAD, ...options } };
   return loadModel({ spec, wantsDigest: true }, () => {});
 }
 

@@ -9,6 +9,7 @@ import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { Signature } from "../../base/signature.ts";
 import type { HostedModel } from "../model-host.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import { datatypeOfTorch } from "./datatypes.ts";
 import { loadModel } from "./load-model.ts";
 import { nestedModel, seeded, shuffledMessage } from "./shuffled-onnx.kit.ts";
@@ -29,21 +30,8 @@ function write(name: string, bytes: Uint8Array): string {
 }
 
 function serve(file: string): Promise<HostedModel> {
-  const options = {
-    instances: 1,
-    threadsPerInstance: 1,
-    isolation: "process",
-    loadTimeoutMs: 60_000,
-    executionTimeoutMs: 60_000,
-    memoryLimitBytes: undefined,
-    memory: "fast",
-    precision: "float32",
-    weightsFile: undefined,
-    inputs: undefined,
-    warmupRuns: 1,
-  } as const;
   return loadModel(
-    { spec: { name: "m", version: "1", file, root: dirname(file), options }, wantsDigest: false },
+    { spec: { name: "m", version: "1", file, root: dirname(file), options: PLAIN_LOAD }, wantsDigest: false },
     () => {},
   );
 }

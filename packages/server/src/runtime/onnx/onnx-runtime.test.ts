@@ -6,26 +6,15 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadedModel, LoadOptions } from "../runtime.ts";
+import { createWorkerRuntime } from "../worker-runtime.ts";
 import { createOnnxRuntime } from "./onnx-runtime.ts";
 import { floatWeight, ONNX_TYPE, tinyOnnx } from "./tiny-onnx.kit.ts";
+import { WORKER_MODES } from "./worker-modes.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 const EXAMPLES = new URL("../../../../../examples/", import.meta.url);
-
-const OPTIONS: LoadOptions = {
-  instances: 1,
-  threadsPerInstance: 1,
-  isolation: "process",
-  loadTimeoutMs: 60_000,
-  executionTimeoutMs: 60_000,
-  memoryLimitBytes: undefined,
-  memory: "fast",
-  precision: "float32",
-  weightsFile: undefined,
-  inputs: undefined,
-  warmupRuns: 1,
-};
 
 /** x.transpose(0, 1).float() @ w: ONNX Runtime's MatmulTransposeFusion ends the process. */
 const CRASHES_OPTIMISED = tinyOnnx({
@@ -48,18 +37,20 @@ interface Expected {
 
 const expected = JSON.parse(readFileSync(new URL("digits/expected.json", EXAMPLES), "utf8")) as Expected;
 
+const PARTS = { clock: systemClock, logger: SILENT, random: Math.random, spares: 1 };
+
 describe("createOnnxRuntime()", () => {
-  const runtime = createOnnxRuntime({ clock: systemClock, logger: SILENT, random: Math.random, spares: 1 });
+  const runtime = createOnnxRuntime(PARTS);
   after(() => runtime.close());
 
-  const load = (file: string, options: Partial<LoadOptions> = {}): Promise<LoadedModel> =>
-    runtime.load(
+  const load = (file: string, options: Partial<LoadOptions> = {}, by = runtime): Promise<LoadedModel> =>
+    by.load(
       {
         name: "m",
         version: "1",
         file: fileURLToPath(new URL(file, EXAMPLES)),
         root: fileURLToPath(EXAMPLES),
-        options: { ...OPTIONS, ...options },
+        options: { ...PLAIN_LOAD, ...options },
       },
       { signal: new AbortController().signal },
     );
@@ -79,6 +70,19 @@ describe("createOnnxRuntime()", () => {
     const wanted = rows.flatMap((row) => row.probabilities);
     for (let i = 0; i < wanted.length; i++)
       assert.ok(Math.abs(values[i]! - wanted[i]!) <= 1e-5, `value ${i}`);
+  }
+
+  for (const mode of Object.values(WORKER_MODES)) {
+    test(`a worker that was started with ${mode} loads the rest with a file that nobody has translated`, async () => {
+      const entry = new URL("./worker-main.js", import.meta.url);
+      const args = (): readonly string[] => [mode];
+      const lean = createWorkerRuntime({ ...PARTS, name: "onnx", entry, args });
+      try {
+        await checkDigits(await load("models/digits.pt2", {}, lean));
+      } finally {
+        await lean.close();
+      }
+    });
   }
 
   test("runs a program of torch.export, translated, its weights mapped from the file", async () => {
@@ -108,12 +112,12 @@ describe("createOnnxRuntime()", () => {
 
 test("a file over which ONNX Runtime's optimiser crashes is served without it, by every instance, and says so", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-optimiser-"));
-  const runtime = createOnnxRuntime({ clock: systemClock, logger: SILENT, random: Math.random, spares: 1 });
+  const runtime = createOnnxRuntime(PARTS);
   try {
     const file = join(folder, "model.onnx");
     writeFileSync(file, CRASHES_OPTIMISED);
     const model = await runtime.load(
-      { name: "m", version: "1", file, root: folder, options: { ...OPTIONS, instances: 2 } },
+      { name: "m", version: "1", file, root: folder, options: { ...PLAIN_LOAD, instances: 2 } },
       { signal: new AbortController().signal },
     );
     assert.match(model.description.warnings.join(), /crashed where it optimises/);
@@ -144,7 +148,7 @@ test("loading a model leaves no file behind: neither in the folder for temporary
     });
     const file = fileURLToPath(new URL("digits/digits.onnx", EXAMPLES));
     await runtime.load(
-      { name: "m", version: "1", file, root: dirname(file), options: OPTIONS },
+      { name: "m", version: "1", file, root: dirname(file), options: PLAIN_LOAD },
       { signal: new AbortController().signal },
     );
     await runtime.close();

@@ -7,6 +7,8 @@ import {
   encodeModel,
   inlineSmallWeights,
   ModelFileError,
+  modelRowMixing,
+  onnxRowMixing,
   precisionNote,
   type QuantizedPrecision,
   quantizeModel,
@@ -62,6 +64,7 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
     session,
     reopen: (threads) => open({ ...options, threadsPerInstance: threads }),
     signature,
+    rowMixing: changed === undefined ? onnxRowMixing(source, file) : changed.rowMixing,
     outputNames,
     platform: "onnx",
     runtimeReason: changed === undefined ? "the file is ONNX" : `the file is ONNX, in precision ${precision}`,
@@ -81,6 +84,7 @@ interface ChangedModel {
   readonly model: Uint8Array;
   readonly weightBytes: number;
   readonly note: string;
+  readonly rowMixing: string | undefined;
 }
 
 /** Rewrites the model in memory. `sources`: the files that were checked, by name; no other is opened. */
@@ -97,5 +101,10 @@ function inPrecision(
   };
   const result = quantizeModel(inlineSmallWeights(decodeModel(source), read), { precision, read });
   const bytes = weightBytes(result.model);
-  return { model: encodeModel(result.model), weightBytes: bytes, note: precisionNote(precision, result) };
+  return {
+    model: encodeModel(result.model),
+    weightBytes: bytes,
+    note: precisionNote(precision, result),
+    rowMixing: modelRowMixing(result.model),
+  };
 }

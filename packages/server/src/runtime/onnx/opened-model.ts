@@ -4,6 +4,7 @@ import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import type { EngineSession } from "./engine-session.ts";
+import type { TranslatedProgram } from "./translated-program.ts";
 
 /** A file that became a session, and what was learned on the way. */
 export interface OpenedModel {
@@ -12,6 +13,8 @@ export interface OpenedModel {
   reopen(threads: number): Promise<EngineSession>;
   readonly signature: Signature;
   /** The session's names of the outputs, in signature order. Its inputs are in that order as they are. */
+  /** Why rows of one run change each other's answers, in words that follow "because"; undefined: nothing is known that does. */
+  readonly rowMixing: string | undefined;
   readonly outputNames: readonly string[];
   readonly platform: string;
   readonly runtimeReason: string;
@@ -22,6 +25,8 @@ export interface OpenedModel {
   readonly loadMs: Readonly<Record<string, number>>;
   /** Inputs that came with the file, for the warm-up. */
   readonly sampleInputs: readonly Tensor[] | undefined;
+  /** What it was opened from, where that is a translation that was made just now. */
+  readonly translated?: TranslatedProgram;
 }
 
 export interface OpenContext {
@@ -30,6 +35,8 @@ export interface OpenContext {
   readonly progress: (stage: string) => void;
   /** The folder that is served; see LoadSpec. */
   readonly root: string;
-  /** Holds every further file open, and reads it. */
+  /** Holds every further file of the model open, and reads it. */
   readonly hold: (file: OpenFile) => ByteSource;
+  /** The same for a file that was made from those. */
+  readonly holdOwn: (file: OpenFile) => void;
 }

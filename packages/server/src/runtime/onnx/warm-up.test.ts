@@ -32,6 +32,7 @@ async function warmed(rowMs: number): Promise<{ runs: number[]; later: number | 
     session,
     reopen: async () => session,
     signature,
+    rowMixing: undefined,
     outputNames: ["y"],
     platform: "test",
     runtimeReason: "test",

@@ -1,0 +1,258 @@
+import { CallSignal } from "../../../base/call-signal.ts";
+import { ServeError } from "../../../base/errors.ts";
+import type { ParameterValue } from "../../../base/infer-request.ts";
+import type { RequestHead } from "../../../base/request-head.ts";
+import { Timeline } from "../../../base/timeline.ts";
+import { SMALL_BYTES } from "../../../gate/byte-budget.ts";
+import {
+  earliestDeadline,
+  parseTimeoutMs,
+  parseTimeoutParameter,
+  preferDeadline,
+} from "../../../gate/deadline.ts";
+import { requestId } from "../../../gate/request-id.ts";
+import { checkTenant } from "../../../gate/tenant.ts";
+import { serverTiming } from "../../inference-metrics.ts";
+import { type Work, workOff } from "../../time-slicer.ts";
+import { expectsContinue } from "./check-head.ts";
+import { errorResponse } from "./error-response.ts";
+import type { RestContext } from "./rest-context.ts";
+import type { RespondingCall, RestRequest, RestTransport } from "./rest-transport.ts";
+import { bytesOf, type ResponseContent, sendResponse } from "./send-response.ts";
+
+export const JSON_TYPE = "application/json";
+export const BINARY_TYPE = "application/octet-stream";
+
+/** What an inference answers with; `jsonBytes` of it are JSON when binary tensors follow. */
+export interface InferenceBody {
+  readonly body: Uint8Array | readonly Uint8Array[];
+  readonly type: string;
+  readonly jsonBytes?: number;
+  /** Default: 200. */
+  readonly status?: number;
+  /** Names and values in turn, beside those that every answer has. */
+  readonly headers?: readonly string[];
+}
+
+/** One HTTP request and its response. Knows when the client left; gives back what the request held when the connection is done with it (`end`). */
+export class RestCall implements RequestHead, RespondingCall {
+  readonly context: RestContext;
+  readonly transport: RestTransport;
+  readonly request: RestRequest;
+  /** Fires when the client's connection closed before it was answered, or when the deadline passed. */
+  readonly signal: CallSignal = new CallSignal();
+  readonly timeline: Timeline;
+  readonly id: string;
+  /** The model that an inference asks for; other requests are not counted. */
+  model: string | undefined;
+  isAskedForBody = false;
+  /** How the dialect of this request spells errors. */
+  spellError: typeof errorResponse = errorResponse;
+
+  #cancelDeadline: (() => void) | undefined;
+  /** As `takeDeadline` found it. */
+  #deadlineMs: number | undefined;
+  #entered = false;
+  #heldBytes = 0;
+  #answered = false;
+  #isClosed = false;
+
+  constructor(context: RestContext, transport: RestTransport) {
+    const { request } = transport;
+    this.context = context;
+    this.transport = transport;
+    this.request = request;
+    this.timeline = new Timeline(context.clock.nowMs());
+    const given = request.headers["x-request-id"];
+    this.id = requestId(typeof given === "string" ? given : undefined, context.makeId);
+  }
+
+  /** Whose request it is; undefined: nobody's in particular. Throws `invalid_argument`. */
+  get tenant(): string | undefined {
+    const { tenantHeader } = this.context;
+    if (tenantHeader === undefined) return undefined;
+    return checkTenant(this.request.headers[tenantHeader]?.toString());
+  }
+
+  /** How long the headers give it (`x-request-timeout-ms`); undefined: for ever. Throws `invalid_argument`. */
+  get timeoutMs(): number | undefined {
+    const header = this.request.headers["x-request-timeout-ms"];
+    return header === undefined ? undefined : parseTimeoutMs(String(header));
+  }
+
+  get deadlineMs(): number | undefined {
+    return earliestDeadline(this.timeline.receivedMs, [this.timeoutMs]);
+  }
+
+  /** Counts this request and the bytes its body is going to need. Throws when the server is full. */
+  enter(bytes: number): void {
+    if (this.#isClosed) throw clientLeft();
+    this.context.budget.enter(bytes);
+    this.#entered = true;
+    this.#heldBytes = bytes;
+  }
+
+  /** Does work that so many bytes cost: little at once, much in slices. */
+  workOff<T>(bytes: number, work: Work<T>): T | Promise<T> {
+    return workOff(work, this.context.slicer.open(bytes));
+  }
+
+  /** Takes more, as long as the connection is there. Throws when the server is full. */
+  grow(bytes: number): void {
+    if (this.#isClosed) return;
+    this.context.budget.grow(bytes, this.#heldBytes);
+    this.#heldBytes += bytes;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Gives back the bytes that this request holds; it goes on counting as a request. */
+  release(): void {
+    this.context.budget.shrink(this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+
+  /** Tells a client that asked first (`Expect: 100-continue`) to send its body. */
+  continue(): void {
+    this.isAskedForBody = true;
+    if (expectsContinue(this.request)) this.transport.writeContinue();
+  }
+
+  /**
+   * When the response becomes worthless: the sooner of what the headers say and the v2 parameter `timeout` (which is taken out), from the time the
+   * headers came. Also fires the signal then. Throws `invalid_argument`.
+   */
+  takeDeadline(parameters: Map<string, ParameterValue>): number | undefined {
+    const { timeoutMs } = this;
+    const parameter = parameters.get("timeout");
+    if (timeoutMs === undefined && parameter === undefined) return undefined;
+    parameters.delete("timeout");
+    const deadlineMs = earliestDeadline(this.timeline.receivedMs, [
+      timeoutMs,
+      parameter === undefined ? undefined : parseTimeoutParameter(parameter),
+    ]);
+    if (deadlineMs !== undefined) this.#setDeadline(deadlineMs);
+    return deadlineMs;
+  }
+
+  #setDeadline(deadlineMs: number): void {
+    const { clock } = this.context;
+    this.#cancelDeadline?.();
+    this.#deadlineMs = deadlineMs;
+    this.#cancelDeadline = clock.after(Math.max(0, deadlineMs - clock.nowMs()), () => {
+      this.signal.abort(
+        new ServeError("deadline_exceeded", "the request's deadline passed before its response was ready"),
+      );
+    });
+  }
+
+  /** Sends an inference's answer: stamps it, adds `Server-Timing`, and records the stages that the header shows. */
+  sendInference(
+    answeredBy: { readonly model: string; readonly version: string },
+    { body, type, jsonBytes, status = 200, headers: own = [] }: InferenceBody,
+  ): void {
+    if (this.#answered) return;
+    const { timeline, context } = this;
+    this.#holdResponse(bytesOf(body));
+    timeline.encodedMs = context.clock.nowMs();
+    const headers = ["Server-Timing", serverTiming(timeline), ...own];
+    if (jsonBytes !== undefined) headers.push("Inference-Header-Content-Length", String(jsonBytes));
+    context.observer.observe({
+      protocol: "rest",
+      answeredBy,
+      asked: answeredBy.model,
+      code: "ok",
+      timeline,
+    });
+    this.#send(status, { type, body, headers });
+  }
+
+  sendJson(status: number, value: unknown): void {
+    const indent = wantsPretty(this.request.url) ? 2 : 0;
+    this.send(status, JSON_TYPE, Buffer.from(JSON.stringify(value, null, indent)));
+  }
+
+  send(status: number, type: string, body: Uint8Array, headers: string[] = []): void {
+    if (this.#answered) return;
+    this.#holdResponse(body.length);
+    this.#send(status, { type, body, headers });
+  }
+
+  /** Answers with an error, whatever was thrown. Faults of ours go to the log in full; the client gets the message only. */
+  fail(thrown: unknown, headers: string[] = []): void {
+    if (this.#answered) return;
+    this.release();
+    const error = this.#explain(thrown);
+    const { status, body, retryAfter } = this.spellError(error, this.context.random);
+    if (status === 500) {
+      this.context.logger.error(
+        { requestId: this.id, model: this.model, err: error.cause ?? error },
+        "request failed",
+      );
+    }
+    if (this.model !== undefined) {
+      const { model: asked, timeline } = this;
+      this.context.observer.observe({
+        protocol: "rest",
+        answeredBy: undefined,
+        asked,
+        code: error.code,
+        timeline,
+      });
+    }
+    // The rest of a body that trickles in is not waited for.
+    if (error.reason === "request_timeout") headers.push("Connection", "close");
+    if (status === 401) headers.push("WWW-Authenticate", 'Bearer realm="sconce"');
+    if (retryAfter !== undefined) headers.push("Retry-After", String(retryAfter));
+    this.#send(status, { type: JSON_TYPE, body, headers });
+  }
+
+  /** An aborted request failed because of what aborted it. */
+  #explain(thrown: unknown): ServeError {
+    const error = ServeError.from(thrown);
+    if (error.code !== "cancelled" && error.code !== "internal") return error;
+    const { aborted, reason } = this.signal;
+    const cause = aborted && reason instanceof ServeError ? reason : error;
+    return preferDeadline(cause, this.#deadlineMs, this.context.clock.nowMs());
+  }
+
+  /**
+   * From now on this request holds its response in place of its body, until its client has taken it. Throws `unavailable` when there is no
+   * room. Small answers to requests without a body are not counted: probes must be answered always.
+   */
+  #holdResponse(length: number): void {
+    if (this.#isClosed) return;
+    const bytes = Math.min(length, this.context.budget.maxBytes);
+    this.release();
+    if (this.#entered) this.grow(bytes);
+    else if (bytes > SMALL_BYTES) this.enter(bytes);
+  }
+
+  #send(status: number, content: ResponseContent): void {
+    this.#answered = true;
+    this.#cancelDeadline?.();
+    sendResponse(this, status, content);
+  }
+
+  /** The connection is done with it: the response was taken, or the client left. */
+  end(): void {
+    this.#cancelDeadline?.();
+    if (this.#entered) this.context.budget.leave(this.#heldBytes);
+    this.#entered = false;
+    this.#heldBytes = 0;
+    this.#isClosed = true;
+    if (this.#answered) return;
+    this.signal.abort(clientLeft());
+  }
+}
+
+/** `?pretty`, for people who read a document. */
+function wantsPretty(url: string | undefined): boolean {
+  return url?.includes("?") === true && /[?&]pretty(?:=(?:true|1)?)?(?:&|$)/.test(url);
+}
+
+function clientLeft(): ServeError {
+  return new ServeError("cancelled", "the client closed the connection before the response was ready");
+}

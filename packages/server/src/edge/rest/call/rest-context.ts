@@ -1,0 +1,54 @@
+import type { Clock } from "../../../base/clock.ts";
+import type { Logger } from "../../../base/logger.ts";
+import type { Metrics } from "../../../base/metrics.ts";
+import type { AdminGate } from "../../../gate/admin-gate.ts";
+import type { ByteBudget } from "../../../gate/byte-budget.ts";
+import type { SlowClientGuard } from "../../../gate/slow-client-guard.ts";
+import type { WebGate } from "../../../gate/web-gate.ts";
+import type { Administration } from "../../../infer/administration.ts";
+import type { Inference } from "../../../infer/inference.ts";
+import type { InferenceObserver } from "../../inference-metrics.ts";
+import type { MemoryRegions } from "../../memory-regions.ts";
+import type { RestLimits } from "../../rest-limits.ts";
+import type { TimeSlicer } from "../../time-slicer.ts";
+import type { SharedResponses } from "./shared-responses.ts";
+
+/** What every route and request of a REST edge shares. */
+export interface RestContext {
+  readonly inference: Inference;
+  /** Load and unload; the gate says for whom. */
+  readonly administration: Administration;
+  readonly adminGate: AdminGate;
+  /** Which web pages may come in, and under which names the server is known; the edges share it. */
+  readonly webGate: WebGate;
+  /** Shared memory that clients have registered; the edges share it. Undefined: the operator does not allow it. */
+  readonly regions: MemoryRegions | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What `/metrics` shows. */
+  readonly metrics: Metrics;
+  /** What costs more to make than to ask for. */
+  readonly shared: SharedResponses;
+  /** Counts and times inferences; the edges share one. */
+  readonly observer: InferenceObserver;
+  /** What all requests in flight may hold; the edges share it. */
+  readonly budget: ByteBudget;
+  /** Ends clients that are too slow; the edges share it. */
+  readonly slowClients: SlowClientGuard;
+  readonly limits: RestLimits;
+  /** Whose turn it is; the edges share it. */
+  readonly slicer: TimeSlicer;
+  /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
+  readonly notReadyStatus: 400 | 503;
+  /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
+  readonly tenantHeader: string | undefined;
+  /** The model that `/predict` means without a name; undefined: the only one there is. */
+  readonly defaultModel: string | undefined;
+  /** `--log-level`, for who asks about it. */
+  readonly logLevel: string;
+  /** Makes request ids for clients that send none. */
+  makeId(): string;
+  /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */
+  random(): number;
+  isDraining(): boolean;
+}

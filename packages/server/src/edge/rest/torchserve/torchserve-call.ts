@@ -1,0 +1,37 @@
+import { NOTHING_ASKED } from "../../torchserve/torchserve-failure.ts";
+import type { RestCall } from "../call/rest-call.ts";
+import type { RouteParams } from "../call/route.ts";
+import { torchserveError } from "./torchserve-response.ts";
+
+/** From now on this call's errors are TorchServe's. */
+export function spellAsTorchserve(call: RestCall, { model, version }: RouteParams): void {
+  call.spellError = (error, random) => {
+    if (model === undefined) return torchserveError(error, random, NOTHING_ASKED);
+    const isKnown = version !== undefined && isModel(call, model);
+    return torchserveError(error, random, {
+      model,
+      version: isKnown ? version : undefined,
+      isUnregistered: call.context.inference.presence(model) === "unloaded",
+    });
+  };
+}
+
+function isModel(call: RestCall, name: string): boolean {
+  try {
+    call.context.inference.isModelReady(name, undefined);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The version in a URL: TorchServe counts 1.0, and this server 1. */
+export function plainVersion({ version }: RouteParams): string | undefined {
+  return version?.replace(/^([1-9][0-9]*)\.0$/, "$1");
+}
+
+/** What a URL says behind its question mark. */
+export function queryOf({ request: { url = "" } }: RestCall): URLSearchParams {
+  const start = url.indexOf("?");
+  return new URLSearchParams(start < 0 ? "" : url.slice(start + 1));
+}

@@ -1,0 +1,61 @@
+import type { ManagementResult, TorchserveManagement } from "../../torchserve/management.ts";
+import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
+import type { Route, RouteParams } from "../call/route.ts";
+import { queryOf, spellAsTorchserve } from "./torchserve-call.ts";
+import { prettyJson } from "./torchserve-response.ts";
+
+const MODEL = ["/models/:model", "/models/:model/:version"] as const;
+
+type Act = (call: RestCall, params: RouteParams) => ManagementResult | Promise<ManagementResult>;
+
+/** TorchServe's management API: reading is free, changing for the administrator, under model control. */
+export function torchserveManagementRoutes(management: TorchserveManagement): readonly Route[] {
+  const name = ({ model = "" }: RouteParams): string => model;
+  return [
+    free("GET", ["/models"], (call) => management.list(wishesOf(call))),
+    free("GET", MODEL, (call, params) => {
+      const isCustomized = queryOf(call).get("customized")?.toLowerCase() === "true";
+      return management.describe(name(params), params["version"], { isCustomized, signal: call.signal });
+    }),
+    guarded("POST", ["/models"], (call) => management.register(wishesOf(call), call.signal)),
+    guarded("PUT", MODEL, (call, params) =>
+      management.scale(name(params), params["version"], wishesOf(call), call.signal),
+    ),
+    guarded("PUT", ["/models/:model/:version/set-default"], (_, params) =>
+      management.setDefault(name(params), params["version"] ?? ""),
+    ),
+    guarded("DELETE", MODEL, (call, params) =>
+      management.unregister(name(params), params["version"], call.signal),
+    ),
+  ];
+}
+
+function free(method: Route["method"], urls: readonly string[], act: Act): Route {
+  return {
+    method,
+    urls,
+    run(call, params) {
+      spellAsTorchserve(call, {});
+      const result = act(call, params);
+      if (!(result instanceof Promise)) return send(call, result);
+      return result.then((settled) => send(call, settled));
+    },
+  };
+}
+
+/** For the administrator alone; any other caller learns nothing. */
+function guarded(method: Route["method"], urls: readonly string[], act: Act): Route {
+  return free(method, urls, (call, params) => {
+    call.context.adminGate.admit(call.request.headers.authorization);
+    call.takeDeadline(new Map());
+    return act(call, params);
+  });
+}
+
+function wishesOf(call: RestCall): ReadonlyMap<string, string> {
+  return new Map(queryOf(call));
+}
+
+function send(call: RestCall, { code, document }: ManagementResult): void {
+  call.send(code, JSON_TYPE, prettyJson(document));
+}

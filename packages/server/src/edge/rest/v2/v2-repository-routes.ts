@@ -1,0 +1,87 @@
+import { abortSignalOf } from "../../../base/call-signal.ts";
+import { checkModelName } from "../../../gate/model-name.ts";
+import { checkUnloadParameters, rejectLoadParameters } from "../../control-parameters.ts";
+import { readBody } from "../call/body.ts";
+import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
+import type { Route, RouteParams } from "../call/route.ts";
+import { readEnvelope } from "../json/envelope.ts";
+import { optionalBoolean, optionalObject } from "../json/fields.ts";
+import type { Pattern } from "../json/json-scan.ts";
+import { readParameters } from "../json/parameters.ts";
+
+/** Triton's model repository extension: what there is, and load and unload for the administrator. */
+export function v2RepositoryRoutes(): readonly Route[] {
+  return [
+    { method: "POST", urls: ["/v2/repository/index"], run: answerIndex },
+    { method: "POST", urls: ["/v2/repository/models/:model/load"], run: answerLoad },
+    { method: "POST", urls: ["/v2/repository/models/:model/unload"], run: answerUnload },
+  ];
+}
+
+async function answerIndex(call: RestCall): Promise<void> {
+  const body = await readBody(call);
+  const onlyReady = body.length > 0 && (await readReadyFlag(call, body));
+  const { index, readyIndex } = call.context.shared;
+  call.send(200, JSON_TYPE, await (onlyReady ? readyIndex : index).get());
+}
+
+async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
+  const whole = {
+    span: { start: 0, end: body.length },
+    pattern: {},
+    expected: '{"ready": true} or an empty body',
+  };
+  const { value } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
+  return optionalBoolean(value, "ready", "ready") ?? false;
+}
+
+/** The answers are KServe's; Triton's are empty, and its clients do not look. */
+async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
+  const name = admittedModel(call, params);
+  const { names } = await readControlBody(call);
+  rejectLoadParameters(names);
+  call.takeDeadline(new Map());
+  await call.context.administration.loadModel(name, abortSignalOf(call.signal));
+  call.sendJson(200, { name, load: true });
+}
+
+async function answerUnload(call: RestCall, params: RouteParams): Promise<void> {
+  const name = admittedModel(call, params);
+  const { values } = await readControlBody(call);
+  checkUnloadParameters(values());
+  call.takeDeadline(new Map());
+  await call.context.administration.unloadModel(name, abortSignalOf(call.signal));
+  call.sendJson(200, { name, unload: true });
+}
+
+/** The model in the URL, if the caller is the administrator. Any other caller learns nothing, and its body is not read. */
+function admittedModel(call: RestCall, params: RouteParams): string {
+  call.context.adminGate.admit(call.request.headers.authorization);
+  const name = params["model"] ?? "";
+  checkModelName(name);
+  return name;
+}
+
+interface ControlParameters {
+  readonly names: readonly string[];
+  /** Throws `invalid_argument` for a value that is neither text, number nor boolean. */
+  values(): ReadonlyMap<string, unknown>;
+}
+
+const PATTERN: Pattern = { keys: { parameters: { anyKey: { capture: true } } } };
+
+async function readControlBody(call: RestCall): Promise<ControlParameters> {
+  const body = await readBody(call);
+  if (body.length === 0) return { names: [], values: () => new Map() };
+  const whole = {
+    span: { start: 0, end: body.length },
+    pattern: PATTERN,
+    expected: '{"parameters": {}} or an empty body',
+  };
+  const { value, spans } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
+  const parameters = optionalObject(value, "parameters", "parameters");
+  return {
+    names: Object.keys(parameters ?? {}),
+    values: () => readParameters(body, parameters, spans),
+  };
+}
