@@ -9,6 +9,7 @@ import { memoryInference } from "./rest/memory-inference.kit.ts";
 import { openapiRoutes } from "./rest/openapi/openapi-routes.ts";
 import { pageRoutes } from "./rest/page-routes.ts";
 import { predictRoutes } from "./rest/predict/predict-routes.ts";
+import { rpcRoutes } from "./rest/rpc/rpc-routes.ts";
 import { STREAM_ROUTE } from "./rest/stream/stream-routes.ts";
 import { v1Routes } from "./rest/v1/v1-routes.ts";
 import { generateRoutes } from "./rest/v2/generate-routes.ts";
@@ -27,6 +28,7 @@ test("docs/protocols.md lists every REST route, and none that does not exist", (
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1Routes(),
+    ...rpcRoutes(),
     ...v2SettingRoutes(),
     ...pageRoutes(),
     STREAM_ROUTE,

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
+import type { Http2Request } from "../http2-request.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { describeItself } from "../torchserve/describe-itself.ts";
@@ -16,11 +17,13 @@ import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken, rejectUpgrade } from "./http/http-server.ts";
+import { openHttp2Request } from "./http/http2-transport.ts";
 import { NodeTransport } from "./http/node-transport.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
+import { rpcRoutes } from "./rpc/rpc-routes.ts";
 import { STREAM_ROUTE } from "./stream/stream-routes.ts";
 import { DEFAULT_WEB_SOCKET_LIMITS, type WebSocketLimits } from "./stream/web-socket-limits.ts";
 import { createWebSockets } from "./stream/web-sockets.ts";
@@ -38,6 +41,7 @@ type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
   | "regions"
+  | "openCall"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -60,13 +64,21 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  | "defaultModel"
+  | "regions"
+  | "openCall"
+  | "notReadyStatus"
+  | "tenantHeader"
+  | "makeId"
+  | "random"
+  | "logLevel"
 > = {
   logLevel: "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
   regions: undefined,
+  openCall: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -77,6 +89,8 @@ export interface RestEdge {
   readonly server: Server;
   /** Takes over a connection that speaks HTTP/1. */
   accept(socket: Socket): void;
+  /** Answers a stream of HTTP/2 that does not ask for gRPC. */
+  acceptRequest(request: Http2Request): void;
   /** From now on readiness says no, and every response closes its connection. Requests are still answered. */
   setDraining(): void;
   /** Open connections without a request in progress. */
@@ -117,23 +131,29 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
         ]
       : []),
   ];
-  // OpenAPI has no words for a WebSocket.
-  const routes = createRouteTable([STREAM_ROUTE, ...described, ...openapiRoutes(described, options)]);
+  // OpenAPI has no words for a WebSocket, nor for gRPC.
+  const routes = createRouteTable([
+    STREAM_ROUTE,
+    ...rpcRoutes(),
+    ...described,
+    ...openapiRoutes(described, options),
+  ]);
   const webSockets = createWebSockets(
     context,
     { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
     rejectUpgrade,
   );
+  const run = (call: RestCall): void => {
+    const found = admit(call.request, context, routes);
+    if (found.route !== undefined) runRoute(call, found);
+    else {
+      if (compat === "torchserve") spellAsTorchserve(call, {});
+      call.fail(found.error, found.headers);
+    }
+  };
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
-    run(call) {
-      const found = admit(call.request, context, routes);
-      if (found.route !== undefined) runRoute(call, found);
-      else {
-        if (compat === "torchserve") spellAsTorchserve(call, {});
-        call.fail(found.error, found.headers);
-      }
-    },
+    run,
     isExpecting: () => lane.size > 0,
     upgrade(request, socket, head) {
       if (!isWebSocket(request)) return false;
@@ -147,7 +167,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     context,
     route(head) {
       const found = admit(head, context, routes);
-      return found.route === undefined ? undefined : found;
+      return found.route === undefined || found.route.isInPieces === true ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
     run: runRoute,
@@ -161,6 +181,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       if (fastLane) lane.attach(socket);
       else http.server.emit("connection", socket);
     },
+    acceptRequest: (request) => openHttp2Request(request, context, run),
     setDraining: () => {
       draining = true;
     },
