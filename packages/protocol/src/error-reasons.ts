@@ -154,6 +154,7 @@ const SEQUENCE_REASONS = {
       "The model keeps a state for each sequence, and the request names none. See [sequences.md](sequences.md).",
   },
   failed_precondition: {
+    upgrade_required: 'A WebSocket is spoken under this URL. Open it with `new WebSocket("ws://…")`.',
     sequence_not_live:
       "The sequence was not begun, has ended, was idle for too long, or the model was loaded again, so that its state is gone. Begin it anew with `sequence_start`.",
   },
@@ -162,6 +163,8 @@ const SEQUENCE_REASONS = {
       "An earlier request of the sequence failed while this one waited for it. The state is as before both. Send both again, in their order.",
   },
   resource_exhausted: {
+    too_many_web_sockets:
+      "The server has as many WebSockets open as it takes. Close some, or try again later.",
     too_many_sequences:
       "The model has `max_sequences` live sequences. End those that are done with `sequence_end`, or wait for idle ones to end.",
     state_memory:
@@ -311,7 +314,7 @@ export const REASON_GROUPS: readonly ReasonGroup[] = [
   { title: "JSON", reasons: JSON_REASONS },
   { title: "Protobuf", reasons: PROTOBUF_REASONS },
   { title: "Models", reasons: MODEL_REASONS },
-  { title: "Sequences", reasons: SEQUENCE_REASONS },
+  { title: "Sequences and streams", reasons: SEQUENCE_REASONS },
   { title: "Scheduling", reasons: SCHEDULING_REASONS },
   { title: "Load and unload", reasons: LOADING_REASONS },
   { title: "Starting the server, and the command line", reasons: STARTUP_REASONS },

@@ -115,7 +115,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     version,
     loaded,
     logger,
-    settings: { ...runSettings(queue, instances), labels },
+    settings: { ...runSettings(queue, config, instances), labels },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
@@ -158,9 +158,12 @@ function sequenced(inner: ServedModelHandle, state: StatePlan, parts: ServeParts
   });
 }
 
-function runSettings(queue: QueueConfig, instances: number): RunSettings {
+function runSettings(queue: QueueConfig, config: ModelConfig, instances: number): RunSettings {
   const { maxBatchSize, maxQueueDelayMs, preferredBatchSizes, priorityLevels, defaultPriority } = queue;
   return {
+    maxQueueSize: queue.maxQueueSize,
+    executionTimeoutMs: config.executionTimeoutMs,
+    loadTimeoutMs: config.loadTimeoutMs,
     maxBatchSize,
     maxQueueDelayMs,
     preferredBatchSizes,
@@ -273,6 +276,7 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     inputs: config.inputs,
     rename: config.rename,
     ports: candidate.settings?.ports,
+    state: config.state,
     warmupRuns: config.warmupRuns,
   };
 }

@@ -14,6 +14,7 @@ import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
+import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import { createMemoryRegions } from "../edge/memory-regions.ts";
@@ -337,14 +338,16 @@ async function buildEdges(
   const notReadyStatus = notReadyStatusOf(config);
   const rest = createRestEdge({
     ...shared,
+    openCall: (call) => grpc.openForeign(call),
     metrics,
     limits: restLimits(config),
     notReadyStatus,
     fastLane: config.fastLane === "on",
     compat: config.compat,
   });
-  const grpc = createGrpcEdge({
+  const grpc: GrpcEdge = createGrpcEdge({
     ...shared,
+    onRest: (request) => rest.acceptRequest(request),
     limits: grpcLimits(config),
     typedResponses: config.grpcTypedAnswers,
     activeClock: loop.activeClock,

@@ -9,6 +9,7 @@ import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
+import { withFoundConfig } from "./found-config.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
@@ -26,7 +27,8 @@ export const serveCommand: Command = {
     if (args.positionals.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    const config = withTranslationCache(loadConfig({ flags: args.flags, env: terminal.env }), terminal.env);
+    const { flags, found } = withFoundConfig(args.flags, terminal.env);
+    const config = withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
     for (const { path } of args.positionals.map(repositoryPath))
       if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
@@ -35,6 +37,7 @@ export const serveCommand: Command = {
       config.server.logLevel,
       readableStream(config.server.logFormat, terminal.env),
     );
+    if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
     for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
     }

@@ -196,7 +196,16 @@ export const MODEL_OPTIONS = {
   },
   task: {
     kind: "choice",
-    choices: ["none", "image-classification", "text-classification"],
+    choices: [
+      "none",
+      "image-classification",
+      "image-feature-extraction",
+      "text-classification",
+      "token-classification",
+      "fill-mask",
+      "zero-shot-classification",
+      "feature-extraction",
+    ],
     default: "none",
     doc: "What the model is for, as Hugging Face names it: POST /predict/{model} then takes images, texts or sounds and answers as transformers' pipeline does. See tasks.md.",
   },

@@ -326,7 +326,7 @@ export const SERVER_OPTIONS = {
   config: {
     kind: "text",
     default: null,
-    doc: "YAML file with any of these options, and model defaults under `models:`.",
+    doc: "YAML file with any of these options, and model defaults under `models:`. Default: sconce.yaml of the current folder, if it is there; none: no file.",
   },
 } as const;
 

@@ -9,6 +9,8 @@ import { memoryInference } from "./rest/memory-inference.kit.ts";
 import { openapiRoutes } from "./rest/openapi/openapi-routes.ts";
 import { pageRoutes } from "./rest/page-routes.ts";
 import { predictRoutes } from "./rest/predict/predict-routes.ts";
+import { rpcRoutes } from "./rest/rpc/rpc-routes.ts";
+import { STREAM_ROUTE } from "./rest/stream/stream-routes.ts";
 import { v1Routes } from "./rest/v1/v1-routes.ts";
 import { generateRoutes } from "./rest/v2/generate-routes.ts";
 import { v2ReportRoutes } from "./rest/v2/v2-report-routes.ts";
@@ -26,8 +28,10 @@ test("docs/protocols.md lists every REST route, and none that does not exist", (
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1Routes(),
+    ...rpcRoutes(),
     ...v2SettingRoutes(),
     ...pageRoutes(),
+    STREAM_ROUTE,
     ...openapiRoutes([], { inference: memoryInference({}), clock: systemClock }),
   ].flatMap(({ method, urls }) => urls.map((url) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`));
   const listed = [...page.matchAll(/^\| (GET|POST|PUT) \| ([^|]+) \|/gm)].flatMap(([, method, urls = ""]) =>

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
@@ -7,6 +8,8 @@ import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
 import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
+import type { OpenForeignCall } from "../call-stream.ts";
+import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
@@ -16,7 +19,7 @@ import { GrpcConnection } from "./grpc-connection.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
-import { callOpener } from "./open-call.ts";
+import { callOpener, isGrpc } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
 import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
@@ -48,6 +51,8 @@ export interface GrpcEdgeOptions {
   /** Shared with the other edges: whose turn it is. Default: its own. */
   readonly slicer?: TimeSlicer;
   readonly limits?: GrpcLimits;
+  /** Takes over streams of HTTP/2 that do not ask for gRPC. Default: they are rejected. */
+  readonly onRest?: (request: Http2Request) => void;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
@@ -62,6 +67,8 @@ export interface GrpcEdgeOptions {
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
 export interface GrpcEdge {
+  /** Has a call answered that came in another protocol. */
+  readonly openForeign: OpenForeignCall;
   /** Serves a socket whose first bytes are the HTTP/2 preface, still unread. */
   injectConnection(socket: Socket): void;
   /** Open connections. */
@@ -88,11 +95,12 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   };
   const methods = allMethods(deps, { limits, health, drain });
   const openCall = callOpener(new Map(methods.map((method) => [method.path, method])), deps);
-  const { activeClock = options.clock, random = Math.random } = options;
+  const { activeClock = options.clock, random = Math.random, onRest } = options;
   const connections = new Set<GrpcConnection>();
   let whenEmpty = (): void => {};
   let closed: Promise<void> | undefined;
   return {
+    openForeign: openCall,
     injectConnection(socket) {
       const connection = new GrpcConnection(socket, { clock: activeClock, random, limits });
       connections.add(connection);
@@ -100,10 +108,18 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
         connections.delete(connection);
         if (connections.size === 0) whenEmpty();
       });
-      connection.session.on("stream", (stream, headers) => {
+      // Node gives the headers as they came as well, which its types do not know.
+      const onStream = (
+        stream: ServerHttp2Stream,
+        headers: IncomingHttpHeaders,
+        _flags: number,
+        rawHeaders: readonly string[] = [],
+      ): void => {
         connection.worked();
-        openCall({ stream, headers, peer: connection });
-      });
+        if (onRest === undefined || isGrpc(headers)) openCall({ stream, headers, peer: connection });
+        else onRest({ stream, headers, rawHeaders, peer: connection });
+      };
+      connection.session.on("stream", onStream);
       if (closed !== undefined) connection.leave();
     },
     connectionCount: () => connections.size,

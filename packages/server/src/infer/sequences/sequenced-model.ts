@@ -7,6 +7,7 @@ import type { RunSettings } from "../../base/run-settings.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { InFlight } from "../../models/in-flight.ts";
 import type { ModelStatistics } from "../../models/model-statistics.ts";
+import type { ModelWorkers } from "../../models/registry.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
 import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
@@ -87,6 +88,10 @@ class SequencedModel implements ServedModelHandle, StepListener {
 
   statistics(): ModelStatistics {
     return this.#inner.statistics();
+  }
+
+  workers(): Promise<ModelWorkers> {
+    return this.#inner.workers();
   }
 
   async gauges(): Promise<ModelGauges> {
@@ -193,6 +198,8 @@ class SequencedModel implements ServedModelHandle, StepListener {
     sequence.running = step;
     this.#sequences.wake(sequence);
     try {
+      // Between its turn and now it may have become worthless.
+      if (step.abortError !== undefined) throw step.abortError;
       const inputs = this.#check(withState(this.#plan, request.inputs, this.#stateBefore(step)));
       const isAlone = request.isAlone === true || this.#claims?.(inputs) !== undefined;
       const outputs =

@@ -10,6 +10,7 @@ import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
 import { InFlight } from "../../models/in-flight.ts";
 import type { ModelStatistics } from "../../models/model-statistics.ts";
+import type { ModelWorkers } from "../../models/registry.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
 
@@ -63,6 +64,10 @@ class TaskModel implements ServedModelHandle {
 
   statistics(): ModelStatistics {
     return this.#inner.statistics();
+  }
+
+  workers(): Promise<ModelWorkers> {
+    return this.#inner.workers();
   }
 
   async gauges(): Promise<ModelGauges> {

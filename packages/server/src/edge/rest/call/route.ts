@@ -6,5 +6,7 @@ export type RouteParams = Readonly<Record<string, string | undefined>>;
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE" | "OPTIONS";
   readonly urls: readonly string[];
+  /** Its response comes in pieces, which the fast lane does not send. Default: false. */
+  readonly isInPieces?: boolean;
   run(call: RestCall, params: RouteParams): void | Promise<void>;
 }
