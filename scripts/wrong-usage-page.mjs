@@ -55,6 +55,7 @@ const RIGHT = {
   check: ["digits.pt2"],
   init: ["digits.pt2", "-o", "-"],
   completion: ["bash"],
+  verify: ["nowhere.pt2"],
   types: ["http://127.0.0.1:1"],
 };
 
@@ -162,6 +163,7 @@ function ownCases(port) {
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
     ],
+    verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
     types: [
       ["types"],
       ["types", "127.0.0.1:1"],
