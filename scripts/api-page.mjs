@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const PACKAGES = ["server", "torch", "protocol"];
+const PACKAGES = ["server", "client", "torch", "protocol"];
 /** Lines of a declaration; a larger one is a table, whose values are elsewhere. */
 const MOST_LINES = 60;
 

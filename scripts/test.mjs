@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pythonEnv } from "./python-env.mjs";
 
-const ROOTS = ["packages/protocol", "packages/torch", "packages/server", "conformance"];
+const ROOTS = ["packages/protocol", "packages/client", "packages/torch", "packages/server", "conformance"];
 /** Tests of the packages that are not unit tests: they run processes, large models, or thousands of cases. */
 const LONG = [
   "server/dist/cli/quantize.test.js",

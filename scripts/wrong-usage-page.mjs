@@ -51,6 +51,7 @@ const RIGHT = {
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
   bench: ["digits", "--url", "http://127.0.0.1:1"],
   why: ["digits", "--url", "http://127.0.0.1:1"],
+  types: ["http://127.0.0.1:1"],
 };
 
 /** Wrong uses that every command has: of its options, one of each kind. */
@@ -142,6 +143,12 @@ function ownCases(port) {
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
     ],
+    types: [
+      ["types"],
+      ["types", "127.0.0.1:1"],
+      ["types", "http://127.0.0.1:1"],
+      ["types", "http://127.0.0.1:1", "-o", "nowhere/models.d.ts"],
+    ],
   };
 }
 
@@ -181,6 +188,8 @@ async function sections() {
     process.chdir(folder);
     const texts = [];
     const own = ownCases(port);
+    const missing = [...COMMANDS.keys()].filter((name) => own[name] === undefined);
+    if (missing.length > 0) throw new Error(`no wrong uses are listed of sconce ${missing.join(", ")}`);
     for (const name of Object.keys(own)) {
       const load = COMMANDS.get(name);
       const cases = [...own[name], ...(load === undefined ? [] : optionCases(await load()))];

@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Linux counts processor time in hundredths of a second. */
 const TICK_MS = 10;
+const IDLE_LOOK_MS = 300;
+const IDLE_LIMIT_MS = 30_000;
 
 /** A process and all that it started, as pids. */
 function processTree(pid: number): readonly number[] {
@@ -22,6 +25,36 @@ export function treeCpuMs(pid: number): number {
     const fields = rest.split(" ");
     return sum + TICK_MS * (Number(fields[11]) + Number(fields[12]));
   }, 0);
+}
+
+/** Milliseconds that the machine's processors worked so far, for whomever, time that the host took from them included. */
+export function machineCpuMs(): number {
+  const [user, nice, system, , , irq, softIrq, steal] = readFileSync("/proc/stat", "utf8")
+    .slice("cpu ".length)
+    .trim()
+    .split(" ")
+    .map(Number) as [number, number, number, number, number, number, number, number];
+  return TICK_MS * (user + nice + system + irq + softIrq + steal);
+}
+
+/** Milliseconds of processor time of this process and of the children of it that have ended. */
+export function ownCpuMs(): number {
+  const [, rest = ""] = readFileSync("/proc/self/stat", "utf8").split(/\) /);
+  const times = rest.split(" ").slice(11, 15).map(Number);
+  return TICK_MS * times.reduce((sum, ticks) => sum + ticks, 0);
+}
+
+/** Waits until a process and its descendants do nothing any more; throws when they do not come to rest. */
+export async function untilIdle(pid: number): Promise<void> {
+  const endMs = performance.now() + IDLE_LIMIT_MS;
+  let before = treeCpuMs(pid);
+  while (performance.now() < endMs) {
+    await sleep(IDLE_LOOK_MS);
+    const now = treeCpuMs(pid);
+    if (now - before <= TICK_MS) return;
+    before = now;
+  }
+  throw new Error(`process ${pid} still works ${IDLE_LIMIT_MS / 1000} s after its load has ended`);
 }
 
 /** Bytes of their proportional set size: shared pages count by the share that each process has in them. */

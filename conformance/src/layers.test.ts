@@ -1,6 +1,7 @@
 // Tests the imports of all packages against the layer table.
 import assert from "node:assert/strict";
-import { dirname, relative } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Import, importsOf, knots, productSources } from "./structure/imports.ts";
@@ -98,6 +99,7 @@ const TORCH_LOOSE: Readonly<Record<string, string>> = {
   "node.ts": "node",
   "index.ts": "entry",
   "formats.ts": "entry",
+  "file-errors.ts": "entry",
 };
 
 /** Which folders, with those in them, may import which workspace package. */
@@ -166,6 +168,19 @@ test("torch and protocol do not know each other, nor the server", () => {
       .filter((i) => i.to === "sconce" || i.to.startsWith("@sconce/"));
     assert.deepEqual(foreign, []);
   }
+});
+
+test("the client uses no Node, and of the workspace the protocol alone", () => {
+  const foreign = sources("packages/client/src")
+    .flatMap(importsFrom)
+    .filter((i) => !i.to.startsWith("packages/client/") && i.to !== "@sconce/protocol");
+  assert.deepEqual(foreign, []);
+  const node = sources("packages/client/src").filter((file) =>
+    /\b(?:Buffer|process|global|setImmediate)\b/.test(
+      readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""),
+    ),
+  );
+  assert.deepEqual(node, []);
 });
 
 test("torch uses Node only in its `node` entry", () => {

@@ -11,7 +11,7 @@ import { DIGITS_FOLDER, MODELS_FOLDER } from "./expected-digits.ts";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const PUBLISHED = ["@sconce/protocol", "@sconce/torch", "sconce"] as const;
+const PUBLISHED = ["@sconce/protocol", "@sconce/client", "@sconce/torch", "sconce"] as const;
 
 /** Whether packages can be installed here; a machine without a package index still runs every other test. */
 async function hasIndex(): Promise<boolean> {

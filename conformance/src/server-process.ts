@@ -15,6 +15,8 @@ export interface ServerProcess {
 }
 
 const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
+/** A test sees what this tree makes of a file, and leaves nothing in the user's own folders. */
+const KEEPS_NOTHING = { SCONCE_TRANSLATION_CACHE: "off" };
 /** Against servers that never start; a busy machine may take its time. */
 const START_LIMIT_MS = 120_000;
 
@@ -25,7 +27,7 @@ export async function startServerProcess(
 ): Promise<ServerProcess> {
   const child = spawn(process.execPath, [BIN, "serve", ...args, "--port", "0"], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, ...KEEPS_NOTHING, ...options.env },
   });
   let output = "";
   const collect = (chunk: Buffer): void => {

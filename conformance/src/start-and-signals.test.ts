@@ -183,6 +183,27 @@ describe("started by others", () => {
   });
 });
 
+test("a second start finds the translations of the first, and says the same of its models", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "translations-"));
+  const env = { SCONCE_TRANSLATION_CACHE: folder };
+  try {
+    const starts = [];
+    for (let i = 0; i < 2; i++) {
+      const server = await startServerProcess([MODELS_FOLDER], { env });
+      const metadata = await (await fetch(`${server.url}/v2/models/digits`)).json();
+      starts.push({ metadata, isTranslated: /"?translate"?:/.test(server.output()) });
+      await server.stop();
+    }
+    assert.deepEqual(
+      starts.map(({ isTranslated }) => isTranslated),
+      [true, false],
+    );
+    assert.deepEqual(starts[1]!.metadata, starts[0]!.metadata);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 /** Lines and tabs are what a text is made of. */
 const CONTROLS = /(?![\n\t])\p{Cc}|\u202e/u;
 

@@ -6,7 +6,13 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const FOLDERS = ["packages/protocol/src", "packages/torch/src", "packages/server/src", "conformance/src"];
+const FOLDERS = [
+  "packages/protocol/src",
+  "packages/client/src",
+  "packages/torch/src",
+  "packages/server/src",
+  "conformance/src",
+];
 const SUITE_CALL = /^\s*(?:test|it|describe)(?:\.\w+)?\(/m;
 
 interface Source {

@@ -11,7 +11,7 @@ const glossary = readFileSync(join(ROOT, "docs/dev/glossary.md"), "utf8");
 const retired = new Set(
   /^## Words that do not come back\n[\s\S]*?\*([a-z, ]+)\*/m.exec(glossary)?.[1]?.split(", "),
 );
-const files = ["protocol", "torch", "server"]
+const files = ["protocol", "client", "torch", "server"]
   .flatMap((name) => productSources(ROOT, `packages/${name}/src`))
   .filter((file) => !file.includes("/gen/"));
 

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { startChildServer } from "../child-server.ts";
 import { h2Load } from "../h2-load.ts";
@@ -14,7 +15,7 @@ import { type RunningPeer, startPeer } from "../peers/running-peer.ts";
 import { sconcePeer } from "../peers/sconce-peer.ts";
 import { tritonPeer } from "../peers/triton-peer.ts";
 import { type ModelFiles, WORKLOADS, type Workload } from "../peers/workload.ts";
-import { isRunning, treeCpuMs, treePssBytes } from "../process-tree.ts";
+import { isRunning, machineCpuMs, ownCpuMs, treeCpuMs, treePssBytes, untilIdle } from "../process-tree.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
 
@@ -24,10 +25,13 @@ const METHOD = "/inference.GRPCInferenceService/ModelInfer";
 const BARE = fileURLToPath(new URL("../bare-http.js", import.meta.url));
 
 type Row = Record<string, string | number>;
+type FourFigures = [number, number, number, number];
 
 /** One server in one round. */
 interface Measured extends LoadResult {
   readonly cpuMs: number;
+  /** Processor time of everything else on the machine, per second and processor: what disturbed the round. */
+  readonly othersShare: number;
 }
 
 export const peers: Suite = {
@@ -169,11 +173,10 @@ async function inTurn<T extends { readonly name: string; readonly pid: number }>
   const runs = new Map<string, Measured[]>(targets.map(({ name }) => [name, []]));
   for (let round = 0; round <= ROUNDS; round++) {
     for (const target of targets.filter(({ pid }) => isRunning(pid))) {
-      const cpuMs = treeCpuMs(target.pid);
-      const run = await measure(target, round === 0 ? 1 : seconds);
-      if (!isRunning(target.pid)) continue;
+      const run = await measured(target, () => measure(target, round === 0 ? 1 : seconds));
+      if (run === undefined) continue;
       if (run.failures > 0) throw new Error(`${target.name}: ${run.failures} requests failed`);
-      if (round > 0) runs.get(target.name)!.push({ ...run, cpuMs: treeCpuMs(target.pid) - cpuMs });
+      if (round > 0) runs.get(target.name)!.push(run);
     }
   }
   return new Map(
@@ -181,9 +184,28 @@ async function inTurn<T extends { readonly name: string; readonly pid: number }>
   );
 }
 
+/**
+ * One load, with what it cost; undefined: the process ended over it. Returns when the server has come to rest: wrk leaves without its last answers, which
+ * would be computed in the next server's turn.
+ */
+async function measured(
+  { pid }: { readonly pid: number },
+  load: () => Promise<LoadResult>,
+): Promise<Measured | undefined> {
+  const cpusMs = (): readonly number[] => [machineCpuMs(), treeCpuMs(pid), ownCpuMs(), performance.now()];
+  const before = cpusMs();
+  const run = await load();
+  if (!isRunning(pid)) return undefined;
+  const [machineMs, cpuMs, ownMs, tookMs] = cpusMs().map((ms, i) => ms - before[i]!) as FourFigures;
+  await untilIdle(pid);
+  const othersShare = Math.max(0, machineMs - cpuMs - ownMs) / (tookMs * availableParallelism());
+  return { ...run, cpuMs, othersShare };
+}
+
 function medianOf(results: readonly Measured[]): Measured {
   const middle = medianRun(results);
-  return { ...middle, cpuMs: results.find(({ requests }) => requests === middle.requests)!.cpuMs };
+  const { cpuMs } = results.find(({ requests }) => requests === middle.requests)!;
+  return { ...middle, cpuMs, othersShare: median(results.map(({ othersShare }) => othersShare)) };
 }
 
 function rowsOf(results: Map<string, Measured>, load: string): Row[] {
@@ -195,6 +217,7 @@ function rowsOf(results: Map<string, Measured>, load: string): Row[] {
     "p50 ms": run.p50Ms,
     "p99 ms": run.p99Ms,
     "CPU ms": run.cpuMs / run.requests,
+    "others %": 100 * run.othersShare,
     "sconce /": sconce.requestsPerSecond / run.requestsPerSecond,
   }));
 }
@@ -220,6 +243,7 @@ async function loopRow(workload: Workload, { program }: ModelFiles, inFlight: nu
     "p50 ms": meanMs,
     "p99 ms": "",
     "CPU ms": "",
+    "others %": "",
     "sconce /": "",
   };
 }

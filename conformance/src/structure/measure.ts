@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { type Graph, importsOf, knots, productSources } from "./imports.ts";
 
-const PACKAGES = ["protocol", "torch", "server"] as const;
+const PACKAGES = ["protocol", "client", "torch", "server"] as const;
 
 /** What can be counted about the shape of the code. Generated files count as files of their room and nothing else. */
 export interface Structure {

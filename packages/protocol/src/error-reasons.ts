@@ -138,6 +138,29 @@ const MODEL_REASONS = {
   },
 } as const;
 
+const SEQUENCE_REASONS = {
+  invalid_argument: {
+    bad_sequence:
+      "`sequence_id` is neither a whole number from 1 to 2⁶⁴ − 1 nor a text of at most 128 characters, or `sequence_start` or `sequence_end` is no truth.",
+    no_sequence:
+      "The model keeps a state for each sequence, and the request names none. See [sequences.md](sequences.md).",
+  },
+  failed_precondition: {
+    sequence_not_live:
+      "The sequence was not begun, has ended, was idle for too long, or the model was loaded again, so that its state is gone. Begin it anew with `sequence_start`.",
+  },
+  aborted: {
+    sequence_interrupted:
+      "An earlier request of the sequence failed while this one waited for it. The state is as before both. Send both again, in their order.",
+  },
+  resource_exhausted: {
+    too_many_sequences:
+      "The model has `max_sequences` live sequences. End those that are done with `sequence_end`, or wait for idle ones to end.",
+    state_memory:
+      "The states of the model's sequences would take more than `max_state` bytes. The sequence's state is as before the request.",
+  },
+} as const;
+
 const SCHEDULING_REASONS = {
   unavailable: {
     queue_full:
@@ -278,6 +301,7 @@ export const REASON_GROUPS: readonly ReasonGroup[] = [
   { title: "JSON", reasons: JSON_REASONS },
   { title: "Protobuf", reasons: PROTOBUF_REASONS },
   { title: "Models", reasons: MODEL_REASONS },
+  { title: "Sequences", reasons: SEQUENCE_REASONS },
   { title: "Scheduling", reasons: SCHEDULING_REASONS },
   { title: "Load and unload", reasons: LOADING_REASONS },
   { title: "Starting the server, and the command line", reasons: STARTUP_REASONS },
@@ -296,6 +320,7 @@ type Table =
   | typeof JSON_REASONS
   | typeof PROTOBUF_REASONS
   | typeof MODEL_REASONS
+  | typeof SEQUENCE_REASONS
   | typeof SCHEDULING_REASONS
   | typeof LOADING_REASONS
   | typeof STARTUP_REASONS

@@ -10,6 +10,9 @@ import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
+import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
+import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
+import type { StatePlan } from "../infer/sequences/state-plan.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
 import { createQueueMetrics } from "../models/queue-metrics.ts";
@@ -18,8 +21,16 @@ import type { LoadModel, ServedModelHandle } from "../models/served-model-handle
 import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
 import type { Quota } from "../queue/quota.ts";
 import { createScheduler } from "../queue/scheduler.ts";
-import type { LoadedModel, LoadOptions, LoadSpec, PythonOptions, Runtime } from "../runtime/runtime.ts";
+import type {
+  LoadedModel,
+  LoadOptions,
+  LoadSpec,
+  PythonOptions,
+  Runtime,
+  TranslationCacheOptions,
+} from "../runtime/runtime.ts";
 import { modelLabels } from "./model-labels.ts";
+import { modelState } from "./model-state.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -32,6 +43,8 @@ export interface ModelLoaderOptions {
   readonly logger: Logger;
   readonly random: () => number;
   readonly metrics: Metrics;
+  /** Where translations are kept; undefined: nowhere. */
+  readonly translationCache?: TranslationCacheOptions | undefined;
   /** Requests per tenant, over all models. */
   readonly quota?: Quota | undefined;
 }
@@ -89,6 +102,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   const { name, version } = candidate;
   const instances = loaded.instances.length;
   const labels = modelLabels(config, candidate, loaded.description.signature);
+  const state = modelState(config, candidate, loaded.description.signature);
   const queue = completeQueueConfig(queueConfig(config), loaded.description.signature, instances);
   const served = createServedModel({
     name,
@@ -109,7 +123,33 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
         ...(parts.quota !== undefined && { quota: parts.quota }),
       }),
   });
+  if (state !== undefined) return sequenced(served, state, parts);
   return config.cacheBytes === undefined ? served : cached(served, config, parts);
+}
+
+function sequenced(inner: ServedModelHandle, state: StatePlan, parts: ServeParts): ServedModelHandle {
+  const { config, clock, logger, metrics } = parts;
+  const labels = { model: inner.name, version: inner.version };
+  const ends = (reason: SequenceEnd): Counter =>
+    metrics.counter("sconce_sequences_ended_total", "Sequences that ended, by reason.", {
+      ...labels,
+      reason,
+    });
+  const counters = {
+    ended: ends("ended"),
+    idle: ends("idle"),
+    stream_closed: ends("stream_closed"),
+    lost: ends("lost"),
+  };
+  if (config.cacheBytes !== undefined)
+    logger.warn({}, "cache has no effect: what a model with a state answers depends on what came before");
+  return createSequencedModel(inner, state, {
+    clock,
+    idleMs: config.sequenceIdleMs,
+    maxSequences: config.maxSequences,
+    maxBytes: config.maxStateBytes,
+    onEnd: (why) => counters[why].add(1),
+  });
 }
 
 function runSettings(queue: QueueConfig, instances: number): RunSettings {
@@ -166,11 +206,12 @@ function slowProgress(
 function loadSpec(
   config: ModelConfig,
   candidate: ModelCandidate,
-  { caps, defaults }: Pick<ModelLoaderOptions, "caps" | "defaults">,
+  { caps, defaults, translationCache }: Pick<ModelLoaderOptions, "caps" | "defaults" | "translationCache">,
 ): LoadSpec {
   const { name, version, file, root, codeFile, format } = candidate;
   const options = {
     ...loadOptions(config, candidate, caps),
+    translationCache,
     runtime: config.runtime,
     python: pythonOptions(config, candidate, { caps, defaults }),
   };

@@ -50,6 +50,7 @@ import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloader } from "./reloader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
+import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
@@ -213,6 +214,7 @@ const EXTENSIONS: readonly string[] = [
   "classification",
   "parameters",
   "schedule_policy",
+  "sequence",
   "model_repository",
   "model_repository(unload_dependents)",
   "model_configuration",
@@ -247,8 +249,10 @@ function buildModels(
   { metrics, loop }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
+  const translationCache = translationCacheOf(config, options.logger);
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
+    isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
     env: workerEnv(process.env),
@@ -258,6 +262,7 @@ function buildModels(
     ...options,
     activeClock: loop.activeClock,
     runtime,
+    translationCache,
     defaults,
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,

@@ -1,4 +1,5 @@
 import type { CancelSignal } from "./call-signal.ts";
+import type { RequestStream } from "./request-stream.ts";
 import type { NamedTensor } from "./tensor.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -30,6 +31,8 @@ export interface InferRequest {
   readonly tenant?: string | undefined;
   /** It must not share a run: its inputs do not agree on how many rows it has, for instance. */
   readonly isAlone?: boolean;
+  /** The stream it came in; undefined: it came alone. */
+  readonly stream?: RequestStream | undefined;
   readonly timeline: Timeline;
   /** Bytes of outputs that the protocol can carry; undefined: any number. */
   readonly maxResponseBytes?: number | undefined;

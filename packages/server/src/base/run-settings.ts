@@ -11,6 +11,8 @@ export interface RunSettings {
   readonly instances: number;
   /** Names of classes, by output; under "" those of every output that has none of its own. */
   readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** How long a sequence of requests lives without one; undefined: the model has no state. */
+  readonly sequences?: { readonly idleMs: number };
   /** Whether equal requests may be answered from memory. */
   readonly cached: boolean;
 }

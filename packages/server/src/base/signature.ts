@@ -93,6 +93,12 @@ export type Batching =
   | { readonly kind: "on"; readonly symbol: string; readonly maxRows: number | undefined }
   | { readonly kind: "off"; readonly reason: string };
 
+/** An output that the next request of a sequence finds in an input. */
+export interface StatePair {
+  readonly input: string;
+  readonly output: string;
+}
+
 /** What a model takes and gives. */
 export interface Signature {
   readonly inputs: readonly TensorSpec[];
@@ -103,6 +109,8 @@ export interface Signature {
    * that differ run alone, and what the model answers counts.
    */
   readonly areSizesClaimed?: boolean;
+  /** What the program itself keeps from call to call; undefined: nothing. */
+  readonly state?: readonly StatePair[];
   /** Undefined or empty: none. */
   readonly guards?: readonly SizeGuard[];
 }

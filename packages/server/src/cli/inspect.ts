@@ -89,6 +89,9 @@ function summaryText(summary: ModelSummary): string {
     ...portLines("input", summary.inputs),
     ...portLines("output", summary.outputs),
     ...summary.guards.map(({ text }) => `guard       ${text}`),
+    ...(summary.state ?? []).map(
+      ({ input, output }) => `state       ${input}: ${output} (kept by the server; clients do not send it)`,
+    ),
     `parameters  ${summary.parameterCount.toLocaleString("en-US")} (${sizeText(summary.weightBytes)})`,
     `runtime     ${runtime.name ?? "none"}: ${runtime.why}`,
     ...summary.report.unsupported.map(

@@ -16,6 +16,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["convert", async () => (await import("./convert.ts")).convertCommand],
   ["bench", async () => (await import("./bench/bench.ts")).benchCommand],
   ["why", async () => (await import("./why/why.ts")).whyCommand],
+  ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
 ]);
 

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { type RunningServer, startServer } from "../app/start-server.ts";
+import { usualTranslationFolder } from "../app/translation-cache.ts";
 import { systemClock } from "../base/clock.ts";
-import { loadConfig } from "../config/load-config.ts";
+import { type Config, loadConfig } from "../config/load-config.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
@@ -24,7 +25,7 @@ export const serveCommand: Command = {
     if (args.positionals.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    const config = loadConfig({ flags: args.flags, env: terminal.env });
+    const config = withTranslationCache(loadConfig({ flags: args.flags, env: terminal.env }), terminal.env);
     for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
@@ -67,6 +68,11 @@ export const serveCommand: Command = {
     return 0;
   },
 };
+
+function withTranslationCache(config: Config, env: Terminal["env"]): Config {
+  const { translationCache = usualTranslationFolder(env) } = config.server;
+  return { ...config, server: { ...config.server, translationCache } };
+}
 
 function underSupervisor(starter: string): string {
   return `${starter} started this server without a terminal, and may keep SIGTERM to itself: let a supervisor or container run node_modules/.bin/sconce serve`;

@@ -32,7 +32,12 @@ for (const [taken, refused, words] of [
   [
     "max_queue: 1GiB\ncache: 1GiB",
     "max_queue: 1GiB\ncache: 1025MiB",
-    "max_queue and cache together 2049 MiB; this server allows 2048 MiB (--max-model-memory)",
+    "max_queue, cache and max_state together 2049 MiB; this server allows 2048 MiB (--max-model-memory)",
+  ],
+  [
+    "state: {h: h_out}\nmax_queue: 1GiB\nmax_state: 1GiB",
+    "max_queue: 1GiB\nmax_state: 1025MiB",
+    "max_queue, cache and max_state together 2049 MiB; this server allows 2048 MiB (--max-model-memory)",
   ],
   [
     "execution_timeout: 1h",

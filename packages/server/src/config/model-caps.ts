@@ -1,6 +1,6 @@
 import { isAbsolute, normalize } from "node:path";
 import { ServeError } from "../base/errors.ts";
-import type { ModelConfig } from "./model-options.ts";
+import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
 import type { ServerConfig } from "./server-options.ts";
 
 /** What a model may choose for itself: `model.yaml` comes with the model, from whoever made it. */
@@ -8,7 +8,7 @@ export interface ModelCaps {
   readonly instances: number;
   /** Instances × threads. */
   readonly threads: number;
-  /** Queue and cache together. */
+  /** Queue, cache and states of sequences together. */
   readonly memoryBytes: number;
   readonly timeoutMs: number;
   readonly allowsThreadIsolation: boolean;
@@ -95,16 +95,22 @@ function capsOf({ instances, threads, memoryBytes, timeoutMs }: ModelCaps): read
       show: String,
     },
     {
-      keys: "max_queue and cache together",
+      keys: "max_queue, cache and max_state together",
       most: memoryBytes,
       flag: "--max-model-memory",
-      of: (config) => config.maxQueueBytes + (config.cacheBytes ?? 0),
+      of: (config) => config.maxQueueBytes + (config.cacheBytes ?? 0) + stateBytes(config),
       show: (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`,
     },
     timeout("execution_timeout", (config) => config.executionTimeoutMs),
     timeout("load_timeout", (config) => config.loadTimeoutMs),
     timeout("queue_timeout", (config) => config.queueTimeoutMs ?? 0),
   ];
+}
+
+/** Without `state` it may still have one, as its program says: the default counts as little as that of a model without. */
+function stateBytes({ state, maxStateBytes }: ModelConfig): number {
+  const isDefault = maxStateBytes === MODEL_OPTIONS.maxStateBytes.default;
+  return state === undefined && isDefault ? 0 : maxStateBytes;
 }
 
 /** `auto` never asks for more than the machine has. */

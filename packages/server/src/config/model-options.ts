@@ -194,6 +194,37 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "Files beside model.yaml that name an output's classes, one a line: logits: labels.txt. Default: labels.txt, if it is there, for every output.",
   },
+  state: {
+    kind: "mapping",
+    default: null,
+    doc: "Tensors that the server keeps between the requests of a sequence, each an input and the output that the next request finds in it: h: h_out. Clients see neither. See sequences.md.",
+  },
+  initialState: {
+    kind: "mapping",
+    default: null,
+    doc: "What a sequence begins with, by input: zeros[2, 1, 128], or a file beside model.yaml with the bytes of one row, little-endian. Default: zeros of the input's own shape.",
+  },
+  sequenceIdleMs: {
+    kind: "duration",
+    min: 1,
+    max: 86_400_000,
+    default: 60_000,
+    doc: "A sequence that no request came to for this long ends.",
+  },
+  maxSequences: {
+    kind: "integer",
+    min: 1,
+    max: 1_000_000,
+    default: 16_384,
+    doc: "Sequences of one model that live at once. Another one is rejected.",
+  },
+  maxStateBytes: {
+    kind: "bytes",
+    min: 1024,
+    max: 1_125_899_906_842_624,
+    default: 268_435_456,
+    doc: "Bytes that the states of one model's sequences may take together, a KiB for each sequence included.",
+  },
   versionPolicy: {
     kind: "text",
     default: "latest",

@@ -151,6 +151,18 @@ export const SERVER_OPTIONS = {
     default: 1,
     doc: "Worker processes kept started and idle, so that a load or a restart skips process start-up.",
   },
+  translationCache: {
+    kind: "text",
+    default: null,
+    doc: "Folder in which translations of model files are kept, so that the next start need not make them again; off: none. When unset, sconce serve keeps them in sconce/translations below XDG_CACHE_HOME or ~/.cache, and a server within a program keeps none.",
+  },
+  translationCacheSizeBytes: {
+    kind: "bytes",
+    min: 1_048_576,
+    max: 1_125_899_906_842_624,
+    default: 2_147_483_648,
+    doc: "Most bytes of all kept translations together; the least recently used make room.",
+  },
   maxInstances: {
     kind: "count-or-auto",
     min: 1,

@@ -39,6 +39,12 @@ export async function readModelGauges(
     ...QUEUE_GAUGES.map(([name, help, read]) =>
       family(name, help, (gauges, labels) => [{ labels, value: read(gauges) }]),
     ),
+    family("sconce_live_sequences", "Sequences that have begun and not ended.", (gauges, labels) =>
+      sequenceValue(gauges, labels, "live"),
+    ),
+    family("sconce_state_bytes", "Bytes of the states of live sequences.", (gauges, labels) =>
+      sequenceValue(gauges, labels, "stateBytes"),
+    ),
     family("sconce_worker_resident_bytes", "Resident memory of a worker process.", workerValues),
     {
       name: "sconce_model_state",
@@ -47,6 +53,14 @@ export async function readModelGauges(
       values: versions.flatMap(stateValues),
     },
   ];
+}
+
+function sequenceValue(
+  { sequences }: ModelGauges,
+  labels: Labels,
+  key: keyof NonNullable<ModelGauges["sequences"]>,
+): CollectedValue[] {
+  return sequences === undefined ? [] : [{ labels, value: sequences[key] }];
 }
 
 function workerValues({ residentBytes }: ModelGauges, labels: Labels): CollectedValue[] {

@@ -12,6 +12,8 @@ export interface LoadMessage {
   readonly instance?: number;
   /** False when the server process knows the digest already, and nobody touched the files: a restart, or one more instance. */
   readonly wantsDigest: boolean;
+  /** What the server process knows it to be, where it does. */
+  readonly digest?: string | undefined;
 }
 
 /** Header of its result. */

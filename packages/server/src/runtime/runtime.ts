@@ -42,10 +42,21 @@ export interface LoadOptions {
   readonly warmupRuns: number;
   /** False: the engine must not rewrite the model's graph, since a worker crashed where it did. Default: it may. */
   readonly isOptimised?: boolean;
+  /** Where translations are kept from start to start; undefined: nowhere. */
+  readonly translationCache?: TranslationCacheOptions | undefined;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */
   readonly python?: PythonOptions;
+}
+
+/** Where translations are kept. */
+export interface TranslationCacheOptions {
+  /** An absolute path. */
+  readonly folder: string;
+  readonly maxBytes: number;
+  /** Which code made them; another release's are not used. */
+  readonly release: string;
 }
 
 /** What only the Python runtime is told of a model. */

@@ -144,10 +144,11 @@ export class WorkerInstance implements Instance {
     const isTouched = await files.check();
     this.#description ??= this.#options.description();
     const wantsDigest = this.#description === undefined || isTouched;
+    const digest = wantsDigest ? undefined : this.#description?.digest;
     const result = await worker
       .call({
         method: METHODS.load,
-        header: encodeMessage({ spec: attempt.spec, instance: index, wantsDigest }),
+        header: encodeMessage({ spec: attempt.spec, instance: index, wantsDigest, digest }),
         chunks: [],
         timeoutMs: spec.options.loadTimeoutMs,
         onNote: (stage) => {

@@ -16,6 +16,8 @@ export interface WorkerRuntimeOptions {
   readonly name: Runtime["name"];
   /** Compiled worker entry that calls `hostModel`, or another program that speaks the same frames, with its arguments. */
   readonly entry: URL | readonly [string, ...string[]];
+  /** What an entry of ours is started with, asked anew for each process. Default: nothing. */
+  args?(): readonly string[];
   /** How long a worker may take until it can load a model; default: 30 s. */
   readonly startTimeoutMs?: number;
   /** Worker processes kept started ahead. */
@@ -46,11 +48,13 @@ export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
   const { name, entry, spares, env = {}, clock, random, logger } = options;
   const { startTimeoutMs = START_TIMEOUT_MS } = options;
   const common = { env, clock, logger };
-  const command = entry instanceof URL ? nodeCommand(entry) : entry;
+  const { args = () => [] } = options;
+  const command = (): readonly [string, ...string[]] =>
+    entry instanceof URL ? nodeCommand(entry, args()) : entry;
   return new WorkerRuntime({
     name,
     pool: new WorkerPool({
-      spawn: (id) => new WorkerProcess({ ...common, command, id, startTimeoutMs }),
+      spawn: (id) => new WorkerProcess({ ...common, command: command(), id, startTimeoutMs }),
       spares,
       clock,
       random,

@@ -51,8 +51,8 @@ const CLOSE_GRACE_MS = 2000;
 const LAST_WORDS_MS = 100;
 
 /** The command that runs a compiled JavaScript file which calls `serveWorker`. */
-export function nodeCommand(entry: URL): readonly [string, ...string[]] {
-  return [process.execPath, ...NODE_FLAGS, fileURLToPath(entry)];
+export function nodeCommand(entry: URL, args: readonly string[] = []): readonly [string, ...string[]] {
+  return [process.execPath, ...NODE_FLAGS, fileURLToPath(entry), ...args];
 }
 
 /**

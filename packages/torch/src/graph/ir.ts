@@ -20,10 +20,17 @@ export interface Program {
   readonly guards?: readonly Guard[];
   /** The sizes of inputs that it was exported with, by the key of the dimension, as far as the file says them. */
   readonly exportedSizes?: ReadonlyMap<string, number>;
+  /** What it keeps from call to call: the output that an input of the next call should hold, by their names in the file. */
+  readonly state?: readonly StatePair[];
   /** Things a user should know that the reader noticed. */
   readonly warnings: readonly string[];
   /** Ops that the reader itself could not describe; the program cannot be translated then. */
   readonly unsupported?: readonly UnsupportedOps[];
+}
+
+export interface StatePair {
+  readonly input: string;
+  readonly output: string;
 }
 
 export interface UnsupportedOps {

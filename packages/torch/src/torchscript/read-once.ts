@@ -104,6 +104,7 @@ export function readOnce(script: Script, known: Known, explain: Explain): OneRea
     inputs: names,
     outputs,
     ranges: new Map([...known.facts.symbols()].map(([name, { range }]) => [name, rangeOf(range)])),
+    ...(states.length > 0 && { state: states.map(({ name }) => ({ input: name, output: `new_${name}` })) }),
     warnings: [],
     unsupported: unsupported.list(),
   };

@@ -21,6 +21,7 @@ export function summarize(
     inputs: lowered.inputs,
     outputs: lowered.outputs,
     guards: lowered.guards,
+    ...(program.state !== undefined && { state: program.state }),
     ...countWeights(program),
     ops: countOps(program),
     rowMixing: programRowMixing(program, lowered.model),

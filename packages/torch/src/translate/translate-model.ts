@@ -49,6 +49,7 @@ export function translateModel(
     inputs: lowered.inputs,
     outputs: lowered.outputs,
     guards: lowered.guards,
+    ...(lowered.program.state !== undefined && { state: lowered.program.state }),
     report: { unsupported, warnings },
     sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
     format: file.format,

@@ -1,4 +1,5 @@
 import type { DType } from "../dtype.ts";
+import type { StatePair } from "../graph/ir.ts";
 import type { Port, SampleTensor, SizeGuard } from "../graph/port.ts";
 
 /** Every op of a program that cannot be translated, with how often it occurs and why. Empty: the program translates. */
@@ -16,6 +17,8 @@ export interface Translation {
   readonly outputs: readonly Port[];
   /** What the inputs must keep to beside the ranges of their sizes. */
   readonly guards: readonly SizeGuard[];
+  /** What the program keeps from call to call, by names that ports have or are also known by; undefined: nothing. */
+  readonly state?: readonly StatePair[];
   readonly report: TranslationReport;
   /** Example inputs stored with the program, in the order of `inputs`; undefined when the file has none. */
   readonly sampleInputs: readonly SampleTensor[] | undefined;
@@ -45,6 +48,8 @@ export interface ModelSummary {
   readonly outputs: readonly SummaryPort[];
   /** What the inputs must keep to beside the ranges of their sizes. */
   readonly guards: readonly SizeGuard[];
+  /** What the program keeps from call to call; undefined: nothing. */
+  readonly state?: readonly StatePair[];
   readonly parameterCount: number;
   readonly weightBytes: number;
   /** Op targets with their counts, most frequent first. */

@@ -128,9 +128,16 @@ export class GrpcCall implements MessageReceiver {
     this.#cancelTimer = startDeadline(this.#deps.clock, deadlineMs, () => this.fail(deadlineExceeded()));
   }
 
-  /** Runs `callback` when the call ends, however it ends. There is one such callback. */
+  /** Runs `callback` when the call ends, however it ends. */
   onEnd(callback: () => void): void {
-    this.#onEnd = callback;
+    const before = this.#onEnd;
+    this.#onEnd =
+      before === undefined
+        ? callback
+        : () => {
+            before();
+            callback();
+          };
   }
 
   /** Asks for the next message. The first one comes unasked. */

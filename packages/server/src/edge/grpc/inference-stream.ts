@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
+import { RequestStream } from "../../base/request-stream.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
 import { type DrainSignal, draining } from "./drain-signal.ts";
@@ -30,7 +31,7 @@ const QUIET_MS = 250;
 const READ_ON_MS = 5_000;
 
 /**
- * Many inferences over one call. Requests run side by side, and each is answered when it is ready. At most `maxInFlight` are
+ * Many inferences over one call. Requests run side by side, those of one sequence one after another, and each is answered when it is ready. At most `maxInFlight` are
  * between "read" and "answer taken by the client"; past that the next message stays unread, so that a slow reader and an eager writer
  * are both held back by HTTP/2 flow control. After the client's half-close every request is still answered, then the call ends. In a drain
  * messages are read on: what the client sent before it could know must not be lost because too much was in flight to read it.
@@ -40,6 +41,7 @@ export function inferenceStream(
   call: GrpcCall,
   options: InferenceStreamOptions,
 ): CallHandlers {
+  const stream = new RequestStream();
   let inFlight = 0;
   let isReading = true;
   let isHalfClosed = false;
@@ -92,6 +94,7 @@ export function inferenceStream(
     },
   };
 
+  call.onEnd(() => stream.close());
   options.drain.onDrain(call, () => {
     lastReadMs = deps.clock.nowMs() + READ_ON_MS;
     if (inFlight === 0) endIfDone();
@@ -102,7 +105,7 @@ export function inferenceStream(
       isReading = false;
       cancelQuiet();
       inFlight++;
-      const inference = new StreamedInference(deps, call, { message, receiver });
+      const inference = new StreamedInference(deps, call, { message, receiver, stream });
       runInference(deps, { dialect: options.dialect, message, arrival: inference, receiver: inference });
       readMore();
     },
@@ -124,6 +127,7 @@ class StreamedInference implements Arrival, InferenceReceiver {
   readonly bodyMs: number;
   readonly deadlineMs: number | undefined;
   readonly tenant: string | undefined;
+  readonly stream: RequestStream;
   readonly #clock: Clock;
   readonly #call: GrpcCall;
   readonly #message: Buffer;
@@ -135,15 +139,20 @@ class StreamedInference implements Arrival, InferenceReceiver {
   constructor(
     deps: InferenceDeps,
     call: GrpcCall,
-    { message, receiver }: { readonly message: Buffer; readonly receiver: StreamReceiver },
+    parts: {
+      readonly message: Buffer;
+      readonly receiver: StreamReceiver;
+      readonly stream: RequestStream;
+    },
   ) {
     this.receivedMs = this.bodyMs = deps.clock.nowMs();
     this.deadlineMs = call.deadlineMs;
     this.tenant = tenantOf(deps, call);
     this.#clock = deps.clock;
     this.#call = call;
-    this.#message = message;
-    this.#receiver = receiver;
+    this.stream = parts.stream;
+    this.#message = parts.message;
+    this.#receiver = parts.receiver;
   }
 
   get signal(): CancelSignal {

@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
+import type { RequestStream } from "../../base/request-stream.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import { Timeline } from "../../base/timeline.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
@@ -48,6 +49,8 @@ export interface Arrival extends RequestHead {
   readonly deadlineMs: number | undefined;
   /** What the call says of whose request it is. */
   readonly tenant: string | undefined;
+  /** The stream that it is a message of; undefined: it is the only one of its call. */
+  readonly stream?: RequestStream | undefined;
   /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
   bound(deadlineMs: number): CancelSignal;
 }
@@ -133,8 +136,15 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
         maxResponseBytes: this.#deps.maxSendBytes,
       });
       this.#deadlineMs = request.deadlineMs;
-      if (this.late.length === 0) this.#deps.inference.submit(request, this);
-      else this.#submitLater(request).catch((thrown: unknown) => this.reject(thrown));
+      const { stream } = arrival;
+      if (this.late.length === 0 && stream?.arriving === undefined)
+        this.#deps.inference.submit(request, this);
+      else {
+        const submitted = this.#submitLater(request, stream?.arriving).catch((thrown: unknown) =>
+          this.reject(thrown),
+        );
+        stream?.holdBack(submitted);
+      }
     } catch (thrown) {
       this.reject(thrown);
     }
@@ -172,9 +182,11 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     receiver.failed({ error, model: this.#asked, request: this.#wire });
   }
 
-  async #submitLater(request: InferRequest): Promise<void> {
+  /** `before`: the messages of its stream that came earlier; their order may matter. */
+  async #submitLater(request: InferRequest, before: Promise<void> | undefined): Promise<void> {
     const slices = this.#deps.slicer.open(this.#inquiry.message.length);
     for (const work of this.late) await slices.finish(work);
+    await before;
     this.#deps.inference.submit(request, this);
   }
 
@@ -249,6 +261,7 @@ function inferRequest(
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
     tenant: arrival.tenant,
+    stream: arrival.stream,
     timeline,
     maxResponseBytes,
   };

@@ -10,6 +10,11 @@ const CHUNK_BYTES = 1024 * 1024;
 /** From here on a thread of its own is worth its start. */
 const THREAD_MIN_BYTES = 16 * 1024 * 1024;
 
+/** Whether `fileDigest` of so large a file covers every byte. */
+export function isDigestWhole(fileBytes: number): boolean {
+  return fileBytes <= FULL_HASH_MAX_BYTES;
+}
+
 /**
  * Hex SHA-256 of a file. Past 512 MiB it covers the size, the modification time, and the first and last MiB only (the last holds an
  * archive's central directory with the checksums of all entries): hashing every byte would then take longer than loading.
@@ -21,7 +26,7 @@ export function fileDigest(path: string): string {
     const { size, mtimeMs } = fstatSync(fd);
     const hash = createHash("sha256");
     const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-    const isWhole = size <= FULL_HASH_MAX_BYTES;
+    const isWhole = isDigestWhole(size);
     if (!isWhole) hash.update(`${size}:${mtimeMs}`);
     for (let at = 0; at < size; at += CHUNK_BYTES) {
       if (!isWhole && at > 0 && at < size - CHUNK_BYTES) at = size - CHUNK_BYTES;

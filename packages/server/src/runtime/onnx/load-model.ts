@@ -1,20 +1,18 @@
-import type { ByteSource } from "@sconce/torch";
-import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
-import { ServeError } from "../../base/errors.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
+import { once } from "../../base/once.ts";
 import { openBelow } from "../../base/open-below.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
-import { modelFileError } from "./model-error.ts";
 import type { OnnxSession } from "./onnx-session.ts";
-import { openArchive } from "./open-archive.ts";
-import { openOnnx } from "./open-onnx.ts";
+import { openWarm } from "./open-warm.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
-import { withRowsKeptApart } from "./rows-kept-apart.ts";
-import { warmUp } from "./warm-up.ts";
+import { type FileTranslation, keptTranslationOf } from "./translation-cache.ts";
+
+/** What is written in a moment. */
+const KEPT_AT_ONCE_BYTES = 1024 * 1024;
 
 const NOT_OPTIMISED =
   "ONNX Runtime crashed where it optimises this model's graph, so the graph runs as it is: the answers are the same, but slower";
@@ -35,22 +33,18 @@ export async function loadModel(
 
 async function loadFiles(
   files: LoadedFiles,
-  { spec, wantsDigest }: LoadMessage,
+  { spec, wantsDigest, digest: known = "" }: LoadMessage,
   progress: (stage: string) => void,
 ): Promise<HostedModel> {
   const { options, root } = spec;
   const file = openBelow(root, spec.file);
   const source = files.hold(file);
-  const digest = wantsDigest ? modelDigest(file.path, { ...options, root }) : Promise.resolve("");
+  const digest = wantsDigest ? modelDigest(file.path, { ...options, root }) : Promise.resolve(known);
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
   const context: OpenContext = { options, root, progress, hold: (further) => files.hold(further) };
-  const found = await openFile(file.path, source, context).catch((error: unknown) => {
-    throw modelFileError(error);
-  });
-  const opened = options.mayMixRows === true ? found : withRowsKeptApart(found);
-  progress("warmup");
-  const warmup = await warmUp(opened, options);
+  const translation = keptTranslationOf(file.path, source.byteLength, options);
+  const { opened, warmup } = await openWarm({ path: file.path, source, context, translation, digest });
   const { session, later } = warmup;
   const description: ModelDescription = {
     signature: warmup.signature,
@@ -59,7 +53,7 @@ async function loadFiles(
     runtimeReason: opened.runtimeReason,
     parameterCount: opened.parameterCount,
     weightBytes: opened.weightBytes,
-    digest: await digest,
+    digest: wantsDigest ? await digest : "",
     warnings: [
       ...opened.warnings,
       ...warmup.warnings,
@@ -68,14 +62,31 @@ async function loadFiles(
     loadMs: { ...opened.loadMs, warmup: warmup.ms },
   };
   files.checkNames();
+  const keep = keeper(opened, translation, await digest);
   return {
     description,
     files: files.stamps,
     run: (inputs) => runChecked(session, files, inputs),
-    ...(later !== undefined && {
-      warmUp: async () => void (await runChecked(session, files, later)),
+    ...((later !== undefined || keep !== undefined) && {
+      warmUp: async () => {
+        keep?.();
+        if (later !== undefined) await runChecked(session, files, later);
+      },
     }),
   };
+}
+
+/** Keeps a translation that was made just now: a small one at once, a larger one by the result, when there is nothing else to do. */
+function keeper(
+  { translated: program }: OpenedModel,
+  translation: FileTranslation | undefined,
+  digest: string,
+): (() => void) | undefined {
+  if (program === undefined || translation === undefined || digest === "") return undefined;
+  const keep = (): void => translation.keep({ digest, program });
+  if (program.model.byteLength > KEPT_AT_ONCE_BYTES) return once(keep);
+  keep();
+  return undefined;
 }
 
 /** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
@@ -95,18 +106,4 @@ function runChecked(
   if (result instanceof Promise) return result.finally(() => files.check());
   files.check();
   return result;
-}
-
-async function openFile(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {
-  const open = openerOf(detectFile(source));
-  return open(path, source, context);
-}
-
-function openerOf(format: FileFormat): typeof openOnnx {
-  if (format === "onnx") return openOnnx;
-  // Opened all the same, a zip says itself what is wrong with it.
-  if (isProgram(format) || format === "damaged-zip" || format === "large-zip") return openArchive;
-  throw new ServeError("failed_precondition", formatAdvice(format), {
-    reason: isWeights(format) ? "weights_only" : "unknown_format",
-  });
 }

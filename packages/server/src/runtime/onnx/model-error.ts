@@ -1,4 +1,4 @@
-import { inputFault, MissingInputs, ModelFileError, type ModelFileErrorKind } from "@sconce/torch";
+import { inputFault, MissingInputs, ModelFileError, type ModelFileErrorKind } from "@sconce/torch/errors";
 import { type ReasonOf, ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
 

@@ -1,5 +1,6 @@
 import type { Runtime } from "../runtime.ts";
 import { createWorkerRuntime, type WorkerRuntimeOptions } from "../worker-runtime.ts";
+import { LEAN } from "./lean-worker.ts";
 
 const ENTRY = new URL("./worker-main.js", import.meta.url);
 
@@ -9,15 +10,21 @@ const ENTRY = new URL("./worker-main.js", import.meta.url);
  */
 const NO_TELEMETRY = { ORT_DISABLE_TELEMETRY: "1" };
 
+interface OnnxRuntimeOptions extends Omit<WorkerRuntimeOptions, "name" | "entry" | "args"> {
+  readonly entry?: URL;
+  /** Whether a worker that starts now will probably find its file translated already. Default: it will not. */
+  isTranslatorIdle?(): boolean;
+}
+
 /**
  * Runs `.onnx`, `.pt2` and TorchScript files with ONNX Runtime in worker processes. The spares begin to start at once; each holds ONNX
  * Runtime in memory already. `entry`: another compiled worker entry, which ends in this one's.
  */
-export function createOnnxRuntime(
-  options: Omit<WorkerRuntimeOptions, "name" | "entry"> & { readonly entry?: URL },
-): Runtime {
+export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
   // For models in threads: native code sees the environment of the process alone.
   Object.assign(process.env, NO_TELEMETRY);
   const env = { ...options.env, ...NO_TELEMETRY };
-  return createWorkerRuntime({ entry: ENTRY, ...options, env, name: "onnx" });
+  const { isTranslatorIdle = () => false } = options;
+  const args = (): readonly string[] => (isTranslatorIdle() ? [LEAN] : []);
+  return createWorkerRuntime({ entry: ENTRY, ...options, args, env, name: "onnx" });
 }

@@ -4,6 +4,7 @@ import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { LoadOptions } from "../runtime.ts";
 import type { EngineSession } from "./engine-session.ts";
+import type { TranslatedProgram } from "./translated-program.ts";
 
 /** A file that became a session, and what was learned on the way. */
 export interface OpenedModel {
@@ -24,6 +25,8 @@ export interface OpenedModel {
   readonly loadMs: Readonly<Record<string, number>>;
   /** Inputs that came with the file, for the warm-up. */
   readonly sampleInputs: readonly Tensor[] | undefined;
+  /** What it was opened from, where that is a translation that was made just now. */
+  readonly translated?: TranslatedProgram;
 }
 
 export interface OpenContext {

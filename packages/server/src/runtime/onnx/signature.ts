@@ -12,7 +12,7 @@ import { renamedPorts } from "./rename.ts";
 
 /** What a translated program takes and gives: its own names, sizes and bounds. */
 export function signatureOfPorts(
-  { inputs, outputs, guards }: PortsAndGuards,
+  { inputs, outputs, guards, state }: PortsAndGuards,
   declared?: DeclaredPorts,
 ): Signature {
   const specs = (ports: readonly Port[]): TensorSpec[] =>
@@ -31,12 +31,15 @@ export function signatureOfPorts(
     });
   const shapes = { inputs: specs(inputs), outputs: specs(outputs) };
   const known = declared === undefined ? shapes : declareSignature(shapes, declared);
-  const signature = withBatching(known.inputs, known.outputs, "pytorch");
+  const signature = {
+    ...withBatching(known.inputs, known.outputs, "pytorch"),
+    ...(state !== undefined && { state }),
+  };
   if (guards.length === 0) return signature;
   return { ...signature, guards, batching: batchingUnderGuards(signature.batching, guards) };
 }
 
-type PortsAndGuards = Pick<Translation, "inputs" | "outputs" | "guards">;
+type PortsAndGuards = Pick<Translation, "inputs" | "outputs" | "guards" | "state">;
 
 /** What an ONNX model takes and gives, and what of its outputs the protocols cannot carry. */
 export interface SessionSignature {

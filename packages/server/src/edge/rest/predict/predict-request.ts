@@ -8,9 +8,9 @@ import type { RestLimits } from "../../rest-limits.ts";
 import type { Work } from "../../time-slicer.ts";
 import type { DecodedRequest } from "../call/rest-inference.ts";
 import { readEnvelope } from "../json/envelope.ts";
-import { bad, ownValue } from "../json/fields.ts";
+import { bad, optionalObject, ownValue } from "../json/fields.ts";
 import type { Pattern, Span } from "../json/json-scan.ts";
-import { NONE } from "../json/parameters.ts";
+import { NONE, readParameters } from "../json/parameters.ts";
 import { readPlainNumbers } from "../json/plain-numbers.ts";
 import { readTensor } from "../json/tensor-decoder.ts";
 
@@ -26,13 +26,15 @@ interface ReadingCall {
   workOff<T>(bytes: number, work: Work<T>): T | Promise<T>;
 }
 
-const PATTERN: Pattern = { keys: { input: { capture: true } } };
+const PATTERN: Pattern = {
+  keys: { input: { capture: true }, parameters: { anyKey: { capture: true } } },
+};
 const NAMED: Pattern = { anyKey: { capture: true } };
 const OPEN_BRACE = 0x7b;
 
 /**
  * Decodes `{"input": value}` for a model with one input, or `{"input": {name: value, …}}`. Datatypes come from the signature, shapes from the
- * nesting; a single row may leave out the batch dimension. Throws `invalid_argument` naming the field and what was expected.
+ * nesting; a single row may leave out the batch dimension. `parameters` beside it are those of v2. Throws `invalid_argument` naming the field and what was expected.
  */
 export function readPrediction(
   call: ReadingCall,
@@ -98,7 +100,8 @@ export function* readPredictRequest(
       "some inputs are single rows and others have the batch dimension; give all of them the same way",
     );
   }
-  return { id: undefined, inputs, outputs: undefined, parameters: NONE, unbatched: rows !== 0 };
+  const parameters = readParameters(body, optionalObject(value, "parameters", "parameters"), spans);
+  return { id: undefined, inputs, outputs: undefined, parameters, unbatched: rows !== 0 };
 }
 
 interface NamedSpans {

@@ -1,0 +1,228 @@
+// Tests sequences through a whole server: REST and gRPC parameters, streams, many sequences in one batch, a reload.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { Client, credentials } from "@grpc/grpc-js";
+import {
+  ModelInferRequestSchema,
+  ModelInferResponseSchema,
+  ModelStreamInferResponseSchema,
+} from "@sconce/protocol/messages";
+import { loadConfig } from "../config/load-config.ts";
+import { tinyOnnx } from "../runtime/onnx/tiny-onnx.kit.ts";
+import { startServer } from "./start-server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sconce-sequences-"));
+const SUM = tinyOnnx({
+  inputs: [
+    { name: "x", type: "FP32", dims: ["batch", 1] },
+    { name: "h", type: "FP32", dims: ["batch", 1] },
+  ],
+  outputs: [
+    { name: "y", type: "FP32", dims: ["batch", 1] },
+    { name: "h_out", type: "FP32", dims: ["batch", 1] },
+  ],
+  nodes: [
+    { op: "Add", inputs: ["x", "h"], outputs: ["y"] },
+    { op: "Identity", inputs: ["y"], outputs: ["h_out"] },
+  ],
+});
+
+function model(name: string, settings: string, contents = SUM): void {
+  mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, name, "model.onnx"), contents);
+  writeFileSync(join(folder, name, "model.yaml"), settings);
+}
+
+model("sum", "state: {h: h_out}\ncache: 1MiB\n");
+model("hundred", "state: {h: h_out}\ninitial_state: {h: start.bin}\n");
+writeFileSync(join(folder, "hundred", "start.bin"), new Uint8Array(new Float32Array([100]).buffer));
+model("few", "state: {h: h_out}\nmax_sequences: 1\nsequence_idle: 1h\n");
+model("wrong", "state: {h: z}\n");
+
+const server = await startServer({
+  paths: [folder],
+  config: loadConfig({
+    flags: new Map([
+      ["--port", "0"],
+      ["--model-control", "explicit"],
+    ]),
+    env: { SCONCE_ADMIN_TOKEN: "0123456789abcdef", SCONCE_LOAD_MODELS: "sum,hundred,few,wrong" },
+  }),
+});
+await server.settled;
+const client = new Client(new URL(server.url).host, credentials.createInsecure());
+test.after(async () => {
+  client.close();
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+type Parameters = Readonly<Record<string, unknown>>;
+
+async function rest(
+  name: string,
+  x: number,
+  parameters?: Parameters,
+): Promise<{ status: number; body: Answer }> {
+  const inputs = [{ name: "x", datatype: "FP32", shape: [1, 1], data: [x] }];
+  // JSON.stringify would round a 64-bit id.
+  const body = JSON.stringify({ inputs, parameters }).replace(/"(\d{17,})n"/g, "$1");
+  const response = await fetch(`${server.url}/v2/models/${name}/infer`, { method: "POST", body });
+  return { status: response.status, body: (await response.json()) as Answer };
+}
+
+interface Answer {
+  readonly error?: string;
+  readonly reason?: string;
+  readonly outputs?: readonly { readonly name: string; readonly data: readonly number[] }[];
+}
+
+async function sum(name: string, x: number, parameters?: Parameters): Promise<number> {
+  const { status, body } = await rest(name, x, parameters);
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.deepEqual(
+    body.outputs!.map((output) => output.name),
+    ["y"],
+  );
+  return body.outputs![0]!.data[0]!;
+}
+
+type Init = MessageInitShape<typeof ModelInferRequestSchema>;
+const message = (modelName: string, x: number, parameters: Init["parameters"] = {}): Init => ({
+  modelName,
+  parameters,
+  inputs: [{ name: "x", datatype: "FP32", shape: [1n, 1n] }],
+  rawInputContents: [new Uint8Array(new Float32Array([x]).buffer)],
+});
+const encode = (init: Init): Buffer =>
+  Buffer.from(toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init)));
+const firstOf = (raw: Uint8Array): number => new Float32Array(Uint8Array.from(raw).buffer)[0]!;
+
+function unary(init: Init): Promise<number> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      "/inference.GRPCInferenceService/ModelInfer",
+      encode,
+      (bytes: Buffer) => fromBinary(ModelInferResponseSchema, bytes),
+      init,
+      (error, answer) => (error ? reject(error) : resolve(firstOf(answer!.rawOutputContents[0]!))),
+    );
+  });
+}
+
+/** Sends all at once; errors come as texts, in the order of the answers. */
+function stream(messages: readonly Init[]): Promise<(number | string)[]> {
+  const call = client.makeBidiStreamRequest(
+    "/inference.GRPCInferenceService/ModelStreamInfer",
+    encode,
+    (bytes: Buffer) => fromBinary(ModelStreamInferResponseSchema, bytes),
+  );
+  return new Promise((resolve, reject) => {
+    const answers: (number | string)[] = [];
+    call.on("data", ({ errorMessage, inferResponse }) =>
+      answers.push(errorMessage === "" ? firstOf(inferResponse!.rawOutputContents[0]!) : errorMessage),
+    );
+    call.on("error", reject);
+    call.on("end", () => resolve(answers));
+    for (const init of messages) call.write(init);
+    call.end();
+  });
+}
+
+test("a client sees the model without its state", async () => {
+  const metadata = (await (await fetch(`${server.url}/v2/models/sum`)).json()) as Record<
+    string,
+    { name: string }[]
+  >;
+  assert.deepEqual(
+    [metadata["inputs"]!.map(({ name }) => name), metadata["outputs"]!.map(({ name }) => name)],
+    [["x"], ["y"]],
+  );
+});
+
+test("REST requests of one sequence_id share a state, be it a number, 64 bits of one or a text", async () => {
+  for (const sequence_id of [7, "18446744073709551615n", "speaker one"]) {
+    assert.equal(await sum("sum", 1, { sequence_id, sequence_start: true }), 1);
+    assert.equal(await sum("sum", 1, { sequence_id }), 2);
+    assert.equal(await sum("sum", 1, { sequence_id }), 3);
+    assert.equal(await sum("sum", 1, { sequence_id, sequence_end: true }), 4);
+    const after = await rest("sum", 1, { sequence_id });
+    assert.deepEqual([after.status, after.body.reason], [400, "sequence_not_live"]);
+  }
+  const without = await rest("sum", 1);
+  assert.deepEqual([without.status, without.body.reason], [400, "no_sequence"]);
+  assert.equal(await sum("sum", 9, { sequence_start: true, sequence_end: true }), 9);
+});
+
+test("the short form takes the parameters beside its input", async () => {
+  const predict = async (parameters: Parameters): Promise<unknown> => {
+    const body = JSON.stringify({ input: [2], parameters });
+    const response = await fetch(`${server.url}/predict/sum`, { method: "POST", body });
+    return ((await response.json()) as { readonly prediction: unknown }).prediction;
+  };
+  assert.deepEqual(await predict({ sequence_id: "short", sequence_start: true }), [2]);
+  assert.deepEqual(await predict({ sequence_id: "short", sequence_end: true }), [4]);
+});
+
+test("gRPC requests of one sequence_id do, and go on where REST left it", async () => {
+  const id = { parameterChoice: { case: "uint64Param", value: 12n } } as const;
+  const start = { parameterChoice: { case: "boolParam", value: true } } as const;
+  assert.equal(await unary(message("sum", 1, { sequence_id: id, sequence_start: start })), 1);
+  assert.equal(await sum("sum", 1, { sequence_id: 12 }), 2);
+  assert.equal(await unary(message("sum", 1, { sequence_id: id })), 3);
+});
+
+test("the state begins with what a file holds", async () => {
+  assert.equal(await sum("hundred", 1, { sequence_id: 1, sequence_start: true }), 101);
+  assert.equal(await sum("hundred", 1, { sequence_id: 1 }), 102);
+});
+
+test("a gRPC stream is a sequence of its own without an id, in the order of its messages", async () => {
+  const streams = Array.from({ length: 40 }, (_, i) =>
+    stream(Array.from({ length: 20 }, () => message("sum", i + 1))),
+  );
+  for (const [i, answers] of (await Promise.all(streams)).entries())
+    assert.deepEqual(
+      answers,
+      Array.from({ length: 20 }, (_, n) => (n + 1) * (i + 1)),
+    );
+});
+
+test("sequences share runs", async () => {
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  const value = (name: string): number =>
+    Number(new RegExp(`^${name}\\{[^}]*model="sum"[^}]*\\} (\\S+)$`, "m").exec(metrics)?.[1]);
+  assert.ok(value("sconce_batch_rows_sum") > 1.5 * value("sconce_batch_rows_count"), metrics);
+  assert.ok(value("sconce_live_sequences") >= 1);
+});
+
+test("one sequence more than max_sequences is rejected until one ends", async () => {
+  await sum("few", 1, { sequence_id: 1, sequence_start: true });
+  const { status, body } = await rest("few", 1, { sequence_id: 2, sequence_start: true });
+  assert.deepEqual([status, body.reason], [429, "too_many_sequences"]);
+  await sum("few", 1, { sequence_id: 1, sequence_end: true });
+  await sum("few", 1, { sequence_id: 2, sequence_start: true });
+});
+
+test("a model whose state does not fit says what there is", async () => {
+  const index = await (await fetch(`${server.url}/v2/repository/index`, { method: "POST" })).text();
+  assert.match(index, /the model has no output \\"z\\"; it has y, h_out/);
+});
+
+test("a sequence that a reload ended is reported, not begun anew, and other models' go on", async () => {
+  await sum("hundred", 1, { sequence_id: 5, sequence_start: true });
+  await sum("sum", 1, { sequence_id: 5, sequence_start: true });
+  model("hundred", "state: {h: h_out}\nmax_sequences: 7\n");
+  const loaded = await fetch(`${server.url}/v2/repository/models/hundred/load`, {
+    method: "POST",
+    headers: { authorization: "Bearer 0123456789abcdef" },
+  });
+  assert.equal(loaded.status, 200, await loaded.text());
+  assert.equal((await rest("hundred", 1, { sequence_id: 5 })).body.reason, "sequence_not_live");
+  assert.equal(await sum("hundred", 1, { sequence_id: 5, sequence_start: true }), 1);
+  assert.equal(await sum("sum", 1, { sequence_id: 5 }), 2);
+});

@@ -1,0 +1,66 @@
+import { writeFileSync } from "node:fs";
+import { ServeError } from "../../base/errors.ts";
+import { resolveOptions } from "../../config/resolve-options.ts";
+import { get, readModelPorts } from "../bench/model-ports.ts";
+import type { Command, Terminal } from "../command.ts";
+import { requireWritable, withOutputDraft } from "../output-draft.ts";
+import { usageError } from "../usage-error.ts";
+import { type DescribedModel, typesText } from "./types-text.ts";
+
+const TYPES_OPTIONS = {
+  output: {
+    kind: "text",
+    default: null,
+    doc: "The file to write (-o), such as models.d.ts. Default: the terminal.",
+  },
+} as const;
+
+export const typesCommand: Command = {
+  name: "types",
+  usage: "URL",
+  summary: "Writes TypeScript types of the models on a running server, for @sconce/client.",
+  tables: [TYPES_OPTIONS],
+  async run(args, terminal) {
+    const { output } = resolveOptions(TYPES_OPTIONS, { flags: args.flags });
+    const [url, ...others] = args.positionals;
+    if (url === undefined || others.length > 0) throw usageError("expected the URL of a server");
+    const origin = originOf(url);
+    if (output !== undefined) requireWritable(output);
+    const text = typesText(origin, await describe(origin, terminal));
+    if (output === undefined) terminal.stdout.write(text);
+    else {
+      await withOutputDraft(output, async (draft) => {
+        writeFileSync(draft, text);
+        return { keep: true, value: undefined };
+      });
+    }
+    return 0;
+  },
+};
+
+function originOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:")
+    throw usageError(`expected a URL such as http://127.0.0.1:8080, got ${text}`);
+  return url.origin;
+}
+
+/** Every model that says what it takes; the others are named on the error output. */
+async function describe(origin: string, terminal: Terminal): Promise<DescribedModel[]> {
+  const response = await get(`${origin}/v2/models`);
+  const body: unknown = await response.json().catch(() => undefined);
+  const names = (body as { readonly models?: unknown } | undefined)?.models;
+  if (!Array.isArray(names)) {
+    throw new ServeError("failed_precondition", `${origin} does not list its models under /v2/models`);
+  }
+  const models: DescribedModel[] = [];
+  for (const name of names as readonly string[]) {
+    try {
+      models.push({ name, ...(await readModelPorts(origin, name, undefined)) });
+    } catch (error) {
+      if (!(error instanceof ServeError)) throw error;
+      terminal.stderr.write(`warning: ${name} is left out: ${error.message}\n`);
+    }
+  }
+  return models;
+}

@@ -1,0 +1,302 @@
+import { ServeError } from "../../base/errors.ts";
+import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import type { ModelDescription } from "../../base/model-description.ts";
+import type { RequestHead } from "../../base/request-head.ts";
+import type { ResultReceiver } from "../../base/result-receiver.ts";
+import type { RunSettings } from "../../base/run-settings.ts";
+import type { NamedTensor } from "../../base/tensor.ts";
+import { InFlight } from "../../models/in-flight.ts";
+import type { ModelStatistics } from "../../models/model-statistics.ts";
+import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
+import { compileInputCheck, type InputCheck } from "../input-check.ts";
+import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
+import { LiveSequences, type LiveSequencesOptions } from "./live-sequences.ts";
+import { Sequence, type SequenceKey, SequenceStep, type StepListener } from "./sequence.ts";
+import { idText, type SequenceFlags, sequenceFlags } from "./sequence-parameters.ts";
+import { initialBytes, initialState, type StatePlan, withState } from "./state-plan.ts";
+
+/** Requests of one sequence that may wait for the one before. */
+const MAX_WAITING = 64;
+
+/**
+ * A model whose state the server keeps between the requests of a sequence, and which clients see without it. The requests of one
+ * sequence run one after another, those of different sequences share runs as any others do. A request that fails leaves the state as it was.
+ * Owns `inner`.
+ */
+export function createSequencedModel(
+  inner: ServedModelHandle,
+  plan: StatePlan,
+  options: LiveSequencesOptions,
+): ServedModelHandle {
+  return new SequencedModel(inner, plan, options);
+}
+
+class SequencedModel implements ServedModelHandle, StepListener {
+  readonly name: string;
+  readonly version: string;
+  readonly description: ModelDescription;
+  readonly settings: RunSettings;
+  readonly memoryBytes: number;
+  readonly #inner: ServedModelHandle;
+  readonly #plan: StatePlan;
+  readonly #options: LiveSequencesOptions;
+  readonly #sequences: LiveSequences;
+  readonly #check: InputCheck;
+  readonly #claims: ClaimCheck | undefined;
+  readonly #allOutputs: readonly string[];
+  readonly #stateOutputs: readonly string[];
+  readonly #inFlight = new InFlight();
+  #closing: Promise<void> | undefined;
+
+  constructor(inner: ServedModelHandle, plan: StatePlan, options: LiveSequencesOptions) {
+    this.name = inner.name;
+    this.version = inner.version;
+    this.description = { ...inner.description, signature: plan.outer };
+    this.settings = { ...inner.settings, sequences: { idleMs: options.idleMs } };
+    this.memoryBytes = inner.memoryBytes;
+    this.#inner = inner;
+    this.#plan = plan;
+    this.#options = options;
+    this.#sequences = new LiveSequences(options);
+    this.#check = compileInputCheck(plan.inner);
+    this.#claims = compileClaimCheck(plan.inner);
+    this.#stateOutputs = plan.slots.map(({ output }) => output);
+    this.#allOutputs = [...plan.outer.outputs.map(({ name }) => name), ...this.#stateOutputs];
+  }
+
+  submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
+    try {
+      if (this.#closing !== undefined)
+        throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
+      const flags = sequenceFlags(request.parameters);
+      const sequence = this.#sequenceOf(request, flags);
+      const isBusy = sequence.running !== undefined;
+      if (isBusy && sequence.waiting.length >= MAX_WAITING) throw waitingFull(flags);
+      this.#inFlight.begin();
+      const step = new SequenceStep(this, sequence, { request, receiver, flags });
+      if (isBusy) step.wait();
+      else this.#run(step);
+    } catch (error) {
+      receiver.reject(ServeError.from(error));
+    }
+  }
+
+  rejectEarly(head: RequestHead): ServeError | undefined {
+    return this.#inner.rejectEarly(head);
+  }
+
+  statistics(): ModelStatistics {
+    return this.#inner.statistics();
+  }
+
+  async gauges(): Promise<ModelGauges> {
+    const { size, bytes } = this.#sequences;
+    return { ...(await this.#inner.gauges()), sequences: { live: size, stateBytes: bytes } };
+  }
+
+  inFlight(): number {
+    return this.#inFlight.count;
+  }
+
+  failure(): string | undefined {
+    return this.#inner.failure();
+  }
+
+  isOutdated(): boolean {
+    return this.#inner.isOutdated();
+  }
+
+  onHealthChange(listener: () => void): () => void {
+    return this.#inner.onHealthChange(listener);
+  }
+
+  onIdle(listener: () => void): () => void {
+    return this.#inFlight.onIdle(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  destroy(reason: string): void {
+    this.#inner.destroy(reason);
+    this.#sequences.endAll();
+  }
+
+  stepAnswered(step: SequenceStep, response: InferResponse): void {
+    const { sequence, flags } = step;
+    const { key } = sequence;
+    if (flags.isEnd) this.#sequences.clear(sequence);
+    else if (!sequence.isGone && !this.#keepState(sequence, response)) {
+      this.stepFailed(step, this.#noRoom());
+      return;
+    }
+    if (typeof key === "object") {
+      if (flags.isEnd) key.begun.delete(this.name);
+      else key.begun.add(this.name);
+    }
+    const outputs = response.outputs.slice(0, response.outputs.length - this.#stateOutputs.length);
+    step.receiver.resolve({ ...response, outputs });
+    this.#finish(step);
+  }
+
+  stepFailed(step: SequenceStep, error: Error): void {
+    const { waiting } = step.sequence;
+    if (step.isWaiting) {
+      const place = waiting.indexOf(step);
+      waiting.splice(place, 1);
+      step.endWait();
+      const behind = takeInterrupted(waiting, place);
+      step.receiver.reject(error);
+      this.#interrupt(behind);
+      this.#inFlight.end();
+    } else {
+      const behind = takeInterrupted(waiting, 0);
+      step.receiver.reject(error);
+      this.#interrupt(behind);
+      this.#finish(step);
+    }
+  }
+
+  #interrupt(steps: readonly SequenceStep[]): void {
+    for (const step of steps) {
+      this.#inFlight.end();
+      step.receiver.reject(interrupted(step.flags));
+    }
+  }
+
+  #sequenceOf(request: InferRequest, flags: SequenceFlags): Sequence {
+    const key = keyOf(request, flags);
+    if (key === undefined) {
+      if (flags.isStart && flags.isEnd) return new Sequence(undefined);
+      throw new ServeError(
+        "invalid_argument",
+        `the model "${this.name}" keeps a state for each sequence: name one in the parameter sequence_id, and begin it with sequence_start; a request that is a whole sequence has sequence_start and sequence_end`,
+        { reason: "no_sequence" },
+      );
+    }
+    const known = this.#sequences.get(key);
+    if (known !== undefined) return known;
+    if (!this.#begins(key, flags) || (typeof key === "object" && key.isClosed)) throw this.#notLive(flags);
+    if (this.#sequences.isFull) throw this.#tooMany();
+    return this.#sequences.begin(key);
+  }
+
+  /** Whether a request of this key begins anew when there is no state. */
+  #begins(key: SequenceKey | undefined, flags: SequenceFlags): boolean {
+    return flags.isStart || (typeof key === "object" && !key.begun.has(this.name));
+  }
+
+  #run(step: SequenceStep): void {
+    const { sequence, request } = step;
+    sequence.running = step;
+    this.#sequences.wake(sequence);
+    try {
+      const inputs = this.#check(withState(this.#plan, request.inputs, this.#stateBefore(step)));
+      const isAlone = request.isAlone === true || this.#claims?.(inputs) !== undefined;
+      const outputs =
+        request.outputs === undefined ? this.#allOutputs : [...request.outputs, ...this.#stateOutputs];
+      this.#inner.submit({ ...request, inputs, outputs, isAlone }, step);
+    } catch (error) {
+      step.reject(ServeError.from(error));
+    }
+  }
+
+  #stateBefore({ sequence, request, flags }: SequenceStep): readonly NamedTensor[] {
+    if (!flags.isStart && sequence.state !== undefined) return sequence.state;
+    if (sequence.isGone || !this.#begins(sequence.key, flags)) throw this.#notLive(flags);
+    if (!this.#sequences.hasRoom(initialBytes(this.#plan, request.inputs))) throw this.#noRoom();
+    return initialState(this.#plan, request.inputs);
+  }
+
+  /** The next one runs in a turn of its own: whoever tells of a result must not be asked for another before it is done. */
+  #finish({ sequence }: SequenceStep): void {
+    this.#inFlight.end();
+    const next = sequence.waiting.shift();
+    sequence.running = next;
+    if (next !== undefined) {
+      next.endWait();
+      queueMicrotask(() => this.#run(next));
+    } else if (sequence.state === undefined) this.#sequences.end(sequence, "ended");
+    else this.#sequences.rest(sequence);
+  }
+
+  /** False when there is no room for it. Outputs are views on the block of a whole run, which must not live as long as a sequence. */
+  #keepState(sequence: Sequence, { outputs }: InferResponse): boolean {
+    const { slots } = this.#plan;
+    const first = outputs.length - slots.length;
+    let bytes = 0;
+    for (let i = first; i < outputs.length; i++) bytes += outputs[i]!.bytes.length;
+    if (!this.#sequences.hasRoom(bytes - sequence.bytes)) return false;
+    const state = slots.map(({ spec: { name } }, i): NamedTensor => {
+      const { datatype, shape, bytes: view } = outputs[first + i]!;
+      return { name, datatype, shape, bytes: new Uint8Array(view) };
+    });
+    this.#sequences.keep(sequence, state, bytes);
+    return true;
+  }
+
+  async #drain(): Promise<void> {
+    await this.#inFlight.idle();
+    this.#sequences.endAll();
+    await this.#inner.close();
+  }
+
+  #notLive({ id }: SequenceFlags): ServeError {
+    const which = id === undefined ? "the sequence of this stream" : `the sequence ${idText(id)}`;
+    return new ServeError(
+      "failed_precondition",
+      `${which} of the model "${this.name}" is not live: it was not begun, has ended, was idle for ${this.#options.idleMs / 1000} s, or the model was loaded again; begin it with sequence_start`,
+      { reason: "sequence_not_live" },
+    );
+  }
+
+  #tooMany(): ServeError {
+    const { maxSequences, idleMs } = this.#options;
+    return new ServeError(
+      "resource_exhausted",
+      `the model "${this.name}" has ${maxSequences} live sequences (max_sequences); end some with sequence_end, or wait until idle ones end after ${idleMs / 1000} s`,
+      { reason: "too_many_sequences" },
+    );
+  }
+
+  #noRoom(): ServeError {
+    return new ServeError(
+      "resource_exhausted",
+      `the states of the model "${this.name}" would take more than ${this.#options.maxBytes} bytes (max_state); end sequences, or raise the limit`,
+      { reason: "state_memory" },
+    );
+  }
+}
+
+/** Takes those out that were sent after a request that failed: they would find another state than their client thinks. */
+function takeInterrupted(waiting: SequenceStep[], from: number): SequenceStep[] {
+  const next = waiting.findIndex((step, at) => at >= from && step.flags.isStart);
+  const taken = waiting.splice(from, (next < 0 ? waiting.length : next) - from);
+  for (const step of taken) step.endWait();
+  return taken;
+}
+
+/** No tenant can name another's sequence. */
+function keyOf({ tenant = "", stream }: InferRequest, { id }: SequenceFlags): SequenceKey | undefined {
+  return id === undefined ? stream : `${tenant}\n${id}`;
+}
+
+function waitingFull(flags: SequenceFlags): ServeError {
+  const which = flags.id === undefined ? "of this stream" : `of the sequence ${idText(flags.id)}`;
+  return new ServeError(
+    "unavailable",
+    `${MAX_WAITING} requests ${which} wait for the one before; wait for responses before you send more`,
+    { reason: "queue_full" },
+  );
+}
+
+function interrupted({ id }: SequenceFlags): ServeError {
+  const which = id === undefined ? "of this stream" : `of the sequence ${idText(id)}`;
+  return new ServeError(
+    "aborted",
+    `a request ${which} before this one failed, so that this one was not run; the state is the one before both: send both again`,
+    { reason: "sequence_interrupted" },
+  );
+}
