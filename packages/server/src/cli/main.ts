@@ -18,6 +18,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["why", async () => (await import("./why/why.ts")).whyCommand],
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
+  ["keys", async () => (await import("./keys.ts")).keysCommand],
 ]);
 
 const EXIT_USAGE = 2;

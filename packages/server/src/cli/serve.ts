@@ -8,6 +8,7 @@ import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
+import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
@@ -25,14 +26,14 @@ export const serveCommand: Command = {
     if (args.positionals.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    const config = withTranslationCache(loadConfig({ flags: args.flags, env: terminal.env }), terminal.env);
+    const load = (): Config =>
+      withTranslationCache(loadConfig({ flags: args.flags, env: terminal.env }), terminal.env);
+    const config = load();
     for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
-    const logger = createLogger(
-      config.server.logLevel,
-      readableStream(config.server.logFormat, terminal.env),
-    );
+    const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));
+    const logger = leveledLogger(everything, config.server.logLevel);
     for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
     }
@@ -48,6 +49,11 @@ export const serveCommand: Command = {
     });
     const running = await startServer({
       config,
+      readConfig() {
+        const next = load();
+        logger.setLevel(next.server.logLevel);
+        return next;
+      },
       paths: args.positionals,
       logger,
       clock: systemClock,
@@ -58,6 +64,7 @@ export const serveCommand: Command = {
       if (terminal.isInteractive) terminal.stderr.write(stopNote(config.server.drainTimeoutMs));
       return running.stop();
     });
+    signals?.onReload(() => void running.reload());
     signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
     const stopTelling = terminal.isInteractive ? tellLoading(running, terminal) : () => {};
     running.settled.finally(stopTelling).then(

@@ -135,7 +135,8 @@ function recordOf(entry: unknown, label: string): KeyRecord {
     fields[field] === undefined ? undefined : text(field, () => true);
   const list = (field: string): string[] => {
     const value = fields[field];
-    if (Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string")) return value;
+    if (Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string"))
+      return value;
     throw badFile(`${label}.${field} is missing or not a list of texts`);
   };
   const scopes = list("scopes");

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ServeError } from "../base/errors.ts";
 import { type ApiKeys, looksLikeKey } from "./api-keys.ts";
-import { type Caller, type CallerRate, type Need, SCOPES } from "./caller.ts";
+import { type Caller, type CallerRate, type Need, SCOPES, STRANGER } from "./caller.ts";
 
 /** Finds out who asks. */
 export interface Authenticator {
@@ -153,12 +153,32 @@ const ADMINISTRATOR: Caller = {
   expiresAtMs: Number.POSITIVE_INFINITY,
 };
 
+/** Who asks for something that needs this. What needs nothing is for strangers as well, whatever is wrong with their credentials. */
+export function callerFor(
+  authenticator: Authenticator,
+  authorization: string | undefined,
+  need: Need,
+): Caller | Promise<Caller> {
+  if (need !== "nothing") return authenticator.identify(authorization);
+  if (authorization === undefined) return STRANGER;
+  try {
+    const caller = authenticator.identify(authorization);
+    return caller instanceof Promise ? caller.catch(() => STRANGER) : caller;
+  } catch {
+    return STRANGER;
+  }
+}
+
 /** Throws `permission_denied`/`missing_scope`. */
 export function checkScope(caller: Caller, need: Need): void {
   if (need === "nothing" || caller.scopes.has(need)) return;
-  throw new ServeError("permission_denied", `this needs the scope ${need}, which ${caller.name} does not have`, {
-    reason: "missing_scope",
-  });
+  throw new ServeError(
+    "permission_denied",
+    `this needs the scope ${need}, which ${caller.name} does not have`,
+    {
+      reason: "missing_scope",
+    },
+  );
 }
 
 /** What is thrown for a model that a caller may not use, whether or not there is one. */
@@ -175,13 +195,19 @@ export function expired(): ServeError {
 }
 
 export function invalid(): ServeError {
-  return new ServeError("unauthenticated", "this key or token is not known here", { reason: "invalid_token" });
+  return new ServeError("unauthenticated", "this key or token is not known here", {
+    reason: "invalid_token",
+  });
 }
 
 function missing(): ServeError {
-  return new ServeError("unauthenticated", "this needs a key or token: send the header Authorization: Bearer <key>", {
-    reason: "missing_token",
-  });
+  return new ServeError(
+    "unauthenticated",
+    "this needs a key or token: send the header Authorization: Bearer <key>",
+    {
+      reason: "missing_token",
+    },
+  );
 }
 
 function busy(): ServeError {
@@ -201,10 +227,12 @@ function ratesOf(keys: ApiKeys | undefined): Map<string, CallerRate> {
 function keepRate(rates: Map<string, CallerRate>, { tenant, rate }: Caller): void {
   rates.delete(tenant);
   if (rate !== undefined) rates.set(tenant, rate);
-  if (rates.size > MOST_RATES) for (const oldest of rates.keys()) if (oldest.startsWith("jwt:")) {
-    rates.delete(oldest);
-    break;
-  }
+  if (rates.size > MOST_RATES)
+    for (const oldest of rates.keys())
+      if (oldest.startsWith("jwt:")) {
+        rates.delete(oldest);
+        break;
+      }
 }
 
 function digest(token: string): Buffer {

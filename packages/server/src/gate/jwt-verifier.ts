@@ -82,7 +82,9 @@ export function createJwtVerifier(keys: () => KeySource, rules: JwtRules): Token
 function failureOf(thrown: unknown): ServeError {
   if (thrown instanceof errors.JWTExpired) return expired();
   const isOurs =
-    thrown instanceof errors.JWKSTimeout || thrown instanceof errors.JWKSInvalid || !(thrown instanceof errors.JOSEError);
+    thrown instanceof errors.JWKSTimeout ||
+    thrown instanceof errors.JWKSInvalid ||
+    !(thrown instanceof errors.JOSEError);
   if (!isOurs) return invalid();
   return new ServeError("unavailable", "the keys that tokens are verified with cannot be had; try again", {
     reason: "keys_unavailable",

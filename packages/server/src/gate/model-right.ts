@@ -33,7 +33,8 @@ function isExact(pattern: string): boolean {
 /** `pieces`: what stands between the stars. Looks at each letter of the name once for each piece, whatever they are. */
 function matches(name: string, pieces: readonly string[]): boolean {
   const [first, last] = [pieces[0]!, pieces.at(-1)!]; // a pattern with a star has two pieces at least
-  if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last)) return false;
+  if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last))
+    return false;
   const end = name.length - last.length;
   let at = first.length;
   for (const piece of pieces.slice(1, -1)) {

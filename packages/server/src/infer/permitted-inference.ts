@@ -1,4 +1,5 @@
 import type { ServeError } from "../base/errors.ts";
+import type { Administration } from "./administration.ts";
 import type { Inference } from "./inference.ts";
 
 /**
@@ -45,6 +46,27 @@ export function permittedInference(
     modelStatistics(name, version) {
       if (name !== undefined) check(name);
       return inference.modelStatistics(name, version).filter((statistics) => includes(statistics.name));
+    },
+  };
+}
+
+/** The control plane as somebody sees it who may load and unload some models only. */
+export function permittedAdministration(
+  administration: Administration,
+  includes: (model: string) => boolean,
+  notPermitted: () => ServeError,
+): Administration {
+  const check = (model: string): void => {
+    if (!includes(model)) throw notPermitted();
+  };
+  return {
+    async loadModel(model, signal, by) {
+      check(model);
+      await administration.loadModel(model, signal, by);
+    },
+    async unloadModel(model, signal, by) {
+      check(model);
+      await administration.unloadModel(model, signal, by);
     },
   };
 }

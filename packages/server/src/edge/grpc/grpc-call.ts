@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
+import type { Caller, Need } from "../../gate/caller.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { Coding } from "./inflate-message.ts";
 import { MessageReader, type MessageReceiver, type ReaderDeps } from "./message-reader.ts";
@@ -19,6 +20,8 @@ export interface GrpcMethod {
   readonly path: string;
   /** False: one message, which counts as received when the client has half-closed. */
   readonly requestStream: boolean;
+  /** Where the server knows its callers: what they need for this. Default: `infer`. */
+  readonly needs?: Need;
   /** Called when a call's headers are here. What it throws ends the call. */
   open(call: GrpcCall): CallHandlers;
   /** Shown the beginning of a first message that does not come in one piece. What it throws ends the call; the rest is not kept then. */
@@ -57,6 +60,8 @@ const CLOCKS_DIFFER_MS = 20;
  */
 export class GrpcCall implements MessageReceiver {
   readonly receivedMs: number;
+  /** Undefined: the server knows no callers. */
+  caller: Caller | undefined;
   readonly #stream: ServerHttp2Stream;
   #headers: IncomingHttpHeaders;
   readonly #peer: Peer;

@@ -2,11 +2,14 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
+import { type Authenticator, notPermitted } from "../../gate/authenticator.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
 import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { permittedAdministration, permittedInference } from "../../infer/permitted-inference.ts";
+import { createCallerViews } from "../caller-views.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
@@ -15,7 +18,7 @@ import { GrpcConnection } from "./grpc-connection.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
-import { callOpener } from "./open-call.ts";
+import { callOpener, type MethodTable } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
 import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
@@ -31,6 +34,8 @@ export interface GrpcEdgeOptions {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Default: everybody may come in. */
+  readonly authenticator?: Authenticator | undefined;
   /** Which web pages may come in, and under which names the server is known. Default: under any, and its own pages only. */
   readonly webGate?: WebGate;
   readonly clock: Clock;
@@ -54,7 +59,7 @@ export interface GrpcEdgeOptions {
   /** The model of requests that name none. Default: the only one there is. */
   readonly defaultModel?: string | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
-  readonly logLevel?: string;
+  readonly logLevel?: () => string;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
@@ -82,8 +87,14 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
     inflateLimits: { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio },
     maxSendBytes: limits.maxSendBytes,
   };
-  const methods = allMethods(deps, { limits, health, drain });
-  const openCall = callOpener(new Map(methods.map((method) => [method.path, method])), deps);
+  const parts = { limits, health, drain };
+  const all = allMethods(deps, parts);
+  const of = createCallerViews(all, ({ includes }) => {
+    const inference = permittedInference(deps.inference, includes, notPermitted);
+    const administration = permittedAdministration(deps.administration, includes, notPermitted);
+    return allMethods({ ...deps, inference, administration }, { ...parts, health: health.as(inference) });
+  });
+  const openCall = callOpener({ all, of }, deps);
   const { activeClock = options.clock, random = Math.random } = options;
   const connections = new Set<GrpcConnection>();
   let whenEmpty = (): void => {};
@@ -127,17 +138,17 @@ interface Parts {
   readonly drain: DrainSignal;
 }
 
-function allMethods(
-  options: GrpcEdgeOptions & InferenceDeps,
-  { limits, health, drain }: Parts,
-): GrpcMethod[] {
-  return [
+function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, drain }: Parts): MethodTable {
+  const methods: readonly GrpcMethod[] = [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
-    ...settingMethods(options.logLevel ?? "info", (name) => options.inference.isModelReady(name, undefined)),
+    ...settingMethods(options.logLevel ?? (() => "info"), (name) =>
+      options.inference.isModelReady(name, undefined),
+    ),
     ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),
   ];
+  return new Map(methods.map((method) => [method.path, method]));
 }

@@ -16,23 +16,25 @@ export interface RepositoryMethodsOptions {
 /** RepositoryModelLoad and RepositoryModelUnload, for the administrator. Their codec loads at the first call. */
 export function repositoryMethods({ administration, adminGate }: RepositoryMethodsOptions): GrpcMethod[] {
   const codec = once(() => import("./repository-codec.ts"));
-  const admit = (call: GrpcCall): void => adminGate.admit(call.header("authorization"));
-  return [
+  const admit = (call: GrpcCall): string =>
+    adminGate.admit({ authorization: call.header("authorization"), caller: call.caller });
+  const methods: readonly GrpcMethod[] = [
     unaryMethod(`${SERVICE}/RepositoryModelLoad`, async (bytes, call) => {
-      admit(call);
+      const by = admit(call);
       const { decodeLoad, encodeLoaded } = await codec();
       const name = decodeLoad(bytes);
       checkModelName(name);
-      await administration.loadModel(name, abortSignalOf(call.signal));
+      await administration.loadModel(name, abortSignalOf(call.signal), by);
       return encodeLoaded(name);
     }),
     unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {
-      admit(call);
+      const by = admit(call);
       const { decodeUnload, encodeUnloaded } = await codec();
       const name = decodeUnload(bytes);
       checkModelName(name);
-      await administration.unloadModel(name, abortSignalOf(call.signal));
+      await administration.unloadModel(name, abortSignalOf(call.signal), by);
       return encodeUnloaded(name);
     }),
   ];
+  return methods.map((method) => ({ ...method, needs: "admin" }));
 }

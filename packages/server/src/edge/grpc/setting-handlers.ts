@@ -35,7 +35,10 @@ interface SettingHandlers {
 }
 
 /** One handler for each method. They throw ServeError; `isKnownModel` throws for an unknown one. */
-export function settingHandlers(logLevel: string, isKnownModel: (name: string) => void): SettingHandlers {
+export function settingHandlers(
+  logLevel: () => string,
+  isKnownModel: (name: string) => void,
+): SettingHandlers {
   return {
     SystemSharedMemoryStatus(bytes) {
       rejectUnknownRegion("system", decodeMessage(SystemSharedMemoryStatusRequestSchema, bytes).name);
@@ -62,7 +65,7 @@ export function settingHandlers(logLevel: string, isKnownModel: (name: string) =
     },
     LogSettings(bytes) {
       const { settings } = decodeMessage(LogSettingsRequestSchema, bytes);
-      const current = logSettings(logLevel);
+      const current = logSettings(logLevel());
       const wanted = Object.entries(settings).map(
         ([name, { parameterChoice }]) => [name, parameterChoice.value ?? null] as const,
       );

@@ -5,7 +5,7 @@ import { unaryMethod } from "./unary-method.ts";
 const SERVICE = "/inference.GRPCInferenceService";
 
 /** Triton's trace, logging and shared memory methods. Their codec loads at the first call. */
-export function settingMethods(logLevel: string, isKnownModel: (name: string) => void): GrpcMethod[] {
+export function settingMethods(logLevel: () => string, isKnownModel: (name: string) => void): GrpcMethod[] {
   const handlers = once(async () =>
     (await import("./setting-handlers.ts")).settingHandlers(logLevel, isKnownModel),
   );

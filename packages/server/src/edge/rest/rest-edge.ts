@@ -11,6 +11,7 @@ import type { RestContext } from "./call/rest-context.ts";
 import type { RestRequest } from "./call/rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route-table.ts";
 import { createSharedResponses } from "./call/shared-responses.ts";
+import { createEntrance } from "./entrance.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
@@ -52,7 +53,7 @@ const DEFAULTS: Pick<
   RestContext,
   "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
 > = {
-  logLevel: "info",
+  logLevel: () => "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
@@ -100,12 +101,13 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     ...pageRoutes(),
     ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
   ]);
+  const enter = createEntrance(context);
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run(call) {
       const found = admit(call.request, context, routes);
       if (found.route === undefined) call.fail(found.error, found.headers);
-      else runRoute(call, found);
+      else enter(call, found);
     },
     isExpecting: () => lane.size > 0,
   });
@@ -116,7 +118,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       return found.route === undefined ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
-    run: runRoute,
+    run: enter,
     handOver: (socket) => http.server.emit("connection", socket),
     rejectBroken,
     onGone: () => http.look(),
@@ -158,13 +160,4 @@ function admit(request: RestRequest, { limits, webGate }: RestContext, routes: R
   const found = routes.find(request.method ?? "", request.url ?? "");
   if (found.route !== undefined) return found;
   return { ...found, headers: found.allow === undefined ? [] : ["Allow", found.allow] };
-}
-
-function runRoute(call: RestCall, { route, params }: FoundRoute): void {
-  try {
-    const running = route.run(call, params);
-    if (running !== undefined) running.catch((error: unknown) => call.fail(error));
-  } catch (error) {
-    call.fail(error);
-  }
 }

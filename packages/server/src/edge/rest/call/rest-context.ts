@@ -2,6 +2,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { Logger } from "../../../base/logger.ts";
 import type { Metrics } from "../../../base/metrics.ts";
 import type { AdminGate } from "../../../gate/admin-gate.ts";
+import type { Authenticator } from "../../../gate/authenticator.ts";
 import type { ByteBudget } from "../../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../../gate/slow-client-guard.ts";
 import type { WebGate } from "../../../gate/web-gate.ts";
@@ -12,9 +13,11 @@ import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 
-/** What every route and request of a REST edge shares. */
+/** What every route and request of a REST edge shares. Callers who may use some models only have one of their own, which shows them no others. */
 export interface RestContext {
   readonly inference: Inference;
+  /** Undefined: everybody may come in. */
+  readonly authenticator?: Authenticator | undefined;
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
@@ -42,7 +45,7 @@ export interface RestContext {
   /** The model that `/predict` means without a name; undefined: the only one there is. */
   readonly defaultModel: string | undefined;
   /** `--log-level`, for who asks about it. */
-  readonly logLevel: string;
+  readonly logLevel: () => string;
   /** Makes request ids for clients that send none. */
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */

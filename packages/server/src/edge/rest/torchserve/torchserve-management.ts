@@ -10,9 +10,14 @@ import { prettyJson } from "./torchserve-response.ts";
 /** What of TorchServe's management API changes something: for the administrator, under model control. */
 export function torchserveManagementRoutes(): readonly Route[] {
   return [
-    { method: "POST", urls: ["/models"], run: register },
-    { method: "PUT", urls: ["/models/:model", "/models/:model/:version"], run: scale },
-    { method: "DELETE", urls: ["/models/:model", "/models/:model/:version"], run: unregister },
+    { method: "POST", urls: ["/models"], needs: "admin", run: register },
+    { method: "PUT", urls: ["/models/:model", "/models/:model/:version"], needs: "admin", run: scale },
+    {
+      method: "DELETE",
+      urls: ["/models/:model", "/models/:model/:version"],
+      needs: "admin",
+      run: unregister,
+    },
   ];
 }
 
@@ -28,7 +33,7 @@ const SET_ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 async function register(call: RestCall): Promise<void> {
-  admit(call, {});
+  const { by } = admit(call, {});
   const query = queryOf(call);
   const url = query.get("url") ?? "";
   if (url === "") throw bad("url", "Parameter url is required.");
@@ -51,7 +56,7 @@ async function register(call: RestCall): Promise<void> {
     );
   }
   call.takeDeadline(new Map());
-  await administration.loadModel(name, abortSignalOf(call.signal));
+  await administration.loadModel(name, abortSignalOf(call.signal), by);
   const { instances } = inference.modelConfiguration(name, undefined).settings;
   const unheard = Object.keys(SET_ELSEWHERE).filter((key) => query.has(key));
   const remark = unheard.map((key) => `; ${key} is set by ${SET_ELSEWHERE[key]} here`).join("");
@@ -61,7 +66,7 @@ async function register(call: RestCall): Promise<void> {
 
 /** How many workers there are is in model.yaml: a request may ask for as many as there are. */
 function scale(call: RestCall, params: RouteParams): void {
-  const name = admit(call, params);
+  const { name } = admit(call, params);
   const { instances } = call.context.inference.modelConfiguration(name, plainVersion(params)).settings;
   const query = queryOf(call);
   for (const key of ["min_worker", "max_worker"]) {
@@ -76,7 +81,7 @@ function scale(call: RestCall, params: RouteParams): void {
 }
 
 async function unregister(call: RestCall, params: RouteParams): Promise<void> {
-  const name = admit(call, params);
+  const { name, by } = admit(call, params);
   const { inference, administration } = call.context;
   const { versions } = inference.modelMetadata(name, plainVersion(params));
   if (params["version"] !== undefined && versions.length > 1) {
@@ -86,17 +91,17 @@ async function unregister(call: RestCall, params: RouteParams): Promise<void> {
     );
   }
   call.takeDeadline(new Map());
-  await administration.unloadModel(name, abortSignalOf(call.signal));
+  await administration.unloadModel(name, abortSignalOf(call.signal), by);
   answer(call, 200, `Model "${name}" unregistered`);
 }
 
 /** The model in the URL, if the caller is the administrator; any other caller learns nothing. */
-function admit(call: RestCall, params: RouteParams): string {
+function admit(call: RestCall, params: RouteParams): { readonly name: string; readonly by: string } {
   spellAsTorchserve(call, params);
-  call.context.adminGate.admit(call.request.headers.authorization);
+  const by = call.context.adminGate.admit(call.credentials);
   const name = params["model"] ?? "";
   if (params["model"] !== undefined) checkModelName(name);
-  return name;
+  return { name, by };
 }
 
 function isServed(call: RestCall, name: string): boolean {

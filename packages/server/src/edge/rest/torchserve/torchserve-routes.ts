@@ -21,11 +21,11 @@ export function torchserveRoutes(): readonly Route[] {
     runInference(call, askedModelOf(call, { ...params, version: plainVersion(params) }), PREDICTIONS_DIALECT);
   };
   return [
-    { method: "GET", urls: ["/ping"], run: answerPing },
+    { method: "GET", urls: ["/ping"], needs: "nothing", run: answerPing },
     { method: "POST", urls: PREDICTIONS, run: predict },
     { method: "PUT", urls: PREDICTIONS, run: predict },
-    { method: "OPTIONS", urls: ["/"], run: answerDescription },
-    { method: "GET", urls: ["/api-description"], run: answerDescription },
+    { method: "OPTIONS", urls: ["/"], needs: "nothing", run: answerDescription },
+    { method: "GET", urls: ["/api-description"], needs: "nothing", run: answerDescription },
     { method: "GET", urls: ["/models"], run: answerModels },
     { method: "GET", urls: ["/models/:model", "/models/:model/:version"], run: answerModel },
   ];

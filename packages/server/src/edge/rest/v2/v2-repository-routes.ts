@@ -13,8 +13,8 @@ import { readParameters } from "../json/parameters.ts";
 export function v2RepositoryRoutes(): readonly Route[] {
   return [
     { method: "POST", urls: ["/v2/repository/index"], run: answerIndex },
-    { method: "POST", urls: ["/v2/repository/models/:model/load"], run: answerLoad },
-    { method: "POST", urls: ["/v2/repository/models/:model/unload"], run: answerUnload },
+    { method: "POST", urls: ["/v2/repository/models/:model/load"], needs: "admin", run: answerLoad },
+    { method: "POST", urls: ["/v2/repository/models/:model/unload"], needs: "admin", run: answerUnload },
   ];
 }
 
@@ -37,29 +37,29 @@ async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
 
 /** The answers are KServe's; Triton's are empty, and its clients do not look. */
 async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
-  const name = admittedModel(call, params);
+  const { name, by } = admittedModel(call, params);
   const { names } = await readControlBody(call);
   rejectLoadParameters(names);
   call.takeDeadline(new Map());
-  await call.context.administration.loadModel(name, abortSignalOf(call.signal));
+  await call.context.administration.loadModel(name, abortSignalOf(call.signal), by);
   call.sendJson(200, { name, load: true });
 }
 
 async function answerUnload(call: RestCall, params: RouteParams): Promise<void> {
-  const name = admittedModel(call, params);
+  const { name, by } = admittedModel(call, params);
   const { values } = await readControlBody(call);
   checkUnloadParameters(values());
   call.takeDeadline(new Map());
-  await call.context.administration.unloadModel(name, abortSignalOf(call.signal));
+  await call.context.administration.unloadModel(name, abortSignalOf(call.signal), by);
   call.sendJson(200, { name, unload: true });
 }
 
-/** The model in the URL, if the caller is the administrator. Any other caller learns nothing, and its body is not read. */
-function admittedModel(call: RestCall, params: RouteParams): string {
-  call.context.adminGate.admit(call.request.headers.authorization);
+/** The model in the URL, and who asks, if that is an administrator. Any other caller learns nothing, and its body is not read. */
+function admittedModel(call: RestCall, params: RouteParams): { readonly name: string; readonly by: string } {
+  const by = call.context.adminGate.admit(call.credentials);
   const name = params["model"] ?? "";
   checkModelName(name);
-  return name;
+  return { name, by };
 }
 
 interface ControlParameters {
