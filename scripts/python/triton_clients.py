@@ -70,7 +70,7 @@ def shared_memory(client, empty):
     client.unregister_cuda_shared_memory("none")
     check(empty(client.get_system_shared_memory_status()), "there are regions")
     check(empty(client.get_cuda_shared_memory_status()), "there are regions")
-    rejected(lambda: client.register_system_shared_memory("a", "/a", 64), "system shared memory is not offered")
+    rejected(lambda: client.register_system_shared_memory("a", "/a", 64), "system shared memory is off")
     rejected(lambda: client.register_cuda_shared_memory("a", b"aGFuZGxl", 0, 64), "CUDA shared memory is not offered")
 
 

@@ -29,7 +29,8 @@ const REQUEST_REASONS = {
     unsupported_encoding: "`grpc-encoding` is neither gzip nor deflate nor identity. Use one of them.",
   },
   not_found: {
-    no_such_region: "There is no shared memory region of this name: this server registers none.",
+    no_such_region:
+      "No shared memory region of this name is registered. `GET /v2/systemsharedmemory/status` lists those that are.",
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
   },
@@ -48,7 +49,12 @@ const REQUEST_REASONS = {
     foreign_origin:
       "The request comes from a web page of another origin. Start the server with `--cors-origins` if that page may use it.",
   },
+  already_exists: {
+    region_exists: "A shared memory region of this name is registered already. Unregister it first.",
+  },
   resource_exhausted: {
+    too_many_regions:
+      "1,024 shared memory regions are registered already. Unregister those that are not used.",
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:
       "The body, after decompression, is larger than `--max-body`, came in too many chunks, or grows more than a hundredfold. Send less at once, or raise the limit.",
@@ -85,6 +91,8 @@ const JSON_REASONS = {
     ragged_tensor: "Nested rows differ in length. The message names the first one that does.",
     bad_tensor_data:
       "An element is missing, surplus, of the wrong kind or out of its datatype's range. The message names its place.",
+    bad_region:
+      "A shared memory region cannot be registered or used: there is no such file, or it is smaller than what was announced. The message says which.",
     bad_bytes_tensor:
       "The lengths inside a BYTES tensor do not add up to its bytes. Each element is a little-endian uint32 length and its bytes.",
     unsupported_extension:
@@ -108,7 +116,7 @@ const PROTOBUF_REASONS = {
     out_of_range: "A value in typed contents does not fit its datatype.",
     bad_datatype:
       "The datatype does not exist. The message repeats it: check its spelling (`FP32`, `INT64`, `BYTES`, …).",
-    bad_parameter: "A parameter has no value.",
+    bad_parameter: "A parameter has no value, or one of the wrong kind. The message names it.",
     reserved_parameter: "A parameter's name begins with `triton_` and is unknown. Such names are reserved.",
     no_model:
       "The request names no model, and there are several. Name one, or start the server with `--default-model`.",
@@ -159,6 +167,7 @@ const SEQUENCE_REASONS = {
       "The model keeps a state for each sequence, and the request names none. See [sequences.md](sequences.md).",
   },
   failed_precondition: {
+    upgrade_required: 'A WebSocket is spoken under this URL. Open it with `new WebSocket("ws://…")`.',
     sequence_not_live:
       "The sequence was not begun, has ended, was idle for too long, or the model was loaded again, so that its state is gone. Begin it anew with `sequence_start`.",
   },
@@ -167,6 +176,8 @@ const SEQUENCE_REASONS = {
       "An earlier request of the sequence failed while this one waited for it. The state is as before both. Send both again, in their order.",
   },
   resource_exhausted: {
+    too_many_web_sockets:
+      "The server has as many WebSockets open as it takes. Close some, or try again later.",
     too_many_sequences:
       "The model has `max_sequences` live sequences. End those that are done with `sequence_end`, or wait for idle ones to end.",
     state_memory:
@@ -236,6 +247,8 @@ const LOADING_REASONS = {
       "Nothing says what the model takes. Write `inputs` into model.yaml, or types into the arguments of `forward`. The message has an example.",
     pickle_refused:
       "Reading the file would run code that is in it. Save `model.state_dict()` instead, or allow it with `--allow-pickle` if you trust the file.",
+    bad_task_files:
+      "What lies beside the model does not fit the `task` of its model.yaml: a file is missing or says what is not supported, or the model has other inputs. The message says which. See [tasks.md](tasks.md).",
     weights_missing: "The file that `weights` in model.yaml names does not exist.",
     outside_repository:
       "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",
@@ -316,7 +329,7 @@ export const REASON_GROUPS: readonly ReasonGroup[] = [
   { title: "JSON", reasons: JSON_REASONS },
   { title: "Protobuf", reasons: PROTOBUF_REASONS },
   { title: "Models", reasons: MODEL_REASONS },
-  { title: "Sequences", reasons: SEQUENCE_REASONS },
+  { title: "Sequences and streams", reasons: SEQUENCE_REASONS },
   { title: "Scheduling", reasons: SCHEDULING_REASONS },
   { title: "Load and unload", reasons: LOADING_REASONS },
   { title: "Starting the server, and the command line", reasons: STARTUP_REASONS },

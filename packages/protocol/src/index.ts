@@ -20,6 +20,7 @@ export {
 } from "./json-tensor-decode.ts";
 export { encodeJsonTensor, type JsonEncodeOptions, JsonTensorEncoder } from "./json-tensor-encode.ts";
 export { packBytes, unpackBytes } from "./packed-bytes.ts";
+export { MAX_REGION_NAME, type RegionPlace, readPlace } from "./region-place.ts";
 export { MAX_ID_BYTES } from "./request-id.ts";
 export { invariant, ServeError, type ServeErrorOptions } from "./serve-error.ts";
 export { elementCount, type NamedTensor, type Tensor } from "./tensor.ts";

@@ -13,8 +13,8 @@ export {
   type PredictionError,
   type PredictionTimings,
 } from "./predict.ts";
-export type { Receiver, WireRequest } from "./request-draft.ts";
+export type { Receiver, RequestPlaces, WireRequest } from "./request-draft.ts";
 export { encodeTypedInferResponse, encodeTypedStreamInferResponse } from "./typed-response.ts";
 export type { WireResponse } from "./wire-response.ts";
-export type { LateWork } from "./wire-tensor.ts";
+export type { LateWork, WireTensor } from "./wire-tensor.ts";
 export type { Copy, Target } from "./wire-writer.ts";

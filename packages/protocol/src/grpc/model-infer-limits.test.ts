@@ -73,13 +73,13 @@ test("what makes no sense is rejected with its reason", () => {
   rejected({ inputs: [{ ...x, datatype: "UINT8", contents: { uintContents: [256] } }] }, "out_of_range");
 });
 
-test("shared memory and the classification of an input are rejected, not ignored", () => {
+test("unknown words of shared memory and the classification of an input are rejected, not ignored", () => {
   const value = { parameterChoice: { case: "stringParam" as const, value: "r" } };
   const input = { name: "x", datatype: "FP32" };
   for (const init of [
-    { inputs: [{ ...input, parameters: { shared_memory_region: value } }] },
+    { inputs: [{ ...input, parameters: { shared_memory_device: value } }] },
     { inputs: [{ ...input, parameters: { classification: value } }] },
-    { outputs: [{ name: "y", parameters: { shared_memory_region: value } }] },
+    { outputs: [{ name: "y", parameters: { shared_memory_device: value } }] },
   ]) {
     const bytes = toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init));
     assert.throws(() => decodeModelInferRequest(bytes), {
@@ -87,6 +87,51 @@ test("shared memory and the classification of an input are rejected, not ignored
       reason: "unsupported_parameter",
     });
   }
+});
+
+test("tensors in shared memory have a place and no bytes; sizes keep every digit", () => {
+  const text = (value: string) => ({ parameterChoice: { case: "stringParam" as const, value } });
+  const size = (value: bigint) => ({ parameterChoice: { case: "int64Param" as const, value } });
+  const [x, plain] = [
+    { name: "x", datatype: "FP32", shape: [1n] },
+    { name: "z", datatype: "INT8", shape: [1n] },
+  ];
+  const region = { shared_memory_region: text("r"), shared_memory_byte_size: size(4n) };
+  const decode = (init: object) =>
+    decodeModelInferRequest(toBinary(ModelInferRequestSchema, create(ModelInferRequestSchema, init)));
+  const { inputs, places } = decode({
+    inputs: [plain, { ...x, parameters: { ...region, shared_memory_offset: size(2n ** 62n) } }, plain],
+    outputs: [{ name: "y", parameters: region }],
+    rawInputContents: [Uint8Array.of(1), Uint8Array.of(2)],
+  });
+  assert.deepEqual(
+    inputs.map(({ bytes }) => [...bytes]),
+    [[1], [], [2]],
+  );
+  assert.deepEqual(places, {
+    inputs: new Map([[1, { region: "r", offset: 2n ** 62n, byteSize: 4n }]]),
+    outputs: new Map([["y", { region: "r", offset: 0n, byteSize: 4n }]]),
+  });
+  for (const parameters of [
+    { shared_memory_region: text("r") },
+    { shared_memory_byte_size: size(4n) },
+    { ...region, shared_memory_byte_size: size(-1n) },
+    { ...region, shared_memory_offset: text("0") },
+    { ...region, shared_memory_region: size(1n) },
+    { ...region, shared_memory_region: text("") },
+  ]) {
+    const wrong = { code: "invalid_argument", reason: "bad_parameter" };
+    assert.throws(
+      () => decode({ inputs: [{ ...x, parameters }] }),
+      wrong,
+      JSON.stringify(Object.keys(parameters)),
+    );
+    assert.throws(() => decode({ outputs: [{ name: "y", parameters }] }), wrong);
+  }
+  const contents = { fp32Contents: [1] };
+  assert.throws(() => decode({ inputs: [{ ...x, contents, parameters: region }] }), {
+    reason: "both_contents",
+  });
 });
 
 test("how many classes an output is wanted as is a number, and 0 means the output itself", () => {

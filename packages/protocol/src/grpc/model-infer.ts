@@ -1,15 +1,20 @@
 import { type CodecLimits, DEFAULT_CODEC_LIMITS } from "./codec-limits.ts";
-import { parametersSize, writeParameters } from "./infer-parameters.ts";
+import {
+  type InferParameterValue,
+  parametersSize,
+  readParameter,
+  writeParameters,
+} from "./infer-parameters.ts";
 import { checkTensorCount, NOBODY, type Receiver, RequestDraft, type WireRequest } from "./request-draft.ts";
 import { LENGTH } from "./wire-reader.ts";
 import { responseHeadSize, type WireResponse, writeResponseHead } from "./wire-response.ts";
-import { readOutputParameter, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
+import { outputForm, tensorHeadSize, writeTensorHead } from "./wire-tensor.ts";
 import { fieldSize, NEW_BLOCKS, type Target, textFieldSize, textSize, WireWriter } from "./wire-writer.ts";
 
 /**
  * Decodes `inference.ModelInferRequest`. Tensor bytes are views on `bytes` wherever they were sent raw or as one run of floats.
  * `onModel` is told where the request is going before its tensors are read, if it says so before them. Throws what `onModel` throws, and
- * ServeError `invalid_argument` (malformed bytes, limits, raw and typed contents mixed) or `unimplemented` (shared memory).
+ * ServeError `invalid_argument` (malformed bytes, limits, raw and typed contents mixed) or `unimplemented` (tensor parameters that are not known).
  */
 export function decodeModelInferRequest(
   bytes: Uint8Array,
@@ -47,13 +52,14 @@ function readRequestedOutput(draft: RequestDraft, end: number, limits: CodecLimi
   const { reader } = draft;
   const stop = reader.enter(end);
   let name = "";
-  let classes = 0;
+  const parameters = new Map<string, InferParameterValue>();
   for (let tag = reader.tag(stop); tag !== 0; tag = reader.tag(stop)) {
     if (tag === ((1 << 3) | LENGTH)) name = reader.text(stop, limits.maxTextBytes, "an output's name");
-    else if (tag === ((2 << 3) | LENGTH)) classes = readOutputParameter(reader, stop, limits) ?? classes;
+    else if (tag === ((2 << 3) | LENGTH)) readParameter(reader, stop, parameters, limits);
     else reader.skip(tag, stop);
   }
-  draft.addOutput(name, classes);
+  if (parameters.size === 0) draft.addOutput(name);
+  else draft.addOutput(name, outputForm(parameters));
 }
 
 /** Encodes `inference.ModelInferResponse`; tensors go to `raw_output_contents`, as Triton always does. */

@@ -1,9 +1,17 @@
+import type { RegionPlace } from "../region-place.ts";
 import { ServeError } from "../serve-error.ts";
 import type { NamedTensor } from "../tensor.ts";
 import type { CodecLimits } from "./codec-limits.ts";
 import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
 import { LENGTH, WireReader } from "./wire-reader.ts";
-import { type FieldFour, finishTensor, type LateWork, readTensor, type TensorDraft } from "./wire-tensor.ts";
+import {
+  type FieldFour,
+  finishTensor,
+  type LateWork,
+  type OutputForm,
+  readTensor,
+  type TensorDraft,
+} from "./wire-tensor.ts";
 
 /** What a request message says, free of its encoding. Empty strings mean "not given", as proto3 has it. */
 export interface WireRequest {
@@ -18,8 +26,16 @@ export interface WireRequest {
   readonly isTyped?: boolean;
   /** How many of the best classes are wanted in place of an output, by its name; undefined: none. */
   readonly classify?: ReadonlyMap<string, number> | undefined;
+  /** Which tensors lie in shared memory, or are to be written there; undefined: none. */
+  readonly places?: RequestPlaces | undefined;
   /** 0: none given. Always 0 in the Open Inference Protocol, which has a parameter for it. */
   readonly timeoutMs: number;
+}
+
+/** Where tensors of a request lie: inputs by their index, outputs by the names that the request gives them. */
+export interface RequestPlaces {
+  readonly inputs: ReadonlyMap<number, RegionPlace>;
+  readonly outputs: ReadonlyMap<string, RegionPlace>;
 }
 
 /** Who a message is decoded for. */
@@ -29,6 +45,9 @@ export interface Receiver {
   /** Takes the work that is left to be done before the tensors are used. Default: all is done at once. */
   readonly late?: LateWork[] | undefined;
 }
+
+const NO_INPUTS: RequestPlaces["inputs"] = new Map();
+const NO_OUTPUTS: RequestPlaces["outputs"] = new Map();
 
 export const NOBODY: Receiver = {};
 
@@ -47,6 +66,8 @@ export class RequestDraft {
   readonly #outputs: string[] = [];
   #parameters: Map<string, InferParameterValue> | undefined;
   #classify: Map<string, number> | undefined;
+  #inputPlaces: Map<number, RegionPlace> | undefined;
+  #outputPlaces: Map<string, RegionPlace> | undefined;
   #model = "";
   #version = "";
   #id = "";
@@ -84,23 +105,33 @@ export class RequestDraft {
   readTensor(fieldFour: FieldFour): void {
     if (this.#tensors.length === 0 && this.#model !== "")
       this.#receiver.onModel?.(this.#model, given(this.#version));
-    this.#tensors.push(readTensor(this.reader, this.#end, fieldFour, this.#limits));
+    const draft = readTensor(this.reader, this.#end, fieldFour, this.#limits);
+    if (draft.place !== undefined) {
+      this.#inputPlaces ??= new Map();
+      this.#inputPlaces.set(this.#tensors.length, draft.place);
+    }
+    this.#tensors.push(draft);
     this.#checkCount();
   }
 
-  /** `classes`: how many of the best ones are wanted in its place; 0: the output itself. */
-  addOutput(name: string, classes = 0): void {
+  /** `form`: what is wanted in its place, and where. Default: the output itself, in the answer. */
+  addOutput(name: string, form?: OutputForm): void {
     this.#outputs.push(name);
-    if (classes > 0) {
+    if (form !== undefined && form.classes > 0) {
       this.#classify ??= new Map();
-      this.#classify.set(name, classes);
+      this.#classify.set(name, form.classes);
+    }
+    if (form?.place !== undefined) {
+      this.#outputPlaces ??= new Map();
+      this.#outputPlaces.set(name, form.place);
     }
     this.#checkCount();
   }
 
-  /** Gives the tensors their bytes, in order. */
+  /** Gives the tensors their bytes, in order; those in shared memory have none. */
   attachRaw(raws: readonly Uint8Array[]): void {
-    const tensors = this.#tensors;
+    const isElsewhere = this.#inputPlaces !== undefined;
+    const tensors = isElsewhere ? this.#tensors.filter((draft) => draft.place === undefined) : this.#tensors;
     if (raws.length !== tensors.length) {
       throw new ServeError(
         "invalid_argument",
@@ -129,8 +160,14 @@ export class RequestDraft {
       outputs: this.#outputs.length === 0 ? undefined : this.#outputs,
       ...(isTyped && { isTyped }),
       ...(this.#classify !== undefined && { classify: this.#classify }),
+      ...this.#places(),
       timeoutMs,
     };
+  }
+
+  #places(): { readonly places: RequestPlaces } | undefined {
+    if (this.#inputPlaces === undefined && this.#outputPlaces === undefined) return undefined;
+    return { places: { inputs: this.#inputPlaces ?? NO_INPUTS, outputs: this.#outputPlaces ?? NO_OUTPUTS } };
   }
 
   #checkCount(): void {

@@ -28,7 +28,7 @@ export function encodeTypedStreamInferResponse(
 }
 
 function isTypeable({ outputs }: WireResponse): boolean {
-  return outputs.every(({ datatype }) => hasContents(datatype));
+  return outputs.every(({ datatype, place }) => place === undefined && hasContents(datatype));
 }
 
 class TypedResponse {

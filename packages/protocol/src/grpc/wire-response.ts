@@ -1,5 +1,5 @@
-import type { NamedTensor } from "../tensor.ts";
 import type { InferParameterValue } from "./infer-parameters.ts";
+import type { WireTensor } from "./wire-tensor.ts";
 import { textFieldSize, textSize, type WireWriter } from "./wire-writer.ts";
 
 /** What an answer message says. */
@@ -8,7 +8,7 @@ export interface WireResponse {
   readonly version: string;
   readonly id: string | undefined;
   readonly parameters: ReadonlyMap<string, InferParameterValue>;
-  readonly outputs: readonly NamedTensor[];
+  readonly outputs: readonly WireTensor[];
 }
 
 /** Bytes of fields 1–3, which every dialect's answer begins with. */

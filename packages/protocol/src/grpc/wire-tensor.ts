@@ -1,8 +1,14 @@
 import { type Datatype, isDatatype } from "../datatype.ts";
+import { isPlaceParameter, type RegionPlace, readPlace } from "../region-place.ts";
 import { ServeError } from "../serve-error.ts";
 import { elementCount, type NamedTensor } from "../tensor.ts";
 import type { CodecLimits } from "./codec-limits.ts";
-import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
+import {
+  type InferParameterValue,
+  parametersSize,
+  readParameter,
+  writeParameters,
+} from "./infer-parameters.ts";
 import { type Packing, packContents, packedAtOnce } from "./typed-contents.ts";
 import { LENGTH, VARINT, WireReader } from "./wire-reader.ts";
 import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";
@@ -17,14 +23,19 @@ export interface TensorDraft {
   bytes: Uint8Array | undefined;
   /** Start and end of its contents message, once for each piece; undefined: none was sent. */
   contents: number[] | undefined;
+  /** Where it lies in shared memory; undefined: its data come with the message. */
+  place: RegionPlace | undefined;
 }
 
 /** Field 4 of a tensor message: parameters in the Open Inference Protocol, raw bytes in sconce.v1. */
 export type FieldFour = "parameters" | "raw";
 
 /** Tensor parameters that change what a tensor's bytes are; to ignore them would be a wrong answer. */
-const UNSUPPORTED = /^(shared_memory_.*|classification)$/;
 const CLASSIFICATION = "classification";
+const SHARED_MEMORY = "shared_memory_";
+
+/** Parameters of one tensor. */
+type TensorParameters = Map<string, InferParameterValue>;
 
 /** Reads a tensor message (name=1 datatype=2 shape=3 contents=5). Throws `invalid_argument`, or `unimplemented` for its parameters. */
 export function readTensor(
@@ -41,7 +52,9 @@ export function readTensor(
     shape: [],
     bytes: undefined,
     contents: undefined,
+    place: undefined,
   };
+  let parameters: TensorParameters | undefined;
   for (let tag = reader.tag(stop); tag !== 0; tag = reader.tag(stop)) {
     switch (tag) {
       case (1 << 3) | LENGTH:
@@ -58,7 +71,10 @@ export function readTensor(
         break;
       case (4 << 3) | LENGTH:
         if (fieldFour === "raw") draft.bytes = reader.span(stop);
-        else rejectTensorParameters(reader, stop, limits);
+        else {
+          parameters ??= new Map();
+          readParameter(reader, stop, parameters, limits);
+        }
         break;
       case (5 << 3) | LENGTH: {
         const contentsEnd = reader.enter(stop);
@@ -77,6 +93,10 @@ export function readTensor(
     });
   }
   draft.datatype = datatype;
+  if (parameters !== undefined) {
+    if (parameters.has(CLASSIFICATION)) throw unsupported(CLASSIFICATION);
+    draft.place = placeOf(parameters);
+  }
   return draft;
 }
 
@@ -109,42 +129,45 @@ function readDim(reader: WireReader, end: number, draft: TensorDraft, limits: Co
   }
 }
 
-/** Reads one parameter of a tensor and rejects it if it would change what the tensor means. */
-function rejectTensorParameters(reader: WireReader, end: number, limits: CodecLimits): void {
-  rejectUnsupported(readOne(reader, end, limits).keys());
+/** What the parameters of a requested output ask for. */
+export interface OutputForm {
+  /** So many of the best classes in its place; 0: the output itself. */
+  readonly classes: number;
+  /** Where it is to be written. */
+  readonly place: RegionPlace | undefined;
 }
 
-/** Reads one parameter of a requested output: how many classes are wanted, if it says so. Throws like `readTensor`. */
-export function readOutputParameter(
-  reader: WireReader,
-  end: number,
-  limits: CodecLimits,
-): number | undefined {
-  const parameters = readOne(reader, end, limits);
-  const count = parameters.get(CLASSIFICATION);
-  if (count === undefined) {
-    rejectUnsupported(parameters.keys());
-    return undefined;
+/** What a requested output's parameters say. Throws `invalid_argument`, or `unimplemented` for those of shared memory that are unknown. */
+export function outputForm(parameters: TensorParameters): OutputForm {
+  const classes = parameters.get(CLASSIFICATION) ?? 0;
+  if (typeof classes !== "number" || !Number.isSafeInteger(classes) || classes < 0) {
+    throw new ServeError("invalid_argument", "classification: expected how many classes, 0 or more", {
+      reason: "bad_parameter",
+    });
   }
-  if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) return count;
-  throw new ServeError("invalid_argument", "classification: expected how many classes, 0 or more", {
-    reason: "bad_parameter",
-  });
+  return { classes, place: placeOf(parameters) };
 }
 
-function readOne(reader: WireReader, end: number, limits: CodecLimits): Map<string, InferParameterValue> {
-  const parameters = new Map<string, InferParameterValue>();
-  readParameter(reader, end, parameters, limits);
+function placeOf(parameters: TensorParameters): RegionPlace | undefined {
+  for (const name of parameters.keys())
+    if (name.startsWith(SHARED_MEMORY) && !isPlaceParameter(name)) throw unsupported(name);
+  return readPlace((name) => parameters.get(name), "");
+}
+
+/** Parameters of an answer's tensor that say where it was written. */
+export function placeParameters({ region, offset, byteSize }: RegionPlace): TensorParameters {
+  const parameters: TensorParameters = new Map<string, InferParameterValue>([
+    ["shared_memory_region", region],
+    ["shared_memory_byte_size", byteSize],
+  ]);
+  if (offset > 0n) parameters.set("shared_memory_offset", offset);
   return parameters;
 }
 
-function rejectUnsupported(names: Iterable<string>): void {
-  for (const key of names) {
-    if (!UNSUPPORTED.test(key)) continue;
-    throw new ServeError("unimplemented", `the tensor parameter "${key}" is not supported`, {
-      reason: "unsupported_parameter",
-    });
-  }
+function unsupported(name: string): ServeError {
+  return new ServeError("unimplemented", `the tensor parameter "${name}" is not supported`, {
+    reason: "unsupported_parameter",
+  });
 }
 
 /** Work on a message that its receiver does before it uses the tensors, in steps of his choice. */
@@ -178,6 +201,13 @@ export function finishTensor(
       },
     );
   }
+  if (draft.place !== undefined && (draft.bytes !== undefined || draft.contents !== undefined)) {
+    throw new ServeError(
+      "invalid_argument",
+      `input "${draft.name}" lies in shared memory and has data in the message as well; send one`,
+      { reason: "both_contents" },
+    );
+  }
   const { name, datatype, shape, contents } = draft;
   const tensor = { name, datatype, shape, bytes: draft.bytes ?? EMPTY };
   if (draft.bytes !== undefined || contents === undefined) return tensor;
@@ -208,23 +238,32 @@ function lateContents(packing: Packing, tensor: { bytes: Uint8Array }): LateWork
   };
 }
 
-/** Bytes of a tensor's fields 1–3, without tag and length. */
-export function tensorHeadSize(tensor: NamedTensor): number {
+/** A tensor of an answer. */
+export interface WireTensor extends NamedTensor {
+  /** Where its bytes were written, which are not in the answer then. */
+  readonly place?: RegionPlace | undefined;
+}
+
+/** Bytes of a tensor's fields 1–4, without tag and length. */
+export function tensorHeadSize(tensor: WireTensor): number {
   const shapeBytes = dimsSize(tensor.shape);
   const nameBytes = textSize(tensor.name);
   return (
     (nameBytes === 0 ? 0 : fieldSize(nameBytes)) +
     fieldSize(tensor.datatype.length) +
-    (shapeBytes === 0 ? 0 : fieldSize(shapeBytes))
+    (shapeBytes === 0 ? 0 : fieldSize(shapeBytes)) +
+    (tensor.place === undefined ? 0 : parametersSize(placeParameters(tensor.place)))
   );
 }
 
-export function writeTensorHead(writer: WireWriter, tensor: NamedTensor): void {
+export function writeTensorHead(writer: WireWriter, tensor: WireTensor): void {
   writer.text(1, tensor.name, textSize(tensor.name));
   writer.text(2, tensor.datatype, tensor.datatype.length);
-  if (tensor.shape.length === 0) return;
-  writer.open(3, dimsSize(tensor.shape));
-  for (let i = 0; i < tensor.shape.length; i++) writer.varint(tensor.shape[i]!);
+  if (tensor.shape.length > 0) {
+    writer.open(3, dimsSize(tensor.shape));
+    for (let i = 0; i < tensor.shape.length; i++) writer.varint(tensor.shape[i]!);
+  }
+  if (tensor.place !== undefined) writeParameters(writer, 4, placeParameters(tensor.place));
 }
 
 function dimsSize(shape: readonly number[]): number {

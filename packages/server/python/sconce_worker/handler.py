@@ -18,9 +18,15 @@ from .model_error import run_error
 
 # The package `ts` that handlers import.
 _TS = Path(__file__).resolve().parent.parent / "torchserve"
-_BUILT_IN = {"base_handler": "BaseHandler", "image_classifier": "ImageClassifier"}
-_NOT_YET = ("image_segmenter", "object_detector", "text_classifier")
+_BUILT_IN = {
+    "base_handler": "BaseHandler",
+    "image_classifier": "ImageClassifier",
+    "image_segmenter": "ImageSegmenter",
+    "object_detector": "ObjectDetector",
+    "text_classifier": "TextClassifier",
+}
 _FAILED = 503
+_OUT_OF_MEMORY = 507
 
 
 class Row(NamedTuple):
@@ -68,27 +74,62 @@ class Handler:
         context.request_ids = {index: row.request_id for index, row in enumerate(rows)}
         context.request_processor = [self._request_processor(dict(row.headers)) for row in rows]
         context.metrics.begin(context.request_ids)
+        pieces: list[list[bytes]] = [[] for _ in rows]
+        context.send_part = lambda given: _take_pieces(pieces, given)
         try:
             given = self._entry([row.fields for row in rows], context)
-        except self._failure as error:
-            if len(rows) > 1:
-                # Whose fault it is shows when they run alone.
-                raise run_error(error) from error
-            return [Answer(str(error.message).encode(), _status(error.error_code), None, {"x-sconce-failed": "1"})]
+            values = [b"".join([*pieces[index], _encoded(value)]) for index, value in enumerate(_checked(given, len(rows)))]
         except BaseException as error:
-            raise run_error(error) from error
-        if not isinstance(given, list):
-            raise _mistaken(f"the handler gave a {type(given).__name__}; it must give a list with one item per request")
-        if len(given) != len(rows):
-            raise _mistaken(f"the handler gave {len(given)} items for a batch of {len(rows)}; it must give one per request")
-        return [self._answer(index, value) for index, value in enumerate(given)]
+            if isinstance(error, self._failure):
+                return _refusal(rows, error, _status(error.error_code), str(error.message))
+            if isinstance(error, _Mistaken):
+                return _refusal(rows, error, _FAILED, str(error))
+            if isinstance(error, MemoryError) or "CUDA" in str(error):
+                return _refusal(rows, error, _OUT_OF_MEMORY, "Out of resources")
+            raise _failure(error) from error
+        if any(pieces):
+            # What TorchServe's clients know a streamed answer by.
+            for index in range(len(rows)):
+                context.set_response_header(index, "ts_stream_next", "true")
+        return [self._answer(index, value) for index, value in enumerate(values)]
 
-    def _answer(self, index: int, value: object) -> Answer:
+    def _answer(self, index: int, body: bytes) -> Answer:
         status, _ = self._context.get_response_status(index)
         content_type = self._context.get_response_content_type(index)
         headers = {str(key): str(text) for key, text in self._context.get_response_headers(index).items()}
         headers.pop("content-type", None)
-        return Answer(_encoded(value), _status(status), None if content_type is None else str(content_type), headers)
+        return Answer(body, _status(status), None if content_type is None else str(content_type), headers)
+
+
+class _Mistaken(Exception):
+    """A handler gave what is no answer, in TorchServe's words."""
+
+
+def _refusal(rows: Sequence[Row], error: BaseException, status: int, message: str) -> list[Answer]:
+    """The answer to a request alone. Raises ServeError for several: whose fault it is shows when they run alone."""
+    if len(rows) > 1:
+        raise _failure(error) from error
+    traceback.print_exception(error)
+    return [Answer(message.encode(), status, None, {"x-sconce-failed": "1"})]
+
+
+def _failure(error: BaseException) -> ServeError:
+    """The handler's, whatever its model says of the inputs: only the handler knows what the client sent."""
+    found = run_error(error)
+    return found if found.code == "internal" else ServeError("internal", "model_failed", found.message, found.detail)
+
+
+def _checked(given: object, count: int) -> list:
+    if not isinstance(given, list):
+        raise _Mistaken("Invalid model predict output")
+    if len(given) != count:
+        raise _Mistaken("number of batch response mismatched")
+    return given
+
+
+def _take_pieces(pieces: list[list[bytes]], given: Sequence[object]) -> None:
+    for index in range(len(pieces)):
+        pieces[index].append(_encoded(given[index]))
 
 
 def _status(code: object) -> int:
@@ -109,11 +150,7 @@ def _encoded(value: object) -> bytes:
     try:
         return json.dumps(value, indent=2).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise _mistaken(f"the handler gave a {type(value).__name__} that is no JSON: {str(error)[:200]}") from error
-
-
-def _mistaken(message: str) -> ServeError:
-    return ServeError("internal", "model_failed", message)
+        raise _Mistaken("Unsupported model output data type.") from error
 
 
 def _ready(archive: Archive, context: object) -> Callable[[list, object], object]:
@@ -165,8 +202,6 @@ def _built_in(name: str) -> type:
                 "python_missing",
             ) from error
     known = ", ".join(_BUILT_IN)
-    if name in _NOT_YET:
-        raise refused(f"the built-in handler {name} is not there yet; those there are: {known}. Pack one of your own into the archive")
     raise refused(f"MANIFEST.json names the handler {name[:80]}, which is neither in the archive nor built in ({known})")
 
 

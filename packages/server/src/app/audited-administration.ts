@@ -3,28 +3,35 @@ import type { Logger } from "../base/logger.ts";
 import type { Administration } from "../infer/administration.ts";
 
 interface Act {
-  readonly audit: "load" | "unload";
+  readonly audit: "load" | "unload" | "set_default";
   readonly model: string;
-  readonly by: string;
+  readonly version?: string | undefined;
 }
 
 /** Writes to the log who loaded or unloaded what, and how it ended. */
-export function auditedAdministration(administration: Administration, logger: Logger): Administration {
+export function auditedAdministration(
+  administration: Administration,
+  { logger, by }: { readonly logger: Logger; readonly by: string },
+): Administration {
+  const tell = (act: Act, outcome: string): void =>
+    logger.info({ ...act, by, outcome }, `audit: ${act.audit} of a model, asked for by ${by}`);
   const audited = async (act: Act, work: Promise<void>): Promise<void> => {
-    let outcome = "ok";
     try {
       await work;
     } catch (thrown) {
-      outcome = ServeError.from(thrown).reason;
+      tell(act, ServeError.from(thrown).reason);
       throw thrown;
-    } finally {
-      logger.info({ ...act, outcome }, `audit: ${act.by} asked to ${act.audit} a model`);
     }
+    tell(act, "ok");
   };
   return {
-    loadModel: (model, signal, by) =>
-      audited({ audit: "load", model, by }, administration.loadModel(model, signal, by)),
-    unloadModel: (model, signal, by) =>
-      audited({ audit: "unload", model, by }, administration.unloadModel(model, signal, by)),
+    loadModel: (model, signal, settings) =>
+      audited({ audit: "load", model }, administration.loadModel(model, signal, settings)),
+    unloadModel: (model, signal, version) =>
+      audited({ audit: "unload", model, version }, administration.unloadModel(model, signal, version)),
+    setDefaultVersion(model, version) {
+      administration.setDefaultVersion(model, version);
+      tell({ audit: "set_default", model, version }, "ok");
+    },
   };
 }

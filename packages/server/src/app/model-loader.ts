@@ -78,13 +78,19 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         },
         `ready: ${description.runtimeReason}`,
       );
+      let served: ServedModelHandle;
       try {
-        return serve(loaded, { ...options, config, candidate, logger });
+        served = serve(loaded, { ...options, config, candidate, logger });
       } catch (error) {
         // Settings that do not fit the model are known only now, when its workers run.
         loaded.destroy("its settings do not fit");
         throw error;
       }
+      if (config.task === "none") return served;
+      progress.report("its task");
+      const { loadTask } = await import("./load-task.ts");
+      const parts = { runtime, config, candidate, clock, signal };
+      return await loadTask(served, { ...parts, options: loadOptions(config, candidate, options.caps) });
     } finally {
       progress.end();
     }
@@ -109,7 +115,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     version,
     loaded,
     logger,
-    settings: { ...runSettings(queue, instances), labels },
+    settings: { ...runSettings(queue, config, instances), labels },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
@@ -152,9 +158,12 @@ function sequenced(inner: ServedModelHandle, state: StatePlan, parts: ServeParts
   });
 }
 
-function runSettings(queue: QueueConfig, instances: number): RunSettings {
+function runSettings(queue: QueueConfig, config: ModelConfig, instances: number): RunSettings {
   const { maxBatchSize, maxQueueDelayMs, preferredBatchSizes, priorityLevels, defaultPriority } = queue;
   return {
+    maxQueueSize: queue.maxQueueSize,
+    executionTimeoutMs: config.executionTimeoutMs,
+    loadTimeoutMs: config.loadTimeoutMs,
     maxBatchSize,
     maxQueueDelayMs,
     preferredBatchSizes,

@@ -13,9 +13,11 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
+import { createMemoryRegions } from "../edge/memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -38,6 +40,7 @@ import { createAutoRuntime } from "../runtime/auto-runtime.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
 import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
@@ -85,6 +88,7 @@ function createBothRuntimes(options: RuntimeOptions): Runtime {
   return createAutoRuntime({
     onnx: createOnnxRuntime(options),
     python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
+    tasks: createTaskRuntime(options),
   });
 }
 
@@ -144,7 +148,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const inference = createInference({
     registry,
     clock,
-    serverInfo: { name: "sconce", version: VERSION, extensions: EXTENSIONS },
+    serverInfo: { name: "sconce", version: VERSION, extensions: extensionsOf(config) },
     isDraining: () => isDraining,
   });
   const slicer = createTimeSlicer(clock);
@@ -168,6 +172,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     await health?.close();
     built?.rest.destroy();
     built?.listener.destroy();
+    built?.regions?.unregister("");
     control.close();
     loop.stop();
     runtime.destroy(NOT_STARTED);
@@ -231,6 +236,10 @@ const EXTENSIONS: readonly string[] = [
   "model_configuration",
   "statistics",
 ];
+
+function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
+  return sharedMemory === "system" ? [...EXTENSIONS, "system_shared_memory"] : EXTENSIONS;
+}
 
 /** How many requests may be in flight, however small: each costs a few KiB of this process. */
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
@@ -303,7 +312,7 @@ interface Served extends Instruments {
   readonly tls: OpenTls | undefined;
 }
 
-type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener">;
+type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
 
 /**
  * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
@@ -334,10 +343,11 @@ async function buildEdges(
     DEFAULT_SLOW_CLIENT_LIMITS,
     countSlowTransfers(metrics),
   );
+  const regions = config.sharedMemory === "system" ? createMemoryRegions() : undefined;
   const shared = {
     inference,
-    administration: auditedAdministration(control, logger),
-    authenticator: authentication?.authenticator,
+    ...openControlPlane(control, logger, authentication),
+    regions,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
@@ -375,11 +385,23 @@ async function buildEdges(
     onRejected: countRejections(metrics),
     unlimited: [...LOOPBACK, ...config.trustedProxies],
   });
-  return { rest, grpc, listener };
+  return { rest, grpc, listener, regions };
 }
 
 function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {
   return { boundHost: hostAddress(host), isLoopback: isLoopback(host), corsOrigins, allowedHosts };
+}
+
+/** Where the server knows its callers, the log names each; else whoever loads and unloads holds the administrator's token. */
+function openControlPlane(
+  control: ModelControl,
+  logger: Logger,
+  authentication: OpenAuthentication | undefined,
+) {
+  const audit: Audit = (administration, by) => auditedAdministration(administration, { logger, by });
+  return authentication === undefined
+    ? { administration: audit(control, "the administrator") }
+    : { administration: control, authentication: { authenticator: authentication.authenticator, audit } };
 }
 
 type Renewed = Pick<Served, "tls" | "authentication" | "live">;

@@ -4,6 +4,7 @@ import type { Logger } from "../base/logger.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import type { Listener } from "../edge/listener.ts";
+import type { MemoryRegions } from "../edge/memory-regions.ts";
 import type { RestEdge } from "../edge/rest/rest-edge.ts";
 import type { HealthServer } from "../health/health-server.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
@@ -27,6 +28,8 @@ export interface RunningParts {
   readonly rest: RestEdge;
   readonly grpc: GrpcEdge;
   readonly listener: Listener;
+  /** Shared memory that clients have registered; undefined: none may be. */
+  readonly regions: MemoryRegions | undefined;
   readonly control: ModelControl;
   readonly registry: ManagedRegistry;
   readonly runtime: Runtime;
@@ -63,6 +66,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
     runtime.destroy("the server is stopping");
   }
   listener.destroy();
+  parts.regions?.unregister("");
   await registry.close();
   await runtime.close();
   parts.loop.stop();

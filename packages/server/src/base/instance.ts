@@ -32,6 +32,8 @@ export interface Instance {
    * `internal`/`model_failed` the model threw; `internal`/`bad_output` it returned something that is not a valid result.
    */
   run(request: RunRequest): Promise<RunResult>;
+  /** Its worker process; undefined: it has none now. */
+  readonly pid?: number | undefined;
   /** Resident memory of its worker process; undefined: there is none now, or the system does not say. */
   residentBytes(): Promise<number | undefined>;
 }

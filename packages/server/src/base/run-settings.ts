@@ -9,6 +9,9 @@ export interface RunSettings {
   readonly defaultPriority: number;
   /** Workers that hold the model. */
   readonly instances: number;
+  readonly executionTimeoutMs: number;
+  readonly loadTimeoutMs: number;
+  readonly maxQueueSize: number;
   /** Names of classes, by output; under "" those of every output that has none of its own. */
   readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
   /** How long a sequence of requests lives without one; undefined: the model has no state. */

@@ -1,6 +1,20 @@
-/** The stages of an inference, in order. Every duration that Sconce shows is one of these. */
+/** The stages of an inference, in order. */
 export const STAGES = ["receive", "decode", "queue", "batch", "transfer", "compute", "encode"] as const;
 export type Stage = (typeof STAGES)[number];
+
+/** The same with the two around a task's model. Every duration that Sconce shows is one of these. */
+export const TASK_STAGES = [
+  "receive",
+  "preprocess",
+  "decode",
+  "queue",
+  "batch",
+  "transfer",
+  "compute",
+  "postprocess",
+  "encode",
+] as const;
+export type TaskStage = (typeof TASK_STAGES)[number];
 
 /**
  * The stamps of one request: monotonic milliseconds from one clock, written once each on the way through. Stage durations
@@ -11,6 +25,8 @@ export class Timeline {
   receivedMs: number;
   /** The body is complete. */
   bodyMs: number = Number.NaN;
+  /** Of a task: the body has become tensors. NaN for every other request. */
+  preparedMs: number = Number.NaN;
   /** Decoded, checked, and handed to the queue. */
   enqueuedMs: number = Number.NaN;
   /** An instance was free to take it. */
@@ -19,6 +35,8 @@ export class Timeline {
   dispatchedMs: number = Number.NaN;
   /** The batch's answer is back in this process. */
   answeredMs: number = Number.NaN;
+  /** Of a task: the model's outputs have become its answer. NaN for every other request. */
+  finishedMs: number = Number.NaN;
   /** The answer is encoded for the wire. */
   encodedMs: number = Number.NaN;
   /** Time in the model as the worker measured it (a duration, not a stamp). */
@@ -30,12 +48,14 @@ export class Timeline {
 }
 
 /** How long `stage` took in milliseconds, or NaN when the request did not get that far. */
-export function stageMs(timeline: Timeline, stage: Stage): number {
+export function stageMs(timeline: Timeline, stage: TaskStage): number {
   switch (stage) {
     case "receive":
       return timeline.bodyMs - timeline.receivedMs;
+    case "preprocess":
+      return timeline.preparedMs - timeline.bodyMs;
     case "decode":
-      return timeline.enqueuedMs - timeline.bodyMs;
+      return timeline.enqueuedMs - lastOf(timeline.bodyMs, timeline.preparedMs);
     case "queue":
       return Math.max(0, timeline.claimedMs - timeline.enqueuedMs);
     case "batch":
@@ -44,7 +64,14 @@ export function stageMs(timeline: Timeline, stage: Stage): number {
       return Math.max(0, timeline.answeredMs - timeline.dispatchedMs - timeline.computeMs);
     case "compute":
       return timeline.computeMs;
+    case "postprocess":
+      return timeline.finishedMs - timeline.answeredMs;
     case "encode":
-      return timeline.encodedMs - timeline.answeredMs;
+      return timeline.encodedMs - lastOf(timeline.answeredMs, timeline.finishedMs);
   }
+}
+
+/** The second stamp where it was written. */
+function lastOf(first: number, second: number): number {
+  return Number.isNaN(second) ? first : second;
 }

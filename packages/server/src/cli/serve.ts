@@ -8,6 +8,7 @@ import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
+import { withFoundConfig } from "./found-config.ts";
 import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
@@ -26,14 +27,15 @@ export const serveCommand: Command = {
     if (args.positionals.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    const load = (): Config =>
-      withTranslationCache(loadConfig({ flags: args.flags, env: terminal.env }), terminal.env);
+    const { flags, found } = withFoundConfig(args.flags, terminal.env);
+    const load = (): Config => withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
     const config = load();
     for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
     const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));
     const logger = leveledLogger(everything, config.server.logLevel);
+    if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
     for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
     }

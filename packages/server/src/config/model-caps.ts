@@ -101,6 +101,13 @@ function capsOf({ instances, threads, memoryBytes, timeoutMs }: ModelCaps): read
       of: (config) => config.maxQueueBytes + (config.cacheBytes ?? 0) + stateBytes(config),
       show: (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`,
     },
+    {
+      keys: "task_workers",
+      most: instances,
+      flag: "--max-instances",
+      of: (config) => count(config.taskWorkers),
+      show: String,
+    },
     timeout("execution_timeout", (config) => config.executionTimeoutMs),
     timeout("load_timeout", (config) => config.loadTimeoutMs),
     timeout("queue_timeout", (config) => config.queueTimeoutMs ?? 0),

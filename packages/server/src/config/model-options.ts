@@ -194,6 +194,28 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "Files beside model.yaml that name an output's classes, one a line: logits: labels.txt. Default: labels.txt, if it is there, for every output.",
   },
+  task: {
+    kind: "choice",
+    choices: [
+      "none",
+      "image-classification",
+      "image-feature-extraction",
+      "text-classification",
+      "token-classification",
+      "fill-mask",
+      "zero-shot-classification",
+      "feature-extraction",
+    ],
+    default: "none",
+    doc: "What the model is for, as Hugging Face names it: POST /predict/{model} then takes images, texts or sounds and answers as transformers' pipeline does. See tasks.md.",
+  },
+  taskWorkers: {
+    kind: "count-or-auto",
+    min: 1,
+    max: 64,
+    default: "auto",
+    doc: "Worker processes that decode and split what a model with a task is sent, and read its outputs. auto: one per four cores, at most four.",
+  },
   state: {
     kind: "mapping",
     default: null,

@@ -87,6 +87,12 @@ export const SERVER_OPTIONS = {
     default: "never",
     doc: "Whether answers of the Open Inference Protocol over gRPC hold typed contents, which KServe's and MLServer's stubs read, in place of raw bytes. auto: when the request did.",
   },
+  sharedMemory: {
+    kind: "choice",
+    choices: ["off", "system"],
+    default: "off",
+    doc: "system: clients on this machine may register files in /dev/shm and have inputs read from them and outputs written to them, as with Triton. Every client may then read and change whatever this process can there: for clients that you trust only.",
+  },
   modelControl: {
     kind: "choice",
     choices: ["none", "poll", "explicit"],
@@ -340,7 +346,7 @@ export const SERVER_OPTIONS = {
   config: {
     kind: "text",
     default: null,
-    doc: "YAML file with any of these options, and model defaults under `models:`.",
+    doc: "YAML file with any of these options, and model defaults under `models:`. Default: sconce.yaml of the current folder, if it is there; none: no file.",
   },
 } as const;
 

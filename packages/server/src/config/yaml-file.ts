@@ -1,8 +1,12 @@
 import { readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { basename } from "node:path";
-import { Lexer, parseDocument } from "yaml";
 import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
+import { once } from "../base/once.ts";
+
+/** Most starts read no YAML in this thread, and it takes 15 ms to load. */
+const yaml = once(() => createRequire(import.meta.url)("yaml") as typeof import("yaml"));
 
 const MAX_YAML_BYTES = 2 ** 20;
 const MAX_YAML_DEPTH = 32;
@@ -42,7 +46,7 @@ function excess(root: unknown): string | undefined {
 
 function hasTooManyTokens(text: string): boolean {
   let tokens = 0;
-  for (const _ of new Lexer().lex(text)) if (++tokens > MAX_YAML_TOKENS) return true;
+  for (const _ of new (yaml().Lexer)().lex(text)) if (++tokens > MAX_YAML_TOKENS) return true;
   return false;
 }
 
@@ -56,7 +60,7 @@ export function parseYaml(text: string, name: string): YamlFile {
   };
   checkYamlSize(Buffer.byteLength(text), name);
   if (hasTooManyTokens(text)) fail(`more than ${MAX_YAML_TOKENS} words and marks`);
-  const document = parseDocument(text, {
+  const document = yaml().parseDocument(text, {
     schema: "core",
     uniqueKeys: true,
     merge: false,

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
-import { STAGES, stageMs, type Timeline } from "../base/timeline.ts";
+import { stageMs, TASK_STAGES, type TaskStage, type Timeline } from "../base/timeline.ts";
 
 export type Protocol = "rest" | "grpc";
 
@@ -31,8 +31,8 @@ const STAGE_BUCKETS: readonly number[] = [
 const UNKNOWN = "unknown";
 
 interface ModelHandles {
-  /** By version, in the order of STAGES. */
-  readonly stages: Map<string, readonly Histogram[]>;
+  /** By version, in the order of TASK_STAGES. */
+  readonly stages: Map<string, (Histogram | undefined)[]>;
   /** By code. */
   readonly counters: Readonly<Record<Protocol, Map<string, Counter>>>;
 }
@@ -58,12 +58,14 @@ export function createInferenceObserver(
     return handles;
   }
 
-  function bindStages(model: string, version: string): readonly Histogram[] {
-    return STAGES.map((stage) =>
-      metrics.histogram("sconce_inference_stage_seconds", "Time of an inference in each of its stages.", {
-        labels: { model, version, stage },
-        buckets: STAGE_BUCKETS,
-      }),
+  function bindStage(
+    stage: TaskStage,
+    labels: { readonly model: string; readonly version: string },
+  ): Histogram {
+    return metrics.histogram(
+      "sconce_inference_stage_seconds",
+      "Time of an inference in each of its stages.",
+      { labels: { ...labels, stage }, buckets: STAGE_BUCKETS },
     );
   }
 
@@ -93,13 +95,16 @@ export function createInferenceObserver(
       const handles = handlesOf(model);
       let stages = handles.stages.get(version);
       if (stages === undefined) {
-        stages = bindStages(model, version);
+        stages = [];
         handles.stages.set(version, stages);
       }
-      for (let i = 0; i < STAGES.length; i++) {
-        const ms = stageMs(timeline, STAGES[i]!);
+      for (let i = 0; i < TASK_STAGES.length; i++) {
+        const ms = stageMs(timeline, TASK_STAGES[i]!);
         // NaN: the request did not go through this stage.
-        if (ms >= 0) stages[i]!.observe(ms / 1000);
+        if (!(ms >= 0)) continue;
+        const stage = stages[i] ?? bindStage(TASK_STAGES[i]!, { model, version });
+        stages[i] = stage;
+        stage.observe(ms / 1000);
       }
       count(handles, model, outcome);
     },
@@ -118,8 +123,8 @@ function newHandles(): ModelHandles {
 export function serverTiming(timeline: Timeline): string {
   let at = 0;
   let total = 0;
-  for (let i = 0; i < STAGES.length; i++) {
-    const ms = stageMs(timeline, STAGES[i]!);
+  for (let i = 0; i < TASK_STAGES.length; i++) {
+    const ms = stageMs(timeline, TASK_STAGES[i]!);
     if (!(ms >= 0)) continue;
     total += ms;
     at = writeDuration(at, STAGE_HEADS[i]!, ms);
@@ -130,7 +135,7 @@ export function serverTiming(timeline: Timeline): string {
   return TIMING_TEXT.toString("latin1", 0, at);
 }
 
-const STAGE_HEADS: readonly Buffer[] = STAGES.map((stage) => Buffer.from(`${stage};dur=`));
+const STAGE_HEADS: readonly Buffer[] = TASK_STAGES.map((stage) => Buffer.from(`${stage};dur=`));
 const TOTAL_HEAD = Buffer.from("total;dur=");
 /** Written and read in one go. The longest duration has 22 digits, twenty million years. */
 const TIMING_TEXT: Buffer = Buffer.alloc(512);

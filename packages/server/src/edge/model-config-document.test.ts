@@ -8,6 +8,7 @@ const BATCH: Dim = { symbol: "batch", min: 1, max: undefined };
 const LENGTH: Dim = { symbol: "length", min: 1, max: 512 };
 
 const TEXT: ModelConfiguration = {
+  version: "1",
   name: "text",
   platform: "pytorch_pt2",
   runtime: "onnx",
@@ -23,6 +24,9 @@ const TEXT: ModelConfiguration = {
     priorityLevels: 3,
     defaultPriority: 2,
     instances: 2,
+    executionTimeoutMs: 30_000,
+    loadTimeoutMs: 120_000,
+    maxQueueSize: 64,
     cached: true,
   },
   isBatching: true,

@@ -1,22 +1,25 @@
 import { ServeError } from "../base/errors.ts";
+import { noSuchRegion } from "./memory-regions.ts";
 
 export type SharedMemoryKind = "system" | "cuda";
 
-/** Throws what every registration is answered with. */
-export function rejectRegistration(kind: SharedMemoryKind): never {
-  const why =
-    kind === "cuda"
-      ? "CUDA shared memory is not offered: models run on the CPU"
-      : "system shared memory is not offered";
-  throw new ServeError("invalid_argument", `${why}; send tensors as raw bytes`, {
-    reason: "unsupported_extension",
-  });
+/** Throws what every registration of CUDA shared memory is answered with. */
+export function rejectCudaRegistration(): never {
+  throw unsupported("CUDA shared memory is not offered: models run on the CPU; send tensors as raw bytes");
+}
+
+/** What registrations, and tensors in regions, are answered with while the operator does not allow them. */
+export function sharedMemoryOff(): ServeError {
+  return unsupported(
+    "system shared memory is off; start the server with --shared-memory system, or send tensors as raw bytes",
+  );
 }
 
 /** There are no regions: none is listed, and one that is asked for by name is not found. */
 export function rejectUnknownRegion(kind: SharedMemoryKind, name: string): void {
-  if (name === "") return;
-  throw new ServeError("not_found", `there is no ${kind} shared memory region of this name`, {
-    reason: "no_such_region",
-  });
+  if (name !== "") throw noSuchRegion(kind, name);
+}
+
+function unsupported(message: string): ServeError {
+  return new ServeError("invalid_argument", message, { reason: "unsupported_extension" });
 }

@@ -1,11 +1,16 @@
-/** Load and unload on request. Who may ask is the gate's business (`gate/admin-gate.ts`): edges ask there first, and pass on `by`, who it is. */
+/** Keys of model.yaml, as they are spelled there, and what they are set to. */
+export type RequestedSettings = Readonly<Record<string, unknown>>;
+
+/** Load and unload on request. Who may ask is the gate's business (`gate/admin-gate.ts`): edges ask there first. */
 export interface Administration {
   /**
-   * Looks at the repository again, then loads the model, or reloads it when its files changed. Throws `not_found`;
-   * `failed_precondition`/`load_failed` with the reason, while what served before goes on; `aborted`/`load_overtaken` when it is unloaded
-   * meanwhile; `failed_precondition`/`model_control_off`.
+   * Looks at the repository again, then loads the model, or reloads it when its files changed, or its settings by `settings`: they come before
+   * those of its files until it is unloaded. Throws `not_found`; `failed_precondition`/`load_failed` with the reason, while what served before goes
+   * on, with the settings it had; `aborted`/`load_overtaken` when it is unloaded meanwhile; `failed_precondition`/`model_control_off`.
    */
-  loadModel(name: string, signal: AbortSignal, by: string): Promise<void>;
-  /** Stops serving the model; resolves when its requests finished. Throws `not_found`, or as `loadModel` when control is off. */
-  unloadModel(name: string, signal: AbortSignal, by: string): Promise<void>;
+  loadModel(name: string, signal: AbortSignal, settings?: RequestedSettings): Promise<void>;
+  /** Stops serving the model, or one version of it; resolves when its requests finished. Throws `not_found`, or as `loadModel` when control is off. */
+  unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
+  /** From now on this version answers requests that name none, as long as it is ready. Throws like `unloadModel`. */
+  setDefaultVersion(name: string, version: string): void;
 }

@@ -95,6 +95,7 @@ export function createInference(options: InferenceOptions): Inference {
     isLive: () => true,
     isReady: () => !isDraining() && registry.isReady(),
     isModelReady: (name, version) => registry.isModelReady(name, version),
+    presence: (name) => registry.presence(name),
     door(name, version) {
       const served = registry.lookup(name, version);
       // Throws for an unknown model.
@@ -111,6 +112,7 @@ export function createInference(options: InferenceOptions): Inference {
       return served.description.signature.inputs;
     },
     modelConfiguration: (name, version) => configurationOf(registry.resolve(name, version)),
+    modelWorkers: async (name, version) => registry.resolve(name, version).workers(),
     index: () => registry.index(),
     modelNames: () => registry.names(),
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
@@ -211,11 +213,14 @@ function metadataOf(registry: ModelRegistry, served: ServedModel): ModelMetadata
   };
 }
 
-function configurationOf({ name, description, settings }: ServedModel): ModelConfiguration {
+const SINGLE_ROWS = "the model is set up so, by batching: false or max_batch_size: 1";
+
+function configurationOf({ name, version, description, settings }: ServedModel): ModelConfiguration {
   const { platform, runtime, signature } = description;
   const { inputs, outputs, batching } = signature;
   const isBatching = batching.kind === "on" && settings.maxBatchSize > 1;
-  return { name, platform, runtime, inputs, outputs, settings, isBatching };
+  const batchingReason = batching.kind === "off" ? batching.reason : isBatching ? undefined : SINGLE_ROWS;
+  return { name, version, platform, runtime, inputs, outputs, settings, isBatching, batchingReason };
 }
 
 function statisticsOf(

@@ -5,8 +5,9 @@ import type { RequestHead } from "../base/request-head.ts";
 import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { TensorSpec } from "../base/signature.ts";
+import type { Task } from "../base/task.ts";
 import type { ModelStatistics } from "../models/model-statistics.ts";
-import type { IndexEntry } from "../models/registry.ts";
+import type { IndexEntry, ModelPresence, ModelWorkers } from "../models/registry.ts";
 
 export interface ServerMetadata {
   readonly name: string;
@@ -25,6 +26,7 @@ export interface ModelMetadata {
 /** How a loaded model is set up. */
 export interface ModelConfiguration {
   readonly name: string;
+  readonly version: string;
   readonly platform: string;
   /** What runs it, such as `onnx`. */
   readonly runtime: string;
@@ -33,10 +35,14 @@ export interface ModelConfiguration {
   readonly settings: RunSettings;
   /** Requests may share a run; the first dimension of every input and output is the batch then. */
   readonly isBatching: boolean;
+  /** Why they may not; undefined where they may. */
+  readonly batchingReason?: string | undefined;
 }
 
 /** Where requests for one loaded model come in. */
 export interface Door {
+  /** What the model is for, where that is known: it takes more than tensors then. */
+  readonly task?: Task;
   /**
    * What `infer` would certainly refuse a request with, whatever the body says that is still unread; the model's statistics have counted
    * it then. Undefined: `infer` decides.
@@ -52,6 +58,7 @@ export interface Inference {
   isReady(): boolean;
   /** Throws `not_found` for an unknown model. */
   isModelReady(name: string, version: string | undefined): boolean;
+  presence(name: string): ModelPresence;
   /** Undefined while the model is not loaded. Throws `not_found` for an unknown model. */
   door(name: string, version: string | undefined): Door | undefined;
   /** Throws `not_found`, or `unavailable` with the model's reason. */
@@ -69,6 +76,8 @@ export interface Inference {
   loadedInputs(name: string, version: string | undefined): readonly TensorSpec[] | undefined;
   /** Throws like `modelMetadata`. */
   modelConfiguration(name: string, version: string | undefined): ModelConfiguration;
+  /** Rejects like `modelMetadata`. */
+  modelWorkers(name: string, version: string | undefined): Promise<ModelWorkers>;
   index(): readonly IndexEntry[];
   /** Every known model, broken ones too; to be looked through at once. */
   modelNames(): Iterable<string>;

@@ -33,6 +33,11 @@ export function permittedInference(
     },
     loadedInputs: of((model, version) => inference.loadedInputs(model, version)),
     modelConfiguration: of((model, version) => inference.modelConfiguration(model, version)),
+    presence: (model) => (includes(model) ? inference.presence(model) : "absent"),
+    async modelWorkers(model, version) {
+      check(model);
+      return await inference.modelWorkers(model, version);
+    },
     index: () => inference.index().filter(({ name }) => includes(name)),
     modelNames: () => Array.from(inference.modelNames()).filter(includes),
     async infer(request) {
@@ -60,13 +65,17 @@ export function permittedAdministration(
     if (!includes(model)) throw notPermitted();
   };
   return {
-    async loadModel(model, signal, by) {
+    async loadModel(model, signal, settings) {
       check(model);
-      await administration.loadModel(model, signal, by);
+      await administration.loadModel(model, signal, settings);
     },
-    async unloadModel(model, signal, by) {
+    async unloadModel(model, signal, version) {
       check(model);
-      await administration.unloadModel(model, signal, by);
+      await administration.unloadModel(model, signal, version);
+    },
+    setDefaultVersion(model, version) {
+      check(model);
+      administration.setDefaultVersion(model, version);
     },
   };
 }

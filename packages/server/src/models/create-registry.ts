@@ -9,7 +9,7 @@ import { compareVersions, type ModelCandidate, type ScanResult } from "./model-c
 import type { ModelVersion } from "./model-version.ts";
 import { ModelVersions } from "./model-versions.ts";
 import { isEmpty, isReady } from "./readiness.ts";
-import type { IndexEntry, ServedModel } from "./registry.ts";
+import type { IndexEntry, ModelPresence, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
 import { LOADS_ON_USE, NOT_LOADED, type VersionContext } from "./version-state.ts";
@@ -96,6 +96,13 @@ class Registry implements ManagedRegistry {
     return found.well || this.#mayLoad(found);
   }
 
+  presence(name: string): ModelPresence {
+    const kinds = [...(this.#models.get(name)?.versions.values() ?? [])].map(({ state }) => state.kind);
+    if (kinds.length === 0) return "absent";
+    if (kinds.every((kind) => kind === "unloaded")) return "unloaded";
+    return kinds.every((kind) => kind === "unloaded" || kind === "failed") ? "failed" : "live";
+  }
+
   readyVersions(name: string): readonly string[] {
     const ready: string[] = [];
     for (const version of this.#model(name).versions.values()) {
@@ -169,10 +176,23 @@ class Registry implements ManagedRegistry {
     return wanted.map(({ version, candidate }) => `${version} ${candidate.fingerprint}`).join("\n");
   }
 
-  async unloadModel(name: string, signal: AbortSignal): Promise<void> {
+  setDefaultVersion(name: string, version: string): void {
     const model = this.#model(name);
-    model.enabled = false;
-    const versions = [...model.versions.values()];
+    if (!model.versions.has(version)) this.#notFound(name, version);
+    model.preferred = version;
+    model.refresh();
+  }
+
+  async unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void> {
+    const model = this.#model(name);
+    const versions = [...model.versions.values()].filter(
+      (one) => version === undefined || one.version === version,
+    );
+    if (versions.length === 0) this.#notFound(name, version);
+    if (version === undefined) {
+      model.enabled = false;
+      model.preferred = undefined;
+    }
     await untilAborted(Promise.all(versions.map((version) => version.unload("unloaded on request"))), signal);
   }
 

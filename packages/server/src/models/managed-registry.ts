@@ -72,8 +72,10 @@ export interface ManagedRegistry extends ModelRegistry {
   loadModel(name: string, signal: AbortSignal): Promise<void>;
   /** Changes with what `loadModel` would load, as far as scans have seen it. */
   wantedPrint(name: string): string;
-  /** Stops serving a model; resolves when its requests finished and its memory is given back. Rejects with `not_found`. */
-  unloadModel(name: string, signal: AbortSignal): Promise<void>;
+  /** Stops serving a model, or one version of it; resolves when its requests finished and its memory is given back. Rejects with `not_found`. */
+  unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
+  /** While it is ready, this version answers requests that name none. Throws `not_found`. */
+  setDefaultVersion(name: string, version: string): void;
   /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */
   subscribe(listener: (entry: IndexEntry) => void): () => void;
   /** Every version in memory that takes requests. */

@@ -182,3 +182,43 @@ describe("explicit", () => {
     }
   });
 });
+
+describe("settings by request", () => {
+  async function started() {
+    const all = setUp({ kind: "explicit" });
+    await all.control.start();
+    return all;
+  }
+
+  test("they come before the files' own, load the model again when they change, and go when it is unloaded", async () => {
+    const { control, serving, stubs, write } = await started();
+    const settings = { name: "model.yaml", values: { instances: 1, threads: 2 } };
+    write(candidateOf("m", { settings }));
+    await control.loadModel("m", never(), { instances: 3 });
+    assert.deepEqual(stubs.at(-1)!.candidate.settings?.values, { instances: 3, threads: 2 });
+    await control.loadModel("m", never(), { instances: 3 });
+    assert.equal(stubs.length, 1, "nothing changed");
+    await control.loadModel("m", never(), { max_batch_size: 8 });
+    assert.deepEqual(stubs.at(-1)!.candidate.settings?.values, {
+      instances: 3,
+      threads: 2,
+      max_batch_size: 8,
+    });
+    await control.unloadModel("m", never());
+    await control.loadModel("m", never());
+    assert.deepEqual(stubs.at(-1)!.candidate.settings?.values, settings.values);
+    assert.equal(serving(), stubs.at(-1)!.fingerprint);
+  });
+
+  test("settings that a model does not load with are not kept", async () => {
+    const { control, stubs, onLoad } = await started();
+    await control.loadModel("m", never(), { instances: 2 });
+    onLoad(() => {
+      throw new ServeError("failed_precondition", "too many");
+    });
+    await assert.rejects(control.loadModel("m", never(), { instances: 99 }), /too many/);
+    onLoad(() => {});
+    await control.loadModel("m", never());
+    assert.deepEqual(stubs.at(-1)!.candidate.settings?.values, { instances: 2 });
+  });
+});

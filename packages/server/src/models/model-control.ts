@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { ManagedRegistry } from "./managed-registry.ts";
+import { type Overrides, withOverrides } from "./model-overrides.ts";
 import type { Repository } from "./repository.ts";
 import { createScanSettler, type ScanSettler } from "./settle-scan.ts";
 
@@ -22,10 +23,15 @@ export interface ModelControlOptions {
 export interface ModelControl {
   /** Looks at the disk once and starts what is to be loaded; then watches, if the mode says so. Call it once. */
   start(): Promise<void>;
-  /** Looks at the disk again, then as `ManagedRegistry.loadModel`. Rejects with `failed_precondition` unless the mode is explicit, with `unavailable` once closed. */
-  loadModel(name: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Looks at the disk again, then as `ManagedRegistry.loadModel`. `settings`: keys of model.yaml that come before the model's own until it is unloaded; when the
+   * load fails, those before stay. Rejects with `failed_precondition` unless the mode is explicit, with `unavailable` once closed.
+   */
+  loadModel(name: string, signal: AbortSignal, settings?: Overrides): Promise<void>;
   /** As `ManagedRegistry.unloadModel`. Rejects with `failed_precondition` unless the mode is explicit. */
-  unloadModel(name: string, signal: AbortSignal): Promise<void>;
+  unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
+  /** As `ManagedRegistry.setDefaultVersion`. Throws `failed_precondition` unless the mode is explicit. */
+  setDefaultVersion(name: string, version: string): void;
   /** Looks at the disk no more. What is loaded stays. Idempotent. */
   close(): void;
 }
@@ -35,9 +41,10 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
   let settler: ScanSettler | undefined;
   let cancelTimer = (): void => {};
   let closed = false;
+  const overrides = new Map<string, Overrides>();
 
   const look = async (): Promise<void> => {
-    const scan = await repository.scan();
+    const scan = withOverrides(await repository.scan(), overrides);
     if (closed) return;
     settler ??= createScanSettler(scan);
     registry.apply(mode.kind === "poll" ? settler.settle(scan) : scan);
@@ -81,13 +88,27 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       await look();
       if (mode.kind === "poll" && !closed) watch(mode.intervalMs);
     },
-    async loadModel(name, signal) {
+    async loadModel(name, signal, settings) {
       requireExplicit();
-      await loadNewest(name, signal);
+      if (settings === undefined) return loadNewest(name, signal);
+      const before = overrides.get(name);
+      overrides.set(name, { ...before, ...settings });
+      try {
+        await loadNewest(name, signal);
+      } catch (error) {
+        if (before === undefined) overrides.delete(name);
+        else overrides.set(name, before);
+        throw error;
+      }
     },
-    async unloadModel(name, signal) {
+    async unloadModel(name, signal, version) {
       requireExplicit();
-      await registry.unloadModel(name, signal);
+      if (version === undefined) overrides.delete(name);
+      await registry.unloadModel(name, signal, version);
+    },
+    setDefaultVersion(name, version) {
+      requireExplicit();
+      registry.setDefaultVersion(name, version);
     },
     close() {
       closed = true;

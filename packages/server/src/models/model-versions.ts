@@ -10,7 +10,9 @@ export class ModelVersions {
   readonly versions: Map<string, ModelVersion> = new Map();
   /** False while the operator keeps it unloaded (`--model-control explicit`). */
   enabled: boolean;
-  /** Answers requests that name no version: the newest wanted one that is loaded and well, else the newest loaded one. */
+  /** The version that somebody chose to answer requests that name none. */
+  preferred: string | undefined;
+  /** Answers requests that name no version: the preferred one, else the newest wanted one that is loaded and well, else the newest loaded one. */
   newest: ModelVersion | undefined;
   /** The last look found something that somebody meant as this model, whether or not it can be served. */
   isMeant = false;
@@ -155,6 +157,7 @@ export class ModelVersions {
   }
 
   #rank(version: ModelVersion): number {
+    if (version.well && version.version === this.preferred) return 4;
     return (version.well ? 2 : 0) + (this.#wanted.includes(version) ? 1 : 0);
   }
 }

@@ -11,6 +11,7 @@ import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
 import { type ModelStatistics, StatisticsCounters } from "./model-statistics.ts";
+import type { ModelWorkers } from "./registry.ts";
 import type { ModelGauges, ServedModelHandle } from "./served-model-handle.ts";
 
 /** Time that stands still until a test moves it. */
@@ -89,6 +90,9 @@ export const SETTINGS: RunSettings = {
   priorityLevels: 1,
   defaultPriority: 1,
   instances: 1,
+  executionTimeoutMs: 30_000,
+  loadTimeoutMs: 120_000,
+  maxQueueSize: 64,
   cached: false,
 };
 
@@ -97,6 +101,7 @@ export class StubModel implements ServedModelHandle {
   readonly name: string;
   readonly version: string;
   readonly fingerprint: string;
+  readonly candidate: ModelCandidate;
   readonly description: ModelDescription;
   readonly settings: RunSettings = SETTINGS;
   readonly memoryBytes: number;
@@ -116,6 +121,7 @@ export class StubModel implements ServedModelHandle {
     this.name = candidate.name;
     this.version = candidate.version;
     this.fingerprint = candidate.fingerprint;
+    this.candidate = candidate;
     this.description = describe(candidate.fingerprint);
     this.memoryBytes = candidate.bytes;
   }
@@ -150,6 +156,10 @@ export class StubModel implements ServedModelHandle {
       });
     }
     this.#settle();
+  }
+
+  async workers(): Promise<ModelWorkers> {
+    return { loadedAtMs: 0, workers: [], waitingRequests: 0 };
   }
 
   async gauges(): Promise<ModelGauges> {

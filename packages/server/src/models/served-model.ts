@@ -13,6 +13,7 @@ import type { Scheduler } from "../queue/scheduler.ts";
 import type { LoadedModel } from "../runtime/runtime.ts";
 import { InFlight } from "./in-flight.ts";
 import { type ModelStatistics, StatisticsCounters } from "./model-statistics.ts";
+import type { ModelWorkers } from "./registry.ts";
 import type { ModelGauges, ServedModelHandle } from "./served-model-handle.ts";
 
 /** What a queue is made from; the rest (settings, clock) the composition root knows. */
@@ -57,6 +58,7 @@ class LiveModel implements ServedModelHandle {
   readonly #health = new Set<() => void>();
   readonly #inFlight = new InFlight();
   readonly #stopWatching: () => void;
+  readonly #loadedAtMs: number;
   #failure: string | undefined;
   #closing: Promise<void> | undefined;
 
@@ -75,6 +77,7 @@ class LiveModel implements ServedModelHandle {
       instances: loaded.instances,
       observer: joinObservers(this.#statistics, options.observer),
     });
+    this.#loadedAtMs = options.wallNowMs();
     this.#failure = failureOf(loaded);
     this.#stopWatching = loaded.onStateChange(() => this.#onStateChange());
   }
@@ -94,6 +97,16 @@ class LiveModel implements ServedModelHandle {
 
   statistics(): ModelStatistics {
     return this.#statistics.read(this);
+  }
+
+  async workers(): Promise<ModelWorkers> {
+    const workers = this.#loaded.instances.map(async (instance) => ({
+      pid: instance.pid,
+      residentBytes: await instance.residentBytes(),
+      isReady: instance.state.kind === "ready",
+    }));
+    const { waitingRequests } = this.#queue.gauges();
+    return { loadedAtMs: this.#loadedAtMs, workers: await Promise.all(workers), waitingRequests };
   }
 
   async gauges(): Promise<ModelGauges> {

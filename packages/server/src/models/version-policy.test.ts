@@ -78,3 +78,17 @@ test("a policy that the disk did not give is read again at the next look, though
   policy = () => ({ kind: "all" });
   assert.deepEqual(await look(), ["1", "2"]);
 });
+
+test("the version that was chosen answers while it is ready, whatever is newer", async () => {
+  const { registry, loads } = setUp({ versionPolicy: () => ({ kind: "all" }) });
+  registry.apply(scanOf(...["1", "2"].map((version) => candidateOf("m", { version }))));
+  await turns();
+  for (const load of [...loads]) load.succeed();
+  await turns();
+  registry.setDefaultVersion("m", "1");
+  assert.equal(registry.resolve("m", undefined).version, "1");
+  assert.throws(() => registry.setDefaultVersion("m", "3"), { code: "not_found" });
+  await registry.unloadModel("m", new AbortController().signal, "1");
+  assert.equal(registry.resolve("m", undefined).version, "2");
+  assert.throws(() => registry.setDefaultVersion("nobody", "1"), { code: "not_found" });
+});

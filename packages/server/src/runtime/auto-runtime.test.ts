@@ -49,7 +49,9 @@ function load(
 ): Promise<LoadedModel> {
   const options = { runtime: spec.runtime } as unknown as LoadOptions;
   const full: LoadSpec = { name: "m", version: "1", file: "/m", root: "/", codeFile: spec.codeFile, options };
-  return createAutoRuntime({ onnx, python }).load(full, { signal: new AbortController().signal });
+  return createAutoRuntime({ onnx, python, tasks: python }).load(full, {
+    signal: new AbortController().signal,
+  });
 }
 
 describe("createAutoRuntime()", () => {

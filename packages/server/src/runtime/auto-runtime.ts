@@ -4,6 +4,8 @@ import type { LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
 export interface AutoRuntimeOptions {
   readonly onnx: Runtime;
   readonly python: Runtime;
+  /** For what surrounds models. */
+  readonly tasks: Runtime;
 }
 
 /** Why a file that ONNX Runtime cannot run may still be run by PyTorch. */
@@ -20,22 +22,24 @@ const FOR_PYTHON: ReadonlySet<string> = new Set([
  * Chooses: what can be translated is run by ONNX Runtime, anything else by PyTorch where it is there; the description says which and why.
  * A model that neither can run is rejected with what both say.
  */
-export function createAutoRuntime({ onnx, python }: AutoRuntimeOptions): Runtime {
+export function createAutoRuntime({ onnx, python, tasks }: AutoRuntimeOptions): Runtime {
   return {
     name: "auto",
-    load: (spec, options) => load({ onnx, python }, spec, options),
+    load: (spec, options) =>
+      spec.task === undefined ? load({ onnx, python }, spec, options) : tasks.load(spec, options),
     async close() {
-      await Promise.all([onnx.close(), python.close()]);
+      await Promise.all([onnx.close(), python.close(), tasks.close()]);
     },
     destroy(reason) {
       onnx.destroy(reason);
       python.destroy(reason);
+      tasks.destroy(reason);
     },
   };
 }
 
 async function load(
-  { onnx, python }: AutoRuntimeOptions,
+  { onnx, python }: Pick<AutoRuntimeOptions, "onnx" | "python">,
   spec: LoadSpec,
   options: Parameters<Runtime["load"]>[1],
 ): Promise<LoadedModel> {

@@ -1,6 +1,7 @@
 import type { DeclaredPorts } from "../base/declared-ports.ts";
 import type { Instance } from "../base/instance.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { TensorSpec } from "../base/signature.ts";
 
 /** What to load. `file` is an absolute path that the server chose, never a client. */
 export interface LoadSpec {
@@ -11,7 +12,20 @@ export interface LoadSpec {
   readonly root: string;
   /** The Python file that makes the model, where `file` holds no program; the same path where there are no weights either. */
   readonly codeFile?: string | undefined;
+  /** Set for what surrounds a model; `file` is the model's all the same, so that both change together. */
+  readonly task?: TaskLoad;
   readonly options: LoadOptions;
+}
+
+/** What surrounds a model. */
+export interface TaskLoad {
+  /** Such as `image-classification`. */
+  readonly name: string;
+  /** Absolute paths of the folders where its files may lie. */
+  readonly folders: readonly string[];
+  /** What the model takes and gives. */
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
 }
 
 /** How to load it: the part of a model's configuration that a runtime needs. */

@@ -233,9 +233,11 @@ describe("WorkerPool", () => {
   test("hands out what was started ahead, refills later, and replaces spares that die, with pauses", async () => {
     const clock = new TestClock();
     const workers: FakeWorker[] = [];
-    const spawn = (id: string): Worker => {
+    const wanted: boolean[] = [];
+    const spawn = (id: string, isWanted: boolean): Worker => {
       const worker = new FakeWorker(id);
       workers.push(worker);
+      wanted.push(isWanted);
       return worker;
     };
     const pool = new WorkerPool({ spawn, spares: 2, clock, random: () => 0, logger: SILENT });
@@ -253,6 +255,11 @@ describe("WorkerPool", () => {
     assert.equal(workers.length, 4);
     await clock.advance(1);
     assert.equal(workers.length, 5);
+    assert.deepEqual(
+      wanted,
+      [true, true, false, false, false],
+      "only the first are for models that come soon",
+    );
     await pool.close();
     assert.ok(workers.slice(1).every((worker) => worker.isEnded));
     await assert.rejects(pool.take(), { code: "unavailable" });

@@ -5,8 +5,8 @@ import { Backoff } from "./backoff.ts";
 import type { Worker } from "./worker.ts";
 
 export interface WorkerPoolOptions {
-  /** Starts a worker; `id` is unique in this pool. */
-  spawn(id: string): Worker;
+  /** Starts a worker; `id` is unique in this pool. `isWanted`: somebody waits for it, or soon will. */
+  spawn(id: string, isWanted: boolean): Worker;
   /** How many workers are kept started ahead; 0 is allowed. */
   readonly spares: number;
   readonly clock: Clock;
@@ -29,13 +29,13 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.clock, options.random);
-    this.#refill();
+    this.#refill(true);
   }
 
   /** A started worker that now belongs to the caller. Rejects with ServeError `unavailable` when none can be started. */
   async take(): Promise<Worker> {
     if (this.#isClosed) throw new ServeError("unavailable", "the server is closing", { reason: "closing" });
-    const worker = this.#spares.shift() ?? this.#spawn();
+    const worker = this.#spares.shift() ?? this.#spawn(true);
     this.#scheduleRefill(REFILL_DELAY_MS);
     await worker.ready;
     return worker;
@@ -57,14 +57,15 @@ export class WorkerPool {
     this.#cancelRefill = undefined;
   }
 
-  #spawn(): Worker {
+  #spawn(isWanted: boolean): Worker {
     this.#count++;
-    return this.#options.spawn(`w${this.#count}`);
+    return this.#options.spawn(`w${this.#count}`, isWanted);
   }
 
-  #refill(): void {
+  /** The first ones are for the models that are about to be loaded; later ones wait for a death or a new model, maybe for days. */
+  #refill(isStart: boolean): void {
     while (this.#spares.length < this.#options.spares) {
-      const worker = this.#spawn();
+      const worker = this.#spawn(isStart);
       this.#spares.push(worker);
       worker.ready.then(
         () => this.#backoff.success(),
@@ -86,7 +87,7 @@ export class WorkerPool {
     if (this.#isClosed || this.#cancelRefill !== undefined || this.#options.spares === 0) return;
     this.#cancelRefill = this.#options.clock.after(delayMs, () => {
       this.#cancelRefill = undefined;
-      this.#refill();
+      this.#refill(false);
     });
   }
 }

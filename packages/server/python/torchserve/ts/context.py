@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 
 class RequestProcessor:
@@ -10,7 +10,7 @@ class RequestProcessor:
 
     def __init__(self, request_header: Mapping[str, object]) -> None:
         self._request_header = dict(request_header)
-        self._status_code: Optional[int] = None
+        self._status_code: Optional[int] = 200
         self._reason_phrase: Optional[str] = None
         self._response_header: Dict[str, str] = {}
 
@@ -75,6 +75,9 @@ class Context:
             "limit_max_image_pixels": limit_max_image_pixels,
         }
 
+        # Takes a piece of each answer of the batch, before the handler returns the last ones.
+        self.send_part: Callable[[Sequence[object]], None] = _no_parts
+
     @property
     def system_properties(self) -> dict:
         return self._system_properties
@@ -111,3 +114,11 @@ class Context:
 
     def get_response_headers(self, idx: int) -> Dict[str, str]:
         return self.request_processor[idx].get_response_headers()
+
+    def get_sequence_id(self, idx: int) -> Optional[object]:
+        """Whose turn it is among the sequences of a stateful model."""
+        return self.request_processor[idx].get_request_property("ts_request_sequence_id")
+
+
+def _no_parts(pieces: Sequence[object]) -> None:
+    raise RuntimeError("pieces of answers can be sent only while a batch is answered")

@@ -2,15 +2,17 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
-import { type Authenticator, notPermitted } from "../../gate/authenticator.ts";
+import { notPermitted } from "../../gate/authenticator.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
 import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { permittedAdministration, permittedInference } from "../../infer/permitted-inference.ts";
+import type { Authentication } from "../authentication.ts";
 import { createCallerViews } from "../caller-views.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
+import type { MemoryRegions } from "../memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
@@ -35,7 +37,7 @@ export interface GrpcEdgeOptions {
   readonly administration: Administration;
   readonly adminGate: AdminGate;
   /** Default: everybody may come in. */
-  readonly authenticator?: Authenticator | undefined;
+  readonly authentication?: Authentication | undefined;
   /** Which web pages may come in, and under which names the server is known. Default: under any, and its own pages only. */
   readonly webGate?: WebGate;
   readonly clock: Clock;
@@ -58,6 +60,8 @@ export interface GrpcEdgeOptions {
   readonly typedResponses?: TypedResponses;
   /** The model of requests that name none. Default: the only one there is. */
   readonly defaultModel?: string | undefined;
+  /** Shared memory that clients have registered; the edges share it. Default: none may be. */
+  readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: () => string;
 }
@@ -82,10 +86,12 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const health = createHealthStates(options.inference, SERVICES);
   const deps = {
     ...options,
+    authenticator: options.authentication?.authenticator,
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
     slicer: options.slicer ?? createTimeSlicer(options.clock),
     inflateLimits: { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio },
     maxSendBytes: limits.maxSendBytes,
+    maxReceiveBytes: limits.maxReceiveBytes,
   };
   const parts = { limits, health, drain };
   const all = allMethods(deps, parts);
@@ -142,9 +148,11 @@ function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, 
   const methods: readonly GrpcMethod[] = [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
-    ...settingMethods(options.logLevel ?? (() => "info"), (name) =>
-      options.inference.isModelReady(name, undefined),
-    ),
+    ...settingMethods({
+      logLevel: options.logLevel ?? (() => "info"),
+      isKnownModel: (name) => options.inference.isModelReady(name, undefined),
+      regions: options.regions,
+    }),
     ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
     ...healthMethods(health, options.clock, drain),

@@ -71,7 +71,7 @@ export async function withGrpc(options: RigOptions, body: (rig: GrpcRig) => Prom
   const budget = createByteBudget({ maxBytes: 1024 ** 3, maxRequests: 10_000 });
   const edge = createGrpcEdge({
     inference,
-    administration: { loadModel: async () => {}, unloadModel: async () => {} },
+    administration: { loadModel: async () => {}, unloadModel: async () => {}, setDefaultVersion: () => {} },
     adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
     logger: silent,

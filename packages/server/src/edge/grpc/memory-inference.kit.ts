@@ -95,6 +95,12 @@ export function memoryInference(): MemoryInference {
     isLive: () => true,
     isReady: () => self.ready,
     isModelReady: (name) => modelOf(name) !== undefined && self.ready,
+    presence: (name) => (name in MODELS ? "live" : "absent"),
+    modelWorkers: async () => ({
+      loadedAtMs: 0,
+      workers: [{ pid: 1, residentBytes: 12, isReady: true }],
+      waitingRequests: 0,
+    }),
     door: (name) => {
       modelOf(name);
       return name === "full" ? { rejectEarly: (head) => self.reject(head) } : undefined;
@@ -110,7 +116,16 @@ export function memoryInference(): MemoryInference {
     modelConfiguration(name, version) {
       const { platform, inputs, outputs } = self.modelMetadata(name, version);
       const settings = { ...SETTINGS, preferredBatchSizes: [8, 16], maxQueueDelayMs: 1.5 };
-      return { name, platform, runtime: "js", inputs, outputs, settings, isBatching: true };
+      return {
+        name,
+        version: version ?? "1",
+        platform,
+        runtime: "js",
+        inputs,
+        outputs,
+        settings,
+        isBatching: true,
+      };
     },
     modelStatistics: (name = "affine", version = "1") => [
       new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 }),

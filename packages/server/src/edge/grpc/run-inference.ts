@@ -1,11 +1,13 @@
-import type { LateWork, NamedModel, Receiver, Target, WireRequest } from "@sconce/protocol/grpc";
+import type { RegionPlace } from "@sconce/protocol";
+import type { LateWork, NamedModel, Receiver, Target, WireRequest, WireTensor } from "@sconce/protocol/grpc";
 import type { CancelSignal } from "../../base/call-signal.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
-import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import { type InferRequest, type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
 import type { RequestStream } from "../../base/request-stream.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
+import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
 import type { Authenticator } from "../../gate/authenticator.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
@@ -16,7 +18,10 @@ import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
 import { defaultModelOf } from "../default-model.ts";
 import type { InferenceObserver, InferenceOutcome } from "../inference-metrics.ts";
-import type { TimeSlicer } from "../time-slicer.ts";
+import type { MemoryRegions } from "../memory-regions.ts";
+import { placedBytes, readPlaced, writePlaced } from "../placed-tensors.ts";
+import { sharedMemoryOff } from "../shared-memory.ts";
+import { type TimeSlicer, workOff } from "../time-slicer.ts";
 import type { GrpcCall } from "./grpc-call.ts";
 import { ResponseFrame } from "./message-frame.ts";
 
@@ -37,8 +42,12 @@ export interface InferenceDeps {
   readonly tenantHeader?: string | undefined;
   /** The largest message of a response. */
   readonly maxSendBytes: number;
+  /** The largest message of a request, and what its inputs in shared memory may have together. */
+  readonly maxReceiveBytes: number;
   /** Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** Shared memory that clients have registered. Default: none may be. */
+  readonly regions?: MemoryRegions | undefined;
   /** The model of requests that name none. Default: the only one there is. */
   readonly defaultModel?: string | undefined;
 }
@@ -112,6 +121,8 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   #wire: WireRequest | undefined;
   #asked = "";
   #hasEntered = false;
+  /** Of the budget. */
+  #heldBytes = 0;
   #deadlineMs: number | undefined;
 
   constructor(deps: InferenceDeps, inquiry: Inquiry) {
@@ -128,6 +139,7 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     try {
       checkTenant(arrival.tenant);
       this.#deps.budget.enter(message.length);
+      this.#heldBytes = message.length;
       this.#hasEntered = true;
       const wire = dialect.decode(message, this);
       this.#wire = wire;
@@ -136,11 +148,13 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
       const request = inferRequest(wire, arrival, {
         model,
         timeline: this.#timeline,
-        maxResponseBytes: this.#deps.maxSendBytes,
+        // What goes to shared memory is not in the response.
+        maxResponseBytes: wire.places === undefined ? this.#deps.maxSendBytes : undefined,
       });
       this.#deadlineMs = request.deadlineMs;
       const { stream } = arrival;
-      if (this.late.length === 0 && stream?.arriving === undefined)
+      if (wire.places !== undefined && this.#deps.regions === undefined) throw sharedMemoryOff();
+      if (this.late.length === 0 && wire.places === undefined && stream?.arriving === undefined)
         this.#deps.inference.submit(request, this);
       else {
         const submitted = this.#submitLater(request, stream?.arriving).catch((thrown: unknown) =>
@@ -161,6 +175,24 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   }
 
   resolve(response: InferResponse): void {
+    const places = this.#wire!.places?.outputs;
+    if (places === undefined || places.size === 0) this.#encode(response);
+    else this.#place(response, places).catch((thrown: unknown) => this.reject(thrown));
+  }
+
+  /** Writes outputs to shared memory, and says so in the response in place of their bytes. */
+  async #place(response: InferResponse, places: ReadonlyMap<string, RegionPlace>): Promise<void> {
+    const { slicer, regions } = this.#deps;
+    const outputs: readonly WireTensor[] = response.outputs.map((output) => {
+      const place = places.get(output.name);
+      return place === undefined ? output : { ...output, bytes: NO_BYTES, place };
+    });
+    // It was checked that there are regions before the request was submitted.
+    await workOff(writePlaced(response.outputs, places, regions!), slicer.open(outputBytes(response)));
+    this.#encode({ ...response, outputs });
+  }
+
+  #encode(response: InferResponse): void {
     const target = new ResponseFrame(this.#deps.maxSendBytes);
     try {
       const context = { request: this.#wire!, timeline: this.#timeline, target };
@@ -189,8 +221,25 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   async #submitLater(request: InferRequest, before: Promise<void> | undefined): Promise<void> {
     const slices = this.#deps.slicer.open(this.#inquiry.message.length);
     for (const work of this.late) await slices.finish(work);
+    const places = this.#wire!.places?.inputs;
+    const inputs =
+      places === undefined || places.size === 0 ? request.inputs : await this.#readPlaced(request, places);
     await before;
-    this.#deps.inference.submit(request, this);
+    this.#deps.inference.submit(inputs === request.inputs ? request : { ...request, inputs }, this);
+  }
+
+  async #readPlaced(
+    { inputs }: InferRequest,
+    places: ReadonlyMap<number, RegionPlace>,
+  ): Promise<readonly NamedTensor[]> {
+    const { slicer, regions, budget, maxReceiveBytes: maxBytes } = this.#deps;
+    const pay = (bytes: number): void => {
+      budget.grow(bytes, this.#heldBytes);
+      this.#heldBytes += bytes;
+    };
+    // As in `#place`.
+    const reading = readPlaced(inputs, places, { regions: regions!, maxBytes, pay });
+    return workOff(reading, slicer.open(placedBytes(places, maxBytes)));
   }
 
   #answer(response: InferResponse, target: ResponseFrame): void {
@@ -200,7 +249,7 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   }
 
   #observe(answeredBy: InferResponse | undefined, code: InferenceOutcome["code"]): void {
-    if (this.#hasEntered) this.#deps.budget.leave(this.#inquiry.message.length);
+    if (this.#hasEntered) this.#deps.budget.leave(this.#heldBytes);
     const asked = this.#asked;
     this.#deps.observer.observe({ protocol: "grpc", answeredBy, asked, code, timeline: this.#timeline });
   }
@@ -232,6 +281,7 @@ export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): strin
   return tenantHeader === undefined ? undefined : call.header(tenantHeader);
 }
 
+const NO_BYTES = new Uint8Array(0);
 const inMessage = (name: string): string => `model "${name}"`;
 
 /** What was thrown; after an abort, the abort's own reason when that says more. */

@@ -3,10 +3,14 @@ import {
   CudaSharedMemoryStatusRequestSchema,
   LogSettingsRequestSchema,
   LogSettingsResponseSchema,
+  SystemSharedMemoryRegisterRequestSchema,
   SystemSharedMemoryStatusRequestSchema,
+  SystemSharedMemoryStatusResponseSchema,
+  SystemSharedMemoryUnregisterRequestSchema,
   TraceSettingRequestSchema,
   TraceSettingResponseSchema,
 } from "@sconce/protocol/messages";
+import type { MemoryRegions } from "../memory-regions.ts";
 import {
   LOG_ADVICE,
   logSettings,
@@ -15,8 +19,16 @@ import {
   TRACE_ADVICE,
   TRACE_SETTINGS,
 } from "../observed-settings.ts";
-import { rejectRegistration, rejectUnknownRegion } from "../shared-memory.ts";
+import { rejectCudaRegistration, rejectUnknownRegion, sharedMemoryOff } from "../shared-memory.ts";
 import { decodeMessage } from "./server-handlers.ts";
+
+export interface SettingDeps {
+  readonly logLevel: () => string;
+  /** Throws for an unknown model. */
+  readonly isKnownModel: (name: string) => void;
+  /** Shared memory that clients have registered; undefined: the operator does not allow it. */
+  readonly regions: MemoryRegions | undefined;
+}
 
 type Handler = (bytes: Uint8Array) => Uint8Array;
 
@@ -34,23 +46,30 @@ interface SettingHandlers {
   readonly LogSettings: Handler;
 }
 
-/** One handler for each method. They throw ServeError; `isKnownModel` throws for an unknown one. */
-export function settingHandlers(
-  logLevel: () => string,
-  isKnownModel: (name: string) => void,
-): SettingHandlers {
+/** One handler for each method. They throw ServeError. */
+export function settingHandlers({ logLevel, isKnownModel, regions }: SettingDeps): SettingHandlers {
   return {
     SystemSharedMemoryStatus(bytes) {
-      rejectUnknownRegion("system", decodeMessage(SystemSharedMemoryStatusRequestSchema, bytes).name);
+      const { name } = decodeMessage(SystemSharedMemoryStatusRequestSchema, bytes);
+      if (regions === undefined) rejectUnknownRegion("system", name);
+      const found = (regions?.status(name) ?? []).map((region) => [region.name, region]);
+      return encode(SystemSharedMemoryStatusResponseSchema, { regions: Object.fromEntries(found) });
+    },
+    SystemSharedMemoryRegister(bytes) {
+      if (regions === undefined) throw sharedMemoryOff();
+      const { name, key, offset, byteSize } = decodeMessage(SystemSharedMemoryRegisterRequestSchema, bytes);
+      regions.register({ name, key, offset, byteSize });
       return NOTHING;
     },
-    SystemSharedMemoryRegister: () => rejectRegistration("system"),
-    SystemSharedMemoryUnregister: () => NOTHING,
+    SystemSharedMemoryUnregister(bytes) {
+      regions?.unregister(decodeMessage(SystemSharedMemoryUnregisterRequestSchema, bytes).name);
+      return NOTHING;
+    },
     CudaSharedMemoryStatus(bytes) {
       rejectUnknownRegion("cuda", decodeMessage(CudaSharedMemoryStatusRequestSchema, bytes).name);
       return NOTHING;
     },
-    CudaSharedMemoryRegister: () => rejectRegistration("cuda"),
+    CudaSharedMemoryRegister: () => rejectCudaRegistration(),
     CudaSharedMemoryUnregister: () => NOTHING,
     TraceSetting(bytes) {
       const { modelName, settings } = decodeMessage(TraceSettingRequestSchema, bytes);

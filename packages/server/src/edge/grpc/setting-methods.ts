@@ -1,14 +1,13 @@
 import { once } from "../../base/once.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
+import type { SettingDeps } from "./setting-handlers.ts";
 import { unaryMethod } from "./unary-method.ts";
 
 const SERVICE = "/inference.GRPCInferenceService";
 
 /** Triton's trace, logging and shared memory methods. Their codec loads at the first call. */
-export function settingMethods(logLevel: () => string, isKnownModel: (name: string) => void): GrpcMethod[] {
-  const handlers = once(async () =>
-    (await import("./setting-handlers.ts")).settingHandlers(logLevel, isKnownModel),
-  );
+export function settingMethods(deps: SettingDeps): GrpcMethod[] {
+  const handlers = once(async () => (await import("./setting-handlers.ts")).settingHandlers(deps));
   const names = [
     "SystemSharedMemoryStatus",
     "SystemSharedMemoryRegister",

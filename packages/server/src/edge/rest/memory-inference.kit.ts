@@ -37,10 +37,16 @@ export function memoryInference(
       if (broken.some((entry) => entry.name === name)) return false;
       return find(name, version) !== undefined;
     },
+    presence: (name) => (Object.hasOwn(models, name) ? "live" : "absent"),
+    modelWorkers: async () => ({
+      loadedAtMs: 0,
+      workers: [{ pid: 1, residentBytes: 12, isReady: true }],
+      waitingRequests: 0,
+    }),
     door: (name, version) => {
       if (broken.some((entry) => entry.name === name)) return undefined;
-      const { rejectEarly } = find(name, version);
-      return rejectEarly === undefined ? undefined : { rejectEarly };
+      const { rejectEarly = () => undefined, task } = find(name, version);
+      return { rejectEarly, ...(task !== undefined && { task }) };
     },
     modelMetadata: (name, version) => {
       const { inputs, outputs } = find(name, version);
@@ -50,7 +56,16 @@ export function memoryInference(
     modelConfiguration: (name, version) => {
       const { inputs, outputs } = find(name, version);
       const settings = { ...SETTINGS, preferredBatchSizes: [8, 16], maxQueueDelayMs: 1.5 };
-      return { name, platform: "memory", runtime: "js", inputs, outputs, settings, isBatching: true };
+      return {
+        name,
+        version: "1",
+        platform: "memory",
+        runtime: "js",
+        inputs,
+        outputs,
+        settings,
+        isBatching: true,
+      };
     },
     modelStatistics: (name = "echo", version = "1") => {
       find(name, version);

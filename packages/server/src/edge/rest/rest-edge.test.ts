@@ -246,7 +246,7 @@ test("bad requests name the field and what was expected", async () => {
     [input(undefined), /inputs\[0\]\.data: missing/],
     [input([1, 2], { parameters: { binary_data_size: 8 } }), /either data or parameters\.binary_data_size/],
     [input(undefined, { parameters: { binary_data_size: 8 } }), /8 bytes announced, but only 0 follow/],
-    [input([1, 2], { parameters: { shared_memory_region: "x" } }), /does not offer this extension/],
+    [input([1, 2], { parameters: { shared_memory_region: "x" } }), /shared_memory_byte_size: missing/],
     [
       { ...input([1, 2]), outputs: [{ name: "out" }, { name: "out" }] },
       /outputs\[1\]\.name: output "out" is requested twice/,

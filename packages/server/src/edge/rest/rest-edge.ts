@@ -6,30 +6,26 @@ import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./call/check-head.ts";
+import { createEntrance } from "./call/entrance.ts";
 import { RestCall } from "./call/rest-call.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { RestRequest } from "./call/rest-transport.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route-table.ts";
 import { createSharedResponses } from "./call/shared-responses.ts";
-import { createEntrance } from "./entrance.ts";
 import { createFastLane } from "./http/fast-lane.ts";
-import { createHttpServer, rejectBroken } from "./http/http-server.ts";
+import { createHttpServer, rejectBroken, rejectUpgrade } from "./http/http-server.ts";
 import { NodeTransport } from "./http/node-transport.ts";
-import { pageRoutes } from "./page-routes.ts";
-import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
-import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
-import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
-import { v1Routes } from "./v1/v1-routes.ts";
-import { generateRoutes } from "./v2/generate-routes.ts";
-import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
-import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
-import { v2Routes } from "./v2/v2-routes.ts";
-import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
+import { restRoutes } from "./rest-routes.ts";
+import { STREAM_ROUTE } from "./stream/stream-routes.ts";
+import { DEFAULT_WEB_SOCKET_LIMITS, type WebSocketLimits } from "./stream/web-socket-limits.ts";
+import { createWebSockets } from "./stream/web-sockets.ts";
+import { spellAsTorchserve } from "./torchserve/torchserve-call.ts";
 
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
+  | "regions"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -43,6 +39,7 @@ export interface RestEdgeOptions
   extends Omit<RestContext, Made | Defaulted>,
     Partial<Pick<RestContext, Defaulted>> {
   readonly limits?: Partial<RestLimits>;
+  readonly webSocketLimits?: Partial<WebSocketLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
   /** Another server whose API is answered as well; default: none. */
@@ -51,12 +48,13 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
 > = {
   logLevel: () => "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
+  regions: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -90,26 +88,31 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const routes = createRouteTable([
-    ...v2Routes(),
-    ...v2ReportRoutes(),
-    ...v2RepositoryRoutes(),
-    ...predictRoutes(),
-    ...generateRoutes(),
-    ...v1Routes(),
-    ...v2SettingRoutes(),
-    ...pageRoutes(),
-    ...(compat === "torchserve" ? [...torchserveRoutes(), ...torchserveManagementRoutes()] : []),
-  ]);
-  const enter = createEntrance(context);
+  const entrance = createEntrance(context);
+  const routes = createRouteTable(restRoutes(context, compat));
+  const webSockets = createWebSockets(
+    context,
+    { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
+    { entrance, reject: rejectUpgrade },
+  );
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run(call) {
       const found = admit(call.request, context, routes);
-      if (found.route === undefined) call.fail(found.error, found.headers);
-      else enter(call, found);
+      if (found.route !== undefined) entrance.enter(call, found);
+      else {
+        if (compat === "torchserve") spellAsTorchserve(call, {});
+        call.fail(found.error, found.headers);
+      }
     },
     isExpecting: () => lane.size > 0,
+    upgrade(request, socket, head) {
+      if (!isWebSocket(request)) return false;
+      const found = admit(request, context, routes);
+      if (found.route !== STREAM_ROUTE) return false;
+      webSockets.open({ request, socket, head }, found.params);
+      return true;
+    },
   });
   const lane = createFastLane({
     context,
@@ -118,7 +121,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       return found.route === undefined ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
-    run: enter,
+    run: entrance.enter,
     handOver: (socket) => http.server.emit("connection", socket),
     rejectBroken,
     onGone: () => http.look(),
@@ -132,9 +135,11 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     setDraining: () => {
       draining = true;
     },
-    idleCount: () => http.idleCount() + lane.idleCount(),
+    // A WebSocket is told by itself that the server goes.
+    idleCount: () => http.idleCount() + lane.idleCount() - webSockets.size,
     close() {
       const closed = http.close();
+      webSockets.drain();
       // By the turn after next, requests that have arrived by now have been read.
       setImmediate(() => setImmediate(() => lane.closeIdle()));
       return closed;
@@ -144,6 +149,10 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       lane.destroy();
     },
   };
+}
+
+function isWebSocket({ method, headers }: RestRequest): boolean {
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
 type Admission =

@@ -8,6 +8,7 @@ import type { RunSettings } from "../../base/run-settings.ts";
 import { InFlight } from "../../models/in-flight.ts";
 import { untilAborted } from "../../models/load-limit.ts";
 import { DurationSum, type ModelStatistics } from "../../models/model-statistics.ts";
+import type { ModelWorkers } from "../../models/registry.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { cacheKey, isCacheable } from "./cache-key.ts";
 import type { CachedResponse, ResponseCache } from "./response-cache.ts";
@@ -89,6 +90,10 @@ class CachedModel implements ServedModelHandle {
     const { count, ns } = inner.success;
     const success = { count: count + cacheHit.count, ns: ns + cacheHit.ns };
     return { ...inner, success, cacheHit, cacheMiss: this.#misses.read() };
+  }
+
+  workers(): Promise<ModelWorkers> {
+    return this.#inner.workers();
   }
 
   gauges(): Promise<ModelGauges> {

@@ -7,6 +7,7 @@ import type { RunSettings } from "../../base/run-settings.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { InFlight } from "../../models/in-flight.ts";
 import type { ModelStatistics } from "../../models/model-statistics.ts";
+import type { ModelWorkers } from "../../models/registry.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
 import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
@@ -87,6 +88,10 @@ class SequencedModel implements ServedModelHandle, StepListener {
 
   statistics(): ModelStatistics {
     return this.#inner.statistics();
+  }
+
+  workers(): Promise<ModelWorkers> {
+    return this.#inner.workers();
   }
 
   async gauges(): Promise<ModelGauges> {

@@ -8,8 +8,10 @@ import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadedModel, LoadOptions } from "../runtime.ts";
+import { createWorkerRuntime } from "../worker-runtime.ts";
 import { createOnnxRuntime } from "./onnx-runtime.ts";
 import { floatWeight, ONNX_TYPE, tinyOnnx } from "./tiny-onnx.kit.ts";
+import { WORKER_MODES } from "./worker-modes.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 const EXAMPLES = new URL("../../../../../examples/", import.meta.url);
@@ -35,12 +37,14 @@ interface Expected {
 
 const expected = JSON.parse(readFileSync(new URL("digits/expected.json", EXAMPLES), "utf8")) as Expected;
 
+const PARTS = { clock: systemClock, logger: SILENT, random: Math.random, spares: 1 };
+
 describe("createOnnxRuntime()", () => {
-  const runtime = createOnnxRuntime({ clock: systemClock, logger: SILENT, random: Math.random, spares: 1 });
+  const runtime = createOnnxRuntime(PARTS);
   after(() => runtime.close());
 
-  const load = (file: string, options: Partial<LoadOptions> = {}): Promise<LoadedModel> =>
-    runtime.load(
+  const load = (file: string, options: Partial<LoadOptions> = {}, by = runtime): Promise<LoadedModel> =>
+    by.load(
       {
         name: "m",
         version: "1",
@@ -66,6 +70,19 @@ describe("createOnnxRuntime()", () => {
     const wanted = rows.flatMap((row) => row.probabilities);
     for (let i = 0; i < wanted.length; i++)
       assert.ok(Math.abs(values[i]! - wanted[i]!) <= 1e-5, `value ${i}`);
+  }
+
+  for (const mode of Object.values(WORKER_MODES)) {
+    test(`a worker that was started with ${mode} loads the rest with a file that nobody has translated`, async () => {
+      const entry = new URL("./worker-main.js", import.meta.url);
+      const args = (): readonly string[] => [mode];
+      const lean = createWorkerRuntime({ ...PARTS, name: "onnx", entry, args });
+      try {
+        await checkDigits(await load("models/digits.pt2", {}, lean));
+      } finally {
+        await lean.close();
+      }
+    });
   }
 
   test("runs a program of torch.export, translated, its weights mapped from the file", async () => {
@@ -95,7 +112,7 @@ describe("createOnnxRuntime()", () => {
 
 test("a file over which ONNX Runtime's optimiser crashes is served without it, by every instance, and says so", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-optimiser-"));
-  const runtime = createOnnxRuntime({ clock: systemClock, logger: SILENT, random: Math.random, spares: 1 });
+  const runtime = createOnnxRuntime(PARTS);
   try {
     const file = join(folder, "model.onnx");
     writeFileSync(file, CRASHES_OPTIMISED);

@@ -1,6 +1,6 @@
 import type { Runtime } from "../runtime.ts";
 import { createWorkerRuntime, type WorkerRuntimeOptions } from "../worker-runtime.ts";
-import { LEAN } from "./lean-worker.ts";
+import { WORKER_MODES } from "./worker-modes.ts";
 
 const ENTRY = new URL("./worker-main.js", import.meta.url);
 
@@ -17,14 +17,14 @@ interface OnnxRuntimeOptions extends Omit<WorkerRuntimeOptions, "name" | "entry"
 }
 
 /**
- * Runs `.onnx`, `.pt2` and TorchScript files with ONNX Runtime in worker processes. The spares begin to start at once; each holds ONNX
- * Runtime in memory already. `entry`: another compiled worker entry, which ends in this one's.
+ * Runs `.onnx`, `.pt2` and TorchScript files with ONNX Runtime in worker processes. The spares begin to start at once. `entry`: another compiled worker entry, which ends in this one's.
  */
 export function createOnnxRuntime(options: OnnxRuntimeOptions): Runtime {
   // For models in threads: native code sees the environment of the process alone.
   Object.assign(process.env, NO_TELEMETRY);
   const env = { ...options.env, ...NO_TELEMETRY };
   const { isTranslatorIdle = () => false } = options;
-  const args = (): readonly string[] => (isTranslatorIdle() ? [LEAN] : []);
+  const args = (isWanted: boolean): readonly string[] =>
+    isTranslatorIdle() ? [isWanted ? WORKER_MODES.lean : WORKER_MODES.waiting] : [];
   return createWorkerRuntime({ entry: ENTRY, ...options, args, env, name: "onnx" });
 }

@@ -95,7 +95,35 @@ class BaseHandler(abc.ABC):
         """One answer for each item of `data`."""
         started = time.time()
         self.context = context
-        output = self.postprocess(self.inference(self.preprocess(data)))
+        if self._is_describe():
+            output = [self.describe_handle()]
+        else:
+            prepared = self.preprocess(data)
+            output = self.explain_handle(prepared, data) if self._is_explain() else self.postprocess(self.inference(prepared))
         if context.metrics is not None:
             context.metrics.add_time("HandlerTime", round((time.time() - started) * 1000, 2), None, "ms")
         return output
+
+    def explain_handle(self, data_preprocess, raw_data):
+        """Why the model answers as it does: what `get_insights` of a derived class says for the first request's `target`."""
+        row = raw_data[0]
+        is_mapping = isinstance(row, dict)
+        given = (row.get("data") or row.get("body")) if is_mapping else None
+        return self.get_insights(data_preprocess, given, (row.get("target") or 0) if is_mapping else 0)
+
+    def describe_handle(self):
+        """What describing the model with `customized=true` shows."""
+
+    def _is_explain(self) -> bool:
+        if self._asked_for("explain"):
+            self.explain = True
+        return self._asked_for("explain")
+
+    def _is_describe(self) -> bool:
+        return self._asked_for("describe")
+
+    def _asked_for(self, name: str) -> bool:
+        return self.context is not None and self.context.get_request_header(0, name) == "True"
+
+    def get_device(self):
+        return self.device

@@ -16,10 +16,9 @@ _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 _SPREAD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
-class ImageClassifier(VisionHandler):
-    """For models that give a number per class of ImageNet-sized images; names of classes come from index_to_name.json."""
+class ImageNetHandler(VisionHandler):
+    """Images in the size and scale of ImageNet's."""
 
-    topk = 5
     def image_processing(self, image: Image.Image) -> torch.Tensor:
         """As torchvision's Resize(256), CenterCrop(224), ToTensor and Normalize do it."""
         width, height = image.size
@@ -29,6 +28,12 @@ class ImageClassifier(VisionHandler):
         left, top = round((size[0] - _CROP) / 2), round((size[1] - _CROP) / 2)
         image = image.crop((left, top, left + _CROP, top + _CROP))
         return (super().image_processing(image) - _MEAN) / _SPREAD
+
+
+class ImageClassifier(ImageNetHandler):
+    """For models that give a number per class of ImageNet-sized images; names of classes come from index_to_name.json."""
+
+    topk = 5
 
     def set_max_result_classes(self, topk: int) -> None:
         self.topk = topk

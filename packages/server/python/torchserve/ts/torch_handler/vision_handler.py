@@ -38,3 +38,9 @@ class VisionHandler(BaseHandler, ABC):
         if isinstance(image, (bytearray, bytes)):
             return self.image_processing(Image.open(io.BytesIO(image)).convert("RGB"))
         return torch.FloatTensor(image)
+
+    def get_insights(self, tensor_data, _, target=0):
+        """How much each number of an image weighs. Needs captum."""
+        from captum.attr import IntegratedGradients
+
+        return IntegratedGradients(self.model).attribute(tensor_data, target=target, n_steps=15).tolist()

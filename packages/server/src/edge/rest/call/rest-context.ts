@@ -2,13 +2,14 @@ import type { Clock } from "../../../base/clock.ts";
 import type { Logger } from "../../../base/logger.ts";
 import type { Metrics } from "../../../base/metrics.ts";
 import type { AdminGate } from "../../../gate/admin-gate.ts";
-import type { Authenticator } from "../../../gate/authenticator.ts";
 import type { ByteBudget } from "../../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../../gate/slow-client-guard.ts";
 import type { WebGate } from "../../../gate/web-gate.ts";
 import type { Administration } from "../../../infer/administration.ts";
 import type { Inference } from "../../../infer/inference.ts";
+import type { Authentication } from "../../authentication.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
+import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { SharedResponses } from "./shared-responses.ts";
@@ -17,12 +18,14 @@ import type { SharedResponses } from "./shared-responses.ts";
 export interface RestContext {
   readonly inference: Inference;
   /** Undefined: everybody may come in. */
-  readonly authenticator?: Authenticator | undefined;
+  readonly authentication?: Authentication | undefined;
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
   /** Which web pages may come in, and under which names the server is known; the edges share it. */
   readonly webGate: WebGate;
+  /** Shared memory that clients have registered; the edges share it. Undefined: the operator does not allow it. */
+  readonly regions: MemoryRegions | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What `/metrics` shows. */

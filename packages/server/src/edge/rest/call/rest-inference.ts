@@ -1,6 +1,7 @@
 import type { InferRequest, InferResponse, ParameterValue } from "../../../base/infer-request.ts";
 import type { ResultReceiver } from "../../../base/result-receiver.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
+import type { Task } from "../../../base/task.ts";
 import { parsePriority } from "../../../gate/priority.ts";
 import { readBody } from "./body.ts";
 import { explainBody, foreignType, type InferenceTarget, unsupported } from "./foreign-body.ts";
@@ -18,6 +19,8 @@ export interface DecodedRequest extends Pick<InferRequest, "id" | "inputs" | "ou
 export interface RestDialect<Request extends DecodedRequest> {
   /** Bodies of any kind are for the model to read: none is refused for what its header says it is. */
   readonly takesAnyBody?: boolean;
+  /** Answers for a model that has a task, whose bodies are not tensors. Default: tensors they are. */
+  runTask?(call: RestCall, body: Buffer, task: Task): Promise<void>;
   /** Whether this body can only be read by what the model takes. */
   needsInputs(call: RestCall, body: Buffer): boolean;
   /** `inputs`: what the model takes, when it was needed. Throws `invalid_argument` naming the field. */
@@ -47,6 +50,8 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
   readonly #version: string | undefined;
   readonly #dialect: RestDialect<Request>;
   #request: Request | undefined;
+  /** The messages of its stream that came earlier; their order may matter. */
+  #before: Promise<void> | undefined;
 
   constructor(call: RestCall, [model, version]: ModelName, dialect: RestDialect<Request>) {
     this.#call = call;
@@ -59,25 +64,38 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
     const call = this.#call;
     const door = call.context.inference.door(this.#model, this.#version);
     const { headers } = call.request;
-    const { takesAnyBody = false } = this.#dialect;
+    const { runTask } = this.#dialect;
+    // A model that is not loaded yet may turn out to have a task.
+    const mayHaveTask = runTask !== undefined && (door === undefined || door.task !== undefined);
+    const takesAnyBody = mayHaveTask || this.#dialect.takesAnyBody === true;
     const foreign = takesAnyBody ? undefined : foreignType(headers["content-type"]);
     // Bytes that are announced as such may be anything.
     if (foreign !== undefined && headers["inference-header-content-length"] === undefined)
       throw unsupported(call, foreign, this.#target);
+    const { stream } = call.transport;
+    this.#before = stream?.arriving;
     const body = readBody(call, door, { takesMultipart: takesAnyBody });
-    if (body instanceof Promise) this.#goOn(body.then((whole) => this.#decode(whole)));
-    else this.#goOn(this.#decode(body));
+    const running = body instanceof Promise ? body.then((whole) => this.#decode(whole)) : this.#decode(body);
+    if (running === undefined) return;
+    const submitted = running.catch((error: unknown) => this.reject(error));
+    stream?.holdBack(submitted);
   }
 
   #decode(body: Buffer): undefined | Promise<void> {
     const call = this.#call;
     const { inference, clock } = call.context;
     call.timeline.bodyMs = clock.nowMs();
+    const { runTask } = this.#dialect;
+    const task = runTask && inference.door(this.#model, this.#version)?.task;
+    if (task !== undefined) return runTask?.(call, body, task);
     if (!this.#dialect.needsInputs(call, body)) return this.#read(body, undefined);
     const inputs = inference.loadedInputs(this.#model, this.#version);
     if (inputs !== undefined) return this.#read(body, inputs);
     const acquired = inference.acquireInputs(this.#model, this.#version, call.signal);
-    return acquired.then((given) => this.#read(body, given));
+    return acquired.then((given) => {
+      const loaded = runTask && inference.door(this.#model, this.#version)?.task;
+      return loaded === undefined ? this.#read(body, given) : runTask?.(call, body, loaded);
+    });
   }
 
   #read(body: Buffer, inputs: readonly TensorSpec[] | undefined): undefined | Promise<void> {
@@ -87,14 +105,16 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
     } catch (thrown) {
       throw explainBody(this.#call, thrown, body, this.#target);
     }
+    const before = this.#before;
     if (request instanceof Promise) {
       return request.then(
-        (read) => this.#submit(read),
+        (read) => (before === undefined ? this.#submit(read) : before.then(() => this.#submit(read))),
         (thrown: unknown) => {
           throw explainBody(this.#call, thrown, body, this.#target);
         },
       );
     }
+    if (before !== undefined) return before.then(() => this.#submit(request));
     this.#submit(request);
     return undefined;
   }
@@ -120,6 +140,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
       deadlineMs: call.takeDeadline(parameters),
       signal: call.signal,
       tenant: call.tenant,
+      stream: call.transport.stream,
       timeline: call.timeline,
     };
     call.context.inference.submit(wanted, this);

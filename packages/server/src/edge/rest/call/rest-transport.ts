@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { RequestStream } from "../../../base/request-stream.ts";
 import type { RestContext } from "./rest-context.ts";
 
 /** The request line and headers, as `node:http` has them. */
@@ -36,6 +37,8 @@ export interface RespondingCall {
 /** How the request of a call came, and where its response goes. */
 export interface RestTransport {
   readonly request: RestRequest;
+  /** The stream that it is a message of; undefined: it came alone. */
+  readonly stream?: RequestStream | undefined;
   /** All of the body, when it came with the headers, of the length that they announced; undefined: it is to be read from `message`. */
   takeBody(): Buffer | undefined;
   /** Where the rest of a body comes from. */

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { askWhetherThere } from "../call/half-closed.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { EncodedResponse, RespondingCall, RestTransport } from "../call/rest-transport.ts";
 import type { FoundRoute } from "../call/route-table.ts";
 import { type FastHead, HeadMemory, readFastHead } from "./fast-head.ts";
 import { responseHead } from "./fast-response-head.ts";
-import { askWhetherThere } from "./half-closed.ts";
 import { ResponseWriter } from "./response-writer.ts";
 
 /** Larger requests cost so much else that it does not matter who reads them; smaller ones come in one piece, or in two. */

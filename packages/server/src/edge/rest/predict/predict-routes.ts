@@ -30,6 +30,7 @@ const inUrl = (name: string): string => `POST /predict/${name}`;
 
 const PREDICT: RestDialect<PredictRequest> = {
   needsInputs: () => true,
+  runTask: async (call, body, task) => (await import("./task-call.ts")).runTask(call, body, task),
   decode(call, body, inputs) {
     return readPrediction(call, body, inputs!);
   },

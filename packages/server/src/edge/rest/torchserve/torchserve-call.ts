@@ -1,3 +1,4 @@
+import { NOTHING_ASKED } from "../../torchserve/torchserve-failure.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { RouteParams } from "../call/route.ts";
 import { torchserveError } from "./torchserve-response.ts";
@@ -5,8 +6,13 @@ import { torchserveError } from "./torchserve-response.ts";
 /** From now on this call's errors are TorchServe's. */
 export function spellAsTorchserve(call: RestCall, { model, version }: RouteParams): void {
   call.spellError = (error, random) => {
-    const isKnown = version !== undefined && isModel(call, model ?? "");
-    return torchserveError(error, random, { model, version: isKnown ? version : undefined });
+    if (model === undefined) return torchserveError(error, random, NOTHING_ASKED);
+    const isKnown = version !== undefined && isModel(call, model);
+    return torchserveError(error, random, {
+      model,
+      version: isKnown ? version : undefined,
+      isUnregistered: call.context.inference.presence(model) === "unloaded",
+    });
   };
 }
 

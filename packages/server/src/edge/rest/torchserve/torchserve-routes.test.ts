@@ -46,8 +46,9 @@ const { edge } = openEdge(memoryInference({ archive: ARCHIVE, plain: PLAIN }), {
   compat: "torchserve",
   adminGate: createAdminGate({ isOn: true, token: TOKEN }),
   administration: {
-    loadModel: async (name) => void asked.push(`load ${name}`),
+    loadModel: async (name, _, settings) => void asked.push(`load ${name} ${JSON.stringify(settings)}`),
     unloadModel: async (name) => void asked.push(`unload ${name}`),
+    setDefaultVersion: (name, version) => void asked.push(`default ${name} ${version}`),
   },
 });
 const server = createServer((socket) => edge.accept(socket));
@@ -79,11 +80,7 @@ test("a handler is told of the request's headers, but not of its credentials", a
     Object.entries(head.headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
   assert.deepEqual([names["x-own"], names["authorization"]], ["1", undefined]);
-  const parts = [
-    { name: "q", type: "", bytes: 1 },
-    { name: "body", type: "text/plain", bytes: 5 },
-  ];
-  assert.deepEqual(head.parts, parts);
+  assert.deepEqual(head.parts, [{ name: "body", type: "text/plain", bytes: 5 }]);
 });
 
 test("a handler cannot break the connection or add a response of its own", async () => {
@@ -148,17 +145,32 @@ test("nothing is fetched, and no URL leads out of the models folder", async () =
     const { status, text } = await ask(`/models?url=${encodeURIComponent(target)}`, admin("POST"));
     assert.deepEqual(
       [status, (JSON.parse(text) as { type: string }).type],
-      [400, "BadRequestException"],
+      /\.\.|^$/.test(target) ? [404, "ModelNotFoundException"] : [400, "BadRequestException"],
       target,
     );
   }
   assert.deepEqual(asked, []);
 });
 
-test("as many workers as there are may be asked for", async () => {
+test("workers are scaled by loading the model with so many, and not at all where there are so many", async () => {
   const [model] = JSON.parse((await ask("/models/archive")).text) as { minWorkers: number }[];
   const same = await ask(`/models/archive?min_worker=${model!.minWorkers}&synchronous=true`, admin("PUT"));
   const status = `Workers scaled to ${model!.minWorkers} for model: archive`;
   assert.deepEqual([same.status, JSON.parse(same.text)], [200, { status }]);
-  assert.equal((await ask("/models/archive?min_worker=77", admin("PUT"))).status, 501);
+  assert.deepEqual(asked, []);
+  assert.equal((await ask("/models/archive?min_worker=7&synchronous=true", admin("PUT"))).status, 200);
+  assert.deepEqual(asked.splice(0), ['load archive {"instances":7}']);
+  const later = await ask("/models/archive?min_worker=5", admin("PUT"));
+  assert.deepEqual([later.status, JSON.parse(later.text)], [202, { status: "Processing worker updates..." }]);
+  assert.deepEqual(asked.splice(0), ['load archive {"instances":5}']);
+});
+
+test("a version becomes the default one, if there is such a version", async () => {
+  const chosen = await ask("/models/archive/1.0/set-default", admin("PUT"));
+  assert.equal(
+    JSON.parse(chosen.text).status,
+    'Default version successfully updated for model "archive" to "1.0"',
+  );
+  assert.deepEqual(asked.splice(0), ["default archive 1"]);
+  assert.equal((await ask("/models/archive/2.0/set-default", admin("PUT"))).status, 404);
 });

@@ -37,29 +37,29 @@ async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
 
 /** The answers are KServe's; Triton's are empty, and its clients do not look. */
 async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
-  const { name, by } = admittedModel(call, params);
+  const name = admittedModel(call, params);
   const { names } = await readControlBody(call);
   rejectLoadParameters(names);
   call.takeDeadline(new Map());
-  await call.context.administration.loadModel(name, abortSignalOf(call.signal), by);
+  await call.context.administration.loadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, load: true });
 }
 
 async function answerUnload(call: RestCall, params: RouteParams): Promise<void> {
-  const { name, by } = admittedModel(call, params);
+  const name = admittedModel(call, params);
   const { values } = await readControlBody(call);
   checkUnloadParameters(values());
   call.takeDeadline(new Map());
-  await call.context.administration.unloadModel(name, abortSignalOf(call.signal), by);
+  await call.context.administration.unloadModel(name, abortSignalOf(call.signal));
   call.sendJson(200, { name, unload: true });
 }
 
-/** The model in the URL, and who asks, if that is an administrator. Any other caller learns nothing, and its body is not read. */
-function admittedModel(call: RestCall, params: RouteParams): { readonly name: string; readonly by: string } {
-  const by = call.context.adminGate.admit(call.credentials);
+/** The model in the URL, if the caller is an administrator. Any other caller learns nothing, and its body is not read. */
+function admittedModel(call: RestCall, params: RouteParams): string {
+  call.context.adminGate.admit(call.credentials);
   const name = params["model"] ?? "";
   checkModelName(name);
-  return { name, by };
+  return name;
 }
 
 interface ControlParameters {

@@ -1,4 +1,10 @@
-import { isDatatype, type JsonTensorDecoder, MAX_ID_BYTES } from "@sconce/protocol";
+import {
+  isDatatype,
+  type JsonTensorDecoder,
+  MAX_ID_BYTES,
+  type RegionPlace,
+  readPlace,
+} from "@sconce/protocol";
 import type { ParameterValue } from "../../../base/infer-request.ts";
 import { type Datatype, elementBytes, elementCount, type NamedTensor } from "../../../base/tensor.ts";
 import type { RestLimits } from "../../rest-limits.ts";
@@ -25,6 +31,8 @@ export interface OutputForms {
   readonly binaryByDefault: boolean;
   /** Outputs that say it themselves. */
   readonly binary: ReadonlyMap<string, boolean>;
+  /** Outputs that are to be written to shared memory; undefined: none. */
+  readonly placed?: ReadonlyMap<string, RegionPlace> | undefined;
 }
 
 /** An infer request as it came over the wire, decoded but not yet compared with the model's signature. */
@@ -32,6 +40,8 @@ export interface V2Request extends DecodedRequest {
   readonly forms: OutputForms;
   /** Where the data of the only input lies, if it is JSON. */
   readonly data: Span | undefined;
+  /** Inputs that lie in shared memory, by index; their bytes are to be read there. Undefined: none. */
+  readonly placed?: ReadonlyMap<number, RegionPlace> | undefined;
 }
 
 const PATTERN: Pattern = {
@@ -42,6 +52,8 @@ const PATTERN: Pattern = {
   },
 };
 
+const NO_BYTES = new Uint8Array(0);
+const NO_FORMS: ReadonlyMap<string, boolean> = new Map();
 const EXPECTED = 'a JSON object with "inputs": [{"name", "shape", "datatype", "data"}]';
 
 /**
@@ -66,9 +78,14 @@ export function* readV2Request(body: Buffer, jsonBytes: number, limits: RestLimi
   const inputs: NamedTensor[] = [];
   let tail = jsonBytes;
   let data: Span | undefined;
+  let placed: Map<number, RegionPlace> | undefined;
   for (let i = 0; i < entries.length; i++) {
     const head = readHead(entries[i], `inputs[${i}]`, { body, spans, limits });
-    if (head.binaryBytes === undefined) {
+    if (head.place !== undefined) {
+      placed ??= new Map();
+      placed.set(i, head.place);
+      inputs.push({ name: head.name, datatype: head.datatype, shape: head.shape, bytes: NO_BYTES });
+    } else if (head.binaryBytes === undefined) {
       data = spans[head.data ?? -1];
       const decoder = jsonDecoder(body, spans, { head, limits });
       yield decoder;
@@ -96,19 +113,20 @@ export function* readV2Request(body: Buffer, jsonBytes: number, limits: RestLimi
     outputs: outputs?.names,
     classify: outputs?.classify,
     parameters,
-    forms: readForms(parameters, outputs?.binary),
+    forms: readForms(parameters, outputs),
     data: inputs.length === 1 ? data : undefined,
+    placed,
   };
 }
 
 function readForms(
   parameters: Map<string, ParameterValue>,
-  binary: ReadonlyMap<string, boolean> = new Map(),
+  { binary = NO_FORMS, placed }: Partial<WantedOutputs> = {},
 ): OutputForms {
   const byDefault = parameters.get("binary_data_output") ?? false;
   if (typeof byDefault !== "boolean") throw bad("parameters.binary_data_output", "expected true or false");
   parameters.delete("binary_data_output");
-  return { binaryByDefault: byDefault, binary };
+  return { binaryByDefault: byDefault, binary, placed };
 }
 
 interface WantedOutputs {
@@ -116,6 +134,8 @@ interface WantedOutputs {
   readonly binary: ReadonlyMap<string, boolean>;
   /** Undefined: no output is to be classified. */
   readonly classify: ReadonlyMap<string, number> | undefined;
+  /** Undefined: none is to be written to shared memory. */
+  readonly placed: ReadonlyMap<string, RegionPlace> | undefined;
 }
 
 function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | undefined {
@@ -127,6 +147,7 @@ function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | und
   const names = new Set<string>();
   const binary = new Map<string, boolean>();
   const classify = new Map<string, number>();
+  const placed = new Map<string, RegionPlace>();
   for (let i = 0; i < entries.length; i++) {
     const field = `outputs[${i}]`;
     const entry = asObject(entries[i], field);
@@ -134,7 +155,8 @@ function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | und
     if (names.has(name)) throw bad(`${field}.name`, `output ${JSON.stringify(name)} is requested twice`);
     names.add(name);
     const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
-    rejectUnsupported(parameters, field, ["shared_memory_region"]);
+    const place = readPlaceOf(parameters, field);
+    if (place !== undefined) placed.set(name, place);
     const count = parameters === undefined ? undefined : optionalValue(parameters, "classification");
     if (count !== undefined && !isCount(count))
       throw bad(`${field}.parameters.classification`, "expected how many classes, 0 or more");
@@ -143,7 +165,12 @@ function readOutputs(value: JsonObject, limits: RestLimits): WantedOutputs | und
     const form = optionalBoolean(parameters, "binary_data", `${field}.parameters.binary_data`);
     if (form !== undefined) binary.set(name, form);
   }
-  return { names: [...names], binary, classify: classify.size === 0 ? undefined : classify };
+  return {
+    names: [...names],
+    binary,
+    classify: classify.size === 0 ? undefined : classify,
+    placed: placed.size === 0 ? undefined : placed,
+  };
 }
 
 /** What an input says about itself, apart from its data. */
@@ -156,6 +183,8 @@ interface InputHead {
   readonly data: number | undefined;
   /** `binary_data_size`: the data lies after the JSON. */
   readonly binaryBytes: number | undefined;
+  /** Where in shared memory the data lies. */
+  readonly place: RegionPlace | undefined;
 }
 
 interface InputHeads {
@@ -176,7 +205,8 @@ function readHead(value: unknown, field: string, { body, spans, limits }: InputH
   }
   const shape = readShape(entry, `${field}.shape`, limits);
   const parameters = optionalObject(entry, "parameters", `${field}.parameters`);
-  rejectUnsupported(parameters, field);
+  rejectClassification(parameters, field);
+  const place = readPlaceOf(parameters, field);
   const binaryBytes = parameters === undefined ? undefined : optionalValue(parameters, "binary_data_size");
   if (binaryBytes !== undefined && !isCount(binaryBytes)) {
     throw bad(`${field}.parameters.binary_data_size`, "expected a number of bytes, 0 or more");
@@ -186,25 +216,24 @@ function readHead(value: unknown, field: string, { body, spans, limits }: InputH
   if (data !== undefined && binaryBytes !== undefined) {
     throw bad(`${field}.data`, "give either data or parameters.binary_data_size, not both");
   }
-  return { field, name, datatype, shape, data, binaryBytes };
+  if (place !== undefined && (data !== undefined || binaryBytes !== undefined))
+    throw bad(`${field}.data`, "give either data or parameters.shared_memory_region, not both");
+  return { field, name, datatype, shape, data, binaryBytes, place };
 }
 
-/** Triton extensions that change where data lies or what comes back: rejected rather than overlooked. */
-function rejectUnsupported(
-  parameters: JsonObject | undefined,
-  field: string,
-  names: readonly string[] = ["shared_memory_region", "classification"],
-): void {
-  if (parameters === undefined) return;
-  for (const name of names) {
-    if (optionalValue(parameters, name) !== undefined) {
-      throw bad(
-        `${field}.parameters.${name}`,
-        "this server does not offer this extension",
-        "unsupported_extension",
-      );
-    }
-  }
+function readPlaceOf(parameters: JsonObject | undefined, field: string): RegionPlace | undefined {
+  if (parameters === undefined) return undefined;
+  return readPlace((name) => optionalValue(parameters, name), `${field}.parameters.`);
+}
+
+/** It would change what comes back, of an output: rejected rather than overlooked. */
+function rejectClassification(parameters: JsonObject | undefined, field: string): void {
+  if (parameters === undefined || optionalValue(parameters, "classification") === undefined) return;
+  throw bad(
+    `${field}.parameters.classification`,
+    "an input has no classes; ask for those of an output",
+    "unsupported_extension",
+  );
 }
 
 /** Dimensions are whole numbers from 0 on, and their product is bounded before anybody allocates by it. */

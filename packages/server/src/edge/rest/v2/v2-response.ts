@@ -1,6 +1,8 @@
-import { ByteWriter, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
+import { ByteWriter, JsonTensorEncoder, type RegionPlace, writeUtf8 } from "@sconce/protocol";
 import type { InferResponse } from "../../../base/infer-request.ts";
 import type { NamedTensor } from "../../../base/tensor.ts";
+import type { MemoryRegions } from "../../memory-regions.ts";
+import { writePlaced } from "../../placed-tensors.ts";
 import type { Work } from "../../time-slicer.ts";
 import { BINARY_TYPE, type InferenceBody, JSON_TYPE } from "../call/rest-call.ts";
 import type { OutputForms } from "./v2-request.ts";
@@ -10,7 +12,12 @@ const MAX_CACHED = 1024;
 
 const FORM = { layout: "flat", nonFinite: "bare" } as const;
 
-export type V2Encoder = (response: InferResponse, forms: OutputForms) => Work<InferenceBody>;
+/** `regions`: where outputs go that are wanted in shared memory; undefined: none is. */
+export type V2Encoder = (
+  response: InferResponse,
+  forms: OutputForms,
+  regions?: MemoryRegions,
+) => Work<InferenceBody>;
 
 /** Encodes v2 infer answers (key order as Triton's), large ones in slices. Keeps the parts that depend on names only, per model. */
 export function createV2Encoder(): V2Encoder {
@@ -25,7 +32,9 @@ export function createV2Encoder(): V2Encoder {
     }
     return text;
   };
-  return function* (response, forms) {
+  return function* (response, forms, regions) {
+    const { placed } = forms;
+    if (placed !== undefined && regions !== undefined) yield* writePlaced(response.outputs, placed, regions);
     const out = new ByteWriter(512, Buffer.allocUnsafe);
     const binary: Uint8Array[] = [];
     out.ascii("{");
@@ -38,7 +47,11 @@ export function createV2Encoder(): V2Encoder {
     for (let i = 0; i < response.outputs.length; i++) {
       const output = response.outputs[i]!;
       if (i > 0) out.ascii(",");
-      if (forms.binary.get(output.name) ?? forms.binaryByDefault) {
+      const place = placed?.get(output.name);
+      if (place !== undefined) {
+        writeHead(out, output);
+        writeUtf8(out, `,"parameters":${placeJson(place)}}`);
+      } else if (forms.binary.get(output.name) ?? forms.binaryByDefault) {
         writeHead(out, output);
         out.ascii(`,"parameters":{"binary_data_size":${output.bytes.length}}}`);
         binary.push(output.bytes);
@@ -58,4 +71,10 @@ export function createV2Encoder(): V2Encoder {
 
 function writeHead(out: ByteWriter, { name, datatype, shape }: NamedTensor): void {
   writeUtf8(out, `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(",")}]`);
+}
+
+/** Sizes are below 2⁵³ here: the request had them as JSON numbers. */
+function placeJson({ region, offset, byteSize }: RegionPlace): string {
+  const start = offset === 0n ? "" : `,"shared_memory_offset":${offset}`;
+  return `{"shared_memory_region":${JSON.stringify(region)}${start},"shared_memory_byte_size":${byteSize}}`;
 }

@@ -1,16 +1,11 @@
-import { outputBytes } from "../../../base/infer-request.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import { wireShape } from "../../../base/signature.ts";
 import { askedModelOf, modelOf } from "../call/asked-model.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
-import { type RestDialect, runInference } from "../call/rest-inference.ts";
+import { runInference } from "../call/rest-inference.ts";
 import type { Route, RouteParams } from "../call/route.ts";
-import { bad } from "../json/fields.ts";
 import { modelUrls } from "./model-urls.ts";
-import { V2Memory } from "./v2-memory.ts";
-import { readRawRequest } from "./v2-raw-request.ts";
-import { readV2Request, type V2Request } from "./v2-request.ts";
-import { createV2Encoder } from "./v2-response.ts";
+import { v2Dialect } from "./v2-dialect.ts";
 
 /** The Open Inference Protocol v2 with Triton's binary tensors; health bodies as KServe's clients read them. */
 export function v2Routes(): readonly Route[] {
@@ -76,38 +71,4 @@ function answerModelReady(call: RestCall, params: RouteParams): void {
   const [name, version] = modelOf(params);
   const ready = call.context.inference.isModelReady(name, version) && !call.context.isDraining();
   call.sendJson(ready ? 200 : call.context.notReadyStatus, { name, ready });
-}
-
-function v2Dialect(): RestDialect<V2Request> {
-  const encode = createV2Encoder();
-  const memory = new V2Memory();
-  return {
-    needsInputs: (call, body) => body.length > 0 && jsonLength(call, body) === 0,
-    decode(call, body, inputs) {
-      if (inputs !== undefined) return readRawRequest(body, inputs);
-      const { limits } = call.context;
-      const jsonBytes = jsonLength(call, body);
-      const model = call.model!;
-      const known = jsonBytes === body.length ? memory.recall(model, body, limits) : undefined;
-      if (known !== undefined) return known;
-      const request = call.workOff(jsonBytes, readV2Request(body, jsonBytes, limits));
-      if (!(request instanceof Promise)) memory.keep(model, body, request);
-      return request;
-    },
-    encode: (call, response, { forms }) => call.workOff(outputBytes(response), encode(response, forms)),
-  };
-}
-
-/** How much of the body is JSON: all of it, or what `Inference-Header-Content-Length` says (0: no JSON, the body is one raw tensor). */
-function jsonLength(call: RestCall, body: Buffer): number {
-  const header = call.request.headers["inference-header-content-length"];
-  if (header === undefined) return body.length;
-  const field = "Inference-Header-Content-Length";
-  if (typeof header !== "string" || header.length > 15 || !/^[0-9]+$/.test(header)) {
-    throw bad(field, "expected the length of the JSON part in bytes");
-  }
-  const length = Number(header);
-  if (length > body.length)
-    throw bad(field, `${length} bytes of JSON announced, but the body has ${body.length}`);
-  return length;
 }

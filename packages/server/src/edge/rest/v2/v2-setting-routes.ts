@@ -6,12 +6,18 @@ import {
   TRACE_ADVICE,
   TRACE_SETTINGS,
 } from "../../observed-settings.ts";
-import { rejectRegistration, rejectUnknownRegion, type SharedMemoryKind } from "../../shared-memory.ts";
+import {
+  rejectCudaRegistration,
+  rejectUnknownRegion,
+  type SharedMemoryKind,
+  sharedMemoryOff,
+} from "../../shared-memory.ts";
 import { modelOf } from "../call/asked-model.ts";
 import { readBody } from "../call/body.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { Route, RouteParams } from "../call/route.ts";
 import { readEnvelope } from "../json/envelope.ts";
+import { bad, isCount, type JsonObject, optionalValue, requiredText } from "../json/fields.ts";
 
 /** Triton's trace, logging and shared memory extensions, as far as clients ask about them before they go on without. */
 export function v2SettingRoutes(): readonly Route[] {
@@ -71,23 +77,77 @@ async function readSettings(call: RestCall): Promise<Readonly<Record<string, unk
   return value;
 }
 
+interface RegionCalls {
+  status(call: RestCall, name: string): readonly object[];
+  register(call: RestCall, name: string): void | Promise<void>;
+  unregister(call: RestCall, name: string): void;
+}
+
+const SYSTEM: RegionCalls = {
+  status({ context: { regions } }, name) {
+    if (regions === undefined) rejectUnknownRegion("system", name);
+    return (regions?.status(name) ?? []).map((region) => ({
+      name: region.name,
+      key: region.key,
+      // Below 2⁵³: they lie in a file.
+      offset: Number(region.offset),
+      byte_size: Number(region.byteSize),
+    }));
+  },
+  async register(call, name) {
+    const { regions } = call.context;
+    if (regions === undefined) throw sharedMemoryOff();
+    const wanted = await readSettings(call);
+    const key = requiredText(wanted, "key", "key");
+    const offset = readCount(wanted, "offset") ?? 0n;
+    const byteSize = readCount(wanted, "byte_size");
+    if (byteSize === undefined) throw bad("byte_size", "missing; expected a number of bytes");
+    regions.register({ name, key, offset, byteSize });
+  },
+  unregister: ({ context }, name) => context.regions?.unregister(name),
+};
+
+const CUDA: RegionCalls = {
+  status(_call, name) {
+    rejectUnknownRegion("cuda", name);
+    return [];
+  },
+  register: () => rejectCudaRegistration(),
+  unregister: () => {},
+};
+
+function readCount(object: JsonObject, name: string): bigint | undefined {
+  const value = optionalValue(object, name);
+  if (value === undefined) return undefined;
+  if (!isCount(value)) throw bad(name, "expected a number of bytes, 0 or more");
+  return BigInt(value);
+}
+
 function sharedMemoryRoutes(kind: SharedMemoryKind): readonly Route[] {
   const [all, one] = [`/v2/${kind}sharedmemory`, `/v2/${kind}sharedmemory/region/:region`];
+  const calls = kind === "system" ? SYSTEM : CUDA;
   return [
     {
       method: "GET",
       urls: [`${all}/status`, `${one}/status`],
-      run(call, { region = "" }) {
-        rejectUnknownRegion(kind, region);
-        call.sendJson(200, []);
+      run: (call, { region = "" }) => call.sendJson(200, calls.status(call, region)),
+    },
+    {
+      method: "POST",
+      urls: [`${one}/register`],
+      async run(call, { region = "" }) {
+        await calls.register(call, region);
+        call.sendJson(200, {});
       },
     },
-    { method: "POST", urls: [`${one}/register`], run: () => rejectRegistration(kind) },
     // Clients unregister before they begin, whatever there is.
     {
       method: "POST",
       urls: [`${all}/unregister`, `${one}/unregister`],
-      run: (call) => call.sendJson(200, {}),
+      run(call, { region = "" }) {
+        calls.unregister(call, region);
+        call.sendJson(200, {});
+      },
     },
   ];
 }

@@ -1,0 +1,101 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Addresses } from "./ask.ts";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const START_LIMIT_MS = 120_000;
+
+/** The real TorchServe with a model store that is empty of registered models. */
+export interface RealTorchserve {
+  readonly addresses: Addresses;
+  readonly grpc: { readonly inference: string; readonly management: string };
+  stop(): Promise<void>;
+}
+
+/** The environment with TorchServe, made at the first call. */
+export async function torchservePython(): Promise<string> {
+  const maker = join(ROOT, "scripts/python-env.mjs");
+  const list = join(ROOT, "bench/peers/torchserve-requirements.txt");
+  return (await promisify(execFile)(process.execPath, [maker, list])).stdout.trim();
+}
+
+/** Starts TorchServe on five ports from `firstPort` on; its files and logs go into `home`. */
+export async function startTorchserve(
+  python: string,
+  store: string,
+  {
+    home,
+    firstPort,
+    settings = "",
+  }: { readonly home: string; readonly firstPort: number; readonly settings?: string },
+): Promise<RealTorchserve> {
+  const [inference, management, metrics] = [0, 1, 2].map(
+    (index) => `http://127.0.0.1:${firstPort + index}`,
+  ) as [string, string, string];
+  mkdirSync(join(home, "tmp"), { recursive: true });
+  const config = join(home, "config.properties");
+  writeFileSync(
+    config,
+    `inference_address=${inference}\nmanagement_address=${management}\nmetrics_address=${metrics}
+grpc_inference_port=${firstPort + 3}\ngrpc_management_port=${firstPort + 4}
+disable_token_authorization=true\nenable_model_api=true\ndefault_workers_per_model=1\ndisable_system_metrics=true\n${settings}`,
+  );
+  const child = spawn(
+    python,
+    [
+      "-c",
+      "from ts.model_server import start; start()",
+      "--start",
+      "--foreground",
+      "--ncs",
+      "--ts-config",
+      config,
+      "--model-store",
+      store,
+    ],
+    {
+      cwd: home,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+      env: {
+        ...process.env,
+        TMPDIR: join(home, "tmp"),
+        TEMP: join(home, "tmp"),
+        LOG_LOCATION: home,
+        METRICS_LOCATION: home,
+        PYTHONPATH: join(ROOT, "bench/peers/torchserve-start"),
+      },
+    },
+  );
+  const log = createWriteStream(join(home, "torchserve.log"));
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  await untilHealthy(child, inference, home);
+  return {
+    addresses: { inference, management, metrics },
+    grpc: { inference: `127.0.0.1:${firstPort + 3}`, management: `127.0.0.1:${firstPort + 4}` },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      // Java and the workers are its group.
+      process.kill(-child.pid!, "SIGKILL");
+      await ended;
+    },
+  };
+}
+
+async function untilHealthy(child: ChildProcess, url: string, home: string): Promise<void> {
+  const endMs = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    const answer = await fetch(`${url}/ping`).catch(() => undefined);
+    if (answer?.ok) return;
+    if (child.exitCode !== null || performance.now() > endMs)
+      throw new Error(`TorchServe does not start: see torchserve.log in ${home}`);
+    await sleep(50);
+  }
+}

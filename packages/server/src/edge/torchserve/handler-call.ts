@@ -1,0 +1,61 @@
+import { packBytes, unpackBytes } from "@sconce/protocol";
+import type { InferResponse } from "../../base/infer-request.ts";
+import type { TensorSpec } from "../../base/signature.ts";
+import type { NamedTensor } from "../../base/tensor.ts";
+
+/** What a TorchServe handler takes: bytes, and what they are. */
+const INPUTS = ["body", "head"] as const;
+
+/** Whether a model takes requests as TorchServe's handlers do, with any body. */
+export function takesAnyBody(inputs: readonly TensorSpec[]): boolean {
+  return (
+    inputs.length === INPUTS.length &&
+    INPUTS.every((name, index) => inputs[index]!.name === name && inputs[index]!.datatype === "BYTES")
+  );
+}
+
+/** A value that a handler is given by name. */
+export interface HandlerField {
+  readonly name: string;
+  /** Its media type; "": unknown. */
+  readonly type: string;
+  readonly bytes: Buffer;
+}
+
+/** The inputs of one row for a handler: the fields' bytes one after another, and a head that says which are whose. */
+export function handlerInputs(
+  fields: readonly HandlerField[],
+  { id, headers }: { readonly id: string; readonly headers: Readonly<Record<string, string>> },
+): readonly NamedTensor[] {
+  const parts = fields.map(({ name, type, bytes }) => ({ name, type, bytes: bytes.length }));
+  const whole = fields.length === 1 ? fields[0]!.bytes : Buffer.concat(fields.map(({ bytes }) => bytes));
+  return [row("body", whole), row("head", Buffer.from(JSON.stringify({ id, headers, parts })))];
+}
+
+function row(name: string, bytes: Buffer): NamedTensor {
+  return { name, datatype: "BYTES", shape: [1], bytes: packBytes([bytes]) };
+}
+
+/** What a handler gave for one request. */
+export interface HandlerResponse {
+  readonly status: number;
+  readonly body: Uint8Array;
+  readonly type: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** It refused the request; the body says why. */
+  readonly isRefusal: boolean;
+}
+
+/** Marks the answer of a handler that refused its request. */
+export const REFUSAL_MARK = "x-sconce-failed";
+
+export function handlerResponse({ outputs }: InferResponse): HandlerResponse {
+  const [body] = unpackBytes(outputs[0]!.bytes, "response");
+  const head = JSON.parse(Buffer.from(unpackBytes(outputs[1]!.bytes, "response_head")[0]!).toString()) as {
+    readonly status: number;
+    readonly type?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  };
+  const { [REFUSAL_MARK]: mark, ...headers } = head.headers ?? {};
+  return { status: head.status, body: body!, type: head.type, headers, isRefusal: mark !== undefined };
+}
