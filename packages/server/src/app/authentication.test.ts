@@ -211,6 +211,10 @@ const OPEN_ROUTES = [
   "GET /",
   "OPTIONS /",
   "GET /api-description",
+  // There is no method of this name; who calls one that there is, is asked by gRPC.
+  "POST /inference.GRPCInferenceService/negate",
+  "POST /sconce.v1.ModelServing/negate",
+  "POST /grpc.health.v1.Health/negate",
 ];
 
 test("without a key no gRPC method but health and reflection is answered", async () => {
@@ -243,6 +247,36 @@ test("without a key no gRPC method but health and reflection is answered", async
   for (const name of ["ServerLive", "ServerReady"])
     assert.equal((await call(`${SERVICE}/${name}`)).status, 0);
   assert.equal((await call("/grpc.health.v1.Health/Check")).status, 0);
+});
+
+test("gRPC in the clothes of another protocol asks for the same keys", async () => {
+  const connect = (key: string | undefined, model: string): Promise<Response> =>
+    fetch(`${server.url}${SERVICE}/ModelReady`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "connect-protocol-version": "1",
+        ...(key !== undefined && { authorization: `Bearer ${key}` }),
+      },
+      body: JSON.stringify({ name: model }),
+    });
+  assert.equal((await connect(undefined, "negate")).status, 401);
+  assert.equal((await connect(watcher.key, "negate")).status, 403);
+  assert.equal((await connect(only.key, "other")).status, 403);
+  assert.deepEqual(await (await connect(only.key, "negate")).json(), { ready: true });
+  const web = async (key: string | undefined): Promise<string> => {
+    const response = await fetch(`${server.url}${SERVICE}/ModelInfer`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/grpc-web+proto",
+        ...(key !== undefined && { authorization: `Bearer ${key}` }),
+      },
+      body: framed(inferMessage("other")),
+    });
+    const status = response.headers.get("grpc-status");
+    return status ?? /grpc-status: ?(\d+)/.exec(await response.text())![1]!;
+  };
+  assert.deepEqual([await web(undefined), await web(only.key), await web(all.key)], ["16", "7", "0"]);
 });
 
 test("health tells strangers of the server, and of no model", async () => {

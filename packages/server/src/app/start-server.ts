@@ -15,6 +15,7 @@ import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
+import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import { createMemoryRegions } from "../edge/memory-regions.ts";
@@ -55,13 +56,14 @@ import { type OpenAuthentication, openAuthentication } from "./open-authenticati
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
+import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
-  /** Model files, and folders of models. */
+  /** Model files, and folders of models; `NAME=PATH` serves one model under a name of your choice. */
   readonly paths: readonly string[];
   /** From `loadConfig`. Default: the defaults of docs/configuration.md, on a free port; neither the environment nor a file is read. */
   readonly config?: Config;
@@ -134,7 +136,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { server: config } = options.config;
   checkSafeBinding(config);
   readinessOf(config.readiness);
-  await checkPaths(options.paths);
+  await checkPaths(options.paths.map((text) => repositoryPath(text).path));
   const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
@@ -363,14 +365,16 @@ async function buildEdges(
   const notReadyStatus = notReadyStatusOf(config);
   const rest = createRestEdge({
     ...shared,
+    openCall: (call) => grpc.openForeign(call),
     metrics,
     limits: restLimits(config),
     notReadyStatus,
     fastLane: config.fastLane === "on",
     compat: config.compat,
   });
-  const grpc = createGrpcEdge({
+  const grpc: GrpcEdge = createGrpcEdge({
     ...shared,
+    onRest: (request) => rest.acceptRequest(request),
     limits: grpcLimits(config),
     typedResponses: config.grpcTypedAnswers,
     activeClock: loop.activeClock,

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
@@ -10,7 +11,9 @@ import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { permittedAdministration, permittedInference } from "../../infer/permitted-inference.ts";
 import type { Authentication } from "../authentication.ts";
+import type { OpenForeignCall } from "../call-stream.ts";
 import { createCallerViews } from "../caller-views.ts";
+import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
@@ -20,7 +23,7 @@ import { GrpcConnection } from "./grpc-connection.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
-import { callOpener, type MethodTable } from "./open-call.ts";
+import { callOpener, isGrpc, type MethodTable } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
 import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
@@ -54,6 +57,8 @@ export interface GrpcEdgeOptions {
   /** Shared with the other edges: whose turn it is. Default: its own. */
   readonly slicer?: TimeSlicer;
   readonly limits?: GrpcLimits;
+  /** Takes over streams of HTTP/2 that do not ask for gRPC. Default: they are rejected. */
+  readonly onRest?: (request: Http2Request) => void;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
@@ -68,6 +73,8 @@ export interface GrpcEdgeOptions {
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
 export interface GrpcEdge {
+  /** Has a call answered that came in another protocol. */
+  readonly openForeign: OpenForeignCall;
   /** Serves a socket whose first bytes are the HTTP/2 preface, still unread. */
   injectConnection(socket: Socket): void;
   /** Open connections. */
@@ -101,11 +108,12 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
     return allMethods({ ...deps, inference, administration }, { ...parts, health: health.as(inference) });
   });
   const openCall = callOpener({ all, of }, deps);
-  const { activeClock = options.clock, random = Math.random } = options;
+  const { activeClock = options.clock, random = Math.random, onRest } = options;
   const connections = new Set<GrpcConnection>();
   let whenEmpty = (): void => {};
   let closed: Promise<void> | undefined;
   return {
+    openForeign: openCall,
     injectConnection(socket) {
       const connection = new GrpcConnection(socket, { clock: activeClock, random, limits });
       connections.add(connection);
@@ -113,10 +121,18 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
         connections.delete(connection);
         if (connections.size === 0) whenEmpty();
       });
-      connection.session.on("stream", (stream, headers) => {
+      // Node gives the headers as they came as well, which its types do not know.
+      const onStream = (
+        stream: ServerHttp2Stream,
+        headers: IncomingHttpHeaders,
+        _flags: number,
+        rawHeaders: readonly string[] = [],
+      ): void => {
         connection.worked();
-        openCall({ stream, headers, peer: connection });
-      });
+        if (onRest === undefined || isGrpc(headers)) openCall({ stream, headers, peer: connection });
+        else onRest({ stream, headers, rawHeaders, peer: connection });
+      };
+      connection.session.on("stream", onStream);
       if (closed !== undefined) connection.leave();
     },
     connectionCount: () => connections.size,

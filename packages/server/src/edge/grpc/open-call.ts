@@ -12,7 +12,8 @@ import type { ReaderDeps } from "./message-reader.ts";
 /** The contents that we speak, and what may follow: parameters. */
 const CONTENT_TYPE = /^application\/grpc(?:\+proto)?(?:[ \t]*;|$)/i;
 
-export type CallOpener = (parts: Omit<CallParts, "deps">) => void;
+/** The result can end the call; undefined: it is no call, or ended already. */
+export type CallOpener = (parts: Omit<CallParts, "deps">) => GrpcCall | undefined;
 
 interface OpenerDeps extends ReaderDeps {
   readonly webGate: WebGate;
@@ -30,20 +31,20 @@ export interface Methods {
 
 /** Makes what opens a call for each stream of HTTP/2, or says why it is none. */
 export function callOpener(methods: Methods, deps: OpenerDeps): CallOpener {
-  return ({ stream, headers, peer }) => {
+  return ({ stream, headers, ...others }) => {
     stream.on("error", ignore);
     // It may have been reset before its turn came, and then takes nothing any more.
     if (stream.destroyed || stream.closed) {
-      peer.leftCall();
-      return;
+      others.peer.leftCall();
+      return undefined;
     }
     const status = httpRejection(headers);
     if (status !== undefined) {
       stream.respond(status, { endStream: true });
       discardRest(stream);
-      return;
+      return undefined;
     }
-    const call = new GrpcCall({ stream, headers, peer, deps });
+    const call = new GrpcCall({ stream, headers, ...others, deps });
     const fail = (thrown: unknown): void => call.fail(ServeError.from(thrown));
     const discardUnread = (): void => {
       if (!call.isRead) discardRest(stream);
@@ -65,7 +66,7 @@ export function callOpener(methods: Methods, deps: OpenerDeps): CallOpener {
         };
         if (caller instanceof Promise) {
           caller.then(enter).catch(fail).finally(discardUnread);
-          return;
+          return call;
         }
         enter(caller);
       }
@@ -73,6 +74,7 @@ export function callOpener(methods: Methods, deps: OpenerDeps): CallOpener {
       fail(thrown);
     }
     discardUnread();
+    return call.ended ? undefined : call;
   };
 }
 
@@ -86,6 +88,11 @@ function openAs(caller: Caller, { call, method, coding }: Opening): void {
   checkScope(caller, method.needs ?? "infer");
   call.caller = caller;
   call.open(method, coding);
+}
+
+/** Whether a stream of HTTP/2 asks for gRPC, rightly or not: anything else is REST, or gRPC in another protocol's clothes. */
+export function isGrpc({ "content-type": contentType }: IncomingHttpHeaders): boolean {
+  return contentType !== undefined && /^application\/grpc(?!-web)/i.test(contentType);
 }
 
 /** What is no gRPC gets an answer of HTTP (gRPC over HTTP/2, "Requests"). */

@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
+import type { Http2Request } from "../http2-request.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import { checkHead } from "./call/check-head.ts";
@@ -14,6 +15,7 @@ import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken, rejectUpgrade } from "./http/http-server.ts";
+import { openHttp2Request } from "./http/http2-transport.ts";
 import { NodeTransport } from "./http/node-transport.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
 import { restRoutes } from "./rest-routes.ts";
@@ -26,6 +28,7 @@ type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
   | "regions"
+  | "openCall"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -48,13 +51,21 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  | "defaultModel"
+  | "regions"
+  | "openCall"
+  | "notReadyStatus"
+  | "tenantHeader"
+  | "makeId"
+  | "random"
+  | "logLevel"
 > = {
   logLevel: () => "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
   regions: undefined,
+  openCall: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -65,6 +76,8 @@ export interface RestEdge {
   readonly server: Server;
   /** Takes over a connection that speaks HTTP/1. */
   accept(socket: Socket): void;
+  /** Answers a stream of HTTP/2 that does not ask for gRPC. */
+  acceptRequest(request: Http2Request): void;
   /** From now on readiness says no, and every response closes its connection. Requests are still answered. */
   setDraining(): void;
   /** Open connections without a request in progress. */
@@ -95,16 +108,17 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
     { entrance, reject: rejectUpgrade },
   );
+  const run = (call: RestCall): void => {
+    const found = admit(call.request, context, routes);
+    if (found.route !== undefined) entrance.enter(call, found);
+    else {
+      if (compat === "torchserve") spellAsTorchserve(call, {});
+      call.fail(found.error, found.headers);
+    }
+  };
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
-    run(call) {
-      const found = admit(call.request, context, routes);
-      if (found.route !== undefined) entrance.enter(call, found);
-      else {
-        if (compat === "torchserve") spellAsTorchserve(call, {});
-        call.fail(found.error, found.headers);
-      }
-    },
+    run,
     isExpecting: () => lane.size > 0,
     upgrade(request, socket, head) {
       if (!isWebSocket(request)) return false;
@@ -118,7 +132,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     context,
     route(head) {
       const found = admit(head, context, routes);
-      return found.route === undefined ? undefined : found;
+      return found.route === undefined || found.route.isInPieces === true ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
     run: entrance.enter,
@@ -132,6 +146,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       if (fastLane) lane.attach(socket);
       else http.server.emit("connection", socket);
     },
+    acceptRequest: (request) => openHttp2Request(request, context, run),
     setDraining: () => {
       draining = true;
     },

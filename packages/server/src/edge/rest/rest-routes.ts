@@ -9,6 +9,7 @@ import type { Route } from "./call/route.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
+import { rpcRoutes } from "./rpc/rpc-routes.ts";
 import { STREAM_ROUTE } from "./stream/stream-routes.ts";
 import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
@@ -38,8 +39,8 @@ export function restRoutes(context: RestContext, compat: "none" | "torchserve"):
         ]
       : []),
   ];
-  // OpenAPI has no words for a WebSocket.
-  return [STREAM_ROUTE, ...described, ...openapiRoutes(described, context)];
+  // OpenAPI has no words for a WebSocket, nor for gRPC.
+  return [STREAM_ROUTE, ...rpcRoutes(), ...described, ...openapiRoutes(described, context)];
 }
 
 /** What is registered is one for all; what somebody sees of it goes by their context. */

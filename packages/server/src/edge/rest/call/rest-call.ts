@@ -61,6 +61,7 @@ export class RestCall implements RequestHead, RespondingCall {
   #heldBytes = 0;
   #answered = false;
   #isClosed = false;
+  #onEnd: (() => void) | undefined;
 
   constructor(context: RestContext, transport: RestTransport) {
     const { request } = transport;
@@ -252,6 +253,11 @@ export class RestCall implements RequestHead, RespondingCall {
     sendResponse(this, status, content);
   }
 
+  /** Runs `callback` when the connection is done with the call. There is one such callback. */
+  onEnd(callback: () => void): void {
+    this.#onEnd = callback;
+  }
+
   /** The connection is done with it: the response was taken, or the client left. */
   end(): void {
     this.#cancelDeadline?.();
@@ -259,6 +265,7 @@ export class RestCall implements RequestHead, RespondingCall {
     this.#entered = false;
     this.#heldBytes = 0;
     this.#isClosed = true;
+    this.#onEnd?.();
     if (this.#answered) return;
     this.signal.abort(clientLeft());
   }

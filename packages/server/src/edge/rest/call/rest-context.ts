@@ -8,6 +8,7 @@ import type { WebGate } from "../../../gate/web-gate.ts";
 import type { Administration } from "../../../infer/administration.ts";
 import type { Inference } from "../../../infer/inference.ts";
 import type { Authentication } from "../../authentication.ts";
+import type { OpenForeignCall } from "../../call-stream.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
 import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RestLimits } from "../../rest-limits.ts";
@@ -39,6 +40,8 @@ export interface RestContext {
   /** Ends clients that are too slow; the edges share it. */
   readonly slowClients: SlowClientGuard;
   readonly limits: RestLimits;
+  /** Has gRPC's methods answer a call that came in another protocol; undefined: there is no gRPC. */
+  readonly openCall: OpenForeignCall | undefined;
   /** Whose turn it is; the edges share it. */
   readonly slicer: TimeSlicer;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */

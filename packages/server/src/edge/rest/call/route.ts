@@ -9,5 +9,7 @@ export interface Route {
   readonly urls: readonly string[];
   /** Where the server knows its callers: what they need for this. Default: `infer`. */
   readonly needs?: Need;
+  /** Its response comes in pieces, which the fast lane does not send. Default: false. */
+  readonly isInPieces?: boolean;
   run(call: RestCall, params: RouteParams): void | Promise<void>;
 }
