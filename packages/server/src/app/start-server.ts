@@ -52,13 +52,14 @@ import { createModelLoader } from "./model-loader.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloader } from "./reloader.ts";
+import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
-  /** Model files, and folders of models. */
+  /** Model files, and folders of models; `NAME=PATH` serves one model under a name of your choice. */
   readonly paths: readonly string[];
   /** From `loadConfig`. Default: the defaults of docs/configuration.md, on a free port; neither the environment nor a file is read. */
   readonly config?: Config;
@@ -126,7 +127,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { server: config } = options.config;
   checkSafeBinding(config);
   readinessOf(config.readiness);
-  await checkPaths(options.paths);
+  await checkPaths(options.paths.map((text) => repositoryPath(text).path));
   const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));

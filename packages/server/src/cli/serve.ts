@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { repositoryPath } from "../app/repository-path.ts";
 import { type RunningServer, startServer } from "../app/start-server.ts";
 import { usualTranslationFolder } from "../app/translation-cache.ts";
 import { systemClock } from "../base/clock.ts";
@@ -19,7 +20,7 @@ const TELL_LOADING_MS = 2000;
 
 export const serveCommand: Command = {
   name: "serve",
-  usage: "PATH…",
+  usage: "[NAME=]PATH…",
   summary: "Serves model files and folders of models over REST and gRPC on one port.",
   tables: [SERVER_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
@@ -28,7 +29,8 @@ export const serveCommand: Command = {
     }
     const { flags, found } = withFoundConfig(args.flags, terminal.env);
     const config = withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
-    for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
+    for (const { path } of args.positionals.map(repositoryPath))
+      if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
     const logger = createLogger(
