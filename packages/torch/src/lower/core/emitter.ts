@@ -20,8 +20,11 @@ export interface ProgramFacts {
   readonly indexInputs: IndexInputs;
 }
 
-/** Operators that take indices and check them. */
-const LOOKING_UP: ReadonlySet<string> = new Set([
+/** Operators that check what they get, indices above all: the name tells in whose words they fail. */
+const CHECKING: ReadonlySet<string> = new Set([
+  "ArgMax",
+  "ArgMin",
+  "Col2Im",
   "Gather",
   "GatherElements",
   "GatherND",
@@ -119,8 +122,7 @@ export class Emitter {
       inputs: trimmed(operands.map((operand) => operand?.name ?? "")),
       outputs,
       attributes,
-      ...(this.#label !== undefined &&
-        LOOKING_UP.has(name) && { name: this.builder.uniqueNode(this.#label) }),
+      ...(this.#label !== undefined && CHECKING.has(name) && { name: this.builder.uniqueNode(this.#label) }),
     });
     return outputs.map((output, i) => {
       const result = outputType(kernel, {
