@@ -17,8 +17,6 @@ interface WireOutput {
   readonly parameters: { readonly binary_data_size: number };
 }
 
-const ASK_LIMIT_MS = 600_000;
-
 /** Asks a server's model, as a client would, over binary tensors. Throws `unavailable` when the server is gone. */
 export async function askModel(server: PrivateServer, { inputs }: VerifyTrial): Promise<Outcome> {
   const target = {
@@ -32,7 +30,6 @@ export async function askModel(server: PrivateServer, { inputs }: VerifyTrial): 
     method: "POST",
     headers,
     body: new Uint8Array(bytes),
-    signal: AbortSignal.timeout(ASK_LIMIT_MS),
   }).catch((cause: unknown) => {
     throw new ServeError("unavailable", "the server that ran the model is gone", { cause });
   });
