@@ -39,6 +39,8 @@ const CHECKING: ReadonlySet<string> = new Set([
 export class Emitter {
   readonly builder: GraphBuilder;
   readonly sizes: Sizes;
+  /** Ops that give numbers where PyTorch gives NaN: inputs with NaN are refused for them. */
+  readonly passingOverNan: Set<string>;
   /** Prefix of the names of emitted values: the value of the program that is being translated. */
   scope = "";
   /** The op that is being translated. */
@@ -70,6 +72,7 @@ export class Emitter {
     this.unsigned = new Map(around?.unsigned);
     this.#castFrom = new Map(around === undefined ? undefined : around.#castFrom);
     this.#warnings = around === undefined ? new Set() : around.#warnings;
+    this.passingOverNan = around?.passingOverNan ?? new Set();
   }
 
   /**
