@@ -148,19 +148,28 @@ export class Emitter {
     }
   }
 
-  /** Emits one op whose attributes hold graphs; `dtypes` are those of its results. */
+  /** Emits one op whose attributes hold graphs; `dtypes` are those of its results. `name`: of the node, made unique. */
   subgraphOp(
     type: "If" | "Loop" | "Scan",
     inputs: readonly (Val | undefined)[],
-    { attributes, dtypes }: { readonly attributes: Attributes; readonly dtypes: readonly DType[] },
+    {
+      attributes,
+      dtypes,
+      name,
+    }: {
+      readonly attributes: Attributes;
+      readonly dtypes: readonly DType[];
+      readonly name?: string | undefined;
+    },
   ): Val[] {
     const results = dtypes.map((dtype) => ({ name: this.builder.unique(`${this.scope}/${type}`), dtype }));
     this.builder.node({
       type,
       domain: "",
       inputs: inputs.map((input) => input?.name ?? ""),
-      outputs: results.map(({ name }) => name),
+      outputs: results.map((result) => result.name),
       attributes,
+      ...(name !== undefined && { name: this.builder.uniqueNode(name) }),
     });
     return results;
   }

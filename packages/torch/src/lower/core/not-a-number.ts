@@ -13,6 +13,7 @@ export function requireNumbers(g: Emitter, x: Val, op: string): Val {
   g.target = op;
   return either(g, mayHoldNan(g, x), {
     dtypes: ["int64"],
+    isShortcut: true,
     yes: (at) => [requirement(at, "inputs without NaN", at.op("IsNaN", [x]))],
     no: (at) => [at.scalar("int64", 0)],
   })[0]!;

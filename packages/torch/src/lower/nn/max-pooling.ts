@@ -48,7 +48,7 @@ function withNan(g: Emitter, x: Tensor, { dtypes, fast, exact }: Pool): Val[] {
     g.passingOverNan.add(g.target);
     return [...fast(g)];
   }
-  return either(g, mayHoldNan(g, x), { dtypes, yes: exact, no: fast });
+  return either(g, mayHoldNan(g, x), { dtypes, yes: exact, no: fast, isShortcut: true });
 }
 
 /**
