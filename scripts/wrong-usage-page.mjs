@@ -51,6 +51,7 @@ const RIGHT = {
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
   bench: ["digits", "--url", "http://127.0.0.1:1"],
   why: ["digits", "--url", "http://127.0.0.1:1"],
+  keys: ["list", "--api-keys", "keys.json"],
   list: ["--url", "http://127.0.0.1:1"],
   check: ["digits.pt2"],
   init: ["digits.pt2", "-o", "-"],
@@ -161,6 +162,15 @@ function ownCases(port) {
       ["why", "digits", "--try"],
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
+    ],
+    keys: [
+      ["keys"],
+      ["keys", "rename", "--api-keys", "keys.json"],
+      ["keys", "add", "--name", "ci"],
+      ["keys", "add", "--api-keys", "keys.json"],
+      ["keys", "add", "--api-keys", "keys.json", "--name", "ci", "--scope", "root"],
+      ["keys", "remove", "--api-keys", "keys.json", "--name", "ci"],
+      ["keys", "list", "--api-keys", "row.json"],
     ],
     types: [
       ["types"],

@@ -22,6 +22,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["completion", async () => (await import("./completion.ts")).completionCommand(COMMANDS)],
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
+  ["keys", async () => (await import("./keys.ts")).keysCommand],
 ]);
 
 const EXIT_USAGE = 2;
