@@ -39,6 +39,7 @@ const SERVER: Layers = {
   "edge/rest/openapi": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/rest/rpc": { may: ["edge/rest/call", "edge", "gate", "infer", "base"] },
   "edge/rest/stream": { may: ["edge/rest/v2", ...REST_DIALECT], types: ["models"] },
   "edge/torchserve": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   "edge/rest/torchserve": {
@@ -54,6 +55,7 @@ const SERVER: Layers = {
       "edge/rest/v2",
       "edge/rest/predict",
       "edge/rest/v1",
+      "edge/rest/rpc",
       "edge/rest/torchserve",
       ...REST_DIALECT,
     ],

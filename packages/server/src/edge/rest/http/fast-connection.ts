@@ -1,5 +1,6 @@
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import type { CallConnection } from "../../call-stream.ts";
 import { askWhetherThere } from "../call/half-closed.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
@@ -78,8 +79,21 @@ export class FastConnection implements RestTransport {
     return this.#request!; // a connection is asked for its request while it has one
   }
 
-  get message(): IncomingMessage {
+  get message(): Readable {
     throw new Error("a request of the fast lane came with its whole body");
+  }
+
+  get isComplete(): boolean {
+    return true;
+  }
+
+  get connection(): CallConnection {
+    const socket = this.#socket;
+    return { destroyed: socket.destroyed, socket, destroy: () => socket.destroy() };
+  }
+
+  begin(): Writable {
+    throw new Error("responses in pieces are not sent on the fast lane");
   }
 
   /** Nothing is going on, and nothing has begun to come. */

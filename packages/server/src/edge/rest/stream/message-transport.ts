@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { ServeError } from "../../../base/errors.ts";
 import type { RequestStream } from "../../../base/request-stream.ts";
 import type { EncodedResponse, RespondingCall, RestRequest, RestTransport } from "../call/rest-transport.ts";
@@ -59,8 +59,18 @@ export class MessageTransport implements RestTransport {
     this.request = { method: "POST", url: options.url, httpVersion: "1.1", headers, rawHeaders: [] };
   }
 
-  get message(): IncomingMessage {
+  readonly isComplete = true;
+
+  get message(): never {
     throw new ServeError("internal", "a message of a WebSocket comes as a whole");
+  }
+
+  get connection(): never {
+    throw new ServeError("internal", "a message of a WebSocket is no connection");
+  }
+
+  begin(): never {
+    throw new ServeError("internal", "a message of a WebSocket is answered in one piece");
   }
 
   takeBody(): Buffer {
