@@ -51,6 +51,12 @@ const RIGHT = {
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
   bench: ["digits", "--url", "http://127.0.0.1:1"],
   why: ["digits", "--url", "http://127.0.0.1:1"],
+  keys: ["list", "--api-keys", "keys.json"],
+  list: ["--url", "http://127.0.0.1:1"],
+  check: ["digits.pt2"],
+  init: ["digits.pt2", "-o", "-"],
+  completion: ["bash"],
+  verify: ["nowhere.pt2"],
   types: ["http://127.0.0.1:1"],
 };
 
@@ -58,10 +64,10 @@ const RIGHT = {
 function optionCases({ name, tables }) {
   const rows = Object.entries(Object.assign({}, ...tables)).map(([key, row]) => [flagName(key), row]);
   const valued = rows.find(([, row]) => row.kind !== "flag");
-  const longest = rows.map(([flag]) => flag).reduce((a, b) => (b.length > a.length ? b : a));
+  const longest = rows.map(([flag]) => flag).reduce((a, b) => (b.length > a.length ? b : a), "");
   const kinds = [...new Set(rows.map(([, row]) => row.kind))].filter((kind) => kind in WRONG_VALUES);
   return [
-    [longest.slice(0, -1)],
+    ...(longest === "" ? [] : [[longest.slice(0, -1)]]),
     ["--frobnicate"],
     ["-x"],
     ...(valued === undefined ? [] : [[valued[0]]]),
@@ -93,7 +99,7 @@ function ownCases(port) {
     inspect: [
       ["inspect"],
       ["inspect", "digits.pt2", "half.pt2"],
-      ["inspect", "models"],
+      ["inspect", "models", "--load"],
       ...FILES.map((file) => ["inspect", file]),
       ["inspect", "digits.pt2", "--inputs", "x: float23"],
     ],
@@ -136,12 +142,37 @@ function ownCases(port) {
       ["bench", "digits", "--protocol", "grpc", "--expected", "row.json", "--input", "row.json"],
       ["bench", "http://127.0.0.1:1/predict/digits", "--input", "nowhere.json"],
     ],
+    list: [
+      ["list", "digits"],
+      ["list", "--url", "127.0.0.1:1"],
+      ["list", "--url", "http://127.0.0.1:1"],
+    ],
+    check: [["check"], ["check", "nowhere"], ["check", "digits.pt2", "--config", "prot.yaml"]],
+    init: [
+      ["init"],
+      ["init", "models"],
+      ["init", "digits.pt2"],
+      ...FILES.map((file) => ["init", file, "-o", "-"]),
+      ["init", "digits.pt2", "-o", "nowhere/model.yaml"],
+      ["init", "digits.pt2", "-o", "prot.yaml"],
+    ],
+    completion: [["completion"], ["completion", "tcsh"]],
     why: [
       ["why"],
       ["why", "nowhere.pt2"],
       ["why", "digits", "--try"],
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
+    ],
+    verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
+    keys: [
+      ["keys"],
+      ["keys", "rename", "--api-keys", "keys.json"],
+      ["keys", "add", "--name", "ci"],
+      ["keys", "add", "--api-keys", "keys.json"],
+      ["keys", "add", "--api-keys", "keys.json", "--name", "ci", "--scope", "root"],
+      ["keys", "remove", "--api-keys", "keys.json", "--name", "ci"],
+      ["keys", "list", "--api-keys", "row.json"],
     ],
     types: [
       ["types"],

@@ -50,9 +50,12 @@ describe("sconce inspect", () => {
     ["digits.onnx", /ONNX, IR \d+.*\n.*image: float32 \[batch, 1, 8, 8\]/],
     [
       "digits.safetensors",
-      /safetensors, \d+ tensors\n.*parameters.*\n.*none: the file holds weights and no program/,
+      /safetensors, \d+ tensors\n(?:.*\n)*parameters.*\n.*none: the file holds weights and no program/,
     ],
-    ["digits.pth", /checkpoint, zip layout.*\n.*parameters.*\n.*none: the file holds weights and no program/],
+    [
+      "digits.pth",
+      /checkpoint, zip layout.*\n(?:.*\n)*parameters.*\n.*none: the file holds weights and no program/,
+    ],
   ] as const) {
     test(`${file} by its content`, async () => {
       const { code, stdout } = await sconce(["inspect", `${DIGITS_FOLDER}/${file}`]);

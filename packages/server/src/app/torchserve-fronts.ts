@@ -30,8 +30,9 @@ export interface Front {
 
 /** Makes the parts of more ports, like those of the first. */
 export interface FrontMakers {
-  rest(torchserve: TorchserveApis | undefined): RestEdge;
-  grpc(torchserve: TorchserveApis | undefined): GrpcEdge;
+  /** `grpcOf`: the edge that takes the calls of gRPC which come by REST; it may be made after this one. */
+  rest(torchserve: TorchserveApis | undefined, grpcOf: () => GrpcEdge): RestEdge;
+  grpc(torchserve: TorchserveApis | undefined, rest: RestEdge): GrpcEdge;
   listener(onHttp1: (socket: Socket) => void, onHttp2: (socket: Socket) => void): Listener;
 }
 
@@ -67,10 +68,10 @@ export function createTorchserveFronts(
     join(first, makers) {
       const managing: TorchserveApis = { management, withManagement: true, only: "management" };
       const rest = {
-        management: makers.rest(managing),
-        metrics: makers.rest({ ...managing, only: "metrics" }),
+        management: makers.rest(managing, () => grpc),
+        metrics: makers.rest({ ...managing, only: "metrics" }, () => grpc),
       };
-      const grpc = makers.grpc(managing);
+      const grpc: GrpcEdge = makers.grpc(managing, rest.management);
       const open = (name: TorchservePort, onHttp1: RestEdge, onHttp2: GrpcEdge): void => {
         if (!isOwn(name)) return;
         const listener = makers.listener(

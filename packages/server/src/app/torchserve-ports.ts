@@ -72,6 +72,7 @@ export function joinRestEdges(edges: readonly [RestEdge, ...RestEdge[]]): RestEd
   return {
     server: first.server,
     accept: (socket) => first.accept(socket),
+    acceptRequest: (request) => first.acceptRequest(request),
     setDraining: () => edges.forEach((edge) => void edge.setDraining()),
     idleCount: () => edges.reduce((sum, edge) => sum + edge.idleCount(), 0),
     async close() {
@@ -86,6 +87,7 @@ export function joinGrpcEdges(edges: readonly [GrpcEdge, ...GrpcEdge[]]): GrpcEd
   const [first] = edges;
   return {
     injectConnection: (socket) => first.injectConnection(socket),
+    openForeign: (call) => first.openForeign(call),
     connectionCount: () => edges.reduce((sum, edge) => sum + edge.connectionCount(), 0),
     setServing: (isServing) => edges.forEach((edge) => void edge.setServing(isServing)),
     async close() {

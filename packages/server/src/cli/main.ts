@@ -11,13 +11,19 @@ import { isUsage, optionsNamedIn } from "./usage-error.ts";
 /** In the order of the help. Each is loaded when it is used: a server starts sooner without what translates models. */
 export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand],
-  ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
+  ["inspect", async () => (await import("./inspect/inspect.ts")).inspectCommand],
   ["predict", async () => (await import("./predict.ts")).predictCommand],
   ["convert", async () => (await import("./convert.ts")).convertCommand],
   ["bench", async () => (await import("./bench/bench.ts")).benchCommand],
   ["why", async () => (await import("./why/why.ts")).whyCommand],
+  ["list", async () => (await import("./list/list.ts")).listCommand],
+  ["check", async () => (await import("./list/check.ts")).checkCommand],
+  ["init", async () => (await import("./init/init.ts")).initCommand],
+  ["completion", async () => (await import("./completion.ts")).completionCommand(COMMANDS)],
+  ["verify", async () => (await import("./verify/verify.ts")).verifyCommand],
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
+  ["keys", async () => (await import("./keys.ts")).keysCommand],
 ]);
 
 const EXIT_USAGE = 2;

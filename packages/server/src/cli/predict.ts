@@ -13,6 +13,7 @@ import { createLogger } from "./logger.ts";
 import { looksLikePath, missingFile } from "./model-path.ts";
 import { PREDICT_OPTIONS } from "./predict-options.ts";
 import { resultText } from "./result-text.ts";
+import { serverUrl } from "./server-url.ts";
 import { usageError } from "./usage-error.ts";
 
 const IMAGE_SUFFIXES = new Set([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff"]);
@@ -59,18 +60,6 @@ function onlyPositional({ positionals }: Arguments): string {
   if (positionals.length === 1) return positionals[0]!;
   const got = positionals.length === 0 ? "none" : positionals.length;
   throw usageError(`expected one MODEL, a name on the server or a file, got ${got}`);
-}
-
-function serverUrl(text: string): string {
-  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text.replace(/\/+$/, "");
-  const completed = `http://${text}`;
-  const hint =
-    !text.includes("://") && URL.canParse(completed) ? `; did you mean ${completed.slice(0, 80)}?` : "";
-  throw new ServeError(
-    "invalid_argument",
-    `--url: expected http://HOST:PORT or https://HOST:PORT, got ${JSON.stringify(text.slice(0, 80))}${hint}`,
-    { reason: "bad_option" },
-  );
 }
 
 /** A file is; a folder that is called like a model is not when a server was named. Throws `missing_path` for a path with nothing at it. */

@@ -8,7 +8,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
 import { convertCommand } from "./convert.ts";
-import { inspectCommand } from "./inspect.ts";
+import { inspectCommand } from "./inspect/inspect.ts";
 import { quantizeCommand } from "./quantize.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));

@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import type { ModelDescription } from "../base/model-description.ts";
 import type { RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
@@ -15,6 +16,9 @@ import type { Trial } from "./trial-inputs.ts";
 /** A model loaded as the server would load it, in a worker of its own. */
 export interface TrialModel {
   readonly signature: Signature;
+  readonly description: ModelDescription;
+  /** Of its worker; undefined where the system does not say. */
+  residentBytes(): Promise<number | undefined>;
   run(trial: Trial): Promise<RunResult>;
   close(): Promise<void>;
 }
@@ -55,6 +59,8 @@ async function load(runtime: Runtime, file: string, inputs?: StatedInputs): Prom
   const loaded: LoadedModel = await runtime.load(spec, { signal: new AbortController().signal });
   return {
     signature: loaded.description.signature,
+    description: loaded.description,
+    residentBytes: () => loaded.instances[0]!.residentBytes(),
     run: ({ inputs }) =>
       loaded.instances[0]!.run({
         inputs: inputs.map(({ datatype, shape, bytes }) => ({ datatype, shape, chunks: [bytes] })),

@@ -23,6 +23,8 @@ export interface ModelConfigDocument {
   };
   readonly model_transaction_policy: { readonly decoupled: boolean };
   readonly response_cache: { readonly enable: boolean };
+  /** Why requests do not share runs, where they do not. */
+  readonly parameters?: { readonly batching: { readonly string_value: string } };
 }
 
 interface TensorDocument {
@@ -38,7 +40,7 @@ interface TensorDocument {
  * `dims` are complete.
  */
 export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocument {
-  const { name, platform, runtime, settings, inputs, outputs, isBatching } = model;
+  const { name, platform, runtime, settings, inputs, outputs, isBatching, batchingReason } = model;
   const tensor = (spec: (typeof inputs)[number]): TensorDocument => ({
     name: spec.name,
     data_type: typeName(spec.datatype),
@@ -67,6 +69,9 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
       : {}),
     model_transaction_policy: { decoupled: false },
     response_cache: { enable: settings.cached },
+    ...(batchingReason !== undefined && {
+      parameters: { batching: { string_value: `off: ${batchingReason}` } },
+    }),
   };
 }
 

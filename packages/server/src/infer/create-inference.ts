@@ -213,11 +213,14 @@ function metadataOf(registry: ModelRegistry, served: ServedModel): ModelMetadata
   };
 }
 
+const SINGLE_ROWS = "the model is set up so, by batching: false or max_batch_size: 1";
+
 function configurationOf({ name, version, description, settings }: ServedModel): ModelConfiguration {
   const { platform, runtime, signature } = description;
   const { inputs, outputs, batching } = signature;
   const isBatching = batching.kind === "on" && settings.maxBatchSize > 1;
-  return { name, version, platform, runtime, inputs, outputs, settings, isBatching };
+  const batchingReason = batching.kind === "off" ? batching.reason : isBatching ? undefined : SINGLE_ROWS;
+  return { name, version, platform, runtime, inputs, outputs, settings, isBatching, batchingReason };
 }
 
 function statisticsOf(

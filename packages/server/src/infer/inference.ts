@@ -35,6 +35,8 @@ export interface ModelConfiguration {
   readonly settings: RunSettings;
   /** Requests may share a run; the first dimension of every input and output is the batch then. */
   readonly isBatching: boolean;
+  /** Why they may not; undefined where they may. */
+  readonly batchingReason?: string | undefined;
 }
 
 /** Where requests for one loaded model come in. */

@@ -17,6 +17,8 @@ export interface OnnxScan {
   readonly ops: ReadonlyMap<string, number>;
   readonly parameterCount: number;
   readonly weightBytes: number;
+  /** Of the weights, by TensorProto.DataType. */
+  readonly bytesByType: ReadonlyMap<number, number>;
   /** Every `location` that a tensor anywhere in the model (subgraphs, functions, attributes and sparse tensors too) points to. */
   readonly externalFiles: readonly string[];
 }
@@ -77,6 +79,7 @@ class Scan {
   readonly #externalFiles = new Set<string>();
   #parameterCount = 0;
   #weightBytes = 0;
+  readonly #bytesByType = new Map<number, number>();
 
   constructor(cursor: OnnxCursor) {
     this.#cursor = cursor;
@@ -94,6 +97,7 @@ class Scan {
       ops: this.#ops,
       parameterCount: this.#parameterCount,
       weightBytes: this.#weightBytes,
+      bytesByType: this.#bytesByType,
       externalFiles: [...this.#externalFiles],
     };
   }
@@ -159,7 +163,9 @@ class Scan {
     this.#initializers.add(name);
     if (!(count >= 0)) return;
     this.#parameterCount += count;
-    this.#weightBytes += (count * (ELEMENT_BITS[type] ?? 0)) / 8;
+    const bytes = (count * (ELEMENT_BITS[type] ?? 0)) / 8;
+    this.#weightBytes += bytes;
+    this.#bytesByType.set(type, (this.#bytesByType.get(type) ?? 0) + bytes);
   }
 
   /** The values of a sparse weight carry its name. */

@@ -57,10 +57,13 @@ function weightsSummary(
   detail: string,
   tensors: ReadonlyMap<string, StoredTensor>,
 ): ModelSummary {
+  const bytesByDtype: Record<string, number> = {};
   let [parameterCount, weightBytes] = [0, 0];
   for (const { shape, dtype } of tensors.values()) {
     parameterCount += elementCount(shape);
-    weightBytes += elementCount(shape) * BYTE_WIDTHS[dtype];
+    const bytes = elementCount(shape) * BYTE_WIDTHS[dtype];
+    weightBytes += bytes;
+    bytesByDtype[dtype] = (bytesByDtype[dtype] ?? 0) + bytes;
   }
   return {
     format,
@@ -70,6 +73,7 @@ function weightsSummary(
     guards: [],
     parameterCount,
     weightBytes,
+    bytesByDtype,
     ops: [],
     rowMixing: undefined,
     report: NOTHING_TO_REPORT,
@@ -90,6 +94,9 @@ function onnxSummary(source: ByteSource): ModelSummary {
     guards: [],
     parameterCount: scan.parameterCount,
     weightBytes: scan.weightBytes,
+    bytesByDtype: Object.fromEntries(
+      Array.from(scan.bytesByType, ([type, bytes]) => [dtypeOfOnnx(type) ?? `type ${type}`, bytes]),
+    ),
     ops: [...scan.ops].map(([op, count]) => ({ op, count })).sort((a, b) => b.count - a.count),
     rowMixing: onnxRowMixing(source, scan),
     report: NOTHING_TO_REPORT,

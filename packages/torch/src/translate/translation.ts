@@ -52,6 +52,8 @@ export interface ModelSummary {
   readonly state?: readonly StatePair[];
   readonly parameterCount: number;
   readonly weightBytes: number;
+  /** Of the weights, by dtype as PyTorch calls it, or by the number that ONNX has for it where PyTorch has none. */
+  readonly bytesByDtype: Readonly<Record<string, number>>;
   /** Op targets with their counts, most frequent first. */
   readonly ops: readonly { readonly op: string; readonly count: number }[];
   readonly report: TranslationReport;

@@ -62,10 +62,10 @@ async function ask(url: string): Promise<Json> {
   return body;
 }
 
-/** One GET. Throws ServeError `unavailable` when nobody answers. */
-export async function get(url: string): Promise<Response> {
+/** One request without a body. Throws ServeError `unavailable` when nobody answers. */
+export async function get(url: string, method: "GET" | "POST" = "GET"): Promise<Response> {
   try {
-    return await fetch(url, { signal: AbortSignal.timeout(ASK_LIMIT_MS) });
+    return await fetch(url, { method, signal: AbortSignal.timeout(ASK_LIMIT_MS) });
   } catch (cause) {
     throw new ServeError(
       "unavailable",

@@ -6,12 +6,12 @@ import type { Route } from "./call/route.ts";
 
 /** `/metrics` for Prometheus, and `/`: a page that lists the models, or that the server lives. */
 export function pageRoutes(): readonly Route[] {
-  return [metricsRoute(), { method: "GET", urls: ["/"], run: answerRoot }];
+  return [metricsRoute(), { method: "GET", urls: ["/"], needs: "nothing", run: answerRoot }];
 }
 
 const ALIVE = Buffer.from('{"status":"alive"}');
 export function metricsRoute(): Route {
-  return { method: "GET", urls: ["/metrics"], run: answerMetrics };
+  return { method: "GET", urls: ["/metrics"], needs: "metrics", run: answerMetrics };
 }
 
 const VARY: readonly string[] = ["Vary", "Accept"];

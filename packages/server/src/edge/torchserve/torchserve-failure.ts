@@ -119,7 +119,7 @@ function missing(
   { code, reason }: ServeError,
   { model, version, isUnregistered, hasNoWorkers = false }: Asked,
 ): TorchserveFailure | undefined {
-  if (hasNoWorkers) return named(503, noWorkers(model ?? ""));
+  if (hasNoWorkers && reason === "model_not_ready") return named(503, noWorkers(model ?? ""));
   const isMissing = code === "not_found" || (reason === "model_not_ready" && isUnregistered);
   if (!isMissing || model === undefined) return undefined;
   if (version === undefined || isUnregistered) return modelMissing(model);

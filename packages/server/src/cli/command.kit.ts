@@ -1,0 +1,22 @@
+import { parseArguments } from "./arguments.ts";
+import type { Command, Terminal } from "./command.ts";
+
+/** What a command printed, and its exit code. */
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command in this process, with nothing in its environment. Rejects as it does. */
+export async function runCommand(command: Command, ...argv: readonly string[]): Promise<Ran> {
+  const printed = { stdout: "", stderr: "" };
+  const terminal: Terminal = {
+    stdout: { write: (text: string) => (printed.stdout += text) },
+    stderr: { write: (text: string) => (printed.stderr += text) },
+    env: {},
+    readStdin: async () => Buffer.alloc(0),
+  };
+  const code = await command.run(parseArguments(argv, command.tables), terminal);
+  return { code, ...printed };
+}

@@ -1,0 +1,85 @@
+// Tests `sconce check` and `sconce list`, which show the same rows.
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startServer } from "../../app/start-server.ts";
+import { runCommand } from "../command.kit.ts";
+import { checkCommand } from "./check.ts";
+import { listCommand } from "./list.ts";
+import type { ModelRow } from "./model-rows.ts";
+
+const at = (path: string): string => fileURLToPath(new URL(`../../../../../${path}`, import.meta.url));
+const DIGITS = at("examples/models/digits.pt2");
+const BRANCHES = at("packages/torch/fixtures/rewrite/branches.onnx");
+const folder = mkdtempSync(join(tmpdir(), "check-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function layOut(name: string, files: Readonly<Record<string, string | undefined>>): string {
+  const path = join(folder, name);
+  mkdirSync(path);
+  for (const [file, from] of Object.entries(files)) {
+    if (from === undefined) writeFileSync(join(path, file), "");
+    else copyFileSync(from, join(path, file));
+  }
+  return path;
+}
+
+describe("sconce check", () => {
+  const good = layOut("good", { "digits.pt2": DIGITS });
+  const broken = layOut("broken", { "digits.pt2": DIGITS, "empty.pt2": undefined });
+  const odd = layOut("odd", { "branches.onnx": BRANCHES });
+
+  test("0 and the models when all serve", async () => {
+    const { code, stdout } = await runCommand(checkCommand, good, "--strict");
+    assert.equal(code, 0, stdout);
+    assert.match(
+      stdout,
+      /^digits +1 +READY\n +image: FP32 \[-1, ?1, ?8, ?8\] → probabilities: FP32 \[-1, ?10\]\n/,
+    );
+    assert.match(stdout, /1 model: all serve\n$/);
+  });
+
+  test("1 and the reason when one does not, or when there is none", async () => {
+    const { code, stdout } = await runCommand(checkCommand, broken);
+    assert.equal(code, 1);
+    assert.match(stdout, /^empty +1 +UNAVAILABLE: the file is empty/m);
+    assert.match(stdout, /2 models: 1 cannot be served\n$/);
+    const none = await runCommand(checkCommand, layOut("none", {}));
+    assert.deepEqual([none.code, none.stdout.endsWith("no model was found\n")], [1, true]);
+  });
+
+  test("options of the server count, and warnings with --strict", async () => {
+    const loose = await runCommand(checkCommand, odd);
+    assert.equal(loose.code, 0);
+    assert.match(loose.stdout, /^warning: branches: batching is off: a branch is taken/m);
+    assert.equal((await runCommand(checkCommand, odd, "--strict")).code, 1);
+    assert.equal((await runCommand(checkCommand, odd, "--strict", "--inexact-batching")).code, 0);
+    await assert.rejects(runCommand(checkCommand, odd, "--precision", "int3"), { reason: "bad_option" });
+    const { stdout } = await runCommand(checkCommand, odd, "--json");
+    const report = JSON.parse(stdout) as { isGood: boolean; rows: ModelRow[]; warnings: string[] };
+    assert.deepEqual([report.isGood, report.warnings.length, report.rows[0]!.name], [true, 1, "branches"]);
+    assert.match(report.rows[0]!.loaded!.batching, /^off: a branch is taken for all rows/);
+  });
+});
+
+describe("sconce list", () => {
+  test("shows a running server's models with state, ports, batching and memory", async (t) => {
+    const broken = layOut("served", { "digits.pt2": DIGITS, "half.pt2": undefined });
+    const server = await startServer({ paths: [broken] });
+    t.after(() => server.stop());
+    await server.settled;
+    const { code, stdout } = await runCommand(listCommand, "--url", server.url);
+    assert.equal(code, 0);
+    assert.match(stdout, /^digits +1 +READY\n +image: FP32/);
+    assert.match(stdout, /^ +batching {2}up to 32 rows of a run$/m);
+    assert.match(stdout, /^ +runs on {3}onnx in 1 worker.*, 54\.3 KiB of weights$/m);
+    assert.match(stdout, /^half +1 +UNAVAILABLE: the file is empty/m);
+    const json = await runCommand(listCommand, "--url", server.url, "--json");
+    const [digits] = JSON.parse(json.stdout) as ModelRow[];
+    assert.equal(digits!.loaded!.instances, 1);
+    if (process.platform === "linux") assert.ok(digits!.loaded!.workerBytes! > 2 ** 20);
+  });
+});
