@@ -199,7 +199,10 @@ export const MODEL_OPTIONS = {
     choices: [
       "none",
       "image-classification",
+      "object-detection",
+      "image-segmentation",
       "image-feature-extraction",
+      "audio-classification",
       "text-classification",
       "token-classification",
       "fill-mask",
@@ -245,7 +248,7 @@ export const MODEL_OPTIONS = {
     min: 1024,
     max: 1_125_899_906_842_624,
     default: 268_435_456,
-    doc: "Bytes that the states of one model's sequences may take together, a KiB for each sequence included.",
+    doc: "Bytes that the states of one model's sequences may take together, 2 KiB for each sequence included.",
   },
   versionPolicy: {
     kind: "text",

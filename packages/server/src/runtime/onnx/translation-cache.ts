@@ -72,8 +72,12 @@ export function keptTranslationOf(
 }
 
 /** All that decides what becomes of a file's content. */
-function keyOf(path: string, { precision, inputs, rename, ports }: LoadOptions, release: string): string {
-  const options = [precision, inputs ?? null, rename ?? null, ports ?? null];
+function keyOf(
+  path: string,
+  { precision, inputs, rename, ports, state }: LoadOptions,
+  release: string,
+): string {
+  const options = [precision, inputs ?? null, rename ?? null, ports ?? null, state ?? null];
   return JSON.stringify([LAYOUT, release, env.versions.node ?? "", path, ...options]);
 }
 
