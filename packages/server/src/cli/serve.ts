@@ -10,6 +10,7 @@ import { optionsWithoutEffect, unknownVariables } from "../config/without-effect
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
 import { withFoundConfig } from "./found-config.ts";
+import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
@@ -28,15 +29,14 @@ export const serveCommand: Command = {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
     const { flags, found } = withFoundConfig(args.flags, terminal.env);
-    const config = withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
+    const load = (): Config => withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
+    const config = load();
     for (const { path } of args.positionals.map(repositoryPath))
       if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
-    const logger = createLogger(
-      config.server.logLevel,
-      readableStream(config.server.logFormat, terminal.env),
-    );
+    const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));
+    const logger = leveledLogger(everything, config.server.logLevel);
     if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
     for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
@@ -53,6 +53,11 @@ export const serveCommand: Command = {
     });
     const running = await startServer({
       config,
+      readConfig() {
+        const next = load();
+        logger.setLevel(next.server.logLevel);
+        return next;
+      },
       paths: args.positionals,
       logger,
       clock: systemClock,
@@ -63,6 +68,7 @@ export const serveCommand: Command = {
       if (terminal.isInteractive) terminal.stderr.write(stopNote(config.server.drainTimeoutMs));
       return running.stop();
     });
+    signals?.onReload(() => void running.reload());
     signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
     const stopTelling = terminal.isInteractive ? tellLoading(running, terminal) : () => {};
     running.settled.finally(stopTelling).then(

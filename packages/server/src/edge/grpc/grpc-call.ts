@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
+import type { Caller, Need } from "../../gate/caller.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { CallStream, Peer } from "../call-stream.ts";
 import type { Coding } from "./inflate-message.ts";
@@ -20,6 +21,8 @@ export interface GrpcMethod {
   readonly path: string;
   /** False: one message, which counts as received when the client has half-closed. */
   readonly requestStream: boolean;
+  /** Where the server knows its callers: what they need for this. Default: `infer`. */
+  readonly needs?: Need;
   /** Called when a call's headers are here. What it throws ends the call. */
   open(call: GrpcCall): CallHandlers;
   /** Shown the beginning of a first message that does not come in one piece. What it throws ends the call; the rest is not kept then. */
@@ -54,6 +57,8 @@ const CLOCKS_DIFFER_MS = 20;
  */
 export class GrpcCall implements MessageReceiver {
   readonly receivedMs: number;
+  /** Undefined: the server knows no callers. */
+  caller: Caller | undefined;
   readonly #stream: CallStream;
   #headers: IncomingHttpHeaders;
   readonly #peer: Peer;

@@ -3,12 +3,16 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
+import { notPermitted } from "../../gate/authenticator.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
 import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { permittedAdministration, permittedInference } from "../../infer/permitted-inference.ts";
+import type { Authentication } from "../authentication.ts";
 import type { OpenForeignCall } from "../call-stream.ts";
+import { createCallerViews } from "../caller-views.ts";
 import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
@@ -19,7 +23,7 @@ import { GrpcConnection } from "./grpc-connection.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
-import { callOpener, isGrpc } from "./open-call.ts";
+import { callOpener, isGrpc, type MethodTable } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
 import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
@@ -35,6 +39,8 @@ export interface GrpcEdgeOptions {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Default: everybody may come in. */
+  readonly authentication?: Authentication | undefined;
   /** Which web pages may come in, and under which names the server is known. Default: under any, and its own pages only. */
   readonly webGate?: WebGate;
   readonly clock: Clock;
@@ -62,7 +68,7 @@ export interface GrpcEdgeOptions {
   /** Shared memory that clients have registered; the edges share it. Default: none may be. */
   readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
-  readonly logLevel?: string;
+  readonly logLevel?: () => string;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
@@ -87,14 +93,21 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const health = createHealthStates(options.inference, SERVICES);
   const deps = {
     ...options,
+    authenticator: options.authentication?.authenticator,
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
     slicer: options.slicer ?? createTimeSlicer(options.clock),
     inflateLimits: { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio },
     maxSendBytes: limits.maxSendBytes,
     maxReceiveBytes: limits.maxReceiveBytes,
   };
-  const methods = allMethods(deps, { limits, health, drain });
-  const openCall = callOpener(new Map(methods.map((method) => [method.path, method])), deps);
+  const parts = { limits, health, drain };
+  const all = allMethods(deps, parts);
+  const of = createCallerViews(all, ({ includes }) => {
+    const inference = permittedInference(deps.inference, includes, notPermitted);
+    const administration = permittedAdministration(deps.administration, includes, notPermitted);
+    return allMethods({ ...deps, inference, administration }, { ...parts, health: health.as(inference) });
+  });
+  const openCall = callOpener({ all, of }, deps);
   const { activeClock = options.clock, random = Math.random, onRest } = options;
   const connections = new Set<GrpcConnection>();
   let whenEmpty = (): void => {};
@@ -147,15 +160,12 @@ interface Parts {
   readonly drain: DrainSignal;
 }
 
-function allMethods(
-  options: GrpcEdgeOptions & InferenceDeps,
-  { limits, health, drain }: Parts,
-): GrpcMethod[] {
-  return [
+function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, drain }: Parts): MethodTable {
+  const methods: readonly GrpcMethod[] = [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
     ...settingMethods({
-      logLevel: options.logLevel ?? "info",
+      logLevel: options.logLevel ?? (() => "info"),
       isKnownModel: (name) => options.inference.isModelReady(name, undefined),
       regions: options.regions,
     }),
@@ -164,4 +174,5 @@ function allMethods(
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),
   ];
+  return new Map(methods.map((method) => [method.path, method]));
 }

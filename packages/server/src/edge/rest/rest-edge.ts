@@ -6,36 +6,23 @@ import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import type { Http2Request } from "../http2-request.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
-import { describeItself } from "../torchserve/describe-itself.ts";
-import { createTorchserveManagement, type TorchserveManagement } from "../torchserve/management.ts";
 import { checkHead } from "./call/check-head.ts";
+import { createEntrance } from "./call/entrance.ts";
 import { RestCall } from "./call/rest-call.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { RestRequest } from "./call/rest-transport.ts";
-import type { Route } from "./call/route.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route-table.ts";
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
 import { createHttpServer, rejectBroken, rejectUpgrade } from "./http/http-server.ts";
 import { openHttp2Request } from "./http/http2-transport.ts";
 import { NodeTransport } from "./http/node-transport.ts";
-import { openapiRoutes } from "./openapi/openapi-routes.ts";
-import { pageRoutes } from "./page-routes.ts";
-import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
-import { rpcRoutes } from "./rpc/rpc-routes.ts";
+import { restRoutes } from "./rest-routes.ts";
 import { STREAM_ROUTE } from "./stream/stream-routes.ts";
 import { DEFAULT_WEB_SOCKET_LIMITS, type WebSocketLimits } from "./stream/web-socket-limits.ts";
 import { createWebSockets } from "./stream/web-sockets.ts";
 import { spellAsTorchserve } from "./torchserve/torchserve-call.ts";
-import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
-import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
-import { v1Routes } from "./v1/v1-routes.ts";
-import { generateRoutes } from "./v2/generate-routes.ts";
-import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
-import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
-import { v2Routes } from "./v2/v2-routes.ts";
-import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
 
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
@@ -73,7 +60,7 @@ const DEFAULTS: Pick<
   | "random"
   | "logLevel"
 > = {
-  logLevel: "info",
+  logLevel: () => "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
@@ -114,38 +101,16 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const v1 = v1Routes();
-  const described = [
-    ...v2Routes(),
-    ...v2ReportRoutes(),
-    ...v2RepositoryRoutes(),
-    ...predictRoutes(),
-    ...generateRoutes(),
-    ...v1,
-    ...v2SettingRoutes(),
-    ...pageRoutes(),
-    ...(compat === "torchserve"
-      ? [
-          ...torchserveRoutes(predictingRoute(v1), { withManagement: true }),
-          ...torchserveManagementRoutes(torchserveManagement(context)),
-        ]
-      : []),
-  ];
-  // OpenAPI has no words for a WebSocket, nor for gRPC.
-  const routes = createRouteTable([
-    STREAM_ROUTE,
-    ...rpcRoutes(),
-    ...described,
-    ...openapiRoutes(described, options),
-  ]);
+  const entrance = createEntrance(context);
+  const routes = createRouteTable(restRoutes(context, compat));
   const webSockets = createWebSockets(
     context,
     { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
-    rejectUpgrade,
+    { entrance, reject: rejectUpgrade },
   );
   const run = (call: RestCall): void => {
     const found = admit(call.request, context, routes);
-    if (found.route !== undefined) runRoute(call, found);
+    if (found.route !== undefined) entrance.enter(call, found);
     else {
       if (compat === "torchserve") spellAsTorchserve(call, {});
       call.fail(found.error, found.headers);
@@ -170,7 +135,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       return found.route === undefined || found.route.isInPieces === true ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
-    run: runRoute,
+    run: entrance.enter,
     handOver: (socket) => http.server.emit("connection", socket),
     rejectBroken,
     onGone: () => http.look(),
@@ -205,17 +170,6 @@ function isWebSocket({ method, headers }: RestRequest): boolean {
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
-function torchserveManagement(context: RestContext): TorchserveManagement {
-  return createTorchserveManagement({
-    ...context,
-    describeItself: (model, version, signal) => describeItself(context, [model, version], signal),
-  });
-}
-
-function predictingRoute(routes: readonly Route[]): Route {
-  return routes.find(({ method }) => method === "POST")!; // the only one that POST has there
-}
-
 type Admission =
   | FoundRoute
   | { readonly route: undefined; readonly error: ServeError; readonly headers: string[] };
@@ -230,13 +184,4 @@ function admit(request: RestRequest, { limits, webGate }: RestContext, routes: R
   const found = routes.find(request.method ?? "", request.url ?? "");
   if (found.route !== undefined) return found;
   return { ...found, headers: found.allow === undefined ? [] : ["Allow", found.allow] };
-}
-
-function runRoute(call: RestCall, { route, params }: FoundRoute): void {
-  try {
-    const running = route.run(call, params);
-    if (running !== undefined) running.catch((error: unknown) => call.fail(error));
-  } catch (error) {
-    call.fail(error);
-  }
 }

@@ -14,6 +14,8 @@ export function rpcRoutes(): readonly Route[] {
     method: "POST",
     urls: [`/${service}/:method`],
     isInPieces: true,
+    // The call goes on as one of gRPC, which asks who calls and knows what each method needs.
+    needs: "nothing",
     run: (call, params) => runMethod(call, service, params),
   }));
 }

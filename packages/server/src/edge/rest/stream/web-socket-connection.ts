@@ -2,15 +2,11 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type WebSocket from "ws";
 import { RequestStream } from "../../../base/request-stream.ts";
-import { askedModelOf } from "../call/asked-model.ts";
 import { type ErrorResponse, errorResponse } from "../call/error-response.ts";
 import { askWhetherThere } from "../call/half-closed.ts";
 import { RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
-import { type RestDialect, runInference } from "../call/rest-inference.ts";
 import type { RespondingCall } from "../call/rest-transport.ts";
-import type { RouteParams } from "../call/route.ts";
-import type { V2Request } from "../v2/v2-request.ts";
 import { ArrivingMessage } from "./arriving-message.ts";
 import { MessageTransport, messageHeaders, type StreamFrame } from "./message-transport.ts";
 import { UnreadFrame } from "./unread-frame.ts";
@@ -24,11 +20,11 @@ const QUIET_MS = 250;
 
 export interface WebSocketConnectionOptions {
   readonly context: RestContext;
-  readonly dialect: RestDialect<V2Request>;
+  /** Runs one message, or answers it with why not. */
+  enter(call: RestCall): void;
   readonly limits: WebSocketLimits;
   /** The request that opened it. */
   readonly request: IncomingMessage;
-  readonly params: RouteParams;
   onClosed(connection: WebSocketConnection): void;
 }
 
@@ -108,7 +104,7 @@ export class WebSocketConnection {
   }
 
   #begin(message: Message): void {
-    const { context, params, dialect } = this.#options;
+    const { context, enter } = this.#options;
     const number = this.#count++;
     const transport = new MessageTransport(message, {
       url: this.#url,
@@ -119,11 +115,7 @@ export class WebSocketConnection {
     const call = new RestCall(context, transport);
     call.spellError = (error, random) => withPlace(errorResponse(error, random), number, transport.id);
     this.#open.add(call);
-    try {
-      runInference(call, askedModelOf(call, params), dialect);
-    } catch (error) {
-      call.fail(error);
-    }
+    enter(call);
   }
 
   #send(responding: RespondingCall, { isBinary, parts }: StreamFrame): void {

@@ -2,11 +2,11 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { WebSocketServer } from "ws";
 import { ServeError } from "../../../base/errors.ts";
-import { modelOf } from "../call/asked-model.ts";
+import { askedModelOf, modelOf } from "../call/asked-model.ts";
+import type { Entrance } from "../call/entrance.ts";
 import type { RestContext } from "../call/rest-context.ts";
-import type { RestDialect } from "../call/rest-inference.ts";
-import type { RouteParams } from "../call/route.ts";
-import type { V2Request } from "../v2/v2-request.ts";
+import { runInference } from "../call/rest-inference.ts";
+import type { Route, RouteParams } from "../call/route.ts";
 import { streamDialect } from "./stream-dialect.ts";
 import { WebSocketConnection } from "./web-socket-connection.ts";
 import type { WebSocketLimits } from "./web-socket-limits.ts";
@@ -18,16 +18,31 @@ export interface Upgrade {
   readonly head: Buffer;
 }
 
+export interface WebSocketDoorOptions {
+  readonly limits: WebSocketLimits;
+  /** Each message is let in as a request of its own: its client's rights may have changed. */
+  readonly enter: Entrance["enter"];
+  readonly Server: typeof WebSocketServer;
+}
+
 /** Opens WebSockets, and knows those that are open. */
 export class WebSocketDoor {
   readonly #context: RestContext;
   readonly #limits: WebSocketLimits;
   readonly #server: WebSocketServer;
-  readonly #dialect: RestDialect<V2Request> = streamDialect();
+  readonly #enter: Entrance["enter"];
+  readonly #route: Route;
   readonly #connections = new Set<WebSocketConnection>();
 
-  constructor(context: RestContext, limits: WebSocketLimits, Server: typeof WebSocketServer) {
+  constructor(context: RestContext, { limits, enter, Server }: WebSocketDoorOptions) {
+    const dialect = streamDialect();
     this.#context = context;
+    this.#enter = enter;
+    this.#route = {
+      method: "POST",
+      urls: [],
+      run: (call, params) => runInference(call, askedModelOf(call, params), dialect),
+    };
     this.#limits = limits;
     const { maxMessageBytes, maxFragments, closeTimeoutMs } = limits;
     const maxPayload = Math.min(maxMessageBytes, context.limits.maxBodyBytes);
@@ -46,9 +61,9 @@ export class WebSocketDoor {
     return this.#connections.size;
   }
 
-  /** Throws what the request is to be rejected with. */
-  open({ request, socket, head }: Upgrade, params: RouteParams): void {
-    const { inference } = this.#context;
+  /** `own`: what the client may see. Throws what the request is to be rejected with. */
+  open({ request, socket, head }: Upgrade, params: RouteParams, own: RestContext): void {
+    const { inference } = own;
     if (this.#context.isDraining())
       throw new ServeError("unavailable", "the server is shutting down; open the WebSocket elsewhere", {
         reason: "draining",
@@ -59,10 +74,9 @@ export class WebSocketDoor {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new WebSocketConnection(webSocket, socket, {
         context: this.#context,
-        dialect: this.#dialect,
+        enter: (call) => this.#enter(call, { route: this.#route, params }),
         limits: this.#limits,
         request,
-        params,
         onClosed: (closed) => this.#connections.delete(closed),
       });
       this.#connections.add(connection);

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { ServeError } from "../../../base/errors.ts";
+import type { Entrance } from "../call/entrance.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { RouteParams } from "../call/route.ts";
 import type { Upgrade, WebSocketDoor } from "./web-socket-door.ts";
@@ -15,10 +16,15 @@ export interface WebSockets {
   readonly size: number;
 }
 
+export interface WebSocketsOptions {
+  readonly entrance: Entrance;
+  reject(socket: Socket, error: ServeError): void;
+}
+
 export function createWebSockets(
   context: RestContext,
   limits: WebSocketLimits,
-  reject: (socket: Socket, error: ServeError) => void,
+  { entrance, reject }: WebSocketsOptions,
 ): WebSockets {
   let loading: Promise<WebSocketDoor> | undefined;
   let door: WebSocketDoor | undefined;
@@ -27,7 +33,7 @@ export function createWebSockets(
       import("./web-socket-door.ts"),
       import("ws"),
     ]);
-    door = new WebSocketDoor(context, limits, WebSocketServer);
+    door = new WebSocketDoor(context, { limits, enter: entrance.enter, Server: WebSocketServer });
     return door;
   };
   const open = async (upgrade: Upgrade, params: RouteParams): Promise<void> => {
@@ -36,8 +42,9 @@ export function createWebSockets(
     try {
       loading ??= load();
       const opened = await loading;
+      const own = await entrance.contextFor(upgrade.request.headers.authorization);
       socket.off("error", ignore);
-      if (!socket.destroyed) opened.open(upgrade, params);
+      if (!socket.destroyed) opened.open(upgrade, params, own);
     } catch (error) {
       socket.on("error", ignore);
       reject(socket, ServeError.from(error));
