@@ -56,7 +56,7 @@ export interface HandlerContext {
 }
 
 /** What surrounds a model. Each part may be left out: tensors come as nested lists then, and go so. */
-export interface Handler<M extends HandlerModel = HandlerModel> {
+export interface ModelHandler<M extends HandlerModel = HandlerModel> {
   /** Makes the model's inputs of what a client sent: a JSON value, or a file. */
   preprocess?(input: unknown, context: HandlerContext): M["inputs"] | Promise<M["inputs"]>;
   /** Makes the answer, which is JSON, of the model's outputs. */
@@ -64,7 +64,9 @@ export interface Handler<M extends HandlerModel = HandlerModel> {
 }
 
 /** Types a handler; it is what `handler.js` beside a model exports by default. */
-export function defineHandler<M extends HandlerModel = HandlerModel>(handler: Handler<M>): Handler<M> {
+export function defineHandler<M extends HandlerModel = HandlerModel>(
+  handler: ModelHandler<M>,
+): ModelHandler<M> {
   return handler;
 }
 

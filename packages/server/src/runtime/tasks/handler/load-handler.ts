@@ -3,13 +3,13 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { SideFiles } from "../side-files.ts";
 import { isObject, unfit } from "../side-files.ts";
-import type { Handler } from "./define-handler.ts";
+import type { ModelHandler } from "./define-handler.ts";
 
 /** Runs the code of a handler and gives what it exports. Throws `failed_precondition` with the first line of what it raises. */
-export async function loadHandler(files: SideFiles, name: string): Promise<Handler> {
+export async function loadHandler(files: SideFiles, name: string): Promise<ModelHandler> {
   const path = files.hold(name);
   if (path === undefined) throw unfit(`${name} is gone`);
-  register("./loader-hooks.js", import.meta.url);
+  register(new URL("./loader-hooks.js", import.meta.url));
   let loaded: { readonly default?: unknown };
   try {
     loaded = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
@@ -37,7 +37,7 @@ function explain(thrown: unknown, path: string): string {
 
 const PARTS = ["preprocess", "postprocess"];
 
-function checked(given: unknown, name: string): Handler {
+function checked(given: unknown, name: string): ModelHandler {
   if (!isObject(given))
     throw unfit(`${name}: expected export default defineHandler({ preprocess, postprocess })`);
   const strange = Object.keys(given).find((key) => !PARTS.includes(key));
@@ -47,5 +47,5 @@ function checked(given: unknown, name: string): Handler {
     if (given[part] !== undefined && typeof given[part] !== "function")
       throw unfit(`${name}: ${part} is no function`);
   }
-  return given as Handler;
+  return given as ModelHandler;
 }
