@@ -199,7 +199,10 @@ export const MODEL_OPTIONS = {
     choices: [
       "none",
       "image-classification",
+      "object-detection",
+      "image-segmentation",
       "image-feature-extraction",
+      "audio-classification",
       "text-classification",
       "token-classification",
       "fill-mask",

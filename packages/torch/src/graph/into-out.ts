@@ -2,7 +2,7 @@ import { overloadsOf, type Param, schemaOf } from "../aten/schemas.ts";
 import type { Arg, Graph, Node, ValueType } from "./ir.ts";
 import { sameDims } from "./sym.ts";
 
-const INTO_OUT = /^(aten\.[^.]+)\.(?:(\w+)_)?out$/;
+const INTO_OUT = /^(aten\.[^.]+)\.(?:(\w+)_)?out(?:_\w+)?$/;
 
 /**
  * Ops with `out=` become the op without it and a copy into that tensor, which is then followed as every other write; a tensor of nothing
@@ -39,10 +39,8 @@ function withoutOut(node: Node, { values, replaced }: State): Node[] | undefined
   const [before, after] = [values.get(out.name), values.get(result)];
   if (before?.kind !== "tensor" || after?.kind !== "tensor") return undefined;
   const given = new Map([...node.args].filter(([name]) => name !== "out"));
-  const target = overloadsOf(op).find(
-    (candidate) =>
-      (overload === undefined || candidate === `${op}.${overload}`) && takes(candidate, given, values),
-  );
+  const fitting = overloadsOf(op).filter((candidate) => takes(candidate, given, values));
+  const target = fitting.find((candidate) => candidate === `${op}.${overload}`) ?? fitting[0];
   if (target === undefined) return undefined;
   const args = withDefaults(target, given);
   if (before.dims.includes(0) && before.dtype === after.dtype) {

@@ -18,6 +18,7 @@ const NEEDS = {
   "invertible matrices": "needs matrices that can be inverted, and one of them is singular",
   "finite numbers": "needs finite numbers, and an input holds NaN or infinity",
   numbers: "reads the bits of numbers, and one of them is NaN, which has many forms",
+  "inputs without NaN": "takes the largest numbers around each place, for which an input with NaN has none",
   "no NaN": "compares whole rows, and one of them holds NaN, which differs from itself",
   "numbers from 0 on": "needs numbers from 0 on, and one of them is negative",
   "offsets from 0":

@@ -21,7 +21,7 @@ export async function makeFeatureExtraction(context: TaskContext): Promise<TaskP
 
 /** The same of an image; with `pool`, the output that stands for all of it. */
 export function makeImageFeatureExtraction(context: TaskContext): TaskProcessor {
-  const read = createImageReader(context);
+  const { read } = createImageReader(context);
   return {
     takes: "bytes",
     parameters: ["pool"],

@@ -8,6 +8,9 @@ const TASKS: Readonly<Record<string, () => Promise<MakeTask>>> = {
   "fill-mask": async () => (await import("./fill-mask.ts")).makeFillMask,
   "image-feature-extraction": async () =>
     (await import("./feature-extraction.ts")).makeImageFeatureExtraction,
+  "image-segmentation": async () => (await import("./image-segmentation.ts")).makeImageSegmentation,
+  "object-detection": async () => (await import("./object-detection.ts")).makeObjectDetection,
+  "audio-classification": async () => (await import("./audio-classification.ts")).makeAudioClassification,
   "token-classification": async () => (await import("./token-classification.ts")).makeTokenClassification,
   "zero-shot-classification": async () =>
     (await import("./zero-shot-classification.ts")).makeZeroShotClassification,
