@@ -1,7 +1,7 @@
 import { isDatatype } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
-import { askServer, type ServerAccess, unreachable } from "../server-access.ts";
+import { askServer, OPEN_ACCESS, type ServerAccess, unreachable } from "../server-access.ts";
 import type { Target } from "./target.ts";
 
 /** What a running server says of a model. */
@@ -28,8 +28,8 @@ export async function readModelPorts({
   origin,
   model,
   version,
-  access,
-}: Pick<Target, "origin" | "model" | "version" | "access">): Promise<ModelPorts> {
+  access = OPEN_ACCESS,
+}: Pick<Target, "origin" | "model" | "version"> & Partial<Pick<Target, "access">>): Promise<ModelPorts> {
   const path = `${origin}/v2/models/${encodeURIComponent(model)}${version === undefined ? "" : `/versions/${encodeURIComponent(version)}`}`;
   const metadata = await ask(path, access);
   const config = await ask(`${path}/config`, access).catch((): Json => ({}));
