@@ -31,6 +31,7 @@ import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
+import { tensorflowMethods } from "./tensorflow-methods.ts";
 import { torchserveInferenceMethods } from "./torchserve-inference.ts";
 import { torchserveManagementMethods } from "./torchserve-management.ts";
 
@@ -176,23 +177,23 @@ interface Parts {
 
 function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, drain }: Parts): MethodTable {
   const { torchserve } = options;
-  const common = [...healthMethods(health, options.clock, drain), ...reflectionMethods()];
-  const part = torchserve?.only === undefined ? undefined : torchserveManagementMethods(options, torchserve);
-  const methods: readonly GrpcMethod[] =
-    part !== undefined
-      ? [...common, ...part]
-      : [
-          ...common,
-          ...torchserveMethods(options, torchserve),
-          ...inferMethods(options, limits),
-          ...streamMethods(options, limits, drain),
-          ...settingMethods({
-            logLevel: options.logLevel ?? (() => "info"),
-            isKnownModel: (name) => options.inference.isModelReady(name, undefined),
-            regions: options.regions,
-          }),
-          ...serverMethods(options.inference, options.clock),
-          ...repositoryMethods(options),
-        ];
+  const own = (): readonly GrpcMethod[] => [
+    ...inferMethods(options, limits),
+    ...streamMethods(options, limits, drain),
+    ...torchserveMethods(options, torchserve),
+    ...tensorflowMethods(options, limits),
+    ...settingMethods({
+      logLevel: options.logLevel ?? (() => "info"),
+      isKnownModel: (name) => options.inference.isModelReady(name, undefined),
+      regions: options.regions,
+    }),
+    ...serverMethods(options.inference, options.clock),
+    ...repositoryMethods(options),
+  ];
+  const methods = [
+    ...(torchserve?.only === undefined ? own() : torchserveManagementMethods(options, torchserve)),
+    ...healthMethods(health, options.clock, drain),
+    ...reflectionMethods(),
+  ];
   return new Map(methods.map((method) => [method.path, method]));
 }
