@@ -51,10 +51,12 @@ const RIGHT = {
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
   bench: ["digits", "--url", "http://127.0.0.1:1"],
   why: ["digits", "--url", "http://127.0.0.1:1"],
+  keys: ["list", "--api-keys", "keys.json"],
   list: ["--url", "http://127.0.0.1:1"],
   check: ["digits.pt2"],
   init: ["digits.pt2", "-o", "-"],
   completion: ["bash"],
+  verify: ["nowhere.pt2"],
   types: ["http://127.0.0.1:1"],
 };
 
@@ -161,6 +163,16 @@ function ownCases(port) {
       ["why", "digits", "--try"],
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
+    ],
+    verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
+    keys: [
+      ["keys"],
+      ["keys", "rename", "--api-keys", "keys.json"],
+      ["keys", "add", "--name", "ci"],
+      ["keys", "add", "--api-keys", "keys.json"],
+      ["keys", "add", "--api-keys", "keys.json", "--name", "ci", "--scope", "root"],
+      ["keys", "remove", "--api-keys", "keys.json", "--name", "ci"],
+      ["keys", "list", "--api-keys", "row.json"],
     ],
     types: [
       ["types"],

@@ -4,3 +4,5 @@ type ImageBitmap = never;
 type ImageData = never;
 type WebGLRenderingContext = never;
 type WebGLTexture = never;
+// Those of @connectrpc/connect mention this one.
+type HeadersInit = Headers | Record<string, string> | [string, string][];

@@ -39,6 +39,8 @@ const SERVER: Layers = {
   "edge/rest/openapi": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/predict": { may: [...REST_DIALECT], types: ["models"] },
   "edge/rest/v1": { may: ["edge/rest/predict", ...REST_DIALECT], types: ["models"] },
+  "edge/rest/rpc": { may: ["edge/rest/call", "edge", "gate", "infer", "base"] },
+  "edge/rest/stream": { may: ["edge/rest/v2", ...REST_DIALECT], types: ["models"] },
   "edge/torchserve": { may: ["edge", "gate", "infer", "base"], types: ["models"] },
   "edge/rest/torchserve": {
     may: ["edge/torchserve", "edge/rest/predict", ...REST_DIALECT],
@@ -47,11 +49,13 @@ const SERVER: Layers = {
   "edge/rest": {
     may: [
       "edge/torchserve",
+      "edge/rest/stream",
       "edge/rest/http",
       "edge/rest/openapi",
       "edge/rest/v2",
       "edge/rest/predict",
       "edge/rest/v1",
+      "edge/rest/rpc",
       "edge/rest/torchserve",
       ...REST_DIALECT,
     ],

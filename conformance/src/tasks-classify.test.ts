@@ -1,7 +1,14 @@
 // Tests models that classify images and texts against transformers' pipeline, on real photographs and texts, sent in every way there is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertClose, JSON_TYPE, predict, startTaskServer, type TaskServer } from "./tasks-equal.kit.ts";
+import {
+  assertClose,
+  comparePredictions,
+  JSON_TYPE,
+  predict,
+  startTaskServer,
+  type TaskServer,
+} from "./tasks-equal.kit.ts";
 
 /** Of the engines that compute; pixels and tokens are the same. */
 const TOLERANCE = { absolute: 1e-5, relative: 1e-4 };
@@ -9,19 +16,7 @@ const TOLERANCE = { absolute: 1e-5, relative: 1e-4 };
 test("images and texts are classified as transformers' pipeline does it", async (t) => {
   const made = await startTaskServer(t, ["image-classification", "text-classification"]);
   if (made === undefined) return;
-  const { server, models, file } = made;
-  for (const { model, task, requests } of models) {
-    for (const { sent, parameters, expected } of requests) {
-      await t.test(
-        `${model} ${JSON.stringify(sent).slice(0, 60)} ${JSON.stringify(parameters)}`,
-        async () => {
-          const input = task === "text-classification" ? sent : file(String(sent)).toString("base64");
-          const body = JSON.stringify({ input, parameters });
-          assertClose(await predict(server, model, { body, type: JSON_TYPE }), expected, TOLERANCE);
-        },
-      );
-    }
-  }
+  await comparePredictions(t, made, TOLERANCE);
   await t.test("an image comes in every way that clients send files", () => sendsImages(made));
   await t.test("a text comes as text, as JSON and in a form", () => sendsTexts(made));
   await t.test("what cannot be read is refused with words that help, and the server goes on", () =>

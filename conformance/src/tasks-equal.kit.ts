@@ -86,3 +86,26 @@ export function assertClose(given: unknown, expected: unknown, tolerance: Tolera
 }
 
 export const JSON_TYPE = "application/json";
+
+/** Asks every model what transformers was asked, and compares. What is sent is the name of a file where there is one of that name. */
+export async function comparePredictions(
+  t: TestContext,
+  { server, models, file }: TaskServer,
+  tolerance: Tolerance,
+): Promise<void> {
+  for (const { model, requests } of models) {
+    for (const { sent, parameters, expected } of requests) {
+      await t.test(
+        `${model} ${JSON.stringify(sent).slice(0, 60)} ${JSON.stringify(parameters)}`,
+        async () => {
+          const isFile = typeof sent === "string" && FILE.test(sent);
+          const input = isFile ? file(sent).toString("base64") : sent;
+          const body = JSON.stringify({ input, parameters });
+          assertClose(await predict(server, model, { body, type: JSON_TYPE }), expected, tolerance);
+        },
+      );
+    }
+  }
+}
+
+const FILE = /^[a-z]+\.(jpg|png|webp|wav)$/;

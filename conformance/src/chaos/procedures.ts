@@ -20,6 +20,7 @@ import { clock } from "./procedures/f18-clock.ts";
 import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
 import { mixture } from "./procedures/f22-mixture.ts";
 import { hostile } from "./procedures/f23-hostile.ts";
+import { streams } from "./procedures/f24-streams.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -43,4 +44,5 @@ export const PROCEDURES: readonly Procedure[] = [
   fileDescriptors,
   mixture,
   hostile,
+  streams,
 ];

@@ -227,8 +227,9 @@ describe("gRPC's interoperability cases", () => {
     for (const [headers, status] of [
       [{ ":method": "GET" }, 405],
       [{ ":method": "PUT" }, 405],
-      [{ "content-type": "application/json" }, 415],
-      [{ "content-type": "application/grpc-web" }, 415],
+      [{ "content-type": "text/plain" }, 415],
+      // Not gRPC, and taken all the same: Connect and gRPC-Web.
+      [{ "content-type": "application/json" }, 400],
       [{ "content-type": "application/grpc+json" }, 415],
       [{ "content-type": "application/grpc+proto" }, 200],
       [{ "content-type": "application/grpc;charset=utf-8" }, 200],

@@ -34,7 +34,16 @@ const REQUEST_REASONS = {
     no_such_url:
       "Nothing is served under this URL. `GET /v2/models` lists the models; [protocols.md](protocols.md) lists the routes.",
   },
+  unauthenticated: {
+    invalid_token:
+      "The key or token of `Authorization: Bearer …` is not known here, or was withdrawn, or is for another server. Ask whoever runs it for a key.",
+    token_expired: "The key or token was right once. Get a new one.",
+  },
   permission_denied: {
+    missing_scope:
+      "The key or token is right, and not for this: the message names the scope (`infer`, `metrics` or `admin`) that is missing.",
+    model_not_permitted:
+      "The key or token is not for a model of this name, whether or not there is one. `GET /v2/models` lists those that it is for.",
     foreign_host:
       "`Host` (gRPC: `:authority`) is a name under which a server on a loopback address is not known; a web page could have made it mean 127.0.0.1. Use `localhost`, or start the server with `--allowed-hosts`.",
     foreign_origin:
@@ -61,6 +70,10 @@ const REQUEST_REASONS = {
       "Requests in flight, and responses that clients have not read yet, hold all the memory set aside for them (`--max-in-flight`). Wait as long as `Retry-After` says.",
     slow_transfer:
       "That memory was needed, and this request came in at less than 64 KiB a second for several seconds, or its gRPC call was not finished after its message. Send it again, faster. Clients that read responses as slowly lose their connection.",
+    verification_busy:
+      "256 tokens are being verified. Wait as long as `Retry-After` says; keep using the same token, which is verified once.",
+    keys_unavailable:
+      "The URL of `--jwt-keys` does not answer, so new tokens cannot be verified. Wait as long as `Retry-After` says.",
     too_many_requests_in_flight: "65,536 requests are in flight. Wait as long as `Retry-After` says.",
   },
 } as const;
@@ -154,6 +167,7 @@ const SEQUENCE_REASONS = {
       "The model keeps a state for each sequence, and the request names none. See [sequences.md](sequences.md).",
   },
   failed_precondition: {
+    upgrade_required: 'A WebSocket is spoken under this URL. Open it with `new WebSocket("ws://…")`.',
     sequence_not_live:
       "The sequence was not begun, has ended, was idle for too long, or the model was loaded again, so that its state is gone. Begin it anew with `sequence_start`.",
   },
@@ -162,6 +176,8 @@ const SEQUENCE_REASONS = {
       "An earlier request of the sequence failed while this one waited for it. The state is as before both. Send both again, in their order.",
   },
   resource_exhausted: {
+    too_many_web_sockets:
+      "The server has as many WebSockets open as it takes. Close some, or try again later.",
     too_many_sequences:
       "The model has `max_sequences` live sequences. End those that are done with `sequence_end`, or wait for idle ones to end.",
     state_memory:
@@ -279,7 +295,7 @@ const LOADING_REASONS = {
 const STARTUP_REASONS = {
   failed_precondition: {
     unsafe_binding:
-      "The address is reachable from other machines, without TLS and authentication. Give it a certificate, keep 127.0.0.1 behind a proxy, or add `--insecure`.",
+      "The address is reachable from other machines, without TLS and authentication. Give it a certificate and keys, keep 127.0.0.1 behind a proxy, or add `--insecure`.",
     bad_certificate:
       "A file of `--tls-cert`, `--tls-key` or `--tls-client-ca` cannot be read, is no PEM, has a passphrase, or the key is another certificate's. The message says which.",
     missing_admin_token: "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least.",
@@ -290,6 +306,8 @@ const STARTUP_REASONS = {
   invalid_argument: {
     bad_option:
       "An option has a value that it cannot have. The message names the option and the values it takes.",
+    bad_key_file:
+      "The file of `--api-keys` or `--jwt-keys` is not what `sconce keys add` makes, or no JSON Web Key Set. The message names the key and the field.",
     bad_config_file: "The configuration file or a model.yaml is not YAML, or has a key that does not exist.",
     invalid_config: "Options that contradict each other or the model's signature. The message names them.",
     missing_path: "A path that was named does not exist.",
@@ -311,7 +329,7 @@ export const REASON_GROUPS: readonly ReasonGroup[] = [
   { title: "JSON", reasons: JSON_REASONS },
   { title: "Protobuf", reasons: PROTOBUF_REASONS },
   { title: "Models", reasons: MODEL_REASONS },
-  { title: "Sequences", reasons: SEQUENCE_REASONS },
+  { title: "Sequences and streams", reasons: SEQUENCE_REASONS },
   { title: "Scheduling", reasons: SCHEDULING_REASONS },
   { title: "Load and unload", reasons: LOADING_REASONS },
   { title: "Starting the server, and the command line", reasons: STARTUP_REASONS },

@@ -1,8 +1,12 @@
 """What the models of every task share: how they are written down, and what transformers answers."""
 
+import base64
+import io
 import json
 import warnings
 from pathlib import Path
+
+from PIL import Image
 
 warnings.simplefilter("ignore")
 import torch  # noqa: E402
@@ -31,14 +35,14 @@ def case(task):
     return register
 
 
-def seeded(model_class, config):
+def seeded(model_class, config, spread=0.3):
     """The model with random weights, large enough that its answers differ from one another."""
     torch.manual_seed(7)
     model = model_class(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.normal_(0, 0.3)
+                parameter.normal_(0, spread)
     return model
 
 
@@ -66,7 +70,15 @@ def plain(value):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, Image.Image):
+        return {"width": value.width, "height": value.height, "png": png(value)}
     return value.item() if hasattr(value, "item") else value
+
+
+def png(image):
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
 
 
 def main(target: Path, tasks):

@@ -8,19 +8,11 @@ from transformers import (
     pipeline,
 )
 
-from .kit import BATCH, SEQUENCE, answers, case, seeded, torch, write
+from .kit import answers, case, seeded
+from .text_models import SMALL, export_text
 from .vocabularies import LENGTH, TEXTS, byte_level, unigram, wordpiece
 
 TASK = "text-classification"
-SMALL = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
-
-
-def export_text(folder, model, tokenizer, task, options=""):
-    """Writes a model of token ids that takes rows of any length."""
-    feeds = dict(tokenizer(["one two three", "four five six"], padding=True, return_tensors="pt"))
-    dynamic = {name: {0: BATCH, 1: SEQUENCE} for name in feeds}
-    write(folder, model, feeds, dynamic, task=task, options=options)
-    tokenizer.save_pretrained(folder)
 
 
 def texts(folder, model, tokenizer, requests):

@@ -11,6 +11,7 @@ import { createModelControl, type ModelControl, type ModelControlMode } from "..
 import { createRepository } from "../models/repository.ts";
 import type { LoadModel } from "../models/served-model-handle.ts";
 import { parseVersionPolicy } from "../models/version-policy.ts";
+import { repositoryPath } from "./repository-path.ts";
 
 export interface ManagedModelsOptions {
   readonly config: Config;
@@ -32,7 +33,7 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
   const { load, clock, logger, onForgotten } = options;
   const { server, modelDefaults } = options.config;
   const repository = createRepository({
-    paths: options.paths.map((path) => ({ path })),
+    paths: options.paths.map(repositoryPath),
     fileSystem: nodeFileSystem,
     yaml: createYamlReader({ clock }),
     acceptsPickles: server.allowPickle,

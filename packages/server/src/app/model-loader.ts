@@ -276,6 +276,7 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     inputs: config.inputs,
     rename: config.rename,
     ports: candidate.settings?.ports,
+    state: config.state,
     warmupRuns: config.warmupRuns,
   };
 }

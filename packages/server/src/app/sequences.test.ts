@@ -31,6 +31,23 @@ const SUM = tinyOnnx({
   ],
 });
 
+/** The state's rows lie along its second dimension, as those of PyTorch's recurrent layers do. */
+const LAYERS = tinyOnnx({
+  inputs: [
+    { name: "h", type: "FP32", dims: [2, "batch", 1] },
+    { name: "x", type: "FP32", dims: ["batch", 1] },
+  ],
+  outputs: [
+    { name: "h_out", type: "FP32", dims: [2, "batch", 1] },
+    { name: "y", type: "FP32", dims: ["batch", 2] },
+  ],
+  nodes: [
+    { op: "Add", inputs: ["h", "x"], outputs: ["h_out"] },
+    { op: "Flatten", inputs: ["h_out"], outputs: ["flat"], attributes: { axis: 1 } },
+    { op: "Transpose", inputs: ["flat"], outputs: ["y"], attributes: { perm: [1, 0] } },
+  ],
+});
+
 function model(name: string, settings: string, contents = SUM): void {
   mkdirSync(join(folder, name), { recursive: true });
   writeFileSync(join(folder, name, "model.onnx"), contents);
@@ -40,6 +57,8 @@ function model(name: string, settings: string, contents = SUM): void {
 model("sum", "state: {h: h_out}\ncache: 1MiB\n");
 model("hundred", "state: {h: h_out}\ninitial_state: {h: start.bin}\n");
 writeFileSync(join(folder, "hundred", "start.bin"), new Uint8Array(new Float32Array([100]).buffer));
+model("layers", "state: {h: h_out}\ninitial_state: {h: start.bin}\n", LAYERS);
+writeFileSync(join(folder, "layers", "start.bin"), new Uint8Array(new Float32Array([1000, 2000]).buffer));
 model("few", "state: {h: h_out}\nmax_sequences: 1\nsequence_idle: 1h\n");
 model("wrong", "state: {h: z}\n");
 
@@ -50,7 +69,7 @@ const server = await startServer({
       ["--port", "0"],
       ["--model-control", "explicit"],
     ]),
-    env: { SCONCE_ADMIN_TOKEN: "0123456789abcdef", SCONCE_LOAD_MODELS: "sum,hundred,few,wrong" },
+    env: { SCONCE_ADMIN_TOKEN: "0123456789abcdef", SCONCE_LOAD_MODELS: "sum,hundred,layers,few,wrong" },
   }),
 });
 await server.settled;
@@ -192,11 +211,34 @@ test("a gRPC stream is a sequence of its own without an id, in the order of its 
     );
 });
 
+test("a state whose rows lie along an inner dimension is gathered and sliced, for requests of several rows as well", async () => {
+  const count = 40;
+  const ask = async (i: number, n: number): Promise<void> => {
+    // The last one is larger than a batch, and is divided.
+    const rows = i === count - 1 ? 70 : (i % 3) + 1;
+    const data = Array.from({ length: rows }, (_, row) => (i + 1) * (row + 1));
+    const body = JSON.stringify({
+      inputs: [{ name: "x", datatype: "FP32", shape: [rows, 1], data }],
+      parameters: { sequence_id: i + 1, sequence_start: n === 1, sequence_end: n === 5 },
+    });
+    const response = await fetch(`${server.url}/v2/models/layers/infer`, { method: "POST", body });
+    const { outputs } = (await response.json()) as Answer;
+    assert.deepEqual(
+      outputs?.[0]?.data,
+      data.flatMap((x) => [1000 + n * x, 2000 + n * x]),
+    );
+  };
+  for (let n = 1; n <= 5; n++) await Promise.all(Array.from({ length: count }, (_, i) => ask(i, n)));
+});
+
 test("sequences share runs", async () => {
   const metrics = await (await fetch(`${server.url}/metrics`)).text();
-  const value = (name: string): number =>
-    Number(new RegExp(`^${name}\\{[^}]*model="sum"[^}]*\\} (\\S+)$`, "m").exec(metrics)?.[1]);
-  assert.ok(value("sconce_batch_rows_sum") > 1.5 * value("sconce_batch_rows_count"), metrics);
+  const value = (name: string, of = "sum"): number =>
+    Number(new RegExp(`^${name}\\{[^}]*model="${of}"[^}]*\\} (\\S+)$`, "m").exec(metrics)?.[1]);
+  for (const of of ["sum", "layers"]) {
+    const rows = value("sconce_batch_rows_sum", of);
+    assert.ok(rows > 2 * value("sconce_batch_rows_count", of), `${rows} rows of ${of}`);
+  }
   assert.ok(value("sconce_live_sequences") >= 1);
 });
 

@@ -13,7 +13,9 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
+import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import { createMemoryRegions } from "../edge/memory-regions.ts";
@@ -34,33 +36,42 @@ import type { ModelControl } from "../models/model-control.ts";
 import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
-import { createQuota, type Quota } from "../queue/quota.ts";
+import { createQuota } from "../queue/quota.ts";
 import { createAutoRuntime } from "../runtime/auto-runtime.ts";
 import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
 import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
 import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
+import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
+import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
+import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
-import { createReloader, type Reloader } from "./reloader.ts";
+import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
+import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
-  /** Model files, and folders of models. */
+  /** Model files, and folders of models; `NAME=PATH` serves one model under a name of your choice. */
   readonly paths: readonly string[];
   /** From `loadConfig`. Default: the defaults of docs/configuration.md, on a free port; neither the environment nor a file is read. */
   readonly config?: Config;
+  /**
+   * Reads the configuration again, when its file changed and on `reload`: the log level (of what is asked about it) and the quota of tenants change, what
+   * else differs waits for a restart. Default: nothing of it changes.
+   */
+  readonly readConfig?: () => Config;
   /** Takes what the command line writes to standard error; a pino logger fits. Default: nothing is logged. */
   readonly logger?: Logger;
   /** Default: the system's. */
@@ -83,7 +94,7 @@ function createBothRuntimes(options: RuntimeOptions): Runtime {
   });
 }
 
-type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime">>;
+type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime" | "readConfig">>;
 
 /** A server that listens. */
 export interface RunningServer {
@@ -102,7 +113,7 @@ export interface RunningServer {
    * batched with everybody else's. Waits for a model that loads on first use. Rejects with ServeError.
    */
   readonly predict: Predict;
-  /** Reads certificates and keys again, as happens by itself when their files change. What cannot be read stays as it was; the log says so. Never rejects. */
+  /** Reads certificates, keys and the configuration again, as happens by itself when their files change. What cannot be read stays as it was; the log says so. Never rejects. */
   reload(): Promise<void>;
   /** Drains: not ready at once, requests in flight finish, then everything ends. Idempotent. */
   stop(): Promise<void>;
@@ -125,13 +136,16 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { server: config } = options.config;
   checkSafeBinding(config);
   readinessOf(config.readiness);
-  await checkPaths(options.paths);
+  await checkPaths(options.paths.map((text) => repositoryPath(text).path));
   const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
+  const authentication = await openAuthentication(config, metrics);
   const loop = watchEventLoop({ clock, logger, metrics });
-  const { runtime, registry, control, observer } = buildModels(options, { metrics, loop });
+  const live = createLiveSettings(config);
+  const shared = { metrics, loop, authentication, live };
+  const { runtime, registry, control, observer } = buildModels(options, shared);
   let isDraining = false;
   const inference = createInference({
     registry,
@@ -145,8 +159,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   let address: AddressInfo;
   try {
     built = await buildEdges(options, {
-      metrics,
-      loop,
+      ...shared,
       observer,
       inference,
       control,
@@ -171,7 +184,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   loop.onBeat(() => health?.beat());
   loop.begin();
   const started = control.start();
-  const reloader = await openReloader(options, tls);
+  const reloader = await openReloader(options, { tls, authentication, live });
   const edges = { health, reloader, ...built };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
   let stopped: Promise<void> | undefined;
@@ -199,6 +212,7 @@ const KNOWN_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
   clock: true,
   random: true,
   createRuntime: true,
+  readConfig: true,
 };
 const NOT_STARTED = "the server did not start";
 
@@ -249,12 +263,15 @@ function byteBudget(config: ServerConfig, slowClients: SlowClientGuard): ByteBud
 interface Instruments {
   readonly metrics: Metrics;
   readonly loop: EventLoop;
+  /** Undefined: everybody may come in. */
+  readonly authentication: OpenAuthentication | undefined;
+  readonly live: LiveSettings;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop }: Instruments,
+  { metrics, loop, authentication, live }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
   const translationCache = translationCacheOf(config, options.logger);
@@ -265,7 +282,7 @@ function buildModels(
     spares: config.spareWorkers,
     env: workerEnv(process.env),
   });
-  const quota = tenantQuota(config);
+  const quota = createQuota((tenant) => authentication?.authenticator.rateOf(tenant) ?? live.tenantRate);
   const load = createModelLoader({
     ...options,
     activeClock: loop.activeClock,
@@ -305,7 +322,19 @@ type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
  */
 async function buildEdges(
   { config: { server: config }, clock, logger, random }: CompleteOptions,
-  { metrics, loop, observer, inference, control, tenantHeader, webGate, slicer, tls }: Served,
+  {
+    metrics,
+    loop,
+    observer,
+    inference,
+    control,
+    tenantHeader,
+    webGate,
+    slicer,
+    tls,
+    authentication,
+    live,
+  }: Served,
 ): Promise<BuiltEdges> {
   const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
     import("../edge/rest/rest-edge.ts"),
@@ -319,13 +348,13 @@ async function buildEdges(
   const regions = config.sharedMemory === "system" ? createMemoryRegions() : undefined;
   const shared = {
     inference,
+    ...openControlPlane(control, logger, authentication),
     regions,
-    administration: control,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
-    logLevel: config.logLevel,
+    logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,
     budget: byteBudget(config, slowClients),
@@ -336,14 +365,16 @@ async function buildEdges(
   const notReadyStatus = notReadyStatusOf(config);
   const rest = createRestEdge({
     ...shared,
+    openCall: (call) => grpc.openForeign(call),
     metrics,
     limits: restLimits(config),
     notReadyStatus,
     fastLane: config.fastLane === "on",
     compat: config.compat,
   });
-  const grpc = createGrpcEdge({
+  const grpc: GrpcEdge = createGrpcEdge({
     ...shared,
+    onRest: (request) => rest.acceptRequest(request),
     limits: grpcLimits(config),
     typedResponses: config.grpcTypedAnswers,
     activeClock: loop.activeClock,
@@ -365,15 +396,36 @@ function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: strin
   return { boundHost: hostAddress(host), isLoopback: isLoopback(host), corsOrigins, allowedHosts };
 }
 
-function tenantQuota({ tenantQuota: perSecond, tenantQuotaBurst: burst }: ServerConfig): Quota | undefined {
-  return perSecond === undefined ? undefined : createQuota(() => ({ perSecond, burst }));
+/** Where the server knows its callers, the log names each; else whoever loads and unloads holds the administrator's token. */
+function openControlPlane(
+  control: ModelControl,
+  logger: Logger,
+  authentication: OpenAuthentication | undefined,
+) {
+  const audit: Audit = (administration, by) => auditedAdministration(administration, { logger, by });
+  return authentication === undefined
+    ? { administration: audit(control, "the administrator") }
+    : { administration: control, authentication: { authenticator: authentication.authenticator, audit } };
 }
 
+type Renewed = Pick<Served, "tls" | "authentication" | "live">;
+
 function openReloader(
-  { config: { server }, clock, logger }: CompleteOptions,
-  tls: OpenTls | undefined,
+  { config: { server }, readConfig, clock, logger }: CompleteOptions,
+  { tls, authentication, live }: Renewed,
 ): Promise<Reloader> {
-  const things = tls === undefined ? [] : [tls.reloadable];
+  const things: Reloadable[] = [...(authentication?.reloadables ?? [])];
+  if (tls !== undefined) things.push(tls.reloadable);
+  if (readConfig !== undefined) {
+    things.push({
+      what: "the configuration",
+      paths: server.config === undefined ? [] : [server.config],
+      async reload() {
+        const waiting = live.apply(readConfig().server);
+        if (waiting.length > 0) logger.warn({}, `a restart is needed for ${waiting.join(", ")}`);
+      },
+    });
+  }
   return createReloader(things, { clock, logger, intervalMs: server.reloadIntervalMs });
 }
 

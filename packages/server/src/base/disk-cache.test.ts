@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -17,7 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { DiskCache } from "./disk-cache.ts";
 
@@ -168,9 +169,7 @@ describe("DiskCache", () => {
     const path = made.path();
     rmSync(path);
     mkdirSync(path);
-    assert.equal(made.cache.read("key"), undefined);
-    assert.equal(made.cache.write("key", [VALUE]), false);
-    assert.deepEqual(readdirSync(made.folder).length, 1);
+    assertIgnored(made);
   });
 
   test("stays within its size: what was used least recently goes first, and what is too large does not come in", () => {
@@ -190,6 +189,68 @@ describe("DiskCache", () => {
     assert.ok(sizeOf(folder) <= 4 * 1024);
     assert.equal(cache.write("huge", [Buffer.alloc(4 * 1024)]), false);
     assert.ok(cache.read("a"));
+  });
+
+  test("a file that goes with an entry comes in by name, is its owner's alone, and goes with it", () => {
+    const { folder, cache } = filled();
+    const work = cache.workFolder("key")!;
+    assert.equal(statSync(work).mode & 0o777, 0o700);
+    writeFileSync(join(work, "made"), "weights", { mode: 0o644 });
+    const attached = cache.attach("key", join(work, "made"))!;
+    closeSync(attached.fd);
+    assert.equal(basename(attached.path), cache.attachmentName("key"));
+    assert.deepEqual(
+      [readFileSync(attached.path, "utf8"), statSync(attached.path).mode & 0o777],
+      ["weights", 0o600],
+    );
+    assert.equal(cache.attachment("other"), undefined);
+    cache.remove("key");
+    assert.equal(cache.attachment("key"), undefined);
+    assert.equal(cache.read("key"), undefined);
+    assert.deepEqual(readdirSync(folder), [basename(work)]);
+  });
+
+  test("a file that goes with an entry is no link, not another's, and nothing that others may write", () => {
+    const spoil: ((path: string) => void)[] = [
+      (path) => chmodSync(path, 0o660),
+      (path) => linkSync(path, join(root, "second name")),
+      (path) => {
+        renameSync(path, join(root, "elsewhere"));
+        symlinkSync(join(root, "elsewhere"), path);
+      },
+      (path) => chmodSync(join(path, ".."), 0o770),
+      ...(IS_ROOT ? [(path: string) => chownSync(path, 1, 1)] : []),
+    ];
+    for (const change of spoil) {
+      const { folder, cache } = filled();
+      const made = join(root, "made");
+      writeFileSync(made, "weights");
+      closeSync(cache.attach("key", made)!.fd);
+      change(join(folder, cache.attachmentName("key")));
+      assert.equal(cache.attachment("key"), undefined);
+    }
+  });
+
+  test("counts what goes with an entry, which is as old as its entry", () => {
+    const { folder, cache } = place(4 * 1024);
+    const attach = (key: string, bytes: number): boolean => {
+      const made = join(root, "made");
+      writeFileSync(made, Buffer.alloc(bytes));
+      const file = cache.attach(key, made);
+      if (file !== undefined) closeSync(file.fd);
+      return file !== undefined && cache.write(key, [VALUE]);
+    };
+    assert.equal(attach("old", 1500), true);
+    utimesSync(join(folder, nameOf("old")), 1e9, 1e9);
+    assert.equal(attach("used", 1500), true);
+    assert.ok(cache.read("old"), "and so it was used last");
+    utimesSync(join(folder, nameOf("used")), 1e9, 1e9);
+    assert.equal(attach("new", 1500), true);
+    const present = ["old", "used", "new"].map((key) => cache.read(key) !== undefined);
+    assert.deepEqual(present, [true, false, true]);
+    assert.equal(existsSync(join(folder, cache.attachmentName("used"))), false);
+    assert.equal(attach("huge", 5000), false);
+    assert.ok(sizeOf(folder) <= 4 * 1024);
   });
 
   test("what a writer that died left is removed after an hour, and files of other names never", () => {

@@ -18,11 +18,13 @@ export class RequestStream {
     return this.#arriving;
   }
 
-  /** Messages that come from now on are to be submitted after `submitted`, which must not reject. */
+  /** Messages that come from now on are to be submitted after `submitted`, which must not reject, and those before it. */
   holdBack(submitted: Promise<void>): void {
-    this.#arriving = submitted;
-    void submitted.then(() => {
-      if (this.#arriving === submitted) this.#arriving = undefined;
+    const before = this.#arriving;
+    const arriving = before === undefined ? submitted : before.then(() => submitted);
+    this.#arriving = arriving;
+    void arriving.then(() => {
+      if (this.#arriving === arriving) this.#arriving = undefined;
     });
   }
 

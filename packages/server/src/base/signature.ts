@@ -115,6 +115,14 @@ export interface Signature {
   readonly guards?: readonly SizeGuard[];
 }
 
+/** Which dimension of a tensor its rows lie along, in a model that batches along `symbol`. */
+export function rowAxis({ dims }: Pick<TensorSpec, "dims">, symbol: string): number {
+  return Math.max(
+    0,
+    dims.findIndex((dim) => typeof dim !== "number" && dim.symbol === symbol),
+  );
+}
+
 /** A small size that the dimension and the guards allow. */
 export function exampleSize(dim: Dim): number {
   return typeof dim === "number" ? dim : (dim.example ?? Math.max(1, dim.min));

@@ -12,11 +12,12 @@ const LEAST_OPEN_FILES = 256;
  */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   outliveOutput();
+  const facts = startFacts();
   const signals: StopSignals | undefined =
     argv[0] === "serve"
       ? takeSignals(process, {
           nowMs: () => performance.now(),
-          outlivesTerminal: outlivesTerminal(startFacts()),
+          endsWithTerminal: facts.usesTerminal && !outlivesTerminal(facts),
         })
       : undefined;
   const files = openFileLimit();

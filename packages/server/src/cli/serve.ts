@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { repositoryPath } from "../app/repository-path.ts";
 import { type RunningServer, startServer } from "../app/start-server.ts";
 import { usualTranslationFolder } from "../app/translation-cache.ts";
 import { systemClock } from "../base/clock.ts";
@@ -9,6 +10,7 @@ import { optionsWithoutEffect, unknownVariables } from "../config/without-effect
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
 import { withFoundConfig } from "./found-config.ts";
+import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
@@ -19,7 +21,7 @@ const TELL_LOADING_MS = 2000;
 
 export const serveCommand: Command = {
   name: "serve",
-  usage: "PATH…",
+  usage: "[NAME=]PATH…",
   summary: "Serves model files and folders of models over REST and gRPC on one port.",
   tables: [SERVER_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
@@ -27,14 +29,14 @@ export const serveCommand: Command = {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
     const { flags, found } = withFoundConfig(args.flags, terminal.env);
-    const config = withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
-    for (const path of args.positionals) if (!existsSync(path)) throw missingFile(path, "file or folder");
+    const load = (): Config => withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
+    const config = load();
+    for (const { path } of args.positionals.map(repositoryPath))
+      if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
-    const logger = createLogger(
-      config.server.logLevel,
-      readableStream(config.server.logFormat, terminal.env),
-    );
+    const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));
+    const logger = leveledLogger(everything, config.server.logLevel);
     if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
     for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
@@ -51,6 +53,11 @@ export const serveCommand: Command = {
     });
     const running = await startServer({
       config,
+      readConfig() {
+        const next = load();
+        logger.setLevel(next.server.logLevel);
+        return next;
+      },
       paths: args.positionals,
       logger,
       clock: systemClock,
@@ -61,6 +68,7 @@ export const serveCommand: Command = {
       if (terminal.isInteractive) terminal.stderr.write(stopNote(config.server.drainTimeoutMs));
       return running.stop();
     });
+    signals?.onReload(() => void running.reload());
     signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
     const stopTelling = terminal.isInteractive ? tellLoading(running, terminal) : () => {};
     running.settled.finally(stopTelling).then(

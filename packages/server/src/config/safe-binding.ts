@@ -9,15 +9,16 @@ import type { ServerConfig } from "./server-options.ts";
  */
 export function checkSafeBinding(config: ServerConfig): void {
   const { host, healthAddress, insecure, tlsCert } = config;
+  const isGuarded = tlsCert !== undefined || isAuthenticating(config);
   const hosts = [
     ["--host", host],
     ["--health-address", healthAddress === undefined ? host : parseHealthAddress(healthAddress).host],
   ] as const;
   const open = hosts.find(([, address]) => !isLoopback(address));
-  if (open !== undefined && !insecure && tlsCert === undefined) {
+  if (open !== undefined && !insecure && !isGuarded) {
     throw new ServeError(
       "failed_precondition",
-      `${open.join(" ")} is reachable from other machines, without TLS and authentication. Give it a certificate (--tls-cert, --tls-key), keep 127.0.0.1 behind a proxy, or add --insecure if the network itself is trusted`,
+      `${open.join(" ")} is reachable from other machines, without TLS and authentication. Give it a certificate (--tls-cert, --tls-key) and keys (--api-keys), keep 127.0.0.1 behind a proxy, or add --insecure if the network itself is trusted`,
       { reason: "unsafe_binding" },
     );
   }
@@ -28,4 +29,9 @@ export function checkSafeBinding(config: ServerConfig): void {
       { reason: "missing_admin_token" },
     );
   }
+}
+
+/** Whether the server asks who its callers are. */
+export function isAuthenticating({ apiKeys, jwtKeys }: Pick<ServerConfig, "apiKeys" | "jwtKeys">): boolean {
+  return apiKeys !== undefined || jwtKeys !== undefined;
 }

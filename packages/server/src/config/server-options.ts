@@ -39,6 +39,26 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "PEM file with the CA of clients' certificates: who has none of it cannot connect. Read again when it changes.",
   },
+  apiKeys: {
+    kind: "text",
+    default: null,
+    doc: "File of API keys, which sconce keys makes. Whoever asks for more than health needs one of them then, as Authorization: Bearer <key>. Read again when it changes.",
+  },
+  jwtKeys: {
+    kind: "text",
+    default: null,
+    doc: "JSON Web Key Set with which tokens are verified, a file or an https:// URL. Tokens are taken beside API keys then. A file is read again when it changes, a URL every ten minutes.",
+  },
+  jwtIssuer: {
+    kind: "text",
+    default: null,
+    doc: "The iss that tokens must have. Required with --jwt-keys.",
+  },
+  jwtAudience: {
+    kind: "text",
+    default: null,
+    doc: "The aud that tokens must have: the name of this service to their issuer. Required with --jwt-keys.",
+  },
   reloadIntervalMs: {
     kind: "duration",
     min: 100,
@@ -248,14 +268,14 @@ export const SERVER_OPTIONS = {
   tenantHeader: {
     kind: "text",
     default: null,
-    doc: "Header (REST) and metadata key (gRPC) that names whose request it is. Tenants take turns in every queue, and do not share cached answers. Set it only behind a proxy that authenticates clients and sets this header itself: a client that could choose its name could take many turns.",
+    doc: "Header (REST) and metadata key (gRPC) that names whose request it is. Tenants take turns in every queue, and do not share cached answers. Set it only behind a proxy that authenticates clients and sets this header itself: a client that could choose its name could take many turns. Where keys or tokens say who asks, each of them is a tenant and the header is not looked at.",
   },
   tenantQuota: {
     kind: "number",
     min: 0.001,
     max: 1_000_000,
     default: null,
-    doc: "Requests a second that one tenant (see tenant_header) may send on average, over all models; more are rejected with 429. No limit when unset.",
+    doc: "Requests a second that one tenant (see tenant_header) may send on average, over all models; more are rejected with 429. No limit when unset. A key or token may have a rate of its own.",
   },
   tenantQuotaBurst: {
     kind: "integer",

@@ -29,6 +29,11 @@ const NEEDS: readonly Need[] = [
     words: "--model-control poll",
   },
   {
+    options: ["jwtIssuer", "jwtAudience"],
+    isMet: ({ jwtKeys }) => jwtKeys !== undefined,
+    words: "--jwt-keys",
+  },
+  {
     options: ["tenantQuotaBurst"],
     isMet: ({ tenantQuota }) => tenantQuota !== undefined,
     words: "--tenant-quota",

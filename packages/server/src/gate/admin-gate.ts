@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ServeError } from "../base/errors.ts";
+import { checkScope } from "./authenticator.ts";
+import type { Caller } from "./caller.ts";
 
 export interface AdminGateOptions {
   /** Whether this server loads and unloads on request at all. */
@@ -8,13 +10,21 @@ export interface AdminGateOptions {
   readonly token: string | undefined;
 }
 
+/** What a request says of who sends it. */
+export interface Credentials {
+  readonly authorization: string | undefined;
+  /** Undefined: this server knows no callers. */
+  readonly caller: Caller | undefined;
+}
+
 /** Who may load and unload models. */
 export interface AdminGate {
   /**
-   * Lets an `Authorization` header (`Bearer <token>`) pass or throws: `failed_precondition`/`model_control_off`,
-   * `unauthenticated`/`missing_token`, `permission_denied`/`wrong_token`. How long it takes tells nothing about the token.
+   * Lets a caller with the scope `admin` pass or, where there are no callers, an `Authorization` header (`Bearer <token>`), and returns who it is. Throws
+   * `failed_precondition`/`model_control_off`, `unauthenticated`/`missing_token`, `permission_denied`/`wrong_token` or `missing_scope`. How long it
+   * takes tells nothing about the token.
    */
-  admit(authorization: string | undefined): void;
+  admit(credentials: Credentials): string;
 }
 
 const BEARER = /^Bearer +([!-~]{1,4096})$/i;
@@ -22,8 +32,12 @@ const BEARER = /^Bearer +([!-~]{1,4096})$/i;
 export function createAdminGate({ isOn, token }: AdminGateOptions): AdminGate {
   const expected = token === undefined || token === "" ? undefined : digest(token);
   return {
-    admit(authorization) {
+    admit({ authorization, caller }) {
       if (!isOn) throw controlOff();
+      if (caller !== undefined) {
+        checkScope(caller, "admin");
+        return caller.name;
+      }
       const given = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
       if (given === undefined) {
         throw new ServeError(
@@ -32,7 +46,7 @@ export function createAdminGate({ isOn, token }: AdminGateOptions): AdminGate {
           { reason: "missing_token" },
         );
       }
-      if (expected !== undefined && timingSafeEqual(digest(given), expected)) return;
+      if (expected !== undefined && timingSafeEqual(digest(given), expected)) return "the administrator";
       throw new ServeError("permission_denied", "this is not the administrator's token", {
         reason: "wrong_token",
       });

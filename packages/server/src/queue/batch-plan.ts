@@ -1,6 +1,6 @@
 import { invariant, ServeError } from "../base/errors.ts";
 import type { InferRequest } from "../base/infer-request.ts";
-import type { Signature, TensorSpec, VariableDim } from "../base/signature.ts";
+import { rowAxis, type Signature, type TensorSpec, type VariableDim } from "../base/signature.ts";
 import { elementBytes, type NamedTensor } from "../base/tensor.ts";
 import { compilePadding, type PaddingPlan } from "./padding.ts";
 import type { QueueConfig } from "./queue-config.ts";
@@ -22,6 +22,9 @@ export interface BatchPlan {
   readonly outputIndex: ReadonlyMap<string, number>;
   /** Bytes per element of each output; 0 for BYTES. */
   readonly outputElementBytes: readonly number[];
+  /** Which dimension the rows of each input and output lie along: the first, but for states of sequences. */
+  readonly inputAxes: readonly number[];
+  readonly outputAxes: readonly number[];
   /** Rows of different requests may share a run. Else every request runs alone and counts as one row. */
   readonly isBatched: boolean;
   readonly maxRows: number;
@@ -39,7 +42,7 @@ export interface BatchPlan {
 /** Throws `invalid_argument` when the padding asked for does not fit the signature. */
 export function compileBatchPlan(signature: Signature, config: QueueConfig): BatchPlan {
   const { inputs, outputs, batching } = signature;
-  const batchDim = batching.kind === "on" ? leadingDim(signature, batching.symbol) : undefined;
+  const batchDim = batching.kind === "on" ? batchDimOf(signature, batching.symbol) : undefined;
   const padding =
     config.pad === undefined || batchDim === undefined ? undefined : compilePadding(config.pad, signature);
   const alone: BatchPlan = {
@@ -47,6 +50,8 @@ export function compileBatchPlan(signature: Signature, config: QueueConfig): Bat
     outputs,
     outputIndex: new Map(outputs.map((spec, index) => [spec.name, index])),
     outputElementBytes: outputs.map((spec) => elementBytes(spec.datatype)),
+    inputAxes: [],
+    outputAxes: [],
     isBatched: false,
     maxRows: 1,
     minRows: 0,
@@ -60,6 +65,8 @@ export function compileBatchPlan(signature: Signature, config: QueueConfig): Bat
   const rowMultiple = batchDim.multipleOf ?? 1;
   return {
     ...alone,
+    inputAxes: inputs.map((spec) => rowAxis(spec, batchDim.symbol)),
+    outputAxes: outputs.map((spec) => rowAxis(spec, batchDim.symbol)),
     isBatched: true,
     maxRows: config.maxBatchSize,
     minRows: batchDim.min,
@@ -71,16 +78,16 @@ export function compileBatchPlan(signature: Signature, config: QueueConfig): Bat
   };
 }
 
-/** The batch dimension, which must lead every input and output and stand nowhere else: rows can then be gathered and sliced as bytes. */
-function leadingDim(signature: Signature, symbol: string): VariableDim {
+/**
+ * The batch dimension, which must stand once in every input and output. Where it leads, rows are gathered and sliced as bytes; elsewhere
+ * they are copied.
+ */
+function batchDimOf(signature: Signature, symbol: string): VariableDim {
   let found: VariableDim | undefined;
-  for (const spec of [...signature.inputs, ...signature.outputs]) {
-    spec.dims.forEach((dim, axis) => {
-      const isBatch = typeof dim !== "number" && dim.symbol === symbol;
-      invariant(isBatch === (axis === 0), `batching is on, but ${spec.name} is not made of rows`);
-      if (isBatch) found ??= dim;
-    });
-    invariant(spec.dims.length > 0, `batching is on, but ${spec.name} is a scalar`);
+  for (const { name, dims } of [...signature.inputs, ...signature.outputs]) {
+    const places = dims.filter((dim) => typeof dim !== "number" && dim.symbol === symbol);
+    invariant(places.length === 1, `batching is on, but ${name} is not made of rows`);
+    found ??= places[0] as VariableDim;
   }
   invariant(found !== undefined, "batching is on, but the model has no inputs");
   return found;
@@ -122,7 +129,7 @@ function reordered(plan: BatchPlan, inputs: readonly NamedTensor[]): NamedTensor
 
 /** Rows of a request; 1 when batching is off. */
 export function rowsOf(plan: BatchPlan, inputs: readonly NamedTensor[]): number {
-  return plan.isBatched ? (inputs[0]!.shape[0] ?? 0) : 1;
+  return plan.isBatched ? (inputs[0]!.shape[plan.inputAxes[0]!] ?? 0) : 1;
 }
 
 /** Equal for requests that may share a run. Datatypes and fixed dimensions are the signature's, so only variable ones count. */

@@ -30,14 +30,65 @@ function gatherInput(plan: BatchPlan, items: readonly BatchItem[], index: number
   const isPadded = axes !== undefined && axes.length > 0;
   if (isPadded) for (const axis of axes) shape[axis] = plan.padding!.paddedSize(first.shape[axis]!);
   let rows = 0;
+  const axis = plan.inputAxes[index]!;
+  const isInner = axis > 0 && outerSize(shape, axis) > 1;
+  if (isInner) return gatherInner(items, index, axis);
   for (let i = 0; i < items.length; i++) {
     const item = items[i]!;
     const bytes = viewRows(item.request.inputs[index]!, item.request.rows, item.rowStart, item.rows);
     chunks[i] = isPadded ? widen(plan, item, index, bytes) : bytes;
     rows += item.rows;
   }
-  shape[0] = rows;
+  shape[axis] = rows;
   return { datatype: first.datatype, shape, chunks };
+}
+
+/** The same of a tensor whose rows lie along an inner dimension, so that each lies in pieces: the one copy that this costs. */
+function gatherInner(items: readonly BatchItem[], index: number, axis: number): RunInput {
+  const first = items[0]!.request.inputs[index]!;
+  const shape = first.shape.slice();
+  let rows = 0;
+  for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
+  shape[axis] = rows;
+  const outer = outerSize(shape, axis);
+  const rowBytes = innerBytes(first, axis);
+  const all = new Uint8Array(outer * rows * rowBytes);
+  let at = 0;
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < items.length; i++) {
+      const { request, rowStart, rows: own } = items[i]!;
+      const from = (o * request.rows + rowStart) * rowBytes;
+      const piece = request.inputs[index]!.bytes.subarray(from, from + own * rowBytes);
+      all.set(piece, at);
+      at += piece.length;
+    }
+  }
+  return { datatype: first.datatype, shape, chunks: [all] };
+}
+
+/** An item's own rows of such an output: a copy. */
+function sliceInner(output: Tensor, axis: number, [start, rows]: readonly [number, number]): Uint8Array {
+  const outer = outerSize(output.shape, axis);
+  const rowBytes = innerBytes(output, axis);
+  const own = new Uint8Array(outer * rows * rowBytes);
+  for (let o = 0; o < outer; o++) {
+    const from = (o * output.shape[axis]! + start) * rowBytes;
+    own.set(output.bytes.subarray(from, from + rows * rowBytes), o * rows * rowBytes);
+  }
+  return own;
+}
+
+function outerSize(shape: readonly number[], axis: number): number {
+  let size = 1;
+  for (let i = 0; i < axis; i++) size *= shape[i]!;
+  return size;
+}
+
+/** Bytes of one row behind each place of the dimensions before it. */
+function innerBytes({ datatype, shape }: Tensor, axis: number): number {
+  let size = elementBytes(datatype);
+  for (let i = axis + 1; i < shape.length; i++) size *= shape[i]!;
+  return size;
 }
 
 function widen(plan: BatchPlan, item: BatchItem, index: number, bytes: Uint8Array): Uint8Array {
@@ -69,8 +120,9 @@ export function findBadOutput(plan: BatchPlan, result: RunResult, rows: number):
   for (let i = 0; i < outputs.length; i++) {
     const { shape, bytes } = outputs[i]!;
     const name = plan.outputs[i]!.name;
-    if (plan.isBatched && shape[0] !== rows) {
-      return badOutput(`output "${name}" has ${shape[0] ?? "no"} rows for a batch of ${rows}`);
+    const ownRows = plan.isBatched ? shape[plan.outputAxes[i]!] : rows;
+    if (ownRows !== rows) {
+      return badOutput(`output "${name}" has ${ownRows ?? "no"} rows for a batch of ${rows}`);
     }
     const width = plan.outputElementBytes[i]!;
     const isWhole =
@@ -98,9 +150,12 @@ export function sliceOutputs(
 ): (readonly NamedTensor[] | undefined)[] {
   const offsets = new Array<number>(result.outputs.length).fill(0);
   const sliced = new Array<readonly NamedTensor[] | undefined>(items.length);
-  let rows = 0;
-  for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
-  for (let i = 0; i < items.length; i++) sliced[i] = sliceItem(plan, result, items[i]!, { offsets, rows });
+  const batch = { offsets, rows: 0, start: 0 };
+  for (let i = 0; i < items.length; i++) batch.rows += items[i]!.rows;
+  for (let i = 0; i < items.length; i++) {
+    sliced[i] = sliceItem(plan, result, items[i]!, batch);
+    batch.start += items[i]!.rows;
+  }
   return sliced;
 }
 
@@ -108,18 +163,27 @@ function sliceItem(
   plan: BatchPlan,
   result: RunResult,
   item: BatchItem,
-  batch: { readonly offsets: number[]; readonly rows: number },
+  batch: { readonly offsets: number[]; readonly rows: number; readonly start: number },
 ): readonly NamedTensor[] | undefined {
   const { request } = item;
   const all = new Array<NamedTensor>(result.outputs.length);
   for (let i = 0; i < all.length; i++) {
     const output = result.outputs[i]!;
+    const axis = plan.isBatched ? plan.outputAxes[i]! : 0;
+    if (axis > 0 && outerSize(output.shape, axis) > 1) {
+      if (request.isSettled) continue;
+      const shape = output.shape.slice();
+      shape[axis] = item.rows;
+      const bytes = sliceInner(output, axis, [batch.start, item.rows]);
+      all[i] = { name: plan.outputs[i]!.name, datatype: output.datatype, shape, bytes };
+      continue;
+    }
     const from = batch.offsets[i]!;
     const end = plan.isBatched ? rowsEnd(output, batch.rows, from, item.rows) : output.bytes.length;
     batch.offsets[i] = end;
     if (request.isSettled) continue;
     const shape = output.shape.slice();
-    if (plan.isBatched) shape[0] = item.rows;
+    if (plan.isBatched) shape[axis] = item.rows;
     const tensor: NamedTensor = {
       name: plan.outputs[i]!.name,
       datatype: output.datatype,
@@ -166,8 +230,9 @@ export function joinParts(request: QueuedRequest): readonly NamedTensor[] | Serv
     parts.push(item.outputs!);
   const joined = parts[0]!.map((first, index) => {
     const tensors = parts.map((part) => part[index]!);
-    return tensors.every((tensor) => sameRows(tensor, first))
-      ? concatenate(tensors, request.rows)
+    const axis = request.plan.outputAxes[index] ?? 0;
+    return tensors.every((tensor) => sameRows(tensor, first, axis))
+      ? concatenate(tensors, request.rows, axis)
       : undefined;
   });
   if (joined.some((tensor) => tensor === undefined)) {
@@ -176,14 +241,16 @@ export function joinParts(request: QueuedRequest): readonly NamedTensor[] | Serv
   return select(joined as NamedTensor[], request.wanted);
 }
 
-function sameRows(a: Tensor, b: Tensor): boolean {
+function sameRows(a: Tensor, b: Tensor, rowAxis: number): boolean {
   if (a.shape.length !== b.shape.length) return false;
-  for (let axis = 1; axis < a.shape.length; axis++) if (a.shape[axis] !== b.shape[axis]) return false;
+  for (let axis = 0; axis < a.shape.length; axis++)
+    if (axis !== rowAxis && a.shape[axis] !== b.shape[axis]) return false;
   return true;
 }
 
-function concatenate(tensors: readonly NamedTensor[], rows: number): NamedTensor {
+function concatenate(tensors: readonly NamedTensor[], rows: number, axis: number): NamedTensor {
   const first = tensors[0]!;
+  if (axis > 0) return concatenateInner(tensors, rows, axis);
   const bytes = new Uint8Array(tensors.reduce((sum, tensor) => sum + tensor.bytes.length, 0));
   let offset = 0;
   for (const tensor of tensors) {
@@ -193,6 +260,22 @@ function concatenate(tensors: readonly NamedTensor[], rows: number): NamedTensor
   const shape = first.shape.slice();
   shape[0] = rows;
   return { name: first.name, datatype: first.datatype, shape, bytes };
+}
+
+function concatenateInner(tensors: readonly NamedTensor[], rows: number, axis: number): NamedTensor {
+  const { name, datatype, shape: own } = tensors[0]!;
+  const shape = own.slice();
+  shape[axis] = rows;
+  const bytes = new Uint8Array(tensors.reduce((sum, tensor) => sum + tensor.bytes.length, 0));
+  let at = 0;
+  for (let o = 0; o < outerSize(shape, axis); o++) {
+    for (const tensor of tensors) {
+      const size = tensor.shape[axis]! * innerBytes(tensor, axis);
+      bytes.set(tensor.bytes.subarray(o * size, (o + 1) * size), at);
+      at += size;
+    }
+  }
+  return { name, datatype, shape, bytes };
 }
 
 function select(

@@ -1,5 +1,5 @@
 import { ServeError } from "../base/errors.ts";
-import type { Signature } from "../base/signature.ts";
+import { rowAxis, type Signature } from "../base/signature.ts";
 import type { PadConfig } from "./padding.ts";
 
 /** How one model's queue behaves. Complete: every field has a value (see `completeQueueConfig`). */
@@ -66,7 +66,8 @@ function batchSize(wanted: number | undefined, signature: Signature): number {
   if (signature.batching.kind === "off") return 1;
   const allowed = signature.batching.maxRows ?? Number.POSITIVE_INFINITY;
   const size = Math.min(wanted ?? 32, allowed);
-  const first = signature.inputs[0]?.dims[0];
+  const [input] = signature.inputs;
+  const first = input?.dims[input === undefined ? 0 : rowAxis(input, signature.batching.symbol)];
   const multiple = typeof first === "object" ? (first.multipleOf ?? 1) : 1;
   return multiple === 1 ? size : Math.max(multiple, size - (size % multiple));
 }

@@ -26,6 +26,8 @@ export interface HostedModel {
   run(inputs: readonly Tensor[]): HostedResult | Promise<HostedResult>;
   /** The part of the warm-up that no request should wait for. Default: it was all done while loading. Throws ServeError. */
   readonly warmUp?: () => Promise<void>;
+  /** Whether a later start could be faster; see `METHODS`. */
+  readonly mayOptimise?: boolean;
 }
 
 export interface HostedResult {
@@ -38,14 +40,20 @@ export interface HostedResult {
 /** Loads the one model of this worker. `progress` names the stage that begins. Throws ServeError. */
 export type ModelLoader = (message: LoadMessage, progress: (stage: string) => void) => Promise<HostedModel>;
 
+const NOTHING: HandlerResult = { header: NO_BYTES, chunks: NO_CHUNKS };
 const badRequest = tensorFailure("worker_protocol", "a message to the worker");
 
-/** Turns this process or thread into a worker that loads one model and runs it. */
-export function hostModel(load: ModelLoader): void {
+/** Makes later starts of a model faster. Throws ServeError. */
+export type ModelOptimiser = (message: LoadMessage) => Promise<void>;
+
+/** Turns this process or thread into a worker that loads one model and runs it, or that optimises one. */
+export function hostModel(load: ModelLoader, optimise?: ModelOptimiser): void {
   let model: HostedModel | undefined;
   serveWorker((call: WorkerCall): HandlerResult | Promise<HandlerResult> => {
     if (model !== undefined && call.method === METHODS.run) return runModel(model, call);
     if (model !== undefined && call.method === METHODS.warm) return warmModel(model);
+    if (call.method === METHODS.optimise && optimise !== undefined)
+      return optimise(decodeMessage<LoadMessage>(call.header)).then(() => NOTHING);
     if (call.method !== METHODS.load) {
       throw new ServeError("internal", "the worker was asked for what it cannot do", {
         reason: "worker_protocol",
@@ -53,10 +61,10 @@ export function hostModel(load: ModelLoader): void {
     }
     return load(decodeMessage<LoadMessage>(call.header), (stage) => call.note(stage)).then((loaded) => {
       model = loaded;
-      const { description, files } = loaded;
+      const { description, files, mayOptimise = false } = loaded;
       const isWarm = loaded.warmUp === undefined;
       return {
-        header: encodeMessage({ description, files, isWarm } satisfies LoadedMessage),
+        header: encodeMessage({ description, files, isWarm, mayOptimise } satisfies LoadedMessage),
         chunks: NO_CHUNKS,
       };
     });
@@ -70,7 +78,7 @@ function runModel(model: HostedModel, call: WorkerCall): HandlerResult | Promise
 
 async function warmModel(model: HostedModel): Promise<HandlerResult> {
   await model.warmUp?.();
-  return { header: NO_BYTES, chunks: NO_CHUNKS };
+  return NOTHING;
 }
 
 function encodeResult({ outputs, computeMs }: HostedResult): HandlerResult {

@@ -2,8 +2,11 @@ import type { ModelDescription } from "../base/model-description.ts";
 import type { FileStamp } from "./file-stamp.ts";
 import type { LoadSpec } from "./runtime.ts";
 
-/** What a model worker can be asked. `load` comes once and first; `warm` may follow when there is nothing to run. */
-export const METHODS = { load: 1, run: 2, warm: 3 } as const;
+/**
+ * What a model worker can be asked. `load` comes once and first; `warm` may follow when there is nothing to run. `optimise` is for a worker
+ * that loads no model: a `load` call's header, and an empty result.
+ */
+export const METHODS = { load: 1, run: 2, warm: 3, optimise: 4 } as const;
 
 /** Header of a `load` call. */
 export interface LoadMessage {
@@ -23,6 +26,8 @@ export interface LoadedMessage {
   readonly files: readonly FileStamp[];
   /** False: `warm` has something left to do. */
   readonly isWarm: boolean;
+  /** Whether `optimise`, in another worker, may make later starts faster. */
+  readonly mayOptimise?: boolean;
 }
 
 export function encodeMessage(message: LoadMessage | LoadedMessage): Uint8Array {

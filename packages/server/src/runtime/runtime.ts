@@ -52,6 +52,8 @@ export interface LoadOptions {
   readonly rename?: Readonly<Record<string, string>> | undefined;
   /** What the settings of another server say of inputs and outputs. */
   readonly ports?: DeclaredPorts | undefined;
+  /** Outputs that the server keeps for an input of the next request, by that input. Default: none. */
+  readonly state?: Readonly<Record<string, string>> | undefined;
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
   /** False: the engine must not rewrite the model's graph, since a worker crashed where it did. Default: it may. */

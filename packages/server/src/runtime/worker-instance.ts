@@ -10,12 +10,12 @@ import { LineLimit } from "../worker/line-limit.ts";
 import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
 import { type CallResult, failureReason, type Worker } from "../worker/worker.ts";
 import type { FileIdentity } from "./file-identity.ts";
-import { warmUpWhenIdle } from "./idle-warm-up.ts";
 import type { LoadCaution } from "./load-caution.ts";
 import { residentBytes, watchMemory } from "./memory-watch.ts";
 import { decodeMessage, encodeMessage, type LoadedMessage, METHODS } from "./model-messages.ts";
 import type { LoadSpec } from "./runtime.ts";
 import { decodeTensors, encodeTensors, tensorFailure } from "./tensor-codec.ts";
+import { whenIdle } from "./when-idle.ts";
 
 export interface WorkerInstanceOptions {
   readonly id: string;
@@ -29,6 +29,8 @@ export interface WorkerInstanceOptions {
   /** What the first instance learned; undefined until then. */
   description(): ModelDescription | undefined;
   acquire(): Promise<Worker>;
+  /** Makes later starts of the model faster; called when this instance has nothing to do. */
+  optimise(): void;
   onProgress(stage: string): void;
   onStateChange(instance: Instance): void;
   readonly clock: Clock;
@@ -50,6 +52,7 @@ export class WorkerInstance implements Instance {
   #description: ModelDescription | undefined;
   #stopMemoryWatch: (() => void) | undefined;
   #stopWarmUp: (() => void) | undefined;
+  #stopOptimising: (() => void) | undefined;
   /** A warm-up that ended a worker is not tried on the next one. */
   #isWarmUpSafe = true;
 
@@ -143,7 +146,7 @@ export class WorkerInstance implements Instance {
   };
 
   async #load(worker: Worker): Promise<void> {
-    const { spec, index, files, caution, onProgress } = this.#options;
+    const { spec, index, files, caution, clock, onProgress, optimise } = this.#options;
     const attempt = caution.attempt(spec);
     const isTouched = await files.check();
     this.#description ??= this.#options.description();
@@ -171,6 +174,10 @@ export class WorkerInstance implements Instance {
     await checkResident(worker, spec);
     this.#watchMemory(worker);
     if (!loaded.isWarm) this.#warmUpLater(worker);
+    if (loaded.mayOptimise === true && index === 0) {
+      this.#stopOptimising?.();
+      this.#stopOptimising = whenIdle({ worker, clock, act: optimise });
+    }
   }
 
   #warmUpLater(worker: Worker): void {
@@ -187,7 +194,7 @@ export class WorkerInstance implements Instance {
       }
     };
     this.#stopWarmUp?.();
-    this.#stopWarmUp = warmUpWhenIdle({ worker, clock, warmUp: () => void warmUp() });
+    this.#stopWarmUp = whenIdle({ worker, clock, act: () => void warmUp() });
   }
 
   #watchMemory(worker: Worker): void {
@@ -211,6 +218,7 @@ export class WorkerInstance implements Instance {
     if (state.kind !== "ready") {
       this.#stopMemoryWatch?.();
       this.#stopWarmUp?.();
+      this.#stopOptimising?.();
     }
     if (state.kind === "restarting")
       logger.warn({ reason: state.reason, attempt: state.attempt }, "a model's worker died");

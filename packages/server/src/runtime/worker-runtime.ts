@@ -9,6 +9,7 @@ import { nodeCommand, WorkerProcess } from "../worker/worker-process.ts";
 import { WorkerThread } from "../worker/worker-thread.ts";
 import { FileIdentity } from "./file-identity.ts";
 import { LoadCaution } from "./load-caution.ts";
+import { Optimiser } from "./optimiser.ts";
 import type { LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
 import { WorkerInstance } from "./worker-instance.ts";
 
@@ -34,6 +35,7 @@ interface Dependencies {
   readonly name: Runtime["name"];
   /** Closed with the runtime. */
   readonly pool: WorkerPool;
+  readonly optimiser: Optimiser;
   /** Starts a worker in a thread, for models with `isolation: "thread"`. */
   spawnThread(id: string): Worker;
   readonly clock: Clock;
@@ -51,16 +53,18 @@ export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
   const { args = () => [] } = options;
   const commandFor = (isWanted: boolean): readonly [string, ...string[]] =>
     entry instanceof URL ? nodeCommand(entry, args(isWanted)) : entry;
+  const spawn = (id: string, isWanted: boolean): Worker =>
+    new WorkerProcess({ ...common, command: commandFor(isWanted), id, startTimeoutMs });
   return new WorkerRuntime({
     name,
     pool: new WorkerPool({
-      spawn: (id, isWanted) =>
-        new WorkerProcess({ ...common, command: commandFor(isWanted), id, startTimeoutMs }),
+      spawn,
       spares,
       clock,
       random,
       logger,
     }),
+    optimiser: new Optimiser({ spawn: (id) => spawn(id, false), logger }),
     spawnThread(id) {
       if (entry instanceof URL) return new WorkerThread({ ...common, entry, id });
       throw new ServeError(
@@ -97,6 +101,7 @@ class WorkerRuntime implements Runtime {
     const model = new WorkerModel(spec, {
       ...this.#options,
       acquire: () => this.#acquire(spec),
+      optimise: () => this.#options.optimiser.add(spec),
       onProgress: (stage) => options.onProgress?.(stage),
       onEnd: () => this.#models.delete(model),
     });
@@ -115,11 +120,13 @@ class WorkerRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
+    this.#options.optimiser.destroy("the server is closing");
     await Promise.all([...this.#models].map((model) => model.close()));
     await this.#options.pool.close();
   }
 
   destroy(reason: string): void {
+    this.#options.optimiser.destroy(reason);
     for (const model of this.#models) model.destroy(reason);
     this.#options.pool.destroy(reason);
   }
@@ -135,6 +142,7 @@ class WorkerRuntime implements Runtime {
 
 interface WorkerModelOptions {
   acquire(): Promise<Worker>;
+  optimise(): void;
   onProgress(stage: string): void;
   onEnd(): void;
   readonly clock: Clock;
@@ -162,6 +170,7 @@ class WorkerModel implements LoadedModel {
         caution,
         description: () => this.#description,
         acquire: options.acquire,
+        optimise: options.optimise,
         onProgress: options.onProgress,
         onStateChange: (instance) => this.#notify(instance),
         clock: options.clock,

@@ -1,6 +1,7 @@
 import { removeDeadNodes } from "./dead-code.ts";
 import { functionalise } from "./functionalise.ts";
 import { inlineSubgraphs } from "./inline-subgraphs.ts";
+import { copyIntoOut } from "./into-out.ts";
 import type { Arg, Graph, Node, Program, UnsupportedOps } from "./ir.ts";
 
 export interface OptimizedProgram {
@@ -41,7 +42,7 @@ function optimizeGraph(
   found: Findings,
 ): { graph: Graph; mutatedInputs: readonly string[] } {
   const inlined = inlineSubgraphs(graph);
-  const functional = functionalise(inlined.graph, shared);
+  const functional = functionalise(copyIntoOut(inlined.graph), shared);
   const live = removeDeadNodes(functional.graph);
   found.warnings.push(...inlined.warnings);
   found.unsupported.push(...functional.unsupported.map(({ op, reason }) => ({ op, reason, count: 1 })));

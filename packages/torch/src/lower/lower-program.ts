@@ -6,7 +6,8 @@ import { GraphBuilder } from "../onnx/graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx/model.ts";
 import { Emitter } from "./core/emitter.ts";
 import { IndexInputs } from "./core/index-inputs.ts";
-import { carrier, type Val } from "./core/tensor.ts";
+import { requireNumbers } from "./core/not-a-number.ts";
+import { carrier, isFloat, type Val } from "./core/tensor.ts";
 import { Unsupported } from "./core/unsupported.ts";
 import { WeightStore } from "./core/weight-store.ts";
 import { GraphLowering, type LoweringTables, UnsupportedOpLog } from "./lower-graph.ts";
@@ -64,6 +65,11 @@ export function lowerProgram(
   }
   lowering.lowerNodes();
   const outputs = program.outputs.map((output) => describe(output, program, names));
+  const [passing] = g.passingOverNan;
+  if (passing !== undefined) {
+    const floats = inputs.filter(({ dtype }) => isFloat(dtype));
+    g.guards.push(...floats.map(({ name, dtype }) => requireNumbers(g, { name, dtype }, passing)));
+  }
   if (log.isEmpty) emitOutputs(program.outputs, outputs, { g, lowering, log, results });
   const graph = log.isEmpty
     ? builder.finish(

@@ -58,6 +58,15 @@ describe("dataDecision()", () => {
     assert.equal(dataDecision(modelOf(node("If", ["stored"], ["y"], branches))), undefined);
   });
 
+  test("a branch that gives the same either way does not count, what is inside it does", () => {
+    const called = (name: string, inside: typeof branches) =>
+      modelOf(node("IsNaN", ["x"], ["c"]), { ...node("If", ["c"], ["y"], inside), name });
+    assert.equal(dataDecision(called("shortcut of aten.max_pool2d", branches)), undefined);
+    assert.equal(dataDecision(called("another", branches)), "If");
+    const inner = { ...branches, else_branch: branch(node("If", ["c"], ["b"], branches)) };
+    assert.equal(dataDecision(called("shortcut of aten.max_pool2d", inner)), "If");
+  });
+
   test("a branch inside a branch that sizes choose", () => {
     const inner = node("If", ["x"], ["b"], branches);
     const outer = { ...branches, else_branch: branch(inner) };

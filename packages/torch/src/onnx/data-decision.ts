@@ -3,6 +3,9 @@ import type { OnnxGraph, OnnxModel, OnnxNode } from "./model.ts";
 /** Ops whose result depends on sizes alone. */
 const SIZES: ReadonlySet<string> = new Set(["Shape", "Size"]);
 
+/** How an `If` is called both of whose branches give the same for a row, whichever the run takes: one is cheaper. */
+export const SHORTCUT = "shortcut of";
+
 /**
  * The first `If` or `Loop` that goes one way or the other, once for a whole run, by what the numbers of the inputs are: "If" or "Loop". Undefined:
  * sizes and stored numbers alone decide.
@@ -31,7 +34,8 @@ function decisionIn(graph: OnnxGraph, given: Iterable<string>): Found {
 }
 
 function decisionOf(node: OnnxNode, data: ReadonlySet<string>): Found["op"] {
-  if (node.type === "If" && data.has(node.inputs[0]!)) return "If";
+  const isShortcut = node.name?.startsWith(SHORTCUT) === true;
+  if (node.type === "If" && !isShortcut && data.has(node.inputs[0]!)) return "If";
   if (node.type === "Loop") return loopDecision(node, data);
   for (const graph of bodiesOf(node)) {
     const given = node.inputs.some((name) => data.has(name)) ? graph.inputs.map(({ name }) => name) : [];

@@ -18,6 +18,14 @@ const NEEDS = {
   "invertible matrices": "needs matrices that can be inverted, and one of them is singular",
   "finite numbers": "needs finite numbers, and an input holds NaN or infinity",
   numbers: "reads the bits of numbers, and one of them is NaN, which has many forms",
+  "inputs without NaN": "takes the largest numbers around each place, for which an input with NaN has none",
+  "no NaN": "compares whole rows, and one of them holds NaN, which differs from itself",
+  "numbers from 0 on": "needs numbers from 0 on, and one of them is negative",
+  "offsets from 0":
+    "needs offsets that begin with 0, and they begin with another number or hold a negative one",
+  "offsets within its indices": "needs offsets up to the number of its indices, and one is past them",
+  "quantiles from 0 to 1": "needs quantiles from 0 to 1, and one is not between them",
+  room: "takes numbers that ask for at most 134217728 places, and these ask for more",
   "the pivots of its factors":
     "needs the pivots that the factors were made with, and one is out of their range",
   "sizes that go together": "needs sizes that go together, and two of its operands have others",

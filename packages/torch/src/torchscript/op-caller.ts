@@ -1,14 +1,15 @@
 import { schemaOf } from "../aten/schemas.ts";
 import { isComplex } from "../dtype.ts";
-import { reshapesInPlace, turnsInPlace } from "../graph/functional-variant.ts";
+import { functionalVariant, reshapesInPlace, turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
-import { symbolsOf } from "../graph/sym.ts";
+import { type Dim, sameDims, symbolsOf } from "../graph/sym.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
+import { requireSame } from "./shapes/dims.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
@@ -69,6 +70,8 @@ export class OpCaller {
     const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
+    const filled = this.#intoOut(call);
+    if (filled !== undefined) return filled;
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
       if (!schemasOf(call.op).some(({ target }) => hasShape(target)))
         unsupportedOp(unknownOp(call.op, "the type of its result is not known"));
@@ -131,6 +134,24 @@ export class OpCaller {
     if (result.type.dtype !== self.type.dtype) return unsupportedOp("it changes the dtype of a number");
     this.#recorder.replace(self, result);
     return result;
+  }
+
+  /** `torch.add(x, y, out=z)`: what the call without `out` gives, written into `z`, or in its place where it has nothing. */
+  #intoOut({ op, args, kwargs }: WrittenCall): Value | undefined {
+    const out = kwargs.get("out");
+    if (out?.kind !== "tensor") return undefined;
+    const rest = new Map([...kwargs].filter(([name]) => name !== "out"));
+    const result = this.call({ op, args, kwargs: rest });
+    if (result.kind !== "tensor") return undefined;
+    const [from, to] = [result.type.dims, out.type.dims];
+    if (to.includes(0) && !sameDims(from, to)) {
+      if (result.type.dtype !== out.type.dtype) return unsupportedOp("its out= is of another dtype");
+      this.#recorder.replace(out, result);
+      return result;
+    }
+    if (from.length !== to.length) return unsupportedOp("its out= is of another shape");
+    for (const [i, dim] of from.entries()) requireSame(dim, to[i]!);
+    return this.call({ op: "aten.copy_", args: [out, result], kwargs: new Map() });
   }
 
   /**
@@ -211,6 +232,7 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
       return unsupportedOp(
         "it changes the shape of a tensor in place; use the form without '_', or export the model with torch.export",
       );
+    requireSelfSize(schema.target, given, target.type.dims);
     return [target.type];
   }
   const shape = shapeOf(schema.target);
@@ -222,6 +244,22 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
     return unsupportedOp("its result is not a tensor");
   const types = shape(given);
   return Array.isArray(types) ? types : [types as TensorType];
+}
+
+/** What an op in place gives has to have the size of what it is written into: other operands do not stretch it. */
+function requireSelfSize(target: string, given: ShapeArgs, dims: readonly Dim[]): void {
+  const sizes = target === "aten.copy_.default" ? given.tensor("src").dims : resultSizes(target, given);
+  if (sizes === undefined) return;
+  const leading = sizes.length - dims.length;
+  for (const [i, size] of sizes.entries()) {
+    if (size !== 1 || (i >= leading && dims[i - leading] === 1)) requireSame(size, dims[i - leading] ?? 1);
+  }
+}
+
+function resultSizes(target: string, given: ShapeArgs): readonly Dim[] | undefined {
+  const variant = functionalVariant(target);
+  const types = variant === undefined ? undefined : shapeOf(variant)?.(given);
+  return types === undefined || Array.isArray(types) ? undefined : (types as TensorType).dims;
 }
 
 function rejectComplex(value: Value): void {

@@ -66,18 +66,22 @@ describe("sconce inspect", () => {
       join(models, "script/model.yaml"),
       'inputs: {x: "float32[batch, 32]", scale: "float32[4]"}\n',
     );
+    mkdirSync(join(models, "named"));
+    copyFileSync(DIGITS, join(models, "named/model.pt2"));
+    writeFileSync(join(models, "named/model.yaml"), "rename: {image: picture, probabilities: scores}\n");
     writeFileSync(join(models, "half.pt2"), "PK\x03\x04 and so on");
     const { stdout, code } = await runCommand(inspectCommand, models);
     assert.equal(code, 0);
     assert.match(stdout, /^digits 1 {2}pt2 file, run by onnx, 54\.3 KiB of weights$/m);
     assert.match(stdout, /^digits 2 {2}pt2 file/m);
     assert.match(stdout, /^half 1 {4}cannot be served: .*truncated/m);
+    assert.match(stdout, /^ +picture: float32.* → scores: float32/m);
     assert.match(stdout, /^script 1 {2}torchscript file, run by onnx/m);
     const json = await runCommand(inspectCommand, models, "--json");
     const parsed = JSON.parse(json.stdout) as { models: { name: string; batching?: { kind: string } }[] };
     assert.deepEqual(
       parsed.models.map(({ name }) => name),
-      ["digits", "digits", "half", "script"],
+      ["digits", "digits", "half", "named", "script"],
     );
     assert.equal(parsed.models[0]!.batching?.kind, "on");
   });

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import type { PortNaming, SummaryPort } from "@sconce/torch";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
@@ -6,6 +7,7 @@ import { createYamlReader } from "../../config/yaml-reader.ts";
 import { nodeFileSystem } from "../../models/file-system.ts";
 import type { ModelCandidate } from "../../models/model-candidate.ts";
 import { createRepository } from "../../models/repository.ts";
+import { renamedPorts } from "../../runtime/onnx/rename.ts";
 import { scriptInputs } from "../../runtime/onnx/script-inputs.ts";
 import type { Command, Terminal } from "../command.ts";
 import { requireModelFile } from "../model-path.ts";
@@ -15,7 +17,7 @@ import { usageError } from "../usage-error.ts";
 import { factsText } from "./facts-text.ts";
 import { type FoundModel, folderText } from "./folder-text.ts";
 import { type Measured, measuredText, measureFile } from "./measured.ts";
-import { factsOfFile } from "./model-file-facts.ts";
+import { factsOfFile, type ModelFileFacts } from "./model-file-facts.ts";
 
 const INSPECT_OPTIONS = {
   load: {
@@ -104,6 +106,23 @@ function inputsOf({ settings }: ModelCandidate): StatedInputs | undefined {
   return texts === undefined ? undefined : { texts, types: scriptInputs(texts) };
 }
 
+/** With the names that its model.yaml gives inputs and outputs. Throws ServeError for one that the file does not have. */
+function renamedFacts(facts: ModelFileFacts, { settings }: ModelCandidate): ModelFileFacts {
+  const rename = settings?.values["rename"] as Readonly<Record<string, string>> | undefined;
+  const { summary } = facts;
+  const named = renamedPorts(
+    { inputs: summary.inputs.map(namesOf), outputs: summary.outputs.map(namesOf) },
+    rename,
+  );
+  const inputs = summary.inputs.map((port, i) => ({ ...port, ...named.inputs[i] }));
+  const outputs = summary.outputs.map((port, i) => ({ ...port, ...named.outputs[i] }));
+  return { ...facts, summary: { ...summary, inputs, outputs } };
+}
+
+function namesOf({ name, aliases }: SummaryPort): PortNaming {
+  return aliases === undefined ? { name } : { name, aliases };
+}
+
 function foundModel(candidate: ModelCandidate): FoundModel {
   const { name, version, remark, file, codeFile, problem } = candidate;
   const base = { name, version, remark };
@@ -116,7 +135,8 @@ function foundModel(candidate: ModelCandidate): FoundModel {
     };
   }
   try {
-    return { ...base, facts: factsOfFile(file, inputsOf(candidate)), problem: undefined };
+    const facts = factsOfFile(file, inputsOf(candidate));
+    return { ...base, facts: renamedFacts(facts, candidate), problem: undefined };
   } catch (error) {
     return { ...base, facts: undefined, problem: ServeError.from(error).message };
   }

@@ -66,9 +66,14 @@ function batchingOf({
   guards,
   report,
   rowMixing,
+  state = [],
 }: ModelSummary): Batching | undefined {
   const isProgram = format === "pt2" || format === "torchscript" || format === "onnx";
   if (!isProgram || report.unsupported.length > 0) return undefined;
-  const decided = decideBatching(inputs, outputs, format === "onnx" ? "onnx" : "pytorch");
+  const keptNames = new Set(state.flatMap((pair) => [pair.input, pair.output]));
+  const decided = decideBatching(
+    { inputs, outputs, state: keptNames },
+    format === "onnx" ? "onnx" : "pytorch",
+  );
   return batchingWithMixedRows(batchingUnderGuards(decided, guards), rowMixing);
 }

@@ -1,7 +1,9 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders } from "node:http2";
 import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
+import type { Caller, Need } from "../../gate/caller.ts";
 import { startDeadline } from "../../gate/deadline.ts";
+import type { CallStream, Peer } from "../call-stream.ts";
 import type { Coding } from "./inflate-message.ts";
 import { MessageReader, type MessageReceiver, type ReaderDeps } from "./message-reader.ts";
 import { encodeStatus, OK_TRAILERS, type Trailers } from "./status.ts";
@@ -19,6 +21,8 @@ export interface GrpcMethod {
   readonly path: string;
   /** False: one message, which counts as received when the client has half-closed. */
   readonly requestStream: boolean;
+  /** Where the server knows its callers: what they need for this. Default: `infer`. */
+  readonly needs?: Need;
   /** Called when a call's headers are here. What it throws ends the call. */
   open(call: GrpcCall): CallHandlers;
   /** Shown the beginning of a first message that does not come in one piece. What it throws ends the call; the rest is not kept then. */
@@ -28,16 +32,12 @@ export interface GrpcMethod {
 /** What carries a call. */
 export interface CallParts {
   /** Open, and somebody listens to its errors. */
-  readonly stream: ServerHttp2Stream;
+  readonly stream: CallStream;
   readonly headers: IncomingHttpHeaders;
   readonly peer: Peer;
+  /** When its headers came. Default: now. */
+  readonly receivedMs?: number;
   readonly deps: ReaderDeps;
-}
-
-/** Who calls. */
-export interface Peer {
-  /** It left a call before that was answered. */
-  leftCall(): void;
 }
 
 const NO_HEADERS: IncomingHttpHeaders = {};
@@ -57,7 +57,9 @@ const CLOCKS_DIFFER_MS = 20;
  */
 export class GrpcCall implements MessageReceiver {
   readonly receivedMs: number;
-  readonly #stream: ServerHttp2Stream;
+  /** Undefined: the server knows no callers. */
+  caller: Caller | undefined;
+  readonly #stream: CallStream;
   #headers: IncomingHttpHeaders;
   readonly #peer: Peer;
   readonly #deps: ReaderDeps;
@@ -73,12 +75,12 @@ export class GrpcCall implements MessageReceiver {
   #ended = false;
   #onEnd: (() => void) | undefined;
 
-  constructor({ stream, headers, peer, deps }: CallParts) {
+  constructor({ stream, headers, peer, deps, receivedMs = deps.clock.nowMs() }: CallParts) {
     this.#stream = stream;
     this.#headers = headers;
     this.#peer = peer;
     this.#deps = deps;
-    this.receivedMs = deps.clock.nowMs();
+    this.receivedMs = receivedMs;
     stream.on("aborted", () => this.#cancelled());
     stream.on("close", () => this.#closed());
   }

@@ -1,12 +1,19 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
+import { notPermitted } from "../../gate/authenticator.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../gate/slow-client-guard.ts";
 import { createWebGate, NO_ADDRESS, type WebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
+import { permittedAdministration, permittedInference } from "../../infer/permitted-inference.ts";
+import type { Authentication } from "../authentication.ts";
+import type { OpenForeignCall } from "../call-stream.ts";
+import { createCallerViews } from "../caller-views.ts";
+import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
@@ -16,7 +23,7 @@ import { GrpcConnection } from "./grpc-connection.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "./grpc-limits.ts";
 import { createHealthStates, type HealthStates, healthMethods } from "./health.ts";
 import { inferMethods } from "./infer-methods.ts";
-import { callOpener } from "./open-call.ts";
+import { callOpener, isGrpc, type MethodTable } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
 import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
@@ -32,6 +39,8 @@ export interface GrpcEdgeOptions {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Default: everybody may come in. */
+  readonly authentication?: Authentication | undefined;
   /** Which web pages may come in, and under which names the server is known. Default: under any, and its own pages only. */
   readonly webGate?: WebGate;
   readonly clock: Clock;
@@ -48,6 +57,8 @@ export interface GrpcEdgeOptions {
   /** Shared with the other edges: whose turn it is. Default: its own. */
   readonly slicer?: TimeSlicer;
   readonly limits?: GrpcLimits;
+  /** Takes over streams of HTTP/2 that do not ask for gRPC. Default: they are rejected. */
+  readonly onRest?: (request: Http2Request) => void;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
@@ -57,11 +68,13 @@ export interface GrpcEdgeOptions {
   /** Shared memory that clients have registered; the edges share it. Default: none may be. */
   readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
-  readonly logLevel?: string;
+  readonly logLevel?: () => string;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
 export interface GrpcEdge {
+  /** Has a call answered that came in another protocol. */
+  readonly openForeign: OpenForeignCall;
   /** Serves a socket whose first bytes are the HTTP/2 preface, still unread. */
   injectConnection(socket: Socket): void;
   /** Open connections. */
@@ -80,19 +93,27 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   const health = createHealthStates(options.inference, SERVICES);
   const deps = {
     ...options,
+    authenticator: options.authentication?.authenticator,
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
     slicer: options.slicer ?? createTimeSlicer(options.clock),
     inflateLimits: { maxBytes: limits.maxReceiveBytes, maxRatio: limits.maxInflateRatio },
     maxSendBytes: limits.maxSendBytes,
     maxReceiveBytes: limits.maxReceiveBytes,
   };
-  const methods = allMethods(deps, { limits, health, drain });
-  const openCall = callOpener(new Map(methods.map((method) => [method.path, method])), deps);
-  const { activeClock = options.clock, random = Math.random } = options;
+  const parts = { limits, health, drain };
+  const all = allMethods(deps, parts);
+  const of = createCallerViews(all, ({ includes }) => {
+    const inference = permittedInference(deps.inference, includes, notPermitted);
+    const administration = permittedAdministration(deps.administration, includes, notPermitted);
+    return allMethods({ ...deps, inference, administration }, { ...parts, health: health.as(inference) });
+  });
+  const openCall = callOpener({ all, of }, deps);
+  const { activeClock = options.clock, random = Math.random, onRest } = options;
   const connections = new Set<GrpcConnection>();
   let whenEmpty = (): void => {};
   let closed: Promise<void> | undefined;
   return {
+    openForeign: openCall,
     injectConnection(socket) {
       const connection = new GrpcConnection(socket, { clock: activeClock, random, limits });
       connections.add(connection);
@@ -100,10 +121,18 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
         connections.delete(connection);
         if (connections.size === 0) whenEmpty();
       });
-      connection.session.on("stream", (stream, headers) => {
+      // Node gives the headers as they came as well, which its types do not know.
+      const onStream = (
+        stream: ServerHttp2Stream,
+        headers: IncomingHttpHeaders,
+        _flags: number,
+        rawHeaders: readonly string[] = [],
+      ): void => {
         connection.worked();
-        openCall({ stream, headers, peer: connection });
-      });
+        if (onRest === undefined || isGrpc(headers)) openCall({ stream, headers, peer: connection });
+        else onRest({ stream, headers, rawHeaders, peer: connection });
+      };
+      connection.session.on("stream", onStream);
       if (closed !== undefined) connection.leave();
     },
     connectionCount: () => connections.size,
@@ -131,15 +160,12 @@ interface Parts {
   readonly drain: DrainSignal;
 }
 
-function allMethods(
-  options: GrpcEdgeOptions & InferenceDeps,
-  { limits, health, drain }: Parts,
-): GrpcMethod[] {
-  return [
+function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, drain }: Parts): MethodTable {
+  const methods: readonly GrpcMethod[] = [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
     ...settingMethods({
-      logLevel: options.logLevel ?? "info",
+      logLevel: options.logLevel ?? (() => "info"),
       isKnownModel: (name) => options.inference.isModelReady(name, undefined),
       regions: options.regions,
     }),
@@ -148,4 +174,5 @@ function allMethods(
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),
   ];
+  return new Map(methods.map((method) => [method.path, method]));
 }

@@ -19,16 +19,22 @@ export interface HealthStates {
   all(): ReadonlyMap<string, HealthState>;
   /** False: every service is NOT_SERVING, whatever the models say. */
   setServing(isServing: boolean): void;
+  /** The same for somebody who sees other models. */
+  as(inference: Inference): HealthStates;
 }
 
-export function createHealthStates(inference: Inference, services: readonly string[]): HealthStates {
-  let isServing = true;
-  const ofServer = (): HealthState => (isServing && inference.isReady() ? "SERVING" : "NOT_SERVING");
+export function createHealthStates(
+  inference: Inference,
+  services: readonly string[],
+  serving: { isServing: boolean } = { isServing: true },
+): HealthStates {
+  const ofServer = (): HealthState => (serving.isServing && inference.isReady() ? "SERVING" : "NOT_SERVING");
   const ofModel = (name: string): HealthState => {
     try {
-      return isServing && inference.isModelReady(name, undefined) ? "SERVING" : "NOT_SERVING";
+      return serving.isServing && inference.isModelReady(name, undefined) ? "SERVING" : "NOT_SERVING";
     } catch (thrown) {
-      return ServeError.from(thrown).code === "not_found" ? "SERVICE_UNKNOWN" : "NOT_SERVING";
+      const { code } = ServeError.from(thrown);
+      return code === "not_found" || code === "permission_denied" ? "SERVICE_UNKNOWN" : "NOT_SERVING";
     }
   };
   const stateOf = (service: string) =>
@@ -40,15 +46,16 @@ export function createHealthStates(inference: Inference, services: readonly stri
       return new Map([...names].map((name) => [name, stateOf(name)]));
     },
     setServing(value) {
-      isServing = value;
+      serving.isServing = value;
     },
+    as: (other) => createHealthStates(other, services, serving),
   };
 }
 
 /** `grpc.health.v1.Health`: Check, List, Watch. The codec loads at the first call. */
 export function healthMethods(states: HealthStates, clock: Clock, drain: DrainSignal): GrpcMethod[] {
   const codec = once(() => import("./health-codec.ts"));
-  return [
+  const methods: readonly GrpcMethod[] = [
     unaryMethod(`${SERVICE}/Check`, async (bytes) => {
       const { decodeCheck, encodeCheck } = await codec();
       const service = decodeCheck(bytes);
@@ -65,6 +72,7 @@ export function healthMethods(states: HealthStates, clock: Clock, drain: DrainSi
       open: (call) => watch(call, { states, clock, codec, drain }),
     },
   ];
+  return methods.map((method) => ({ ...method, needs: "nothing" }));
 }
 
 interface WatchOptions {

@@ -100,8 +100,20 @@ export function inferenceStream(
     if (inFlight === 0) endIfDone();
   });
 
+  /** A stream may outlive the right to use it. */
+  function checkCaller(): void {
+    try {
+      const caller = deps.authenticator?.identify(call.header("authorization"));
+      if (caller instanceof Promise) caller.catch((thrown: unknown) => call.fail(ServeError.from(thrown)));
+    } catch (thrown) {
+      call.fail(ServeError.from(thrown));
+    }
+  }
+
   return {
     onMessage(message) {
+      checkCaller();
+      if (call.ended) return;
       isReading = false;
       cancelQuiet();
       inFlight++;

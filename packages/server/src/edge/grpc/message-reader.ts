@@ -1,6 +1,6 @@
-import type { ServerHttp2Stream } from "node:http2";
 import { ServeError } from "../../base/errors.ts";
 import type { Transfer } from "../../gate/slow-client-guard.ts";
+import type { CallStream } from "../call-stream.ts";
 import type { InflateLimits } from "../inflated-size.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import { closeSoon } from "./discard-rest.ts";
@@ -44,7 +44,7 @@ export class MessageReader implements Transfer {
   startedMs = 0;
   moved = 0;
   heldBytes = 0;
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: CallStream;
   readonly #receiver: MessageReceiver;
   readonly #deps: ReaderDeps;
   readonly #options: ReaderOptions;
@@ -61,7 +61,7 @@ export class MessageReader implements Transfer {
   #isOver = false;
 
   constructor(
-    stream: ServerHttp2Stream,
+    stream: CallStream,
     receiver: MessageReceiver,
     { deps, options }: { readonly deps: ReaderDeps; readonly options: ReaderOptions },
   ) {

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import { ServeError } from "../../base/errors.ts";
+import { type Authenticator, callerFor, checkScope } from "../../gate/authenticator.ts";
+import type { Caller } from "../../gate/caller.ts";
 import { parseGrpcTimeout, parseTimeoutMs } from "../../gate/deadline.ts";
 import type { WebGate } from "../../gate/web-gate.ts";
 import { discardRest } from "./discard-rest.ts";
@@ -10,42 +12,87 @@ import type { ReaderDeps } from "./message-reader.ts";
 /** The contents that we speak, and what may follow: parameters. */
 const CONTENT_TYPE = /^application\/grpc(?:\+proto)?(?:[ \t]*;|$)/i;
 
-export type CallOpener = (parts: Omit<CallParts, "deps">) => void;
+/** The result can end the call; undefined: it is no call, or ended already. */
+export type CallOpener = (parts: Omit<CallParts, "deps">) => GrpcCall | undefined;
 
 interface OpenerDeps extends ReaderDeps {
   readonly webGate: WebGate;
+  /** Undefined: everybody may come in. */
+  readonly authenticator?: Authenticator | undefined;
+}
+
+export type MethodTable = ReadonlyMap<string, GrpcMethod>;
+
+/** The methods that there are, and as a caller sees them. */
+export interface Methods {
+  readonly all: MethodTable;
+  of(caller: Caller): MethodTable;
 }
 
 /** Makes what opens a call for each stream of HTTP/2, or says why it is none. */
-export function callOpener(methods: ReadonlyMap<string, GrpcMethod>, deps: OpenerDeps): CallOpener {
-  return ({ stream, headers, peer }) => {
+export function callOpener(methods: Methods, deps: OpenerDeps): CallOpener {
+  return ({ stream, headers, ...others }) => {
     stream.on("error", ignore);
     // It may have been reset before its turn came, and then takes nothing any more.
     if (stream.destroyed || stream.closed) {
-      peer.leftCall();
-      return;
+      others.peer.leftCall();
+      return undefined;
     }
     const status = httpRejection(headers);
     if (status !== undefined) {
       stream.respond(status, { endStream: true });
       discardRest(stream);
-      return;
+      return undefined;
     }
-    const call = new GrpcCall({ stream, headers, peer, deps });
+    const call = new GrpcCall({ stream, headers, ...others, deps });
+    const fail = (thrown: unknown): void => call.fail(ServeError.from(thrown));
+    const discardUnread = (): void => {
+      if (!call.isRead) discardRest(stream);
+    };
     try {
       const foreign = deps.webGate.check(headers[":authority"] ?? headers.host, headers.origin);
       if (foreign !== undefined) throw foreign;
       const path = headers[":path"] ?? "";
-      const method = methods.get(path);
+      const method = methods.all.get(path);
       if (method === undefined) throw unknownMethod(path);
       const coding = codingOf(headers);
       tighten(call);
-      if (!call.ended) call.open(method, coding);
+      if (deps.authenticator === undefined) {
+        if (!call.ended) call.open(method, coding);
+      } else {
+        const caller = callerFor(deps.authenticator, call.header("authorization"), method.needs ?? "infer");
+        const enter = (verified: Caller): void => {
+          if (!call.ended) openAs(verified, { call, method: methods.of(verified).get(path)!, coding });
+        };
+        if (caller instanceof Promise) {
+          caller.then(enter).catch(fail).finally(discardUnread);
+          return call;
+        }
+        enter(caller);
+      }
     } catch (thrown) {
-      call.fail(ServeError.from(thrown));
+      fail(thrown);
     }
-    if (!call.isRead) discardRest(stream);
+    discardUnread();
+    return call.ended ? undefined : call;
   };
+}
+
+interface Opening {
+  readonly call: GrpcCall;
+  readonly method: GrpcMethod;
+  readonly coding: Coding | undefined;
+}
+
+function openAs(caller: Caller, { call, method, coding }: Opening): void {
+  checkScope(caller, method.needs ?? "infer");
+  call.caller = caller;
+  call.open(method, coding);
+}
+
+/** Whether a stream of HTTP/2 asks for gRPC, rightly or not: anything else is REST, or gRPC in another protocol's clothes. */
+export function isGrpc({ "content-type": contentType }: IncomingHttpHeaders): boolean {
+  return contentType !== undefined && /^application\/grpc(?!-web)/i.test(contentType);
 }
 
 /** What is no gRPC gets an answer of HTTP (gRPC over HTTP/2, "Requests"). */

@@ -9,6 +9,7 @@ export function reflectionMethods(): GrpcMethod[] {
   return ["v1", "v1alpha"].map((version) => ({
     path: `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
     requestStream: true,
+    needs: "nothing",
     open: (call) => inOrder(call, async (bytes) => (await answerer())(bytes)),
   }));
 }

@@ -3,6 +3,7 @@ import { once } from "../../base/once.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import type { Administration } from "../../infer/administration.ts";
+import type { Authentication } from "../authentication.ts";
 import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import { unaryMethod } from "./unary-method.ts";
 
@@ -11,28 +12,37 @@ const SERVICE = "/inference.GRPCInferenceService";
 export interface RepositoryMethodsOptions {
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  readonly authentication?: Authentication | undefined;
 }
 
 /** RepositoryModelLoad and RepositoryModelUnload, for the administrator. Their codec loads at the first call. */
-export function repositoryMethods({ administration, adminGate }: RepositoryMethodsOptions): GrpcMethod[] {
+export function repositoryMethods({
+  administration,
+  adminGate,
+  authentication,
+}: RepositoryMethodsOptions): GrpcMethod[] {
   const codec = once(() => import("./repository-codec.ts"));
-  const admit = (call: GrpcCall): void => adminGate.admit(call.header("authorization"));
-  return [
+  const admit = (call: GrpcCall): Administration => {
+    const by = adminGate.admit({ authorization: call.header("authorization"), caller: call.caller });
+    return authentication?.audit(administration, by) ?? administration;
+  };
+  const methods: readonly GrpcMethod[] = [
     unaryMethod(`${SERVICE}/RepositoryModelLoad`, async (bytes, call) => {
-      admit(call);
+      const admitted = admit(call);
       const { decodeLoad, encodeLoaded } = await codec();
       const name = decodeLoad(bytes);
       checkModelName(name);
-      await administration.loadModel(name, abortSignalOf(call.signal));
+      await admitted.loadModel(name, abortSignalOf(call.signal));
       return encodeLoaded(name);
     }),
     unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {
-      admit(call);
+      const admitted = admit(call);
       const { decodeUnload, encodeUnloaded } = await codec();
       const name = decodeUnload(bytes);
       checkModelName(name);
-      await administration.unloadModel(name, abortSignalOf(call.signal));
+      await admitted.unloadModel(name, abortSignalOf(call.signal));
       return encodeUnloaded(name);
     }),
   ];
+  return methods.map((method) => ({ ...method, needs: "admin" }));
 }

@@ -9,6 +9,7 @@ import type { RequestStream } from "../../base/request-stream.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
+import type { Authenticator } from "../../gate/authenticator.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter, preferDeadline } from "../../gate/deadline.ts";
 import { parsePriority } from "../../gate/priority.ts";
@@ -30,6 +31,8 @@ export type TypedResponses = "never" | "auto" | "always";
 /** What every inference method needs. */
 export interface InferenceDeps {
   readonly inference: Inference;
+  /** Undefined: everybody may come in. */
+  readonly authenticator?: Authenticator | undefined;
   readonly clock: Clock;
   readonly observer: InferenceObserver;
   /** Shared with every other edge; a message is paid for from its arrival until its response is encoded. */
@@ -274,6 +277,7 @@ export function rejectArriving(deps: InferenceDeps, named: NamedModel | undefine
 
 /** What a call's metadata says of whose requests it carries. */
 export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): string | undefined {
+  if (call.caller !== undefined) return call.caller.tenant;
   return tenantHeader === undefined ? undefined : call.header(tenantHeader);
 }
 

@@ -23,7 +23,7 @@ import { rejectCudaRegistration, rejectUnknownRegion, sharedMemoryOff } from "..
 import { decodeMessage } from "./server-handlers.ts";
 
 export interface SettingDeps {
-  readonly logLevel: string;
+  readonly logLevel: () => string;
   /** Throws for an unknown model. */
   readonly isKnownModel: (name: string) => void;
   /** Shared memory that clients have registered; undefined: the operator does not allow it. */
@@ -84,7 +84,7 @@ export function settingHandlers({ logLevel, isKnownModel, regions }: SettingDeps
     },
     LogSettings(bytes) {
       const { settings } = decodeMessage(LogSettingsRequestSchema, bytes);
-      const current = logSettings(logLevel);
+      const current = logSettings(logLevel());
       const wanted = Object.entries(settings).map(
         ([name, { parameterChoice }]) => [name, parameterChoice.value ?? null] as const,
       );

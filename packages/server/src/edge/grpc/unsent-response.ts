@@ -1,5 +1,5 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Transfer } from "../../gate/slow-client-guard.ts";
+import type { CallConnection, CallStream } from "../call-stream.ts";
 import type { TransferDeps } from "./transfer-deps.ts";
 
 /** Up to this size answers are not counted: there are at most so many of them as calls. */
@@ -16,16 +16,16 @@ export class UnsentResponse implements Transfer {
   readonly startedMs: number;
   readonly heldBytes: number;
   readonly #deps: TransferDeps;
-  readonly #session: ServerHttp2Session | undefined;
+  readonly #session: CallConnection | undefined;
   readonly #before: number;
   #isOver = false;
 
   /** Throws `unavailable` when there is no room for it. */
-  constructor(deps: TransferDeps, stream: ServerHttp2Stream, length: number) {
+  constructor(deps: TransferDeps, stream: CallStream, length: number) {
     this.#deps = deps;
     this.startedMs = deps.slowClients.nowMs() + PAUSE_MS;
     this.heldBytes = Math.min(length, deps.budget.maxBytes);
-    this.#session = stream.session as ServerHttp2Session | undefined;
+    this.#session = stream.session;
     deps.budget.grow(this.heldBytes, 0);
     this.#before = this.#written();
     deps.slowClients.watch(this);

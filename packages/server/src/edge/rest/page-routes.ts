@@ -7,8 +7,8 @@ import type { Route } from "./call/route.ts";
 /** `/metrics` for Prometheus, and `/`: a page that lists the models, or that the server lives. */
 export function pageRoutes(): readonly Route[] {
   return [
-    { method: "GET", urls: ["/metrics"], run: answerMetrics },
-    { method: "GET", urls: ["/"], run: answerRoot },
+    { method: "GET", urls: ["/metrics"], needs: "metrics", run: answerMetrics },
+    { method: "GET", urls: ["/"], needs: "nothing", run: answerRoot },
   ];
 }
 

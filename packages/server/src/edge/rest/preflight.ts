@@ -20,7 +20,7 @@ export function isPreflight({ method, headers }: RestRequest): boolean {
 
 /** Where preflights lead, whatever their URL. */
 export const PREFLIGHT: FoundRoute = {
-  route: { method: "GET", urls: [], run: respondToPreflight },
+  route: { method: "GET", urls: [], needs: "nothing", run: respondToPreflight },
   params: {},
 };
 

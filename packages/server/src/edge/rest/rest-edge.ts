@@ -3,38 +3,32 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { ServeError } from "../../base/errors.ts";
 import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
+import type { Http2Request } from "../http2-request.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
-import { describeItself } from "../torchserve/describe-itself.ts";
-import { createTorchserveManagement, type TorchserveManagement } from "../torchserve/management.ts";
 import { checkHead } from "./call/check-head.ts";
+import { createEntrance } from "./call/entrance.ts";
 import { RestCall } from "./call/rest-call.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { RestRequest } from "./call/rest-transport.ts";
-import type { Route } from "./call/route.ts";
 import { createRouteTable, type FoundRoute, type RouteTable } from "./call/route-table.ts";
 import { createSharedResponses } from "./call/shared-responses.ts";
 import { createFastLane } from "./http/fast-lane.ts";
-import { createHttpServer, rejectBroken } from "./http/http-server.ts";
+import { createHttpServer, rejectBroken, rejectUpgrade } from "./http/http-server.ts";
+import { openHttp2Request } from "./http/http2-transport.ts";
 import { NodeTransport } from "./http/node-transport.ts";
-import { openapiRoutes } from "./openapi/openapi-routes.ts";
-import { pageRoutes } from "./page-routes.ts";
-import { predictRoutes } from "./predict/predict-routes.ts";
 import { isPreflight, PREFLIGHT } from "./preflight.ts";
+import { restRoutes } from "./rest-routes.ts";
+import { STREAM_ROUTE } from "./stream/stream-routes.ts";
+import { DEFAULT_WEB_SOCKET_LIMITS, type WebSocketLimits } from "./stream/web-socket-limits.ts";
+import { createWebSockets } from "./stream/web-sockets.ts";
 import { spellAsTorchserve } from "./torchserve/torchserve-call.ts";
-import { torchserveManagementRoutes } from "./torchserve/torchserve-management.ts";
-import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
-import { v1Routes } from "./v1/v1-routes.ts";
-import { generateRoutes } from "./v2/generate-routes.ts";
-import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
-import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
-import { v2Routes } from "./v2/v2-routes.ts";
-import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
 
 type Made = "limits" | "shared" | "isDraining";
 type Defaulted =
   | "webGate"
   | "regions"
+  | "openCall"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -48,6 +42,7 @@ export interface RestEdgeOptions
   extends Omit<RestContext, Made | Defaulted>,
     Partial<Pick<RestContext, Defaulted>> {
   readonly limits?: Partial<RestLimits>;
+  readonly webSocketLimits?: Partial<WebSocketLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
   /** Another server whose API is answered as well; default: none. */
@@ -56,13 +51,21 @@ export interface RestEdgeOptions
 
 const DEFAULTS: Pick<
   RestContext,
-  "defaultModel" | "regions" | "notReadyStatus" | "tenantHeader" | "makeId" | "random" | "logLevel"
+  | "defaultModel"
+  | "regions"
+  | "openCall"
+  | "notReadyStatus"
+  | "tenantHeader"
+  | "makeId"
+  | "random"
+  | "logLevel"
 > = {
-  logLevel: "info",
+  logLevel: () => "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
   defaultModel: undefined,
   regions: undefined,
+  openCall: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -73,6 +76,8 @@ export interface RestEdge {
   readonly server: Server;
   /** Takes over a connection that speaks HTTP/1. */
   accept(socket: Socket): void;
+  /** Answers a stream of HTTP/2 that does not ask for gRPC. */
+  acceptRequest(request: Http2Request): void;
   /** From now on readiness says no, and every response closes its connection. Requests are still answered. */
   setDraining(): void;
   /** Open connections without a request in progress. */
@@ -96,44 +101,41 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     shared: createSharedResponses(options),
     isDraining: () => draining,
   };
-  const v1 = v1Routes();
-  const described = [
-    ...v2Routes(),
-    ...v2ReportRoutes(),
-    ...v2RepositoryRoutes(),
-    ...predictRoutes(),
-    ...generateRoutes(),
-    ...v1,
-    ...v2SettingRoutes(),
-    ...pageRoutes(),
-    ...(compat === "torchserve"
-      ? [
-          ...torchserveRoutes(predictingRoute(v1), { withManagement: true }),
-          ...torchserveManagementRoutes(torchserveManagement(context)),
-        ]
-      : []),
-  ];
-  const routes = createRouteTable([...described, ...openapiRoutes(described, options)]);
+  const entrance = createEntrance(context);
+  const routes = createRouteTable(restRoutes(context, compat));
+  const webSockets = createWebSockets(
+    context,
+    { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
+    { entrance, reject: rejectUpgrade },
+  );
+  const run = (call: RestCall): void => {
+    const found = admit(call.request, context, routes);
+    if (found.route !== undefined) entrance.enter(call, found);
+    else {
+      if (compat === "torchserve") spellAsTorchserve(call, {});
+      call.fail(found.error, found.headers);
+    }
+  };
   const http = createHttpServer(limits, options.clock, {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
-    run(call) {
-      const found = admit(call.request, context, routes);
-      if (found.route !== undefined) runRoute(call, found);
-      else {
-        if (compat === "torchserve") spellAsTorchserve(call, {});
-        call.fail(found.error, found.headers);
-      }
-    },
+    run,
     isExpecting: () => lane.size > 0,
+    upgrade(request, socket, head) {
+      if (!isWebSocket(request)) return false;
+      const found = admit(request, context, routes);
+      if (found.route !== STREAM_ROUTE) return false;
+      webSockets.open({ request, socket, head }, found.params);
+      return true;
+    },
   });
   const lane = createFastLane({
     context,
     route(head) {
       const found = admit(head, context, routes);
-      return found.route === undefined ? undefined : found;
+      return found.route === undefined || found.route.isInPieces === true ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
-    run: runRoute,
+    run: entrance.enter,
     handOver: (socket) => http.server.emit("connection", socket),
     rejectBroken,
     onGone: () => http.look(),
@@ -144,12 +146,15 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       if (fastLane) lane.attach(socket);
       else http.server.emit("connection", socket);
     },
+    acceptRequest: (request) => openHttp2Request(request, context, run),
     setDraining: () => {
       draining = true;
     },
-    idleCount: () => http.idleCount() + lane.idleCount(),
+    // A WebSocket is told by itself that the server goes.
+    idleCount: () => http.idleCount() + lane.idleCount() - webSockets.size,
     close() {
       const closed = http.close();
+      webSockets.drain();
       // By the turn after next, requests that have arrived by now have been read.
       setImmediate(() => setImmediate(() => lane.closeIdle()));
       return closed;
@@ -161,15 +166,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   };
 }
 
-function torchserveManagement(context: RestContext): TorchserveManagement {
-  return createTorchserveManagement({
-    ...context,
-    describeItself: (model, version, signal) => describeItself(context, [model, version], signal),
-  });
-}
-
-function predictingRoute(routes: readonly Route[]): Route {
-  return routes.find(({ method }) => method === "POST")!; // the only one that POST has there
+function isWebSocket({ method, headers }: RestRequest): boolean {
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
 type Admission =
@@ -186,13 +184,4 @@ function admit(request: RestRequest, { limits, webGate }: RestContext, routes: R
   const found = routes.find(request.method ?? "", request.url ?? "");
   if (found.route !== undefined) return found;
   return { ...found, headers: found.allow === undefined ? [] : ["Allow", found.allow] };
-}
-
-function runRoute(call: RestCall, { route, params }: FoundRoute): void {
-  try {
-    const running = route.run(call, params);
-    if (running !== undefined) running.catch((error: unknown) => call.fail(error));
-  } catch (error) {
-    call.fail(error);
-  }
 }

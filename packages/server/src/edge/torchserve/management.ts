@@ -42,6 +42,8 @@ export interface TorchserveManagement {
   list(wishes: Wishes): ManagementResult;
   setDefault(model: string, version: string): ManagementResult;
   unregister(model: string, version: string | undefined, signal: CancelSignal): Promise<ManagementResult>;
+  /** The same models as somebody else may see and manage them. */
+  as(parts: ManagementParts): TorchserveManagement;
 }
 
 const PROCESSING: ManagementResult = { code: 202, document: { status: "Processing worker updates..." } };
@@ -53,18 +55,31 @@ export function plainVersion(version: string | undefined): string | undefined {
 }
 
 export function createTorchserveManagement(parts: ManagementParts): TorchserveManagement {
-  return new Management(parts);
+  return new Management(parts, { requested: new Set(), idle: new Map() });
+}
+
+interface Registered {
+  /** Registered by request. */
+  readonly requested: Set<string>;
+  /** Registered, and scaled to no workers; with what was known of them. */
+  readonly idle: Map<string, ModelFacts>;
 }
 
 class Management implements TorchserveManagement {
   readonly #parts: ManagementParts;
-  /** Registered by request. */
-  readonly #requested = new Set<string>();
-  /** Registered, and scaled to no workers; with what was known of them. */
-  readonly #idle = new Map<string, ModelFacts>();
+  readonly #registered: Registered;
+  readonly #requested: Set<string>;
+  readonly #idle: Map<string, ModelFacts>;
 
-  constructor(parts: ManagementParts) {
+  constructor(parts: ManagementParts, registered: Registered) {
     this.#parts = parts;
+    this.#registered = registered;
+    this.#requested = registered.requested;
+    this.#idle = registered.idle;
+  }
+
+  as(parts: ManagementParts): TorchserveManagement {
+    return new Management(parts, this.#registered);
   }
 
   async register(wishes: Wishes, signal: CancelSignal): Promise<ManagementResult> {

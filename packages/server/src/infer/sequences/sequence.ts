@@ -69,15 +69,19 @@ export class SequenceStep implements ResultReceiver<InferResponse>, AbortListene
     this.request.signal.removeEventListener("abort", this);
   }
 
-  /** Its client left, or its deadline passed, while it waited. */
+  /** Why it need not be run any more: its client left, or its deadline passed. Undefined: it is still wanted. */
+  get abortError(): ServeError | undefined {
+    const { aborted, reason } = this.request.signal;
+    if (!aborted) return undefined;
+    return reason instanceof ServeError
+      ? reason
+      : new ServeError("cancelled", "the request was cancelled", { reason: "cancelled" });
+  }
+
+  /** The signal fired while it waited. */
   handleEvent(): void {
     // A signal tells all who listened when it fired, even those that have left since.
-    if (!this.isWaiting) return;
-    const { reason } = this.request.signal;
-    this.#listener.stepFailed(
-      this,
-      reason instanceof ServeError ? reason : new ServeError("cancelled", "the request was cancelled"),
-    );
+    if (this.isWaiting) this.#listener.stepFailed(this, this.abortError!);
   }
 
   resolve(response: InferResponse): void {

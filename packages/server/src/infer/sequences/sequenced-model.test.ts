@@ -263,6 +263,18 @@ describe("requests of one sequence", () => {
     assert.equal(inner.open.length, 0);
   });
 
+  test("whose client leaves in the moment before its turn are not run", async () => {
+    const { model, inner } = setUp();
+    const signal = new CallSignal();
+    void ask(model, 1, { id: 1, start: true });
+    const next = ask(model, 2, { id: 1, signal });
+    inner.step();
+    signal.abort(new ServeError("cancelled", "gone", { reason: "client_left" }));
+    await assert.rejects(next, reason("client_left"));
+    assert.equal(inner.open.length, 0);
+    assert.equal(model.inFlight(), 0);
+  });
+
   test("are rejected when more than 64 wait", async () => {
     const { model } = setUp();
     const asked = Array.from({ length: 66 }, (_, i) => ask(model, 1, { id: 1, start: i === 0 }));
@@ -415,6 +427,7 @@ test("whatever comes in whatever order: no sum holds another sequence's numbers,
         }
         if (x > 4) await turns();
       }
+      await turns();
       while (inner.open.length > 0) {
         inner.step();
         await turns();

@@ -198,6 +198,8 @@ class SequencedModel implements ServedModelHandle, StepListener {
     sequence.running = step;
     this.#sequences.wake(sequence);
     try {
+      // Between its turn and now it may have become worthless.
+      if (step.abortError !== undefined) throw step.abortError;
       const inputs = this.#check(withState(this.#plan, request.inputs, this.#stateBefore(step)));
       const isAlone = request.isAlone === true || this.#claims?.(inputs) !== undefined;
       const outputs =

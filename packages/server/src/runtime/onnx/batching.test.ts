@@ -7,11 +7,19 @@ const batch = (symbol = "batch", max?: number): Dim => ({ symbol, min: 1, max })
 const spec = (name: string, ...dims: Dim[]): TensorSpec => ({ name, datatype: "FP32", dims });
 
 test("batching is on when the first dimension is one symbol everywhere", () => {
-  assert.deepEqual(decideBatching([spec("x", batch("b", 64), 3)], [spec("y", batch("b", 64))], "pytorch"), {
-    kind: "on",
-    symbol: "b",
-    maxRows: 64,
-  });
+  const ports = { inputs: [spec("x", batch("b", 64), 3)], outputs: [spec("y", batch("b", 64))] };
+  assert.deepEqual(decideBatching(ports, "pytorch"), { kind: "on", symbol: "b", maxRows: 64 });
+});
+
+test("the rows of a state may lie along another dimension, as those of PyTorch's recurrent layers do", () => {
+  const inputs = [spec("h", 2, batch(), 8), spec("x", batch(), 3)];
+  const outputs = [spec("y", batch()), spec("h_out", 2, batch(), 8)];
+  const state = new Set(["h", "h_out"]);
+  assert.equal(decideBatching({ inputs, outputs, state }, "pytorch").kind, "on");
+  assert.equal(decideBatching({ inputs, outputs }, "pytorch").kind, "off");
+  const other = { inputs: [spec("h", 2, 1, 8), spec("x", batch(), 3)], outputs, state };
+  const batching = decideBatching(other, "pytorch") as { reason: string };
+  assert.match(batching.reason, /^the state input h has no dimension batch/);
 });
 
 test("batching is off with a reason, and with how to export again", () => {
@@ -40,7 +48,7 @@ test("batching is off with a reason, and with how to export again", () => {
     [[], [spec("y", batch())], /^the model has no inputs/],
   ];
   for (const [inputs, outputs, reason] of cases) {
-    const batching = decideBatching(inputs, outputs, "pytorch");
+    const batching = decideBatching({ inputs, outputs }, "pytorch");
     assert.equal(batching.kind, "off");
     assert.match((batching as { reason: string }).reason, reason);
   }

@@ -1,4 +1,4 @@
-import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
+import { type Dim, rowAxis, type Signature, type TensorSpec } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedResult } from "../model-host.ts";
 import { findMixedRows } from "./mixed-rows.ts";
@@ -25,7 +25,8 @@ export function settleClaims(signature: Signature, runs: readonly TrialRun[]): S
     signature.areSizesClaimed === true
       ? signature.outputs.map((spec, i) => settleOutput(spec, shapesOf(runs, i), warnings))
       : signature.outputs;
-  const fault = signature.batching.kind === "on" ? rowFault(signature, runs) : undefined;
+  const { batching } = signature;
+  const fault = batching.kind === "on" ? rowFault(signature, batching.symbol, runs) : undefined;
   if (fault === undefined) return { signature: { ...signature, outputs }, warnings };
   const reason = `${fault}, so that requests cannot share a run`;
   warnings.push(`batching is off: ${reason}`);
@@ -66,16 +67,18 @@ function openDim(name: string, axis: number): Dim {
 }
 
 /** Why the outputs are not made of independent rows; undefined: nothing speaks against it. */
-function rowFault(signature: Signature, runs: readonly TrialRun[]): string | undefined {
+function rowFault(signature: Signature, symbol: string, runs: readonly TrialRun[]): string | undefined {
+  const inputAxis = rowAxis(signature.inputs[0]!, symbol);
+  const axes = signature.outputs.map((spec) => rowAxis(spec, symbol));
   for (const { inputs, result } of runs) {
-    const rows = inputs[0]!.shape[0]!;
-    const odd = result.outputs.findIndex(({ shape }) => shape[0] !== rows);
+    const rows = inputs[0]!.shape[inputAxis]!;
+    const odd = result.outputs.findIndex(({ shape }, i) => shape[axes[i]!] !== rows);
     if (odd < 0) continue;
     const { shape } = result.outputs[odd]!;
     return `the output '${signature.outputs[odd]!.name}' is [${shape.join(", ")}] for ${rows} rows`;
   }
   const [alone, together] = runs;
-  const mixed = alone && together && findMixedRows(alone, together);
+  const mixed = alone && together && findMixedRows(alone, together, axes);
   return mixed === undefined
     ? undefined
     : `a row of the output '${signature.outputs[mixed]!.name}' depends on the other rows`;

@@ -1,9 +1,11 @@
+import { closeSync } from "node:fs";
 import type { ModelDescription } from "../../base/model-description.ts";
 import { once } from "../../base/once.ts";
 import { openBelow } from "../../base/open-below.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
+import type { LoadOptions } from "../runtime.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import type { OnnxSession } from "./onnx-session.ts";
@@ -13,6 +15,9 @@ import { type FileTranslation, keptTranslationOf } from "./translation-cache.ts"
 
 /** What is written in a moment. */
 const KEPT_AT_ONCE_BYTES = 1024 * 1024;
+/** An engine that opens a model sooner has nothing to gain. */
+const SLOW_SESSION_MS = 60;
+const MOST_WEIGHT_BYTES = 256 * 1024 * 1024;
 
 const NOT_OPTIMISED =
   "ONNX Runtime crashed where it optimises this model's graph, so the graph runs as it is: the answers are the same, but slower";
@@ -42,7 +47,13 @@ async function loadFiles(
   const digest = wantsDigest ? modelDigest(file.path, { ...options, root }) : Promise.resolve(known);
   // It may fail while something else fails first; then nobody awaits it.
   digest.catch(() => {});
-  const context: OpenContext = { options, root, progress, hold: (further) => files.hold(further) };
+  const context: OpenContext = {
+    options,
+    root,
+    progress,
+    hold: (further) => files.hold(further),
+    holdOwn: (made) => void files.holdOwn(made),
+  };
   const translation = keptTranslationOf(file.path, source.byteLength, options);
   const { opened, warmup } = await openWarm({ path: file.path, source, context, translation, digest });
   const { session, later } = warmup;
@@ -66,6 +77,7 @@ async function loadFiles(
   return {
     description,
     files: files.stamps,
+    mayOptimise: mayOptimise(opened, translation, { ...spec.options, digest: await digest }),
     run: (inputs) => runChecked(session, files, inputs),
     ...((later !== undefined || keep !== undefined) && {
       warmUp: async () => {
@@ -74,6 +86,23 @@ async function loadFiles(
       },
     }),
   };
+}
+
+/** Whether the engine takes long to open what was opened, and nobody has tried yet to keep that for later starts. */
+function mayOptimise(
+  { loadMs: { session = 0 }, weightBytes }: OpenedModel,
+  translation: FileTranslation | undefined,
+  { isolation, memoryLimitBytes, digest }: LoadOptions & { readonly digest: string },
+): boolean {
+  if (translation === undefined || digest === "" || session < SLOW_SESSION_MS) return false;
+  // It takes as much memory as the model itself, once.
+  if (isolation !== "process" || memoryLimitBytes !== undefined || weightBytes > MOST_WEIGHT_BYTES)
+    return false;
+  const known = translation.findOptimised();
+  if (known.kind === "useless") return known.digest !== undefined && known.digest !== digest;
+  if (known.kind === "untried") return true;
+  closeSync(known.weights.fd);
+  return known.kept.digest !== digest;
 }
 
 /** Keeps a translation that was made just now: a small one at once, a larger one by the result, when there is nothing else to do. */

@@ -16,6 +16,8 @@ const FRESH_MS = 5;
 
 interface HeldFile {
   readonly fd: number;
+  /** Made by this server from the others: its state says nothing of what the model is. */
+  readonly isOwn: boolean;
   readonly source: ByteSource;
   stamp: FileStamp;
 }
@@ -32,7 +34,16 @@ export class LoadedFiles {
    * Takes over a file, which the result reads; call it before anything is read. Blocks for a moment when the file was written just now.
    * Throws `unavailable`/`file_unreadable` when the file system fails, and closes it then.
    */
-  hold({ fd, path }: OpenFile): ByteSource {
+  hold(file: OpenFile): ByteSource {
+    return this.#hold(file, false);
+  }
+
+  /** The same for a file that was made from the others, and is not one of `stamps`. */
+  holdOwn(file: OpenFile): ByteSource {
+    return this.#hold(file, true);
+  }
+
+  #hold({ fd, path }: OpenFile, isOwn: boolean): ByteSource {
     const held = this.#files.get(path);
     if (held !== undefined) {
       closeSync(fd);
@@ -41,7 +52,7 @@ export class LoadedFiles {
     try {
       const stats = onFile(path, () => settledStats(fd));
       const source = fileSourceOf(fd, basename(path));
-      this.#files.set(path, { fd, source, stamp: stampOf(path, stats) });
+      this.#files.set(path, { fd, isOwn, source, stamp: stampOf(path, stats) });
       return source;
     } catch (error) {
       closeSync(fd);
@@ -49,9 +60,9 @@ export class LoadedFiles {
     }
   }
 
-  /** As they were when they were first held. */
+  /** The model's own, as they were when they were first held. */
   get stamps(): FileStamp[] {
-    return Array.from(this.#files.values(), ({ stamp }) => stamp);
+    return Array.from(this.#files.values()).flatMap(({ stamp, isOwn }) => (isOwn ? [] : [stamp]));
   }
 
   /** Throws `unavailable`/`model_file_changed` when a file may have changed since it was held. */

@@ -28,6 +28,30 @@ for (const op of ["Pad", "Transpose", "Slice", "Conv", "MatMul", "Reshape", "Con
   }
 }
 
+for (const [op, why, told] of [
+  [
+    "Add",
+    "axis == 1 || axis == largest was false. Attempting to broadcast an axis by a dimension other than 1. 3 by 5",
+    "the sizes of the inputs do not go together: the model meets 3 and 5 where it needs one size",
+  ],
+  [
+    "Concat",
+    "Non concat axis dimensions must match: Axis 0 has mismatched dimensions of 4 and 3",
+    "the sizes of the inputs do not go together: the model meets 4 and 3 where it needs one size",
+  ],
+  ["Expand", "invalid expand shape", "the sizes of the inputs do not go together in the model"],
+  [
+    "MatMul",
+    "left operand cannot broadcast on dim 0",
+    "the sizes of the inputs do not go together in the model",
+  ],
+] as const) {
+  test(`sizes that ${op} cannot bring together are the inputs' fault`, () => {
+    const { reason, message } = runError(failed(op, why));
+    assert.deepEqual([reason, message], ["invalid_input", told]);
+  });
+}
+
 test("a text that nobody knows is the engine's, without the operation", () => {
   const { reason, message } = runError(new Error("bad allocation at /home/user/x.cc:12"));
   assert.equal(reason, "model_failed");

@@ -27,6 +27,15 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
     (m) => `the sizes of the inputs do not fit the model: a tensor of [${m[1]}] cannot become [${m[2]}]`,
   ],
   [
+    /Attempting to broadcast an axis by a dimension other than 1\. (\d+) by (\d+)|Non concat axis dimensions must match: Axis \d+ has mismatched dimensions of (\d+) and (\d+)/,
+    (m) =>
+      `the sizes of the inputs do not go together: the model meets ${m[1] ?? m[3]} and ${m[2] ?? m[4]} where it needs one size`,
+  ],
+  [
+    /invalid expand shape|operand cannot broadcast on dim|MatMul dimension mismatch/i,
+    () => "the sizes of the inputs do not go together in the model",
+  ],
+  [
     /(?:invalid|out of bounds?) (?:index|indices)|(?:index|indices)\b.{0,40}out of (?:range|bounds)/i,
     () => "an index in the inputs is out of the model's range",
   ],

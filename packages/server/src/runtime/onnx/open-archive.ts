@@ -39,10 +39,10 @@ function translateArchive(path: string, source: ByteSource, context: OpenContext
   const translation = translateFile(path, source, context);
   const { unsupported, warnings } = translation.report;
   if (unsupported.length > 0) throw untranslatable(unsupported);
-  const { ports } = context.options;
+  const { ports, state } = context.options;
   return {
     model: translation.model,
-    signature: signatureOfPorts(translation, ports),
+    signature: signatureOfPorts(translation, { ports, state }),
     shownOutputs: translation.outputs.flatMap((port, i) =>
       ports === undefined || isDeclared(port, ports) ? [i] : [],
     ),

@@ -10,12 +10,15 @@ import type { TranslatedProgram } from "./translated-program.ts";
 /** Opens a translated program with ONNX Runtime, which maps its weights out of the very file by offset. Rejects with `failed_precondition`. */
 export async function openTranslated(
   path: string,
-  { model, shownOutputs, ...program }: TranslatedProgram,
+  { model, shownOutputs, optimisedIn, ...program }: TranslatedProgram,
   { options, progress }: OpenContext,
 ): Promise<OpenedModel> {
   progress("session");
   const startMs = performance.now();
-  const open = (wanted: LoadOptions) => createEngineSession(model, sessionOptions(wanted, dirname(path)));
+  const open = (wanted: LoadOptions) =>
+    optimisedIn === undefined
+      ? createEngineSession(model, sessionOptions(wanted, dirname(path)))
+      : createEngineSession(model, sessionOptions({ ...wanted, isOptimised: false }, optimisedIn));
   const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });

@@ -1,6 +1,7 @@
 import type { ByteSource } from "@sconce/torch";
 import { detectFile, type FileFormat, formatAdvice, isProgram, isWeights } from "@sconce/torch/formats";
 import { ServeError } from "../../base/errors.ts";
+import type { KeptTranslation } from "./kept-translation.ts";
 import { modelFileError } from "./model-error.ts";
 import { openTranslated } from "./open-translated.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
@@ -41,14 +42,31 @@ export async function openWarm({
     context.progress("warmup");
     return { opened, warmup: await warmUp(opened, context.options) };
   };
-  const kept = translation?.find();
-  if (kept !== undefined) {
+  for (const find of translation === undefined ? [] : findersOf(translation, context)) {
+    const kept = find();
+    if (kept === undefined) continue;
     // Whatever is wrong with it, the file itself has the last word.
     const model = await warmed(openTranslated(path, kept.program, context)).catch(() => undefined);
     if (model !== undefined && kept.digest === (await digest)) return model;
     await model?.warmup.session.release();
   }
   return warmed(openFile(path, source, context));
+}
+
+/** What may have been kept, the best first. */
+function findersOf(
+  translation: FileTranslation,
+  { holdOwn }: OpenContext,
+): readonly (() => KeptTranslation | undefined)[] {
+  return [
+    () => {
+      const found = translation.findOptimised();
+      if (found.kind !== "kept") return undefined;
+      holdOwn(found.weights);
+      return found.kept;
+    },
+    () => translation.find(),
+  ];
 }
 
 async function openFile(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {

@@ -35,6 +35,8 @@ export interface OpenContext {
   readonly progress: (stage: string) => void;
   /** The folder that is served; see LoadSpec. */
   readonly root: string;
-  /** Holds every further file open, and reads it. */
+  /** Holds every further file of the model open, and reads it. */
   readonly hold: (file: OpenFile) => ByteSource;
+  /** The same for a file that was made from those. */
+  readonly holdOwn: (file: OpenFile) => void;
 }

@@ -1,8 +1,7 @@
 import type { Port, Translation } from "@sconce/torch";
 import type { InferenceSession } from "onnxruntime-node";
-import type { DeclaredPorts } from "../../base/declared-ports.ts";
 import { ServeError } from "../../base/errors.ts";
-import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
+import type { Dim, Signature, StatePair, TensorSpec } from "../../base/signature.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { batchingUnderGuards, decideBatching } from "./batching.ts";
 import { datatypeOfOrt, datatypeOfTorch } from "./datatypes.ts";
@@ -13,7 +12,7 @@ import { renamedPorts } from "./rename.ts";
 /** What a translated program takes and gives: its own names, sizes and bounds. */
 export function signatureOfPorts(
   { inputs, outputs, guards, state }: PortsAndGuards,
-  declared?: DeclaredPorts,
+  { ports: declared, state: stated }: Pick<LoadOptions, "ports" | "state"> = {},
 ): Signature {
   const specs = (ports: readonly Port[]): TensorSpec[] =>
     ports.map((port) => {
@@ -32,7 +31,7 @@ export function signatureOfPorts(
   const shapes = { inputs: specs(inputs), outputs: specs(outputs) };
   const known = declared === undefined ? shapes : declareSignature(shapes, declared);
   const signature = {
-    ...withBatching(known.inputs, known.outputs, "pytorch"),
+    ...withBatching(known, "pytorch", stateNames(stated, state)),
     ...(state !== undefined && { state }),
   };
   if (guards.length === 0) return signature;
@@ -55,7 +54,7 @@ export interface SessionSignature {
  */
 export function signatureOfSession(
   { inputMetadata, outputMetadata }: Pick<InferenceSession, "inputMetadata" | "outputMetadata">,
-  { rename, ports: declared }: Pick<LoadOptions, "rename" | "ports">,
+  { rename, ports: declared, state }: Pick<LoadOptions, "rename" | "ports" | "state">,
 ): SessionSignature {
   const inputs = inputMetadata.map((value) => {
     const spec = claimedSpec(value);
@@ -73,7 +72,7 @@ export function signatureOfSession(
     outputs: outputs.map((spec, i) => ({ ...spec, ...names.outputs[i] })),
   };
   const known = declared === undefined ? own : declareSignature(own, declared, { areRowsNamed: false });
-  const signature = withBatching(known.inputs, known.outputs, "onnx");
+  const signature = withBatching(known, "onnx", stateNames(state));
   return {
     signature: { ...signature, areSizesClaimed: true },
     outputNames: kept
@@ -95,11 +94,25 @@ function claimedSpec(value: InferenceSession.ValueMetadata): TensorSpec {
 }
 
 function withBatching(
-  inputs: readonly TensorSpec[],
-  outputs: readonly TensorSpec[],
+  { inputs, outputs }: Pick<Signature, "inputs" | "outputs">,
   format: "pytorch" | "onnx",
+  state: ReadonlySet<string>,
 ): Signature {
-  return { inputs, outputs, batching: decideBatching(inputs, outputs, format) };
+  const specs = [...inputs, ...outputs];
+  // Texts have lengths of their own, so that their rows can only be told apart where they lead.
+  const texts = specs.flatMap((spec) =>
+    spec.datatype === "BYTES" ? [spec.name, ...(spec.aliases ?? [])] : [],
+  );
+  const movable = new Set([...state].filter((name) => !texts.includes(name)));
+  return { inputs, outputs, batching: decideBatching({ inputs, outputs, state: movable }, format) };
+}
+
+/** Of the inputs and outputs that the settings keep, and that the program keeps by itself. */
+function stateNames(stated: LoadOptions["state"], own: readonly StatePair[] = []): ReadonlySet<string> {
+  return new Set([
+    ...Object.entries(stated ?? {}).flat(),
+    ...own.flatMap(({ input, output }) => [input, output]),
+  ]);
 }
 
 function unservable(name: string, type: string): ServeError {

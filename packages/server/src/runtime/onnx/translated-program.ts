@@ -5,6 +5,8 @@ import type { Tensor } from "../../base/tensor.ts";
 export interface TranslatedProgram {
   /** Its weights' location is the file's name, so the file's folder makes it the file that was read. */
   readonly model: Uint8Array;
+  /** Of a model that ONNX Runtime has optimised already: where its weights lie. */
+  readonly optimisedIn?: string;
   readonly signature: Signature;
   /** Why rows of one run change each other's answers; see `OpenedModel`. */
   readonly rowMixing: string | undefined;

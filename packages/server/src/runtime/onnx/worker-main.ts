@@ -1,3 +1,4 @@
+import { constants, setPriority } from "node:os";
 import { hostModel } from "../model-host.ts";
 import { WORKER_MODES } from "./worker-modes.ts";
 
@@ -10,7 +11,15 @@ if (mode !== WORKER_MODES.waiting) {
   await import("./load-model.ts");
   if (mode !== WORKER_MODES.lean) await import("./open-archive.ts");
 }
-hostModel(async (message, progress) => {
-  const { loadModel } = await import("./load-model.ts");
-  return loadModel(message, progress);
-});
+hostModel(
+  async (message, progress) => {
+    const { loadModel } = await import("./load-model.ts");
+    return loadModel(message, progress);
+  },
+  async (message) => {
+    // Nothing waits for it.
+    setPriority(constants.priority.PRIORITY_LOW);
+    const { optimiseTranslation } = await import("./optimise-translation.ts");
+    await optimiseTranslation(message);
+  },
+);

@@ -49,7 +49,7 @@ async function run(task: TaskProcessor, message: readonly Tensor[]): Promise<Hos
   const outputs =
     call.kind === "prepare"
       ? await prepare(task, call.parts)
-      : encodeFinished(finish(task, call.state, call.outputs));
+      : encodeFinished(await finish(task, call.state, call.outputs));
   return { outputs, computeMs: performance.now() - startedMs };
 }
 
@@ -76,19 +76,19 @@ async function prepare(
   return encodePrepared({ runs, state: Buffer.from(JSON.stringify(state)) });
 }
 
-function finish(
+async function finish(
   task: TaskProcessor,
   bytes: Uint8Array,
   outputs: readonly (readonly NamedTensor[])[],
-): Uint8Array {
+): Promise<Uint8Array> {
   const read = JSON.parse(Buffer.from(bytes).toString()) as State;
   const { isList, isBare, isText, parameters, inputs } = read;
   let at = 0;
-  const results = inputs.map(({ runs, state }) => {
-    const own = outputs.slice(at, at + runs);
+  const results: unknown[] = [];
+  for (const { runs, state } of inputs) {
+    results.push(await task.finish(outputs.slice(at, at + runs), { state, parameters }));
     at += runs;
-    return task.finish(own, { state, parameters });
-  });
+  }
   const [first] = results;
   const answer = isList ? results : (task.single?.(first, { parameters, isText }) ?? first);
   return Buffer.from(JSON.stringify(isBare ? answer : { prediction: answer }));

@@ -16,7 +16,7 @@ const TOP = 5;
 
 /** An image's classes with their scores, best first. */
 export function makeImageClassification(context: TaskContext): TaskProcessor {
-  const read = createImageReader(context);
+  const { read } = createImageReader(context);
   const place = outputPlace(context, ["logits"]);
   const labels = readLabels(readConfig(context.files), undefined);
   return {

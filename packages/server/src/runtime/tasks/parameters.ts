@@ -21,3 +21,15 @@ export function wordParameter<W extends string>(
   if (word === undefined) throw bad(`parameters.${name}`, `expected one of ${words.join(", ")}`);
   return word;
 }
+
+/** A parameter that is a number within bounds; undefined: it was not given. */
+export function numberParameter(
+  parameters: TaskParameters,
+  name: string,
+  [min, max]: readonly [number, number],
+): number | undefined {
+  const value = parameters[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "number" && value >= min && value <= max) return value;
+  throw bad(`parameters.${name}`, `expected a number from ${min} to ${max}`);
+}

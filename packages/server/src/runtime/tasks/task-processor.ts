@@ -33,7 +33,7 @@ export interface TaskProcessor {
   finish(
     outputs: readonly (readonly NamedTensor[])[],
     context: { readonly state: unknown; readonly parameters: TaskParameters },
-  ): unknown;
+  ): unknown | Promise<unknown>;
   /** The answer for a request of one input that was no list, where it is not the input's own. */
   single?(result: unknown, context: SingleContext): unknown;
 }

@@ -4,6 +4,16 @@ import type { MakeTask, TaskContext, TaskProcessor } from "./task-processor.ts";
 /** What makes each task, by its name in model.yaml. The code of one is loaded when a model wants it. */
 const TASKS: Readonly<Record<string, () => Promise<MakeTask>>> = {
   "image-classification": async () => (await import("./image-classification.ts")).makeImageClassification,
+  "feature-extraction": async () => (await import("./feature-extraction.ts")).makeFeatureExtraction,
+  "fill-mask": async () => (await import("./fill-mask.ts")).makeFillMask,
+  "image-feature-extraction": async () =>
+    (await import("./feature-extraction.ts")).makeImageFeatureExtraction,
+  "image-segmentation": async () => (await import("./image-segmentation.ts")).makeImageSegmentation,
+  "object-detection": async () => (await import("./object-detection.ts")).makeObjectDetection,
+  "audio-classification": async () => (await import("./audio-classification.ts")).makeAudioClassification,
+  "token-classification": async () => (await import("./token-classification.ts")).makeTokenClassification,
+  "zero-shot-classification": async () =>
+    (await import("./zero-shot-classification.ts")).makeZeroShotClassification,
   "text-classification": async () => (await import("./text-classification.ts")).makeTextClassification,
 };
 

@@ -20,8 +20,11 @@ export interface ProgramFacts {
   readonly indexInputs: IndexInputs;
 }
 
-/** Operators that take indices and check them. */
-const LOOKING_UP: ReadonlySet<string> = new Set([
+/** Operators that check what they get, indices above all: the name tells in whose words they fail. */
+const CHECKING: ReadonlySet<string> = new Set([
+  "ArgMax",
+  "ArgMin",
+  "Col2Im",
   "Gather",
   "GatherElements",
   "GatherND",
@@ -36,6 +39,8 @@ const LOOKING_UP: ReadonlySet<string> = new Set([
 export class Emitter {
   readonly builder: GraphBuilder;
   readonly sizes: Sizes;
+  /** Ops that give numbers where PyTorch gives NaN: inputs with NaN are refused for them. */
+  readonly passingOverNan: Set<string>;
   /** Prefix of the names of emitted values: the value of the program that is being translated. */
   scope = "";
   /** The op that is being translated. */
@@ -67,6 +72,7 @@ export class Emitter {
     this.unsigned = new Map(around?.unsigned);
     this.#castFrom = new Map(around === undefined ? undefined : around.#castFrom);
     this.#warnings = around === undefined ? new Set() : around.#warnings;
+    this.passingOverNan = around?.passingOverNan ?? new Set();
   }
 
   /**
@@ -119,8 +125,7 @@ export class Emitter {
       inputs: trimmed(operands.map((operand) => operand?.name ?? "")),
       outputs,
       attributes,
-      ...(this.#label !== undefined &&
-        LOOKING_UP.has(name) && { name: this.builder.uniqueNode(this.#label) }),
+      ...(this.#label !== undefined && CHECKING.has(name) && { name: this.builder.uniqueNode(this.#label) }),
     });
     return outputs.map((output, i) => {
       const result = outputType(kernel, {
@@ -143,19 +148,28 @@ export class Emitter {
     }
   }
 
-  /** Emits one op whose attributes hold graphs; `dtypes` are those of its results. */
+  /** Emits one op whose attributes hold graphs; `dtypes` are those of its results. `name`: of the node, made unique. */
   subgraphOp(
     type: "If" | "Loop" | "Scan",
     inputs: readonly (Val | undefined)[],
-    { attributes, dtypes }: { readonly attributes: Attributes; readonly dtypes: readonly DType[] },
+    {
+      attributes,
+      dtypes,
+      name,
+    }: {
+      readonly attributes: Attributes;
+      readonly dtypes: readonly DType[];
+      readonly name?: string | undefined;
+    },
   ): Val[] {
     const results = dtypes.map((dtype) => ({ name: this.builder.unique(`${this.scope}/${type}`), dtype }));
     this.builder.node({
       type,
       domain: "",
       inputs: inputs.map((input) => input?.name ?? ""),
-      outputs: results.map(({ name }) => name),
+      outputs: results.map((result) => result.name),
       attributes,
+      ...(name !== undefined && { name: this.builder.uniqueNode(name) }),
     });
     return results;
   }

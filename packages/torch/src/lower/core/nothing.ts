@@ -2,7 +2,7 @@ import type { DType } from "../../dtype.ts";
 import { boundsOf } from "../../graph/bounds.ts";
 import { type Dim, product } from "../../graph/sym.ts";
 import { needLabel } from "../../onnx/input-fault.ts";
-import type { OnnxGraph } from "../../onnx/model.ts";
+import { either } from "./either.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Val } from "./tensor.ts";
 
@@ -42,17 +42,5 @@ export function unlessNothing(g: Emitter, { sizes, empty, emit }: Guarded): Val[
   if (risky.length === 0) return [...emit(g)];
   const count = g.number(product(risky), "int64");
   const isNothing = g.op("Equal", [count, g.scalar("int64", 0)]);
-  const attributes = {
-    then_branch: { graph: branch(g, nothing) },
-    else_branch: { graph: branch(g, emit) },
-  };
-  return g.subgraphOp("If", [isNothing], { attributes, dtypes: empty.map(({ dtype }) => dtype) });
-}
-
-function branch(g: Emitter, emit: (inner: Emitter) => readonly Val[]): OnnxGraph {
-  const inner = g.child();
-  // A result of a subgraph has to be a value of that subgraph.
-  const results = emit(inner).map((val) => inner.op("Identity", [val]));
-  const outputs = results.map(({ name, dtype }) => ({ name, dtype, dims: undefined }));
-  return inner.builder.finish(`${g.scope}/branch`, [], outputs, false);
+  return either(g, isNothing, { dtypes: empty.map(({ dtype }) => dtype), yes: nothing, no: emit });
 }

@@ -11,3 +11,12 @@ export function requirement(g: Emitter, need: Need, faults: Val): Val {
   // A fault is at position 1 of a list of one.
   return g.labelled(needLabel(g.target, need), () => g.op("Gather", [g.ints([0]), g.cast(isFault, "int64")]));
 }
+
+/** The most places that data may ask for: 1 GiB of int64. */
+const MOST_PLACES = 1 << 27;
+
+/** A 0-d int64 count that the data decide, in a run that fails where memory for so many places is not there to be had. */
+export function withinRoom(g: Emitter, count: Val): Val {
+  const isTooMany = g.op("Greater", [count, g.scalar("int64", MOST_PLACES)]);
+  return g.op("Add", [count, requirement(g, "room", isTooMany)]);
+}

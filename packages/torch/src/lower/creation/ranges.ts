@@ -1,7 +1,9 @@
+import type { DType } from "../../dtype.ts";
+import type { Dim } from "../../graph/sym.ts";
 import { positions } from "../core/arange.ts";
+import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
-import { isFloat, type Scalar } from "../core/tensor.ts";
-import { unsupported } from "../core/unsupported.ts";
+import { isFloat, type Scalar, type Val } from "../core/tensor.ts";
 
 /**
  * aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ...) -> Tensor
@@ -22,16 +24,42 @@ export const arange: Lowering = (node, g) => {
 export const linspace: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const steps = dims[0]!;
-  if (typeof steps !== "number") return unsupported("the number of steps is not constant");
-  // PyTorch cuts the bounds of an integer progression before it divides.
-  const bound = (name: string): number => (isFloat(dtype) ? node.float(name) : Math.trunc(node.float(name)));
-  const [start, end] = [bound("start"), bound("end")];
+  const bounds = ["start", "end"].map((name) => node.scalar(name));
+  const [start, end] = bounds.map(({ value }) =>
+    isFloat(dtype) || typeof value !== "number" ? value : Math.trunc(value),
+  );
+  if (typeof steps !== "number" || typeof start !== "number" || typeof end !== "number")
+    return spacedEvenly(g, { bounds, steps, dtype });
   const width = steps > 1 ? (end - start) / (steps - 1) : 0;
   const values = Array.from({ length: steps }, (_, i) =>
     i < steps / 2 ? start + width * i : end - width * (steps - 1 - i),
   );
   return g.constant(dtype, values, [steps]);
 };
+
+interface Progression {
+  /** The first number and the last one. */
+  readonly bounds: readonly Scalar[];
+  readonly steps: Dim;
+  readonly dtype: DType;
+}
+
+/** The same for a number of steps, or bounds, that are known per request. */
+function spacedEvenly(g: Emitter, { bounds, steps, dtype }: Progression): Val {
+  const number = (value: number): Val => g.scalar("float64", value);
+  // PyTorch cuts the bounds of an integer progression before it divides.
+  const [start, end] = bounds.map((bound) =>
+    g.cast(isFloat(dtype) ? g.as(bound, "float64") : g.cast(g.as(bound, "float64"), "int64"), "float64"),
+  );
+  const count = g.number(steps, "float64");
+  const place = g.cast(positions(g, steps), "float64");
+  const last = g.op("Sub", [count, number(1)]);
+  const width = g.op("Div", [g.op("Sub", [end!, start!]), g.op("Max", [last, number(1)])]);
+  const fromStart = g.op("Add", [start!, g.op("Mul", [width, place])]);
+  const fromEnd = g.op("Sub", [end!, g.op("Mul", [width, g.op("Sub", [last, place])])]);
+  const isFirstHalf = g.op("Less", [place, g.op("Div", [count, number(2)])]);
+  return g.cast(g.where(isFirstHalf, fromStart, fromEnd), dtype);
+}
 
 /**
  * aten::eye.m(SymInt n, SymInt m, *, ...) -> Tensor

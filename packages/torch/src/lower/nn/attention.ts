@@ -54,13 +54,16 @@ export const attention: Lowering = (node, g) => {
  */
 const BLOCKED = -1.7e38;
 
+/** What -Infinity becomes: nothing beside a score that is lowered by as much as `BLOCKED`. */
+const INFINITE = -3.2e38;
+
 /** The mask as finite numbers to add to the scores. */
 function additiveMask(g: Emitter, mask: Tensor): Tensor {
   const blocked = g.scalar("float32", BLOCKED);
-  const added =
-    mask.dtype === "bool"
-      ? g.where(mask, g.scalar("float32", 0), blocked)
-      : g.op("Max", [g.cast(mask, "float32"), blocked]);
+  if (mask.dtype === "bool") return g.typed(g.where(mask, g.scalar("float32", 0), blocked), mask.dims);
+  const numbers = g.cast(mask, "float32");
+  const isInfinite = g.op("Equal", [numbers, g.scalar("float32", Number.NEGATIVE_INFINITY)]);
+  const added = g.where(isInfinite, g.scalar("float32", INFINITE), g.op("Max", [numbers, blocked]));
   return g.typed(added, mask.dims);
 }
 

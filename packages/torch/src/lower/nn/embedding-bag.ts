@@ -1,8 +1,10 @@
 import { add, type Dim } from "../../graph/sym.ts";
+import { needLabel } from "../../onnx/input-fault.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { requirement } from "../core/requirement.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { slice } from "../shape/slicing.ts";
@@ -61,12 +63,17 @@ function gatherRows(node: OpNode, g: Emitter, weight: Tensor): Rows {
   const starts = node.bool("include_last_offset")
     ? slice(g, offsets, { axis: 0, start: 0, end: -1 })
     : offsets;
+  // Rows before the first bag would belong to none.
+  const wide = g.cast(starts, "int64");
+  const isNegative = g.cast(g.op("Less", [wide, g.scalar("int64", 0)]), "int64");
+  const first = slice(g, wide, { axis: 0, start: 0, end: 1 });
+  const guard = requirement(g, "offsets from 0", g.op("Concat", [first, isNegative], { axis: 0 }));
   const padding = paddingIndex(node, weight);
   const isCounted =
     padding === undefined
       ? undefined
       : g.op("Not", [g.op("Equal", [g.cast(indices, "int64"), g.number(padding, "int64")])]);
-  const bag = bagOfRow(g, { starts: g.cast(starts, "int64"), bags, count });
+  const bag = bagOfRow(g, { starts: g.op("Add", [wide, guard]), bags, count });
   return {
     values: withIndex(node, g, {
       use: { index: indices, size: weight.dims[0], table: "weight" },
@@ -92,7 +99,9 @@ function paddingIndex(node: OpNode, weight: Tensor): Dim | undefined {
 function bagOfRow(g: Emitter, { starts, bags, count }: { starts: Val; bags: Dim; count: Dim }): Val {
   const none = g.expand(g.scalar("int64", 0), [add(count, 1)]);
   const ones = g.expand(g.scalar("int64", 1), [bags]);
-  const marks = g.op("ScatterElements", [none, starts, ones], { axis: 0, reduction: "add" });
+  const marks = g.labelled(needLabel(g.target, "offsets within its indices"), () =>
+    g.op("ScatterElements", [none, starts, ones], { axis: 0, reduction: "add" }),
+  );
   const started = slice(g, g.op("CumSum", [marks, g.scalar("int64", 0)]), { axis: 0, start: 0, end: -1 });
   return g.op("Sub", [started, g.scalar("int64", 1)]);
 }

@@ -1,4 +1,5 @@
 import { add, type Dim, mul, sym } from "../../graph/sym.ts";
+import { needLabel } from "../../onnx/input-fault.ts";
 import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
@@ -76,7 +77,11 @@ export const col2im: Lowering = (node, g) => {
   };
   const shape = g.shape(node.sizes("output_size"));
   const block = g.ints([vertical.kernel, horizontal.kernel]);
-  return batched(g, node.tensor("self"), 1, (x) => g.op("Col2Im", [x, shape, block], attributes));
+  return batched(g, node.tensor("self"), 1, (x) =>
+    g.labelled(needLabel(node.target, "sizes that go together"), () =>
+      g.op("Col2Im", [x, shape, block], attributes),
+    ),
+  );
 };
 
 export const FOLD: LoweringTable = {

@@ -1,7 +1,10 @@
+import type { DType } from "../../dtype.ts";
 import { type Dim, product } from "../../graph/sym.ts";
+import { either } from "../core/either.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { comesFromConvolution, mayHoldNan } from "../core/not-a-number.ts";
 import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
@@ -28,6 +31,26 @@ function pooled(
   return isBatched ? [values!, local] : [g.squeeze(values!, [0]), g.squeeze(local, [0])];
 }
 
+interface Pool {
+  readonly dtypes: readonly DType[];
+  /** The results by ONNX Runtime's kernel, which passes over NaN. */
+  readonly fast: (at: Emitter) => readonly Val[];
+  /** The same by way of gathered windows, in which NaN wins. */
+  readonly exact: (at: Emitter) => readonly Val[];
+}
+
+/**
+ * Results of max pooling, in which NaN wins. Where a convolution comes before it, another way beside the kernel's would cost each run the
+ * layout that ONNX Runtime gives them both: there inputs with NaN are refused, from which it would have come.
+ */
+function withNan(g: Emitter, x: Tensor, { dtypes, fast, exact }: Pool): Val[] {
+  if (comesFromConvolution(g, x)) {
+    g.passingOverNan.add(g.target);
+    return [...fast(g)];
+  }
+  return either(g, mayHoldNan(g, x), { dtypes, yes: exact, no: fast, isShortcut: true });
+}
+
 /**
  * aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)
  * aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)
@@ -36,9 +59,13 @@ function pooled(
 function maxPoolWithIndices(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
-    if (!isFloat(self.dtype)) return maxOfIntegers(node, g, spatial);
+    if (!isFloat(self.dtype)) return maxOfWindows(node, g, spatial);
     const attributes = { ...window(node, spatial), dilations: spread(node.ints("dilation"), spatial) };
-    return pooled(g, self, { spatial, attributes });
+    return withNan(g, self, {
+      dtypes: [self.dtype, "int64"],
+      fast: (at) => pooled(at, self, { spatial, attributes }),
+      exact: (at) => maxOfWindows(node, at, spatial),
+    });
   };
 }
 
@@ -50,14 +77,18 @@ function maxPoolWithIndices(spatial: number): Lowering {
 function maxPool(spatial: number): Lowering {
   return (node, g) => {
     const self = node.tensor("self");
-    if (!isFloat(self.dtype)) return maxOfIntegers(node, g, spatial)[0]!;
+    if (!isFloat(self.dtype)) return maxOfWindows(node, g, spatial)[0]!;
     const attributes = { ...window(node, spatial), dilations: spread(node.ints("dilation"), spatial) };
-    return batched(g, self, spatial, (x) => g.op("MaxPool", [x], attributes));
+    return withNan(g, self, {
+      dtypes: [self.dtype],
+      fast: (at) => [batched(at, self, spatial, (x) => at.op("MaxPool", [x], attributes))],
+      exact: (at) => maxOfWindows(node, at, spatial).slice(0, 1),
+    })[0]!;
   };
 }
 
-/** ONNX Runtime pools no wide integers: their windows are gathered. */
-function maxOfIntegers(node: OpNode, g: Emitter, spatial: number): Val[] {
+/** By gathered windows: ONNX Runtime pools no wide integers, and passes over NaN. */
+function maxOfWindows(node: OpNode, g: Emitter, spatial: number): Val[] {
   const self = node.tensor("self");
   const { kernel_shape: kernel, strides, pads } = window(node, spatial);
   const dilations = spread(node.ints("dilation"), spatial);
@@ -86,6 +117,10 @@ function adaptiveMaxPool(spatial: number): Lowering {
     const self = node.tensor("self");
     const sizes = self.dims.slice(-spatial);
     const wanted = spread(node.ints("output_size"), spatial);
+    const maxOfBins = (at: Emitter): Val[] => {
+      const axes = wanted.map((size, i) => bins(at, sizes[i]!, size));
+      return unevenMax(at, self, { axes, out: node.out().dims, sizes });
+    };
     const kernel = wanted.map((size, i) => evenKernel(sizes[i]!, size));
     if (kernel.every((k) => k !== undefined)) {
       const attributes = { kernel_shape: kernel, strides: kernel };
@@ -96,11 +131,15 @@ function adaptiveMaxPool(spatial: number): Lowering {
           { dtype: self.dtype, dims },
           { dtype: "int64", dims },
         ],
-        emit: (at) => pooled(at, self, { spatial, attributes }),
+        emit: (inner) =>
+          withNan(inner, self, {
+            dtypes: [self.dtype, "int64"],
+            fast: (at) => pooled(at, self, { spatial, attributes }),
+            exact: (at) => maxOfBins(at),
+          }),
       });
     }
-    const axes = wanted.map((size, i) => bins(g, sizes[i]!, size));
-    return unevenMax(g, self, { axes, out: node.out().dims, sizes });
+    return maxOfBins(g);
   };
 }
 

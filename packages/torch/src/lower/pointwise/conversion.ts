@@ -54,7 +54,8 @@ function converted(node: OpNode, g: Emitter, self: Tensor): Val {
   return roundTo(g, roundTo(g, self, self.declared), declared);
 }
 
-function roundTo(g: Emitter, x: Val, declared: DType): Val {
+/** A value that is carried as float32, rounded where the program has it in half precision. */
+export function roundTo(g: Emitter, x: Val, declared: DType): Val {
   const isHalf = declared === "float16" || declared === "bfloat16";
   return isHalf ? g.cast(g.cast(x, declared), "float32") : x;
 }

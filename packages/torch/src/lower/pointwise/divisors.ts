@@ -1,6 +1,8 @@
 import { countedLoop } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { truncatedRemainder } from "../core/exact-integers.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
 
 /** Euclid's algorithm ends after so many steps for numbers of 63 bits (the worst are two neighbours of Fibonacci's). */
@@ -18,35 +20,42 @@ function greatestDivisor(g: Emitter, a: Val, b: Val): Val {
     const [x, y] = [of(inner, both, 0), of(inner, both, 1)];
     const isDone = inner.op("Equal", [y, zero]);
     const divisor = inner.where(isDone, inner.scalar("int64", 1), y);
-    const rest = inner.op("Mod", [x, divisor], { fmod: 0 });
+    const rest = truncatedRemainder(inner, x, divisor);
     return pair(inner, inner.where(isDone, x, y), inner.where(isDone, zero, rest));
   });
   return of(g, last, 0);
 }
 
-function operands(node: Parameters<Lowering>[0], g: Emitter): readonly [Val, Val] {
+function operands(node: OpNode, g: Emitter): readonly [Val, Val] {
   const { dims } = node.out();
-  const [a, b] = ["self", "other"].map((name) =>
-    g.expand(g.op("Abs", [g.cast(node.tensor(name), "int64")]), dims),
-  );
+  const [a, b] = ["self", "other"].map((name) => g.expand(g.cast(node.tensor(name), "int64"), dims));
   return [a!, b!];
+}
+
+/** The divisor in the order and with the signs of PyTorch's loop, in which the least number of a type has no positive twin. */
+function divisorOf(node: OpNode, g: Emitter, [a, b]: readonly [Val, Val]): Val {
+  const size = (x: Val): Val => g.cast(g.cast(g.op("Abs", [x]), node.out().dtype), "int64");
+  return greatestDivisor(g, size(b), size(a));
 }
 
 /** aten::gcd(Tensor self, Tensor other) -> Tensor */
 export const gcd: Lowering = (node, g) => {
-  const [a, b] = operands(node, g);
-  return g.cast(greatestDivisor(g, a, b), node.out().dtype);
+  return g.cast(divisorOf(node, g, operands(node, g)), node.out().dtype);
 };
 
 /** aten::lcm(Tensor self, Tensor other) -> Tensor: 0 where both are 0 */
 export const lcm: Lowering = (node, g) => {
   const [a, b] = operands(node, g);
-  const divisor = greatestDivisor(g, a, b);
-  const isNothing = g.op("Equal", [divisor, g.scalar("int64", 0)]);
-  const safe = g.where(isNothing, g.scalar("int64", 1), divisor);
-  // A product beyond 63 bits wraps; its sign goes, as in PyTorch.
-  const multiple = g.op("Abs", [g.op("Mul", [g.op("Div", [a, safe]), b])]);
-  return g.cast(multiple, node.out().dtype);
+  const divisor = divisorOf(node, g, [a, b]);
+  const one = g.scalar("int64", 1);
+  const is = (value: number): Val => g.op("Equal", [divisor, g.scalar("int64", value)]);
+  // Dividing the least number by -1 ends the process; the sign goes anyway.
+  const quotient = g.op("Div", [a, g.where(g.op("Or", [is(0), is(-1)]), one, divisor)]);
+  // A product beyond the type wraps; its sign goes, as in PyTorch.
+  const { dtype } = node.out();
+  const product = g.op("Mul", [quotient, b]);
+  const wrapped = dtype === "int32" ? g.cast(g.cast(product, dtype), "int64") : product;
+  return g.cast(g.op("Abs", [wrapped]), dtype);
 };
 
 export const DIVISORS: LoweringTable = {

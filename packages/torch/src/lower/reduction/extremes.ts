@@ -1,4 +1,5 @@
 import { product } from "../../graph/sym.ts";
+import { needLabel } from "../../onnx/input-fault.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
@@ -55,11 +56,14 @@ function argReduce(
   x: Val,
   { axis, keepdims }: { axis: number; keepdims: number },
 ): Val {
-  const at = g.op(type, [x], { axis, keepdims });
+  // Of nothing there is no largest: ONNX Runtime notices, and the name tells in whose words.
+  const place = (kind: typeof type, of: Val): Val =>
+    g.labelled(needLabel(g.target, "something"), () => g.op(kind, [of], { axis, keepdims }));
+  const at = place(type, x);
   if (!isFloat(x.dtype)) return at;
   const isNan = g.cast(g.op("IsNaN", [x]), "int32");
   const hasNan = reduce(g, "ReduceMax", isNan, { axes: [axis], keepdims });
-  return g.where(hasNan, g.op("ArgMax", [isNan], { axis, keepdims }), at);
+  return g.where(hasNan, place("ArgMax", isNan), at);
 }
 
 /**

@@ -3,6 +3,8 @@ import { along, ordered, pick } from "../comparison/sorting.ts";
 import { lastTwo } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { mayBeZero } from "../core/nothing.ts";
+import { requirement } from "../core/requirement.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { between } from "../pointwise/arithmetic.ts";
@@ -41,13 +43,24 @@ function median(skipsNan: boolean): Lowering {
     if (!node.has("dim")) {
       const self = node.tensor("self");
       const size = product(self.dims);
-      const flat = g.typed(g.reshape(self, [size]), [size]);
+      const flat = orNan(g, g.typed(g.reshape(self, [size]), [size]));
       return g.reshape(medianAlong(g, flat, { axis: 0, skipsNan })[0]!, []);
     }
     const { self, axis } = along(node, g);
     const results = medianAlong(g, self, { axis, skipsNan });
     return results.map((val, i) => (node.isUsed(i) ? g.reshape(val, node.out(i).dims) : undefined));
   };
+}
+
+/** A 1-d tensor, or one NaN where it has nothing: its median. An integer's is what PyTorch's cast of NaN gives. */
+function orNan(g: Emitter, flat: Tensor): Tensor {
+  const [size] = flat.dims;
+  if (!mayBeZero(g, size!)) return flat;
+  const isWide = flat.dtype === "int32" || flat.dtype === "int64";
+  const nan = isFloat(flat.dtype) ? Number.NaN : isWide ? extremeOf(flat.dtype, true) : 0;
+  const dims = [sym("max", 1, size!)];
+  const more = g.op("Concat", [flat, g.constant(flat.dtype, [nan], [1])], { axis: 0 });
+  return g.typed(g.op("Slice", [more, g.ints([0]), g.shape(dims), g.ints([0])]), dims);
 }
 
 /** aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices): the smallest of the most frequent */
@@ -84,11 +97,22 @@ function quantile(skipsNan: boolean): Lowering {
       ...others.map((i) => self.dims[i]!),
       self.dims[axis]!,
     ]);
-    const q = g.reshape(g.as(node.operand("q"), dtype), [-1]);
+    const q = checkedQuantiles(g, g.reshape(g.as(node.operand("q"), dtype), [-1]));
     const found = quantileOfLast(g, x, { q, interpolation: node.string("interpolation"), skipsNan });
     const rank = x.dims.length;
     return g.reshape(g.transpose(found, [rank - 1, ...others.map((_, i) => i)]), dims);
   };
+}
+
+/** Quantiles, in a run that fails where one is not between 0 and 1. */
+function checkedQuantiles(g: Emitter, q: Val): Val {
+  const isInside = g.op("And", [
+    g.op("GreaterOrEqual", [q, g.scalar(q.dtype, 0)]),
+    g.op("LessOrEqual", [q, g.scalar(q.dtype, 1)]),
+  ]);
+  const guard = requirement(g, "quantiles from 0 to 1", g.op("Not", [isInside]));
+  // A NaN that is taken for a position ends the lookup with words of its own.
+  return g.where(isInside, g.op("Add", [q, g.cast(guard, q.dtype)]), g.scalar(q.dtype, 0));
 }
 
 function flattened(g: Emitter, tensor: Tensor): Tensor {

@@ -5,6 +5,7 @@ import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { requirement, withinRoom } from "../core/requirement.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
@@ -39,8 +40,7 @@ function uniqueFloats(g: Emitter, self: Tensor): Val[] {
 
 /** Values, where each element's value is among them, and how often each occurs. */
 function uniqueOf(g: Emitter, self: Tensor, attributes: Readonly<Record<string, number>>): Val[] {
-  const dtype = self.dtype === "bool" || self.dtype === "uint8" ? "int8" : "int64";
-  const wide = g.cast(self, self.dtype === "uint8" ? "int64" : dtype);
+  const wide = isFloat(self.dtype) ? self : g.cast(self, self.dtype === "bool" ? "int8" : "int64");
   const { axis } = attributes;
   const emit = (at: Emitter): Val[] => {
     const [values, , inverse, counts] = at.ops("Unique", [wide], { count: 4, attributes });
@@ -61,13 +61,19 @@ function uniqueOf(g: Emitter, self: Tensor, attributes: Readonly<Record<string, 
   return [g.cast(values!, self.dtype), inverse!, counts!];
 }
 
+/** Different slices of floats. NaN differs from itself, which ONNX Runtime's Unique does not know: a run with one fails. */
+function uniqueRows(g: Emitter, self: Tensor, axis: number): Val[] {
+  const guard = requirement(g, "no NaN", g.op("IsNaN", [self]));
+  // Also makes the two zeros one.
+  const checked = g.typed(g.op("Add", [self, g.cast(guard, self.dtype)]), self.dims);
+  return uniqueOf(g, checked, { sorted: 1, axis });
+}
+
 /** aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor) */
 export const uniqueDim: Lowering = (node, g) => {
   const self = node.tensor("self");
-  if (isFloat(self.dtype))
-    return unsupported("unique of floats: NaN differs from itself, which ONNX Runtime does not know");
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
-  const found = uniqueOf(g, self, { sorted: 1, axis });
+  const found = isFloat(self.dtype) ? uniqueRows(g, self, axis) : uniqueOf(g, self, { sorted: 1, axis });
   const wanted = [true, node.bool("return_inverse"), node.bool("return_counts")];
   return found.map((val, i) => (node.isUsed(i) ? (wanted[i] ? val : g.ints([])) : undefined));
 };
@@ -84,10 +90,13 @@ export const bincount: Lowering = (node, g) => {
     g.op("Add", [highest, g.scalar("int64", 1)]),
     g.number(node.size("minlength"), "int64"),
   ]);
-  const bins = g.op("Range", [g.scalar("int64", 0), size, g.scalar("int64", 1)]);
-  const isHit = g.cast(g.op("Equal", [g.unsqueeze(bins, [1]), g.unsqueeze(self, [0])]), dtype);
-  const counted = weights === undefined ? isHit : g.op("Mul", [isHit, g.cast(weights, dtype)]);
-  return g.op("ReduceSum", [counted, g.ints([1])], { keepdims: 0 });
+  const isNegative = requirement(g, "numbers from 0 on", g.op("Less", [self, g.scalar("int64", 0)]));
+  const length = g.op("Add", [withinRoom(g, size), isNegative]);
+  const none = g.op("Expand", [g.scalar(dtype, 0), g.unsqueeze(length, [0])]);
+  const each = g.expand(weights === undefined ? g.scalar(dtype, 1) : g.cast(weights, dtype), [
+    node.tensor("self").dims[0]!,
+  ]);
+  return g.op("ScatterElements", [none, self, each], { axis: 0, reduction: "add" });
 };
 
 /** aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor) */

@@ -1,6 +1,7 @@
 import { add, type Dim, mul, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { requirement, withinRoom } from "../core/requirement.ts";
 import { normalizeAxis, type Val } from "../core/tensor.ts";
 
 /**
@@ -45,14 +46,28 @@ export const repeatInterleaveTensor: Lowering = (node, g) => {
   return g.op("Gather", [data, repeatedIndices(g, each, dims[axis]!)], { axis });
 };
 
-/** 0 repeats[0] times, 1 repeats[1] times, …: a position belongs to the first entry whose running total exceeds it. */
+/** 0 repeats[0] times, 1 repeats[1] times, …: a position belongs to the first entry whose running total exceeds it, so it is how many ended. */
 function repeatedIndices(g: Emitter, repeats: Val, count: Dim): Val {
   if (count === 0) return g.ints([]);
-  const totals = g.op("CumSum", [repeats, g.scalar("int64", 0)]);
-  const total = g.op("ReduceSum", [repeats, g.ints([0])], { keepdims: 0 });
-  const all = g.op("Range", [g.scalar("int64", 0), total, g.scalar("int64", 1)]);
-  const isPast = g.op("GreaterOrEqual", [g.unsqueeze(all, [1]), g.unsqueeze(totals, [0])]);
-  return g.op("ReduceSum", [g.cast(isPast, "int64"), g.ints([1])], { keepdims: 0 });
+  const zero = g.scalar("int64", 0);
+  const isNegative = requirement(g, "numbers from 0 on", g.op("Less", [repeats, zero]));
+  const total = withinRoom(
+    g,
+    g.op("Add", [g.op("ReduceSum", [repeats, g.ints([0])], { keepdims: 0 }), isNegative]),
+  );
+  // Where each entry ends, one is added; there is a place behind all of them for those that end last.
+  const places = g.unsqueeze(g.op("Add", [total, g.scalar("int64", 1)]), [0]);
+  const marks = g.op(
+    "ScatterElements",
+    [
+      g.op("Expand", [zero, places]),
+      g.op("CumSum", [repeats, zero]),
+      g.expand(g.scalar("int64", 1), [count]),
+    ],
+    { axis: 0, reduction: "add" },
+  );
+  const ended = g.op("CumSum", [marks, zero]);
+  return g.op("Slice", [ended, g.ints([0]), g.ints([-1]), g.ints([0])]);
 }
 
 /** aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */

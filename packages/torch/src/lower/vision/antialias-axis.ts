@@ -3,7 +3,8 @@ import type { Emitter } from "../core/emitter.ts";
 import type { Val } from "../core/tensor.ts";
 import type { AxisResize } from "./interpolate-axis.ts";
 
-interface Antialias {
+/** How one axis is resized with weights that are calculated in the graph. */
+export interface Antialias {
   readonly resize: AxisResize;
   readonly kernel: "linear" | "cubic";
   readonly aligned: boolean;
@@ -13,9 +14,23 @@ interface Antialias {
  * Resizes one of the two last axes of a 4-d tensor with a filter as wide as the reduction, as PyTorch's `_upsample_*_aa`: a matrix
  * of weights, one row per target element. ONNX Runtime's own antialiasing gives other weights.
  */
-export function antialiasAxis(g: Emitter, x: Val, { resize, kernel, aligned }: Antialias): Val {
-  const { axis, from, to } = resize;
+export function antialiasAxis(g: Emitter, x: Val, resizing: Antialias): Val {
   const dtype = x.dtype === "float64" ? "float64" : "float32";
+  return resized(g, x, { axis: resizing.resize.axis, weights: antialiasWeights(g, resizing, dtype) });
+}
+
+/** One of the two last axes of a 4-d tensor, by a matrix of weights with a row for each target element. */
+export function resized(g: Emitter, x: Val, { axis, weights }: { axis: number; weights: Val }): Val {
+  return axis === 2 ? g.op("MatMul", [weights, x]) : g.op("MatMul", [x, g.transpose(weights, [1, 0])]);
+}
+
+/** The weights of source elements, [to, from]; those of a target element sum to 1. */
+export function antialiasWeights(
+  g: Emitter,
+  { resize, kernel, aligned }: Antialias,
+  dtype: "float32" | "float64",
+): Val {
+  const { from, to } = resize;
   const number = (value: number): Val => g.scalar(dtype, value);
   const scale = scaleOf(g, { resize, aligned, dtype });
   const widening = g.op("Max", [scale, number(1)]);
@@ -31,8 +46,7 @@ export function antialiasAxis(g: Emitter, x: Val, { resize, kernel, aligned }: A
     g.op("Div", [g.op("Add", [g.op("Sub", [source, centre]), number(0.5)]), widening]),
   ]);
   const raw = g.where(isInside, kernel === "linear" ? triangle(g, distance) : cubic(g, distance), number(0));
-  const weights = g.op("Div", [raw, g.op("ReduceSum", [raw, g.ints([1])], { keepdims: 1 })]);
-  return axis === 2 ? g.op("MatMul", [weights, x]) : g.op("MatMul", [x, g.transpose(weights, [1, 0])]);
+  return g.op("Div", [raw, g.op("ReduceSum", [raw, g.ints([1])], { keepdims: 1 })]);
 }
 
 interface Scale {
@@ -42,7 +56,7 @@ interface Scale {
 }
 
 /** Source elements per target element. */
-function scaleOf(g: Emitter, { resize: { from, to, factor }, aligned, dtype }: Scale): Val {
+export function scaleOf(g: Emitter, { resize: { from, to, factor }, aligned, dtype }: Scale): Val {
   if (!aligned && factor !== undefined) return g.scalar(dtype, 1 / factor);
   const [source, target] = [g.number(from, dtype), g.number(to, dtype)];
   if (!aligned) return g.op("Div", [source, target]);
@@ -52,7 +66,8 @@ function scaleOf(g: Emitter, { resize: { from, to, factor }, aligned, dtype }: S
   return g.op("Mul", [ratio, g.op("Min", [gaps, one])]);
 }
 
-function triangle(g: Emitter, distance: Val): Val {
+/** The linear filter. */
+export function triangle(g: Emitter, distance: Val): Val {
   return g.op("Max", [g.op("Sub", [g.scalar(distance.dtype, 1), distance]), g.scalar(distance.dtype, 0)]);
 }
 

@@ -83,7 +83,7 @@ function floored(g: Emitter, source: Val): { index: Val; fraction: Val } {
 }
 
 /** Keys' cubic convolution with a = -0.75, as PyTorch's bicubic. */
-function cubicWeights(g: Emitter, t: Val): Val[] {
+export function cubicWeights(g: Emitter, t: Val): Val[] {
   const a = -0.75;
   const number = (value: number): Val => g.scalar(t.dtype, value);
   const polynomial = (x: Val, coefficients: readonly number[]): Val =>

@@ -7,6 +7,7 @@ import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { antialiasAxis } from "./antialias-axis.ts";
+import { resizePixels } from "./fixed-point-resize.ts";
 import { type AxisResize, interpolateAxis, isExact, isSameSize, type Kernel } from "./interpolate-axis.ts";
 
 /** The axes that an upsample op resizes, with the factors it names (one overload lists them, the other has one argument each). */
@@ -100,6 +101,8 @@ function byAxis(g: Emitter, input: Tensor, axes: readonly AxisResize[], kernel: 
 function smooth(kernel: "linear" | "cubic"): Lowering {
   return (node, g) => {
     const input = inputOf(node);
+    if (input.dtype === "uint8" && input.dims.length === 4)
+      return pixels(node, g, { kernel, isAntialiased: false });
     if (!input.dtype.startsWith("float")) unsupported(`interpolation of ${input.dtype} values`);
     const aligned = node.bool("align_corners");
     const axes = axesOf(node, input).map((axis) => (aligned ? { ...axis, factor: undefined } : axis));
@@ -147,6 +150,7 @@ function resize(node: OpNode, g: Emitter, { input, attributes, axes }: Resizing)
 function smoothAntialiased(kernel: "linear" | "cubic"): Lowering {
   return (node, g) => {
     const input = inputOf(node);
+    if (input.dtype === "uint8") return pixels(node, g, { kernel, isAntialiased: true });
     if (!input.dtype.startsWith("float")) unsupported(`interpolation of ${input.dtype} values`);
     const aligned = node.bool("align_corners");
     // A product with no matrices is not one with an empty result.
@@ -161,6 +165,30 @@ function smoothAntialiased(kernel: "linear" | "cubic"): Lowering {
       ],
     })[0]!;
   };
+}
+
+/** uint8 images: the columns first, then the rows, each rounded to pixels; an axis that keeps its size is left as it is. */
+function pixels(
+  node: OpNode,
+  g: Emitter,
+  { kernel, isAntialiased }: { kernel: "linear" | "cubic"; isAntialiased: boolean },
+): Val {
+  const input = inputOf(node);
+  const aligned = node.bool("align_corners");
+  const axes = axesOf(node, input).filter(({ from, to }) => !sameDim(from, to));
+  return unlessNothing(g, {
+    sizes: input.dims.slice(0, 2),
+    empty: [{ dtype: input.dtype, dims: node.out().dims }],
+    emit: (at) => [
+      at.cast(
+        axes.reduceRight<Val>(
+          (x, resize) => resizePixels(at, x, { resize, kernel, aligned, isAntialiased }),
+          at.cast(input, "float64"),
+        ),
+        "uint8",
+      ),
+    ],
+  })[0]!;
 }
 
 function overloads(name: string, lowering: Lowering): LoweringTable {

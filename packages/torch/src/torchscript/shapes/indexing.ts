@@ -105,7 +105,7 @@ function at(args: ShapeArgs, name: string, absent: number): number {
   return args.has(name) ? args.number(name) : absent;
 }
 
-const linspace: ShapeFn = (args) => tensorType(args.dtype() ?? "float32", [args.int("steps")]);
+const linspace: ShapeFn = (args) => tensorType(args.dtype() ?? "float32", [args.size("steps")]);
 
 const eye: ShapeFn = (args) =>
   tensorType(args.dtype() ?? "float32", [args.size("n"), args.has("m") ? args.size("m") : args.size("n")]);

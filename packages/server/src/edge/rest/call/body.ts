@@ -81,7 +81,7 @@ function collected(call: RestCall, announced: number): Promise<Buffer> {
     // Without an error listener, a connection that breaks shows as a close before the end.
     request.on("close", () => {
       slowClients.unwatch(arriving);
-      if (!request.complete) reject(clientLeft());
+      if (!call.transport.isComplete) reject(clientLeft());
     });
   });
   return complete.then(() => joined(call, chunks, size));
@@ -127,7 +127,7 @@ async function inflated(call: RestCall, inflate: Gunzip | Inflate): Promise<Buff
     arriving.moved += chunk.length;
   });
   request.on("close", () => {
-    if (!request.complete) inflate.destroy(clientLeft());
+    if (!transport.isComplete) inflate.destroy(clientLeft());
   });
   request.pipe(inflate);
   try {

@@ -3,7 +3,9 @@ import { ServeError } from "../../../base/errors.ts";
 import type { ParameterValue } from "../../../base/infer-request.ts";
 import type { RequestHead } from "../../../base/request-head.ts";
 import { Timeline } from "../../../base/timeline.ts";
+import type { Credentials } from "../../../gate/admin-gate.ts";
 import { SMALL_BYTES } from "../../../gate/byte-budget.ts";
+import type { Caller } from "../../../gate/caller.ts";
 import {
   earliestDeadline,
   parseTimeoutMs,
@@ -36,7 +38,10 @@ export interface InferenceBody {
 
 /** One HTTP request and its response. Knows when the client left; gives back what the request held when the connection is done with it (`end`). */
 export class RestCall implements RequestHead, RespondingCall {
-  readonly context: RestContext;
+  /** What this call may see of the server. */
+  context: RestContext;
+  /** Undefined: the server knows no callers. */
+  caller: Caller | undefined;
   readonly transport: RestTransport;
   readonly request: RestRequest;
   /** Fires when the client's connection closed before it was answered, or when the deadline passed. */
@@ -56,6 +61,7 @@ export class RestCall implements RequestHead, RespondingCall {
   #heldBytes = 0;
   #answered = false;
   #isClosed = false;
+  #onEnd: (() => void) | undefined;
 
   constructor(context: RestContext, transport: RestTransport) {
     const { request } = transport;
@@ -69,9 +75,20 @@ export class RestCall implements RequestHead, RespondingCall {
 
   /** Whose request it is; undefined: nobody's in particular. Throws `invalid_argument`. */
   get tenant(): string | undefined {
+    if (this.caller !== undefined) return this.caller.tenant;
     const { tenantHeader } = this.context;
     if (tenantHeader === undefined) return undefined;
     return checkTenant(this.request.headers[tenantHeader]?.toString());
+  }
+
+  get credentials(): Credentials {
+    return { authorization: this.request.headers.authorization, caller: this.caller };
+  }
+
+  /** From now on it is this caller's, with what that caller may see. */
+  enterAs(caller: Caller, context: RestContext): void {
+    this.caller = caller;
+    this.context = context;
   }
 
   /** How long the headers give it (`x-request-timeout-ms`); undefined: for ever. Throws `invalid_argument`. */
@@ -236,6 +253,11 @@ export class RestCall implements RequestHead, RespondingCall {
     sendResponse(this, status, content);
   }
 
+  /** Runs `callback` when the connection is done with the call. There is one such callback. */
+  onEnd(callback: () => void): void {
+    this.#onEnd = callback;
+  }
+
   /** The connection is done with it: the response was taken, or the client left. */
   end(): void {
     this.#cancelDeadline?.();
@@ -243,6 +265,7 @@ export class RestCall implements RequestHead, RespondingCall {
     this.#entered = false;
     this.#heldBytes = 0;
     this.#isClosed = true;
+    this.#onEnd?.();
     if (this.#answered) return;
     this.signal.abort(clientLeft());
   }

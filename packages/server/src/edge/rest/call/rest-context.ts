@@ -7,15 +7,19 @@ import type { SlowClientGuard } from "../../../gate/slow-client-guard.ts";
 import type { WebGate } from "../../../gate/web-gate.ts";
 import type { Administration } from "../../../infer/administration.ts";
 import type { Inference } from "../../../infer/inference.ts";
+import type { Authentication } from "../../authentication.ts";
+import type { OpenForeignCall } from "../../call-stream.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
 import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 
-/** What every route and request of a REST edge shares. */
+/** What every route and request of a REST edge shares. Callers who may use some models only have one of their own, which shows them no others. */
 export interface RestContext {
   readonly inference: Inference;
+  /** Undefined: everybody may come in. */
+  readonly authentication?: Authentication | undefined;
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
@@ -36,6 +40,8 @@ export interface RestContext {
   /** Ends clients that are too slow; the edges share it. */
   readonly slowClients: SlowClientGuard;
   readonly limits: RestLimits;
+  /** Has gRPC's methods answer a call that came in another protocol; undefined: there is no gRPC. */
+  readonly openCall: OpenForeignCall | undefined;
   /** Whose turn it is; the edges share it. */
   readonly slicer: TimeSlicer;
   /** Status of "not ready": KServe and Kubernetes expect 503, Triton answers 400. */
@@ -45,7 +51,7 @@ export interface RestContext {
   /** The model that `/predict` means without a name; undefined: the only one there is. */
   readonly defaultModel: string | undefined;
   /** `--log-level`, for who asks about it. */
-  readonly logLevel: string;
+  readonly logLevel: () => string;
   /** Makes request ids for clients that send none. */
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */

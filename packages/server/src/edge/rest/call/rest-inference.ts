@@ -50,6 +50,8 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
   readonly #version: string | undefined;
   readonly #dialect: RestDialect<Request>;
   #request: Request | undefined;
+  /** The messages of its stream that came earlier; their order may matter. */
+  #before: Promise<void> | undefined;
 
   constructor(call: RestCall, [model, version]: ModelName, dialect: RestDialect<Request>) {
     this.#call = call;
@@ -70,9 +72,13 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
     // Bytes that are announced as such may be anything.
     if (foreign !== undefined && headers["inference-header-content-length"] === undefined)
       throw unsupported(call, foreign, this.#target);
+    const { stream } = call.transport;
+    this.#before = stream?.arriving;
     const body = readBody(call, door, { takesMultipart: takesAnyBody });
-    if (body instanceof Promise) this.#goOn(body.then((whole) => this.#decode(whole)));
-    else this.#goOn(this.#decode(body));
+    const running = body instanceof Promise ? body.then((whole) => this.#decode(whole)) : this.#decode(body);
+    if (running === undefined) return;
+    const submitted = running.catch((error: unknown) => this.reject(error));
+    stream?.holdBack(submitted);
   }
 
   #decode(body: Buffer): undefined | Promise<void> {
@@ -99,14 +105,16 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
     } catch (thrown) {
       throw explainBody(this.#call, thrown, body, this.#target);
     }
+    const before = this.#before;
     if (request instanceof Promise) {
       return request.then(
-        (read) => this.#submit(read),
+        (read) => (before === undefined ? this.#submit(read) : before.then(() => this.#submit(read))),
         (thrown: unknown) => {
           throw explainBody(this.#call, thrown, body, this.#target);
         },
       );
     }
+    if (before !== undefined) return before.then(() => this.#submit(request));
     this.#submit(request);
     return undefined;
   }
@@ -132,6 +140,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
       deadlineMs: call.takeDeadline(parameters),
       signal: call.signal,
       tenant: call.tenant,
+      stream: call.transport.stream,
       timeline: call.timeline,
     };
     call.context.inference.submit(wanted, this);

@@ -1,4 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable, Writable } from "node:stream";
+import type { RequestStream } from "../../../base/request-stream.ts";
+import type { CallConnection } from "../../call-stream.ts";
 import type { RestContext } from "./rest-context.ts";
 
 /** The request line and headers, as `node:http` has them. */
@@ -36,12 +39,19 @@ export interface RespondingCall {
 /** How the request of a call came, and where its response goes. */
 export interface RestTransport {
   readonly request: RestRequest;
+  /** The stream that it is a message of; undefined: it came alone. */
+  readonly stream?: RequestStream | undefined;
   /** All of the body, when it came with the headers, of the length that they announced; undefined: it is to be read from `message`. */
   takeBody(): Buffer | undefined;
   /** Where the rest of a body comes from. */
-  readonly message: IncomingMessage;
+  readonly message: Readable;
+  /** All of the body has come. */
+  readonly isComplete: boolean;
+  readonly connection: CallConnection;
   /** Tells a client that asked first to send its body. */
   writeContinue(): void;
   /** Sends the response. Once. */
   respond(call: RespondingCall, response: EncodedResponse): void;
+  /** Sends the head of a response that comes in pieces, in place of `respond`. Not on the fast lane: `Route.isInPieces`. */
+  begin(call: RespondingCall, status: number, headers: readonly string[]): Writable;
 }

@@ -1,3 +1,4 @@
+import type { Need } from "../../../gate/caller.ts";
 import type { RestCall } from "./rest-call.ts";
 
 export type RouteParams = Readonly<Record<string, string | undefined>>;
@@ -6,5 +7,9 @@ export type RouteParams = Readonly<Record<string, string | undefined>>;
 export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE" | "OPTIONS";
   readonly urls: readonly string[];
+  /** Where the server knows its callers: what they need for this. Default: `infer`. */
+  readonly needs?: Need;
+  /** Its response comes in pieces, which the fast lane does not send. Default: false. */
+  readonly isInPieces?: boolean;
   run(call: RestCall, params: RouteParams): void | Promise<void>;
 }

@@ -29,6 +29,7 @@ const STATUS_OF_REASON: ReadonlyMap<ErrorReason, number> = new Map([
   ["unsupported_encoding", 415],
   ["unsupported_media_type", 415],
   ["expectation_failed", 417],
+  ["upgrade_required", 426],
   ["headers_too_large", 431],
   ["http_version", 505],
 ]);

@@ -1,12 +1,13 @@
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import type { CallConnection } from "../../call-stream.ts";
+import { askWhetherThere } from "../call/half-closed.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { EncodedResponse, RespondingCall, RestTransport } from "../call/rest-transport.ts";
 import type { FoundRoute } from "../call/route-table.ts";
 import { type FastHead, HeadMemory, readFastHead } from "./fast-head.ts";
 import { responseHead } from "./fast-response-head.ts";
-import { askWhetherThere } from "./half-closed.ts";
 import { ResponseWriter } from "./response-writer.ts";
 
 /** Larger requests cost so much else that it does not matter who reads them; smaller ones come in one piece, or in two. */
@@ -78,8 +79,21 @@ export class FastConnection implements RestTransport {
     return this.#request!; // a connection is asked for its request while it has one
   }
 
-  get message(): IncomingMessage {
+  get message(): Readable {
     throw new Error("a request of the fast lane came with its whole body");
+  }
+
+  get isComplete(): boolean {
+    return true;
+  }
+
+  get connection(): CallConnection {
+    const socket = this.#socket;
+    return { destroyed: socket.destroyed, socket, destroy: () => socket.destroy() };
+  }
+
+  begin(): Writable {
+    throw new Error("responses in pieces are not sent on the fast lane");
   }
 
   /** Nothing is going on, and nothing has begun to come. */

@@ -5,8 +5,8 @@ import { ServeError } from "../../../base/errors.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import { expectsContinue, unknownVersion } from "../call/check-head.ts";
 import { errorResponse } from "../call/error-response.ts";
+import { askWhetherThere } from "../call/half-closed.ts";
 import { METHODS, noSuchMethod } from "../call/route-table.ts";
-import { askWhetherThere } from "./half-closed.ts";
 import { createRequestTurns } from "./request-turns.ts";
 
 /** What a server does with its requests. `Call` is one of them, from its headers on. */
@@ -17,6 +17,8 @@ export interface RequestHandler<Call> {
   run(call: Call): void;
   /** Whether connections may still be handed over while it closes. Default: none will. `look` is to be called when that ends. */
   isExpecting?(): boolean;
+  /** A client wants to go on in another protocol. False: it is to be answered as if it had not said so. Default: so are all. */
+  upgrade?(request: IncomingMessage, socket: Socket, head: Buffer): boolean;
 }
 
 /** A call that is told when its connection is done with it. */
@@ -78,6 +80,14 @@ export function createHttpServer<Call extends EndingCall>(
   server.on("connect", (_request: IncomingMessage, socket: Socket) =>
     sendError(socket, noSuchMethod("CONNECT")),
   );
+  // With a listener Node leaves every connection to us whose client wishes for another protocol; without, it overlooks the wish.
+  if (handler.upgrade !== undefined) {
+    server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+      if (handler.upgrade?.(request, socket, head) === true) return;
+      socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+      server.emit("connection", socket);
+    });
+  }
   let closing: Promise<void> | undefined;
   let onProgress = (): void => {};
   function forget(this: ServerResponse): void {
@@ -133,6 +143,24 @@ export function createHttpServer<Call extends EndingCall>(
       server.close();
     },
   };
+}
+
+const UPGRADE_HEADERS: ReadonlySet<string> = new Set(["upgrade", "http2-settings"]);
+
+/** The request line and headers as they came, without the wish for another protocol (RFC 9110 §7.8: a server may overlook it). */
+function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const [name, value] = [rawHeaders[i]!, rawHeaders[i + 1]!];
+    const kept = name.toLowerCase() === "connection" ? withoutUpgrade(value) : value;
+    if (!UPGRADE_HEADERS.has(name.toLowerCase())) head += `${name}: ${kept}\r\n`;
+  }
+  return Buffer.from(`${head}\r\n`, "latin1");
+}
+
+function withoutUpgrade(connection: string): string {
+  const kept = connection.split(",").filter((option) => !UPGRADE_HEADERS.has(option.trim().toLowerCase()));
+  return kept.length === 0 ? "keep-alive" : kept.join(",");
 }
 
 function askHttpClient(response: ServerResponse, clock: Clock): void {
@@ -201,6 +229,11 @@ function answerClientError(error: ParserError, socket: Socket): void {
 function parserError({ code, reason }: ParserError): ServeError {
   if (code === "HPE_INVALID_VERSION" && reason === "Invalid HTTP version") return unknownVersion();
   return PARSER_ERRORS[code ?? ""] ?? NOT_HTTP;
+}
+
+/** Answers a request for another protocol that is rejected, and closes the connection. */
+export function rejectUpgrade(socket: Socket, error: ServeError): void {
+  sendError(socket, error);
 }
 
 /** Answers a connection whose client sent half a request and will send no more. */

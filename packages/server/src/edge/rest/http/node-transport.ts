@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
+import type { CallConnection } from "../../call-stream.ts";
 import { expectsContinue } from "../call/check-head.ts";
 import type { EncodedResponse, RespondingCall, RestTransport } from "../call/rest-transport.ts";
 import { ResponseWriter } from "./response-writer.ts";
@@ -20,6 +22,15 @@ export class NodeTransport implements RestTransport {
 
   get request(): IncomingMessage {
     return this.message;
+  }
+
+  get isComplete(): boolean {
+    return this.message.complete;
+  }
+
+  get connection(): CallConnection {
+    const { socket } = this.message;
+    return { destroyed: socket.destroyed, socket, destroy: () => socket.destroy() };
   }
 
   takeBody(): Buffer | undefined {
@@ -47,6 +58,11 @@ export class NodeTransport implements RestTransport {
       return;
     }
     this.#writer(call, parts, lingers).write();
+  }
+
+  begin({ context }: RespondingCall, status: number, headers: readonly string[]): Writable {
+    const ending = context.isDraining() ? ["Connection", "close"] : [];
+    return this.#response.writeHead(status, [...headers, ...ending]);
   }
 
   #writer(call: RespondingCall, parts: readonly Uint8Array[], lingers: boolean): ResponseWriter {

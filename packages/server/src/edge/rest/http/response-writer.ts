@@ -12,8 +12,8 @@ export interface ResponseTarget {
   readonly context: RestContext;
   /** The response, or the connection itself. */
   readonly stream: Writable;
-  /** The connection; null: the response to an earlier request is not there yet. */
-  readonly socket: Socket | null;
+  /** The connection; null: the response to an earlier request is not there yet. `shared`: it carries other responses at the same time. */
+  readonly socket: Socket | "shared" | null;
   /** What the response holds of the byte budget. */
   readonly heldBytes: number;
   /** All is handed over. */

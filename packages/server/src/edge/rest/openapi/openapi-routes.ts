@@ -1,25 +1,35 @@
 import type { Clock } from "../../../base/clock.ts";
 import type { Inference } from "../../../infer/inference.ts";
-import { createSharedResponse } from "../../shared-response.ts";
+import { createSharedResponse, type SharedResponse } from "../../shared-response.ts";
 import { JSON_TYPE } from "../call/rest-call.ts";
 import type { Route } from "../call/route.ts";
 
 /** `/openapi.json`, of these routes and of itself. */
 export function openapiRoutes(
   routes: readonly Route[],
-  { inference, clock }: { readonly inference: Inference; readonly clock: Clock },
+  { clock }: { readonly clock: Clock },
 ): readonly Route[] {
   const own: Route = {
     method: "GET",
     urls: ["/openapi.json"],
     async run(call) {
-      call.send(200, JSON_TYPE, await document.get(), ["Cache-Control", "no-cache"]);
+      call.send(200, JSON_TYPE, await documentOf(call.context.inference).get(), [
+        "Cache-Control",
+        "no-cache",
+      ]);
     },
   };
   // Few servers are ever asked, so the tables behind it are not read at the start.
-  const document = createSharedResponse(async () => {
-    const { openapiDocument } = await import("./openapi-document.ts");
-    return Buffer.from(JSON.stringify(openapiDocument([...routes, own], inference)));
-  }, clock);
+  const documents = new WeakMap<Inference, SharedResponse<Buffer>>();
+  const documentOf = (inference: Inference): SharedResponse<Buffer> => {
+    const known = documents.get(inference);
+    if (known !== undefined) return known;
+    const made = createSharedResponse(async () => {
+      const { openapiDocument } = await import("./openapi-document.ts");
+      return Buffer.from(JSON.stringify(openapiDocument([...routes, own], inference)));
+    }, clock);
+    documents.set(inference, made);
+    return made;
+  };
   return [own];
 }

@@ -1,5 +1,6 @@
 import type { ManagementResult, TorchserveManagement } from "../../torchserve/management.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
+import type { RestContext } from "../call/rest-context.ts";
 import type { Route, RouteParams } from "../call/route.ts";
 import { queryOf, spellAsTorchserve } from "./torchserve-call.ts";
 import { prettyJson } from "./torchserve-response.ts";
@@ -9,23 +10,28 @@ const MODEL = ["/models/:model", "/models/:model/:version"] as const;
 type Act = (call: RestCall, params: RouteParams) => ManagementResult | Promise<ManagementResult>;
 
 /** TorchServe's management API: reading is free, changing for the administrator, under model control. */
-export function torchserveManagementRoutes(management: TorchserveManagement): readonly Route[] {
+export function torchserveManagementRoutes(
+  managementOf: (context: RestContext) => TorchserveManagement,
+): readonly Route[] {
   const name = ({ model = "" }: RouteParams): string => model;
   return [
-    free("GET", ["/models"], (call) => management.list(wishesOf(call))),
+    free("GET", ["/models"], (call) => managementOf(call.context).list(wishesOf(call))),
     free("GET", MODEL, (call, params) => {
       const isCustomized = queryOf(call).get("customized")?.toLowerCase() === "true";
-      return management.describe(name(params), params["version"], { isCustomized, signal: call.signal });
+      return managementOf(call.context).describe(name(params), params["version"], {
+        isCustomized,
+        signal: call.signal,
+      });
     }),
-    guarded("POST", ["/models"], (call) => management.register(wishesOf(call), call.signal)),
+    guarded("POST", ["/models"], (call) => managementOf(call.context).register(wishesOf(call), call.signal)),
     guarded("PUT", MODEL, (call, params) =>
-      management.scale(name(params), params["version"], wishesOf(call), call.signal),
+      managementOf(call.context).scale(name(params), params["version"], wishesOf(call), call.signal),
     ),
-    guarded("PUT", ["/models/:model/:version/set-default"], (_, params) =>
-      management.setDefault(name(params), params["version"] ?? ""),
+    guarded("PUT", ["/models/:model/:version/set-default"], (call, params) =>
+      managementOf(call.context).setDefault(name(params), params["version"] ?? ""),
     ),
     guarded("DELETE", MODEL, (call, params) =>
-      management.unregister(name(params), params["version"], call.signal),
+      managementOf(call.context).unregister(name(params), params["version"], call.signal),
     ),
   ];
 }
@@ -45,11 +51,12 @@ function free(method: Route["method"], urls: readonly string[], act: Act): Route
 
 /** For the administrator alone; any other caller learns nothing. */
 function guarded(method: Route["method"], urls: readonly string[], act: Act): Route {
-  return free(method, urls, (call, params) => {
-    call.context.adminGate.admit(call.request.headers.authorization);
+  const route = free(method, urls, (call, params) => {
+    call.context.adminGate.admit(call.credentials);
     call.takeDeadline(new Map());
     return act(call, params);
   });
+  return { ...route, needs: "admin" };
 }
 
 function wishesOf(call: RestCall): ReadonlyMap<string, string> {

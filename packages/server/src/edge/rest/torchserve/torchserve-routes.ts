@@ -28,14 +28,14 @@ export function torchserveRoutes(
   const answerDescription = (call: RestCall): void =>
     sendPretty(call, 200, TORCHSERVE_APIS[withManagement ? "both" : "inference"]);
   return [
-    { method: "GET", urls: ["/ping"], run: answerPing },
+    { method: "GET", urls: ["/ping"], needs: "nothing", run: answerPing },
     { method: "POST", urls: PREDICTIONS, run: predict },
     { method: "PUT", urls: PREDICTIONS, run: predict },
     { method: "OPTIONS", urls: PREDICTIONS, run: answerModelDescription },
     { method: "POST", urls: EXPLANATIONS, run: explain },
     { ...v1, run: (call, params) => runVerb(call, params, v1) },
-    { method: "OPTIONS", urls: ["/"], run: answerDescription },
-    { method: "GET", urls: ["/api-description"], run: answerDescription },
+    { method: "OPTIONS", urls: ["/"], needs: "nothing", run: answerDescription },
+    { method: "GET", urls: ["/api-description"], needs: "nothing", run: answerDescription },
   ];
 }
 

@@ -13,8 +13,8 @@ import { readParameters } from "../json/parameters.ts";
 export function v2RepositoryRoutes(): readonly Route[] {
   return [
     { method: "POST", urls: ["/v2/repository/index"], run: answerIndex },
-    { method: "POST", urls: ["/v2/repository/models/:model/load"], run: answerLoad },
-    { method: "POST", urls: ["/v2/repository/models/:model/unload"], run: answerUnload },
+    { method: "POST", urls: ["/v2/repository/models/:model/load"], needs: "admin", run: answerLoad },
+    { method: "POST", urls: ["/v2/repository/models/:model/unload"], needs: "admin", run: answerUnload },
   ];
 }
 
@@ -54,9 +54,9 @@ async function answerUnload(call: RestCall, params: RouteParams): Promise<void> 
   call.sendJson(200, { name, unload: true });
 }
 
-/** The model in the URL, if the caller is the administrator. Any other caller learns nothing, and its body is not read. */
+/** The model in the URL, if the caller is an administrator. Any other caller learns nothing, and its body is not read. */
 function admittedModel(call: RestCall, params: RouteParams): string {
-  call.context.adminGate.admit(call.request.headers.authorization);
+  call.context.adminGate.admit(call.credentials);
   const name = params["model"] ?? "";
   checkModelName(name);
   return name;

@@ -1,18 +1,11 @@
-import { outputBytes } from "../../../base/infer-request.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import { wireShape } from "../../../base/signature.ts";
-import { placedBytes, readPlaced } from "../../placed-tensors.ts";
-import { sharedMemoryOff } from "../../shared-memory.ts";
 import { askedModelOf, modelOf } from "../call/asked-model.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
-import { type RestDialect, runInference } from "../call/rest-inference.ts";
+import { runInference } from "../call/rest-inference.ts";
 import type { Route, RouteParams } from "../call/route.ts";
-import { bad } from "../json/fields.ts";
 import { modelUrls } from "./model-urls.ts";
-import { V2Memory } from "./v2-memory.ts";
-import { readRawRequest } from "./v2-raw-request.ts";
-import { readV2Request, type V2Request } from "./v2-request.ts";
-import { createV2Encoder } from "./v2-response.ts";
+import { v2Dialect } from "./v2-dialect.ts";
 
 /** The Open Inference Protocol v2 with Triton's binary tensors; health bodies as KServe's clients read them. */
 export function v2Routes(): readonly Route[] {
@@ -23,8 +16,8 @@ export function v2Routes(): readonly Route[] {
       urls: ["/v2", "/v2/"],
       run: (call) => call.sendJson(200, call.context.inference.serverMetadata()),
     },
-    { method: "GET", urls: ["/v2/health/live", "/livez", "/healthz"], run: answerLive },
-    { method: "GET", urls: ["/v2/health/ready", "/readyz", "/ping"], run: answerReady },
+    { method: "GET", urls: ["/v2/health/live", "/livez", "/healthz"], needs: "nothing", run: answerLive },
+    { method: "GET", urls: ["/v2/health/ready", "/readyz", "/ping"], needs: "nothing", run: answerReady },
     { method: "GET", urls: ["/v2/models"], run: answerModels },
     { method: "GET", urls: modelUrls(""), run: answerMetadata },
     { method: "GET", urls: modelUrls("/ready"), run: answerModelReady },
@@ -78,58 +71,4 @@ function answerModelReady(call: RestCall, params: RouteParams): void {
   const [name, version] = modelOf(params);
   const ready = call.context.inference.isModelReady(name, version) && !call.context.isDraining();
   call.sendJson(ready ? 200 : call.context.notReadyStatus, { name, ready });
-}
-
-function v2Dialect(): RestDialect<V2Request> {
-  const encode = createV2Encoder();
-  const memory = new V2Memory();
-  return {
-    needsInputs: (call, body) => body.length > 0 && jsonLength(call, body) === 0,
-    decode(call, body, inputs) {
-      if (inputs !== undefined) return readRawRequest(body, inputs);
-      const { limits } = call.context;
-      const jsonBytes = jsonLength(call, body);
-      const model = call.model!;
-      const known = jsonBytes === body.length ? memory.recall(model, body, limits) : undefined;
-      if (known !== undefined) return known;
-      const request = call.workOff(jsonBytes, readV2Request(body, jsonBytes, limits));
-      if (request instanceof Promise) return request.then((read) => withPlaced(call, read));
-      memory.keep(model, body, request);
-      return withPlaced(call, request);
-    },
-    encode: (call, response, { forms }) =>
-      call.workOff(outputBytes(response), encode(response, forms, call.context.regions)),
-  };
-}
-
-/** A request whose inputs are here, also those that lie in shared memory. */
-function withPlaced(call: RestCall, request: V2Request): V2Request | Promise<V2Request> {
-  const { placed, forms } = request;
-  if (placed === undefined && forms.placed === undefined) return request;
-  const { regions, limits } = call.context;
-  if (regions === undefined) throw sharedMemoryOff();
-  if (placed === undefined) return request;
-  const maxBytes = limits.maxBodyBytes;
-  const reading = readPlaced(request.inputs, placed, {
-    regions,
-    maxBytes,
-    pay: (bytes) => call.grow(bytes),
-  });
-  const inputs = call.workOff(placedBytes(placed, maxBytes), reading);
-  if (!(inputs instanceof Promise)) return { ...request, inputs };
-  return inputs.then((read) => ({ ...request, inputs: read }));
-}
-
-/** How much of the body is JSON: all of it, or what `Inference-Header-Content-Length` says (0: no JSON, the body is one raw tensor). */
-function jsonLength(call: RestCall, body: Buffer): number {
-  const header = call.request.headers["inference-header-content-length"];
-  if (header === undefined) return body.length;
-  const field = "Inference-Header-Content-Length";
-  if (typeof header !== "string" || header.length > 15 || !/^[0-9]+$/.test(header)) {
-    throw bad(field, "expected the length of the JSON part in bytes");
-  }
-  const length = Number(header);
-  if (length > body.length)
-    throw bad(field, `${length} bytes of JSON announced, but the body has ${body.length}`);
-  return length;
 }

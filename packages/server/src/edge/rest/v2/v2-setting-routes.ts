@@ -23,7 +23,7 @@ import { bad, isCount, type JsonObject, optionalValue, requiredText } from "../j
 export function v2SettingRoutes(): readonly Route[] {
   return [
     ...settingRoutes(["/v2/logging"], {
-      current: ({ context }) => logSettings(context.logLevel),
+      current: ({ context }) => logSettings(context.logLevel()),
       advice: LOG_ADVICE,
     }),
     ...settingRoutes(["/v2/trace/setting", "/v2/models/:model/trace/setting"], {

@@ -3,24 +3,25 @@ import { bad } from "../read-request.ts";
 import { unfit } from "../side-files.ts";
 import type { TaskContext, TaskInput } from "../task-processor.ts";
 import { decodeImage } from "./decode-image.ts";
-import { type PlanarImage, readImageProcessor } from "./image-processor.ts";
+import { type ImageProcessor, type PlanarImage, readImageProcessor } from "./image-processor.ts";
 import type { Size } from "./image-size.ts";
+
+export interface ImageReader {
+  readonly kind: ImageProcessor["kind"];
+  /** Throws `invalid_argument`. */
+  read(input: TaskInput): Promise<ImageInputs>;
+}
 
 export interface ImageInputs {
   /** The size of the image as it came. */
   readonly original: Size;
-  /** The size that the model sees. */
-  readonly seen: Size;
   readonly tensors: readonly NamedTensor[];
 }
 
 const NAMES = ["pixel_values", "pixel_mask"];
 
 /** Finds out how images become the model's inputs. Throws `failed_precondition`. */
-export function createImageReader({
-  files,
-  inputs,
-}: TaskContext): (input: TaskInput) => Promise<ImageInputs> {
+export function createImageReader({ files, inputs }: TaskContext): ImageReader {
   const processor = readImageProcessor(files);
   const pixels =
     inputs.find(({ name, aliases }) => name === NAMES[0] || aliases?.includes(NAMES[0]!)) ??
@@ -34,14 +35,15 @@ export function createImageReader({
   const surplus = inputs.find((spec) => spec !== pixels && spec !== mask);
   if (surplus !== undefined)
     throw unfit(`the model takes ${JSON.stringify(surplus.name)} as well, which no image has`);
-  return async (input) => {
+  const read = async (input: TaskInput): Promise<ImageInputs> => {
     if (input.kind !== "bytes") throw bad("input", "expected an image file: its bytes, or a text of base64");
     const image = await decodeImage(input.bytes);
     const made = processor.process(image);
     const tensors = [pixelTensor(pixels.name, made)];
     if (mask !== undefined) tensors.push(maskTensor(mask.name, made));
-    return { original: [image.height, image.width], seen: [made.height, made.width], tensors };
+    return { original: [image.height, image.width], tensors };
   };
+  return { kind: processor.kind, read };
 }
 
 function pixelTensor(name: string, { height, width, values }: PlanarImage): NamedTensor {

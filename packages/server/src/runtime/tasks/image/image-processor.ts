@@ -15,6 +15,8 @@ export interface PlanarImage {
 
 /** Makes of an image what a model takes, as `preprocessor_config.json` says. */
 export interface ImageProcessor {
+  /** The name of its class without `ImageProcessor`. */
+  readonly kind: string;
   /** Throws `invalid_argument` for an image of impossible proportions. */
   process(image: Pixels): PlanarImage;
 }
@@ -27,7 +29,9 @@ const MAX_PIXELS = 2 ** 25;
 /** Reads preprocessor_config.json. Throws `failed_precondition` for what is not known here. */
 export function readImageProcessor(files: SideFiles): ImageProcessor {
   const config = files.needJson(FILE, "how images are resized and normalised");
-  const kind = kindOf(config);
+  const name = kindName(config);
+  const kind = kindOf(config, name);
+  if (isObject(config["pad_size"])) throw unfit(`${FILE}: pad_size is not known here`);
   const resizes = flag(config, "do_resize", true);
   const filter = filterOf(config, kind);
   const size = sizeOf(config["size"], kind.size, kind.isSquare === true);
@@ -37,6 +41,7 @@ export function readImageProcessor(files: SideFiles): ImageProcessor {
   const tables = valueTables(config, kind);
   const flips = flag(config, "do_flip_channel_order", kind.flips === true);
   return {
+    kind: name,
     process(image) {
       const from: Size = [image.height, image.width];
       const to = kind.sizeOf?.(from, size, cropPct) ?? plainSize(from, size);
@@ -47,14 +52,17 @@ export function readImageProcessor(files: SideFiles): ImageProcessor {
   };
 }
 
-function kindOf(config: Readonly<Record<string, unknown>>): ImageKind {
+function kindName(config: Readonly<Record<string, unknown>>): string {
   const named = config["image_processor_type"] ?? config["feature_extractor_type"];
-  const name = String(named ?? "").replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, "");
+  return String(named ?? "").replace(/(ImageProcessor|FeatureExtractor)(Fast|Pil)?$/, "");
+}
+
+function kindOf(config: Readonly<Record<string, unknown>>, name: string): ImageKind {
   const kind = Object.hasOwn(IMAGE_KINDS, name) ? IMAGE_KINDS[name] : undefined;
   if (kind !== undefined) return kind;
   const known = Object.keys(IMAGE_KINDS).join(", ");
   throw unfit(
-    `${FILE}: image_processor_type ${JSON.stringify(named ?? null).slice(0, 80)} is not known; there are ${known} (each with ImageProcessor behind it)`,
+    `${FILE}: image_processor_type ${JSON.stringify(config["image_processor_type"] ?? name).slice(0, 80)} is not known; there are ${known} (each with ImageProcessor behind it)`,
   );
 }
 

@@ -157,9 +157,9 @@ function nearest(image: Pixels, [height, width]: readonly [number, number]): Pix
   const [scaleY, scaleX] = [Math.fround(image.height / height), Math.fround(image.width / width)];
   let at = 0;
   for (let y = 0; y < height; y++) {
-    const row = Math.min(Math.floor(Math.fround(y * scaleY)), image.height - 1) * image.width;
+    const row = Math.min(Math.floor(Math.fround((y + 0.5) * scaleY)), image.height - 1) * image.width;
     for (let x = 0; x < width; x++) {
-      const source = 3 * (row + Math.min(Math.floor(Math.fround(x * scaleX)), image.width - 1));
+      const source = 3 * (row + Math.min(Math.floor(Math.fround((x + 0.5) * scaleX)), image.width - 1));
       out[at++] = image.data[source]!;
       out[at++] = image.data[source + 1]!;
       out[at++] = image.data[source + 2]!;

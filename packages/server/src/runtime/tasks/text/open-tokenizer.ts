@@ -1,4 +1,4 @@
-import { type SideFiles, unfit } from "../side-files.ts";
+import { isObject, type SideFiles, unfit } from "../side-files.ts";
 import { loadTokenizerLibrary, type Tokenizer } from "./tokenizer-library.ts";
 
 /** What special tokens surround one text, or two: their ids, and which of the two every token belongs to. */
@@ -9,6 +9,16 @@ export interface Template {
   readonly after: readonly number[];
   /** Of the tokens in those places and of the texts, in order: before, first, between, second, after. */
   readonly types: readonly [number, number, number, number, number];
+}
+
+/** What is done about spaces where tokens are bytes. */
+export interface Trims {
+  /** Places of tokens leave spaces out, */
+  readonly isOn: boolean;
+  /** but for one before the text, which is taken for the one below. */
+  readonly sparesFirst: boolean;
+  /** A space is put before the text. */
+  readonly addsPrefix: boolean;
 }
 
 /** A tokenizer with what is known of it. */
@@ -22,6 +32,8 @@ export interface OpenTokenizer {
   /** Tokens that one row may have, special ones included, as the tokenizer's own files say; undefined: any number. */
   readonly maxTokens: number | undefined;
   readonly padsLeft: boolean;
+  readonly kind: "wordpiece" | "byte-level" | "metaspace";
+  readonly trims: Trims;
   idOf(token: string): number;
 }
 
@@ -54,8 +66,34 @@ export async function openTokenizer(files: SideFiles): Promise<OpenTokenizer> {
     padId: pad === undefined ? 0 : idOf(pad),
     maxTokens: typeof length === "number" && length > 0 && length < UNKNOWN_LENGTH ? length : undefined,
     padsLeft: config["padding_side"] === "left",
+    kind: kindOf(json),
+    trims: trimsOf(json["post_processor"], json["pre_tokenizer"]),
     idOf,
   };
+}
+
+function kindOf({ model, pre_tokenizer: pre }: Readonly<Record<string, unknown>>): OpenTokenizer["kind"] {
+  if (isObject(model) && model["type"] === "WordPiece") return "wordpiece";
+  return stepsOf(pre, "pretokenizers").some(({ type }) => type === "ByteLevel") ? "byte-level" : "metaspace";
+}
+
+function trimsOf(post: unknown, pre: unknown): Trims {
+  const trimming = stepsOf(post, "processors").find(
+    ({ type }) => type === "RobertaProcessing" || type === "ByteLevel",
+  );
+  const splitting = stepsOf(pre, "pretokenizers").find(({ type }) => type === "ByteLevel");
+  return {
+    isOn: trimming !== undefined && trimming["trim_offsets"] !== false,
+    sparesFirst: trimming !== undefined && trimming["add_prefix_space"] !== false,
+    addsPrefix: splitting?.["add_prefix_space"] === true,
+  };
+}
+
+/** The steps of a sequence, or the one step there is. */
+function stepsOf(step: unknown, key: string): Readonly<Record<string, unknown>>[] {
+  if (!isObject(step)) return [];
+  const inner = step[key];
+  return Array.isArray(inner) ? inner.filter(isObject) : [step];
 }
 
 /** A special token of tokenizer_config.json, which is a text or an object with one. */

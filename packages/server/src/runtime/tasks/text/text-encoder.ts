@@ -63,7 +63,14 @@ export async function createTextEncoder(context: TaskContext): Promise<TextEncod
 function tokensOf({ tokenizer }: OpenTokenizer, text: string): string[] {
   if (text.length > MAX_CHARS)
     throw bad("input", `the text has ${text.length} characters; at most ${MAX_CHARS} are taken`);
-  return tokenizer.tokenize(text, { add_special_tokens: false });
+  try {
+    return tokenizer.tokenize(text, { add_special_tokens: false });
+  } catch (cause) {
+    // One word of a hundred thousand pieces is more than the library takes.
+    if (cause instanceof RangeError)
+      throw bad("input", "the text is one endless word; nothing can be made of it");
+    throw cause;
+  }
 }
 
 function portsOf(inputs: readonly TensorSpec[]): Map<(typeof KNOWN)[number], TensorSpec> {

@@ -9,24 +9,24 @@ import type { Logger } from "../base/logger.ts";
 import { ManualClock } from "../base/manual-clock.kit.ts";
 import { until } from "../base/until.kit.ts";
 import type { Worker } from "../worker/worker.ts";
-import { warmUpWhenIdle } from "./idle-warm-up.ts";
 import { PLAIN_LOAD } from "./plain-load.ts";
+import { whenIdle } from "./when-idle.ts";
 import { createWorkerRuntime } from "./worker-runtime.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT };
 const folder = mkdtempSync(join(tmpdir(), "warm-"));
 after(() => rmSync(folder, { recursive: true }));
 
-describe("warmUpWhenIdle()", () => {
+describe("whenIdle()", () => {
   /** Of a worker, all that is looked at. */
   function watched() {
     const worker = { finishedCalls: 7, pendingCalls: 0 };
     const clock = new ManualClock();
     const state = { warmed: 0 };
-    const stop = warmUpWhenIdle({
+    const stop = whenIdle({
       worker: worker as unknown as Worker,
       clock,
-      warmUp: () => void state.warmed++,
+      act: () => void state.warmed++,
     });
     return { worker, clock, state, stop };
   }

@@ -1,0 +1,114 @@
+import { readFile } from "node:fs/promises";
+import { ServeError } from "../base/errors.ts";
+import { faultWords } from "../base/file-fault.ts";
+import type { Metrics } from "../base/metrics.ts";
+import { isLoopback } from "../config/host-address.ts";
+import { isAuthenticating } from "../config/safe-binding.ts";
+import type { ServerConfig } from "../config/server-options.ts";
+import { createApiKeys, readKeyFile } from "../gate/api-keys.ts";
+import { type Authenticator, createAuthenticator, type TokenVerifier } from "../gate/authenticator.ts";
+import type { Reloadable } from "./reloader.ts";
+
+/** Who knows callers, and what keeps that fresh. */
+export interface OpenAuthentication {
+  readonly authenticator: Authenticator;
+  readonly reloadables: readonly Reloadable[];
+}
+
+const MAX_KEY_FILE_BYTES = 64 * 1024 * 1024;
+
+interface OpenVerifier {
+  readonly verify: TokenVerifier;
+  /** Where the keys are, if that is a file. */
+  readonly path: string | undefined;
+  reload(): Promise<void>;
+}
+
+/** Undefined: the configuration names no keys. Throws `invalid_argument`/`bad_key_file` or `bad_option`, `failed_precondition`/`unreadable_path`. */
+export async function openAuthentication(
+  config: ServerConfig,
+  metrics: Metrics,
+): Promise<OpenAuthentication | undefined> {
+  if (!isAuthenticating(config)) return undefined;
+  const { apiKeys: keyFile, adminToken } = config;
+  const readKeys = async (path: string) => createApiKeys(readKeyFile(await readText("--api-keys", path)));
+  const verifier = await openVerifier(config);
+  const authenticator = createAuthenticator({
+    keys: keyFile === undefined ? undefined : await readKeys(keyFile),
+    verifyToken: verifier?.verify,
+    adminToken,
+    wallNowMs: Date.now,
+    onRefused(reason) {
+      const help = "Requests whose key or token was missing, unknown or expired.";
+      metrics.counter("sconce_authentication_failures_total", help, { reason }).add(1);
+    },
+  });
+  const reloadables: Reloadable[] = [];
+  if (keyFile !== undefined) {
+    reloadables.push({
+      what: "the API keys",
+      paths: [keyFile],
+      reload: async () => authenticator.replaceKeys(await readKeys(keyFile)),
+    });
+  }
+  if (verifier?.path !== undefined) {
+    reloadables.push({
+      what: "the keys of tokens",
+      paths: [verifier.path],
+      async reload() {
+        await verifier.reload();
+        authenticator.forget();
+      },
+    });
+  }
+  return { authenticator, reloadables };
+}
+
+async function openVerifier({
+  jwtKeys,
+  jwtIssuer: issuer,
+  jwtAudience: audience,
+}: ServerConfig): Promise<OpenVerifier | undefined> {
+  if (jwtKeys === undefined) return undefined;
+  if (issuer === undefined || audience === undefined) {
+    throw badOption(
+      "--jwt-keys needs --jwt-issuer and --jwt-audience: a token for somebody else is not for this server",
+    );
+  }
+  const { createJwtVerifier, localKeys, remoteKeys } = await import("../gate/jwt-verifier.ts");
+  const isUrl = jwtKeys.includes("://");
+  const read = async () =>
+    isUrl ? remoteKeys(keysUrl(jwtKeys)) : localKeys(await readText("--jwt-keys", jwtKeys));
+  let keys = await read();
+  return {
+    verify: createJwtVerifier(() => keys, { issuer, audience, wallNowMs: Date.now }),
+    path: isUrl ? undefined : jwtKeys,
+    async reload() {
+      keys = await read();
+    },
+  };
+}
+
+function keysUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname))) return url;
+  throw badOption("--jwt-keys: expected a file, or a URL that begins with https://");
+}
+
+async function readText(option: string, path: string): Promise<string> {
+  try {
+    const bytes = await readFile(path);
+    if (bytes.length > MAX_KEY_FILE_BYTES) throw badOption(`${option}: ${path} is larger than 64 MiB`);
+    return bytes.toString("utf8");
+  } catch (cause) {
+    if (cause instanceof ServeError) throw cause;
+    throw new ServeError("failed_precondition", `${option}: ${path}: ${faultWords(cause)}`, {
+      reason: "unreadable_path",
+      cause,
+    });
+  }
+}
+
+function badOption(message: string): ServeError {
+  return new ServeError("invalid_argument", message, { reason: "bad_option" });
+}

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { createApiKeys, readKeyFile } from "../gate/api-keys.ts";
+import { main } from "./main.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sconce-keys-"));
+after(() => rmSync(folder, { recursive: true }));
+const file = join(folder, "keys.json");
+
+async function run(
+  ...argv: string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  let [out, err] = ["", ""];
+  const code = await main(["keys", ...argv], {
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (err += text) },
+    env: { SCONCE_API_KEYS: file },
+    readStdin: async () => Buffer.alloc(0),
+  });
+  return { code, out, err };
+}
+
+test("a key is shown once; the file has its hash, and is for its owner alone", async () => {
+  const { code, out, err } = await run(
+    "add",
+    "--name",
+    "ci",
+    "--models",
+    "res*,digits",
+    "--scope",
+    "infer,metrics",
+  );
+  assert.equal(code, 0);
+  const key = out.trim();
+  assert.match(key, /^sconce_\w{12}_[\w-]{43}$/);
+  assert.match(err, /only time/);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  const text = readFileSync(file, "utf8");
+  assert.ok(!text.includes(key.slice(20)));
+  const caller = createApiKeys(readKeyFile(text)).find(key)!;
+  assert.deepEqual([...caller.scopes], ["infer", "metrics"]);
+  assert.ok(caller.models!.includes("resnet") && !caller.models!.includes("other"));
+});
+
+test("keys are listed without hashes, and removed by name", async () => {
+  await run("add", "--name", "mobile", "--rate", "100/s", "--expires", "90d");
+  const { out } = await run("list");
+  assert.match(out, /^NAME .*\nci .*\nmobile +infer +\* +100\/s +20\d\d-/);
+  const listed = JSON.parse((await run("list", "--json")).out) as object[];
+  assert.ok(listed.length === 2 && !JSON.stringify(listed).includes("sha256"));
+  assert.equal((await run("remove", "--name", "ci")).code, 0);
+  assert.doesNotMatch((await run("list")).out, /^ci /m);
+});
+
+test("what cannot be done is said, and changes nothing", async () => {
+  const before = readFileSync(file, "utf8");
+  for (const [argv, words] of [
+    [["add", "--name", "mobile"], /there is a key mobile already/],
+    [["add", "--name", "a b"], /--name: expected/],
+    [["add"], /--name NAME is missing/],
+    [["add", "--name", "x", "--scope", "root"], /--scope: expected infer, metrics, admin/],
+    [["add", "--name", "x", "--models", "a/b"], /models: expected/],
+    [["add", "--name", "x", "--rate", "fast"], /rate: expected/],
+    [["add", "--name", "x", "--expires", "soon"], /--expires: expected/],
+    [["remove", "--name", "nobody"], /there is no key nobody/],
+    [["rename"], /expected one of add, list and remove/],
+  ] as const) {
+    const { code, err } = await run(...argv);
+    assert.equal(code, 2, argv.join(" "));
+    assert.match(err, words);
+  }
+  assert.equal(readFileSync(file, "utf8"), before);
+  assert.deepEqual(readdirSync(folder), ["keys.json"]);
+  writeFileSync(file, "not JSON");
+  assert.match((await run("list")).err, /it is not JSON/);
+});

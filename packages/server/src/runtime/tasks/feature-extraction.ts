@@ -1,0 +1,51 @@
+import type { NamedTensor } from "../../base/tensor.ts";
+import { createImageReader } from "./image/image-inputs.ts";
+import { bad } from "./read-request.ts";
+import { floatsOf, outputPlace } from "./scores.ts";
+import type { TaskContext, TaskProcessor } from "./task-processor.ts";
+import { createTextEncoder } from "./text/text-encoder.ts";
+
+/** What a model sees in a text: its first output as it is. */
+export async function makeFeatureExtraction(context: TaskContext): Promise<TaskProcessor> {
+  const encoder = await createTextEncoder(context);
+  return {
+    takes: "text",
+    parameters: [],
+    prepare(input) {
+      if (input.kind !== "text") throw bad("input", "expected a text");
+      return { runs: [encoder.encode(input.text).tensors] };
+    },
+    finish: ([outputs]) => nested(outputs![0]!),
+  };
+}
+
+/** The same of an image; with `pool`, the output that stands for all of it. */
+export function makeImageFeatureExtraction(context: TaskContext): TaskProcessor {
+  const { read } = createImageReader(context);
+  return {
+    takes: "bytes",
+    parameters: ["pool"],
+    async prepare(input, { pool }) {
+      if (pool !== undefined && typeof pool !== "boolean")
+        throw bad("parameters.pool", "expected true or false");
+      if (pool === true) outputPlace(context, ["pooler_output"]);
+      return { runs: [(await read(input)).tensors] };
+    },
+    finish([outputs], { parameters: { pool } }) {
+      return nested(outputs![pool === true ? outputPlace(context, ["pooler_output"]) : 0]!);
+    },
+  };
+}
+
+/** A tensor as nested lists. */
+function nested(tensor: NamedTensor): unknown {
+  const values = floatsOf(tensor);
+  const { shape } = tensor;
+  const build = (axis: number, from: number, size: number): unknown => {
+    if (axis >= shape.length) return values[from];
+    if (axis === shape.length - 1) return Array.from(values.subarray(from, from + size));
+    const step = size / shape[axis]!;
+    return Array.from({ length: shape[axis]! }, (_, i) => build(axis + 1, from + i * step, step));
+  };
+  return build(0, 0, values.length);
+}
