@@ -7,6 +7,7 @@ import { batching } from "./suites/batching.ts";
 import { checks } from "./suites/checks.ts";
 import { coldStart } from "./suites/cold-start.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
+import { json } from "./suites/json.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
@@ -26,6 +27,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   batching,
   stages,
   checks,
+  json,
   peers,
 };
 

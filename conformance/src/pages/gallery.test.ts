@@ -15,7 +15,11 @@ const EXAMPLES = join(ROOT, "examples");
 const LEAST = 8;
 
 const python = pythonOrReason();
-const names = readdirSync(EXAMPLES).filter((name) => existsSync(join(EXAMPLES, name, "README.md")));
+const all = readdirSync(EXAMPLES).filter((name) => existsSync(join(EXAMPLES, name, "README.md")));
+/** The test that a page says runs it, in place of this one. */
+const runBy = (name: string): string | undefined =>
+  /^<!-- run by: (\S+) -->$/m.exec(projectFile(`examples/${name}/README.md`))?.[1];
+const names = all.filter((name) => runBy(name) === undefined);
 const folder = mkdtempSync(join(tmpdir(), "gallery-"));
 const ready = "path" in python ? startPython(python.path) : undefined;
 let server: ServerProcess;
@@ -60,6 +64,8 @@ describe("examples", () => {
     const listed = [...projectFile("examples/README.md").matchAll(/^\| \[(\S+)\]\(\1\) \|/gm)].map(
       ([, name]) => name!,
     );
-    assert.deepEqual(listed.sort(), names.sort());
+    assert.deepEqual(listed.sort(), [...all].sort());
+    for (const other of all.map(runBy))
+      assert.ok(other === undefined || existsSync(join(ROOT, other)), other);
   });
 });
