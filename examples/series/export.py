@@ -24,7 +24,7 @@ starts = torch.rand(256, 1) * 2 * math.pi
 waves = torch.sin(starts + torch.arange(STEPS + 1) * 0.3)
 model = Series()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-for _ in range(60):
+for _ in range(40):
     optimizer.zero_grad()
     (model(waves[:, :-1])["next"] - waves[:, -1]).square().mean().backward()
     optimizer.step()
