@@ -7,11 +7,13 @@ import { batching } from "./suites/batching.ts";
 import { checks } from "./suites/checks.ts";
 import { coldStart } from "./suites/cold-start.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
+import { json } from "./suites/json.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
 import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
+import { security } from "./suites/security.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
 
@@ -26,6 +28,8 @@ const SUITES: Readonly<Record<string, Suite>> = {
   batching,
   stages,
   checks,
+  security,
+  json,
   peers,
 };
 

@@ -1,6 +1,9 @@
 // Tests the built server with grpcio and tritonclient, which share nothing with the clients of the other tests.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { MODELS_FOLDER } from "../expected-digits.ts";
@@ -10,10 +13,20 @@ import { startServerProcess } from "../server-process.ts";
 const scriptPath = (name: string): string =>
   fileURLToPath(new URL(`../../../scripts/${name}`, import.meta.url));
 
+interface Cases {
+  readonly least: number;
+  /** Default: the example's. */
+  readonly models?: string;
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Arguments of the script behind the server's address. */
+  readonly args?: readonly string[];
+}
+
 async function checkCases(
   t: TestContext,
   script: string,
-  { least, flags = [] }: { readonly least: number; readonly flags?: readonly string[] },
+  { least, models = MODELS_FOLDER, flags = [], env: serverEnv = {}, args: more = [] }: Cases,
 ): Promise<void> {
   // Small: no PyTorch is in it.
   const args = [scriptPath("python-env.mjs"), scriptPath("python/grpc-requirements.txt")];
@@ -22,9 +35,13 @@ async function checkCases(
     t.skip(`needs grpcio and tritonclient[http]: ${env.stdout.trim()}`);
     return;
   }
-  const server = await startServerProcess([MODELS_FOLDER, "--log-level", "error", ...flags]);
+  const server = await startServerProcess([models, "--log-level", "error", ...flags], { env: serverEnv });
   t.after(() => server.stop());
-  const output = await runPython(env.stdout.trim(), [scriptPath(`python/${script}`), server.authority]);
+  const output = await runPython(env.stdout.trim(), [
+    scriptPath(`python/${script}`),
+    server.authority,
+    ...more,
+  ]);
   const { cases, wrong } = JSON.parse(output) as { readonly cases: number; readonly wrong: object };
   assert.deepEqual(wrong, {});
   assert.ok(cases >= least, `${cases} cases`);
@@ -41,3 +58,24 @@ test("what Triton's examples ask, from Python over REST and gRPC", { timeout: 60
 test("tensors in shared memory, from Python over REST and gRPC", { timeout: 600_000 }, (t) =>
   checkCases(t, "triton_memory.py", { least: 5, flags: ["--shared-memory", "system"] }),
 );
+
+/** An ONNX file: two texts of a row in, the same out. */
+const TEXT_MODEL =
+  "CAo6SQoQCgF4EgF5IghJZGVudGl0eRIBZ1oYCgF4EhMKEQgIEg0KBxIFYmF0Y2gKAggCYhgKAXkSEwoRCAgSDQoHEgViYXRjaAoCCAJCBAoAEBU=";
+
+test("all that tritonclient can do, over REST and gRPC, plain and asyncio", {
+  timeout: 600_000,
+}, async (t) => {
+  const models = mkdtempSync(join(tmpdir(), "triton-calls-"));
+  t.after(() => rmSync(models, { recursive: true }));
+  copyFileSync(join(MODELS_FOLDER, "digits.pt2"), join(models, "digits.pt2"));
+  writeFileSync(join(models, "text.onnx"), Buffer.from(TEXT_MODEL, "base64"));
+  const token = "a-token-of-the-test";
+  await checkCases(t, "triton_calls.py", {
+    least: 17,
+    models,
+    flags: ["--model-control", "explicit", "--load-models", "digits,text"],
+    env: { SCONCE_ADMIN_TOKEN: token },
+    args: [token],
+  });
+});

@@ -1,4 +1,10 @@
 import type { ByteWriter } from "./byte-writer.ts";
+import {
+  type ShortestDigits,
+  shortestDigits,
+  writeBelowThousand,
+  writeNineDigits,
+} from "./shortest-float.ts";
 
 const DOT = 0x2e;
 const MINUS = 0x2d;
@@ -9,6 +15,7 @@ export const MAX_NUMBER_TEXT = 25;
 
 // 10^0 … 10^22: exact in float64.
 const POWERS_OF_TEN = Float64Array.from({ length: 23 }, (_, k) => Number(`1e${k}`));
+const SHORTEST: ShortestDigits = { digits: 0, scale: 0 };
 const FLOAT = new Float32Array(1);
 const BITS = new Uint32Array(FLOAT.buffer);
 const LOG10_OF_2 = Math.log10(2);
@@ -19,6 +26,10 @@ const SMALLEST_SCALED = 1e-13;
 
 /** Writes an integer of at most 2^31−1 in magnitude. The caller made room for `MAX_NUMBER_TEXT` bytes. */
 export function writeInt32(out: ByteWriter, value: number): void {
+  if (value >= 0 && value < 1000) {
+    writeBelowThousand(out, value);
+    return;
+  }
   let left = value;
   if (left < 0) {
     out.bytes[out.at++] = MINUS;
@@ -41,6 +52,10 @@ export function writeFloat32(out: ByteWriter, value: number): void {
   }
   if (magnitude < 1e9 && magnitude === Math.floor(magnitude)) {
     writeInt32(out, magnitude);
+    return;
+  }
+  if (shortestDigits(magnitude, SHORTEST)) {
+    writeNineDigits(out, SHORTEST);
     return;
   }
   if (magnitude < SMALLEST_SCALED || magnitude >= LARGEST_PLAIN) {

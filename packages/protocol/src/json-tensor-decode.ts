@@ -1,6 +1,7 @@
 import { ByteWriter } from "./byte-writer.ts";
 import { type Datatype, elementBytes } from "./datatype.ts";
 import { describeValue, type ElementReader, readElement } from "./json-element.ts";
+import { readFloatRun } from "./json-float-run.ts";
 import { type NumberLiteral, newNumberLiteral } from "./json-number.ts";
 import { ServeError } from "./serve-error.ts";
 import { elementCount, type Tensor } from "./tensor.ts";
@@ -32,6 +33,8 @@ type Expected = typeof VALUE | typeof FIRST_OR_CLOSE | typeof AFTER_VALUE;
 const MAX_RANK = 16;
 const MAX_ELEMENT_BYTES = 1024 * 1024;
 const UNKNOWN = -1;
+/** Elements that are read one by one at most before it is tried again whether they are plain. */
+const MOST_PAUSE = 4096;
 
 /**
  * Decodes the JSON value in `bytes[start, end)` into a tensor: numbers, booleans, strings or `{"b64"}` objects, alone, in one
@@ -56,6 +59,9 @@ export class JsonTensorDecoder implements ElementReader {
   readonly #maxRank: number;
   /** How many elements the announced shape has. */
   readonly #expected: number;
+  /** From this element on it is worth trying whether numbers are plain. */
+  #plainFrom: number;
+  #plainPause = 1;
   #expects: Expected = VALUE;
   #count = 0;
   #depth = 0;
@@ -91,6 +97,7 @@ export class JsonTensorDecoder implements ElementReader {
     }
     const first = Math.min(this.#expected, possible, options.shape === undefined ? 1024 : possible);
     const size = Math.max(this.#elementBytes * first, this.datatype === "BYTES" ? 256 : 0);
+    this.#plainFrom = options.datatype === "FP32" ? 0 : Number.POSITIVE_INFINITY;
     this.out = new ByteWriter(size, options.allocate);
     this.view = viewOf(this.out.bytes);
   }
@@ -105,6 +112,8 @@ export class JsonTensorDecoder implements ElementReader {
       if (this.at > until && this.at < this.end) return false;
       if (this.#expects === AFTER_VALUE) {
         if (this.#afterValue()) return true;
+      } else if (this.#count >= this.#plainFrom && this.#leafDepth === this.#depth && this.#depth > 0) {
+        this.#plainNumbers();
       } else if (this.#value()) this.#expects = AFTER_VALUE;
       else if (this.text !== undefined) return false;
     }
@@ -158,6 +167,19 @@ export class JsonTensorDecoder implements ElementReader {
       this.view = viewOf(out.bytes);
     }
     return this.#readOn();
+  }
+
+  /** Reads what can be read the fast way. */
+  #plainNumbers(): void {
+    const { out } = this;
+    const room = Math.floor((out.bytes.length - out.at) / this.#elementBytes);
+    const read = readFloatRun(this, Math.min(room, this.#expected - this.#count), this.until);
+    this.#count += read;
+    this.#counts[this.#depth - 1]! += read;
+    if (read > 0) this.#expects = VALUE;
+    // The next one is read the slow way, and some more where none was plain.
+    this.#plainPause = read === 0 ? Math.min(2 * this.#plainPause, MOST_PAUSE) : 1;
+    this.#plainFrom = this.#count + this.#plainPause;
   }
 
   #readOn(): boolean {

@@ -152,10 +152,14 @@ function writeRun(out: ByteWriter, write: ElementWriter, run: Run): void {
 
 function writeElements(out: ByteWriter, write: ElementWriter, { from, count }: Run): void {
   const end = from + count;
-  for (let i = from; i < end; i++) {
-    out.reserve(MOST_TEXT);
-    if (i > from) out.bytes[out.at++] = COMMA;
-    write(out, i);
+  for (let at = from; at < end; at += RUN_ELEMENTS) {
+    const until = Math.min(at + RUN_ELEMENTS, end);
+    out.reserve((until - at) * MOST_TEXT);
+    for (let i = at; i < until; i++) {
+      // A string may have taken all the room.
+      if (i > from) out.byte(COMMA);
+      write(out, i);
+    }
   }
 }
 

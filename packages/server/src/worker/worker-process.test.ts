@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { until } from "../base/until.kit.ts";
-import { nodeCommand, WorkerProcess } from "./worker-process.ts";
+import { nodeCommand, WorkerProcess, type WorkerProcessOptions } from "./worker-process.ts";
 
 /** Against tests that hang. */
 const PATIENCE_MS = 60_000;
@@ -38,7 +38,7 @@ interface LogLine {
 
 function start(
   code: string,
-  options: { startTimeoutMs?: number } = {},
+  options: Partial<Pick<WorkerProcessOptions, "startTimeoutMs" | "activeWait">> = {},
 ): { worker: WorkerProcess; log: LogLine[] } {
   const log: LogLine[] = [];
   const add = (fields: object, message: string): number => log.push({ fields, message });
@@ -55,7 +55,56 @@ const call = (text: string, timeoutMs = PATIENCE_MS) => ({
   timeoutMs,
 });
 
+/** Waits for every answer, for so long at most, and notes how each wait ended. */
+function patient(
+  waitMs: number,
+): { readonly waits: boolean[] } & NonNullable<WorkerProcessOptions["activeWait"]> {
+  const waits: boolean[] = [];
+  return { waits, asked: () => waitMs, answered() {}, waited: (isAnswered) => void waits.push(isAnswered) };
+}
+
 describe("WorkerProcess", () => {
+  test("an answer that is waited for actively is the same, whatever its size", async () => {
+    const activeWait = patient(PATIENCE_MS);
+    const { worker } = start(ECHO, { activeWait });
+    await worker.ready;
+    for (const size of [0, 1, 100, 65_000, 65_536, 200_000, 3_000_000, 5]) {
+      const payload = new Uint8Array(size).fill(size % 251);
+      const answer = await worker.call({ ...call("sized"), chunks: [payload] });
+      assert.ok(Buffer.from(answer.payload).equals(payload), `${size} bytes`);
+    }
+    const together = await Promise.all(["a", "b"].map((text) => worker.call(call(text))));
+    assert.deepEqual(
+      together.map(({ header }) => Buffer.from(header).toString()),
+      ["a", "b"],
+    );
+    assert.deepEqual(new Set(activeWait.waits), new Set([true]));
+    await worker.close();
+  });
+
+  test("a wait that is too short ends, and the answer comes all the same", async () => {
+    const activeWait = patient(5);
+    const slow = `${SERVE}serveWorker(async ({ header }) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return { header, chunks: [] };
+    });`;
+    const { worker } = start(slow, { activeWait });
+    await worker.ready;
+    const { header } = await worker.call(call("late"));
+    assert.equal(Buffer.from(header).toString(), "late");
+    assert.deepEqual(activeWait.waits, [false]);
+    await worker.close();
+  });
+
+  test("a worker that dies while its answer is waited for is reported as ever", async () => {
+    const { worker } = start(`${SERVE}serveWorker(() => process.exit(7));`, {
+      activeWait: patient(PATIENCE_MS),
+    });
+    await worker.ready;
+    await assert.rejects(worker.call(call("die")), { reason: "worker_died" });
+    assert.match((await worker.ended).reason, /code 7/);
+  });
+
   test("answers calls in order, and ends when it is closed", async () => {
     const { worker } = start(ECHO);
     await worker.ready;

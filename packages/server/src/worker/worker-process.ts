@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { performance } from "node:perf_hooks";
 import { Duplex, PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../base/clock.ts";
 import { deferred } from "../base/deferred.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { ActiveWait } from "./active-wait.ts";
+import { descriptorOf, readAvailable } from "./available-bytes.ts";
 import { DEFAULT_FRAME_LIMITS, FRAME_KINDS, type Frame, type FrameLimits, protocolError } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { writeFrame } from "./frame-writer.ts";
@@ -31,6 +35,8 @@ export interface WorkerProcessOptions {
   /** How long the worker may take until it can take calls. */
   readonly startTimeoutMs: number;
   readonly limits?: FrameLimits;
+  /** Default: by what it sees, where there is more than one core. */
+  readonly activeWait?: Pick<ActiveWait, "asked" | "answered" | "waited"> | undefined;
 }
 
 type State =
@@ -72,6 +78,11 @@ export class WorkerProcess implements Worker {
   readonly #endedEnds = deferred<WorkerEnd>();
   readonly #cancelStartTimer: () => void;
   #cancelCloseTimer: (() => void) | undefined;
+  readonly #reader: FrameReader;
+  readonly #fd: number | undefined;
+  /** Undefined where it cannot be: on one core the worker would not even run. */
+  readonly #activeWait: WorkerProcessOptions["activeWait"];
+  #waitUntilMs = 0;
   #state: State = { kind: "spawning" };
 
   constructor(options: WorkerProcessOptions) {
@@ -90,7 +101,11 @@ export class WorkerProcess implements Worker {
         timeoutError(seconds),
       );
     });
-    this.#readFrames(options.limits ?? DEFAULT_FRAME_LIMITS);
+    this.#reader = new FrameReader(options.limits ?? DEFAULT_FRAME_LIMITS, (frame) => this.#take(frame));
+    this.#fd = descriptorOf(this.#socket);
+    const { activeWait = availableParallelism() > 1 ? new ActiveWait() : undefined } = options;
+    this.#activeWait = this.#fd === undefined ? undefined : activeWait;
+    this.#readFrames();
     this.#readOutput();
     this.#watchExit();
     this.#cancelStartTimer = options.clock.after(options.startTimeoutMs, () => {
@@ -114,6 +129,7 @@ export class WorkerProcess implements Worker {
     if (this.#state.kind !== "spawning" && this.#state.kind !== "ready") {
       return Promise.reject(workerDiedError("it was ending", "waiting"));
     }
+    this.#mayWait();
     return this.#pending.add(call, (id) => {
       writeFrame(this.#socket, {
         kind: FRAME_KINDS.call,
@@ -157,16 +173,41 @@ export class WorkerProcess implements Worker {
     }
   }
 
-  #readFrames(limits: FrameLimits): void {
-    const reader = new FrameReader(limits, (frame) => this.#take(frame));
-    this.#socket.on("data", (bytes: Buffer) => {
-      try {
-        reader.push(bytes);
-      } catch (error) {
-        const blame = ServeError.from(error);
-        this.#end(blame.message, blame);
-      }
-    });
+  /** Before the only call is sent: its answer may be worth an active wait, after whatever else this turn of the event loop does. */
+  #mayWait(): void {
+    if (this.#activeWait === undefined || this.#pending.size > 0) return;
+    const nowMs = this.#clock.nowMs();
+    const waitMs = this.#activeWait.asked(nowMs, performance.nodeTiming.idleTime);
+    if (waitMs === 0) return;
+    this.#waitUntilMs = nowMs + waitMs;
+    setImmediate(this.#waitActively);
+  }
+
+  /** Reads the answer to the only call as soon as it is there, without a turn of the event loop; see `ActiveWait`. */
+  readonly #waitActively = (): void => {
+    const { readableLength, writableLength } = this.#socket;
+    // What does not fit into the kernel's buffer goes out in further turns of the event loop.
+    if (this.#pending.size !== 1 || writableLength > 0 || readableLength > 0) return;
+    if (this.#state.kind !== "ready") return;
+    do {
+      const count = readAvailable(this.#fd!, this.#reader.space());
+      if (count === undefined) return;
+      if (count > 0) this.#received(() => this.#reader.advance(count));
+    } while (this.pendingCalls > 0 && this.#clock.nowMs() < this.#waitUntilMs);
+    this.#activeWait?.waited(this.pendingCalls === 0);
+  };
+
+  #received(read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      const blame = ServeError.from(error);
+      this.#end(blame.message, blame);
+    }
+  }
+
+  #readFrames(): void {
+    this.#socket.on("data", (bytes: Buffer) => this.#received(() => this.#reader.push(bytes)));
     // EPIPE and ECONNRESET mean that the worker ended, which its exit reports.
     this.#socket.on("error", () => {});
   }
@@ -174,6 +215,7 @@ export class WorkerProcess implements Worker {
   #take(frame: Frame): void {
     if (frame.kind !== FRAME_KINDS.hello) {
       if (frame.kind === FRAME_KINDS.call) throw protocolError("it called the server process");
+      this.#activeWait?.answered(this.#clock.nowMs(), performance.nodeTiming.idleTime);
       this.#pending.take(frame);
       return;
     }

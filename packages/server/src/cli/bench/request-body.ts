@@ -44,7 +44,7 @@ export async function inputTensors(
 }
 
 /** Spells tensors in the target's protocol. */
-export function encodeRequest(target: Target, tensors: readonly NamedTensor[]): RequestBody {
+export function encodeRequest(target: Omit<Target, "access">, tensors: readonly NamedTensor[]): RequestBody {
   const model = encodeURIComponent(target.model);
   const version = target.version === undefined ? "" : `/versions/${encodeURIComponent(target.version)}`;
   const path = `/v2/models/${model}${version}/infer`;
@@ -151,7 +151,10 @@ function binaryBody(tensors: readonly NamedTensor[]): Pick<RequestBody, "headers
   };
 }
 
-function grpcMessage({ model, version }: Target, tensors: readonly NamedTensor[]): Uint8Array {
+function grpcMessage(
+  { model, version }: Omit<Target, "access">,
+  tensors: readonly NamedTensor[],
+): Uint8Array {
   const message = create(ModelInferRequestSchema, {
     modelName: model,
     modelVersion: version ?? "",

@@ -127,7 +127,7 @@ async function giveTheSame(
   { signature, sampleInputs, shownOutputs }: TranslatedProgram,
 ): Promise<boolean> {
   const few = batchInputs(signature, FEW_ROWS);
-  const trials = [sampleInputs, smallestInputs(signature), few, few && withUnlikeRows(few)];
+  const trials = [sampleInputs, smallestInputs(signature), few, few && withUnlikeRows(few, signature)];
   const models = sessions.map((session) => {
     const outputNames = shownOutputs.map((place) => session.outputMetadata[place]!.name);
     return new OnnxSession(session, { signature, outputNames });

@@ -19,3 +19,22 @@ test("truths of any byte become 0 and 1", () => {
   const { data } = toOrtTensor({ datatype: "BOOL", shape: [4], bytes: Uint8Array.from([0, 1, 2, 255]) });
   assert.deepEqual([...(data as Uint8Array)], [0, 1, 1, 1]);
 });
+
+test("a text with a NUL, or bytes that are no text, are refused: they came out cut off or changed", () => {
+  const bytes = (...elements: readonly Buffer[]) =>
+    Buffer.concat(
+      elements.flatMap((element) => [Buffer.from(Uint32Array.of(element.length).buffer), element]),
+    );
+  const whole = toOrtTensor({
+    datatype: "BYTES",
+    shape: [2],
+    bytes: bytes(Buffer.from("三 \n"), Buffer.alloc(0)),
+  });
+  assert.deepEqual(whole.data, ["三 \n", ""]);
+  for (const wrong of [Buffer.from("a\0b"), Buffer.from([0xff]), Buffer.from("三").subarray(0, 2)]) {
+    assert.throws(
+      () => toOrtTensor({ datatype: "BYTES", shape: [2], bytes: bytes(Buffer.from("a"), wrong) }),
+      { code: "invalid_argument", message: /element 1 .*UTF-8/ },
+    );
+  }
+});

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { Tensor as OrtTensor } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { RunInput } from "../../base/run.ts";
@@ -105,11 +106,22 @@ function decodeStrings(bytes: Uint8Array, count: number): string[] {
   for (let i = 0; i < count; i++) {
     const end = at + 4 <= buffer.byteLength ? at + 4 + buffer.readUInt32LE(at) : Number.POSITIVE_INFINITY;
     if (end > buffer.byteLength) throw badStrings();
-    strings.push(buffer.toString("utf8", at + 4, end));
+    const element = buffer.subarray(at + 4, end);
+    // The binding takes texts, and ends them at a NUL: other bytes would reach the model changed.
+    if (element.includes(0) || !isUtf8(element)) throw noText(i);
+    strings.push(element.toString("utf8"));
     at = end;
   }
   if (at !== buffer.byteLength) throw badStrings();
   return strings;
+}
+
+function noText(index: number): ServeError {
+  return new ServeError(
+    "invalid_argument",
+    `element ${index} of a BYTES tensor is not UTF-8, or holds a NUL character; ONNX Runtime takes texts without`,
+    { reason: "invalid_input" },
+  );
 }
 
 function badStrings(): ServeError {

@@ -1,4 +1,4 @@
-import { type Dim, exampleSize, type Signature, type TensorSpec } from "../../base/signature.ts";
+import { type Dim, exampleSize, rowAxis, type Signature, type TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
 import { ortTypeOf } from "./datatypes.ts";
 
@@ -17,17 +17,39 @@ export function smallestInputs(signature: Signature): Tensor[] {
 export function batchInputs({ inputs, batching }: Signature, rows: number): Tensor[] | undefined {
   if (batching.kind === "off") return undefined;
   const allowed = Math.min(rows, batching.maxRows ?? rows);
-  return inputs.map((spec) => filled(spec, sizes(spec, batching.symbol, allowed)));
+  const { symbol } = batching;
+  return inputs.map((spec) => withRows(spec, sizes(spec, symbol, allowed), rowAxis(spec, symbol)));
+}
+
+/** Made-up rows along an axis, the last one as that of a tensor with one row. */
+function withRows(spec: TensorSpec, shape: number[], axis: number): Tensor {
+  const leading = filled(spec, shape);
+  if (axis === 0) return leading;
+  const outer = elementCount(shape.slice(0, axis));
+  const rows = shape[axis]!;
+  const piece = leading.bytes.byteLength / (outer * rows);
+  const bytes = new Uint8Array(leading.bytes.byteLength);
+  for (let row = 0; row < rows; row++) {
+    for (let o = 0; o < outer; o++) {
+      const from = (row * outer + o) * piece;
+      bytes.set(leading.bytes.subarray(from, from + piece), (o * rows + row) * piece);
+    }
+  }
+  return { ...leading, bytes };
 }
 
 /**
  * Such inputs with integers that are 1 in all rows but the last, where rows of zeros would not show that they depend on each other; undefined
  * where there are none. A model whose integers may only be 0 fails on them.
  */
-export function withUnlikeRows(batch: readonly Tensor[]): Tensor[] | undefined {
+export function withUnlikeRows(
+  batch: readonly Tensor[],
+  { inputs, batching }: Pick<Signature, "inputs" | "batching">,
+): Tensor[] | undefined {
   if (!batch.some(isWhole)) return undefined;
-  return batch.map((tensor) => {
-    if (!isWhole(tensor)) return tensor;
+  return batch.map((tensor, i) => {
+    const isLeading = batching.kind === "off" || rowAxis(inputs[i]!, batching.symbol) === 0;
+    if (!isWhole(tensor) || !isLeading) return tensor;
     const { datatype, shape } = tensor;
     const bytes = new Uint8Array(tensor.bytes.byteLength);
     const end = bytes.byteLength - bytes.byteLength / Math.max(1, shape[0] ?? 1);

@@ -112,15 +112,19 @@ async function tryVariant(
   const isSlow = aloneMs > PATIENCE_MS;
   const batch = batchInputs(signature, isSlow ? FEW_ROWS : TYPICAL_ROWS);
   if (batch === undefined) return { runs: [alone], isSlow, later: undefined };
-  const together = await runTogether(session, batch, times);
+  const together = await runTogether(session, batch, { signature, times });
   const isForLater = isSlow && aloneMs <= ENDURANCE_MS;
   const later = isForLater ? batchInputs(signature, TYPICAL_ROWS) : undefined;
   return { runs: [alone, together], isSlow, later };
 }
 
 /** Rows that differ, where the model takes them. */
-async function runTogether(session: OnnxSession, batch: readonly Tensor[], times: number): Promise<TrialRun> {
-  const unlike = withUnlikeRows(batch);
+async function runTogether(
+  session: OnnxSession,
+  batch: readonly Tensor[],
+  { signature, times }: { readonly signature: Signature; readonly times: number },
+): Promise<TrialRun> {
+  const unlike = withUnlikeRows(batch, signature);
   if (unlike === undefined) return runOften(session, batch, times);
   try {
     return await runOften(session, unlike, times);

@@ -1,0 +1,68 @@
+// Tests `sconce verify` on the built program, with real PyTorch.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
+import { requirePython } from "./python.ts";
+
+const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
+const DIGITS = join(MODELS_FOLDER, "digits.pt2");
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function verify(...args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [BIN, "verify", ...args], (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+describe("sconce verify", () => {
+  test("says that a translation equals PyTorch, on made-up inputs and on given ones", async (t) => {
+    const python = requirePython(t);
+    if (python === undefined) return;
+    const folder = mkdtempSync(join(tmpdir(), "sconce-verify-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const input = join(folder, "seven.json");
+    writeFileSync(input, JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) }));
+    const { code, stdout, stderr } = await verify(DIGITS, "--python", python, "--input", input, "--json");
+    assert.equal(code, 0, stderr);
+    const { kind, compared, outputs, oneSided } = JSON.parse(stdout) as {
+      readonly kind: string;
+      readonly compared: number;
+      readonly outputs: readonly { readonly output: string; readonly error: number }[];
+      readonly oneSided: readonly unknown[];
+    };
+    assert.equal(kind, "equal");
+    assert.ok(compared >= 15, `${compared} compared`);
+    assert.deepEqual(oneSided, []);
+    assert.equal(outputs[0]?.output, "probabilities");
+  });
+
+  test("says where a translation differs, and ends with 1", async (t) => {
+    const python = requirePython(t);
+    if (python === undefined) return;
+    // No two engines add float32 in the same order.
+    const { code, stdout } = await verify(DIGITS, "--python", python, "--tolerance", "0");
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /the translation differs from PyTorch\n {2}probabilities: at most \S+, at \[\d+, \d\]: \S+ instead of \S+ \(\[/,
+    );
+  });
+
+  test("says which side could not be loaded, and why", async () => {
+    const { code, stderr } = await verify(DIGITS, "--python", "/nowhere/python");
+    assert.equal(code, 1);
+    assert.match(stderr, /^sconce verify: PyTorch: .*the interpreter python does not exist/);
+  });
+});

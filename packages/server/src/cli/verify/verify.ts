@@ -1,0 +1,82 @@
+import { existsSync } from "node:fs";
+import { ServeError } from "../../base/errors.ts";
+import { resolveOptions } from "../../config/resolve-options.ts";
+import { readModelPorts } from "../bench/model-ports.ts";
+import type { Command, Terminal } from "../command.ts";
+import { missingFile } from "../model-path.ts";
+import { inputFiles, readTrial } from "../trial-inputs.ts";
+import { usageError } from "../usage-error.ts";
+import { type PrivateServer, startPrivateServer } from "../why/private-server.ts";
+import { askModel } from "./ask-model.ts";
+import { compareTensors } from "./compare-tensors.ts";
+import { VERIFY_OPTIONS } from "./verify-options.ts";
+import { type Verdict, verdictOf, verifyText } from "./verify-text.ts";
+import { type VerifyTrial, verifyTrials } from "./verify-trials.ts";
+
+export const verifyCommand: Command = {
+  name: "verify",
+  usage: "MODEL",
+  summary:
+    "Shows that the translation of a model equals PyTorch: serves it with both, and compares what they answer to made-up inputs of many sizes, and to yours.",
+  tables: [VERIFY_OPTIONS],
+  async run(args, terminal) {
+    const options = resolveOptions(VERIFY_OPTIONS, { flags: args.flags });
+    const [model, ...others] = args.positionals;
+    if (model === undefined || others.length > 0) throw usageError("expected one MODEL: a file or a folder");
+    if (!existsSync(model)) throw missingFile(model, "file or folder");
+    const python = options.python === undefined ? {} : { "--python": options.python };
+    const verdict = await withServers(model, { terminal, python }, async (translated, reference) => {
+      const { signature } = await readModelPorts({ ...translated, version: undefined });
+      const own = await Promise.all(
+        inputFiles(options.input).map(async (file): Promise<VerifyTrial> => {
+          const { label, inputs } = await readTrial(file, signature);
+          return {
+            label,
+            inputs: inputs.map((tensor, i) => ({ ...tensor, name: signature.inputs[i]!.name })),
+          };
+        }),
+      );
+      const trials = [...own, ...verifyTrials(signature, options.seed)];
+      const outcomes = [];
+      for (const [done, trial] of trials.entries()) {
+        terminal.progress?.(`comparing ${done + 1} of ${trials.length}: ${trial.label}`);
+        const [got, want] = [await askModel(translated, trial), await askModel(reference, trial)];
+        outcomes.push({ label: trial.label, got, want });
+      }
+      return verdictOf(outcomes, { tolerance: options.tolerance, compare: compareTensors });
+    });
+    terminal.progress?.();
+    terminal.stdout.write(
+      options.json ? `${JSON.stringify({ model, ...verdict })}\n` : verifyText(model, verdict),
+    );
+    return verdict.kind === "equal" ? 0 : 1;
+  },
+};
+
+/** Both ways to run a model, each in a server of its own. Throws what stands against either, saying which. */
+async function withServers(
+  model: string,
+  { terminal, python }: { readonly terminal: Terminal; readonly python: Readonly<Record<string, string>> },
+  use: (translated: PrivateServer, reference: PrivateServer) => Promise<Verdict>,
+): Promise<Verdict> {
+  const start = async (runtime: string, flags: Readonly<Record<string, string>>): Promise<PrivateServer> => {
+    terminal.progress?.(`loading ${model} with ${runtime}`);
+    try {
+      return await startPrivateServer(model, { "--translation-cache": "off", ...flags });
+    } catch (error) {
+      const { code, message, reason } = ServeError.from(error);
+      throw ServeError.of(code, `${runtime}: ${message}`, { reason, cause: error });
+    }
+  };
+  const translated = await start("ONNX Runtime", { "--runtime": "onnx" });
+  try {
+    const reference = await start("PyTorch", { "--runtime": "python", ...python });
+    try {
+      return await use(translated, reference);
+    } finally {
+      await reference.stop();
+    }
+  } finally {
+    await translated.stop();
+  }
+}
