@@ -44,7 +44,7 @@ function printedUrl(child: ChildProcess): Promise<string> {
     let text = "";
     child.stdout!.on("data", (chunk: Buffer) => {
       text += chunk.toString();
-      const url = /http:\/\/[^\s/]+:\d+/.exec(text)?.[0];
+      const url = /https?:\/\/[^\s/]+:\d+/.exec(text)?.[0];
       if (url !== undefined) resolve(url);
     });
     child.once("exit", (code) =>

@@ -13,6 +13,7 @@ import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
 import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
+import { security } from "./suites/security.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
 
@@ -27,6 +28,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   batching,
   stages,
   checks,
+  security,
   json,
   peers,
 };

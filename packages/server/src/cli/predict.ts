@@ -13,10 +13,21 @@ import { createLogger } from "./logger.ts";
 import { looksLikePath, missingFile } from "./model-path.ts";
 import { PREDICT_OPTIONS } from "./predict-options.ts";
 import { resultText } from "./result-text.ts";
+import {
+  ACCESS_OPTIONS,
+  askServer,
+  OPEN_ACCESS,
+  type ServerAccess,
+  serverAccess,
+  unreachable,
+} from "./server-access.ts";
 import { serverUrl } from "./server-url.ts";
 import { usageError } from "./usage-error.ts";
 
 const IMAGE_SUFFIXES = new Set([".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff"]);
+
+const JSON_HEADERS = { "content-type": "application/json" };
+const ANSWER_LIMIT_MS = 120_000;
 
 interface Question {
   readonly path: "predict" | "infer";
@@ -27,11 +38,12 @@ export const predictCommand: Command = {
   name: "predict",
   usage: "MODEL --input FILE",
   summary: "Asks a running server for one prediction; when MODEL is a file, serves it for this one question.",
-  tables: [PREDICT_OPTIONS],
+  tables: [PREDICT_OPTIONS, ACCESS_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(PREDICT_OPTIONS, { flags: args.flags });
     const model = onlyPositional(args);
     const url = serverUrl(options.url);
+    const access = serverAccess(args, terminal);
     if (options.input === undefined) throw usageError("--input FILE is missing");
     const isFile = isToBeServed(model, args);
     const input = await readInput(options.input, terminal);
@@ -39,11 +51,11 @@ export const predictCommand: Command = {
       terminal.stderr.write(`warning: --url has no effect: ${model} is a file\n`);
     }
     terminal.progress?.(isFile ? `loading ${model}` : `asking ${url}`);
-    const server = isFile ? await serveOnce(model) : { url, model, close: async () => {} };
+    const server = isFile ? await serveOnce(model) : { url, model, access, close: async () => {} };
     try {
       const question = await ask(server, input, options);
       const body = await asWholeSequence(server, question);
-      const answer = await post(`${server.url}/${pathOf(question, server.model)}`, body);
+      const answer = await call(server, pathOf(question, server.model), body);
       terminal.progress?.();
       terminal.stdout.write(
         options.json || question.path === "infer"
@@ -73,6 +85,7 @@ function isToBeServed(model: string, args: Arguments): boolean {
 interface Reached {
   readonly url: string;
   readonly model: string;
+  readonly access: ServerAccess;
   close(): Promise<void>;
 }
 
@@ -87,7 +100,12 @@ async function serveOnce(path: string): Promise<Reached> {
   });
   try {
     await running.settled;
-    return { url: running.url, model: onlyReady(running.models(), path), close: () => running.stop() };
+    return {
+      url: running.url,
+      model: onlyReady(running.models(), path),
+      access: OPEN_ACCESS,
+      close: () => running.stop(),
+    };
   } catch (error) {
     await running.stop();
     throw error;
@@ -123,7 +141,7 @@ async function ask(
   options: { readonly resize: boolean },
 ): Promise<Question> {
   if (!input.isImage) return jsonQuestion(input.bytes.toString("utf8"));
-  const metadata = await call(`${server.url}/v2/models/${encodeURIComponent(server.model)}`, {});
+  const metadata = await call(server, `v2/models/${encodeURIComponent(server.model)}`);
   const inputs = metadata["inputs"] as readonly InputMetadata[];
   if (inputs.length !== 1) {
     const names = inputs.map(({ name }) => name).join(", ");
@@ -151,7 +169,7 @@ function parseJson(text: string): unknown {
 /** Of a model that keeps a state, a prediction is a sequence from beginning to end, unless the input names another. */
 async function asWholeSequence(server: Reached, { path, body }: Question): Promise<string> {
   if (path === "infer" || "parameters" in (parseJson(body) as object)) return body;
-  const config = await call(`${server.url}/v2/models/${encodeURIComponent(server.model)}/config`, {}).catch(
+  const config = await call(server, `v2/models/${encodeURIComponent(server.model)}/config`).catch(
     (): Record<string, unknown> => ({}),
   );
   if (config["sequence_batching"] === undefined) return body;
@@ -163,20 +181,13 @@ function pathOf(question: Question, model: string): string {
   return question.path === "infer" ? `v2/models/${name}/infer` : `predict/${name}`;
 }
 
-function post(url: string, body: string): Promise<Record<string, unknown>> {
-  return call(url, { method: "POST", body, headers: { "content-type": "application/json" } });
-}
-
-async function call(url: string, init: RequestInit): Promise<Record<string, unknown>> {
-  const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(120_000) }).catch(
+/** A POST with a body, a GET without. */
+async function call({ url, access }: Reached, path: string, text?: string): Promise<Record<string, unknown>> {
+  const asked = `${url}/${path}`;
+  const own = text === undefined ? {} : { method: "POST" as const, body: text, headers: JSON_HEADERS };
+  const answer = await askServer(asked, { ...own, timeoutMs: ANSWER_LIMIT_MS }, access).catch(
     (cause: unknown) => {
-      throw new ServeError(
-        "unavailable",
-        `no server answers at ${new URL(url).origin}; start one with sconce serve, or pass --url`,
-        {
-          cause,
-        },
-      );
+      throw new ServeError("unavailable", unreachable(asked, cause), { cause });
     },
   );
   const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;

@@ -49,8 +49,8 @@ export function optionsWithoutEffect({ server }: Pick<Config, "server">): string
   );
 }
 
-/** Variables that only tests of Sconce itself read. */
-const OWN_VARIABLE = /^SCONCE_(TEST|REQUIRE|FAULT|STREAMING)_/;
+/** Variables that only tests of Sconce itself read, and the key with which its commands ask servers. */
+const OWN_VARIABLE = /^SCONCE_((TEST|REQUIRE|FAULT|STREAMING)_|API_KEY$)/;
 
 /** One sentence for each variable that is called like one of Sconce's and is none. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {

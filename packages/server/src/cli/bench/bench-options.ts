@@ -9,7 +9,7 @@ export const BENCH_OPTIONS = {
     kind: "choice",
     choices: ["json", "binary", "predict", "grpc", "grpc-stream"],
     default: "json",
-    doc: "How requests are spelled: Open Inference Protocol as JSON or with binary tensors, /predict, gRPC calls, or one gRPC stream per connection. A URL of /predict or with grpc:// says it, too.",
+    doc: "How requests are spelled: Open Inference Protocol as JSON or with binary tensors, /predict, gRPC calls, or one gRPC stream per connection. A URL of /predict or with grpc:// (TLS: grpcs://) says it, too.",
   },
   connections: {
     kind: "text",

@@ -5,6 +5,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { OptionValues } from "../../config/option.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
+import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { randomNumbers } from "../trial-inputs.ts";
 import { usageError } from "../usage-error.ts";
 import { benchHtml } from "./bench-html.ts";
@@ -23,14 +24,15 @@ export const benchCommand: Command = {
   name: "bench",
   usage: "TARGET",
   summary: "Puts load on a model of a running server, by name or URL, and reports throughput and latency.",
-  tables: [BENCH_OPTIONS],
+  tables: [BENCH_OPTIONS, ACCESS_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(BENCH_OPTIONS, { flags: args.flags });
+    const access = serverAccess(args, terminal);
     const [text, ...others] = args.positionals;
     if (text === undefined || others.length > 0) {
       throw usageError("expected one TARGET: a model's name, or the URL of its endpoint");
     }
-    const target = parseTarget(text, options);
+    const target = parseTarget(text, { ...options, access });
     const levels = loadLevels(options);
     const stability = parseShare("--stability", options.stability);
     const expected = expectedAnswer(target, options.expected);
@@ -55,7 +57,7 @@ export const benchCommand: Command = {
 async function requestBody(target: Target, options: BenchValues): Promise<RequestBody> {
   const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
   if (given !== undefined) return given;
-  const { signature, hasSequences } = await readModelPorts(target.origin, target.model, target.version);
+  const { signature, hasSequences } = await readModelPorts(target);
   return encodeRequest({ ...target, hasSequences }, await inputTensors(signature, options));
 }
 

@@ -2,6 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { fromBinary } from "@bufbuild/protobuf";
 import { ModelStreamInferResponseSchema } from "@sconce/protocol/messages";
 import { timerDelayMs } from "../../base/clock.ts";
+import type { ServerAccess } from "../server-access.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Reply, Sender } from "./sender.ts";
 
@@ -11,17 +12,18 @@ export interface GrpcSenderOptions {
   readonly origin: string;
   readonly body: RequestBody;
   readonly timeoutMs: number;
+  readonly access: ServerAccess;
 }
 
 /** A connection that makes the same call again and again. */
-export function createGrpcSender({ origin, body, timeoutMs }: GrpcSenderOptions): Sender {
-  const connection = createConnection(origin);
+export function createGrpcSender({ origin, body, timeoutMs, access }: GrpcSenderOptions): Sender {
+  const connection = createConnection(origin, access);
   const message = framed(body.bytes);
   return {
     send() {
       return new Promise<Reply>((resolve) => {
         const end = (outcome: string): void => resolve({ outcome, serverTiming: undefined });
-        const stream = open(connection.session(), body.path);
+        const stream = open(connection.session(), body.path, access);
         let status: string | undefined;
         const take = (headers: Readonly<Record<string, unknown>>): void => {
           const given = headers["grpc-status"];
@@ -46,8 +48,8 @@ export function createGrpcSender({ origin, body, timeoutMs }: GrpcSenderOptions)
 }
 
 /** A connection with one stream, on which a request follows the answer to the one before. */
-export function createGrpcStreamSender({ origin, body, timeoutMs }: GrpcSenderOptions): Sender {
-  const connection = createConnection(origin);
+export function createGrpcStreamSender({ origin, body, timeoutMs, access }: GrpcSenderOptions): Sender {
+  const connection = createConnection(origin, access);
   const message = framed(body.bytes);
   let stream: ClientHttp2Stream | undefined;
   let waiting: ((outcome: string) => void) | undefined;
@@ -56,7 +58,7 @@ export function createGrpcStreamSender({ origin, body, timeoutMs }: GrpcSenderOp
     waiting = undefined;
   };
   function opened(): ClientHttp2Stream {
-    const made = open(connection.session(), body.path);
+    const made = open(connection.session(), body.path, access);
     let held: Buffer = Buffer.alloc(0);
     made.on("data", (chunk: Buffer) => {
       held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
@@ -96,12 +98,12 @@ interface Connection {
   close(): void;
 }
 
-function createConnection(origin: string): Connection {
+function createConnection(origin: string, { tls }: ServerAccess): Connection {
   let session: ClientHttp2Session | undefined;
   return {
     session() {
       if (session === undefined || session.closed || session.destroyed) {
-        session = connect(origin);
+        session = connect(origin, tls);
         // The streams on it report what happened.
         session.on("error", () => {});
       }
@@ -111,12 +113,13 @@ function createConnection(origin: string): Connection {
   };
 }
 
-function open(session: ClientHttp2Session, path: string): ClientHttp2Stream {
+function open(session: ClientHttp2Session, path: string, { headers }: ServerAccess): ClientHttp2Stream {
   return session.request({
     ":method": "POST",
     ":path": path,
     "content-type": "application/grpc",
     te: "trailers",
+    ...headers,
   });
 }
 

@@ -42,7 +42,9 @@ test("a target is a name or the URL of an endpoint", () => {
     "json",
   ]);
   assert.deepEqual(parsed("grpc://127.0.0.1:9/m"), ["http://127.0.0.1:9", "m", undefined, "grpc"]);
-  for (const text of ["http://localhost/", "https://localhost/predict/m", "grpc://localhost/"]) {
+  assert.deepEqual(parsed("https://localhost/predict/m"), ["https://localhost", "m", undefined, "predict"]);
+  assert.deepEqual(parsed("grpcs://127.0.0.1:9/m"), ["https://127.0.0.1:9", "m", undefined, "grpc"]);
+  for (const text of ["http://localhost/", "ftp://localhost/predict/m", "grpc://localhost/"]) {
     assert.throws(() => parsed(text), { reason: "bad_arguments" }, text);
   }
 });

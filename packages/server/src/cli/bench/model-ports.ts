@@ -1,6 +1,8 @@
 import { isDatatype } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import type { Dim, Signature, TensorSpec } from "../../base/signature.ts";
+import { askServer, OPEN_ACCESS, type ServerAccess, unreachable } from "../server-access.ts";
+import type { Target } from "./target.ts";
 
 /** What a running server says of a model. */
 export interface ModelPorts {
@@ -24,14 +26,15 @@ type Json = Readonly<Record<string, unknown>>;
 const ASK_LIMIT_MS = 30_000;
 
 /** Reads metadata and configuration of a model from its server. Throws ServeError `unavailable` or what the server answered. */
-export async function readModelPorts(
-  origin: string,
-  model: string,
-  version: string | undefined,
-): Promise<ModelPorts> {
+export async function readModelPorts({
+  origin,
+  model,
+  version,
+  access = OPEN_ACCESS,
+}: Pick<Target, "origin" | "model" | "version"> & Partial<Pick<Target, "access">>): Promise<ModelPorts> {
   const path = `${origin}/v2/models/${encodeURIComponent(model)}${version === undefined ? "" : `/versions/${encodeURIComponent(version)}`}`;
-  const metadata = await ask(path);
-  const config = await ask(`${path}/config`).catch((): Json => ({}));
+  const metadata = await ask(path, access);
+  const config = await ask(`${path}/config`, access).catch((): Json => ({}));
   const batching = config["dynamic_batching"] as Json | undefined;
   const maxBatchSize = Number(config["max_batch_size"] ?? 0);
   const versions = metadata["versions"];
@@ -53,8 +56,8 @@ export async function readModelPorts(
 }
 
 /** One GET that answers JSON. Throws ServeError. */
-async function ask(url: string): Promise<Json> {
-  const response = await get(url);
+async function ask(url: string, access: ServerAccess): Promise<Json> {
+  const response = await get(url, access);
   const body = (await response.json().catch(() => ({}))) as Json;
   if (!response.ok) {
     throw new ServeError(
@@ -66,15 +69,15 @@ async function ask(url: string): Promise<Json> {
 }
 
 /** One request without a body. Throws ServeError `unavailable` when nobody answers. */
-export async function get(url: string, method: "GET" | "POST" = "GET"): Promise<Response> {
+export async function get(
+  url: string,
+  access: ServerAccess,
+  method: "GET" | "POST" = "GET",
+): Promise<Response> {
   try {
-    return await fetch(url, { method, signal: AbortSignal.timeout(ASK_LIMIT_MS) });
+    return await askServer(url, { method, timeoutMs: ASK_LIMIT_MS }, access);
   } catch (cause) {
-    throw new ServeError(
-      "unavailable",
-      `no server answers at ${new URL(url).origin}; start one with sconce serve, or pass --url`,
-      { cause },
-    );
+    throw new ServeError("unavailable", unreachable(url, cause), { cause });
   }
 }
 

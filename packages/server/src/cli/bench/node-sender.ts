@@ -1,4 +1,6 @@
 import { Agent, type IncomingMessage, request } from "node:http";
+import { request as requestSecurely, Agent as SecureAgent } from "node:https";
+import { OPEN_ACCESS, type ServerAccess } from "../server-access.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Reply, Sender } from "./sender.ts";
 
@@ -6,20 +8,31 @@ export interface RestSenderOptions {
   readonly origin: string;
   readonly body: RequestBody;
   readonly timeoutMs: number;
+  /** Default: of a server that asks nobody who they are. */
+  readonly access?: ServerAccess;
   /** Judges the body of an answer with status 200; undefined: any is right. */
   readonly accepts: ((body: Buffer) => boolean) | undefined;
 }
 
 /** A connection of `node:http` that posts the same body again and again: for answers that come without their length. */
-export function createNodeSender({ origin, body, timeoutMs, accepts }: RestSenderOptions): Sender {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+export function createNodeSender({
+  origin,
+  body,
+  timeoutMs,
+  accepts,
+  access = OPEN_ACCESS,
+}: RestSenderOptions): Sender {
   const url = new URL(body.path, origin);
-  const headers = { ...body.headers, "content-length": String(body.bytes.length) };
+  const isSecure = url.protocol === "https:";
+  const kept = { keepAlive: true, maxSockets: 1 };
+  const agent = isSecure ? new SecureAgent({ ...kept, ...access.tls }) : new Agent(kept);
+  const open = isSecure ? requestSecurely : request;
+  const headers = { ...access.headers, ...body.headers, "content-length": String(body.bytes.length) };
   return {
     send() {
       return new Promise<Reply>((resolve) => {
         const fail = (outcome: string): void => resolve({ outcome, serverTiming: undefined });
-        const call = request(url, { agent, method: "POST", headers, timeout: timeoutMs }, (response) => {
+        const call = open(url, { agent, method: "POST", headers, timeout: timeoutMs }, (response) => {
           readReply(response, accepts).then(resolve, () => fail("connection lost"));
         });
         call.on("timeout", () => {

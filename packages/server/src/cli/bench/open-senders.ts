@@ -7,14 +7,14 @@ import type { Target } from "./target.ts";
 
 /** Makes connections to a target. `expected`: the JSON that every answer must be; undefined: the status decides. */
 export function openSenders(
-  { origin, protocol }: Target,
+  { origin, protocol, access }: Target,
   options: { readonly body: RequestBody; readonly timeoutMs: number; readonly expected: unknown },
 ): () => Sender {
   const { body, timeoutMs, expected } = options;
-  if (protocol === "grpc") return () => createGrpcSender({ origin, body, timeoutMs });
-  if (protocol === "grpc-stream") return () => createGrpcStreamSender({ origin, body, timeoutMs });
+  if (protocol === "grpc") return () => createGrpcSender({ origin, body, timeoutMs, access });
+  if (protocol === "grpc-stream") return () => createGrpcStreamSender({ origin, body, timeoutMs, access });
   const accepts = expected === undefined ? undefined : (answer: Buffer) => isExpected(answer, expected);
-  return () => createRestSender({ origin, body, timeoutMs, accepts });
+  return () => createRestSender({ origin, body, timeoutMs, accepts, access });
 }
 
 function isExpected(answer: Buffer, expected: unknown): boolean {

@@ -44,7 +44,7 @@ export async function inputTensors(
 }
 
 /** Spells tensors in the target's protocol. */
-export function encodeRequest(target: Target, tensors: readonly NamedTensor[]): RequestBody {
+export function encodeRequest(target: Omit<Target, "access">, tensors: readonly NamedTensor[]): RequestBody {
   const model = encodeURIComponent(target.model);
   const version = target.version === undefined ? "" : `/versions/${encodeURIComponent(target.version)}`;
   const path = `/v2/models/${model}${version}/infer`;
@@ -109,15 +109,17 @@ function parseJson(bytes: Buffer, path: string): unknown {
   }
 }
 
+type Sequenced = Pick<Target, "hasSequences">;
+
 /** What makes a request a whole sequence. */
 const WHOLE = { sequence_start: true, sequence_end: true };
 
 /** The same, to be put behind the last value of a JSON object. */
-function wholeText({ hasSequences }: Target): string {
+function wholeText({ hasSequences }: Sequenced): string {
   return hasSequences === true ? `,"parameters":${JSON.stringify(WHOLE)}` : "";
 }
 
-function jsonBody(target: Target, tensors: readonly NamedTensor[]): Uint8Array {
+function jsonBody(target: Sequenced, tensors: readonly NamedTensor[]): Uint8Array {
   const items = tensors.map((tensor) => {
     const { name, datatype, shape } = tensor;
     return `${JSON.stringify({ name, datatype, shape }).slice(0, -1)},"data":${elements(tensor, "flat")}}`;
@@ -125,7 +127,7 @@ function jsonBody(target: Target, tensors: readonly NamedTensor[]): Uint8Array {
   return Buffer.from(`{"inputs":[${items.join(",")}]${wholeText(target)}}`);
 }
 
-function predictBody(target: Target, tensors: readonly NamedTensor[]): Uint8Array {
+function predictBody(target: Sequenced, tensors: readonly NamedTensor[]): Uint8Array {
   const items = tensors.map((tensor) => `${JSON.stringify(tensor.name)}:${elements(tensor, "nested")}`);
   const input = tensors.length === 1 ? elements(tensors[0]!, "nested") : `{${items.join(",")}}`;
   return Buffer.from(`{"input":${input}${wholeText(target)}}`);
@@ -138,7 +140,7 @@ function elements(tensor: NamedTensor, layout: "flat" | "nested"): string {
 }
 
 function binaryBody(
-  { hasSequences }: Target,
+  { hasSequences }: Sequenced,
   tensors: readonly NamedTensor[],
 ): Pick<RequestBody, "headers" | "bytes"> {
   const head = Buffer.from(
@@ -161,7 +163,10 @@ function binaryBody(
   };
 }
 
-function grpcMessage({ model, version, hasSequences }: Target, tensors: readonly NamedTensor[]): Uint8Array {
+function grpcMessage(
+  { model, version, hasSequences }: Omit<Target, "access">,
+  tensors: readonly NamedTensor[],
+): Uint8Array {
   const message = create(ModelInferRequestSchema, {
     modelName: model,
     modelVersion: version ?? "",

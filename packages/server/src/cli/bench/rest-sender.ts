@@ -1,5 +1,7 @@
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
+import { connect as connectSecurely } from "node:tls";
 import { timerDelayMs } from "../../base/clock.ts";
+import { OPEN_ACCESS } from "../server-access.ts";
 import { createNodeSender, type RestSenderOptions } from "./node-sender.ts";
 import type { Reply, Sender } from "./sender.ts";
 
@@ -23,10 +25,10 @@ interface Reading {
  * the processor time of `node:http`; an answer without its length is asked for again there, and so are all after it.
  */
 export function createRestSender(options: RestSenderOptions): Sender {
-  const { origin, body, timeoutMs, accepts } = options;
-  const { hostname, port, host } = new URL(origin);
+  const { origin, body, timeoutMs, accepts, access = OPEN_ACCESS } = options;
+  const { hostname, port, host, protocol } = new URL(origin);
   const head = [`POST ${body.path} HTTP/1.1`, `host: ${host}`, `content-length: ${body.bytes.length}`].concat(
-    Object.entries(body.headers).map(([name, value]) => `${name}: ${value}`),
+    Object.entries({ ...access.headers, ...body.headers }).map(([name, value]) => `${name}: ${value}`),
   );
   const request = Buffer.concat([Buffer.from(head.join("\r\n") + HEAD_END), body.bytes]);
   let socket: Socket | undefined;
@@ -85,12 +87,16 @@ export function createRestSender(options: RestSenderOptions): Sender {
     settle(status !== "200" ? status : isRight ? "ok" : "unexpected answer", serverTiming);
   }
 
+  function openSocket(): Socket {
+    const own = hostname.replace(/^\[(.*)\]$/, "$1");
+    if (protocol === "http:") return connect({ host: own, port: Number(port || 80), noDelay: true });
+    const servername = isIP(own) === 0 ? { servername: own } : {};
+    const secured = connectSecurely({ host: own, port: Number(port || 443), ...servername, ...access.tls });
+    return secured.setNoDelay(true);
+  }
+
   function opened(): Socket {
-    const made = connect({
-      host: hostname.replace(/^\[(.*)\]$/, "$1"),
-      port: Number(port || 80),
-      noDelay: true,
-    });
+    const made = openSocket();
     const lost = (outcome: string): void => {
       if (socket === made) drop(outcome);
     };

@@ -1,5 +1,6 @@
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
+import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { serverUrl } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
 import { modelRowsText, readModelRows } from "./model-rows.ts";
@@ -14,11 +15,12 @@ export const listCommand: Command = {
   usage: "",
   summary:
     "Shows the models of a running server: state and reason, inputs and outputs, whether they batch, and memory.",
-  tables: [LIST_OPTIONS],
+  tables: [LIST_OPTIONS, ACCESS_OPTIONS],
   async run(args, terminal) {
-    const { url, json } = resolveOptions(LIST_OPTIONS, { flags: args.flags });
+    const options = resolveOptions(LIST_OPTIONS, { flags: args.flags });
+    const { url, json } = options;
     if (args.positionals.length > 0) throw usageError("expected no argument; the server is --url");
-    const rows = await readModelRows(serverUrl(url));
+    const rows = await readModelRows(serverUrl(url), serverAccess(args, terminal));
     if (json) terminal.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
     else terminal.stdout.write(rows.length === 0 ? "the server has no model\n" : modelRowsText(rows));
     return 0;

@@ -2,6 +2,7 @@ import { showShape } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import { oneLine } from "../../base/printable.ts";
 import { get } from "../bench/model-ports.ts";
+import { OPEN_ACCESS, type ServerAccess } from "../server-access.ts";
 import { sizeText } from "../size-text.ts";
 
 /** What a server says of one version of one model. */
@@ -34,11 +35,12 @@ type Json = Readonly<Record<string, unknown>>;
 const RESIDENT = /^sconce_worker_resident_bytes\{(.*)\} (\S+)$/gm;
 
 /** Asks a server for all that it has. Rejects with ServeError `unavailable` when none answers. */
-export async function readModelRows(origin: string): Promise<ModelRow[]> {
-  const index = (await ask(`${origin}/v2/repository/index`, "POST")) as unknown as readonly Json[];
-  const resident = await readResident(origin);
+export async function readModelRows(origin: string, access: ServerAccess = OPEN_ACCESS): Promise<ModelRow[]> {
+  const asked = { origin, access };
+  const index = await ask(`${origin}/v2/repository/index`, access, "POST");
+  const resident = await readResident(asked);
   return Promise.all(
-    index.map(async (entry): Promise<ModelRow> => {
+    (index as unknown as readonly Json[]).map(async (entry): Promise<ModelRow> => {
       const [name, version] = [String(entry["name"]), String(entry["version"])];
       const isReady = entry["state"] === "READY";
       return {
@@ -47,11 +49,16 @@ export async function readModelRows(origin: string): Promise<ModelRow[]> {
         state: String(entry["state"]),
         reason: String(entry["reason"] ?? ""),
         loaded: isReady
-          ? await readLoaded(origin, { name, version, resident }).catch(() => undefined)
+          ? await readLoaded(asked, { name, version, resident }).catch(() => undefined)
           : undefined,
       };
     }),
   );
+}
+
+interface Asked {
+  readonly origin: string;
+  readonly access: ServerAccess;
 }
 
 interface Wanted {
@@ -60,12 +67,15 @@ interface Wanted {
   readonly resident: ReadonlyMap<string, number>;
 }
 
-async function readLoaded(origin: string, { name, version, resident }: Wanted): Promise<LoadedRow> {
+async function readLoaded(
+  { origin, access }: Asked,
+  { name, version, resident }: Wanted,
+): Promise<LoadedRow> {
   const path = `${origin}/v2/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}`;
   const [metadata, config, statistics] = await Promise.all([
-    ask(path),
-    ask(`${path}/config`),
-    ask(`${path}/stats`),
+    ask(path, access),
+    ask(`${path}/config`, access),
+    ask(`${path}/stats`, access),
   ]);
   const rows = Number(config["max_batch_size"] ?? 0);
   const why = ((config["parameters"] as Json)?.["batching"] as Json)?.["string_value"];
@@ -91,9 +101,9 @@ function ports(value: unknown): string[] {
 }
 
 /** Of every model's workers together, by name and version. A server may keep its metrics to itself. */
-async function readResident(origin: string): Promise<Map<string, number>> {
+async function readResident({ origin, access }: Asked): Promise<Map<string, number>> {
   const found = new Map<string, number>();
-  const page = await get(`${origin}/metrics`).catch(() => undefined);
+  const page = await get(`${origin}/metrics`, access).catch(() => undefined);
   if (page?.ok !== true) return found;
   for (const [, labels = "", value] of (await page.text()).matchAll(RESIDENT)) {
     const key = `${labelOf(labels, "model")} ${labelOf(labels, "version")}`;
@@ -106,8 +116,8 @@ function labelOf(labels: string, name: string): string {
   return new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1] ?? "";
 }
 
-async function ask(url: string, method: "GET" | "POST" = "GET"): Promise<Json> {
-  const response = await get(url, method);
+async function ask(url: string, access: ServerAccess, method: "GET" | "POST" = "GET"): Promise<Json> {
+  const response = await get(url, access, method);
   const body = (await response.json().catch(() => ({}))) as Json;
   if (response.ok) return body;
   const why = `the server answered ${response.status}: ${String(body["error"] ?? "it is no Sconce server")}`;

@@ -2,8 +2,10 @@ import { writeFileSync } from "node:fs";
 import { ServeError } from "../../base/errors.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { get, readModelPorts } from "../bench/model-ports.ts";
+import type { Target } from "../bench/target.ts";
 import type { Command, Terminal } from "../command.ts";
 import { requireWritable, withOutputDraft } from "../output-draft.ts";
+import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { usageError } from "../usage-error.ts";
 import { type DescribedModel, typesText } from "./types-text.ts";
 
@@ -19,14 +21,18 @@ export const typesCommand: Command = {
   name: "types",
   usage: "URL",
   summary: "Writes TypeScript types of the models on a running server, for @sconce/client.",
-  tables: [TYPES_OPTIONS],
+  tables: [TYPES_OPTIONS, ACCESS_OPTIONS],
   async run(args, terminal) {
-    const { output } = resolveOptions(TYPES_OPTIONS, { flags: args.flags });
+    const options = resolveOptions(TYPES_OPTIONS, { flags: args.flags });
+    const { output } = options;
     const [url, ...others] = args.positionals;
     if (url === undefined || others.length > 0) throw usageError("expected the URL of a server");
     const origin = originOf(url);
     if (output !== undefined) requireWritable(output);
-    const text = typesText(origin, await describe(origin, terminal));
+    const text = typesText(
+      origin,
+      await describe({ origin, access: serverAccess(args, terminal) }, terminal),
+    );
     if (output === undefined) terminal.stdout.write(text);
     else {
       await withOutputDraft(output, async (draft) => {
@@ -46,8 +52,11 @@ function originOf(text: string): string {
 }
 
 /** Every model that says what it takes; the others are named on the error output. */
-async function describe(origin: string, terminal: Terminal): Promise<DescribedModel[]> {
-  const response = await get(`${origin}/v2/models`);
+async function describe(
+  { origin, access }: Pick<Target, "origin" | "access">,
+  terminal: Terminal,
+): Promise<DescribedModel[]> {
+  const response = await get(`${origin}/v2/models`, access);
   const body: unknown = await response.json().catch(() => undefined);
   const names = (body as { readonly models?: unknown } | undefined)?.models;
   if (!Array.isArray(names)) {
@@ -56,7 +65,7 @@ async function describe(origin: string, terminal: Terminal): Promise<DescribedMo
   const models: DescribedModel[] = [];
   for (const name of names as readonly string[]) {
     try {
-      models.push({ name, ...(await readModelPorts(origin, name, undefined)) });
+      models.push({ name, ...(await readModelPorts({ origin, model: name, version: undefined, access })) });
     } catch (error) {
       if (!(error instanceof ServeError)) throw error;
       terminal.stderr.write(`warning: ${name} is left out: ${error.message}\n`);

@@ -26,11 +26,7 @@ export const verifyCommand: Command = {
     if (!existsSync(model)) throw missingFile(model, "file or folder");
     const python = options.python === undefined ? {} : { "--python": options.python };
     const verdict = await withServers(model, { terminal, python }, async (translated, reference) => {
-      const { signature, hasSequences } = await readModelPorts(
-        translated.origin,
-        translated.model,
-        undefined,
-      );
+      const { signature, hasSequences } = await readModelPorts({ ...translated, version: undefined });
       const own = await Promise.all(
         inputFiles(options.input).map(async (file): Promise<VerifyTrial> => {
           const { label, inputs } = await readTrial(file, signature);

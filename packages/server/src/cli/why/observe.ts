@@ -31,11 +31,11 @@ export async function observe(
   const isHere = isLoopback(new URL(target.origin).hostname);
   const machineBefore = readMachine();
   const startMs = systemClock.nowMs();
-  const before = await scrape(target.origin);
+  const before = await scrape(target);
   const measurement = how.load === undefined ? undefined : await runLoad(target, how.load);
   if (measurement === undefined)
     await new Promise((resolve) => setTimeout(resolve, timerDelayMs(how.windowMs)));
-  const series = metricsBetween(before, await scrape(target.origin));
+  const series = metricsBetween(before, await scrape(target));
   return toEvidence({
     name: target.model,
     series,
@@ -80,6 +80,6 @@ function loadEvidence(measured: Measurement, target: Target, load: Load): LoadEv
   };
 }
 
-async function scrape(origin: string): Promise<MetricsPage> {
-  return readMetrics(await (await get(`${origin}/metrics`)).text());
+async function scrape({ origin, access }: Target): Promise<MetricsPage> {
+  return readMetrics(await (await get(`${origin}/metrics`, access)).text());
 }

@@ -23,7 +23,10 @@ export async function startPrivateServer(
 ): Promise<PrivateServer> {
   const options = Object.entries(flags).map(([name, value]) => `${name}=${value}`);
   const args = ["serve", path, "--host=127.0.0.1", "--port=0", "--readiness=settled", ...options];
-  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: openEnv(),
+  });
   let output = "";
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-KEPT_OUTPUT);
@@ -51,6 +54,12 @@ export async function startPrivateServer(
     await stop();
     throw error;
   }
+}
+
+/** Nobody else knows of it: what would make it ask who comes is for the server of everybody. */
+function openEnv(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env).filter(([name]) => !/^SCONCE_(TLS_|JWT_|API_KEY)/.test(name));
+  return Object.fromEntries(entries);
 }
 
 /** The only model's name once it is ready. Throws ServeError when it has failed. */

@@ -37,7 +37,7 @@ export async function tryRemedy(remedy: Remedy, base: TrialBase): Promise<TrialR
   const { target, load } = base;
   if (remedy.kind === "protocol") {
     const changed: Target = { ...target, protocol: remedy.protocol };
-    const { signature, hasSequences } = await readModelPorts(target.origin, target.model, target.version);
+    const { signature, hasSequences } = await readModelPorts(target);
     const body = encodeRequest({ ...changed, hasSequences }, await inputTensors(signature, base.made));
     return compare({ target, load }, { target: changed, load: { ...load, body } });
   }

@@ -10,6 +10,7 @@ import { encodeRequest, inputTensors, verbatimBody } from "../bench/request-body
 import { parseTarget, type Target } from "../bench/target.ts";
 import type { Command } from "../command.ts";
 import { looksLikePath, missingFile } from "../model-path.ts";
+import { ACCESS_OPTIONS, OPEN_ACCESS, type ServerAccess, serverAccess } from "../server-access.ts";
 import { usageError } from "../usage-error.ts";
 import type { Finding } from "./finding.ts";
 import { findingsOf } from "./findings.ts";
@@ -26,14 +27,14 @@ export const whyCommand: Command = {
   usage: "MODEL",
   summary:
     "Says where the time of a model's requests goes and what to change: of a running server, or of a file that it serves itself.",
-  tables: [WHY_OPTIONS, MODEL_OPTIONS],
+  tables: [WHY_OPTIONS, ACCESS_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(WHY_OPTIONS, { flags: args.flags });
     const { threads } = resolveOptions(MODEL_OPTIONS, { flags: args.flags });
-    const reached = await reach(args, options);
+    const reached = await reach(args, options, serverAccess(args, terminal));
     try {
       const { target } = reached;
-      const ports = await readModelPorts(target.origin, target.model, target.version);
+      const ports = await readModelPorts(target);
       const load = options.load || reached.path !== undefined ? await bounded(target, options) : undefined;
       const evidence = await observe(
         target,
@@ -63,7 +64,7 @@ interface Reached {
   stop(): Promise<void>;
 }
 
-async function reach(args: Arguments, options: WhyValues): Promise<Reached> {
+async function reach(args: Arguments, options: WhyValues, access: ServerAccess): Promise<Reached> {
   const [model, ...others] = args.positionals;
   if (model === undefined || others.length > 0)
     throw usageError("expected one MODEL: a name on the server, or a file");
@@ -73,7 +74,7 @@ async function reach(args: Arguments, options: WhyValues): Promise<Reached> {
   if (!isFile) {
     if (options.try) throw usageError("--try needs MODEL to be a file, which it serves privately");
     const allowRemote = options.allowRemote || !options.load;
-    const target = parseTarget(model, { url: options.url, protocol: options.protocol, allowRemote });
+    const target = parseTarget(model, { url: options.url, protocol: options.protocol, allowRemote, access });
     return { target, path: undefined, flags: {}, stop: async () => {} };
   }
   const names = new Set(Object.keys(MODEL_OPTIONS).map(flagName));
@@ -86,6 +87,7 @@ async function reach(args: Arguments, options: WhyValues): Promise<Reached> {
     model: server.model,
     version: undefined,
     protocol: options.protocol,
+    access: OPEN_ACCESS,
   };
   return { target, path: model, flags, stop: server.stop };
 }
@@ -94,7 +96,7 @@ async function bounded(target: Target, options: WhyValues): Promise<Load> {
   const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
   const { connections, requests, windowMs } = options;
   if (given !== undefined) return { body: given, connections, requests, forMs: windowMs };
-  const { signature, hasSequences } = await readModelPorts(target.origin, target.model, target.version);
+  const { signature, hasSequences } = await readModelPorts(target);
   const body = encodeRequest({ ...target, hasSequences }, await inputTensors(signature, made(options)));
   return { body, connections, requests, forMs: windowMs };
 }
