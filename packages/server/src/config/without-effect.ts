@@ -19,7 +19,7 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels", "adminToken"],
+    options: ["loadModels", "adminToken", "allowLoadConfig"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
   },

@@ -29,6 +29,7 @@ type Defaulted =
   | "webGate"
   | "regions"
   | "openCall"
+  | "readLoadConfig"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -54,6 +55,7 @@ const DEFAULTS: Pick<
   | "defaultModel"
   | "regions"
   | "openCall"
+  | "readLoadConfig"
   | "notReadyStatus"
   | "tenantHeader"
   | "makeId"
@@ -66,6 +68,7 @@ const DEFAULTS: Pick<
   defaultModel: undefined,
   regions: undefined,
   openCall: undefined,
+  readLoadConfig: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
