@@ -87,7 +87,7 @@ test("every source file that a page names without its folder exists", () => {
       [...code.matchAll(/^`([\w./-]+\.(?:ts|mjs))`$/g)].map(([, name = ""]) => name),
     );
     return names
-      .filter((name) => !/^x\./.test(name)) // `x.ts` stands for any file
+      .filter((name) => !/^(?:x|handler)\./.test(name)) // `x.ts` stands for any file, `handler.ts` is a user's
       .filter((name) => !sources.some((source) => source === name || source.endsWith(`/${name}`)))
       .map((name) => `${page}: ${name}`);
   });

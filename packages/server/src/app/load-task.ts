@@ -7,8 +7,10 @@ import type { ModelCandidate } from "../models/model-candidate.ts";
 import type { ServedModelHandle } from "../models/served-model-handle.ts";
 import type { LoadOptions, Runtime } from "../runtime/runtime.ts";
 import { createTaskStages } from "../runtime/tasks/task-stages.ts";
+import type { WantedTask } from "./wanted-task.ts";
 
 interface TaskParts {
+  readonly task: WantedTask;
   readonly runtime: Runtime;
   readonly config: ModelConfig;
   readonly candidate: ModelCandidate;
@@ -24,10 +26,11 @@ const DEFAULT_WAITING = 256;
 /** The model with the stages of its task around it. Ends the model when they do not load; rejects as `Runtime.load` does. */
 export async function loadTask(served: ServedModelHandle, parts: TaskParts): Promise<ServedModelHandle> {
   const { runtime, config, candidate, clock, signal } = parts;
-  const { name, version, root, file, configFile } = candidate;
+  const { version, root, file, configFile } = candidate;
   const { inputs, outputs } = served.description.signature;
   const homes = [configFile, file].flatMap((path) => (path === undefined ? [] : [dirname(path)]));
-  const task = { name: config.task, folders: [...new Set(homes)], inputs, outputs };
+  const { name, handler } = parts.task;
+  const task = { name, handler, folders: [...new Set(homes)], inputs, outputs };
   const options: LoadOptions = {
     ...parts.options,
     instances: workersOf(config),
@@ -35,9 +38,12 @@ export async function loadTask(served: ServedModelHandle, parts: TaskParts): Pro
     weightsFile: undefined,
   };
   try {
-    const loaded = await runtime.load({ name, version, root, file, task, options }, { signal });
+    const loaded = await runtime.load(
+      { name: candidate.name, version, root, file, task, options },
+      { signal },
+    );
     const stages = createTaskStages(loaded, { maxWaiting: config.maxQueueSize ?? DEFAULT_WAITING });
-    return createTaskModel(served, { name: config.task, stages, clock });
+    return createTaskModel(served, { name, stages, clock });
   } catch (error) {
     served.destroy("its task does not load");
     throw error;

@@ -31,6 +31,7 @@ import type {
 } from "../runtime/runtime.ts";
 import { modelLabels } from "./model-labels.ts";
 import { modelState } from "./model-state.ts";
+import { wantedTask } from "./wanted-task.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -58,6 +59,8 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
+    const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
+    const task = wantedTask(config, candidate, { handlers });
     const { name, version } = candidate;
     const logger = options.logger.child({ model: name, version });
     const startedMs = clock.nowMs();
@@ -86,10 +89,10 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         loaded.destroy("its settings do not fit");
         throw error;
       }
-      if (config.task === "none") return served;
+      if (task === undefined) return served;
       progress.report("its task");
       const { loadTask } = await import("./load-task.ts");
-      const parts = { runtime, config, candidate, clock, signal };
+      const parts = { runtime, config, candidate, task, clock, signal };
       return await loadTask(served, { ...parts, options: loadOptions(config, candidate, options.caps) });
     } finally {
       progress.end();

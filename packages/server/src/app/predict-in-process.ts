@@ -37,6 +37,12 @@ export function createPredict({ inference, clock, slicer }: Parts): Predict {
     const specs =
       inference.loadedInputs(model, version) ?? (await inference.acquireInputs(model, version, signal));
     timeline.bodyMs = clock.nowMs();
+    const task = inference.door(model, version)?.task;
+    if (task !== undefined) {
+      const parts = [{ name: "", type: "application/json", bytes: bodyOf(input) }];
+      const asked = { parts, priority: 0, deadlineMs: undefined, signal, tenant: undefined, timeline };
+      return predictionOf((await task.run(asked)).body);
+    }
     const { unbatched, ...request } = await readPrediction(call, bodyOf(input), specs);
     const response: InferResponse = await inference.infer({
       ...request,
@@ -48,7 +54,7 @@ export function createPredict({ inference, clock, slicer }: Parts): Predict {
       timeline,
     });
     const { body } = await call.workOff(outputBytes(response), encodePrediction(response, unbatched));
-    return (JSON.parse(String(body)) as { readonly prediction: unknown }).prediction;
+    return predictionOf(body);
   };
   return async (model, input, options = {}) => {
     try {
@@ -57,6 +63,11 @@ export function createPredict({ inference, clock, slicer }: Parts): Predict {
       throw ServeError.from(error);
     }
   };
+}
+
+function predictionOf(body: Uint8Array | readonly Uint8Array[]): unknown {
+  const text = body instanceof Uint8Array ? Buffer.from(body).toString() : String(body);
+  return (JSON.parse(text) as { readonly prediction: unknown }).prediction;
 }
 
 function bodyOf(input: unknown): Buffer {

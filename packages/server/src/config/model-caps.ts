@@ -15,6 +15,8 @@ export interface ModelCaps {
   /** Whether a model may name an interpreter outside its folder. */
   readonly allowsForeignPython: boolean;
   readonly allowsPickle: boolean;
+  /** Whether JavaScript beside a model may run. */
+  readonly allowsHandlers: boolean;
 }
 
 /** What the operator allows, with defaults from the machine. */
@@ -31,6 +33,7 @@ export function modelCaps(
     allowsThreadIsolation: server.allowThreadIsolation,
     allowsForeignPython: server.allowModelPython,
     allowsPickle: server.allowPickle,
+    allowsHandlers: server.handlers === "on",
   };
 }
 

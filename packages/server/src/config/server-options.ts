@@ -238,6 +238,12 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Let a model.yaml name a Python interpreter outside the model's folder.",
   },
+  handlers: {
+    kind: "choice",
+    choices: ["on", "off"],
+    default: "on",
+    doc: "Whether a handler.js or handler.ts beside a model runs, in a worker: it is code of whoever made the model, as model.py is. --runtime onnx keeps both out.",
+  },
   allowPickle: {
     kind: "flag",
     default: false,

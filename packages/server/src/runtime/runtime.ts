@@ -26,6 +26,8 @@ export interface TaskLoad {
   /** What the model takes and gives. */
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** The name of the file with code of the model's own; undefined: there is none. */
+  readonly handler?: string | undefined;
 }
 
 /** How to load it: the part of a model's configuration that a runtime needs. */

@@ -30,6 +30,7 @@ import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
+import { tensorflowMethods } from "./tensorflow-methods.ts";
 
 /** The names under which health knows the server as a whole. */
 const SERVICES = ["inference.GRPCInferenceService", "sconce.v1.ModelServing"];
@@ -164,6 +165,7 @@ function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, 
   const methods: readonly GrpcMethod[] = [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
+    ...tensorflowMethods(options, limits),
     ...settingMethods({
       logLevel: options.logLevel ?? (() => "info"),
       isKnownModel: (name) => options.inference.isModelReady(name, undefined),

@@ -28,7 +28,7 @@ export async function hostTask({ spec }: LoadMessage): Promise<HostedModel> {
   if (task === undefined) throw new ServeError("internal", "a task's worker was asked to load a model");
   const startedMs = performance.now();
   const files = new SideFiles(spec.root, task.folders);
-  const processor = await makeTask(task.name, { files, inputs: task.inputs, outputs: task.outputs });
+  const processor = await makeTask(task.name, { ...task, files });
   const description: ModelDescription = {
     signature: STAGE_SIGNATURE,
     platform: "task",

@@ -34,7 +34,7 @@ function readBody(part: TaskPart, task: TaskProcessor): ReadTask {
   if (part.bytes.length === 0)
     throw bad("body", 'it is empty; expected {"input": …}, or the input itself', "empty_body");
   if (isJson(part)) return readJson(part.bytes, task);
-  return { inputs: [readBytes("body", part.bytes, task)], isList: false, parameters: {}, isBare: false };
+  return { inputs: [readBytes("body", part, task)], isList: false, parameters: {}, isBare: false };
 }
 
 /** What begins as JSON does is JSON, unless its type says otherwise: `curl -d` calls everything a form. */
@@ -45,8 +45,10 @@ function isJson({ type, bytes }: TaskPart): boolean {
   return (type.startsWith("text/") ? JSON_TEXT : JSON_BEGINNING).test(beginning);
 }
 
-function readBytes(field: string, bytes: Uint8Array, task: TaskProcessor): TaskInput {
-  return task.takes === "bytes" ? { kind: "bytes", bytes } : { kind: "text", text: textOf(field, bytes) };
+function readBytes(field: string, { type, bytes }: TaskPart, task: TaskProcessor): TaskInput {
+  const isText =
+    task.takes === "text" || (task.takes === "values" && (type === "" || type.startsWith("text/")));
+  return isText ? { kind: "text", text: textOf(field, bytes) } : { kind: "bytes", bytes, type };
 }
 
 function textOf(field: string, bytes: Uint8Array): string {
@@ -90,7 +92,7 @@ function readJson(bytes: Uint8Array, task: TaskProcessor): ReadTask {
 
 function readItem(field: string, item: unknown, task: TaskProcessor): TaskInput {
   if (typeof item !== "string") return { kind: "value", value: item };
-  if (task.takes === "text") return { kind: "text", text: item };
+  if (task.takes !== "bytes") return { kind: "text", text: item };
   if (/^https?:/.test(item))
     throw bad(field, "a URL; this server fetches nothing: send the file's own bytes");
   const base64 = item.replace(DATA_URL, "");
@@ -102,9 +104,10 @@ function readItem(field: string, item: unknown, task: TaskProcessor): TaskInput 
 function readForm(parts: readonly TaskPart[], task: TaskProcessor): ReadTask {
   const inputs: TaskInput[] = [];
   const parameters: Record<string, unknown> = Object.create(null);
-  for (const { name, type, bytes } of parts) {
+  for (const part of parts) {
+    const { name, type, bytes } = part;
     const isInput = type !== "" || INPUT_NAMES.has(name);
-    if (isInput) inputs.push(readBytes(name, bytes, task));
+    if (isInput) inputs.push(readBytes(name, part, task));
     else if (name === "parameters") Object.assign(parameters, formParameters(name, bytes));
     else if (name in parameters) parameters[name] = [parameters[name], formValue(name, bytes)].flat();
     else parameters[name] = formValue(name, bytes);
@@ -133,10 +136,12 @@ function formValue(name: string, bytes: Uint8Array): unknown {
 }
 
 function checkParameters(parameters: TaskParameters, task: TaskProcessor): void {
-  const unknown = Object.keys(parameters).find((name) => !task.parameters.includes(name));
+  if (task.parameters === "any") return;
+  const known = task.parameters;
+  const unknown = Object.keys(parameters).find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  const known = task.parameters.join(", ") || "none";
-  throw bad(`parameters.${unknown.slice(0, 64)}`, `no such parameter; there are ${known}`);
+  const list = known.join(", ") || "none";
+  throw bad(`parameters.${unknown.slice(0, 64)}`, `no such parameter; there are ${list}`);
 }
 
 type Reason = "bad_request" | "bad_json" | "bad_utf8" | "empty_body";

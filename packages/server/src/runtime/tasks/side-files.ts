@@ -31,6 +31,16 @@ export class SideFiles {
     return this.#folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
   }
 
+  /** The path of a file without links, which from now on counts as read; undefined: it is not there. */
+  hold(name: string): string | undefined {
+    const found = this.find(name);
+    if (found === undefined) return undefined;
+    const { fd, path } = openBelow(this.#root, found);
+    this.#stamps.push(stampOf(path, fstatSync(fd)));
+    closeSync(fd);
+    return path;
+  }
+
   /** A file's JSON object; undefined: it is not there. Throws `failed_precondition`. */
   json(name: string): Readonly<Record<string, unknown>> | undefined {
     const text = this.text(name);

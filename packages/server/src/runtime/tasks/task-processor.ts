@@ -5,7 +5,7 @@ import type { SideFiles } from "./side-files.ts";
 /** One thing that a request asks about. */
 export type TaskInput =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array; readonly type?: string }
   /** JSON that is neither. */
   | { readonly kind: "value"; readonly value: unknown };
 
@@ -21,10 +21,10 @@ export interface PreparedInput {
 
 /** What surrounds a model: made once, when the model is loaded. */
 export interface TaskProcessor {
-  /** What a text of a JSON body is: a text, or bytes in base64. */
-  readonly takes: "text" | "bytes";
+  /** What a text of a JSON body is: a text, or bytes in base64. `values`: JSON as it is, and bodies that are none as bytes. */
+  readonly takes: "text" | "bytes" | "values";
   /** Which parameters there are. */
-  readonly parameters: readonly string[];
+  readonly parameters: readonly string[] | "any";
   /** A list is one input as a whole, such as two texts that belong together. Default: a list is several inputs. */
   isOneInput?(list: readonly unknown[]): boolean;
   /** Throws ServeError `invalid_argument`. */
@@ -49,6 +49,8 @@ export interface TaskContext {
   readonly files: SideFiles;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** The name of the file with the model's own code. */
+  readonly handler?: string | undefined;
 }
 
 /** Throws ServeError `failed_precondition` when files or signature do not fit. */

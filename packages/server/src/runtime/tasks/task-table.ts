@@ -8,6 +8,7 @@ const TASKS: Readonly<Record<string, () => Promise<MakeTask>>> = {
   "fill-mask": async () => (await import("./fill-mask.ts")).makeFillMask,
   "image-feature-extraction": async () =>
     (await import("./feature-extraction.ts")).makeImageFeatureExtraction,
+  handler: async () => (await import("./handler/handler-task.ts")).makeHandlerTask,
   "image-segmentation": async () => (await import("./image-segmentation.ts")).makeImageSegmentation,
   "object-detection": async () => (await import("./object-detection.ts")).makeObjectDetection,
   "audio-classification": async () => (await import("./audio-classification.ts")).makeAudioClassification,

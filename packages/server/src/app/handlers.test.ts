@@ -1,0 +1,173 @@
+// Tests models with code of their own around them, as a user writes it: handler.js and handler.ts beside a model.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { loadConfig } from "../config/load-config.ts";
+import { unary } from "../runtime/onnx/tiny-onnx.kit.ts";
+import { type RunningServer, startServer } from "./start-server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sconce-handlers-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const DIMS = ["batch", 2];
+const NEGATE = unary("Neg", { name: "x", type: "FP32", dims: DIMS }, { type: "FP32", dims: DIMS });
+
+/** A model that negates two numbers, with code around it. */
+function model(name: string, file: string, code: string, settings = "execution_timeout: 1s\n"): void {
+  const place = join(folder, name);
+  mkdirSync(place);
+  writeFileSync(join(place, "model.onnx"), NEGATE);
+  writeFileSync(join(place, "model.yaml"), settings);
+  writeFileSync(join(place, file), code);
+}
+
+model(
+  "words",
+  "handler.ts",
+  `import { defineHandler, type HandlerFile, type HandlerTensor, InputError } from "sconce/handler";
+import { shorten } from "./shorten.js";
+
+interface Words { inputs: { x: number[] }; outputs: { y: HandlerTensor<"FP32"> } }
+
+export default defineHandler<Words>({
+  async preprocess(input, context) {
+    if (typeof input !== "string") {
+      const { type, bytes } = input as HandlerFile;
+      return { x: [bytes.length, type.length] };
+    }
+    if (input === "") throw new InputError("a text of some length, please");
+    context.state = { text: shorten(input), by: context.parameters["by"] ?? 1 };
+    return { x: [input.length, 0.5] };
+  },
+  postprocess(outputs, { state }) {
+    return { state, length: -outputs.y.data[0]!, shape: outputs.y.shape };
+  },
+});
+`,
+);
+writeFileSync(join(folder, "words", "shorten.js"), "export const shorten = (text) => text.slice(0, 3);\n");
+model(
+  "wild",
+  "handler.js",
+  `export default {
+  preprocess(input) {
+    if (input === "throw") throw new Error("a secret of the model");
+    if (input === "hang") for (;;);
+    if (input === "end") process.exit(3);
+    if (input === "short") return { x: [1] };
+    if (input === "other") return { z: [1, 2] };
+    return { x: { shape: [1, 2], data: Float32Array.of(1, 2) } };
+  },
+};
+`,
+);
+model("only-after", "handler.mjs", "export default { postprocess: ({ y }) => y.data[0] < 0 };\n");
+model("wrong", "handler.js", "export default { preproces() {} };\n");
+model("broken", "handler.js", "import 'nothing-of-this-name';\n");
+model("both", "handler.js", "export default {};\n", "task: text-classification\n");
+
+async function start(flags: Readonly<Record<string, string>> = {}): Promise<RunningServer> {
+  const all = new Map(Object.entries({ "--port": "0", "--readiness": "ready-models", ...flags }));
+  const server = await startServer({ paths: [folder], config: loadConfig({ flags: all }) });
+  await server.settled;
+  return server;
+}
+
+describe("a handler beside a model", () => {
+  let server: RunningServer;
+  before(async () => {
+    server = await start();
+  });
+  after(() => server.stop());
+
+  const ask = async (
+    name: string,
+    body: string | Uint8Array,
+    type = "application/json",
+  ): Promise<unknown[]> => {
+    const sent = typeof body === "string" ? body : new Uint8Array(body);
+    const response = await fetch(`${server.url}/predict/${name}`, {
+      method: "POST",
+      body: sent,
+      headers: { "content-type": type },
+    });
+    return [response.status, await response.json()];
+  };
+  const reasonOf = (name: string): string =>
+    server.models().find((entry) => entry.name === name)?.reason ?? "";
+
+  test("in TypeScript makes inputs of what a client sends, and an answer of outputs", async () => {
+    assert.deepEqual(await ask("words", '{"input":"hello","parameters":{"by":2}}'), [
+      200,
+      { prediction: { state: { text: "hel", by: 2 }, length: 5, shape: [1, 2] } },
+    ]);
+    assert.deepEqual(await ask("words", Uint8Array.of(0, 1, 2), "application/pdf"), [
+      200,
+      { prediction: { length: 3, shape: [1, 2] } },
+    ]);
+    assert.deepEqual(await server.predict("words", "four"), {
+      state: { text: "fou", by: 1 },
+      length: 4,
+      shape: [1, 2],
+    });
+  });
+
+  test("may leave out either part", async () => {
+    assert.deepEqual(await ask("only-after", '{"input":[3,4]}'), [200, { prediction: true }]);
+    assert.deepEqual(await ask("wild", '{"input":"fine"}'), [200, { prediction: [[-1, -2]] }]);
+    const [status, body] = await ask("only-after", '{"input":[3,4,5]}');
+    assert.equal(status, 400);
+    assert.match(JSON.stringify(body), /x/);
+  });
+
+  test("says what is wrong with an input, and keeps its own failures from clients", async () => {
+    assert.deepEqual(await ask("words", '{"input":""}'), [
+      400,
+      { error: "input: a text of some length, please", reason: "invalid_input" },
+    ]);
+    for (const input of ["throw", "other"]) {
+      const [status, body] = await ask("wild", JSON.stringify({ input }));
+      assert.equal(status, 500);
+      assert.match(JSON.stringify(body), /the model's handler failed in preprocess; the server's log/);
+    }
+  });
+
+  test("that ends or hangs costs its own worker: the next request is answered", async () => {
+    for (const [input, expected] of [
+      ["end", 503],
+      ["hang", 504],
+    ] as const) {
+      const hurt = ask("wild", JSON.stringify({ input }));
+      const others = await ask("words", '{"input":"meanwhile"}');
+      assert.equal(others[0], 200);
+      assert.equal((await hurt)[0], expected);
+      assert.equal((await ask("wild", '{"input":"fine"}'))[0], 200);
+    }
+  });
+
+  test("that is none is told so when the model loads", () => {
+    assert.match(
+      reasonOf("wrong"),
+      /handler\.js: preproces is unknown; there are preprocess and postprocess/,
+    );
+    assert.match(reasonOf("broken"), /handler\.js: Cannot find package 'nothing-of-this-name'/);
+    assert.match(reasonOf("both"), /the folder holds handler\.js, and model\.yaml sets the task/);
+    assert.doesNotMatch(reasonOf("broken"), new RegExp(folder));
+  });
+});
+
+for (const flags of [{ "--handlers": "off" }, { "--runtime": "onnx" }]) {
+  test(`no handler runs with ${JSON.stringify(flags)}`, async () => {
+    const server = await start(flags);
+    try {
+      const reasons = server.models().map(({ reason }) => reason);
+      assert.ok(
+        reasons.every((reason) => /which is code, and this server runs none|a model has one/.test(reason)),
+      );
+    } finally {
+      await server.stop();
+    }
+  });
+}

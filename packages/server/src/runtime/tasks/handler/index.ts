@@ -1,0 +1,11 @@
+export {
+  defineHandler,
+  type HandlerContext,
+  type HandlerFile,
+  type HandlerInput,
+  type HandlerModel,
+  type HandlerTensor,
+  InputError,
+  type ModelHandler,
+  type NestedValues,
+} from "./define-handler.ts";
