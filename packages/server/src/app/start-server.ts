@@ -59,6 +59,8 @@ import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
 import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
+import type { Front, FrontMakers, TorchserveFronts } from "./torchserve-fronts.ts";
+import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
@@ -103,6 +105,8 @@ export interface RunningServer {
   readonly url: string;
   /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
+  /** Where TorchServe's clients find its other APIs; undefined without `--compat torchserve`. */
+  readonly torchserve: TorchserveAddresses | undefined;
   /** Resolves when every model has been loaded, or has failed to load. Never rejects because of a model. */
   readonly settled: Promise<void>;
   /** Every version of every model with its state, and with the reason when it is not ready. */
@@ -159,6 +163,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   let built: BuiltEdges | undefined;
   let health: HealthServer | undefined;
   let address: AddressInfo;
+  let torchserve: TorchserveAddresses | undefined;
   try {
     built = await buildEdges(options, {
       ...shared,
@@ -172,6 +177,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
+    torchserve = await built.listenMore?.(address);
   } catch (error) {
     await health?.close();
     built?.rest.destroy();
@@ -194,6 +200,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   return {
     url: urlOf(address, tls === undefined ? "http" : "https"),
     healthUrl: health && urlOf(health.address, "http"),
+    torchserve,
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
@@ -321,7 +328,10 @@ interface Served extends Instruments {
   readonly tls: OpenTls | undefined;
 }
 
-type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
+type BuiltEdges = { readonly listenMore: TorchserveFronts["listen"] | undefined } & Pick<
+  RunningParts,
+  "rest" | "grpc" | "listener" | "regions"
+>;
 
 /**
  * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
@@ -370,33 +380,51 @@ async function buildEdges(
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
-  const rest = createRestEdge({
-    ...shared,
-    openCall: (call) => grpc.openForeign(call),
-    metrics,
-    limits: restLimits(config),
-    notReadyStatus,
-    fastLane: config.fastLane === "on",
-    compat: config.compat,
-  });
-  const grpc: GrpcEdge = createGrpcEdge({
-    ...shared,
-    onRest: (request) => rest.acceptRequest(request),
-    limits: grpcLimits(config),
-    typedResponses: config.grpcTypedAnswers,
-    activeClock: loop.activeClock,
-    random,
-  });
-  const listener = createListener({
-    onHttp1: (socket) => rest.accept(socket),
-    onHttp2: (socket) => grpc.injectConnection(socket),
-    tls: tls?.door,
-    clock: loop.activeClock,
-    limits: listenerLimits(config),
-    onRejected: countRejections(metrics),
-    unlimited: [...LOOPBACK, ...config.trustedProxies],
-  });
-  return { rest, grpc, listener, regions };
+  const onRejected = countRejections(metrics);
+  const makers: FrontMakers = {
+    rest: (torchserve, grpcOf) =>
+      createRestEdge({
+        ...shared,
+        openCall: (call) => grpcOf().openForeign(call),
+        metrics,
+        limits: restLimits(config),
+        notReadyStatus,
+        fastLane: config.fastLane === "on",
+        torchserve,
+      }),
+    grpc: (torchserve, rest) =>
+      createGrpcEdge({
+        ...shared,
+        onRest: (request) => rest.acceptRequest(request),
+        limits: grpcLimits(config),
+        typedResponses: config.grpcTypedAnswers,
+        activeClock: loop.activeClock,
+        random,
+        torchserve,
+      }),
+    listener: (onHttp1, onHttp2) =>
+      createListener({
+        onHttp1,
+        onHttp2,
+        tls: tls?.door,
+        clock: loop.activeClock,
+        limits: listenerLimits(config),
+        onRejected,
+        unlimited: [...LOOPBACK, ...config.trustedProxies],
+      }),
+  };
+  const fronts =
+    config.compat === "torchserve"
+      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, shared)
+      : undefined;
+  const rest = makers.rest(fronts?.main, () => grpc);
+  const grpc: GrpcEdge = makers.grpc(fronts?.main, rest);
+  const listener = makers.listener(
+    (socket) => rest.accept(socket),
+    (socket) => grpc.injectConnection(socket),
+  );
+  const front: Front = { rest, grpc, listener };
+  return { ...(fronts?.join(front, makers) ?? front), regions, listenMore: fronts?.listen };
 }
 
 function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {

@@ -136,7 +136,12 @@ export const SERVER_OPTIONS = {
     kind: "choice",
     choices: ["none", "torchserve"],
     default: "none",
-    doc: "Answer the API of another server as well, on the same port. torchserve: /predictions, /ping and /models; what changes models needs --model-control explicit and the administrator's token.",
+    doc: "Answer the API of another server as well. torchserve: /predictions and /ping beside everything else, and on ports of their own its management, metrics and gRPC; what changes models needs --model-control explicit and the administrator's token.",
+  },
+  torchservePorts: {
+    kind: "integers",
+    default: [8081, 8082, 7070, 7071],
+    doc: "With --compat torchserve: the ports of its management API, of its metrics, and of inference and management over gRPC. 0 takes a free one, as all are with --port 0. The number of --port, in place of the first, answers management there as well.",
   },
   fastLane: {
     kind: "choice",

@@ -163,8 +163,10 @@ interface WorkerModelOptions {
 }
 
 class WorkerModel implements LoadedModel {
-  readonly instances: readonly WorkerInstance[];
+  readonly #instances: WorkerInstance[];
+  readonly #spec: LoadSpec;
   readonly #options: WorkerModelOptions;
+  readonly #newInstance: (index: number) => WorkerInstance;
   readonly #listeners = new Set<(instance: Instance) => void>();
   #description: ModelDescription | undefined;
 
@@ -172,7 +174,8 @@ class WorkerModel implements LoadedModel {
     this.#options = options;
     const files = new FileIdentity(spec.file, spec.options.weightsFile);
     const caution = new LoadCaution();
-    this.instances = Array.from({ length: Math.max(1, spec.options.instances) }, (_, index) => {
+    this.#spec = spec;
+    this.#newInstance = (index) => {
       const id = `${spec.name}/${spec.version}#${index}`;
       return new WorkerInstance({
         id,
@@ -189,7 +192,13 @@ class WorkerModel implements LoadedModel {
         random: options.random,
         logger: options.logger.child({ model: spec.name, version: spec.version, instance: index }),
       });
-    });
+    };
+    const count = Math.max(1, spec.options.instances);
+    this.#instances = Array.from({ length: count }, (_, index) => this.#newInstance(index));
+  }
+
+  get instances(): readonly WorkerInstance[] {
+    return this.#instances;
   }
 
   get description(): ModelDescription {
@@ -199,8 +208,11 @@ class WorkerModel implements LoadedModel {
 
   /** The first instance finds out whether the file can be served at all; the others follow together. */
   async start(): Promise<void> {
-    const [first, ...others] = this.instances;
+    const [first] = this.#instances;
     this.#description = await first!.start();
+    const asked = Math.min(this.#description.asks?.instances ?? 0, this.#spec.options.mayAsk?.instances ?? 0);
+    while (this.#instances.length < asked) this.#instances.push(this.#newInstance(this.#instances.length));
+    const others = this.#instances.slice(1);
     await Promise.all(others.map((instance) => instance.start()));
   }
 
