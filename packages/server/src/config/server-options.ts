@@ -232,6 +232,17 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Let a model.yaml say isolation: thread, so that a native crash of its model ends the server.",
   },
+  sandbox: {
+    kind: "choice",
+    choices: ["off", "auto", "required"],
+    default: "off",
+    doc: "Keep workers, of ONNX Runtime and Python alike, from the network, from other processes and from all files but the models, read-only. required: do not start where the system has no user namespaces. auto: warn there. Translations are not kept on disk then.",
+  },
+  sandboxRead: {
+    kind: "texts",
+    default: [],
+    doc: "With --sandbox: further folders and files that workers may read, such as caches of model hubs.",
+  },
   allowModelPython: {
     kind: "flag",
     default: false,

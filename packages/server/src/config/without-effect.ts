@@ -34,6 +34,11 @@ const NEEDS: readonly Need[] = [
     words: "--jwt-keys",
   },
   {
+    options: ["sandboxRead"],
+    isMet: ({ sandbox }) => sandbox !== "off",
+    words: "--sandbox",
+  },
+  {
     options: ["tenantQuotaBurst"],
     isMet: ({ tenantQuota }) => tenantQuota !== undefined,
     words: "--tenant-quota",
