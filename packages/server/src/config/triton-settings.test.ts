@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { readMlserverSettings } from "./mlserver-settings.ts";
-import { readTritonSettings } from "./triton-settings.ts";
+import { readTritonJson, readTritonSettings } from "./triton-settings.ts";
 
 /** As Triton's own examples are written. */
 const DENSENET = `
@@ -167,4 +167,41 @@ test("a model-settings.json says what a model.yaml would", () => {
   });
   for (const bad of ["", "[]", "null", "{"])
     assert.throws(() => readMlserverSettings(bad, "model-settings.json"), { reason: "bad_config_file" });
+});
+
+test("a configuration in JSON sets what the same one sets in protobuf's text format", () => {
+  const json = {
+    name: "densenet_onnx",
+    platform: "onnxruntime_onnx",
+    maxBatchSize: 8,
+    input: [
+      {
+        name: "data_0",
+        data_type: "TYPE_FP32",
+        dims: ["3", "224", 224],
+        reshape: { shape: [1, 3, 224, 224] },
+      },
+    ],
+    version_policy: { specific: { versions: [1, "3"] } },
+    dynamic_batching: { preferred_batch_size: [4, 8], max_queue_delay_microseconds: "100" },
+    instance_group: [{ count: 2, kind: "KIND_CPU" }],
+    parameters: { intra_op_thread_count: { string_value: "2" } },
+  };
+  const text = `
+    name: "densenet_onnx" platform: "onnxruntime_onnx" max_batch_size: 8
+    input { name: "data_0" data_type: TYPE_FP32 dims: [3, 224, 224] reshape { shape: [1, 3, 224, 224] } }
+    version_policy { specific { versions: [1, 3] } }
+    dynamic_batching { preferred_batch_size: [4, 8] max_queue_delay_microseconds: 100 }
+    instance_group { count: 2 kind: KIND_CPU }
+    parameters { key: "intra_op_thread_count" value { string_value: "2" } }`;
+  const values = readTritonJson(JSON.stringify(json));
+  assert.deepEqual(values, readTritonSettings(text, "config.pbtxt").values);
+  assert.equal(values["max_batch_size"], 8);
+  for (const wrong of [
+    "",
+    "7",
+    '{"input":[[1]]}',
+    `{"metric_tags":{${Array.from({ length: 10_001 }, (_, i) => `"${i}":"x"`).join(",")}}}`,
+  ])
+    assert.throws(() => readTritonJson(wrong), { reason: "bad_config_file" });
 });

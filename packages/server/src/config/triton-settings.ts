@@ -1,4 +1,6 @@
 import type { DeclaredPorts } from "../base/declared-ports.ts";
+import { ServeError } from "../base/errors.ts";
+import { parseJsonProto } from "./json-proto.ts";
 import type { SettingsFile } from "./settings-file.ts";
 import { TextFields } from "./text-fields.ts";
 import { parseTextProto } from "./text-proto.ts";
@@ -66,7 +68,21 @@ const FIELDS: Readonly<Record<string, ReadField>> = {
  * `invalid_argument`/`bad_config_file` with the line for what Triton would not read either.
  */
 export function readTritonSettings(text: string, name: string): SettingsFile {
-  const config = new TextFields(name, parseTextProto(text, name));
+  return settingsOf(new TextFields(name, parseTextProto(text, name)), name);
+}
+
+/**
+ * The keys of model.yaml that a configuration in JSON sets, as Triton's load takes it. Inputs and outputs stay those of the model's own files. Throws
+ * `invalid_argument`/`bad_config_file` for what is no such configuration, and for what cannot be served.
+ */
+export function readTritonJson(json: string): Readonly<Record<string, unknown>> {
+  const name = "config";
+  const { values, refusal } = settingsOf(new TextFields(name, parseJsonProto(json, name)), name);
+  if (refusal !== undefined) throw new ServeError("invalid_argument", refusal, { reason: "bad_config_file" });
+  return values;
+}
+
+function settingsOf(config: TextFields, name: string): SettingsFile {
   config.only(Object.keys(FIELDS), "a model's configuration");
   const reading: Reading = { values: {}, remarks: [], refusal: undefined };
   const inputs = readPorts(config, "input", reading.remarks);
