@@ -13,6 +13,7 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { readTritonJson } from "../config/triton-settings.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
@@ -53,6 +54,7 @@ import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
+import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
@@ -146,9 +148,10 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const authentication = await openAuthentication(config, metrics);
+  const sandbox = openSandbox(config, options.paths, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
-  const shared = { metrics, loop, authentication, live };
+  const shared = { metrics, loop, authentication, live, sandbox };
   const { runtime, registry, control, observer } = buildModels(options, shared);
   let isDraining = false;
   const inference = createInference({
@@ -185,6 +188,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
+    sandbox?.close();
     throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
@@ -206,7 +210,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     stop() {
       isDraining = true;
       health?.refresh();
-      stopped ??= stopServer(parts);
+      stopped ??= stopServer(parts).finally(() => sandbox?.close());
       return stopped;
     },
   };
@@ -273,20 +277,24 @@ interface Instruments {
   /** Undefined: everybody may come in. */
   readonly authentication: OpenAuthentication | undefined;
   readonly live: LiveSettings;
+  /** Undefined: workers may do what the server's user may. */
+  readonly sandbox: OpenSandbox | undefined;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live }: Instruments,
+  { metrics, loop, authentication, live, sandbox }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
-  const translationCache = translationCacheOf(config, options.logger);
+  // A worker that may write where others read could change what they load.
+  const translationCache = sandbox === undefined ? translationCacheOf(config, options.logger) : undefined;
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
     isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
+    sandbox: sandbox?.sandbox,
     env: workerEnv(process.env),
   });
   const quota = createQuota((tenant) => authentication?.authenticator.rateOf(tenant) ?? live.tenantRate);
@@ -360,6 +368,7 @@ async function buildEdges(
     inference,
     ...openControlPlane(control, logger, authentication),
     regions,
+    readLoadConfig: config.allowLoadConfig ? readTritonJson : undefined,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
