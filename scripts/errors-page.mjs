@@ -32,7 +32,8 @@ An error response names a code, a reason and what to change. It never holds path
 server's log, under the request's id.
 
 - REST: \`{"error": "<message>", "reason": "<reason>"}\`, with the HTTP status below and \`X-Request-Id\`.
-- gRPC: the status code below, the message, and the reason in the trailer \`sconce-reason\`.
+- gRPC: the status code below, the message, and the reason in the trailer \`sconce-reason\`. The same for programs in \`grpc-status-details-bin\`: a \`google.rpc.Status\` with
+  \`ErrorInfo\` (the reason, domain \`sconce\`) and, where trying again may help, \`RetryInfo\`; not for messages past 1 KiB.
 - 429 and 503 carry \`Retry-After\` in seconds (jittered, so that clients do not come back together); gRPC carries \`grpc-retry-pushback-ms\`.
 
 **Messages may change; codes and reasons are stable.** Switch on the reason, fall back to the code. The list is complete: the server is

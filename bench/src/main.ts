@@ -17,6 +17,7 @@ import { security } from "./suites/security.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
 import { tasks } from "./suites/tasks.ts";
+import { torchserve } from "./suites/torchserve.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -33,6 +34,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   json,
   tasks,
   peers,
+  torchserve,
 };
 
 const { values, positionals: wanted } = parseArgs({

@@ -83,6 +83,8 @@ for dtype in (torch.float16, torch.bfloat16, torch.float64):
 step = torch.tensor(1000)
 case("wrapped_with_step", trained, "weights.pth", lambda path: torch.save({"model": trained, "step": step, "epoch": 3}, path))
 case("wrapped_with_optimizer", trained, "weights.pth", lambda path: torch.save({"optimizer": {"lr": 0.1}, "state_dict": trained, "ema_decay": torch.tensor([0.99])}, path))
+case("wrapped_in_ema", trained, "weights.pth", lambda path: torch.save({"params_ema": trained}, path))
+case("wrapped_twice", trained, "weights.pth", lambda path: torch.save({"checkpoint": {"model": trained}, "epoch": 3}, path))
 case("prefix_net", trained, "weights.pth", lambda path: torch.save(renamed(lambda name: f"net.{name}"), path))
 case("prefix_module_compiled", trained, "weights.pth", lambda path: torch.save(renamed(lambda name: f"module._orig_mod.{name}"), path))
 case("compiled_inside", trained, "weights.pth", lambda path: torch.save(renamed(lambda name: name.replace("encoder.", "encoder._orig_mod.")), path))

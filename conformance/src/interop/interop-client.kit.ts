@@ -27,6 +27,14 @@ const METHODS: Readonly<Record<string, Method>> = {
   ...methodsOf("grpc/health/v1/health.proto", "grpc.health.v1.Health"),
 };
 
+/** A method's request in gRPC's frame. */
+export function requestFrame(method: string, message: object): Buffer {
+  const bytes = METHODS[method]!.requestSerialize(message);
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([prefix, bytes]);
+}
+
 /** How a call ended, and what came before. */
 export interface Outcome {
   readonly answers: readonly Answer[];

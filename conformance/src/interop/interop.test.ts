@@ -2,10 +2,17 @@
 import assert from "node:assert/strict";
 import { connect, type IncomingHttpHeaders } from "node:http2";
 import { after, before, describe, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { compressionAlgorithms, Metadata, status as Status } from "@grpc/grpc-js";
 import { MODELS_FOLDER } from "../expected-digits.ts";
 import { type ServerProcess, startServerProcess } from "../server-process.ts";
-import { type Answer, type InteropClient, interopClient, type Outcome } from "./interop-client.kit.ts";
+import {
+  type Answer,
+  type InteropClient,
+  interopClient,
+  type Outcome,
+  requestFrame,
+} from "./interop-client.kit.ts";
 
 /** The interoperability tests' own: what a message may hold that a header may not. */
 const SPECIAL = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n";
@@ -23,6 +30,12 @@ function input(rows: number, id: string): object {
 
 function assertOk({ status }: Outcome): void {
   assert.deepEqual([status.code, status.details], [Status.OK, ""]);
+}
+
+interface RawAnswer {
+  /** And trailers. */
+  readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
 }
 
 function bytesOf(answer: Answer): number {
@@ -196,8 +209,64 @@ describe("gRPC's interoperability cases", () => {
     );
   });
 
+  test("server_compressed_unary: a large answer is compressed as its request was, for a client that takes that", async () => {
+    const gzip = { "grpc.default_compression_algorithm": compressionAlgorithms.gzip };
+    const compressed = interopClient(server.authority, gzip);
+    const infer = (rows: number, headers: Readonly<Record<string, string>>): Promise<RawAnswer> =>
+      rawExchange(
+        { ":path": "/inference.GRPCInferenceService/ModelInfer", ...headers },
+        requestFrame("ModelInfer", digits(rows)),
+      );
+    const plain = await infer(1000, { "grpc-accept-encoding": "gzip" });
+    const asked = await infer(1000, { "grpc-accept-encoding": "identity, gzip", "grpc-encoding": "gzip" });
+    const refused = await infer(1000, { "grpc-accept-encoding": "deflate", "grpc-encoding": "gzip" });
+    const small = await infer(1, { "grpc-accept-encoding": "gzip", "grpc-encoding": "gzip" });
+    assert.deepEqual(
+      [plain, asked, refused, small].map(({ headers, bytes }) => [headers["grpc-encoding"], bytes[0]]),
+      [
+        [undefined, 0],
+        ["gzip", 1],
+        [undefined, 0],
+        [undefined, 0],
+      ],
+    );
+    assert.deepEqual(gunzipSync(asked.bytes.subarray(5)), plain.bytes.subarray(5));
+    assert.equal(asked.bytes.readUInt32BE(1), asked.bytes.length - 5);
+    const outcome = await compressed.call("ModelInfer", [digits(1000)]);
+    assertOk(outcome);
+    assert.equal(bytesOf(outcome.answers[0]!), 1000 * 40);
+    compressed.close();
+  });
+
+  test("status details: google.rpc.Status names the reason, and when to come back", async () => {
+    const { status } = await client.call("ModelInfer", [digits(1, { modelName: "nope" })]);
+    const [details] = status.metadata.get("grpc-status-details-bin") as [Buffer];
+    assert.match(details.toString("latin1"), /google\.rpc\.ErrorInfo.*model_not_found.*sconce/s);
+  });
+
+  test("x-request-id: comes back, whether the call went well or not, when it is short and plain", async () => {
+    for (const path of [undefined, "/x"]) {
+      const echoed = async (id: string) =>
+        (
+          await rawCall({ "x-request-id": id, ...(path !== undefined && { ":path": path }) }, Buffer.alloc(5))
+        )["x-request-id"];
+      assert.deepEqual(
+        [await echoed("my-7"), await echoed("a b"), await echoed("x".repeat(129))],
+        ["my-7", undefined, undefined],
+      );
+    }
+  });
+
+  /** The same, of which only the headers count. */
+  async function rawCall(
+    headers: Readonly<Record<string, string>>,
+    bytes?: Buffer,
+  ): Promise<IncomingHttpHeaders> {
+    return (await rawExchange(headers, bytes)).headers;
+  }
+
   /** One stream of HTTP/2 that sends these headers, these bytes, and its end if there are any bytes. */
-  function rawCall(headers: Readonly<Record<string, string>>, bytes?: Buffer): Promise<IncomingHttpHeaders> {
+  function rawExchange(headers: Readonly<Record<string, string>>, bytes?: Buffer): Promise<RawAnswer> {
     const session = connect(server.url);
     const proper = {
       ":method": "POST",
@@ -208,16 +277,17 @@ describe("gRPC's interoperability cases", () => {
     const stream = session.request({ ...proper, ...headers }, { endStream: false });
     if (bytes !== undefined) stream.end(bytes);
     const seen: IncomingHttpHeaders = {};
+    const received: Buffer[] = [];
     stream.on("response", (response) => Object.assign(seen, response));
     stream.on("trailers", (trailers) => Object.assign(seen, trailers));
     // The call is over whether this side has said so or not.
     stream.on("end", () => stream.close());
-    stream.resume();
+    stream.on("data", (chunk: Buffer) => received.push(chunk));
     return new Promise((resolve, reject) => {
       stream.on("error", reject);
       stream.on("close", () => {
         session.close();
-        resolve(seen);
+        resolve({ headers: seen, bytes: Buffer.concat(received) });
       });
     });
   }

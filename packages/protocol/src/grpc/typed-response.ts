@@ -39,7 +39,7 @@ class TypedResponse {
   constructor(response: WireResponse) {
     const { outputs, parameters } = response;
     this.#response = response;
-    this.#contents = outputs.map(contentsOf);
+    this.#contents = outputs.map((output) => contentsOf(output));
     let size = responseHeadSize(response) + (parameters.size === 0 ? 0 : parametersSize(parameters));
     for (let i = 0; i < outputs.length; i++) size += fieldSize(this.#tensorSize(i));
     this.size = size;

@@ -44,20 +44,23 @@ export interface Contents {
   write(writer: WireWriter): void;
 }
 
-/** Prepares a tensor that `hasContents`. */
-export function contentsOf({ datatype, bytes }: NamedTensor): Contents {
+/** Prepares a tensor that `hasContents`. `field`: where its elements go; default: that of `InferTensorContents`. */
+export function contentsOf(
+  { datatype, bytes }: NamedTensor,
+  field: number = FORMS[datatype]!.field,
+): Contents {
   const form = FORMS[datatype]!;
   if (bytes.length === 0) return { size: 0, write: () => {} };
   switch (form.kind) {
     case "fixed":
-      return { size: fieldSize(bytes.length), write: (writer) => writer.raw(form.field, bytes) };
+      return { size: fieldSize(bytes.length), write: (writer) => writer.raw(field, bytes) };
     case "bytes":
       // Each element becomes a field: a tag, a length, the bytes.
-      return stringContents(form.field, bytes);
+      return stringContents(field, bytes);
     case "numbers":
-      return numberContents(form.field, form.view(bytes.slice().buffer));
+      return numberContents(field, form.view(bytes.slice().buffer));
     case "bigints":
-      return bigintContents(form.field, form.view(bytes.slice().buffer));
+      return bigintContents(field, form.view(bytes.slice().buffer));
   }
 }
 

@@ -195,6 +195,35 @@ test("gRPC requests of one sequence_id do, and go on where REST left it", async 
   assert.equal(await unary(message("sum", 1, { sequence_id: id })), 3);
 });
 
+test("who predicts once, or follows an example of the API, asks for a whole sequence", async () => {
+  for (let i = 0; i < 2; i++) assert.deepEqual(await server.predict("sum", [[2]]), [[2]]);
+  const config = (await (await fetch(`${server.url}/v2/models/sum/config`)).json()) as Record<
+    string,
+    unknown
+  >;
+  assert.deepEqual(config["sequence_batching"], { max_sequence_idle_microseconds: 60_000_000 });
+  assert.equal(config["dynamic_batching"], undefined);
+  const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
+    readonly paths: Readonly<
+      Record<
+        string,
+        {
+          readonly post?: {
+            readonly requestBody: {
+              readonly content: Readonly<Record<string, { readonly example: unknown }>>;
+            };
+          };
+        }
+      >
+    >;
+  };
+  for (const path of ["/predict/sum", "/v2/models/sum/infer"]) {
+    const { example } = paths[path]!.post!.requestBody.content["application/json"]!;
+    const response = await fetch(`${server.url}${path}`, { method: "POST", body: JSON.stringify(example) });
+    assert.equal(response.status, 200, await response.text());
+  }
+});
+
 test("the state begins with what a file holds", async () => {
   assert.equal(await sum("hundred", 1, { sequence_id: 1, sequence_start: true }), 101);
   assert.equal(await sum("hundred", 1, { sequence_id: 1 }), 102);

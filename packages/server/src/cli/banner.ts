@@ -5,13 +5,23 @@ import { exampleSize, type TensorSpec } from "../base/signature.ts";
 import { LOADS_ON_USE } from "../models/version-state.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
-export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUrl">): string {
+export function banner({
+  url,
+  healthUrl,
+  torchserve,
+}: Pick<RunningServer, "url" | "healthUrl" | "torchserve">): string {
   const authority = new URL(url).host;
   return `Sconce ${VERSION} listens on ${url}
   REST      ${url}/v2  (Open Inference Protocol)   ${url}/predict/{model}
   gRPC      ${authority}  (inference.GRPCInferenceService, sconce.v1.ModelServing)
   metrics   ${url}/metrics      models  ${url}/
-${healthUrl === undefined ? "" : `  health    ${healthUrl}/v2/health/ready  (a thread of its own)\n`}`;
+${healthUrl === undefined ? "" : `  health    ${healthUrl}/v2/health/ready  (a thread of its own)\n`}${torchserveLine(torchserve)}`;
+}
+
+function torchserveLine(addresses: RunningServer["torchserve"]): string {
+  if (addresses === undefined) return "";
+  const { management, metrics, grpcInference, grpcManagement } = addresses;
+  return `  TorchServe's management ${management}, metrics ${metrics}; gRPC: inference ${grpcInference}, management ${grpcManagement}\n`;
 }
 
 /** What became of every model, and a line to paste for the first one that is ready. */

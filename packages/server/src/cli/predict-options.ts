@@ -3,7 +3,7 @@ export const PREDICT_OPTIONS = {
   input: {
     kind: "text",
     default: null,
-    doc: "JSON (a value, a /predict body, or an Open Inference Protocol body), an image (PNG, JPEG, WebP), or - for JSON on standard input.",
+    doc: "JSON (a value, a /predict body, or an Open Inference Protocol body), an image (PNG, JPEG, WebP; its pixels are divided by 255, unless the model takes UINT8: no mean, no deviation), or - for JSON on standard input.",
   },
   url: {
     kind: "text",

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { GRPCInferenceService, Health, sconceV1 } from "@sconce/protocol/messages";
+import { ModelService, PredictionService } from "@sconce/protocol/tensorflow";
 import { systemClock } from "../base/clock.ts";
 import type { RestContext } from "./rest/call/rest-context.ts";
 import { restRoutes } from "./rest/rest-routes.ts";
@@ -12,7 +13,7 @@ const page = readFileSync(fileURLToPath(new URL("../../../../docs/protocols.md",
 
 test("docs/protocols.md lists every REST route, and none that does not exist", () => {
   const context = { clock: systemClock } as unknown as RestContext; // nothing of it is asked here
-  const routes = restRoutes(context, "none").flatMap(({ method, urls }) =>
+  const routes = restRoutes(context, undefined).flatMap(({ method, urls }) =>
     urls.map((url) => `${method} ${url.replace(/:(\w+)/g, "{$1}")}`),
   );
   const listed = [...page.matchAll(/^\| (GET|POST|PUT) \| ([^|]+) \|/gm)].flatMap(([, method, urls = ""]) =>
@@ -22,7 +23,13 @@ test("docs/protocols.md lists every REST route, and none that does not exist", (
 });
 
 test("docs/protocols.md lists every gRPC method", () => {
-  for (const { methods, typeName } of [GRPCInferenceService, sconceV1.ModelServing, Health]) {
+  for (const { methods, typeName } of [
+    GRPCInferenceService,
+    sconceV1.ModelServing,
+    Health,
+    PredictionService,
+    ModelService,
+  ]) {
     assert.ok(page.includes(`\`${typeName}\``), typeName);
     for (const { name } of methods) assert.ok(page.includes(`\`${name}\``), name);
   }

@@ -33,7 +33,17 @@ const FEW_BYTES = 128;
 
 /** In halves: numbers are an order of magnitude faster than BigInts, and ranges end far below 2³¹ on both sides. */
 function inInt64(bytes: Uint8Array, { min, max }: IndexRange): OutlyingIndex | undefined {
-  return bytes.byteLength <= FEW_BYTES ? inFewBytes(bytes, min, max) : inHalves(int32s(bytes), min, max);
+  if (bytes.byteLength <= FEW_BYTES) return inFewBytes(bytes, min, max);
+  return min === 0 ? fromZero(int32s(bytes), max) : inHalves(int32s(bytes), min, max);
+}
+
+/** The common range: without its sign a negative number is a large one, so that one comparison takes care of both ends. */
+function fromZero(halves: Int32Array, max: number): OutlyingIndex | undefined {
+  for (let at = 0; at < halves.length; at += 2) {
+    const low = halves[at]!;
+    if (low >>> 0 > max || halves[at + 1] !== 0) return outlying(at / 2, low, halves[at + 1]!);
+  }
+  return undefined;
 }
 
 function inFewBytes(bytes: Uint8Array, min: number, max: number): OutlyingIndex | undefined {

@@ -27,7 +27,7 @@ export interface PaddingPlan {
 /** Throws `invalid_argument` when the signature has no such dimension, a bucket breaks its bounds, or a string input would be padded. */
 export function compilePadding(config: PadConfig, signature: Signature): PaddingPlan {
   const dim = findDim(config.symbol, signature.inputs);
-  if (dim === undefined) throw invalid(`no input has a dimension "${config.symbol}"`);
+  if (dim === undefined) throw unknownDim(config.symbol, signature.inputs);
   if (signature.batching.kind === "on" && signature.batching.symbol === config.symbol) {
     throw invalid(`"${config.symbol}" is the batch dimension, which needs no padding`);
   }
@@ -113,6 +113,14 @@ function paddedSize(size: number, buckets: readonly number[], dim: VariableDim):
 
 function padValue(config: PadConfig, input: string): number {
   return typeof config.value === "number" ? config.value : (config.value[input] ?? 0);
+}
+
+function unknownDim(symbol: string, inputs: Signature["inputs"]): ServeError {
+  const symbols = inputs.flatMap(({ dims }) =>
+    dims.flatMap((dim) => (typeof dim === "number" ? [] : [dim.symbol])),
+  );
+  const known = symbols.length === 0 ? "all are fixed" : `there are ${[...new Set(symbols)].join(", ")}`;
+  return invalid(`no input has a dimension ${JSON.stringify(symbol.slice(0, 80))}; ${known}`);
 }
 
 function invalid(message: string): ServeError {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import { Duplex, PassThrough } from "node:stream";
@@ -14,6 +15,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { writeFrame } from "./frame-writer.ts";
 import { readOutputLines } from "./output-lines.ts";
 import { PendingCalls } from "./pending-calls.ts";
+import type { Sandbox } from "./sandbox.ts";
 import {
   type Call,
   type CallResult,
@@ -30,6 +32,8 @@ export interface WorkerProcessOptions {
   readonly command: readonly [string, ...string[]];
   /** The whole environment of the worker: an allow-list, never the server process's own. */
   readonly env: Readonly<Record<string, string>>;
+  /** Keeps the worker from the rest of the machine. Default: it may do what the server's user may. */
+  readonly sandbox?: Sandbox | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long the worker may take until it can take calls. */
@@ -70,6 +74,9 @@ export class WorkerProcess implements Worker {
   readonly ready: Promise<void>;
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
+  /** Of the worker itself, where the process that was started is what watches over its namespaces. */
+  #innerPid: number | undefined;
+  readonly #isWrapped: boolean;
   readonly #socket: Duplex;
   readonly #pending: PendingCalls;
   readonly #clock: Clock;
@@ -92,6 +99,7 @@ export class WorkerProcess implements Worker {
     this.ended = this.#endedEnds.promise;
     // Code that waits for `ready` sees the rejection; none has to.
     this.ready.catch(() => {});
+    this.#isWrapped = options.sandbox !== undefined;
     this.#child = spawnProgram(options);
     this.#logger = options.logger.child({ worker: options.id, pid: this.#child.pid });
     this.#socket = socketOf(this.#child);
@@ -114,7 +122,7 @@ export class WorkerProcess implements Worker {
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#innerPid ?? this.#child.pid;
   }
 
   get finishedCalls(): number {
@@ -222,6 +230,7 @@ export class WorkerProcess implements Worker {
     this.#cancelStartTimer();
     if (this.#state.kind !== "spawning") return;
     this.#state = { kind: "ready" };
+    if (this.#isWrapped) this.#innerPid = onlyChildOf(this.#child.pid);
     this.#readyEnds.resolve();
   }
 
@@ -269,13 +278,25 @@ export class WorkerProcess implements Worker {
   }
 }
 
-function spawnProgram({ command: [program, ...args], env }: WorkerProcessOptions): ChildProcess {
+function spawnProgram({ command, env, sandbox }: WorkerProcessOptions): ChildProcess {
+  const [program, ...args] = sandbox?.wrap(command) ?? command;
   return spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env,
+    // Its temporary folder is its own, whatever the server's is called.
+    env: sandbox === undefined ? env : { ...env, TMPDIR: "/tmp" },
     detached: true,
     windowsHide: true,
   });
+}
+
+/** Undefined where the system does not say. */
+function onlyChildOf(pid: number | undefined): number | undefined {
+  try {
+    const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ")[0]);
+    return child > 0 ? child : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The server process's end of the socket pair. Out of file descriptors, there is none, and the error event says so. */

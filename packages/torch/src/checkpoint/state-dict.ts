@@ -32,7 +32,22 @@ const MAX_DEPTH = 128;
 const MAX_NAME = 4_096;
 
 /** Where training loops keep the state dict inside a larger dict, most telling first. */
-const WRAPPERS = ["model_state_dict", "state_dict", "model", "module", "net", "network", "weights", "params"];
+const WRAPPERS = [
+  "model_state_dict",
+  "state_dict",
+  "model",
+  "module",
+  "net",
+  "network",
+  "weights",
+  "params_ema",
+  "params",
+  "ema_state_dict",
+  "ema",
+  "checkpoint",
+];
+/** How deep such keys lie in each other: `checkpoint["model"]["state_dict"]`. */
+const MAX_WRAPPERS = 3;
 
 /**
  * Finds the state dict of a checkpoint: a dict of tensors (nested ones are joined by dots), such a dict under a usual key, or a module
@@ -55,12 +70,13 @@ interface Walk {
   visits: number;
 }
 
-function locateStateDict(root: PickleValue): { path: string; node: PickleValue } {
-  for (const path of WRAPPERS) {
+function locateStateDict(root: PickleValue, depth = 0): { path: string; node: PickleValue } {
+  for (const path of depth < MAX_WRAPPERS ? WRAPPERS : []) {
     const node = entryOf(root, path);
     // A step count may be a tensor beside it; a module's own state dict holds no dict of tensors.
-    if (node !== undefined && (holdsTensors(node) || !holdsTensors(root)) && isTree(node))
-      return { path, node };
+    if (node === undefined || !(holdsTensors(node) || !holdsTensors(root)) || !isTree(node)) continue;
+    const inner = holdsTensors(node) ? { path: "", node } : locateStateDict(node, depth + 1);
+    return { path: inner.path === "" ? path : `${path}.${inner.path}`, node: inner.node };
   }
   return { path: "", node: root };
 }

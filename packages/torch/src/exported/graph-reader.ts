@@ -183,6 +183,7 @@ function readSpecial(kind: string, value: Json): Arg {
       };
     }
     case "as_operator":
+      return { kind: "opaque", what: `operator ${asString(value, kind).replace(/^torch\.ops\./, "")}` };
     case "as_string_to_argument":
       return { kind: "opaque", what: kind.slice(3) };
   }

@@ -97,6 +97,8 @@ function readInputs(
       if ("parts" in weight) wrapped.set(graphName, weight);
       else weights.set(graphName, weight);
     } else if (kind === "constant_input") leaves.push(undefined);
+    else if (kind === "token")
+      continue; // Nothing but the order of effects.
     else rejectInput(kind, graph.inputs[i]);
   }
   return { weights, wrapped, leaves };

@@ -1,4 +1,5 @@
 import { removeDeadNodes } from "./dead-code.ts";
+import { dropEffects } from "./drop-effects.ts";
 import { functionalise } from "./functionalise.ts";
 import { inlineSubgraphs } from "./inline-subgraphs.ts";
 import { copyIntoOut } from "./into-out.ts";
@@ -42,7 +43,7 @@ function optimizeGraph(
   found: Findings,
 ): { graph: Graph; mutatedInputs: readonly string[] } {
   const inlined = inlineSubgraphs(graph);
-  const functional = functionalise(copyIntoOut(inlined.graph), shared);
+  const functional = functionalise(copyIntoOut(dropEffects(inlined.graph)), shared);
   const live = removeDeadNodes(functional.graph);
   found.warnings.push(...inlined.warnings);
   found.unsupported.push(...functional.unsupported.map(({ op, reason }) => ({ op, reason, count: 1 })));

@@ -74,6 +74,20 @@ const alongDim: SizesOf = (node) => {
   return dims.length === 0 ? [] : [dims[normalizeAxis(node.int("dim"), dims.length)]!];
 };
 
+/** The dimension that `dim` names, or all of them. */
+const alongDimOrAll: SizesOf = (node) => (node.has("dim") ? alongDim(node) : node.tensor("self").dims);
+
+/** The largest and the smallest of nothing are not defined, nor are powers below 0: what a norm of such an order reduces. */
+const extremeNorm =
+  (order: string): SizesOf =>
+  (node) => {
+    const value = node.has(order) ? Number(node.scalar(order).value) : 2;
+    if (value >= 0 && value !== Number.POSITIVE_INFINITY) return [];
+    const { dims } = node.tensor("self");
+    const axes = node.has("dim") ? node.ints("dim") : [];
+    return axes.length === 0 ? dims : axes.map((axis) => dims[normalizeAxis(axis, dims.length)] ?? 1);
+  };
+
 const otherThanDim: SizesOf = (node) => {
   const { dims } = node.tensor("self");
   const axis = normalizeAxis(node.int("dim"), dims.length);
@@ -173,6 +187,10 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["pad", { some: padded }],
   ["_pad_circular", { some: wrapsOnce }],
   ["kthvalue", { some: alongDim }],
+  ["argmax", { some: alongDimOrAll }],
+  ["argmin", { some: alongDimOrAll }],
+  ["linalg_vector_norm", { some: extremeNorm("ord") }],
+  ["norm", { some: extremeNorm("p") }],
   ["mode", { some: alongDim }],
   ["median", { some: alongDim }],
   ["nanmedian", { some: alongDim }],

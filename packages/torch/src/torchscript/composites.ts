@@ -40,7 +40,18 @@ const covariance: Composite = (args, { call }) => {
   const products = call("aten.matmul", [apart, call("aten.t", [apart])]);
   const correction = given(args, "correction");
   const observations = call("aten.sub", [int(count), correction]);
-  return call("aten.squeeze", [call("aten.div", [products, observations])]);
+  return call("aten.squeeze", [call("aten.true_divide", [products, observations])]);
+};
+
+/** Covariances divided by both standard deviations; of one variable it is 1, NaN where it does not vary. */
+const correlation: Composite = (args, { call }) => {
+  const self = given(args, "self");
+  const found = call("aten.cov", [self]) as TensorValue;
+  if (found.type.dims.length === 0) return call("aten.true_divide", [found, found]);
+  const deviation = call("aten.sqrt", [call("aten.diagonal", [found])]);
+  const rows = call("aten.true_divide", [found, call("aten.unsqueeze", [deviation, int(1)])]);
+  const scaled = call("aten.true_divide", [rows, call("aten.unsqueeze", [deviation, int(0)])]);
+  return call("aten.clamp", [scaled, int(-1), int(1)]);
 };
 
 /** Ops that PyTorch makes of others; exported programs hold those others. By target. */
@@ -68,4 +79,5 @@ export const COMPOSITES: Readonly<Record<string, Composite>> = {
   "aten.linspace.Tensor_Scalar": linspace,
   "aten.linspace.Scalar_Tensor": linspace,
   "aten.cov.default": covariance,
+  "aten.corrcoef.default": correlation,
 };

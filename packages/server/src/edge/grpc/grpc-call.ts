@@ -3,7 +3,9 @@ import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { Caller, Need } from "../../gate/caller.ts";
 import { startDeadline } from "../../gate/deadline.ts";
+import { requestId } from "../../gate/request-id.ts";
 import type { CallStream, Peer } from "../call-stream.ts";
+import { deflateFrame, responseCoding } from "./deflate-message.ts";
 import type { Coding } from "./inflate-message.ts";
 import { MessageReader, type MessageReceiver, type ReaderDeps } from "./message-reader.ts";
 import { encodeStatus, OK_TRAILERS, type Trailers } from "./status.ts";
@@ -64,6 +66,8 @@ export class GrpcCall implements MessageReceiver {
   readonly #peer: Peer;
   readonly #deps: ReaderDeps;
   #reader: MessageReader | undefined;
+  /** How the request's messages are compressed. */
+  #coding: Coding | undefined;
   #method: GrpcMethod | undefined;
   #handlers: CallHandlers | undefined;
   #signal: CallSignal | undefined;
@@ -89,6 +93,7 @@ export class GrpcCall implements MessageReceiver {
   open(method: GrpcMethod, coding: Coding | undefined): void {
     const options = { coding, isSingle: !method.requestStream };
     this.#method = method;
+    this.#coding = coding;
     this.#handlers = method.open(this);
     if (!this.#ended) this.#reader = new MessageReader(this.#stream, this, { deps: this.#deps, options });
   }
@@ -178,15 +183,41 @@ export class GrpcCall implements MessageReceiver {
   }
 
   /** Sends headers before the first message. */
-  sendHeaders(): void {
+  sendHeaders(coding?: Coding): void {
     const stream = this.#stream;
     if (stream.headersSent || this.#isGone()) return;
     stream.on("wantTrailers", () => stream.sendTrailers(this.#trailers));
-    stream.respond(RESPONSE_HEADERS, WITH_TRAILERS);
+    const own = this.#ownHeaders();
+    stream.respond(coding === undefined ? own : { ...own, "grpc-encoding": coding }, WITH_TRAILERS);
   }
 
   /** Sends the only message of a call, and ends it with OK. Throws `unavailable` when there is no room for it. */
   reply(frame: Buffer, trailers: Trailers = OK_TRAILERS): void {
+    const coding =
+      this.#coding && responseCoding(frame.length, this.#coding, this.header("grpc-accept-encoding"));
+    if (coding === undefined) this.#reply(frame, trailers);
+    else void this.#replyCompressed(frame, trailers, coding);
+  }
+
+  async #replyCompressed(frame: Buffer, trailers: Trailers, coding: Coding): Promise<void> {
+    try {
+      const compressed = await deflateFrame(frame, coding);
+      if (!this.#ended) this.sendHeaders(coding);
+      this.#reply(compressed, trailers);
+    } catch (error) {
+      this.fail(ServeError.from(error));
+    }
+  }
+
+  /** The id that the client gave the call comes back, as over REST. */
+  #ownHeaders(): Readonly<Record<string, string | number>> {
+    const given = this.#headers["x-request-id"];
+    if (typeof given !== "string") return RESPONSE_HEADERS;
+    const id = requestId(given, () => "");
+    return id === "" ? RESPONSE_HEADERS : { ...RESPONSE_HEADERS, "x-request-id": id };
+  }
+
+  #reply(frame: Buffer, trailers: Trailers): void {
     if (frame.length > FREE_BYTES) {
       this.send(frame);
       this.end(trailers);
@@ -237,7 +268,7 @@ export class GrpcCall implements MessageReceiver {
     if (stream.headersSent) {
       this.#trailers = trailers;
       stream.end();
-    } else stream.respond({ ...RESPONSE_HEADERS, ...trailers }, TRAILERS_ONLY);
+    } else stream.respond({ ...this.#ownHeaders(), ...trailers }, TRAILERS_ONLY);
   }
 
   #stop(error: ServeError): void {

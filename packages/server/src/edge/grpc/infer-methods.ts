@@ -49,8 +49,21 @@ function inferMethod(
   };
 }
 
+/** The same for a dialect whose code loads at the first call. */
+export function lateInferMethod(
+  path: string,
+  deps: InferenceDeps,
+  dialect: () => Promise<Dialect>,
+): GrpcMethod {
+  const run = async (message: Buffer, call: GrpcCall): Promise<void> => {
+    const inference = new UnaryInference(deps, call);
+    runInference(deps, { dialect: await dialect(), message, arrival: inference, receiver: inference });
+  };
+  return { path, requestStream: false, open: (call) => new UnaryCall(call, run) };
+}
+
 /** The only message of a call. */
-class UnaryInference implements Arrival, InferenceReceiver {
+export class UnaryInference implements Arrival, InferenceReceiver {
   readonly receivedMs: number;
   readonly bodyMs: number;
   readonly deadlineMs: number | undefined;

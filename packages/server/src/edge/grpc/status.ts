@@ -1,5 +1,6 @@
 import type { ErrorCode, ServeError } from "../../base/errors.ts";
 import { retryHintMs } from "../retry-hint.ts";
+import { statusDetails } from "./status-details.ts";
 
 /** gRPC status numbers of our codes (gRPC "Status codes and their use"). */
 const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
@@ -23,6 +24,8 @@ const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
 
 /** Trailer with the stable word for an error's cause. */
 const REASON_KEY = "sconce-reason";
+/** Trailer with the same for programs: google.rpc.Status. */
+const DETAILS_KEY = "grpc-status-details-bin";
 const PUSHBACK_KEY = "grpc-retry-pushback-ms";
 /** Percent-encoded, this stays far below the 8 KiB of headers that the strictest clients take. */
 const MAX_MESSAGE_CHARS = 800;
@@ -38,12 +41,16 @@ export function statusNumber(code: ErrorCode): number {
 
 /** The trailers that end a call after `error`: its status and message, its reason, and the wait before a retry. */
 export function encodeStatus(error: ServeError): Trailers {
+  const message = safeMessage(error.message);
   const trailers: Record<string, string> = {
     "grpc-status": String(STATUS_OF[error.code]),
-    "grpc-message": percentEncode(safeMessage(error.message)),
+    "grpc-message": percentEncode(message),
     [REASON_KEY]: error.reason,
   };
   const hintMs = retryHintMs(error);
+  const { code, reason } = error;
+  const details = statusDetails({ status: STATUS_OF[code], message, reason, retryMs: hintMs });
+  if (details !== undefined) trailers[DETAILS_KEY] = details;
   if (hintMs !== undefined) trailers[PUSHBACK_KEY] = String(Math.ceil(hintMs));
   return trailers;
 }

@@ -37,6 +37,15 @@ export const linspace: Lowering = (node, g) => {
   return g.constant(dtype, values, [steps]);
 };
 
+/** aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ...) -> Tensor: powers of the base, spaced evenly */
+export const logspace: Lowering = (node, g) => {
+  const { dtype, dims } = node.out();
+  const bounds = ["start", "end"].map((name) => node.scalar(name));
+  const exponents = spacedEvenly(g, { bounds, steps: dims[0]!, dtype: isFloat(dtype) ? "float64" : dtype });
+  const powers = g.op("Pow", [g.scalar("float64", node.float("base")), g.cast(exponents, "float64")]);
+  return g.cast(powers, dtype);
+};
+
 interface Progression {
   /** The first number and the last one. */
   readonly bounds: readonly Scalar[];
@@ -76,6 +85,7 @@ export const RANGES: LoweringTable = {
   "aten.arange.start": arange,
   "aten.arange.start_step": arange,
   "aten.linspace.default": linspace,
+  "aten.logspace.default": logspace,
   "aten.eye.default": eye,
   "aten.eye.m": eye,
 };

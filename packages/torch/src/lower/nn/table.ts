@@ -13,6 +13,7 @@ import { FOLD } from "./fold.ts";
 import { GROUPED_PRODUCTS } from "./grouped-products.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSSES } from "./losses.ts";
+import { MARGIN_LOSSES } from "./margin-losses.ts";
 import { MAX_POOLING } from "./max-pooling.ts";
 import { MULTI_HEAD_ATTENTION } from "./multi-head-attention.ts";
 import { NORMALIZATION } from "./normalization.ts";
@@ -35,6 +36,7 @@ export const NN: LoweringTable = mergeTables([
   GROUPED_PRODUCTS,
   LINEAR,
   LOSSES,
+  MARGIN_LOSSES,
   MAX_POOLING,
   MULTI_HEAD_ATTENTION,
   NORMALIZATION,

@@ -151,6 +151,7 @@ export const INDEXING: ShapeTable = {
   new_full: fresh,
   arange,
   linspace,
+  logspace: linspace,
   eye,
   one_hot: oneHot,
   scalar_tensor: (args) => tensorType(args.dtype() ?? numberType(args, "s"), []),

@@ -74,6 +74,7 @@ export const LOSSES: ShapeTable = {
   triplet_margin_loss: vectorwise("anchor", "positive", "negative"),
   cross_entropy_loss: classwise,
   nll_loss: classwise,
+  multi_margin_loss: classwise,
   nll_loss2d: classwise,
   nll_loss_nd: classwise,
   nll_loss_forward: withTotalWeight,

@@ -53,6 +53,7 @@ const OF_GRPC: ReadonlySet<string> = new Set([
   "grpc-status",
   "grpc-message",
   "grpc-accept-encoding",
+  "grpc-status-details-bin",
 ]);
 
 /** gRPC's trailers for an error that gRPC's own code has not seen. */
