@@ -76,13 +76,42 @@ test("without inputs and outputs nothing is said of batching; with them and no m
   assert.equal(settings.ports?.isBatched, false);
 });
 
+test("states of sequences are read, and are inputs and outputs beside those that clients see", () => {
+  const text = `max_batch_size: 8
+input [{ name: "x" data_type: TYPE_FP32 dims: [ 1 ] }]
+output [{ name: "y" data_type: TYPE_FP32 dims: [ 1 ] }]
+sequence_batching {
+  max_sequence_idle_microseconds: 5000000
+  oldest { max_candidate_sequences: 4 }
+  state [{
+    input_name: "h" output_name: "h_out" data_type: TYPE_FP32 dims: [ 2 ]
+    initial_state: { name: "start" data_type: TYPE_FP32 dims: [ 2 ] data_file: "start.bin" }
+  }]
+}`;
+  const { values, ports, refusal } = readTritonSettings(text, "config.pbtxt");
+  assert.equal(refusal, undefined);
+  assert.deepEqual(values, {
+    max_batch_size: 8,
+    sequence_idle: 5000,
+    state: { h: "h_out" },
+    initial_state: { h: "initial_state/start.bin" },
+  });
+  assert.deepEqual(
+    [ports?.inputs.map(({ name }) => name), ports?.outputs.map(({ name }) => name)],
+    [
+      ["x", "h"],
+      ["y", "h_out"],
+    ],
+  );
+});
+
 describe("what cannot be served is refused by name", () => {
   const CASES: readonly (readonly [string, RegExp])[] = [
     ['platform: "ensemble"', /ensemble is not served yet/],
     ["ensemble_scheduling { step [ { model_name: 'a' model_version: -1 } ] }", /ensemble is not served yet/],
     ['backend: "python"', /the backend python is not served/],
     ['platform: "tensorrt_plan"', /the platform tensorrt_plan is not served/],
-    ["sequence_batching { state [ { input_name: 'a' } ] }", /sequence_batching with control_input or state/],
+    ["sequence_batching { control_input [ { name: 'START' } ] }", /sequence_batching with control_input/],
     ["model_operations { op_library_filename: 'x.so' }", /model_operations/],
   ];
   for (const [text, expected] of CASES) {
