@@ -13,6 +13,7 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { readTritonJson } from "../config/triton-settings.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
@@ -367,6 +368,7 @@ async function buildEdges(
     inference,
     ...openControlPlane(control, logger, authentication),
     regions,
+    readLoadConfig: config.allowLoadConfig ? readTritonJson : undefined,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,

@@ -116,6 +116,11 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
   },
+  allowLoadConfig: {
+    kind: "flag",
+    default: false,
+    doc: "Let load requests bring a configuration (Triton's parameter config): its settings come before those of the model's files until the model is unloaded.",
+  },
   readiness: {
     kind: "texts",
     default: ["strict"],

@@ -20,7 +20,7 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels"],
+    options: ["loadModels", "allowLoadConfig"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
   },
