@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { runCommand } from "../command.kit.ts";
 import { doctorCommand } from "./doctor.ts";
-import type { Finding } from "./examine.ts";
+import type { Diagnosis } from "./examine.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sconce-doctor-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -34,7 +34,7 @@ test("what there is is shown, and what lacks is said with what to do", async () 
   }
   const without = interpreter("without", "exit 1");
   const json = await runCommand(doctorCommand, "--json", "--python", without);
-  const found = (JSON.parse(json.stdout) as Finding[]).find(({ what }) => what === "PyTorch")!;
+  const found = (JSON.parse(json.stdout) as Diagnosis[]).find(({ what }) => what === "PyTorch")!;
   assert.match(found.found, /^not in /);
   assert.match(found.lacks!, /install it there/);
   const nobody = await runCommand(doctorCommand, "--python", join(folder, "nowhere"));

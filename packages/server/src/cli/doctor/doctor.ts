@@ -2,7 +2,7 @@ import { oneLine } from "../../base/printable.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
 import { usageError } from "../usage-error.ts";
-import { examine, type Finding } from "./examine.ts";
+import { type Diagnosis, examine } from "./examine.ts";
 
 const DOCTOR_OPTIONS = {
   python: {
@@ -22,15 +22,15 @@ export const doctorCommand: Command = {
   async run(args, terminal) {
     const { python, json } = resolveOptions(DOCTOR_OPTIONS, { flags: args.flags });
     if (args.positionals.length > 0) throw usageError("expected no argument");
-    const findings = await examine({ env: terminal.env, python });
-    terminal.stdout.write(json ? `${JSON.stringify(findings, null, 2)}\n` : findingsText(findings));
+    const diagnoses = await examine({ env: terminal.env, python });
+    terminal.stdout.write(json ? `${JSON.stringify(diagnoses, null, 2)}\n` : diagnosesText(diagnoses));
     return 0;
   },
 };
 
-function findingsText(findings: readonly Finding[]): string {
-  const width = Math.max(...findings.map(({ what }) => what.length));
-  return findings
+function diagnosesText(diagnoses: readonly Diagnosis[]): string {
+  const width = Math.max(...diagnoses.map(({ what }) => what.length));
+  return diagnoses
     .map(({ what, found, lacks }) => {
       const line = `${what.padEnd(width)}  ${oneLine(found)}\n`;
       return lacks === undefined ? line : `${line}${" ".repeat(width + 2)}! ${oneLine(lacks)}\n`;

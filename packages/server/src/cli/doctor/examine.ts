@@ -10,7 +10,7 @@ import { findPython } from "../../runtime/python/find-python.ts";
 import { createSandbox, missingForSandbox } from "../../worker/sandbox.ts";
 
 /** One thing that was looked at. */
-export interface Finding {
+export interface Diagnosis {
   readonly what: string;
   readonly found: string;
   /** What is lost by it, or what to do; undefined: it is well. */
@@ -31,16 +31,16 @@ cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
 print(torch.__version__, "with", f"{cuda} CUDA devices" if cuda else "the CPU")`;
 
 /** Looks at what this machine has for a server. Never rejects. */
-export async function examine(surroundings: Surroundings): Promise<readonly Finding[]> {
+export async function examine(surroundings: Surroundings): Promise<readonly Diagnosis[]> {
   return [program(), machine(), files(), await onnxRuntime(), await pytorch(surroundings), sandbox()];
 }
 
-function program(): Finding {
+function program(): Diagnosis {
   const { node, openssl } = process.versions;
   return { what: "sconce", found: `${VERSION} on Node ${node}, OpenSSL ${openssl}`, lacks: undefined };
 }
 
-function machine(): Finding {
+function machine(): Diagnosis {
   const bytes = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   const memory = `${(bytes / GIB).toFixed(1)} GiB of memory`;
   return {
@@ -50,7 +50,7 @@ function machine(): Finding {
   };
 }
 
-function files(): Finding {
+function files(): Diagnosis {
   const limit = openFileLimit();
   const lacks =
     limit < FEW_FILES
@@ -63,7 +63,7 @@ function files(): Finding {
   };
 }
 
-async function onnxRuntime(): Promise<Finding> {
+async function onnxRuntime(): Promise<Diagnosis> {
   const what = "ONNX Runtime";
   try {
     const { listSupportedBackends } = await import("onnxruntime-node");
@@ -74,7 +74,7 @@ async function onnxRuntime(): Promise<Finding> {
   }
 }
 
-async function pytorch({ env, python }: Surroundings): Promise<Finding> {
+async function pytorch({ env, python }: Surroundings): Promise<Diagnosis> {
   const what = "PyTorch";
   let program: string;
   try {
@@ -93,7 +93,7 @@ async function pytorch({ env, python }: Surroundings): Promise<Finding> {
 }
 
 /** What `sconce serve --sandbox required` would do here. */
-function sandbox(): Finding {
+function sandbox(): Diagnosis {
   const root = mkdtempSync(join(tmpdir(), "sconce-sandbox-"));
   try {
     const missing = missingForSandbox(createSandbox({ reads: [], root }));
