@@ -9,7 +9,7 @@ import { deferred } from "../base/deferred.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { ActiveWait } from "./active-wait.ts";
-import { descriptorOf, readAvailable } from "./available-bytes.ts";
+import { isReadable, readAvailable } from "./available-bytes.ts";
 import { DEFAULT_FRAME_LIMITS, FRAME_KINDS, type Frame, type FrameLimits, protocolError } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { writeFrame } from "./frame-writer.ts";
@@ -86,7 +86,6 @@ export class WorkerProcess implements Worker {
   readonly #cancelStartTimer: () => void;
   #cancelCloseTimer: (() => void) | undefined;
   readonly #reader: FrameReader;
-  readonly #fd: number | undefined;
   /** Undefined where it cannot be: on one core the worker would not even run. */
   readonly #activeWait: WorkerProcessOptions["activeWait"];
   #waitUntilMs = 0;
@@ -110,9 +109,8 @@ export class WorkerProcess implements Worker {
       );
     });
     this.#reader = new FrameReader(options.limits ?? DEFAULT_FRAME_LIMITS, (frame) => this.#take(frame));
-    this.#fd = descriptorOf(this.#socket);
     const { activeWait = availableParallelism() > 1 ? new ActiveWait() : undefined } = options;
-    this.#activeWait = this.#fd === undefined ? undefined : activeWait;
+    this.#activeWait = isReadable(this.#socket) ? activeWait : undefined;
     this.#readFrames();
     this.#readOutput();
     this.#watchExit();
@@ -198,7 +196,7 @@ export class WorkerProcess implements Worker {
     if (this.#pending.size !== 1 || writableLength > 0 || readableLength > 0) return;
     if (this.#state.kind !== "ready") return;
     do {
-      const count = readAvailable(this.#fd!, this.#reader.space());
+      const count = readAvailable(this.#socket, this.#reader.space());
       if (count === undefined) return;
       if (count > 0) this.#received(() => this.#reader.advance(count));
     } while (this.pendingCalls > 0 && this.#clock.nowMs() < this.#waitUntilMs);
