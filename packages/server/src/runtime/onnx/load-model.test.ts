@@ -104,7 +104,8 @@ describe("loadModel()", () => {
       {
         code: "invalid_argument",
         reason: "invalid_input",
-        message: "the sizes of the inputs do not go together: the model meets 2 and 3 where it needs one size",
+        message:
+          "the sizes of the inputs do not go together: the model meets 2 and 3 where it needs one size",
       },
     );
   });
