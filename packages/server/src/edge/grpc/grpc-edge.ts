@@ -16,6 +16,7 @@ import { createCallerViews } from "../caller-views.ts";
 import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
+import type { RequestLog } from "../request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
@@ -50,6 +51,7 @@ export interface GrpcEdgeOptions {
   /** Uniform in [0, 1). Default: `Math.random`. */
   readonly random?: () => number;
   readonly logger: Logger;
+  readonly requestLog?: RequestLog | undefined;
   readonly observer: InferenceObserver;
   /** What requests of all edges may hold together. */
   readonly budget: ByteBudget;
