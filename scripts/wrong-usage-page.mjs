@@ -56,6 +56,7 @@ const RIGHT = {
   check: ["digits.pt2"],
   init: ["digits.pt2", "-o", "-"],
   completion: ["bash"],
+  export: ["models", "-o", "out.pt2"],
   verify: ["nowhere.pt2"],
   types: ["http://127.0.0.1:1"],
 };
@@ -163,6 +164,13 @@ function ownCases(port) {
       ["why", "digits", "--try"],
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
+    ],
+    export: [
+      ["export"],
+      ["export", "models"],
+      ["export", "nowhere", "-o", "out.pt2"],
+      ["export", "models", "-o", "out.onnx"],
+      ["export", "digits.pt2", "-o", "nowhere/out.pt2"],
     ],
     verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
     keys: [

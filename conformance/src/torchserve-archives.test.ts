@@ -22,8 +22,10 @@ interface Answer {
 type Ask = (path: string, init?: RequestInit) => Promise<Answer>;
 
 function asking(server: ServerProcess): Ask {
+  const [, management] = /management (\S+),/.exec(server.output())!;
   return async (path, init) => {
-    const response = await fetch(`${server.url}${path}`, init);
+    const isManagement = path.startsWith("/models");
+    const response = await fetch(`${isManagement ? `http://${management}` : server.url}${path}`, init);
     const body = Buffer.from(await response.arrayBuffer());
     return {
       status: response.status,

@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { startTorchserve, torchservePython } from "../internals/real-torchserve.ts";
 import { ask } from "./ask.ts";
+import { torchserveClients } from "./ask-grpc.ts";
+import { GRPC_CALLS } from "./grpc-calls.ts";
 import { inferenceCalls } from "./inference-calls.ts";
 import { managementCalls } from "./management-calls.ts";
-import { startTorchserve, torchservePython } from "./real-torchserve.ts";
 import type { Recorded } from "./recorded-call.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
@@ -25,9 +27,16 @@ try {
   const recorded: Recorded[] = [];
   for (const call of managementCalls(inferenceCalls(store)))
     recorded.push({ call: call.name, answers: await ask(call, server.addresses) });
-  const lines = recorded.map((one) => JSON.stringify(one)).join(",\n");
-  writeFileSync(ANSWERS, `{ "torchserve": "0.12.0", "recorded": [\n${lines}\n] }\n`);
-  console.log(`${recorded.length} calls: ${ANSWERS}`);
+  const clients = torchserveClients(server.grpc);
+  const grpc = [];
+  for (const call of GRPC_CALLS) grpc.push({ call: call.name, answer: await clients.ask(call) });
+  clients.close();
+  const lines = (all: readonly object[]): string => all.map((one) => JSON.stringify(one)).join(",\n");
+  writeFileSync(
+    ANSWERS,
+    `{ "torchserve": "0.12.0", "recorded": [\n${lines(recorded)}\n], "grpc": [\n${lines(grpc)}\n] }\n`,
+  );
+  console.log(`${recorded.length} calls and ${grpc.length} over gRPC: ${ANSWERS}`);
 } finally {
   await server.stop();
   rmSync(home, { recursive: true, force: true });

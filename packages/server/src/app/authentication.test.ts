@@ -17,6 +17,7 @@ import type { Logger } from "../base/logger.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { RestContext } from "../edge/rest/call/rest-context.ts";
 import { restRoutes } from "../edge/rest/rest-routes.ts";
+import type { TorchserveApis } from "../edge/torchserve/torchserve-apis.ts";
 import { type KeyRecord, makeKey } from "../gate/api-keys.ts";
 import { unary } from "../runtime/onnx/tiny-onnx.kit.ts";
 import { type RunningServer, startServer } from "./start-server.ts";
@@ -101,7 +102,9 @@ interface Answer {
 async function ask(method: string, path: string, key?: string, body?: string): Promise<Answer> {
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const signal = AbortSignal.timeout(60_000);
-  const response = await fetch(server.url + path, {
+  // TorchServe's management has a port of its own.
+  const base = path.startsWith("/models") ? `http://${server.torchserve!.management}` : server.url;
+  const response = await fetch(base + path, {
     method,
     headers,
     signal,
@@ -181,7 +184,8 @@ const inferMessage = (model: string): Uint8Array =>
 
 test("without a key nothing but health is answered, in no dialect", async () => {
   // What routes are made of is not looked at before one of them runs.
-  const routes = restRoutes({ clock: systemClock } as unknown as RestContext, "torchserve");
+  const apis = { withManagement: true } as unknown as TorchserveApis;
+  const routes = restRoutes({ clock: systemClock } as unknown as RestContext, apis);
   const open: string[] = [];
   for (const { method, urls } of routes) {
     for (const url of urls) {
@@ -235,7 +239,8 @@ test("without a key no gRPC method but health and reflection is answered", async
     ])
     .concat(["LogSettings", "SystemSharedMemoryStatus", "CudaSharedMemoryRegister"])
     .map((name) => `${SERVICE}/${name}`)
-    .concat(["/sconce.v1.ModelServing/Predict", "/sconce.v1.ModelServing/StreamPredict"]);
+    .concat(["/sconce.v1.ModelServing/Predict", "/sconce.v1.ModelServing/StreamPredict"])
+    .concat(["/org.pytorch.serve.grpc.inference.InferenceAPIsService/Predictions"]);
   for (const path of methods) {
     assert.deepEqual(
       { ...(await call(path)), bytes: 0 },

@@ -13,6 +13,7 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { readTritonJson } from "../config/triton-settings.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
@@ -54,11 +55,14 @@ import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
+import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
 import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
+import type { Front, FrontMakers, TorchserveFronts } from "./torchserve-fronts.ts";
+import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
@@ -103,6 +107,8 @@ export interface RunningServer {
   readonly url: string;
   /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
+  /** Where TorchServe's clients find its other APIs; undefined without `--compat torchserve`. */
+  readonly torchserve: TorchserveAddresses | undefined;
   /** Resolves when every model has been loaded, or has failed to load. Never rejects because of a model. */
   readonly settled: Promise<void>;
   /** Every version of every model with its state, and with the reason when it is not ready. */
@@ -145,9 +151,10 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const authentication = await openAuthentication(config, metrics);
+  const sandbox = openSandbox(config, options.paths, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
-  const shared = { metrics, loop, authentication, live };
+  const shared = { metrics, loop, authentication, live, sandbox };
   const { runtime, registry, control, observer } = buildModels(options, shared);
   let isDraining = false;
   const inference = createInference({
@@ -160,6 +167,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   let built: BuiltEdges | undefined;
   let health: HealthServer | undefined;
   let address: AddressInfo;
+  let torchserve: TorchserveAddresses | undefined;
   try {
     built = await buildEdges(options, {
       ...shared,
@@ -173,6 +181,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
+    torchserve = await built.listenMore?.(address);
   } catch (error) {
     await health?.close();
     built?.rest.destroy();
@@ -182,6 +191,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
+    sandbox?.close();
     throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
@@ -194,6 +204,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   return {
     url: urlOf(address, tls === undefined ? "http" : "https"),
     healthUrl: health && urlOf(health.address, "http"),
+    torchserve,
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
     requestsInFlight: () =>
@@ -204,7 +215,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     stop() {
       isDraining = true;
       health?.refresh();
-      stopped ??= stopServer(parts);
+      stopped ??= stopServer(parts).finally(() => sandbox?.close());
       return stopped;
     },
   };
@@ -271,20 +282,24 @@ interface Instruments {
   /** Undefined: everybody may come in. */
   readonly authentication: OpenAuthentication | undefined;
   readonly live: LiveSettings;
+  /** Undefined: workers may do what the server's user may. */
+  readonly sandbox: OpenSandbox | undefined;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live }: Instruments,
+  { metrics, loop, authentication, live, sandbox }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
-  const translationCache = translationCacheOf(config, options.logger);
+  // A worker that may write where others read could change what they load.
+  const translationCache = sandbox === undefined ? translationCacheOf(config, options.logger) : undefined;
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
     isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
+    sandbox: sandbox?.sandbox,
     env: workerEnv(process.env),
   });
   const quota = createQuota((tenant) => authentication?.authenticator.rateOf(tenant) ?? live.tenantRate);
@@ -319,7 +334,10 @@ interface Served extends Instruments {
   readonly tls: OpenTls | undefined;
 }
 
-type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
+type BuiltEdges = { readonly listenMore: TorchserveFronts["listen"] | undefined } & Pick<
+  RunningParts,
+  "rest" | "grpc" | "listener" | "regions"
+>;
 
 /**
  * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
@@ -355,6 +373,7 @@ async function buildEdges(
     inference,
     ...openControlPlane(control, logger, authentication),
     regions,
+    readLoadConfig: config.allowLoadConfig ? readTritonJson : undefined,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
@@ -369,33 +388,51 @@ async function buildEdges(
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
-  const rest = createRestEdge({
-    ...shared,
-    openCall: (call) => grpc.openForeign(call),
-    metrics,
-    limits: restLimits(config),
-    notReadyStatus,
-    fastLane: config.fastLane === "on",
-    compat: config.compat,
-  });
-  const grpc: GrpcEdge = createGrpcEdge({
-    ...shared,
-    onRest: (request) => rest.acceptRequest(request),
-    limits: grpcLimits(config),
-    typedResponses: config.grpcTypedAnswers,
-    activeClock: loop.activeClock,
-    random,
-  });
-  const listener = createListener({
-    onHttp1: (socket) => rest.accept(socket),
-    onHttp2: (socket) => grpc.injectConnection(socket),
-    tls: tls?.door,
-    clock: loop.activeClock,
-    limits: listenerLimits(config),
-    onRejected: countRejections(metrics),
-    unlimited: [...LOOPBACK, ...config.trustedProxies],
-  });
-  return { rest, grpc, listener, regions };
+  const onRejected = countRejections(metrics);
+  const makers: FrontMakers = {
+    rest: (torchserve, grpcOf) =>
+      createRestEdge({
+        ...shared,
+        openCall: (call) => grpcOf().openForeign(call),
+        metrics,
+        limits: restLimits(config),
+        notReadyStatus,
+        fastLane: config.fastLane === "on",
+        torchserve,
+      }),
+    grpc: (torchserve, rest) =>
+      createGrpcEdge({
+        ...shared,
+        onRest: (request) => rest.acceptRequest(request),
+        limits: grpcLimits(config),
+        typedResponses: config.grpcTypedAnswers,
+        activeClock: loop.activeClock,
+        random,
+        torchserve,
+      }),
+    listener: (onHttp1, onHttp2) =>
+      createListener({
+        onHttp1,
+        onHttp2,
+        tls: tls?.door,
+        clock: loop.activeClock,
+        limits: listenerLimits(config),
+        onRejected,
+        unlimited: [...LOOPBACK, ...config.trustedProxies],
+      }),
+  };
+  const fronts =
+    config.compat === "torchserve"
+      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, shared)
+      : undefined;
+  const rest = makers.rest(fronts?.main, () => grpc);
+  const grpc: GrpcEdge = makers.grpc(fronts?.main, rest);
+  const listener = makers.listener(
+    (socket) => rest.accept(socket),
+    (socket) => grpc.injectConnection(socket),
+  );
+  const front: Front = { rest, grpc, listener };
+  return { ...(fronts?.join(front, makers) ?? front), regions, listenMore: fronts?.listen };
 }
 
 function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {

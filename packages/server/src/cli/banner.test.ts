@@ -18,14 +18,25 @@ test("a folder's name with an escape sequence shows in the table of models as te
 });
 
 test("the banner fits a terminal of 80 columns, the health port's line, too", () => {
-  const text = banner({ url: "http://127.0.0.1:18080", healthUrl: "http://127.0.0.1:18081" });
+  const at = (port: number) => `127.0.0.1:${port}`;
+  const text = banner({
+    url: `http://${at(18080)}`,
+    healthUrl: `http://${at(18081)}`,
+    torchserve: {
+      management: `http://${at(18082)}`,
+      metrics: `http://${at(18083)}`,
+      grpcInference: at(17070),
+      grpcManagement: at(17071),
+    },
+  });
   for (const line of text.split("\n")) assert.ok(line.length <= 80, `${line.length} columns: ${line}`);
   for (const address of ["/v2", "/predict/{model}", "/metrics", ":18081/v2/health/ready"])
     assert.ok(text.includes(address), address);
 });
 
 test("a long reason goes on below itself on a terminal, and is one line elsewhere", () => {
-  const reason = "the file is a zip archive that is truncated or damaged: copy it again, or export the model anew";
+  const reason =
+    "the file is a zip archive that is truncated or damaged: copy it again, or export the model anew";
   const models = () => [{ name: "broken", version: "1", state: "UNAVAILABLE", reason }];
   const [, ...lines] = readyReport(running({ models }), 1, 80).trimEnd().split("\n");
   assert.deepEqual(
@@ -43,6 +54,8 @@ test("the line to paste is one command whatever a model's inputs are called", ()
   const models = () => [{ name: "m", version: "1", state: "READY", reason: "" }];
   const report = readyReport(running({ models, inputsOf }), 1);
   const line = report.trimEnd().split("\n").at(-1)!;
-  const { stdout } = spawnSync("sh", ["-c", line.replace(/^curl -s/, "printf '%s\\n'")], { encoding: "utf8" });
+  const { stdout } = spawnSync("sh", ["-c", line.replace(/^curl -s/, "printf '%s\\n'")], {
+    encoding: "utf8",
+  });
   assert.equal(stdout.trimEnd().split("\n").at(-1), JSON.stringify({ input: { [name]: [0], b: [0] } }));
 });

@@ -7,7 +7,11 @@ import { indented } from "../config/option-docs.ts";
 import { LOADS_ON_USE } from "../models/version-state.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
-export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUrl">): string {
+export function banner({
+  url,
+  healthUrl,
+  torchserve,
+}: Pick<RunningServer, "url" | "healthUrl" | "torchserve">): string {
   const authority = new URL(url).host;
   const rows: readonly (readonly [label: string, address: string, what: string])[] = [
     ["REST", `${url}/v2`, "Open Inference Protocol"],
@@ -21,9 +25,19 @@ export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUr
   ];
   const width = Math.max(...rows.map(([, address]) => address.length));
   const lines = rows.map(
-    ([label, address, what]) => `  ${label.padEnd(9)} ${address.padEnd(width)}  ${what}\n`,
+    ([label, address, what]) => `  ${label.padEnd(9)} ${address.padEnd(width)}  ${what}
+`,
   );
-  return `Sconce ${VERSION} listens on ${url}\n${lines.join("")}`;
+  return `Sconce ${VERSION} listens on ${url}
+${lines.join("")}${torchserveLines(torchserve)}`;
+}
+
+function torchserveLines(addresses: RunningServer["torchserve"]): string {
+  if (addresses === undefined) return "";
+  const { management, metrics, grpcInference, grpcManagement } = addresses;
+  return `  TorchServe's management ${management}, metrics ${metrics};
+  gRPC: inference ${grpcInference}, management ${grpcManagement}
+`;
 }
 
 /** What became of every model, within so many columns if they are known, and a line to paste for the first one that is ready. */

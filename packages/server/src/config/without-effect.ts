@@ -19,7 +19,7 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels", "adminToken"],
+    options: ["loadModels", "adminToken", "allowLoadConfig"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
   },
@@ -32,6 +32,11 @@ const NEEDS: readonly Need[] = [
     options: ["jwtIssuer", "jwtAudience"],
     isMet: ({ jwtKeys }) => jwtKeys !== undefined,
     words: "--jwt-keys",
+  },
+  {
+    options: ["sandboxRead"],
+    isMet: ({ sandbox }) => sandbox !== "off",
+    words: "--sandbox",
   },
   {
     options: ["tenantQuotaBurst"],

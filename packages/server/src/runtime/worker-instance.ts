@@ -101,7 +101,7 @@ export class WorkerInstance implements Instance {
       method: METHODS.run,
       header,
       chunks,
-      timeoutMs: this.#options.spec.options.executionTimeoutMs,
+      timeoutMs: this.#timeoutMs(),
     };
     return state.worker.call(call).then(this.#onResult).catch(this.#onRunFailed);
   }
@@ -122,6 +122,14 @@ export class WorkerInstance implements Instance {
 
   destroy(reason: string): void {
     this.#slot.destroy(reason);
+  }
+
+  #timeoutMs(): number {
+    const { executionTimeoutMs, mayAsk } = this.#options.spec.options;
+    const asked = this.#description?.asks?.executionTimeoutMs;
+    return asked === undefined || mayAsk?.executionTimeoutMs === undefined
+      ? executionTimeoutMs
+      : Math.min(asked, mayAsk.executionTimeoutMs);
   }
 
   readonly #onResult = (result: CallResult): RunResult => {

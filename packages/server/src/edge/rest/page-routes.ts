@@ -8,13 +8,14 @@ import type { Route } from "./call/route.ts";
 
 /** `/metrics` for Prometheus, and `/`: a page that lists the models, or that the server lives. */
 export function pageRoutes(): readonly Route[] {
-  return [
-    { method: "GET", urls: ["/metrics"], needs: "metrics", run: answerMetrics },
-    { method: "GET", urls: ["/"], needs: "nothing", run: answerRoot },
-  ];
+  return [metricsRoute(), { method: "GET", urls: ["/"], needs: "nothing", run: answerRoot }];
 }
 
 const ALIVE = Buffer.from('{"status":"alive"}');
+export function metricsRoute(): Route {
+  return { method: "GET", urls: ["/metrics"], needs: "metrics", run: answerMetrics };
+}
+
 const VARY: readonly string[] = ["Vary", "Accept"];
 
 async function answerMetrics(call: RestCall): Promise<void> {

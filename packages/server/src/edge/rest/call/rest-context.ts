@@ -9,6 +9,7 @@ import type { Administration } from "../../../infer/administration.ts";
 import type { Inference } from "../../../infer/inference.ts";
 import type { Authentication } from "../../authentication.ts";
 import type { OpenForeignCall } from "../../call-stream.ts";
+import type { ReadLoadConfig } from "../../control-parameters.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
 import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RequestLog } from "../../request-log.ts";
@@ -24,6 +25,8 @@ export interface RestContext {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Reads the configuration of a load request; undefined: the operator does not allow it. */
+  readonly readLoadConfig: ReadLoadConfig | undefined;
   /** Which web pages may come in, and under which names the server is known; the edges share it. */
   readonly webGate: WebGate;
   /** Shared memory that clients have registered; the edges share it. Undefined: the operator does not allow it. */

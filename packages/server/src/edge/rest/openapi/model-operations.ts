@@ -27,10 +27,13 @@ export function modelOperations(name: string, inference: Inference): Readonly<Re
   };
 }
 
-function predictOperation(name: string, { inputs, outputs }: ModelMetadata): object {
+function predictOperation(name: string, { inputs, outputs, hasSequences }: ModelMetadata): object {
   const request = {
     type: "object",
-    properties: { input: valueSchema(inputs, rowOrRows) },
+    properties: {
+      input: valueSchema(inputs, rowOrRows),
+      ...(hasSequences === true && { parameters: SEQUENCE_PARAMETERS }),
+    },
     required: ["input"],
   };
   const examples = inputs.map(nestedExample);
@@ -39,7 +42,7 @@ function predictOperation(name: string, { inputs, outputs }: ModelMetadata): obj
   return operationOf({
     summary: `Values in, values out, of ${name}`,
     request,
-    example: examples.includes(undefined) ? undefined : { input },
+    example: examples.includes(undefined) ? undefined : { input, ...wholeSequence(hasSequences) },
     response: {
       type: "object",
       properties: { prediction: valueSchema(outputs, orNull) },
@@ -70,7 +73,7 @@ function orNull(spec: TensorSpec): JsonSchema {
   return spec.dims.length === 0 ? {} : { type: ["array", "number", "boolean", "string", "null", "object"] };
 }
 
-function inferOperation(name: string, { inputs, outputs }: ModelMetadata): object {
+function inferOperation(name: string, { inputs, outputs, hasSequences }: ModelMetadata): object {
   const data = inputs.map(flatExample);
   const example = inputs.map((spec, i) => ({
     name: spec.name,
@@ -90,6 +93,7 @@ function inferOperation(name: string, { inputs, outputs }: ModelMetadata): objec
           minItems: inputs.length,
           maxItems: inputs.length,
         },
+        ...(hasSequences === true && { parameters: SEQUENCE_PARAMETERS }),
         outputs: {
           type: "array",
           items: {
@@ -101,9 +105,28 @@ function inferOperation(name: string, { inputs, outputs }: ModelMetadata): objec
       },
       required: ["inputs"],
     },
-    example: data.includes(undefined) ? undefined : { inputs: example },
+    example: data.includes(undefined) ? undefined : { inputs: example, ...wholeSequence(hasSequences) },
     response: { $ref: "#/components/schemas/InferResponse" },
   });
+}
+
+const SEQUENCE_PARAMETERS = {
+  type: "object",
+  properties: {
+    sequence_id: {
+      anyOf: [
+        { type: "integer", minimum: 0 },
+        { type: "string", maxLength: 128 },
+      ],
+    },
+    sequence_start: { type: "boolean" },
+    sequence_end: { type: "boolean" },
+  },
+};
+
+/** So that an example works by itself: a request that is a sequence from beginning to end. */
+function wholeSequence(hasSequences: boolean | undefined): object {
+  return hasSequences === true ? { parameters: { sequence_start: true, sequence_end: true } } : {};
 }
 
 function tensorSchema(spec: TensorSpec): JsonSchema {

@@ -1,0 +1,37 @@
+import { once } from "../../base/once.ts";
+import { failureOverGrpc } from "../torchserve/torchserve-failure.ts";
+import type { GrpcMethod } from "./grpc-call.ts";
+import { UnaryInference } from "./infer-methods.ts";
+import { type InferenceDeps, runInference } from "./run-inference.ts";
+import { UnaryCall, unaryMethod } from "./unary-method.ts";
+
+const SERVICE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService";
+
+/** TorchServe's inference over gRPC, of archives. Their codec loads at the first call. */
+export function torchserveInferenceMethods(deps: InferenceDeps): GrpcMethod[] {
+  const codec = once(() => import("./torchserve-codec.ts"));
+  const predict = (path: string): GrpcMethod => ({
+    path,
+    requestStream: false,
+    open: (call) =>
+      new UnaryCall(call, async (message) => {
+        const { predictionsDialect } = await codec();
+        const inference = new UnaryInference(deps, call);
+        runInference(deps, {
+          dialect: predictionsDialect(deps.inference),
+          message,
+          arrival: inference,
+          receiver: {
+            answered: (frame, timeline) => inference.answered(frame, timeline),
+            failed: (failure) => inference.failed({ ...failure, error: failureOverGrpc(failure.error) }),
+          },
+        });
+      }),
+  });
+  return [
+    unaryMethod(`${SERVICE}/Ping`, async () => (await codec()).encodePing(deps.inference.isReady())),
+    predict(`${SERVICE}/Predictions`),
+    // Of an answer that comes in one piece.
+    predict(`${SERVICE}/StreamPredictions`),
+  ];
+}
