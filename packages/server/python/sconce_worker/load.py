@@ -85,7 +85,7 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
         return load_archive(message, device, progress)
     started = time.perf_counter()
     progress("load")
-    program = _open(spec, options, device)
+    program = open_program(spec, options, device)
     loaded = time.perf_counter()
     progress("warmup")
     stamps = [stamp_of(path) for path in program.files]
@@ -104,7 +104,8 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     return model
 
 
-def _open(spec: Mapping[str, object], options: Mapping[str, object], device: torch.device) -> Program:
+def open_program(spec: Mapping[str, object], options: Mapping[str, object], device: torch.device) -> Program:
+    """A model of any kind but an archive. Raises ServeError."""
     if options["precision"] != "float32":
         raise refused(
             f"precision {options['precision']} is for translated programs; PyTorch runs the model as it is: leave it out",

@@ -13,12 +13,14 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { readTritonJson } from "../config/triton-settings.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import { createMemoryRegions } from "../edge/memory-regions.ts";
+import { createRequestLog } from "../edge/request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -53,6 +55,7 @@ import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
+import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
@@ -110,6 +113,8 @@ export interface RunningServer {
   readonly settled: Promise<void>;
   /** Every version of every model with its state, and with the reason when it is not ready. */
   models(): readonly IndexEntry[];
+  /** Inferences that wait for their turn or run. */
+  requestsInFlight(): number;
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
   /**
@@ -145,10 +150,11 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
-  const authentication = await openAuthentication(config, metrics);
+  const authentication = await openAuthentication(config, { metrics, logger });
+  const sandbox = openSandbox(config, options.paths, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
-  const shared = { metrics, loop, authentication, live };
+  const shared = { metrics, loop, authentication, live, sandbox };
   const { runtime, registry, control, observer } = buildModels(options, shared);
   let isDraining = false;
   const inference = createInference({
@@ -185,6 +191,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
+    sandbox?.close();
     throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
@@ -200,13 +207,15 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     torchserve,
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
+    requestsInFlight: () =>
+      registry.versions().reduce((sum, { handle }) => sum + (handle?.inFlight() ?? 0), 0),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
     reload: () => reloader.reloadAll(),
     stop() {
       isDraining = true;
       health?.refresh();
-      stopped ??= stopServer(parts);
+      stopped ??= stopServer(parts).finally(() => sandbox?.close());
       return stopped;
     },
   };
@@ -273,20 +282,24 @@ interface Instruments {
   /** Undefined: everybody may come in. */
   readonly authentication: OpenAuthentication | undefined;
   readonly live: LiveSettings;
+  /** Undefined: workers may do what the server's user may. */
+  readonly sandbox: OpenSandbox | undefined;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live }: Instruments,
+  { metrics, loop, authentication, live, sandbox }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
-  const translationCache = translationCacheOf(config, options.logger);
+  // A worker that may write where others read could change what they load.
+  const translationCache = sandbox === undefined ? translationCacheOf(config, options.logger) : undefined;
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
     isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
+    sandbox: sandbox?.sandbox,
     env: workerEnv(process.env),
   });
   const quota = createQuota((tenant) => authentication?.authenticator.rateOf(tenant) ?? live.tenantRate);
@@ -360,10 +373,12 @@ async function buildEdges(
     inference,
     ...openControlPlane(control, logger, authentication),
     regions,
+    readLoadConfig: config.allowLoadConfig ? readTritonJson : undefined,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
+    requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
     logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,

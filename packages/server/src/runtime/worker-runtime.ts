@@ -3,6 +3,7 @@ import { ServeError } from "../base/errors.ts";
 import type { Instance } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { Sandbox } from "../worker/sandbox.ts";
 import type { Worker } from "../worker/worker.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import { nodeCommand, WorkerProcess } from "../worker/worker-process.ts";
@@ -25,6 +26,8 @@ export interface WorkerRuntimeOptions {
   readonly spares: number;
   /** The whole environment of the workers; see `workerEnv`. Default: empty. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Keeps workers from the rest of the machine. Default: they may do what the server's user may. */
+  readonly sandbox?: Sandbox | undefined;
   readonly clock: Clock;
   /** Uniform in [0, 1); spreads restarts. */
   readonly random: () => number;
@@ -45,16 +48,24 @@ interface Dependencies {
 
 const START_TIMEOUT_MS = 30_000;
 
+function threadsAreOpen(): ServeError {
+  return new ServeError(
+    "failed_precondition",
+    "isolation: thread runs a model in the server's own process, which no sandbox holds: leave it out, or start the server without --sandbox",
+    { reason: "option_unsupported" },
+  );
+}
+
 /** A runtime whose models live in workers: every instance is one worker that loaded the file. */
 export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
-  const { name, entry, spares, env = {}, clock, random, logger } = options;
+  const { name, entry, spares, env = {}, clock, random, logger, sandbox } = options;
   const { startTimeoutMs = START_TIMEOUT_MS } = options;
   const common = { env, clock, logger };
   const { args = () => [] } = options;
   const commandFor = (isWanted: boolean): readonly [string, ...string[]] =>
     entry instanceof URL ? nodeCommand(entry, args(isWanted)) : entry;
   const spawn = (id: string, isWanted: boolean): Worker =>
-    new WorkerProcess({ ...common, command: commandFor(isWanted), id, startTimeoutMs });
+    new WorkerProcess({ ...common, sandbox, command: commandFor(isWanted), id, startTimeoutMs });
   return new WorkerRuntime({
     name,
     pool: new WorkerPool({
@@ -66,6 +77,7 @@ export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
     }),
     optimiser: new Optimiser({ spawn: (id) => spawn(id, false), logger }),
     spawnThread(id) {
+      if (sandbox !== undefined) throw threadsAreOpen();
       if (entry instanceof URL) return new WorkerThread({ ...common, entry, id });
       throw new ServeError(
         "failed_precondition",

@@ -13,9 +13,11 @@ import { permittedAdministration, permittedInference } from "../../infer/permitt
 import type { Authentication } from "../authentication.ts";
 import type { OpenForeignCall } from "../call-stream.ts";
 import { createCallerViews } from "../caller-views.ts";
+import type { ReadLoadConfig } from "../control-parameters.ts";
 import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
+import type { RequestLog } from "../request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
@@ -53,6 +55,7 @@ export interface GrpcEdgeOptions {
   /** Uniform in [0, 1). Default: `Math.random`. */
   readonly random?: () => number;
   readonly logger: Logger;
+  readonly requestLog?: RequestLog | undefined;
   readonly observer: InferenceObserver;
   /** What requests of all edges may hold together. */
   readonly budget: ByteBudget;
@@ -69,6 +72,8 @@ export interface GrpcEdgeOptions {
   readonly typedResponses?: TypedResponses;
   /** The model of requests that name none. Default: the only one there is. */
   readonly defaultModel?: string | undefined;
+  /** Reads the configuration of a load request. Default: the operator does not allow it. */
+  readonly readLoadConfig?: ReadLoadConfig | undefined;
   /** Shared memory that clients have registered; the edges share it. Default: none may be. */
   readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */

@@ -183,13 +183,12 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     else this.#place(response, places).catch((thrown: unknown) => this.reject(thrown));
   }
 
-  /** Writes outputs to shared memory, and says so in the response in place of their bytes. */
+  /** Writes outputs to shared memory, and leaves their bytes out of the response, as Triton does. */
   async #place(response: InferResponse, places: ReadonlyMap<string, RegionPlace>): Promise<void> {
     const { slicer, regions } = this.#deps;
-    const outputs: readonly WireTensor[] = response.outputs.map((output) => {
-      const place = places.get(output.name);
-      return place === undefined ? output : { ...output, bytes: NO_BYTES, place };
-    });
+    const outputs: readonly WireTensor[] = response.outputs.map((output) =>
+      places.has(output.name) ? { ...output, bytes: NO_BYTES, isPlaced: true } : output,
+    );
     // It was checked that there are regions before the request was submitted.
     await workOff(writePlaced(response.outputs, places, regions!), slicer.open(outputBytes(response)));
     this.#encode({ ...response, outputs });

@@ -30,6 +30,7 @@ type Defaulted =
   | "webGate"
   | "regions"
   | "openCall"
+  | "readLoadConfig"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -55,6 +56,7 @@ const DEFAULTS: Pick<
   | "defaultModel"
   | "regions"
   | "openCall"
+  | "readLoadConfig"
   | "notReadyStatus"
   | "tenantHeader"
   | "makeId"
@@ -67,6 +69,7 @@ const DEFAULTS: Pick<
   defaultModel: undefined,
   regions: undefined,
   openCall: undefined,
+  readLoadConfig: undefined,
   makeId: randomUUID,
   random: Math.random,
 };

@@ -18,6 +18,7 @@ const KEPT_AT_ONCE_BYTES = 1024 * 1024;
 /** An engine that opens a model sooner has nothing to gain. */
 const SLOW_SESSION_MS = 60;
 const MOST_WEIGHT_BYTES = 256 * 1024 * 1024;
+const LEAST_WEIGHT_BYTES = 1024 * 1024;
 
 const NOT_OPTIMISED =
   "ONNX Runtime crashed where it optimises this model's graph, so the graph runs as it is: the answers are the same, but slower";
@@ -98,6 +99,8 @@ function mayOptimise(
   // It takes as much memory as the model itself, once.
   if (isolation !== "process" || memoryLimitBytes !== undefined || weightBytes > MOST_WEIGHT_BYTES)
     return false;
+  // That it took long was the machine's fault.
+  if (weightBytes < LEAST_WEIGHT_BYTES) return false;
   const known = translation.findOptimised();
   if (known.kind === "useless") return known.digest !== undefined && known.digest !== digest;
   if (known.kind === "untried") return true;
