@@ -16,6 +16,7 @@ import { running } from "./suites/running.ts";
 import { security } from "./suites/security.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
+import { tasks } from "./suites/tasks.ts";
 import { torchserve } from "./suites/torchserve.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
@@ -31,6 +32,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   checks,
   security,
   json,
+  tasks,
   peers,
   torchserve,
 };

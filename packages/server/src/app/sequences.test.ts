@@ -187,6 +187,17 @@ test("the short form takes the parameters beside its input", async () => {
   assert.deepEqual(await predict({ sequence_id: "short", sequence_end: true }), [4]);
 });
 
+test("Triton's short form and its events do as well", async () => {
+  const generate = async (how: string, more: Parameters): Promise<unknown> => {
+    const body = JSON.stringify({ x: [[2]], sequence_id: "generated", ...more });
+    const response = await fetch(`${server.url}/v2/models/sum/${how}`, { method: "POST", body });
+    const text = await response.text();
+    return (JSON.parse(text.replace(/^data: /, "")) as { readonly y: unknown }).y;
+  };
+  assert.equal(await generate("generate", { sequence_start: true }), 2);
+  assert.equal(await generate("generate_stream", {}), 4);
+});
+
 test("gRPC requests of one sequence_id do, and go on where REST left it", async () => {
   const id = { parameterChoice: { case: "uint64Param", value: 12n } } as const;
   const start = { parameterChoice: { case: "boolParam", value: true } } as const;
