@@ -7,7 +7,7 @@ export function embeddingsRoutes(): readonly Route[] {
     {
       method: "POST",
       urls: ["/v1/embeddings"],
-      run: async (call: RestCall) => (await import("./embeddings.ts")).answerEmbeddings(call),
+      run: async (call: RestCall) => (await import("./embeddings.ts")).runEmbeddings(call),
     },
   ];
 }

@@ -30,7 +30,7 @@ interface Embedded {
 }
 
 /** `{"model", "input"}` → `{"data": [{"embedding"}], "usage"}`. Rejects with ServeError; errors are spelled as OpenAI does. */
-export async function answerEmbeddings(call: RestCall): Promise<void> {
+export async function runEmbeddings(call: RestCall): Promise<void> {
   call.spellError = spellOpenaiError;
   const { context, timeline } = call;
   const body = await readBody(call);
