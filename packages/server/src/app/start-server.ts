@@ -147,7 +147,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
-  const authentication = await openAuthentication(config, metrics);
+  const authentication = await openAuthentication(config, { metrics, logger });
   const sandbox = openSandbox(config, options.paths, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
