@@ -51,6 +51,7 @@ const RIGHT = {
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
   bench: ["digits", "--url", "http://127.0.0.1:1"],
   why: ["digits", "--url", "http://127.0.0.1:1"],
+  doctor: [],
   keys: ["list", "--api-keys", "keys.json"],
   list: ["--url", "http://127.0.0.1:1"],
   check: ["digits.pt2"],
@@ -173,6 +174,7 @@ function ownCases(port) {
       ["export", "digits.pt2", "-o", "nowhere/out.pt2"],
     ],
     verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
+    doctor: [["doctor", "digits"]],
     keys: [
       ["keys"],
       ["keys", "rename", "--api-keys", "keys.json"],

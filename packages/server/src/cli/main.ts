@@ -24,6 +24,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["verify", async () => (await import("./verify/verify.ts")).verifyCommand],
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
+  ["doctor", async () => (await import("./doctor/doctor.ts")).doctorCommand],
   ["keys", async () => (await import("./keys.ts")).keysCommand],
 ]);
 

@@ -114,7 +114,7 @@ export const SERVER_OPTIONS = {
   adminToken: {
     kind: "text",
     default: null,
-    doc: "Bearer token for load and unload under --model-control explicit. Required there. Prefer the environment variable: flags show in process lists.",
+    doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
   },
   allowLoadConfig: {
     kind: "flag",
@@ -363,6 +363,11 @@ export const SERVER_OPTIONS = {
     choices: ["debug", "info", "warn", "error", "silent"],
     default: "info",
     doc: "What is logged, on standard error.",
+  },
+  accessLog: {
+    kind: "flag",
+    default: false,
+    doc: "Log a line for every request, with its id, status, model and time. Without it, requests that failed are logged, a hundred a second at most.",
   },
   logFormat: {
     kind: "choice",
