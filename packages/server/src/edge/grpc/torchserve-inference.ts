@@ -29,7 +29,10 @@ export function torchserveInferenceMethods(deps: InferenceDeps): GrpcMethod[] {
       }),
   });
   return [
-    unaryMethod(`${SERVICE}/Ping`, async () => (await codec()).encodePing(deps.inference.isReady())),
+    {
+      ...unaryMethod(`${SERVICE}/Ping`, async () => (await codec()).encodePing(deps.inference.isReady())),
+      needs: "nothing",
+    },
     predict(`${SERVICE}/Predictions`),
     // Of an answer that comes in one piece.
     predict(`${SERVICE}/StreamPredictions`),
