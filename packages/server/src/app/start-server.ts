@@ -20,6 +20,7 @@ import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import { createMemoryRegions } from "../edge/memory-regions.ts";
+import { createRequestLog } from "../edge/request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -113,6 +114,8 @@ export interface RunningServer {
   readonly settled: Promise<void>;
   /** Every version of every model with its state, and with the reason when it is not ready. */
   models(): readonly IndexEntry[];
+  /** Inferences that wait for their turn or run. */
+  requestsInFlight(): number;
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
   /**
@@ -205,6 +208,8 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     torchserve,
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
+    requestsInFlight: () =>
+      registry.versions().reduce((sum, { handle }) => sum + (handle?.inFlight() ?? 0), 0),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
     reload: () => reloader.reloadAll(),
@@ -374,6 +379,7 @@ async function buildEdges(
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
+    requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
     logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,

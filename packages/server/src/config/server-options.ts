@@ -364,6 +364,11 @@ export const SERVER_OPTIONS = {
     default: "info",
     doc: "What is logged, on standard error.",
   },
+  accessLog: {
+    kind: "flag",
+    default: false,
+    doc: "Log a line for every request, with its id, status, model and time. Without it, requests that failed are logged, a hundred a second at most.",
+  },
   logFormat: {
     kind: "choice",
     choices: ["auto", "json", "text"],

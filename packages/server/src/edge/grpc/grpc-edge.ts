@@ -17,6 +17,7 @@ import type { ReadLoadConfig } from "../control-parameters.ts";
 import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
+import type { RequestLog } from "../request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
@@ -54,6 +55,7 @@ export interface GrpcEdgeOptions {
   /** Uniform in [0, 1). Default: `Math.random`. */
   readonly random?: () => number;
   readonly logger: Logger;
+  readonly requestLog?: RequestLog | undefined;
   readonly observer: InferenceObserver;
   /** What requests of all edges may hold together. */
   readonly budget: ByteBudget;

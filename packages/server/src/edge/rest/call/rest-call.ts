@@ -203,6 +203,8 @@ export class RestCall implements RequestHead, RespondingCall {
     this.release();
     const error = this.#explain(thrown);
     const { status, body, retryAfter } = this.spellError(error, this.context.random);
+    // A fault of ours is told of in full below.
+    if (status !== 500) this.#tell(status, error);
     if (status === 500) {
       this.context.logger.error(
         { requestId: this.id, model: this.model, err: error.cause ?? error },
@@ -247,7 +249,24 @@ export class RestCall implements RequestHead, RespondingCall {
     else if (bytes > SMALL_BYTES) this.enter(bytes);
   }
 
+  /** Writes into the log what became of it. */
+  #tell(status: number, failure?: ServeError): void {
+    const { context, request } = this;
+    context.requestLog?.ended(
+      {
+        requestId: this.id,
+        protocol: "rest",
+        call: `${request.method ?? ""} ${request.url ?? ""}`,
+        status,
+        model: this.model,
+        ms: context.clock.nowMs() - this.timeline.receivedMs,
+      },
+      failure,
+    );
+  }
+
   #send(status: number, content: ResponseContent): void {
+    if (this.context.requestLog?.isComplete === true && status < FIRST_FAILURE) this.#tell(status);
     this.#answered = true;
     this.#cancelDeadline?.();
     sendResponse(this, status, content);
@@ -267,9 +286,15 @@ export class RestCall implements RequestHead, RespondingCall {
     this.#isClosed = true;
     this.#onEnd?.();
     if (this.#answered) return;
-    this.signal.abort(clientLeft());
+    const left = clientLeft();
+    if (this.#entered || this.model !== undefined) this.#tell(CLIENT_LEFT, left);
+    this.signal.abort(left);
   }
 }
+
+const FIRST_FAILURE = 400;
+/** What nginx logs of a client that closed its connection; nobody is sent it. */
+const CLIENT_LEFT = 499;
 
 /** `?pretty`, for people who read a document. */
 function wantsPretty(url: string | undefined): boolean {

@@ -12,6 +12,7 @@ import type { OpenForeignCall } from "../../call-stream.ts";
 import type { ReadLoadConfig } from "../../control-parameters.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
 import type { MemoryRegions } from "../../memory-regions.ts";
+import type { RequestLog } from "../../request-log.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { SharedResponses } from "./shared-responses.ts";
@@ -32,6 +33,8 @@ export interface RestContext {
   readonly regions: MemoryRegions | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where requests that failed can be found by their ids; undefined: nowhere. */
+  readonly requestLog?: RequestLog | undefined;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
   /** What costs more to make than to ask for. */
