@@ -123,7 +123,10 @@ export class WebSocketConnection {
     const call = responding as RestCall;
     const webSocket = this.#webSocket;
     if (webSocket.readyState !== webSocket.OPEN) {
-      this.#taken(call);
+      // Nobody will read it, nor what would be said to the messages behind it.
+      this.#waiting.length = 0;
+      call.end();
+      this.#open.delete(call);
       return;
     }
     let unread: UnreadFrame | undefined;

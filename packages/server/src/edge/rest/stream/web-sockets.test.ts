@@ -336,6 +336,18 @@ describe("limits", () => {
     await until(() => budget.bytes === 0);
   });
 
+  test("a client that sends thousands of messages and goodbye at once ends nobody's server", async () => {
+    const { server } = await setUp();
+    const client = await new Client(server, "/v2/models/echo/stream").open();
+    for (let i = 0; i < 20_000; i++) client.socket.send("{}");
+    client.socket.close();
+    await client.end();
+    await until(() => server.budget.requests === 0);
+    const other = await new Client(server, "/v2/models/echo/stream").open();
+    other.socket.send(request("a", [1, 2]));
+    assert.equal((await other.answer()).id, "a");
+  });
+
   test("a client that asks for signs of life and reads none is cut off", async () => {
     const { server } = await setUp({ webSocketLimits: { maxUnreadBytes: 1000 } });
     const { port } = server;
