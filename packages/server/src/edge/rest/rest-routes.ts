@@ -13,6 +13,7 @@ import {
   torchserveManagementRoutes,
 } from "./torchserve/torchserve-management.ts";
 import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
+import { embeddingsRoutes } from "./v1/embeddings-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
 import { generateRoutes } from "./v2/generate-routes.ts";
 import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
@@ -37,7 +38,13 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
     ...(torchserve?.withManagement === true ? torchserveManagementRoutes(managementOf(torchserve)) : []),
   ];
   // OpenAPI has no words for a WebSocket, nor for gRPC.
-  return [STREAM_ROUTE, ...rpcRoutes(), ...described, ...openapiRoutes(described, context)];
+  return [
+    STREAM_ROUTE,
+    ...rpcRoutes(),
+    ...embeddingsRoutes(),
+    ...described,
+    ...openapiRoutes(described, context),
+  ];
 }
 
 function partRoutes(part: "management" | "metrics", torchserve: TorchserveApis): readonly Route[] {
