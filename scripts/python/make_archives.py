@@ -93,6 +93,26 @@ def handle(data, context):
     return answers
 '''
 
+# Sends a piece, and goes on when the file that the request names is there.
+PIECES = '''
+import os, time
+from ts.handler_utils.utils import send_intermediate_predict_response
+
+def handle(data, context):
+    if data is None:
+        return None
+    order = data[0]["body"]
+    send_intermediate_predict_response(["first " for _ in data], context.request_ids, "", 200, context)
+    if order == "break":
+        raise ValueError("no")
+    if order == "exit":
+        os._exit(3)
+    end = time.monotonic() + 60
+    while not os.path.exists(order) and time.monotonic() < end:
+        time.sleep(0.01)
+    return ["last" for _ in data]
+'''
+
 SCRIPTED = '''
 from ts.torch_handler.base_handler import BaseHandler
 
@@ -151,6 +171,7 @@ def write_all(folder, model):
     config = "batchSize: 4\nhandler:\n  threshold: 0.5\n"
     files = {"service.py": FUNCTION, "greeting.txt": "hello\n", "model-config.yaml": config}
     archive(folder, "function", files, {"handler": "service.py:handle", "configFile": "model-config.yaml"})
+    archive(folder, "pieces", {"pieces.py": PIECES}, {"handler": "pieces.py"})
     example = torch.ones(2, 3)
     scripted = saved(torch.jit.script(model).save, ".pt")
     archive(folder, "scripted", {"model.pt": scripted, "h.py": SCRIPTED}, {"serializedFile": "model.pt", "handler": "h.py"})

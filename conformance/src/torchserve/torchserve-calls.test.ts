@@ -41,7 +41,6 @@ const DIFFERENT_OVER_GRPC: Readonly<Record<string, string>> = {
     "TorchServe has no code for what is there already",
   "Predictions orders 9.0 text": NOT_INTERNAL,
   "Predictions nobody  text": NOT_INTERNAL,
-  "StreamPredictions streaming  one two three": "the pieces arrive as one",
   "StreamPredictions orders  text": "TorchServe ends a stream of one piece with an error",
 };
 

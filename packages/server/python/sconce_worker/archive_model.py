@@ -36,12 +36,14 @@ class ArchiveModel:
         # Of the `load` call's result.
         self.loaded: dict[str, object] = {}
 
-    def run(self, header: memoryview, payload: memoryview) -> tuple[bytes, list[memoryview], object]:
+    def run(
+        self, header: memoryview, payload: memoryview, send_piece: Callable[[int, bytes, bytes], None]
+    ) -> tuple[bytes, list[memoryview], object]:
         """Header and chunks of the result, and what must live until they are sent. Raises ServeError."""
         bodies, heads = decode_byte_tensors(header, payload)
         rows = [_row(body, head) for body, head in zip(bodies, heads)]
         started = time.perf_counter()
-        answers = self._handler.answer(rows)
+        answers = self._handler.answer(rows, lambda row, answer: send_piece(row, _head(answer), answer.body))
         compute_ms = (time.perf_counter() - started) * 1000
         result = [[answer.body for answer in answers], [_head(answer) for answer in answers]]
         header, chunks = encode_byte_tensors(result, compute_ms)
@@ -134,7 +136,7 @@ def _signature(batch_size: int) -> dict[str, object]:
 
 
 def _row(body: memoryview, head: memoryview) -> Row:
-    """`head`: empty, or `{"id", "headers", "parts": [{"name", "type", "bytes"}]}`; the parts lie in `body` one after another."""
+    """`head`: empty, or `{"id", "headers", "inPieces", "parts": [{"name", "type", "bytes"}]}`; the parts lie in `body` one after another."""
     try:
         said = json.loads(bytes(head)) if len(head) else {}
         headers = {str(name): str(value) for name, value in said.get("headers", {}).items()}
@@ -153,7 +155,7 @@ def _row(body: memoryview, head: memoryview) -> Row:
         fields[name] = _value(bytearray(body[at : at + size]), content_type)
         of_parts[name] = {"content-type": content_type}
         at += size
-    return Row(str(said.get("id", "")), fields, {**of_parts, **headers})
+    return Row(str(said.get("id", "")), fields, {**of_parts, **headers}, said.get("inPieces") is True)
 
 
 def _bad_head(why: str) -> ServeError:

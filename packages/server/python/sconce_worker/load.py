@@ -33,6 +33,10 @@ _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
 torch.set_num_interop_threads(1)
 
 
+# Of a row: what is said of a piece of its answer, and the piece.
+SendPiece = Callable[[int, bytes, bytes], None]
+
+
 class LoadedModel:
     def __init__(self, program: Program, device: torch.device, mapped: list[dict[str, object]]) -> None:
         """`mapped`: stamps of the files whose pages are the model's weights."""
@@ -42,7 +46,7 @@ class LoadedModel:
         # Of the `load` call's result.
         self.loaded: dict[str, object] = {}
 
-    def run(self, header: memoryview, payload: memoryview) -> tuple[bytes, list[memoryview], object]:
+    def run(self, header: memoryview, payload: memoryview, send_piece: SendPiece | None = None) -> tuple[bytes, list[memoryview], object]:
         """Header and chunks of the result, and what must live until they are sent. Raises ServeError."""
         inputs = decode_tensors(header, payload)
         started = time.perf_counter()

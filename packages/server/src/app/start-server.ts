@@ -48,6 +48,7 @@ import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
+import { createDenialLog } from "./denial-log.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
@@ -387,7 +388,7 @@ async function buildEdges(
   const { regions, readLoadConfig } = await allowedExtensions(config);
   const shared = {
     inference,
-    ...openControlPlane(control, logger, authentication),
+    ...openControlPlane(control, { logger, clock }, authentication),
     regions,
     readLoadConfig,
     webGate,
@@ -458,13 +459,20 @@ function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: strin
 /** Where the server knows its callers, the log names each; else whoever loads and unloads holds the administrator's token. */
 function openControlPlane(
   control: ModelControl,
-  logger: Logger,
+  { logger, clock }: Pick<CompleteOptions, "logger" | "clock">,
   authentication: OpenAuthentication | undefined,
 ) {
   const audit: Audit = (administration, by) => auditedAdministration(administration, { logger, by });
   return authentication === undefined
     ? { administration: audit(control, "the administrator") }
-    : { administration: control, authentication: { authenticator: authentication.authenticator, audit } };
+    : {
+        administration: control,
+        authentication: {
+          authenticator: authentication.authenticator,
+          audit,
+          denied: createDenialLog(logger, clock),
+        },
+      };
 }
 
 type Renewed = Pick<Served, "tls" | "authentication" | "live">;

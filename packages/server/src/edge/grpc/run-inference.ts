@@ -103,6 +103,8 @@ export interface Inquiry {
   readonly message: Uint8Array;
   readonly arrival: Arrival;
   readonly receiver: InferenceReceiver;
+  /** Told of the pieces of the answer that come before it is whole. Default: nobody is. */
+  readonly onPiece?: InferRequest["onPiece"];
 }
 
 /**
@@ -150,6 +152,7 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
         timeline: this.#timeline,
         // What goes to shared memory is not in the response.
         maxResponseBytes: wire.places === undefined ? this.#deps.maxSendBytes : undefined,
+        onPiece: this.#inquiry.onPiece,
       });
       this.#deadlineMs = request.deadlineMs;
       const { stream } = arrival;
@@ -294,7 +297,12 @@ function failureOf(thrown: unknown, arrival: Arrival): ServeError {
 function inferRequest(
   wire: WireRequest,
   arrival: Arrival,
-  { model, timeline, maxResponseBytes }: Pick<InferRequest, "model" | "timeline" | "maxResponseBytes">,
+  {
+    model,
+    timeline,
+    maxResponseBytes,
+    onPiece,
+  }: Pick<InferRequest, "model" | "timeline" | "maxResponseBytes" | "onPiece">,
 ): InferRequest {
   const timeout = wire.parameters.get("timeout");
   const own = earliestDeadline(arrival.receivedMs, [
@@ -314,6 +322,7 @@ function inferRequest(
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
     tenant: arrival.tenant,
+    onPiece,
     stream: arrival.stream,
     timeline,
     maxResponseBytes,

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { torchserveInference } from "@sconce/protocol/messages";
 import { ServeError } from "../../base/errors.ts";
-import { NO_PARAMETERS } from "../../base/infer-request.ts";
+import { NO_PARAMETERS, type ResponsePiece } from "../../base/infer-request.ts";
 import type { Inference } from "../../infer/inference.ts";
-import { handlerInputs, handlerResponse, takesAnyBody } from "../torchserve/handler-call.ts";
+import { handlerInputs, handlerPiece, handlerResponse, takesAnyBody } from "../torchserve/handler-call.ts";
 import { plainVersion } from "../torchserve/management.ts";
 import { failing } from "../torchserve/torchserve-failure.ts";
 import type { Dialect } from "./run-inference.ts";
@@ -19,7 +19,10 @@ export function encodePing(isReady: boolean): Uint8Array {
 }
 
 /** TorchServe's PredictionsRequest and PredictionResponse, of archives. */
-export function predictionsDialect(inference: Inference): Dialect {
+export function predictionsDialect(
+  inference: Inference,
+  { inPieces }: { readonly inPieces: boolean },
+): Dialect {
   return {
     decode(bytes, receiver) {
       const {
@@ -37,7 +40,7 @@ export function predictionsDialect(inference: Inference): Dialect {
         bytes: Buffer.from(value),
       }));
       const headers: Record<string, string> = sequenceId === undefined ? {} : { [SEQUENCE_ID]: sequenceId };
-      const inputs = handlerInputs(fields, { id: randomUUID(), headers });
+      const inputs = handlerInputs(fields, { id: randomUUID(), headers, inPieces });
       return {
         model,
         version,
@@ -65,6 +68,12 @@ export function predictionsDialect(inference: Inference): Dialect {
       return block;
     },
   };
+}
+
+/** A piece of an answer as a message. */
+export function encodePiece(piece: ResponsePiece): Uint8Array {
+  const { body } = handlerPiece(piece);
+  return toBinary(PredictionResponseSchema, create(PredictionResponseSchema, { prediction: body }));
 }
 
 /** The header that says which sequence a request belongs to. */

@@ -1,7 +1,9 @@
+import { ServeError } from "../../base/errors.ts";
 import { once } from "../../base/once.ts";
 import { failureOverGrpc } from "../torchserve/torchserve-failure.ts";
-import type { GrpcMethod } from "./grpc-call.ts";
+import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import { UnaryInference } from "./infer-methods.ts";
+import { frameOf } from "./message-frame.ts";
 import { type InferenceDeps, runInference } from "./run-inference.ts";
 import { UnaryCall, unaryMethod } from "./unary-method.ts";
 
@@ -10,17 +12,18 @@ const SERVICE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService";
 /** TorchServe's inference over gRPC, of archives. Their codec loads at the first call. */
 export function torchserveInferenceMethods(deps: InferenceDeps): GrpcMethod[] {
   const codec = once(() => import("./torchserve-codec.ts"));
-  const predict = (path: string): GrpcMethod => ({
+  const predict = (path: string, { inPieces }: { readonly inPieces: boolean }): GrpcMethod => ({
     path,
     requestStream: false,
     open: (call) =>
       new UnaryCall(call, async (message) => {
-        const { predictionsDialect } = await codec();
+        const { predictionsDialect, encodePiece } = await codec();
         const inference = new UnaryInference(deps, call);
         runInference(deps, {
-          dialect: predictionsDialect(deps.inference),
+          dialect: predictionsDialect(deps.inference, { inPieces }),
           message,
           arrival: inference,
+          onPiece: inPieces ? (piece) => sendPiece(call, encodePiece(piece)) : undefined,
           receiver: {
             answered: (frame, timeline) => inference.answered(frame, timeline),
             failed: (failure) => inference.failed({ ...failure, error: failureOverGrpc(failure.error) }),
@@ -29,9 +32,19 @@ export function torchserveInferenceMethods(deps: InferenceDeps): GrpcMethod[] {
       }),
   });
   return [
-    unaryMethod(`${SERVICE}/Ping`, async () => (await codec()).encodePing(deps.inference.isReady())),
-    predict(`${SERVICE}/Predictions`),
-    // Of an answer that comes in one piece.
-    predict(`${SERVICE}/StreamPredictions`),
+    {
+      ...unaryMethod(`${SERVICE}/Ping`, async () => (await codec()).encodePing(deps.inference.isReady())),
+      needs: "nothing",
+    },
+    predict(`${SERVICE}/Predictions`, { inPieces: false }),
+    predict(`${SERVICE}/StreamPredictions`, { inPieces: true }),
   ];
+}
+
+function sendPiece(call: GrpcCall, message: Uint8Array): void {
+  try {
+    call.send(frameOf(message));
+  } catch (thrown) {
+    call.fail(ServeError.from(thrown));
+  }
 }

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { CallSignal } from "../../../base/call-signal.ts";
 import { ServeError } from "../../../base/errors.ts";
 import type { ParameterValue } from "../../../base/infer-request.ts";
@@ -62,6 +63,8 @@ export class RestCall implements RequestHead, RespondingCall {
   #answered = false;
   #isClosed = false;
   #onEnd: (() => void) | undefined;
+  /** Where the pieces of its answer go; undefined: none was sent yet. */
+  #pieces: Writable | undefined;
 
   constructor(context: RestContext, transport: RestTransport) {
     const { request } = transport;
@@ -172,7 +175,7 @@ export class RestCall implements RequestHead, RespondingCall {
   ): void {
     if (this.#answered) return;
     const { timeline, context } = this;
-    this.#holdResponse(bytesOf(body));
+    if (this.#pieces === undefined) this.#holdResponse(bytesOf(body));
     timeline.encodedMs = context.clock.nowMs();
     const headers = ["Server-Timing", serverTiming(timeline), ...own];
     if (jsonBytes !== undefined) headers.push("Inference-Header-Content-Length", String(jsonBytes));
@@ -183,7 +186,22 @@ export class RestCall implements RequestHead, RespondingCall {
       code: "ok",
       timeline,
     });
-    this.#send(status, { type, body, headers });
+    if (this.#pieces === undefined) {
+      this.#send(status, { type, body, headers });
+      return;
+    }
+    this.sendPiece({ body, type });
+    this.#answered = true;
+    this.#cancelDeadline?.();
+    this.#pieces.end();
+  }
+
+  /** Sends a piece of an inference's answer; the last one is sent by `sendInference`. A client that leaves too much of them untaken is cut off. */
+  sendPiece({ body, type, status = 200, headers = [] }: InferenceBody): void {
+    if (this.#answered) return;
+    this.#pieces ??= this.transport.begin(this, status, beginning(this, type, headers));
+    if (this.#pieces.writableLength > MAX_UNTAKEN_BYTES) this.transport.connection.destroy();
+    else for (const part of body instanceof Uint8Array ? [body] : body) this.#pieces.write(part);
   }
 
   sendJson(status: number, value: unknown): void {
@@ -220,6 +238,13 @@ export class RestCall implements RequestHead, RespondingCall {
         code: error.code,
         timeline,
       });
+    }
+    if (this.#pieces !== undefined) {
+      // Its beginning is sent: all that can be said is that it does not end as it should.
+      this.#answered = true;
+      this.#cancelDeadline?.();
+      this.transport.connection.destroy();
+      return;
     }
     // The rest of a body that trickles in is not waited for.
     if (error.reason === "request_timeout") headers.push("Connection", "close");
@@ -290,6 +315,19 @@ export class RestCall implements RequestHead, RespondingCall {
     if (this.#entered || this.model !== undefined) this.#tell(CLIENT_LEFT, left);
     this.signal.abort(left);
   }
+}
+
+const MAX_UNTAKEN_BYTES = 16 * 1024 * 1024;
+
+/** Headers of an answer that comes in pieces. */
+function beginning(
+  { id, context, request }: RestCall,
+  type: string,
+  own: readonly string[],
+): readonly string[] {
+  const forPages = context.webGate.responseHeaders(request.headers.origin);
+  const typed = type === "" ? [] : ["Content-Type", type];
+  return [...own, ...typed, "X-Request-Id", id, ...forPages];
 }
 
 const FIRST_FAILURE = 400;

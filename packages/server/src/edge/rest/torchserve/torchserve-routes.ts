@@ -11,7 +11,7 @@ import { type PredictRequest, readPrediction } from "../predict/predict-request.
 import { encodePrediction } from "../predict/predict-response.ts";
 import { plainVersion, spellAsTorchserve } from "./torchserve-call.ts";
 import { readHandlerRequest } from "./torchserve-request.ts";
-import { encodeHandlerResponse, prettyJson } from "./torchserve-response.ts";
+import { encodeHandlerPiece, encodeHandlerResponse, prettyJson } from "./torchserve-response.ts";
 
 const PREDICTIONS = ["/predictions/:model", "/predictions/:model/:version"] as const;
 const EXPLANATIONS = ["/explanations/:model", "/explanations/:model/:version"] as const;
@@ -63,6 +63,7 @@ function handlerDialect(own: Readonly<Record<string, string>>): HandlerDialect {
         ? readHandlerRequest(call, body, own)
         : readPrediction(call, body, inputs!);
     },
+    encodePiece: encodeHandlerPiece,
     encode(call, response, { unbatched }) {
       if (unbatched === undefined) return encodeHandlerResponse(response);
       return call.workOff(outputBytes(response), encodePrediction(response, unbatched));
