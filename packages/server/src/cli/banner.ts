@@ -13,7 +13,7 @@ export function banner({
   torchserve,
 }: Pick<RunningServer, "url" | "healthUrl" | "torchserve">): string {
   const authority = new URL(url).host;
-  const rows: readonly (readonly [label: string, address: string, what: string])[] = [
+  const rows: readonly Row[] = [
     ["REST", `${url}/v2`, "Open Inference Protocol"],
     ["", `${url}/predict/{model}`, "the short form"],
     ["gRPC", authority, "GRPCInferenceService"],
@@ -22,22 +22,28 @@ export function banner({
     ...(healthUrl === undefined
       ? []
       : [["health", `${healthUrl}/v2/health/ready`, "a thread of its own"] as const]),
+    ...torchserveRows(torchserve),
   ];
   const width = Math.max(...rows.map(([, address]) => address.length));
   const lines = rows.map(
-    ([label, address, what]) => `  ${label.padEnd(9)} ${address.padEnd(width)}  ${what}
+    ([label, address, what]) => `  ${label.padEnd(10)} ${address.padEnd(width)}  ${what}
 `,
   );
   return `Sconce ${VERSION} listens on ${url}
-${lines.join("")}${torchserveLines(torchserve)}`;
+${lines.join("")}`;
 }
 
-function torchserveLines(addresses: RunningServer["torchserve"]): string {
-  if (addresses === undefined) return "";
+type Row = readonly [label: string, address: string, what: string];
+
+function torchserveRows(addresses: RunningServer["torchserve"]): readonly Row[] {
+  if (addresses === undefined) return [];
   const { management, metrics, grpcInference, grpcManagement } = addresses;
-  return `  TorchServe's management ${management}, metrics ${metrics};
-  gRPC: inference ${grpcInference}, management ${grpcManagement}
-`;
+  return [
+    ["torchserve", management, "management"],
+    ["", metrics, "metrics"],
+    ["", grpcInference, "gRPC, inference"],
+    ["", grpcManagement, "gRPC, management"],
+  ];
 }
 
 /** What became of every model, within so many columns if they are known, and a line to paste for the first one that is ready. */
