@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { requirePython, runPython } from "./python.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import { torchserveAddresses } from "./torchserve/torchserve-addresses.ts";
 
 const script = (name: string): string =>
   fileURLToPath(new URL(`../../scripts/python/${name}`, import.meta.url));
@@ -22,7 +23,7 @@ interface Answer {
 type Ask = (path: string, init?: RequestInit) => Promise<Answer>;
 
 function asking(server: ServerProcess): Ask {
-  const [, management] = /management (\S+),/.exec(server.output())!;
+  const { management } = torchserveAddresses(server.output());
   return async (path, init) => {
     const isManagement = path.startsWith("/models");
     const response = await fetch(`${isManagement ? `http://${management}` : server.url}${path}`, init);
@@ -198,6 +199,20 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     const api = json(await ask("/", { method: "OPTIONS" })) as { openapi: string; paths: object };
     assert.equal(api.openapi, "3.0.1");
     assert.ok("/predictions/{model_name}" in api.paths);
+  });
+
+  await t.test("inferences are counted under TorchServe's names", async () => {
+    const { metrics } = torchserveAddresses(server.output());
+    const text = await (await fetch(`http://${metrics}/metrics`)).text();
+    for (const name of ["requests_total", "latency_microseconds"])
+      assert.match(
+        text,
+        new RegExp(
+          `^ts_inference_${name}\\{model_name="eager",model_version="1.0",hostname="[^"]+"\\} [1-9]`,
+          "m",
+        ),
+      );
+    assert.match(text, /^# TYPE ts_queue_latency_microseconds counter$/m);
   });
 
   await t.test("pieces of an answer are sent when the handler sends them", async () => {

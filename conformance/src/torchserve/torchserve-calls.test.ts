@@ -14,6 +14,7 @@ import { GRPC_CALLS } from "./grpc-calls.ts";
 import { inferenceCalls } from "./inference-calls.ts";
 import { managementCalls } from "./management-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
+import { torchserveAddresses } from "./torchserve-addresses.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
 const RECORDED = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
@@ -59,8 +60,7 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
     readonly recorded: readonly Recorded[];
     readonly grpc: readonly { readonly call: string; readonly answer: RecordedGrpcAnswer }[];
   };
-  const [, management, metrics, ...grpc] =
-    /management (\S+), metrics (\S+); gRPC: inference (\S+), management (\S+)/.exec(server.output())!;
+  const { management, metrics, grpcInference, grpcManagement } = torchserveAddresses(server.output());
   const addresses = {
     inference: server.url,
     management: `http://${management}`,
@@ -78,7 +78,7 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
   });
 
   await t.test("over gRPC", async () => {
-    const clients = torchserveClients({ inference: grpc[0]!, management: grpc[1]! }, TOKEN);
+    const clients = torchserveClients({ inference: grpcInference, management: grpcManagement }, TOKEN);
     const found = [];
     for (const [index, call] of GRPC_CALLS.entries()) {
       const actual = await clients.ask(call);
@@ -104,7 +104,7 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
 
   await t.test("all ports close when the server ends", async () => {
     assert.equal((await server.stop()).code, 0);
-    for (const url of [server.url, addresses.management, addresses.metrics, `http://${grpc[0]}`])
+    for (const url of [server.url, addresses.management, addresses.metrics, `http://${grpcInference}`])
       await assert.rejects(fetch(url), url);
   });
 });

@@ -1,5 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { availableParallelism, totalmem } from "node:os";
+import { availableParallelism, hostname, totalmem } from "node:os";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
@@ -37,6 +37,7 @@ import type { Inference } from "../infer/inference.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
+import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota } from "../queue/quota.ts";
 import { createAutoRuntime } from "../runtime/auto-runtime.ts";
@@ -337,6 +338,8 @@ function buildModels(
   const managed = createManagedModels({ ...options, load, onForgotten });
   const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));
   metrics.collect(() => readModelGauges(managed.registry.versions()));
+  if (config.compat === "torchserve")
+    metrics.collect(async () => readTorchserveMetrics(managed.registry.versions(), hostname()));
   if (config.tritonMetrics) metrics.collect(() => readTritonMetrics(managed.registry.versions()));
   return { runtime, observer, ...managed };
 }
