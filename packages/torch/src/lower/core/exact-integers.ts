@@ -1,6 +1,7 @@
 import { type Dim, product } from "../../graph/sym.ts";
 import { countedLoop } from "./counted-loop.ts";
 import type { Emitter } from "./emitter.ts";
+import { mayBeZero } from "./nothing.ts";
 import type { Tensor, Val } from "./tensor.ts";
 
 /**
@@ -51,7 +52,11 @@ export interface Reduced {
 export function int64Sum(g: Emitter, x: Tensor, how: Reduced): Val {
   const { flat, dims } = flatten(g, x, how.axes);
   const ones = g.expand(g.constant("int64", [1], [1]), dims.slice(-1));
-  return restore(g, g.op("MatMul", [flat, ones]), how);
+  const kept = dims.slice(0, -1);
+  // ONNX Runtime does not multiply nothing with a vector.
+  if (!kept.some((dim) => mayBeZero(g, dim))) return restore(g, g.op("MatMul", [flat, ones]), how);
+  const matrix = g.reshape(flat, [product(kept), dims.at(-1)!]);
+  return restore(g, g.reshape(g.op("MatMul", [matrix, g.unsqueeze(ones, [1])]), kept), how);
 }
 
 /** The product of int64 over `axes`, wrapping as PyTorch's. */
