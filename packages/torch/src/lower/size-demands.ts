@@ -226,6 +226,7 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["bilinear", { some: (node) => ["input1", "input2"].map((name) => node.tensor(name).dims.at(-1)!) }],
   ["addbmm", { some: productOfIntegers }],
   ["baddbmm", { some: (node) => unlessNone(productOfIntegers(node).slice(2, 3), node.out().dims) }],
+  ["multi_margin_loss", { some: (node) => node.tensor("self").dims.slice(-1) }],
   ["bincount", { same: weightsFit }],
   ["index", { some: indexed }],
   ["diagonal_scatter", { same: diagonalFits }],

@@ -25,15 +25,35 @@ export function signOf(g: Emitter, x: Val): Val {
   return g.op("Sub", [g.cast(isPositive, "int64"), g.cast(isNegative, "int64")]);
 }
 
+/** A divisor as it is, or with 1 for -1: the least number divided by -1 ends the process, as it ends PyTorch's. */
+export function safeDivisor(g: Emitter, b: Val): Val {
+  const isRisky = b.dtype === "int32" || b.dtype === "int64";
+  const isKnown = g.builder.isScalarConstant(b.name) && b.name !== g.scalar(b.dtype, -1).name;
+  if (!isRisky || isKnown) return b;
+  return g.where(isMinusOne(g, b), g.scalar(b.dtype, 1), b);
+}
+
+function isMinusOne(g: Emitter, b: Val): Val {
+  return g.op("Equal", [b, g.scalar(b.dtype, -1)]);
+}
+
 /** The remainder with the dividend's sign. */
 export function truncatedRemainder(g: Emitter, a: Val, b: Val): Val {
   if (a.dtype !== "int64") return g.op("Mod", [a, b], { fmod: 1 });
-  return g.op("Sub", [a, g.op("Mul", [g.op("Div", [a, b]), b])]);
+  const divisor = safeDivisor(g, b);
+  return g.op("Sub", [a, g.op("Mul", [g.op("Div", [a, divisor]), divisor])]);
+}
+
+/** The quotient of integers, cut. The least number divided by -1 is itself. */
+export function truncatedQuotient(g: Emitter, a: Val, b: Val): Val {
+  const divisor = safeDivisor(g, b);
+  const quotient = g.op("Div", [a, divisor]);
+  return divisor === b ? quotient : g.where(isMinusOne(g, b), g.op("Neg", [quotient]), quotient);
 }
 
 /** The quotient of integers, rounded down. */
 export function flooredQuotient(g: Emitter, a: Val, b: Val): Val {
-  const quotient = g.op("Div", [a, b]);
+  const quotient = truncatedQuotient(g, a, b);
   if (a.dtype.startsWith("uint")) return quotient;
   const zero = g.scalar(a.dtype, 0);
   const rest = g.op("Sub", [a, g.op("Mul", [quotient, b])]);
