@@ -51,12 +51,15 @@ const RIGHT = {
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
   bench: ["digits", "--url", "http://127.0.0.1:1"],
   why: ["digits", "--url", "http://127.0.0.1:1"],
+  doctor: [],
   keys: ["list", "--api-keys", "keys.json"],
   list: ["--url", "http://127.0.0.1:1"],
   check: ["digits.pt2"],
   init: ["digits.pt2", "-o", "-"],
   completion: ["bash"],
+  export: ["models", "-o", "out.pt2"],
   verify: ["nowhere.pt2"],
+  curl: ["digits", "--url", "http://127.0.0.1:1"],
   types: ["http://127.0.0.1:1"],
 };
 
@@ -164,7 +167,20 @@ function ownCases(port) {
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
     ],
+    export: [
+      ["export"],
+      ["export", "models"],
+      ["export", "nowhere", "-o", "out.pt2"],
+      ["export", "models", "-o", "out.onnx"],
+      ["export", "digits.pt2", "-o", "nowhere/out.pt2"],
+    ],
+    curl: [
+      ["curl"],
+      ["curl", "digits", "--url", "http://127.0.0.1:1"],
+      ["curl", "digits", "--url", "127.0.0.1:1"],
+    ],
     verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
+    doctor: [["doctor", "digits"]],
     keys: [
       ["keys"],
       ["keys", "rename", "--api-keys", "keys.json"],

@@ -12,13 +12,14 @@ export interface ChildServer {
 
 const START_LIMIT_MS = 60_000;
 
-/** Starts a Node program, waits for the first `http://…` it prints, then until `isUp(url)` holds. */
+/** Starts a program, by default one of Node, waits for the first `http://…` it prints, then until `isUp(url)` holds. */
 export async function startChildServer(
   args: readonly string[],
   isUp: (url: string) => Promise<boolean> = async () => true,
+  program: string = process.execPath,
 ): Promise<ChildServer> {
   const startedMs = performance.now();
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   const url = await printedUrl(child);
   while (!(await isUp(url))) {
     if (performance.now() - startedMs > START_LIMIT_MS) {

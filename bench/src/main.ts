@@ -16,6 +16,8 @@ import { running } from "./suites/running.ts";
 import { security } from "./suites/security.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
+import { tasks } from "./suites/tasks.ts";
+import { torchserve } from "./suites/torchserve.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -30,7 +32,9 @@ const SUITES: Readonly<Record<string, Suite>> = {
   checks,
   security,
   json,
+  tasks,
   peers,
+  torchserve,
 };
 
 const { values, positionals: wanted } = parseArgs({

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** Linux counts processor time in hundredths of a second. */
 const TICK_MS = 10;
-const IDLE_LOOK_MS = 300;
+/** Longer than what is written to the disk at once takes. */
+const IDLE_LOOK_MS = 1000;
 const IDLE_LIMIT_MS = 30_000;
 
 /** A process and all that it started, as pids. */

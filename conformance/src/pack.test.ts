@@ -1,7 +1,7 @@
 // Tests the packages as `npm pack` makes them.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -19,6 +19,15 @@ async function hasIndex(): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Bytes of all files below a folder, or of those that are wanted. */
+function bytesBelow(folder: string, isWanted: (path: string) => boolean = () => true): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter(isWanted)
+    .reduce((sum, path) => sum + statSync(path).size, 0);
 }
 
 describe("published packages", () => {
@@ -78,13 +87,23 @@ describe("published packages", () => {
     await run("mkdir", [scratch]);
     writeFileSync(join(scratch, "package.json"), '{"private": true}');
     const tarballs = PUBLISHED.map(tarball);
-    await run(
+    const { stderr } = await run(
       "npm",
       ["install", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs],
       {
         cwd: scratch,
       },
     );
+    assert.doesNotMatch(stderr, /npm warn/i);
+    const modules = join(scratch, "node_modules");
+    const engines = join(modules, "onnxruntime-node", "bin");
+    const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+    const own = bytesBelow(engines, (path) => path.includes(join(process.platform, process.arch)));
+    const others = bytesBelow(engines) - own;
+    t.diagnostic(
+      `an installation has ${mib(bytesBelow(modules) - others)}, of which the engine of ${process.platform} ${process.arch} ${mib(own)}; the engines of other platforms take ${mib(others)} more`,
+    );
+    assert.ok(own > 2 ** 20, "the engine of this platform is there");
     const question = [
       "sconce",
       "predict",

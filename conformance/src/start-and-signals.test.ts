@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { MODELS_FOLDER } from "./expected-digits.ts";
+import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
 import { startServerProcess } from "./server-process.ts";
 import { until } from "./until.kit.ts";
 
@@ -106,6 +106,34 @@ describe("signals", () => {
       assert.equal((await server.stop(signal)).code, 0);
     });
   }
+
+  test("SIGHUP reads the configuration again, and the server goes on", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sighup-"));
+    const file = join(folder, "sconce.yaml");
+    writeFileSync(file, "tenant_header: x-tenant\nlog_level: info\n");
+    const server = await startServerProcess([MODELS_FOLDER, "--config", file]);
+    const ask = (): Promise<Response> =>
+      fetch(`${server.url}/predict/digits`, {
+        method: "POST",
+        headers: { "x-tenant": "a" },
+        body: JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) }),
+      });
+    for (let i = 0; i < 3; i++) assert.equal((await ask()).status, 200);
+    writeFileSync(
+      file,
+      "tenant_header: x-tenant\ntenant_quota: 0.01\ntenant_quota_burst: 1\nlog_level: warn\nport: 9\n",
+    );
+    process.kill(server.pid, "SIGHUP");
+    await until("the quota holds", async () => (await ask()).status === 429);
+    process.kill(server.pid, "SIGUSR2");
+    writeFileSync(file, "frobnicate: 1\n");
+    process.kill(server.pid, "SIGHUP");
+    await until("the mistake is logged", () => /unknown key \\?"frobnicate/.test(server.output()));
+    assert.doesNotMatch(server.output(), /as SIGUSR2 asked/, "the log level is warn now");
+    assert.equal((await ask()).status, 429, "what was read before stays in force");
+    assert.equal((await server.stop()).code, 0);
+    rmSync(folder, { recursive: true });
+  });
 
   test("SIGTERM before the port is open exits with 0", async () => {
     // The program is read from its beginning on; a signal before that is Node's.

@@ -63,3 +63,31 @@ test("a scripted speech detector that keeps a state inside answers a stream as P
     assert.ok(Math.abs(got! - probability) <= 1e-5, `chunk ${i}: ${got} instead of ${probability}`);
   }
 });
+
+const NET = `import torch
+
+
+class Net(torch.nn.Module):
+    def forward(self, x: "float32[batch, 1]", h: "float32[batch, 2]"):
+        new = h + x
+        return {"y": new.sum(-1, keepdim=True), "h_out": new}
+`;
+
+test("a model that PyTorch runs has its state kept as any other", { timeout: 180_000 }, async (t) => {
+  const python = requirePython(t);
+  if (python === undefined) return;
+  const folder = mkdtempSync(join(tmpdir(), "sconce-state-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "net"));
+  writeFileSync(join(folder, "net", "model.py"), NET);
+  writeFileSync(join(folder, "net", "model.yaml"), "state: {h: h_out}\n");
+  const server = await startServerProcess([folder, "--python", python]);
+  t.after(() => server.stop());
+  const ask = async (id: number, x: number, n: number): Promise<void> => {
+    const parameters = { sequence_id: id, sequence_start: n === 1 };
+    const body = JSON.stringify({ input: [x], parameters });
+    const response = await fetch(`${server.url}/predict/net`, { method: "POST", body });
+    assert.deepEqual(await response.json(), { prediction: [2 * n * x] });
+  };
+  for (let n = 1; n <= 3; n++) await Promise.all([1, 2, 3, 4].map((id) => ask(id, id, n)));
+});

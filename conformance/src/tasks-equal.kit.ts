@@ -28,10 +28,11 @@ export interface TaskServer {
   file(name: string): Buffer;
 }
 
-/** A server with models of these tasks, as `make_tasks.py` writes them; undefined without PyTorch. */
+/** A server with models of these tasks, as `make_tasks.py` writes them; undefined without PyTorch. `complete` may add to their folders first. */
 export async function startTaskServer(
   t: TestContext,
   tasks: readonly string[],
+  complete: (models: readonly MadeModel[], folder: string) => void = () => {},
 ): Promise<TaskServer | undefined> {
   const python = requirePython(t);
   if (python === undefined) return undefined;
@@ -39,6 +40,7 @@ export async function startTaskServer(
   t.after(() => rmSync(folder, { recursive: true }));
   const script = fileURLToPath(new URL("../../scripts/python/make_tasks.py", import.meta.url));
   const models = JSON.parse(await runPython(python, [script, folder, ...tasks])) as MadeModel[];
+  complete(models, join(folder, "models"));
   const server = await startServerProcess([join(folder, "models")]);
   t.after(() => server.stop());
   return { server, models, file: (name) => readFileSync(join(folder, "files", name)) };

@@ -1,6 +1,6 @@
 // Tests packages/server/python/torchserve and the TorchServe API with PyTorch, on the built server.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -22,8 +22,10 @@ interface Answer {
 type Ask = (path: string, init?: RequestInit) => Promise<Answer>;
 
 function asking(server: ServerProcess): Ask {
+  const [, management] = /management (\S+),/.exec(server.output())!;
   return async (path, init) => {
-    const response = await fetch(`${server.url}${path}`, init);
+    const isManagement = path.startsWith("/models");
+    const response = await fetch(`${isManagement ? `http://${management}` : server.url}${path}`, init);
     const body = Buffer.from(await response.arrayBuffer());
     return {
       status: response.status,
@@ -197,6 +199,47 @@ test("TorchServe archives are served as they are, under TorchServe's API", {
     assert.equal(api.openapi, "3.0.1");
     assert.ok("/predictions/{model_name}" in api.paths);
   });
+
+  await t.test("pieces of an answer are sent when the handler sends them", async () => {
+    const file = join(home, "go-on");
+    const response = await fetch(`${server.url}/predictions/pieces`, post(file, "text/plain"));
+    const reader = response.body!.getReader();
+    const next = async (): Promise<string> => Buffer.from((await reader.read()).value ?? []).toString();
+    assert.deepEqual([response.headers.get("ts_stream_next"), await next()], ["true", "first "]);
+    writeFileSync(file, "");
+    assert.deepEqual([await next(), (await reader.read()).done], ["last", true]);
+    // Who does not ask for pieces gets all at the end.
+    const whole = await fetch(`${server.url}/v2/models/pieces/infer`, {
+      method: "POST",
+      body: JSON.stringify({
+        inputs: ["body", "head"].map((name) => ({
+          name,
+          datatype: "BYTES",
+          shape: [1],
+          data: [name === "body" ? file : '{"headers":{"content-type":"text/plain"}}'],
+        })),
+      }),
+    });
+    const { outputs } = (await whole.json()) as { readonly outputs: readonly { readonly data: unknown[] }[] };
+    assert.deepEqual(outputs[0]!.data, ["first last"]);
+  });
+
+  await t.test(
+    "an answer whose beginning is sent is not begun again, and ends as one that broke",
+    async () => {
+      for (const order of ["break", "exit"]) {
+        const response = await fetch(`${server.url}/predictions/pieces`, post(order, "text/plain"));
+        let text = "";
+        await assert.rejects(async () => {
+          for await (const piece of response.body!) text += Buffer.from(piece).toString();
+        }, order);
+        assert.equal(text, "first ", order);
+      }
+      const file = join(home, "go-on");
+      const after = await ask("/predictions/pieces", post(file, "text/plain"));
+      assert.equal(after.body.toString(), "first last");
+    },
+  );
 
   await t.test("an archive that cannot be served says why", async () => {
     const index = json(await ask("/v2/repository/index", { method: "POST" })) as {

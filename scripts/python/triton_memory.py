@@ -76,7 +76,7 @@ def agree(given, expected):
     check(given.shape == expected.shape and np.allclose(given, expected, atol=1e-6), f"{given} is not {expected}")
 
 
-def both_ways(module, client, listed, describe):
+def both_ways(module, client, listed, shape_of):
     expected = plain(module, client)
     memory = Memory(module.__name__.rsplit(".", 1)[1])
     try:
@@ -93,9 +93,8 @@ def both_ways(module, client, listed, describe):
         rejected(lambda: client.get_system_shared_memory_status("nobody"), "register it first")
         for rows in (ROWS, 1):
             answer = client.infer("digits", **memory.wanted(module, rows))
+            check(list(shape_of(answer.get_output("probabilities"))) == [rows, 10], str(answer.get_response()))
             agree(memory.outputs(rows), expected[ROWS - rows :])
-            place = describe(answer.get_output("probabilities"))
-            check(place == (f"{memory.name}-out", OUT_BYTES, memory.gap), str(place))
         # Inputs there, answer here; and the other way round.
         agree(client.infer("digits", memory.wanted(module)["inputs"]).as_numpy("probabilities"), expected)
         small = memory.wanted(module)
@@ -154,29 +153,18 @@ async def in_time(module):
         memory.close()
 
 
-def rest_place(output):
-    place = output["parameters"]
-    return place["shared_memory_region"], place["shared_memory_byte_size"], place.get("shared_memory_offset", 0)
-
-
-def grpc_place(output):
-    place = output.parameters
-    return (
-        place["shared_memory_region"].string_param,
-        place["shared_memory_byte_size"].int64_param,
-        place["shared_memory_offset"].int64_param,
-    )
-
-
 CASES = {
     "REST": lambda: both_ways(
         over_http,
         over_http.InferenceServerClient(target),
         lambda status: [region["name"] for region in status],
-        rest_place,
+        lambda output: output["shape"],
     ),
     "gRPC": lambda: both_ways(
-        over_grpc, over_grpc.InferenceServerClient(target), lambda status: list(status.regions), grpc_place
+        over_grpc,
+        over_grpc.InferenceServerClient(target),
+        lambda status: list(status.regions),
+        lambda output: output.shape,
     ),
     "gRPC, a stream": streamed,
     "REST, aio": lambda: asyncio.run(in_time(over_http_aio)),

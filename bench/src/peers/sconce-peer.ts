@@ -3,8 +3,15 @@ import { SCONCE } from "../sconce-command.ts";
 import type { Peer } from "./peer.ts";
 import { protocolRequest } from "./protocol-request.ts";
 
+export interface SconcePeerOptions {
+  /** Another built checkout than this one. */
+  readonly checkout?: string | undefined;
+  /** Whether it finds what starts before it have kept. Default: it does. */
+  readonly isFirstStart?: boolean;
+}
+
 /** This checkout's server, or that of another built checkout. */
-export function sconcePeer(name: string, checkout?: string): Peer {
+export function sconcePeer(name: string, { checkout, isFirstStart = false }: SconcePeerOptions = {}): Peer {
   const command =
     checkout === undefined
       ? SCONCE
@@ -14,6 +21,7 @@ export function sconcePeer(name: string, checkout?: string): Peer {
     grpc: "on the port of REST",
     command: ({ maxBatchSize }, { program }, { http }) => ({
       program: process.execPath,
+      ...(isFirstStart && { env: { SCONCE_TRANSLATION_CACHE: "off" } }),
       args: [
         ...command,
         "serve",

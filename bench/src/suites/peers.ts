@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startChildServer } from "../child-server.ts";
 import { h2Load } from "../h2-load.ts";
@@ -21,6 +22,7 @@ import { table } from "../table.ts";
 
 const ROUNDS = 5;
 const STARTS = 3;
+const KEEPING_MS = 2000;
 const METHOD = "/inference.GRPCInferenceService/ModelInfer";
 const BARE = fileURLToPath(new URL("../bare-http.js", import.meta.url));
 
@@ -40,7 +42,7 @@ export const peers: Suite = {
     const python = await peerPython();
     const all: readonly Peer[] = [
       sconcePeer("sconce"),
-      ...(before === undefined ? [] : [sconcePeer("before", before)]),
+      ...(before === undefined ? [] : [sconcePeer("before", { checkout: before })]),
       tritonPeer(python),
       fastapiPeer("onnxruntime", python),
       fastapiPeer("torchscript", python),
@@ -50,7 +52,8 @@ export const peers: Suite = {
     for (const workload of WORKLOADS.filter(({ name }) => name.includes(only))) {
       const files = await modelFiles(workload);
       const able = await peersFor(all, workload, { files, print });
-      starts.push(...(await startRows(able, workload, files)));
+      const first = sconcePeer("sconce, nothing kept", { isFirstStart: true });
+      starts.push(...(await startRows([...able, first], workload, files)));
       rows.push(...(await loadRows(able, workload, files)));
       print(
         table(
@@ -72,7 +75,11 @@ async function peersFor(
   const able: Peer[] = [];
   for (const peer of all) {
     try {
-      await (await startPeer(peer, workload, files)).stop();
+      const server = await startPeer(peer, workload, files);
+      // What it keeps for its next start it makes when it has nothing else to do.
+      await sleep(KEEPING_MS);
+      await untilIdle(server.pid);
+      await server.stop();
       able.push(peer);
     } catch (error) {
       if (peer.name === "sconce") throw error;

@@ -33,6 +33,7 @@ describe("the runtime of Python workers", { skip: "skip" in python && python.ski
         outputs: { y: "uint8[batch, width]", tag: "int64[batch, 1]" },
         device: "cpu",
         allowsPickle: false,
+        maxBatchSize: undefined,
       },
     },
     isCode: true,

@@ -9,11 +9,13 @@ import { signals } from "./attacks/signals.ts";
 import { slowClients } from "./attacks/slow-clients.ts";
 import { smuggling } from "./attacks/smuggling.ts";
 import { webPages } from "./attacks/web-pages.ts";
+import { webSockets } from "./attacks/web-sockets.ts";
 
 /** Every attack there is, by group. A new one is a row in its group's table. */
 export const ATTACKS: readonly Attack[] = [
   ...smuggling,
   ...webPages,
+  ...webSockets,
   ...longTokens,
   ...bombs,
   ...http2Floods,

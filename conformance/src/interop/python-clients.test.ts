@@ -1,11 +1,12 @@
 // Tests the built server with grpcio and tritonclient, which share nothing with the clients of the other tests.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { encodeModel } from "@sconce/torch";
 import { MODELS_FOLDER } from "../expected-digits.ts";
 import { runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
@@ -78,4 +79,44 @@ test("all that tritonclient can do, over REST and gRPC, plain and asyncio", {
     env: { SCONCE_ADMIN_TOKEN: token },
     args: [token],
   });
+});
+
+/** A Triton repository: a sum that is a state. */
+function sumRepository(): string {
+  const models = mkdtempSync(join(tmpdir(), "triton-sequences-"));
+  mkdirSync(join(models, "sum", "1"), { recursive: true });
+  const value = (name: string) => ({ name, dtype: "float32" as const, dims: ["batch", 1] });
+  const node = (type: string, inputs: string[], outputs: string[]) => ({
+    ...{ type, domain: "", inputs, outputs },
+    attributes: {},
+  });
+  const graph = {
+    name: "main",
+    inputs: [value("INPUT"), value("SUM")],
+    outputs: [value("OUTPUT"), value("NEW_SUM")],
+    initializers: [],
+    nodes: [node("Add", ["INPUT", "SUM"], ["OUTPUT"]), node("Identity", ["OUTPUT"], ["NEW_SUM"])],
+  };
+  writeFileSync(join(models, "sum", "1", "model.onnx"), encodeModel({ opsets: new Map([["", 21]]), graph }));
+  writeFileSync(
+    join(models, "sum", "config.pbtxt"),
+    `platform: "onnxruntime_onnx"
+max_batch_size: 8
+input [{ name: "INPUT" data_type: TYPE_FP32 dims: [ 1 ] }]
+output [{ name: "OUTPUT" data_type: TYPE_FP32 dims: [ 1 ] }]
+sequence_batching {
+  max_sequence_idle_microseconds: 5000000
+  state [{ input_name: "SUM" output_name: "NEW_SUM" data_type: TYPE_FP32 dims: [ 1 ] }]
+}
+`,
+  );
+  return models;
+}
+
+test("Triton's sequence examples, from Python over REST and gRPC, on a Triton repository", {
+  timeout: 600_000,
+}, async (t) => {
+  const models = sumRepository();
+  t.after(() => rmSync(models, { recursive: true }));
+  await checkCases(t, "triton_sequences.py", { least: 6, models });
 });

@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { requirePython, runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
+import { type RecordedGrpcAnswer, torchserveClients } from "./ask-grpc.ts";
 import { differences } from "./differences.ts";
+import { GRPC_CALLS } from "./grpc-calls.ts";
 import { inferenceCalls } from "./inference-calls.ts";
 import { managementCalls } from "./management-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
@@ -16,27 +19,29 @@ const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.
 const RECORDED = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
 const TOKEN = "the-administrators";
 
-const ONE_PORT = "all is on one port";
 const ONE_NAME = "a model has the name of its file, and version 1 unless a folder says otherwise";
 const ONLY_POST = "what predicts is POST and PUT; TorchServe gives the handler a request of any method";
+const NOT_INTERNAL =
+  "what does not exist is NOT_FOUND; TorchServe says INTERNAL here and NOT_FOUND elsewhere";
 /** What is answered in another way on purpose, or not there yet. */
 const DIFFERENT: Readonly<Record<string, string>> = {
-  "POST /predictions/eager": ONE_PORT,
-  "OPTIONS /": ONE_PORT,
-  "GET /api-description": ONE_PORT,
-  "GET /ping": ONE_PORT,
-  "GET /models on the inference port": ONE_PORT,
   "DELETE /predictions/eager x (text/plain)": ONLY_POST,
   "GET /predictions/eager": ONLY_POST,
-  "POST /predictions/batched a row (text/plain)": "nobody waits for others while a worker is idle",
-  'POST /predictions/batched {"a":1} (application/json)': "nobody waits for others while a worker is idle",
-  "predict without workers": "404",
   "POST /models?url=eager_v2.mar&initial_workers=1&synchronous=true": ONE_NAME,
   "GET /models/eager/2.0": ONE_NAME,
   "POST /predictions/eager/2.0": ONE_NAME,
   "PUT /models/eager/2.0/set-default": ONE_NAME,
   "DELETE /models/eager/2.0": ONE_NAME,
   "GET /models": ONE_NAME,
+};
+/** The same over gRPC. */
+const DIFFERENT_OVER_GRPC: Readonly<Record<string, string>> = {
+  "ListModels {}": "no limit is the largest, and not none",
+  'RegisterModel {"url":"orders.mar","initialWorkers":1,"synchronous":true}':
+    "TorchServe has no code for what is there already",
+  "Predictions orders 9.0 text": NOT_INTERNAL,
+  "Predictions nobody  text": NOT_INTERNAL,
+  "StreamPredictions orders  text": "TorchServe ends a stream of one piece with an error",
 };
 
 test("TorchServe's calls are answered as TorchServe answers them", { timeout: 600_000 }, async (t) => {
@@ -50,18 +55,70 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
     { env: { SCONCE_ADMIN_TOKEN: TOKEN }, until: "listening" },
   );
   t.after(() => server.stop("SIGKILL"));
-  const { recorded } = JSON.parse(readFileSync(RECORDED, "utf8")) as {
+  const { recorded, grpc: recordedOverGrpc } = JSON.parse(readFileSync(RECORDED, "utf8")) as {
     readonly recorded: readonly Recorded[];
+    readonly grpc: readonly { readonly call: string; readonly answer: RecordedGrpcAnswer }[];
   };
-  const { url } = server;
-  const addresses = { inference: url, management: url, metrics: url, token: TOKEN };
-  const found = await differences(managementCalls(inferenceCalls(store)), recorded, addresses);
-  const unexpected = found.filter(({ call }) => DIFFERENT[call] === undefined);
+  const [, management, metrics, ...grpc] =
+    /management (\S+), metrics (\S+); gRPC: inference (\S+), management (\S+)/.exec(server.output())!;
+  const addresses = {
+    inference: server.url,
+    management: `http://${management}`,
+    metrics: `http://${metrics}`,
+    token: TOKEN,
+  };
+
+  await t.test("over HTTP", async () => {
+    const found = await differences(managementCalls(inferenceCalls(store)), recorded, addresses);
+    assertExpected(found, DIFFERENT);
+    await fetch(`${addresses.management}/models/eager_v2`, {
+      method: "DELETE",
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+  });
+
+  await t.test("over gRPC", async () => {
+    const clients = torchserveClients({ inference: grpc[0]!, management: grpc[1]! }, TOKEN);
+    const found = [];
+    for (const [index, call] of GRPC_CALLS.entries()) {
+      const actual = await clients.ask(call);
+      const { call: name, answer: expected } = recordedOverGrpc[index]!;
+      assert.equal(name, call.name, "record again");
+      if (!isDeepStrictEqual(actual, expected)) found.push({ call: name, actual, expected });
+    }
+    clients.close();
+    assertExpected(found, DIFFERENT_OVER_GRPC);
+  });
+
+  await t.test("metrics and management have ports of their own, and nothing else is there", async () => {
+    assert.match(await (await fetch(`${addresses.metrics}/metrics`)).text(), /sconce_inferences_total/);
+    for (const path of ["/ping", "/models", "/v2", "/predictions/eager"])
+      assert.equal((await fetch(`${addresses.metrics}${path}`)).status, 404, path);
+    for (const path of ["/ping", "/v2/models", "/"])
+      assert.equal((await fetch(`${addresses.management}${path}`)).status, path === "/" ? 405 : 404, path);
+    const { message } = (await (await fetch(`${server.url}/no/such/url`)).json()) as {
+      readonly message: string;
+    };
+    assert.equal(message, "Requested resource is not found, please refer to API document.");
+  });
+
+  await t.test("all ports close when the server ends", async () => {
+    assert.equal((await server.stop()).code, 0);
+    for (const url of [server.url, addresses.management, addresses.metrics, `http://${grpc[0]}`])
+      await assert.rejects(fetch(url), url);
+  });
+});
+
+function assertExpected(
+  found: readonly { readonly call: string }[],
+  different: Readonly<Record<string, string>>,
+): void {
+  const unexpected = found.filter(({ call }) => different[call] === undefined);
   assert.deepEqual(unexpected, []);
   const names = new Set(found.map(({ call }) => call));
   assert.deepEqual(
-    Object.keys(DIFFERENT).filter((name) => !names.has(name)),
+    Object.keys(different).filter((name) => !names.has(name)),
     [],
     "these agree: they are no differences any more",
   );
-});
+}

@@ -16,4 +16,4 @@ export { createClient } from "./create-client.ts";
 export type { InferResponse } from "./infer-response.ts";
 export type { NestedValue } from "./nested-values.ts";
 export type { Timing } from "./timing.ts";
-export { type ElementArrays, type ElementValues, type TypedTensor, tensor, texts } from "./typed-tensor.ts";
+export { type ElementValues, type TypedElements, type TypedTensor, tensor, texts } from "./typed-tensor.ts";

@@ -1,6 +1,8 @@
 import {
   bfloat16Bits,
   type Datatype,
+  ELEMENT_ARRAYS,
+  type ElementArrays,
   elementCount,
   float16Bits,
   packBytes,
@@ -9,20 +11,7 @@ import {
 } from "@sconce/protocol";
 
 /** What holds the elements of a tensor, by datatype. FP16 and BF16 come as their bits; BYTES as one array per element. */
-export interface ElementArrays {
-  readonly BOOL: Uint8Array;
-  readonly UINT8: Uint8Array;
-  readonly UINT16: Uint16Array;
-  readonly UINT32: Uint32Array;
-  readonly UINT64: BigUint64Array;
-  readonly INT8: Int8Array;
-  readonly INT16: Int16Array;
-  readonly INT32: Int32Array;
-  readonly INT64: BigInt64Array;
-  readonly FP16: Uint16Array;
-  readonly BF16: Uint16Array;
-  readonly FP32: Float32Array;
-  readonly FP64: Float64Array;
+export interface TypedElements extends ElementArrays {
   readonly BYTES: readonly Uint8Array[];
 }
 
@@ -31,28 +20,13 @@ export type TypedTensor<D extends Datatype = Datatype> = {
   readonly [K in D]: {
     readonly datatype: K;
     readonly shape: readonly number[];
-    readonly data: ElementArrays[K];
+    readonly data: TypedElements[K];
   };
 }[D];
 
 /** Values that become elements: numbers are rounded to the datatype as an assignment to its array does, texts are UTF-8. */
 export type ElementValues = ArrayLike<number | bigint | boolean | string | Uint8Array>;
 
-const ARRAYS = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  BF16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-} as const;
 const UTF8 = new TextEncoder();
 const NO_BYTES = new Uint8Array(0);
 
@@ -63,7 +37,7 @@ const NO_BYTES = new Uint8Array(0);
 export function tensor<D extends Datatype>(
   datatype: D,
   shape: readonly number[],
-  data: ElementArrays[D] | ElementValues,
+  data: TypedElements[D] | ElementValues,
 ): TypedTensor<D> {
   const count = elementCount(shape);
   if (data.length !== count) {
@@ -75,9 +49,9 @@ export function tensor<D extends Datatype>(
   return { datatype, shape, data: elementsOf(datatype, data) } as TypedTensor<D>;
 }
 
-function elementsOf(datatype: Datatype, data: ArrayLike<unknown>): ElementArrays[Datatype] {
+function elementsOf(datatype: Datatype, data: ArrayLike<unknown>): TypedElements[Datatype] {
   if (datatype === "BYTES") return Array.from(data, bytesOf);
-  const Elements = ARRAYS[datatype];
+  const Elements = ELEMENT_ARRAYS[datatype];
   if (data instanceof Elements) return data;
   const elements = new Elements(data.length);
   for (let i = 0; i < data.length; i++) elements[i] = elementOf(datatype, data[i]);
@@ -153,7 +127,7 @@ export function fromWire(
   { bytes, field }: { readonly bytes: Uint8Array; readonly field: string },
 ): TypedTensor {
   if (datatype === "BYTES") return tensor(datatype, shape, unpackBytes(bytes, field));
-  const Elements = ARRAYS[datatype];
+  const Elements = ELEMENT_ARRAYS[datatype];
   if (bytes.length !== elementCount(shape) * Elements.BYTES_PER_ELEMENT) {
     throw new ServeError(
       "invalid_argument",

@@ -298,7 +298,10 @@ const STARTUP_REASONS = {
       "The address is reachable from other machines, without TLS and authentication. Give it a certificate and keys, keep 127.0.0.1 behind a proxy, or add `--insecure`.",
     bad_certificate:
       "A file of `--tls-cert`, `--tls-key` or `--tls-client-ca` cannot be read, is no PEM, has a passphrase, or the key is another certificate's. The message says which.",
-    missing_admin_token: "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least.",
+    missing_admin_token:
+      "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least, or keys with the scope `admin`.",
+    no_sandbox:
+      "`--sandbox required`, and the system has no user namespaces, or forbids mounts in them. The message says which; `--sandbox auto` starts without.",
     cannot_listen:
       "The port or address cannot be opened: in use, not of this machine, unknown, or reserved. The message says which option to change.",
     unreadable_path: "A path that was named cannot be read by the server's user.",

@@ -1,6 +1,7 @@
 export { decodeBase64, encodeBase64 } from "./base64.ts";
 export { ByteWriter } from "./byte-writer.ts";
 export { DATATYPES, type Datatype, elementBytes, isDatatype } from "./datatype.ts";
+export { ELEMENT_ARRAYS, type ElementArrays } from "./element-arrays.ts";
 export { CODE_HELP, ERROR_CODES, type ErrorCode, isErrorCode } from "./error-code.ts";
 export {
   type ErrorReason,

@@ -13,3 +13,5 @@ export {
 export { file_grpc_reflection_v1alpha_reflection } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 export * from "../gen/inference/grpc_service_pb.ts";
 export * as sconceV1 from "../gen/sconce/v1/model_serving_pb.ts";
+export * as torchserveInference from "../gen/torchserve/inference_pb.ts";
+export * as torchserveManagement from "../gen/torchserve/management_pb.ts";

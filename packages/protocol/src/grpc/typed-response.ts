@@ -28,7 +28,7 @@ export function encodeTypedStreamInferResponse(
 }
 
 function isTypeable({ outputs }: WireResponse): boolean {
-  return outputs.every(({ datatype, place }) => place === undefined && hasContents(datatype));
+  return outputs.every(({ datatype, isPlaced = false }) => !isPlaced && hasContents(datatype));
 }
 
 class TypedResponse {

@@ -3,12 +3,7 @@ import { isPlaceParameter, type RegionPlace, readPlace } from "../region-place.t
 import { ServeError } from "../serve-error.ts";
 import { elementCount, type NamedTensor } from "../tensor.ts";
 import type { CodecLimits } from "./codec-limits.ts";
-import {
-  type InferParameterValue,
-  parametersSize,
-  readParameter,
-  writeParameters,
-} from "./infer-parameters.ts";
+import { type InferParameterValue, readParameter } from "./infer-parameters.ts";
 import { type Packing, packContents, packedAtOnce } from "./typed-contents.ts";
 import { LENGTH, VARINT, WireReader } from "./wire-reader.ts";
 import { fieldSize, textSize, varintSize, type WireWriter } from "./wire-writer.ts";
@@ -154,16 +149,6 @@ function placeOf(parameters: TensorParameters): RegionPlace | undefined {
   return readPlace((name) => parameters.get(name), "");
 }
 
-/** Parameters of an answer's tensor that say where it was written. */
-export function placeParameters({ region, offset, byteSize }: RegionPlace): TensorParameters {
-  const parameters: TensorParameters = new Map<string, InferParameterValue>([
-    ["shared_memory_region", region],
-    ["shared_memory_byte_size", byteSize],
-  ]);
-  if (offset > 0n) parameters.set("shared_memory_offset", offset);
-  return parameters;
-}
-
 function unsupported(name: string): ServeError {
   return new ServeError("unimplemented", `the tensor parameter "${name}" is not supported`, {
     reason: "unsupported_parameter",
@@ -240,30 +225,27 @@ function lateContents(packing: Packing, tensor: { bytes: Uint8Array }): LateWork
 
 /** A tensor of an answer. */
 export interface WireTensor extends NamedTensor {
-  /** Where its bytes were written, which are not in the answer then. */
-  readonly place?: RegionPlace | undefined;
+  /** Its bytes were written to shared memory, and are not in the answer. */
+  readonly isPlaced?: boolean;
 }
 
-/** Bytes of a tensor's fields 1–4, without tag and length. */
-export function tensorHeadSize(tensor: WireTensor): number {
+/** Bytes of a tensor's fields 1–3, without tag and length. */
+export function tensorHeadSize(tensor: NamedTensor): number {
   const shapeBytes = dimsSize(tensor.shape);
   const nameBytes = textSize(tensor.name);
   return (
     (nameBytes === 0 ? 0 : fieldSize(nameBytes)) +
     fieldSize(tensor.datatype.length) +
-    (shapeBytes === 0 ? 0 : fieldSize(shapeBytes)) +
-    (tensor.place === undefined ? 0 : parametersSize(placeParameters(tensor.place)))
+    (shapeBytes === 0 ? 0 : fieldSize(shapeBytes))
   );
 }
 
-export function writeTensorHead(writer: WireWriter, tensor: WireTensor): void {
+export function writeTensorHead(writer: WireWriter, tensor: NamedTensor): void {
   writer.text(1, tensor.name, textSize(tensor.name));
   writer.text(2, tensor.datatype, tensor.datatype.length);
-  if (tensor.shape.length > 0) {
-    writer.open(3, dimsSize(tensor.shape));
-    for (let i = 0; i < tensor.shape.length; i++) writer.varint(tensor.shape[i]!);
-  }
-  if (tensor.place !== undefined) writeParameters(writer, 4, placeParameters(tensor.place));
+  if (tensor.shape.length === 0) return;
+  writer.open(3, dimsSize(tensor.shape));
+  for (let i = 0; i < tensor.shape.length; i++) writer.varint(tensor.shape[i]!);
 }
 
 function dimsSize(shape: readonly number[]): number {

@@ -36,12 +36,14 @@ class ArchiveModel:
         # Of the `load` call's result.
         self.loaded: dict[str, object] = {}
 
-    def run(self, header: memoryview, payload: memoryview) -> tuple[bytes, list[memoryview], object]:
+    def run(
+        self, header: memoryview, payload: memoryview, send_piece: Callable[[int, bytes, bytes], None]
+    ) -> tuple[bytes, list[memoryview], object]:
         """Header and chunks of the result, and what must live until they are sent. Raises ServeError."""
         bodies, heads = decode_byte_tensors(header, payload)
         rows = [_row(body, head) for body, head in zip(bodies, heads)]
         started = time.perf_counter()
-        answers = self._handler.answer(rows)
+        answers = self._handler.answer(rows, lambda row, answer: send_piece(row, _head(answer), answer.body))
         compute_ms = (time.perf_counter() - started) * 1000
         result = [[answer.body for answer in answers], [_head(answer) for answer in answers]]
         header, chunks = encode_byte_tensors(result, compute_ms)
@@ -67,7 +69,10 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
     stamps = [stamp_of(file)]
     progress("unpack")
     archive = read_archive(unpack(file))
-    batch_size = settings_of(archive.config)
+    batch_size = options.get("maxBatchSize") or settings_of(archive.config)
+    asked = _asked(archive.config)
+    if options.get("mayUseFewerThreads") and "instances" in asked:
+        torch.set_num_threads(max(1, options["threadsPerInstance"] // asked["instances"]))
     progress("initialize")
     handler = Handler(archive, str(spec["name"]), device, batch_size, bool(options.get("allowsPickle")))
     model = ArchiveModel(handler)
@@ -81,6 +86,7 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
             "runtimeReason": f"it is a TorchServe archive (version {version or 'unknown'}) with the handler {written}, run by PyTorch {torch.__version__}",
             "parameterCount": 0,
             "weightBytes": file.stat().st_size,
+            "asks": asked,
             "warnings": _warnings(archive, str(spec["name"])),
             "digest": digest_of([file], str(device)) if wants_digest else "",
             "loadMs": {"load": (time.perf_counter() - started) * 1000},
@@ -91,6 +97,22 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
     return model
 
 
+# What model-config.yaml calls what a file may ask of its server, and how many of our units one of its own is.
+_ASKS = {"minWorkers": ("instances", 1), "maxBatchDelay": ("maxQueueDelayMs", 1), "responseTimeout": ("executionTimeoutMs", 1000)}
+
+
+def _asked(config: Mapping[str, object]) -> dict[str, int]:
+    """Raises ServeError for what is no number."""
+    asked = {}
+    for key, (name, scale) in _ASKS.items():
+        value = config.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1_000_000:
+            raise refused(f"{key} in model-config.yaml must be a whole number, got {ascii(str(value)[:40])}")
+        if value > 0:
+            asked[name] = value * scale
+    return asked
+
+
 _UNREAD = ("parallelType", "parallelLevel", "torchrun", "useJobTicket", "sequenceBatching", "continuousBatching", "deviceIds")
 
 
@@ -98,9 +120,7 @@ def _warnings(archive: Archive, name: str) -> list[str]:
     config, own = archive.config, archive.model.get("modelName")
     other = f"the archive calls the model {ascii(str(own)[:80])}; it is served under the name of its file, {name}"
     named = [] if own is None or own == name else [other]
-    ours = {"minWorkers": "instances", "maxWorkers": "instances", "maxBatchDelay": "max_queue_delay", "responseTimeout": "execution_timeout"}
-    found = [f"model-config.yaml says {key}, which is not followed; set {name} in model.yaml" for key, name in ours.items() if key in config]
-    return named + found + [f"model-config.yaml says {key}, which is not followed" for key in _UNREAD if key in config]
+    return named + [f"model-config.yaml says {key}, which is not followed" for key in _UNREAD if key in config]
 
 
 def _signature(batch_size: int) -> dict[str, object]:
@@ -116,7 +136,7 @@ def _signature(batch_size: int) -> dict[str, object]:
 
 
 def _row(body: memoryview, head: memoryview) -> Row:
-    """`head`: empty, or `{"id", "headers", "parts": [{"name", "type", "bytes"}]}`; the parts lie in `body` one after another."""
+    """`head`: empty, or `{"id", "headers", "inPieces", "parts": [{"name", "type", "bytes"}]}`; the parts lie in `body` one after another."""
     try:
         said = json.loads(bytes(head)) if len(head) else {}
         headers = {str(name): str(value) for name, value in said.get("headers", {}).items()}
@@ -135,7 +155,7 @@ def _row(body: memoryview, head: memoryview) -> Row:
         fields[name] = _value(bytearray(body[at : at + size]), content_type)
         of_parts[name] = {"content-type": content_type}
         at += size
-    return Row(str(said.get("id", "")), fields, {**of_parts, **headers})
+    return Row(str(said.get("id", "")), fields, {**of_parts, **headers}, said.get("inPieces") is True)
 
 
 def _bad_head(why: str) -> ServeError:

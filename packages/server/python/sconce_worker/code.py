@@ -67,8 +67,9 @@ def program_of(
     model.to(device)
     parameters, size = weights_of(model)
     inputs, stated = (ports, {}) if ports is not None else _inputs_of(model.forward, module, options, where)
+    fixed = {**(constants or {}), **stated}
     return Program(
-        call=_caller(model, inputs, {**(constants or {}), **stated}),
+        call=_caller(model, inputs, fixed),
         inputs=inputs,
         outputs=None,
         samples=None,
@@ -79,6 +80,8 @@ def program_of(
         files=files,
         batching_hint="",
         are_sizes_claimed=True,
+        module=model,
+        constants=fixed,
     )
 
 

@@ -35,6 +35,8 @@ class Row(NamedTuple):
     request_id: str
     fields: dict[str, object]
     headers: dict[str, object]
+    # Its client takes what the handler sends before it is done as it comes.
+    in_pieces: bool
 
 
 class Answer(NamedTuple):
@@ -68,14 +70,14 @@ class Handler:
         )
         self._entry = _ready(archive, self._context)
 
-    def answer(self, rows: Sequence[Row]) -> list[Answer]:
+    def answer(self, rows: Sequence[Row], send_piece: Callable[[int, Answer], None]) -> list[Answer]:
         """An answer for each row. Raises ServeError where all rows fail together."""
         context = self._context
         context.request_ids = {index: row.request_id for index, row in enumerate(rows)}
         context.request_processor = [self._request_processor(dict(row.headers)) for row in rows]
         context.metrics.begin(context.request_ids)
         pieces: list[list[bytes]] = [[] for _ in rows]
-        context.send_part = lambda given: _take_pieces(pieces, given)
+        context.send_part = lambda given: self._take_pieces(rows, pieces, given, send_piece)
         try:
             given = self._entry([row.fields for row in rows], context)
             values = [b"".join([*pieces[index], _encoded(value)]) for index, value in enumerate(_checked(given, len(rows)))]
@@ -87,11 +89,23 @@ class Handler:
             if isinstance(error, MemoryError) or "CUDA" in str(error):
                 return _refusal(rows, error, _OUT_OF_MEMORY, "Out of resources")
             raise _failure(error) from error
-        if any(pieces):
-            # What TorchServe's clients know a streamed answer by.
-            for index in range(len(rows)):
-                context.set_response_header(index, "ts_stream_next", "true")
         return [self._answer(index, value) for index, value in enumerate(values)]
+
+    def _take_pieces(
+        self,
+        rows: Sequence[Row],
+        pieces: list[list[bytes]],
+        given: Sequence[object],
+        send_piece: Callable[[int, Answer], None],
+    ) -> None:
+        for index, row in enumerate(rows):
+            # What TorchServe's clients know a streamed answer by.
+            self._context.set_response_header(index, "ts_stream_next", "true")
+            piece = _encoded(given[index])
+            if row.in_pieces:
+                send_piece(index, self._answer(index, piece))
+            else:
+                pieces[index].append(piece)
 
     def _answer(self, index: int, body: bytes) -> Answer:
         status, _ = self._context.get_response_status(index)
@@ -125,11 +139,6 @@ def _checked(given: object, count: int) -> list:
     if len(given) != count:
         raise _Mistaken("number of batch response mismatched")
     return given
-
-
-def _take_pieces(pieces: list[list[bytes]], given: Sequence[object]) -> None:
-    for index in range(len(pieces)):
-        pieces[index].append(_encoded(given[index]))
 
 
 def _status(code: object) -> int:

@@ -33,6 +33,10 @@ _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
 torch.set_num_interop_threads(1)
 
 
+# Of a row: what is said of a piece of its answer, and the piece.
+SendPiece = Callable[[int, bytes, bytes], None]
+
+
 class LoadedModel:
     def __init__(self, program: Program, device: torch.device, mapped: list[dict[str, object]]) -> None:
         """`mapped`: stamps of the files whose pages are the model's weights."""
@@ -42,7 +46,7 @@ class LoadedModel:
         # Of the `load` call's result.
         self.loaded: dict[str, object] = {}
 
-    def run(self, header: memoryview, payload: memoryview) -> tuple[bytes, list[memoryview], object]:
+    def run(self, header: memoryview, payload: memoryview, send_piece: SendPiece | None = None) -> tuple[bytes, list[memoryview], object]:
         """Header and chunks of the result, and what must live until they are sent. Raises ServeError."""
         inputs = decode_tensors(header, payload)
         started = time.perf_counter()
@@ -81,7 +85,7 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
         return load_archive(message, device, progress)
     started = time.perf_counter()
     progress("load")
-    program = _open(spec, options, device)
+    program = open_program(spec, options, device)
     loaded = time.perf_counter()
     progress("warmup")
     stamps = [stamp_of(path) for path in program.files]
@@ -100,7 +104,8 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     return model
 
 
-def _open(spec: Mapping[str, object], options: Mapping[str, object], device: torch.device) -> Program:
+def open_program(spec: Mapping[str, object], options: Mapping[str, object], device: torch.device) -> Program:
+    """A model of any kind but an archive. Raises ServeError."""
     if options["precision"] != "float32":
         raise refused(
             f"precision {options['precision']} is for translated programs; PyTorch runs the model as it is: leave it out",

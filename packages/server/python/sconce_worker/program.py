@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, NamedTuple, Sequence
+from typing import Callable, Mapping, NamedTuple, Sequence
 
 import torch
 
@@ -30,6 +30,9 @@ class Program(NamedTuple):
     are_sizes_claimed: bool
     # Names that no output has: in a translated program, the inputs' own.
     taken: tuple[str, ...] = ()
+    # What is called, where it is a module of Python code, and the arguments that are the same in every call.
+    module: torch.nn.Module | None = None
+    constants: Mapping[str, object] = {}
 
 
 def weights_of(module: torch.nn.Module) -> tuple[int, int]:

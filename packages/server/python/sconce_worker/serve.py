@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import sys
 import threading
 import traceback
+from typing import Callable
 
 from .archive_folder import remove_folders
 from .errors import ServeError, first_line
@@ -18,6 +20,8 @@ _SOCKET_FD = 3
 _LOAD, _RUN, _WARM = 1, 2, 3
 # Makes the kernel's out-of-memory killer take a worker (replaceable) before the server process (not).
 _OOM_SCORE = "500"
+# The row that a piece of an answer is of.
+_ROW = struct.Struct("<I")
 _OUTLIVED = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _END_GRACE_S = 1.0
 
@@ -69,8 +73,14 @@ class _Worker:
         if frame.method == _LOAD:
             return self._loaded(frame), [], None
         if frame.method == _RUN and self._model is not None:
-            return self._model.run(frame.header, frame.payload)
+            return self._model.run(frame.header, frame.payload, self._piece_sender(frame))
         raise ServeError("internal", "worker_protocol", "the worker was asked for what it cannot do")
+
+    def _piece_sender(self, frame: Frame) -> Callable[[int, bytes, bytes], None]:
+        def send(row: int, head: bytes, piece: bytes) -> None:
+            self._channel.send(NOTE, frame.method, frame.id, _ROW.pack(row) + head, [memoryview(piece)])
+
+        return send
 
     def _loaded(self, frame: Frame) -> bytes:
         def progress(stage: str) -> None:

@@ -328,3 +328,37 @@ test("whatever bytes come, the call ends honestly and the server answers the nex
   const client = createClient(GRPCInferenceService, TRANSPORTS["gRPC-Web"]!(server.url));
   assert.deepEqual(floats((await client.modelInfer(request([1, 2]))).rawOutputContents[0]), [-1, -2]);
 });
+
+test("clients that leave in the middle, at any time, end nothing but their own call", async () => {
+  const bytes = envelope(
+    encode(
+      "a",
+      Array.from({ length: 200_000 }, (_, i) => i % 100),
+    ),
+  );
+  const types = ["application/grpc-web", "application/connect+proto", "application/proto"];
+  await Promise.all(
+    Array.from({ length: 60 }, async (_, i) => {
+      const type = types[i % types.length]!;
+      const leaving = new AbortController();
+      const path = type === "application/proto" ? INFER : STREAM;
+      const body = Uint8Array.from(type === "application/proto" ? bytes.subarray(5) : bytes);
+      const asked = fetch(server.url + path, {
+        method: "POST",
+        headers: { "content-type": type },
+        body,
+        signal: leaving.signal,
+      });
+      // Some before the request is sent, some while it is answered, some while the answer comes.
+      const left = asked.then(async (answer) => {
+        if (i % 4 === 0) leaving.abort();
+        await answer.arrayBuffer();
+      });
+      for (let turn = 0; turn < i; turn++) await new Promise((resolve) => setImmediate(resolve));
+      leaving.abort();
+      await left.catch(() => {});
+    }),
+  );
+  const client = createClient(GRPCInferenceService, TRANSPORTS["Connect, binary"]!(server.url));
+  assert.deepEqual(floats((await client.modelInfer(request([1, 2]))).rawOutputContents[0]), [-1, -2]);
+});

@@ -31,6 +31,7 @@ import type {
 } from "../runtime/runtime.ts";
 import { modelLabels } from "./model-labels.ts";
 import { modelState } from "./model-state.ts";
+import { mayAsk, ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
 import { wantedTask } from "./wanted-task.ts";
 
 export interface ModelLoaderOptions {
@@ -112,13 +113,22 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   const instances = loaded.instances.length;
   const labels = modelLabels(config, candidate, loaded.description.signature);
   const state = modelState(config, candidate, loaded.description.signature);
-  const queue = completeQueueConfig(queueConfig(config), loaded.description.signature, instances);
+  const queue = completeQueueConfig(
+    { ...queueConfig(config), ...ownQueueSettings(loaded.description, candidate, parts.caps) },
+    loaded.description.signature,
+    instances,
+  );
   const served = createServedModel({
     name,
     version,
     loaded,
     logger,
-    settings: { ...runSettings(queue, config, instances), labels },
+    settings: {
+      ...runSettings(queue, config, instances),
+      executionTimeoutMs:
+        ownExecutionTimeoutMs(loaded.description, candidate, parts.caps) ?? config.executionTimeoutMs,
+      labels,
+    },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
@@ -226,6 +236,7 @@ function loadSpec(
     translationCache,
     runtime: config.runtime,
     python: pythonOptions(config, candidate, { caps, defaults }),
+    mayAsk: mayAsk(candidate, caps),
   };
   // Beside a program the code is not what is served.
   const code = isCodeNeeded(format) ? codeFile : undefined;
@@ -234,9 +245,10 @@ function loadSpec(
 
 function pythonOptions(
   config: ModelConfig,
-  { configFile, codeFile, file }: ModelCandidate,
+  candidate: ModelCandidate,
   { caps, defaults }: Pick<ModelLoaderOptions, "caps" | "defaults">,
 ): PythonOptions {
+  const { configFile, codeFile, file } = candidate;
   const homes = [configFile, file, codeFile].flatMap((path) => (path === undefined ? [] : [dirname(path)]));
   const isModels = config.python !== defaults.python;
   return {
@@ -249,6 +261,9 @@ function pythonOptions(
     arguments: config.arguments,
     outputs: config.outputs,
     device: config.device,
+    // The default is for models that say nothing.
+    maxBatchSize:
+      candidate.settings?.values["max_batch_size"] === undefined ? undefined : config.maxBatchSize,
     allowsPickle: caps.allowsPickle,
   };
 }

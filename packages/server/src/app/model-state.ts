@@ -11,7 +11,8 @@ import type { ModelCandidate } from "../models/model-candidate.ts";
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 const ZEROS = /^\s*zeros\s*\[([^[\]]{0,400})\]\s*$/;
 const SIZE = /^(?:\d{1,15}|[A-Za-z_][A-Za-z0-9_.]{0,63})$/;
-const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
+/** Triton has such files in a folder of their own. */
+const FILE_NAME = /^(?:initial_state\/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
 
 /**
  * What a model keeps between the requests of a sequence: what its program does by itself, and what its settings name. Undefined: nothing.

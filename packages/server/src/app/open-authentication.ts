@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
+import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { isLoopback } from "../config/host-address.ts";
 import { isAuthenticating } from "../config/safe-binding.ts";
@@ -27,9 +28,10 @@ interface OpenVerifier {
 /** Undefined: the configuration names no keys. Throws `invalid_argument`/`bad_key_file` or `bad_option`, `failed_precondition`/`unreadable_path`. */
 export async function openAuthentication(
   config: ServerConfig,
-  metrics: Metrics,
+  { metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger },
 ): Promise<OpenAuthentication | undefined> {
   if (!isAuthenticating(config)) return undefined;
+  for (const words of cautions(config)) logger.warn({}, words);
   const { apiKeys: keyFile, adminToken } = config;
   const readKeys = async (path: string) => createApiKeys(readKeyFile(await readText("--api-keys", path)));
   const verifier = await openVerifier(config);
@@ -62,6 +64,15 @@ export async function openAuthentication(
     });
   }
   return { authenticator, reloadables };
+}
+
+function cautions({ host, tlsCert, tenantHeader }: ServerConfig): string[] {
+  return [
+    ...(tlsCert === undefined && !isLoopback(host)
+      ? ["keys and tokens can be read on their way: there is no TLS on the port (--tls-cert)"]
+      : []),
+    ...(tenantHeader === undefined ? [] : ["--tenant-header has no effect: each key and token is a tenant"]),
+  ];
 }
 
 async function openVerifier({

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
-import { type InferResponse, outputBytes } from "../base/infer-request.ts";
+import { type InferResponse, outputBytes, type Parameters } from "../base/infer-request.ts";
 import { Timeline } from "../base/timeline.ts";
 import { readPrediction } from "../edge/rest/predict/predict-request.ts";
 import { encodePrediction } from "../edge/rest/predict/predict-response.ts";
@@ -18,6 +18,12 @@ export interface PredictOptions {
 
 /** Asks a model of this process's server, as `POST /predict/{model}` does over the network. */
 export type Predict = (model: string, input: unknown, options?: PredictOptions) => Promise<unknown>;
+
+/** A prediction by itself is a sequence from beginning to end. */
+const WHOLE_SEQUENCE: Parameters = new Map([
+  ["sequence_start", true],
+  ["sequence_end", true],
+]);
 
 interface Parts {
   readonly inference: Inference;
@@ -44,8 +50,10 @@ export function createPredict({ inference, clock, slicer }: Parts): Predict {
       return predictionOf((await task.run(asked)).body);
     }
     const { unbatched, ...request } = await readPrediction(call, bodyOf(input), specs);
+    const { hasSequences } = inference.modelMetadata(model, version);
     const response: InferResponse = await inference.infer({
       ...request,
+      ...(hasSequences === true && { parameters: WHOLE_SEQUENCE }),
       model,
       version,
       priority: 0,

@@ -187,12 +187,52 @@ test("the short form takes the parameters beside its input", async () => {
   assert.deepEqual(await predict({ sequence_id: "short", sequence_end: true }), [4]);
 });
 
+test("Triton's short form and its events do as well", async () => {
+  const generate = async (how: string, more: Parameters): Promise<unknown> => {
+    const body = JSON.stringify({ x: [[2]], sequence_id: "generated", ...more });
+    const response = await fetch(`${server.url}/v2/models/sum/${how}`, { method: "POST", body });
+    const text = await response.text();
+    return (JSON.parse(text.replace(/^data: /, "")) as { readonly y: unknown }).y;
+  };
+  assert.equal(await generate("generate", { sequence_start: true }), 2);
+  assert.equal(await generate("generate_stream", {}), 4);
+});
+
 test("gRPC requests of one sequence_id do, and go on where REST left it", async () => {
   const id = { parameterChoice: { case: "uint64Param", value: 12n } } as const;
   const start = { parameterChoice: { case: "boolParam", value: true } } as const;
   assert.equal(await unary(message("sum", 1, { sequence_id: id, sequence_start: start })), 1);
   assert.equal(await sum("sum", 1, { sequence_id: 12 }), 2);
   assert.equal(await unary(message("sum", 1, { sequence_id: id })), 3);
+});
+
+test("who predicts once, or follows an example of the API, asks for a whole sequence", async () => {
+  for (let i = 0; i < 2; i++) assert.deepEqual(await server.predict("sum", [[2]]), [[2]]);
+  const config = (await (await fetch(`${server.url}/v2/models/sum/config`)).json()) as Record<
+    string,
+    unknown
+  >;
+  assert.deepEqual(config["sequence_batching"], { max_sequence_idle_microseconds: 60_000_000 });
+  assert.equal(config["dynamic_batching"], undefined);
+  const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
+    readonly paths: Readonly<
+      Record<
+        string,
+        {
+          readonly post?: {
+            readonly requestBody: {
+              readonly content: Readonly<Record<string, { readonly example: unknown }>>;
+            };
+          };
+        }
+      >
+    >;
+  };
+  for (const path of ["/predict/sum", "/v2/models/sum/infer"]) {
+    const { example } = paths[path]!.post!.requestBody.content["application/json"]!;
+    const response = await fetch(`${server.url}${path}`, { method: "POST", body: JSON.stringify(example) });
+    assert.equal(response.status, 200, await response.text());
+  }
 });
 
 test("the state begins with what a file holds", async () => {

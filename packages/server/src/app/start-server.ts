@@ -15,10 +15,12 @@ import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
+import type { ReadLoadConfig } from "../edge/control-parameters.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
-import { createMemoryRegions } from "../edge/memory-regions.ts";
+import type { MemoryRegions } from "../edge/memory-regions.ts";
+import { createRequestLog } from "../edge/request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
@@ -46,6 +48,7 @@ import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
+import { createDenialLog } from "./denial-log.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
@@ -53,11 +56,14 @@ import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
+import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
 import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
+import type { Front, FrontMakers, TorchserveFronts } from "./torchserve-fronts.ts";
+import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
 
@@ -102,10 +108,14 @@ export interface RunningServer {
   readonly url: string;
   /** The same for the health port; undefined without one. */
   readonly healthUrl: string | undefined;
+  /** Where TorchServe's clients find its other APIs; undefined without `--compat torchserve`. */
+  readonly torchserve: TorchserveAddresses | undefined;
   /** Resolves when every model has been loaded, or has failed to load. Never rejects because of a model. */
   readonly settled: Promise<void>;
   /** Every version of every model with its state, and with the reason when it is not ready. */
   models(): readonly IndexEntry[];
+  /** Inferences that wait for their turn or run. */
+  requestsInFlight(): number;
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
   /**
@@ -141,10 +151,11 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
-  const authentication = await openAuthentication(config, metrics);
+  const authentication = await openAuthentication(config, { metrics, logger });
+  const sandbox = openSandbox(config, options.paths, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
-  const shared = { metrics, loop, authentication, live };
+  const shared = { metrics, loop, authentication, live, sandbox };
   const { runtime, registry, control, observer } = buildModels(options, shared);
   let isDraining = false;
   const inference = createInference({
@@ -157,6 +168,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   let built: BuiltEdges | undefined;
   let health: HealthServer | undefined;
   let address: AddressInfo;
+  let torchserve: TorchserveAddresses | undefined;
   try {
     built = await buildEdges(options, {
       ...shared,
@@ -170,6 +182,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     });
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
+    torchserve = await built.listenMore?.(address);
   } catch (error) {
     await health?.close();
     built?.rest.destroy();
@@ -179,6 +192,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
+    sandbox?.close();
     throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
@@ -191,15 +205,18 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   return {
     url: urlOf(address, tls === undefined ? "http" : "https"),
     healthUrl: health && urlOf(health.address, "http"),
+    torchserve,
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
+    requestsInFlight: () =>
+      registry.versions().reduce((sum, { handle }) => sum + (handle?.inFlight() ?? 0), 0),
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
     reload: () => reloader.reloadAll(),
     stop() {
       isDraining = true;
       health?.refresh();
-      stopped ??= stopServer(parts);
+      stopped ??= stopServer(parts).finally(() => sandbox?.close());
       return stopped;
     },
   };
@@ -243,6 +260,22 @@ function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
   return sharedMemory === "system" ? [...EXTENSIONS, "system_shared_memory"] : EXTENSIONS;
 }
 
+/** What only some operators allow, whose code nobody else's server loads. */
+async function allowedExtensions({ sharedMemory, allowLoadConfig }: ServerConfig): Promise<{
+  readonly regions: MemoryRegions | undefined;
+  readonly readLoadConfig: ReadLoadConfig | undefined;
+}> {
+  return {
+    regions:
+      sharedMemory === "system"
+        ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
+        : undefined,
+    readLoadConfig: allowLoadConfig
+      ? (await import("../config/triton-settings.ts")).readTritonJson
+      : undefined,
+  };
+}
+
 /** How many requests may be in flight, however small: each costs a few KiB of this process. */
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
 const MEMORY_SHARE = 0.25;
@@ -266,20 +299,24 @@ interface Instruments {
   /** Undefined: everybody may come in. */
   readonly authentication: OpenAuthentication | undefined;
   readonly live: LiveSettings;
+  /** Undefined: workers may do what the server's user may. */
+  readonly sandbox: OpenSandbox | undefined;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live }: Instruments,
+  { metrics, loop, authentication, live, sandbox }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
-  const translationCache = translationCacheOf(config, options.logger);
+  // A worker that may write where others read could change what they load.
+  const translationCache = sandbox === undefined ? translationCacheOf(config, options.logger) : undefined;
   const runtime = (options.createRuntime ?? createBothRuntimes)({
     ...options,
     isTranslatorIdle: () => translationCache !== undefined && hasTranslations(translationCache),
     clock: loop.activeClock,
     spares: config.spareWorkers,
+    sandbox: sandbox?.sandbox,
     env: workerEnv(process.env),
   });
   const quota = createQuota((tenant) => authentication?.authenticator.rateOf(tenant) ?? live.tenantRate);
@@ -314,7 +351,10 @@ interface Served extends Instruments {
   readonly tls: OpenTls | undefined;
 }
 
-type BuiltEdges = Pick<RunningParts, "rest" | "grpc" | "listener" | "regions">;
+type BuiltEdges = { readonly listenMore: TorchserveFronts["listen"] | undefined } & Pick<
+  RunningParts,
+  "rest" | "grpc" | "listener" | "regions"
+>;
 
 /**
  * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
@@ -345,15 +385,17 @@ async function buildEdges(
     DEFAULT_SLOW_CLIENT_LIMITS,
     countSlowTransfers(metrics),
   );
-  const regions = config.sharedMemory === "system" ? createMemoryRegions() : undefined;
+  const { regions, readLoadConfig } = await allowedExtensions(config);
   const shared = {
     inference,
-    ...openControlPlane(control, logger, authentication),
+    ...openControlPlane(control, { logger, clock }, authentication),
     regions,
+    readLoadConfig,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
     logger,
+    requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
     logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,
@@ -363,33 +405,51 @@ async function buildEdges(
     tenantHeader,
   };
   const notReadyStatus = notReadyStatusOf(config);
-  const rest = createRestEdge({
-    ...shared,
-    openCall: (call) => grpc.openForeign(call),
-    metrics,
-    limits: restLimits(config),
-    notReadyStatus,
-    fastLane: config.fastLane === "on",
-    compat: config.compat,
-  });
-  const grpc: GrpcEdge = createGrpcEdge({
-    ...shared,
-    onRest: (request) => rest.acceptRequest(request),
-    limits: grpcLimits(config),
-    typedResponses: config.grpcTypedAnswers,
-    activeClock: loop.activeClock,
-    random,
-  });
-  const listener = createListener({
-    onHttp1: (socket) => rest.accept(socket),
-    onHttp2: (socket) => grpc.injectConnection(socket),
-    tls: tls?.door,
-    clock: loop.activeClock,
-    limits: listenerLimits(config),
-    onRejected: countRejections(metrics),
-    unlimited: [...LOOPBACK, ...config.trustedProxies],
-  });
-  return { rest, grpc, listener, regions };
+  const onRejected = countRejections(metrics);
+  const makers: FrontMakers = {
+    rest: (torchserve, grpcOf) =>
+      createRestEdge({
+        ...shared,
+        openCall: (call) => grpcOf().openForeign(call),
+        metrics,
+        limits: restLimits(config),
+        notReadyStatus,
+        fastLane: config.fastLane === "on",
+        torchserve,
+      }),
+    grpc: (torchserve, rest) =>
+      createGrpcEdge({
+        ...shared,
+        onRest: (request) => rest.acceptRequest(request),
+        limits: grpcLimits(config),
+        typedResponses: config.grpcTypedAnswers,
+        activeClock: loop.activeClock,
+        random,
+        torchserve,
+      }),
+    listener: (onHttp1, onHttp2) =>
+      createListener({
+        onHttp1,
+        onHttp2,
+        tls: tls?.door,
+        clock: loop.activeClock,
+        limits: listenerLimits(config),
+        onRejected,
+        unlimited: [...LOOPBACK, ...config.trustedProxies],
+      }),
+  };
+  const fronts =
+    config.compat === "torchserve"
+      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, shared)
+      : undefined;
+  const rest = makers.rest(fronts?.main, () => grpc);
+  const grpc: GrpcEdge = makers.grpc(fronts?.main, rest);
+  const listener = makers.listener(
+    (socket) => rest.accept(socket),
+    (socket) => grpc.injectConnection(socket),
+  );
+  const front: Front = { rest, grpc, listener };
+  return { ...(fronts?.join(front, makers) ?? front), regions, listenMore: fronts?.listen };
 }
 
 function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {
@@ -399,13 +459,20 @@ function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: strin
 /** Where the server knows its callers, the log names each; else whoever loads and unloads holds the administrator's token. */
 function openControlPlane(
   control: ModelControl,
-  logger: Logger,
+  { logger, clock }: Pick<CompleteOptions, "logger" | "clock">,
   authentication: OpenAuthentication | undefined,
 ) {
   const audit: Audit = (administration, by) => auditedAdministration(administration, { logger, by });
   return authentication === undefined
     ? { administration: audit(control, "the administrator") }
-    : { administration: control, authentication: { authenticator: authentication.authenticator, audit } };
+    : {
+        administration: control,
+        authentication: {
+          authenticator: authentication.authenticator,
+          audit,
+          denied: createDenialLog(logger, clock),
+        },
+      };
 }
 
 type Renewed = Pick<Served, "tls" | "authentication" | "live">;

@@ -32,7 +32,10 @@ export function translationCacheOf(
   const folder = resolve(translationCache);
   const fault = new DiskCache({ folder, maxBytes }).fault();
   if (fault === undefined) return { folder, maxBytes, release: release() };
-  logger.warn({ folder }, `translations of models are not kept: the folder for them ${fault}`);
+  logger.warn(
+    { folder },
+    `translations of models are not kept: the folder for them ${fault}; --translation-cache names another one, or off`,
+  );
   return undefined;
 }
 

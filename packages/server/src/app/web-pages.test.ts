@@ -160,7 +160,7 @@ test("a preflight is answered for pages that are allowed, before any route is lo
     const { status, headers } = await ask(shared.url + path, "OPTIONS", { origin, ...asking });
     assert.equal(status, 200, path);
     assert.equal(headers["access-control-allow-origin"], origin);
-    assert.equal(headers["access-control-allow-methods"], "GET, HEAD, POST");
+    assert.equal(headers["access-control-allow-methods"], "GET, HEAD, POST, PUT");
     assert.equal(headers["access-control-allow-headers"], "content-type, authorization");
     assert.equal(headers["access-control-allow-private-network"], "true");
     assert.match(

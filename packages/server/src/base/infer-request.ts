@@ -8,6 +8,12 @@ export type Parameters = ReadonlyMap<string, ParameterValue>;
 
 export const NO_PARAMETERS: Parameters = new Map();
 
+/** A piece of an answer, in the model's own words. Both are views on a received block. */
+export interface ResponsePiece {
+  readonly head: Uint8Array;
+  readonly body: Uint8Array;
+}
+
 /** One inference, free of any wire protocol. Input bytes are views on the received buffer: nobody may write to them. */
 export interface InferRequest {
   readonly model: string;
@@ -33,6 +39,8 @@ export interface InferRequest {
   readonly isAlone?: boolean;
   /** The stream it came in; undefined: it came alone. */
   readonly stream?: RequestStream | undefined;
+  /** Told of each piece of the answer that comes before it is whole, of models that give pieces. Must not throw. Default: nobody is. */
+  readonly onPiece?: ((piece: ResponsePiece) => void) | undefined;
   readonly timeline: Timeline;
   /** Bytes of outputs that the protocol can carry; undefined: any number. */
   readonly maxResponseBytes?: number | undefined;

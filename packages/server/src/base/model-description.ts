@@ -1,5 +1,12 @@
 import type { Signature } from "./signature.ts";
 
+/** What a model's file may ask for. An operator's word and a model.yaml come before it. */
+export interface OwnSettings {
+  readonly instances?: number;
+  readonly maxQueueDelayMs?: number;
+  readonly executionTimeoutMs?: number;
+}
+
 /** What a runtime learned about a model while it loaded it. Shown by metadata, `sconce inspect` and the log. */
 export interface ModelDescription {
   readonly signature: Signature;
@@ -13,6 +20,8 @@ export interface ModelDescription {
   readonly weightBytes: number;
   /** Hex SHA-256 of the model's files, or of their identity where hashing is too slow; part of cache keys. */
   readonly digest: string;
+  /** What the model's own file asks of its server; undefined: nothing. */
+  readonly asks?: OwnSettings;
   /** Things a user should know that did not stop the load. */
   readonly warnings: readonly string[];
   /** How long each step of the load took: `translate`, `session`, `warmup`. */

@@ -1,3 +1,4 @@
+import type { ResponsePiece } from "./infer-request.ts";
 import type { Datatype, Tensor } from "./tensor.ts";
 
 /** One input of a run: the full (batched) shape, and its row-major bytes as pieces written one after another. */
@@ -10,6 +11,8 @@ export interface RunInput {
 /** One execution of a model: inputs in signature order. The chunks must stay unchanged until the run settles. */
 export interface RunRequest {
   readonly inputs: readonly RunInput[];
+  /** Told of the pieces of each row's answer, before the run settles. Must not throw. Default: nobody is. */
+  readonly onPiece?: ((row: number, piece: ResponsePiece) => void) | undefined;
 }
 
 /** Outputs in signature order; the bytes are views on one received block that the receiver now owns. */

@@ -1,6 +1,8 @@
 export {
   bfloat16Value,
   type Datatype,
+  ELEMENT_ARRAYS,
+  type ElementArrays,
   elementBytes,
   elementCount,
   float16Value,

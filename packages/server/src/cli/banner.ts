@@ -1,21 +1,53 @@
 import type { RunningServer } from "../app/start-server.ts";
 import { VERSION } from "../app/version.ts";
 import { oneLine } from "../base/printable.ts";
+import { shellWord } from "../base/shell-text.ts";
 import { exampleSize, type TensorSpec } from "../base/signature.ts";
+import { indented } from "../config/option-docs.ts";
 import { LOADS_ON_USE } from "../models/version-state.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
-export function banner({ url, healthUrl }: Pick<RunningServer, "url" | "healthUrl">): string {
+export function banner({
+  url,
+  healthUrl,
+  torchserve,
+}: Pick<RunningServer, "url" | "healthUrl" | "torchserve">): string {
   const authority = new URL(url).host;
+  const rows: readonly Row[] = [
+    ["REST", `${url}/v2`, "Open Inference Protocol"],
+    ["", `${url}/predict/{model}`, "the short form"],
+    ["gRPC", authority, "GRPCInferenceService"],
+    ["models", `${url}/`, "for a browser"],
+    ["metrics", `${url}/metrics`, "for Prometheus"],
+    ...(healthUrl === undefined
+      ? []
+      : [["health", `${healthUrl}/v2/health/ready`, "a thread of its own"] as const]),
+    ...torchserveRows(torchserve),
+  ];
+  const width = Math.max(...rows.map(([, address]) => address.length));
+  const lines = rows.map(
+    ([label, address, what]) => `  ${label.padEnd(10)} ${address.padEnd(width)}  ${what}
+`,
+  );
   return `Sconce ${VERSION} listens on ${url}
-  REST      ${url}/v2  (Open Inference Protocol)   ${url}/predict/{model}
-  gRPC      ${authority}  (inference.GRPCInferenceService, sconce.v1.ModelServing)
-  metrics   ${url}/metrics      models  ${url}/
-${healthUrl === undefined ? "" : `  health    ${healthUrl}/v2/health/ready  (a thread of its own)\n`}`;
+${lines.join("")}`;
 }
 
-/** What became of every model, and a line to paste for the first one that is ready. */
-export function readyReport(running: RunningServer, elapsedMs: number): string {
+type Row = readonly [label: string, address: string, what: string];
+
+function torchserveRows(addresses: RunningServer["torchserve"]): readonly Row[] {
+  if (addresses === undefined) return [];
+  const { management, metrics, grpcInference, grpcManagement } = addresses;
+  return [
+    ["torchserve", management, "management"],
+    ["", metrics, "metrics"],
+    ["", grpcInference, "gRPC, inference"],
+    ["", grpcManagement, "gRPC, management"],
+  ];
+}
+
+/** What became of every model, within so many columns if they are known, and a line to paste for the first one that is ready. */
+export function readyReport(running: RunningServer, elapsedMs: number, columns?: number): string {
   const models = running.models().map((model) => ({
     ...model,
     name: oneLine(model.name),
@@ -23,7 +55,8 @@ export function readyReport(running: RunningServer, elapsedMs: number): string {
   }));
   const width = Math.max(5, ...models.map(({ name }) => name.length));
   const lines = models.map(({ name, version, state, reason }) => {
-    return `  ${name.padEnd(width)}  ${version.padEnd(3)} ${state}${reason === "" ? "" : `: ${reason}`}`;
+    const line = `  ${name.padEnd(width)}  ${version.padEnd(3)} ${state}${reason === "" ? "" : `: ${reason}`}`;
+    return columns === undefined ? line : hanging(line, width + 8, columns);
   });
   const ready = models.filter(({ state }) => state === "READY");
   const example = ready.map(({ name }) => exampleCall(running, name)).find((call) => call !== undefined);
@@ -40,8 +73,11 @@ function exampleCall(running: RunningServer, name: string): string | undefined {
   const values = inputs.map(exampleValue);
   if (inputs.length === 0 || values.some((value) => value === undefined)) return undefined;
   const body =
-    inputs.length === 1 ? values[0] : `{${inputs.map((spec, i) => `"${spec.name}":${values[i]}`).join(",")}}`;
-  return `curl -s ${running.url}/predict/${name} -H 'content-type: application/json' -d '{"input":${body}}'`;
+    inputs.length === 1
+      ? values[0]
+      : `{${inputs.map((spec, i) => `${JSON.stringify(spec.name)}:${values[i]}`).join(",")}}`;
+  const url = shellWord(`${running.url}/predict/${encodeURIComponent(name)}`);
+  return `curl -s ${url} -H 'content-type: application/json' -d ${shellWord(`{"input":${body}}`)}`;
 }
 
 /** A gentle ramp for one row, as JSON; undefined when the tensor is too large for a line to paste. */
@@ -75,3 +111,14 @@ function element(ramp: { next: number; readonly count: number; readonly spec: Te
       return "1";
   }
 }
+
+/** A line of words that goes on below its last column, as long as there is room for it. */
+function hanging(line: string, indent: number, columns: number): string {
+  if (line.length <= columns || columns - indent < LEAST_ROOM) return line;
+  const cut = line.lastIndexOf(" ", columns);
+  if (cut <= indent) return line;
+  const rest = indented(line.slice(cut + 1), indent, columns);
+  return `${line.slice(0, cut)}\n${rest}`;
+}
+
+const LEAST_ROOM = 20;

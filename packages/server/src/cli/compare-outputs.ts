@@ -1,5 +1,5 @@
-import { bfloat16Value, float16Value } from "@sconce/protocol";
 import { elementBytes, type Tensor } from "../base/tensor.ts";
+import { numberReader } from "./number-reader.ts";
 
 /** How far an output is from the one it should be, over all trials. */
 export interface OutputDifference {
@@ -72,22 +72,8 @@ function largest(values: ArrayLike<number>, start: number, width: number): numbe
 function numbersOf({ datatype, bytes }: Tensor): Float64Array {
   const width = elementBytes(datatype);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const read = READERS[datatype] ?? ((source, at) => source.getUint8(at));
+  const read = numberReader(datatype);
   return Float64Array.from({ length: width === 0 ? 0 : bytes.length / width }, (_, i) =>
     read(view, i * width),
   );
 }
-
-const READERS: Readonly<Record<string, (view: DataView, at: number) => number>> = {
-  FP32: (view, at) => view.getFloat32(at, true),
-  FP64: (view, at) => view.getFloat64(at, true),
-  FP16: (view, at) => float16Value(view.getUint16(at, true)),
-  BF16: (view, at) => bfloat16Value(view.getUint16(at, true)),
-  INT64: (view, at) => Number(view.getBigInt64(at, true)),
-  UINT64: (view, at) => Number(view.getBigUint64(at, true)),
-  INT32: (view, at) => view.getInt32(at, true),
-  UINT32: (view, at) => view.getUint32(at, true),
-  INT16: (view, at) => view.getInt16(at, true),
-  UINT16: (view, at) => view.getUint16(at, true),
-  INT8: (view, at) => view.getInt8(at),
-};

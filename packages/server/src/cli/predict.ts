@@ -54,7 +54,8 @@ export const predictCommand: Command = {
     const server = isFile ? await serveOnce(model) : { url, model, access, close: async () => {} };
     try {
       const question = await ask(server, input, options);
-      const answer = await call(server, pathOf(question, server.model), question.body);
+      const body = await asWholeSequence(server, question);
+      const answer = await call(server, pathOf(question, server.model), body);
       terminal.progress?.();
       terminal.stdout.write(
         options.json || question.path === "infer"
@@ -163,6 +164,16 @@ function parseJson(text: string): unknown {
   } catch (cause) {
     throw new ServeError("invalid_argument", `--input is not JSON: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Of a model that keeps a state, a prediction is a sequence from beginning to end, unless the input names another. */
+async function asWholeSequence(server: Reached, { path, body }: Question): Promise<string> {
+  if (path === "infer" || "parameters" in (parseJson(body) as object)) return body;
+  const config = await call(server, `v2/models/${encodeURIComponent(server.model)}/config`).catch(
+    (): Record<string, unknown> => ({}),
+  );
+  if (config["sequence_batching"] === undefined) return body;
+  return body.replace(/\}\s*$/, ',"parameters":{"sequence_start":true,"sequence_end":true}}');
 }
 
 function pathOf(question: Question, model: string): string {

@@ -17,7 +17,7 @@ import { missingFile } from "./model-path.ts";
 import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
 
-const TELL_LOADING_MS = 2000;
+const TELL_MS = 2000;
 
 export const serveCommand: Command = {
   name: "serve",
@@ -65,14 +65,22 @@ export const serveCommand: Command = {
     });
     terminal.stdout.write(banner(running));
     const stopped = signals?.untilStopped(() => {
-      if (terminal.isInteractive) terminal.stderr.write(stopNote(config.server.drainTimeoutMs));
-      return running.stop();
+      if (!terminal.isInteractive) return running.stop();
+      terminal.stderr.write(stopNote(running.requestsInFlight(), config.server.drainTimeoutMs));
+      return running.stop().finally(tellStopping(running, terminal));
     });
     signals?.onReload(() => void running.reload());
     signals?.onReport(() => logger.info(statusReport(running), "status, as SIGUSR2 asked"));
     const stopTelling = terminal.isInteractive ? tellLoading(running, terminal) : () => {};
     running.settled.finally(stopTelling).then(
-      () => terminal.stdout.write(readyReport(running, systemClock.nowMs() - startedMs)),
+      () =>
+        terminal.stdout.write(
+          readyReport(
+            running,
+            systemClock.nowMs() - startedMs,
+            terminal.isInteractive ? terminal.columns : undefined,
+          ),
+        ),
       () => {},
     );
     await stopped;
@@ -91,21 +99,42 @@ function underSupervisor(starter: string): string {
 
 /** What takes longer than a moment is told of, every now and then. */
 function tellLoading(running: RunningServer, terminal: Terminal): () => void {
+  return everyNow(() => {
+    const note = loadingNote(running.models());
+    if (note !== undefined) terminal.stderr.write(`${note}\n`);
+  });
+}
+
+/** For whoever pressed Ctrl-C and waits. */
+function stopNote(inFlight: number, drainTimeoutMs: number): string {
+  if (inFlight === 0)
+    return "Stopping: no request is in flight; the models' workers end. Ctrl-C again ends all at once.\n";
+  const what = inFlight === 1 ? "1 request in flight finishes" : `${inFlight} requests in flight finish`;
+  return `Stopping: ${what}, within ${drainTimeoutMs / 1000} s; then the models' workers end. Ctrl-C again ends all at once.\n`;
+}
+
+/** What is still waited for, every now and then; the function that comes back stops it. */
+function tellStopping(running: RunningServer, terminal: Terminal): () => void {
+  return everyNow(() => {
+    const inFlight = running.requestsInFlight();
+    const what =
+      inFlight === 0
+        ? "the models' workers"
+        : `${inFlight} ${inFlight === 1 ? "request" : "requests"} in flight`;
+    terminal.stderr.write(`waiting for ${what}; Ctrl-C again ends all at once\n`);
+  });
+}
+
+function everyNow(tell: () => void): () => void {
   let cancel = (): void => {};
   const next = (): void => {
-    cancel = systemClock.after(TELL_LOADING_MS, () => {
-      const note = loadingNote(running.models());
-      if (note !== undefined) terminal.stderr.write(`${note}\n`);
+    cancel = systemClock.after(TELL_MS, () => {
+      tell();
       next();
     });
   };
   next();
   return () => cancel();
-}
-
-/** For whoever pressed Ctrl-C and waits. */
-function stopNote(drainTimeoutMs: number): string {
-  return `Stopping: requests in flight finish, for ${drainTimeoutMs / 1000} s at most; then the models' workers end. Ctrl-C again ends all at once.\n`;
 }
 
 /** What SIGUSR2 is answered with. */

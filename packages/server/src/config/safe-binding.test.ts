@@ -30,6 +30,19 @@ test("with a certificate both may be open", () => {
   assert.equal(rejection(["--health-address", "[::]:1"], ["--tls-cert", "a"], ["--tls-key", "b"]), undefined);
 });
 
+test("load and unload need a long token, or keys", () => {
+  const explicit = ["--model-control", "explicit"] as const;
+  const keys = ["--api-keys", "keys.json"] as const;
+  assert.match(rejection(explicit)!, /explicit needs an admin token of at least 16/);
+  assert.match(rejection(explicit, ["--admin-token", "short"])!, /at least 16/);
+  assert.equal(rejection(explicit, ["--admin-token", "0123456789abcdef"]), undefined);
+  assert.equal(rejection(explicit, keys), undefined);
+  assert.match(
+    rejection(keys, ["--admin-token", "short"])!,
+    /--admin-token: expected a token of at least 16/,
+  );
+});
+
 test("a health address is a host and a port", () => {
   assert.deepEqual(parseHealthAddress("localhost:65535"), { host: "localhost", port: 65535 });
   assert.deepEqual(parseHealthAddress("[::1]:0"), { host: "::1", port: 0 });

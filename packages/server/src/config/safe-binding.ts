@@ -3,6 +3,8 @@ import { parseHealthAddress } from "./health-address.ts";
 import { isLoopback } from "./host-address.ts";
 import type { ServerConfig } from "./server-options.ts";
 
+const LEAST_TOKEN_CHARS = 16;
+
 /**
  * Rejects to start in a way that is open to a network by mistake: a public address without TLS, authentication or `--insecure`,
  * or load and unload over the network without a token. Throws `failed_precondition` with what to change.
@@ -22,10 +24,18 @@ export function checkSafeBinding(config: ServerConfig): void {
       { reason: "unsafe_binding" },
     );
   }
-  if (config.modelControl === "explicit" && (config.adminToken ?? "").length < 16) {
+  checkAdminToken(config);
+}
+
+/** A key with the scope admin does as well; a token that is set is guessed by whoever can send requests, whether it is needed or not. */
+function checkAdminToken(config: ServerConfig): void {
+  const { modelControl, adminToken } = config;
+  const isNeeded = modelControl === "explicit" && !isAuthenticating(config);
+  const isUsed = isAuthenticating(config) && adminToken !== undefined;
+  if ((isNeeded || isUsed) && (adminToken ?? "").length < LEAST_TOKEN_CHARS) {
     throw new ServeError(
       "failed_precondition",
-      "--model-control explicit needs an admin token of at least 16 characters: set SCONCE_ADMIN_TOKEN",
+      `${isNeeded ? "--model-control explicit needs an admin token" : "--admin-token: expected a token"} of at least ${LEAST_TOKEN_CHARS} characters: set SCONCE_ADMIN_TOKEN`,
       { reason: "missing_admin_token" },
     );
   }

@@ -114,7 +114,12 @@ export const SERVER_OPTIONS = {
   adminToken: {
     kind: "text",
     default: null,
-    doc: "Bearer token for load and unload under --model-control explicit. Required there. Prefer the environment variable: flags show in process lists.",
+    doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
+  },
+  allowLoadConfig: {
+    kind: "flag",
+    default: false,
+    doc: "Let load requests bring a configuration (Triton's parameter config): its settings come before those of the model's files until the model is unloaded.",
   },
   readiness: {
     kind: "texts",
@@ -136,7 +141,12 @@ export const SERVER_OPTIONS = {
     kind: "choice",
     choices: ["none", "torchserve"],
     default: "none",
-    doc: "Answer the API of another server as well, on the same port. torchserve: /predictions, /ping and /models; what changes models needs --model-control explicit and the administrator's token.",
+    doc: "Answer the API of another server as well. torchserve: /predictions and /ping beside everything else, and on ports of their own its management, metrics and gRPC; what changes models needs --model-control explicit and the administrator's token.",
+  },
+  torchservePorts: {
+    kind: "integers",
+    default: [8081, 8082, 7070, 7071],
+    doc: "With --compat torchserve: the ports of its management API, of its metrics, and of inference and management over gRPC. 0 takes a free one, as all are with --port 0. The number of --port, in place of the first, answers management there as well.",
   },
   fastLane: {
     kind: "choice",
@@ -221,6 +231,17 @@ export const SERVER_OPTIONS = {
     kind: "flag",
     default: false,
     doc: "Let a model.yaml say isolation: thread, so that a native crash of its model ends the server.",
+  },
+  sandbox: {
+    kind: "choice",
+    choices: ["off", "auto", "required"],
+    default: "off",
+    doc: "Keep workers, of ONNX Runtime and Python alike, from the network, from other processes and from all files but the models, read-only. required: do not start where the system has no user namespaces. auto: warn there. Translations are not kept on disk then.",
+  },
+  sandboxRead: {
+    kind: "texts",
+    default: [],
+    doc: "With --sandbox: further folders and files that workers may read, such as caches of model hubs.",
   },
   allowModelPython: {
     kind: "flag",
@@ -342,6 +363,11 @@ export const SERVER_OPTIONS = {
     choices: ["debug", "info", "warn", "error", "silent"],
     default: "info",
     doc: "What is logged, on standard error.",
+  },
+  accessLog: {
+    kind: "flag",
+    default: false,
+    doc: "Log a line for every request, with its id, status, model and time. Without it, requests that failed are logged, a hundred a second at most.",
   },
   logFormat: {
     kind: "choice",

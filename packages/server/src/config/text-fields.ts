@@ -24,12 +24,16 @@ export class TextFields {
   }
 
   texts(name: string): string[] {
-    return this.#all(name, "a text in quotes", (value) => (value.kind === "string" ? value.text : undefined));
+    return this.#all(name, "a text in quotes", (value) =>
+      value.kind === "string" || value.kind === "either" ? value.text : undefined,
+    );
   }
 
   /** A name of an enumeration. */
   word(name: string): string | undefined {
-    return this.#all(name, "a name", (value) => (value.kind === "word" ? value.text : undefined)).at(-1);
+    return this.#all(name, "a name", (value) =>
+      value.kind === "word" || value.kind === "either" ? value.text : undefined,
+    ).at(-1);
   }
 
   flag(name: string): boolean {
@@ -43,7 +47,11 @@ export class TextFields {
 
   numbers(name: string): number[] {
     return this.#all(name, "a whole number", (value) => {
-      if (value.kind !== "word" || !/^-?(?:0[xX][0-9a-fA-F]{1,13}|[0-9]{1,16})$/.test(value.text))
+      if (
+        value.kind === "message" ||
+        value.kind === "string" ||
+        !/^-?(?:0[xX][0-9a-fA-F]{1,13}|[0-9]{1,16})$/.test(value.text)
+      )
         return undefined;
       const digits = value.text.replace("-", "");
       const number = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
@@ -79,7 +87,7 @@ export class TextFields {
   }
 
   fail(why: string, line?: number): ServeError {
-    const place = line === undefined ? this.#file : `${this.#file} line ${line}`;
+    const place = line === undefined || line === 0 ? this.#file : `${this.#file} line ${line}`;
     return new ServeError("invalid_argument", `${place}: ${why}`, { reason: "bad_config_file" });
   }
 

@@ -12,7 +12,9 @@ export type TextMessage = ReadonlyMap<string, readonly TextValue[]>;
 export type TextValue =
   | { readonly kind: "message"; readonly fields: TextMessage; readonly line: number }
   | { readonly kind: "string"; readonly text: string; readonly line: number }
-  | { readonly kind: "word"; readonly text: string; readonly line: number };
+  | { readonly kind: "word"; readonly text: string; readonly line: number }
+  /** A text or a name: JSON spells both in quotes. */
+  | { readonly kind: "either"; readonly text: string; readonly line: number };
 
 interface Token {
   readonly kind: "mark" | "word" | "string" | "end";

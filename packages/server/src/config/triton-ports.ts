@@ -34,6 +34,14 @@ export function readPorts(
   });
 }
 
+/** A state of `sequence_batching` as the input and the output that it is. */
+export function readStatePorts(state: TextFields): Readonly<Record<"input" | "output", DeclaredPort>> {
+  const [input, output] = [state.text("input_name") ?? "", state.text("output_name") ?? ""];
+  if (input === "" || output === "") throw state.fail("a state has no input_name or no output_name");
+  const shape = { datatype: datatypeOf(state, input), dims: sizes(state, input) };
+  return { input: { name: input, ...shape }, output: { name: output, ...shape } };
+}
+
 function sizes(message: TextFields, port: string, field = "dims"): number[] {
   const all = message.numbers(field);
   if (all.length > MAX_RANK) throw message.fail(`${field} of ${port}: more than ${MAX_RANK} sizes`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { readMlserverSettings } from "./mlserver-settings.ts";
-import { readTritonSettings } from "./triton-settings.ts";
+import { readTritonJson, readTritonSettings } from "./triton-settings.ts";
 
 /** As Triton's own examples are written. */
 const DENSENET = `
@@ -76,13 +76,42 @@ test("without inputs and outputs nothing is said of batching; with them and no m
   assert.equal(settings.ports?.isBatched, false);
 });
 
+test("states of sequences are read, and are inputs and outputs beside those that clients see", () => {
+  const text = `max_batch_size: 8
+input [{ name: "x" data_type: TYPE_FP32 dims: [ 1 ] }]
+output [{ name: "y" data_type: TYPE_FP32 dims: [ 1 ] }]
+sequence_batching {
+  max_sequence_idle_microseconds: 5000000
+  oldest { max_candidate_sequences: 4 }
+  state [{
+    input_name: "h" output_name: "h_out" data_type: TYPE_FP32 dims: [ 2 ]
+    initial_state: { name: "start" data_type: TYPE_FP32 dims: [ 2 ] data_file: "start.bin" }
+  }]
+}`;
+  const { values, ports, refusal } = readTritonSettings(text, "config.pbtxt");
+  assert.equal(refusal, undefined);
+  assert.deepEqual(values, {
+    max_batch_size: 8,
+    sequence_idle: 5000,
+    state: { h: "h_out" },
+    initial_state: { h: "initial_state/start.bin" },
+  });
+  assert.deepEqual(
+    [ports?.inputs.map(({ name }) => name), ports?.outputs.map(({ name }) => name)],
+    [
+      ["x", "h"],
+      ["y", "h_out"],
+    ],
+  );
+});
+
 describe("what cannot be served is refused by name", () => {
   const CASES: readonly (readonly [string, RegExp])[] = [
     ['platform: "ensemble"', /ensemble is not served yet/],
     ["ensemble_scheduling { step [ { model_name: 'a' model_version: -1 } ] }", /ensemble is not served yet/],
     ['backend: "python"', /the backend python is not served/],
     ['platform: "tensorrt_plan"', /the platform tensorrt_plan is not served/],
-    ["sequence_batching { state [ { input_name: 'a' } ] }", /sequence_batching with control_input or state/],
+    ["sequence_batching { control_input [ { name: 'START' } ] }", /sequence_batching with control_input/],
     ["model_operations { op_library_filename: 'x.so' }", /model_operations/],
   ];
   for (const [text, expected] of CASES) {
@@ -138,4 +167,41 @@ test("a model-settings.json says what a model.yaml would", () => {
   });
   for (const bad of ["", "[]", "null", "{"])
     assert.throws(() => readMlserverSettings(bad, "model-settings.json"), { reason: "bad_config_file" });
+});
+
+test("a configuration in JSON sets what the same one sets in protobuf's text format", () => {
+  const json = {
+    name: "densenet_onnx",
+    platform: "onnxruntime_onnx",
+    maxBatchSize: 8,
+    input: [
+      {
+        name: "data_0",
+        data_type: "TYPE_FP32",
+        dims: ["3", "224", 224],
+        reshape: { shape: [1, 3, 224, 224] },
+      },
+    ],
+    version_policy: { specific: { versions: [1, "3"] } },
+    dynamic_batching: { preferred_batch_size: [4, 8], max_queue_delay_microseconds: "100" },
+    instance_group: [{ count: 2, kind: "KIND_CPU" }],
+    parameters: { intra_op_thread_count: { string_value: "2" } },
+  };
+  const text = `
+    name: "densenet_onnx" platform: "onnxruntime_onnx" max_batch_size: 8
+    input { name: "data_0" data_type: TYPE_FP32 dims: [3, 224, 224] reshape { shape: [1, 3, 224, 224] } }
+    version_policy { specific { versions: [1, 3] } }
+    dynamic_batching { preferred_batch_size: [4, 8] max_queue_delay_microseconds: 100 }
+    instance_group { count: 2 kind: KIND_CPU }
+    parameters { key: "intra_op_thread_count" value { string_value: "2" } }`;
+  const values = readTritonJson(JSON.stringify(json));
+  assert.deepEqual(values, readTritonSettings(text, "config.pbtxt").values);
+  assert.equal(values["max_batch_size"], 8);
+  for (const wrong of [
+    "",
+    "7",
+    '{"input":[[1]]}',
+    `{"metric_tags":{${Array.from({ length: 10_001 }, (_, i) => `"${i}":"x"`).join(",")}}}`,
+  ])
+    assert.throws(() => readTritonJson(wrong), { reason: "bad_config_file" });
 });

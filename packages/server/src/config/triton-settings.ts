@@ -1,8 +1,10 @@
 import type { DeclaredPorts } from "../base/declared-ports.ts";
+import { ServeError } from "../base/errors.ts";
+import { parseJsonProto } from "./json-proto.ts";
 import type { SettingsFile } from "./settings-file.ts";
 import { TextFields } from "./text-fields.ts";
 import { parseTextProto } from "./text-proto.ts";
-import { readPorts } from "./triton-ports.ts";
+import { readPorts, readStatePorts } from "./triton-ports.ts";
 
 /** What is gathered while the fields are read. */
 interface Reading {
@@ -66,17 +68,37 @@ const FIELDS: Readonly<Record<string, ReadField>> = {
  * `invalid_argument`/`bad_config_file` with the line for what Triton would not read either.
  */
 export function readTritonSettings(text: string, name: string): SettingsFile {
-  const config = new TextFields(name, parseTextProto(text, name));
+  return settingsOf(new TextFields(name, parseTextProto(text, name)), name);
+}
+
+/**
+ * The keys of model.yaml that a configuration in JSON sets, as Triton's load takes it. Inputs and outputs stay those of the model's own files. Throws
+ * `invalid_argument`/`bad_config_file` for what is no such configuration, and for what cannot be served.
+ */
+export function readTritonJson(json: string): Readonly<Record<string, unknown>> {
+  const name = "config";
+  const { values, refusal } = settingsOf(new TextFields(name, parseJsonProto(json, name)), name);
+  if (refusal !== undefined) throw new ServeError("invalid_argument", refusal, { reason: "bad_config_file" });
+  return values;
+}
+
+function settingsOf(config: TextFields, name: string): SettingsFile {
   config.only(Object.keys(FIELDS), "a model's configuration");
   const reading: Reading = { values: {}, remarks: [], refusal: undefined };
   const inputs = readPorts(config, "input", reading.remarks);
   const outputs = readPorts(config, "output", reading.remarks);
   for (const [field, read] of Object.entries(FIELDS)) if (config.has(field)) read(config, reading);
+  const states = config.message("sequence_batching")?.messages("state").map(readStatePorts) ?? [];
   const maxBatchSize = config.number("max_batch_size") ?? 0;
   const isSaid = inputs.length > 0 || outputs.length > 0;
   // Without inputs and outputs Triton completes the configuration itself, batching included.
   if (maxBatchSize === 0 && isSaid) reading.values["batching"] = false;
-  const ports: DeclaredPorts = { source: name, isBatched: maxBatchSize > 0, inputs, outputs };
+  const ports: DeclaredPorts = {
+    source: name,
+    isBatched: maxBatchSize > 0,
+    inputs: inputs.length === 0 ? inputs : [...inputs, ...states.map(({ input }) => input)],
+    outputs: outputs.length === 0 ? outputs : [...outputs, ...states.map(({ output }) => output)],
+  };
   const modelFile = config.text("default_model_filename");
   return {
     name,
@@ -87,6 +109,24 @@ export function readTritonSettings(text: string, name: string): SettingsFile {
     ...(reading.refusal !== undefined && { refusal: `${name}: ${reading.refusal}` }),
   };
 }
+
+const SEQUENCE_FIELDS = [
+  "max_sequence_idle_microseconds",
+  "control_input",
+  "state",
+  "direct",
+  "oldest",
+  "iterative_sequence",
+] as const;
+const STATE_FIELDS = [
+  "input_name",
+  "output_name",
+  "data_type",
+  "dims",
+  "initial_state",
+  "use_same_buffer_for_input_output",
+  "use_growable_memory",
+] as const;
 
 function noEffect(field: string): ReadField {
   return (_, { remarks }) => void remarks.push(`${field} has no effect`);
@@ -192,13 +232,32 @@ function readQueuePolicy(policy: TextFields, { values, remarks }: Reading): void
 }
 
 function readSequenceBatching(config: TextFields, reading: Reading): void {
+  const { values, remarks } = reading;
   const batching = config.message("sequence_batching")!;
-  if (batching.has("control_input") || batching.has("state"))
-    refuse(reading, "sequence_batching with control_input or state is not served yet");
-  else
-    reading.remarks.push(
-      "sequence_batching has no effect: nothing is kept between the requests of a sequence",
-    );
+  batching.only(SEQUENCE_FIELDS, "sequence_batching");
+  if (batching.has("control_input")) {
+    refuse(reading, "sequence_batching with control_input is not served yet");
+    return;
+  }
+  const states = batching.messages("state");
+  if (states.length === 0) {
+    remarks.push("sequence_batching has no effect: nothing is kept between the requests of a sequence");
+    return;
+  }
+  const idle = batching.number("max_sequence_idle_microseconds") ?? 0;
+  if (idle > 0) values["sequence_idle"] = Math.max(1, idle / 1000);
+  for (const strategy of ["direct", "oldest"])
+    if (batching.has(strategy)) remarks.push(`${strategy} has no effect: sequences share runs as they come`);
+  values["state"] = Object.fromEntries(
+    states.map((state) => [state.text("input_name") ?? "", state.text("output_name") ?? ""]),
+  );
+  const files = states.flatMap((state) => {
+    state.only(STATE_FIELDS, "state");
+    const [initial] = state.messages("initial_state");
+    const file = initial?.text("data_file") ?? "";
+    return file === "" ? [] : [[state.text("input_name")!, `initial_state/${plainName(config, file)}`]];
+  });
+  if (files.length > 0) values["initial_state"] = Object.fromEntries(files);
 }
 
 function readInstances(config: TextFields, { values, remarks }: Reading): void {

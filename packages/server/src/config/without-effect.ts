@@ -2,6 +2,7 @@ import { nearestWord } from "../base/nearest-word.ts";
 import type { Config } from "./load-config.ts";
 import { MODEL_OPTIONS } from "./model-options.ts";
 import { envName, flagName } from "./option.ts";
+import { isAuthenticating } from "./safe-binding.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 
 interface Need {
@@ -19,9 +20,14 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels", "adminToken"],
+    options: ["loadModels", "allowLoadConfig"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
+  },
+  {
+    options: ["adminToken"],
+    isMet: (server) => server.modelControl === "explicit" || isAuthenticating(server),
+    words: "--model-control explicit, --api-keys or --jwt-keys",
   },
   {
     options: ["pollIntervalMs"],
@@ -32,6 +38,11 @@ const NEEDS: readonly Need[] = [
     options: ["jwtIssuer", "jwtAudience"],
     isMet: ({ jwtKeys }) => jwtKeys !== undefined,
     words: "--jwt-keys",
+  },
+  {
+    options: ["sandboxRead"],
+    isMet: ({ sandbox }) => sandbox !== "off",
+    words: "--sandbox",
   },
   {
     options: ["tenantQuotaBurst"],

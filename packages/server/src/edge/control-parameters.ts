@@ -1,22 +1,40 @@
 import { ServeError } from "../base/errors.ts";
+import type { RequestedSettings } from "../infer/administration.ts";
+
+/** Reads a configuration of Triton's, in JSON, as keys of model.yaml. Throws `invalid_argument`. */
+export type ReadLoadConfig = (json: string) => RequestedSettings;
 
 /**
- * Rejects what Triton's load takes as parameters: a configuration or files. What is served comes from the server's own repository,
- * never from a request. Throws `invalid_argument` naming the parameter.
+ * The settings that Triton's load takes as its parameter `config`; undefined: none. `read`: undefined when the operator does not allow it. Files are never
+ * taken: what is served comes from the server's own repository. Throws `invalid_argument` naming the parameter.
  */
-export function rejectLoadParameters(names: Iterable<string>): void {
-  for (const name of names) {
-    if (name === "config") {
-      throw rejected(name, "a configuration is not taken from a request; change model.yaml and load again");
-    }
+export function readLoadParameters(
+  parameters: Iterable<readonly [name: string, value: unknown]>,
+  read: ReadLoadConfig | undefined,
+): RequestedSettings | undefined {
+  let settings: RequestedSettings | undefined;
+  for (const [name, value] of parameters) {
     if (name.startsWith("file:")) {
       throw rejected(
         "file:…",
         "files are not taken from a request; put them into the repository and load again",
       );
     }
-    throw unknown(name, "load takes no parameters");
+    if (name !== "config") throw unknown(name, "load takes config only");
+    if (read === undefined) {
+      throw rejected(
+        name,
+        "a configuration is not taken from a request unless the server was started with --allow-load-config; change model.yaml and load again",
+      );
+    }
+    if (typeof value !== "string") {
+      throw new ServeError("invalid_argument", "parameters.config: expected JSON in a string", {
+        reason: "bad_request",
+      });
+    }
+    settings = read(value);
   }
+  return settings;
 }
 
 /** Takes `unload_dependents`, which changes nothing here (no model depends on another), and nothing else. */

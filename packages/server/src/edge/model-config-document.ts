@@ -21,6 +21,8 @@ export interface ModelConfigDocument {
     readonly priority_levels: number;
     readonly default_priority_level: number;
   };
+  /** In place of `dynamic_batching`: Triton has one of the two. */
+  readonly sequence_batching?: { readonly max_sequence_idle_microseconds: number };
   readonly model_transaction_policy: { readonly decoupled: boolean };
   readonly response_cache: { readonly enable: boolean };
   /** Why requests do not share runs, where they do not. */
@@ -57,7 +59,12 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
     input: inputs.map(tensor),
     output: outputs.map(tensor),
     instance_group: [{ name, count: settings.instances, kind: "KIND_CPU" }],
-    ...(isBatching
+    ...(settings.sequences !== undefined && {
+      sequence_batching: {
+        max_sequence_idle_microseconds: Math.round(settings.sequences.idleMs * 1000),
+      },
+    }),
+    ...(isBatching && settings.sequences === undefined
       ? {
           dynamic_batching: {
             preferred_batch_size: settings.preferredBatchSizes,

@@ -210,6 +210,7 @@ function metadataOf(registry: ModelRegistry, served: ServedModel): ModelMetadata
     platform,
     inputs: signature.inputs,
     outputs: signature.outputs,
+    hasSequences: served.settings.sequences !== undefined,
   };
 }
 

@@ -21,6 +21,8 @@ export interface ModelMetadata {
   readonly platform: string;
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** Its requests belong to sequences. Default: each stands for itself. */
+  readonly hasSequences?: boolean;
 }
 
 /** How a loaded model is set up. */

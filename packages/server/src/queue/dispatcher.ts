@@ -117,7 +117,8 @@ export class Dispatcher {
     const { plan } = items[0]!.request;
     let rows = 0;
     for (let i = 0; i < items.length; i++) rows += items[i]!.rows;
-    const request = gatherInputs(plan, items);
+    const inputs = gatherInputs(plan, items);
+    const request = wantsPieces(items) ? { ...inputs, onPiece: pieceTeller(items) } : inputs;
     const dispatchedMs = clock.nowMs();
     for (let i = 0; i < items.length; i++) stampDispatch(items[i]!, pooled.freeSinceMs, dispatchedMs);
     instances.claim(pooled);
@@ -161,6 +162,7 @@ export class Dispatcher {
     if (!this.#running.has(run)) return;
     const { recovery, requests, observer, instances } = this.#parts;
     const nowMs = this.#end(run);
+    for (const { request } of run.items) if (request.hasPieces) requests.fail(request, error);
     const plan = recovery.plan(
       {
         items: run.items.filter((item) => !item.request.isSettled),
@@ -197,6 +199,25 @@ function judgeResult(
   const isClaim = plan.areRowsClaimed && plan.padding === undefined && items.length === 1 && !isSplit;
   if (bad === undefined || !isClaim || alone === undefined) return { plan, bad };
   return { plan: alone, bad: findBadOutput(alone, result, rows) };
+}
+
+function wantsPieces(items: readonly BatchItem[]): boolean {
+  for (let i = 0; i < items.length; i++) if (items[i]!.request.request.onPiece !== undefined) return true;
+  return false;
+}
+
+/** Gives the pieces of each row to the request that it is of. One that is divided gets none: its parts' pieces have no order. */
+function pieceTeller(items: readonly BatchItem[]): NonNullable<RunRequest["onPiece"]> {
+  return (row, piece) => {
+    let before = 0;
+    const item = items.find(({ rows }) => {
+      before += rows;
+      return row < before;
+    });
+    if (item === undefined || item.request.isSettled || item.request.isSplit) return;
+    item.request.hasPieces = true;
+    item.request.request.onPiece?.(piece);
+  };
 }
 
 /** An instance that throws instead of rejecting must not break the queue. */

@@ -90,6 +90,8 @@ export class QueuedRequest implements AbortListener {
   itemsLeft = 0;
   waitingItems = 0;
   isSettled = false;
+  /** Somebody has pieces of its answer: it cannot be run again. */
+  hasPieces = false;
   /** Set when it is suspected of ending workers. */
   fingerprint: string | undefined = undefined;
   #shapeKey: ShapeKey;

@@ -1,6 +1,6 @@
 import type { DeclaredPorts } from "../base/declared-ports.ts";
 import type { Instance } from "../base/instance.ts";
-import type { ModelDescription } from "../base/model-description.ts";
+import type { ModelDescription, OwnSettings } from "../base/model-description.ts";
 import type { TensorSpec } from "../base/signature.ts";
 
 /** What to load. `file` is an absolute path that the server chose, never a client. */
@@ -62,6 +62,8 @@ export interface LoadOptions {
   readonly isOptimised?: boolean;
   /** Where translations are kept from start to start; undefined: nowhere. */
   readonly translationCache?: TranslationCacheOptions | undefined;
+  /** The most that the model's own file may ask for; what is undefined is not its to say. Default: nothing is. */
+  readonly mayAsk?: OwnSettings;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */
@@ -91,6 +93,8 @@ export interface PythonOptions {
   readonly outputs: Readonly<Record<string, string>> | undefined;
   readonly device: string;
   /** Whether files may be read that run code of their own. */
+  /** Rows of a batch, in place of what an archive says; undefined: the archive's own. */
+  readonly maxBatchSize: number | undefined;
   readonly allowsPickle: boolean;
 }
 

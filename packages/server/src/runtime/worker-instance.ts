@@ -5,10 +5,11 @@ import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
+import { protocolError } from "../worker/frame.ts";
 import { NO_BYTES, NO_CHUNKS } from "../worker/frame-writer.ts";
 import { LineLimit } from "../worker/line-limit.ts";
 import { Supervisor, type SupervisorState } from "../worker/supervisor.ts";
-import { type CallResult, failureReason, type Worker } from "../worker/worker.ts";
+import { type Call, type CallResult, failureReason, type Worker } from "../worker/worker.ts";
 import type { FileIdentity } from "./file-identity.ts";
 import type { LoadCaution } from "./load-caution.ts";
 import { residentBytes, watchMemory } from "./memory-watch.ts";
@@ -101,7 +102,8 @@ export class WorkerInstance implements Instance {
       method: METHODS.run,
       header,
       chunks,
-      timeoutMs: this.#options.spec.options.executionTimeoutMs,
+      timeoutMs: this.#timeoutMs(),
+      onBytes: request.onPiece === undefined ? undefined : pieceReader(request.onPiece),
     };
     return state.worker.call(call).then(this.#onResult).catch(this.#onRunFailed);
   }
@@ -122,6 +124,14 @@ export class WorkerInstance implements Instance {
 
   destroy(reason: string): void {
     this.#slot.destroy(reason);
+  }
+
+  #timeoutMs(): number {
+    const { executionTimeoutMs, mayAsk } = this.#options.spec.options;
+    const asked = this.#description?.asks?.executionTimeoutMs;
+    return asked === undefined || mayAsk?.executionTimeoutMs === undefined
+      ? executionTimeoutMs
+      : Math.min(asked, mayAsk.executionTimeoutMs);
   }
 
   readonly #onResult = (result: CallResult): RunResult => {
@@ -226,6 +236,17 @@ export class WorkerInstance implements Instance {
     if (state.kind === "ready") logger.info({ pid: state.worker.pid }, "a model's worker is ready");
     this.#options.onStateChange(this);
   }
+}
+
+const ROW_BYTES = 4;
+
+/** A piece's header is the row, as u32, and what the model says of it. */
+function pieceReader(onPiece: NonNullable<RunRequest["onPiece"]>): NonNullable<Call["onBytes"]> {
+  return (header, body) => {
+    if (header.length < ROW_BYTES) throw protocolError("a piece of an answer names no row");
+    const row = new DataView(header.buffer, header.byteOffset).getUint32(0, true);
+    onPiece(row, { head: header.subarray(ROW_BYTES), body });
+  };
 }
 
 function notReady(state: Exclude<SupervisorState, { kind: "ready" }>): ServeError {

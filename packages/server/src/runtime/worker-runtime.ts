@@ -3,6 +3,7 @@ import { ServeError } from "../base/errors.ts";
 import type { Instance } from "../base/instance.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ModelDescription } from "../base/model-description.ts";
+import type { Sandbox } from "../worker/sandbox.ts";
 import type { Worker } from "../worker/worker.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import { nodeCommand, WorkerProcess } from "../worker/worker-process.ts";
@@ -25,6 +26,8 @@ export interface WorkerRuntimeOptions {
   readonly spares: number;
   /** The whole environment of the workers; see `workerEnv`. Default: empty. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Keeps workers from the rest of the machine. Default: they may do what the server's user may. */
+  readonly sandbox?: Sandbox | undefined;
   readonly clock: Clock;
   /** Uniform in [0, 1); spreads restarts. */
   readonly random: () => number;
@@ -45,16 +48,24 @@ interface Dependencies {
 
 const START_TIMEOUT_MS = 30_000;
 
+function threadsAreOpen(): ServeError {
+  return new ServeError(
+    "failed_precondition",
+    "isolation: thread runs a model in the server's own process, which no sandbox holds: leave it out, or start the server without --sandbox",
+    { reason: "option_unsupported" },
+  );
+}
+
 /** A runtime whose models live in workers: every instance is one worker that loaded the file. */
 export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
-  const { name, entry, spares, env = {}, clock, random, logger } = options;
+  const { name, entry, spares, env = {}, clock, random, logger, sandbox } = options;
   const { startTimeoutMs = START_TIMEOUT_MS } = options;
   const common = { env, clock, logger };
   const { args = () => [] } = options;
   const commandFor = (isWanted: boolean): readonly [string, ...string[]] =>
     entry instanceof URL ? nodeCommand(entry, args(isWanted)) : entry;
   const spawn = (id: string, isWanted: boolean): Worker =>
-    new WorkerProcess({ ...common, command: commandFor(isWanted), id, startTimeoutMs });
+    new WorkerProcess({ ...common, sandbox, command: commandFor(isWanted), id, startTimeoutMs });
   return new WorkerRuntime({
     name,
     pool: new WorkerPool({
@@ -66,6 +77,7 @@ export function createWorkerRuntime(options: WorkerRuntimeOptions): Runtime {
     }),
     optimiser: new Optimiser({ spawn: (id) => spawn(id, false), logger }),
     spawnThread(id) {
+      if (sandbox !== undefined) throw threadsAreOpen();
       if (entry instanceof URL) return new WorkerThread({ ...common, entry, id });
       throw new ServeError(
         "failed_precondition",
@@ -151,8 +163,10 @@ interface WorkerModelOptions {
 }
 
 class WorkerModel implements LoadedModel {
-  readonly instances: readonly WorkerInstance[];
+  readonly #instances: WorkerInstance[];
+  readonly #spec: LoadSpec;
   readonly #options: WorkerModelOptions;
+  readonly #newInstance: (index: number) => WorkerInstance;
   readonly #listeners = new Set<(instance: Instance) => void>();
   #description: ModelDescription | undefined;
 
@@ -160,7 +174,8 @@ class WorkerModel implements LoadedModel {
     this.#options = options;
     const files = new FileIdentity(spec.file, spec.options.weightsFile);
     const caution = new LoadCaution();
-    this.instances = Array.from({ length: Math.max(1, spec.options.instances) }, (_, index) => {
+    this.#spec = spec;
+    this.#newInstance = (index) => {
       const id = `${spec.name}/${spec.version}#${index}`;
       return new WorkerInstance({
         id,
@@ -177,7 +192,13 @@ class WorkerModel implements LoadedModel {
         random: options.random,
         logger: options.logger.child({ model: spec.name, version: spec.version, instance: index }),
       });
-    });
+    };
+    const count = Math.max(1, spec.options.instances);
+    this.#instances = Array.from({ length: count }, (_, index) => this.#newInstance(index));
+  }
+
+  get instances(): readonly WorkerInstance[] {
+    return this.#instances;
   }
 
   get description(): ModelDescription {
@@ -187,8 +208,11 @@ class WorkerModel implements LoadedModel {
 
   /** The first instance finds out whether the file can be served at all; the others follow together. */
   async start(): Promise<void> {
-    const [first, ...others] = this.instances;
+    const [first] = this.#instances;
     this.#description = await first!.start();
+    const asked = Math.min(this.#description.asks?.instances ?? 0, this.#spec.options.mayAsk?.instances ?? 0);
+    while (this.#instances.length < asked) this.#instances.push(this.#newInstance(this.#instances.length));
+    const others = this.#instances.slice(1);
     await Promise.all(others.map((instance) => instance.start()));
   }
 

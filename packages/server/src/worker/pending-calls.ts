@@ -69,7 +69,9 @@ export class PendingCalls {
     if (oldest.done || oldest.value[0] !== frame.id) throw protocolError("it answered a call out of turn");
     const pending = oldest.value[1];
     if (frame.kind === FRAME_KINDS.note) {
-      pending.call.onNote?.(Buffer.from(frame.header).toString("utf8"));
+      const { onNote, onBytes } = pending.call;
+      if (onBytes !== undefined) onBytes(frame.header, frame.payload);
+      else onNote?.(Buffer.from(frame.header).toString("utf8"));
       return;
     }
     const error = frame.kind === FRAME_KINDS.result ? undefined : decodeError(frame.header);

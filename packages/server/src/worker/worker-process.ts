@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import { Duplex, PassThrough } from "node:stream";
@@ -8,12 +9,13 @@ import { deferred } from "../base/deferred.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { ActiveWait } from "./active-wait.ts";
-import { descriptorOf, readAvailable } from "./available-bytes.ts";
+import { isReadable, readAvailable } from "./available-bytes.ts";
 import { DEFAULT_FRAME_LIMITS, FRAME_KINDS, type Frame, type FrameLimits, protocolError } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { writeFrame } from "./frame-writer.ts";
 import { readOutputLines } from "./output-lines.ts";
 import { PendingCalls } from "./pending-calls.ts";
+import type { Sandbox } from "./sandbox.ts";
 import {
   type Call,
   type CallResult,
@@ -30,6 +32,8 @@ export interface WorkerProcessOptions {
   readonly command: readonly [string, ...string[]];
   /** The whole environment of the worker: an allow-list, never the server process's own. */
   readonly env: Readonly<Record<string, string>>;
+  /** Keeps the worker from the rest of the machine. Default: it may do what the server's user may. */
+  readonly sandbox?: Sandbox | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long the worker may take until it can take calls. */
@@ -70,6 +74,9 @@ export class WorkerProcess implements Worker {
   readonly ready: Promise<void>;
   readonly ended: Promise<WorkerEnd>;
   readonly #child: ChildProcess;
+  /** Of the worker itself, where the process that was started is what watches over its namespaces. */
+  #innerPid: number | undefined;
+  readonly #isWrapped: boolean;
   readonly #socket: Duplex;
   readonly #pending: PendingCalls;
   readonly #clock: Clock;
@@ -79,7 +86,6 @@ export class WorkerProcess implements Worker {
   readonly #cancelStartTimer: () => void;
   #cancelCloseTimer: (() => void) | undefined;
   readonly #reader: FrameReader;
-  readonly #fd: number | undefined;
   /** Undefined where it cannot be: on one core the worker would not even run. */
   readonly #activeWait: WorkerProcessOptions["activeWait"];
   #waitUntilMs = 0;
@@ -92,6 +98,7 @@ export class WorkerProcess implements Worker {
     this.ended = this.#endedEnds.promise;
     // Code that waits for `ready` sees the rejection; none has to.
     this.ready.catch(() => {});
+    this.#isWrapped = options.sandbox !== undefined;
     this.#child = spawnProgram(options);
     this.#logger = options.logger.child({ worker: options.id, pid: this.#child.pid });
     this.#socket = socketOf(this.#child);
@@ -102,9 +109,8 @@ export class WorkerProcess implements Worker {
       );
     });
     this.#reader = new FrameReader(options.limits ?? DEFAULT_FRAME_LIMITS, (frame) => this.#take(frame));
-    this.#fd = descriptorOf(this.#socket);
     const { activeWait = availableParallelism() > 1 ? new ActiveWait() : undefined } = options;
-    this.#activeWait = this.#fd === undefined ? undefined : activeWait;
+    this.#activeWait = isReadable(this.#socket) ? activeWait : undefined;
     this.#readFrames();
     this.#readOutput();
     this.#watchExit();
@@ -114,7 +120,7 @@ export class WorkerProcess implements Worker {
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#innerPid ?? this.#child.pid;
   }
 
   get finishedCalls(): number {
@@ -190,7 +196,7 @@ export class WorkerProcess implements Worker {
     if (this.#pending.size !== 1 || writableLength > 0 || readableLength > 0) return;
     if (this.#state.kind !== "ready") return;
     do {
-      const count = readAvailable(this.#fd!, this.#reader.space());
+      const count = readAvailable(this.#socket, this.#reader.space());
       if (count === undefined) return;
       if (count > 0) this.#received(() => this.#reader.advance(count));
     } while (this.pendingCalls > 0 && this.#clock.nowMs() < this.#waitUntilMs);
@@ -222,6 +228,7 @@ export class WorkerProcess implements Worker {
     this.#cancelStartTimer();
     if (this.#state.kind !== "spawning") return;
     this.#state = { kind: "ready" };
+    if (this.#isWrapped) this.#innerPid = onlyChildOf(this.#child.pid);
     this.#readyEnds.resolve();
   }
 
@@ -269,13 +276,25 @@ export class WorkerProcess implements Worker {
   }
 }
 
-function spawnProgram({ command: [program, ...args], env }: WorkerProcessOptions): ChildProcess {
+function spawnProgram({ command, env, sandbox }: WorkerProcessOptions): ChildProcess {
+  const [program, ...args] = sandbox?.wrap(command) ?? command;
   return spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
-    env,
+    // Its temporary folder is its own, whatever the server's is called.
+    env: sandbox === undefined ? env : { ...env, TMPDIR: "/tmp" },
     detached: true,
     windowsHide: true,
   });
+}
+
+/** Undefined where the system does not say. */
+function onlyChildOf(pid: number | undefined): number | undefined {
+  try {
+    const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ")[0]);
+    return child > 0 ? child : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The server process's end of the socket pair. Out of file descriptors, there is none, and the error event says so. */

@@ -10,6 +10,8 @@ export interface Call {
   readonly timeoutMs: number;
   /** Receives what the worker tells while it works on the call. */
   readonly onNote?: ((text: string) => void) | undefined;
+  /** In place of `onNote`, for notes that are no text. The two are views on one block that the receiver owns. */
+  readonly onBytes?: ((header: Uint8Array, payload: Uint8Array) => void) | undefined;
 }
 
 /** The result to a call; both are views on one block that the caller now owns. */

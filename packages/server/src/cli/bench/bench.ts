@@ -57,8 +57,8 @@ export const benchCommand: Command = {
 async function requestBody(target: Target, options: BenchValues): Promise<RequestBody> {
   const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
   if (given !== undefined) return given;
-  const { signature } = await readModelPorts(target);
-  return encodeRequest(target, await inputTensors(signature, options));
+  const { signature, hasSequences } = await readModelPorts(target);
+  return encodeRequest({ ...target, hasSequences }, await inputTensors(signature, options));
 }
 
 function expectedAnswer(target: Target, path: string | undefined): unknown {

@@ -11,6 +11,8 @@ export interface ModelPorts {
   /** Rows of different requests may share a run. */
   readonly isBatching: boolean;
   readonly maxBatchSize: number;
+  /** Its requests belong to sequences. */
+  readonly hasSequences: boolean;
   readonly instances: number;
   readonly maxQueueDelayMs: number;
   /** `onnx` or `python`. */
@@ -45,6 +47,7 @@ export async function readModelPorts({
     },
     isBatching: maxBatchSize > 0,
     maxBatchSize,
+    hasSequences: config["sequence_batching"] !== undefined,
     instances: Number((config["instance_group"] as readonly Json[] | undefined)?.[0]?.["count"] ?? 1),
     maxQueueDelayMs: Number(batching?.["max_queue_delay_microseconds"] ?? 0) / 1000,
     runtime: String(config["backend"] ?? ""),

@@ -50,14 +50,14 @@ export function encodeRequest(target: Omit<Target, "access">, tensors: readonly 
   const path = `/v2/models/${model}${version}/infer`;
   switch (target.protocol) {
     case "json":
-      return { path, headers: { "content-type": "application/json" }, bytes: jsonBody(tensors) };
+      return { path, headers: { "content-type": "application/json" }, bytes: jsonBody(target, tensors) };
     case "binary":
-      return { path, ...binaryBody(tensors) };
+      return { path, ...binaryBody(target, tensors) };
     case "predict":
       return {
         path: `/predict/${model}`,
         headers: { "content-type": "application/json" },
-        bytes: predictBody(tensors),
+        bytes: predictBody(target, tensors),
       };
     case "grpc":
       return {
@@ -109,19 +109,28 @@ function parseJson(bytes: Buffer, path: string): unknown {
   }
 }
 
-function jsonBody(tensors: readonly NamedTensor[]): Uint8Array {
+type Sequenced = Pick<Target, "hasSequences">;
+
+/** What makes a request a whole sequence. */
+const WHOLE = { sequence_start: true, sequence_end: true };
+
+/** The same, to be put behind the last value of a JSON object. */
+function wholeText({ hasSequences }: Sequenced): string {
+  return hasSequences === true ? `,"parameters":${JSON.stringify(WHOLE)}` : "";
+}
+
+function jsonBody(target: Sequenced, tensors: readonly NamedTensor[]): Uint8Array {
   const items = tensors.map((tensor) => {
     const { name, datatype, shape } = tensor;
     return `${JSON.stringify({ name, datatype, shape }).slice(0, -1)},"data":${elements(tensor, "flat")}}`;
   });
-  return Buffer.from(`{"inputs":[${items.join(",")}]}`);
+  return Buffer.from(`{"inputs":[${items.join(",")}]${wholeText(target)}}`);
 }
 
-function predictBody(tensors: readonly NamedTensor[]): Uint8Array {
+function predictBody(target: Sequenced, tensors: readonly NamedTensor[]): Uint8Array {
   const items = tensors.map((tensor) => `${JSON.stringify(tensor.name)}:${elements(tensor, "nested")}`);
-  return Buffer.from(
-    tensors.length === 1 ? `{"input":${elements(tensors[0]!, "nested")}}` : `{"input":{${items.join(",")}}}`,
-  );
+  const input = tensors.length === 1 ? elements(tensors[0]!, "nested") : `{${items.join(",")}}`;
+  return Buffer.from(`{"input":${input}${wholeText(target)}}`);
 }
 
 function elements(tensor: NamedTensor, layout: "flat" | "nested"): string {
@@ -130,7 +139,10 @@ function elements(tensor: NamedTensor, layout: "flat" | "nested"): string {
   return Buffer.from(out.finish()).toString("utf8");
 }
 
-function binaryBody(tensors: readonly NamedTensor[]): Pick<RequestBody, "headers" | "bytes"> {
+function binaryBody(
+  { hasSequences }: Sequenced,
+  tensors: readonly NamedTensor[],
+): Pick<RequestBody, "headers" | "bytes"> {
   const head = Buffer.from(
     JSON.stringify({
       inputs: tensors.map(({ name, datatype, shape, bytes }) => ({
@@ -139,7 +151,7 @@ function binaryBody(tensors: readonly NamedTensor[]): Pick<RequestBody, "headers
         shape,
         parameters: { binary_data_size: bytes.length },
       })),
-      parameters: { binary_data_output: true },
+      parameters: { binary_data_output: true, ...(hasSequences === true && WHOLE) },
     }),
   );
   return {
@@ -152,7 +164,7 @@ function binaryBody(tensors: readonly NamedTensor[]): Pick<RequestBody, "headers
 }
 
 function grpcMessage(
-  { model, version }: Omit<Target, "access">,
+  { model, version, hasSequences }: Omit<Target, "access">,
   tensors: readonly NamedTensor[],
 ): Uint8Array {
   const message = create(ModelInferRequestSchema, {
@@ -160,6 +172,14 @@ function grpcMessage(
     modelVersion: version ?? "",
     inputs: tensors.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(BigInt) })),
     rawInputContents: tensors.map(({ bytes }) => bytes),
+    ...(hasSequences === true && {
+      parameters: Object.fromEntries(
+        Object.entries(WHOLE).map(([name, value]) => [
+          name,
+          { parameterChoice: { case: "boolParam" as const, value } },
+        ]),
+      ),
+    }),
   });
   return toBinary(ModelInferRequestSchema, message);
 }

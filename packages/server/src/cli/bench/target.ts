@@ -12,6 +12,8 @@ export interface Target {
   /** Undefined: the one that the server chooses. */
   readonly version: string | undefined;
   readonly protocol: BenchProtocol;
+  /** Its model keeps a state: each request is to be a sequence from beginning to end. */
+  readonly hasSequences?: boolean;
   readonly access: ServerAccess;
 }
 

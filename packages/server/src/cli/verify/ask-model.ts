@@ -2,6 +2,7 @@ import { isDatatype } from "@sconce/protocol";
 import { ServeError } from "../../base/errors.ts";
 import { elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
 import { encodeRequest } from "../bench/request-body.ts";
+import type { Target } from "../bench/target.ts";
 import type { PrivateServer } from "../why/private-server.ts";
 import type { VerifyTrial } from "./verify-trials.ts";
 
@@ -18,12 +19,16 @@ interface WireOutput {
 }
 
 /** Asks a server's model, as a client would, over binary tensors. Throws `unavailable` when the server is gone. */
-export async function askModel(server: PrivateServer, { inputs }: VerifyTrial): Promise<Outcome> {
+export async function askModel(
+  server: PrivateServer,
+  { inputs, hasSequences }: Pick<VerifyTrial, "inputs"> & Pick<Target, "hasSequences">,
+): Promise<Outcome> {
   const target = {
     origin: server.origin,
     model: server.model,
     version: undefined,
     protocol: "binary",
+    ...(hasSequences !== undefined && { hasSequences }),
   } as const;
   const { path, headers, bytes } = encodeRequest(target, inputs);
   const response = await fetch(`${server.origin}${path}`, {

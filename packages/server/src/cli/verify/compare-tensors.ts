@@ -1,5 +1,5 @@
-import { bfloat16Value, float16Value } from "@sconce/protocol";
 import { elementBytes, type NamedTensor } from "../../base/tensor.ts";
+import { numberReader } from "../number-reader.ts";
 
 /** The worst place of one output of one trial. */
 export interface Difference {
@@ -9,22 +9,6 @@ export interface Difference {
   /** Where, and both values; for shapes or datatypes that differ, those. */
   readonly words: string;
 }
-
-type Read = (view: DataView, at: number) => number;
-
-const READERS: Readonly<Record<string, Read>> = {
-  FP32: (view, at) => view.getFloat32(at, true),
-  FP64: (view, at) => view.getFloat64(at, true),
-  FP16: (view, at) => float16Value(view.getUint16(at, true)),
-  BF16: (view, at) => bfloat16Value(view.getUint16(at, true)),
-  INT64: (view, at) => Number(view.getBigInt64(at, true)),
-  UINT64: (view, at) => Number(view.getBigUint64(at, true)),
-  INT32: (view, at) => view.getInt32(at, true),
-  UINT32: (view, at) => view.getUint32(at, true),
-  INT16: (view, at) => view.getInt16(at, true),
-  UINT16: (view, at) => view.getUint16(at, true),
-  INT8: (view, at) => view.getInt8(at),
-};
 
 /** How far an output is from PyTorch's, at the worst. BYTES are compared as bytes. */
 export function compareTensors(got: NamedTensor, want: NamedTensor): Difference {
@@ -37,7 +21,7 @@ export function compareTensors(got: NamedTensor, want: NamedTensor): Difference 
     return { output, error: isSame ? 0 : Number.POSITIVE_INFINITY, words: isSame ? "" : "other bytes" };
   }
   const width = elementBytes(want.datatype);
-  const read = READERS[want.datatype] ?? ((view, at) => view.getUint8(at));
+  const read = numberReader(want.datatype);
   const [a, b] = [got, want].map(
     ({ bytes }) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   );

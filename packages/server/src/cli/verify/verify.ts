@@ -26,7 +26,7 @@ export const verifyCommand: Command = {
     if (!existsSync(model)) throw missingFile(model, "file or folder");
     const python = options.python === undefined ? {} : { "--python": options.python };
     const verdict = await withServers(model, { terminal, python }, async (translated, reference) => {
-      const { signature } = await readModelPorts({ ...translated, version: undefined });
+      const { signature, hasSequences } = await readModelPorts({ ...translated, version: undefined });
       const own = await Promise.all(
         inputFiles(options.input).map(async (file): Promise<VerifyTrial> => {
           const { label, inputs } = await readTrial(file, signature);
@@ -40,7 +40,8 @@ export const verifyCommand: Command = {
       const outcomes = [];
       for (const [done, trial] of trials.entries()) {
         terminal.progress?.(`comparing ${done + 1} of ${trials.length}: ${trial.label}`);
-        const [got, want] = [await askModel(translated, trial), await askModel(reference, trial)];
+        const asked = { ...trial, hasSequences };
+        const [got, want] = [await askModel(translated, asked), await askModel(reference, asked)];
         outcomes.push({ label: trial.label, got, want });
       }
       return verdictOf(outcomes, { tolerance: options.tolerance, compare: compareTensors });

@@ -54,6 +54,7 @@ async function idsOf(recorded: Recorded): Promise<string[]> {
       outputs: [{ name: "y", datatype: "FP32", dims: [BATCH, 10] }],
       batching: { kind: "off", reason: "" },
     },
+    hasSequences: false,
     isBatching: true,
     maxBatchSize: 32,
     instances: 1,

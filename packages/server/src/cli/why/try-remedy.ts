@@ -37,8 +37,8 @@ export async function tryRemedy(remedy: Remedy, base: TrialBase): Promise<TrialR
   const { target, load } = base;
   if (remedy.kind === "protocol") {
     const changed: Target = { ...target, protocol: remedy.protocol };
-    const { signature } = await readModelPorts(target);
-    const body = encodeRequest(changed, await inputTensors(signature, base.made));
+    const { signature, hasSequences } = await readModelPorts(target);
+    const body = encodeRequest({ ...changed, hasSequences }, await inputTensors(signature, base.made));
     return compare({ target, load }, { target: changed, load: { ...load, body } });
   }
   const server = await startPrivateServer(base.path, { ...base.flags, ...remedy.flags });

@@ -96,8 +96,8 @@ async function bounded(target: Target, options: WhyValues): Promise<Load> {
   const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
   const { connections, requests, windowMs } = options;
   if (given !== undefined) return { body: given, connections, requests, forMs: windowMs };
-  const { signature } = await readModelPorts(target);
-  const body = encodeRequest(target, await inputTensors(signature, made(options)));
+  const { signature, hasSequences } = await readModelPorts(target);
+  const body = encodeRequest({ ...target, hasSequences }, await inputTensors(signature, made(options)));
   return { body, connections, requests, forMs: windowMs };
 }
 

@@ -8,7 +8,7 @@ import type { CallStream, Peer } from "../call-stream.ts";
 import { deflateFrame, responseCoding } from "./deflate-message.ts";
 import type { Coding } from "./inflate-message.ts";
 import { MessageReader, type MessageReceiver, type ReaderDeps } from "./message-reader.ts";
-import { encodeStatus, OK_TRAILERS, type Trailers } from "./status.ts";
+import { encodeStatus, OK_TRAILERS, statusNumber, type Trailers } from "./status.ts";
 import { FREE_BYTES, UnsentResponse } from "./unsent-response.ts";
 
 /** What a method does with the messages of one call. */
@@ -224,6 +224,7 @@ export class GrpcCall implements MessageReceiver {
       return;
     }
     if (!this.#settle() || this.#isGone()) return;
+    this.#tell();
     this.#trailers = trailers;
     this.sendHeaders();
     this.#stream.end(frame);
@@ -231,12 +232,15 @@ export class GrpcCall implements MessageReceiver {
 
   /** Ends the call with OK. */
   end(trailers: Trailers = OK_TRAILERS): void {
-    if (this.#settle()) this.#finish(trailers);
+    if (!this.#settle()) return;
+    this.#tell();
+    this.#finish(trailers);
   }
 
   /** Ends the call with the status of an error and stops its work. */
   fail(error: ServeError): void {
     if (!this.#settle()) return;
+    this.#tell(error);
     this.#finish(encodeStatus(error));
     this.#stop(error);
   }
@@ -245,7 +249,9 @@ export class GrpcCall implements MessageReceiver {
   #cancelled(): void {
     if (!this.#settle()) return;
     const leftMs = (this.#deadlineMs ?? Number.POSITIVE_INFINITY) - this.#deps.clock.nowMs();
-    this.#stop(leftMs <= CLOCKS_DIFFER_MS ? deadlineExceeded() : clientLeft());
+    const error = leftMs <= CLOCKS_DIFFER_MS ? deadlineExceeded() : clientLeft();
+    this.#tell(error);
+    this.#stop(error);
     this.#peer.leftCall();
   }
 
@@ -269,6 +275,25 @@ export class GrpcCall implements MessageReceiver {
       this.#trailers = trailers;
       stream.end();
     } else stream.respond({ ...this.#ownHeaders(), ...trailers }, TRAILERS_ONLY);
+  }
+
+  /** Writes into the log what became of it. */
+  #tell(failure?: ServeError): void {
+    const { requestLog, clock } = this.#deps;
+    if (requestLog === undefined || (failure === undefined && !requestLog.isComplete)) return;
+    const given = this.#headers["x-request-id"];
+    const path = this.#headers[":path"];
+    requestLog.ended(
+      {
+        requestId: typeof given === "string" ? requestId(given, () => "") : "",
+        protocol: "grpc",
+        call: this.#method?.path ?? (typeof path === "string" ? path : ""),
+        status: failure === undefined ? 0 : statusNumber(failure.code),
+        model: undefined,
+        ms: clock.nowMs() - this.receivedMs,
+      },
+      failure,
+    );
   }
 
   #stop(error: ServeError): void {

@@ -13,10 +13,13 @@ import { permittedAdministration, permittedInference } from "../../infer/permitt
 import type { Authentication } from "../authentication.ts";
 import type { OpenForeignCall } from "../call-stream.ts";
 import { createCallerViews } from "../caller-views.ts";
+import type { ReadLoadConfig } from "../control-parameters.ts";
 import type { Http2Request } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
+import type { RequestLog } from "../request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
+import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import { GrpcConnection } from "./grpc-connection.ts";
@@ -31,6 +34,8 @@ import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
 import { tensorflowMethods } from "./tensorflow-methods.ts";
+import { torchserveInferenceMethods } from "./torchserve-inference.ts";
+import { torchserveManagementMethods } from "./torchserve-management.ts";
 
 /** The names under which health knows the server as a whole. */
 const SERVICES = ["inference.GRPCInferenceService", "sconce.v1.ModelServing"];
@@ -50,6 +55,7 @@ export interface GrpcEdgeOptions {
   /** Uniform in [0, 1). Default: `Math.random`. */
   readonly random?: () => number;
   readonly logger: Logger;
+  readonly requestLog?: RequestLog | undefined;
   readonly observer: InferenceObserver;
   /** What requests of all edges may hold together. */
   readonly budget: ByteBudget;
@@ -66,10 +72,14 @@ export interface GrpcEdgeOptions {
   readonly typedResponses?: TypedResponses;
   /** The model of requests that name none. Default: the only one there is. */
   readonly defaultModel?: string | undefined;
+  /** Reads the configuration of a load request. Default: the operator does not allow it. */
+  readonly readLoadConfig?: ReadLoadConfig | undefined;
   /** Shared memory that clients have registered; the edges share it. Default: none may be. */
   readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: () => string;
+  /** What of TorchServe's services is answered as well, or alone; default: nothing. */
+  readonly torchserve?: TorchserveApis | undefined;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
@@ -155,6 +165,15 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
   };
 }
 
+function torchserveMethods(
+  deps: GrpcEdgeOptions & InferenceDeps,
+  apis: TorchserveApis | undefined,
+): GrpcMethod[] {
+  if (apis === undefined) return [];
+  const managing = apis.withManagement ? torchserveManagementMethods(deps, apis) : [];
+  return [...torchserveInferenceMethods(deps), ...managing];
+}
+
 interface Parts {
   readonly limits: GrpcLimits;
   readonly health: HealthStates;
@@ -162,9 +181,11 @@ interface Parts {
 }
 
 function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, drain }: Parts): MethodTable {
-  const methods: readonly GrpcMethod[] = [
+  const { torchserve } = options;
+  const own = (): readonly GrpcMethod[] => [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
+    ...torchserveMethods(options, torchserve),
     ...tensorflowMethods(options, limits),
     ...settingMethods({
       logLevel: options.logLevel ?? (() => "info"),
@@ -173,6 +194,9 @@ function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, 
     }),
     ...serverMethods(options.inference, options.clock),
     ...repositoryMethods(options),
+  ];
+  const methods = [
+    ...(torchserve?.only === undefined ? own() : torchserveManagementMethods(options, torchserve)),
     ...healthMethods(health, options.clock, drain),
     ...reflectionMethods(),
   ];

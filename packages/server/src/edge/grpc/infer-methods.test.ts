@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
 import { ModelInferRequestSchema, ModelInferResponseSchema, sconceV1 } from "@sconce/protocol/messages";
+import { createByteBudget } from "../../gate/byte-budget.ts";
+import { createMemoryRegions } from "../memory-regions.ts";
 import { withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
@@ -220,4 +225,43 @@ test("a 32 MiB tensor goes both ways", async () => {
     const { answer } = await unary(INFER, TYPES, message);
     assert.ok(raw.equals(answer.rawOutputContents[0]!));
   });
+});
+
+test("with shared memory inputs are read from a region and outputs written to it, and the bytes are paid for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-regions-"));
+  writeFileSync(join(folder, "memory"), Buffer.concat([bytesOf([1, 2]), Buffer.alloc(8)]));
+  const regions = createMemoryRegions(folder);
+  regions.register({ name: "r", key: "/memory", offset: 0n, byteSize: 16n });
+  const budget = createByteBudget({ maxBytes: 1024 ** 2, maxRequests: 10 });
+  const place = (offset: bigint) => ({
+    shared_memory_region: { parameterChoice: { case: "stringParam", value: "r" } },
+    shared_memory_offset: { parameterChoice: { case: "int64Param", value: offset } },
+    shared_memory_byte_size: { parameterChoice: { case: "int64Param", value: 8n } },
+  });
+  // Cases are spelled as literals, which the generated types do not take inside of maps.
+  const request = (offset: bigint) =>
+    create(ModelInferRequestSchema, {
+      modelName: "affine",
+      inputs: [{ name: "x", datatype: "FP32", shape: [1n, 2n], parameters: place(offset) }],
+      outputs: [{ name: "y", parameters: place(8n) }],
+    } as MessageInitShape<typeof ModelInferRequestSchema>);
+  try {
+    await withGrpc({ edge: { regions, budget } }, async ({ unary }) => {
+      const { answer } = await unary(INFER, TYPES, request(0n));
+      assert.deepEqual(answer.outputs[0]?.shape, [1n, 2n]);
+      assert.deepEqual(
+        answer.rawOutputContents.map((bytes) => bytes.length),
+        [0],
+      );
+      assert.deepEqual(floats(readFileSync(join(folder, "memory"))), [1, 2, 3, 5]);
+      await assert.rejects(unary(INFER, TYPES, request(9n)), /not all in it/);
+      assert.deepEqual([budget.bytes, budget.requests], [0, 0]);
+    });
+    await withGrpc({}, ({ unary }) =>
+      assert.rejects(unary(INFER, TYPES, request(0n)), /--shared-memory system/),
+    );
+  } finally {
+    regions.unregister("");
+    rmSync(folder, { recursive: true });
+  }
 });

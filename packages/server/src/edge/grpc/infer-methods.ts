@@ -63,7 +63,7 @@ export function lateInferMethod(
 }
 
 /** The only message of a call. */
-class UnaryInference implements Arrival, InferenceReceiver {
+export class UnaryInference implements Arrival, InferenceReceiver {
   readonly receivedMs: number;
   readonly bodyMs: number;
   readonly deadlineMs: number | undefined;

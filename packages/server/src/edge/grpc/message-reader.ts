@@ -2,6 +2,7 @@ import { ServeError } from "../../base/errors.ts";
 import type { Transfer } from "../../gate/slow-client-guard.ts";
 import type { CallStream } from "../call-stream.ts";
 import type { InflateLimits } from "../inflated-size.ts";
+import type { RequestLog } from "../request-log.ts";
 import type { TimeSlicer } from "../time-slicer.ts";
 import { closeSoon } from "./discard-rest.ts";
 import { type Coding, inflateMessage } from "./inflate-message.ts";
@@ -25,6 +26,8 @@ export interface ReaderDeps extends TransferDeps {
   readonly slicer: TimeSlicer;
   /** `maxBytes` holds for messages that are not compressed as well. */
   readonly inflateLimits: InflateLimits;
+  /** Where calls that failed can be found by their ids; undefined: nowhere. */
+  readonly requestLog?: RequestLog | undefined;
 }
 
 export interface ReaderOptions {

@@ -6,14 +6,19 @@ import {
   RepositoryModelUnloadResponseSchema,
 } from "@sconce/protocol/messages";
 import { ServeError } from "../../base/errors.ts";
-import { checkUnloadParameters, rejectLoadParameters } from "../control-parameters.ts";
+import type { RequestedSettings } from "../../infer/administration.ts";
+import { checkUnloadParameters, type ReadLoadConfig, readLoadParameters } from "../control-parameters.ts";
 import { decodeMessage } from "./server-handlers.ts";
 
-/** The model that a load is about. Throws `invalid_argument` for malformed bytes and for parameters that are not taken. */
-export function decodeLoad(bytes: Uint8Array): string {
+/** The model that a load is about, and what it sets. Throws `invalid_argument` for malformed bytes and for parameters that are not taken. */
+export function decodeLoad(
+  bytes: Uint8Array,
+  read: ReadLoadConfig | undefined,
+): { readonly name: string; readonly settings: RequestedSettings | undefined } {
   const request = decodeMessage(RepositoryModelLoadRequestSchema, bytes);
-  rejectLoadParameters(Object.keys(request.parameters));
-  return modelName(request);
+  const parameters = Object.entries(request.parameters);
+  const values = parameters.map(([name, value]) => [name, value.parameterChoice.value] as const);
+  return { name: modelName(request), settings: readLoadParameters(values, read) };
 }
 
 /** As `decodeLoad`, for an unload. */

@@ -4,6 +4,7 @@ import type { AdminGate } from "../../gate/admin-gate.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import type { Administration } from "../../infer/administration.ts";
 import type { Authentication } from "../authentication.ts";
+import type { ReadLoadConfig } from "../control-parameters.ts";
 import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import { unaryMethod } from "./unary-method.ts";
 
@@ -13,6 +14,8 @@ export interface RepositoryMethodsOptions {
   readonly administration: Administration;
   readonly adminGate: AdminGate;
   readonly authentication?: Authentication | undefined;
+  /** Reads the configuration of a load request. Default: the operator does not allow it. */
+  readonly readLoadConfig?: ReadLoadConfig | undefined;
 }
 
 /** RepositoryModelLoad and RepositoryModelUnload, for the administrator. Their codec loads at the first call. */
@@ -20,6 +23,7 @@ export function repositoryMethods({
   administration,
   adminGate,
   authentication,
+  readLoadConfig,
 }: RepositoryMethodsOptions): GrpcMethod[] {
   const codec = once(() => import("./repository-codec.ts"));
   const admit = (call: GrpcCall): Administration => {
@@ -30,9 +34,9 @@ export function repositoryMethods({
     unaryMethod(`${SERVICE}/RepositoryModelLoad`, async (bytes, call) => {
       const admitted = admit(call);
       const { decodeLoad, encodeLoaded } = await codec();
-      const name = decodeLoad(bytes);
+      const { name, settings } = decodeLoad(bytes, readLoadConfig);
       checkModelName(name);
-      await admitted.loadModel(name, abortSignalOf(call.signal));
+      await admitted.loadModel(name, abortSignalOf(call.signal), settings);
       return encodeLoaded(name);
     }),
     unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {

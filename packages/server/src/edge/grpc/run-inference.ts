@@ -103,6 +103,8 @@ export interface Inquiry {
   readonly message: Uint8Array;
   readonly arrival: Arrival;
   readonly receiver: InferenceReceiver;
+  /** Told of the pieces of the answer that come before it is whole. Default: nobody is. */
+  readonly onPiece?: InferRequest["onPiece"];
 }
 
 /**
@@ -150,6 +152,7 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
         timeline: this.#timeline,
         // What goes to shared memory is not in the response.
         maxResponseBytes: wire.places === undefined ? this.#deps.maxSendBytes : undefined,
+        onPiece: this.#inquiry.onPiece,
       });
       this.#deadlineMs = request.deadlineMs;
       const { stream } = arrival;
@@ -180,13 +183,12 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     else this.#place(response, places).catch((thrown: unknown) => this.reject(thrown));
   }
 
-  /** Writes outputs to shared memory, and says so in the response in place of their bytes. */
+  /** Writes outputs to shared memory, and leaves their bytes out of the response, as Triton does. */
   async #place(response: InferResponse, places: ReadonlyMap<string, RegionPlace>): Promise<void> {
     const { slicer, regions } = this.#deps;
-    const outputs: readonly WireTensor[] = response.outputs.map((output) => {
-      const place = places.get(output.name);
-      return place === undefined ? output : { ...output, bytes: NO_BYTES, place };
-    });
+    const outputs: readonly WireTensor[] = response.outputs.map((output) =>
+      places.has(output.name) ? { ...output, bytes: NO_BYTES, isPlaced: true } : output,
+    );
     // It was checked that there are regions before the request was submitted.
     await workOff(writePlaced(response.outputs, places, regions!), slicer.open(outputBytes(response)));
     this.#encode({ ...response, outputs });
@@ -295,7 +297,12 @@ function failureOf(thrown: unknown, arrival: Arrival): ServeError {
 function inferRequest(
   wire: WireRequest,
   arrival: Arrival,
-  { model, timeline, maxResponseBytes }: Pick<InferRequest, "model" | "timeline" | "maxResponseBytes">,
+  {
+    model,
+    timeline,
+    maxResponseBytes,
+    onPiece,
+  }: Pick<InferRequest, "model" | "timeline" | "maxResponseBytes" | "onPiece">,
 ): InferRequest {
   const timeout = wire.parameters.get("timeout");
   const own = earliestDeadline(arrival.receivedMs, [
@@ -315,6 +322,7 @@ function inferRequest(
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
     tenant: arrival.tenant,
+    onPiece,
     stream: arrival.stream,
     timeline,
     maxResponseBytes,

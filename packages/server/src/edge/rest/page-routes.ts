@@ -1,4 +1,6 @@
+import { showShape } from "@sconce/protocol";
 import { OPEN_METRICS_TYPE } from "../../base/open-metrics.ts";
+import { type TensorSpec, wireShape } from "../../base/signature.ts";
 import type { IndexEntry } from "../../models/registry.ts";
 import { exampleRequest } from "./call/example-request.ts";
 import { JSON_TYPE, type RestCall } from "./call/rest-call.ts";
@@ -6,13 +8,14 @@ import type { Route } from "./call/route.ts";
 
 /** `/metrics` for Prometheus, and `/`: a page that lists the models, or that the server lives. */
 export function pageRoutes(): readonly Route[] {
-  return [
-    { method: "GET", urls: ["/metrics"], needs: "metrics", run: answerMetrics },
-    { method: "GET", urls: ["/"], needs: "nothing", run: answerRoot },
-  ];
+  return [metricsRoute(), { method: "GET", urls: ["/"], needs: "nothing", run: answerRoot }];
 }
 
 const ALIVE = Buffer.from('{"status":"alive"}');
+export function metricsRoute(): Route {
+  return { method: "GET", urls: ["/metrics"], needs: "metrics", run: answerMetrics };
+}
+
 const VARY: readonly string[] = ["Vary", "Accept"];
 
 async function answerMetrics(call: RestCall): Promise<void> {
@@ -33,9 +36,13 @@ function takesOpenMetrics(accept: string | undefined): boolean {
 }
 
 const STYLE =
-  "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:3rem auto;padding:0 1rem;color:#222}" +
-  "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #ddd}" +
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:3rem auto;padding:0 1rem;color:#222}" +
+  "section{border-top:1px solid #ddd;padding:.5rem 0 1rem}h2{font-size:1.1rem;margin:.5rem 0}" +
+  "dl{display:grid;grid-template-columns:6rem 1fr;margin:0}dd{margin:0;overflow-wrap:anywhere}" +
   "pre{background:#f4f4f4;padding:1rem;overflow:auto}code{font:14px ui-monospace,monospace}";
+
+/** Of as many models the page says what they take; the others are listed. */
+const MOST_DESCRIBED = 100;
 
 /** Nothing but the page's own style: no scripts, no frames, nothing from anywhere else. */
 const PAGE_HEADERS = [
@@ -60,37 +67,53 @@ function answerIndexPage(call: RestCall): void {
   const { inference } = call.context;
   const { name, version } = inference.serverMetadata();
   const entries = inference.index();
+  let described = 0;
+  const sections = entries.map((entry) =>
+    modelSection(call, entry, entry.state === "READY" && ++described <= MOST_DESCRIBED),
+  );
   const html = `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>${escapeHtml(name)}</title><style>${STYLE}</style></head>
 <body>
 <h1>${escapeHtml(name)} ${escapeHtml(version)}</h1>
 <p>${inference.isReady() ? "Ready." : "Not ready."} ${entries.length === 0 ? "There are no models yet." : ""}</p>
-${entries.length === 0 ? "" : modelTable(entries)}
-${curlLine(call, entries)}
-<p><a href="/v2">/v2</a> · <a href="/v2/models">/v2/models</a> · <a href="/v2/health/ready">/v2/health/ready</a> · <a href="/metrics">/metrics</a></p>
+${sections.join("\n")}
+<p>${LINKS.map(([url, text]) => `<a href="${url}">${text}</a>`).join(" · ")}</p>
 </body>
 </html>
 `;
   call.send(200, "text/html; charset=utf-8", Buffer.from(html), [...PAGE_HEADERS]);
 }
 
-function modelTable(entries: readonly IndexEntry[]): string {
-  const rows = entries.map(({ name, version, state, reason }) => {
+const LINKS: readonly (readonly [url: string, text: string])[] = [
+  ["/v2", "/v2"],
+  ["/v2/models", "/v2/models"],
+  ["/v2/health/ready", "/v2/health/ready"],
+  ["/metrics", "/metrics"],
+  ["/openapi.json", "/openapi.json"],
+];
+
+/** A model's state and reason; of one that serves also what it takes and gives, and a line to paste. */
+function modelSection(call: RestCall, entry: IndexEntry, isDescribed: boolean): string {
+  const { name, version, state, reason } = entry;
+  const rows: (readonly [term: string, html: string])[] = [["state", escapeHtml(state)]];
+  if (reason !== "") rows.push(["reason", escapeHtml(reason)]);
+  let title = escapeHtml(name);
+  let example = "";
+  if (isDescribed) {
+    const { inputs, outputs } = call.context.inference.modelMetadata(name, version);
+    rows.push(...inputs.map((spec) => ["input", portHtml(spec)] as const));
+    rows.push(...outputs.map((spec) => ["output", portHtml(spec)] as const));
     const link = `/v2/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}`;
-    const title =
-      state === "READY" ? `<a href="${escapeHtml(link)}">${escapeHtml(name)}</a>` : escapeHtml(name);
-    return `<tr><td>${title}</td><td>${escapeHtml(version)}</td><td>${escapeHtml(state)}</td><td>${escapeHtml(reason)}</td></tr>`;
-  });
-  return `<table><tr><th>Model</th><th>Version</th><th>State</th><th>Reason</th></tr>\n${rows.join("\n")}\n</table>`;
+    title = `<a href="${escapeHtml(link)}">${title}</a>`;
+    example = `<pre><code>${escapeHtml(exampleRequest(call, name, inputs))}</code></pre>`;
+  }
+  const list = rows.map(([term, html]) => `<dt>${term}</dt><dd>${html}</dd>`).join("");
+  return `<section><h2>${title} ${escapeHtml(version)}</h2><dl>${list}</dl>${example}</section>`;
 }
 
-/** A line to paste that asks the first ready model for its metadata and shows how to predict. */
-function curlLine(call: RestCall, entries: readonly IndexEntry[]): string {
-  const ready = entries.find((entry) => entry.state === "READY");
-  if (ready === undefined) return "";
-  const { inputs } = call.context.inference.modelMetadata(ready.name, ready.version);
-  return `<pre><code>${escapeHtml(exampleRequest(call, ready.name, inputs))}</code></pre>`;
+function portHtml(spec: TensorSpec): string {
+  return `<code>${escapeHtml(`${spec.name}: ${spec.datatype} ${showShape(wireShape(spec))}`)}</code>`;
 }
 
 const HTML: Readonly<Record<string, string>> = {

@@ -345,7 +345,9 @@ test("the page lists models without scripts", async () => {
   const page = await call("GET", "/", undefined, { accept: "text/html,application/xhtml+xml,*/*;q=0.8" });
   assert.match(String(page.headers["content-security-policy"]), /default-src 'none'/);
   const html = page.raw.toString();
-  assert.match(html, /the file is damaged/);
+  assert.match(html, /<dt>reason<\/dt><dd>the file is damaged/);
+  assert.match(html, /<dt>input<\/dt><dd><code>[^<]*: \w+ \[[^<]*\]<\/code>/);
+  assert.match(html, /<dt>output<\/dt>/);
   const line = html.match(/curl .*?(\/predict\/\w+) -d &#39;(.*?)&#39;/);
   assert.ok(line !== null);
   const pasted = await call("POST", line[1]!, line[2]!.replaceAll("&quot;", '"'));

@@ -6,6 +6,7 @@ import { createWebGate, NO_ADDRESS } from "../../gate/web-gate.ts";
 import type { Http2Request } from "../http2-request.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
+import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import { checkHead } from "./call/check-head.ts";
 import { createEntrance } from "./call/entrance.ts";
 import { RestCall } from "./call/rest-call.ts";
@@ -29,6 +30,7 @@ type Defaulted =
   | "webGate"
   | "regions"
   | "openCall"
+  | "readLoadConfig"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -45,8 +47,8 @@ export interface RestEdgeOptions
   readonly webSocketLimits?: Partial<WebSocketLimits>;
   /** Whether common requests are read by ourselves instead of by `node:http`; default true. */
   readonly fastLane?: boolean;
-  /** Another server whose API is answered as well; default: none. */
-  readonly compat?: "none" | "torchserve";
+  /** What of TorchServe's API is answered as well, or alone; default: nothing. */
+  readonly torchserve?: TorchserveApis | undefined;
 }
 
 const DEFAULTS: Pick<
@@ -54,6 +56,7 @@ const DEFAULTS: Pick<
   | "defaultModel"
   | "regions"
   | "openCall"
+  | "readLoadConfig"
   | "notReadyStatus"
   | "tenantHeader"
   | "makeId"
@@ -66,6 +69,7 @@ const DEFAULTS: Pick<
   defaultModel: undefined,
   regions: undefined,
   openCall: undefined,
+  readLoadConfig: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -90,7 +94,7 @@ export interface RestEdge {
 
 export function createRestEdge(options: RestEdgeOptions): RestEdge {
   let draining = false;
-  const { fastLane = true, compat = "none" } = options;
+  const { fastLane = true, torchserve } = options;
   const limits: RestLimits = { ...DEFAULT_REST_LIMITS, ...options.limits };
   const context: RestContext = {
     webGate: options.webGate ?? createWebGate(NO_ADDRESS),
@@ -102,7 +106,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     isDraining: () => draining,
   };
   const entrance = createEntrance(context);
-  const routes = createRouteTable(restRoutes(context, compat));
+  const routes = createRouteTable(restRoutes(context, torchserve));
   const webSockets = createWebSockets(
     context,
     { ...DEFAULT_WEB_SOCKET_LIMITS, idleMs: limits.keepAliveTimeoutMs, ...options.webSocketLimits },
@@ -112,7 +116,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     const found = admit(call.request, context, routes);
     if (found.route !== undefined) entrance.enter(call, found);
     else {
-      if (compat === "torchserve") spellAsTorchserve(call, {});
+      if (torchserve !== undefined) spellAsTorchserve(call, {});
       call.fail(found.error, found.headers);
     }
   };

@@ -1,5 +1,5 @@
 import { packBytes, unpackBytes } from "@sconce/protocol";
-import type { InferResponse } from "../../base/infer-request.ts";
+import type { InferResponse, ResponsePiece } from "../../base/infer-request.ts";
 import type { TensorSpec } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 
@@ -25,11 +25,20 @@ export interface HandlerField {
 /** The inputs of one row for a handler: the fields' bytes one after another, and a head that says which are whose. */
 export function handlerInputs(
   fields: readonly HandlerField[],
-  { id, headers }: { readonly id: string; readonly headers: Readonly<Record<string, string>> },
+  {
+    id,
+    headers,
+    inPieces = false,
+  }: {
+    readonly id: string;
+    readonly headers: Readonly<Record<string, string>>;
+    /** What the handler sends before it is done is wanted as it comes. Default: with the rest. */
+    readonly inPieces?: boolean;
+  },
 ): readonly NamedTensor[] {
   const parts = fields.map(({ name, type, bytes }) => ({ name, type, bytes: bytes.length }));
   const whole = fields.length === 1 ? fields[0]!.bytes : Buffer.concat(fields.map(({ bytes }) => bytes));
-  return [row("body", whole), row("head", Buffer.from(JSON.stringify({ id, headers, parts })))];
+  return [row("body", whole), row("head", Buffer.from(JSON.stringify({ id, headers, parts, inPieces })))];
 }
 
 function row(name: string, bytes: Buffer): NamedTensor {
@@ -51,11 +60,20 @@ export const REFUSAL_MARK = "x-sconce-failed";
 
 export function handlerResponse({ outputs }: InferResponse): HandlerResponse {
   const [body] = unpackBytes(outputs[0]!.bytes, "response");
-  const head = JSON.parse(Buffer.from(unpackBytes(outputs[1]!.bytes, "response_head")[0]!).toString()) as {
+  return readResponse(unpackBytes(outputs[1]!.bytes, "response_head")[0]!, body!);
+}
+
+/** The same for a piece of what it gives. */
+export function handlerPiece({ head, body }: ResponsePiece): HandlerResponse {
+  return readResponse(head, body);
+}
+
+function readResponse(said: Uint8Array, body: Uint8Array): HandlerResponse {
+  const head = JSON.parse(Buffer.from(said).toString()) as {
     readonly status: number;
     readonly type?: string;
     readonly headers?: Readonly<Record<string, string>>;
   };
   const { [REFUSAL_MARK]: mark, ...headers } = head.headers ?? {};
-  return { status: head.status, body: body!, type: head.type, headers, isRefusal: mark !== undefined };
+  return { status: head.status, body, type: head.type, headers, isRefusal: mark !== undefined };
 }

@@ -42,6 +42,8 @@ export interface TorchserveManagement {
   list(wishes: Wishes): ManagementResult;
   setDefault(model: string, version: string): ManagementResult;
   unregister(model: string, version: string | undefined, signal: CancelSignal): Promise<ManagementResult>;
+  /** Whether the model is registered and was scaled to no workers. */
+  hasNoWorkers(model: string): boolean;
   /** The same models as somebody else may see and manage them. */
   as(parts: ManagementParts): TorchserveManagement;
 }
@@ -155,7 +157,7 @@ class Management implements TorchserveManagement {
     const names = all.slice(from, from + limit);
     const models = names.map((modelName) => ({ modelName, modelUrl: `${modelName}.mar` }));
     const next = from + limit;
-    return { code: 200, document: { ...(next < all.length && { nextPageToken: String(next) }), models } };
+    return { code: 200, document: { ...(next <= all.length && { nextPageToken: String(next) }), models } };
   }
 
   setDefault(model: string, version: string): ManagementResult {
@@ -185,6 +187,10 @@ class Management implements TorchserveManagement {
       await administration.unloadModel(model, abortSignalOf(signal), isOneOfSeveral ? plain : undefined);
     if (!isOneOfSeveral) this.#requested.delete(model);
     return said(200, `Model "${model}" unregistered`);
+  }
+
+  hasNoWorkers(model: string): boolean {
+    return this.#idle.has(model);
   }
 
   async #load(name: string, signal: CancelSignal, settings: RequestedSettings): Promise<void> {

@@ -21,9 +21,22 @@ const TYPES: ReadonlyMap<number, string> = new Map([
 
 /** An error that TorchServe has its own words for. */
 export function failing(failure: TorchserveFailure): ServeError {
-  return new ServeError(failure.code === 404 ? "not_found" : "failed_precondition", failure.message, {
-    cause: new Worded(failure),
-  });
+  const { code, message } = failure;
+  const cause = new Worded(failure);
+  switch (code) {
+    case 400:
+      return new ServeError("invalid_argument", message, { cause });
+    case 403:
+      return new ServeError("failed_precondition", message, { cause });
+    case 404:
+      return new ServeError("not_found", message, { cause });
+    case 409:
+      return new ServeError("already_exists", message, { cause });
+    case 503:
+      return new ServeError("unavailable", message, { cause });
+    default:
+      return new ServeError("internal", message, { cause });
+  }
 }
 
 class Worded {
@@ -42,6 +55,27 @@ export function versionNotFound(message: string): ServeError {
   return failing(versionMissing(message));
 }
 
+function noWorkers(model: string): string {
+  return `Model "${model}" has no worker to serve inference request. Please use scale workers API to add workers. If this is a sequence inference, please check if it is closed, or expired; or exceeds maxSequenceJobQueueSize`;
+}
+
+/** Where TorchServe's own clients over gRPC read which error it is: the last line of its message. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  ModelNotFoundException: "archive.model",
+  ModelVersionNotFoundException: "archive.model",
+  InvalidModelVersionException: "archive.model",
+};
+
+/** An error as TorchServe says it over gRPC; one that it has no words for stays as it is. */
+export function failureOverGrpc(error: ServeError): ServeError {
+  const worded =
+    error.reason === "model_failed" ? failing(torchserveFailure(error, 503, NOTHING_ASKED)) : error;
+  if (!(worded.cause instanceof Worded)) return error;
+  const { code, type, message } = worded.cause.failure;
+  const place = PACKAGES[type] ?? "http";
+  return failing({ code, type, message: `${message}\norg.pytorch.serve.${place}.${type}` });
+}
+
 function modelMissing(model: string): TorchserveFailure {
   return { code: 404, type: "ModelNotFoundException", message: `Model not found: ${model}` };
 }
@@ -57,6 +91,8 @@ export interface Asked {
   readonly version: string | undefined;
   /** The model is on disk, and nobody registered it. */
   readonly isUnregistered: boolean;
+  /** It is registered, and was scaled to no workers. */
+  readonly hasNoWorkers?: boolean;
 }
 
 export const NOTHING_ASKED: Asked = { model: undefined, version: undefined, isUnregistered: false };
@@ -81,8 +117,9 @@ function named(code: number, message: string): TorchserveFailure {
 
 function missing(
   { code, reason }: ServeError,
-  { model, version, isUnregistered }: Asked,
+  { model, version, isUnregistered, hasNoWorkers = false }: Asked,
 ): TorchserveFailure | undefined {
+  if (hasNoWorkers && reason === "model_not_ready") return named(503, noWorkers(model ?? ""));
   const isMissing = code === "not_found" || (reason === "model_not_ready" && isUnregistered);
   if (!isMissing || model === undefined) return undefined;
   if (version === undefined || isUnregistered) return modelMissing(model);

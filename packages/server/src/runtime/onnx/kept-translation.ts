@@ -10,6 +10,8 @@ export interface KeptTranslation {
   readonly program: TranslatedProgram;
   /** Of an optimised model, whose weights lie beside the entry; undefined: they lie in the model's file. */
   readonly weights?: KeptWeights | undefined;
+  /** How often it was begun to optimise it, without an end; undefined: it came to one. */
+  readonly tries?: number | undefined;
 }
 
 export interface KeptWeights {
@@ -23,6 +25,7 @@ export interface KeptWeights {
 interface Head extends Omit<TranslatedProgram, "model" | "sampleInputs"> {
   readonly digest: string;
   readonly weights?: KeptWeights | undefined;
+  readonly tries?: number | undefined;
   readonly modelBytes: number;
   readonly samples: readonly (Omit<Tensor, "bytes"> & { readonly byteLength: number })[] | undefined;
 }
@@ -30,14 +33,14 @@ interface Head extends Omit<TranslatedProgram, "model" | "sampleInputs"> {
 const LENGTH_BYTES = 4;
 
 /** The bytes of an entry, in pieces: the length of the head, the head as JSON, the samples, and the model. */
-export function encodeKept({ digest, program, weights }: KeptTranslation): Uint8Array[] {
+export function encodeKept({ digest, program, weights, tries }: KeptTranslation): Uint8Array[] {
   const { model, sampleInputs, ...facts } = program;
   const samples = sampleInputs?.map(({ datatype, shape, bytes }) => ({
     datatype,
     shape,
     byteLength: bytes.byteLength,
   }));
-  const head: Head = { ...facts, digest, weights, modelBytes: model.byteLength, samples };
+  const head: Head = { ...facts, digest, weights, tries, modelBytes: model.byteLength, samples };
   const text = Buffer.from(JSON.stringify(head), "utf8");
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32LE(text.byteLength);
@@ -50,7 +53,7 @@ export function decodeKept(entry: Uint8Array): KeptTranslation | undefined {
   try {
     const textEnd = LENGTH_BYTES + bytes.readUInt32LE(0);
     const head = JSON.parse(bytes.toString("utf8", LENGTH_BYTES, textEnd)) as Head;
-    const { digest, weights, modelBytes, samples, ...facts } = head;
+    const { digest, weights, tries, modelBytes, samples, ...facts } = head;
     let at = textEnd;
     const sampleInputs = samples?.map(({ byteLength, ...sample }): Tensor => {
       at += byteLength;
@@ -58,7 +61,7 @@ export function decodeKept(entry: Uint8Array): KeptTranslation | undefined {
       return { ...sample, bytes: new Uint8Array(bytes.subarray(at - byteLength, at)) };
     });
     if (at + modelBytes !== bytes.byteLength) return undefined;
-    return { digest, weights, program: { ...facts, sampleInputs, model: bytes.subarray(at) } };
+    return { digest, weights, tries, program: { ...facts, sampleInputs, model: bytes.subarray(at) } };
   } catch {
     return undefined;
   }

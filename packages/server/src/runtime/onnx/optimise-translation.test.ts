@@ -17,9 +17,10 @@ import type { HostedModel } from "../model-host.ts";
 import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { cpuIdentity } from "./cpu-identity.ts";
+import type { KeptTranslation } from "./kept-translation.ts";
 import { loadModel } from "./load-model.ts";
 import { optimiseTranslation } from "./optimise-translation.ts";
-import { type KeptOptimised, keptTranslationOf } from "./translation-cache.ts";
+import { type FileTranslation, type KeptOptimised, keptTranslationOf } from "./translation-cache.ts";
 
 const DIGITS = fileURLToPath(new URL("../../../../../examples/models/digits.pt2", import.meta.url));
 const ALWAYS = Number.POSITIVE_INFINITY;
@@ -47,6 +48,8 @@ async function place() {
     first,
     optimise: (share: number) => optimiseTranslation({ spec }, share),
     look: (): KeptOptimised => keptTranslationOf(file, 1000, options)!.findOptimised(),
+    translation: (): FileTranslation => keptTranslationOf(file, 1000, options)!,
+    kept: (): KeptTranslation => keptTranslationOf(file, 1000, options)!.find()!,
     weights: (): string => join(folder, readdirSync(folder).find((name) => name.endsWith(".data"))!),
   };
 }
@@ -80,6 +83,16 @@ describe("a kept optimised graph", {
     assert.deepEqual(look(), { kind: "useless", digest });
     assert.deepEqual(await answers(await load()), expected);
     assert.equal(readdirSync(folder).length, 2);
+  });
+
+  test("is tried again after a try that was cut short, but not for ever", async () => {
+    const { look, optimise, translation, kept } = await place();
+    for (const expected of ["untried", "untried", "useless"]) {
+      translation().tryOptimised(kept());
+      assert.equal(look().kind, expected);
+    }
+    await optimise(ALWAYS);
+    assert.equal(look().kind, "kept");
   });
 
   test("weights that changed on the disk, or are gone, are not used", async () => {

@@ -15,6 +15,7 @@ import { OnnxSession } from "./onnx-session.ts";
 import { sessionOptions } from "./session-options.ts";
 import type { TranslatedProgram } from "./translated-program.ts";
 import { type FileTranslation, keptTranslationOf } from "./translation-cache.ts";
+import { withUniqueInitializers } from "./unique-initializers.ts";
 import { batchInputs, smallestInputs, withUnlikeRows } from "./warm-up-inputs.ts";
 
 /** Smaller weights stay in the graph. */
@@ -64,13 +65,16 @@ async function keepTried(translation: FileTranslation, kept: KeptTranslation, wo
   const draft = translation.optimisedDraft();
   if (draft === undefined) return;
   const { digest, program } = kept;
-  // Whoever dies of it has tried it once.
-  translation.keepOptimised(kept, undefined);
+  translation.tryOptimised(kept);
   try {
-    const graph = await optimised(program, draft, work);
+    // What the engine wrote and does not read, or what cannot be written again, is of no use either.
+    const graph = await optimised(program, draft, work).catch(() => undefined);
     work.check();
     const weights = join(draft.folder, draft.weightsName);
-    if (graph === undefined) return;
+    if (graph === undefined) {
+      translation.keepOptimised(kept, undefined);
+      return;
+    }
     flush(weights);
     translation.keepOptimised({ digest, program: { ...program, model: graph } }, weights);
   } finally {
@@ -89,7 +93,7 @@ async function optimised(
   const plain = await timed(() => createEngineSession(program.model, usual));
   await (await createEngineSession(program.model, writing(usual, graphFile, weightsName))).release();
   if (!existsSync(join(folder, weightsName))) return undefined;
-  const graph = readFileSync(graphFile);
+  const graph = withUniqueInitializers(readFileSync(graphFile));
   const ready = sessionOptions({ ...options, isOptimised: false }, folder);
   const fast = await timed(() => createEngineSession(graph, ready));
   if (fast.ms > worthwhileShare * plain.ms) return undefined;

@@ -2,37 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { Tensor as OrtTensor } from "onnxruntime-node";
 import { ServeError } from "../../base/errors.ts";
 import type { RunInput } from "../../base/run.ts";
-import { type Datatype, elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
+import { type Datatype, ELEMENT_ARRAYS, elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
 import { datatypeOfOrt, ortTypeOf } from "./datatypes.ts";
-
-type NumericArray =
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array;
-
-type ArrayType = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => NumericArray;
-
-const ARRAYS: Readonly<Partial<Record<Datatype, ArrayType>>> = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-};
 
 /** A tensor for ONNX Runtime: a typed view on the same bytes; they are copied only when they are not aligned for their type. */
 export function toOrtTensor(tensor: Tensor): OrtTensor {
@@ -41,8 +12,7 @@ export function toOrtTensor(tensor: Tensor): OrtTensor {
   const type = ortTypeOf(datatype);
   if (type === "string")
     return new OrtTensor("string", decodeStrings(tensor.bytes, elementCount(shape)), shape);
-  const arrayType = ARRAYS[datatype];
-  if (type === undefined || arrayType === undefined) {
+  if (type === undefined || datatype === "BYTES") {
     throw new ServeError("invalid_argument", `${datatype} tensors cannot be given to ONNX Runtime`, {
       reason: "invalid_input",
     });
@@ -50,9 +20,13 @@ export function toOrtTensor(tensor: Tensor): OrtTensor {
   const width = elementBytes(datatype);
   const bytes = tensor.bytes.byteOffset % width === 0 ? tensor.bytes : new Uint8Array(tensor.bytes);
   if (datatype === "BOOL") normalizeTruths(bytes);
-  const data = new arrayType(bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
+  const data = new ELEMENT_ARRAYS[datatype](
+    bytes.buffer as ArrayBuffer,
+    bytes.byteOffset,
+    bytes.byteLength / width,
+  );
   // The array type was chosen by the same table as the type's name, which the overloads of the constructor cannot express.
-  const made = new OrtTensor(type as "float32", data as Float32Array, shape);
+  const made = new OrtTensor(type as "float32", data as unknown as Float32Array, shape);
   // Where Node has Float16Array (from 24 on) it is put in place of the data, and the native binding takes it for empty
   // (microsoft/onnxruntime#32323).
   if (type === "float16" && made.data !== data) Object.defineProperty(made, "data", { value: data });

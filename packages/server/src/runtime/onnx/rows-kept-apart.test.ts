@@ -17,6 +17,7 @@ import { openFileSource } from "@sconce/torch/node";
 import { exampleSize, type TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount, type Tensor } from "../../base/tensor.ts";
 import type { HostedModel } from "../model-host.ts";
+import { PLAIN_LOAD } from "../plain-load.ts";
 import type { LoadOptions } from "../runtime.ts";
 import { loadModel } from "./load-model.ts";
 import { tinyOnnx } from "./tiny-onnx.kit.ts";
@@ -38,20 +39,7 @@ const FILES = {
 };
 
 function load(file: string, options: Partial<LoadOptions> = {}): Promise<HostedModel> {
-  const all: LoadOptions = {
-    instances: 1,
-    threadsPerInstance: 2,
-    isolation: "process",
-    loadTimeoutMs: 60_000,
-    executionTimeoutMs: 60_000,
-    memoryLimitBytes: undefined,
-    memory: "fast",
-    precision: "float32",
-    weightsFile: undefined,
-    inputs: undefined,
-    warmupRuns: 1,
-    ...options,
-  };
+  const all: LoadOptions = { ...PLAIN_LOAD, threadsPerInstance: 2, ...options };
   const spec = { name: "m", version: "1", file, root: dirname(file), options: all };
   return loadModel({ spec, wantsDigest: false }, () => {});
 }

@@ -8,13 +8,17 @@ import type { LoadOptions } from "../runtime.ts";
 import { cpuIdentity } from "./cpu-identity.ts";
 import { fileDigest, isDigestWhole } from "./file-digest.ts";
 import { decodeKept, encodeKept, type KeptTranslation } from "./kept-translation.ts";
+import type { TranslatedProgram } from "./translated-program.ts";
 
 /** Changed with what an entry holds. */
 const LAYOUT = 1;
 
+/** A server may be stopped while it optimises; an engine that dies of it does so this often. */
+const MOST_TRIES = 3;
+
 /** What was kept of a file's optimised graph. */
 export type KeptOptimised =
-  /** Nobody has tried yet. */
+  /** Nobody has tried, or not to the end. */
   | { readonly kind: "untried" }
   /** It gains nothing for this content; undefined: for none. */
   | { readonly kind: "useless"; readonly digest: string | undefined }
@@ -31,6 +35,8 @@ export interface FileTranslation {
   findOptimised(): KeptOptimised;
   /** A folder in which to make one, and what the file of its weights is to be called; undefined: there can be none. */
   optimisedDraft(): { readonly folder: string; readonly weightsName: string } | undefined;
+  /** Notes that it is about to be tried. */
+  tryOptimised(kept: KeptTranslation): void;
   /** Keeps one whose weights are this file, which is moved; without a file, that there is nothing to be gained. */
   keepOptimised(kept: KeptTranslation, weightsFile: string | undefined): void;
 }
@@ -65,6 +71,12 @@ export function keptTranslationOf(
         ? { folder, weightsName: entries.attachmentName(optimisedKey) }
         : undefined;
     },
+    tryOptimised({ digest, program }) {
+      if (optimisedKey === undefined) return;
+      const before = readKept(entries, optimisedKey);
+      const tries = 1 + (before?.digest === digest ? (before.tries ?? 0) : 0);
+      entries.write(optimisedKey, encodeKept({ digest, program: withoutModel(program), tries }));
+    },
     keepOptimised(kept, file) {
       if (optimisedKey !== undefined) keepOptimised(entries, optimisedKey, { kept, file });
     },
@@ -89,7 +101,10 @@ function readKept(entries: DiskCache, key: string): KeptTranslation | undefined 
 function findOptimised(entries: DiskCache, key: string): KeptOptimised {
   const kept = readKept(entries, key);
   if (kept === undefined) return { kind: "untried" };
-  if (kept.program.model.byteLength === 0) return { kind: "useless", digest: kept.digest };
+  if (kept.program.model.byteLength === 0) {
+    const isTried = kept.tries === undefined || kept.tries >= MOST_TRIES;
+    return isTried ? { kind: "useless", digest: kept.digest } : { kind: "untried" };
+  }
   const weights = entries.attachment(key);
   if (weights !== undefined && isUnchanged(kept, weights)) {
     const program = { ...kept.program, optimisedIn: dirname(weights.path) };
@@ -108,15 +123,18 @@ function isUnchanged({ weights: known }: KeptTranslation, { fd, path }: OpenFile
   return isSame || (now.size === known.stamp.size && fileDigest(path) === known.digest);
 }
 
+function withoutModel(program: TranslatedProgram): TranslatedProgram {
+  return { ...program, model: new Uint8Array(0) };
+}
+
 function keepOptimised(
   entries: DiskCache,
   key: string,
   { kept, file }: { readonly kept: KeptTranslation; readonly file: string | undefined },
 ): void {
   const { program, digest } = kept;
-  const useless: KeptTranslation = { digest, program: { ...program, model: new Uint8Array(0) } };
   if (file === undefined) {
-    entries.write(key, encodeKept(useless));
+    entries.write(key, encodeKept({ digest, program: withoutModel(program) }));
     return;
   }
   const weightsDigest = fileDigest(file);

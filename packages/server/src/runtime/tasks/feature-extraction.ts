@@ -2,20 +2,33 @@ import type { NamedTensor } from "../../base/tensor.ts";
 import { createImageReader } from "./image/image-inputs.ts";
 import { bad } from "./read-request.ts";
 import { floatsOf, outputPlace } from "./scores.ts";
+import { sentenceVectorOf, type TokenPlaces } from "./sentence-vector.ts";
 import type { TaskContext, TaskProcessor } from "./task-processor.ts";
 import { createTextEncoder } from "./text/text-encoder.ts";
 
-/** What a model sees in a text: its first output as it is. */
+/**
+ * What a model sees in a text: its first output as it is. With `embedding`, which `/v1/embeddings` sets, one vector instead, and how many tokens the text
+ * has: `{"embedding", "tokens"}`.
+ */
 export async function makeFeatureExtraction(context: TaskContext): Promise<TaskProcessor> {
   const encoder = await createTextEncoder(context);
+  const sentenceVector = sentenceVectorOf(context.files);
   return {
     takes: "text",
-    parameters: [],
-    prepare(input) {
+    parameters: ["embedding"],
+    prepare(input, { embedding }) {
+      if (embedding !== undefined && typeof embedding !== "boolean")
+        throw bad("parameters.embedding", "expected true or false");
       if (input.kind !== "text") throw bad("input", "expected a text");
-      return { runs: [encoder.encode(input.text).tensors] };
+      const { tensors, real } = encoder.encode(input.text);
+      return { runs: [tensors], state: real };
     },
-    finish: ([outputs]) => nested(outputs![0]!),
+    finish([outputs], { state, parameters }) {
+      const output = outputs![0]!;
+      if (parameters["embedding"] !== true) return nested(output);
+      const real = state as TokenPlaces; // what `prepare` gave
+      return { embedding: sentenceVector(output, real), tokens: real.to - real.from };
+    },
   };
 }
 

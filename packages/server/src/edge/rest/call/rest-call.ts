@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { CallSignal } from "../../../base/call-signal.ts";
 import { ServeError } from "../../../base/errors.ts";
 import type { ParameterValue } from "../../../base/infer-request.ts";
@@ -62,6 +63,8 @@ export class RestCall implements RequestHead, RespondingCall {
   #answered = false;
   #isClosed = false;
   #onEnd: (() => void) | undefined;
+  /** Where the pieces of its answer go; undefined: none was sent yet. */
+  #pieces: Writable | undefined;
 
   constructor(context: RestContext, transport: RestTransport) {
     const { request } = transport;
@@ -172,7 +175,7 @@ export class RestCall implements RequestHead, RespondingCall {
   ): void {
     if (this.#answered) return;
     const { timeline, context } = this;
-    this.#holdResponse(bytesOf(body));
+    if (this.#pieces === undefined) this.#holdResponse(bytesOf(body));
     timeline.encodedMs = context.clock.nowMs();
     const headers = ["Server-Timing", serverTiming(timeline), ...own];
     if (jsonBytes !== undefined) headers.push("Inference-Header-Content-Length", String(jsonBytes));
@@ -183,7 +186,23 @@ export class RestCall implements RequestHead, RespondingCall {
       code: "ok",
       timeline,
     });
-    this.#send(status, { type, body, headers });
+    if (this.#pieces === undefined) {
+      this.#send(status, { type, body, headers });
+      return;
+    }
+    this.sendPiece({ body, type });
+    if (this.context.requestLog?.isComplete === true) this.#tell(status);
+    this.#answered = true;
+    this.#cancelDeadline?.();
+    this.#pieces.end();
+  }
+
+  /** Sends a piece of an inference's answer; the last one is sent by `sendInference`. A client that leaves too much of them untaken is cut off. */
+  sendPiece({ body, type, status = 200, headers = [] }: InferenceBody): void {
+    if (this.#answered) return;
+    this.#pieces ??= this.transport.begin(this, status, beginning(this, type, headers));
+    if (this.#pieces.writableLength > MAX_UNTAKEN_BYTES) this.transport.connection.destroy();
+    else for (const part of body instanceof Uint8Array ? [body] : body) this.#pieces.write(part);
   }
 
   sendJson(status: number, value: unknown): void {
@@ -203,6 +222,8 @@ export class RestCall implements RequestHead, RespondingCall {
     this.release();
     const error = this.#explain(thrown);
     const { status, body, retryAfter } = this.spellError(error, this.context.random);
+    // A fault of ours is told of in full below.
+    if (status !== 500) this.#tell(status, error);
     if (status === 500) {
       this.context.logger.error(
         { requestId: this.id, model: this.model, err: error.cause ?? error },
@@ -218,6 +239,13 @@ export class RestCall implements RequestHead, RespondingCall {
         code: error.code,
         timeline,
       });
+    }
+    if (this.#pieces !== undefined) {
+      // Its beginning is sent: all that can be said is that it does not end as it should.
+      this.#answered = true;
+      this.#cancelDeadline?.();
+      this.transport.connection.destroy();
+      return;
     }
     // The rest of a body that trickles in is not waited for.
     if (error.reason === "request_timeout") headers.push("Connection", "close");
@@ -247,7 +275,24 @@ export class RestCall implements RequestHead, RespondingCall {
     else if (bytes > SMALL_BYTES) this.enter(bytes);
   }
 
+  /** Writes into the log what became of it. */
+  #tell(status: number, failure?: ServeError): void {
+    const { context, request } = this;
+    context.requestLog?.ended(
+      {
+        requestId: this.id,
+        protocol: "rest",
+        call: `${request.method ?? ""} ${request.url ?? ""}`,
+        status,
+        model: this.model,
+        ms: context.clock.nowMs() - this.timeline.receivedMs,
+      },
+      failure,
+    );
+  }
+
   #send(status: number, content: ResponseContent): void {
+    if (this.context.requestLog?.isComplete === true && status < FIRST_FAILURE) this.#tell(status);
     this.#answered = true;
     this.#cancelDeadline?.();
     sendResponse(this, status, content);
@@ -267,9 +312,28 @@ export class RestCall implements RequestHead, RespondingCall {
     this.#isClosed = true;
     this.#onEnd?.();
     if (this.#answered) return;
-    this.signal.abort(clientLeft());
+    const left = clientLeft();
+    if (this.#entered || this.model !== undefined) this.#tell(CLIENT_LEFT, left);
+    this.signal.abort(left);
   }
 }
+
+const MAX_UNTAKEN_BYTES = 16 * 1024 * 1024;
+
+/** Headers of an answer that comes in pieces. */
+function beginning(
+  { id, context, request }: RestCall,
+  type: string,
+  own: readonly string[],
+): readonly string[] {
+  const forPages = context.webGate.responseHeaders(request.headers.origin);
+  const typed = type === "" ? [] : ["Content-Type", type];
+  return [...own, ...typed, "X-Request-Id", id, ...forPages];
+}
+
+const FIRST_FAILURE = 400;
+/** What nginx logs of a client that closed its connection; nobody is sent it. */
+const CLIENT_LEFT = 499;
 
 /** `?pretty`, for people who read a document. */
 function wantsPretty(url: string | undefined): boolean {

@@ -9,8 +9,10 @@ import type { Administration } from "../../../infer/administration.ts";
 import type { Inference } from "../../../infer/inference.ts";
 import type { Authentication } from "../../authentication.ts";
 import type { OpenForeignCall } from "../../call-stream.ts";
+import type { ReadLoadConfig } from "../../control-parameters.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
 import type { MemoryRegions } from "../../memory-regions.ts";
+import type { RequestLog } from "../../request-log.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { SharedResponses } from "./shared-responses.ts";
@@ -23,12 +25,16 @@ export interface RestContext {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Reads the configuration of a load request; undefined: the operator does not allow it. */
+  readonly readLoadConfig: ReadLoadConfig | undefined;
   /** Which web pages may come in, and under which names the server is known; the edges share it. */
   readonly webGate: WebGate;
   /** Shared memory that clients have registered; the edges share it. Undefined: the operator does not allow it. */
   readonly regions: MemoryRegions | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where requests that failed can be found by their ids; undefined: nowhere. */
+  readonly requestLog?: RequestLog | undefined;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
   /** What costs more to make than to ask for. */

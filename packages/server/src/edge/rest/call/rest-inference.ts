@@ -1,4 +1,9 @@
-import type { InferRequest, InferResponse, ParameterValue } from "../../../base/infer-request.ts";
+import type {
+  InferRequest,
+  InferResponse,
+  ParameterValue,
+  ResponsePiece,
+} from "../../../base/infer-request.ts";
 import type { ResultReceiver } from "../../../base/result-receiver.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import type { Task } from "../../../base/task.ts";
@@ -25,6 +30,8 @@ export interface RestDialect<Request extends DecodedRequest> {
   needsInputs(call: RestCall, body: Buffer): boolean;
   /** `inputs`: what the model takes, when it was needed. Throws `invalid_argument` naming the field. */
   decode(call: RestCall, body: Buffer, inputs: readonly TensorSpec[] | undefined): Request | Promise<Request>;
+  /** A piece of an answer, where its model gives pieces; the status and headers of the first one count. Default: nobody wants them. */
+  encodePiece?(piece: ResponsePiece): InferenceBody;
   encode(call: RestCall, response: InferResponse, request: Request): InferenceBody | Promise<InferenceBody>;
 }
 
@@ -142,9 +149,18 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
       tenant: call.tenant,
       stream: call.transport.stream,
       timeline: call.timeline,
+      onPiece: this.#dialect.encodePiece === undefined ? undefined : this.#onPiece,
     };
     call.context.inference.submit(wanted, this);
   }
+
+  readonly #onPiece = (piece: ResponsePiece): void => {
+    try {
+      this.#call.sendPiece(this.#dialect.encodePiece!(piece));
+    } catch (error) {
+      this.#call.fail(error);
+    }
+  };
 
   resolve(response: InferResponse): void {
     const call = this.#call;

@@ -52,6 +52,6 @@ export interface RestTransport {
   writeContinue(): void;
   /** Sends the response. Once. */
   respond(call: RespondingCall, response: EncodedResponse): void;
-  /** Sends the head of a response that comes in pieces, in place of `respond`. Not on the fast lane: `Route.isInPieces`. */
+  /** Sends the head of a response that comes in pieces, in place of `respond`. */
   begin(call: RespondingCall, status: number, headers: readonly string[]): Writable;
 }

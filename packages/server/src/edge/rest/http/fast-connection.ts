@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Readable, Writable } from "node:stream";
+import { type Readable, Writable } from "node:stream";
 import type { CallConnection } from "../../call-stream.ts";
 import { askWhetherThere } from "../call/half-closed.ts";
 import type { RestCall } from "../call/rest-call.ts";
@@ -92,8 +92,14 @@ export class FastConnection implements RestTransport {
     return { destroyed: socket.destroyed, socket, destroy: () => socket.destroy() };
   }
 
-  begin(): Writable {
-    throw new Error("responses in pieces are not sent on the fast lane");
+  begin(_: RespondingCall, status: number, own: readonly string[]): Writable {
+    const { context } = this.#owner;
+    this.#hasResponse = true;
+    this.#isLast ||= this.request.isLast || context.isDraining();
+    const keepAliveMs = this.#isLast ? undefined : context.limits.keepAliveTimeoutMs;
+    const headers = [...own, "Transfer-Encoding", "chunked"];
+    this.#socket.write(responseHead({ status, headers, date: this.#owner.date(), keepAliveMs }), "latin1");
+    return chunkedWriter(this.#socket, this.#onWritten);
   }
 
   /** Nothing is going on, and nothing has begun to come. */
@@ -278,6 +284,26 @@ export class FastConnection implements RestTransport {
     this.#isGone = true;
     this.#owner.onGone(this);
   }
+}
+
+/** Writes each piece as a chunk (RFC 9112 §7.1). `onEnded`: the system has taken the last one. */
+function chunkedWriter(socket: Socket, onEnded: () => void): Writable {
+  return new Writable({
+    write(piece: Buffer, _, done) {
+      if (piece.length === 0) return done();
+      socket.cork();
+      socket.write(`${piece.length.toString(16)}\r\n`, "latin1");
+      socket.write(piece);
+      socket.write("\r\n", "latin1", done);
+      socket.uncork();
+    },
+    final(done) {
+      socket.write("0\r\n\r\n", "latin1", (error) => {
+        done(error);
+        if (error == null) onEnded();
+      });
+    },
+  });
 }
 
 function closes(headers: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 import { ServeError } from "../../../base/errors.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import { wireShape } from "../../../base/signature.ts";
+import type { Task } from "../../../base/task.ts";
 import type { Inference, ModelMetadata } from "../../../infer/inference.ts";
 import {
   elementSchema,
@@ -14,7 +15,9 @@ import {
 /** The operations of one served model under its own URLs; none when it does not serve any more. */
 export function modelOperations(name: string, inference: Inference): Readonly<Record<string, object>> {
   let metadata: ModelMetadata;
+  let task: Task | undefined;
   try {
+    task = inference.door(name, undefined)?.task;
     metadata = inference.modelMetadata(name, undefined);
   } catch (error) {
     if (error instanceof ServeError) return {};
@@ -22,15 +25,20 @@ export function modelOperations(name: string, inference: Inference): Readonly<Re
   }
   const segment = encodeURIComponent(name);
   return {
-    [`/predict/${segment}`]: { post: predictOperation(name, metadata) },
+    [`/predict/${segment}`]: {
+      post: task === undefined ? predictOperation(name, metadata) : taskOperation(name, task),
+    },
     [`/v2/models/${segment}/infer`]: { post: inferOperation(name, metadata) },
   };
 }
 
-function predictOperation(name: string, { inputs, outputs }: ModelMetadata): object {
+function predictOperation(name: string, { inputs, outputs, hasSequences }: ModelMetadata): object {
   const request = {
     type: "object",
-    properties: { input: valueSchema(inputs, rowOrRows) },
+    properties: {
+      input: valueSchema(inputs, rowOrRows),
+      ...(hasSequences === true && { parameters: SEQUENCE_PARAMETERS }),
+    },
     required: ["input"],
   };
   const examples = inputs.map(nestedExample);
@@ -39,12 +47,26 @@ function predictOperation(name: string, { inputs, outputs }: ModelMetadata): obj
   return operationOf({
     summary: `Values in, values out, of ${name}`,
     request,
-    example: examples.includes(undefined) ? undefined : { input },
+    example: examples.includes(undefined) ? undefined : { input, ...wholeSequence(hasSequences) },
     response: {
       type: "object",
       properties: { prediction: valueSchema(outputs, orNull) },
       required: ["prediction"],
     },
+  });
+}
+
+/** What a task takes and gives is for its page to say. */
+function taskOperation(model: string, { name }: Task): object {
+  return operationOf({
+    summary: `${name} by ${model}`,
+    request: {
+      type: "object",
+      properties: { input: {}, parameters: { type: "object" } },
+      required: ["input"],
+    },
+    example: undefined,
+    response: { type: "object", properties: { prediction: {} }, required: ["prediction"] },
   });
 }
 
@@ -70,7 +92,7 @@ function orNull(spec: TensorSpec): JsonSchema {
   return spec.dims.length === 0 ? {} : { type: ["array", "number", "boolean", "string", "null", "object"] };
 }
 
-function inferOperation(name: string, { inputs, outputs }: ModelMetadata): object {
+function inferOperation(name: string, { inputs, outputs, hasSequences }: ModelMetadata): object {
   const data = inputs.map(flatExample);
   const example = inputs.map((spec, i) => ({
     name: spec.name,
@@ -90,6 +112,7 @@ function inferOperation(name: string, { inputs, outputs }: ModelMetadata): objec
           minItems: inputs.length,
           maxItems: inputs.length,
         },
+        ...(hasSequences === true && { parameters: SEQUENCE_PARAMETERS }),
         outputs: {
           type: "array",
           items: {
@@ -101,9 +124,28 @@ function inferOperation(name: string, { inputs, outputs }: ModelMetadata): objec
       },
       required: ["inputs"],
     },
-    example: data.includes(undefined) ? undefined : { inputs: example },
+    example: data.includes(undefined) ? undefined : { inputs: example, ...wholeSequence(hasSequences) },
     response: { $ref: "#/components/schemas/InferResponse" },
   });
+}
+
+const SEQUENCE_PARAMETERS = {
+  type: "object",
+  properties: {
+    sequence_id: {
+      anyOf: [
+        { type: "integer", minimum: 0 },
+        { type: "string", maxLength: 128 },
+      ],
+    },
+    sequence_start: { type: "boolean" },
+    sequence_end: { type: "boolean" },
+  },
+};
+
+/** So that an example works by itself: a request that is a sequence from beginning to end. */
+function wholeSequence(hasSequences: boolean | undefined): object {
+  return hasSequences === true ? { parameters: { sequence_start: true, sequence_end: true } } : {};
 }
 
 function tensorSchema(spec: TensorSpec): JsonSchema {

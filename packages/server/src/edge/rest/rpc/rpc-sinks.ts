@@ -14,18 +14,26 @@ export function streamingSink(call: RestCall, wire: RpcWire): RpcSink {
     const forPages = context.webGate.responseHeaders(request.headers.origin);
     const headers = ["Content-Type", wire.contentType, "X-Request-Id", call.id, ...forPages];
     response = transport.begin(call, 200, headers);
+    // A response that broke takes nothing more, and says so by an event; "close" follows.
+    response.on("error", ignore);
     return response;
   };
   return {
     message(frame, done) {
       const bytes = wire.write(frame);
-      begun().write(bytes, done);
+      const open = begun();
+      if (!open.destroyed) open.write(bytes, done);
     },
     end(trailers) {
-      begun().end(wire.end(readEnd(trailers)));
+      const open = begun();
+      if (!open.destroyed) open.end(wire.end(readEnd(trailers)));
     },
   };
 }
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+function ignore(): void {}
 
 /** Connect's unary responses: a bare message, or an error with a status of HTTP. `spell`: from protobuf's bytes to the response's. */
 export function unarySink(
@@ -41,12 +49,16 @@ export function unarySink(
     end(trailers: RpcTrailers) {
       const end = readEnd(trailers);
       const headers = end.metadata.flatMap(([name, value]) => [`Trailer-${name}`, value]);
-      if (end.status === 0) {
-        call.send(200, contentType, message ?? Buffer.alloc(0), headers);
-        return;
+      try {
+        if (end.status === 0) call.send(200, contentType, message ?? NOTHING, headers);
+        else {
+          const { status, error } = connectError(end);
+          call.send(status, "application/json", Buffer.from(JSON.stringify(error)), headers);
+        }
+      } catch (thrown) {
+        // There is no room for the response.
+        call.fail(thrown);
       }
-      const { status, error } = connectError(end);
-      call.send(status, "application/json", Buffer.from(JSON.stringify(error)), headers);
     },
   };
 }

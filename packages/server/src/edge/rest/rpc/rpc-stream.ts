@@ -40,8 +40,24 @@ export class RpcStream extends EventEmitter implements CallStream {
     this.session = session;
   }
 
-  /** Begins to read. `fail` is told what is wrong with the bytes. */
+  /**
+   * Reads from the first listener for data on, as every stream does: it may have to be found out first who calls. `fail` is told what is wrong with
+   * the bytes.
+   */
   start(fail: (error: ServeError) => void): void {
+    if (this.listenerCount("data") > 0) {
+      this.#read(fail);
+      return;
+    }
+    const onListener = (event: string): void => {
+      if (event !== "data") return;
+      this.off("newListener", onListener);
+      this.#read(fail);
+    };
+    this.on("newListener", onListener);
+  }
+
+  #read(fail: (error: ServeError) => void): void {
     const { body } = this.#source;
     const hand = (read: () => Buffer): void => {
       if (this.#isDeaf) return;

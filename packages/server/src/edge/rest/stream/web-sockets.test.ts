@@ -327,6 +327,23 @@ describe("limits", () => {
     assert.equal(server.budget.requests, 0);
   });
 
+  test("a message that waits for its turn is paid for", async () => {
+    const { server, held } = await setUp({ webSocketLimits: { maxInFlight: 1 } });
+    const client = await new Client(server, "/v2/models/held/stream").open();
+    client.socket.send(request("a", [1, 2]));
+    await until(() => held.open.length === 1);
+    client.socket.send("x".repeat(1_000_000));
+    await until(() => server.budget.bytes > 900_000);
+    // It arrives as a whole within these turns, and stays.
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(server.budget.bytes > 900_000, `${server.budget.bytes}`);
+    held.open[0]!();
+    assert.equal((await client.answer()).id, "a");
+    assert.equal((await client.answer()).status, 400);
+    await until(() => server.budget.requests === 0);
+    assert.equal(server.budget.bytes, 0);
+  });
+
   test("half a message for which there is no room closes its connection with 1013", async () => {
     const budget = createByteBudget({ maxBytes: 200_000, maxRequests: 10 });
     const { server } = await setUp({ budget });
@@ -334,6 +351,18 @@ describe("limits", () => {
     client.socket.send("x".repeat(1_000_000), { fin: false });
     assert.deepEqual((await client.end()).code, 1013);
     await until(() => budget.bytes === 0);
+  });
+
+  test("a client that sends thousands of messages and goodbye at once ends nobody's server", async () => {
+    const { server } = await setUp();
+    const client = await new Client(server, "/v2/models/echo/stream").open();
+    for (let i = 0; i < 20_000; i++) client.socket.send("{}");
+    client.socket.close();
+    await client.end();
+    await until(() => server.budget.requests === 0);
+    const other = await new Client(server, "/v2/models/echo/stream").open();
+    other.socket.send(request("a", [1, 2]));
+    assert.equal((await other.answer()).id, "a");
   });
 
   test("a client that asks for signs of life and reads none is cut off", async () => {

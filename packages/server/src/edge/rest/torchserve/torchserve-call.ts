@@ -1,16 +1,22 @@
+import type { TorchserveManagement } from "../../torchserve/management.ts";
 import { NOTHING_ASKED } from "../../torchserve/torchserve-failure.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { RouteParams } from "../call/route.ts";
 import { torchserveError } from "./torchserve-response.ts";
 
 /** From now on this call's errors are TorchServe's. */
-export function spellAsTorchserve(call: RestCall, { model, version }: RouteParams): void {
+export function spellAsTorchserve(
+  call: RestCall,
+  { model, version }: RouteParams,
+  management?: TorchserveManagement,
+): void {
   call.spellError = (error, random) => {
     if (model === undefined) return torchserveError(error, random, NOTHING_ASKED);
     const isKnown = version !== undefined && isModel(call, model);
     return torchserveError(error, random, {
       model,
       version: isKnown ? version : undefined,
+      hasNoWorkers: management?.hasNoWorkers(model) ?? false,
       isUnregistered: call.context.inference.presence(model) === "unloaded",
     });
   };

@@ -1,4 +1,5 @@
 import type { ManagementResult, TorchserveManagement } from "../../torchserve/management.ts";
+import { TORCHSERVE_APIS } from "../../torchserve/torchserve-api.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { Route, RouteParams } from "../call/route.ts";
@@ -34,6 +35,13 @@ export function torchserveManagementRoutes(
       managementOf(call.context).unregister(name(params), params["version"], call.signal),
     ),
   ];
+}
+
+/** What a port that has nothing but the management API says of itself. */
+export function managementDescriptionRoutes(): readonly Route[] {
+  const act: Act = () => ({ code: 200, document: TORCHSERVE_APIS.management });
+  const routes = [free("OPTIONS", ["/"], act), free("GET", ["/api-description"], act)];
+  return routes.map((route) => ({ ...route, needs: "nothing" }));
 }
 
 function free(method: Route["method"], urls: readonly string[], act: Act): Route {

@@ -14,7 +14,11 @@ export function readHandlerRequest(
 ): DecodedRequest {
   const { headers, rawHeaders } = call.request;
   const fields = fieldsOf(body, headers["content-type"] ?? "");
-  const inputs = handlerInputs(fields, { id: call.id, headers: { ...namedHeaders(rawHeaders), ...own } });
+  const inputs = handlerInputs(fields, {
+    id: call.id,
+    headers: { ...namedHeaders(rawHeaders), ...own },
+    inPieces: true,
+  });
   return { id: undefined, inputs, outputs: undefined, parameters: NONE };
 }
 

@@ -1,6 +1,11 @@
 import type { ServeError } from "../../../base/errors.ts";
-import type { InferResponse } from "../../../base/infer-request.ts";
-import { handlerResponse, REFUSAL_MARK } from "../../torchserve/handler-call.ts";
+import type { InferResponse, ResponsePiece } from "../../../base/infer-request.ts";
+import {
+  type HandlerResponse,
+  handlerPiece,
+  handlerResponse,
+  REFUSAL_MARK,
+} from "../../torchserve/handler-call.ts";
 import { type Asked, torchserveFailure } from "../../torchserve/torchserve-failure.ts";
 import type { ErrorResponse } from "../call/error-response.ts";
 import { errorResponse } from "../call/error-response.ts";
@@ -23,7 +28,15 @@ const OURS: ReadonlySet<string> = new Set([
 
 /** The answer of a TorchServe handler: its bytes as they are, under its status, type and headers. */
 export function encodeHandlerResponse(response: InferResponse): InferenceBody {
-  const { status, body, type, headers: given, isRefusal } = handlerResponse(response);
+  return encode(handlerResponse(response));
+}
+
+/** A piece of it. */
+export function encodeHandlerPiece(piece: ResponsePiece): InferenceBody {
+  return encode(handlerPiece(piece));
+}
+
+function encode({ status, body, type, headers: given, isRefusal }: HandlerResponse): InferenceBody {
   if (isRefusal) {
     const message = Buffer.from(body).toString();
     return {

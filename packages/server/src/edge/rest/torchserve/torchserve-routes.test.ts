@@ -3,8 +3,11 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { packBytes, unpackBytes } from "@sconce/protocol";
+import { silentLogger } from "../../../base/logger.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import { createAdminGate } from "../../../gate/admin-gate.ts";
+import type { Administration } from "../../../infer/administration.ts";
+import { createTorchserveManagement } from "../../torchserve/management.ts";
 import { type MemoryModel, memoryInference } from "../memory-inference.kit.ts";
 import { openEdge } from "../rest-edge.kit.ts";
 
@@ -42,14 +45,22 @@ const PLAIN: MemoryModel = {
 };
 
 const asked: string[] = [];
-const { edge } = openEdge(memoryInference({ archive: ARCHIVE, plain: PLAIN }), {
-  compat: "torchserve",
+const inference = memoryInference({ archive: ARCHIVE, plain: PLAIN });
+const administration: Administration = {
+  loadModel: async (name, _, settings) => void asked.push(`load ${name} ${JSON.stringify(settings)}`),
+  unloadModel: async (name) => void asked.push(`unload ${name}`),
+  setDefaultVersion: (name, version) => void asked.push(`default ${name} ${version}`),
+};
+const management = createTorchserveManagement({
+  inference,
+  administration,
+  logger: silentLogger,
+  describeItself: async () => undefined,
+});
+const { edge } = openEdge(inference, {
+  torchserve: { management, withManagement: true },
   adminGate: createAdminGate({ isOn: true, token: TOKEN }),
-  administration: {
-    loadModel: async (name, _, settings) => void asked.push(`load ${name} ${JSON.stringify(settings)}`),
-    unloadModel: async (name) => void asked.push(`unload ${name}`),
-    setDefaultVersion: (name, version) => void asked.push(`default ${name} ${version}`),
-  },
+  administration,
 });
 const server = createServer((socket) => edge.accept(socket));
 let url = "";

@@ -2,6 +2,7 @@ import { outputBytes } from "../../../base/infer-request.ts";
 import { checkModelName } from "../../../gate/model-name.ts";
 import { takesAnyBody } from "../../torchserve/handler-call.ts";
 import { modelApi, TORCHSERVE_APIS } from "../../torchserve/torchserve-api.ts";
+import type { TorchserveApis } from "../../torchserve/torchserve-apis.ts";
 import { askedModelOf } from "../call/asked-model.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import { type DecodedRequest, type RestDialect, runInference } from "../call/rest-inference.ts";
@@ -10,7 +11,7 @@ import { type PredictRequest, readPrediction } from "../predict/predict-request.
 import { encodePrediction } from "../predict/predict-response.ts";
 import { plainVersion, spellAsTorchserve } from "./torchserve-call.ts";
 import { readHandlerRequest } from "./torchserve-request.ts";
-import { encodeHandlerResponse, prettyJson } from "./torchserve-response.ts";
+import { encodeHandlerPiece, encodeHandlerResponse, prettyJson } from "./torchserve-response.ts";
 
 const PREDICTIONS = ["/predictions/:model", "/predictions/:model/:version"] as const;
 const EXPLANATIONS = ["/explanations/:model", "/explanations/:model/:version"] as const;
@@ -23,8 +24,13 @@ const EXPLAIN = { explain: "True" };
  */
 export function torchserveRoutes(
   v1: Route,
-  { withManagement }: { readonly withManagement: boolean },
+  { withManagement, management }: TorchserveApis,
 ): readonly Route[] {
+  const run = (call: RestCall, params: RouteParams, dialect: HandlerDialect): void => {
+    spellAsTorchserve(call, params, management);
+    runInference(call, askedModelOf(call, { ...params, version: plainVersion(params) }), dialect);
+  };
+  const predict: Route["run"] = (call, params) => run(call, params, PREDICT);
   const answerDescription = (call: RestCall): void =>
     sendPretty(call, 200, TORCHSERVE_APIS[withManagement ? "both" : "inference"]);
   return [
@@ -32,8 +38,15 @@ export function torchserveRoutes(
     { method: "POST", urls: PREDICTIONS, run: predict },
     { method: "PUT", urls: PREDICTIONS, run: predict },
     { method: "OPTIONS", urls: PREDICTIONS, run: answerModelDescription },
-    { method: "POST", urls: EXPLANATIONS, run: explain },
-    { ...v1, run: (call, params) => runVerb(call, params, v1) },
+    { method: "POST", urls: EXPLANATIONS, run: (call, params) => run(call, params, EXPLAINED) },
+    {
+      ...v1,
+      run(call, params) {
+        const asked = verbOf(call, params);
+        if (asked === undefined) return v1.run(call, params);
+        run(call, { model: asked.model }, asked.dialect);
+      },
+    },
     { method: "OPTIONS", urls: ["/"], needs: "nothing", run: answerDescription },
     { method: "GET", urls: ["/api-description"], needs: "nothing", run: answerDescription },
   ];
@@ -50,6 +63,7 @@ function handlerDialect(own: Readonly<Record<string, string>>): HandlerDialect {
         ? readHandlerRequest(call, body, own)
         : readPrediction(call, body, inputs!);
     },
+    encodePiece: encodeHandlerPiece,
     encode(call, response, { unbatched }) {
       if (unbatched === undefined) return encodeHandlerResponse(response);
       return call.workOff(outputBytes(response), encodePrediction(response, unbatched));
@@ -60,25 +74,14 @@ function handlerDialect(own: Readonly<Record<string, string>>): HandlerDialect {
 const PREDICT = handlerDialect({});
 const EXPLAINED = handlerDialect(EXPLAIN);
 
-function predict(call: RestCall, params: RouteParams): void {
-  run(call, params, PREDICT);
-}
-
-function explain(call: RestCall, params: RouteParams): void {
-  run(call, params, EXPLAINED);
-}
-
-function run(call: RestCall, params: RouteParams, dialect: HandlerDialect): void {
-  spellAsTorchserve(call, params);
-  runInference(call, askedModelOf(call, { ...params, version: plainVersion(params) }), dialect);
-}
-
-/** `POST /v1/models/{model}:predict` of an archive. */
-function runVerb(call: RestCall, params: RouteParams, other: Route): void | Promise<void> {
-  const { model = "", version } = params;
+/** What `POST /v1/models/{model}:predict` asks of an archive; undefined: it is none. */
+function verbOf(
+  call: RestCall,
+  { model = "", version }: RouteParams,
+): { readonly model: string; readonly dialect: HandlerDialect } | undefined {
   const [, name, verb] = /^(.+):(predict|explain)$/.exec(model) ?? [];
-  if (version !== undefined || name === undefined || !isArchive(call, name)) return other.run(call, params);
-  run(call, { model: name }, verb === "explain" ? EXPLAINED : PREDICT);
+  if (version !== undefined || name === undefined || !isArchive(call, name)) return undefined;
+  return { model: name, dialect: verb === "explain" ? EXPLAINED : PREDICT };
 }
 
 function isArchive(call: RestCall, name: string): boolean {

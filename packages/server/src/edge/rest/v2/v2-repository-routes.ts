@@ -1,6 +1,6 @@
 import { abortSignalOf } from "../../../base/call-signal.ts";
 import { checkModelName } from "../../../gate/model-name.ts";
-import { checkUnloadParameters, rejectLoadParameters } from "../../control-parameters.ts";
+import { checkUnloadParameters, readLoadParameters } from "../../control-parameters.ts";
 import { readBody } from "../call/body.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { Route, RouteParams } from "../call/route.ts";
@@ -38,10 +38,10 @@ async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
 /** The answers are KServe's; Triton's are empty, and its clients do not look. */
 async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
   const name = admittedModel(call, params);
-  const { names } = await readControlBody(call);
-  rejectLoadParameters(names);
+  const { values } = await readControlBody(call);
+  const settings = readLoadParameters(values(), call.context.readLoadConfig);
   call.takeDeadline(new Map());
-  await call.context.administration.loadModel(name, abortSignalOf(call.signal));
+  await call.context.administration.loadModel(name, abortSignalOf(call.signal), settings);
   call.sendJson(200, { name, load: true });
 }
 
@@ -63,7 +63,6 @@ function admittedModel(call: RestCall, params: RouteParams): string {
 }
 
 interface ControlParameters {
-  readonly names: readonly string[];
   /** Throws `invalid_argument` for a value that is neither text, number nor boolean. */
   values(): ReadonlyMap<string, unknown>;
 }
@@ -72,7 +71,7 @@ const PATTERN: Pattern = { keys: { parameters: { anyKey: { capture: true } } } }
 
 async function readControlBody(call: RestCall): Promise<ControlParameters> {
   const body = await readBody(call);
-  if (body.length === 0) return { names: [], values: () => new Map() };
+  if (body.length === 0) return { values: () => new Map() };
   const whole = {
     span: { start: 0, end: body.length },
     pattern: PATTERN,
@@ -80,8 +79,5 @@ async function readControlBody(call: RestCall): Promise<ControlParameters> {
   };
   const { value, spans } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
   const parameters = optionalObject(value, "parameters", "parameters");
-  return {
-    names: Object.keys(parameters ?? {}),
-    values: () => readParameters(body, parameters, spans),
-  };
+  return { values: () => readParameters(body, parameters, spans) };
 }

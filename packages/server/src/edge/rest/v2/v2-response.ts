@@ -1,4 +1,4 @@
-import { ByteWriter, JsonTensorEncoder, type RegionPlace, writeUtf8 } from "@sconce/protocol";
+import { ByteWriter, JsonTensorEncoder, writeUtf8 } from "@sconce/protocol";
 import type { InferResponse } from "../../../base/infer-request.ts";
 import type { NamedTensor } from "../../../base/tensor.ts";
 import type { MemoryRegions } from "../../memory-regions.ts";
@@ -47,10 +47,10 @@ export function createV2Encoder(): V2Encoder {
     for (let i = 0; i < response.outputs.length; i++) {
       const output = response.outputs[i]!;
       if (i > 0) out.ascii(",");
-      const place = placed?.get(output.name);
-      if (place !== undefined) {
+      if (placed?.has(output.name)) {
+        // Nothing says where it went, as in Triton: its clients take any parameters for those of binary data.
         writeHead(out, output);
-        writeUtf8(out, `,"parameters":${placeJson(place)}}`);
+        out.ascii("}");
       } else if (forms.binary.get(output.name) ?? forms.binaryByDefault) {
         writeHead(out, output);
         out.ascii(`,"parameters":{"binary_data_size":${output.bytes.length}}}`);
@@ -71,10 +71,4 @@ export function createV2Encoder(): V2Encoder {
 
 function writeHead(out: ByteWriter, { name, datatype, shape }: NamedTensor): void {
   writeUtf8(out, `{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape.join(",")}]`);
-}
-
-/** Sizes are below 2⁵³ here: the request had them as JSON numbers. */
-function placeJson({ region, offset, byteSize }: RegionPlace): string {
-  const start = offset === 0n ? "" : `,"shared_memory_offset":${offset}`;
-  return `{"shared_memory_region":${JSON.stringify(region)}${start},"shared_memory_byte_size":${byteSize}}`;
 }

@@ -1,20 +1,7 @@
-import type { Datatype } from "../../../base/tensor.ts";
+import type { Datatype, ElementArrays } from "../../../base/tensor.ts";
 
 /** What the values of a datatype are in JavaScript. FP16 and BF16 are their bits. */
-interface DataOf {
-  readonly BOOL: Uint8Array;
-  readonly UINT8: Uint8Array;
-  readonly UINT16: Uint16Array;
-  readonly UINT32: Uint32Array;
-  readonly UINT64: BigUint64Array;
-  readonly INT8: Int8Array;
-  readonly INT16: Int16Array;
-  readonly INT32: Int32Array;
-  readonly INT64: BigInt64Array;
-  readonly FP16: Uint16Array;
-  readonly BF16: Uint16Array;
-  readonly FP32: Float32Array;
-  readonly FP64: Float64Array;
+interface DataOf extends ElementArrays {
   readonly BYTES: readonly string[];
 }
 

@@ -1,28 +1,8 @@
 import type { Dim, TensorSpec } from "../../../base/signature.ts";
-import { type Datatype, elementCount, type NamedTensor } from "../../../base/tensor.ts";
+import { ELEMENT_ARRAYS, elementCount, type NamedTensor } from "../../../base/tensor.ts";
 import type { HandlerInput, HandlerTensor } from "./define-handler.ts";
 
 type Values = ArrayLike<unknown>;
-type Numbers = { readonly buffer: ArrayBufferLike; readonly length: number };
-
-/** Typed arrays by datatype; FP16 and BF16 are their bits. */
-const ARRAYS: Readonly<
-  Record<Exclude<Datatype, "BYTES">, new (values: ArrayLike<never> | ArrayBuffer) => Numbers>
-> = {
-  BOOL: Uint8Array,
-  UINT8: Uint8Array,
-  UINT16: Uint16Array,
-  UINT32: Uint32Array,
-  UINT64: BigUint64Array,
-  INT8: Int8Array,
-  INT16: Int16Array,
-  INT32: Int32Array,
-  INT64: BigInt64Array,
-  FP16: Uint16Array,
-  BF16: Uint16Array,
-  FP32: Float32Array,
-  FP64: Float64Array,
-};
 const MAX_RANK = 16;
 
 /** What a handler made for an input, as a tensor. Throws an Error that says what does not fit. */
@@ -65,7 +45,7 @@ function bytesOf({ name, datatype }: TensorSpec, data: Values): Uint8Array {
     return isBig ? BigInt(value) : Number(value);
   });
   // Which of the two kinds of numbers it takes, the line above has made sure.
-  const array = new ARRAYS[datatype](values as never);
+  const array = new ELEMENT_ARRAYS[datatype](values as never);
   return new Uint8Array(array.buffer);
 }
 
@@ -82,7 +62,8 @@ function packed(data: Values): Uint8Array {
 
 /** A model's output as a handler gets it; the values are the handler's own. */
 export function fromTensor({ datatype, shape, bytes }: NamedTensor): HandlerTensor {
-  const data = datatype === "BYTES" ? unpacked(bytes) : new ARRAYS[datatype](Uint8Array.from(bytes).buffer);
+  const data =
+    datatype === "BYTES" ? unpacked(bytes) : new ELEMENT_ARRAYS[datatype](Uint8Array.from(bytes).buffer);
   return { datatype, shape, data } as HandlerTensor;
 }
 

@@ -46,8 +46,13 @@ export function readImageProcessor(files: SideFiles): ImageProcessor {
       const from: Size = [image.height, image.width];
       const to = kind.sizeOf?.(from, size, cropPct) ?? plainSize(from, size);
       if (resizes) checkSize(from, to);
-      const resized = resizes ? resizeImage(image, to, filter) : image;
-      return planar(resized, crop ?? [resized.height, resized.width], { tables, flips });
+      const whole: Size = resizes ? to : from;
+      const wanted = crop ?? whole;
+      // What is cut away is not worked out, where the cut lies inside.
+      const isInside = wanted[0] <= whole[0] && wanted[1] <= whole[1];
+      const [height, width] = isInside ? wanted : whole;
+      const region = { ...cropPlace(whole, [height, width]), height, width };
+      return planar(resizeImage(image, whole, filter, region), wanted, { tables, flips });
     },
   };
 }
@@ -160,7 +165,7 @@ interface Planes {
 /** Cuts `crop` out of the middle, with black around an image that is smaller. */
 function planar(image: Pixels, [height, width]: Size, { tables, flips }: Planes): PlanarImage {
   const values = new Float32Array(3 * height * width);
-  const place = cropPlace(image, [height, width]);
+  const place = cropPlace([image.height, image.width], [height, width]);
   for (let channel = 0; channel < 3; channel++) {
     const table = tables[channel]!;
     const source = flips ? 2 - channel : channel;
@@ -183,10 +188,13 @@ function planar(image: Pixels, [height, width]: Size, { tables, flips }: Planes)
 }
 
 /** Where the cut begins: before the image's own edge where that is smaller. */
-function cropPlace(image: Pixels, [height, width]: Size): { readonly top: number; readonly left: number } {
-  const padTop = height > image.height ? Math.trunc((height - image.height) / 2) : 0;
-  const padLeft = width > image.width ? Math.trunc((width - image.width) / 2) : 0;
-  const top = Math.trunc((Math.max(image.height, height) - height) / 2);
-  const left = Math.trunc((Math.max(image.width, width) - width) / 2);
+function cropPlace(
+  [tall, wide]: Size,
+  [height, width]: Size,
+): { readonly top: number; readonly left: number } {
+  const padTop = height > tall ? Math.trunc((height - tall) / 2) : 0;
+  const padLeft = width > wide ? Math.trunc((width - wide) / 2) : 0;
+  const top = Math.trunc((Math.max(tall, height) - height) / 2);
+  const left = Math.trunc((Math.max(wide, width) - width) / 2);
   return { top: top - padTop, left: left - padLeft };
 }

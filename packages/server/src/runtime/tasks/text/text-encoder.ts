@@ -12,6 +12,8 @@ export interface EncodedText {
   /** The places of the first text's tokens. */
   readonly start: number;
   readonly end: number;
+  /** The places of all tokens but padding, special ones included. */
+  readonly real: { readonly from: number; readonly to: number };
   /** The tokens there, as the vocabulary spells them. */
   readonly tokens: readonly string[];
   readonly tensors: readonly NamedTensor[];
@@ -55,7 +57,8 @@ export async function createTextEncoder(context: TaskContext): Promise<TextEncod
       };
       const tensors = Array.from(ports, ([name, spec]) => integers(spec, columns[name]));
       const start = left + template.before.length;
-      return { ids: padded, start, end: start + first.length, tokens: first, tensors };
+      const place = { start, end: start + first.length, real: { from: left, to: left + real } };
+      return { ids: padded, ...place, tokens: first, tensors };
     },
   };
 }

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Addresses } from "./ask.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const START_LIMIT_MS = 120_000;
 
 /** The real TorchServe with a model store that is empty of registered models. */
 export interface RealTorchserve {
-  readonly addresses: Addresses;
+  readonly pid: number;
+  readonly addresses: { readonly inference: string; readonly management: string; readonly metrics: string };
   readonly grpc: { readonly inference: string; readonly management: string };
   stop(): Promise<void>;
 }
@@ -77,6 +77,7 @@ disable_token_authorization=true\nenable_model_api=true\ndefault_workers_per_mod
   child.stderr.pipe(log, { end: false });
   await untilHealthy(child, inference, home);
   return {
+    pid: child.pid!,
     addresses: { inference, management, metrics },
     grpc: { inference: `127.0.0.1:${firstPort + 3}`, management: `127.0.0.1:${firstPort + 4}` },
     async stop() {

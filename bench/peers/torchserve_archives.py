@@ -1,0 +1,34 @@
+"""Writes the archives of `npm run bench -- torchserve` into a folder: a handler around a layer, alone and in batches, and ResNet-18 with the built-in one."""
+
+import os
+import sys
+
+import torch
+
+torch.library.define("torchvision::nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+torch.library.define("torchvision::qnms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../scripts/python"))
+
+from torchserve_models import EAGER, LINEAR, Packer, linear, pictures, saved  # noqa: E402
+
+
+def main(folder):
+    import tempfile
+
+    from torchvision.models import resnet18
+
+    os.makedirs(folder, exist_ok=True)
+    packer = Packer(folder, False)
+    with tempfile.TemporaryDirectory() as home:
+        weights = saved(lambda path: torch.save(linear(home).state_dict(), path), ".pth")
+    files = {"handler": ("linear_handler.py", EAGER), "model_file": ("linear.py", LINEAR), "serialized": ("linear.pth", weights)}
+    packer.pack("handler", **files)
+    packer.pack("batches", **files, config="batchSize: 16\nmaxBatchDelay: 2\n")
+    torch.manual_seed(0)
+    traced = torch.jit.trace(resnet18().eval(), torch.rand(1, 3, 224, 224))
+    packer.pack("resnet18", handler="image_classifier", serialized=("resnet18.pt", saved(traced.save, ".pt")))
+    pictures(folder)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Task } from "../../../base/task.ts";
+import { identity, memoryInference } from "../memory-inference.kit.ts";
+import { type Listening, listen, send } from "../rest-sockets.kit.ts";
+
+/** Embeds a text as its length and 0.5; counts what it was asked at once. */
+function embedding(asked: number[]): Task {
+  return {
+    name: "feature-extraction",
+    run: async ({ parts }) => {
+      const { inputs, parameters } = JSON.parse(Buffer.from(parts[0]!.bytes).toString()) as {
+        readonly inputs: readonly string[];
+        readonly parameters: object;
+      };
+      assert.deepEqual(parameters, { embedding: true });
+      asked.push(inputs.length);
+      const vectors = inputs.map((text) => ({ embedding: [text.length, 0.5], tokens: 3 }));
+      return { model: "m", version: "1", body: Buffer.from(JSON.stringify(vectors)) };
+    },
+  };
+}
+
+async function ask(
+  { port }: Listening,
+  body: unknown,
+): Promise<{ status: number; json: Record<string, unknown> }> {
+  const payload = typeof body === "string" ? body : JSON.stringify(body);
+  const answer = await send(port, { method: "POST", url: "/v1/embeddings", payload });
+  return { status: answer.status, json: JSON.parse(answer.body.toString()) };
+}
+
+test("texts get vectors, in numbers or base64, and their tokens are counted", async () => {
+  const asked: number[] = [];
+  const server = await listen(memoryInference({ m: { ...identity("FP32"), task: embedding(asked) } }));
+  assert.deepEqual(await ask(server, { model: "m", input: "four" }), {
+    status: 200,
+    json: {
+      object: "list",
+      data: [{ object: "embedding", index: 0, embedding: [4, 0.5] }],
+      model: "m",
+      usage: { prompt_tokens: 3, total_tokens: 3 },
+    },
+  });
+  // The only model there is.
+  const two = await ask(server, { input: ["a", "bc"], encoding_format: "base64", user: "x", dimensions: 2 });
+  const data = two.json["data"] as ReadonlyArray<{ readonly index: number; readonly embedding: string }>;
+  assert.deepEqual(
+    data.map(({ index, embedding: text }) => {
+      const bytes = Uint8Array.from(Buffer.from(text, "base64"));
+      return [index, ...new Float32Array(bytes.buffer)];
+    }),
+    [
+      [0, 1, 0.5],
+      [1, 2, 0.5],
+    ],
+  );
+  asked.length = 0;
+  const many = await ask(server, { model: "m", input: new Array<string>(600).fill("a") });
+  assert.deepEqual([(many.json["data"] as readonly unknown[]).length, asked], [600, [256, 256, 88]]);
+});
+
+test("what is wrong is said in OpenAI's form", async () => {
+  const server = await listen(
+    memoryInference({ m: { ...identity("FP32"), task: embedding([]) }, plain: identity("FP32") }),
+  );
+  for (const [body, status, words] of [
+    ["{", 400, /not JSON/],
+    ["[]", 400, /expected an object/],
+    [{ model: "m" }, 400, /input: expected a text/],
+    [{ model: "m", input: "" }, 400, /not empty/],
+    [{ model: "m", input: [] }, 400, /1 to 2048/],
+    [{ model: "m", input: new Array<string>(2049).fill("a") }, 400, /1 to 2048/],
+    [{ model: "m", input: [1, 2] }, 400, /tokens are not taken/],
+    [{ model: "m", input: [[1, 2]] }, 400, /tokens are not taken/],
+    [{ model: "m", input: "a", encoding_format: "int8" }, 400, /float or base64/],
+    [{ model: "m", input: "a", dimensions: 3 }, 400, /this model gives 2/],
+    [{ model: "m", input: "a", dimensions: "2" }, 400, /whole number/],
+    [{ model: "m", input: "a", inputs: 1 }, 400, /no such field/],
+    [{ model: 7, input: "a" }, 400, /name of a model/],
+    [{ input: "a" }, 400, /several models/],
+    [{ model: "plain", input: "a" }, 400, /makes no embeddings/],
+    [{ model: "nope", input: "a" }, 404, /no such model/],
+    [{ model: "m", input: "a".repeat(3_000_000) }, 413, /2097152 bytes/],
+  ] as const) {
+    const { status: given, json } = await ask(server, body);
+    const { message, type, code } = json["error"] as Record<string, string>;
+    assert.equal(given, status, message);
+    assert.match(message!, words);
+    assert.deepEqual([type, typeof code], ["invalid_request_error", "string"]);
+  }
+});

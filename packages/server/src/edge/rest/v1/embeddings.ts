@@ -1,0 +1,154 @@
+import { ServeError } from "../../../base/errors.ts";
+import type { Task, TaskResponse } from "../../../base/task.ts";
+import { checkModelName } from "../../../gate/model-name.ts";
+import { defaultModelOf } from "../../default-model.ts";
+import { readBody } from "../call/body.ts";
+import { type ErrorResponse, errorResponse } from "../call/error-response.ts";
+import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
+import { bad } from "../json/fields.ts";
+
+const TASK = "feature-extraction";
+/** A body of texts is read in one go. */
+const MAX_BODY_BYTES = 2 * 1024 * 1024;
+/** As OpenAI has it. */
+const MAX_TEXTS = 2048;
+/** What one run of a task takes. */
+const TEXTS_AT_ONCE = 256;
+const KNOWN: ReadonlySet<string> = new Set(["model", "input", "encoding_format", "user", "dimensions"]);
+
+interface EmbeddingsRequest {
+  readonly model: string | undefined;
+  readonly texts: readonly string[];
+  readonly isBase64: boolean;
+  /** Undefined: as many as the model gives. */
+  readonly dimensions: number | undefined;
+}
+
+interface Embedded {
+  readonly embedding: readonly number[];
+  readonly tokens: number;
+}
+
+/** `{"model", "input"}` → `{"data": [{"embedding"}], "usage"}`. Rejects with ServeError; errors are spelled as OpenAI does. */
+export async function runEmbeddings(call: RestCall): Promise<void> {
+  call.spellError = spellOpenaiError;
+  const { context, timeline } = call;
+  const body = await readBody(call);
+  timeline.bodyMs = context.clock.nowMs();
+  const { model = defaultModelOf(context, inBody), texts, isBase64, dimensions } = readRequest(body);
+  call.model = model;
+  checkModelName(model);
+  const task = await taskOf(call, model);
+  const embedded: Embedded[] = [];
+  let answeredBy: TaskResponse | undefined;
+  for (let at = 0; at < texts.length; at += TEXTS_AT_ONCE) {
+    answeredBy = await embed(call, task, texts.slice(at, at + TEXTS_AT_ONCE));
+    // What this server's own worker wrote.
+    embedded.push(...(JSON.parse(Buffer.from(answeredBy.body).toString()) as Embedded[]));
+  }
+  const size = embedded[0]!.embedding.length;
+  if (dimensions !== undefined && dimensions !== size)
+    throw bad("dimensions", `this model gives ${size}, and they are not cut; leave it out`);
+  const tokens = embedded.reduce((sum, { tokens: own }) => sum + own, 0);
+  const document = {
+    object: "list",
+    data: embedded.map(({ embedding }, index) => ({
+      object: "embedding",
+      index,
+      embedding: isBase64 ? base64Of(embedding) : embedding,
+    })),
+    model,
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  };
+  call.sendInference(answeredBy!, { body: Buffer.from(JSON.stringify(document)), type: JSON_TYPE });
+}
+
+const inBody = (name: string): string => `"model": "${name}"`;
+
+function embed(call: RestCall, task: Task, texts: readonly string[]): Promise<TaskResponse> {
+  const { signal, timeline, tenant } = call;
+  const bytes = Buffer.from(JSON.stringify({ inputs: texts, parameters: { embedding: true } }));
+  const parts = [{ name: "", type: JSON_TYPE, bytes }];
+  return task.run({ parts, priority: 0, deadlineMs: call.takeDeadline(new Map()), signal, tenant, timeline });
+}
+
+/** Throws `not_found`, and `invalid_argument` for a model that is for something else. */
+async function taskOf(call: RestCall, model: string): Promise<Task> {
+  const { inference } = call.context;
+  let door = inference.door(model, undefined);
+  if (door === undefined) {
+    await inference.acquireInputs(model, undefined, call.signal);
+    door = inference.door(model, undefined);
+  }
+  const rejection = door?.rejectEarly(call);
+  if (rejection !== undefined) throw rejection;
+  const task = door?.task;
+  if (task?.name === TASK) return task;
+  throw bad("model", `"${model}" makes no embeddings; a model does whose model.yaml says task: ${TASK}`);
+}
+
+function readRequest(body: Buffer): EmbeddingsRequest {
+  if (body.length > MAX_BODY_BYTES) {
+    throw new ServeError(
+      "resource_exhausted",
+      `texts of ${MAX_BODY_BYTES} bytes are taken at once; send fewer`,
+      {
+        reason: "body_too_large",
+      },
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString());
+  } catch {
+    throw new ServeError("invalid_argument", 'the body is not JSON; expected {"model", "input"}', {
+      reason: "bad_json",
+    });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw bad("body", 'expected an object: {"model", "input"}');
+  const given = new Map<string, unknown>(Object.entries(value));
+  for (const key of given.keys()) if (!KNOWN.has(key)) throw bad(key.slice(0, 64), "there is no such field");
+  const [model, format, dimensions] = ["model", "encoding_format", "dimensions"].map(
+    (key) => given.get(key) ?? undefined,
+  );
+  if (model !== undefined && typeof model !== "string") throw bad("model", "expected the name of a model");
+  if (format !== undefined && format !== "float" && format !== "base64")
+    throw bad("encoding_format", "expected float or base64");
+  if (
+    dimensions !== undefined &&
+    !(typeof dimensions === "number" && Number.isSafeInteger(dimensions) && dimensions > 0)
+  )
+    throw bad("dimensions", "expected a whole number from 1 on");
+  return { model, texts: textsOf(given.get("input")), isBase64: format === "base64", dimensions };
+}
+
+function textsOf(input: unknown): readonly string[] {
+  const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (list.length === 0 || list.length > MAX_TEXTS)
+    throw bad("input", `expected a text, or a list of 1 to ${MAX_TEXTS}, got ${list.length}`);
+  return list.map((text, i) => {
+    const field = Array.isArray(input) ? `input[${i}]` : "input";
+    if (typeof text === "number" || Array.isArray(text))
+      throw bad(field, "tokens are not taken, since every model has its own; send texts");
+    if (typeof text !== "string" || text === "") throw bad(field, "expected a text that is not empty");
+    return text;
+  });
+}
+
+/** Little-endian float32s, which is what OpenAI's own clients ask for. */
+function base64Of(embedding: readonly number[]): string {
+  const bytes = Buffer.alloc(4 * embedding.length);
+  for (let i = 0; i < embedding.length; i++) bytes.writeFloatLE(embedding[i]!, 4 * i);
+  return bytes.toString("base64");
+}
+
+function spellOpenaiError(error: ServeError, random: () => number): ErrorResponse {
+  const spelled = errorResponse(error, random);
+  const type = spelled.status >= 500 ? "server_error" : "invalid_request_error";
+  const { message, reason } = error;
+  return {
+    ...spelled,
+    body: Buffer.from(JSON.stringify({ error: { message, type, param: null, code: reason } })),
+  };
+}
