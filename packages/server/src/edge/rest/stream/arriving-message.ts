@@ -17,6 +17,7 @@ export class ArrivingMessage implements Transfer {
   readonly #socket: Socket;
   readonly #onEnd: (error: ServeError) => void;
   #before: number;
+  #isWaiting = false;
 
   /** `onEnd`: there is no room for it, or it comes too slowly. */
   constructor(deps: Deps, socket: Socket, onEnd: (error: ServeError) => void) {
@@ -31,10 +32,17 @@ export class ArrivingMessage implements Transfer {
     return this.#socket.bytesRead - this.#before;
   }
 
-  /** A message is complete: whoever reads it pays for it. */
+  /** All that came is complete and read: whoever reads it pays for it. */
   complete(): void {
     this.#before = this.#socket.bytesRead;
+    this.#isWaiting = false;
     this.stop();
+  }
+
+  /** What came is complete and waits for its turn, which is not its client's doing: it goes on being paid for. */
+  wait(): void {
+    this.#isWaiting = true;
+    this.#deps.slowClients.unwatch(this);
   }
 
   stop(): void {
@@ -58,7 +66,7 @@ export class ArrivingMessage implements Transfer {
       else {
         budget.enter(more);
         this.startedMs = slowClients.nowMs();
-        slowClients.watch(this);
+        if (!this.#isWaiting) slowClients.watch(this);
       }
       this.heldBytes += more;
     } catch (error) {

@@ -80,10 +80,11 @@ export class WebSocketConnection {
 
   #onMessage(message: Message): void {
     this.#lastMs = this.#options.context.clock.nowMs();
-    this.#arriving.complete();
-    if (this.#open.size < this.#options.limits.maxInFlight && this.#waiting.length === 0)
+    if (this.#open.size < this.#options.limits.maxInFlight && this.#waiting.length === 0) {
+      this.#arriving.complete();
       this.#begin(message);
-    else {
+    } else {
+      this.#arriving.wait();
       this.#waiting.push(message);
       this.#pause();
     }
@@ -151,6 +152,7 @@ export class WebSocketConnection {
         if (this.#webSocket.isPaused) this.#webSocket.resume();
         break;
       }
+      if (this.#waiting.length === 0) this.#arriving.complete();
       this.#begin(next);
     }
     if (this.#isDraining) this.#closeWhenQuiet();

@@ -327,6 +327,23 @@ describe("limits", () => {
     assert.equal(server.budget.requests, 0);
   });
 
+  test("a message that waits for its turn is paid for", async () => {
+    const { server, held } = await setUp({ webSocketLimits: { maxInFlight: 1 } });
+    const client = await new Client(server, "/v2/models/held/stream").open();
+    client.socket.send(request("a", [1, 2]));
+    await until(() => held.open.length === 1);
+    client.socket.send("x".repeat(1_000_000));
+    await until(() => server.budget.bytes > 900_000);
+    // It arrives as a whole within these turns, and stays.
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(server.budget.bytes > 900_000, `${server.budget.bytes}`);
+    held.open[0]!();
+    assert.equal((await client.answer()).id, "a");
+    assert.equal((await client.answer()).status, 400);
+    await until(() => server.budget.requests === 0);
+    assert.equal(server.budget.bytes, 0);
+  });
+
   test("half a message for which there is no room closes its connection with 1013", async () => {
     const budget = createByteBudget({ maxBytes: 200_000, maxRequests: 10 });
     const { server } = await setUp({ budget });
