@@ -1,5 +1,6 @@
 import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
+import { SHORTCUT } from "./data-decision.ts";
 import { decodeTensor } from "./decode-tensor.ts";
 import { dtypeOfOnnx } from "./dtype.ts";
 import type { Attribute, Initializer, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from "./model.ts";
@@ -12,11 +13,13 @@ import { readValueInfo } from "./wire-value-info.ts";
 const TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as const;
 /** TYPE_PROTOS, the last of them. */
 const LAST_TYPE = 14n;
+/** Names of nodes that are longer are not looked at. */
+const LONGEST_SHORTCUT = 200;
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Reads a ModelProto into plain data that rewrites can change and `encodeModel` can write. Weights stay in the file: their
- * initializers point into it. Intermediate shapes, node names and documentation are left out. Throws ModelFileError: whatever
+ * initializers point into it. Intermediate shapes, names of nodes (but of shortcuts) and documentation are left out. Throws ModelFileError: whatever
  * `scanOnnx` throws, and "unsupported" for what rewrites cannot keep.
  */
 export function decodeModel(source: ByteSource): OnnxModel {
@@ -83,10 +86,11 @@ class Decoder {
     const inputs: string[] = [];
     const outputs: string[] = [];
     const attributes: Record<string, Attribute> = {};
-    let [type, domain] = ["", ""];
+    let [type, domain, called] = ["", "", ""];
     this.#cursor.eachField("node", message, (field) => {
       if (field.number === 1) inputs.push(this.#cursor.name(field));
       else if (field.number === 2) outputs.push(this.#cursor.name(field));
+      else if (field.number === 3 && field.length <= LONGEST_SHORTCUT) called = this.#cursor.name(field);
       else if (field.number === 4) type = this.#cursor.name(field);
       else if (field.number === 7) domain = this.#cursor.name(field);
       else if (field.number === 8 && field.length > 0) {
@@ -96,7 +100,9 @@ class Decoder {
         Object.defineProperty(attributes, name, { value, enumerable: true });
       }
     });
-    return { type, domain: domain === "ai.onnx" ? "" : domain, inputs, outputs, attributes };
+    // What a shortcut is called tells that it decides nothing.
+    const name = called.startsWith(SHORTCUT) ? { name: called } : {};
+    return { type, domain: domain === "ai.onnx" ? "" : domain, inputs, outputs, attributes, ...name };
   }
 
   #attribute(message: WireField): [string, Attribute] {
