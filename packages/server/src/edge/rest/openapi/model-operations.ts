@@ -1,6 +1,7 @@
 import { ServeError } from "../../../base/errors.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import { wireShape } from "../../../base/signature.ts";
+import type { Task } from "../../../base/task.ts";
 import type { Inference, ModelMetadata } from "../../../infer/inference.ts";
 import {
   elementSchema,
@@ -14,7 +15,9 @@ import {
 /** The operations of one served model under its own URLs; none when it does not serve any more. */
 export function modelOperations(name: string, inference: Inference): Readonly<Record<string, object>> {
   let metadata: ModelMetadata;
+  let task: Task | undefined;
   try {
+    task = inference.door(name, undefined)?.task;
     metadata = inference.modelMetadata(name, undefined);
   } catch (error) {
     if (error instanceof ServeError) return {};
@@ -22,7 +25,9 @@ export function modelOperations(name: string, inference: Inference): Readonly<Re
   }
   const segment = encodeURIComponent(name);
   return {
-    [`/predict/${segment}`]: { post: predictOperation(name, metadata) },
+    [`/predict/${segment}`]: {
+      post: task === undefined ? predictOperation(name, metadata) : taskOperation(name, task),
+    },
     [`/v2/models/${segment}/infer`]: { post: inferOperation(name, metadata) },
   };
 }
@@ -48,6 +53,20 @@ function predictOperation(name: string, { inputs, outputs, hasSequences }: Model
       properties: { prediction: valueSchema(outputs, orNull) },
       required: ["prediction"],
     },
+  });
+}
+
+/** What a task takes and gives is for its page to say. */
+function taskOperation(model: string, { name }: Task): object {
+  return operationOf({
+    summary: `${name} by ${model}`,
+    request: {
+      type: "object",
+      properties: { input: {}, parameters: { type: "object" } },
+      required: ["input"],
+    },
+    example: undefined,
+    response: { type: "object", properties: { prediction: {} }, required: ["prediction"] },
   });
 }
 
