@@ -59,6 +59,7 @@ const RIGHT = {
   completion: ["bash"],
   export: ["models", "-o", "out.pt2"],
   verify: ["nowhere.pt2"],
+  curl: ["digits", "--url", "http://127.0.0.1:1"],
   types: ["http://127.0.0.1:1"],
 };
 
@@ -172,6 +173,11 @@ function ownCases(port) {
       ["export", "nowhere", "-o", "out.pt2"],
       ["export", "models", "-o", "out.onnx"],
       ["export", "digits.pt2", "-o", "nowhere/out.pt2"],
+    ],
+    curl: [
+      ["curl"],
+      ["curl", "digits", "--url", "http://127.0.0.1:1"],
+      ["curl", "digits", "--url", "127.0.0.1:1"],
     ],
     verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
     doctor: [["doctor", "digits"]],

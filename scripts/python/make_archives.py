@@ -113,6 +113,47 @@ def handle(data, context):
     return ["last" for _ in data]
 '''
 
+# Does harm, as its request says; within bounds, so that what is not stopped ends by itself.
+HARMFUL = '''
+import os, sys, threading, time
+
+LONG_S = 120
+
+def handle(data, context):
+    if data is None:
+        return None
+    order = data[0]["body"]
+    if order == "kill":
+        os.kill(os.getpid(), 9)
+    if order == "exit":
+        os._exit(0)
+    if order == "hang":
+        time.sleep(LONG_S)
+    if order == "memory":
+        held = []
+        for _ in range(64):
+            held.append(bytearray(os.urandom(1024) * 65536))
+            time.sleep(0.02)
+        time.sleep(LONG_S)
+    if order == "print":
+        end = time.monotonic() + LONG_S
+        while time.monotonic() < end:
+            print("x" * 200)
+    if order == "threads":
+        for _ in range(100):
+            threading.Thread(target=time.sleep, args=(LONG_S,)).start()
+    if order.startswith("fork "):
+        with open(order[5:], "w") as file:
+            for _ in range(20):
+                pid = os.fork()
+                if pid == 0:
+                    time.sleep(LONG_S)
+                    os._exit(0)
+                file.write(f"{pid} ")
+        os._exit(0)
+    return ["fine" for _ in data]
+'''
+
 SCRIPTED = '''
 from ts.torch_handler.base_handler import BaseHandler
 
@@ -171,6 +212,7 @@ def write_all(folder, model):
     config = "batchSize: 4\nhandler:\n  threshold: 0.5\n"
     files = {"service.py": FUNCTION, "greeting.txt": "hello\n", "model-config.yaml": config}
     archive(folder, "function", files, {"handler": "service.py:handle", "configFile": "model-config.yaml"})
+    archive(folder, "harmful", {"harmful.py": HARMFUL}, {"handler": "harmful.py"})
     archive(folder, "pieces", {"pieces.py": PIECES}, {"handler": "pieces.py"})
     example = torch.ones(2, 3)
     scripted = saved(torch.jit.script(model).save, ".pt")

@@ -1,5 +1,5 @@
 // `node conformance/dist/torchserve/main.js`: asks the real TorchServe the recorded calls, and writes its answers. Needs Java 17 and, the first
-// time, the Python index.
+// time, the Python index. `… faults ROUNDS`: procedure F21, on this server.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { startTorchserve, torchservePython } from "../internals/real-torchserve.
 import { ask } from "./ask.ts";
 import { torchserveClients } from "./ask-grpc.ts";
 import { GRPC_CALLS } from "./grpc-calls.ts";
+import { handlerFaults } from "./handler-faults.ts";
 import { inferenceCalls } from "./inference-calls.ts";
 import { managementCalls } from "./management-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
@@ -18,26 +19,43 @@ const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.
 const ANSWERS = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
 const FIRST_PORT = 18_080;
 
-const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
-const store = join(home, "store");
-const python = await torchservePython();
-await promisify(execFile)(python, ["-W", "ignore", MODELS, store, "--archiver"]);
-const server = await startTorchserve(python, store, { home, firstPort: FIRST_PORT });
-try {
-  const recorded: Recorded[] = [];
-  for (const call of managementCalls(inferenceCalls(store)))
-    recorded.push({ call: call.name, answers: await ask(call, server.addresses) });
-  const clients = torchserveClients(server.grpc);
-  const grpc = [];
-  for (const call of GRPC_CALLS) grpc.push({ call: call.name, answer: await clients.ask(call) });
-  clients.close();
-  const lines = (all: readonly object[]): string => all.map((one) => JSON.stringify(one)).join(",\n");
-  writeFileSync(
-    ANSWERS,
-    `{ "torchserve": "0.12.0", "recorded": [\n${lines(recorded)}\n], "grpc": [\n${lines(grpc)}\n] }\n`,
-  );
-  console.log(`${recorded.length} calls and ${grpc.length} over gRPC: ${ANSWERS}`);
-} finally {
-  await server.stop();
-  rmSync(home, { recursive: true, force: true });
+async function record(): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
+  const store = join(home, "store");
+  const python = await torchservePython();
+  await promisify(execFile)(python, ["-W", "ignore", MODELS, store, "--archiver"]);
+  const server = await startTorchserve(python, store, { home, firstPort: FIRST_PORT });
+  try {
+    const recorded: Recorded[] = [];
+    for (const call of managementCalls(inferenceCalls(store)))
+      recorded.push({ call: call.name, answers: await ask(call, server.addresses) });
+    const clients = torchserveClients(server.grpc);
+    const grpc = [];
+    for (const call of GRPC_CALLS) grpc.push({ call: call.name, answer: await clients.ask(call) });
+    clients.close();
+    const lines = (all: readonly object[]): string => all.map((one) => JSON.stringify(one)).join(",\n");
+    writeFileSync(
+      ANSWERS,
+      `{ "torchserve": "0.12.0", "recorded": [\n${lines(recorded)}\n], "grpc": [\n${lines(grpc)}\n] }\n`,
+    );
+    console.log(`${recorded.length} calls and ${grpc.length} over gRPC: ${ANSWERS}`);
+  } finally {
+    await server.stop();
+    rmSync(home, { recursive: true, force: true });
+  }
 }
+
+async function faults(rounds: number): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), "sconce-faults-"));
+  try {
+    console.log(
+      JSON.stringify(await handlerFaults(await torchservePython(), { home, rounds }), undefined, 2),
+    );
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+const [command, rounds] = process.argv.slice(2);
+if (command === "faults") await faults(Number(rounds ?? 1));
+else await record();

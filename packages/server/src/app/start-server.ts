@@ -13,13 +13,13 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
-import { readTritonJson } from "../config/triton-settings.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
+import type { ReadLoadConfig } from "../edge/control-parameters.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
-import { createMemoryRegions } from "../edge/memory-regions.ts";
+import type { MemoryRegions } from "../edge/memory-regions.ts";
 import { createRequestLog } from "../edge/request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
@@ -48,6 +48,7 @@ import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
+import { createDenialLog } from "./denial-log.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
@@ -259,6 +260,22 @@ function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
   return sharedMemory === "system" ? [...EXTENSIONS, "system_shared_memory"] : EXTENSIONS;
 }
 
+/** What only some operators allow, whose code nobody else's server loads. */
+async function allowedExtensions({ sharedMemory, allowLoadConfig }: ServerConfig): Promise<{
+  readonly regions: MemoryRegions | undefined;
+  readonly readLoadConfig: ReadLoadConfig | undefined;
+}> {
+  return {
+    regions:
+      sharedMemory === "system"
+        ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
+        : undefined,
+    readLoadConfig: allowLoadConfig
+      ? (await import("../config/triton-settings.ts")).readTritonJson
+      : undefined,
+  };
+}
+
 /** How many requests may be in flight, however small: each costs a few KiB of this process. */
 const MAX_REQUESTS_IN_FLIGHT = 65_536;
 const MEMORY_SHARE = 0.25;
@@ -368,12 +385,12 @@ async function buildEdges(
     DEFAULT_SLOW_CLIENT_LIMITS,
     countSlowTransfers(metrics),
   );
-  const regions = config.sharedMemory === "system" ? createMemoryRegions() : undefined;
+  const { regions, readLoadConfig } = await allowedExtensions(config);
   const shared = {
     inference,
-    ...openControlPlane(control, logger, authentication),
+    ...openControlPlane(control, { logger, clock }, authentication),
     regions,
-    readLoadConfig: config.allowLoadConfig ? readTritonJson : undefined,
+    readLoadConfig,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
@@ -442,13 +459,20 @@ function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: strin
 /** Where the server knows its callers, the log names each; else whoever loads and unloads holds the administrator's token. */
 function openControlPlane(
   control: ModelControl,
-  logger: Logger,
+  { logger, clock }: Pick<CompleteOptions, "logger" | "clock">,
   authentication: OpenAuthentication | undefined,
 ) {
   const audit: Audit = (administration, by) => auditedAdministration(administration, { logger, by });
   return authentication === undefined
     ? { administration: audit(control, "the administrator") }
-    : { administration: control, authentication: { authenticator: authentication.authenticator, audit } };
+    : {
+        administration: control,
+        authentication: {
+          authenticator: authentication.authenticator,
+          audit,
+          denied: createDenialLog(logger, clock),
+        },
+      };
 }
 
 type Renewed = Pick<Served, "tls" | "authentication" | "live">;

@@ -8,4 +8,6 @@ export type Audit = (administration: Administration, by: string) => Administrati
 export interface Authentication {
   readonly authenticator: Authenticator;
   readonly audit: Audit;
+  /** Told who asked for the control plane without a right to it. */
+  denied(by: string): void;
 }

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { MAX_REGION_NAME, type RegionPlace } from "@sconce/protocol";
 import { ServeError } from "../base/errors.ts";
+import { noSuchRegion } from "./shared-memory.ts";
 import type { Steps } from "./time-slicer.ts";
 
 /** A part of a shared memory file that clients use by name. */
@@ -188,11 +189,4 @@ function opening(key: string, work: () => number): number {
 
 function badRegion(message: string, cause?: unknown): ServeError {
   return new ServeError("invalid_argument", message, { reason: "bad_region", cause });
-}
-
-export function noSuchRegion(kind: "system" | "cuda", name: string): ServeError {
-  const shown = JSON.stringify(name.slice(0, 256));
-  return new ServeError("not_found", `there is no ${kind} shared memory region ${shown}; register it first`, {
-    reason: "no_such_region",
-  });
 }

@@ -1,5 +1,4 @@
 import { ServeError } from "../base/errors.ts";
-import { noSuchRegion } from "./memory-regions.ts";
 
 export type SharedMemoryKind = "system" | "cuda";
 
@@ -22,4 +21,11 @@ export function rejectUnknownRegion(kind: SharedMemoryKind, name: string): void 
 
 function unsupported(message: string): ServeError {
   return new ServeError("invalid_argument", message, { reason: "unsupported_extension" });
+}
+
+export function noSuchRegion(kind: SharedMemoryKind, name: string): ServeError {
+  const shown = JSON.stringify(name.slice(0, 256));
+  return new ServeError("not_found", `there is no ${kind} shared memory region ${shown}; register it first`, {
+    reason: "no_such_region",
+  });
 }

@@ -4,6 +4,7 @@ import { type Authenticator, callerFor, checkScope } from "../../gate/authentica
 import type { Caller } from "../../gate/caller.ts";
 import { parseGrpcTimeout, parseTimeoutMs } from "../../gate/deadline.ts";
 import type { WebGate } from "../../gate/web-gate.ts";
+import type { Authentication } from "../authentication.ts";
 import { discardRest } from "./discard-rest.ts";
 import { type CallParts, GrpcCall, type GrpcMethod } from "./grpc-call.ts";
 import type { Coding } from "./inflate-message.ts";
@@ -19,6 +20,7 @@ interface OpenerDeps extends ReaderDeps {
   readonly webGate: WebGate;
   /** Undefined: everybody may come in. */
   readonly authenticator?: Authenticator | undefined;
+  readonly authentication?: Pick<Authentication, "denied"> | undefined;
 }
 
 export type MethodTable = ReadonlyMap<string, GrpcMethod>;
@@ -62,6 +64,8 @@ export function callOpener(methods: Methods, deps: OpenerDeps): CallOpener {
       } else {
         const caller = callerFor(deps.authenticator, call.header("authorization"), method.needs ?? "infer");
         const enter = (verified: Caller): void => {
+          if (method.needs === "admin" && !verified.scopes.has("admin"))
+            deps.authentication?.denied(verified.name);
           if (!call.ended) openAs(verified, { call, method: methods.of(verified).get(path)!, coding });
         };
         if (caller instanceof Promise) {

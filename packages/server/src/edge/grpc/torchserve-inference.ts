@@ -32,7 +32,10 @@ export function torchserveInferenceMethods(deps: InferenceDeps): GrpcMethod[] {
       }),
   });
   return [
-    unaryMethod(`${SERVICE}/Ping`, async () => (await codec()).encodePing(deps.inference.isReady())),
+    {
+      ...unaryMethod(`${SERVICE}/Ping`, async () => (await codec()).encodePing(deps.inference.isReady())),
+      needs: "nothing",
+    },
     predict(`${SERVICE}/Predictions`, { inPieces: false }),
     predict(`${SERVICE}/StreamPredictions`, { inPieces: true }),
   ];

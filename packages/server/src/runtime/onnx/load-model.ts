@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import { freemem } from "node:os";
 import type { ModelDescription } from "../../base/model-description.ts";
 import { once } from "../../base/once.ts";
 import { openBelow } from "../../base/open-below.ts";
@@ -19,6 +20,9 @@ const KEPT_AT_ONCE_BYTES = 1024 * 1024;
 const SLOW_SESSION_MS = 60;
 const MOST_WEIGHT_BYTES = 256 * 1024 * 1024;
 const LEAST_WEIGHT_BYTES = 1024 * 1024;
+/** Three sessions at most are open at once, and one may hold its weights twice for a moment; and as much again stays free. */
+const COPIES_OF_WEIGHTS = 8;
+const PROCESS_BYTES = 512 * 1024 * 1024;
 
 const NOT_OPTIMISED =
   "ONNX Runtime crashed where it optimises this model's graph, so the graph runs as it is: the answers are the same, but slower";
@@ -101,11 +105,18 @@ function mayOptimise(
     return false;
   // That it took long was the machine's fault.
   if (weightBytes < LEAST_WEIGHT_BYTES) return false;
+  // Nobody shall be killed for want of memory over it.
+  if (availableBytes() < PROCESS_BYTES + COPIES_OF_WEIGHTS * weightBytes) return false;
   const known = translation.findOptimised();
   if (known.kind === "useless") return known.digest !== undefined && known.digest !== digest;
   if (known.kind === "untried") return true;
   closeSync(known.weights.fd);
   return known.kept.digest !== digest;
+}
+
+/** Of the machine, or of the container that this process runs in. */
+function availableBytes(): number {
+  return Math.min(process.availableMemory(), freemem());
 }
 
 /** Keeps a translation that was made just now: a small one at once, a larger one by the result, when there is nothing else to do. */

@@ -27,9 +27,10 @@ export function createEntrance(context: RestContext): Entrance {
     : guardedEntrance(context, authentication);
 }
 
-function guardedEntrance(context: RestContext, { authenticator, audit }: Authentication): Entrance {
+function guardedEntrance(context: RestContext, { authenticator, audit, denied }: Authentication): Entrance {
   const viewOf = createCallerViews(context, (right) => restrictedContext(context, right));
   const admitted = (caller: Caller, need: Need): RestContext => {
+    if (need === "admin" && !caller.scopes.has(need)) denied(caller.name);
     checkScope(caller, need);
     const view = viewOf(caller);
     return need === "admin" ? { ...view, administration: audit(view.administration, caller.name) } : view;

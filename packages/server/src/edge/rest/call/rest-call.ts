@@ -191,6 +191,7 @@ export class RestCall implements RequestHead, RespondingCall {
       return;
     }
     this.sendPiece({ body, type });
+    if (this.context.requestLog?.isComplete === true) this.#tell(status);
     this.#answered = true;
     this.#cancelDeadline?.();
     this.#pieces.end();
