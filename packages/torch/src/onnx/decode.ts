@@ -13,13 +13,12 @@ import { readValueInfo } from "./wire-value-info.ts";
 const TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as const;
 /** TYPE_PROTOS, the last of them. */
 const LAST_TYPE = 14n;
-/** Names of nodes that are longer are not looked at. */
-const LONGEST_SHORTCUT = 200;
+const MAX_NODE_NAME_BYTES = 1024;
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Reads a ModelProto into plain data that rewrites can change and `encodeModel` can write. Weights stay in the file: their
- * initializers point into it. Intermediate shapes, names of nodes (but of shortcuts) and documentation are left out. Throws ModelFileError: whatever
+ * initializers point into it. Intermediate shapes, documentation and names of nodes are left out, but those of shortcuts. Throws ModelFileError: whatever
  * `scanOnnx` throws, and "unsupported" for what rewrites cannot keep.
  */
 export function decodeModel(source: ByteSource): OnnxModel {
@@ -86,11 +85,12 @@ class Decoder {
     const inputs: string[] = [];
     const outputs: string[] = [];
     const attributes: Record<string, Attribute> = {};
-    let [type, domain, called] = ["", "", ""];
+    let [type, domain] = ["", ""];
+    let name: string | undefined;
     this.#cursor.eachField("node", message, (field) => {
       if (field.number === 1) inputs.push(this.#cursor.name(field));
       else if (field.number === 2) outputs.push(this.#cursor.name(field));
-      else if (field.number === 3 && field.length <= LONGEST_SHORTCUT) called = this.#cursor.name(field);
+      else if (field.number === 3) name = this.#shortcut(field);
       else if (field.number === 4) type = this.#cursor.name(field);
       else if (field.number === 7) domain = this.#cursor.name(field);
       else if (field.number === 8 && field.length > 0) {
@@ -100,9 +100,14 @@ class Decoder {
         Object.defineProperty(attributes, name, { value, enumerable: true });
       }
     });
-    // What a shortcut is called tells that it decides nothing.
-    const name = called.startsWith(SHORTCUT) ? { name: called } : {};
-    return { type, domain: domain === "ai.onnx" ? "" : domain, inputs, outputs, attributes, ...name };
+    const known = { type, domain: domain === "ai.onnx" ? "" : domain, inputs, outputs, attributes };
+    return name === undefined ? known : { ...known, name };
+  }
+
+  /** The only name of a node that says something: of a branch that decides nothing for the other rows. */
+  #shortcut(field: WireField): string | undefined {
+    const text = TEXT.decode(this.#cursor.payload(field).subarray(0, MAX_NODE_NAME_BYTES));
+    return text.startsWith(SHORTCUT) ? text : undefined;
   }
 
   #attribute(message: WireField): [string, Attribute] {
