@@ -47,7 +47,11 @@ const NOT_CONTENTS: readonly object[] = [
 ];
 
 const FAMILIES: readonly Family[] = [
-  (chance, encode) => ({ what: "model", message: encode(request({ modelName: chance.pick(BAD_NAMES) })) }),
+  (chance, encode) => {
+    // No name at all means the only model that there is.
+    const modelName = chance.pick(BAD_NAMES.filter((name) => name !== ""));
+    return { what: "model", message: encode(request({ modelName })) };
+  },
   (chance, encode) => {
     const modelVersion = chance.pick(["2", "-1", "__proto__", "../1", "x".repeat(500)]);
     return { what: "version", message: encode(request({ modelVersion })) };

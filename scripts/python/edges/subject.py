@@ -1,5 +1,6 @@
 """What a sweep of edge inputs runs on: a program with free sizes, and the inputs that it was exported with."""
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,13 +66,22 @@ def exported(label: str, module: nn.Module, tensors: list[torch.Tensor]) -> Subj
     for depth in (8, 1, 0):
         free = [{d: Dim.AUTO for d in range(min(t.dim(), depth))} for t in tensors]
         try:
-            program = export(module, tuple(tensors), dynamic_shapes=(tuple(free),) if tensors else None)
+            program = export(module, tuple(tensors), dynamic_shapes=by_parameter(module, free) if tensors else None)
         except Skip:
             if depth == 0:
                 raise
             continue
         return Subject(label, program, tensors, [dims_of(value) for value in values_of(program, len(tensors))])
     raise AssertionError
+
+
+def by_parameter(module: nn.Module, free: list[dict]) -> tuple:
+    """What is free, one entry for each parameter of `forward`: those of `*args` are one."""
+    kinds = [parameter.kind for parameter in inspect.signature(module.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return tuple(free)
+    at = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*free[:at], tuple(free[at:])) if len(free) > at else tuple(free)
 
 
 def values_of(program, count: int) -> list:

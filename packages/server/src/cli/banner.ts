@@ -3,8 +3,8 @@ import { VERSION } from "../app/version.ts";
 import { oneLine } from "../base/printable.ts";
 import { shellWord } from "../base/shell-text.ts";
 import { exampleSize, type TensorSpec } from "../base/signature.ts";
-import { indented } from "../config/option-docs.ts";
 import { LOADS_ON_USE } from "../models/version-state.ts";
+import { fitLines } from "./fit-lines.ts";
 
 /** The first words of `sconce serve`, as soon as the port is open. */
 export function banner({
@@ -55,8 +55,10 @@ export function readyReport(running: RunningServer, elapsedMs: number, columns?:
   }));
   const width = Math.max(5, ...models.map(({ name }) => name.length));
   const lines = models.map(({ name, version, state, reason }) => {
-    const line = `  ${name.padEnd(width)}  ${version.padEnd(3)} ${state}${reason === "" ? "" : `: ${reason}`}`;
-    return columns === undefined ? line : hanging(line, width + 8, columns);
+    return fitLines(
+      `  ${name.padEnd(width)}  ${version.padEnd(3)} ${state}${reason === "" ? "" : `: ${reason}`}`,
+      columns,
+    );
   });
   const ready = models.filter(({ state }) => state === "READY");
   const example = ready.map(({ name }) => exampleCall(running, name)).find((call) => call !== undefined);
@@ -111,14 +113,3 @@ function element(ramp: { next: number; readonly count: number; readonly spec: Te
       return "1";
   }
 }
-
-/** A line of words that goes on below its last column, as long as there is room for it. */
-function hanging(line: string, indent: number, columns: number): string {
-  if (line.length <= columns || columns - indent < LEAST_ROOM) return line;
-  const cut = line.lastIndexOf(" ", columns);
-  if (cut <= indent) return line;
-  const rest = indented(line.slice(cut + 1), indent, columns);
-  return `${line.slice(0, cut)}\n${rest}`;
-}
-
-const LEAST_ROOM = 20;

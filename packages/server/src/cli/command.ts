@@ -13,6 +13,8 @@ export interface Terminal {
   readonly isInteractive?: boolean;
   /** How many columns of text fit on a line. Default: 100. */
   readonly columns?: number | undefined;
+  /** Of each stream that is a terminal, how wide it is; undefined: it leads elsewhere, and lines stay whole. */
+  readonly widths?: { readonly stdout?: number | undefined; readonly stderr?: number | undefined };
   /** Shows what is being done where a line of text can be taken back, until the next call; without a text takes it back. */
   readonly progress?: ((text?: string) => void) | undefined;
   /** Reads standard input to its end. */

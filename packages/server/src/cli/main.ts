@@ -5,6 +5,7 @@ import { oneLine, printable } from "../base/printable.ts";
 import { indented, optionsHelp } from "../config/option-docs.ts";
 import { parseArguments } from "./arguments.ts";
 import type { Command, Terminal } from "./command.ts";
+import { fitLines } from "./fit-lines.ts";
 import { progressLine } from "./progress-line.ts";
 import { isUsage, optionsNamedIn } from "./usage-error.ts";
 
@@ -43,7 +44,7 @@ async function usage(terminal: Terminal): Promise<string> {
   const commands = await Promise.all(Array.from(COMMANDS.values(), (load) => load()));
   const lines = commands.map(
     (command) =>
-      `${indented(`sconce ${command.name} ${command.usage}`, 2, width)}\n${indented(command.summary, 6, width)}`,
+      `${indented(`sconce ${command.name} ${command.usage}`.trimEnd(), 2, width)}\n${indented(command.summary, 6, width)}`,
   );
   const title = indented(`Sconce ${VERSION} serves PyTorch models over REST and gRPC.`, 0, width);
   const more = indented("sconce COMMAND --help lists a command's options.", 0, width);
@@ -53,7 +54,7 @@ async function usage(terminal: Terminal): Promise<string> {
 function commandHelp(command: Command, terminal: Terminal): string {
   const width = widthOf(terminal);
   const options = command.tables.map((table) => optionsHelp(table, width)).join("\n");
-  const head = indented(`sconce ${command.name} ${command.usage}`, 0, width);
+  const head = indented(`sconce ${command.name} ${command.usage}`.trimEnd(), 0, width);
   return `${head}\n\n${indented(command.summary, 0, width)}\n\nOptions:\n${options}\n`;
 }
 
@@ -64,6 +65,9 @@ export const processTerminal: Terminal = {
   env: process.env,
   get columns() {
     return process.stdout.columns ?? process.stderr.columns;
+  },
+  get widths() {
+    return { stdout: process.stdout.columns, stderr: process.stderr.columns };
   },
   progress: progressLine(process.stderr),
   isInteractive: process.stdin.isTTY === true || process.stdout.isTTY === true,
@@ -106,7 +110,7 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     if (!(error instanceof ServeError) || error.reason === "invariant") throw error;
     // The ops that stand against a translation are lines of their own.
     const words = error.reason === "untranslatable" ? error.message : oneLine(error.message);
-    terminal.stderr.write(`sconce ${name}: ${words}\n`);
+    terminal.stderr.write(fitLines(`sconce ${name}: ${words}\n`, terminal.widths?.stderr));
     if (!isUsage(error)) return 1;
     terminal.stderr.write(advice(command, error, widthOf(terminal)));
     return EXIT_USAGE;

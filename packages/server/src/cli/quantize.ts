@@ -17,6 +17,7 @@ import type { OptionValues } from "../config/option.ts";
 import { resolveOptions } from "../config/resolve-options.ts";
 import type { Command, Terminal } from "./command.ts";
 import { compareModels } from "./compare-models.ts";
+import { fitLines } from "./fit-lines.ts";
 import { inputAndOutput } from "./input-and-output.ts";
 import { measureRanges } from "./measure-ranges.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
@@ -51,7 +52,8 @@ export const quantizeCommand: Command = {
         const job = { model, inputs, paths: { ...paths, output: draft }, precision, options };
         const report = await quantize(job, terminal);
         terminal.progress?.();
-        terminal.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
+        const text = options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report);
+        terminal.stdout.write(options.json ? text : fitLines(text, terminal.widths?.stdout));
         const keep = withinLimit(report, options.maxError, terminal);
         return { keep, value: keep ? 0 : 1 };
       });

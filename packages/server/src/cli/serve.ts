@@ -74,13 +74,7 @@ export const serveCommand: Command = {
     const stopTelling = terminal.isInteractive ? tellLoading(running, terminal) : () => {};
     running.settled.finally(stopTelling).then(
       () =>
-        terminal.stdout.write(
-          readyReport(
-            running,
-            systemClock.nowMs() - startedMs,
-            terminal.isInteractive ? terminal.columns : undefined,
-          ),
-        ),
+        terminal.stdout.write(readyReport(running, systemClock.nowMs() - startedMs, terminal.widths?.stdout)),
       () => {},
     );
     await stopped;

@@ -11,7 +11,7 @@ import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } f
 import { Unsupported, unsupported } from "./core/unsupported.ts";
 import type { ValueLookup } from "./core/value-lookup.ts";
 import type { WeightStore } from "./core/weight-store.ts";
-import { demanding } from "./size-demands.ts";
+import { demanding, demandOfComplex } from "./size-demands.ts";
 import { UNTRANSLATED } from "./untranslated.ts";
 
 /** Counts of ops that could not be translated, by target and reason. */
@@ -179,7 +179,10 @@ export class GraphLowering implements ValueLookup {
     const asked = new OpNode(node, this);
     if (this.#meetsComplex(node)) {
       const lowering = Object.hasOwn(complex, node.target) ? complex[node.target] : undefined;
-      if (lowering !== undefined) return lowering(asked, this.#g);
+      if (lowering !== undefined) {
+        demandOfComplex(asked, this.#g);
+        return lowering(asked, this.#g);
+      }
       throw new Unsupported("there is no translation of this op for complex numbers yet");
     }
     const lowering = Object.hasOwn(real, node.target) ? real[node.target] : undefined;

@@ -19,6 +19,15 @@ const RESIZING = [
 type PairsOf = (node: OpNode) => readonly (readonly [Dim, Dim])[];
 type SizesOf = (node: OpNode) => readonly Dim[];
 
+const TRANSFORMS = [
+  "_fft_c2c",
+  "_fft_c2r",
+  "_fft_r2c",
+  ...["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"].flatMap((name) =>
+    ["", "2", "n"].map((dims) => `fft_${name}${dims}`),
+  ),
+];
+
 interface Demand {
   /** Sizes that must not be 0. */
   readonly some?: SizesOf;
@@ -31,6 +40,13 @@ const whole =
   (name = "self"): SizesOf =>
   (node) =>
     node.tensor(name).dims;
+
+/** What is transformed, in the sizes that `n` or `s` cut or fill it to, and how often. */
+const transformed: SizesOf = (node) => {
+  const isResized = ["n", "s"].some((name) => node.has(name));
+  const { dims } = node.isComplex("self") ? node.complex("self").re : node.tensor("self");
+  return [...node.out().dims.map((dim) => sym("max", 0, dim)), ...(isResized ? [] : dims)];
+};
 
 /** All sizes of an operand but a batch, of layers over so many dimensions. */
 const unbatched =
@@ -183,6 +199,8 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
     [op, resized],
     [`${op}.vec`, resizedInput],
   ]),
+  // The library that PyTorch takes for them knows no transforms of nothing, nor none of them.
+  ...TRANSFORMS.map((op): [string, Demand] => [op, { some: transformed }]),
   ["im2col", { some: unbatched(2) }],
   ["pad", { some: padded }],
   ["_pad_circular", { some: wrapsOnce }],
@@ -208,6 +226,7 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["bilinear", { some: (node) => ["input1", "input2"].map((name) => node.tensor(name).dims.at(-1)!) }],
   ["addbmm", { some: productOfIntegers }],
   ["baddbmm", { some: (node) => unlessNone(productOfIntegers(node).slice(2, 3), node.out().dims) }],
+  ["multi_margin_loss", { some: (node) => node.tensor("self").dims.slice(-1) }],
   ["bincount", { same: weightsFit }],
   ["index", { some: indexed }],
   ["diagonal_scatter", { same: diagonalFits }],
@@ -240,6 +259,12 @@ export function demanding(
   }
   const list: readonly (Val | undefined)[] = Array.isArray(results) ? results : [results as Val];
   return list.map((val) => (val === undefined ? undefined : after(g, val, guards)));
+}
+
+/** The demands of an op with complex numbers, where it is in the main graph. */
+export function demandOfComplex(node: OpNode, g: Emitter): void {
+  const demand = demandOf(node.target);
+  if (demand !== undefined && g.builder.isOutermost) g.guards.push(...guardsOf(node, g, demand));
 }
 
 /** A value of the main graph, once all that was demanded on the way is met. */

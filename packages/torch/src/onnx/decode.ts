@@ -1,5 +1,6 @@
 import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
+import { SHORTCUT } from "./data-decision.ts";
 import { decodeTensor } from "./decode-tensor.ts";
 import { dtypeOfOnnx } from "./dtype.ts";
 import type { Attribute, Initializer, OnnxGraph, OnnxModel, OnnxNode, ValueInfo } from "./model.ts";
@@ -12,11 +13,12 @@ import { readValueInfo } from "./wire-value-info.ts";
 const TYPE = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as const;
 /** TYPE_PROTOS, the last of them. */
 const LAST_TYPE = 14n;
+const MAX_NODE_NAME_BYTES = 1024;
 const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Reads a ModelProto into plain data that rewrites can change and `encodeModel` can write. Weights stay in the file: their
- * initializers point into it. Intermediate shapes, node names and documentation are left out. Throws ModelFileError: whatever
+ * initializers point into it. Intermediate shapes, documentation and names of nodes are left out, but those of shortcuts. Throws ModelFileError: whatever
  * `scanOnnx` throws, and "unsupported" for what rewrites cannot keep.
  */
 export function decodeModel(source: ByteSource): OnnxModel {
@@ -84,9 +86,11 @@ class Decoder {
     const outputs: string[] = [];
     const attributes: Record<string, Attribute> = {};
     let [type, domain] = ["", ""];
+    let name: string | undefined;
     this.#cursor.eachField("node", message, (field) => {
       if (field.number === 1) inputs.push(this.#cursor.name(field));
       else if (field.number === 2) outputs.push(this.#cursor.name(field));
+      else if (field.number === 3) name = this.#shortcut(field);
       else if (field.number === 4) type = this.#cursor.name(field);
       else if (field.number === 7) domain = this.#cursor.name(field);
       else if (field.number === 8 && field.length > 0) {
@@ -96,7 +100,14 @@ class Decoder {
         Object.defineProperty(attributes, name, { value, enumerable: true });
       }
     });
-    return { type, domain: domain === "ai.onnx" ? "" : domain, inputs, outputs, attributes };
+    const known = { type, domain: domain === "ai.onnx" ? "" : domain, inputs, outputs, attributes };
+    return name === undefined ? known : { ...known, name };
+  }
+
+  /** The only name of a node that says something: of a branch that decides nothing for the other rows. */
+  #shortcut(field: WireField): string | undefined {
+    const text = TEXT.decode(this.#cursor.payload(field).subarray(0, MAX_NODE_NAME_BYTES));
+    return text.startsWith(SHORTCUT) ? text : undefined;
   }
 
   #attribute(message: WireField): [string, Attribute] {

@@ -9,6 +9,7 @@ class SharedNames {
   /** How many nodes bear each name. */
   readonly nodes = new Map<string, number>();
   readonly constants = new Map<string, string>();
+  readonly scalars = new Set<string>();
 }
 
 /** Collects nodes of one ONNX graph. Constants and weights live in the outermost graph, where subgraphs see them. */
@@ -68,6 +69,11 @@ export class GraphBuilder {
     this.#shared.initializers.push(initializer);
   }
 
+  /** Whether a value is a constant without dimensions; equal ones have one name. */
+  isScalarConstant(value: string): boolean {
+    return this.#shared.scalars.has(value);
+  }
+
   /** An initializer with these bytes; equal constants are stored once. */
   constant(dtype: DType, dims: readonly number[], data: Uint8Array): string {
     const isSmall = data.length <= 256;
@@ -77,6 +83,7 @@ export class GraphBuilder {
     const name = this.unique("const");
     this.initializer({ name, dtype, dims, data });
     if (isSmall) this.#shared.constants.set(key, name);
+    if (dims.length === 0) this.#shared.scalars.add(name);
     return name;
   }
 

@@ -10,6 +10,7 @@ import { createRepository } from "../../models/repository.ts";
 import { renamedPorts } from "../../runtime/onnx/rename.ts";
 import { scriptInputs } from "../../runtime/onnx/script-inputs.ts";
 import type { Command, Terminal } from "../command.ts";
+import { fitLines } from "../fit-lines.ts";
 import { requireModelFile } from "../model-path.ts";
 import { STATED_INPUTS, type StatedInputs, statedInputs } from "../stated-inputs.ts";
 import { withTrialRuntime } from "../trial-runtime.ts";
@@ -46,7 +47,7 @@ export const inspectCommand: Command = {
     terminal.progress?.(`reading ${path}`);
     const text = isFolder(path) ? await inspectFolder(job) : await inspectFile(job, terminal);
     terminal.progress?.();
-    terminal.stdout.write(text);
+    terminal.stdout.write(options.json ? text : fitLines(text, terminal.widths?.stdout));
     return 0;
   },
 };

@@ -9,6 +9,7 @@ import { resolveOptions } from "../../config/resolve-options.ts";
 import { SERVER_OPTIONS } from "../../config/server-options.ts";
 import type { Arguments } from "../arguments.ts";
 import type { Command, Terminal } from "../command.ts";
+import { fitLines } from "../fit-lines.ts";
 import { withFoundConfig } from "../found-config.ts";
 import { missingFile } from "../model-path.ts";
 import { usageError } from "../usage-error.ts";
@@ -38,7 +39,10 @@ export const checkCommand: Command = {
     const counts = { models: rows.length, failed: failed.length, warnings: warnings.length };
     if (options.json)
       terminal.stdout.write(`${JSON.stringify({ isGood, ...counts, rows, warnings }, null, 2)}\n`);
-    else terminal.stdout.write(`${modelRowsText(rows)}${warningLines(warnings)}${verdict(counts)}`);
+    else {
+      const text = `${modelRowsText(rows)}${warningLines(warnings)}${verdict(counts)}`;
+      terminal.stdout.write(fitLines(text, terminal.widths?.stdout));
+    }
     return isGood ? 0 : 1;
   },
 };

@@ -1,5 +1,6 @@
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
+import { fitLines } from "../fit-lines.ts";
 import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { serverUrl } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
@@ -22,7 +23,10 @@ export const listCommand: Command = {
     if (args.positionals.length > 0) throw usageError("expected no argument; the server is --url");
     const rows = await readModelRows(serverUrl(url), serverAccess(args, terminal));
     if (json) terminal.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
-    else terminal.stdout.write(rows.length === 0 ? "the server has no model\n" : modelRowsText(rows));
+    else {
+      const text = rows.length === 0 ? "the server has no model\n" : modelRowsText(rows);
+      terminal.stdout.write(fitLines(text, terminal.widths?.stdout));
+    }
     return 0;
   },
 };

@@ -124,12 +124,12 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     open: (request, response) => new RestCall(context, new NodeTransport(request, response)),
     run,
     isExpecting: () => lane.size > 0,
-    upgrade(request, socket, head) {
-      if (!isWebSocket(request)) return false;
-      const found = admit(request, context, routes);
-      if (found.route !== STREAM_ROUTE) return false;
-      webSockets.open({ request, socket, head }, found.params);
-      return true;
+    upgrades: {
+      wants: (request) => isWebSocket(request) && admit(request, context, routes).route === STREAM_ROUTE,
+      take(request, socket, head) {
+        const { params } = admit(request, context, routes) as FoundRoute; // `wants` has found it
+        webSockets.open({ request, socket, head }, params);
+      },
     },
   });
   const lane = createFastLane({

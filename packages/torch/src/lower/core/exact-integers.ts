@@ -1,6 +1,7 @@
 import { type Dim, product } from "../../graph/sym.ts";
 import { countedLoop } from "./counted-loop.ts";
 import type { Emitter } from "./emitter.ts";
+import { mayBeZero } from "./nothing.ts";
 import type { Tensor, Val } from "./tensor.ts";
 
 /**
@@ -24,15 +25,35 @@ export function signOf(g: Emitter, x: Val): Val {
   return g.op("Sub", [g.cast(isPositive, "int64"), g.cast(isNegative, "int64")]);
 }
 
+/** A divisor as it is, or with 1 for -1: the least number divided by -1 ends the process, as it ends PyTorch's. */
+export function safeDivisor(g: Emitter, b: Val): Val {
+  const isRisky = b.dtype === "int32" || b.dtype === "int64";
+  const isKnown = g.builder.isScalarConstant(b.name) && b.name !== g.scalar(b.dtype, -1).name;
+  if (!isRisky || isKnown) return b;
+  return g.where(isMinusOne(g, b), g.scalar(b.dtype, 1), b);
+}
+
+function isMinusOne(g: Emitter, b: Val): Val {
+  return g.op("Equal", [b, g.scalar(b.dtype, -1)]);
+}
+
 /** The remainder with the dividend's sign. */
 export function truncatedRemainder(g: Emitter, a: Val, b: Val): Val {
   if (a.dtype !== "int64") return g.op("Mod", [a, b], { fmod: 1 });
-  return g.op("Sub", [a, g.op("Mul", [g.op("Div", [a, b]), b])]);
+  const divisor = safeDivisor(g, b);
+  return g.op("Sub", [a, g.op("Mul", [g.op("Div", [a, divisor]), divisor])]);
+}
+
+/** The quotient of integers, cut. The least number divided by -1 is itself. */
+export function truncatedQuotient(g: Emitter, a: Val, b: Val): Val {
+  const divisor = safeDivisor(g, b);
+  const quotient = g.op("Div", [a, divisor]);
+  return divisor === b ? quotient : g.where(isMinusOne(g, b), g.op("Neg", [quotient]), quotient);
 }
 
 /** The quotient of integers, rounded down. */
 export function flooredQuotient(g: Emitter, a: Val, b: Val): Val {
-  const quotient = g.op("Div", [a, b]);
+  const quotient = truncatedQuotient(g, a, b);
   if (a.dtype.startsWith("uint")) return quotient;
   const zero = g.scalar(a.dtype, 0);
   const rest = g.op("Sub", [a, g.op("Mul", [quotient, b])]);
@@ -51,7 +72,11 @@ export interface Reduced {
 export function int64Sum(g: Emitter, x: Tensor, how: Reduced): Val {
   const { flat, dims } = flatten(g, x, how.axes);
   const ones = g.expand(g.constant("int64", [1], [1]), dims.slice(-1));
-  return restore(g, g.op("MatMul", [flat, ones]), how);
+  const kept = dims.slice(0, -1);
+  // ONNX Runtime does not multiply nothing with a vector.
+  if (!kept.some((dim) => mayBeZero(g, dim))) return restore(g, g.op("MatMul", [flat, ones]), how);
+  const matrix = g.reshape(flat, [product(kept), dims.at(-1)!]);
+  return restore(g, g.reshape(g.op("MatMul", [matrix, g.unsqueeze(ones, [1])]), kept), how);
 }
 
 /** The product of int64 over `axes`, wrapping as PyTorch's. */

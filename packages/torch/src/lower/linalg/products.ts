@@ -52,10 +52,32 @@ export function multiplySome(g: Emitter, [a, b]: readonly [Tensor, Tensor], dims
   const isEven = right === 2 ? left >= 2 : left >= right && right > 1;
   const depth = a.dims.at(-1)!;
   // Where the product is as empty as its factors there is no sum to go wrong.
-  if (isEven && dims.some((dim) => sameDim(dim, depth))) return multiplyRanked(g, a, b);
-  const sizes = isEven ? [depth] : [...a.dims, ...b.dims];
+  const isTurned = [a, b].some((factor) => turnsBatch(g, factor));
+  if (isEven && !isTurned && dims.some((dim) => sameDim(dim, depth))) return multiplyRanked(g, a, b);
+  const sizes = isEven && !isTurned ? [depth] : [...a.dims, ...b.dims];
   const empty = [{ dtype: a.dtype, dims }];
   return unlessNothing(g, { sizes, empty, emit: (inner) => [multiplyRanked(inner, a, b)] })[0]!;
+}
+
+/** Ops that ONNX Runtime takes into a product together with a transposition before them. */
+const SCALING: ReadonlySet<string> = new Set(["Div", "Identity", "Mul", "Transpose"]);
+const MOST_SCALINGS = 6;
+
+/**
+ * Whether matrices come out of a transposition that moves the batch. ONNX Runtime takes that into the product, and the process ends where
+ * one of the sizes is 0.
+ */
+function turnsBatch(g: Emitter, factor: Val): boolean {
+  let { name } = factor;
+  for (let i = 0; i < MOST_SCALINGS; i++) {
+    const producer = g.builder.producer(name);
+    if (producer === undefined || !SCALING.has(producer.type)) return false;
+    const { perm } = producer.attributes;
+    if (producer.type === "Transpose" && Array.isArray(perm) && perm.length === 3 && perm[0] !== 0)
+      return true;
+    name = producer.inputs[0]!;
+  }
+  return false;
 }
 
 /** Element products; of booleans, both. */

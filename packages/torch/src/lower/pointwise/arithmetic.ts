@@ -1,5 +1,11 @@
 import type { Emitter } from "../core/emitter.ts";
-import { extremeOf, flooredQuotient, truncatedRemainder } from "../core/exact-integers.ts";
+import {
+  extremeOf,
+  flooredQuotient,
+  safeDivisor,
+  truncatedQuotient,
+  truncatedRemainder,
+} from "../core/exact-integers.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { isFloat, isTensor, type Operand, type Val } from "../core/tensor.ts";
 import { integerPower } from "./integer-power.ts";
@@ -100,8 +106,7 @@ export const divMode: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [a, b] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
   if (node.string("rounding_mode") === "floor") return floorDivide(g, a, b);
-  const quotient = g.op("Div", [a, b]);
-  return isFloat(dtype) ? truncate(g, quotient) : quotient;
+  return isFloat(dtype) ? truncate(g, g.op("Div", [a, b])) : truncatedQuotient(g, a, b);
 };
 
 /**
@@ -145,7 +150,7 @@ function floorDivide(g: Emitter, a: Val, b: Val): Val {
 export const remainder: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [a, b] = [g.as(node.operand("self"), dtype), g.as(node.operand("other"), dtype)];
-  if (!isFloat(dtype)) return g.op("Mod", [a, b], { fmod: 0 });
+  if (!isFloat(dtype)) return g.op("Mod", [a, safeDivisor(g, b)], { fmod: 0 });
   const zero = g.scalar(dtype, 0);
   const mod = g.op("Mod", [a, b], { fmod: 1 });
   const differs = g.op("And", [

@@ -1,6 +1,7 @@
-import { add, type Dim, mul, product } from "../../graph/sym.ts";
+import { type Dim, mul, product } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import type { OpNode } from "../core/op-node.ts";
 import { requirement, withinRoom } from "../core/requirement.ts";
 import { normalizeAxis, type Val } from "../core/tensor.ts";
 
@@ -43,18 +44,16 @@ export const repeatInterleaveTensor: Lowering = (node, g) => {
   const each = g.expand(g.cast(repeats.dims.length === 0 ? g.reshape(repeats, [1]) : repeats, "int64"), [
     dims[axis]!,
   ]);
-  return g.op("Gather", [data, repeatedIndices(g, each, dims[axis]!)], { axis });
+  return g.op("Gather", [data, repeatedIndices(node, g, { repeats: each, count: dims[axis]! })], { axis });
 };
 
 /** 0 repeats[0] times, 1 repeats[1] times, …: a position belongs to the first entry whose running total exceeds it, so it is how many ended. */
-function repeatedIndices(g: Emitter, repeats: Val, count: Dim): Val {
+function repeatedIndices(node: OpNode, g: Emitter, { repeats, count }: { repeats: Val; count: Dim }): Val {
   if (count === 0) return g.ints([]);
   const zero = g.scalar("int64", 0);
   const isNegative = requirement(g, "numbers from 0 on", g.op("Less", [repeats, zero]));
-  const total = withinRoom(
-    g,
-    g.op("Add", [g.op("ReduceSum", [repeats, g.ints([0])], { keepdims: 0 }), isNegative]),
-  );
+  const sum = g.op("ReduceSum", [repeats, g.ints([0])], { keepdims: 0 });
+  const total = withinRoom(g, g.op("Add", [sum, g.op("Add", [isNegative, promised(node, g, sum)])]));
   // Where each entry ends, one is added; there is a place behind all of them for those that end last.
   const places = g.unsqueeze(g.op("Add", [total, g.scalar("int64", 1)]), [0]);
   const marks = g.op(
@@ -70,10 +69,17 @@ function repeatedIndices(g: Emitter, repeats: Val, count: Dim): Val {
   return g.op("Slice", [ended, g.ints([0]), g.ints([-1]), g.ints([0])]);
 }
 
+/** A 0-d int64 0, in a run that fails where the total is not the one that the program states. */
+function promised(node: OpNode, g: Emitter, total: Val): Val {
+  if (!node.has("output_size")) return g.scalar("int64", 0);
+  const isKept = g.op("Equal", [total, g.number(node.size("output_size"), "int64")]);
+  return requirement(g, "sizes that go together", g.op("Not", [isKept]));
+}
+
 /** aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor */
 export const repeatInterleaveIndices: Lowering = (node, g) => {
   const repeats = node.tensor("repeats");
-  return repeatedIndices(g, g.cast(repeats, "int64"), add(repeats.dims[0]!, 0));
+  return repeatedIndices(node, g, { repeats: g.cast(repeats, "int64"), count: repeats.dims[0]! });
 };
 
 export const REPEAT: LoweringTable = {

@@ -9,6 +9,13 @@ import { askWhetherThere } from "../call/half-closed.ts";
 import { METHODS, noSuchMethod } from "../call/route-table.ts";
 import { createRequestTurns } from "./request-turns.ts";
 
+/** Other protocols than HTTP. */
+interface Upgrades {
+  /** False: the request is to be answered as if its client had not said that it wants another protocol. */
+  wants(request: IncomingMessage): boolean;
+  take(request: IncomingMessage, socket: Socket, head: Buffer): void;
+}
+
 /** What a server does with its requests. `Call` is one of them, from its headers on. */
 export interface RequestHandler<Call> {
   /** The headers are here. */
@@ -17,8 +24,8 @@ export interface RequestHandler<Call> {
   run(call: Call): void;
   /** Whether connections may still be handed over while it closes. Default: none will. `look` is to be called when that ends. */
   isExpecting?(): boolean;
-  /** A client wants to go on in another protocol. False: it is to be answered as if it had not said so. Default: so are all. */
-  upgrade?(request: IncomingMessage, socket: Socket, head: Buffer): boolean;
+  /** Takes the connections of clients that want to go on in another protocol. Default: that they want to is overlooked. */
+  readonly upgrades?: Upgrades;
 }
 
 /** A call that is told when its connection is done with it. */
@@ -60,6 +67,8 @@ export function createHttpServer<Call extends EndingCall>(
     // Node would answer without a body, and misses a Host behind too many other headers. The edge asks for it.
     requireHostHeader: false,
     noDelay: true,
+    // Since Node 24; its types do not know it yet.
+    ...{ shouldUpgradeCallback: (request: IncomingMessage) => handler.upgrades?.wants(request) === true },
   });
   // Node drops headers past this number without a word; one more than allowed lets the edge see that there were too many.
   server.maxHeadersCount = limits.maxHeaders + 1;
@@ -80,12 +89,15 @@ export function createHttpServer<Call extends EndingCall>(
   server.on("connect", (_request: IncomingMessage, socket: Socket) =>
     sendError(socket, noSuchMethod("CONNECT")),
   );
-  // With a listener Node leaves every connection to us whose client wishes for another protocol; without, it overlooks the wish.
-  if (handler.upgrade !== undefined) {
+  const { upgrades } = handler;
+  if (upgrades !== undefined) {
     server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      if (handler.upgrade?.(request, socket, head) === true) return;
-      socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
-      server.emit("connection", socket);
+      if (upgrades.wants(request)) upgrades.take(request, socket, head);
+      else {
+        // Before Node 24 a server with this listener was given all connections whose clients want another protocol, their bodies included.
+        socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+        server.emit("connection", socket);
+      }
     });
   }
   let closing: Promise<void> | undefined;
