@@ -261,10 +261,13 @@ export function demanding(
   return list.map((val) => (val === undefined ? undefined : after(g, val, guards)));
 }
 
-/** The demands of an op with complex numbers, where it is in the main graph. */
+const COMPLEX_DEMANDS: ReadonlySet<Demand | undefined> = new Set(TRANSFORMS.map((op) => DEMANDS.get(op)));
+
+/** The demands of a transform of complex numbers, where it is in the main graph; those of other ops are of real tensors. */
 export function demandOfComplex(node: OpNode, g: Emitter): void {
   const demand = demandOf(node.target);
-  if (demand !== undefined && g.builder.isOutermost) g.guards.push(...guardsOf(node, g, demand));
+  if (demand !== undefined && COMPLEX_DEMANDS.has(demand) && g.builder.isOutermost)
+    g.guards.push(...guardsOf(node, g, demand));
 }
 
 /** A value of the main graph, once all that was demanded on the way is met. */
