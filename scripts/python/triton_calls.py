@@ -5,7 +5,6 @@ token. Prints one line of JSON: what went wrong by case, empty when nothing did.
 """
 
 import asyncio
-import json
 import queue
 import sys
 
@@ -14,26 +13,13 @@ import tritonclient.grpc as over_grpc
 import tritonclient.grpc.aio as over_grpc_aio
 import tritonclient.http as over_http
 import tritonclient.http.aio as over_http_aio
-from tritonclient.utils import InferenceServerException
+
+from triton_kit import check, rejected, report
 
 target, token = sys.argv[1:]
 ADMIN = {"authorization": f"Bearer {token}"}
 images = np.random.default_rng(3).random((16, 1, 8, 8), dtype=np.float32)
 TEXTS = np.array([["one", "zwei"], ["", "三 \n\t"]], dtype=np.object_)
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def rejected(call, words):
-    try:
-        call()
-    except InferenceServerException as error:
-        check(words in str(error), str(error))
-    else:
-        raise AssertionError("it was not rejected")
 
 
 def tensor(module, name, values, datatype, **how):
@@ -229,10 +215,4 @@ CASES = {
     ),
 }
 
-wrong = {}
-for name, case in CASES.items():
-    try:
-        case()
-    except Exception as error:  # noqa: BLE001 every failure is a finding
-        wrong[name] = f"{type(error).__name__}: {error}"
-print(json.dumps({"cases": len(CASES), "wrong": wrong}))
+report(CASES)

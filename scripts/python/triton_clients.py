@@ -3,21 +3,16 @@
 Argument: host:port of a server with the digits model. Prints one line of JSON: what went wrong by case, empty when nothing did.
 """
 
-import json
 import sys
 
 import numpy as np
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
-from tritonclient.utils import InferenceServerException
+
+from triton_kit import check, rejected, report
 
 target = sys.argv[1]
 image = np.linspace(0, 16, 64, dtype=np.float32).reshape(1, 1, 8, 8)
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def classes(module, client, **how):
@@ -43,15 +38,6 @@ def config(client, read):
 def grpc_config(client):
     document = client.get_model_config("digits", as_json=True)["config"]
     check(document["max_batch_size"] == 32 and document["input"][0]["name"] == "image", str(document))
-
-
-def rejected(call, words):
-    try:
-        call()
-    except InferenceServerException as error:
-        check(words in str(error), str(error))
-    else:
-        raise AssertionError("it was not rejected")
 
 
 def settings(client, get=lambda answer: answer):
@@ -88,10 +74,4 @@ CASES = {
     "configuration over gRPC": lambda: grpc_config(grpc),
 }
 
-wrong = {}
-for name, case in CASES.items():
-    try:
-        case()
-    except Exception as error:  # noqa: BLE001 every failure is a finding
-        wrong[name] = f"{type(error).__name__}: {error}"
-print(json.dumps({"cases": len(CASES), "wrong": wrong}))
+report(CASES)

@@ -4,7 +4,6 @@ Argument: host:port of a server with the digits model. Prints one line of JSON: 
 """
 
 import asyncio
-import json
 import os
 import queue
 import sys
@@ -15,26 +14,13 @@ import tritonclient.grpc.aio as over_grpc_aio
 import tritonclient.http as over_http
 import tritonclient.http.aio as over_http_aio
 import tritonclient.utils.shared_memory as shm
-from tritonclient.utils import InferenceServerException
+
+from triton_kit import check, rejected, report
 
 target = sys.argv[1]
 ROWS = 5
 IN_BYTES, OUT_BYTES = ROWS * 64 * 4, ROWS * 10 * 4
 images = np.random.default_rng(7).random((ROWS, 1, 8, 8), dtype=np.float32)
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
-
-
-def rejected(call, words):
-    try:
-        call()
-    except InferenceServerException as error:
-        check(words in str(error), str(error))
-    else:
-        raise AssertionError("it was not rejected")
 
 
 def plain(module, client):
@@ -171,10 +157,4 @@ CASES = {
     "gRPC, aio": lambda: asyncio.run(in_time(over_grpc_aio)),
 }
 
-wrong = {}
-for name, case in CASES.items():
-    try:
-        case()
-    except Exception as error:  # noqa: BLE001 every failure is a finding
-        wrong[name] = f"{type(error).__name__}: {error}"
-print(json.dumps({"cases": len(CASES), "wrong": wrong}))
+report(CASES)

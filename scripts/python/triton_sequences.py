@@ -4,7 +4,6 @@ Argument: host:port of a server with the model sum, whose output is the sum of a
 wrong by case, empty when nothing did.
 """
 
-import json
 import queue
 import sys
 import threading
@@ -14,13 +13,10 @@ import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 from tritonclient.utils import InferenceServerException
 
+from triton_kit import check, report
+
 target = sys.argv[1]
 VALUES = [11, 7, 5, 3, 2, 0, 1]
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def tensor(module, value):
@@ -113,10 +109,4 @@ CASES = {
     "http, many at once": lambda: together(8),
 }
 
-wrong = {}
-for name, case in CASES.items():
-    try:
-        case()
-    except Exception as error:
-        wrong[name] = f"{type(error).__name__}: {error}"
-print(json.dumps({"cases": len(CASES), "wrong": wrong}))
+report(CASES)

@@ -1,3 +1,4 @@
+import { shellWord } from "../../base/shell-text.ts";
 import { exampleSize, type TensorSpec } from "../../base/signature.ts";
 import { elementBytes, elementCount } from "../../base/tensor.ts";
 
@@ -32,11 +33,6 @@ export function callText(language: CallLanguage, model: CalledModel): string | u
 const shapeOf = ({ dims }: TensorSpec): number[] => dims.map(exampleSize);
 const isShort = (spec: TensorSpec): boolean => elementCount(shapeOf(spec)) <= MAX_PASTED;
 
-/** Between single quotes, which a shell takes as they are. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 function zero({ datatype }: TensorSpec): string {
   return datatype === "BYTES" ? '""' : datatype === "BOOL" ? "false" : "0";
 }
@@ -56,13 +52,13 @@ function curlText({ origin, name, inputs }: CalledModel): string | undefined {
       inputs.length === 1
         ? nested(only!)
         : `{${inputs.map((spec) => `${JSON.stringify(spec.name)}:${nested(spec)}`).join(",")}}`;
-    return `curl -s ${quoted(`${origin}/predict/${path}`)} -H 'content-type: application/json' -d ${quoted(`{"input":${value}}`)}\n`;
+    return `curl -s ${shellWord(`${origin}/predict/${path}`)} -H 'content-type: application/json' -d ${shellWord(`{"input":${value}}`)}\n`;
   }
   // One raw row of the only input: Triton's binary extension.
   const [only] = inputs;
   if (inputs.length !== 1 || only!.datatype === "BYTES") return undefined;
   const bytes = elementCount(shapeOf(only!).slice(1)) * elementBytes(only!.datatype);
-  return `head -c ${bytes} /dev/zero | curl -s ${quoted(`${origin}/v2/models/${path}/infer`)} --data-binary @- -H 'Inference-Header-Content-Length: 0' -o answer.bin -w '%{http_code} %{size_download} bytes\\n'\n`;
+  return `head -c ${bytes} /dev/zero | curl -s ${shellWord(`${origin}/v2/models/${path}/infer`)} --data-binary @- -H 'Inference-Header-Content-Length: 0' -o answer.bin -w '%{http_code} %{size_download} bytes\\n'\n`;
 }
 
 function pythonText({ origin, name, inputs }: CalledModel): string {
@@ -119,5 +115,5 @@ function grpcurlText({ origin, name, inputs }: CalledModel): string | undefined 
   });
   const message = `{"modelName":${JSON.stringify(name)},"inputs":[${tensors.join(",")}]}`;
   const security = url.protocol === "https:" ? "" : "-plaintext ";
-  return `grpcurl ${security}-d ${quoted(message)} ${url.host} inference.GRPCInferenceService/ModelInfer\n`;
+  return `grpcurl ${security}-d ${shellWord(message)} ${url.host} inference.GRPCInferenceService/ModelInfer\n`;
 }

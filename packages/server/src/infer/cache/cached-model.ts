@@ -2,14 +2,11 @@ import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { ModelDescription } from "../../base/model-description.ts";
 import { type ResultReceiver, submitTo } from "../../base/result-receiver.ts";
-import type { RunSettings } from "../../base/run-settings.ts";
-import { InFlight } from "../../models/in-flight.ts";
 import { untilAborted } from "../../models/load-limit.ts";
 import { DurationSum, type ModelStatistics } from "../../models/model-statistics.ts";
-import type { ModelWorkers } from "../../models/registry.ts";
-import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
+import type { ServedModelHandle } from "../../models/served-model-handle.ts";
+import { ModelAround } from "../model-around.ts";
 import { cacheKey, isCacheable } from "./cache-key.ts";
 import type { CachedResponse, ResponseCache } from "./response-cache.ts";
 
@@ -34,28 +31,15 @@ export function createCachedModel(inner: ServedModelHandle, options: CachedModel
   return new CachedModel(inner, options);
 }
 
-class CachedModel implements ServedModelHandle {
-  readonly name: string;
-  readonly version: string;
-  readonly description: ModelDescription;
-  readonly settings: RunSettings;
-  readonly memoryBytes: number;
-  readonly #inner: ServedModelHandle;
+class CachedModel extends ModelAround {
   readonly #options: CachedModelOptions;
   /** The run under way for each key. */
   readonly #flights = new Map<string, Promise<Outcome>>();
-  readonly #inFlight = new InFlight();
   readonly #hits = new DurationSum();
   readonly #misses = new DurationSum();
-  #closing: Promise<void> | undefined;
 
   constructor(inner: ServedModelHandle, options: CachedModelOptions) {
-    this.name = inner.name;
-    this.version = inner.version;
-    this.description = inner.description;
-    this.settings = { ...inner.settings, cached: true };
-    this.memoryBytes = inner.memoryBytes;
-    this.#inner = inner;
+    super(inner, { settings: { ...inner.settings, cached: true } });
     this.#options = options;
   }
 
@@ -67,72 +51,27 @@ class CachedModel implements ServedModelHandle {
   }
 
   async #submit(request: InferRequest): Promise<InferResponse> {
-    if (this.#closing !== undefined) {
-      throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
-    }
-    this.#inFlight.begin();
+    this.requireOpen();
+    this.taken.begin();
     try {
-      if (!isCacheable(request)) return await submitTo(this.#inner, request);
+      if (!isCacheable(request)) return await submitTo(this.inner, request);
       return await this.#answer(cacheKey(this, request), request);
     } finally {
-      this.#inFlight.end();
+      this.taken.end();
     }
   }
 
   /** What the queue has no room for, the cache may answer: only the body tells. */
-  rejectEarly(): undefined {
+  override rejectEarly(): undefined {
     return undefined;
   }
 
-  statistics(): ModelStatistics {
-    const inner = this.#inner.statistics();
+  override statistics(): ModelStatistics {
+    const inner = this.inner.statistics();
     const cacheHit = this.#hits.read();
     const { count, ns } = inner.success;
     const success = { count: count + cacheHit.count, ns: ns + cacheHit.ns };
     return { ...inner, success, cacheHit, cacheMiss: this.#misses.read() };
-  }
-
-  workers(): Promise<ModelWorkers> {
-    return this.#inner.workers();
-  }
-
-  gauges(): Promise<ModelGauges> {
-    return this.#inner.gauges();
-  }
-
-  inFlight(): number {
-    return this.#inFlight.count;
-  }
-
-  failure(): string | undefined {
-    return this.#inner.failure();
-  }
-
-  isOutdated(): boolean {
-    return this.#inner.isOutdated();
-  }
-
-  onHealthChange(listener: () => void): () => void {
-    return this.#inner.onHealthChange(listener);
-  }
-
-  onIdle(listener: () => void): () => void {
-    return this.#inFlight.onIdle(listener);
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#drain();
-    return this.#closing;
-  }
-
-  destroy(reason: string): void {
-    this.#inner.destroy(reason);
-  }
-
-  /** A request that waits for another's run may have to run itself: the inner model stays open until all of them are answered. */
-  async #drain(): Promise<void> {
-    await this.#inFlight.idle();
-    await this.#inner.close();
   }
 
   async #answer(key: string, request: InferRequest): Promise<InferResponse> {
@@ -159,7 +98,7 @@ class CachedModel implements ServedModelHandle {
         outcome = { kind: "answered", answer: found, batchRows: 0 };
         return this.#repeat(request, found, 0);
       }
-      const response = await submitTo(this.#inner, request);
+      const response = await submitTo(this.inner, request);
       outcome = { kind: "answered", answer: response, batchRows: response.batchRows };
       this.#keep(key, response);
       return response;

@@ -1,15 +1,10 @@
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
-import type { ModelDescription } from "../../base/model-description.ts";
-import type { RequestHead } from "../../base/request-head.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
-import type { RunSettings } from "../../base/run-settings.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import { InFlight } from "../../models/in-flight.ts";
-import type { ModelStatistics } from "../../models/model-statistics.ts";
-import type { ModelWorkers } from "../../models/registry.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
+import { ModelAround } from "../model-around.ts";
 import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
 import { LiveSequences, type LiveSequencesOptions } from "./live-sequences.ts";
 import { Sequence, type SequenceKey, SequenceStep, type StepListener } from "./sequence.ts";
@@ -32,13 +27,7 @@ export function createSequencedModel(
   return new SequencedModel(inner, plan, options);
 }
 
-class SequencedModel implements ServedModelHandle, StepListener {
-  readonly name: string;
-  readonly version: string;
-  readonly description: ModelDescription;
-  readonly settings: RunSettings;
-  readonly memoryBytes: number;
-  readonly #inner: ServedModelHandle;
+class SequencedModel extends ModelAround implements StepListener {
   readonly #plan: StatePlan;
   readonly #options: LiveSequencesOptions;
   readonly #sequences: LiveSequences;
@@ -46,16 +35,12 @@ class SequencedModel implements ServedModelHandle, StepListener {
   readonly #claims: ClaimCheck | undefined;
   readonly #allOutputs: readonly string[];
   readonly #stateOutputs: readonly string[];
-  readonly #inFlight = new InFlight();
-  #closing: Promise<void> | undefined;
 
   constructor(inner: ServedModelHandle, plan: StatePlan, options: LiveSequencesOptions) {
-    this.name = inner.name;
-    this.version = inner.version;
-    this.description = { ...inner.description, signature: plan.outer };
-    this.settings = { ...inner.settings, sequences: { idleMs: options.idleMs } };
-    this.memoryBytes = inner.memoryBytes;
-    this.#inner = inner;
+    super(inner, {
+      description: { ...inner.description, signature: plan.outer },
+      settings: { ...inner.settings, sequences: { idleMs: options.idleMs } },
+    });
     this.#plan = plan;
     this.#options = options;
     this.#sequences = new LiveSequences(options);
@@ -67,13 +52,12 @@ class SequencedModel implements ServedModelHandle, StepListener {
 
   submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
     try {
-      if (this.#closing !== undefined)
-        throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
+      this.requireOpen();
       const flags = sequenceFlags(request.parameters);
       const sequence = this.#sequenceOf(request, flags);
       const isBusy = sequence.running !== undefined;
       if (isBusy && sequence.waiting.length >= MAX_WAITING) throw waitingFull(flags);
-      this.#inFlight.begin();
+      this.taken.begin();
       const step = new SequenceStep(this, sequence, { request, receiver, flags });
       if (isBusy) step.wait();
       else this.#run(step);
@@ -82,50 +66,13 @@ class SequencedModel implements ServedModelHandle, StepListener {
     }
   }
 
-  rejectEarly(head: RequestHead): ServeError | undefined {
-    return this.#inner.rejectEarly(head);
-  }
-
-  statistics(): ModelStatistics {
-    return this.#inner.statistics();
-  }
-
-  workers(): Promise<ModelWorkers> {
-    return this.#inner.workers();
-  }
-
-  async gauges(): Promise<ModelGauges> {
+  override async gauges(): Promise<ModelGauges> {
     const { size, bytes } = this.#sequences;
-    return { ...(await this.#inner.gauges()), sequences: { live: size, stateBytes: bytes } };
+    return { ...(await this.inner.gauges()), sequences: { live: size, stateBytes: bytes } };
   }
 
-  inFlight(): number {
-    return this.#inFlight.count;
-  }
-
-  failure(): string | undefined {
-    return this.#inner.failure();
-  }
-
-  isOutdated(): boolean {
-    return this.#inner.isOutdated();
-  }
-
-  onHealthChange(listener: () => void): () => void {
-    return this.#inner.onHealthChange(listener);
-  }
-
-  onIdle(listener: () => void): () => void {
-    return this.#inFlight.onIdle(listener);
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#drain();
-    return this.#closing;
-  }
-
-  destroy(reason: string): void {
-    this.#inner.destroy(reason);
+  override destroy(reason: string): void {
+    super.destroy(reason);
     this.#sequences.endAll();
   }
 
@@ -155,7 +102,7 @@ class SequencedModel implements ServedModelHandle, StepListener {
       const behind = takeInterrupted(waiting, place);
       step.receiver.reject(error);
       this.#interrupt(behind);
-      this.#inFlight.end();
+      this.taken.end();
     } else {
       const behind = takeInterrupted(waiting, 0);
       step.receiver.reject(error);
@@ -166,7 +113,7 @@ class SequencedModel implements ServedModelHandle, StepListener {
 
   #interrupt(steps: readonly SequenceStep[]): void {
     for (const step of steps) {
-      this.#inFlight.end();
+      this.taken.end();
       step.receiver.reject(interrupted(step.flags));
     }
   }
@@ -204,7 +151,7 @@ class SequencedModel implements ServedModelHandle, StepListener {
       const isAlone = request.isAlone === true || this.#claims?.(inputs) !== undefined;
       const outputs =
         request.outputs === undefined ? this.#allOutputs : [...request.outputs, ...this.#stateOutputs];
-      this.#inner.submit({ ...request, inputs, outputs, isAlone }, step);
+      this.inner.submit({ ...request, inputs, outputs, isAlone }, step);
     } catch (error) {
       step.reject(ServeError.from(error));
     }
@@ -219,7 +166,7 @@ class SequencedModel implements ServedModelHandle, StepListener {
 
   /** The next one runs in a turn of its own: whoever tells of a result must not be asked for another before it is done. */
   #finish({ sequence }: SequenceStep): void {
-    this.#inFlight.end();
+    this.taken.end();
     const next = sequence.waiting.shift();
     sequence.running = next;
     if (next !== undefined) {
@@ -244,10 +191,10 @@ class SequencedModel implements ServedModelHandle, StepListener {
     return true;
   }
 
-  async #drain(): Promise<void> {
-    await this.#inFlight.idle();
+  protected override async drain(): Promise<void> {
+    await this.taken.idle();
     this.#sequences.endAll();
-    await this.#inner.close();
+    await this.inner.close();
   }
 
   #notLive({ id }: SequenceFlags): ServeError {

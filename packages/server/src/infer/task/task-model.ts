@@ -1,18 +1,12 @@
 import type { Clock } from "../../base/clock.ts";
-import { ServeError } from "../../base/errors.ts";
 import { type InferRequest, type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
-import type { ModelDescription } from "../../base/model-description.ts";
-import type { RequestHead } from "../../base/request-head.ts";
 import { type ResultReceiver, submitTo } from "../../base/result-receiver.ts";
-import type { RunSettings } from "../../base/run-settings.ts";
 import type { Task, TaskRequest, TaskResponse, TaskStages } from "../../base/task.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
-import { InFlight } from "../../models/in-flight.ts";
-import type { ModelStatistics } from "../../models/model-statistics.ts";
-import type { ModelWorkers } from "../../models/registry.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
+import { ModelAround } from "../model-around.ts";
 
 export interface TaskModelOptions {
   /** Such as `image-classification`. */
@@ -27,103 +21,71 @@ export function createTaskModel(inner: ServedModelHandle, options: TaskModelOpti
   return new TaskModel(inner, options);
 }
 
-class TaskModel implements ServedModelHandle {
-  readonly name: string;
-  readonly version: string;
-  readonly description: ModelDescription;
-  readonly settings: RunSettings;
-  readonly memoryBytes: number;
+class TaskModel extends ModelAround {
   readonly task: Task;
-  readonly #inner: ServedModelHandle;
   readonly #stages: TaskStages;
   readonly #clock: Clock;
   readonly #check: InputCheck;
-  readonly #inFlight = new InFlight();
-  #closing: Promise<void> | undefined;
 
   constructor(inner: ServedModelHandle, { name, stages, clock }: TaskModelOptions) {
-    this.name = inner.name;
-    this.version = inner.version;
-    this.description = inner.description;
-    this.settings = inner.settings;
-    this.memoryBytes = inner.memoryBytes;
+    super(inner);
     this.task = { name, run: (request) => this.#runTask(request) };
-    this.#inner = inner;
     this.#stages = stages;
     this.#clock = clock;
     this.#check = compileInputCheck(inner.description.signature);
   }
 
   submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
-    this.#inner.submit(request, receiver);
+    this.inner.submit(request, receiver);
   }
 
-  rejectEarly(head: RequestHead): ServeError | undefined {
-    return this.#inner.rejectEarly(head);
-  }
-
-  statistics(): ModelStatistics {
-    return this.#inner.statistics();
-  }
-
-  workers(): Promise<ModelWorkers> {
-    return this.#inner.workers();
-  }
-
-  async gauges(): Promise<ModelGauges> {
-    const [inner, own] = await Promise.all([this.#inner.gauges(), this.#stages.residentBytes()]);
+  override async gauges(): Promise<ModelGauges> {
+    const [inner, own] = await Promise.all([this.inner.gauges(), this.#stages.residentBytes()]);
     return { ...inner, residentBytes: [...inner.residentBytes, ...own] };
   }
 
-  inFlight(): number {
-    return this.#inner.inFlight() + this.#inFlight.count;
+  override inFlight(): number {
+    return this.inner.inFlight() + this.taken.count;
   }
 
-  failure(): string | undefined {
-    return this.#inner.failure() ?? this.#stages.failure();
+  override failure(): string | undefined {
+    return this.inner.failure() ?? this.#stages.failure();
   }
 
-  isOutdated(): boolean {
-    return this.#inner.isOutdated() || this.#stages.isOutdated();
+  override isOutdated(): boolean {
+    return this.inner.isOutdated() || this.#stages.isOutdated();
   }
 
-  onHealthChange(listener: () => void): () => void {
-    const stops = [this.#inner.onHealthChange(listener), this.#stages.onStateChange(listener)];
+  override onHealthChange(listener: () => void): () => void {
+    const stops = [this.inner.onHealthChange(listener), this.#stages.onStateChange(listener)];
     return () => {
       for (const stop of stops) stop();
     };
   }
 
-  onIdle(listener: () => void): () => void {
+  override onIdle(listener: () => void): () => void {
     const settled = (): void => {
       if (this.inFlight() === 0) listener();
     };
-    const stops = [this.#inner.onIdle(settled), this.#inFlight.onIdle(settled)];
+    const stops = [this.inner.onIdle(settled), this.taken.onIdle(settled)];
     return () => {
       for (const stop of stops) stop();
     };
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#drain();
-    return this.#closing;
-  }
-
-  destroy(reason: string): void {
-    this.#inner.destroy(reason);
+  override destroy(reason: string): void {
+    super.destroy(reason);
     this.#stages.destroy(reason);
   }
 
-  async #drain(): Promise<void> {
-    await this.#inFlight.idle();
-    await this.#inner.close();
+  protected override async drain(): Promise<void> {
+    await super.drain();
     await this.#stages.close();
   }
 
   async #runTask(request: TaskRequest): Promise<TaskResponse> {
-    if (this.#closing !== undefined)
-      throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
-    this.#inFlight.begin();
+    this.requireOpen();
+    this.taken.begin();
     try {
       const { parts, signal, timeline } = request;
       const { runs, state } = await this.#stages.prepare(parts, signal);
@@ -133,7 +95,7 @@ class TaskModel implements ServedModelHandle {
       timeline.finishedMs = this.#clock.nowMs();
       return { model: this.name, version: this.version, body };
     } finally {
-      this.#inFlight.end();
+      this.taken.end();
     }
   }
 
@@ -146,7 +108,7 @@ class TaskModel implements ServedModelHandle {
     const inputs = this.#check(given);
     const own = isFirst ? timeline : new Timeline(timeline.receivedMs);
     own.enqueuedMs = this.#clock.nowMs();
-    const { outputs } = await submitTo<InferRequest, InferResponse>(this.#inner, {
+    const { outputs } = await submitTo<InferRequest, InferResponse>(this.inner, {
       model: this.name,
       version: this.version,
       id: undefined,

@@ -1,0 +1,97 @@
+import { ServeError } from "../base/errors.ts";
+import type { InferRequest, InferResponse } from "../base/infer-request.ts";
+import type { ModelDescription } from "../base/model-description.ts";
+import type { RequestHead } from "../base/request-head.ts";
+import type { ResultReceiver } from "../base/result-receiver.ts";
+import type { RunSettings } from "../base/run-settings.ts";
+import { InFlight } from "../models/in-flight.ts";
+import type { ModelStatistics } from "../models/model-statistics.ts";
+import type { ModelWorkers } from "../models/registry.ts";
+import type { ModelGauges, ServedModelHandle } from "../models/served-model-handle.ts";
+
+/**
+ * A model around another one: what it does not say itself, the inner one says. It counts the requests that it took, and closes when they are
+ * settled. Owns `inner`.
+ */
+export abstract class ModelAround implements ServedModelHandle {
+  readonly name: string;
+  readonly version: string;
+  readonly description: ModelDescription;
+  readonly settings: RunSettings;
+  readonly memoryBytes: number;
+  protected readonly inner: ServedModelHandle;
+  /** Requests that this model took, whatever becomes of them in the inner one. */
+  protected readonly taken: InFlight = new InFlight();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    inner: ServedModelHandle,
+    own: Partial<Pick<ServedModelHandle, "description" | "settings">> = {},
+  ) {
+    this.name = inner.name;
+    this.version = inner.version;
+    this.description = own.description ?? inner.description;
+    this.settings = own.settings ?? inner.settings;
+    this.memoryBytes = inner.memoryBytes;
+    this.inner = inner;
+  }
+
+  abstract submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void;
+
+  rejectEarly(head: RequestHead): ServeError | undefined {
+    return this.inner.rejectEarly(head);
+  }
+
+  statistics(): ModelStatistics {
+    return this.inner.statistics();
+  }
+
+  workers(): Promise<ModelWorkers> {
+    return this.inner.workers();
+  }
+
+  gauges(): Promise<ModelGauges> {
+    return this.inner.gauges();
+  }
+
+  inFlight(): number {
+    return this.taken.count;
+  }
+
+  failure(): string | undefined {
+    return this.inner.failure();
+  }
+
+  isOutdated(): boolean {
+    return this.inner.isOutdated();
+  }
+
+  onHealthChange(listener: () => void): () => void {
+    return this.inner.onHealthChange(listener);
+  }
+
+  onIdle(listener: () => void): () => void {
+    return this.taken.onIdle(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.drain();
+    return this.#closing;
+  }
+
+  destroy(reason: string): void {
+    this.inner.destroy(reason);
+  }
+
+  /** Throws `unavailable` once the model is closing. */
+  protected requireOpen(): void {
+    if (this.#closing !== undefined)
+      throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
+  }
+
+  /** A request that this model took may still ask the inner one, which stays open until all of them are settled. */
+  protected async drain(): Promise<void> {
+    await this.taken.idle();
+    await this.inner.close();
+  }
+}
