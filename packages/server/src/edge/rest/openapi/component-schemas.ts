@@ -1,4 +1,4 @@
-import { DATATYPES, REASON_GROUPS } from "@sconce/protocol";
+import { DATATYPES } from "@sconce/protocol";
 import type { JsonSchema } from "./json-schema.ts";
 
 const text: JsonSchema = { type: "string" };
@@ -16,7 +16,6 @@ const object = (
 export type SchemaName =
   | "Error"
   | "Base64"
-  | "Datatype"
   | "Tensor"
   | "InferRequest"
   | "InferResponse"
@@ -41,12 +40,6 @@ const parameters: JsonSchema = {
   type: "object",
   additionalProperties: { type: ["string", "number", "boolean"] },
 };
-const reasons = [...new Set(Object.values(REASON_GROUPS).flatMap(reasonsOf))].sort();
-
-function reasonsOf(group: unknown): string[] {
-  return Object.values(group as object).flatMap((table: object) => Object.keys(table));
-}
-
 const port: JsonSchema = object({
   name: text,
   datatype: { enum: DATATYPES },
@@ -61,11 +54,10 @@ export const COMPONENT_SCHEMAS: Readonly<Record<SchemaName, JsonSchema>> = {
     error: { ...(text as object), description: "What happened, and what to change." },
     reason: {
       ...(text as object),
-      description: `One word for programs, such as ${reasons.slice(0, 3).join(", ")}.`,
+      description: "One word for programs, such as model_not_found or queue_full.",
     },
   }),
   Base64: object({ b64: { type: "string", contentEncoding: "base64" } }),
-  Datatype: { enum: DATATYPES },
   Tensor: object(
     {
       name: text,
