@@ -18,6 +18,7 @@ import {
   listenForTorchserve,
   type TorchserveAddresses,
   type TorchservePort,
+  torchserveHosts,
   torchservePorts,
 } from "./torchserve-ports.ts";
 
@@ -56,6 +57,7 @@ export function createTorchserveFronts(
   },
 ): TorchserveFronts {
   const ports = torchservePorts(config);
+  torchserveHosts(config);
   const isOwn = (name: TorchservePort): boolean => config.port === 0 || ports[name] !== config.port;
   const management = createTorchserveManagement({
     ...parts,

@@ -148,6 +148,16 @@ export const SERVER_OPTIONS = {
     default: [8081, 8082, 7070, 7071],
     doc: "With --compat torchserve: the ports of its management API, of its metrics, and of inference and management over gRPC. 0 takes a free one, as all are with --port 0. The number of --port, in place of the first, answers management there as well.",
   },
+  torchserveHosts: {
+    kind: "texts",
+    default: [],
+    doc: "With --compat torchserve: addresses of those four ports, in the same order, where they are not --host's.",
+  },
+  tsConfig: {
+    kind: "text",
+    default: null,
+    doc: "A config.properties of TorchServe, with --compat torchserve: what it says comes after all other options, its model_store is the PATH where none is given, and of what is not followed the log says what to do. Default with --compat torchserve: the file that TS_CONFIG_FILE names, else config.properties of the current folder, if it is there; none: no file.",
+  },
   fastLane: {
     kind: "choice",
     choices: ["on", "off"],

@@ -40,6 +40,11 @@ const NEEDS: readonly Need[] = [
     words: "--jwt-keys",
   },
   {
+    options: ["torchservePorts", "torchserveHosts", "tsConfig"],
+    isMet: ({ compat }) => compat === "torchserve",
+    words: "--compat torchserve",
+  },
+  {
     options: ["sandboxRead"],
     isMet: ({ sandbox }) => sandbox !== "off",
     words: "--sandbox",
