@@ -16,7 +16,7 @@ const PACKAGES = {
 };
 
 /** A test names its programs in these words (conformance/src/program.ts); only those are looked for, and installed. */
-const ASKED = /\b(?:requireProgram\(\w+, |programOrReason\()"([\w.-]+)"/g;
+const ASKED = /\bprogramOrReason\("([\w.-]+)"/g;
 
 /** Which programs these sources of tests ask for. */
 export function programsOf(sources) {

@@ -1,17 +1,7 @@
-import type { TestContext } from "node:test";
-
 /**
- * Where a program lies that `npm test` finds or installs (scripts/system-packages.mjs has the table, and finds these calls by their words). Without it
- * the test is skipped with the reason, and the result is undefined: the test returns. With SCONCE_REQUIRE_TORCH=1 it fails instead.
+ * Where a program lies that `npm test` finds or installs (scripts/system-packages.mjs has the table, and finds these calls by their words), or why the
+ * test or suite that takes this as its options is skipped. With SCONCE_REQUIRE_TORCH=1 nothing is skipped: it throws.
  */
-export function requireProgram(t: TestContext, program: string): string | undefined {
-  const found = programOrReason(program);
-  if (found.skip === false) return found.path;
-  t.skip(found.skip);
-  return undefined;
-}
-
-/** The same for a whole suite, which takes it as its options: where the program is, or why the suite is skipped. */
 export function programOrReason(
   program: string,
 ): { readonly path: string; readonly skip: false } | { readonly path?: never; readonly skip: string } {
