@@ -1,16 +1,7 @@
 import { existsSync } from "node:fs";
-import type { BaseConfig } from "../config/load-config.ts";
 import { fileKey } from "../config/option.ts";
 import type { Arguments } from "./arguments.ts";
-
-/** What `sconce serve` is told by TorchServe's config.properties. */
-export interface TorchserveStart {
-  readonly base: BaseConfig;
-  /** What is served: `PATH` and `NAME=PATH`. */
-  readonly paths: readonly string[];
-  /** What is not done as TorchServe does it, each in a sentence. */
-  readonly notes: readonly string[];
-}
+import type { TorchserveWishes } from "./torchserve/torchserve-wishes.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -25,7 +16,7 @@ const NONE = "none";
 export async function torchserveStart(
   { flags, paths }: { readonly flags: Arguments["flags"]; readonly paths: readonly string[] },
   env: Env,
-): Promise<TorchserveStart | undefined> {
+): Promise<TorchserveWishes | undefined> {
   const named = flags.get("--ts-config") ?? env["SCONCE_TS_CONFIG"];
   if (named === NONE) return undefined;
   if (typeof named === "string") return await read(named, { flags, paths, env });
@@ -42,7 +33,7 @@ export async function torchserveStart(
 async function read(
   file: string,
   asked: { readonly flags: Arguments["flags"]; readonly paths: readonly string[]; readonly env: Env },
-): Promise<TorchserveStart> {
+): Promise<TorchserveWishes> {
   const { readTorchserveStart } = await import("./torchserve/read-torchserve-start.ts");
   const has = (option: string): boolean =>
     asked.flags.has(`--${fileKey(option).replaceAll("_", "-")}`) ||

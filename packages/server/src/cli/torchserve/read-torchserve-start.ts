@@ -7,8 +7,8 @@ import {
   type TorchserveProperties,
 } from "../../config/torchserve/torchserve-properties.ts";
 import { missingFile } from "../model-path.ts";
-import type { TorchserveStart } from "../torchserve-start.ts";
 import { startupModels } from "./startup-models.ts";
+import type { TorchserveWishes } from "./torchserve-wishes.ts";
 
 export interface StartQuestion {
   /** What is to be served; none: the model store. */
@@ -19,7 +19,7 @@ export interface StartQuestion {
 }
 
 /** What a config.properties asks a server for. Throws `invalid_argument` when it cannot be read or followed. */
-export function readTorchserveStart(file: string, question: StartQuestion): TorchserveStart {
+export function readTorchserveStart(file: string, question: StartQuestion): TorchserveWishes {
   if (!existsSync(file)) throw missingFile(file);
   const name = basename(file);
   const properties = readTorchserveProperties(

@@ -1,4 +1,4 @@
-import type { Outcome, TorchserveRow } from "./torchserve-row.ts";
+import type { RowOutcome, TorchserveRow } from "./torchserve-row.ts";
 
 /** What TorchServe says of one model, as keys of model.yaml. */
 export interface TorchserveModelSettings {
@@ -7,7 +7,7 @@ export interface TorchserveModelSettings {
 }
 
 interface Made {
-  readonly outcome: Outcome;
+  readonly outcome: RowOutcome;
   readonly values?: Readonly<Record<string, unknown>>;
   readonly note?: string;
 }
