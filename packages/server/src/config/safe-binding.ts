@@ -43,6 +43,10 @@ function checkAdminToken(config: ServerConfig): void {
 }
 
 /** Whether the server asks who its callers are. */
-export function isAuthenticating({ apiKeys, jwtKeys }: Pick<ServerConfig, "apiKeys" | "jwtKeys">): boolean {
-  return apiKeys !== undefined || jwtKeys !== undefined;
+export function isAuthenticating({
+  apiKeys,
+  jwtKeys,
+  torchserveTokens,
+}: Pick<ServerConfig, "apiKeys" | "jwtKeys" | "torchserveTokens">): boolean {
+  return apiKeys !== undefined || jwtKeys !== undefined || torchserveTokens !== undefined;
 }

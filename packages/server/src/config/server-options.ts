@@ -153,6 +153,18 @@ export const SERVER_OPTIONS = {
     default: [],
     doc: "With --compat torchserve: addresses of those four ports, in the same order, where they are not --host's.",
   },
+  torchserveTokens: {
+    kind: "text",
+    default: null,
+    doc: "File of TorchServe's tokens, its key_file.json, which is made where there is none: with --compat torchserve whoever predicts needs its inference key then, and whoever asks the management ports its management key, as Authorization: Bearer. GET /token on the management port renews them, with its API key. Read again when it changes.",
+  },
+  tokenExpirationMs: {
+    kind: "duration",
+    min: 1000,
+    max: 31_536_000_000,
+    default: 3_600_000,
+    doc: "How long a token that is made for --torchserve-tokens is good for.",
+  },
   tsConfig: {
     kind: "text",
     default: null,

@@ -45,6 +45,11 @@ const NEEDS: readonly Need[] = [
     words: "--compat torchserve",
   },
   {
+    options: ["tokenExpirationMs"],
+    isMet: ({ torchserveTokens }) => torchserveTokens !== undefined,
+    words: "--torchserve-tokens",
+  },
+  {
     options: ["sandboxRead"],
     isMet: ({ sandbox }) => sandbox !== "off",
     words: "--sandbox",

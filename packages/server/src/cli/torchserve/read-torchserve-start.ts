@@ -28,10 +28,11 @@ export function readTorchserveStart(file: string, question: StartQuestion): Torc
     question.env,
   );
   const { paths, notes, values } = modelsOf(properties, question, name);
+  const tokens = properties.hasTokens ? [TOKENS] : [];
   return {
     base: { name, values: { ...properties.values, ...values }, modelSettings: properties.modelSettings },
     paths,
-    notes: [...notesOf(properties, name), ...notes],
+    notes: [...notesOf(properties, name), ...tokens, ...notes],
   };
 }
 
@@ -63,9 +64,9 @@ function modelsOf(
   }
   if (given.length > 1) return { paths: given, notes: [], values: { model_control: "none" } };
   if (!existsSync(store)) throw missingFile(store, "folder");
-  const { startup, hasModelApi } = properties;
-  const isManaged = hasModelApi && canAdminister;
-  const notes = hasModelApi && !canAdminister ? [NO_ADMINISTRATOR] : [];
+  const { startup, hasModelApi, hasTokens } = properties;
+  const isManaged = hasModelApi && (canAdminister || hasTokens);
+  const notes = hasModelApi && !isManaged ? [NO_ADMINISTRATOR] : [];
   if (startup === undefined) {
     if (isManaged) return { paths: [store], notes, values: {} };
     return {
@@ -80,6 +81,8 @@ function modelsOf(
   return { paths: [store, ...renamed], notes: found.notes, values: { load_models: found.names } };
 }
 
+const TOKENS =
+  "clients need TorchServe's tokens, which are in key_file.json of this folder (disable_token_authorization=true: they do not)";
 const NO_ADMINISTRATOR =
   "enable_model_api=true: nobody can register models, since nobody could prove to be allowed to: set SCONCE_ADMIN_TOKEN, and send it as Authorization: Bearer";
 

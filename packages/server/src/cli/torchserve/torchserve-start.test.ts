@@ -22,7 +22,7 @@ writeFileSync(join(store, "half.mar"), "PK");
 
 function configOf(text: string): string {
   const file = join(folder, "config.properties");
-  writeFileSync(file, `model_store=${store}\n${text}`);
+  writeFileSync(file, `model_store=${store}\ndisable_token_authorization=true\n${text}`);
   return file;
 }
 

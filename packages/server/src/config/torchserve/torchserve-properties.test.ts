@@ -12,7 +12,9 @@ test("without a word it is TorchServe's own ports", () => {
     host: "127.0.0.1",
     port: 8080,
     torchserve_ports: [8081, 8082, 7070, 7071],
+    torchserve_tokens: "key_file.json",
   });
+  assert.equal(read("disable_token_authorization=true").values["torchserve_tokens"], undefined);
 });
 
 test("addresses, limits and defaults of models become ours", () => {
@@ -29,6 +31,8 @@ job_queue_size=100
 number_of_gpu=0
 max_request_size=65535
 cors_allowed_origin=https://a.example
+disable_token_authorization=true
+token_expiration_min=30
 enable_model_api=true
 `);
   assert.deepEqual(values, {

@@ -16,6 +16,8 @@ export interface TorchserveProperties {
   readonly startup: readonly StartupModel[] | "all" | undefined;
   /** Keys of model.yaml, by model. */
   readonly modelSettings: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+  /** Whether callers need the tokens of TorchServe's file of keys. */
+  readonly hasTokens: boolean;
   /** Whether requests may register and unregister models. */
   readonly hasModelApi: boolean;
 }
@@ -29,6 +31,8 @@ interface Made {
 
 type ReadKey = (value: string, properties: ReadonlyMap<string, string>) => Made;
 
+/** In the current folder, where TorchServe makes it. */
+const KEY_FILE = "key_file.json";
 const JAVA = "threads and memory of Java";
 const WITHIN = "what all ports share: --host, --port, --torchserve-ports";
 const OWN_METRICS = "the metrics of a request are always there, for Prometheus, on the metrics port";
@@ -95,11 +99,10 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
   disable_token_authorization: (value) =>
     isTrue(value)
       ? { outcome: "same", note: "what changes models still needs a token: SCONCE_ADMIN_TOKEN" }
-      : {
-          outcome: "none",
-          note: "tokens of key_file.json are not made yet: sconce keys makes keys (--api-keys), which clients send in the same header",
-        },
-  token_expiration_min: idle("sconce keys add --expires says how long a key is good for"),
+      : { outcome: "same" },
+  token_expiration_min: count((minutes) => ({
+    server: { token_expiration: `${Math.min(525_600, minutes)}m` },
+  })),
   enable_model_api: (value) =>
     isTrue(value) ? { outcome: "same", server: { model_control: "explicit" } } : { outcome: "same" },
   enable_metrics_api: (value) =>
@@ -171,6 +174,8 @@ export function readTorchserveProperties(
   const { settings, isTls, isMixed } = readAddresses(properties, name);
   if (isTls) requireCertificate(properties, name);
   const server: Record<string, unknown> = { compat: "torchserve", ...settings };
+  const hasTokens = !isTrue(properties.get("disable_token_authorization") ?? "");
+  if (hasTokens) server["torchserve_tokens"] = KEY_FILE;
   const models: Record<string, unknown> = {};
   const rows: TorchserveRow[] = [];
   for (const [key, value] of properties) {
@@ -187,6 +192,8 @@ export function readTorchserveProperties(
       note: note ?? "",
     });
   }
+  // Good for minutes, of tokens that nobody is asked for.
+  if (!hasTokens) delete server["token_expiration"];
   const own = readTorchserveModels(properties, name);
   return {
     values: { ...server, ...(Object.keys(models).length > 0 && { models }) },
@@ -194,6 +201,7 @@ export function readTorchserveProperties(
     modelStore: properties.get("model_store"),
     startup: own.startup ?? readLoadModels(properties.get("load_models")),
     modelSettings: own.settings,
+    hasTokens,
     hasModelApi: isTrue(properties.get("enable_model_api") ?? ""),
   };
 }
