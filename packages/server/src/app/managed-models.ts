@@ -31,7 +31,7 @@ export interface ManagedModels {
 
 export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
   const { load, clock, logger, onForgotten } = options;
-  const { server, modelDefaults } = options.config;
+  const { server, modelDefaults, modelSettings } = options.config;
   const repository = createRepository({
     paths: options.sources.paths,
     fileSystem: nodeFileSystem,
@@ -55,6 +55,7 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
       registry,
       clock,
       stores: options.sources.stores,
+      settings: modelSettings,
     }),
   };
 }

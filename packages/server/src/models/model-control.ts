@@ -17,6 +17,8 @@ export interface ModelControlOptions {
   /** Made with `explicit` set when the mode is. Not owned. */
   readonly registry: ManagedRegistry;
   readonly clock: Clock;
+  /** Keys of model.yaml that come before the models' own, by model, until requests bring others. */
+  readonly settings?: ReadonlyMap<string, Overrides> | undefined;
   /** Stores whose copies the repository reads; undefined: none. Not owned. */
   readonly stores?: ControlledStores | undefined;
 }
@@ -48,10 +50,11 @@ export interface ModelControl {
 
 export function createModelControl(options: ModelControlOptions): ModelControl {
   const { mode, repository, registry, clock, stores } = options;
+  const { settings: given = new Map<string, Overrides>() } = options;
   let settler: ScanSettler | undefined;
   let cancelTimer = (): void => {};
   let closed = false;
-  const overrides = new Map<string, Overrides>();
+  const overrides = new Map(given);
 
   const look = async (what?: "stores"): Promise<void> => {
     const scan = withOverrides(await repository.scan(what), overrides);
@@ -85,6 +88,11 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         if (registry.wantedPrint(name) === tried) throw error;
       }
     }
+  };
+  const reset = (name: string): void => {
+    const settings = given.get(name);
+    if (settings === undefined) overrides.delete(name);
+    else overrides.set(name, settings);
   };
   const requireExplicit = (): void => {
     if (closed) {
@@ -126,7 +134,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     },
     async unloadModel(name, signal, version) {
       requireExplicit();
-      if (version === undefined) overrides.delete(name);
+      if (version === undefined) reset(name);
       await registry.unloadModel(name, signal, version);
     },
     setDefaultVersion(name, version) {
