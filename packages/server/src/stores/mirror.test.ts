@@ -233,8 +233,8 @@ test("a server that was killed between the record and its files does the rest at
   store.put("b", "old");
   const first = await open();
   await first.sync(NEVER);
-  const slot = join(folder, readdirSync(folder)[0]!);
-  const record = join(slot, "mirror.json");
+  const copy = join(folder, readdirSync(folder)[0]!);
+  const record = join(copy, "mirror.json");
   const before = readFileSync(record);
   store.put("a", "new!");
   store.objects.delete("b");
@@ -246,7 +246,7 @@ test("a server that was killed between the record and its files does the rest at
   const part = createHash("sha256")
     .update(JSON.stringify([key, byteLength, stamp]))
     .digest("hex");
-  writeFileSync(join(slot, "parts", part), "new!", { mode: 0o600 });
+  writeFileSync(join(copy, "parts", part), "new!", { mode: 0o600 });
   writeFileSync(join(first.path, "a"), "old");
   writeFileSync(join(first.path, "b"), "old");
   const second = await open();
@@ -359,12 +359,12 @@ test("a copy of a process that died is taken over", async (t) => {
   const one = await open();
   await one.sync(NEVER);
   one.close();
-  const slot = join(folder, readdirSync(folder)[0]!);
-  writeFileSync(join(slot, "lease"), `${process.pid} 1 another-boot`);
+  const copy = join(folder, readdirSync(folder)[0]!);
+  writeFileSync(join(copy, "lease"), `${process.pid} 1 another-boot`);
   const two = await open();
   assert.equal(two.path, one.path, "the number of a process that is another by now");
   two.close();
-  writeFileSync(join(slot, "lease"), "999999999 1 boot");
+  writeFileSync(join(copy, "lease"), "999999999 1 boot");
   assert.equal((await open()).path, one.path);
 });
 

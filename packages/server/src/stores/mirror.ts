@@ -17,7 +17,7 @@ import {
 } from "./mirror-record.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
-import type { CacheSlot, StoreCache } from "./store-cache.ts";
+import type { CopyFolder, StoreCache } from "./store-cache.ts";
 import { refused } from "./store-error.ts";
 import { withLimit } from "./with-limit.ts";
 
@@ -55,7 +55,7 @@ export class Mirror {
   /** The folder with the copy. It is there from the start, if need be empty. */
   readonly path: string;
   readonly #options: MirrorOptions;
-  readonly #slot: CacheSlot;
+  readonly #copy: CopyFolder;
   #record: MirrorRecord | undefined;
   /** What is not taken, by the stamp that it had: it need not be downloaded to be refused again. */
   readonly #refused = new Map<string, { readonly stamp: string; readonly error: unknown }>();
@@ -63,24 +63,24 @@ export class Mirror {
   #missing: ReadonlySet<string> | undefined;
   #warned: ReadonlySet<string> = new Set();
 
-  private constructor(options: MirrorOptions, slot: CacheSlot) {
+  private constructor(options: MirrorOptions, copy: CopyFolder) {
     const { lastPart } = options.address;
     this.#options = options;
-    this.#slot = slot;
-    this.path = join(slot.folder, "tree", UNSAFE_FOLDER.test(lastPart) ? "models" : lastPart);
+    this.#copy = copy;
+    this.path = join(copy.folder, "tree", UNSAFE_FOLDER.test(lastPart) ? "models" : lastPart);
     this.#record = readRecord(this.#recordPath);
   }
 
   /** Takes the copy that there is, or begins a new one. Rejects when the cache cannot be used. */
   static async open(options: MirrorOptions): Promise<Mirror> {
-    const slot = options.cache.open(options.address.id);
+    const copy = options.cache.open(options.address.id);
     try {
-      const mirror = new Mirror(options, slot);
+      const mirror = new Mirror(options, copy);
       mkdirSync(mirror.path, { recursive: true, mode: 0o700 });
       await mirror.#placeParts();
       return mirror;
     } catch (error) {
-      slot.close();
+      copy.close();
       throw error;
     }
   }
@@ -112,11 +112,11 @@ export class Mirror {
 
   close(): void {
     this.#options.store.close();
-    this.#slot.close();
+    this.#copy.close();
   }
 
   get #recordPath(): string {
-    return join(this.#slot.folder, "mirror.json");
+    return join(this.#copy.folder, "mirror.json");
   }
 
   async #list(signal: AbortSignal): Promise<readonly StoredObject[]> {
@@ -214,7 +214,7 @@ export class Mirror {
     const id = createHash("sha256")
       .update(JSON.stringify([key, byteLength, stamp]))
       .digest("hex");
-    return join(this.#slot.folder, "parts", id);
+    return join(this.#copy.folder, "parts", id);
   }
 
   #bytesOfPart(object: StoredObject): number {
@@ -226,11 +226,11 @@ export class Mirror {
 
   /** From the moment in which the record is written the new state counts; what follows can be done again. */
   async #commit(record: MirrorRecord): Promise<void> {
-    await syncFolder(join(this.#slot.folder, "parts"));
+    await syncFolder(join(this.#copy.folder, "parts"));
     await writeRecord(this.#recordPath, record);
     this.#record = record;
     await this.#placeParts();
-    const parts = join(this.#slot.folder, "parts");
+    const parts = join(this.#copy.folder, "parts");
     for (const name of readdirSync(parts)) await rm(join(parts, name), { force: true });
   }
 

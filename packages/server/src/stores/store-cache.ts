@@ -5,7 +5,7 @@ import { isLeased, type Lease, takeLease } from "./lease.ts";
 import { refused } from "./store-error.ts";
 
 /** The folder of one address's copy, for this process alone until it is closed. */
-export interface CacheSlot {
+export interface CopyFolder {
   readonly folder: string;
   /** Idempotent. */
   close(): void;
@@ -13,7 +13,7 @@ export interface CacheSlot {
 
 /** How many processes may have a copy each of one address. */
 const MAX_COPIES = 64;
-const SLOT = /^[0-9a-f]{32}(\.[0-9]{1,2})?$/;
+const NAME = /^[0-9a-f]{32}(\.[0-9]{1,2})?$/;
 const LEASE = "lease";
 
 /** Copies of stores below one folder, bounded together. What no process uses makes room, the least recently used first. */
@@ -32,13 +32,13 @@ export class StoreCache {
   }
 
   /** A folder for an address: the one that was used before, unless another process uses it now. */
-  open(id: string): CacheSlot {
+  open(id: string): CopyFolder {
     for (let i = 1; i <= MAX_COPIES; i += 1) {
       const folder = join(this.#folder, i === 1 ? id : `${id}.${i}`);
       const fault = makePrivateFolder(folder);
       if (fault !== undefined) throw refused(`the folder for its copy ${fault}`);
       const lease = takeLease(join(folder, LEASE));
-      if (lease !== undefined) return slot(folder, lease);
+      if (lease !== undefined) return copy(folder, lease);
     }
     throw refused(
       `${MAX_COPIES} other processes use copies of it: give each server a --store-cache of its own`,
@@ -66,7 +66,7 @@ export class StoreCache {
 
   #copies(): { path: string; bytes: number; usedMs: number; isUsed: boolean }[] {
     return readdirSync(this.#folder)
-      .filter((name) => SLOT.test(name))
+      .filter((name) => NAME.test(name))
       .map((name) => join(this.#folder, name))
       .map((path) => ({
         path,
@@ -77,7 +77,7 @@ export class StoreCache {
   }
 }
 
-function slot(folder: string, lease: Lease): CacheSlot {
+function copy(folder: string, lease: Lease): CopyFolder {
   mkdirSync(join(folder, "parts"), { recursive: true, mode: 0o700 });
   touch(folder);
   let isOpen = true;
