@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
+import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
+import type { Config } from "../config/load-config.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { RepositoryPath } from "../models/repository.ts";
 import type { Mirrors, MirrorsOptions } from "../stores/mirrors.ts";
@@ -10,7 +13,6 @@ import { isStoreAddress } from "../stores/store-address.ts";
 import { usualCacheFolder } from "./cache-folder.ts";
 import { checkPaths } from "./check-paths.ts";
 import { repositoryPath } from "./repository-path.ts";
-import type { ServerOptions } from "./start-server.ts";
 
 /** Where the models of a server come from. */
 export interface ModelSources {
@@ -20,7 +22,13 @@ export interface ModelSources {
   readonly stores: Mirrors | undefined;
 }
 
-type Options = Pick<Required<ServerOptions>, "paths" | "config" | "clock" | "random" | "logger">;
+interface Options {
+  readonly paths: readonly string[];
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
 
 /**
  * Looks at what the operator named. Rejects with `invalid_argument`/`missing_path` or `bad_store_address`, `failed_precondition`/`unreadable_path`,
