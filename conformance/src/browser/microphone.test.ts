@@ -99,4 +99,6 @@ test("the microphone page says when somebody speaks", {
   const metrics = await (await fetch(`${server.url}/metrics`)).text();
   assert.match(metrics, /^sconce_live_sequences\{[^}]*\} 1$/m);
   assert.deepEqual(complaints, []);
+  // Or the server would wait for the page when it drains.
+  await browser.close();
 });
