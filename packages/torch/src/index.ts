@@ -1,13 +1,14 @@
 export type { ByteSource, Platform } from "./byte-source.ts";
 export { DTYPES, type DType } from "./dtype.ts";
 export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
+export type { NodePlace } from "./graph/code-place.ts";
 export type { GuardCondition, Port, SampleTensor, SizeGuard, SymbolicDim } from "./graph/port.ts";
 export { type CoreOp, coreOps, randomOps, type SupportedOp, supportedOps } from "./lower/supported-ops.ts";
 export { decodeModel } from "./onnx/decode.ts";
 export { encodeModel, encodeModelParts } from "./onnx/encode.ts";
 export { indexBounds } from "./onnx/index-bounds.ts";
 export { inputFault } from "./onnx/input-fault.ts";
-export type { ExternalData, OnnxModel, ReadExternal } from "./onnx/model.ts";
+export type { ExternalData, OnnxGraph, OnnxModel, OnnxNode, ReadExternal } from "./onnx/model.ts";
 export {
   externalizeWeights,
   inlineSmallWeights,

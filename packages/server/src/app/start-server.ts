@@ -40,15 +40,12 @@ import type { IndexEntry } from "../models/registry.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota } from "../queue/quota.ts";
-import { createAutoRuntime } from "../runtime/auto-runtime.ts";
-import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
-import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
-import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
+import { workerEnv } from "../worker/worker-env.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkPaths } from "./check-paths.ts";
+import { createBothRuntimes, type RuntimeOptions } from "./create-both-runtimes.ts";
 import { createDenialLog } from "./denial-log.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
@@ -87,18 +84,6 @@ export interface ServerOptions {
   readonly random?: () => number;
   /** Makes what runs the models; default: ONNX Runtime and PyTorch in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
-}
-
-export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
-
-/** ONNX Runtime where a program can be translated, else PyTorch. */
-function createBothRuntimes(options: RuntimeOptions): Runtime {
-  const searchPath = process.env["PATH"] ?? "";
-  return createAutoRuntime({
-    onnx: createOnnxRuntime(options),
-    python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
-    tasks: createTaskRuntime(options),
-  });
 }
 
 type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime" | "readConfig">>;
