@@ -10,7 +10,7 @@ export interface ModuleTime {
   /** Of the modules inside it, too. */
   readonly ms: number;
   readonly ownMs: number;
-  /** The longest first. */
+  /** The longest first; those that have numbers for names in the order of these. */
   readonly children: readonly ModuleTime[];
 }
 
@@ -59,7 +59,13 @@ function pathsTo(module: string): string[] {
 }
 
 function grown({ children, longestMs: _, ...rest }: Growing): ModuleTime {
-  return { ...rest, children: [...children.values()].map(grown).sort((a, b) => b.ms - a.ms) };
+  return { ...rest, children: ordered([...children.values()].map(grown)) };
+}
+
+function ordered(children: ModuleTime[]): ModuleTime[] {
+  const numberOf = ({ module }: ModuleTime): number => Number(module.slice(module.lastIndexOf(".") + 1));
+  const areNumbered = children.every((child) => Number.isInteger(numberOf(child)));
+  return children.sort((a, b) => (areNumbered ? numberOf(a) - numberOf(b) : b.ms - a.ms));
 }
 
 /** Time by some word of its samples. */

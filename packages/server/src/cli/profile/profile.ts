@@ -24,6 +24,7 @@ import { fasterHalf, mean } from "./profile-sample.ts";
 import { profileText } from "./profile-text.ts";
 import { loadProfiled, type ProfiledModel } from "./profiled-model.ts";
 import { speedscope } from "./speedscope.ts";
+import { torchProfile } from "./torch-profile.ts";
 
 type ProfileValues = OptionValues<typeof PROFILE_OPTIONS>;
 
@@ -94,7 +95,10 @@ async function profiled(
     await runOnce(watched, inputs);
   }
   const { file } = spec;
-  const found = engineProfile(readProfileFiles(folder), { file, runs: options.runs });
+  const found =
+    runtime === "python"
+      ? torchProfile(folder)
+      : engineProfile(readProfileFiles(folder), { file, runs: options.runs });
   return profileReport(found, {
     model: name,
     runtime,
