@@ -1,7 +1,7 @@
 export type { ByteSource, Platform } from "./byte-source.ts";
+export type { NodePlace } from "./code-place.ts";
 export { DTYPES, type DType } from "./dtype.ts";
 export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
-export type { NodePlace } from "./graph/code-place.ts";
 export type { GuardCondition, Port, SampleTensor, SizeGuard, SymbolicDim } from "./graph/port.ts";
 export { type CoreOp, coreOps, randomOps, type SupportedOp, supportedOps } from "./lower/supported-ops.ts";
 export { decodeModel } from "./onnx/decode.ts";

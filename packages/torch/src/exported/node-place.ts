@@ -1,4 +1,4 @@
-import type { CodePlace } from "../graph/code-place.ts";
+import type { CodePlace } from "../code-place.ts";
 import type { Json } from "./json.ts";
 
 /** A frame of a stack trace as Python prints it. */

@@ -1,6 +1,6 @@
 import type { StoredTensor } from "../archive/stored-tensor.ts";
+import type { CodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
-import type { CodePlace } from "./code-place.ts";
 import type { Guard } from "./guard.ts";
 import type { Dim } from "./sym.ts";
 

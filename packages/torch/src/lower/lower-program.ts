@@ -1,5 +1,5 @@
+import type { NodePlace } from "../code-place.ts";
 import { componentDtype } from "../dtype.ts";
-import type { NodePlace } from "../graph/code-place.ts";
 import type { NamedArg, Program, ValueType } from "../graph/ir.ts";
 import type { Port, SizeGuard } from "../graph/port.ts";
 import type { Dim } from "../graph/sym.ts";

@@ -1,5 +1,5 @@
+import type { NodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
-import type { NodePlace } from "../graph/code-place.ts";
 import type { Attributes, Initializer, OnnxGraph, OnnxNode, ValueInfo } from "./model.ts";
 
 /** Names and initializers that a graph and its subgraphs share. */

@@ -1,8 +1,8 @@
 import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
 import type { PickleCall } from "../checkpoint/pickle-value.ts";
+import type { CodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
-import type { CodePlace } from "../graph/code-place.ts";
 import {
   type Arg,
   NONE,

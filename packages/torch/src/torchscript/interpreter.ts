@@ -1,6 +1,6 @@
 import { itemsOf } from "../checkpoint/pickle-value.ts";
+import type { CodePlace } from "../code-place.ts";
 import { ModelFileError } from "../errors.ts";
-import type { CodePlace } from "../graph/code-place.ts";
 import { keyOfValue } from "./dict-builtins.ts";
 import { FunctionCaller } from "./function-caller.ts";
 import { constant, subscript } from "./literals.ts";

@@ -1,5 +1,5 @@
+import type { NodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
-import type { NodePlace } from "../graph/code-place.ts";
 import type { StatePair } from "../graph/ir.ts";
 import type { Port, SampleTensor, SizeGuard } from "../graph/port.ts";
 

@@ -6,7 +6,7 @@ import { ServeError } from "../../base/errors.ts";
 import { faultWords } from "../../base/file-fault.ts";
 import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
-import { loadConfig } from "../../config/load-config.ts";
+import { type Config, loadConfig } from "../../config/load-config.ts";
 import { MODEL_OPTIONS } from "../../config/model-options.ts";
 import { flagName, type OptionValues } from "../../config/option.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
@@ -44,10 +44,11 @@ export const profileCommand: Command = {
   tables: [PROFILE_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(PROFILE_OPTIONS, { flags: args.flags });
+    const config = configOf(args);
     const [model, ...others] = args.positionals;
     if (model === undefined || others.length > 0) throw usageError("expected one MODEL: a file or a folder");
     if (!existsSync(model)) throw missingFile(model, "file or folder");
-    const report = await measured(model, { args, options, terminal });
+    const report = await measured(model, { config, options, terminal });
     terminal.progress?.();
     if (options.flame !== undefined) writeFlame(options.flame, report);
     terminal.stdout.write(options.json ? `${JSON.stringify(report)}\n` : profileText(report, options));
@@ -56,15 +57,18 @@ export const profileCommand: Command = {
 };
 
 interface Measuring {
-  readonly args: Arguments;
+  readonly config: Config;
   readonly options: ProfileValues;
   readonly terminal: Terminal;
 }
 
-async function measured(path: string, { args, options, terminal }: Measuring): Promise<ProfileReport> {
+/** Of a server that has this model alone. */
+function configOf({ flags }: Arguments): Config {
   const names = new Set(Object.keys(MODEL_OPTIONS).map(flagName));
-  const own = [...args.flags].filter(([name]) => names.has(name));
-  const config = loadConfig({ flags: new Map([...SERVER_FLAGS, ...own]) });
+  return loadConfig({ flags: new Map([...SERVER_FLAGS, ...[...flags].filter(([name]) => names.has(name))]) });
+}
+
+async function measured(path: string, { config, options, terminal }: Measuring): Promise<ProfileReport> {
   const folder = mkdtempSync(join(tmpdir(), "sconce-profile-"));
   try {
     terminal.progress?.(`loading ${path}`);
@@ -82,7 +86,7 @@ async function measured(path: string, { args, options, terminal }: Measuring): P
 
 async function profiled(
   { name, spec, plain, profiled: watched }: ProfiledModel,
-  { folder, options, terminal }: Omit<Measuring, "args"> & { readonly folder: string },
+  { folder, options, terminal }: Omit<Measuring, "config"> & { readonly folder: string },
 ): Promise<ProfileReport> {
   const { signature, runtime } = plain.description;
   const inputs = await inputsFor(signature, options);
