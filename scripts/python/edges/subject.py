@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,6 +21,10 @@ class Subject:
     program: object
     example: list[torch.Tensor]
     free: list[list[object]]
+
+    @cached_property
+    def module(self) -> nn.Module:
+        return self.program.module()
 
     def symbols(self) -> dict:
         """Every symbol with its size in the example."""
@@ -123,7 +128,7 @@ def answer(subject: Subject, inputs: list[torch.Tensor]) -> list[torch.Tensor] |
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return tensors_of(subject.program.module()(*[t.clone() for t in inputs]))
+            return tensors_of(subject.module(*[t.clone() for t in inputs]))
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         return f"{type(error).__name__}: {lines[0]}"[:200]

@@ -172,6 +172,13 @@ const trained: SizesOf = (node) =>
 /** The largest of nothing is not defined. */
 const renormed: SizesOf = (node) => (node.float("p") === Number.POSITIVE_INFINITY ? otherThanDim(node) : []);
 
+/** The sizes beside one that is left open (-1), which could be any where one of them is 0. */
+const besideOpen: SizesOf = (node) => {
+  const name = node.has("shape") ? "shape" : "size";
+  const sizes = node.sizes(name);
+  return sizes.includes(-1) ? sizes.filter((size) => size !== -1) : [];
+};
+
 const weightsFit: PairsOf = (node) => {
   const weights = node.optionalTensor("weights");
   return weights === undefined ? [] : [[weights.dims[0]!, node.tensor("self").dims[0]!]];
@@ -227,6 +234,10 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["addbmm", { some: productOfIntegers }],
   ["baddbmm", { some: (node) => unlessNone(productOfIntegers(node).slice(2, 3), node.out().dims) }],
   ["multi_margin_loss", { some: (node) => node.tensor("self").dims.slice(-1) }],
+  ...["view", "view_copy", "reshape", "_unsafe_view", "_reshape_copy"].map((op): [string, Demand] => [
+    `${op}.default`,
+    { some: besideOpen },
+  ]),
   ["bincount", { same: weightsFit }],
   ["index", { some: indexed }],
   ["diagonal_scatter", { same: diagonalFits }],
