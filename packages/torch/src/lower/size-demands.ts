@@ -274,11 +274,10 @@ export function demanding(
 
 const COMPLEX_DEMANDS: ReadonlySet<Demand | undefined> = new Set(TRANSFORMS.map((op) => DEMANDS.get(op)));
 
-/** The demands of a transform of complex numbers, where it is in the main graph; those of other ops are of real tensors. */
+/** The demands of a transform of complex numbers; those of other ops are of real tensors. */
 export function demandOfComplex(node: OpNode, g: Emitter): void {
   const demand = demandOf(node.target);
-  if (demand !== undefined && COMPLEX_DEMANDS.has(demand) && g.builder.isOutermost)
-    g.guards.push(...guardsOf(node, g, demand));
+  if (demand !== undefined && COMPLEX_DEMANDS.has(demand)) g.guards.push(...guardsOf(node, g, demand));
 }
 
 /** A value of the main graph, once all that was demanded on the way is met. */

@@ -24,26 +24,34 @@ export function asStated(counted: Counted, g: Emitter, results: Results): Result
   const result = results[first];
   const name = node.outputs[first];
   const type = name === undefined ? undefined : values.get(name);
-  if (type === undefined || result === undefined || !("name" in result)) return results;
+  if (type === undefined || result === undefined) return results;
   const op = (node.origin ?? node.target).split(".").slice(0, 2).join(".");
-  if (type.kind !== "tensor") return withNumber(g, results, { type, op });
+  if (type.kind !== "tensor")
+    return "name" in result ? withNumber(g, results, { val: result, type, op }) : results;
   const counting = countingOf(node, values);
   const stated = counting && type.dims[counting.axis];
   if (counting === undefined || stated === undefined || isFree(stated, g)) return results;
   if (isCountedAlike(stated, counting.counted, counted.symbols)) return results;
   const { axis } = counting;
-  const actual = g.reshape(g.op("Shape", [result], { start: axis, end: axis + 1 }), []);
+  const measured = "name" in result ? result : result.re;
+  const actual = g.reshape(g.op("Shape", [measured], { start: axis, end: axis + 1 }), []);
   const guard = statedCheck(g, `dimension ${axis} of what ${op} gives`, { actual, stated });
   g.guards.push(guard);
-  return results.map((val) => (val === undefined || !("name" in val) ? val : g.held(val, guard)));
+  return results.map((val) => {
+    if (val === undefined) return undefined;
+    return "name" in val ? g.held(val, guard) : { re: g.held(val.re, guard), im: g.held(val.im, guard) };
+  });
 }
 
 function withNumber(
   g: Emitter,
   results: Results,
-  { type, op }: { readonly type: Exclude<ValueType, { kind: "tensor" }>; readonly op: string },
+  {
+    val,
+    type,
+    op,
+  }: { readonly val: Val; readonly type: Exclude<ValueType, { kind: "tensor" }>; readonly op: string },
 ): Results {
-  const val = results[0] as Val;
   if (isFree(type.expr, g) || type.kind === "bool") return results;
   const actual = g.cast(val, type.kind === "float" ? "float64" : "int64");
   g.guards.push(statedCheck(g, `the number that ${op} reads`, { actual, stated: type.expr }));
