@@ -45,6 +45,11 @@ export function createEvictingLoad(options: EvictingLoadOptions): EvictingLoad {
 
   return {
     async load(candidate, signal, onBegin) {
+      // It holds nothing, and waits for the loads of others.
+      if (candidate.format === "pipeline") {
+        onBegin();
+        return await options.load(candidate, signal);
+      }
       const place = options.replaces(candidate.name, candidate.version)
         ? capacity.exceed(candidate.bytes)
         : await capacity.reserve(candidate.bytes, signal);

@@ -225,7 +225,7 @@ function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }
 }
 
 function candidate(
-  file: PlainFile & { readonly format: ModelFormat },
+  file: PlainFile & { readonly format: Exclude<ModelFormat, "pipeline"> },
   {
     name,
     version,
@@ -262,7 +262,7 @@ function candidate(
 }
 
 /** Why a file cannot be served, as far as its format says it. */
-function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
+function formatProblem(format: Exclude<ModelFormat, "pipeline">, codeFile: string | undefined): string | undefined {
   if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
   if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);
