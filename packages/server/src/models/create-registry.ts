@@ -232,7 +232,9 @@ class Registry implements ManagedRegistry {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(Array.from(this.#versions(), (version) => version.unload("the server is stopping")));
+    // What is made of others goes before them.
+    const versions = [...this.#versions()].sort((a, b) => Number(isMade(b)) - Number(isMade(a)));
+    await Promise.all(versions.map((version) => version.unload("the server is stopping")));
   }
 
   destroy(reason: string): void {
@@ -382,6 +384,10 @@ class Registry implements ManagedRegistry {
     this.#forget(model);
     this.#loading.retry();
   }
+}
+
+function isMade({ candidate }: ModelVersion): boolean {
+  return candidate.format === "pipeline";
 }
 
 function loadError(name: string, versions: readonly ModelVersion[]): ServeError {

@@ -47,6 +47,8 @@ export function createEvictingLoad(options: EvictingLoadOptions): EvictingLoad {
     async load(candidate, signal, onBegin) {
       // It holds nothing, and waits for the loads of others.
       if (candidate.format === "pipeline") {
+        // Whoever asks gets to know first what it asked for.
+        await Promise.resolve();
         onBegin();
         return await options.load(candidate, signal);
       }

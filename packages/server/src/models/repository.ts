@@ -262,7 +262,10 @@ function candidate(
 }
 
 /** Why a file cannot be served, as far as its format says it. */
-function formatProblem(format: Exclude<ModelFormat, "pipeline">, codeFile: string | undefined): string | undefined {
+function formatProblem(
+  format: Exclude<ModelFormat, "pipeline">,
+  codeFile: string | undefined,
+): string | undefined {
   if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
   if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);

@@ -52,15 +52,14 @@ export function bindSteps(pipeline: Pipeline, signatures: readonly Signature[]):
       origins.set(binding.tensor, { step: index, binding });
     }
   }
+  refuseRing({ steps, origins });
   const taken = new Set(steps.flatMap(({ inputs }) => inputs.map(({ tensor }) => tensor)));
-  const wiring: Wiring = {
+  return {
     steps,
     origins,
     inputs: pipelineInputs(pipeline, { steps, origins, taken }),
     outputs: pipelineOutputs(pipeline, origins, taken),
   };
-  refuseRing(wiring);
-  return wiring;
 }
 
 /** An error of a pipeline that does not fit together. */
@@ -169,7 +168,7 @@ export function stepsBefore({
 }
 
 /** Throws when steps wait for each other, and names them. */
-function refuseRing(wiring: Wiring): void {
+function refuseRing(wiring: Pick<Wiring, "steps" | "origins">): void {
   const before = stepsBefore(wiring);
   const done = new Set<number>();
   const path: number[] = [];

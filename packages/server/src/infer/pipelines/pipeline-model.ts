@@ -16,7 +16,7 @@ import type { ModelGauges, ServedModelHandle } from "../../models/served-model-h
 import type { CheckedSubmit } from "../checked-submit.ts";
 import { type OwnFacts, pipelineLabels, pipelineSettings, type StepFacts } from "./pipeline-facts.ts";
 import { compilePipeline, type PipelinePlan } from "./pipeline-plan.ts";
-import { type PipelineResult, PipelineRun } from "./pipeline-run.ts";
+import { type PipelineResult, PipelineRun, type RunModels } from "./pipeline-run.ts";
 import type { StepModels, TensorLedger } from "./step-models.ts";
 
 /** Told how each request of a pipeline ended: statistics and metrics. */
@@ -78,12 +78,15 @@ class PipelineModel implements ServedModelHandle {
   readonly #holds = new InFlight();
   readonly #health = new Set<() => void>();
   readonly #stopListening: () => void;
+  readonly #steps: RunModels;
   readonly #loadedAtMs: number;
   /** Of each step's model, when it was last in memory. */
   readonly #facts: (StepFacts | undefined)[];
   #plan: PipelinePlan | undefined;
   #failure: string | undefined;
   #isGone = false;
+  /** By step, while somebody holds this pipeline. */
+  #kept: readonly (ServedModelHandle | undefined)[] = [];
   #closing: Promise<void> | undefined;
 
   constructor(options: PipelineModelOptions) {
@@ -95,6 +98,16 @@ class PipelineModel implements ServedModelHandle {
     this.#facts = pipeline.steps.map(() => undefined);
     this.settings = NO_SETTINGS;
     this.#refresh();
+    this.#steps = {
+      find: (step) => {
+        const { model, version } = pipeline.steps[step]!;
+        return models.find(model, version) ?? this.#kept[step];
+      },
+      waitForLoad(step, signal) {
+        const { model, version } = pipeline.steps[step]!;
+        return models.waitForLoad(model, version, signal);
+      },
+    };
     const names = new Set(pipeline.steps.map(({ model }) => model));
     this.#stopListening = models.onChange((model) => {
       if (names.has(model)) this.#follow();
@@ -104,10 +117,10 @@ class PipelineModel implements ServedModelHandle {
   submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
     try {
       const plan = this.#requirePlan();
-      const { models, submit, clock, ledger } = this.#options;
+      const { submit, clock, ledger } = this.#options;
       this.#taken.begin();
       const call = new PipelineCall(this, request, receiver);
-      new PipelineRun({ plan, models, submit, clock, ledger }, request, call).start();
+      new PipelineRun({ plan, models: this.#steps, submit, clock, ledger }, request, call).start();
     } catch (error) {
       receiver.reject(ServeError.from(error));
     }
@@ -158,12 +171,14 @@ class PipelineModel implements ServedModelHandle {
   }
 
   hold(): void {
+    if (this.#holds.count === 0) this.#keepSteps();
     this.#holds.begin();
     this.#taken.begin();
   }
 
   release(): void {
     this.#holds.end();
+    if (this.#holds.count === 0) this.#dropSteps();
     this.#taken.end();
   }
 
@@ -195,6 +210,18 @@ class PipelineModel implements ServedModelHandle {
     this.#stopListening();
   }
 
+  /** Whoever holds a pipeline holds the models of its steps. */
+  #keepSteps(): void {
+    const { pipeline, models } = this.#options;
+    this.#kept = pipeline.steps.map(({ model, version }) => models.find(model, version));
+    for (const handle of this.#kept) handle?.hold();
+  }
+
+  #dropSteps(): void {
+    for (const handle of this.#kept) handle?.release();
+    this.#kept = [];
+  }
+
   #requirePlan(): PipelinePlan {
     const isClosed = this.#isGone || (this.#closing !== undefined && this.#holds.count === 0);
     if (isClosed)
@@ -203,8 +230,9 @@ class PipelineModel implements ServedModelHandle {
     throw new ServeError("unavailable", this.#failure ?? NOTHING_LOADED, { reason: "model_not_ready" });
   }
 
-  /** A model of a step changed. */
+  /** A model of a step changed. What finishes what it has does not care. */
   #follow(): void {
+    if (this.#closing !== undefined) return;
     const before = this.#failure;
     const described = this.description;
     this.#refresh();

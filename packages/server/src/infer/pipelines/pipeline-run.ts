@@ -1,4 +1,4 @@
-import { type AbortListener, CallSignal } from "../../base/call-signal.ts";
+import { type AbortListener, CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
@@ -8,12 +8,20 @@ import { type StepTimes, Timeline } from "../../base/timeline.ts";
 import type { ServedModelHandle } from "../../models/served-model-handle.ts";
 import type { CheckedSubmit } from "../checked-submit.ts";
 import type { PipelinePlan, PlannedStep } from "./pipeline-plan.ts";
-import type { StepModels, TensorLedger } from "./step-models.ts";
+import type { TensorLedger } from "./step-models.ts";
 import { type StepRecord, stampPath } from "./step-path.ts";
+
+/** The models of a pipeline's steps. */
+export interface RunModels {
+  /** Undefined: it is not in memory. */
+  find(step: number): ServedModelHandle | undefined;
+  /** Waits for a model that loads on first use, then `find` is to be asked again. Rejects with ServeError. */
+  waitForLoad(step: number, signal: CancelSignal): Promise<void>;
+}
 
 export interface PipelineRunParts {
   readonly plan: PipelinePlan;
-  readonly models: StepModels;
+  readonly models: RunModels;
   readonly submit: CheckedSubmit;
   readonly clock: Clock;
   readonly ledger: TensorLedger;
@@ -62,9 +70,7 @@ export class PipelineRun implements AbortListener {
     this.#stepsLeft = this.#needed?.size ?? plan.steps.length;
     this.#waits = plan.steps.map(({ before }) => before.length);
     this.#records = new Array<undefined>(plan.steps.length).fill(undefined);
-    this.#held = plan.steps.map(({ model, version }, i) =>
-      this.#isNeeded(i) ? models.find(model, version) : undefined,
-    );
+    this.#held = plan.steps.map((_, i) => (this.#isNeeded(i) ? models.find(i) : undefined));
     for (const handle of this.#held) handle?.hold();
   }
 
@@ -160,12 +166,11 @@ export class PipelineRun implements AbortListener {
   /** Of a model that loads on first use. */
   async #load(index: number): Promise<void> {
     const { models } = this.#parts;
-    const { model, version } = this.#step(index);
     try {
-      let handle = models.find(model, version);
+      let handle = models.find(index);
       while (handle === undefined) {
-        await models.waitForLoad(model, version, this.#signal);
-        handle = models.find(model, version);
+        await models.waitForLoad(index, this.#signal);
+        handle = models.find(index);
       }
       if (this.#isSettled) return;
       handle.hold();
