@@ -201,7 +201,8 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
       looksLikeModel,
     });
     // Settings may say why there is no file to choose, or choose one.
-    return { ...problem, root, fingerprint, configFile, foreignFile, otherFiles };
+    const labelsFile = listing.labelsFile ?? parent?.labelsFile;
+    return { ...problem, root, fingerprint, configFile, foreignFile, labelsFile, otherFiles };
   }
   const file = isCodeAlone
     ? { ...code, format: "code" as const }
