@@ -31,7 +31,7 @@ export interface ManagedModels {
 
 export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
   const { load, clock, logger, onForgotten } = options;
-  const { server, modelDefaults } = options.config;
+  const { server, modelDefaults, modelSettings } = options.config;
   const repository = createRepository({
     paths: options.paths.map(repositoryPath),
     fileSystem: nodeFileSystem,
@@ -49,7 +49,13 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
   });
   return {
     registry,
-    control: createModelControl({ mode: controlMode(server), repository, registry, clock }),
+    control: createModelControl({
+      mode: controlMode(server),
+      repository,
+      registry,
+      clock,
+      settings: modelSettings,
+    }),
   };
 }
 

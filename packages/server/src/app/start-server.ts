@@ -451,7 +451,10 @@ async function buildEdges(
   };
   const fronts =
     config.compat === "torchserve"
-      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, shared)
+      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, {
+          ...shared,
+          renewToken: authentication?.renewToken,
+        })
       : undefined;
   const rest = makers.rest(fronts?.main, () => grpc);
   const grpc: GrpcEdge = makers.grpc(fronts?.main, rest);

@@ -14,6 +14,7 @@ import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
+import { torchserveStart } from "./torchserve-start.ts";
 import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
 
@@ -25,20 +26,23 @@ export const serveCommand: Command = {
   summary: "Serves model files and folders of models over REST and gRPC on one port.",
   tables: [SERVER_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
-    if (args.positionals.length === 0) {
+    const { flags, found } = withFoundConfig(args.flags, terminal.env);
+    const torchserve = await torchserveStart({ flags, paths: args.positionals }, terminal.env);
+    const { paths = args.positionals, base, notes = [] } = torchserve ?? {};
+    if (paths.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    const { flags, found } = withFoundConfig(args.flags, terminal.env);
-    const load = (): Config => withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
+    const load = (): Config =>
+      withTranslationCache(loadConfig({ flags, env: terminal.env, base }), terminal.env);
     const config = load();
-    for (const { path } of args.positionals.map(repositoryPath))
+    for (const { path } of paths.map(repositoryPath))
       if (!existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
     const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));
     const logger = leveledLogger(everything, config.server.logLevel);
     if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
-    for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
+    for (const words of [...notes, ...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
     }
     // Before anybody is told that the server is there: whoever started it may end at once.
@@ -58,7 +62,7 @@ export const serveCommand: Command = {
         logger.setLevel(next.server.logLevel);
         return next;
       },
-      paths: args.positionals,
+      paths,
       logger,
       clock: systemClock,
       random: Math.random,

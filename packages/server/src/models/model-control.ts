@@ -17,6 +17,8 @@ export interface ModelControlOptions {
   /** Made with `explicit` set when the mode is. Not owned. */
   readonly registry: ManagedRegistry;
   readonly clock: Clock;
+  /** Keys of model.yaml that come before the models' own, by model, until requests bring others. */
+  readonly settings?: ReadonlyMap<string, Overrides> | undefined;
 }
 
 /** Keeps the registry in step with the disk, as the mode says. */
@@ -37,11 +39,11 @@ export interface ModelControl {
 }
 
 export function createModelControl(options: ModelControlOptions): ModelControl {
-  const { mode, repository, registry, clock } = options;
+  const { mode, repository, registry, clock, settings: given = new Map<string, Overrides>() } = options;
   let settler: ScanSettler | undefined;
   let cancelTimer = (): void => {};
   let closed = false;
-  const overrides = new Map<string, Overrides>();
+  const overrides = new Map(given);
 
   const look = async (): Promise<void> => {
     const scan = withOverrides(await repository.scan(), overrides);
@@ -70,6 +72,11 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         if (registry.wantedPrint(name) === tried) throw error;
       }
     }
+  };
+  const reset = (name: string): void => {
+    const settings = given.get(name);
+    if (settings === undefined) overrides.delete(name);
+    else overrides.set(name, settings);
   };
   const requireExplicit = (): void => {
     if (closed) {
@@ -103,7 +110,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     },
     async unloadModel(name, signal, version) {
       requireExplicit();
-      if (version === undefined) overrides.delete(name);
+      if (version === undefined) reset(name);
       await registry.unloadModel(name, signal, version);
     },
     setDefaultVersion(name, version) {
