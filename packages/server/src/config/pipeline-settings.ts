@@ -15,11 +15,6 @@ const MAX_TENSOR_NAME = 256;
 
 type Mapping = Readonly<Record<string, unknown>>;
 
-/** Whether settings make their folder a pipeline. */
-export function isPipeline(file: YamlFile | undefined): boolean {
-  return file?.values[PIPELINE_KEY] !== undefined;
-}
-
 /** The names of the models of a pipeline's steps, as far as they can be read; none for settings of any other model. */
 export function pipelineModels(file: YamlFile | undefined): readonly string[] {
   const steps = asMapping(file?.values[PIPELINE_KEY])?.["steps"];
