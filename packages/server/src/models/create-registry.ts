@@ -152,13 +152,17 @@ class Registry implements ManagedRegistry {
   apply(scan: ScanResult): void {
     if (this.#closed) return;
     this.#problems = logFindings(scan, this.#problems, this.#options.logger);
-    const first = !this.#observed;
-    this.#observed = true;
+    const starting = !this.#observed;
+    this.#observed ||= scan.pending !== true;
+    // The last scan of the start: everything that is there has been seen.
+    const first = starting && this.#observed;
     const { explicit } = this.#options;
     this.#sawAll ||= scan.complete || explicit !== undefined;
     for (const model of this.#observe(scan)) {
-      if (first && explicit?.startup.includes(model.name)) model.enabled = true;
-      if (explicit === undefined || (first && model.enabled)) this.#reconcile(model);
+      const isDue = (starting && explicit?.startup.includes(model.name)) || this.#missing.has(model.name);
+      if (isDue) model.enabled = true;
+      if (explicit === undefined || isDue) this.#reconcile(model);
+      if (!first && isDue) this.#missing = new Set([...this.#missing].filter((name) => name !== model.name));
     }
     if (first) this.#reportMissing();
     if (first) void this.settled().then(() => this.#onStarted());
@@ -322,7 +326,9 @@ class Registry implements ManagedRegistry {
   /** Groups a scan by model, passes it on, and returns every model that is known or was. */
   #observe(scan: ScanResult): readonly ModelVersions[] {
     const found = new Map<string, ModelCandidate[]>();
-    this.#unread = scan.complete ? [] : scan.candidates.filter((candidate) => candidate.unreadable);
+    this.#unread = scan.candidates.filter(
+      ({ hidesOthers, unreadable }) => hidesOthers === true || (unreadable && !scan.complete),
+    );
     for (const candidate of scan.candidates) {
       const list = found.get(candidate.name);
       if (list === undefined) found.set(candidate.name, [candidate]);
