@@ -59,6 +59,7 @@ const RIGHT = {
   completion: ["bash"],
   export: ["models", "-o", "out.pt2"],
   verify: ["nowhere.pt2"],
+  profile: ["nowhere.pt2"],
   curl: ["digits", "--url", "http://127.0.0.1:1"],
   types: ["http://127.0.0.1:1"],
   migrate: ["models"],
@@ -188,6 +189,13 @@ function ownCases(port) {
       ["migrate", "models", "--ts-config", "nowhere.properties"],
     ],
     verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
+    profile: [
+      ["profile"],
+      ["profile", "digits.pt2", "half.pt2"],
+      ["profile", "nowhere.pt2"],
+      ["profile", "half.pt2"],
+      ["profile", "digits.pt2", "--runs", "0"],
+    ],
     doctor: [["doctor", "digits"]],
     keys: [
       ["keys"],

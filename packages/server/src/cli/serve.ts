@@ -7,6 +7,7 @@ import { type Config, loadConfig } from "../config/load-config.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
+import { isStoreAddress } from "../stores/store-address.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
 import { withFoundConfig } from "./found-config.ts";
@@ -22,8 +23,9 @@ const TELL_MS = 2000;
 
 export const serveCommand: Command = {
   name: "serve",
-  usage: "[NAME=]PATH…",
-  summary: "Serves model files and folders of models over REST and gRPC on one port.",
+  usage: "[NAME=]PATH|ADDRESS…",
+  summary:
+    "Serves model files and folders of models, of this machine or at s3://, gs:// and https:// addresses, over REST and gRPC on one port.",
   tables: [SERVER_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
     const { flags, found } = withFoundConfig(args.flags, terminal.env);
@@ -36,7 +38,7 @@ export const serveCommand: Command = {
       withTranslationCache(loadConfig({ flags, env: terminal.env, base }), terminal.env);
     const config = load();
     for (const { path } of paths.map(repositoryPath))
-      if (!existsSync(path)) throw missingFile(path, "file or folder");
+      if (!isStoreAddress(path) && !existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
     const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));

@@ -221,6 +221,30 @@ export const SERVER_OPTIONS = {
     default: 2_147_483_648,
     doc: "Most bytes of all kept translations together; the least recently used make room.",
   },
+  storeCache: {
+    kind: "text",
+    default: null,
+    doc: "Folder for copies of models that s3://, gs:// and https:// addresses lead to. When unset, sconce/stores below XDG_CACHE_HOME or ~/.cache. Give each container one of its own.",
+  },
+  storeCacheSizeBytes: {
+    kind: "bytes",
+    min: 1_048_576,
+    max: 1_125_899_906_842_624,
+    default: 53_687_091_200,
+    doc: "Most bytes of all copies of models together. Copies that no server uses make room, the least recently used first; what would still not fit is not downloaded.",
+  },
+  storeTimeoutMs: {
+    kind: "duration",
+    min: 100,
+    max: 3_600_000,
+    default: 30_000,
+    doc: "How long a model store may be silent before it counts as one that cannot be read.",
+  },
+  storeCa: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the only CAs whose certificates a model store may have. When unset: those that Node trusts, NODE_EXTRA_CA_CERTS among them.",
+  },
   maxInstances: {
     kind: "count-or-auto",
     min: 1,
