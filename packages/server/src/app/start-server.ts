@@ -40,15 +40,11 @@ import type { IndexEntry } from "../models/registry.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota } from "../queue/quota.ts";
-import { createAutoRuntime } from "../runtime/auto-runtime.ts";
-import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
-import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
-import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
+import { workerEnv } from "../worker/worker-env.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
-import { checkPaths } from "./check-paths.ts";
+import { createBothRuntimes, type RuntimeOptions } from "./create-both-runtimes.ts";
 import { createDenialLog } from "./denial-log.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
@@ -56,12 +52,12 @@ import { listenError } from "./listen-error.ts";
 import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
+import { type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
-import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import type { Front, FrontMakers, TorchserveFronts } from "./torchserve-fronts.ts";
 import type { TorchserveAddresses } from "./torchserve-ports.ts";
@@ -70,7 +66,10 @@ import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
-  /** Model files, and folders of models; `NAME=PATH` serves one model under a name of your choice. */
+  /**
+   * Model files, and folders of models; `NAME=PATH` serves one model under a name of your choice. In place of a path an address may stand: `s3://BUCKET/PREFIX`,
+   * `gs://BUCKET/PREFIX` or `https://HOST/FILE`.
+   */
   readonly paths: readonly string[];
   /** From `loadConfig`. Default: the defaults of docs/configuration.md, on a free port; neither the environment nor a file is read. */
   readonly config?: Config;
@@ -87,18 +86,6 @@ export interface ServerOptions {
   readonly random?: () => number;
   /** Makes what runs the models; default: ONNX Runtime and PyTorch in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
-}
-
-export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
-
-/** ONNX Runtime where a program can be translated, else PyTorch. */
-function createBothRuntimes(options: RuntimeOptions): Runtime {
-  const searchPath = process.env["PATH"] ?? "";
-  return createAutoRuntime({
-    onnx: createOnnxRuntime(options),
-    python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
-    tasks: createTaskRuntime(options),
-  });
 }
 
 type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime" | "readConfig">>;
@@ -147,16 +134,22 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { server: config } = options.config;
   checkSafeBinding(config);
   readinessOf(config.readiness);
-  await checkPaths(options.paths.map((text) => repositoryPath(text).path));
   const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const authentication = await openAuthentication(config, { metrics, logger });
-  const sandbox = openSandbox(config, options.paths, logger);
+  const sources = await openModelSources(options, metrics);
+  const sandbox = sandboxFor(sources, config, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
-  const shared = { metrics, loop, authentication, live, sandbox };
+  const slowClients = createSlowClientGuard(
+    loop.activeClock,
+    DEFAULT_SLOW_CLIENT_LIMITS,
+    countSlowTransfers(metrics),
+  );
+  const budget = byteBudget(config, slowClients);
+  const shared = { metrics, loop, authentication, live, sandbox, sources, slowClients, budget };
   const { runtime, registry, control, observer } = buildModels(options, shared);
   let isDraining = false;
   const inference = createInference({
@@ -194,6 +187,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     runtime.destroy(NOT_STARTED);
     await runtime.close();
     sandbox?.close();
+    sources.stores?.close();
     throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
@@ -201,7 +195,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const started = control.start();
   const reloader = await openReloader(options, { tls, authentication, live });
   const edges = { health, reloader, ...built };
-  const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
+  const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime, sources };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address, tls === undefined ? "http" : "https"),
@@ -221,6 +215,19 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       return stopped;
     },
   };
+}
+
+function sandboxFor(
+  { paths, stores }: ModelSources,
+  config: ServerConfig,
+  logger: Logger,
+): OpenSandbox | undefined {
+  try {
+    return openSandbox(config, paths, logger);
+  } catch (error) {
+    stores?.close();
+    throw error;
+  }
 }
 
 const KNOWN_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
@@ -302,12 +309,16 @@ interface Instruments {
   readonly live: LiveSettings;
   /** Undefined: workers may do what the server's user may. */
   readonly sandbox: OpenSandbox | undefined;
+  readonly sources: ModelSources;
+  readonly slowClients: SlowClientGuard;
+  /** What requests in flight may hold. */
+  readonly budget: ByteBudget;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live, sandbox }: Instruments,
+  { metrics, loop, authentication, live, sandbox, sources, budget }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
   // A worker that may write where others read could change what they load.
@@ -330,12 +341,14 @@ function buildModels(
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
     quota,
+    registry: () => managed.registry,
+    ledger: budget,
   });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
     metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
-  const managed = createManagedModels({ ...options, load, onForgotten });
+  const managed = createManagedModels({ ...options, sources, load, onForgotten });
   const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));
   metrics.collect(() => readModelGauges(managed.registry.versions()));
   if (config.compat === "torchserve")
@@ -377,17 +390,14 @@ async function buildEdges(
     tls,
     authentication,
     live,
+    slowClients,
+    budget,
   }: Served,
 ): Promise<BuiltEdges> {
   const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
     import("../edge/rest/rest-edge.ts"),
     import("../edge/grpc/grpc-edge.ts"),
   ]);
-  const slowClients = createSlowClientGuard(
-    loop.activeClock,
-    DEFAULT_SLOW_CLIENT_LIMITS,
-    countSlowTransfers(metrics),
-  );
   const { regions, readLoadConfig } = await allowedExtensions(config);
   const shared = {
     inference,
@@ -402,7 +412,7 @@ async function buildEdges(
     logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,
-    budget: byteBudget(config, slowClients),
+    budget,
     slowClients,
     slicer,
     tenantHeader,
@@ -443,7 +453,10 @@ async function buildEdges(
   };
   const fronts =
     config.compat === "torchserve"
-      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, shared)
+      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, {
+          ...shared,
+          renewToken: authentication?.renewToken,
+        })
       : undefined;
   const rest = makers.rest(fronts?.main, () => grpc);
   const grpc: GrpcEdge = makers.grpc(fronts?.main, rest);

@@ -11,6 +11,7 @@ import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { EventLoop } from "./event-loop.ts";
+import type { ModelSources } from "./model-sources.ts";
 import type { Reloader } from "./reloader.ts";
 
 /** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
@@ -33,6 +34,7 @@ export interface RunningParts {
   readonly control: ModelControl;
   readonly registry: ManagedRegistry;
   readonly runtime: Runtime;
+  readonly sources: ModelSources;
 }
 
 /**
@@ -69,6 +71,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   parts.regions?.unregister("");
   await registry.close();
   await runtime.close();
+  parts.sources.stores?.close();
   parts.loop.stop();
   await parts.health?.close();
   logger.info({}, "drained");
