@@ -40,14 +40,11 @@ import type { IndexEntry } from "../models/registry.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota } from "../queue/quota.ts";
-import { createAutoRuntime } from "../runtime/auto-runtime.ts";
-import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
-import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
-import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
+import { workerEnv } from "../worker/worker-env.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { checkOptions } from "./check-options.ts";
+import { createBothRuntimes, type RuntimeOptions } from "./create-both-runtimes.ts";
 import { createDenialLog } from "./denial-log.ts";
 import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
@@ -89,18 +86,6 @@ export interface ServerOptions {
   readonly random?: () => number;
   /** Makes what runs the models; default: ONNX Runtime and PyTorch in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
-}
-
-export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
-
-/** ONNX Runtime where a program can be translated, else PyTorch. */
-function createBothRuntimes(options: RuntimeOptions): Runtime {
-  const searchPath = process.env["PATH"] ?? "";
-  return createAutoRuntime({
-    onnx: createOnnxRuntime(options),
-    python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
-    tasks: createTaskRuntime(options),
-  });
 }
 
 type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime" | "readConfig">>;
@@ -158,7 +143,13 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const sandbox = sandboxFor(sources, config, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
-  const shared = { metrics, loop, authentication, live, sandbox, sources };
+  const slowClients = createSlowClientGuard(
+    loop.activeClock,
+    DEFAULT_SLOW_CLIENT_LIMITS,
+    countSlowTransfers(metrics),
+  );
+  const budget = byteBudget(config, slowClients);
+  const shared = { metrics, loop, authentication, live, sandbox, sources, slowClients, budget };
   const { runtime, registry, control, observer } = buildModels(options, shared);
   let isDraining = false;
   const inference = createInference({
@@ -319,12 +310,15 @@ interface Instruments {
   /** Undefined: workers may do what the server's user may. */
   readonly sandbox: OpenSandbox | undefined;
   readonly sources: ModelSources;
+  readonly slowClients: SlowClientGuard;
+  /** What requests in flight may hold. */
+  readonly budget: ByteBudget;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live, sandbox, sources }: Instruments,
+  { metrics, loop, authentication, live, sandbox, sources, budget }: Instruments,
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
   // A worker that may write where others read could change what they load.
@@ -347,6 +341,8 @@ function buildModels(
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
     quota,
+    registry: () => managed.registry,
+    ledger: budget,
   });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
@@ -394,17 +390,14 @@ async function buildEdges(
     tls,
     authentication,
     live,
+    slowClients,
+    budget,
   }: Served,
 ): Promise<BuiltEdges> {
   const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
     import("../edge/rest/rest-edge.ts"),
     import("../edge/grpc/grpc-edge.ts"),
   ]);
-  const slowClients = createSlowClientGuard(
-    loop.activeClock,
-    DEFAULT_SLOW_CLIENT_LIMITS,
-    countSlowTransfers(metrics),
-  );
   const { regions, readLoadConfig } = await allowedExtensions(config);
   const shared = {
     inference,
@@ -419,7 +412,7 @@ async function buildEdges(
     logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,
-    budget: byteBudget(config, slowClients),
+    budget,
     slowClients,
     slicer,
     tenantHeader,

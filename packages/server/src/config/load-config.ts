@@ -2,6 +2,7 @@ import { ServeError } from "../base/errors.ts";
 import { nearestWord } from "../base/nearest-word.ts";
 import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
 import { fileKey, flagName } from "./option.ts";
+import { PIPELINE_KEY } from "./pipeline-settings.ts";
 import { type OptionSources, rejectUnknownKeys, resolveOptions } from "./resolve-options.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 import { readYaml, type YamlFile } from "./yaml-file.ts";
@@ -108,6 +109,6 @@ function modelSection(file: YamlFile): YamlFile {
 /** A model's options: its `model.yaml`, as it was read, over the server's defaults. Throws `invalid_argument` naming the key. */
 export function loadModelConfig(file: YamlFile | undefined, defaults: ModelConfig): ModelConfig {
   if (file === undefined) return defaults;
-  rejectUnknownKeys(file, Object.keys(MODEL_OPTIONS).map(fileKey));
+  rejectUnknownKeys(file, [...Object.keys(MODEL_OPTIONS).map(fileKey), PIPELINE_KEY]);
   return resolveOptions(MODEL_OPTIONS, { file }, defaults);
 }

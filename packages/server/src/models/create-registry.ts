@@ -66,7 +66,7 @@ class Registry implements ManagedRegistry {
     };
   }
 
-  lookup(name: string, version: string | undefined): ServedModel | undefined {
+  lookup(name: string, version: string | undefined): ServedModelHandle | undefined {
     const found = this.#find(name, version);
     if (found === undefined) return undefined;
     found.usedAt = this.#uses++;
@@ -87,6 +87,25 @@ class Registry implements ManagedRegistry {
     } finally {
       this.#loading.unpin(target);
     }
+  }
+
+  candidate(name: string, version: string | undefined): ModelCandidate | undefined {
+    return (this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1))?.candidate;
+  }
+
+  async prepare(name: string, version: string | undefined, signal: AbortSignal): Promise<void> {
+    // Loads that one look at the disk starts all start in its turn.
+    await Promise.resolve();
+    const model = this.#models.get(name);
+    const target = this.#find(name, version) ?? model?.wanted.at(-1);
+    if (model === undefined || target === undefined || this.#closed) return;
+    if (this.#options.explicit !== undefined && !model.enabled) {
+      model.enabled = true;
+      model.loadStale();
+    }
+    const isWanted = this.#mayLoad(target) || this.#options.explicit !== undefined;
+    if (isWanted && target.serving === undefined) await target.waitForLoad(signal);
+    else if (target.pending !== undefined) await untilAborted(target.pending, signal);
   }
 
   isModelReady(name: string, version: string | undefined): boolean {
@@ -217,7 +236,9 @@ class Registry implements ManagedRegistry {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(Array.from(this.#versions(), (version) => version.unload("the server is stopping")));
+    // What is made of others goes before them.
+    const versions = [...this.#versions()].sort((a, b) => Number(isMade(b)) - Number(isMade(a)));
+    await Promise.all(versions.map((version) => version.unload("the server is stopping")));
   }
 
   destroy(reason: string): void {
@@ -369,6 +390,10 @@ class Registry implements ManagedRegistry {
     this.#forget(model);
     this.#loading.retry();
   }
+}
+
+function isMade({ candidate }: ModelVersion): boolean {
+  return candidate.format === "pipeline";
 }
 
 function loadError(name: string, versions: readonly ModelVersion[]): ServeError {

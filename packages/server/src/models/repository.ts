@@ -238,7 +238,8 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
       looksLikeModel,
     });
     // Settings may say why there is no file to choose, or choose one.
-    return { ...problem, root, fingerprint, configFile, foreignFile, otherFiles };
+    const labelsFile = listing.labelsFile ?? parent?.labelsFile;
+    return { ...problem, root, fingerprint, configFile, foreignFile, labelsFile, otherFiles };
   }
   const file = isCodeAlone
     ? { ...code, format: "code" as const }
@@ -262,7 +263,7 @@ function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }
 }
 
 function candidate(
-  file: PlainFile & { readonly format: ModelFormat },
+  file: PlainFile & { readonly format: Exclude<ModelFormat, "pipeline"> },
   {
     name,
     version,
@@ -299,7 +300,10 @@ function candidate(
 }
 
 /** Why a file cannot be served, as far as its format says it. */
-function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
+function formatProblem(
+  format: Exclude<ModelFormat, "pipeline">,
+  codeFile: string | undefined,
+): string | undefined {
   if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
   if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);
