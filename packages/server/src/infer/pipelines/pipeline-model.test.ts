@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { CallSignal } from "../../base/call-signal.ts";
+import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Pipeline, PipelineStep } from "../../base/pipeline.ts";
@@ -261,6 +262,32 @@ describe("a request of a pipeline", () => {
     assert.equal(handle.inFlight() + models.find("sine")!.inFlight() + models.find("split")!.inFlight(), 0);
     assert.equal(models.find("split")!.statistics().executionCount, 0);
     assert.deepEqual(handle.statistics().failures, { rejected: 0, cancelled: 1, backend: 0 });
+  });
+
+  test("whose deadline passes in a step ends there, and no later step runs", async () => {
+    const models = smallModels();
+    let answer = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    models.set(
+      "sine",
+      elementwiseModel("sine", rowSignature(["a"], ["y"]), ([x]) => [x!], held),
+    );
+    const { handle } = openTestPipeline(CHAIN, models);
+    // The clock's timers keep no process alive.
+    const keptAlive = setInterval(() => {}, 1000);
+    after(() => clearInterval(keptAlive));
+    const deadlineMs = systemClock.nowMs() + 30;
+    await assert.rejects(submitTo(handle, requestOf(X, { deadlineMs })), {
+      code: "deadline_exceeded",
+      message: 'step "one": the deadline passed before the model answered',
+    });
+    answer();
+    await models.find("sine")!.close();
+    assert.equal(models.find("split")!.statistics().executionCount, 0);
+    assert.equal(handle.inFlight(), 0);
+    assert.deepEqual(handle.statistics().failures, { rejected: 1, cancelled: 0, backend: 0 });
   });
 
   test("ends with the first step that fails, by its name, and what runs beside it is cancelled", async () => {

@@ -35,17 +35,19 @@ export function rowSignature(inputs: readonly string[], outputs: readonly string
 /** What a model does with one element of each input: one element of each output. */
 export type Elementwise = (values: readonly number[]) => readonly number[];
 
-/** A model that computes here, behind a real queue. `fail`: throws in place of an answer. */
+/** A model that computes here, behind a real queue, once `held` has resolved. */
 export function elementwiseModel(
   name: string,
   signature: Signature,
   compute: Elementwise,
+  held: Promise<void> = Promise.resolve(),
 ): ServedModelHandle {
   const instance: Instance = {
     id: "0",
     state: { kind: "ready" },
     residentBytes: async () => undefined,
     async run({ inputs }: RunRequest): Promise<RunResult> {
+      await held;
       const given = inputs.map(({ chunks }) => floats(Buffer.concat(chunks)));
       const outputs = signature.outputs.map(() => new Float32Array(given[0]!.length));
       for (let i = 0; i < given[0]!.length; i++)
@@ -143,6 +145,7 @@ export function openTestPipeline(
     maxBatchSize: undefined,
     loadTimeoutMs: 1000,
     models,
+    facts: [],
     submit: createCheckedSubmit(systemClock),
     ledger,
     observer: createPipelineObserver({
