@@ -181,6 +181,7 @@ class Registry implements ManagedRegistry {
     if (!model.versions.has(version)) this.#notFound(name, version);
     model.preferred = version;
     model.refresh();
+    this.#tellOf(model);
   }
 
   async unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void> {
@@ -194,6 +195,11 @@ class Registry implements ManagedRegistry {
       model.preferred = undefined;
     }
     await untilAborted(Promise.all(versions.map((version) => version.unload("unloaded on request"))), signal);
+  }
+
+  servingVersion(name: string): string | undefined {
+    const newest = this.#models.get(name)?.newest;
+    return newest?.serving === undefined ? undefined : newest.version;
   }
 
   subscribe(listener: (entry: IndexEntry) => void): () => void {
@@ -308,8 +314,11 @@ class Registry implements ManagedRegistry {
       else list.push(candidate);
     }
     for (const [name, candidates] of found) {
-      if (!this.#models.has(name)) this.#models.set(name, this.#create(name));
-      this.#models.get(name)!.observe(candidates);
+      const known = this.#models.get(name);
+      const model = known ?? this.#create(name);
+      this.#models.set(name, model);
+      model.observe(candidates);
+      if (known === undefined) this.#tellOf(model);
     }
     for (const model of this.#models.values()) {
       if (!found.has(model.name)) model.unread = this.#unread;
@@ -348,6 +357,11 @@ class Registry implements ManagedRegistry {
       logger.warn({ model }, "a model that is to be loaded at the start is not on disk");
     if (explicit === undefined && allowEmpty !== true && isEmpty(this.#models))
       logger.warn({}, "there is no model to serve: not ready (unless started with --allow-empty)");
+  }
+
+  #tellOf(model: ModelVersions): void {
+    const entry = model.representative?.indexEntry;
+    if (entry !== undefined) for (const listener of this.#listeners) listener(entry);
   }
 
   #onStarted(): void {

@@ -76,7 +76,9 @@ export interface ManagedRegistry extends ModelRegistry {
   unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
   /** While it is ready, this version answers requests that name none. Throws `not_found`. */
   setDefaultVersion(name: string, version: string): void;
-  /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */
+  /** The version that answers requests which name none; undefined: none does now. */
+  servingVersion(name: string): string | undefined;
+  /** Calls `listener` with the index line of a version whenever that changed, a model was found, or its default version was set; the returned function stops that. */
   subscribe(listener: (entry: IndexEntry) => void): () => void;
   /** Every version in memory that takes requests. */
   loaded(): readonly ServedModelHandle[];
