@@ -26,6 +26,7 @@ class Registry implements ManagedRegistry {
   readonly #options: RegistryOptions;
   readonly #models = new Map<string, ModelVersions>();
   readonly #listeners = new Set<(entry: IndexEntry) => void>();
+  readonly #watchers = new Set<(model: string) => void>();
   readonly #loading: EvictingLoad;
   readonly #context: VersionContext;
   readonly #retryFailedMs: number;
@@ -202,6 +203,11 @@ class Registry implements ManagedRegistry {
     return newest?.serving === undefined ? undefined : newest.version;
   }
 
+  watch(listener: (model: string) => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
   subscribe(listener: (entry: IndexEntry) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -359,9 +365,8 @@ class Registry implements ManagedRegistry {
       logger.warn({}, "there is no model to serve: not ready (unless started with --allow-empty)");
   }
 
-  #tellOf(model: ModelVersions): void {
-    const entry = model.representative?.indexEntry;
-    if (entry !== undefined) for (const listener of this.#listeners) listener(entry);
+  #tellOf({ name }: ModelVersions): void {
+    for (const watcher of this.#watchers) watcher(name);
   }
 
   #onStarted(): void {
@@ -374,6 +379,7 @@ class Registry implements ManagedRegistry {
     model.refresh();
     if (model.enabled && !this.#closed) model.unloadUnwanted();
     for (const listener of this.#listeners) listener(entry);
+    this.#tellOf(model);
     this.#forget(model);
     this.#loading.retry();
   }

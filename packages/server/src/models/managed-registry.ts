@@ -78,7 +78,9 @@ export interface ManagedRegistry extends ModelRegistry {
   setDefaultVersion(name: string, version: string): void;
   /** The version that answers requests which name none; undefined: none does now. */
   servingVersion(name: string): string | undefined;
-  /** Calls `listener` with the index line of a version whenever that changed, a model was found, or its default version was set; the returned function stops that. */
+  /** Calls `listener` with the name of a model whenever it was found, a version of it changed, or its default version was set; the returned function stops that. */
+  watch(listener: (model: string) => void): () => void;
+  /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */
   subscribe(listener: (entry: IndexEntry) => void): () => void;
   /** Every version in memory that takes requests. */
   loaded(): readonly ServedModelHandle[];

@@ -11,7 +11,7 @@ export interface ModelViewSource {
 
 /** Tells `onChange` of models that have changed, all of one turn together. */
 export function watchModels(
-  registry: Pick<ManagedRegistry, "subscribe" | "names" | "isKnown" | "loaded" | "servingVersion">,
+  registry: Pick<ManagedRegistry, "watch" | "names" | "isKnown" | "loaded" | "servingVersion">,
   onChange: (view: ViewMessage) => void,
 ): ModelViewSource {
   const changed = new Set<string>();
@@ -44,6 +44,6 @@ export function watchModels(
     if (changed.size === 0) setImmediate(tell);
     changed.add(model);
   };
-  const stop = registry.subscribe(({ name }) => look(name));
+  const stop = registry.watch(look);
   return { whole: () => viewsOf(registry.names()), look, stop };
 }
