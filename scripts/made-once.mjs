@@ -27,9 +27,9 @@ export function runQuietly(command, args) {
     child.once("error", (error) => done(error.message));
     child.once("close", (code) => {
       const last = errors
-        .match(/^(?:ERROR: |npm error ).*$/gm)
+        .match(/^(?:ERROR: |E: |npm error ).*$/gm)
         ?.at(-1)
-        ?.replace(/^(?:ERROR: |npm error )/, "");
+        ?.replace(/^(?:ERROR: |E: |npm error )/, "");
       done(code === 0 ? undefined : (last ?? `${basename(command)} ended with code ${code}`));
     });
   });

@@ -1,9 +1,10 @@
 // Runs compiled tests of the workspace: all, or those whose file names contain an argument (`npm test -- digits`). `--unit` adds the unit
 // tests: those of the packages, without what takes long. They need neither PyTorch nor a built server.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pythonEnv } from "./python-env.mjs";
+import { programsOf, systemProgram, variablesOf } from "./system-packages.mjs";
 
 const ROOTS = ["packages/protocol", "packages/client", "packages/torch", "packages/server", "conformance"];
 /** Tests of the packages that are not unit tests: they run processes, large models, or thousands of cases. */
@@ -42,6 +43,12 @@ if (files.length === 0) {
 }
 const env = isUnitRun ? { skip: "unit tests need none" } : await pythonEnv();
 if (!isUnitRun && env.skip !== undefined) console.error(`tests that need PyTorch are skipped: ${env.skip}`);
+const programs = {};
+for (const program of isUnitRun ? [] : programsOf(files.map((file) => readFileSync(file, "utf8")))) {
+  const found = await systemProgram(program);
+  if (found.skip !== undefined) console.error(`tests that need ${program} are skipped: ${found.skip}`);
+  Object.assign(programs, variablesOf(program, found));
+}
 const run = spawnSync(
   process.execPath,
   ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files],
@@ -53,6 +60,7 @@ const run = spawnSync(
       ORT_DISABLE_TELEMETRY: "1",
       SCONCE_TEST_PYTHON: env.python ?? "",
       SCONCE_TEST_PYTHON_SKIP: env.skip ?? "",
+      ...programs,
     },
   },
 );

@@ -6,3 +6,8 @@ type WebGLRenderingContext = never;
 type WebGLTexture = never;
 // Those of @connectrpc/connect mention this one.
 type HeadersInit = Headers | Record<string, string> | [string, string][];
+// Those of playwright-core mention these: what a page's own code handles, never a test.
+type HTMLElement = never;
+type SVGElement = never;
+type Node = never;
+type HTMLElementTagNameMap = Record<never, never>;

@@ -255,6 +255,8 @@ const LOADING_REASONS = {
     option_unsupported: "An option of model.yaml does not work with this kind of file.",
     option_not_allowed:
       "model.yaml asks for more than the operator lets a model choose. The message has both numbers and the server's option that allows more.",
+    digest_mismatch:
+      "The file's SHA-256 is not the one that `sha256` in model.yaml, or the store's address, says. Publish the file again, or its right digest.",
     model_refused: "The file reads well, but it cannot be run as it is. The message says why.",
     model_file_corrupt: "The file violates its own format, or was cut short. Copy it again.",
     model_file_limit: "The file exceeds a limit of its reader, which keeps hostile files out.",
@@ -281,6 +283,8 @@ const LOADING_REASONS = {
     memory_budget: "The model does not fit into `--model-memory-budget`, even alone. Raise it.",
   },
   unavailable: {
+    store_unavailable:
+      "A model store could not be read just now: the message says why. It is tried again by itself.",
     file_unreadable:
       "The file system failed. The message names the file and says what the file system said. Load again; `--model-control poll` does so by itself.",
     model_file_changed:
@@ -302,6 +306,10 @@ const STARTUP_REASONS = {
       "`--model-control explicit` needs `SCONCE_ADMIN_TOKEN`, 16 characters at least, or keys with the scope `admin`.",
     no_sandbox:
       "`--sandbox required`, and the system has no user namespaces, or forbids mounts in them. The message says which; `--sandbox auto` starts without.",
+    no_store_client:
+      "An `s3://` or `gs://` address was named, and the package that reads such is not installed. The message names it.",
+    store_refused:
+      "A model store denies access, has nothing under the address, or holds what is not taken; or the folder for its copy cannot be used. The message says which.",
     cannot_listen:
       "The port or address cannot be opened: in use, not of this machine, unknown, or reserved. The message says which option to change.",
     unreadable_path: "A path that was named cannot be read by the server's user.",
@@ -314,6 +322,8 @@ const STARTUP_REASONS = {
     bad_config_file: "The configuration file or a model.yaml is not YAML, or has a key that does not exist.",
     invalid_config: "Options that contradict each other or the model's signature. The message names them.",
     missing_path: "A path that was named does not exist.",
+    bad_store_address:
+      "An `s3://`, `gs://` or `https://` address is not one that models can be read from. The message says why.",
     bad_arguments: "The command line is wrong. `sconce --help` shows what is possible.",
   },
 } as const;

@@ -5,7 +5,7 @@ import type { Metrics } from "../base/metrics.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { Audit } from "../edge/authentication.ts";
-import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
+import { countRejections } from "../edge/client-metrics.ts";
 import type { ReadLoadConfig } from "../edge/control-parameters.ts";
 import type { ForwardedStreams, GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import type { InferenceObserver } from "../edge/inference-metrics.ts";
@@ -15,8 +15,8 @@ import { createRequestLog } from "../edge/request-log.ts";
 import type { ForwardedCalls } from "../edge/rest/rest-edge.ts";
 import type { TimeSlicer } from "../edge/time-slicer.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
-import { type ByteBudget, type ByteBudgetOptions, createByteBudget } from "../gate/byte-budget.ts";
-import { createSlowClientGuard, DEFAULT_SLOW_CLIENT_LIMITS } from "../gate/slow-client-guard.ts";
+import type { ByteBudget, ByteBudgetOptions } from "../gate/byte-budget.ts";
+import type { SlowClientGuard } from "../gate/slow-client-guard.ts";
 import type { WebGate, WebGateOptions } from "../gate/web-gate.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
@@ -48,8 +48,9 @@ export interface EdgeSurroundings {
   readonly webGate: WebGate;
   readonly tenantHeader: string | undefined;
   readonly tls: OpenTls | undefined;
-  /** Makes what requests in flight may hold; default: a budget of this process alone. */
-  readonly createBudget?: ((options: ByteBudgetOptions) => ByteBudget) | undefined;
+  readonly slowClients: SlowClientGuard;
+  /** What requests in flight may hold. */
+  readonly budget: ByteBudget;
   /** Makes the listener of the port in place of one of this process. */
   readonly createMainListener?: ((edges: Pick<Front, "rest" | "grpc">) => Listener) | undefined;
   /** What another process answers; default: this one answers everything. */
@@ -72,6 +73,18 @@ export function memoryBytes(): number {
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }
 
+/** What requests in flight may hold, whoever counts it. */
+export function budgetOptions(
+  { maxInFlightBytes }: ServerConfig,
+  slowClients: SlowClientGuard,
+): ByteBudgetOptions {
+  return {
+    maxBytes: maxInFlightBytes ?? Math.floor(memoryBytes() * MEMORY_SHARE),
+    maxRequests: MAX_REQUESTS_IN_FLIGHT,
+    reclaim: (bytes) => slowClients.reclaim(bytes),
+  };
+}
+
 /**
  * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
  * workers start on other cores.
@@ -83,11 +96,6 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     import("../edge/rest/rest-edge.ts"),
     import("../edge/grpc/grpc-edge.ts"),
   ]);
-  const slowClients = createSlowClientGuard(
-    loop.activeClock,
-    DEFAULT_SLOW_CLIENT_LIMITS,
-    countSlowTransfers(metrics),
-  );
   const { regions, readLoadConfig } = await allowedExtensions(config);
   const shared = {
     inference,
@@ -102,12 +110,8 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,
-    budget: (surroundings.createBudget ?? createByteBudget)({
-      maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes() * MEMORY_SHARE),
-      maxRequests: MAX_REQUESTS_IN_FLIGHT,
-      reclaim: (bytes) => slowClients.reclaim(bytes),
-    }),
-    slowClients,
+    budget: surroundings.budget,
+    slowClients: surroundings.slowClients,
     slicer,
     tenantHeader: surroundings.tenantHeader,
   };
@@ -149,7 +153,10 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
   };
   const fronts =
     config.compat === "torchserve" && forwarded === undefined
-      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, shared)
+      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, {
+          ...shared,
+          renewToken: surroundings.authentication?.renewToken,
+        })
       : undefined;
   const rest = makers.rest(fronts?.main, () => grpc);
   const grpc: GrpcEdge = makers.grpc(fronts?.main, rest);

@@ -17,7 +17,7 @@ export function checkOptions(given: unknown, known: readonly string[]): void {
   if (!isObject(config) || !isObject(config.server) || !isObject(config.modelDefaults)) {
     throw bad("startServer: config must come from loadConfig, such as loadConfig({ env: process.env })");
   }
-  requireKnown(config, "config", ["server", "modelDefaults"]);
+  requireKnown(config, "config", ["server", "modelDefaults", "modelSettings"]);
   requireKnown(config.server, "config.server", Object.keys(SERVER_OPTIONS));
   requireKnown(config.modelDefaults, "config.modelDefaults", Object.keys(MODEL_OPTIONS));
   for (const name of Object.keys(SERVER_OPTIONS)) {

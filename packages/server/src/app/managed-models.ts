@@ -11,11 +11,11 @@ import { createModelControl, type ModelControl, type ModelControlMode } from "..
 import { createRepository } from "../models/repository.ts";
 import type { LoadModel } from "../models/served-model-handle.ts";
 import { parseVersionPolicy } from "../models/version-policy.ts";
-import { repositoryPath } from "./repository-path.ts";
+import type { ModelSources } from "./model-sources.ts";
 
 export interface ManagedModelsOptions {
   readonly config: Config;
-  readonly paths: readonly string[];
+  readonly sources: ModelSources;
   readonly load: LoadModel;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -31,9 +31,9 @@ export interface ManagedModels {
 
 export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
   const { load, clock, logger, onForgotten } = options;
-  const { server, modelDefaults } = options.config;
+  const { server, modelDefaults, modelSettings } = options.config;
   const repository = createRepository({
-    paths: options.paths.map(repositoryPath),
+    paths: options.sources.paths,
     fileSystem: nodeFileSystem,
     yaml: createYamlReader({ clock }),
     acceptsPickles: server.allowPickle,
@@ -49,7 +49,14 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
   });
   return {
     registry,
-    control: createModelControl({ mode: controlMode(server), repository, registry, clock }),
+    control: createModelControl({
+      mode: controlMode(server),
+      repository,
+      registry,
+      clock,
+      stores: options.sources.stores,
+      settings: modelSettings,
+    }),
   };
 }
 

@@ -10,9 +10,11 @@ import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
+import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
 import type { StatePlan } from "../infer/sequences/state-plan.ts";
+import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
 import { createQueueMetrics } from "../models/queue-metrics.ts";
@@ -49,6 +51,10 @@ export interface ModelLoaderOptions {
   readonly translationCache?: TranslationCacheOptions | undefined;
   /** Requests per tenant, over all models. */
   readonly quota?: Quota | undefined;
+  /** The models of this server, for pipelines; made after this loader. */
+  readonly registry: () => ManagedRegistry;
+  /** What tensors between the steps of pipelines cost. */
+  readonly ledger: TensorLedger;
 }
 
 /** How long a load may take before the log says what it is doing. */
@@ -60,6 +66,10 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
+    if (candidate.format === "pipeline") {
+      const { loadPipeline } = await import("./load-pipeline.ts");
+      return await loadPipeline({ ...options, registry: options.registry(), candidate, config, signal });
+    }
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
     const { name, version } = candidate;

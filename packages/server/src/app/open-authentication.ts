@@ -6,14 +6,20 @@ import type { Metrics } from "../base/metrics.ts";
 import { isLoopback } from "../config/host-address.ts";
 import { isAuthenticating } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
-import { createApiKeys, readKeyFile } from "../gate/api-keys.ts";
+import { type ApiKeys, createApiKeys, readKeyFile } from "../gate/api-keys.ts";
 import { type Authenticator, createAuthenticator, type TokenVerifier } from "../gate/authenticator.ts";
+import { joinKeys, type TokenKind } from "../gate/torchserve-tokens.ts";
+import type { OpenTokens } from "./open-tokens.ts";
 import type { Reloadable } from "./reloader.ts";
 
 /** Who knows callers, and what keeps that fresh. */
 export interface OpenAuthentication {
   readonly authenticator: Authenticator;
   readonly reloadables: readonly Reloadable[];
+  /** Renews one of TorchServe's tokens for whoever holds its API key; resolves with whether they do. Undefined: there are no such tokens. */
+  readonly renewToken?:
+    | ((authorization: string | undefined, kind: TokenKind) => Promise<boolean>)
+    | undefined;
 }
 
 const MAX_KEY_FILE_BYTES = 64 * 1024 * 1024;
@@ -33,10 +39,15 @@ export async function openAuthentication(
   if (!isAuthenticating(config)) return undefined;
   for (const words of cautions(config)) logger.warn({}, words);
   const { apiKeys: keyFile, adminToken } = config;
-  const readKeys = async (path: string) => createApiKeys(readKeyFile(await readText("--api-keys", path)));
+  const tokens = await openTorchserveTokens(config);
+  const readKeys = async (): Promise<ApiKeys | undefined> => {
+    const own = keyFile && createApiKeys(readKeyFile(await readText("--api-keys", keyFile)));
+    if (tokens === undefined || own === undefined || own === "") return own || tokens?.keys();
+    return joinKeys(own, tokens.keys());
+  };
   const verifier = await openVerifier(config);
   const authenticator = createAuthenticator({
-    keys: keyFile === undefined ? undefined : await readKeys(keyFile),
+    keys: await readKeys(),
     verifyToken: verifier?.verify,
     adminToken,
     wallNowMs: Date.now,
@@ -46,11 +57,16 @@ export async function openAuthentication(
     },
   });
   const reloadables: Reloadable[] = [];
-  if (keyFile !== undefined) {
+  const useKeys = async (): Promise<void> => authenticator.replaceKeys((await readKeys())!);
+  if (keyFile !== undefined) reloadables.push({ what: "the API keys", paths: [keyFile], reload: useKeys });
+  if (tokens !== undefined) {
     reloadables.push({
-      what: "the API keys",
-      paths: [keyFile],
-      reload: async () => authenticator.replaceKeys(await readKeys(keyFile)),
+      what: "TorchServe's tokens",
+      paths: [config.torchserveTokens!],
+      async reload() {
+        await tokens.reload();
+        await useKeys();
+      },
     });
   }
   if (verifier?.path !== undefined) {
@@ -63,7 +79,25 @@ export async function openAuthentication(
       },
     });
   }
-  return { authenticator, reloadables };
+  return {
+    authenticator,
+    reloadables,
+    renewToken:
+      tokens &&
+      (async (authorization, kind) => {
+        const isRenewed = await tokens.renew(authorization, kind);
+        if (isRenewed) await useKeys();
+        return isRenewed;
+      }),
+  };
+}
+
+async function openTorchserveTokens({
+  torchserveTokens: path,
+  tokenExpirationMs,
+}: ServerConfig): Promise<OpenTokens | undefined> {
+  if (path === undefined) return undefined;
+  return (await import("./open-tokens.ts")).openTokens(path, tokenExpirationMs);
 }
 
 function cautions({ host, tlsCert, tenantHeader }: ServerConfig): string[] {

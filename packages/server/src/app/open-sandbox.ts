@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import type { RepositoryPath } from "../models/repository.ts";
 import { createSandbox, missingForSandbox, type Sandbox } from "../worker/sandbox.ts";
-import { repositoryPath } from "./repository-path.ts";
 
 /** What keeps the workers of a server from the rest of the machine. */
 export interface OpenSandbox {
@@ -19,7 +19,7 @@ export interface OpenSandbox {
 /** Undefined: workers run without, as was asked, or, with `auto`, because the system has none, which the log says. Throws `failed_precondition`/`no_sandbox`. */
 export function openSandbox(
   { sandbox: wanted, sandboxRead }: ServerConfig,
-  paths: readonly string[],
+  paths: readonly RepositoryPath[],
   logger: Logger,
 ): OpenSandbox | undefined {
   if (wanted === "off") return undefined;
@@ -31,7 +31,12 @@ export function openSandbox(
       // Somebody has cleaned up already.
     }
   };
-  const reads = [...ownFolders(), ...modulePaths(), ...paths.map(folderOf), ...sandboxRead];
+  const reads = [
+    ...ownFolders(),
+    ...modulePaths(),
+    ...paths.map(({ path }) => folderOf(path)),
+    ...sandboxRead,
+  ];
   const sandbox = createSandbox({ reads, root });
   const missing = missingForSandbox(sandbox);
   if (missing === undefined) {
@@ -52,8 +57,7 @@ export function openSandbox(
 }
 
 /** A file's folder: files are replaced by renaming others over them, and what lies beside a model may belong to it. */
-function folderOf(text: string): string {
-  const { path } = repositoryPath(text);
+function folderOf(path: string): string {
   return existsSync(path) && statSync(path).isDirectory() ? path : dirname(path);
 }
 

@@ -101,7 +101,7 @@ test("with --allow-load-config a load brings settings, which hold until the mode
       ["[]", /expected a JSON object/],
       ['{"max_batch_sizes": 1}', /no field \\"max_batch_sizes\\"/],
       ['{"max_batch_size": "many"}', /max_batch_size: expected a whole number/],
-      ['{"platform": "ensemble"}', /ensemble is not served/],
+      ['{"platform": "ensemble"}', /an ensemble needs ensemble_scheduling/],
       ['{"backend": "tensorflow"}', /tensorflow is not served/],
       [`${'{"input":'.repeat(40)}1${"}".repeat(40)}`, /nested deeper/],
     ] as const) {

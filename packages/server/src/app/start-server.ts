@@ -14,9 +14,16 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import type { Listener } from "../edge/listener.ts";
 import { createTimeSlicer } from "../edge/time-slicer.ts";
+import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
+import {
+  createSlowClientGuard,
+  DEFAULT_SLOW_CLIENT_LIMITS,
+  type SlowClientGuard,
+} from "../gate/slow-client-guard.ts";
 import { tenantHeaderName } from "../gate/tenant.ts";
 import { createWebGate } from "../gate/web-gate.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
@@ -26,27 +33,30 @@ import type { IndexEntry } from "../models/registry.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota } from "../queue/quota.ts";
-import { createAutoRuntime } from "../runtime/auto-runtime.ts";
-import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
-import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
-import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
-import { type BuiltEdges, buildEdges, memoryBytes, notReadyStatusOf, webGateOptions } from "./build-edges.ts";
+import { workerEnv } from "../worker/worker-env.ts";
+import {
+  type BuiltEdges,
+  budgetOptions,
+  buildEdges,
+  memoryBytes,
+  notReadyStatusOf,
+  webGateOptions,
+} from "./build-edges.ts";
 import { checkOptions } from "./check-options.ts";
-import { checkPaths } from "./check-paths.ts";
-import type { EdgeProcesses, EdgeProcessesOptions } from "./edges/edge-processes.ts";
+import { createBothRuntimes, type RuntimeOptions } from "./create-both-runtimes.ts";
+import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
 import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
+import { type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
-import { repositoryPath } from "./repository-path.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
@@ -54,7 +64,10 @@ import { VERSION } from "./version.ts";
 
 /** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
-  /** Model files, and folders of models; `NAME=PATH` serves one model under a name of your choice. */
+  /**
+   * Model files, and folders of models; `NAME=PATH` serves one model under a name of your choice. In place of a path an address may stand: `s3://BUCKET/PREFIX`,
+   * `gs://BUCKET/PREFIX` or `https://HOST/FILE`.
+   */
   readonly paths: readonly string[];
   /** From `loadConfig`. Default: the defaults of docs/configuration.md, on a free port; neither the environment nor a file is read. */
   readonly config?: Config;
@@ -71,18 +84,6 @@ export interface ServerOptions {
   readonly random?: () => number;
   /** Makes what runs the models; default: ONNX Runtime and PyTorch in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
-}
-
-export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
-
-/** ONNX Runtime where a program can be translated, else PyTorch. */
-function createBothRuntimes(options: RuntimeOptions): Runtime {
-  const searchPath = process.env["PATH"] ?? "";
-  return createAutoRuntime({
-    onnx: createOnnxRuntime(options),
-    python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
-    tasks: createTaskRuntime(options),
-  });
 }
 
 type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime" | "readConfig">>;
@@ -131,17 +132,23 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { server: config } = options.config;
   checkSafeBinding(config);
   readinessOf(config.readiness);
-  await checkPaths(options.paths.map((text) => repositoryPath(text).path));
   const tls = await openTls(config, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const authentication = await openAuthentication(config, { metrics, logger });
-  const sandbox = openSandbox(config, options.paths, logger);
+  const sources = await openModelSources(options, metrics);
+  const sandbox = sandboxFor(sources, config, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
   const live = createLiveSettings(config);
-  let edgeProcesses: EdgeProcesses | undefined;
-  const shared = { metrics, loop, authentication, live, sandbox };
+  const slowClients = createSlowClientGuard(
+    loop.activeClock,
+    DEFAULT_SLOW_CLIENT_LIMITS,
+    countSlowTransfers(metrics),
+  );
+  const edgeProcesses = await openEdgeProcesses(options, metrics);
+  const budget = (edgeProcesses?.createBudget ?? createByteBudget)(budgetOptions(config, slowClients));
+  const shared = { metrics, loop, authentication, live, sandbox, sources, slowClients, budget };
   const { runtime, registry, control, observer } = buildModels(options, {
     ...shared,
     onGone: (model) => edgeProcesses?.look(model),
@@ -159,7 +166,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   let address: AddressInfo;
   let torchserve: TorchserveAddresses | undefined;
   try {
-    edgeProcesses = await openEdgeProcesses(options, { inference, registry, metrics });
+    edgeProcesses?.attach({ inference, registry });
     built = await buildEdges({
       ...shared,
       ...options,
@@ -172,7 +179,6 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       webGate,
       slicer,
       tls,
-      createBudget: edgeProcesses?.createBudget,
       createMainListener: edgeProcesses?.createListener,
     });
     await edgeProcesses?.start();
@@ -190,6 +196,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     runtime.destroy(NOT_STARTED);
     await runtime.close();
     sandbox?.close();
+    sources.stores?.close();
     throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
@@ -197,7 +204,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const started = control.start();
   const reloader = await openReloader(options, { tls, authentication, live, edgeProcesses });
   const edges = { health, reloader, edgeProcesses, ...built };
-  const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime };
+  const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime, sources };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address, tls === undefined ? "http" : "https"),
@@ -217,6 +224,19 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       return stopped;
     },
   };
+}
+
+function sandboxFor(
+  { paths, stores }: ModelSources,
+  config: ServerConfig,
+  logger: Logger,
+): OpenSandbox | undefined {
+  try {
+    return openSandbox(config, paths, logger);
+  } catch (error) {
+    stores?.close();
+    throw error;
+  }
 }
 
 const KNOWN_OPTIONS: Readonly<Record<keyof ServerOptions, true>> = {
@@ -265,12 +285,25 @@ interface Instruments {
   readonly live: LiveSettings;
   /** Undefined: workers may do what the server's user may. */
   readonly sandbox: OpenSandbox | undefined;
+  readonly sources: ModelSources;
+  readonly slowClients: SlowClientGuard;
+  /** What requests in flight may hold. */
+  readonly budget: ByteBudget;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live, sandbox, onGone }: Instruments & { onGone(model: string): void },
+  {
+    metrics,
+    loop,
+    authentication,
+    live,
+    sandbox,
+    sources,
+    budget,
+    onGone,
+  }: Instruments & { onGone(model: string): void },
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
   // A worker that may write where others read could change what they load.
@@ -293,13 +326,15 @@ function buildModels(
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
     quota,
+    registry: () => managed.registry,
+    ledger: budget,
   });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
     onGone(model);
     metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
-  const managed = createManagedModels({ ...options, load, onForgotten });
+  const managed = createManagedModels({ ...options, sources, load, onForgotten });
   const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));
   metrics.collect(() => readModelGauges(managed.registry.versions()));
   if (config.compat === "torchserve")
@@ -348,12 +383,12 @@ function alsoIn(edgeProcesses: EdgeProcesses, { reload, ...thing }: Reloadable):
 /** Undefined: one process is enough. Their code is loaded where there are some. */
 async function openEdgeProcesses(
   options: CompleteOptions,
-  parts: Pick<EdgeProcessesOptions, "inference" | "registry" | "metrics">,
+  metrics: Metrics,
 ): Promise<EdgeProcesses | undefined> {
   const size = edgeCount(options.config.server, availableParallelism());
   if (size === 1) return undefined;
   const { createEdgeProcesses } = await import("./edges/edge-processes.ts");
-  return createEdgeProcesses({ ...options, ...parts, size });
+  return createEdgeProcesses({ ...options, metrics, size });
 }
 
 async function listen(listener: Listener, config: ServerConfig): Promise<AddressInfo> {

@@ -12,6 +12,7 @@ import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
+import type { ModelSources } from "./model-sources.ts";
 import type { Reloader } from "./reloader.ts";
 
 /** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
@@ -36,6 +37,7 @@ export interface RunningParts {
   /** Undefined: this process speaks with all clients. */
   readonly edgeProcesses: EdgeProcesses | undefined;
   readonly runtime: Runtime;
+  readonly sources: ModelSources;
 }
 
 /**
@@ -74,6 +76,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   parts.regions?.unregister("");
   await registry.close();
   await runtime.close();
+  parts.sources.stores?.close();
   parts.loop.stop();
   await parts.health?.close();
   logger.info({}, "drained");

@@ -8,7 +8,7 @@ import type { Listener } from "../edge/listener.ts";
 import type { RestEdge } from "../edge/rest/rest-edge.ts";
 import { describeItself } from "../edge/torchserve/describe-itself.ts";
 import { createTorchserveManagement } from "../edge/torchserve/management.ts";
-import type { TorchserveApis } from "../edge/torchserve/torchserve-apis.ts";
+import type { RenewToken, TorchserveApis } from "../edge/torchserve/torchserve-apis.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
 import {
@@ -18,6 +18,7 @@ import {
   listenForTorchserve,
   type TorchserveAddresses,
   type TorchservePort,
+  torchserveHosts,
   torchservePorts,
 } from "./torchserve-ports.ts";
 
@@ -53,9 +54,12 @@ export function createTorchserveFronts(
     readonly administration: Administration;
     readonly clock: Clock;
     readonly logger: Logger;
+    readonly renewToken: RenewToken | undefined;
   },
 ): TorchserveFronts {
+  const { renewToken } = parts;
   const ports = torchservePorts(config);
+  torchserveHosts(config);
   const isOwn = (name: TorchservePort): boolean => config.port === 0 || ports[name] !== config.port;
   const management = createTorchserveManagement({
     ...parts,
@@ -64,9 +68,9 @@ export function createTorchserveFronts(
   });
   const listeners = new Map<TorchservePort, Listener>();
   return {
-    main: { management, withManagement: !isOwn("management") || !isOwn("grpcManagement") },
+    main: { management, withManagement: !isOwn("management") || !isOwn("grpcManagement"), renewToken },
     join(first, makers) {
-      const managing: TorchserveApis = { management, withManagement: true, only: "management" };
+      const managing: TorchserveApis = { management, withManagement: true, only: "management", renewToken };
       const rest = {
         management: makers.rest(managing, () => grpc),
         metrics: makers.rest({ ...managing, only: "metrics" }, () => grpc),

@@ -39,6 +39,22 @@ export function torchservePorts({
   return { management, metrics, grpcInference, grpcManagement };
 }
 
+/** On which address each port is. Throws `invalid_argument` for a list of another length. */
+export function torchserveHosts({
+  torchserveHosts: given,
+  host,
+}: ServerConfig): Readonly<Record<TorchservePort, string>> {
+  if (given.length !== 0 && given.length !== TORCHSERVE_PORTS.length) {
+    throw new ServeError(
+      "invalid_argument",
+      `--torchserve-hosts: expected four addresses, one for each of --torchserve-ports; got ${given.length}`,
+      { reason: "bad_option" },
+    );
+  }
+  const [management = host, metrics = host, grpcInference = host, grpcManagement = host] = given;
+  return { management, metrics, grpcInference, grpcManagement };
+}
+
 /** Listens on each port that has a listener. Rejects when one cannot be had; the others may be open then. */
 export async function listenForTorchserve(
   listeners: ReadonlyMap<TorchservePort, Listener>,
@@ -46,19 +62,20 @@ export async function listenForTorchserve(
   main: AddressInfo,
 ): Promise<TorchserveAddresses> {
   const ports = torchservePorts(config);
-  const host = hostAddress(config.host);
+  const hosts = torchserveHosts(config);
   const shown = (address: AddressInfo): string =>
     `${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
   const found: Partial<Record<TorchservePort, string>> = {};
   for (const name of TORCHSERVE_PORTS) {
     const listener = listeners.get(name);
+    const host = hostAddress(hosts[name]);
     try {
       found[name] = shown(listener === undefined ? main : await listener.listen(host, ports[name]));
     } catch (error) {
       throw listenError(error, {
         host,
         port: ports[name],
-        hostOption: "--host",
+        hostOption: config.torchserveHosts.length === 0 ? "--host" : "--torchserve-hosts",
         portOption: "--torchserve-ports",
       });
     }

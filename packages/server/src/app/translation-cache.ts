@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DiskCache } from "../base/disk-cache.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { TranslationCacheOptions } from "../runtime/runtime.ts";
+import { usualCacheFolder } from "./cache-folder.ts";
 import { VERSION } from "./version.ts";
 
 /** The value of the option that keeps nothing. */
@@ -17,10 +18,8 @@ const BUILD_NOTES = ["server", "torch"].map((name) =>
 
 /** Where `sconce serve` keeps translations unless it is told otherwise; `off` for a user without a home. */
 export function usualTranslationFolder(env: Readonly<Record<string, string | undefined>>): string {
-  const { XDG_CACHE_HOME: caches = "", HOME: home = "" } = env;
-  // The specification of XDG_CACHE_HOME says to ignore anything else.
-  if (isAbsolute(caches)) return join(caches, "sconce", "translations");
-  return isAbsolute(home) ? join(home, ".cache", "sconce", "translations") : OFF;
+  const caches = usualCacheFolder(env);
+  return caches === undefined ? OFF : join(caches, "translations");
 }
 
 /** Where translations are kept; undefined: nowhere, and the log says why where somebody may wonder. */

@@ -262,7 +262,7 @@ describe("a repository of another server", () => {
   });
 
   const REFUSED: readonly (readonly [string, RegExp])[] = [
-    ["pipeline", /^config\.pbtxt: an ensemble is not served yet/],
+    ["pipeline", /^config\.pbtxt: step 1 \(batched\): inputs: expected 1 to 256/],
     ["wrongtype", /config\.pbtxt says INT64 of the input "x", and the model has FP32/],
     ["wrongname", /config\.pbtxt names the input "data", which the model does not have: it has x/],
     ["wrongsize", /config\.pbtxt says 5 of dimension 1 of the input "x", and the model has 4/],

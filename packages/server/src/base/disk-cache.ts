@@ -13,12 +13,12 @@ import {
   realpathSync,
   renameSync,
   rmSync,
-  type Stats,
   writevSync,
 } from "node:fs";
 import { join } from "node:path";
 import { faultCode } from "./file-fault.ts";
 import type { OpenFile } from "./open-below.ts";
+import { folderFault, isOwnFile, makePrivateFolder } from "./private-folder.ts";
 
 export interface DiskCacheOptions {
   /** Made when it is not there, for its owner alone. */
@@ -36,7 +36,6 @@ const NAME = /^([0-9a-f]{64})(?:(\.data)|\.[0-9a-f]{16}\.tmp)?$/;
 const UNFINISHED_MS = 3_600_000;
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const WRITE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-const WRITABLE_BY_OTHERS = 0o022;
 
 /**
  * Bytes by key in files of a folder, for what can be made again: nothing here throws over the file system. An entry counts only when its own
@@ -54,19 +53,14 @@ export class DiskCache {
 
   /** Why the folder cannot be used, as a sentence about it; undefined: it can, and is there now. */
   fault(): string | undefined {
-    try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      return faultOf(lstatSync(this.#folder));
-    } catch (error) {
-      return `cannot be used: the file system reports ${faultCode(error) ?? "an unknown error"}`;
-    }
+    return makePrivateFolder(this.#folder);
   }
 
   /** What was written under a key; undefined: nothing, or nothing that is whole and this user's own. The result belongs to the caller. */
   read(key: string): Buffer | undefined {
     const path = this.#path(key);
     try {
-      if (faultOf(lstatSync(this.#folder)) !== undefined) return undefined;
+      if (folderFault(lstatSync(this.#folder)) !== undefined) return undefined;
       const fd = openSync(path, READ_FLAGS);
       try {
         const bytes = isOwnFile(fstatSync(fd)) ? this.#readWhole(fd, key) : undefined;
@@ -123,7 +117,7 @@ export class DiskCache {
   attachment(key: string): OpenFile | undefined {
     const path = join(this.#folder, this.attachmentName(key));
     try {
-      if (faultOf(lstatSync(this.#folder)) !== undefined) return undefined;
+      if (folderFault(lstatSync(this.#folder)) !== undefined) return undefined;
       const fd = openSync(path, READ_FLAGS);
       if (isOwnFile(fstatSync(fd))) return { fd, path: realpathSync(path) };
       closeSync(fd);
@@ -233,22 +227,6 @@ function nameOf(key: string): string {
 
 function unfinishedName(path: string): string {
   return `${path}.${randomBytes(8).toString("hex")}.tmp`;
-}
-
-function faultOf(folder: Stats): string | undefined {
-  if (!folder.isDirectory()) return "is no folder";
-  if (!isOwn(folder)) return "belongs to another user";
-  return (folder.mode & WRITABLE_BY_OTHERS) === 0 ? undefined : "can be written by other users: chmod 700 it";
-}
-
-/** A file of one name that nobody else can have put there or can change. */
-function isOwnFile(stats: Stats): boolean {
-  return stats.isFile() && isOwn(stats) && stats.nlink === 1 && (stats.mode & WRITABLE_BY_OTHERS) === 0;
-}
-
-/** Where there are no users, as on Windows, everything is. */
-function isOwn({ uid }: Stats): boolean {
-  return process.geteuid === undefined || uid === process.geteuid();
 }
 
 /** Notes that an entry was used; when that fails it is only removed sooner. */

@@ -35,6 +35,8 @@ export interface InferRequest {
   readonly signal: CancelSignal;
   /** Whose request it is, as far as the operator lets requests say so; undefined: nobody's in particular. */
   readonly tenant?: string | undefined;
+  /** Part of a request whose tenant was charged for it: it costs no more of the quota. */
+  readonly isCharged?: boolean;
   /** It must not share a run: its inputs do not agree on how many rows it has, for instance. */
   readonly isAlone?: boolean;
   /** The stream it came in; undefined: it came alone. */

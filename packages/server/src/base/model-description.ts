@@ -13,7 +13,7 @@ export interface ModelDescription {
   /** OIP `platform`, such as `pytorch_pt2` or `onnx`. */
   readonly platform: string;
   /** Which runtime runs it. */
-  readonly runtime: "onnx" | "python" | "js";
+  readonly runtime: "onnx" | "python" | "js" | "pipeline";
   /** Why that runtime, in one sentence. */
   readonly runtimeReason: string;
   readonly parameterCount: number;

@@ -1,3 +1,11 @@
+/** A step of a pipeline, with the tensors of all its ports. */
+export interface StepSettings {
+  readonly model: string;
+  readonly version: string | undefined;
+  readonly inputs: ReadonlyMap<string, string>;
+  readonly outputs: ReadonlyMap<string, string>;
+}
+
 /** How requests of a loaded model run: what its v2 configuration tells clients. */
 export interface RunSettings {
   /** Rows that share a run at most; 1: requests run one by one. */
@@ -16,6 +24,8 @@ export interface RunSettings {
   readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
   /** How long a sequence of requests lives without one; undefined: the model has no state. */
   readonly sequences?: { readonly idleMs: number };
+  /** Of a pipeline; undefined: it is none. */
+  readonly steps?: readonly StepSettings[];
   /** Whether equal requests may be answered from memory. */
   readonly cached: boolean;
 }

@@ -16,6 +16,14 @@ export const TASK_STAGES = [
 ] as const;
 export type TaskStage = (typeof TASK_STAGES)[number];
 
+/** What one step of a pipeline took, in milliseconds. */
+export interface StepTimes {
+  readonly name: string;
+  /** From when its tensors were there to its outputs. */
+  readonly totalMs: number;
+  readonly computeMs: number;
+}
+
 /**
  * The stamps of one request: monotonic milliseconds from one clock, written once each on the way through. Stage durations
  * are differences between them, so header, histogram and trace always agree.
@@ -41,6 +49,8 @@ export class Timeline {
   encodedMs: number = Number.NaN;
   /** Time in the model as the worker measured it (a duration, not a stamp). */
   computeMs: number = Number.NaN;
+  /** Of a pipeline: its steps in the order in which they ended. */
+  steps: readonly StepTimes[] | undefined = undefined;
 
   constructor(receivedMs: number) {
     this.receivedMs = receivedMs;

@@ -7,6 +7,7 @@ import { type Config, loadConfig } from "../config/load-config.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
+import { isStoreAddress } from "../stores/store-address.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
 import { withFoundConfig } from "./found-config.ts";
@@ -14,6 +15,7 @@ import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { missingFile } from "./model-path.ts";
+import { torchserveStart } from "./torchserve-start.ts";
 import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
 
@@ -21,24 +23,28 @@ const TELL_MS = 2000;
 
 export const serveCommand: Command = {
   name: "serve",
-  usage: "[NAME=]PATH…",
-  summary: "Serves model files and folders of models over REST and gRPC on one port.",
+  usage: "[NAME=]PATH|ADDRESS…",
+  summary:
+    "Serves model files and folders of models, of this machine or at s3://, gs:// and https:// addresses, over REST and gRPC on one port.",
   tables: [SERVER_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
-    if (args.positionals.length === 0) {
+    const { flags, found } = withFoundConfig(args.flags, terminal.env);
+    const torchserve = await torchserveStart({ flags, paths: args.positionals }, terminal.env);
+    const { paths = args.positionals, base, notes = [] } = torchserve ?? {};
+    if (paths.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    const { flags, found } = withFoundConfig(args.flags, terminal.env);
-    const load = (): Config => withTranslationCache(loadConfig({ flags, env: terminal.env }), terminal.env);
+    const load = (): Config =>
+      withTranslationCache(loadConfig({ flags, env: terminal.env, base }), terminal.env);
     const config = load();
-    for (const { path } of args.positionals.map(repositoryPath))
-      if (!existsSync(path)) throw missingFile(path, "file or folder");
+    for (const { path } of paths.map(repositoryPath))
+      if (!isStoreAddress(path) && !existsSync(path)) throw missingFile(path, "file or folder");
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
     const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));
     const logger = leveledLogger(everything, config.server.logLevel);
     if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
-    for (const words of [...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
+    for (const words of [...notes, ...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
       logger.warn({}, words);
     }
     // Before anybody is told that the server is there: whoever started it may end at once.
@@ -58,7 +64,7 @@ export const serveCommand: Command = {
         logger.setLevel(next.server.logLevel);
         return next;
       },
-      paths: args.positionals,
+      paths,
       logger,
       clock: systemClock,
       random: Math.random,

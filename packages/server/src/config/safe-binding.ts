@@ -10,11 +10,12 @@ const LEAST_TOKEN_CHARS = 16;
  * or load and unload over the network without a token. Throws `failed_precondition` with what to change.
  */
 export function checkSafeBinding(config: ServerConfig): void {
-  const { host, healthAddress, insecure, tlsCert } = config;
+  const { host, healthAddress, insecure, tlsCert, compat, torchserveHosts } = config;
   const isGuarded = tlsCert !== undefined || isAuthenticating(config);
   const hosts = [
     ["--host", host],
     ["--health-address", healthAddress === undefined ? host : parseHealthAddress(healthAddress).host],
+    ...(compat === "torchserve" ? torchserveHosts : []).map((one) => ["--torchserve-hosts", one] as const),
   ] as const;
   const open = hosts.find(([, address]) => !isLoopback(address));
   if (open !== undefined && !insecure && !isGuarded) {
@@ -42,6 +43,10 @@ function checkAdminToken(config: ServerConfig): void {
 }
 
 /** Whether the server asks who its callers are. */
-export function isAuthenticating({ apiKeys, jwtKeys }: Pick<ServerConfig, "apiKeys" | "jwtKeys">): boolean {
-  return apiKeys !== undefined || jwtKeys !== undefined;
+export function isAuthenticating({
+  apiKeys,
+  jwtKeys,
+  torchserveTokens,
+}: Pick<ServerConfig, "apiKeys" | "jwtKeys" | "torchserveTokens">): boolean {
+  return apiKeys !== undefined || jwtKeys !== undefined || torchserveTokens !== undefined;
 }

@@ -155,6 +155,28 @@ export const SERVER_OPTIONS = {
     default: [8081, 8082, 7070, 7071],
     doc: "With --compat torchserve: the ports of its management API, of its metrics, and of inference and management over gRPC. 0 takes a free one, as all are with --port 0. The number of --port, in place of the first, answers management there as well.",
   },
+  torchserveHosts: {
+    kind: "texts",
+    default: [],
+    doc: "With --compat torchserve: addresses of those four ports, in the same order, where they are not --host's.",
+  },
+  torchserveTokens: {
+    kind: "text",
+    default: null,
+    doc: "File of TorchServe's tokens, its key_file.json, which is made where there is none: with --compat torchserve whoever predicts needs its inference key then, and whoever asks the management ports its management key, as Authorization: Bearer. GET /token on the management port renews them, with its API key. Read again when it changes.",
+  },
+  tokenExpirationMs: {
+    kind: "duration",
+    min: 1000,
+    max: 31_536_000_000,
+    default: 3_600_000,
+    doc: "How long a token that is made for --torchserve-tokens is good for.",
+  },
+  tsConfig: {
+    kind: "text",
+    default: null,
+    doc: "A config.properties of TorchServe, with --compat torchserve: what it says comes after all other options, its model_store is the PATH where none is given, and of what is not followed the log says what to do. Default with --compat torchserve: the file that TS_CONFIG_FILE names, else config.properties of the current folder, if it is there; none: no file.",
+  },
   fastLane: {
     kind: "choice",
     choices: ["on", "off"],
@@ -205,6 +227,30 @@ export const SERVER_OPTIONS = {
     max: 1_125_899_906_842_624,
     default: 2_147_483_648,
     doc: "Most bytes of all kept translations together; the least recently used make room.",
+  },
+  storeCache: {
+    kind: "text",
+    default: null,
+    doc: "Folder for copies of models that s3://, gs:// and https:// addresses lead to. When unset, sconce/stores below XDG_CACHE_HOME or ~/.cache. Give each container one of its own.",
+  },
+  storeCacheSizeBytes: {
+    kind: "bytes",
+    min: 1_048_576,
+    max: 1_125_899_906_842_624,
+    default: 53_687_091_200,
+    doc: "Most bytes of all copies of models together. Copies that no server uses make room, the least recently used first; what would still not fit is not downloaded.",
+  },
+  storeTimeoutMs: {
+    kind: "duration",
+    min: 100,
+    max: 3_600_000,
+    default: 30_000,
+    doc: "How long a model store may be silent before it counts as one that cannot be read.",
+  },
+  storeCa: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the only CAs whose certificates a model store may have. When unset: those that Node trusts, NODE_EXTRA_CA_CERTS among them.",
   },
   maxInstances: {
     kind: "count-or-auto",

@@ -105,10 +105,25 @@ sequence_batching {
   );
 });
 
+test("an ensemble is a pipeline", () => {
+  const text = `platform: "ensemble" input { name: "IN" data_type: TYPE_FP32 dims: 4 } output { name: "OUT" data_type: TYPE_FP32 dims: 4 }
+    ensemble_scheduling { step { model_name: "a" model_version: -1 input_map { key: "x" value: "IN" } output_map { key: "y" value: "m" } }
+      step { model_name: "b" model_version: 3 input_map { key: "x", value: "m" } output_map { key: "y" value: "OUT" } } }`;
+  const { values, refusal } = readTritonSettings(text, "config.pbtxt");
+  assert.equal(refusal, undefined);
+  assert.deepEqual(values["pipeline"], {
+    steps: [
+      { model: "a", inputs: { x: "IN" }, outputs: { y: "m" } },
+      { model: "b", version: 3, inputs: { x: "m" }, outputs: { y: "OUT" } },
+    ],
+    inputs: ["IN"],
+    outputs: ["OUT"],
+  });
+});
+
 describe("what cannot be served is refused by name", () => {
   const CASES: readonly (readonly [string, RegExp])[] = [
-    ['platform: "ensemble"', /ensemble is not served yet/],
-    ["ensemble_scheduling { step [ { model_name: 'a' model_version: -1 } ] }", /ensemble is not served yet/],
+    ['platform: "ensemble"', /an ensemble needs ensemble_scheduling/],
     ['backend: "python"', /the backend python is not served/],
     ['platform: "tensorrt_plan"', /the platform tensorrt_plan is not served/],
     ["sequence_batching { control_input [ { name: 'START' } ] }", /sequence_batching with control_input/],

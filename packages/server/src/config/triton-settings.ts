@@ -4,6 +4,7 @@ import { parseJsonProto } from "./json-proto.ts";
 import type { SettingsFile } from "./settings-file.ts";
 import { TextFields } from "./text-fields.ts";
 import { parseTextProto } from "./text-proto.ts";
+import { readEnsemble } from "./triton-ensemble.ts";
 import { readPorts, readStatePorts } from "./triton-ports.ts";
 
 /** What is gathered while the fields are read. */
@@ -41,8 +42,9 @@ const FIELDS: Readonly<Record<string, ReadField>> = {
   optimization: noEffect("optimization"),
   dynamic_batching: readDynamicBatching,
   sequence_batching: readSequenceBatching,
-  ensemble_scheduling: (_, reading) =>
-    refuse(reading, "an ensemble is not served yet: call its steps one after another"),
+  ensemble_scheduling: (config, { values }) => {
+    values["pipeline"] = readEnsemble(config);
+  },
   instance_group: readInstances,
   default_model_filename: () => {},
   cc_model_filenames: noEffect("cc_model_filenames"),
@@ -138,9 +140,10 @@ function refuse(reading: Reading, why: string): void {
 
 function readPlatform(config: TextFields, reading: Reading): void {
   const platform = config.text("platform") ?? "";
-  if (platform === "ensemble")
-    refuse(reading, "an ensemble is not served yet: call its steps one after another");
-  else if (!PLATFORMS.includes(platform))
+  if (platform === "ensemble") {
+    if (!config.has("ensemble_scheduling"))
+      refuse(reading, "an ensemble needs ensemble_scheduling with its steps");
+  } else if (!PLATFORMS.includes(platform))
     refuse(
       reading,
       `the platform ${platform.slice(0, 60)} is not served: export the model to ONNX or TorchScript`,

@@ -40,6 +40,16 @@ const NEEDS: readonly Need[] = [
     words: "--jwt-keys",
   },
   {
+    options: ["torchservePorts", "torchserveHosts", "tsConfig"],
+    isMet: ({ compat }) => compat === "torchserve",
+    words: "--compat torchserve",
+  },
+  {
+    options: ["tokenExpirationMs"],
+    isMet: ({ torchserveTokens }) => torchserveTokens !== undefined,
+    words: "--torchserve-tokens",
+  },
+  {
     options: ["sandboxRead"],
     isMet: ({ sandbox }) => sandbox !== "off",
     words: "--sandbox",

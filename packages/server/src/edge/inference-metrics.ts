@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
-import { stageMs, TASK_STAGES, type TaskStage, type Timeline } from "../base/timeline.ts";
+import { type StepTimes, stageMs, TASK_STAGES, type TaskStage, type Timeline } from "../base/timeline.ts";
 
 export type Protocol = "rest" | "grpc";
 
@@ -119,7 +119,7 @@ function newHandles(): ModelHandles {
   return { stages: new Map(), counters: { rest: new Map(), grpc: new Map() } };
 }
 
-/** The `Server-Timing` header (W3C) of an inference: every stage it reached, in milliseconds, and their total. */
+/** The `Server-Timing` header (W3C) of an inference: every stage it reached, in milliseconds, and their total; of a pipeline its steps, too. */
 export function serverTiming(timeline: Timeline): string {
   let at = 0;
   let total = 0;
@@ -132,7 +132,13 @@ export function serverTiming(timeline: Timeline): string {
     TIMING_TEXT[at++] = SPACE;
   }
   at = writeDuration(at, TOTAL_HEAD, total);
-  return TIMING_TEXT.toString("latin1", 0, at);
+  const text = TIMING_TEXT.toString("latin1", 0, at);
+  return timeline.steps === undefined ? text : `${text}${stepTiming(timeline.steps)}`;
+}
+
+/** How long each step of a pipeline took, by its name, which is a token. */
+function stepTiming(steps: readonly StepTimes[]): string {
+  return steps.map(({ name, totalMs }) => `, step-${name};dur=${Math.max(0, totalMs).toFixed(3)}`).join("");
 }
 
 const STAGE_HEADS: readonly Buffer[] = TASK_STAGES.map((stage) => Buffer.from(`${stage};dur=`));

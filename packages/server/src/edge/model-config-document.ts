@@ -1,3 +1,4 @@
+import type { StepSettings } from "../base/run-settings.ts";
 import { modelShape, wireShape } from "../base/signature.ts";
 import type { Datatype } from "../base/tensor.ts";
 import type { ModelConfiguration } from "../infer/inference.ts";
@@ -10,11 +11,13 @@ export interface ModelConfigDocument {
   readonly max_batch_size: number;
   readonly input: readonly TensorDocument[];
   readonly output: readonly TensorDocument[];
-  readonly instance_group: readonly {
+  readonly instance_group?: readonly {
     readonly name: string;
     readonly count: number;
     readonly kind: string;
   }[];
+  /** In place of instances and `dynamic_batching`: its steps have both. */
+  readonly ensemble_scheduling?: { readonly step: readonly StepDocument[] };
   readonly dynamic_batching?: {
     readonly preferred_batch_size: readonly number[];
     readonly max_queue_delay_microseconds: number;
@@ -27,6 +30,14 @@ export interface ModelConfigDocument {
   readonly response_cache: { readonly enable: boolean };
   /** Why requests do not share runs, where they do not. */
   readonly parameters?: { readonly batching: { readonly string_value: string } };
+}
+
+interface StepDocument {
+  readonly model_name: string;
+  /** −1: as the version policy says. */
+  readonly model_version: number;
+  readonly input_map: Readonly<Record<string, string>>;
+  readonly output_map: Readonly<Record<string, string>>;
 }
 
 interface TensorDocument {
@@ -54,17 +65,19 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
   return {
     name,
     platform,
-    backend: runtime,
+    backend: settings.steps === undefined ? runtime : "",
     max_batch_size: isBatching ? settings.maxBatchSize : 0,
     input: inputs.map(tensor),
     output: outputs.map(tensor),
-    instance_group: [{ name, count: settings.instances, kind: "KIND_CPU" }],
+    ...(settings.steps === undefined
+      ? { instance_group: [{ name, count: settings.instances, kind: "KIND_CPU" }] }
+      : { ensemble_scheduling: { step: settings.steps.map(stepDocument) } }),
     ...(settings.sequences !== undefined && {
       sequence_batching: {
         max_sequence_idle_microseconds: Math.round(settings.sequences.idleMs * 1000),
       },
     }),
-    ...(isBatching && settings.sequences === undefined
+    ...(isBatching && settings.sequences === undefined && settings.steps === undefined
       ? {
           dynamic_batching: {
             preferred_batch_size: settings.preferredBatchSizes,
@@ -79,6 +92,16 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
     ...(batchingReason !== undefined && {
       parameters: { batching: { string_value: `off: ${batchingReason}` } },
     }),
+  };
+}
+
+function stepDocument({ model, version, inputs, outputs }: StepSettings): StepDocument {
+  return {
+    model_name: model,
+    // Triton's versions are 64-bit; protobuf's JSON writes those as numbers only where they are exact.
+    model_version: version === undefined ? -1 : Number(version),
+    input_map: Object.fromEntries(inputs),
+    output_map: Object.fromEntries(outputs),
   };
 }
 

@@ -22,6 +22,7 @@ export abstract class ModelAround implements ServedModelHandle {
   protected readonly inner: ServedModelHandle;
   /** Requests that this model took, whatever becomes of them in the inner one. */
   protected readonly taken: InFlight = new InFlight();
+  readonly #holds = new InFlight();
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -70,6 +71,16 @@ export abstract class ModelAround implements ServedModelHandle {
     return this.inner.onHealthChange(listener);
   }
 
+  hold(): void {
+    this.#holds.begin();
+    this.taken.begin();
+  }
+
+  release(): void {
+    this.#holds.end();
+    this.taken.end();
+  }
+
   onIdle(listener: () => void): () => void {
     return this.taken.onIdle(listener);
   }
@@ -83,9 +94,9 @@ export abstract class ModelAround implements ServedModelHandle {
     this.inner.destroy(reason);
   }
 
-  /** Throws `unavailable` once the model is closing. */
+  /** Throws `unavailable` once the model is closing, and nobody holds it. */
   protected requireOpen(): void {
-    if (this.#closing !== undefined)
+    if (this.#closing !== undefined && this.#holds.count === 0)
       throw new ServeError("unavailable", "the model is being unloaded: try again", { reason: "draining" });
   }
 

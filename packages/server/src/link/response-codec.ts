@@ -1,5 +1,5 @@
 import { type InferResponse, NO_PARAMETERS } from "../base/infer-request.ts";
-import type { Timeline } from "../base/timeline.ts";
+import type { StepTimes, Timeline } from "../base/timeline.ts";
 import { cutPayload, decodeHead, encodeHead, type HeadSizes } from "./head-codec.ts";
 import type { ReadLayouts, SpelledLayouts } from "./layouts.ts";
 import { linkError } from "./link-methods.ts";
@@ -14,6 +14,11 @@ export interface ResponseLayout {
   readonly outputs: readonly TensorLayout[];
 }
 
+interface More {
+  readonly parameters?: WireParameters;
+  readonly steps?: readonly StepTimes[];
+}
+
 const SIZES: HeadSizes = { numbers: 5, counts: 2 };
 
 /** The header of a response's frame, with the stamps of its timeline. Its payload is the bytes of its outputs. */
@@ -23,6 +28,7 @@ export function encodeResponse(
   { layouts, machine }: { readonly layouts: SpelledLayouts; readonly machine: MachineClock },
 ): Uint8Array {
   const { model, version, outputs, parameters, batchRows } = response;
+  const { steps } = timeline;
   const text = JSON.stringify({
     model,
     version,
@@ -40,8 +46,15 @@ export function encodeResponse(
     counts: [id, batchRows],
     lengths: outputs.map(({ bytes }) => bytes.length),
     layout: isNew ? text : "",
-    more: parameters.size === 0 ? "" : JSON.stringify(encodeParameters(parameters)),
+    more: parameters.size === 0 && steps === undefined ? "" : JSON.stringify(moreOf(response, steps)),
   });
+}
+
+function moreOf({ parameters }: InferResponse, steps: readonly StepTimes[] | undefined): More {
+  return {
+    ...(parameters.size > 0 && { parameters: encodeParameters(parameters) }),
+    ...(steps !== undefined && { steps }),
+  };
 }
 
 /** The tensors are views on the payload. Writes the stamps that the other process made into `timeline`. Throws ServeError `internal` for what is no response. */
@@ -66,11 +79,13 @@ export function decodeResponse(
   timeline.dispatchedMs = machine.fromMachine(dispatched);
   timeline.answeredMs = machine.fromMachine(answered);
   timeline.computeMs = computeMs;
+  const more = head.more === "" ? undefined : (JSON.parse(head.more) as More);
+  if (more?.steps !== undefined) timeline.steps = more.steps;
   return {
     model: layout.model,
     version: layout.version,
     outputs: placed(layout.outputs, cutPayload(payload, head.lengths)),
-    parameters: head.more === "" ? NO_PARAMETERS : decodeParameters(JSON.parse(head.more) as WireParameters),
+    parameters: more?.parameters === undefined ? NO_PARAMETERS : decodeParameters(more.parameters),
     batchRows,
   };
 }

@@ -67,7 +67,7 @@ class Registry implements ManagedRegistry {
     };
   }
 
-  lookup(name: string, version: string | undefined): ServedModel | undefined {
+  lookup(name: string, version: string | undefined): ServedModelHandle | undefined {
     const found = this.#find(name, version);
     if (found === undefined) return undefined;
     found.usedAt = this.#uses++;
@@ -88,6 +88,25 @@ class Registry implements ManagedRegistry {
     } finally {
       this.#loading.unpin(target);
     }
+  }
+
+  candidate(name: string, version: string | undefined): ModelCandidate | undefined {
+    return (this.#find(name, version) ?? this.#models.get(name)?.wanted.at(-1))?.candidate;
+  }
+
+  async prepare(name: string, version: string | undefined, signal: AbortSignal): Promise<void> {
+    // Loads that one look at the disk starts all start in its turn.
+    await Promise.resolve();
+    const model = this.#models.get(name);
+    const target = this.#find(name, version) ?? model?.wanted.at(-1);
+    if (model === undefined || target === undefined || this.#closed) return;
+    if (this.#options.explicit !== undefined && !model.enabled) {
+      model.enabled = true;
+      model.loadStale();
+    }
+    const isWanted = this.#mayLoad(target) || this.#options.explicit !== undefined;
+    if (isWanted && target.serving === undefined) await target.waitForLoad(signal);
+    else if (target.pending !== undefined) await untilAborted(target.pending, signal);
   }
 
   isModelReady(name: string, version: string | undefined): boolean {
@@ -134,13 +153,17 @@ class Registry implements ManagedRegistry {
   apply(scan: ScanResult): void {
     if (this.#closed) return;
     this.#problems = logFindings(scan, this.#problems, this.#options.logger);
-    const first = !this.#observed;
-    this.#observed = true;
+    const starting = !this.#observed;
+    this.#observed ||= scan.pending !== true;
+    // The last scan of the start: everything that is there has been seen.
+    const first = starting && this.#observed;
     const { explicit } = this.#options;
     this.#sawAll ||= scan.complete || explicit !== undefined;
     for (const model of this.#observe(scan)) {
-      if (first && explicit?.startup.includes(model.name)) model.enabled = true;
-      if (explicit === undefined || (first && model.enabled)) this.#reconcile(model);
+      const isDue = (starting && explicit?.startup.includes(model.name)) || this.#missing.has(model.name);
+      if (isDue) model.enabled = true;
+      if (explicit === undefined || isDue) this.#reconcile(model);
+      if (!first && isDue) this.#missing = new Set([...this.#missing].filter((name) => name !== model.name));
     }
     if (first) this.#reportMissing();
     if (first) void this.settled().then(() => this.#onStarted());
@@ -225,7 +248,9 @@ class Registry implements ManagedRegistry {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(Array.from(this.#versions(), (version) => version.unload("the server is stopping")));
+    // What is made of others goes before them.
+    const versions = [...this.#versions()].sort((a, b) => Number(isMade(b)) - Number(isMade(a)));
+    await Promise.all(versions.map((version) => version.unload("the server is stopping")));
   }
 
   destroy(reason: string): void {
@@ -313,7 +338,9 @@ class Registry implements ManagedRegistry {
   /** Groups a scan by model, passes it on, and returns every model that is known or was. */
   #observe(scan: ScanResult): readonly ModelVersions[] {
     const found = new Map<string, ModelCandidate[]>();
-    this.#unread = scan.complete ? [] : scan.candidates.filter((candidate) => candidate.unreadable);
+    this.#unread = scan.candidates.filter(
+      ({ hidesOthers, unreadable }) => hidesOthers === true || (unreadable && !scan.complete),
+    );
     for (const candidate of scan.candidates) {
       const list = found.get(candidate.name);
       if (list === undefined) found.set(candidate.name, [candidate]);
@@ -383,6 +410,10 @@ class Registry implements ManagedRegistry {
     this.#forget(model);
     this.#loading.retry();
   }
+}
+
+function isMade({ candidate }: ModelVersion): boolean {
+  return candidate.format === "pipeline";
 }
 
 function loadError(name: string, versions: readonly ModelVersion[]): ServeError {

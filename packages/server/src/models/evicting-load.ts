@@ -45,6 +45,13 @@ export function createEvictingLoad(options: EvictingLoadOptions): EvictingLoad {
 
   return {
     async load(candidate, signal, onBegin) {
+      // It holds nothing, and waits for the loads of others.
+      if (candidate.format === "pipeline") {
+        // Whoever asks gets to know first what it asked for.
+        await Promise.resolve();
+        onBegin();
+        return await options.load(candidate, signal);
+      }
       const place = options.replaces(candidate.name, candidate.version)
         ? capacity.exceed(candidate.bytes)
         : await capacity.reserve(candidate.bytes, signal);

@@ -82,6 +82,14 @@ export interface ManagedRegistry extends ModelRegistry {
   watch(listener: (model: string) => void): () => void;
   /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */
   subscribe(listener: (entry: IndexEntry) => void): () => void;
+  lookup(name: string, version: string | undefined): ServedModelHandle | undefined;
+  /**
+   * For what is made of other models: loads the model where models load on use or on request, and waits for the load under way. Resolves however that
+   * ends; rejects when `signal` fires.
+   */
+  prepare(name: string, version: string | undefined, signal: AbortSignal): Promise<void>;
+  /** What the model lies on disk as: the version named, else the newest that is wanted; undefined: there is none. */
+  candidate(name: string, version: string | undefined): ModelCandidate | undefined;
   /** Every version in memory that takes requests. */
   loaded(): readonly ServedModelHandle[];
   /** Every known version at this moment. */

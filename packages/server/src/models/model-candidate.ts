@@ -32,6 +32,8 @@ export interface ModelCandidate {
   readonly remark: string;
   /** True when the problem is that something could not be read just now: no statement about what is on disk. */
   readonly unreadable: boolean;
+  /** It stands for a whole store that cannot be read: any model may lie there. */
+  readonly hidesOthers?: boolean;
   /** Size of the model file. */
   readonly bytes: number;
   /** Changes when any file of the model does (names, sizes, modification times, inodes). */
@@ -55,6 +57,8 @@ export interface ScanResult {
   readonly problems: readonly string[];
   /** False when a whole path could not be listed: what is missing from `candidates` may still be there. */
   readonly complete: boolean;
+  /** True while a store is read for the first time: what it holds is not among `candidates` yet. */
+  readonly pending?: boolean;
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;

@@ -17,6 +17,18 @@ export interface ModelControlOptions {
   /** Made with `explicit` set when the mode is. Not owned. */
   readonly registry: ManagedRegistry;
   readonly clock: Clock;
+  /** Keys of model.yaml that come before the models' own, by model, until requests bring others. */
+  readonly settings?: ReadonlyMap<string, Overrides> | undefined;
+  /** Stores whose copies the repository reads; undefined: none. Not owned. */
+  readonly stores?: ControlledStores | undefined;
+}
+
+/** Copies of stores, as whoever reads them has to know of. */
+export interface ControlledStores {
+  /** Begins to read the stores; `onChange` is called after every change of a copy. Resolves when it is known of each what to serve. */
+  start(onChange: () => void): Promise<void>;
+  /** Reads the stores now. Never rejects. */
+  refresh(): Promise<void>;
 }
 
 /** Keeps the registry in step with the disk, as the mode says. */
@@ -37,18 +49,21 @@ export interface ModelControl {
 }
 
 export function createModelControl(options: ModelControlOptions): ModelControl {
-  const { mode, repository, registry, clock } = options;
+  const { mode, repository, registry, clock, stores } = options;
+  const { settings: given = new Map<string, Overrides>() } = options;
   let settler: ScanSettler | undefined;
   let cancelTimer = (): void => {};
   let closed = false;
-  const overrides = new Map<string, Overrides>();
+  const overrides = new Map(given);
 
-  const look = async (): Promise<void> => {
-    const scan = withOverrides(await repository.scan(), overrides);
+  const look = async (what?: "stores"): Promise<void> => {
+    const scan = withOverrides(await repository.scan(what), overrides);
     if (closed) return;
-    settler ??= createScanSettler(scan);
-    registry.apply(mode.kind === "poll" ? settler.settle(scan) : scan);
+    // What a store holds is taken as it is as well, when it is known.
+    if (scan.pending !== true) settler ??= createScanSettler(scan);
+    registry.apply(mode.kind === "poll" && settler !== undefined ? settler.settle(scan) : scan);
   };
+  const lookAtStores = shareNext(() => look("stores"));
   const watch = (intervalMs: number): void => {
     cancelTimer = clock.after(intervalMs, () => {
       void look().then(() => {
@@ -56,7 +71,10 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       });
     });
   };
-  const lookAgain = shareNext(look);
+  const lookAgain = shareNext(async () => {
+    await stores?.refresh();
+    await look();
+  });
   /** Files that change under a load can make it fail; what lies there then has not been tried. */
   const loadNewest = async (name: string, signal: AbortSignal): Promise<void> => {
     await lookAgain();
@@ -70,6 +88,11 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         if (registry.wantedPrint(name) === tried) throw error;
       }
     }
+  };
+  const reset = (name: string): void => {
+    const settings = given.get(name);
+    if (settings === undefined) overrides.delete(name);
+    else overrides.set(name, settings);
   };
   const requireExplicit = (): void => {
     if (closed) {
@@ -85,7 +108,15 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
 
   return {
     async start() {
+      let isStarted = false;
+      const started = stores?.start(() => {
+        // A poll looks by itself.
+        if (isStarted && mode.kind !== "poll" && !closed) void lookAtStores();
+      });
       await look();
+      await started;
+      isStarted = true;
+      if (started !== undefined && !closed) await lookAtStores();
       if (mode.kind === "poll" && !closed) watch(mode.intervalMs);
     },
     async loadModel(name, signal, settings) {
@@ -103,7 +134,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
     },
     async unloadModel(name, signal, version) {
       requireExplicit();
-      if (version === undefined) overrides.delete(name);
+      if (version === undefined) reset(name);
       await registry.unloadModel(name, signal, version);
     },
     setDefaultVersion(name, version) {

@@ -1,8 +1,8 @@
 import { extname } from "node:path";
 import { type FileFormat, isProgram, isWeights } from "@sconce/torch/formats";
 
-/** What a model is: by the content of its file, or code alone. */
-export type ModelFormat = FileFormat | "code";
+/** What a model is: by the content of its file, code alone, or other models. */
+export type ModelFormat = FileFormat | "code" | "pipeline";
 
 /** A file of a model folder whose content was looked at. */
 export interface InspectedFile {
@@ -89,7 +89,7 @@ export function chooseModelFile(files: readonly InspectedFile[]): InspectedFile 
 
 /** Whether code must make the model, since its file holds no program. */
 export function isCodeNeeded(format: ModelFormat): boolean {
-  return format === "code" || format === "pickle" || isWeights(format);
+  return format === "code" || format === "pickle" || (format !== "pipeline" && isWeights(format));
 }
 
 /** Whether what is in the file makes the model with code of its own. */

@@ -68,6 +68,7 @@ function mergeSettings(own: SettingsFile, foreign: SettingsFile): SettingsFile {
 function withFile(candidate: ModelCandidate, settings: SettingsFile): ModelCandidate {
   const { refusal, modelFile, remarks = [] } = settings;
   if (refusal !== undefined) return { ...candidate, settings, problem: refusal };
+  if (settings.values["pipeline"] !== undefined) return asPipeline(candidate, settings);
   const remark = [candidate.remark, ...remarks].filter((text) => text !== "").join("; ");
   const common = { ...candidate, settings, remark };
   if (modelFile === undefined || !isModelName(candidate.name) || candidate.file.endsWith(`/${modelFile}`))
@@ -80,6 +81,29 @@ function withFile(candidate: ModelCandidate, settings: SettingsFile): ModelCandi
   const { path, format, bytes } = file;
   const problem = isProgram(format) || candidate.codeFile !== undefined ? undefined : formatAdvice(format);
   return { ...common, file: path, format, bytes, problem };
+}
+
+/** A folder whose settings say that other models are its model. They are its file. */
+function asPipeline(candidate: ModelCandidate, settings: SettingsFile): ModelCandidate {
+  const { name, unreadable, configFile, foreignFile, otherFiles, codeFile } = candidate;
+  if (unreadable || !isModelName(name)) return { ...candidate, settings };
+  const stray = otherFiles[0]?.name ?? (codeFile === undefined ? undefined : "model.py");
+  const problem =
+    stray === undefined
+      ? undefined
+      : `${settings.name} makes the folder a pipeline, and it holds ${stray}, too: keep one of them`;
+  const remark = [candidate.remark, ...(settings.remarks ?? [])].filter((text) => text !== "").join("; ");
+  const file = configFile ?? foreignFile ?? "";
+  return {
+    ...candidate,
+    settings,
+    remark,
+    problem,
+    file,
+    format: "pipeline",
+    bytes: 0,
+    looksLikeModel: true,
+  };
 }
 
 async function settle(reading: Promise<SettingsFile>): Promise<Settings> {

@@ -158,6 +158,10 @@ export class StubModel implements ServedModelHandle {
     this.#settle();
   }
 
+  hold(): void {}
+
+  release(): void {}
+
   async workers(): Promise<ModelWorkers> {
     return { loadedAtMs: 0, workers: [], waitingRequests: 0 };
   }

@@ -265,9 +265,9 @@ describe("files of other servers", () => {
       /^config\.pbtxt: optimization has no effect$/,
     ],
     [
-      "an ensemble",
+      "an ensemble without steps",
       { "m/config.pbtxt": 'platform: "ensemble"', "m/1/": "" },
-      /^! config\.pbtxt: an ensemble is not served yet/,
+      /^! config\.pbtxt: an ensemble needs ensemble_scheduling/,
     ],
     [
       "a file that default_model_filename names and that is not there",

@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { formatAdvice, isProgram } from "@sconce/torch/formats";
 import { ServeError } from "../base/errors.ts";
 import { faultReason } from "../base/file-fault.ts";
+import type { StoreState } from "../base/store-state.ts";
 import type { YamlReader } from "../config/yaml-reader.ts";
 import { mapBounded } from "./bounded.ts";
 import type { FileSystem } from "./file-system.ts";
@@ -34,6 +35,8 @@ export interface RepositoryPath {
   readonly path: string;
   /** Serves the path as one model of this name (KServe's `--model_name`), whatever it is called on disk. */
   readonly name?: string;
+  /** Of a copy of a store: what there is of it now. */
+  readonly state?: () => StoreState;
 }
 
 export interface RepositoryOptions {
@@ -47,26 +50,34 @@ export interface RepositoryOptions {
 
 /** The models on disk. */
 export interface Repository {
-  /** Looks again. Never rejects: what cannot be read is a problem of that candidate. */
-  scan(): Promise<ScanResult>;
+  /** Looks again: at everything, or at copies of stores only. Never rejects: what cannot be read is a problem of that candidate. */
+  scan(what?: "all" | "stores"): Promise<ScanResult>;
 }
 
 interface Part {
   readonly candidates: readonly ModelCandidate[];
   readonly complete: boolean;
+  readonly pending?: boolean;
 }
 
 /** A repository over paths on disk. File formats are remembered between scans, so that a scan of unchanged files only lists. */
 export function createRepository(options: RepositoryOptions): Repository {
   const settings = createSettingsReader(options.yaml);
   let known: KnownFormats = new Map();
+  let before: readonly Part[] = [];
   return {
-    async scan() {
-      const seen: KnownFormats = new Map();
-      const parts = await mapBounded(options.paths, PARALLEL_READS, (path) =>
-        scanPath(path, { fs: options.fileSystem, known, seen }),
+    async scan(what = "all") {
+      const seen: KnownFormats = what === "all" ? new Map() : new Map(known);
+      const parts = await mapBounded(
+        options.paths.map((path, i) => ({ path, was: before[i] })),
+        PARALLEL_READS,
+        ({ path, was }) => {
+          if (what === "stores" && path.state === undefined && was !== undefined) return Promise.resolve(was);
+          return scanStorePath(path, { fs: options.fileSystem, known, seen });
+        },
       );
       known = seen;
+      before = parts;
       const found = options.acceptsPickles === true ? parts.map(withPickles) : parts;
       return settings.addTo(merge(found));
     },
@@ -74,13 +85,39 @@ export function createRepository(options: RepositoryOptions): Repository {
 }
 
 /** Files that may hold a pickled module lose the advice that they hold none. */
-function withPickles({ candidates, complete }: Part): Part {
+function withPickles({ candidates, ...part }: Part): Part {
   const accept = (candidate: ModelCandidate): ModelCandidate => {
     const { format, problem } = candidate;
     const isPickle = format === "checkpoint" || format === "pickle";
     return isPickle && problem === formatAdvice(format) ? { ...candidate, problem: undefined } : candidate;
   };
-  return { candidates: candidates.map(accept), complete };
+  return { ...part, candidates: candidates.map(accept) };
+}
+
+/** What a store's copy holds, with what has to be said of it. */
+async function scanStorePath(path: RepositoryPath, context: Omit<Scan, "root">): Promise<Part> {
+  const state = path.state?.();
+  if (state?.kind === "pending" || state?.kind === "absent") {
+    const looksLikeModel = state.kind === "absent";
+    const problem = { reason: state.reason, unreadable: false, looksLikeModel };
+    const candidate = broken(path.name ?? modelStem(basename(path.path)), problem);
+    // Nothing was ever seen of this store: there is nothing that could be missing now.
+    return {
+      candidates: [{ ...candidate, hidesOthers: true }],
+      complete: true,
+      pending: state.kind === "pending",
+    };
+  }
+  const part = await scanPath(path, context);
+  return state?.kind === "kept" ? withRemark(part, state.remark) : part;
+}
+
+function withRemark({ candidates, complete }: Part, remark: string): Part {
+  const remarked = candidates.map((candidate) => ({
+    ...candidate,
+    remark: [candidate.remark, remark].filter((text) => text !== "").join("; "),
+  }));
+  return { candidates: remarked, complete };
 }
 
 async function scanPath({ path, name }: RepositoryPath, context: Omit<Scan, "root">): Promise<Part> {
@@ -201,7 +238,8 @@ function fromVersion(listing: FolderListing, place: VersionPlace): ModelCandidat
       looksLikeModel,
     });
     // Settings may say why there is no file to choose, or choose one.
-    return { ...problem, root, fingerprint, configFile, foreignFile, otherFiles };
+    const labelsFile = listing.labelsFile ?? parent?.labelsFile;
+    return { ...problem, root, fingerprint, configFile, foreignFile, labelsFile, otherFiles };
   }
   const file = isCodeAlone
     ? { ...code, format: "code" as const }
@@ -225,7 +263,7 @@ function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }
 }
 
 function candidate(
-  file: PlainFile & { readonly format: ModelFormat },
+  file: PlainFile & { readonly format: Exclude<ModelFormat, "pipeline"> },
   {
     name,
     version,
@@ -262,7 +300,10 @@ function candidate(
 }
 
 /** Why a file cannot be served, as far as its format says it. */
-function formatProblem(format: ModelFormat, codeFile: string | undefined): string | undefined {
+function formatProblem(
+  format: Exclude<ModelFormat, "pipeline">,
+  codeFile: string | undefined,
+): string | undefined {
   if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
   if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);
@@ -331,7 +372,12 @@ function merge(parts: readonly Part[]): ScanResult {
     );
   }
   const candidates = [...taken.values()].sort(byNameAndVersion);
-  return { candidates, problems, complete: parts.every((part) => part.complete) };
+  return {
+    candidates,
+    problems,
+    complete: parts.every((part) => part.complete),
+    pending: parts.some((part) => part.pending === true),
+  };
 }
 
 function prefers(a: ModelCandidate, b: ModelCandidate): boolean {

@@ -12,8 +12,11 @@ export interface ModelGauges extends QueueGauges {
 
 /** A loaded model version as the registry holds it: it ends what it started. */
 export interface ServedModelHandle extends ServedModel {
-  /** Requests submitted and not settled yet. */
+  /** Requests submitted and not settled yet, and those that hold it. */
   inFlight(): number;
+  /** For a request that will submit later on what it has to submit: until `release` the model takes requests, also while it closes. */
+  hold(): void;
+  release(): void;
   /** Its queue and its instances at this moment. */
   gauges(): Promise<ModelGauges>;
   /** What it holds in memory, as far as known; counts against the memory budget. */

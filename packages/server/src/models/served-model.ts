@@ -57,6 +57,7 @@ class LiveModel implements ServedModelHandle {
   readonly #logger: Logger;
   readonly #health = new Set<() => void>();
   readonly #inFlight = new InFlight();
+  readonly #holds = new InFlight();
   readonly #stopWatching: () => void;
   readonly #loadedAtMs: number;
   #failure: string | undefined;
@@ -93,6 +94,16 @@ class LiveModel implements ServedModelHandle {
 
   inFlight(): number {
     return this.#inFlight.count;
+  }
+
+  hold(): void {
+    this.#holds.begin();
+    this.#inFlight.begin();
+  }
+
+  release(): void {
+    this.#holds.end();
+    this.#inFlight.end();
   }
 
   statistics(): ModelStatistics {
@@ -148,6 +159,7 @@ class LiveModel implements ServedModelHandle {
   }
 
   async #drain(): Promise<void> {
+    if (this.#holds.count > 0) await this.#holds.idle();
     await this.#queue.close();
     this.#stopWatching();
     await this.#loaded.close();

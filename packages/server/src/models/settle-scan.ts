@@ -27,7 +27,7 @@ export function createScanSettler(first: ScanResult): ScanSettler {
       const candidates = [...next.values()].sort((a, b) =>
         a.name < b.name ? -1 : a.name > b.name ? 1 : compareVersions(a.version, b.version),
       );
-      return { candidates, problems: scan.problems, complete: scan.complete };
+      return { ...scan, candidates };
     },
   };
 }

@@ -228,7 +228,8 @@ class QueueScheduler implements Scheduler {
     const verdict = this.#quarantine.judge(queued, nowMs);
     if (verdict === "quarantined") return this.#quarantine.rejectionOf(queued);
     if (verdict === "suspect") queued.runAlone();
-    return this.#overQuota(queued.tenant, nowMs) ?? this.#admission.admit(queued, nowMs);
+    const isOver = queued.request.isCharged === true ? undefined : this.#overQuota(queued.tenant, nowMs);
+    return isOver ?? this.#admission.admit(queued, nowMs);
   }
 
   /** Uses up one request of the tenant's quota. */

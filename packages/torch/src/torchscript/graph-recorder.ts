@@ -1,5 +1,6 @@
 import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
 import type { PickleCall } from "../checkpoint/pickle-value.ts";
+import type { CodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import {
@@ -30,6 +31,8 @@ export class GraphRecorder {
   readonly #names = new Set<string>();
   readonly #replaced = new Map<TensorValue, TensorValue>();
   readonly #materialized = new Set<TensorValue>();
+  /** Says where the code stands that is being read; undefined: nodes do not keep that. */
+  placeNow: (() => CodePlace | undefined) | undefined;
 
   /** A name that no value has yet. */
   fresh(hint: string): string {
@@ -60,6 +63,7 @@ export class GraphRecorder {
       target,
       args: new Map([["self", this.#tensorArg(tensor, "Tensor")]]),
       outputs: [name],
+      ...this.#placed,
     });
   }
 
@@ -106,8 +110,13 @@ export class GraphRecorder {
       throw new ModelFileError("limit", `the program has more than ${MAX_NODES} operations, loops unrolled`);
     }
     const results = types.map((type) => this.input(hint, type));
-    this.nodes.push({ target, args, outputs: results.map((result) => result.name) });
+    this.nodes.push({ target, args, outputs: results.map((result) => result.name), ...this.#placed });
     return results;
+  }
+
+  get #placed(): Pick<Node, "place"> | undefined {
+    const place = this.placeNow?.();
+    return place && { place };
   }
 
   /** A value as a node's argument; `type` is the parameter's, which says what an integer means. */

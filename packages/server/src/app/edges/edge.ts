@@ -2,15 +2,17 @@ import { Socket } from "node:net";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { createCountingMetrics } from "../../base/collected-counts.ts";
 import { ServeError } from "../../base/errors.ts";
+import { countSlowTransfers } from "../../edge/client-metrics.ts";
 import { createInferenceObserver } from "../../edge/inference-metrics.ts";
 import { createTimeSlicer } from "../../edge/time-slicer.ts";
 import { openTunnel } from "../../edge/tunnel.ts";
 import { createSharedBudget } from "../../gate/shared-budget.ts";
+import { createSlowClientGuard, DEFAULT_SLOW_CLIENT_LIMITS } from "../../gate/slow-client-guard.ts";
 import { tenantHeaderName } from "../../gate/tenant.ts";
 import { createWebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import { createRemoteInference } from "../../link/remote-inference.ts";
-import { type BuiltEdges, buildEdges, webGateOptions } from "../build-edges.ts";
+import { type BuiltEdges, budgetOptions, buildEdges, webGateOptions } from "../build-edges.ts";
 import { watchEventLoop } from "../event-loop.ts";
 import { openAuthentication } from "../open-authentication.ts";
 import { openTls } from "../open-tls.ts";
@@ -77,7 +79,17 @@ async function buildEdge(
     openTls(config, logger),
     openAuthentication(config, { metrics, logger }),
   ]);
-  let reclaim = (_bytes: number): void => {};
+  const slowClients = createSlowClientGuard(
+    loop.activeClock,
+    DEFAULT_SLOW_CLIENT_LIMITS,
+    countSlowTransfers(metrics),
+  );
+  const budget = createSharedBudget({
+    ...budgetOptions(config, slowClients),
+    ledger: ledgerAt(LEDGER, place, processes),
+    clock,
+    reclaimElsewhere: (bytes) => tell({ kind: "reclaim", bytes }),
+  });
   const built = await buildEdges({
     config: {
       ...config,
@@ -102,16 +114,8 @@ async function buildEdge(
     webGate: createWebGate(webGateOptions(config, config.host)),
     tenantHeader: config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader),
     tls,
-    createBudget(options) {
-      reclaim = options.reclaim ?? reclaim;
-      const ledger = ledgerAt(LEDGER, place, processes);
-      return createSharedBudget({
-        ...options,
-        ledger,
-        clock,
-        reclaimElsewhere: (bytes) => tell({ kind: "reclaim", bytes }),
-      });
-    },
+    slowClients,
+    budget,
     forwarded: {
       rest: {
         forward: (call) => forwardCall(call, tunnel),
@@ -172,7 +176,7 @@ async function buildEdge(
           count(message.ask);
           break;
         case "reclaim":
-          reclaim(message.bytes);
+          slowClients.reclaim(message.bytes);
           break;
         case "leave":
           built.rest.setDraining();

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
+import { repositoryPath } from "../../app/repository-path.ts";
 import { startServer } from "../../app/start-server.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { oneLine } from "../../base/printable.ts";
-import { type Config, loadConfig } from "../../config/load-config.ts";
+import { type BaseConfig, type Config, loadConfig } from "../../config/load-config.ts";
 import { MODEL_OPTIONS } from "../../config/model-options.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { SERVER_OPTIONS } from "../../config/server-options.ts";
@@ -12,6 +13,7 @@ import type { Command, Terminal } from "../command.ts";
 import { fitLines } from "../fit-lines.ts";
 import { withFoundConfig } from "../found-config.ts";
 import { missingFile } from "../model-path.ts";
+import { torchserveStart } from "../torchserve-start.ts";
 import { usageError } from "../usage-error.ts";
 import { type ModelRow, modelRowsText, readModelRows } from "./model-rows.ts";
 
@@ -28,12 +30,16 @@ export const checkCommand: Command = {
   tables: [CHECK_OPTIONS, SERVER_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(CHECK_OPTIONS, { flags: args.flags });
-    const { positionals: paths } = args;
+    const own = new Map([...args.flags].filter(([flag]) => flag !== "--strict" && flag !== "--json"));
+    const { flags } = withFoundConfig(own, terminal.env);
+    const torchserve = await torchserveStart({ flags, paths: args.positionals }, terminal.env);
+    const { paths = args.positionals, base } = torchserve ?? {};
     if (paths.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    for (const path of paths) if (!existsSync(path)) throw missingFile(path, "file or folder");
-    const { rows, warnings } = await served(paths, configOf(args, terminal), terminal);
+    for (const { path } of paths.map(repositoryPath))
+      if (!existsSync(path)) throw missingFile(path, "file or folder");
+    const { rows, warnings } = await served(paths, configOf({ flags, base }, terminal), terminal);
     const failed = rows.filter(({ state }) => state !== "READY");
     const isGood = rows.length > 0 && failed.length === 0 && (warnings.length === 0 || !options.strict);
     const counts = { models: rows.length, failed: failed.length, warnings: warnings.length };
@@ -48,20 +54,23 @@ export const checkCommand: Command = {
 };
 
 /** The server's own, but that nobody is to reach it and that everything is loaded at once. */
-function configOf({ flags }: Arguments, { env }: Terminal): Config {
-  const others = new Map([...flags].filter(([flag]) => flag !== "--strict" && flag !== "--json"));
-  const { server, modelDefaults } = loadConfig({ flags: withFoundConfig(others, env).flags, env });
+function configOf(
+  { flags, base }: { readonly flags: Arguments["flags"]; readonly base: BaseConfig | undefined },
+  { env }: Terminal,
+): Config {
+  const { server, ...others } = loadConfig({ flags, env, base });
   const own = {
     host: "127.0.0.1",
     port: 0,
     healthAddress: undefined,
+    torchserveHosts: [],
     lazyLoading: false,
     modelControl: "none",
     loadModels: [],
     maxLoadedModels: undefined,
     modelMemoryBudgetBytes: undefined,
   } as const;
-  return { server: { ...server, ...own }, modelDefaults };
+  return { ...others, server: { ...server, ...own } };
 }
 
 interface Checked {

@@ -35,11 +35,14 @@ export function torchserveManagementMethods(
     });
   const management = as(administration);
   const codec = once(() => import("./torchserve-management-codec.ts"));
-  const free = (name: string, act: Act): GrpcMethod =>
-    unaryMethod(`${SERVICE}/${name}`, async (bytes, call) => {
+  const free = (name: string, act: Act): GrpcMethod => ({
+    ...unaryMethod(`${SERVICE}/${name}`, async (bytes, call) => {
       const loaded = await codec();
       return loaded.settle(async () => act(loaded, bytes, call));
-    });
+    }),
+    // TorchServe's tokens for inference are not for what this service tells.
+    ...(apis.renewToken !== undefined && { needs: "admin" }),
+  });
   const guarded = (name: string, act: AdminAct): GrpcMethod => {
     const method = free(name, (loaded, bytes, call) => {
       const by = adminGate.admit({ authorization: call.header("authorization"), caller: call.caller });

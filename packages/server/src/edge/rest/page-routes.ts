@@ -73,7 +73,7 @@ function answerIndexPage(call: RestCall): void {
   );
   const html = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>${escapeHtml(name)}</title><style>${STYLE}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(name)}</title><style>${STYLE}</style></head>
 <body>
 <h1>${escapeHtml(name)} ${escapeHtml(version)}</h1>
 <p>${inference.isReady() ? "Ready." : "Not ready."} ${entries.length === 0 ? "There are no models yet." : ""}</p>
@@ -106,7 +106,7 @@ function modelSection(call: RestCall, entry: IndexEntry, isDescribed: boolean): 
     rows.push(...outputs.map((spec) => ["output", portHtml(spec)] as const));
     const link = `/v2/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}`;
     title = `<a href="${escapeHtml(link)}">${title}</a>`;
-    example = `<pre><code>${escapeHtml(exampleRequest(call, name, inputs))}</code></pre>`;
+    example = `<pre tabindex="0"><code>${escapeHtml(exampleRequest(call, name, inputs))}</code></pre>`;
   }
   const list = rows.map(([term, html]) => `<dt>${term}</dt><dd>${html}</dd>`).join("");
   return `<section><h2>${title} ${escapeHtml(version)}</h2><dl>${list}</dl>${example}</section>`;

@@ -35,7 +35,9 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
     ...v2SettingRoutes(),
     ...pageRoutes(),
     ...(torchserve === undefined ? [] : torchserveRoutes(predictingRoute(v1), torchserve)),
-    ...(torchserve?.withManagement === true ? torchserveManagementRoutes(managementOf(torchserve)) : []),
+    ...(torchserve?.withManagement === true
+      ? torchserveManagementRoutes(managementOf(torchserve), torchserve)
+      : []),
   ];
   // OpenAPI has no words for a WebSocket, nor for gRPC.
   return [
@@ -48,9 +50,14 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
 }
 
 function partRoutes(part: "management" | "metrics", torchserve: TorchserveApis): readonly Route[] {
-  if (part === "metrics") return [metricsRoute()];
-  const managing = torchserveManagementRoutes(managementOf(torchserve));
-  return [metricsRoute(), ...managing, ...managementDescriptionRoutes()];
+  // As with TorchServe, whoever reaches these ports reads them without a token.
+  const metrics: Route = {
+    ...metricsRoute(),
+    ...(torchserve.renewToken !== undefined && { needs: "nothing" }),
+  };
+  if (part === "metrics") return [metrics];
+  const managing = torchserveManagementRoutes(managementOf(torchserve), torchserve);
+  return [metrics, ...managing, ...managementDescriptionRoutes()];
 }
 
 /** What is registered is one for all; what somebody sees of it goes by their context. */

@@ -1,5 +1,10 @@
 import type { TorchserveManagement } from "./management.ts";
 
+export type RenewToken = (
+  authorization: string | undefined,
+  kind: "management" | "inference",
+) => Promise<boolean>;
+
 /** What of TorchServe's APIs an edge answers. */
 export interface TorchserveApis {
   readonly management: TorchserveManagement;
@@ -7,4 +12,6 @@ export interface TorchserveApis {
   readonly withManagement: boolean;
   /** The edge answers this part of it and nothing else. */
   readonly only?: "management" | "metrics";
+  /** Renews one of its tokens, for whoever holds the API key; resolves with whether they do. Undefined: it has no tokens, and who may do what is as everywhere. */
+  readonly renewToken?: RenewToken | undefined;
 }

@@ -111,6 +111,17 @@ export function torchserveFailure(error: ServeError, status: number, asked: Aske
   return missing(error, asked) ?? named(status === 429 ? 503 : status, message);
 }
 
+/** What TorchServe says of a token that is missing, wrong, expired or for another of its APIs. */
+export function tokenFailure(message: string = AUTHORIZATION_FAILED): ServeError {
+  return failing({ code: 400, type: "InvalidKeyException", message });
+}
+
+const AUTHORIZATION_FAILED =
+  "Token Authorization failed. Token either incorrect, expired, or not provided correctly";
+
+/** The same of a key with which tokens were to be renewed. */
+export const AUTHENTICATION_FAILED: string = AUTHORIZATION_FAILED.replace("Authorization", "Authentication");
+
 function named(code: number, message: string): TorchserveFailure {
   return { code, type: TYPES.get(code) ?? "InternalServerException", message };
 }

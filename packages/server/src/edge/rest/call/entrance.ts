@@ -39,6 +39,8 @@ function guardedEntrance(context: RestContext, { authenticator, audit, denied }:
     call.enterAs(caller, admitted(caller, found.route.needs ?? "infer"));
     runRoute(call, found);
   };
+  const refuse = (call: RestCall, { route }: FoundRoute, error: unknown): void =>
+    route.refuse === undefined ? call.fail(error) : route.refuse(call, error);
   return {
     enter(call, found) {
       try {
@@ -48,9 +50,9 @@ function guardedEntrance(context: RestContext, { authenticator, audit, denied }:
         else
           caller
             .then((verified) => enterAs(verified, call, found))
-            .catch((error: unknown) => call.fail(error));
+            .catch((error: unknown) => refuse(call, found, error));
       } catch (error) {
-        call.fail(error);
+        refuse(call, found, error);
       }
     },
     contextFor(authorization) {

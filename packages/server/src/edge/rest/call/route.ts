@@ -13,5 +13,7 @@ export interface Route {
   asks?(params: RouteParams): { readonly model: string | undefined; readonly version: string | undefined };
   /** Its response comes in pieces, which the fast lane does not send. Default: false. */
   readonly isInPieces?: boolean;
+  /** Where the server knows its callers: says to somebody who may not come in what they are told, instead of `run`. Default: in this server's own words. */
+  refuse?(call: RestCall, error: unknown): void;
   run(call: RestCall, params: RouteParams): void | Promise<void>;
 }

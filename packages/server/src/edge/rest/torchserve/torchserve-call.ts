@@ -1,7 +1,9 @@
+import { ServeError } from "../../../base/errors.ts";
 import type { TorchserveManagement } from "../../torchserve/management.ts";
-import { NOTHING_ASKED } from "../../torchserve/torchserve-failure.ts";
+import type { TorchserveApis } from "../../torchserve/torchserve-apis.ts";
+import { NOTHING_ASKED, tokenFailure } from "../../torchserve/torchserve-failure.ts";
 import type { RestCall } from "../call/rest-call.ts";
-import type { RouteParams } from "../call/route.ts";
+import type { Route, RouteParams } from "../call/route.ts";
 import { torchserveError } from "./torchserve-response.ts";
 
 /** From now on this call's errors are TorchServe's. */
@@ -20,6 +22,19 @@ export function spellAsTorchserve(
       isUnregistered: call.context.inference.presence(model) === "unloaded",
     });
   };
+}
+
+/** The same routes for those who hold TorchServe's tokens: whoever does not is told so in its words. */
+export function forTokens(routes: readonly Route[], { renewToken }: TorchserveApis): readonly Route[] {
+  if (renewToken === undefined) return routes;
+  return routes.map((route) => ({
+    ...route,
+    refuse(call, error) {
+      const { code } = ServeError.from(error);
+      spellAsTorchserve(call, {});
+      call.fail(code === "unauthenticated" || code === "permission_denied" ? tokenFailure() : error);
+    },
+  }));
 }
 
 function isModel(call: RestCall, name: string): boolean {

@@ -1,11 +1,14 @@
 import type { ManagementResult, TorchserveManagement } from "../../torchserve/management.ts";
 import { TORCHSERVE_APIS } from "../../torchserve/torchserve-api.ts";
+import type { RenewToken, TorchserveApis } from "../../torchserve/torchserve-apis.ts";
+import { AUTHENTICATION_FAILED, tokenFailure } from "../../torchserve/torchserve-failure.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { Route, RouteParams } from "../call/route.ts";
-import { queryOf, spellAsTorchserve } from "./torchserve-call.ts";
+import { forTokens, queryOf, spellAsTorchserve } from "./torchserve-call.ts";
 import { prettyJson } from "./torchserve-response.ts";
 
+const TOKEN_KINDS = ["management", "inference"] as const;
 const MODEL = ["/models/:model", "/models/:model/:version"] as const;
 
 type Act = (call: RestCall, params: RouteParams) => ManagementResult | Promise<ManagementResult>;
@@ -13,7 +16,33 @@ type Act = (call: RestCall, params: RouteParams) => ManagementResult | Promise<M
 /** TorchServe's management API: reading is free, changing for the administrator, under model control. */
 export function torchserveManagementRoutes(
   managementOf: (context: RestContext) => TorchserveManagement,
+  apis: TorchserveApis,
 ): readonly Route[] {
+  const routes = managementRoutes(managementOf);
+  const { renewToken } = apis;
+  if (renewToken === undefined) return routes;
+  // Its tokens for inference are not for what this port tells.
+  const guardedRoutes = routes.map((route) => ({ ...route, needs: "admin" as const }));
+  return forTokens([tokenRoute(renewToken), ...guardedRoutes], apis);
+}
+
+/** New tokens go into their file, and into no response. */
+function tokenRoute(renew: RenewToken): Route {
+  return {
+    method: "GET",
+    urls: ["/token"],
+    needs: "nothing",
+    async run(call) {
+      spellAsTorchserve(call, {});
+      const kind = TOKEN_KINDS.find((one) => one === queryOf(call).get("type"));
+      const isRenewed = kind !== undefined && (await renew(call.request.headers.authorization, kind));
+      if (!isRenewed) throw tokenFailure(AUTHENTICATION_FAILED);
+      call.send(200, JSON_TYPE, Buffer.from("\n"));
+    },
+  };
+}
+
+function managementRoutes(managementOf: (context: RestContext) => TorchserveManagement): readonly Route[] {
   const name = ({ model = "" }: RouteParams): string => model;
   return [
     free("GET", ["/models"], (call) => managementOf(call.context).list(wishesOf(call))),

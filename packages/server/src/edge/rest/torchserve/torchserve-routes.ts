@@ -9,7 +9,7 @@ import { type DecodedRequest, type RestDialect, runInference } from "../call/res
 import type { Route, RouteParams } from "../call/route.ts";
 import { type PredictRequest, readPrediction } from "../predict/predict-request.ts";
 import { encodePrediction } from "../predict/predict-response.ts";
-import { plainVersion, spellAsTorchserve } from "./torchserve-call.ts";
+import { forTokens, plainVersion, spellAsTorchserve } from "./torchserve-call.ts";
 import { readHandlerRequest } from "./torchserve-request.ts";
 import { encodeHandlerPiece, encodeHandlerResponse, prettyJson } from "./torchserve-response.ts";
 
@@ -22,10 +22,8 @@ const EXPLAIN = { explain: "True" };
  * TorchServe's inference API. `v1`: the route of TensorFlow Serving's API whose URLs TorchServe has as well; it takes what is no archive.
  * `withManagement`: the management API is on the same port.
  */
-export function torchserveRoutes(
-  v1: Route,
-  { withManagement, management }: TorchserveApis,
-): readonly Route[] {
+export function torchserveRoutes(v1: Route, apis: TorchserveApis): readonly Route[] {
+  const { withManagement, management } = apis;
   const run = (call: RestCall, params: RouteParams, dialect: HandlerDialect): void => {
     spellAsTorchserve(call, params, management);
     runInference(call, askedModelOf(call, { ...params, version: plainVersion(params) }), dialect);
@@ -33,7 +31,7 @@ export function torchserveRoutes(
   const predict: Route["run"] = (call, params) => run(call, params, PREDICT);
   const answerDescription = (call: RestCall): void =>
     sendPretty(call, 200, TORCHSERVE_APIS[withManagement ? "both" : "inference"]);
-  return [
+  const routes: readonly Route[] = [
     { method: "GET", urls: ["/ping"], needs: "nothing", run: answerPing },
     { method: "POST", urls: PREDICTIONS, run: predict },
     { method: "PUT", urls: PREDICTIONS, run: predict },
@@ -50,6 +48,7 @@ export function torchserveRoutes(
     { method: "OPTIONS", urls: ["/"], needs: "nothing", run: answerDescription },
     { method: "GET", urls: ["/api-description"], needs: "nothing", run: answerDescription },
   ];
+  return forTokens(routes, apis);
 }
 
 type HandlerDialect = RestDialect<DecodedRequest & Partial<Pick<PredictRequest, "unbatched">>>;

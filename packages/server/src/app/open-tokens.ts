@@ -1,0 +1,98 @@
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { ServeError } from "../base/errors.ts";
+import { faultCode, faultWords } from "../base/file-fault.ts";
+import type { ApiKeys } from "../gate/api-keys.ts";
+import {
+  holdsApiKey,
+  makeTokens,
+  parseTokens,
+  TOKEN_KINDS,
+  type TokenFile,
+  type TokenKind,
+  tokenKeys,
+  tokensText,
+} from "../gate/torchserve-tokens.ts";
+
+/** Readable by the owner alone, as TorchServe writes it. */
+const MODE = 0o600;
+const MOST_BYTES = 64 * 1024;
+
+/** TorchServe's tokens, in a file that clients' scripts read. */
+export interface OpenTokens {
+  keys(): ApiKeys;
+  /** Reads the file again. Rejects as `openTokens` does; the tokens before stay then. */
+  reload(): Promise<void>;
+  /** A new token of a kind, for whoever holds the API key. Resolves with whether it was right. */
+  renew(authorization: string | undefined, kind: TokenKind): Promise<boolean>;
+}
+
+/**
+ * Reads the tokens in a file. Where there is none it is made, and what has expired is made anew. Rejects with `invalid_argument`/`bad_key_file` for what is no such file,
+ * and `failed_precondition`/`unreadable_path`.
+ */
+export async function openTokens(path: string, expirationMs: number): Promise<OpenTokens> {
+  const makers = () => ({ nowMs: Date.now(), expirationMs });
+  let file = await read(path);
+  const old = TOKEN_KINDS.filter((kind) => file === undefined || file[kind].expiresAtMs <= Date.now());
+  if (old.length > 0) {
+    file = makeTokens(file, old, makers());
+    await write(path, file);
+  }
+  let current: TokenFile = file!; // made if it was not there
+  let writing: Promise<unknown> = Promise.resolve();
+  return {
+    keys: () => tokenKeys(current),
+    async reload() {
+      current = (await read(path)) ?? current;
+    },
+    async renew(authorization, kind) {
+      if (!holdsApiKey(current, authorization)) return false;
+      const renewing = writing.then(async () => {
+        const next = makeTokens(current, [kind], makers());
+        await write(path, next);
+        current = next;
+      });
+      writing = renewing.catch(() => {});
+      await renewing;
+      return true;
+    },
+  };
+}
+
+async function read(path: string): Promise<TokenFile | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    if (faultCode(cause) === "ENOENT") return undefined;
+    throw unusable(path, cause);
+  }
+  if (bytes.length > MOST_BYTES)
+    throw new ServeError("invalid_argument", `${path} is larger than 64 KiB`, { reason: "bad_key_file" });
+  return parseTokens(bytes.toString("utf8"));
+}
+
+/** Whoever reads the file sees the old tokens or the new ones. */
+async function write(path: string, file: TokenFile): Promise<void> {
+  const draft = `${path}.${process.pid}.new`;
+  try {
+    const handle = await open(draft, "wx", MODE);
+    try {
+      await handle.writeFile(tokensText(file));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, path);
+  } catch (cause) {
+    await rm(draft, { force: true });
+    throw unusable(path, cause);
+  }
+}
+
+function unusable(path: string, cause: unknown): ServeError {
+  return new ServeError("failed_precondition", `--torchserve-tokens: ${path}: ${faultWords(cause)}`, {
+    reason: "unreadable_path",
+    cause,
+  });
+}

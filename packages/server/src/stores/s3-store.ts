@@ -1,0 +1,83 @@
+import { Agent } from "node:https";
+import type { Readable } from "node:stream";
+import { peerPackage } from "./peer-package.ts";
+import type { Store, StoredObject } from "./store.ts";
+import type { StoreAddress } from "./store-address.ts";
+import { refused, statusError, storeError } from "./store-error.ts";
+
+/** Objects of a bucket that speaks Amazon S3, by Amazon's SDK: credentials, region and endpoint are what its own chain finds. */
+export async function createS3Store(
+  { bucket, prefix }: StoreAddress,
+  { ca, timeoutMs }: { readonly ca: readonly string[] | undefined; readonly timeoutMs: number },
+): Promise<Store> {
+  const { S3Client, ListObjectsV2Command, HeadObjectCommand, GetObjectCommand } = await peerPackage(
+    "@aws-sdk/client-s3",
+    () => import("@aws-sdk/client-s3"),
+  );
+  const client = new S3Client({
+    // A server of another maker than Amazon knows no bucket as part of a host name.
+    ...(process.env["AWS_ENDPOINT_URL"] || process.env["AWS_ENDPOINT_URL_S3"]
+      ? { forcePathStyle: true }
+      : {}),
+    requestHandler: {
+      connectionTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      ...(ca === undefined ? {} : { httpsAgent: new Agent({ keepAlive: true, ca: [...ca] }) }),
+    },
+  });
+  const below = prefix === "" ? "" : `${prefix}/`;
+
+  async function listBelow(limit: number, abortSignal: AbortSignal): Promise<StoredObject[]> {
+    const objects: StoredObject[] = [];
+    let next: string | undefined;
+    do {
+      const page = await client.send(
+        new ListObjectsV2Command({ Bucket: bucket, Prefix: below, ...(next && { ContinuationToken: next }) }),
+        { abortSignal },
+      );
+      for (const { Key = "", Size = 0, ETag = "" } of page.Contents ?? []) {
+        if (Key.startsWith(below))
+          objects.push({ key: Key.slice(below.length), byteLength: Size, stamp: ETag });
+      }
+      next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+    } while (next !== undefined && objects.length < limit);
+    return objects.slice(0, limit);
+  }
+  async function listOne(abortSignal: AbortSignal): Promise<StoredObject[]> {
+    try {
+      const { ContentLength, ETag = "" } = await client.send(
+        new HeadObjectCommand({ Bucket: bucket, Key: prefix }),
+        {
+          abortSignal,
+        },
+      );
+      if (ContentLength === undefined) throw refused("it does not say how large the file is");
+      return [{ key: prefix.slice(prefix.lastIndexOf("/") + 1), byteLength: ContentLength, stamp: ETag }];
+    } catch (error) {
+      if (storeError(error).message === statusError(404).message) return [];
+      throw error;
+    }
+  }
+  let isOne = false;
+  return {
+    async list(limit, signal) {
+      const objects = await listBelow(limit, signal);
+      isOne = objects.length === 0 && prefix !== "";
+      return isOne ? listOne(signal) : objects;
+    },
+    async read({ key, stamp }, { offset, signal }) {
+      const { Body, ContentRange } = await client.send(
+        new GetObjectCommand({
+          Bucket: bucket,
+          Key: isOne ? prefix : `${below}${key}`,
+          ...(stamp !== "" && { IfMatch: stamp }),
+          ...(offset > 0 && { Range: `bytes=${offset}-` }),
+        }),
+        { abortSignal: signal },
+      );
+      if (Body === undefined) throw refused("it sends no content");
+      return { offset: Number(/^bytes (\d+)-/.exec(ContentRange ?? "")?.[1] ?? 0), bytes: Body as Readable };
+    },
+    close: () => client.destroy(),
+  };
+}
