@@ -18,7 +18,12 @@ function run(command, args) {
 }
 
 try {
-  for (const script of ["never_wrong_cases.py", "never_wrong_kinds.py", "never_wrong_numbers.py"])
+  for (const script of [
+    "never_wrong_cases.py",
+    "never_wrong_kinds.py",
+    "never_wrong_numbers.py",
+    "never_wrong_odd.py",
+  ])
     run(env.python, [join(root, "scripts/python", script), folder, ...process.argv.slice(2)]);
   run(process.execPath, [join(root, "conformance/dist/never-wrong/main.js"), folder]);
 } finally {

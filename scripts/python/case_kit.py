@@ -11,6 +11,7 @@ import warnings
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 warnings.filterwarnings("ignore")
 torch.manual_seed(1)
@@ -45,15 +46,14 @@ def tensor_json(tensor):
 
 
 def _flat(outputs):
-    if torch.is_tensor(outputs):
-        return [outputs]
-    return [tensor for output in outputs for tensor in _flat(output)]
+    leaves = [leaf for leaf in tree_leaves(outputs) if leaf is not None]
+    return [leaf if torch.is_tensor(leaf) else torch.tensor(leaf) for leaf in leaves]
 
 
-def _write_program(module, example, dynamic, kind, path):
+def _write_program(module, example, dynamic, kind, path, kwargs):
     if kind == "pt2":
         shapes = (dynamic,) if dynamic and isinstance(module, Fn) else dynamic
-        program = torch.export.export(module, example, dynamic_shapes=shapes)
+        program = torch.export.export(module, example, kwargs, dynamic_shapes=shapes)
         torch.export.save(program, path)
         return program.module()
     if kind == "trace":
@@ -71,18 +71,19 @@ def _write_program(module, example, dynamic, kind, path):
     return torch.jit.load(f"{folder}/model.pt")
 
 
-def case(out, name, module, example, others=(), dynamic=None, kind="pt2"):
-    """Exports, traces or scripts `module` with `example`, and asks PyTorch for the answers to it and to `others`."""
+def case(out, name, module, example, others=(), dynamic=None, kind="pt2", kwargs=None):
+    """Exports, traces or scripts `module` with `example`, and asks PyTorch for the answers to it and to `others`. `kwargs`: of the example alone."""
     os.makedirs(out, exist_ok=True)
     with torch.no_grad():
         path = f"{out}/{name}.{'pt2' if kind == 'pt2' else 'pt'}"
-        run = _write_program(module.eval(), example, dynamic, kind, path)
+        run = _write_program(module.eval(), example, dynamic, kind, path, kwargs)
         answers = []
         for inputs in [example, *others]:
             try:
-                answers.append([tensor_json(tensor) for tensor in _flat(run(*inputs))])
+                given = tree_map(torch.clone, inputs)
+                answers.append([tensor_json(tensor) for tensor in _flat(run(*given, **(kwargs or {})))])
             except Exception as error:  # noqa: BLE001 whatever PyTorch raises is its answer
                 answers.append({"raises": f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"})
-    inputs = [[tensor_json(tensor) for tensor in run_inputs] for run_inputs in [example, *others]]
+    inputs = [[tensor_json(tensor) for tensor in tree_leaves((given, kwargs or {}))] for given in [example, *others]]
     with open(f"{out}/{name}.json", "w") as file:
         json.dump({"inputs": inputs, "outputs": answers}, file)

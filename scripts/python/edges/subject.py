@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -21,6 +22,10 @@ class Subject:
     example: list[torch.Tensor]
     free: list[list[object]]
 
+    @cached_property
+    def module(self) -> nn.Module:
+        return self.program.module()
+
     def symbols(self) -> dict:
         """Every symbol with its size in the example."""
         found = {}
@@ -31,13 +36,19 @@ class Subject:
         return found
 
     def declares(self, outputs: list[torch.Tensor]) -> bool:
-        """Whether results have the dtypes and ranks that the program says."""
+        """Whether results have the dtypes, ranks and known sizes that the program says."""
         order = [spec.arg.name for spec in self.program.graph_signature.output_specs if hasattr(spec.arg, "name")]
         values = {node.name: node.meta.get("val") for node in self.program.graph.nodes if node.name in order}
         declared = [value for name in order if isinstance(value := values.get(name), torch.Tensor)]
         if len(declared) != len(outputs):
             return True
-        return all(a.dtype == b.dtype and a.dim() == b.dim() for a, b in zip(declared, outputs))
+        return all(fits(a, b) for a, b in zip(declared, outputs))
+
+
+def fits(declared: torch.Tensor, output: torch.Tensor) -> bool:
+    if declared.dtype != output.dtype or declared.dim() != output.dim():
+        return False
+    return all(not isinstance(size, int) or size == real for size, real in zip(declared.shape, output.shape, strict=True))
 
 
 class Picked(nn.Module):
@@ -123,7 +134,7 @@ def answer(subject: Subject, inputs: list[torch.Tensor]) -> list[torch.Tensor] |
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return tensors_of(subject.program.module()(*[t.clone() for t in inputs]))
+            return tensors_of(subject.module(*[t.clone() for t in inputs]))
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         return f"{type(error).__name__}: {lines[0]}"[:200]

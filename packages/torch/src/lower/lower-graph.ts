@@ -1,7 +1,11 @@
 import { isComplex } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
-import { valuesOf } from "../graph/dead-code.ts";
+import { isCheck, isDataOp, valuesOf } from "../graph/dead-code.ts";
 import type { Arg, Graph, Node, ValueType, Weight } from "../graph/ir.ts";
+import { symbolsOf } from "../graph/sym.ts";
+import { dataChecks } from "./checks/data-checks.ts";
+import { type DataSymbols, dataSymbols } from "./checks/data-symbols.ts";
+import { asStated } from "./checks/stated-counts.ts";
 import { type ComplexTable, joined, type Result, separated } from "./complex/complex-lowering.ts";
 import { HIGHER_ORDER, type Subgraphs } from "./control-flow/higher-order.ts";
 import type { Emitter } from "./core/emitter.ts";
@@ -11,7 +15,7 @@ import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } f
 import { Unsupported, unsupported } from "./core/unsupported.ts";
 import type { ValueLookup } from "./core/value-lookup.ts";
 import type { WeightStore } from "./core/weight-store.ts";
-import { demanding, demandOfComplex } from "./size-demands.ts";
+import { demanding, demandOfComplex, guarded } from "./size-demands.ts";
 import { UNTRANSLATED } from "./untranslated.ts";
 
 /** Counts of ops that could not be translated, by target and reason. */
@@ -55,6 +59,8 @@ export class GraphLowering implements ValueLookup {
   readonly #run: LoweringRun;
   readonly #tensors = new Map<string, Tensor>();
   readonly #complex = new Map<string, ComplexTensor>();
+  /** Found when the first check asks. */
+  #data: DataSymbols | undefined;
   /** By value: the node that takes it; undefined when several do, or the graph returns it. */
   readonly #readers = new Map<string, Node | undefined>();
 
@@ -136,7 +142,15 @@ export class GraphLowering implements ValueLookup {
   }
 
   lowerNodes(): void {
-    for (const node of this.#graph.nodes) this.#lowerNode(node);
+    const { builder } = this.#g;
+    if (builder.places === undefined) {
+      for (const node of this.#graph.nodes) this.#lowerNode(node);
+      return;
+    }
+    for (const node of this.#graph.nodes) {
+      const { place, target, origin = target } = node;
+      builder.from(place && { ...place, op: origin }, () => this.#lowerNode(node));
+    }
   }
 
   /** The value of a graph output, a complex one joined; undefined for one that is not a tensor and no number. */
@@ -160,11 +174,15 @@ export class GraphLowering implements ValueLookup {
     this.#g.scope = node.outputs.find((name) => name !== undefined) ?? node.target;
     this.#g.target = node.origin ?? node.target;
     const { real } = this.#run.tables;
+    if (isCheck(node)) {
+      this.#lowerCheck(node);
+      return;
+    }
     if (!Object.hasOwn(real, node.target) && this.#isSizeMath(node)) return;
     let results: Results | undefined;
     try {
       this.#checkTypes(node);
-      results = this.#emptyResults(node) ?? this.#apply(node);
+      results = this.#emptyResults(node) ?? this.#asStated(node, this.#apply(node));
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
       const reason =
@@ -172,6 +190,34 @@ export class GraphLowering implements ValueLookup {
       this.#run.log.add(node.origin ?? node.target, reason);
     }
     this.#store(node, results);
+  }
+
+  #asStated(node: Node, results: Results): Results {
+    if (!isDataOp(node)) return results;
+    this.#data ??= dataSymbols(this.#graph);
+    const { values } = this.#graph;
+    const vals = isResult(results) ? [results] : results;
+    return asStated({ node, values, symbols: this.#data }, this.#g, vals);
+  }
+
+  /** What is calculated of sizes behind a check waits for it, so that no op fails on them first. */
+  #lowerCheck(node: Node): void {
+    this.#data ??= dataSymbols(this.#graph);
+    try {
+      for (const { guard, symbols } of dataChecks(new OpNode(node, this), this.#g, this.#data)) {
+        this.#g.guards.push(guard);
+        for (const name of symbols) if (this.#data.has(name)) this.#g.sizes.hold(name, guard);
+        for (const [name, tensor] of this.#tensors) {
+          const waits = tensor.dims.some((dim) =>
+            [...symbolsOf(dim)].some((s) => symbols.has(s) && this.#data?.has(s)),
+          );
+          if (waits) this.#tensors.set(name, { ...tensor, ...this.#g.held(tensor, guard) });
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof Unsupported)) throw error;
+      this.#run.log.add(node.target, error.message);
+    }
   }
 
   #apply(node: Node): Results {
@@ -206,10 +252,11 @@ export class GraphLowering implements ValueLookup {
         inner.lowerNodes();
         return graph.outputs
           .flatMap((output) => (output.kind === "list" ? output.items : [output]))
-          .map(
-            (output) =>
-              inner.output(output) ?? unsupported("one of its graphs has a result that is not a tensor"),
-          );
+          .map((output) => {
+            const val = inner.output(output);
+            if (val === undefined) return unsupported("one of its graphs has a result that is not a tensor");
+            return g.builder.isOutermost ? val : guarded(g, val);
+          });
       },
     };
   }

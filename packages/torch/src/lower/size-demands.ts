@@ -172,6 +172,13 @@ const trained: SizesOf = (node) =>
 /** The largest of nothing is not defined. */
 const renormed: SizesOf = (node) => (node.float("p") === Number.POSITIVE_INFINITY ? otherThanDim(node) : []);
 
+/** The sizes beside one that is left open (-1), which could be any where one of them is 0. */
+const besideOpen: SizesOf = (node) => {
+  const name = node.has("shape") ? "shape" : "size";
+  const sizes = node.sizes(name);
+  return sizes.includes(-1) ? sizes.filter((size) => size !== -1) : [];
+};
+
 const weightsFit: PairsOf = (node) => {
   const weights = node.optionalTensor("weights");
   return weights === undefined ? [] : [[weights.dims[0]!, node.tensor("self").dims[0]!]];
@@ -227,6 +234,10 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["addbmm", { some: productOfIntegers }],
   ["baddbmm", { some: (node) => unlessNone(productOfIntegers(node).slice(2, 3), node.out().dims) }],
   ["multi_margin_loss", { some: (node) => node.tensor("self").dims.slice(-1) }],
+  ...["view", "view_copy", "reshape", "_unsafe_view", "_reshape_copy"].map((op): [string, Demand] => [
+    `${op}.default`,
+    { some: besideOpen },
+  ]),
   ["bincount", { same: weightsFit }],
   ["index", { some: indexed }],
   ["diagonal_scatter", { same: diagonalFits }],
@@ -263,11 +274,10 @@ export function demanding(
 
 const COMPLEX_DEMANDS: ReadonlySet<Demand | undefined> = new Set(TRANSFORMS.map((op) => DEMANDS.get(op)));
 
-/** The demands of a transform of complex numbers, where it is in the main graph; those of other ops are of real tensors. */
+/** The demands of a transform of complex numbers; those of other ops are of real tensors. */
 export function demandOfComplex(node: OpNode, g: Emitter): void {
   const demand = demandOf(node.target);
-  if (demand !== undefined && COMPLEX_DEMANDS.has(demand) && g.builder.isOutermost)
-    g.guards.push(...guardsOf(node, g, demand));
+  if (demand !== undefined && COMPLEX_DEMANDS.has(demand)) g.guards.push(...guardsOf(node, g, demand));
 }
 
 /** A value of the main graph, once all that was demanded on the way is met. */

@@ -74,7 +74,8 @@ function isOfData(node: OnnxNode, data: ReadonlySet<string>): boolean {
   return bodiesOf(node).some((graph) => graph.nodes.some((inner) => isOfData(inner, data)));
 }
 
-function bodiesOf({ attributes }: OnnxNode): OnnxGraph[] {
+/** The graphs that a node holds. */
+export function bodiesOf({ attributes }: OnnxNode): OnnxGraph[] {
   return Object.values(attributes).flatMap((value) =>
     typeof value === "object" && "graph" in value ? [value.graph] : [],
   );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { indexLabel, inputFault, needLabel } from "./input-fault.ts";
+import { checkLabel, indexLabel, inputFault, needLabel, TELLS_NUMBER } from "./input-fault.ts";
 
 const failed = (name: string, status: string): string =>
   `Non-zero status code returned while running Gather node. Name:'${name}' Status Message: ${status}`;
@@ -36,4 +36,19 @@ test("an op that is not defined for nothing says so", () => {
     inputFault(failed(needLabel("aten.amax.default", "something"), bounds(1))),
     "aten.amax is not defined for nothing, and one of its sizes is 0",
   );
+});
+
+test("a check of the program is told in its words, with the number that it found", () => {
+  const atLeast = checkLabel(`dimension 0 of what aten.index gives must be at least 2${TELLS_NUMBER}`);
+  const told = "dimension 0 of what aten.index gives must be at least 2; it is";
+  for (const [index, number] of [
+    [1n, 0n],
+    [2n, 1n],
+    [-3n, -1n],
+    [2n ** 62n, 2n ** 62n - 1n],
+  ] as const)
+    assert.equal(inputFault(failed(`${atLeast} #2`, bounds(index))), `${told} ${number}`);
+  const own = checkLabel("a check in the program failed: it's\nnegative");
+  assert.equal(inputFault(failed(own, bounds(1))), "a check in the program failed: it s negative");
+  assert.ok(checkLabel("x".repeat(1000)).length < 300, "a program's own text is cut");
 });

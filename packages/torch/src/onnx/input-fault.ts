@@ -39,12 +39,30 @@ export function needLabel(op: string, need: Need): string {
   return `${need} for ${withoutOverload(op)}`;
 }
 
+/** Begins the names of ONNX nodes that fail where the data of a run are not what the program demands. */
+export const DATA_CHECK = "check:";
+
+/** No longer text of a program reaches a client. */
+const MAX_SAID = 240;
+
+/** The name of an ONNX node that looks up an impossible position where the data are not as `said`. */
+export function checkLabel(said: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const plain = said.replace(/[\x00-\x1f\x7f']/g, " ").trim();
+  return `${DATA_CHECK} ${plain.length > MAX_SAID ? `${plain.slice(0, MAX_SAID)}…` : plain}`;
+}
+
 function withoutOverload(op: string): string {
   return op.split(".").slice(0, 2).join(".");
 }
 
 const INDEX = /Name:'(index|index from 0) of ([\w.:]+)(?: in ([\w.-]+))?(?: #\d+)?'/;
 const NEED = new RegExp(`Name:'(${Object.keys(NEEDS).join("|")}) for ([\\w.:]+)(?: #\\d+)?'`);
+
+const CHECK = new RegExp(`Name:'${DATA_CHECK} (.*?)(?: #\\d+)?' Status Message:`);
+
+/** How the words of a check end that tells the number it found, by a place past the end of a list of one: n + 1, or n - 2 for those below 0. */
+export const TELLS_NUMBER = "; it is %";
 
 /** ONNX Runtime's ways to say that an index is out of range; the kernels behind one op differ. */
 const TEXTS: readonly RegExp[] = [
@@ -63,6 +81,8 @@ const CLEARED = 1n << 62n;
 export function inputFault(text: string): string | undefined {
   const unmet = NEED.exec(text);
   if (unmet !== null) return `${unmet[2]} ${NEEDS[unmet[1] as Need]}`;
+  const said = CHECK.exec(text)?.[1];
+  if (said !== undefined) return said.replace(TELLS_NUMBER, () => foundNumber(text));
   const label = INDEX.exec(text);
   if (label === null) return undefined;
   const match = TEXTS.map((pattern) => pattern.exec(text)).find((found) => found !== null);
@@ -75,6 +95,14 @@ export function inputFault(text: string): string | undefined {
   if (min === undefined || max === undefined) return `${is}, out of its range`;
   if (BigInt(max) < BigInt(min)) return `${is}; there is nothing that it could be`;
   return `${is}; it takes ${fromZero ? 0 : min} to ${max}`;
+}
+
+/** The number that stands at the end of a check's words; nothing where ONNX Runtime does not tell it. */
+function foundNumber(text: string): string {
+  const index = TEXTS[0]!.exec(text)?.[1];
+  if (index === undefined) return "";
+  const place = BigInt(index);
+  return TELLS_NUMBER.replace("%", String(place > 0n ? place - 1n : place + 2n));
 }
 
 function original(index: bigint, fromZero: boolean): bigint {

@@ -1,8 +1,9 @@
 import type { ByteSource } from "../byte-source.ts";
 import { ModelFileError } from "../errors.ts";
-import { dataDecision } from "../onnx/data-decision.ts";
+import { bodiesOf, dataDecision } from "../onnx/data-decision.ts";
 import { decodeModel } from "../onnx/decode.ts";
-import type { OnnxModel } from "../onnx/model.ts";
+import { DATA_CHECK } from "../onnx/input-fault.ts";
+import type { OnnxGraph, OnnxModel } from "../onnx/model.ts";
 import type { OnnxScan } from "../onnx/scan-model.ts";
 import { opsOf } from "./quantized-ops.ts";
 
@@ -27,7 +28,7 @@ export interface RowFacts {
   /** Types of ONNX nodes, or targets of a program. */
   readonly ops: Iterable<string>;
   /** What decides for a whole run by the numbers in it; see `dataDecision`. */
-  readonly decision?: "If" | "Loop" | undefined;
+  readonly decision?: "If" | "Loop" | "check" | undefined;
 }
 
 /** Why an answer depends on the other rows of its run, in words that follow "because"; undefined: nothing is known to do that. */
@@ -40,6 +41,8 @@ export function rowMixing({ ops, decision }: RowFacts): string | undefined {
       rounding ??= `${shortName(op)} rounds a single row otherwise than one among several`;
   }
   if (decision === undefined) return rounding;
+  if (decision === "check")
+    return "what the program demands of its data is checked for all rows of a run at once";
   return `${decision === "If" ? "a branch is taken" : "a loop ends"} for all rows of a run by what is in them`;
 }
 
@@ -50,7 +53,14 @@ function shortName(op: string): string {
 
 /** The same of an ONNX model. */
 export function modelRowMixing(model: OnnxModel): string | undefined {
-  return rowMixing({ ops: opsOf(model).keys(), decision: dataDecision(model) });
+  const decision = dataDecision(model) ?? (hasDataCheck(model.graph) ? "check" : undefined);
+  return rowMixing({ ops: opsOf(model).keys(), decision });
+}
+
+function hasDataCheck({ nodes }: OnnxGraph): boolean {
+  return nodes.some(
+    (node) => node.name?.startsWith(DATA_CHECK) === true || bodiesOf(node).some(hasDataCheck),
+  );
 }
 
 const DECIDING = ["If", "Loop"] as const;

@@ -28,8 +28,11 @@ export function translateModel(
   platform: Platform,
   options: TranslateOptions = {},
 ): ModelTranslation {
-  const { inputs } = options;
-  const file = readProgramFile(source, platform, inputs === undefined ? {} : { inputs });
+  const { inputs, keepsPlaces = false } = options;
+  const file = readProgramFile(source, platform, {
+    ...(inputs !== undefined && { inputs }),
+    ...(keepsPlaces && { keepsPlaces }),
+  });
   const location = options.weights === "embedded" ? undefined : source.name;
   const weights = readWeights(platform, options.weightsFrom);
   const prepare = (program: Program): Program =>
@@ -37,6 +40,7 @@ export function translateModel(
   const lowered = lowerFile(file, {
     location,
     prepare,
+    keepsPlaces,
     ...(options.areIndicesChecked === true && { areIndicesChecked: true }),
   });
   const { unsupported } = lowered;
@@ -53,6 +57,7 @@ export function translateModel(
     report: { unsupported, warnings },
     sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
     format: file.format,
+    ...(lowered.places !== undefined && { places: lowered.places }),
     rowMixing: programRowMixing(lowered.program, model),
     ...countWeights(lowered.program),
     ...(model !== undefined && model !== whole && { weightBytes: weightBytes(model) }),

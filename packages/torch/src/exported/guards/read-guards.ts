@@ -52,6 +52,7 @@ export function readGuards(source: GuardSource): FoundGuards {
     ...assertedSizes(graph, names),
     ...dependentSizes(source, names),
     ...squeezedSizes(graph, names),
+    ...viewedSizes(graph, names),
   );
   return { guards, unreadable };
 }
@@ -92,6 +93,23 @@ function dependentSizes({ graph, inputs, code, replaced }: GuardSource, names: G
     if (whole !== undefined) guards.push({ condition: guardNode("eq", whole, guardNode("floor", whole)) });
   }
   return guards;
+}
+
+const VIEWED = /^aten\.(view|view_copy|reshape|_unsafe_view)\.default$/;
+
+/** Beside a size that is left open (-1) PyTorch takes no 0. */
+function viewedSizes({ nodes, values }: Graph, names: GuardNames): Guard[] {
+  return nodes.flatMap(({ target, args }) => {
+    const list = VIEWED.test(target) ? (args.get("size") ?? args.get("shape")) : undefined;
+    const sizes = list?.kind === "list" ? list.items : [];
+    if (!sizes.some((size) => size.kind === "int" && Number(size.value) === -1)) return [];
+    return sizes.flatMap((size): Guard[] => {
+      const type = size.kind === "value" ? values.get(size.name) : undefined;
+      if (type === undefined || type.kind === "tensor" || typeof type.expr === "number") return [];
+      const given = guardOfDim(type.expr, ({ name }) => names.symbol(name));
+      return given === undefined ? [] : [{ condition: guardNode("ge", given, 1) }];
+    });
+  });
 }
 
 const SQUEEZED = /^aten\.squeeze_?\.(default|dims?)$/;

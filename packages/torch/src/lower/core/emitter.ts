@@ -53,6 +53,8 @@ export class Emitter {
   readonly cleared: Map<string, Val>;
   /** 0-d int64 zeros of the main graph, in runs that fail where an op's sizes are wrong; its outputs have to depend on them. */
   readonly guards: Val[] = [];
+  /** The guards among them that demand something, by the key of the size that must not be 0. */
+  readonly required: Map<string, Val> = new Map();
   /** Floats that were made of codes (see find-codes.ts). */
   readonly coded: Map<string, Coded>;
   /** Codes of int8 as uint8, 128 more: what they were made as. */
@@ -198,6 +200,11 @@ export class Emitter {
       attributes: { to: onnxDataType(dtype) },
     });
     return { name, dtype };
+  }
+
+  /** The tensor, once a guard (a 0-d int64 0) is known: its sizes wait for it. */
+  held(val: Val, guard: Val): Val {
+    return this.op("Reshape", [val, this.op("Add", [this.op("Shape", [val]), guard])], { allowzero: 1 });
   }
 
   /** The value as it was before a cast to its dtype; itself where there was none. */

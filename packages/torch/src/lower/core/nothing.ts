@@ -1,6 +1,6 @@
 import type { DType } from "../../dtype.ts";
 import { boundsOf } from "../../graph/bounds.ts";
-import { type Dim, product } from "../../graph/sym.ts";
+import { type Dim, keyOf, product } from "../../graph/sym.ts";
 import { needLabel } from "../../onnx/input-fault.ts";
 import { either } from "./either.ts";
 import type { Emitter } from "./emitter.ts";
@@ -26,11 +26,16 @@ interface Guarded {
 export function requireSome(g: Emitter, sizes: readonly Dim[]): Val | undefined {
   const risky = sizes.filter((size) => mayBeZero(g, size));
   if (risky.length === 0) return undefined;
-  const isNothing = g.op("LessOrEqual", [g.number(product(risky), "int64"), g.scalar("int64", 0)]);
+  const count = product(risky);
+  const known = g.builder.isOutermost ? g.required.get(keyOf(count)) : undefined;
+  if (known !== undefined) return known;
+  const isNothing = g.op("LessOrEqual", [g.number(count, "int64"), g.scalar("int64", 0)]);
   // Nothing is at position 1 of a list of one.
-  return g.labelled(needLabel(g.target, "something"), () =>
+  const guard = g.labelled(needLabel(g.target, "something"), () =>
     g.op("Gather", [g.ints([0]), g.cast(isNothing, "int64")]),
   );
+  if (g.builder.isOutermost) g.required.set(keyOf(count), guard);
+  return guard;
 }
 
 /** The results of `emit` for kernels that fail on tensors without elements, or worse. Where no size can be 0 it costs nothing. */

@@ -78,6 +78,15 @@ export class Sizes {
     this.#symbols.set(named.key, () => this.#g.op("Reshape", [this.#g.cast(val, dtype), this.#g.ints([1])]));
   }
 
+  /** Lets everything that is calculated from now on of a symbol wait for a guard, a 0-d int64 0. */
+  hold(name: string, guard: Val): void {
+    const bound = this.#find(name);
+    if (bound === undefined) return;
+    const val = bound();
+    this.#symbols.set(name, () => this.#g.op("Add", [val, this.#g.cast(guard, val.dtype)]));
+    this.#known.clear();
+  }
+
   /** Whether all symbols of an expression have a value by now. */
   isKnown(dim: Dim): boolean {
     return [...symbolsOf(dim)].every((name) => this.#isBound(name));

@@ -1,8 +1,10 @@
 import { type Dim, product, sameDim, sameDims } from "../../graph/sym.ts";
-import { float } from "../../onnx/model.ts";
+import { type Attributes, float } from "../../onnx/model.ts";
+import { either } from "../core/either.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
-import { unlessNothing } from "../core/nothing.ts";
+import { mayBeZero, unlessNothing } from "../core/nothing.ts";
+import { requirement } from "../core/requirement.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { reduce } from "../reduction/reduce.ts";
@@ -25,13 +27,14 @@ export const attention: Lowering = (node, g) => {
     [node.tensor("query"), node.tensor("key"), node.tensor("value")],
     isGrouped,
   );
+  const values = asManyAsKeys(g, key!, value!);
   const given = node.optionalTensor("attn_mask") ?? node.optionalTensor("attn_bias");
   const mask = given && additiveMask(g, given);
   const scale = node.optionalFloat("scale");
   const operands = [
     query,
     key,
-    value,
+    values,
     mask && maskFor(g, mask, { query: query!, key: key!, leading: dims.slice(0, -2) }),
   ];
   const attributes = {
@@ -41,11 +44,40 @@ export const attention: Lowering = (node, g) => {
   const [result] = unlessNothing(g, {
     sizes: [...query!.dims.slice(0, -1), key!.dims.at(-2)!, value!.dims.at(-1)!],
     empty: [{ dtype: "float32", dims: [...query!.dims.slice(0, -1), value!.dims.at(-1)!] }],
-    emit: (inner) => [inner.op("Attention", operands, attributes)],
+    emit: (inner) => ofSomeWidth(inner, operands, attributes),
   });
   const shaped = dims.length === 4 ? result! : g.reshape(result!, dims);
   return given === undefined ? shaped : withoutBlockedRows(g, shaped, given);
 };
+
+/** The values, in a run that fails where there are more or fewer keys: there PyTorch's kernels read memory beside them. */
+function asManyAsKeys(g: Emitter, key: Tensor, value: Tensor): Tensor {
+  const [keys, values] = [key.dims.at(-2)!, value.dims.at(-2)!];
+  if (sameDim(keys, values)) return value;
+  const isSame = g.op("Equal", [g.number(keys, "int64"), g.number(values, "int64")]);
+  const guard = requirement(g, "sizes that go together", g.op("Not", [isSame]));
+  return { ...value, ...g.held(value, guard) };
+}
+
+/** The kernel refuses queries and keys of no width, whose scores are all 0: of one zero each, they are so too. */
+function ofSomeWidth(
+  g: Emitter,
+  [query, key, ...rest]: readonly (Tensor | Val | undefined)[],
+  attributes: Attributes,
+): readonly Val[] {
+  const width = (query as Tensor).dims.at(-1)!;
+  const plain = (at: Emitter): Val[] => [at.op("Attention", [query, key, ...rest], attributes)];
+  const flat = (at: Emitter): Val[] => {
+    const zeros = [query, key].map((tensor) =>
+      at.expand(at.scalar("float32", 0), [...(tensor as Tensor).dims.slice(0, -1), 1]),
+    );
+    return [at.op("Attention", [...zeros, ...rest], attributes)];
+  };
+  if (width === 0) return flat(g);
+  if (!mayBeZero(g, width)) return plain(g);
+  const isNothing = g.op("Equal", [g.number(width, "int64"), g.scalar("int64", 0)]);
+  return either(g, isNothing, { dtypes: ["float32"], yes: flat, no: plain });
+}
 
 /**
  * What a masked score is lowered by. Added to any score it leaves nothing of it, and unlike the lowest float or -Infinity it does not make
