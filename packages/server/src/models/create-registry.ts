@@ -26,6 +26,7 @@ class Registry implements ManagedRegistry {
   readonly #options: RegistryOptions;
   readonly #models = new Map<string, ModelVersions>();
   readonly #listeners = new Set<(entry: IndexEntry) => void>();
+  readonly #watchers = new Set<(model: string) => void>();
   readonly #loading: EvictingLoad;
   readonly #context: VersionContext;
   readonly #retryFailedMs: number;
@@ -203,6 +204,7 @@ class Registry implements ManagedRegistry {
     if (!model.versions.has(version)) this.#notFound(name, version);
     model.preferred = version;
     model.refresh();
+    this.#tellOf(model);
   }
 
   async unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void> {
@@ -216,6 +218,16 @@ class Registry implements ManagedRegistry {
       model.preferred = undefined;
     }
     await untilAborted(Promise.all(versions.map((version) => version.unload("unloaded on request"))), signal);
+  }
+
+  servingVersion(name: string): string | undefined {
+    const newest = this.#models.get(name)?.newest;
+    return newest?.serving === undefined ? undefined : newest.version;
+  }
+
+  watch(listener: (model: string) => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
   }
 
   subscribe(listener: (entry: IndexEntry) => void): () => void {
@@ -334,8 +346,11 @@ class Registry implements ManagedRegistry {
       else list.push(candidate);
     }
     for (const [name, candidates] of found) {
-      if (!this.#models.has(name)) this.#models.set(name, this.#create(name));
-      this.#models.get(name)!.observe(candidates);
+      const known = this.#models.get(name);
+      const model = known ?? this.#create(name);
+      this.#models.set(name, model);
+      model.observe(candidates);
+      if (known === undefined) this.#tellOf(model);
     }
     for (const model of this.#models.values()) {
       if (!found.has(model.name)) model.unread = this.#unread;
@@ -376,6 +391,10 @@ class Registry implements ManagedRegistry {
       logger.warn({}, "there is no model to serve: not ready (unless started with --allow-empty)");
   }
 
+  #tellOf({ name }: ModelVersions): void {
+    for (const watcher of this.#watchers) watcher(name);
+  }
+
   #onStarted(): void {
     this.#started = true;
   }
@@ -386,6 +405,7 @@ class Registry implements ManagedRegistry {
     model.refresh();
     if (model.enabled && !this.#closed) model.unloadUnwanted();
     for (const listener of this.#listeners) listener(entry);
+    this.#tellOf(model);
     this.#forget(model);
     this.#loading.retry();
   }
