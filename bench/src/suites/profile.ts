@@ -94,8 +94,8 @@ function compared(translated: Report, reference: Report): Record<string, string 
         module: name,
         "torch.profiler": percent(ms / reference.operationsMs),
         "sconce profile": at < 0 ? "–" : percent(ours[at]!.ms / translated.operationsMs),
-        "place there": i + 1,
-        "place here": at + 1,
+        "place there": String(i + 1),
+        "place here": at < 0 ? "–" : String(at + 1),
       };
     });
 }

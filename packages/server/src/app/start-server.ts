@@ -16,6 +16,7 @@ import type { ServerConfig } from "../config/server-options.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
 import type { ReadLoadConfig } from "../edge/control-parameters.ts";
+import type { CpuProfiler } from "../edge/cpu-profiler.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
@@ -269,15 +270,22 @@ function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
 }
 
 /** What only some operators allow, whose code nobody else's server loads. */
-async function allowedExtensions({ sharedMemory, allowLoadConfig }: ServerConfig): Promise<{
+async function allowedExtensions(
+  { sharedMemory, allowLoadConfig, allowProfile }: ServerConfig,
+  clock: Clock,
+): Promise<{
   readonly regions: MemoryRegions | undefined;
   readonly readLoadConfig: ReadLoadConfig | undefined;
+  readonly cpuProfiler: CpuProfiler | undefined;
 }> {
   return {
     regions:
       sharedMemory === "system"
         ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
         : undefined,
+    cpuProfiler: allowProfile
+      ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
+      : undefined,
     readLoadConfig: allowLoadConfig
       ? (await import("../config/triton-settings.ts")).readTritonJson
       : undefined,
@@ -398,12 +406,13 @@ async function buildEdges(
     import("../edge/rest/rest-edge.ts"),
     import("../edge/grpc/grpc-edge.ts"),
   ]);
-  const { regions, readLoadConfig } = await allowedExtensions(config);
+  const { regions, readLoadConfig, cpuProfiler } = await allowedExtensions(config, clock);
   const shared = {
     inference,
     ...openControlPlane(control, { logger, clock }, authentication),
     regions,
     readLoadConfig,
+    cpuProfiler,
     webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,

@@ -31,6 +31,7 @@ type Defaulted =
   | "regions"
   | "openCall"
   | "readLoadConfig"
+  | "cpuProfiler"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -57,6 +58,7 @@ const DEFAULTS: Pick<
   | "regions"
   | "openCall"
   | "readLoadConfig"
+  | "cpuProfiler"
   | "notReadyStatus"
   | "tenantHeader"
   | "makeId"
@@ -70,6 +72,7 @@ const DEFAULTS: Pick<
   regions: undefined,
   openCall: undefined,
   readLoadConfig: undefined,
+  cpuProfiler: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
