@@ -62,6 +62,7 @@ const RIGHT = {
   profile: ["nowhere.pt2"],
   curl: ["digits", "--url", "http://127.0.0.1:1"],
   types: ["http://127.0.0.1:1"],
+  migrate: ["models"],
 };
 
 /** Wrong uses that every command has: of its options, one of each kind. */
@@ -179,6 +180,13 @@ function ownCases(port) {
       ["curl"],
       ["curl", "digits", "--url", "http://127.0.0.1:1"],
       ["curl", "digits", "--url", "127.0.0.1:1"],
+    ],
+    migrate: [
+      ["migrate"],
+      ["migrate", "nowhere"],
+      ["migrate", "models"],
+      ["migrate", "digits.pt2"],
+      ["migrate", "models", "--ts-config", "nowhere.properties"],
     ],
     verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
     profile: [

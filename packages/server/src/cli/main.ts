@@ -24,6 +24,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["completion", async () => (await import("./completion.ts")).completionCommand(COMMANDS)],
   ["export", async () => (await import("./export/export.ts")).exportCommand],
   ["verify", async () => (await import("./verify/verify.ts")).verifyCommand],
+  ["migrate", async () => (await import("./migrate/migrate.ts")).migrateCommand],
   ["curl", async () => (await import("./curl/curl.ts")).curlCommand],
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],

@@ -143,6 +143,11 @@ export const MODEL_OPTIONS = {
     default: "float32",
     doc: "Precision of the weights at load. Anything but float32 changes the answers: see sconce quantize.",
   },
+  sha256: {
+    kind: "text",
+    default: null,
+    doc: "SHA-256 that the model's file must have, as 64 hexadecimal digits: another one is not loaded. It is read once more for that. For one version of several, in a model.yaml of its folder.",
+  },
   weights: {
     kind: "text",
     default: null,

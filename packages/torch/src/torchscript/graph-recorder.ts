@@ -15,6 +15,7 @@ import {
 import { type SymSymbol, symbol } from "../graph/sym.ts";
 import { fromBfloatBits, fromHalfBits } from "../half-floats.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
+import { DATA_SIZE } from "./size-need.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
 
@@ -45,7 +46,7 @@ export class GraphRecorder {
 
   /** A number that only the data knows; of an integer, with its range. */
   dataSymbol(range: SymSymbol["range"]): SymSymbol {
-    const name = this.fresh("data_size");
+    const name = this.fresh(DATA_SIZE);
     this.dataSizes.add(name);
     return symbol(name, range);
   }
