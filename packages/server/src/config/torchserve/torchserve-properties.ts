@@ -33,6 +33,7 @@ type ReadKey = (value: string, properties: ReadonlyMap<string, string>) => Made;
 
 /** In the current folder, where TorchServe makes it. */
 const KEY_FILE = "key_file.json";
+const MOST_TOKEN_MINUTES = 24 * 24 * 60;
 const ENVELOPES = ["body", "json", "kserve", "kservev2"];
 const JAVA = "threads and memory of Java";
 const WITHIN = "what all ports share: --host, --port, --torchserve-ports";
@@ -101,9 +102,13 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
     isTrue(value)
       ? { outcome: "same", note: "what changes models still needs a token: SCONCE_ADMIN_TOKEN" }
       : { outcome: "same" },
-  token_expiration_min: count((minutes) => ({
-    server: { token_expiration: `${Math.min(525_600, minutes)}m` },
-  })),
+  token_expiration_min: (value, properties) => {
+    const made = count((minutes) => ({
+      server: { token_expiration: `${Math.min(MOST_TOKEN_MINUTES, minutes)}m` },
+    }))(value, properties);
+    if (Number(value) <= MOST_TOKEN_MINUTES) return made;
+    return { ...made, outcome: "other", note: "tokens are good for 24 days at most" };
+  },
   enable_model_api: (value) =>
     isTrue(value) ? { outcome: "same", server: { model_control: "explicit" } } : { outcome: "same" },
   enable_metrics_api: (value) =>
