@@ -3,6 +3,7 @@ import type { TorchserveManagement } from "../torchserve/management.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { Route } from "./call/route.ts";
+import { docsRoutes } from "./docs-routes.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { metricsRoute, pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
@@ -39,8 +40,9 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
       ? torchserveManagementRoutes(managementOf(torchserve), torchserve)
       : []),
   ];
-  // OpenAPI has no words for a WebSocket, nor for gRPC.
+  // OpenAPI has no words for a WebSocket, nor for gRPC; what shows the document is not in it.
   return [
+    ...docsRoutes(),
     STREAM_ROUTE,
     ...rpcRoutes(),
     ...embeddingsRoutes(),
