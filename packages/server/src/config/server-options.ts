@@ -173,9 +173,9 @@ export const SERVER_OPTIONS = {
   tokenExpirationMs: {
     kind: "duration",
     min: 1000,
-    max: 31_536_000_000,
+    max: 2_073_600_000,
     default: 3_600_000,
-    doc: "How long a token that is made for --torchserve-tokens is good for.",
+    doc: "How long a token that is made for --torchserve-tokens is good for, 24 days at most.",
   },
   tsConfig: {
     kind: "text",
