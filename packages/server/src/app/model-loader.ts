@@ -69,7 +69,9 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     checkCaps(config, defaults, options.caps);
     if (candidate.format === "pipeline") {
       const { loadPipeline } = await import("./load-pipeline.ts");
-      return await loadPipeline({ ...options, registry: options.registry(), candidate, config, signal });
+      const { name: model, version } = candidate;
+      const parts = { ...options, logger: options.logger.child({ model, version }) };
+      return await loadPipeline({ ...parts, registry: options.registry(), candidate, config, signal });
     }
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
