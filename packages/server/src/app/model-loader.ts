@@ -31,6 +31,7 @@ import type {
   Runtime,
   TranslationCacheOptions,
 } from "../runtime/runtime.ts";
+import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
 import { modelState } from "./model-state.ts";
 import { mayAsk, ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
@@ -77,6 +78,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const startedMs = clock.nowMs();
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
+      if (config.sha256 !== undefined) await checkDigest(candidate, config.sha256, signal);
       const loaded = await runtime.load(loadSpec(config, candidate, options), {
         signal,
         onProgress: progress.report,
@@ -271,6 +273,7 @@ function pythonOptions(
     arguments: config.arguments,
     outputs: config.outputs,
     device: config.device,
+    envelope: config.envelope === "none" ? undefined : config.envelope,
     // The default is for models that say nothing.
     maxBatchSize:
       candidate.settings?.values["max_batch_size"] === undefined ? undefined : config.maxBatchSize,
