@@ -279,6 +279,7 @@ function pythonOptions(
     arguments: config.arguments,
     outputs: config.outputs,
     device: config.device,
+    envelope: config.envelope === "none" ? undefined : config.envelope,
     // The default is for models that say nothing.
     maxBatchSize:
       candidate.settings?.values["max_batch_size"] === undefined ? undefined : config.maxBatchSize,

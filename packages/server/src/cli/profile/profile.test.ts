@@ -127,7 +127,7 @@ describe("sconce profile", () => {
     assert.match(stdout, /^model: \d+\.\d\d ms a run of 1 row, \d+ threads?, with ONNX Runtime/);
     assert.match(stdout, /\n100\.0 % +\d+\.\d+ {2}model \(Encoder\)\n/);
     assert.match(stdout, /\n +\d+\.\d % +\d+\.\d+ {6}0 \(Layer\)\n/);
-    assert.match(stdout, /layers\.\*\.up {2}\[.*Gemm.*\] {2}model\.py:\d+\n/);
+    assert.match(stdout, /layers\.\*\.up \(Linear\) {2}\[.*Gemm.*\] {2}model\.py:\d+\n/);
     assert.match(stdout, /aten\.layer_norm\.default {2}\[LayerNormalization\]/);
     const [tree] = stdout.split("modules of a kind");
     assert.doesNotMatch(tree!, /query/);
