@@ -123,6 +123,11 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
   },
+  allowProfile: {
+    kind: "flag",
+    default: false,
+    doc: "Let the administrator record what the server process spends its time on (POST /v2/profile), for 30 seconds at most, which slows it by some percent meanwhile.",
+  },
   allowLoadConfig: {
     kind: "flag",
     default: false,
