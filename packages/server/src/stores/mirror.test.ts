@@ -268,6 +268,16 @@ test("a copy that was damaged here is downloaded again", async (t) => {
   assert.deepEqual(treeOf(mirror.path), { a: "whole" });
 });
 
+test("a cache that somebody removed is made again", async (t) => {
+  const { store, folder, open } = rig(t);
+  store.put("a", "content");
+  const mirror = await open();
+  await mirror.sync(NEVER);
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+  assert.deepEqual(await mirror.sync(NEVER), { files: 1, removed: 0 });
+  assert.deepEqual(treeOf(mirror.path), { a: "content" });
+});
+
 test("names that leave the folder are left out and named, once", async (t) => {
   const { store, folder, warnings, open } = rig(t);
   for (const key of [

@@ -95,6 +95,8 @@ export class Mirror {
   /** Looks at the store and takes over what changed; undefined: nothing did. Rejects with what stands against it; the copy stays as it was then. */
   async sync(signal: AbortSignal): Promise<MirrorChange | undefined> {
     const listed = this.#usable(await this.#list(signal));
+    // Somebody may have cleaned up.
+    for (const folder of [this.path, this.#partsPath]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const kept = this.#keptForNow(listed);
     const due = listed.filter((object) => !this.#isHere(object));
     const gone = [...(this.#record?.objects.keys() ?? [])].filter((key) => !kept.has(key));
@@ -113,6 +115,10 @@ export class Mirror {
   close(): void {
     this.#options.store.close();
     this.#copy.close();
+  }
+
+  get #partsPath(): string {
+    return join(this.#copy.folder, "parts");
   }
 
   get #recordPath(): string {
@@ -214,7 +220,7 @@ export class Mirror {
     const id = createHash("sha256")
       .update(JSON.stringify([key, byteLength, stamp]))
       .digest("hex");
-    return join(this.#copy.folder, "parts", id);
+    return join(this.#partsPath, id);
   }
 
   #bytesOfPart(object: StoredObject): number {
@@ -226,12 +232,11 @@ export class Mirror {
 
   /** From the moment in which the record is written the new state counts; what follows can be done again. */
   async #commit(record: MirrorRecord): Promise<void> {
-    await syncFolder(join(this.#copy.folder, "parts"));
+    await syncFolder(this.#partsPath);
     await writeRecord(this.#recordPath, record);
     this.#record = record;
     await this.#placeParts();
-    const parts = join(this.#copy.folder, "parts");
-    for (const name of readdirSync(parts)) await rm(join(parts, name), { force: true });
+    for (const name of readdirSync(this.#partsPath)) await rm(join(this.#partsPath, name), { force: true });
   }
 
   /** Moves to its place whatever the record says and is not there yet, and removes what it does not say. */

@@ -94,7 +94,11 @@ function copy(folder: string, lease: Lease): CopyFolder {
 
 function touch(folder: string): void {
   const now = new Date();
-  utimesSync(folder, now, now);
+  try {
+    utimesSync(folder, now, now);
+  } catch {
+    // It is gone, or only removed sooner.
+  }
 }
 
 function bytesBelow(folder: string): number {
