@@ -32,6 +32,10 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
       `the sizes of the inputs do not go together: the model meets ${m[1] ?? m[3]} and ${m[2] ?? m[4]} where it needs one size`,
   ],
   [
+    /Invalid input shape: \{/,
+    () => "the sizes of the inputs are too small: the model moves a window over what is smaller than it",
+  ],
+  [
     /invalid expand shape|operand cannot broadcast on dim|MatMul dimension mismatch/i,
     () => "the sizes of the inputs do not go together in the model",
   ],
