@@ -26,7 +26,7 @@ const NEEDS = {
   "no NaN": "compares whole rows, and one of them holds NaN, which differs from itself",
   "numbers from 0 on": "needs numbers from 0 on, and one of them is negative",
   "offsets from 0":
-    "needs offsets that begin with 0, and they begin with another number or hold a negative one",
+    "needs offsets that begin with 0 and do not fall, and they begin with another number or one is less than the one before",
   "offsets within its indices": "needs offsets up to the number of its indices, and one is past them",
   "quantiles from 0 to 1": "needs quantiles from 0 to 1, and one is not between them",
   "enough elements": "takes an element for each that its mask picks, and there are fewer",

@@ -36,7 +36,7 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
     () => "the sizes of the inputs are too small: the model moves a window over what is smaller than it",
   ],
   [
-    /invalid expand shape|operand cannot broadcast on dim|MatMul dimension mismatch/i,
+    /Indices vs updates dimensions differs|invalid expand shape|operand cannot broadcast on dim|MatMul dimension mismatch/i,
     () => "the sizes of the inputs do not go together in the model",
   ],
   [
