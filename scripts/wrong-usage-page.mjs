@@ -59,8 +59,10 @@ const RIGHT = {
   completion: ["bash"],
   export: ["models", "-o", "out.pt2"],
   verify: ["nowhere.pt2"],
+  profile: ["nowhere.pt2"],
   curl: ["digits", "--url", "http://127.0.0.1:1"],
   types: ["http://127.0.0.1:1"],
+  migrate: ["models"],
 };
 
 /** Wrong uses that every command has: of its options, one of each kind. */
@@ -179,7 +181,24 @@ function ownCases(port) {
       ["curl", "digits", "--url", "http://127.0.0.1:1"],
       ["curl", "digits", "--url", "127.0.0.1:1"],
     ],
+    migrate: [
+      ["migrate"],
+      ["migrate", "nowhere"],
+      ["migrate", "models"],
+      ["migrate", "digits.pt2"],
+      ["migrate", "models", "--ts-config", "nowhere.properties"],
+    ],
     verify: [["verify"], ["verify", "digit.pt2"], ["verify", "digits.pt2", "half.pt2"]],
+    profile: [
+      ["profile"],
+      ["profile", "digits.pt2", "half.pt2"],
+      ["profile", "nowhere.pt2"],
+      ["profile", "half.pt2"],
+      ["profile", "digits.pt2", "--runs", "0"],
+      ["profile", "digits.pt2", "--server", "http://127.0.0.1:1"],
+      ["profile", "--server", "http://127.0.0.1:1"],
+      ["profile", "--server", "http://127.0.0.1:1", "-o", "server.cpuprofile"],
+    ],
     doctor: [["doctor", "digits"]],
     keys: [
       ["keys"],

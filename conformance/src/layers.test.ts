@@ -30,6 +30,7 @@ const SERVER: Layers = {
   queue: { may: ["base"] },
   models: { may: ["base"], types: ["runtime", "queue", "config"] },
   infer: { may: ["models", "base"] },
+  link: { may: ["infer", "worker", "base"] },
   gate: { may: ["base"] },
   health: { may: ["gate", "base"] },
   stores: { may: ["base"] },

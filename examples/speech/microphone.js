@@ -50,7 +50,9 @@ async function listen() {
 async function capture(onChunk) {
   const context = new AudioContext({ sampleRate: RATE });
   await context.audioWorklet.addModule("chunk-worklet.js");
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
+  // As it sounds: what browsers do for calls takes steady voices for noise.
+  const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, ...raw } });
   const node = new AudioWorkletNode(context, "chunks", { processorOptions: { size: CHUNK } });
   node.port.onmessage = ({ data }) => onChunk(data);
   context.createMediaStreamSource(stream).connect(node);

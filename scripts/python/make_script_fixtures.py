@@ -17,7 +17,7 @@ import torch
 from fixture_kit import slim_archive
 from fixture_pack import Pack, Skip, clones, close, reason_of, results_of, tensors_of
 from make_op_fixtures import MAX_TENSOR_BYTES, ROUNDED, UNDEFINED, Call, contiguous, expected, is_undecided, seed, spread, unspecified
-from op_modules import FAMILIES
+from op_modules import FAMILIES, models
 from script_source import script_call
 from torch import nn
 from torch.testing._internal.common_methods_invocations import op_db
@@ -27,6 +27,8 @@ OTHER_SIZES = 4
 # Their sequences and offsets have to stay sorted.
 SORTED = ("searchsorted", "bucketize", "embedding_bag")
 SECONDS_APART = (1, 2)
+# Families of TorchScript alone; their cases say at which sizes they are asked.
+ASKED = {"models": models.cases}
 
 
 def saved(script: torch.jit.ScriptModule) -> bytes:
@@ -45,13 +47,15 @@ def resized(value: torch.Tensor, sizes: dict[int, int]) -> torch.Tensor:
 
 
 def other_sizes(tensors: list[torch.Tensor]) -> Iterator[dict[int, int]]:
-    """One number among all sizes changed at a time, and all of them together."""
+    """One number among all sizes changed at a time, all of them together, and the first size 1 and 0, as batches are."""
     numbers = sorted({size for tensor in tensors for size in tensor.shape if size > 0}, reverse=True)
     for number in numbers[:OTHER_SIZES]:
         yield {number: number + 1}
         yield {number: number * 2}
     if len(numbers) > 1:
         yield {number: number + 1 for number in numbers}
+    first = next((tensor.shape[0] for tensor in tensors if tensor.dim() > 0), 0)
+    yield from ({first: size} for size in (1, 0) if first > size)
 
 
 def answer(script, tensors: list[torch.Tensor]) -> list[torch.Tensor] | None:
@@ -78,7 +82,16 @@ def runs_of(name: str, data: bytes, tensors: list[torch.Tensor]) -> Iterator[tup
         yield inputs, first
 
 
-def add(pack: Pack, label: str, script, tensors: list[torch.Tensor], want: list[torch.Tensor], precision: str | None = None) -> None:
+def add(
+    pack: Pack,
+    label: str,
+    script,
+    tensors: list[torch.Tensor],
+    want: list[torch.Tensor],
+    precision: str | None = None,
+    asked: list[list[torch.Tensor]] | None = None,
+) -> None:
+    """`asked`: the inputs at other sizes; without it they are made of `tensors`."""
     data = saved(script)
     loaded = answer(torch.jit.load(io.BytesIO(data)), tensors)
     if loaded is None or not close(loaded, want):
@@ -86,12 +99,13 @@ def add(pack: Pack, label: str, script, tensors: list[torch.Tensor], want: list[
     free = unspecified(pack.op, tensors, want)
     run = {"inputs": [pack.tensor(t) for t in tensors], "outputs": [pack.tensor(t, f) for t, f in zip(want, free, strict=True)]}
     others = []
-    varying: set[int] = set()
-    for inputs, outputs in [] if any(name in f"{pack.op} {label}" for name in SORTED) else runs_of(pack.op, data, tensors):
-        if outputs is not None:
-            varying |= {a for x, y in zip(tensors, inputs) for a, b in zip(x.shape, y.shape) if a != b}
+    taken = [tensors]
+    is_sorted = any(name in f"{pack.op} {label}" for name in SORTED)
+    wanted = [(inputs, answer(torch.jit.load(io.BytesIO(data)), inputs)) for inputs in asked or []]
+    for inputs, outputs in wanted if asked is not None else [] if is_sorted else runs_of(pack.op, data, tensors):
         packed = None
         if outputs is not None:
+            taken.append(inputs)
             free = unspecified(pack.op, inputs, outputs)
             packed = [pack.tensor(t, f) for t, f in zip(outputs, free, strict=True)]
         others.append({"inputs": [pack.tensor(t) for t in inputs], "outputs": packed})
@@ -102,14 +116,23 @@ def add(pack: Pack, label: str, script, tensors: list[torch.Tensor], want: list[
         return
     # A script does not say what it takes.
     names = [argument.name for argument in script.forward.schema.arguments[1:]]
-    declared = {name: declare(value, varying) for name, value in zip(names, tensors)}
-    pack.samples.append({**sample, "inputs": declared})
+    pack.samples.append({**sample, "inputs": dict(zip(names, declared(taken)))})
 
 
-def declare(value: torch.Tensor, varying: set[int]) -> str:
-    """The input as model.yaml says it: `float32[n3, 4]`."""
-    sizes = ", ".join(f"n{size}" if size in varying else str(size) for size in value.shape)
-    return f"{str(value.dtype).removeprefix('torch.')}[{sizes}]"
+def declared(runs: list[list[torch.Tensor]]) -> list[str]:
+    """The inputs as model.yaml says them, `float32[n3, 4]`: sizes that differ between runs have names, and those that go together one."""
+    symbols: dict[tuple[int, ...], str] = {}
+
+    def size_of(sizes: tuple[int, ...]) -> str:
+        if len(set(sizes)) == 1:
+            return str(sizes[0])
+        taken = sum(name.startswith(f"n{sizes[0]}") for name in symbols.values())
+        return symbols.setdefault(sizes, f"n{sizes[0]}" + "_" * taken)
+
+    return [
+        f"{str(values[0].dtype).removeprefix('torch.')}[{', '.join(size_of(sizes) for sizes in zip(*(value.shape for value in values)))}]"
+        for values in zip(*runs)
+    ]
 
 
 def traced(module: nn.Module, args: tuple):
@@ -164,12 +187,13 @@ def family_pack(family: str, cases: dict, kind: str) -> Pack:
     for label, case in cases.items():
         try:
             torch.manual_seed(0)
-            args = case.runs()[0]
+            args, *others = case.runs()
             module = fresh(case)
             script = traced(module, args) if kind == "traced" else scripted(getattr(module, "layer", module))
             with torch.no_grad():
                 want = results_of(fresh(case)(*clones(args)))
-            add(pack, label, script, tensors_of(args), want, case.precision)
+            asked = [tensors_of(other) for other in others] if cases in ASKED.values() else None
+            add(pack, label, script, tensors_of(args), want, case.precision, asked)
         except Skip as skip:
             pack.skip(label, str(skip))
         except Exception as error:
@@ -186,7 +210,7 @@ def fresh(case) -> nn.Module:
 def packs(kind: str, samples: int) -> Iterator[tuple[str, Callable[[], Pack]]]:
     for info in op_db:
         yield info.full_name, lambda info=info: op_pack(info, kind, samples)
-    for family, cases in FAMILIES.items():
+    for family, cases in (FAMILIES | ASKED).items():
         yield f"module-{family}", lambda family=family, cases=cases: family_pack(f"module-{family}", cases, kind)
 
 

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
 /** Nothing but what the tests ask for: no graphics, no traffic of the browser's own, no look at the machine's proxies. */
@@ -60,4 +62,24 @@ export function widths(page: Page): Promise<{ readonly window: number; readonly 
   return page.evaluate(
     "({ window: document.documentElement.clientWidth, page: document.documentElement.scrollWidth })",
   );
+}
+
+const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+
+/** What axe finds, as far as it is looked at. */
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly html: string }[];
+}
+
+/** What keeps people from using the page as it is now, by axe's rules: those of serious and critical impact, with an element of each. */
+export async function barriers(page: Page): Promise<readonly string[]> {
+  await page.evaluate(AXE);
+  const found = (await page.evaluate(
+    "axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)",
+  )) as readonly Violation[]; // what axe gives
+  return found
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}, ${nodes.length} times, such as ${nodes[0]?.html}`);
 }

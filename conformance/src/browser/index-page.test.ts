@@ -5,7 +5,7 @@ import type { Browser } from "playwright-core";
 import { MODELS_FOLDER } from "../expected-digits.ts";
 import { programOrReason } from "../program.ts";
 import { type ServerProcess, startServerProcess } from "../server-process.ts";
-import { launchBrowser, openPage, PHONE, widths } from "./browser.kit.ts";
+import { barriers, launchBrowser, openPage, PHONE, widths } from "./browser.kit.ts";
 
 const chromium = programOrReason("chromium");
 
@@ -27,6 +27,7 @@ describe("the page at /", { skip: chromium.skip }, () => {
     assert.match((await page.locator("body").textContent()) ?? "", /image: FP32 \[-1, 1, 8, 8\]/);
     assert.deepEqual(complaints, []);
     for (const url of requests) assert.ok(url.startsWith(server.url), url);
+    assert.deepEqual(await barriers(page), []);
     await context.close();
   });
 

@@ -1,5 +1,6 @@
 /** The insides of the server that suites and benchmarks build servers of their own from. Published is only what `sconce` exports. */
-export { type RuntimeOptions, startServer } from "../../../packages/server/dist/app/start-server.js";
+export type { RuntimeOptions } from "../../../packages/server/dist/app/create-both-runtimes.js";
+export { startServer } from "../../../packages/server/dist/app/start-server.js";
 export { systemClock } from "../../../packages/server/dist/base/clock.js";
 export { deferred } from "../../../packages/server/dist/base/deferred.js";
 export type { Instance } from "../../../packages/server/dist/base/instance.js";

@@ -1,11 +1,14 @@
 // Tests packages/server/src/edge/torchserve against what the real TorchServe was recorded to answer (conformance/fixtures/torchserve-answers.json).
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
+import { runExample } from "../page-examples.kit.ts";
+import { commandsOf, partsOfPage } from "../pages/page-blocks.ts";
+import { projectFile } from "../pages/walk-page.ts";
 import { requirePython, runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
 import { type RecordedGrpcAnswer, torchserveClients } from "./ask-grpc.ts";
@@ -18,6 +21,7 @@ import { torchserveAddresses } from "./torchserve-addresses.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
 const RECORDED = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
+const BIN = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const TOKEN = "the-administrators";
 
 const ONE_NAME = "a model has the name of its file, and version 1 unless a folder says otherwise";
@@ -100,6 +104,23 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
       readonly message: string;
     };
     assert.equal(message, "Requested resource is not found, please refer to API document.");
+  });
+
+  await t.test("docs/migrate-from-torchserve.md shows what sconce migrate prints", async () => {
+    const folder = join(store, "page");
+    mkdirSync(join(folder, "store"), { recursive: true });
+    for (const name of ["eager.mar", "scripted.mar"])
+      copyFileSync(join(store, name), join(folder, "store", name));
+    const { blocks } = partsOfPage(projectFile("docs/migrate-from-torchserve.md"), "the page");
+    const file = blocks.find(({ use }) => use.kind === "file")!;
+    writeFileSync(join(folder, "config.properties"), file.text);
+    const commands = blocks.flatMap(({ use, text }) => (use.kind === "commands" ? commandsOf(text) : []));
+    const { shown } = commands.find(({ command }) => command === "sconce migrate store")!;
+    // One point stands against it, so that the command ends with 1.
+    const printed = await runExample(`"${process.execPath}" "${BIN}" migrate store || [ $? = 1 ]`, {
+      cwd: folder,
+    });
+    assert.equal(printed.trim(), shown.trim());
   });
 
   await t.test("all ports close when the server ends", async () => {

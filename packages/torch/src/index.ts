@@ -1,4 +1,5 @@
 export type { ByteSource, Platform } from "./byte-source.ts";
+export type { NodePlace } from "./code-place.ts";
 export { DTYPES, type DType } from "./dtype.ts";
 export { ModelFileError, type ModelFileErrorKind } from "./errors.ts";
 export type { GuardCondition, Port, SampleTensor, SizeGuard, SymbolicDim } from "./graph/port.ts";
@@ -7,7 +8,7 @@ export { decodeModel } from "./onnx/decode.ts";
 export { encodeModel, encodeModelParts } from "./onnx/encode.ts";
 export { indexBounds } from "./onnx/index-bounds.ts";
 export { inputFault } from "./onnx/input-fault.ts";
-export type { ExternalData, OnnxModel, ReadExternal } from "./onnx/model.ts";
+export type { ExternalData, OnnxGraph, OnnxModel, OnnxNode, ReadExternal } from "./onnx/model.ts";
 export {
   externalizeWeights,
   inlineSmallWeights,

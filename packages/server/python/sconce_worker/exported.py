@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 import torch
 from torch.utils import _pytree as pytree
@@ -37,7 +37,7 @@ def open_exported(path: Path, options: Mapping[str, object], device: torch.devic
     inputs = reader.inputs()
     parameters, size = weights_of(module)
     return Program(
-        call=_caller(program, module),
+        call=_caller(program, _called(module, options)),
         inputs=inputs,
         outputs=reader.outputs(inputs),
         samples=_samples(program),
@@ -52,7 +52,15 @@ def open_exported(path: Path, options: Mapping[str, object], device: torch.devic
     )
 
 
-def _caller(program: torch.export.ExportedProgram, module: torch.nn.Module):
+def _called(module: torch.fx.GraphModule, options: Mapping[str, object]) -> Callable[..., object]:
+    if not options.get("profile"):
+        return module
+    from .profile import placed
+
+    return placed(module)
+
+
+def _caller(program: torch.export.ExportedProgram, module: Callable[..., object]):
     """Puts the tensors where the program's own arguments were, and constants between them."""
     constants: list[object] = []
     for spec in _user_inputs(program):

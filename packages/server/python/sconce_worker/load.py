@@ -6,7 +6,7 @@ import json
 import time
 import zipfile
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import TYPE_CHECKING, Callable, Mapping
 
 import torch
 
@@ -26,6 +26,9 @@ from .transformers_folder import is_config, open_transformers
 from .trial import Signature, try_out
 from .types import parse_port, renamed
 
+if TYPE_CHECKING:
+    from .profile import Profiler
+
 # What of the options decides about the answers.
 _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
 
@@ -38,8 +41,9 @@ SendPiece = Callable[[int, bytes, bytes], None]
 
 
 class LoadedModel:
-    def __init__(self, program: Program, device: torch.device, mapped: list[dict[str, object]]) -> None:
+    def __init__(self, program: Program, device: torch.device, mapped: list[dict[str, object]], profiler: Profiler | None = None) -> None:
         """`mapped`: stamps of the files whose pages are the model's weights."""
+        self._profiler = profiler
         self._program = program
         self._device = device
         self._mapped = mapped
@@ -51,13 +55,19 @@ class LoadedModel:
         inputs = decode_tensors(header, payload)
         started = time.perf_counter()
         try:
-            outputs = run_program(self._program, inputs, self._device)
+            outputs = self._run(inputs)
         finally:
             # What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see.
             check_unchanged(self._mapped)
         compute_ms = (time.perf_counter() - started) * 1000
         header, chunks = encode_tensors(outputs.tensors, compute_ms)
         return header, chunks, outputs
+
+    def _run(self, inputs: list[torch.Tensor]) -> Outputs:
+        def call() -> Outputs:
+            return run_program(self._program, inputs, self._device)
+
+        return call() if self._profiler is None else self._profiler.run(call)
 
 
 def run_program(program: Program, inputs: list[torch.Tensor], device: torch.device) -> Outputs:
@@ -90,7 +100,7 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     progress("warmup")
     stamps = [stamp_of(path) for path in program.files]
     signature = _settled(program, options, device)
-    model = LoadedModel(program, device, stamps if options["memory"] == "shared" else [])
+    model = LoadedModel(program, device, stamps if options["memory"] == "shared" else [], _profiler(program, options))
     times = {"load": (loaded - started) * 1000, "warmup": (time.perf_counter() - loaded) * 1000}
     model.loaded = {
         "description": {
@@ -102,6 +112,14 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
         "isWarm": True,
     }
     return model
+
+
+def _profiler(program: Program, options: Mapping[str, object]) -> Profiler | None:
+    if not options.get("profile"):
+        return None
+    from .profile import Profiler
+
+    return Profiler(options["profile"], program.module)
 
 
 def open_program(spec: Mapping[str, object], options: Mapping[str, object], device: torch.device) -> Program:

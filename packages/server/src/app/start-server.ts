@@ -1,28 +1,23 @@
 import type { AddressInfo } from "node:net";
-import { availableParallelism, hostname, totalmem } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import type { TensorSpec } from "../base/signature.ts";
+import { edgeCount } from "../config/edge-count.ts";
 import { parseHealthAddress } from "../config/health-address.ts";
-import { hostAddress, isLoopback } from "../config/host-address.ts";
+import { hostAddress } from "../config/host-address.ts";
 import { type Config, loadConfig } from "../config/load-config.ts";
 import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
-import type { Audit } from "../edge/authentication.ts";
-import { countRejections, countSlowTransfers } from "../edge/client-metrics.ts";
-import type { ReadLoadConfig } from "../edge/control-parameters.ts";
-import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
+import { countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
-import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
-import type { MemoryRegions } from "../edge/memory-regions.ts";
-import { createRequestLog } from "../edge/request-log.ts";
-import { createTimeSlicer, type TimeSlicer } from "../edge/time-slicer.ts";
-import { createAdminGate } from "../gate/admin-gate.ts";
+import type { Listener } from "../edge/listener.ts";
+import { createTimeSlicer } from "../edge/time-slicer.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
 import {
   createSlowClientGuard,
@@ -30,26 +25,27 @@ import {
   type SlowClientGuard,
 } from "../gate/slow-client-guard.ts";
 import { tenantHeaderName } from "../gate/tenant.ts";
-import { createWebGate, type WebGate, type WebGateOptions } from "../gate/web-gate.ts";
+import { createWebGate } from "../gate/web-gate.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
 import { createInference } from "../infer/create-inference.ts";
-import type { Inference } from "../infer/inference.ts";
-import type { ModelControl } from "../models/model-control.ts";
 import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota } from "../queue/quota.ts";
-import { createAutoRuntime } from "../runtime/auto-runtime.ts";
-import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
-import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
-import { pythonWorkerEnv, workerEnv } from "../worker/worker-env.ts";
-import { auditedAdministration } from "./audited-administration.ts";
+import { workerEnv } from "../worker/worker-env.ts";
+import {
+  type BuiltEdges,
+  budgetOptions,
+  buildEdges,
+  memoryBytes,
+  notReadyStatusOf,
+  webGateOptions,
+} from "./build-edges.ts";
 import { checkOptions } from "./check-options.ts";
-import { createDenialLog } from "./denial-log.ts";
-import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
+import { createBothRuntimes, type RuntimeOptions } from "./create-both-runtimes.ts";
+import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { listenError } from "./listen-error.ts";
 import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
@@ -62,7 +58,6 @@ import { type OpenTls, openTls } from "./open-tls.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
-import type { Front, FrontMakers, TorchserveFronts } from "./torchserve-fronts.ts";
 import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
@@ -89,18 +84,6 @@ export interface ServerOptions {
   readonly random?: () => number;
   /** Makes what runs the models; default: ONNX Runtime and PyTorch in worker processes. */
   readonly createRuntime?: (options: RuntimeOptions) => Runtime;
-}
-
-export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
-
-/** ONNX Runtime where a program can be translated, else PyTorch. */
-function createBothRuntimes(options: RuntimeOptions): Runtime {
-  const searchPath = process.env["PATH"] ?? "";
-  return createAutoRuntime({
-    onnx: createOnnxRuntime(options),
-    python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
-    tasks: createTaskRuntime(options),
-  });
 }
 
 type CompleteOptions = ServerOptions & Required<Omit<ServerOptions, "createRuntime" | "readConfig">>;
@@ -163,9 +146,13 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     DEFAULT_SLOW_CLIENT_LIMITS,
     countSlowTransfers(metrics),
   );
-  const budget = byteBudget(config, slowClients);
+  const edgeProcesses = await openEdgeProcesses(options, metrics);
+  const budget = (edgeProcesses?.createBudget ?? createByteBudget)(budgetOptions(config, slowClients));
   const shared = { metrics, loop, authentication, live, sandbox, sources, slowClients, budget };
-  const { runtime, registry, control, observer } = buildModels(options, shared);
+  const { runtime, registry, control, observer } = buildModels(options, {
+    ...shared,
+    onGone: (model) => edgeProcesses?.look(model),
+  });
   let isDraining = false;
   const inference = createInference({
     registry,
@@ -179,8 +166,12 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   let address: AddressInfo;
   let torchserve: TorchserveAddresses | undefined;
   try {
-    built = await buildEdges(options, {
+    edgeProcesses?.attach({ inference, registry });
+    built = await buildEdges({
       ...shared,
+      ...options,
+      config,
+      metrics: edgeProcesses?.metrics ?? metrics,
       observer,
       inference,
       control,
@@ -188,7 +179,9 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       webGate,
       slicer,
       tls,
+      createMainListener: edgeProcesses?.createListener,
     });
+    await edgeProcesses?.start();
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
     address = await listen(built.listener, config);
     torchserve = await built.listenMore?.(address);
@@ -196,6 +189,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     await health?.close();
     built?.rest.destroy();
     built?.listener.destroy();
+    edgeProcesses?.destroy();
     built?.regions?.unregister("");
     control.close();
     loop.stop();
@@ -208,8 +202,8 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   loop.onBeat(() => health?.beat());
   loop.begin();
   const started = control.start();
-  const reloader = await openReloader(options, { tls, authentication, live });
-  const edges = { health, reloader, ...built };
+  const reloader = await openReloader(options, { tls, authentication, live, edgeProcesses });
+  const edges = { health, reloader, edgeProcesses, ...built };
   const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime, sources };
   let stopped: Promise<void> | undefined;
   return {
@@ -283,39 +277,6 @@ function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
   return sharedMemory === "system" ? [...EXTENSIONS, "system_shared_memory"] : EXTENSIONS;
 }
 
-/** What only some operators allow, whose code nobody else's server loads. */
-async function allowedExtensions({ sharedMemory, allowLoadConfig }: ServerConfig): Promise<{
-  readonly regions: MemoryRegions | undefined;
-  readonly readLoadConfig: ReadLoadConfig | undefined;
-}> {
-  return {
-    regions:
-      sharedMemory === "system"
-        ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
-        : undefined,
-    readLoadConfig: allowLoadConfig
-      ? (await import("../config/triton-settings.ts")).readTritonJson
-      : undefined,
-  };
-}
-
-/** How many requests may be in flight, however small: each costs a few KiB of this process. */
-const MAX_REQUESTS_IN_FLIGHT = 65_536;
-const MEMORY_SHARE = 0.25;
-
-/** Of the machine, or of the container it runs in. */
-function memoryBytes(): number {
-  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-}
-
-function byteBudget(config: ServerConfig, slowClients: SlowClientGuard): ByteBudget {
-  return createByteBudget({
-    maxBytes: config.maxInFlightBytes ?? Math.floor(memoryBytes() * MEMORY_SHARE),
-    maxRequests: MAX_REQUESTS_IN_FLIGHT,
-    reclaim: (bytes) => slowClients.reclaim(bytes),
-  });
-}
-
 interface Instruments {
   readonly metrics: Metrics;
   readonly loop: EventLoop;
@@ -333,7 +294,16 @@ interface Instruments {
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
 function buildModels(
   options: CompleteOptions,
-  { metrics, loop, authentication, live, sandbox, sources, budget }: Instruments,
+  {
+    metrics,
+    loop,
+    authentication,
+    live,
+    sandbox,
+    sources,
+    budget,
+    onGone,
+  }: Instruments & { onGone(model: string): void },
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
   const { server: config, modelDefaults: defaults } = options.config;
   // A worker that may write where others read could change what they load.
@@ -361,6 +331,7 @@ function buildModels(
   });
   const onForgotten = (model: string, version: string): void => {
     observer.forget(model, version);
+    onGone(model);
     metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
   const managed = createManagedModels({ ...options, sources, load, onForgotten });
@@ -372,159 +343,52 @@ function buildModels(
   return { runtime, observer, ...managed };
 }
 
-interface Served extends Instruments {
-  readonly observer: InferenceObserver;
-  readonly inference: Inference;
-  readonly control: ModelControl;
-  readonly tenantHeader: string | undefined;
-  readonly webGate: WebGate;
-  readonly slicer: TimeSlicer;
+interface Renewed extends Pick<Instruments, "authentication" | "live"> {
   readonly tls: OpenTls | undefined;
+  readonly edgeProcesses: EdgeProcesses | undefined;
 }
-
-type BuiltEdges = { readonly listenMore: TorchserveFronts["listen"] | undefined } & Pick<
-  RunningParts,
-  "rest" | "grpc" | "listener" | "regions"
->;
-
-/**
- * What speaks with clients. All edges share what requests may hold, and whose turn it is. Their code is loaded here, while the first
- * workers start on other cores.
- */
-async function buildEdges(
-  { config: { server: config }, clock, logger, random }: CompleteOptions,
-  {
-    metrics,
-    loop,
-    observer,
-    inference,
-    control,
-    tenantHeader,
-    webGate,
-    slicer,
-    tls,
-    authentication,
-    live,
-    slowClients,
-    budget,
-  }: Served,
-): Promise<BuiltEdges> {
-  const [{ createRestEdge }, { createGrpcEdge }] = await Promise.all([
-    import("../edge/rest/rest-edge.ts"),
-    import("../edge/grpc/grpc-edge.ts"),
-  ]);
-  const { regions, readLoadConfig } = await allowedExtensions(config);
-  const shared = {
-    inference,
-    ...openControlPlane(control, { logger, clock }, authentication),
-    regions,
-    readLoadConfig,
-    webGate,
-    adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
-    clock,
-    logger,
-    requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
-    logLevel: () => live.logLevel,
-    defaultModel: config.defaultModel,
-    observer,
-    budget,
-    slowClients,
-    slicer,
-    tenantHeader,
-  };
-  const notReadyStatus = notReadyStatusOf(config);
-  const onRejected = countRejections(metrics);
-  const makers: FrontMakers = {
-    rest: (torchserve, grpcOf) =>
-      createRestEdge({
-        ...shared,
-        openCall: (call) => grpcOf().openForeign(call),
-        metrics,
-        limits: restLimits(config),
-        notReadyStatus,
-        fastLane: config.fastLane === "on",
-        torchserve,
-      }),
-    grpc: (torchserve, rest) =>
-      createGrpcEdge({
-        ...shared,
-        onRest: (request) => rest.acceptRequest(request),
-        limits: grpcLimits(config),
-        typedResponses: config.grpcTypedAnswers,
-        activeClock: loop.activeClock,
-        random,
-        torchserve,
-      }),
-    listener: (onHttp1, onHttp2) =>
-      createListener({
-        onHttp1,
-        onHttp2,
-        tls: tls?.door,
-        clock: loop.activeClock,
-        limits: listenerLimits(config),
-        onRejected,
-        unlimited: [...LOOPBACK, ...config.trustedProxies],
-      }),
-  };
-  const fronts =
-    config.compat === "torchserve"
-      ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, {
-          ...shared,
-          renewToken: authentication?.renewToken,
-        })
-      : undefined;
-  const rest = makers.rest(fronts?.main, () => grpc);
-  const grpc: GrpcEdge = makers.grpc(fronts?.main, rest);
-  const listener = makers.listener(
-    (socket) => rest.accept(socket),
-    (socket) => grpc.injectConnection(socket),
-  );
-  const front: Front = { rest, grpc, listener };
-  return { ...(fronts?.join(front, makers) ?? front), regions, listenMore: fronts?.listen };
-}
-
-function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {
-  return { boundHost: hostAddress(host), isLoopback: isLoopback(host), corsOrigins, allowedHosts };
-}
-
-/** Where the server knows its callers, the log names each; else whoever loads and unloads holds the administrator's token. */
-function openControlPlane(
-  control: ModelControl,
-  { logger, clock }: Pick<CompleteOptions, "logger" | "clock">,
-  authentication: OpenAuthentication | undefined,
-) {
-  const audit: Audit = (administration, by) => auditedAdministration(administration, { logger, by });
-  return authentication === undefined
-    ? { administration: audit(control, "the administrator") }
-    : {
-        administration: control,
-        authentication: {
-          authenticator: authentication.authenticator,
-          audit,
-          denied: createDenialLog(logger, clock),
-        },
-      };
-}
-
-type Renewed = Pick<Served, "tls" | "authentication" | "live">;
 
 function openReloader(
   { config: { server }, readConfig, clock, logger }: CompleteOptions,
-  { tls, authentication, live }: Renewed,
+  { tls, authentication, live, edgeProcesses }: Renewed,
 ): Promise<Reloader> {
-  const things: Reloadable[] = [...(authentication?.reloadables ?? [])];
-  if (tls !== undefined) things.push(tls.reloadable);
+  const files: Reloadable[] = [...(authentication?.reloadables ?? [])];
+  if (tls !== undefined) files.push(tls.reloadable);
+  const things = edgeProcesses === undefined ? files : files.map((file) => alsoIn(edgeProcesses, file));
   if (readConfig !== undefined) {
     things.push({
       what: "the configuration",
       paths: server.config === undefined ? [] : [server.config],
       async reload() {
         const waiting = live.apply(readConfig().server);
+        edgeProcesses?.setLogLevel(live.logLevel);
         if (waiting.length > 0) logger.warn({}, `a restart is needed for ${waiting.join(", ")}`);
       },
     });
   }
   return createReloader(things, { clock, logger, intervalMs: server.reloadIntervalMs });
+}
+
+/** What this process could read, edge processes read as well. */
+function alsoIn(edgeProcesses: EdgeProcesses, { reload, ...thing }: Reloadable): Reloadable {
+  return {
+    ...thing,
+    async reload() {
+      await reload();
+      edgeProcesses.reload();
+    },
+  };
+}
+
+/** Undefined: one process is enough. Their code is loaded where there are some. */
+async function openEdgeProcesses(
+  options: CompleteOptions,
+  metrics: Metrics,
+): Promise<EdgeProcesses | undefined> {
+  const size = edgeCount(options.config.server, availableParallelism());
+  if (size === 1) return undefined;
+  const { createEdgeProcesses } = await import("./edges/edge-processes.ts");
+  return createEdgeProcesses({ ...options, metrics, size });
 }
 
 async function listen(listener: Listener, config: ServerConfig): Promise<AddressInfo> {
@@ -550,10 +414,6 @@ async function openHealth(
     const option = "--health-address";
     throw listenError(error, { ...wanted, hostOption: option, portOption: option });
   }
-}
-
-function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {
-  return notReadyStatus === "400" ? 400 : 503;
 }
 
 function urlOf({ address, family, port }: AddressInfo, scheme: "http" | "https"): string {

@@ -10,6 +10,7 @@ import type { HealthServer } from "../health/health-server.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { ModelSources } from "./model-sources.ts";
 import type { Reloader } from "./reloader.ts";
@@ -33,6 +34,8 @@ export interface RunningParts {
   readonly regions: MemoryRegions | undefined;
   readonly control: ModelControl;
   readonly registry: ManagedRegistry;
+  /** Undefined: this process speaks with all clients. */
+  readonly edgeProcesses: EdgeProcesses | undefined;
   readonly runtime: Runtime;
   readonly sources: ModelSources;
 }
@@ -42,7 +45,7 @@ export interface RunningParts {
  * accepted any more, clients are asked to leave, what is in flight finishes (for at most `drainTimeoutMs`), and the workers end.
  */
 export async function stopServer(parts: RunningParts): Promise<void> {
-  const { config, clock, logger, rest, grpc, listener, registry, runtime } = parts;
+  const { config, clock, logger, rest, grpc, listener, registry, runtime, edgeProcesses } = parts;
   parts.control.close();
   parts.reloader.stop();
   logger.info(
@@ -51,12 +54,13 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   );
   rest.setDraining();
   grpc.setServing(false);
+  edgeProcesses?.setDraining();
   await new Promise<void>((resolve) => {
     if (config.drainDelayMs === 0) resolve();
     else clock.after(config.drainDelayMs, resolve);
   });
   await stopListening(parts);
-  const inTime = await finishesIn(Promise.all([rest.close(), grpc.close()]), config.drainTimeoutMs, clock);
+  const inTime = await finishesIn(closeEdges(parts), config.drainTimeoutMs, clock);
   if (!inTime) {
     logger.warn(
       { drainTimeoutMs: config.drainTimeoutMs },
@@ -68,6 +72,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
     runtime.destroy("the server is stopping");
   }
   listener.destroy();
+  edgeProcesses?.destroy();
   parts.regions?.unregister("");
   await registry.close();
   await runtime.close();
@@ -77,14 +82,29 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   logger.info({}, "drained");
 }
 
+/** Resolves when every request has its response, and no connection is left. */
+async function closeEdges({ edgeProcesses, rest, grpc }: RunningParts): Promise<void> {
+  await edgeProcesses?.drain(() => grpc.endStreams());
+  await Promise.all([rest.close(), grpc.close()]);
+}
+
 /**
  * Closes the port without losing who has come already: a connection that the system has accepted but this process has not would be reset,
  * and one that is silent may have a request on its way. Waiting connections are accepted first; connections still silent then, new or
  * kept alive, get a moment. A connection that sends a request gets its response and is closed.
  */
-async function stopListening({ listener, rest, clock }: RunningParts): Promise<void> {
-  await listener.acceptWaiting();
-  listener.stopAccepting();
+async function stopListening(parts: RunningParts): Promise<void> {
+  await parts.listener.acceptWaiting();
+  parts.listener.stopAccepting();
+  await lingerIdle(parts);
+}
+
+/** Gives connections that are silent a moment. */
+export async function lingerIdle({
+  listener,
+  rest,
+  clock,
+}: Pick<RunningParts, "listener" | "rest" | "clock">): Promise<void> {
   // Reads the first bytes of the last who came.
   await nextTurn();
   await nextTurn();

@@ -103,10 +103,11 @@ export function joinRestEdges(edges: readonly [RestEdge, ...RestEdge[]]): RestEd
 export function joinGrpcEdges(edges: readonly [GrpcEdge, ...GrpcEdge[]]): GrpcEdge {
   const [first] = edges;
   return {
-    injectConnection: (socket) => first.injectConnection(socket),
+    injectConnection: (socket, limits) => first.injectConnection(socket, limits),
     openForeign: (call) => first.openForeign(call),
     connectionCount: () => edges.reduce((sum, edge) => sum + edge.connectionCount(), 0),
     setServing: (isServing) => edges.forEach((edge) => void edge.setServing(isServing)),
+    endStreams: () => edges.forEach((edge) => void edge.endStreams()),
     async close() {
       await Promise.all(edges.map((edge) => edge.close()));
     },
@@ -119,6 +120,7 @@ export function joinListeners(listeners: readonly [Listener, ...Listener[]]): Li
   const [first] = listeners;
   return {
     listen: (host, port) => first.listen(host, port),
+    take: (socket) => first.take(socket),
     address: () => first.address(),
     connectionCount: () => listeners.reduce((sum, one) => sum + one.connectionCount(), 0),
     undecidedCount: () => listeners.reduce((sum, one) => sum + one.undecidedCount(), 0),

@@ -41,4 +41,6 @@ export interface Gauge {
 
 export interface Histogram {
   observe(value: number): void;
+  /** Adds what somebody else has observed: how often in each bucket, the last one for what is above all bounds, and the sum. */
+  merge(counts: readonly number[], sum: number): void;
 }

@@ -117,6 +117,7 @@ function newNumber(labels: string): Series {
     observe(next) {
       value = next;
     },
+    merge() {},
     render: (name) => `${name}${labels === "" ? "" : `{${labels}}`} ${valueText(value)}\n`,
   };
 }
@@ -137,6 +138,10 @@ function newHistogram(labels: string, buckets: readonly number[]): Series {
     observe,
     add: observe,
     set: observe,
+    merge(more, moreSum) {
+      for (let i = 0; i < counts.length; i++) counts[i]! += more[i]!;
+      sum += moreSum;
+    },
     render(name) {
       let text = "";
       let total = 0;

@@ -143,6 +143,11 @@ export const MODEL_OPTIONS = {
     default: "float32",
     doc: "Precision of the weights at load. Anything but float32 changes the answers: see sconce quantize.",
   },
+  sha256: {
+    kind: "text",
+    default: null,
+    doc: "SHA-256 that the model's file must have, as 64 hexadecimal digits: another one is not loaded. It is read once more for that. For one version of several, in a model.yaml of its folder.",
+  },
   weights: {
     kind: "text",
     default: null,
@@ -168,6 +173,12 @@ export const MODEL_OPTIONS = {
     kind: "mapping",
     default: null,
     doc: "What that class is called with: hidden: 128. Texts that read as numbers, true, false, null or lists are those.",
+  },
+  envelope: {
+    kind: "choice",
+    choices: ["none", "body", "json", "kserve", "kservev2"],
+    default: "none",
+    doc: "How requests to a TorchServe archive hold what its handler gets, as TorchServe's service_envelope: body (without a name), json and kserve (instances, predictions), kservev2 (inputs, outputs). none: what the archive itself says, else as they come.",
   },
   device: {
     kind: "text",

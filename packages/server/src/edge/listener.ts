@@ -1,7 +1,7 @@
-import { type AddressInfo, BlockList, createServer, isIPv6, type Socket } from "node:net";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/errors.ts";
+import { acceptedAll, ConnectionCounts } from "./connection-counts.ts";
 import { sniffProtocol } from "./sniff-protocol.ts";
 import { NOT_TLS_RESPONSES, sniffTls } from "./sniff-tls.ts";
 import type { TlsDoor } from "./tls-door.ts";
@@ -30,7 +30,6 @@ export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
   probeAfterMs: 40_000,
 };
 
-const ACCEPT_WAITING_MS = 10_000;
 /** How long a client that is refused with words may take to read them. */
 const LINGER_MS = 1000;
 
@@ -66,6 +65,8 @@ export type RejectionReason =
 export interface Listener {
   /** Rejects when the port cannot be had. */
   listen(host: string, port: number): Promise<AddressInfo>;
+  /** Takes a connection that somebody else has accepted; its first bytes are unread. */
+  take(socket: Socket): void;
   /** Undefined while not listening. */
   address(): AddressInfo | undefined;
   /** Open connections. */
@@ -85,12 +86,11 @@ export interface Listener {
 /** Makes a listener. It owns the sockets until it hands them over, and can still cut them afterwards. */
 export function createListener(options: ListenerOptions): Listener {
   const limits = options.limits ?? DEFAULT_LISTENER_LIMITS;
-  const unlimited = toBlockList(options.unlimited ?? LOOPBACK);
+  const counts = new ConnectionCounts({ ...limits, unlimited: options.unlimited ?? LOOPBACK });
   const sockets = new Set<Socket>();
   const undecided = new Set<Socket>();
   /** Those of them whose TLS handshake is not done. */
   const shaking = new Set<Socket>();
-  const perAddress = new Map<string, number>();
   let closed: Promise<void> | undefined;
   let accepted = 0;
 
@@ -102,32 +102,30 @@ export function createListener(options: ListenerOptions): Listener {
 
   function accept(socket: Socket): void {
     accepted += 1;
-    const address = socket.remoteAddress ?? "";
-    const counted = !isListed(unlimited, address);
-    const ofAddress = counted ? (perAddress.get(address) ?? 0) : 0;
-    const reason = overLimit(socket, ofAddress);
+    const { remoteAddress: address } = socket;
+    const reason = overLimit(socket, address);
     if (reason !== undefined) {
       reject(socket, reason);
       return;
     }
     sockets.add(socket);
-    if (counted) perAddress.set(address, ofAddress + 1);
+    counts.enter(address);
     socket.once("close", () => {
       sockets.delete(socket);
       undecided.delete(socket);
       shaking.delete(socket);
-      if (counted) release(perAddress, address);
+      counts.leave(address);
     });
     undecided.add(socket);
     if (options.tls === undefined) decide(socket, socket);
     else secure(socket, options.tls);
   }
 
-  function overLimit(socket: Socket, ofAddress: number): RejectionReason | undefined {
-    if (sockets.size >= limits.maxConnections) return "connections";
+  function overLimit(socket: Socket, address: string | undefined): RejectionReason | undefined {
+    const full = counts.isFull(address);
+    if (full === "connections") return full;
     if (descriptorOf(socket) >= limits.maxDescriptors) return "descriptors";
-    if (shaking.size >= limits.maxHandshakes) return "handshakes";
-    return ofAddress >= limits.maxConnectionsPerAddress ? "connections_per_address" : undefined;
+    return shaking.size >= limits.maxHandshakes ? "handshakes" : full;
   }
 
   function reject(socket: Socket, reason: RejectionReason): void {
@@ -197,19 +195,11 @@ export function createListener(options: ListenerOptions): Listener {
         });
       });
     },
+    take: accept,
     address: () => (server.listening ? addressOf(server.address()) : undefined),
     connectionCount: () => sockets.size,
     undecidedCount: () => undecided.size,
-    async acceptWaiting() {
-      const endMs = options.clock.nowMs() + ACCEPT_WAITING_MS;
-      let before: number;
-      // Node accepts one connection per turn (libuv since 1.45). The first turn may be half over.
-      do {
-        before = accepted;
-        await nextTurn();
-        await nextTurn();
-      } while (accepted > before && options.clock.nowMs() < endMs);
-    },
+    acceptWaiting: () => acceptedAll(options.clock, () => accepted),
     stopAccepting() {
       closed ??= new Promise((resolve) => server.close(() => resolve()));
     },
@@ -227,31 +217,11 @@ export function createListener(options: ListenerOptions): Listener {
 }
 
 /** Node has no public name for it; without one (Windows) there is no such limit either. */
-function descriptorOf(socket: Socket): number {
+export function descriptorOf(socket: Socket): number {
   return (socket as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd ?? -1;
 }
 
-function release(perAddress: Map<string, number>, address: string): void {
-  const left = (perAddress.get(address) ?? 1) - 1;
-  if (left === 0) perAddress.delete(address);
-  else perAddress.set(address, left);
-}
-
-function toBlockList(networks: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", prefix] = network.split("/");
-    const family = isIPv6(address) ? "ipv6" : "ipv4";
-    list.addSubnet(address, Number(prefix ?? (family === "ipv6" ? 128 : 32)), family);
-  }
-  return list;
-}
-
-function isListed(list: BlockList, address: string): boolean {
-  return address !== "" && list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
-}
-
-function addressOf(address: AddressInfo | string | null): AddressInfo {
+export function addressOf(address: AddressInfo | string | null): AddressInfo {
   invariant(typeof address === "object" && address !== null, "a TCP listener has an address");
   return address;
 }

@@ -30,7 +30,7 @@ export interface ByteBudget {
 /** Up to this size a request, or a response, is small. */
 export const SMALL_BYTES: number = 64 * 1024;
 
-const SMALL_SHARE = 1 / 8;
+export const SMALL_SHARE: number = 1 / 8;
 const RETRY_AFTER_MS = 1000;
 
 export function createByteBudget({ maxBytes, maxRequests, reclaim }: ByteBudgetOptions): ByteBudget {
@@ -41,32 +41,17 @@ export function createByteBudget({ maxBytes, maxRequests, reclaim }: ByteBudgetO
   const excess = (more: number, held: number): number =>
     bytes + more - (more + held <= SMALL_BYTES || bytes === held ? maxBytes : maxLargeBytes);
   const take = (more: number, held: number): void => {
-    if (more > maxBytes) {
-      throw new ServeError(
-        "resource_exhausted",
-        `the body of ${more} bytes is larger than this server accepts at all (${maxBytes} bytes)`,
-        { reason: "body_too_large" },
-      );
-    }
+    if (more > maxBytes) throw neverFits(more, maxBytes);
     const tooMany = excess(more, held);
     if (tooMany > 0) {
       reclaim?.(tooMany);
-      if (excess(more, held) > 0) throw full();
+      if (excess(more, held) > 0) throw budgetFull();
     }
     bytes += more;
   };
   return {
     enter(size) {
-      if (requests >= maxRequests) {
-        throw new ServeError(
-          "unavailable",
-          `${maxRequests} requests are in flight, the most this server takes; try again shortly`,
-          {
-            reason: "too_many_requests_in_flight",
-            retryAfterMs: RETRY_AFTER_MS,
-          },
-        );
-      }
+      if (requests >= maxRequests) throw tooManyRequests(maxRequests);
       take(size, 0);
       requests++;
     },
@@ -88,7 +73,26 @@ export function createByteBudget({ maxBytes, maxRequests, reclaim }: ByteBudgetO
   };
 }
 
-function full(): ServeError {
+export function tooManyRequests(maxRequests: number): ServeError {
+  return new ServeError(
+    "unavailable",
+    `${maxRequests} requests are in flight, the most this server takes; try again shortly`,
+    {
+      reason: "too_many_requests_in_flight",
+      retryAfterMs: RETRY_AFTER_MS,
+    },
+  );
+}
+
+export function neverFits(bytes: number, maxBytes: number): ServeError {
+  return new ServeError(
+    "resource_exhausted",
+    `the body of ${bytes} bytes is larger than this server accepts at all (${maxBytes} bytes)`,
+    { reason: "body_too_large" },
+  );
+}
+
+export function budgetFull(): ServeError {
   return new ServeError(
     "unavailable",
     "the requests in flight use all the memory set aside for them; try again shortly",

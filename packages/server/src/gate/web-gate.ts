@@ -24,8 +24,10 @@ export interface WebGate {
   responseHeaders(origin: string | undefined): readonly string[];
 }
 
-/** What pages may read of a response, beside its body. */
-const EXPOSED = "Inference-Header-Content-Length, Retry-After, Server-Timing, X-Request-Id";
+/** What pages may read of a response, beside its body; `Trailer-…` is where Connect has what gRPC sends behind a message. */
+const EXPOSED =
+  "Inference-Header-Content-Length, Retry-After, Server-Timing, X-Request-Id, " +
+  "Trailer-Grpc-Retry-Pushback-Ms, Trailer-Sconce-Reason, Trailer-Server-Timing";
 const NO_HEADERS: readonly string[] = [];
 const VARY: readonly string[] = ["Vary", "Origin"];
 const MAX_SHOWN = 255;

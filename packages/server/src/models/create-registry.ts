@@ -26,6 +26,7 @@ class Registry implements ManagedRegistry {
   readonly #options: RegistryOptions;
   readonly #models = new Map<string, ModelVersions>();
   readonly #listeners = new Set<(entry: IndexEntry) => void>();
+  readonly #watchers = new Set<(model: string) => void>();
   readonly #loading: EvictingLoad;
   readonly #context: VersionContext;
   readonly #retryFailedMs: number;
@@ -35,8 +36,8 @@ class Registry implements ManagedRegistry {
   #observed = false;
   /** What the last scan could not read at all; empty when it was complete. */
   #unread: readonly ModelCandidate[] = [];
-  /** Models to load at the start that were not on disk. */
-  #missing: ReadonlySet<string> = new Set();
+  /** Models to load at the start that no scan has found yet. */
+  readonly #missing: Set<string>;
   /** A scan could list every path. */
   #sawAll = false;
   /** The loads of the first scan are done. */
@@ -46,6 +47,7 @@ class Registry implements ManagedRegistry {
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#retryFailedMs = options.retryFailedMs ?? 10_000;
+    this.#missing = new Set(options.explicit?.startup);
     this.#loading = createEvictingLoad({
       load: options.load,
       clock: options.clock,
@@ -152,17 +154,15 @@ class Registry implements ManagedRegistry {
   apply(scan: ScanResult): void {
     if (this.#closed) return;
     this.#problems = logFindings(scan, this.#problems, this.#options.logger);
-    const starting = !this.#observed;
-    this.#observed ||= scan.pending !== true;
-    // The last scan of the start: everything that is there has been seen.
-    const first = starting && this.#observed;
+    // The first that saw everything there is.
+    const first = !this.#observed && scan.pending !== true;
+    this.#observed ||= first;
     const { explicit } = this.#options;
     this.#sawAll ||= scan.complete || explicit !== undefined;
     for (const model of this.#observe(scan)) {
-      const isDue = (starting && explicit?.startup.includes(model.name)) || this.#missing.has(model.name);
+      const isDue = !model.isStandIn && this.#missing.delete(model.name);
       if (isDue) model.enabled = true;
       if (explicit === undefined || isDue) this.#reconcile(model);
-      if (!first && isDue) this.#missing = new Set([...this.#missing].filter((name) => name !== model.name));
     }
     if (first) this.#reportMissing();
     if (first) void this.settled().then(() => this.#onStarted());
@@ -181,7 +181,7 @@ class Registry implements ManagedRegistry {
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
     this.#rejectUnreadable(name);
     this.#model(name).enabled = true;
-    this.#missing = new Set([...this.#missing].filter((missing) => missing !== name));
+    this.#missing.delete(name);
     let due = this.#wanted(name).filter((version) => !version.current || !version.well);
     while (due.length > 0) {
       await untilAborted(Promise.all(due.map((version) => version.load())), signal);
@@ -204,6 +204,7 @@ class Registry implements ManagedRegistry {
     if (!model.versions.has(version)) this.#notFound(name, version);
     model.preferred = version;
     model.refresh();
+    this.#tellOf(model);
   }
 
   async unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void> {
@@ -217,6 +218,16 @@ class Registry implements ManagedRegistry {
       model.preferred = undefined;
     }
     await untilAborted(Promise.all(versions.map((version) => version.unload("unloaded on request"))), signal);
+  }
+
+  servingVersion(name: string): string | undefined {
+    const newest = this.#models.get(name)?.newest;
+    return newest?.serving === undefined ? undefined : newest.version;
+  }
+
+  watch(listener: (model: string) => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
   }
 
   subscribe(listener: (entry: IndexEntry) => void): () => void {
@@ -335,8 +346,11 @@ class Registry implements ManagedRegistry {
       else list.push(candidate);
     }
     for (const [name, candidates] of found) {
-      if (!this.#models.has(name)) this.#models.set(name, this.#create(name));
-      this.#models.get(name)!.observe(candidates);
+      const known = this.#models.get(name);
+      const model = known ?? this.#create(name);
+      this.#models.set(name, model);
+      model.observe(candidates);
+      if (known === undefined) this.#tellOf(model);
     }
     for (const model of this.#models.values()) {
       if (!found.has(model.name)) model.unread = this.#unread;
@@ -370,11 +384,15 @@ class Registry implements ManagedRegistry {
   /** What the operator counts on and the first scan did not find. */
   #reportMissing(): void {
     const { explicit, allowEmpty, logger } = this.#options;
-    this.#missing = new Set(explicit?.startup.filter((name) => !this.#models.has(name)));
     for (const model of this.#missing)
-      logger.warn({ model }, "a model that is to be loaded at the start is not on disk");
+      if (!this.#models.has(model))
+        logger.warn({ model }, "a model that is to be loaded at the start is not on disk");
     if (explicit === undefined && allowEmpty !== true && isEmpty(this.#models))
       logger.warn({}, "there is no model to serve: not ready (unless started with --allow-empty)");
+  }
+
+  #tellOf({ name }: ModelVersions): void {
+    for (const watcher of this.#watchers) watcher(name);
   }
 
   #onStarted(): void {
@@ -387,6 +405,7 @@ class Registry implements ManagedRegistry {
     model.refresh();
     if (model.enabled && !this.#closed) model.unloadUnwanted();
     for (const listener of this.#listeners) listener(entry);
+    this.#tellOf(model);
     this.#forget(model);
     this.#loading.retry();
   }

@@ -76,6 +76,10 @@ export interface ManagedRegistry extends ModelRegistry {
   unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
   /** While it is ready, this version answers requests that name none. Throws `not_found`. */
   setDefaultVersion(name: string, version: string): void;
+  /** The version that answers requests which name none; undefined: none does now. */
+  servingVersion(name: string): string | undefined;
+  /** Calls `listener` with the name of a model whenever it was found, a version of it changed, or its default version was set; the returned function stops that. */
+  watch(listener: (model: string) => void): () => void;
   /** Calls `listener` with the new index line whenever the line of a version changed; the returned function stops that. */
   subscribe(listener: (entry: IndexEntry) => void): () => void;
   lookup(name: string, version: string | undefined): ServedModelHandle | undefined;

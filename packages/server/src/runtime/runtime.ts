@@ -64,10 +64,22 @@ export interface LoadOptions {
   readonly translationCache?: TranslationCacheOptions | undefined;
   /** The most that the model's own file may ask for; what is undefined is not its to say. Default: nothing is. */
   readonly mayAsk?: OwnSettings;
+  /** Writes down what runs spend their time on, which slows them. Default: nothing is written. */
+  readonly profile?: ProfileRequest | undefined;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */
   readonly python?: PythonOptions;
+}
+
+/** Asks for a profile of a model's runs, as files. */
+export interface ProfileRequest {
+  /** An absolute path: the files go into it. */
+  readonly folder: string;
+  /** Runs that come first and do not count. */
+  readonly skip: number;
+  /** Runs that count; after the last of them the files are complete. */
+  readonly runs: number;
 }
 
 /** Where translations are kept. */
@@ -96,6 +108,8 @@ export interface PythonOptions {
   /** Rows of a batch, in place of what an archive says; undefined: the archive's own. */
   readonly maxBatchSize: number | undefined;
   readonly allowsPickle: boolean;
+  /** Of a TorchServe archive: how requests hold what its handler gets; undefined: as the archive says. */
+  readonly envelope?: string | undefined;
 }
 
 /** A model in memory. */

@@ -1,7 +1,7 @@
 import { peerPackage } from "./peer-package.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
-import { refused, statusError, storeError } from "./store-error.ts";
+import { mayPass, refused, statusError, storeError } from "./store-error.ts";
 
 /** What is used of the metadata of an object. */
 interface ObjectFacts {
@@ -9,11 +9,14 @@ interface ObjectFacts {
   readonly generation?: string | number | undefined;
 }
 
+const REPLACED = "it was replaced while it was read";
 const RETRIES = { autoRetry: true, maxRetries: 2, totalTimeout: 30 };
-const PAGE = 1000;
 
 /** Objects of a bucket of Google Cloud Storage, by Google's client: credentials and endpoint are what its own chain finds. */
-export async function createGsStore({ bucket: name, prefix }: StoreAddress): Promise<Store> {
+export async function createGsStore(
+  { bucket: name, prefix }: StoreAddress,
+  { pageObjects }: { readonly pageObjects: number },
+): Promise<Store> {
   const { Storage } = await peerPackage("@google-cloud/storage", () => import("@google-cloud/storage"));
   const bucket = new Storage({ retryOptions: RETRIES }).bucket(name);
   const below = prefix === "" ? "" : `${prefix}/`;
@@ -26,7 +29,7 @@ export async function createGsStore({ bucket: name, prefix }: StoreAddress): Pro
       const [files, next] = await bucket.getFiles({
         prefix: below,
         autoPaginate: false,
-        maxResults: PAGE,
+        maxResults: pageObjects,
         ...(pageToken && { pageToken }),
       });
       for (const file of files) {
@@ -63,6 +66,10 @@ export async function createGsStore({ bucket: name, prefix }: StoreAddress): Pro
         validation: false,
         decompress: false,
         ...(offset > 0 && { start: offset }),
+      });
+      bytes.once("response", ({ headers }: { headers: Readonly<Record<string, unknown>> }) => {
+        const sent = headers["x-goog-generation"];
+        if (sent !== undefined && String(sent) !== stamp) bytes.destroy(mayPass(REPLACED));
       });
       signal.addEventListener("abort", () => bytes.destroy(), { once: true });
       return { offset, bytes };

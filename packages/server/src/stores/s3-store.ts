@@ -8,7 +8,15 @@ import { refused, statusError, storeError } from "./store-error.ts";
 /** Objects of a bucket that speaks Amazon S3, by Amazon's SDK: credentials, region and endpoint are what its own chain finds. */
 export async function createS3Store(
   { bucket, prefix }: StoreAddress,
-  { ca, timeoutMs }: { readonly ca: readonly string[] | undefined; readonly timeoutMs: number },
+  {
+    ca,
+    timeoutMs,
+    pageObjects,
+  }: {
+    readonly ca: readonly string[] | undefined;
+    readonly timeoutMs: number;
+    readonly pageObjects: number;
+  },
 ): Promise<Store> {
   const { S3Client, ListObjectsV2Command, HeadObjectCommand, GetObjectCommand } = await peerPackage(
     "@aws-sdk/client-s3",
@@ -32,7 +40,12 @@ export async function createS3Store(
     let next: string | undefined;
     do {
       const page = await client.send(
-        new ListObjectsV2Command({ Bucket: bucket, Prefix: below, ...(next && { ContinuationToken: next }) }),
+        new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: below,
+          MaxKeys: pageObjects,
+          ...(next && { ContinuationToken: next }),
+        }),
         { abortSignal },
       );
       for (const { Key = "", Size = 0, ETag = "" } of page.Contents ?? []) {

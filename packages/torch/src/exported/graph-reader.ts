@@ -13,6 +13,7 @@ import type { Dim } from "../graph/sym.ts";
 import { readScalarType, STRIDED_LAYOUT } from "./enums.ts";
 import { asBool, asFloat, asInt, asInt64, asList, asMap, asString, type JsonMap, union } from "./fields.ts";
 import type { Json } from "./json.ts";
+import { placeOf } from "./node-place.ts";
 import { parseSrepr } from "./srepr.ts";
 
 const MAX_GRAPH_DEPTH = 16;
@@ -95,7 +96,8 @@ function readNode(json: JsonMap, depth: number): Node {
   const outputs = asList(json.get("outputs"), `outputs of ${target}`).flatMap((output) =>
     outputNames(readArg(output, depth)),
   );
-  return { target, args, outputs };
+  const place = placeOf(json.get("metadata"));
+  return place === undefined ? { target, args, outputs } : { target, args, outputs, place };
 }
 
 function outputNames(arg: Arg): (string | undefined)[] {

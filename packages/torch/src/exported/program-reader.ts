@@ -14,6 +14,12 @@ import { unwrapWeights, type WrappedWeight } from "./unwrap-weights.ts";
 /** Where a program's tensors come from: by kind and fully qualified name. Undefined: the archive lacks it. */
 export type WeightLookup = (kind: "weight" | "constant", name: string) => Weight | WrappedWeight | undefined;
 
+export interface ProgramParts {
+  readonly lookup: WeightLookup;
+  /** Whether nodes keep where in the model they come from, which takes time and memory. Default: they do not. */
+  readonly keepsPlaces?: boolean;
+}
+
 const OLDEST_MAJOR = 5;
 const NEWEST_MAJOR = 8;
 const NEWEST_MINOR = 20;
@@ -22,8 +28,12 @@ const NEWEST_MINOR = 20;
  * Reads a serialized ExportedProgram (torch._export.serde.schema, major 5 to 8) into a Program. `layout` names the archive in
  * messages. Throws ModelFileError.
  */
-export function readExportedProgram(bytes: Uint8Array, layout: string, lookup: WeightLookup): Program {
-  const root = asMap(parseJson(bytes, { skip: "metadata" }), "the program");
+export function readExportedProgram(
+  bytes: Uint8Array,
+  layout: string,
+  { lookup, keepsPlaces = false }: ProgramParts,
+): Program {
+  const root = asMap(parseJson(bytes, keepsPlaces ? {} : { skip: "metadata" }), "the program");
   const warnings: string[] = [];
   const version = readVersion(root, warnings);
   const module = asMap(root.get("graph_module"), "graph_module");

@@ -11,7 +11,7 @@ export interface ExportedFile {
 }
 
 /** Reads what `torch.export.save` wrote, in any layout since torch 2.1. Throws ModelFileError. */
-export function readPt2(zip: ZipArchive, platform: Platform): ExportedFile {
+export function readPt2(zip: ZipArchive, platform: Platform, keepsPlaces = false): ExportedFile {
   const { program, name, weights, samples } = findLayout(zip, platform);
-  return { program: readExportedProgram(zip.read(program), name, weights), samples };
+  return { program: readExportedProgram(zip.read(program), name, { lookup: weights, keepsPlaces }), samples };
 }

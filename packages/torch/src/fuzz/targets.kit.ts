@@ -69,7 +69,7 @@ const WEIGHT: StoredTensor = {
 };
 
 function readProgramJson(bytes: Uint8Array): void {
-  translateProgram(readExportedProgram(bytes, "fuzzed", (_, name) => ({ name, tensor: WEIGHT })));
+  translateProgram(readExportedProgram(bytes, "fuzzed", { lookup: (_, name) => ({ name, tensor: WEIGHT }) }));
 }
 
 function translateProgram(program: Program): void {

@@ -1,5 +1,5 @@
 import type { SymbolRange } from "./ir.ts";
-import { type Dim, type SymNode, type SymSymbol, sub, sym } from "./sym.ts";
+import { add, type Dim, mul, type SymNode, type SymSymbol, sub, sym } from "./sym.ts";
 
 /** The least and the greatest value of an expression, infinite where nothing is known. */
 export interface Bounds {
@@ -55,9 +55,26 @@ export function boundsOf(dim: Dim, ranges?: ReadonlyMap<string, SymbolRange>): B
 
 /** Whether a ≤ b for all values of the symbols (true), for none (false), or for some (undefined). */
 export function isAtMost(a: Dim, b: Dim): boolean | undefined {
-  const { min, max } = boundsOf(sub(b, a));
-  if (min >= 0) return true;
+  const room = sub(b, a);
+  const { min, max } = boundsOf(room);
+  if (min >= 0 || boundsOf(withoutQuotients(room)).min >= 0) return true;
   return max < 0 ? false : undefined;
+}
+
+/** A sum that is never larger: k · (x // k) is at least x - (k - 1), and at most x. */
+function withoutQuotients(dim: Dim): Dim {
+  if (typeof dim === "number" || dim.op !== "add") return dim;
+  return (dim as SymNode).args.map(belowQuotient).reduce(add, 0);
+}
+
+function belowQuotient(term: Dim): Dim {
+  if (typeof term === "number" || term.op !== "mul") return term;
+  const [factor, quotient, ...others] = (term as SymNode).args;
+  if (typeof factor !== "number" || typeof quotient !== "object" || others.length > 0) return term;
+  const [size, by] = quotient.op === "floordiv" ? (quotient as SymNode).args : [];
+  if (size === undefined || typeof by !== "number" || by < 1 || factor % by !== 0) return term;
+  const whole = mul(factor / by, size);
+  return factor > 0 ? sub(whole, (factor / by) * (by - 1)) : whole;
 }
 
 /** The smaller of two sizes: one of them where it is known which. */

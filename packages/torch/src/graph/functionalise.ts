@@ -54,6 +54,11 @@ interface View {
   version: number;
 }
 
+/** What stands for a node comes from where the node does. */
+function originOf({ target, place }: Node): Pick<Node, "origin" | "place"> {
+  return place === undefined ? { origin: target } : { origin: target, place };
+}
+
 class Functionaliser {
   readonly #graph: Graph;
   readonly #values: Map<string, ValueType>;
@@ -160,7 +165,7 @@ class Functionaliser {
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     const result = node.outputs[0] ?? this.#fresh(`${view.root.name}_updated`);
     this.#values.set(result, type);
-    this.#nodes.push({ target: variant, args, outputs: [result], origin: node.target });
+    this.#nodes.push({ target: variant, args, outputs: [result], ...originOf(node) });
     this.#write(view, result, node);
     for (const name of node.outputs) {
       if (name === undefined) continue;
@@ -180,7 +185,7 @@ class Functionaliser {
       return;
     }
     const step: ViewStep = { node: { ...node, target: variant }, index: 0, from: typeOf(view), to };
-    this.#nodes.push({ target: variant, args, outputs: [result], origin: node.target });
+    this.#nodes.push({ target: variant, args, outputs: [result], ...originOf(node) });
     const turned: View = {
       root,
       steps: [...steps, step],
@@ -201,7 +206,7 @@ class Functionaliser {
       if (view === undefined) return undefined;
       return this.#define(`${view.root.name}_updated`, typeOf(view));
     });
-    this.#nodes.push({ target: variant, args, outputs: [...node.outputs, ...news], origin: node.target });
+    this.#nodes.push({ target: variant, args, outputs: [...node.outputs, ...news], ...originOf(node) });
     for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
     for (const [i, view] of views.entries()) if (view !== undefined) this.#write(view, news[i]!, node);
   }
@@ -219,7 +224,7 @@ class Functionaliser {
         break;
       }
       const whole = this.#define(`${root.name}_updated`, step.from);
-      this.#nodes.push({ ...op, outputs: [whole], origin: node.target });
+      this.#nodes.push({ ...op, outputs: [whole], ...originOf(node) });
       part = whole;
     }
     root.current = part;

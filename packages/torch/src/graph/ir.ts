@@ -1,4 +1,5 @@
 import type { StoredTensor } from "../archive/stored-tensor.ts";
+import type { CodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
 import type { Guard } from "./guard.ts";
 import type { Dim } from "./sym.ts";
@@ -74,6 +75,8 @@ export interface Node {
   readonly outputs: readonly (string | undefined)[];
   /** The op as the file has it, when a pass replaced it: what reports name. */
   readonly origin?: string;
+  /** Where it comes from, where the reader was asked to keep that and the file says it. */
+  readonly place?: CodePlace;
 }
 
 export type Arg =

@@ -142,7 +142,15 @@ export class GraphLowering implements ValueLookup {
   }
 
   lowerNodes(): void {
-    for (const node of this.#graph.nodes) this.#lowerNode(node);
+    const { builder } = this.#g;
+    if (builder.places === undefined) {
+      for (const node of this.#graph.nodes) this.#lowerNode(node);
+      return;
+    }
+    for (const node of this.#graph.nodes) {
+      const { place, target, origin = target } = node;
+      builder.from(place && { ...place, op: origin }, () => this.#lowerNode(node));
+    }
   }
 
   /** The value of a graph output, a complex one joined; undefined for one that is not a tensor and no number. */

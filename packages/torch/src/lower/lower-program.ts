@@ -1,3 +1,4 @@
+import type { NodePlace } from "../code-place.ts";
 import { componentDtype } from "../dtype.ts";
 import type { NamedArg, Program, ValueType } from "../graph/ir.ts";
 import type { Port, SizeGuard } from "../graph/port.ts";
@@ -25,6 +26,8 @@ export interface LoweredProgram {
   readonly guards: readonly SizeGuard[];
   readonly unsupported: readonly { readonly op: string; readonly count: number; readonly reason: string }[];
   readonly warnings: readonly string[];
+  /** Where the model's values come from, by name; undefined: it was not asked for. Values that only lead in and out have the op "". */
+  readonly places?: ReadonlyMap<string, NodePlace>;
 }
 
 export interface LowerProgramOptions {
@@ -32,6 +35,8 @@ export interface LowerProgramOptions {
   readonly location: string | undefined;
   /** The caller keeps to `Port.indices`; otherwise the model checks. */
   readonly areIndicesChecked?: boolean;
+  /** Whether `places` is wanted; every node gets a name then. */
+  readonly keepsPlaces?: boolean;
 }
 
 /**
@@ -40,9 +45,9 @@ export interface LowerProgramOptions {
 export function lowerProgram(
   program: Program,
   tables: LoweringTables,
-  { location, areIndicesChecked = false }: LowerProgramOptions,
+  { location, areIndicesChecked = false, keepsPlaces = false }: LowerProgramOptions,
 ): LoweredProgram {
-  const builder = new GraphBuilder();
+  const builder = new GraphBuilder(undefined, { keepsPlaces });
   const integers = program.inputs.filter(({ value }) => isInteger(program.graph.values.get(value)));
   const indexInputs = new IndexInputs(new Set(integers.map(({ name }) => name)), areIndicesChecked);
   const g = new Emitter(builder, { ranges: program.ranges, indexInputs });
@@ -66,11 +71,13 @@ export function lowerProgram(
   lowering.lowerNodes();
   const outputs = program.outputs.map((output) => describe(output, program, names));
   const [passing] = g.passingOverNan;
-  if (passing !== undefined) {
-    const floats = inputs.filter(({ dtype }) => isFloat(dtype));
-    g.guards.push(...floats.map(({ name, dtype }) => requireNumbers(g, { name, dtype }, passing)));
-  }
-  if (log.isEmpty) emitOutputs(program.outputs, outputs, { g, lowering, log, results });
+  builder.from({ module: "", op: "" }, () => {
+    if (passing !== undefined) {
+      const floats = inputs.filter(({ dtype }) => isFloat(dtype));
+      g.guards.push(...floats.map(({ name, dtype }) => requireNumbers(g, { name, dtype }, passing)));
+    }
+    if (log.isEmpty) emitOutputs(program.outputs, outputs, { g, lowering, log, results });
+  });
   const graph = log.isEmpty
     ? builder.finish(
         "main",
@@ -91,6 +98,7 @@ export function lowerProgram(
     guards: describeGuards(program, names),
     unsupported: log.list(),
     warnings: [...g.warnings, ...complexNotes(program, inputs, outputs)],
+    ...(builder.places !== undefined && { places: builder.places }),
   };
 }
 

@@ -21,9 +21,14 @@ const TEXT = new TextDecoder("utf-8", { ignoreBOM: true });
  * initializers point into it. Intermediate shapes, documentation and names of nodes are left out, but those of shortcuts. Throws ModelFileError: whatever
  * `scanOnnx` throws, and "unsupported" for what rewrites cannot keep.
  */
-export function decodeModel(source: ByteSource): OnnxModel {
+export function decodeModel(source: ByteSource, options: DecodeOptions = {}): OnnxModel {
   scanOnnx(source);
-  return new Decoder(source).model();
+  return new Decoder(source, options).model();
+}
+
+export interface DecodeOptions {
+  /** Keeps the names of all nodes, which say nothing to a rewrite. Default: those of shortcuts alone. */
+  readonly keepsNames?: boolean;
 }
 
 /** A graph while its fields are read: a graph field that is written twice is one graph with the fields of both. */
@@ -40,8 +45,10 @@ const emptyGraph = (): GraphParts => ({ name: "", nodes: [], initializers: [], i
 class Decoder {
   readonly #cursor: OnnxCursor;
   readonly #source: ByteSource;
+  readonly #keepsNames: boolean;
 
-  constructor(source: ByteSource) {
+  constructor(source: ByteSource, { keepsNames = false }: DecodeOptions) {
+    this.#keepsNames = keepsNames;
     this.#cursor = new OnnxCursor(source, ONNX_LIMITS);
     this.#source = source;
   }
@@ -90,7 +97,7 @@ class Decoder {
     this.#cursor.eachField("node", message, (field) => {
       if (field.number === 1) inputs.push(this.#cursor.name(field));
       else if (field.number === 2) outputs.push(this.#cursor.name(field));
-      else if (field.number === 3) name = this.#shortcut(field);
+      else if (field.number === 3) name = this.#nodeName(field);
       else if (field.number === 4) type = this.#cursor.name(field);
       else if (field.number === 7) domain = this.#cursor.name(field);
       else if (field.number === 8 && field.length > 0) {
@@ -104,10 +111,10 @@ class Decoder {
     return name === undefined ? known : { ...known, name };
   }
 
-  /** The only name of a node that says something: of a branch that decides nothing for the other rows. */
-  #shortcut(field: WireField): string | undefined {
+  /** The only name of a node that says something to a rewrite is that of a branch that decides nothing for the other rows. */
+  #nodeName(field: WireField): string | undefined {
     const text = TEXT.decode(this.#cursor.payload(field).subarray(0, MAX_NODE_NAME_BYTES));
-    return text.startsWith(SHORTCUT) ? text : undefined;
+    return this.#keepsNames || text.startsWith(SHORTCUT) ? text : undefined;
   }
 
   #attribute(message: WireField): [string, Attribute] {

@@ -1,3 +1,4 @@
+import type { NodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
 import type { Attributes, Initializer, OnnxGraph, OnnxNode, ValueInfo } from "./model.ts";
 
@@ -10,6 +11,10 @@ class SharedNames {
   readonly nodes = new Map<string, number>();
   readonly constants = new Map<string, string>();
   readonly scalars = new Set<string>();
+  /** Of the values that nodes give; undefined: nobody asked. */
+  places: Map<string, NodePlace> | undefined;
+  /** Of the nodes that come now. */
+  place: NodePlace | undefined;
 }
 
 /** Collects nodes of one ONNX graph. Constants and weights live in the outermost graph, where subgraphs see them. */
@@ -20,9 +25,10 @@ export class GraphBuilder {
   readonly #parent: GraphBuilder | undefined;
   readonly domains: Set<string>;
 
-  constructor(parent?: GraphBuilder) {
+  constructor(parent?: GraphBuilder, { keepsPlaces = false }: { readonly keepsPlaces?: boolean } = {}) {
     this.#parent = parent;
     this.#shared = parent === undefined ? new SharedNames() : parent.#shared;
+    if (keepsPlaces) this.#shared.places = new Map();
     this.domains = parent === undefined ? new Set() : parent.domains;
   }
 
@@ -47,10 +53,35 @@ export class GraphBuilder {
     return name;
   }
 
-  node(node: OnnxNode): void {
+  /** Where the values come from, by name, as far as that was said; undefined: it is not kept. */
+  get places(): ReadonlyMap<string, NodePlace> | undefined {
+    return this.#shared.places;
+  }
+
+  /** Runs `emit`, whose nodes come from there; undefined: nobody knows from where. */
+  from<T>(place: NodePlace | undefined, emit: () => T): T {
+    const shared = this.#shared;
+    const outer = shared.place;
+    shared.place = place;
+    try {
+      return emit();
+    } finally {
+      shared.place = outer;
+    }
+  }
+
+  node(given: OnnxNode): void {
+    const node = this.#shared.places === undefined ? given : this.#placed(given, this.#shared.places);
     this.#nodes.push(node);
     for (const output of node.outputs) this.#producers.set(output, node);
     if (node.domain !== "") this.domains.add(node.domain);
+  }
+
+  /** Named after its first result, so that a profile of the engine can be read. */
+  #placed(node: OnnxNode, places: Map<string, NodePlace>): OnnxNode {
+    const { place } = this.#shared;
+    if (place !== undefined) for (const output of node.outputs) places.set(output, place);
+    return node.name === undefined ? { ...node, name: node.outputs[0]! } : node;
   }
 
   /** A name for a node that no other one has: `label`, or `label #2`. */

@@ -35,6 +35,8 @@ const NEEDS = {
   "the pivots of its factors":
     "needs the pivots that the factors were made with, and one is out of their range",
   "sizes that go together": "needs sizes that go together, and two of its operands have others",
+  "degrees up to 4096": "calculates polynomials up to degree 4096, and one is asked for with a higher degree",
+  "arguments from -4087 on": "adds up terms from -4087 on, and an argument is below that",
   "positive-definite matrices": "needs positive-definite matrices, and one of them is not",
 } as const;
 

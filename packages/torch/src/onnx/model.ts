@@ -11,6 +11,7 @@ export interface OnnxModel {
   readonly metadata?: readonly Uint8Array[];
 }
 
+/** A graph of a model, or one that an operator such as If holds. */
 export interface OnnxGraph {
   readonly name: string;
   readonly nodes: readonly OnnxNode[];
@@ -19,6 +20,7 @@ export interface OnnxGraph {
   readonly outputs: readonly ValueInfo[];
 }
 
+/** One use of an operator in a graph. */
 export interface OnnxNode {
   readonly type: string;
   readonly domain: string;

@@ -1,6 +1,8 @@
+import { sameDim } from "../graph/sym.ts";
+import { requireSome } from "./shapes/dims.ts";
 import { codeOfDtype } from "./shapes/shape-args.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
-import { int, NONE_VALUE, type TensorValue, type Value } from "./value.ts";
+import { int, knownNumber, NONE_VALUE, type TensorValue, type Value } from "./value.ts";
 
 /** How a composite calls what it is made of. */
 export interface CompositeCalls {
@@ -10,7 +12,8 @@ export interface CompositeCalls {
   numberOf(tensor: TensorValue): Value;
 }
 
-type Composite = (args: ReadonlyMap<string, Value>, calls: CompositeCalls) => Value;
+/** Undefined where the op is to be called as it is. */
+type Composite = (args: ReadonlyMap<string, Value>, calls: CompositeCalls) => Value | undefined;
 
 function given(args: ReadonlyMap<string, Value>, name: string): Value {
   return args.get(name) ?? NONE_VALUE;
@@ -34,6 +37,7 @@ const covariance: Composite = (args, { call }) => {
   if (given(args, "fweights").kind !== "none" || given(args, "aweights").kind !== "none")
     return unsupportedOp("its observations are weighted");
   const self = call("aten.atleast_2d", [given(args, "self")]) as TensorValue;
+  for (const dim of self.type.dims) requireSome(dim);
   const mean = call("aten.mean", [self, { kind: "list", items: [int(1)] }, { kind: "bool", value: 1 }]);
   const apart = call("aten.sub", [self, mean]);
   const count = self.type.dims[1]!;
@@ -53,6 +57,28 @@ const correlation: Composite = (args, { call }) => {
   const scaled = call("aten.true_divide", [rows, call("aten.unsqueeze", [deviation, int(0)])]);
   return call("aten.clamp", [scaled, int(-1), int(1)]);
 };
+
+/** Pooling over all that there is, as `max_pool1d(x, x.size(2))` does; undefined for any other window. */
+const poolsWhole =
+  (op: "amax" | "mean"): Composite =>
+  (args, { call }) => {
+    const self = given(args, "self") as TensorValue;
+    const kernel = itemsOf(given(args, "kernel_size"));
+    const axes = kernel.map((_, i) => i - kernel.length);
+    const own = axes.map((axis) => self.type.dims.at(axis)!);
+    const isWhole = kernel.every((size, i) => size.kind === "int" && sameDim(size.value, own[i]!));
+    const isFree = own.some((dim) => typeof dim !== "number");
+    const isPadded = itemsOf(given(args, "padding")).some((pad) => knownNumber(pad) !== 0);
+    const isSpread = itemsOf(given(args, "dilation")).some((by) => knownNumber(by) !== 1);
+    if (!isFree || !isWhole || isPadded || isSpread || given(args, "divisor_override").kind !== "none")
+      return undefined;
+    for (const dim of own) requireSome(dim);
+    return call(`aten.${op}`, [self, { kind: "list", items: axes.map(int) }, { kind: "bool", value: 1 }]);
+  };
+
+function itemsOf(value: Value): readonly Value[] {
+  return value.kind === "list" ? value.items : [];
+}
 
 /** Ops that PyTorch makes of others; exported programs hold those others. By target. */
 export const COMPOSITES: Readonly<Record<string, Composite>> = {
@@ -78,6 +104,12 @@ export const COMPOSITES: Readonly<Record<string, Composite>> = {
   "aten.linspace.Tensor_Tensor": linspace,
   "aten.linspace.Tensor_Scalar": linspace,
   "aten.linspace.Scalar_Tensor": linspace,
+  "aten.max_pool1d.default": poolsWhole("amax"),
+  "aten.max_pool2d.default": poolsWhole("amax"),
+  "aten.max_pool3d.default": poolsWhole("amax"),
+  "aten.avg_pool1d.default": poolsWhole("mean"),
+  "aten.avg_pool2d.default": poolsWhole("mean"),
+  "aten.avg_pool3d.default": poolsWhole("mean"),
   "aten.cov.default": covariance,
   "aten.corrcoef.default": correlation,
 };

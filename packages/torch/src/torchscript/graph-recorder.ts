@@ -1,5 +1,6 @@
 import { denseBytes, type StoredTensor } from "../archive/stored-tensor.ts";
 import type { PickleCall } from "../checkpoint/pickle-value.ts";
+import type { CodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
 import { ModelFileError } from "../errors.ts";
 import {
@@ -14,6 +15,7 @@ import {
 import { type SymSymbol, symbol } from "../graph/sym.ts";
 import { fromBfloatBits, fromHalfBits } from "../half-floats.ts";
 import { dtypeOfCode, tensorType } from "./shapes/shape-args.ts";
+import { DATA_SIZE } from "./size-need.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
 
@@ -30,6 +32,8 @@ export class GraphRecorder {
   readonly #names = new Set<string>();
   readonly #replaced = new Map<TensorValue, TensorValue>();
   readonly #materialized = new Set<TensorValue>();
+  /** Says where the code stands that is being read; undefined: nodes do not keep that. */
+  placeNow: (() => CodePlace | undefined) | undefined;
 
   /** A name that no value has yet. */
   fresh(hint: string): string {
@@ -42,7 +46,7 @@ export class GraphRecorder {
 
   /** A number that only the data knows; of an integer, with its range. */
   dataSymbol(range: SymSymbol["range"]): SymSymbol {
-    const name = this.fresh("data_size");
+    const name = this.fresh(DATA_SIZE);
     this.dataSizes.add(name);
     return symbol(name, range);
   }
@@ -60,6 +64,7 @@ export class GraphRecorder {
       target,
       args: new Map([["self", this.#tensorArg(tensor, "Tensor")]]),
       outputs: [name],
+      ...this.#placed,
     });
   }
 
@@ -106,8 +111,13 @@ export class GraphRecorder {
       throw new ModelFileError("limit", `the program has more than ${MAX_NODES} operations, loops unrolled`);
     }
     const results = types.map((type) => this.input(hint, type));
-    this.nodes.push({ target, args, outputs: results.map((result) => result.name) });
+    this.nodes.push({ target, args, outputs: results.map((result) => result.name), ...this.#placed });
     return results;
+  }
+
+  get #placed(): Pick<Node, "place"> | undefined {
+    const place = this.placeNow?.();
+    return place && { place };
   }
 
   /** A value as a node's argument; `type` is the parameter's, which says what an integer means. */

@@ -1,4 +1,5 @@
 import { itemsOf } from "../checkpoint/pickle-value.ts";
+import type { CodePlace } from "../code-place.ts";
 import { ModelFileError } from "../errors.ts";
 import { keyOfValue } from "./dict-builtins.ts";
 import { FunctionCaller } from "./function-caller.ts";
@@ -25,6 +26,8 @@ export class Interpreter {
   readonly #reading: Reading;
   readonly #budget = new ReadingBudget();
   readonly #functions: FunctionCaller;
+  /** Of the innermost call. */
+  #at: Place | undefined;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -32,6 +35,17 @@ export class Interpreter {
       invoke: (definition, args, kwargs) => this.#invoke(definition, args, kwargs),
       attribute: (object, name) => this.#attribute(object, name),
     });
+  }
+
+  /** The line that is being read. */
+  get place(): CodePlace | undefined {
+    if (this.#at === undefined) return undefined;
+    const { module, file, line } = this.#at;
+    return {
+      module: module?.name ?? "",
+      ...(module !== undefined && { type: module.path.replace(/^__torch__\.|___torch_mangle_\d+\./g, "") }),
+      line: `${file}:${line}`,
+    };
   }
 
   /** Calls a method. Throws UnsupportedOp when the program cannot be followed to its end, UnprovenSize, ModelFileError. */
@@ -61,14 +75,18 @@ export class Interpreter {
         throw new ModelFileError("corrupt", `a call of '${definition.name}' lacks '${param.name}'`);
       frame.set(param.name, value);
     }
-    const result = this.#placed(definition, frame);
+    const outer = this.#at;
+    const [self] = args;
+    const module = self?.kind === "object" ? self : outer?.module;
+    this.#at = { module, file: definition.file, line: 0 };
+    const result = this.#placed(definition, frame, this.#at);
+    this.#at = outer;
     this.#budget.leaveCall();
     return result ?? NONE_VALUE;
   }
 
   /** Runs a body; what ends it says where, innermost call first. */
-  #placed({ body, file }: FunctionDef, frame: Frame): Value | undefined {
-    const at = { line: 0 };
+  #placed({ body, file }: FunctionDef, frame: Frame, at: Place): Value | undefined {
     try {
       return this.#run(body, frame, at);
     } catch (error) {
@@ -320,7 +338,9 @@ function raises(body: readonly Stmt[]): boolean {
   });
 }
 
-/** The line that runs in a call. */
+/** The line that runs in a call, and whose method that is. */
 interface Place {
+  readonly module: ObjectValue | undefined;
+  readonly file: string;
   line: number;
 }

@@ -1,5 +1,6 @@
 import { boundsOf, greatest, least } from "../graph/bounds.ts";
 import { add, type Dim, keyOf, mul, type SymNode, sameDim, sub, sym } from "../graph/sym.ts";
+import { requireSome, sumOfSizes } from "./shapes/dims.ts";
 import { UnprovenSize, unsupportedOp } from "./unsupported-op.ts";
 import { bool, isNumber, type NumberValue, type Value } from "./value.ts";
 
@@ -56,20 +57,42 @@ function pair(args: readonly NumberValue[]): [Dim, Dim] {
   return a === undefined || b === undefined ? unsupportedOp("an argument is missing") : [a.value, b.value];
 }
 
+/** PyTorch raises where a size is divided by 0. */
+function requireDivisor(dim: Dim): void {
+  if (dim === 0) unsupportedOp("it divides by zero");
+  requireSome(dim);
+}
+
+/** What is missing to the next multiple, `(4 - x % 4) % 4`, is `-x % 4`. */
+function modulo(a: Dim, b: Dim): Dim {
+  requireDivisor(b);
+  return sym("mod", typeof b === "number" ? withoutRemainders(a, b) : a, b);
+}
+
+/** The same number but for multiples of `by`: `x % by` is x. */
+function withoutRemainders(dim: Dim, by: number): Dim {
+  if (typeof dim === "number") return dim % by;
+  const { op, args } = dim as SymNode;
+  if (op === "add") return args.map((arg) => withoutRemainders(arg, by)).reduce(add, 0);
+  if (op === "mul" && args.length === 2 && typeof args[0] === "number")
+    return mul(args[0], withoutRemainders(args[1]!, by));
+  return op === "mod" && args[1] === by ? args[0]! : dim;
+}
+
 /** Python's `/`: exact where both are whole and it comes out even, as sizes do. */
 function trueDivide(a: Dim, b: Dim): Dim {
-  if (b === 0) return unsupportedOp("it divides by zero");
+  requireDivisor(b);
   return sym("truediv", a, b);
 }
 
 function floorDivide(a: Dim, b: Dim): Dim {
-  if (b === 0) return unsupportedOp("it divides by zero");
+  requireDivisor(b);
   const exact = typeof b === "number" && b > 0 && typeof a !== "number" ? sym("cleandiv", a, b) : 0;
   return typeof exact !== "number" && exact.op !== "cleandiv" ? exact : sym("floordiv", a, b);
 }
 
 function truncDivide(a: Dim, b: Dim): Dim {
-  if (b === 0) return unsupportedOp("it divides by zero");
+  requireDivisor(b);
   if (typeof a === "number" && typeof b === "number") return Math.trunc(a / b);
   // Truncation is floor where nothing is negative.
   if (boundsOf(a).min < 0 || boundsOf(b).min <= 0)
@@ -111,7 +134,7 @@ export function rounded(op: "ceil" | "floor" | "trunc", value: Dim): Dim {
 }
 
 const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>([
-  ["add", arithmetic(add)],
+  ["add", arithmetic(sumOfSizes)],
   ["sub", arithmetic(sub)],
   ["mul", arithmetic(mul)],
   ["rsub", arithmetic((a, b) => sub(b, a))],
@@ -119,7 +142,7 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   ["floordiv", arithmetic(floorDivide)],
   ["floor_divide", arithmetic(floorDivide)],
   ["trunc_divide", arithmetic(truncDivide)],
-  ["remainder", arithmetic((a, b) => (b === 0 ? unsupportedOp("it divides by zero") : sym("mod", a, b)))],
+  ["remainder", arithmetic(modulo)],
   // A power of two integers is a float in TorchScript, and so is a rounded integer.
   ["pow", (args) => ({ kind: "float", value: sym("pow", ...pair(args)) })],
   ["neg", unary(same, (a) => mul(-1, a))],

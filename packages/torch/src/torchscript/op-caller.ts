@@ -6,10 +6,12 @@ import { type Dim, sameDims, symbolsOf } from "../graph/sym.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
+import { ImageBlocks } from "./image-blocks.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
 import { requireSame } from "./shapes/dims.ts";
+import { checkNeeds } from "./shapes/needs.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
@@ -58,6 +60,7 @@ export class OpCaller {
   readonly #recorder: GraphRecorder;
   /** The archive's operator version: older files mean other things by a few ops. */
   readonly #version: number;
+  readonly #blocks = new ImageBlocks();
 
   constructor(recorder: GraphRecorder, version: number) {
     this.#recorder = recorder;
@@ -77,7 +80,8 @@ export class OpCaller {
         unsupportedOp(unknownOp(call.op, "the type of its result is not known"));
       return UNKNOWN;
     }
-    const bound = resolveCall(call) ?? resolveCall(this.#withNumbers(call));
+    const bound =
+      resolveCall(call) ?? resolveCall(this.#withNumbers(call, 1)) ?? resolveCall(this.#withNumbers(call, 0));
     if (bound === undefined) return unsupportedOp(unknownOp(call.op, "no overload takes such arguments"));
     refuseOld(bound, this.#version);
     const { target } = bound.schema;
@@ -110,10 +114,10 @@ export class OpCaller {
     return { op: call.op, args: call.args.map(now), kwargs };
   }
 
-  /** The call with numbers for all tensors without dimensions but the first argument: PyTorch reads them where it wants numbers. */
-  #withNumbers(call: WrittenCall): WrittenCall {
+  /** The call with numbers for all tensors without dimensions from an argument on: PyTorch reads them where it wants numbers. */
+  #withNumbers(call: WrittenCall, from: number): WrittenCall {
     const read = (value: Value, at: number): Value =>
-      at > 0 && value.kind === "tensor" && value.type.dims.length === 0 ? this.numberOf(value) : value;
+      at >= from && value.kind === "tensor" && value.type.dims.length === 0 ? this.numberOf(value) : value;
     const kwargs = new Map([...call.kwargs].map(([name, value]) => [name, read(value, 1)] as const));
     return { op: call.op, args: call.args.map(read), kwargs };
   }
@@ -180,6 +184,7 @@ export class OpCaller {
       return args.get(schema.params[0]!.name)!;
     }
     const types = resultTypes({ schema, args }, given);
+    this.#blocks.meet(schema.target, [...args.values()]);
     const target = rename(schema.target, types);
     const params = schemaOf(target)?.params ?? schema.params;
     if (target === "aten.to.dtype" && !given.has("dtype")) return args.get("self")!;
@@ -190,6 +195,7 @@ export class OpCaller {
       else if (param.default !== undefined) nodeArgs.set(param.name, param.default);
     }
     const results = this.#recorder.emit(target, nodeArgs, types);
+    this.#blocks.note(target, [...args.values()], results);
     const [first] = schema.returns;
     if (schema.returns.length > 1) return { kind: "tuple", items: results };
     return first?.type === "Tensor[]" ? { kind: "list", items: results } : results[0]!;
@@ -242,6 +248,7 @@ function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly Te
   }
   if (schema.returns.some(({ type }) => !type.startsWith("Tensor")))
     return unsupportedOp("its result is not a tensor");
+  checkNeeds(schema.target, given);
   const types = shape(given);
   return Array.isArray(types) ? types : [types as TensorType];
 }

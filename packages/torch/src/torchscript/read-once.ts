@@ -22,6 +22,8 @@ export interface Script {
   readonly forward: FunctionDef;
   readonly constants: PickleArchive;
   readonly version: number;
+  /** Whether nodes keep where they come from. */
+  readonly keepsPlaces: boolean;
 }
 
 /** Hooks of the module itself run around its `forward`, where a caller calls the module. */
@@ -69,6 +71,7 @@ export function readOnce(script: Script, known: Known, explain: Explain): OneRea
     state,
     unsupported,
   });
+  if (script.keepsPlaces) recorder.placeNow = () => interpreter.place;
   const module = objects.root()!;
   reportHooks(script.library.classDef(module.path), unsupported);
   const params = script.forward.params.slice(1);

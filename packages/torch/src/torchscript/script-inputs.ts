@@ -110,7 +110,7 @@ function typed({ dtype, dims }: Extract<ScriptInput, { readonly dtype: DType }>)
   return tensorType(
     dtype,
     dims.map(
-      (dim): Dim => (typeof dim === "number" ? dim : symbol(dim, { min: 1, max: Number.POSITIVE_INFINITY })),
+      (dim): Dim => (typeof dim === "number" ? dim : symbol(dim, { min: 0, max: Number.POSITIVE_INFINITY })),
     ),
   );
 }

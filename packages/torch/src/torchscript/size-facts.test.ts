@@ -4,6 +4,7 @@ import { least } from "../graph/bounds.ts";
 import { add, type Dim, keyOf, mul, sub, sym } from "../graph/sym.ts";
 import { tensorType } from "./shapes/shape-args.ts";
 import { SizeFacts } from "./size-facts.ts";
+import type { SizeNeed } from "./size-need.ts";
 
 const example = (dims: Readonly<Record<string, readonly number[]>>): SizeFacts =>
   SizeFacts.ofExample(
@@ -17,6 +18,12 @@ function dim(facts: SizeFacts, input: string, axis: number): Dim {
 
 function shown(facts: SizeFacts, input: string): string[] {
   return facts.inputs.get(input)!.dims.map(keyOf);
+}
+
+/** What is known once a need, as it is seen with what is known, teaches nothing more. */
+function settled(facts: SizeFacts, needOf: (known: SizeFacts) => SizeNeed): SizeFacts {
+  const next = facts.learn(needOf(facts), "why");
+  return next === undefined ? facts : settled(next, needOf);
 }
 
 test("every size of an example is free at first", () => {
@@ -45,7 +52,7 @@ test("a table of positions bounds the length of texts", () => {
   const facts = example({ ids: [2, 8] });
   const length = dim(facts, "ids", 1);
   const learnt = facts.learn({ kind: "same", a: least(length, 512), b: length }, "")!;
-  assert.deepEqual(learnt.symbols().get("ids_1")!.range, { min: 1, max: 512 });
+  assert.deepEqual(learnt.symbols().get("ids_1")!.range, { min: 0, max: 512 });
   const known = dim(learnt, "ids", 1);
   assert.equal(keyOf(least(known, 512)), "ids_1");
 });
@@ -62,7 +69,7 @@ test("a size divided into windows is a multiple of them, and fixed where the exa
   const facts = example({ x: [2, 14, 15] });
   const learnt = facts.learn({ kind: "multiple", dim: dim(facts, "x", 1), of: 7 }, "")!;
   assert.equal(shown(learnt, "x")[1], "mul(7,x_1)");
-  const fixed = facts.learn({ kind: "multiple", dim: add(dim(facts, "x", 2), 6), of: 7 }, "why")!;
+  const fixed = settled(facts, (known) => ({ kind: "multiple", dim: add(dim(known, "x", 2), 6), of: 7 }));
   assert.equal(shown(fixed, "x")[2], "15");
   assert.deepEqual(fixed.warnings(), ["dimension 2 of 'x' is fixed at 15, as traced: why"]);
 });
@@ -75,10 +82,33 @@ test("a size that decides a rank is at least 2, or 1 as in the example", () => {
   assert.deepEqual(shown(one, "x"), ["1", "x_1"]);
 });
 
+test("a size that is counted in is not 0 where that decides something", () => {
+  const facts = example({ x: [2, 8] });
+  const length = dim(facts, "x", 1);
+  const learnt = facts.learn({ kind: "numbers", dims: [sym("gt", length, 0)] }, "")!;
+  assert.deepEqual(learnt.symbols().get("x_1")!.range!.min, 1);
+});
+
+test("a position behind the end of nothing is counted from the end, as in the example", () => {
+  const facts = example({ x: [2, 8] });
+  const learnt = facts.learn({ kind: "sign", dim: sub(3, dim(facts, "x", 1)) }, "")!;
+  assert.deepEqual(learnt.symbols().get("x_1")!.range!.min, 4);
+});
+
+test("a size that is 1 in the example stays in the range in which it is 1", () => {
+  const facts = example({ x: [2, 9] });
+  const windows = sym("floordiv", dim(facts, "x", 1), 8);
+  let learnt = facts.learn({ kind: "one", dim: windows }, "")!;
+  learnt = learnt.learn({ kind: "one", dim: sym("floordiv", dim(learnt, "x", 1), 8) }, "")!;
+  assert.deepEqual(learnt.symbols().get("x_1")!.range, { min: 8, max: 15 });
+});
+
 test("two inputs whose sizes follow from each other are fixed: requests are checked for equal sizes alone", () => {
   const facts = example({ x: [8], y: [4] });
-  const [x, y] = [dim(facts, "x", 0), dim(facts, "y", 0)];
-  const learnt = facts.learn({ kind: "same", a: sub(x, 4), b: y }, "")!;
+  const learnt = settled(facts, (known) => {
+    const [x, y] = [dim(known, "x", 0), dim(known, "y", 0)];
+    return { kind: "same", a: sub(x, 4), b: y };
+  });
   assert.deepEqual([...learnt.symbols().keys()], []);
 });
 

@@ -1,4 +1,4 @@
-import { isAtMost } from "../graph/bounds.ts";
+import { boundsOf, isAtMost } from "../graph/bounds.ts";
 import type { TensorType } from "../graph/ir.ts";
 import {
   add,
@@ -53,7 +53,7 @@ export class SizeFacts {
       dims: type.dims.map((dim, axis) => {
         if (typeof dim !== "number" || dim === 0) return dim;
         const own = sizeName(name, axis);
-        const size = symbol(shared.get(own) ?? own, { min: 1, max: Number.POSITIVE_INFINITY });
+        const size = symbol(shared.get(own) ?? own, { min: 0, max: Number.POSITIVE_INFINITY });
         hints.set(size.name, dim);
         return size;
       }),
@@ -104,14 +104,29 @@ export class SizeFacts {
       dimsOf(need).flatMap((dim) => [...symbolsOf(dim)].filter((name) => known.has(name))),
     );
     if (names.size === 0) return undefined;
-    const step = this.#isAsInExample(need) ? this.#step(need, known) : undefined;
+    const isAsInExample = this.#isAsInExample(need);
+    const step = isAsInExample ? this.#step(need, known) : undefined;
     if (step !== undefined) {
       const next = this.#with(step.by, step.hints);
       if (!next.#hasTwoForms()) return next;
     }
+    const isMeetable =
+      isAsInExample && step === undefined && (need.kind !== "same" || dimsOf(need).some(isCalculated));
+    const some = isMeetable ? this.#some(names, known) : undefined;
+    if (some !== undefined) return some;
     if (this.#hints === undefined) return undefined;
     // Sizes that do not fit together fail in PyTorch as well, but for few others: no user asks for them, except for another batch.
     return this.pinned(pinnable(need, names, this.#hints), need.kind === "same" ? { batch: reason } : reason);
+  }
+
+  /** The same without the empty tensors that one of these sizes allows. */
+  #some(names: ReadonlySet<string>, known: ReadonlyMap<string, SymSymbol>): SizeFacts | undefined {
+    for (const name of names) {
+      const { range } = known.get(name)!;
+      const step = range!.min < 1 ? narrowed(known.get(name)!, { min: 1, max: range!.max }) : undefined;
+      if (step !== undefined) return this.#with(step.by, step.hints);
+    }
+    return undefined;
   }
 
   /** These symbols as the numbers of the example. */
@@ -152,10 +167,23 @@ export class SizeFacts {
           this.#factored(known, dimsOf(need), (by) =>
             sameDim(substitute(need.a, by), substitute(need.b, by)),
           ) ??
+          this.#divided(known, dimsOf(need), (by) =>
+            sameDim(substitute(need.a, by), substitute(need.b, by)),
+          ) ??
           this.#solved(sub(need.a, need.b), known)
         );
       case "at least":
         return this.#atLeast(need.dim, need.least, known);
+      case "one":
+        return this.#hintOf(need.dim) === 1 ? this.#one(need.dim, known) : this.#atLeast(need.dim, 2, known);
+      case "sign": {
+        const [below, above] = [mul(-1, need.dim), need.dim];
+        const isBelow = (this.#hintOf(need.dim) ?? 0) < 0;
+        return isBelow
+          ? this.#atLeast(below, 1, known)
+          : (this.#atLeast(above, 0, known) ??
+              (this.#hints === undefined ? this.#atLeast(below, 1, known) : undefined));
+      }
       case "multiple":
         return this.#factored(known, [need.dim], (by) => {
           const quotient = sym("cleandiv", substitute(need.dim, by), need.of);
@@ -166,6 +194,16 @@ export class SizeFacts {
           need.dims.every((dim) => typeof substitute(dim, by) === "number"),
         );
     }
+  }
+
+  #hintOf(dim: Dim): number | undefined {
+    return this.#hints === undefined ? undefined : evaluate(dim, this.#hints);
+  }
+
+  /** The sizes for which an expression is 1; a size itself is a number then. */
+  #one(dim: Dim, known: ReadonlyMap<string, SymSymbol>): Step | undefined {
+    if (typeof dim === "number" || dim.op === "symbol") return undefined;
+    return this.#lowered(dim, 1, known) ?? this.#raised(dim, 1, known);
   }
 
   /** A symbol that is another size. */
@@ -270,6 +308,28 @@ export class SizeFacts {
       }
     }
     return undefined;
+  }
+
+  /** All sizes that are divided as multiples of what they are divided by. */
+  #divided(
+    known: ReadonlyMap<string, SymSymbol>,
+    dims: readonly Dim[],
+    isMet: (by: ReadonlyMap<string, Dim>) => boolean,
+  ): Step | undefined {
+    const divisors = new Map<string, number>();
+    for (const dim of dims) divisorsIn(dim, divisors);
+    const by = new Map<string, Dim>();
+    const hints = new Map(this.#hints ?? []);
+    for (const [name, divisor] of divisors) {
+      const range = known.get(name)?.range;
+      const hint = hints.get(name);
+      if (range === undefined || (hint !== undefined && hint % divisor !== 0)) return undefined;
+      const part = { min: Math.ceil(range.min / divisor), max: Math.floor(range.max / divisor) };
+      by.set(name, mul(divisor, symbol(name, part)));
+      if (hint !== undefined) hints.set(name, hint / divisor);
+    }
+    if (by.size < 2 || !isMet(by)) return undefined;
+    return { by, hints: this.#hints === undefined ? undefined : hints };
   }
 
   /** The only value at which an expression of one symbol is 0. */
@@ -377,6 +437,25 @@ function pinnable(
   return names;
 }
 
+function isCalculated(dim: Dim): boolean {
+  return typeof dim !== "number" && dim.op !== "symbol";
+}
+
+/** Notes what sizes are divided by, as in `height // 4`. */
+function divisorsIn(dim: Dim, into: Map<string, number>): void {
+  if (typeof dim === "number" || dim.op === "symbol") return;
+  const { op, args } = dim as SymNode;
+  const [a, b] = args;
+  if (op === "floordiv" && typeof a === "object" && a.op === "symbol" && typeof b === "number")
+    into.set(a.key, lcm(into.get(a.key) ?? 1, b));
+  for (const arg of args) divisorsIn(arg, into);
+}
+
+function lcm(a: number, b: number): number {
+  const gcd = (x: number, y: number): number => (y === 0 ? x : gcd(y, x % y));
+  return (a / gcd(a, b)) * b;
+}
+
 /** dim = factor · symbol + offset, with a positive factor. */
 function linear(dim: Dim): { name: string; factor: number; offset: number } | undefined {
   const [name, ...others] = symbolsOf(dim);
@@ -394,5 +473,7 @@ function linear(dim: Dim): { name: string; factor: number; offset: number } | un
 /** Whether a size is 1, which decides ranks: undefined where the caller decides. */
 export function isOne(dim: Dim): boolean | undefined {
   if (typeof dim === "number") return dim === 1;
-  return isAtMost(2, dim) === true ? false : undefined;
+  const { min, max } = boundsOf(dim);
+  if (min === 1 && max === 1) return true;
+  return min >= 2 || max < 1 ? false : undefined;
 }

@@ -21,7 +21,7 @@ test("digits.pt, traced, runs on ONNX Runtime with any batch size, equal to PyTo
   const { model, inputs, outputs, report } = translate(source, nodePlatform);
   source.close();
   assert.deepEqual(report, { unsupported: [], warnings: [] });
-  const batch = { symbol: "batch", min: 1, max: undefined };
+  const batch = { symbol: "batch", min: 0, max: undefined };
   assert.deepEqual(inputs, [{ name: "image", dtype: "float32", dims: [batch, 1, 8, 8] }]);
   assert.deepEqual(outputs, [{ name: "probabilities", dtype: "float32", dims: [batch, 10] }]);
 

@@ -20,6 +20,8 @@ export interface TorchScriptOptions {
    * the archive. Scripting stores none.
    */
   readonly inputs?: ReadonlyMap<string, ScriptInput>;
+  /** Whether nodes keep where in the model they come from. Default: they do not. */
+  readonly keepsPlaces?: boolean;
 }
 
 /** A program, and how to read it again with fewer sizes that the caller chooses. */
@@ -48,6 +50,7 @@ export function readTorchScript(zip: ZipArchive, options: TorchScriptOptions = {
     forward: forwardOf(data, library),
     constants: readPickleMember(zip, { folder, member: "constants" }),
     version: readVersion(zip, folder),
+    keepsPlaces: options.keepsPlaces === true,
   };
   const params = script.forward.params.slice(1);
   if (options.inputs !== undefined) {

@@ -46,7 +46,7 @@ export function readProgramFile(
       "an exported program says itself what its inputs are: leave 'inputs' out",
     );
   }
-  const { program, samples } = readPt2(zip, platform);
+  const { program, samples } = readPt2(zip, platform, options.keepsPlaces);
   const sampleInputs = (inputs: readonly Port[]): readonly SampleTensor[] | undefined =>
     readSampleInputs(zip, { platform, path: samples }, inputs);
   return { format, reading: { program, narrowed: () => undefined }, sampleInputs };

@@ -28,8 +28,11 @@ export function translateModel(
   platform: Platform,
   options: TranslateOptions = {},
 ): ModelTranslation {
-  const { inputs } = options;
-  const file = readProgramFile(source, platform, inputs === undefined ? {} : { inputs });
+  const { inputs, keepsPlaces = false } = options;
+  const file = readProgramFile(source, platform, {
+    ...(inputs !== undefined && { inputs }),
+    ...(keepsPlaces && { keepsPlaces }),
+  });
   const location = options.weights === "embedded" ? undefined : source.name;
   const weights = readWeights(platform, options.weightsFrom);
   const prepare = (program: Program): Program =>
@@ -37,13 +40,15 @@ export function translateModel(
   const lowered = lowerFile(file, {
     location,
     prepare,
+    keepsPlaces,
     ...(options.areIndicesChecked === true && { areIndicesChecked: true }),
   });
   const { unsupported } = lowered;
   const warnings = [...lowered.warnings];
   const whole = unsupported.length > 0 ? undefined : lowered.model;
   const read = reader(source, weights);
-  const model = whole === undefined ? undefined : inPrecision(whole, options, { read, warnings });
+  const changed = whole === undefined ? undefined : inPrecision(whole, options, { read, warnings });
+  const model = keepsPlaces && changed !== undefined && changed !== whole ? named(changed) : changed;
   return {
     model,
     inputs: lowered.inputs,
@@ -53,6 +58,7 @@ export function translateModel(
     report: { unsupported, warnings },
     sampleInputs: model === undefined ? undefined : samplesOf(file, lowered, warnings),
     format: file.format,
+    ...(lowered.places !== undefined && { places: lowered.places }),
     rowMixing: programRowMixing(lowered.program, model),
     ...countWeights(lowered.program),
     ...(model !== undefined && model !== whole && { weightBytes: weightBytes(model) }),
@@ -93,6 +99,14 @@ function inPrecision(
   const result = quantizeModel(model, { precision, read });
   warnings.push(precisionNote(precision, result));
   return result.model;
+}
+
+/** A rewrite adds nodes without names, which a profile of the engine needs. */
+function named(model: OnnxModel): OnnxModel {
+  const nodes = model.graph.nodes.map((node) =>
+    node.name === undefined ? { ...node, name: node.outputs[0]! } : node,
+  );
+  return { ...model, graph: { ...model.graph, nodes } };
 }
 
 /** Reads what initializers point into: the program's file, or one of the files whose weights replace its own. */

@@ -1,3 +1,4 @@
+import type { NodePlace } from "../code-place.ts";
 import type { DType } from "../dtype.ts";
 import type { StatePair } from "../graph/ir.ts";
 import type { Port, SampleTensor, SizeGuard } from "../graph/port.ts";
@@ -27,6 +28,8 @@ export interface Translation {
   readonly weightBytes: number;
   /** Why rows of one run change each other's answers, in words that follow "because"; undefined: nothing is known that does. */
   readonly rowMixing: string | undefined;
+  /** Where the model's values come from, by name, with `keepsPlaces`; a value that only leads in or out has the op "". */
+  readonly places?: ReadonlyMap<string, NodePlace>;
 }
 
 /** A port for people: ONNX files may hold `string`s, which PyTorch has no dtype for. */

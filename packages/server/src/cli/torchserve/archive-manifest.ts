@@ -1,3 +1,4 @@
+import type { ByteSource } from "@sconce/torch";
 import { openZip } from "@sconce/torch/formats";
 import { nodePlatform, openFileSource } from "@sconce/torch/node";
 import { ServeError } from "../../base/errors.ts";
@@ -20,15 +21,23 @@ export interface ArchiveManifest {
   readonly runtime: string;
 }
 
-/** A file of the archive's own, up to 1 MiB; undefined: it has none of this name. */
-export type ReadEntry = (name: string) => Buffer | undefined;
+/** What lies in an archive that is open. */
+export interface ArchiveContent {
+  /** A file up to 1 MiB; undefined: there is none of this name. */
+  read(name: string): Buffer | undefined;
+  /** A file of any size. */
+  open(name: string): ByteSource | undefined;
+}
 
 /** Opens an archive for as long as `use` runs. Throws `invalid_argument` for what is none. */
-export function readArchive<T>(path: string, use: (manifest: ArchiveManifest, read: ReadEntry) => T): T {
+export function readArchive<T>(
+  path: string,
+  use: (manifest: ArchiveManifest, content: ArchiveContent) => T,
+): T {
   const source = openFileSource(path);
   try {
     const zip = openZip(source, nodePlatform);
-    const read: ReadEntry = (name) => {
+    const read: ArchiveContent["read"] = (name) => {
       const entry = zip.entries.get(name);
       if (entry === undefined) return undefined;
       if (entry.byteLength > MOST_BYTES) throw bad(path, `${name} is larger than ${MOST_BYTES} bytes`);
@@ -37,7 +46,10 @@ export function readArchive<T>(path: string, use: (manifest: ArchiveManifest, re
     const text = read(MANIFEST)?.toString("utf8");
     if (text === undefined)
       throw bad(path, `there is no ${MANIFEST} in it: pack it with torch-model-archiver`);
-    return use(manifestOf(path, text), read);
+    return use(manifestOf(path, text), {
+      read,
+      open: (name) => (zip.entries.has(name) ? zip.open(name) : undefined),
+    });
   } catch (cause) {
     if (cause instanceof ServeError) throw cause;
     throw bad(path, cause instanceof Error ? cause.message : "it cannot be read", cause);

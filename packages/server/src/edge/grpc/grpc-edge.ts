@@ -80,18 +80,29 @@ export interface GrpcEdgeOptions {
   readonly logLevel?: () => string;
   /** What of TorchServe's services is answered as well, or alone; default: nothing. */
   readonly torchserve?: TorchserveApis | undefined;
+  /** Who answers some of the calls; default: this edge answers all. */
+  readonly forwarded?: ForwardedStreams | undefined;
+}
+
+/** What an edge process has answered by the server process. */
+export interface ForwardedStreams {
+  forward(call: Omit<Http2Request, "rawHeaders">): void;
+  /** Whether this process answers calls of a path itself. */
+  isOurs(path: string): boolean;
 }
 
 /** The gRPC side of the server. It has no port: sockets that speak HTTP/2 are given to it. */
 export interface GrpcEdge {
   /** Has a call answered that came in another protocol. */
   readonly openForeign: OpenForeignCall;
-  /** Serves a socket whose first bytes are the HTTP/2 preface, still unread. */
-  injectConnection(socket: Socket): void;
+  /** Serves a socket whose first bytes are the HTTP/2 preface, still unread. `limits`: for this connection; default: those of the edge. */
+  injectConnection(socket: Socket, limits?: GrpcLimits): void;
   /** Open connections. */
   connectionCount(): number;
   /** False: health answers NOT_SERVING for every service from now on, before the drain begins. */
   setServing(isServing: boolean): void;
+  /** Ends calls without an end of their own: streams, watches of health. */
+  endStreams(): void;
   /** Asks every client to leave (GOAWAY), lets calls in progress finish, resolves when the last connection is closed. Idempotent. */
   close(): Promise<void>;
   /** Cuts every connection; calls in progress are cancelled. */
@@ -119,14 +130,14 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
     return allMethods({ ...deps, inference, administration }, { ...parts, health: health.as(inference) });
   });
   const openCall = callOpener({ all, of }, deps);
-  const { activeClock = options.clock, random = Math.random, onRest } = options;
+  const { activeClock = options.clock, random = Math.random, onRest, forwarded } = options;
   const connections = new Set<GrpcConnection>();
   let whenEmpty = (): void => {};
   let closed: Promise<void> | undefined;
   return {
     openForeign: openCall,
-    injectConnection(socket) {
-      const connection = new GrpcConnection(socket, { clock: activeClock, random, limits });
+    injectConnection(socket, own = limits) {
+      const connection = new GrpcConnection(socket, { clock: activeClock, random, limits: own });
       connections.add(connection);
       connection.session.once("close", () => {
         connections.delete(connection);
@@ -140,14 +151,18 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
         rawHeaders: readonly string[] = [],
       ): void => {
         connection.worked();
-        if (onRest === undefined || isGrpc(headers)) openCall({ stream, headers, peer: connection });
-        else onRest({ stream, headers, rawHeaders, peer: connection });
+        if (onRest === undefined || isGrpc(headers)) {
+          if (forwarded === undefined || forwarded.isOurs(headers[":path"] ?? ""))
+            openCall({ stream, headers, peer: connection });
+          else forwarded.forward({ stream, headers, peer: connection });
+        } else onRest({ stream, headers, rawHeaders, peer: connection });
       };
       connection.session.on("stream", onStream);
       if (closed !== undefined) connection.leave();
     },
     connectionCount: () => connections.size,
     setServing: (isServing) => health.setServing(isServing),
+    endStreams: () => drain.start(),
     close() {
       if (closed !== undefined) return closed;
       closed = new Promise((resolve) => {
@@ -167,11 +182,11 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
 
 function torchserveMethods(
   deps: GrpcEdgeOptions & InferenceDeps,
-  apis: TorchserveApis | undefined,
+  { apis, drain }: { readonly apis: TorchserveApis | undefined; readonly drain: DrainSignal },
 ): GrpcMethod[] {
   if (apis === undefined) return [];
   const managing = apis.withManagement ? torchserveManagementMethods(deps, apis) : [];
-  return [...torchserveInferenceMethods(deps), ...managing];
+  return [...torchserveInferenceMethods(deps, drain), ...managing];
 }
 
 interface Parts {
@@ -185,7 +200,7 @@ function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, 
   const own = (): readonly GrpcMethod[] => [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
-    ...torchserveMethods(options, torchserve),
+    ...torchserveMethods(options, { apis: torchserve, drain }),
     ...tensorflowMethods(options, limits),
     ...settingMethods({
       logLevel: options.logLevel ?? (() => "info"),

@@ -91,6 +91,7 @@ const LINKS: readonly (readonly [url: string, text: string])[] = [
   ["/v2/health/ready", "/v2/health/ready"],
   ["/metrics", "/metrics"],
   ["/openapi.json", "/openapi.json"],
+  ["/docs", "/docs"],
 ];
 
 /** A model's state and reason; of one that serves also what it takes and gives, and a line to paste. */
@@ -106,7 +107,7 @@ function modelSection(call: RestCall, entry: IndexEntry, isDescribed: boolean): 
     rows.push(...outputs.map((spec) => ["output", portHtml(spec)] as const));
     const link = `/v2/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}`;
     title = `<a href="${escapeHtml(link)}">${title}</a>`;
-    example = `<pre><code>${escapeHtml(exampleRequest(call, name, inputs))}</code></pre>`;
+    example = `<pre tabindex="0"><code>${escapeHtml(exampleRequest(call, name, inputs))}</code></pre>`;
   }
   const list = rows.map(([term, html]) => `<dt>${term}</dt><dd>${html}</dd>`).join("");
   return `<section><h2>${title} ${escapeHtml(version)}</h2><dl>${list}</dl>${example}</section>`;

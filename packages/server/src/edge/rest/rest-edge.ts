@@ -8,7 +8,7 @@ import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import { checkHead } from "./call/check-head.ts";
-import { createEntrance } from "./call/entrance.ts";
+import { createEntrance, type Entrance } from "./call/entrance.ts";
 import { RestCall } from "./call/rest-call.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { RestRequest } from "./call/rest-transport.ts";
@@ -31,6 +31,7 @@ type Defaulted =
   | "regions"
   | "openCall"
   | "readLoadConfig"
+  | "cpuProfiler"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -49,6 +50,15 @@ export interface RestEdgeOptions
   readonly fastLane?: boolean;
   /** What of TorchServe's API is answered as well, or alone; default: nothing. */
   readonly torchserve?: TorchserveApis | undefined;
+  /** Who answers all but the inferences of models that this process knows; default: this edge answers everything. */
+  readonly forwarded?: ForwardedCalls | undefined;
+}
+
+/** What an edge process has answered by the server process. */
+export interface ForwardedCalls {
+  forward(call: RestCall): void;
+  /** Whether this process answers inferences of a model itself. */
+  isOurs(model: string | undefined, version: string | undefined): boolean;
 }
 
 const DEFAULTS: Pick<
@@ -57,6 +67,7 @@ const DEFAULTS: Pick<
   | "regions"
   | "openCall"
   | "readLoadConfig"
+  | "cpuProfiler"
   | "notReadyStatus"
   | "tenantHeader"
   | "makeId"
@@ -70,6 +81,7 @@ const DEFAULTS: Pick<
   regions: undefined,
   openCall: undefined,
   readLoadConfig: undefined,
+  cpuProfiler: undefined,
   makeId: randomUUID,
   random: Math.random,
 };
@@ -106,6 +118,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     isDraining: () => draining,
   };
   const entrance = createEntrance(context);
+  const { forwarded } = options;
+  const enter = forwarded === undefined ? entrance.enter : entering(entrance, forwarded);
   const routes = createRouteTable(restRoutes(context, torchserve));
   const webSockets = createWebSockets(
     context,
@@ -114,7 +128,8 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
   );
   const run = (call: RestCall): void => {
     const found = admit(call.request, context, routes);
-    if (found.route !== undefined) entrance.enter(call, found);
+    if (found.route !== undefined) enter(call, found);
+    else if (forwarded !== undefined && isUnknown(found.error)) forwarded.forward(call);
     else {
       if (torchserve !== undefined) spellAsTorchserve(call, {});
       call.fail(found.error, found.headers);
@@ -139,7 +154,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       return found.route === undefined || found.route.isInPieces === true ? undefined : found;
     },
     open: (connection) => new RestCall(context, connection),
-    run: entrance.enter,
+    run: enter,
     handOver: (socket) => http.server.emit("connection", socket),
     rejectBroken,
     onGone: () => http.look(),
@@ -167,6 +182,21 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
       http.destroy();
       lane.destroy();
     },
+  };
+}
+
+/** Whether somebody else may know what this edge does not. */
+function isUnknown({ reason }: ServeError): boolean {
+  return reason === "no_such_url" || reason === "method_not_allowed";
+}
+
+/** Lets in what this process answers, and passes on the rest. */
+function entering(entrance: Entrance, { forward, isOurs }: ForwardedCalls): Entrance["enter"] {
+  return (call, found) => {
+    const asked = found.route.asks?.(found.params);
+    const isLocal = found === PREFLIGHT || (asked !== undefined && isOurs(asked.model, asked.version));
+    if (isLocal) entrance.enter(call, found);
+    else forward(call);
   };
 }
 

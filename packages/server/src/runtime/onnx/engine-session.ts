@@ -10,6 +10,8 @@ export interface EngineSession extends Pick<InferenceSession, "inputMetadata" | 
    * rejects, with ONNX Runtime's own error.
    */
   run(feeds: Tensors, fetches: Readonly<Record<string, OrtTensor | null>>): Tensors | Promise<Tensors>;
+  /** Writes down what was gathered since the session was opened, if it was opened to gather that. */
+  endProfiling(): void;
   release(): Promise<void>;
 }
 
@@ -32,6 +34,7 @@ interface NativeSession {
   readonly inputMetadata: readonly NativeMetadata[];
   readonly outputMetadata: readonly NativeMetadata[];
   run(feeds: object, fetches: object, options: object): Tensors;
+  endProfiling(): void;
   dispose(): void;
 }
 
@@ -74,7 +77,7 @@ export function nativeBinding(): NativeBinding | undefined {
   const prototype: Partial<NativeSession> | undefined = found.binding?.InferenceSession?.prototype;
   const isWhole =
     typeof found.initOrt === "function" &&
-    [prototype?.loadModel, prototype?.run, prototype?.dispose].every(
+    [prototype?.loadModel, prototype?.run, prototype?.endProfiling, prototype?.dispose].every(
       (method) => typeof method === "function",
     );
   return isWhole ? (found as NativeBinding) : undefined;
@@ -103,6 +106,7 @@ function createNative(
     inputMetadata: session.inputMetadata.map(publicMetadata),
     outputMetadata: session.outputMetadata.map(publicMetadata),
     run: (feeds, fetches) => session.run(feeds, fetches, NO_OPTIONS),
+    endProfiling: () => session.endProfiling(),
     release: async () => session.dispose(),
   };
 }
@@ -119,6 +123,7 @@ async function createPublic(
     inputMetadata: session.inputMetadata,
     outputMetadata: session.outputMetadata,
     run: (feeds, fetches) => session.run(feeds, fetches),
+    endProfiling: () => session.endProfiling(),
     release: () => session.release(),
   };
 }

@@ -6,7 +6,7 @@ import { openBelow } from "../../base/open-below.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
-import type { LoadOptions } from "../runtime.ts";
+import type { LoadOptions, ProfileRequest } from "../runtime.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import type { OnnxSession } from "./onnx-session.ts";
@@ -79,6 +79,11 @@ async function loadFiles(
   };
   files.checkNames();
   const keep = keeper(opened, translation, await digest);
+  const { profile } = options;
+  if (profile !== undefined) {
+    const run = profiledRun((inputs) => runChecked(session, files, inputs), session, profile);
+    return { description, files: files.stamps, run };
+  }
   return {
     description,
     files: files.stamps,
@@ -90,6 +95,21 @@ async function loadFiles(
         if (later !== undefined) await runChecked(session, files, later);
       },
     }),
+  };
+}
+
+/** The run that completes a profile has it written. */
+function profiledRun(
+  run: HostedModel["run"],
+  session: OnnxSession,
+  { skip, runs }: ProfileRequest,
+): HostedModel["run"] {
+  let left = skip + runs;
+  return async (inputs) => {
+    const result = await run(inputs);
+    left -= 1;
+    if (left === 0) session.endProfiling();
+    return result;
   };
 }
 

@@ -45,6 +45,11 @@ export class OnnxSession {
     }
   }
 
+  /** See `EngineSession`. */
+  endProfiling(): void {
+    this.#session.endProfiling();
+  }
+
   /** Frees the model's memory; it cannot run any more. */
   release(): Promise<void> {
     return this.#session.release();

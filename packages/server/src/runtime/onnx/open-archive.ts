@@ -10,6 +10,7 @@ import { openTranslated } from "./open-translated.ts";
 import { openWeights } from "./open-weights.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { declaredInputs, placedPorts } from "./placed-ports.ts";
+import { writePlaces } from "./profile-files.ts";
 import { renamedPorts } from "./rename.ts";
 import { scriptInputs } from "./script-inputs.ts";
 import { signatureOfPorts } from "./signature.ts";
@@ -37,6 +38,8 @@ export async function openArchive(
 function translateArchive(path: string, source: ByteSource, context: OpenContext): TranslatedProgram {
   context.progress("translate");
   const translation = translateFile(path, source, context);
+  const { profile } = context.options;
+  if (profile !== undefined) writePlaces(profile, translation.places);
   const { unsupported, warnings } = translation.report;
   if (unsupported.length > 0) throw untranslatable(unsupported);
   const { ports, state } = context.options;
@@ -65,6 +68,7 @@ function translateFile(path: string, source: ByteSource, context: OpenContext): 
     weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, ...context });
   return translate(source, nodePlatform, {
     areIndicesChecked: true,
+    ...(options.profile !== undefined && { keepsPlaces: true }),
     rename: (names) => renamedPorts(placedPorts(names, options.ports), options.rename),
     ...(precision !== "float32" && { precision }),
     ...(weights !== undefined && { weightsFrom: weights }),

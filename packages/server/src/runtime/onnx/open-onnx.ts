@@ -17,11 +17,10 @@ import {
 } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
 import type { LoadOptions } from "../runtime.ts";
-import { createEngineSession } from "./engine-session.ts";
 import { openExternal } from "./external-files.ts";
 import { sessionError } from "./model-error.ts";
+import { openSession } from "./open-session.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
-import { sessionOptions } from "./session-options.ts";
 import { signatureOfSession } from "./signature.ts";
 
 /** Opens an ONNX file as it is, or with its weights in fewer bits. Throws ServeError `failed_precondition`. */
@@ -54,8 +53,8 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   const startMs = performance.now();
   const open = (options: LoadOptions) =>
     changed === undefined
-      ? createEngineSession(path, sessionOptions(options, undefined))
-      : createEngineSession(changed.model, sessionOptions(options, dirname(path)));
+      ? openSession(path, options, undefined)
+      : openSession(changed.model, options, dirname(path));
   const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });

@@ -1,10 +1,9 @@
 import { basename, dirname } from "node:path";
 import { performance } from "node:perf_hooks";
 import type { LoadOptions } from "../runtime.ts";
-import { createEngineSession } from "./engine-session.ts";
 import { sessionError } from "./model-error.ts";
+import { openSession } from "./open-session.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
-import { sessionOptions } from "./session-options.ts";
 import type { TranslatedProgram } from "./translated-program.ts";
 
 /** Opens a translated program with ONNX Runtime, which maps its weights out of the very file by offset. Rejects with `failed_precondition`. */
@@ -17,8 +16,8 @@ export async function openTranslated(
   const startMs = performance.now();
   const open = (wanted: LoadOptions) =>
     optimisedIn === undefined
-      ? createEngineSession(model, sessionOptions(wanted, dirname(path)))
-      : createEngineSession(model, sessionOptions({ ...wanted, isOptimised: false }, optimisedIn));
+      ? openSession(model, wanted, dirname(path))
+      : openSession(model, { ...wanted, isOptimised: false }, optimisedIn);
   const session = await open(options).catch((error: unknown) => {
     throw sessionError(error);
   });

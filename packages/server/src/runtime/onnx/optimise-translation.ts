@@ -1,7 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
-import type { InferenceSession } from "onnxruntime-node";
 import { openBelow } from "../../base/open-below.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import type { HostedResult } from "../model-host.ts";
@@ -12,14 +11,12 @@ import type { KeptTranslation } from "./kept-translation.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import { OnnxSession } from "./onnx-session.ts";
-import { sessionOptions } from "./session-options.ts";
+import { sessionOptions, writingGraph } from "./session-options.ts";
 import type { TranslatedProgram } from "./translated-program.ts";
 import { type FileTranslation, keptTranslationOf } from "./translation-cache.ts";
 import { withUniqueInitializers } from "./unique-initializers.ts";
 import { batchInputs, smallestInputs, withUnlikeRows } from "./warm-up-inputs.ts";
 
-/** Smaller weights stay in the graph. */
-const LARGE_WEIGHT_BYTES = 1024;
 /** An optimised graph must open in this share of the time to be worth a copy of its weights. */
 const WORTHWHILE_SHARE = 0.6;
 const FEW_ROWS = 3;
@@ -91,32 +88,13 @@ async function optimised(
   const usual = sessionOptions(options, dirname(path));
   const graphFile = join(folder, "graph");
   const plain = await timed(() => createEngineSession(program.model, usual));
-  await (await createEngineSession(program.model, writing(usual, graphFile, weightsName))).release();
+  await (await createEngineSession(program.model, writingGraph(usual, { graphFile, weightsName }))).release();
   if (!existsSync(join(folder, weightsName))) return undefined;
   const graph = withUniqueInitializers(readFileSync(graphFile));
   const ready = sessionOptions({ ...options, isOptimised: false }, folder);
   const fast = await timed(() => createEngineSession(graph, ready));
   if (fast.ms > worthwhileShare * plain.ms) return undefined;
   return (await giveTheSame([plain.session, fast.session], program)) ? graph : undefined;
-}
-
-function writing(
-  options: InferenceSession.SessionOptions,
-  graphFile: string,
-  weightsName: string,
-): InferenceSession.SessionOptions {
-  const { session } = options.extra as { readonly session: Readonly<Record<string, string>> };
-  return {
-    ...options,
-    optimizedModelFilePath: graphFile,
-    extra: {
-      session: {
-        ...session,
-        optimized_model_external_initializers_file_name: weightsName,
-        optimized_model_external_initializers_min_size_in_bytes: String(LARGE_WEIGHT_BYTES),
-      },
-    },
-  };
 }
 
 async function timed(open: () => Promise<EngineSession>): Promise<{ session: EngineSession; ms: number }> {

@@ -3,6 +3,8 @@ import type { LoadOptions } from "../runtime.ts";
 
 /** How long a thread of a running model waits for work before it sleeps. */
 const SPIN_US = "50";
+/** Smaller weights stay in a graph that is written. */
+const LARGE_WEIGHT_BYTES = 1024;
 
 /**
  * How ONNX Runtime is set up.
@@ -41,6 +43,25 @@ export function sessionOptions(
         x64quantprecision: "1",
         ...(isShared && { disable_prepacking: "1" }),
         ...(weightsFolder !== undefined && { model_external_initializers_file_folder_path: weightsFolder }),
+      },
+    },
+  };
+}
+
+/** The same, with the graph written to a file as it was optimised, and its weights to one beside it. */
+export function writingGraph(
+  options: InferenceSession.SessionOptions,
+  { graphFile, weightsName }: { readonly graphFile: string; readonly weightsName: string },
+): InferenceSession.SessionOptions {
+  const { session } = options.extra as { readonly session: Readonly<Record<string, string>> };
+  return {
+    ...options,
+    optimizedModelFilePath: graphFile,
+    extra: {
+      session: {
+        ...session,
+        optimized_model_external_initializers_file_name: weightsName,
+        optimized_model_external_initializers_min_size_in_bytes: String(LARGE_WEIGHT_BYTES),
       },
     },
   };

@@ -26,6 +26,7 @@ async function settled(manyMs: number, singleMs: number) {
       nowMs += takesMs;
       return { y: new OrtTensor("float32", new Float32Array(1), [1]) };
     },
+    endProfiling: () => {},
     release: async () => void released.push(name),
   });
   const many = new OnnxSession(engine("many", manyMs), { signature, outputNames: ["y"] });

@@ -26,6 +26,7 @@ async function warmed(rowMs: number): Promise<{ runs: number[]; later: number | 
       nowMs += rows * rowMs;
       return { y: new OrtTensor("float32", (x!.data as Float32Array).slice(), [rows]) };
     },
+    endProfiling: () => {},
     release: async () => {},
   };
   const opened = {

@@ -1,4 +1,5 @@
 import type { Dim } from "../../graph/sym.ts";
+import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
@@ -126,15 +127,29 @@ export const affineGrid: Lowering = (node, g) => {
     g.reshape(column, [theta.dims[0]!, ...spatial.map(() => 1), count]),
   );
   const terms = spatial.map((size, i) => {
-    const shape = [1, ...spatial.map((_, axis) => (axis === i ? coordinateCount(size) : 1)), 1];
-    const along = g.constant(theta.dtype, coordinates(coordinateCount(size), aligned), shape);
+    const shape = [1, ...spatial.map((_, axis) => (axis === i ? size : 1)), 1];
+    const along = g.reshape(placesAlong(g, size, { aligned, dtype: theta.dtype }), shape);
     return g.op("Mul", [along, vectors[count - 1 - i]!]);
   });
   return terms.reduce<Val>((sum, term) => g.op("Add", [sum, term]), vectors[count]!);
 };
 
-function coordinateCount(size: Dim): number {
-  return typeof size === "number" ? size : unsupported("the size of its grid is not constant");
+/** The places of pixels along one axis, in [-1, 1]. */
+function placesAlong(
+  g: Emitter,
+  size: Dim,
+  { aligned, dtype }: { readonly aligned: boolean; readonly dtype: Val["dtype"] },
+): Val {
+  if (typeof size === "number") return g.constant(dtype, coordinates(size, aligned), [size]);
+  const number = (value: number): Val => g.scalar("float64", value);
+  const count = g.cast(g.number(size, "int64"), "float64");
+  const twice = g.op("Mul", [g.cast(arange(g, size), "float64"), number(2)]);
+  const last = g.op("Sub", [count, number(1)]);
+  const quotient = aligned
+    ? g.op("Div", [twice, g.op("Max", [last, number(1)])])
+    : g.op("Div", [g.op("Add", [twice, number(1)]), count]);
+  const places = g.op("Sub", [quotient, number(1)]);
+  return g.cast(g.where(g.op("Equal", [count, number(1)]), number(0), places), dtype);
 }
 
 /** Places of `count` pixels in [-1, 1]: their centres, or from border to border. One pixel lies in the middle. */

@@ -9,7 +9,8 @@ const positions: ShapeFn = (args) => tensorType("int64", [args.dataSize(), args.
 
 const coordinates: ShapeFn = (args) => {
   const rank = Math.max(args.tensor("self").dims.length, 1);
-  return Array.from({ length: rank }, () => tensorType("int64", [args.dataSize()]));
+  const count = args.dataSize();
+  return Array.from({ length: rank }, () => tensorType("int64", [count]));
 };
 
 const firstPositions: ShapeFn = (args) =>

@@ -1,5 +1,6 @@
 import { boundsOf, greatest, least } from "../../graph/bounds.ts";
-import { add, type Dim, keyOf, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
+import { add, type Dim, keyOf, mul, product, type SymNode, sameDim, sub, sym } from "../../graph/sym.ts";
+import { isDataSize } from "../size-need.ts";
 import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
 
 /** Throws unless both are the same size: a refusal for numbers, UnprovenSize when one depends on the caller. */
@@ -14,16 +15,34 @@ export function requireSame(a: Dim, b: Dim): void {
   });
 }
 
-/** Two products without the factors that they have in common, which are never 0. */
+/** Two products without the factors that they have in common. */
 function withoutCommon(a: Dim, b: Dim): [Dim, Dim] {
   const [left, right] = [factors(a), factors(b)];
   for (const factor of [...left]) {
     const at = right.findIndex((other) => sameDim(other, factor));
-    if (at < 0 || boundsOf(factor).min < 1) continue;
+    if (at < 0) continue;
     right.splice(at, 1);
     left.splice(left.indexOf(factor), 1);
   }
   return [product(left), product(right)];
+}
+
+/** Throws unless a size that the caller chooses is known not to be 0. */
+export function requireSome(dim: Dim): void {
+  if (typeof dim === "number" || boundsOf(dim).min > 0 || boundsOf(dim).max < 0 || isDataSize(dim)) return;
+  throw new UnprovenSize(`the size ${keyOf(dim)} may be 0`, { kind: "at least", dim, least: 1 });
+}
+
+/** Throws unless a size is known to be at least `limit`: a refusal for numbers, UnprovenSize when the caller decides. */
+export function requireAtLeast(dim: Dim, limit: Dim): void {
+  const room = sub(dim, limit);
+  if (boundsOf(room).min >= 0 || isDataSize(room)) return;
+  if (typeof room === "number") unsupportedOp(`a size of ${keyOf(dim)} is less than ${keyOf(limit)}`);
+  throw new UnprovenSize(`the size ${keyOf(dim)} may be less than ${keyOf(limit)}`, {
+    kind: "at least",
+    dim: room,
+    least: 0,
+  });
 }
 
 /** A size that must be a number here. */
@@ -72,6 +91,7 @@ export function quotient(total: Dim, part: Dim): Dim {
         dims,
       });
     }
+    requireSome(factor);
     above.splice(at, 1);
   }
   if (divisor === 0) unsupportedOp("a size is inferred from an empty tensor");
@@ -113,9 +133,8 @@ function sliceBound(dim: Dim, position: Dim): Dim {
   if (min >= 0) return least(position, dim);
   if (max < 0) return greatest(0, add(position, dim));
   throw new UnprovenSize(`whether the position ${keyOf(position)} is counted from the end`, {
-    kind: "at least",
+    kind: "sign",
     dim: position,
-    least: 0,
   });
 }
 
@@ -153,4 +172,24 @@ export function windowCount(
 /** total / part, rounded up. */
 export function ceilDivide(total: Dim, part: number): Dim {
   return sym("floordiv", add(total, part - 1), part);
+}
+
+/** The sum of two sizes. What a size lacks to the next multiple of k makes it that multiple: x + -x % k is k · ⌈x / k⌉. */
+export function sumOfSizes(a: Dim, b: Dim): Dim {
+  const total = add(a, b);
+  const terms = typeof total !== "number" && total.op === "add" ? (total as SymNode).args : [];
+  for (const term of terms) {
+    if (typeof term === "number" || term.op !== "mod") continue;
+    const [lack, by] = (term as SymNode).args as [Dim, Dim];
+    if (typeof by !== "number" || by < 1) continue;
+    const size = mul(-1, lack);
+    const rest = sub(sub(total, term), size);
+    if (countTerms(rest) <= countTerms(total) - 2) return add(rest, mul(by, ceilDivide(size, by)));
+  }
+  return total;
+}
+
+function countTerms(dim: Dim): number {
+  if (dim === 0) return 0;
+  return typeof dim !== "number" && dim.op === "add" ? (dim as SymNode).args.length : 1;
 }

@@ -1,16 +1,22 @@
 import type { TensorType } from "../../graph/ir.ts";
 import { type Dim, mul } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
-import { requireSame } from "./dims.ts";
+import { quotient, requireSame } from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
-/** The input has the features that the weights take, and the states have its batch. */
-function requireFit(args: ShapeArgs, state: TensorType): void {
+/** The input has the features that the weights take, and the states have its batch and a place for each layer and direction. */
+function requireFit(args: ShapeArgs, states: readonly TensorType[]): void {
   const { dims } = args.tensor("input");
-  const [weight] = args.tensors("params");
+  const [weight, recurrent] = args.tensors("params");
   if (weight !== undefined) requireSame(dims.at(-1)!, weight.dims.at(-1)!);
-  if (dims.length === 3 && state.dims.length === 3)
-    requireSame(dims[args.bool("batch_first") ? 0 : 1]!, state.dims[1]!);
+  const layers = args.int("num_layers") * (args.bool("bidirectional") ? 2 : 1);
+  for (const [i, { dims: own }] of states.entries()) {
+    requireSame(own[0]!, layers);
+    // A cell is as wide as a quarter of its gates, a hidden state as what the recurrent weights take.
+    if (weight !== undefined && recurrent !== undefined)
+      requireSame(own.at(-1)!, i === 0 ? recurrent.dims.at(-1)! : quotient(weight.dims[0]!, 4));
+    if (dims.length === 3 && own.length === 3) requireSame(dims[args.bool("batch_first") ? 0 : 1]!, own[1]!);
+  }
 }
 
 /** Both directions side by side. */
@@ -33,13 +39,13 @@ function states(args: ShapeArgs): [TensorType, TensorType] {
 
 const lstm: ShapeFn = (args) => {
   const [hidden, cell] = states(args);
-  requireFit(args, hidden);
+  requireFit(args, [hidden, cell]);
   return [sequence(args, hidden), hidden, cell];
 };
 
 const recurrent: ShapeFn = (args) => {
   const hidden = args.tensor("hx");
-  requireFit(args, hidden);
+  requireFit(args, [hidden]);
   return [sequence(args, hidden), hidden];
 };
 

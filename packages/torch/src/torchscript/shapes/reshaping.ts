@@ -4,7 +4,16 @@ import type { TensorType } from "../../graph/ir.ts";
 import { add, type Dim, keyOf, mul, product, sameDims, sub, sym } from "../../graph/sym.ts";
 import { isOne } from "../size-facts.ts";
 import { UnprovenSize, unsupportedOp } from "../unsupported-op.ts";
-import { axisOf, broadcast, numeric, quotient, requireSame, reshaped, sliceLength } from "./dims.ts";
+import {
+  axisOf,
+  broadcast,
+  numeric,
+  quotient,
+  requireSame,
+  reshaped,
+  sliceLength,
+  sumOfSizes,
+} from "./dims.ts";
 import { type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
 /** A function of self's shape alone: the dtype stays. */
@@ -43,9 +52,8 @@ function surelyOne(dim: Dim): boolean {
   const known = isOne(dim);
   if (known !== undefined) return known;
   throw new UnprovenSize(`whether the size ${keyOf(dim)} is 1 decides the rank`, {
-    kind: "at least",
+    kind: "one",
     dim,
-    least: 2,
   });
 }
 
@@ -174,7 +182,7 @@ const pad = onDims((dims, args) => {
   const pads = args.sizes("pad");
   return dims.map((dim, axis) => {
     const at = (dims.length - 1 - axis) * 2;
-    return add(dim, add(pads[at] ?? 0, pads[at + 1] ?? 0));
+    return sumOfSizes(dim, sumOfSizes(pads[at] ?? 0, pads[at + 1] ?? 0));
   });
 });
 

@@ -191,8 +191,6 @@ export function isFloat(dtype: DType): boolean {
 export function promotedOf(operands: readonly Operand[]): DType {
   const tensors = operands.filter(isTensor);
   if (!tensors.some(({ dtype }) => isComplex(dtype))) return promote(operands);
-  if (tensors.some(({ dims }) => dims.length === 0))
-    return unsupportedOp("a tensor without dimensions is calculated with complex numbers");
   const parts = operands.map((operand) =>
     isTensor(operand) ? { ...operand, dtype: componentDtype(operand.dtype) ?? operand.dtype } : operand,
   );

@@ -107,6 +107,22 @@ const shortTime: ShapeFn = (args) => {
   return tensorType(realOf(dtype), [...shape, 2]);
 };
 
+/** A signal of a given length, or of what the frames make together. */
+const fromShortTime: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const points = args.int("n_fft");
+  const hop = args.has("hop_length") ? args.int("hop_length") : Math.floor(points / 4);
+  const frames = dims.at(-1)!;
+  const total = add(points, mul(hop, sub(frames, 1)));
+  const length = args.has("length")
+    ? args.size("length")
+    : args.bool("center")
+      ? sub(total, 2 * Math.floor(points / 2))
+      : total;
+  const own = args.bool("return_complex") ? dtype : realOf(dtype);
+  return tensorType(own, [...dims.slice(0, -2), length]);
+};
+
 const everyRank = (name: string, shape: ShapeFn): ShapeTable =>
   Object.fromEntries(["", "2", "n"].map((suffix) => [`fft_${name}${suffix}`, shape]));
 
@@ -131,6 +147,7 @@ export const SPECTRAL: ShapeTable = {
   abs: part,
   conj: same,
   "stft.default": shortTime,
+  istft: fromShortTime,
   _conj: same,
 };
 
@@ -147,6 +164,15 @@ const TAKES_COMPLEX = new Set([
     " ",
   ),
   ..."mT numpy_T swapaxes swapdims broadcast_to tile split_with_sizes index gather unfold diagonal tril triu index_put fill_".split(
+    " ",
+  ),
+  ..."view_as reshape_as resolve_neg alias_copy lift_fresh_copy new_zeros zeros zero fill full full_like new_full select_scatter slice_scatter conj_physical _conj_physical _to_copy".split(
+    " ",
+  ),
+  ..."reciprocal angle eq ne isreal sgn where masked_fill pad constant_pad_nd cumsum dot linear addmm baddbmm to type_as".split(
+    " ",
+  ),
+  ..."sqrt exp log square pow addcmul vdot outer kron isnan isfinite isinf positive sin cos tan sinh cosh tanh".split(
     " ",
   ),
   ..."slice select narrow index_select split chunk unbind cat stack roll flip resolve_conj detach alias".split(

@@ -20,7 +20,7 @@ const { port } = await listen(
 async function linesOfPage(): Promise<string[]> {
   const headers = { host: `127.0.0.1:${port}`, accept: "text/html" };
   const { body } = await send(port, { method: "GET", url: "/", headers });
-  return [...body.toString().matchAll(/<pre><code>(.*?)<\/code><\/pre>/g)].map(([, line]) =>
+  return [...body.toString().matchAll(/<pre tabindex="0"><code>(.*?)<\/code><\/pre>/g)].map(([, line]) =>
     line!
       .replaceAll("&quot;", '"')
       .replaceAll("&#39;", "'")

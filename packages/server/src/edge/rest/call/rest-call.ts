@@ -20,7 +20,7 @@ import { type Work, workOff } from "../../time-slicer.ts";
 import { expectsContinue } from "./check-head.ts";
 import { errorResponse } from "./error-response.ts";
 import type { RestContext } from "./rest-context.ts";
-import type { RespondingCall, RestRequest, RestTransport } from "./rest-transport.ts";
+import type { EncodedResponse, RespondingCall, RestRequest, RestTransport } from "./rest-transport.ts";
 import { bytesOf, type ResponseContent, sendResponse } from "./send-response.ts";
 
 export const JSON_TYPE = "application/json";
@@ -296,6 +296,25 @@ export class RestCall implements RequestHead, RespondingCall {
     this.#answered = true;
     this.#cancelDeadline?.();
     sendResponse(this, status, content);
+  }
+
+  /** Sends a response that another process has made, counted and told the log of. */
+  relay(response: EncodedResponse): void {
+    if (this.#answered) return;
+    try {
+      this.#holdResponse(response.length);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.#answered = true;
+    this.transport.respond(this, response);
+  }
+
+  /** The same for one that comes in pieces. */
+  relayPieces(status: number, headers: readonly string[]): Writable {
+    this.#answered = true;
+    return this.transport.begin(this, status, headers);
   }
 
   /** Runs `callback` when the connection is done with the call. There is one such callback. */

@@ -21,6 +21,7 @@ export function predictRoutes(): readonly Route[] {
     {
       method,
       urls: ["/predict/:model", "/predict/:model/versions/:version"],
+      asks: ({ model, version }) => ({ model, version }),
       run: (call, params) => runInference(call, askedModelOf(call, params), PREDICT),
     },
   ]);

@@ -21,6 +21,10 @@ export function v1Routes(): readonly Route[] {
     {
       method: "POST",
       urls: [MODEL, VERSION],
+      asks: ({ model = "", version }) => ({
+        model: withoutVerb(model),
+        version: version && withoutVerb(version),
+      }),
       run: (call, params) => runInference(call, askedModelOf(call, predictParams(params)), PREDICT),
     },
   ];
@@ -49,6 +53,12 @@ function predictParams({ model = "", version }: RouteParams): RouteParams {
   }
   const bare = last.slice(0, at);
   return version === undefined ? { model: bare } : { model, version: bare };
+}
+
+const VERB = ":predict";
+
+function withoutVerb(segment: string): string {
+  return segment.endsWith(VERB) ? segment.slice(0, -VERB.length) : segment;
 }
 
 async function answerModels(call: RestCall): Promise<void> {

@@ -24,6 +24,7 @@ export function v2Routes(): readonly Route[] {
     {
       method: "POST",
       urls: modelUrls("/infer"),
+      asks: ({ model, version }) => ({ model, version }),
       run: (call, params) => runInference(call, askedModelOf(call, params), dialect),
     },
   ];

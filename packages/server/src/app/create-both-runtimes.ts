@@ -1,0 +1,18 @@
+import { createAutoRuntime } from "../runtime/auto-runtime.ts";
+import { createOnnxRuntime } from "../runtime/onnx/onnx-runtime.ts";
+import { createPythonRuntime } from "../runtime/python/python-runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { createTaskRuntime } from "../runtime/tasks/task-runtime.ts";
+import { pythonWorkerEnv } from "../worker/worker-env.ts";
+
+export type RuntimeOptions = Parameters<typeof createOnnxRuntime>[0];
+
+/** ONNX Runtime where a program can be translated, else PyTorch. */
+export function createBothRuntimes(options: RuntimeOptions): Runtime {
+  const searchPath = process.env["PATH"] ?? "";
+  return createAutoRuntime({
+    onnx: createOnnxRuntime(options),
+    python: createPythonRuntime({ ...options, env: pythonWorkerEnv(process.env), searchPath }),
+    tasks: createTaskRuntime(options),
+  });
+}
