@@ -12,10 +12,14 @@ export async function askConfigured(
 ): Promise<readonly Recorded[]> {
   const recorded: Recorded[] = [];
   for (const call of calls) {
-    const keys = JSON.parse(readFileSync(keyFile, "utf8")) as KeyFile;
-    const key = call.token === "wrong" ? "not-a-key" : keys[call.token]?.key;
+    const key = call.token === "wrong" ? "not-a-key" : keyOf(keyFile, call.token);
     const headers = { ...call.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
     recorded.push({ call: call.name, answers: await ask({ ...call, headers }, addresses) });
   }
   return recorded;
+}
+
+/** One of the tokens in a key_file.json; undefined: there is none of that name. */
+export function keyOf(keyFile: string, name: string): string | undefined {
+  return (JSON.parse(readFileSync(keyFile, "utf8")) as KeyFile)[name]?.key;
 }

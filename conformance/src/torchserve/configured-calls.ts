@@ -102,3 +102,17 @@ const ENVELOPE_CALLS: Readonly<Record<RecordedEnvelope, readonly ConfiguredCall[
     }),
   ],
 };
+
+const message = (modelName: string, sequenceId: string, body: unknown): object => ({
+  modelName,
+  sequenceId,
+  input: { body: Buffer.from(JSON.stringify(body)) },
+});
+
+/** What is sent over StreamPredictions2, with the kserve envelope. */
+export const SEQUENCE_MESSAGES: readonly object[] = [
+  message("eager", "one", { instances: [{ data: ROW }] }),
+  message("eager", "", { instances: [{ data: ROW }] }),
+  message("eager", "one", { instances: [{ data: OTHER }] }),
+  message("nobody", "one", {}),
+];

@@ -8,8 +8,15 @@ import { fileURLToPath } from "node:url";
 import { requirePython, runPython } from "../python.ts";
 import { startServerProcess } from "../server-process.ts";
 import { agree } from "./agreement.ts";
-import { askConfigured } from "./ask-configured.ts";
-import { configuredCalls, configuredProperties, RECORDED_ENVELOPES } from "./configured-calls.ts";
+import { askConfigured, keyOf } from "./ask-configured.ts";
+import { torchserveClients } from "./ask-grpc.ts";
+import {
+  configuredCalls,
+  configuredProperties,
+  RECORDED_ENVELOPES,
+  type RecordedEnvelope,
+  SEQUENCE_MESSAGES,
+} from "./configured-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
 import { torchserveAddresses } from "./torchserve-addresses.ts";
 
@@ -28,7 +35,9 @@ test("servers with a config.properties answer as TorchServe does", { timeout: 30
   const store = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
   t.after(() => rmSync(store, { recursive: true, force: true }));
   await runPython(python, ["-W", "ignore", MODELS, store]);
-  const all = JSON.parse(readFileSync(RECORDED, "utf8")) as Record<string, readonly Recorded[]>;
+  const all = JSON.parse(readFileSync(RECORDED, "utf8")) as Readonly<
+    Record<RecordedEnvelope, readonly Recorded[]>
+  >;
   const config = join(store, "config.properties");
   for (const envelope of RECORDED_ENVELOPES) {
     await t.test(envelope, async () => {
@@ -45,7 +54,7 @@ test("servers with a config.properties answer as TorchServe does", { timeout: 30
         };
         const calls = configuredCalls(envelope);
         const actual = await askConfigured(calls, { addresses, keyFile });
-        const expected = all[envelope]!;
+        const expected = all[envelope];
         assert.deepEqual(
           actual.map(({ call }) => call),
           expected.map(({ call }) => call),
@@ -58,9 +67,28 @@ test("servers with a config.properties answer as TorchServe does", { timeout: 30
           differing.filter(({ call }) => DIFFERENT[call] === undefined),
           [],
         );
+        if (envelope === "kserve") await checkSequence(server.output(), keyFile);
       } finally {
         await server.stop();
       }
     });
   }
 });
+
+/** The real one answers StreamPredictions2 of archives with sequenceBatching alone; its words of errors are from its source. */
+async function checkSequence(output: string, keyFile: string): Promise<void> {
+  const { grpcInference, grpcManagement } = torchserveAddresses(output);
+  const clients = torchserveClients({ inference: grpcInference, management: grpcManagement });
+  try {
+    const answers = await clients.askSequence(SEQUENCE_MESSAGES, keyOf(keyFile, "inference")!);
+    const [first, withoutId, second, unknown] = answers;
+    const largest = (answer: unknown): unknown =>
+      (JSON.parse(String(answer)) as { readonly predictions: readonly { readonly largest: number }[] })
+        .predictions[0]!.largest;
+    assert.deepEqual([largest(first), largest(second)], [14.5, 32.5]);
+    assert.deepEqual(withoutId, { code: 3, message: "Parameter sequenceId is required." });
+    assert.equal((unknown as { readonly code: number }).code, 5);
+  } finally {
+    clients.close();
+  }
+}

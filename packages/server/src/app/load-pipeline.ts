@@ -62,9 +62,21 @@ export async function loadPipeline(parts: PipelineParts): Promise<ServedModelHan
     logger,
     wallNowMs: Date.now,
   });
-  if (problem === undefined) return handle;
+  if (problem === undefined) {
+    report(handle, candidate, logger);
+    return handle;
+  }
   handle.destroy("it does not fit together");
   throw problem;
+}
+
+function report(handle: ServedModelHandle, { remark }: ModelCandidate, logger: Logger): void {
+  const { warnings, runtimeReason } = handle.description;
+  if (remark !== "") logger.warn({}, remark);
+  for (const warning of warnings) logger.warn({}, warning);
+  const failure = handle.failure();
+  if (failure === undefined) logger.info({}, `ready: ${runtimeReason}`);
+  else logger.warn({ reason: failure }, "the pipeline waits for a model of its steps");
 }
 
 /** Undefined: its files do not say. */

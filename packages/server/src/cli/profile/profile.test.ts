@@ -98,6 +98,15 @@ describe("sconce profile", () => {
     ]);
   });
 
+  test("finds the modules of a model in fewer bits, whose nodes a rewrite has replaced", async () => {
+    const found = await report(join(FIXTURES, "encoder.pt2"), "--precision", "int8");
+    assert.ok(placedShare(found) >= 0.95, `${placedShare(found)}`);
+    checkSums(found);
+    const products = modulesOfKernel(found, /MatMulInteger/);
+    assert.ok(products.length > 0);
+    for (const module of products) assert.match(module ?? "", /^layers\.[01]\.(up|down)$/);
+  });
+
   test("finds the modules of a traced program, and the line of its code", async () => {
     const found = await report(join(FIXTURES, "traced.pt"));
     assert.ok(placedShare(found) >= 0.95, `${placedShare(found)}`);
