@@ -18,6 +18,8 @@ const TOKEN = "the-administrator-of-this-test";
 const body = JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) });
 const image = nestedImage(expectedDigits().digits[0]!).flat(2) as number[];
 
+let tenants = 0;
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -39,7 +41,13 @@ class Client {
       const outgoing = request(`${this.#url}${path}`, {
         method: "POST",
         agent: this.#agent,
-        headers: { "content-type": "application/json", "content-length": length, ...headers },
+        headers: {
+          "content-type": "application/json",
+          "content-length": length,
+          // Each is somebody else's, unless it says whose it is.
+          "x-tenant": String(tenants++),
+          ...headers,
+        },
       });
       outgoing.on("error", reject);
       outgoing.on("response", async (response) => {
@@ -267,7 +275,11 @@ describe("--edges 2", () => {
         const outgoing = request(`${server.url}/predict/plain`, {
           method: "POST",
           agent,
-          headers: { "content-length": Buffer.byteLength(body), expect: "100-continue" },
+          headers: {
+            "content-length": Buffer.byteLength(body),
+            expect: "100-continue",
+            "x-tenant": String(tenants++),
+          },
         });
         outgoing.flushHeaders();
         await once(outgoing, "continue");
