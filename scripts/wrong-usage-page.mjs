@@ -195,6 +195,9 @@ function ownCases(port) {
       ["profile", "nowhere.pt2"],
       ["profile", "half.pt2"],
       ["profile", "digits.pt2", "--runs", "0"],
+      ["profile", "digits.pt2", "--server", "http://127.0.0.1:1"],
+      ["profile", "--server", "http://127.0.0.1:1"],
+      ["profile", "--server", "http://127.0.0.1:1", "-o", "server.cpuprofile"],
     ],
     doctor: [["doctor", "digits"]],
     keys: [

@@ -11,6 +11,7 @@ import { json } from "./suites/json.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
+import { profile } from "./suites/profile.ts";
 import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
 import { security } from "./suites/security.ts";
@@ -34,6 +35,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   json,
   tasks,
   peers,
+  profile,
   torchserve,
 };
 

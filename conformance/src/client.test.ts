@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { type Client, createClient, tensor } from "@sconce/client";
 import ts from "typescript";
+import { WebSocket } from "ws";
 import { argmax, expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
@@ -53,6 +54,23 @@ describe("@sconce/client", () => {
     const answer = await client.infer("digits", { image }, { id: "first", outputs: ["probabilities"] });
     assert.equal(answer.id, "first");
     assert.ok(answer.serverMs["compute"]! > 0);
+  });
+
+  test("stream goes over the package ws where Node has no WebSocket", async () => {
+    const streaming = createClient(server.url, { webSocket: WebSocket });
+    const some = digits.slice(0, 20);
+    const inputs = some.map(({ image }) => ({ image: tensor("FP32", [1, 1, 8, 8], image) }));
+    const labels: number[] = [];
+    for await (const { outputs } of streaming.stream("digits", inputs))
+      labels.push(argmax(outputs["probabilities"]!.data as Float32Array));
+    assert.deepEqual(
+      labels,
+      some.map(({ probabilities }) => argmax(probabilities)),
+    );
+    streaming.close();
+    await assert.rejects(async () => {
+      for await (const _ of streaming.stream("digits", inputs)) assert.fail("it was answered");
+    }, /the client was closed/);
   });
 
   test("predict takes values, typed arrays and pictures", async () => {

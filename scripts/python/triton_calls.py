@@ -1,6 +1,6 @@
 """Does with a Sconce server what tritonclient can do: over REST and gRPC, plain and asyncio, one request and many, texts, model control, reports.
 
-Arguments: host:port of a server under --model-control explicit with the models `digits` and `text` (two strings in, the same out), and the administrator's
+Arguments: host:port of a server under --model-control explicit with the models `digits`, `text` (two strings in, the same out) and `seen` (an ensemble of digits), and the administrator's
 token. Prints one line of JSON: what went wrong by case, empty when nothing did.
 """
 
@@ -60,7 +60,7 @@ def reports(client, of=lambda answer: answer):
     check(model["inputs"][0]["name"] == "image" and [str(n) for n in model["inputs"][0]["shape"]] == ["-1", "1", "8", "8"], str(model))
     counts = of(client.get_inference_statistics("digits"))["model_stats"][0]
     check(int(counts["inference_count"]) >= 1 and int(counts["inference_stats"]["success"]["ns"]) > 0, str(counts))
-    check(len(of(client.get_inference_statistics())["model_stats"]) == 2, "not two models")
+    check(len(of(client.get_inference_statistics())["model_stats"]) == 3, "not three models")
     rejected(lambda: client.get_model_metadata("nobody"), "does not exist")
 
 
@@ -69,11 +69,20 @@ def control(client, names):
     client.unload_model("text", headers=ADMIN)
     check(not client.is_model_ready("text"), "text is ready")
     states = names(client.get_model_repository_index())
-    check(states == {"digits": "READY", "text": "UNAVAILABLE"}, str(states))
+    check(states == {"digits": "READY", "seen": "READY", "text": "UNAVAILABLE"}, str(states))
     client.load_model("text", headers=ADMIN)
     check(client.is_model_ready("text"), "text is not ready")
     rejected(lambda: client.load_model("text", headers=ADMIN, config='{"max_batch_size": 4}'), "config")
     rejected(lambda: client.load_model("nobody", headers=ADMIN), "nobody")
+
+
+def ensemble(module, client, config):
+    answer = client.infer("seen", [tensor(module, "IMAGE", images, "FP32")])
+    given = answer.as_numpy("CLASSES")
+    check(given.shape == expected.shape and np.allclose(given, expected, atol=1e-6), f"{given} is not {expected}")
+    [step] = config["ensemble_scheduling"]["step"]
+    check(step["model_name"] == "digits" and step["input_map"] == {"image": "IMAGE"}, str(config))
+    check(config["platform"] == "ensemble" and config["max_batch_size"] == 16, str(config))
 
 
 def compressed(client):
@@ -197,6 +206,8 @@ CASES = {
     "texts over REST, binary and JSON": lambda: texts(over_http, rest, [{"binary_data": True}, {"binary_data": False}]),
     "texts over gRPC": lambda: texts(over_grpc, grpc, [{}]),
     "JSON tensors and parameters over REST": lambda: json_tensors(rest),
+    "an ensemble over REST": lambda: ensemble(over_http, rest, rest.get_model_config("seen")),
+    "an ensemble over gRPC": lambda: ensemble(over_grpc, grpc, as_json.get_model_config("seen")["config"]),
     "compression over REST": lambda: compressed(rest),
     "compression over gRPC": lambda: compressed_grpc(grpc),
     "many at once over REST": many_rest,

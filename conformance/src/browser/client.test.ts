@@ -128,4 +128,78 @@ describe("@sconce/client in a page", { skip: chromium.skip }, () => {
     const asked = new Set(requests.slice(before).map((url) => new URL(url).origin));
     assert.ok(asked.has(server.url) && asked.has(other), [...asked].join(" "));
   });
+
+  test("streams: responses in the order of what was sent, until its reader leaves", async () => {
+    const { page, complaints } = opened;
+    const before = complaints.length;
+    const images = expectedDigits().digits.slice(0, 50);
+    const streamed = await page.evaluate(
+      async ({ url, all }) => {
+        const sender = sconce.createClient(url);
+        const sent = { count: 0 };
+        async function* inputs() {
+          for (const pixels of all) {
+            sent.count += 1;
+            yield { image: sconce.tensor("FP32", [1, 1, 8, 8], Float32Array.from(pixels)) };
+          }
+        }
+        const scores: number[][] = [];
+        for await (const { outputs } of sender.stream("digits", inputs()))
+          scores.push([...(outputs["probabilities"]!.data as Float32Array)]);
+        sent.count = 0;
+        for await (const _ of sender.stream("digits", inputs())) break;
+        return { scores, sent: sent.count };
+      },
+      { url: server.url, all: images.map(({ image }) => [...image]) },
+    );
+    assert.equal(streamed.scores.length, images.length);
+    for (const [i, scores] of streamed.scores.entries())
+      assert.ok(Math.abs(scores[i % 10]! - images[i]!.probabilities[i % 10]!) <= 1e-5, `response ${i}`);
+    assert.ok(streamed.sent < images.length, "not all was sent to a reader who left");
+    assert.deepEqual(complaints.slice(before), []);
+  });
+
+  test("a stream ends with what went wrong: a request, its sender, an abort, no server", async () => {
+    const ends = await opened.page.evaluate(async (url) => {
+      const image = sconce.tensor("FP32", [1, 1, 8, 8], new Float32Array(64));
+      async function* failing() {
+        yield { image };
+        throw new Error("no more pictures");
+      }
+      async function* endless() {
+        for (;;) yield { image };
+      }
+      const wrong = [{ image }, { image: sconce.tensor("FP32", [1, 2], new Float32Array(2)) }];
+      const seen: string[] = [];
+      const read = async (
+        of: ReturnType<client.Client["stream"]>,
+        onEach = (): void => {},
+      ): Promise<void> => {
+        let count = 0;
+        try {
+          for await (const _ of of) {
+            count += 1;
+            onEach();
+          }
+        } catch (thrown) {
+          const { code = "", message } = thrown as client.ClientError;
+          seen.push(`${Math.min(count, 1)} ${code} ${message}`);
+        }
+      };
+      const sender = sconce.createClient(url);
+      await read(sender.stream("digits", wrong));
+      await read(sender.stream("digits", failing()));
+      const aborting = new AbortController();
+      const { signal } = aborting;
+      await read(sender.stream("digits", endless(), { signal }), () => aborting.abort(new Error("enough")));
+      await read(sender.stream("digits", endless()), () => sender.close());
+      await read(sconce.createClient("http://127.0.0.1:1").stream("digits", wrong));
+      return seen;
+    }, server.url);
+    assert.match(ends[0]!, /^1 invalid_argument input "image": shape has 2 dimensions/);
+    assert.match(ends[1]!, /^[01] {2}no more pictures$/);
+    assert.deepEqual(ends.slice(2, 4), ["1  enough", "1  the client was closed"]);
+    assert.match(ends[4]!, /^0 unavailable http:\/\/127\.0\.0\.1:1 could not be reached/);
+    assert.equal(ends.length, 5);
+  });
 });

@@ -64,6 +64,21 @@ test("tensors in shared memory, from Python over REST and gRPC", { timeout: 600_
 const TEXT_MODEL =
   "CAo6SQoQCgF4EgF5IghJZGVudGl0eRIBZ1oYCgF4EhMKEQgIEg0KBxIFYmF0Y2gKAggCYhgKAXkSEwoRCAgSDQoHEgViYXRjaAoCCAJCBAoAEBU=";
 
+/** What makes `digits` an ensemble under Triton's kind of names. */
+const ENSEMBLE = `platform: "ensemble"
+max_batch_size: 16
+input [ { name: "IMAGE" data_type: TYPE_FP32 dims: [ 1, 8, 8 ] } ]
+output [ { name: "CLASSES" data_type: TYPE_FP32 dims: [ 10 ] } ]
+ensemble_scheduling {
+  step [ {
+    model_name: "digits"
+    model_version: -1
+    input_map { key: "image" value: "IMAGE" }
+    output_map { key: "probabilities" value: "CLASSES" }
+  } ]
+}
+`;
+
 test("all that tritonclient can do, over REST and gRPC, plain and asyncio", {
   timeout: 600_000,
 }, async (t) => {
@@ -71,11 +86,13 @@ test("all that tritonclient can do, over REST and gRPC, plain and asyncio", {
   t.after(() => rmSync(models, { recursive: true }));
   copyFileSync(join(MODELS_FOLDER, "digits.pt2"), join(models, "digits.pt2"));
   writeFileSync(join(models, "text.onnx"), Buffer.from(TEXT_MODEL, "base64"));
+  mkdirSync(join(models, "seen", "1"), { recursive: true });
+  writeFileSync(join(models, "seen", "config.pbtxt"), ENSEMBLE);
   const token = "a-token-of-the-test";
   await checkCases(t, "triton_calls.py", {
-    least: 17,
+    least: 19,
     models,
-    flags: ["--model-control", "explicit", "--load-models", "digits,text"],
+    flags: ["--model-control", "explicit", "--load-models", "digits,text,seen"],
     env: { SCONCE_ADMIN_TOKEN: token },
     args: [token],
   });

@@ -26,7 +26,11 @@ export async function startPythonStores(): Promise<PythonStores | { readonly ski
   const child = spawn(made.stdout.trim(), [scriptPath("python/serve_stores.py")], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const ended = once(child, "exit").then(() => {
+    throw new Error("the Python servers of stores ended before they listened");
+  });
+  const [line] = (await Promise.race([once(child.stdout, "data"), ended])) as [Buffer];
+  ended.catch(() => {});
   const { s3, gs } = JSON.parse(line.toString()) as { readonly s3: number; readonly gs: number };
   const [s3Url, gsUrl] = [`http://127.0.0.1:${s3}`, `http://127.0.0.1:${gs}`];
   return {

@@ -14,7 +14,10 @@ import {
   storeError,
   systemClock,
 } from "../internals/stores.ts";
-import { type PythonStores, startPythonStores } from "./python-stores.kit.ts";
+import { startServerProcess } from "../server-process.ts";
+import { until } from "../until.kit.ts";
+import { multiplier } from "./file-server.kit.ts";
+import { type PythonStores, SECRET_CANARY, startPythonStores } from "./python-stores.kit.ts";
 
 const NEVER = new AbortController().signal;
 const OPTIONS = { ca: undefined, idleMs: 30_000 };
@@ -137,6 +140,39 @@ async function checkStore(t: TestContext, { scheme, put }: Kind): Promise<void> 
   });
 }
 
+async function checkServed(t: TestContext, stores: PythonStores): Promise<void> {
+  await t.test("served from both: versions come by polling, and no credential shows", async (t) => {
+    const cache = mkdtempSync(join(tmpdir(), "sconce-store-cache-"));
+    await stores.putS3(BUCKET, "served/factor/1/model.onnx", multiplier(1));
+    await stores.putGs(BUCKET, "one-model/model.onnx", multiplier(5));
+    const server = await startServerProcess(
+      [
+        ...[`s3://${BUCKET}/served`, `five=gs://${BUCKET}/one-model`, "--store-cache", cache],
+        ...["--model-control", "poll", "--poll-interval", "200ms", "--log-level", "debug"],
+      ],
+      { env: stores.env },
+    );
+    t.after(async () => {
+      await server.stop("SIGKILL");
+      rmSync(cache, { recursive: true });
+    });
+    const answerOf = async (model: string): Promise<unknown> => {
+      const body = JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, 1], data: [1] }] });
+      const response = await fetch(`${server.url}/v2/models/${model}/infer`, { method: "POST", body });
+      return ((await response.json()) as { readonly outputs: readonly { readonly data: unknown }[] })
+        .outputs[0]?.data;
+    };
+    assert.deepEqual([await answerOf("factor"), await answerOf("five")], [[1], [5]]);
+    await stores.putS3(BUCKET, "served/factor/2/model.onnx", multiplier(2));
+    await stores.putGs(BUCKET, "one-model/model.onnx", multiplier(6));
+    await until("version 2 answers", async () => String(await answerOf("factor")) === "2");
+    await until("the new object answers", async () => String(await answerOf("five")) === "6");
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    assert.match(metrics, /sconce_store_up\{store="s3:\/\/models\/served"\} 1/);
+    assert.doesNotMatch(server.output() + metrics, new RegExp(SECRET_CANARY));
+  });
+}
+
 test("stores of S3 and Google Cloud Storage", { timeout: 600_000 }, async (t) => {
   const stores = await startPythonStores();
   if ("skip" in stores) {
@@ -150,4 +186,5 @@ test("stores of S3 and Google Cloud Storage", { timeout: 600_000 }, async (t) =>
     send(BUCKET, key, Buffer.from(content));
   await checkStore(t, { scheme: "s3", put: put(stores.putS3) });
   await checkStore(t, { scheme: "gs", put: put(stores.putGs) });
+  await checkServed(t, stores);
 });

@@ -1,7 +1,7 @@
 // Tests the built server with models behind a URL: what a store does never hurts what serves.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -170,4 +170,31 @@ test("a file of another digest than its address says is not served", { timeout: 
   );
   store.content = right;
   await until("it serves", async () => /READY/.test(await pinned()));
+});
+
+test("a new file that is not what its model.yaml says does not take over", {
+  timeout: 300_000,
+}, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-digest-"));
+  const put = (name: string, content: string | Buffer): void => {
+    writeFileSync(join(folder, ".new"), content);
+    renameSync(join(folder, ".new"), join(folder, name));
+  };
+  const sha256 = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
+  put("model.onnx", multiplier(1));
+  put("model.yaml", `sha256: ${sha256(multiplier(1))}\n`);
+  const server = await startServerProcess([`factor=${folder}`, ...POLL]);
+  t.after(async () => {
+    await server.stop("SIGKILL");
+    rmSync(folder, { recursive: true });
+  });
+  put("model.onnx", multiplier(2));
+  await until("it is refused", async () =>
+    /"READY","reason":"the version in memory goes on serving; .*model.onnx has the SHA-256/.test(
+      await indexOf(server),
+    ),
+  );
+  assert.equal(await answerOf(server), 1);
+  put("model.yaml", `sha256: ${sha256(multiplier(2))}\n`);
+  await until("it takes over", async () => (await answerOf(server)) === 2);
 });

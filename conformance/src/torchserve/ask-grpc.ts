@@ -35,9 +35,16 @@ interface Stream {
   on(event: "end", listener: () => void): void;
 }
 
+interface SequenceStream extends Stream {
+  write(message: object): void;
+  end(): void;
+}
+
 /** Clients of TorchServe's two services. */
 export interface TorchserveClients {
   ask(call: GrpcCall): Promise<RecordedGrpcAnswer>;
+  /** One StreamPredictions2, its messages one after another; each answer's text, or its status. */
+  askSequence(messages: readonly object[], token: string): Promise<readonly unknown[]>;
   close(): void;
 }
 
@@ -58,6 +65,28 @@ export function torchserveClients(
       return call.isStreamed === true
         ? askStreamed(client, call, metadata)
         : askUnary(client, call, metadata);
+    },
+    askSequence(messages, key) {
+      const metadata = new Metadata();
+      metadata.set("authorization", `Bearer ${key}`);
+      const opener = inference as unknown as { StreamPredictions2(metadata: Metadata): SequenceStream };
+      const open = opener.StreamPredictions2(metadata);
+      return new Promise((resolve, reject) => {
+        const answers: unknown[] = [];
+        const next = (): void => {
+          const message = messages[answers.length];
+          if (message === undefined) open.end();
+          else open.write(message);
+        };
+        open.on("data", ({ prediction, status }) => {
+          const { code, message } = (status ?? {}) as Message;
+          answers.push(status ? { code, message } : String(prediction));
+          next();
+        });
+        open.on("error", reject);
+        open.on("end", () => resolve(answers));
+        next();
+      });
     },
     close() {
       inference.close();

@@ -1,5 +1,5 @@
 // `node conformance/dist/torchserve/main.js`: asks the real TorchServe the recorded calls, and writes its answers. Needs Java 17 and, the first
-// time, the Python index. `… faults ROUNDS`: procedure F21, on this server.
+// time, the Python index. `… configured`: the same of servers with a config.properties. `… faults ROUNDS`: procedure F21, on this server.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { startTorchserve, torchservePython } from "../internals/real-torchserve.ts";
 import { ask } from "./ask.ts";
+import { askConfigured } from "./ask-configured.ts";
 import { torchserveClients } from "./ask-grpc.ts";
+import { configuredCalls, configuredProperties, RECORDED_ENVELOPES } from "./configured-calls.ts";
 import { GRPC_CALLS } from "./grpc-calls.ts";
 import { handlerFaults } from "./handler-faults.ts";
 import { inferenceCalls } from "./inference-calls.ts";
@@ -17,6 +19,7 @@ import type { Recorded } from "./recorded-call.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
 const ANSWERS = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
+const CONFIGURED = fileURLToPath(new URL("../../fixtures/torchserve-configured.json", import.meta.url));
 const FIRST_PORT = 18_080;
 
 async function record(): Promise<void> {
@@ -45,6 +48,36 @@ async function record(): Promise<void> {
   }
 }
 
+/** The answers of servers with a config.properties: tokens, and one envelope each. */
+async function recordConfigured(): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
+  const store = join(home, "store");
+  const python = await torchservePython();
+  await promisify(execFile)(python, ["-W", "ignore", MODELS, store, "--archiver"]);
+  const worlds: Record<string, readonly Recorded[]> = {};
+  try {
+    for (const envelope of RECORDED_ENVELOPES) {
+      const settings = configuredProperties(envelope);
+      const server = await startTorchserve(python, store, { home, firstPort: FIRST_PORT, settings });
+      try {
+        const keyFile = join(home, "key_file.json");
+        const { addresses } = server;
+        worlds[envelope] = await askConfigured(configuredCalls(envelope), { addresses, keyFile });
+      } finally {
+        await server.stop();
+      }
+    }
+    const shown = Object.entries(worlds).map(([envelope, recorded]) => {
+      const lines = recorded.map((one) => JSON.stringify(one)).join(",\n");
+      return `${JSON.stringify(envelope)}: [\n${lines}\n]`;
+    });
+    writeFileSync(CONFIGURED, `{ "torchserve": "0.12.0", ${shown.join(",\n")} }\n`);
+    console.log(CONFIGURED);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
 async function faults(rounds: number): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "sconce-faults-"));
   try {
@@ -58,4 +91,5 @@ async function faults(rounds: number): Promise<void> {
 
 const [command, rounds] = process.argv.slice(2);
 if (command === "faults") await faults(Number(rounds ?? 1));
+else if (command === "configured") await recordConfigured();
 else await record();

@@ -68,6 +68,16 @@ export class Caller {
   }
 
   /** Cancels what is in flight; later calls fail. */
+  /** An endpoint for what is no call: as it would be picked for one. `inFlight` is the caller's to keep. */
+  endpoint(): Endpoint {
+    return this.#pool.pick(new Set());
+  }
+
+  /** Aborted by `close`. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
   close(): void {
     this.#closed.abort(new Error("the client was closed"));
   }

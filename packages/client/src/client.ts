@@ -1,6 +1,7 @@
 import type { Datatype } from "@sconce/protocol";
 import type { Fetch } from "./ask-endpoint.ts";
 import type { InferResponse } from "./infer-response.ts";
+import type { StreamSocket } from "./model-stream.ts";
 import type { NestedValue } from "./nested-values.ts";
 import type { Timing } from "./timing.ts";
 import type { TypedTensor } from "./typed-tensor.ts";
@@ -19,6 +20,10 @@ export interface ClientOptions {
   readonly hedgeAfterMs?: number;
   /** Default: the global one. */
   readonly fetch?: Fetch;
+  /** For streams. Default: the global one, which Node has from version 22 on; before, that of the package `ws`. */
+  readonly webSocket?: new (
+    url: string,
+  ) => StreamSocket;
   /** For tests. Default: the system's. */
   readonly timing?: Timing;
 }
@@ -42,6 +47,9 @@ export interface InferOptions extends CallOptions {
   readonly id?: string;
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
 }
+
+/** What a stream may say beside its inputs. */
+export type StreamOptions = Pick<InferOptions, "version" | "signal" | "outputs" | "parameters">;
 
 /** A value of an input: a tensor, or nested lists, which take the datatype that the model has. */
 export type InputValue<D extends Datatype = Datatype> = TypedTensor<D> | NestedValue;
@@ -93,6 +101,15 @@ export interface Client<Models extends { [Name in keyof Models]: ModelTypes } = 
     inputs: Models[Name]["inputs"],
     options?: InferOptions,
   ): Promise<ResponseOf<Models[Name]>>;
+  /**
+   * Inputs one after the other over one WebSocket, their responses in the same order: of a model with a state, one sequence. The first request that
+   * fails ends it, and so does who stops reading. Browsers send none of the client's headers with it. Nothing is asked twice.
+   */
+  stream<Name extends keyof Models & string>(
+    model: Name,
+    inputs: AsyncIterable<Models[Name]["inputs"]> | Iterable<Models[Name]["inputs"]>,
+    options?: StreamOptions,
+  ): AsyncGenerator<ResponseOf<Models[Name]>, void, undefined>;
   /**
    * Values in, values out, as JSON: nested lists, or an object of them by input name. What else a model takes, such as a picture, goes as it is: a
    * Blob with its type, or bytes.

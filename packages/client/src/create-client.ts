@@ -10,10 +10,12 @@ import type {
   InputValue,
   ModelMetadata,
   ModelTypes,
+  StreamOptions,
 } from "./client.ts";
 import { ClientError } from "./client-error.ts";
 import { inferRequest, type ModelName, modelPath } from "./infer-request.ts";
 import { type InferResponse, inferResponse } from "./infer-response.ts";
+import { openStream, streamMessage } from "./model-stream.ts";
 import { nestedTensor } from "./nested-values.ts";
 import { predictRequest } from "./predict-request.ts";
 import { systemTiming } from "./timing.ts";
@@ -77,6 +79,40 @@ class RestClient implements Client {
       // The model may have changed since it was asked what it takes.
       if (error instanceof ClientError && error.status === 400) this.#known.delete(keyOf(name));
       throw error;
+    }
+  }
+
+  async *stream(
+    model: string,
+    inputs:
+      | AsyncIterable<Readonly<Record<string, InputValue>>>
+      | Iterable<Readonly<Record<string, InputValue>>>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<InferResponse, void, undefined> {
+    const name = { model, version: options.version };
+    const webSocket = this.#options.webSocket ?? globalThis.WebSocket;
+    if (webSocket === undefined) {
+      throw new ServeError(
+        "unimplemented",
+        "there is no WebSocket here, as before Node 22: give createClient the option webSocket, such as that of the package ws",
+      );
+    }
+    const own = options.signal === undefined ? [] : [options.signal];
+    const endpoint = this.#caller.endpoint();
+    endpoint.inFlight += 1;
+    try {
+      yield* openStream(inputs, {
+        endpoint: endpoint.url,
+        path: modelPath(name, "/stream"),
+        webSocket,
+        signal: AbortSignal.any([this.#caller.closed, ...own]),
+        encode: async (each, id) => {
+          const tensors = await this.#tensors(name, each, options);
+          return streamMessage(inferRequest(name, tensors, { ...options, id }));
+        },
+      });
+    } finally {
+      endpoint.inFlight -= 1;
     }
   }
 

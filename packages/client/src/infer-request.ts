@@ -15,6 +15,9 @@ export interface InferTerms {
   readonly parameters?: Readonly<Record<string, string | number | boolean>> | undefined;
 }
 
+/** An inference with its tensors as bytes. */
+export type InferMessage = HttpRequest & { readonly body: Uint8Array<ArrayBuffer> };
+
 /** The URL of a model, with something behind it. */
 export function modelPath({ model, version }: ModelName, suffix: string): string {
   const versioned = version === undefined ? "" : `/versions/${encodeURIComponent(version)}`;
@@ -26,7 +29,7 @@ export function inferRequest(
   name: ModelName,
   inputs: ReadonlyMap<string, TypedTensor>,
   terms: InferTerms,
-): HttpRequest {
+): InferMessage {
   const tensors = [...inputs].map(([input, tensor]) => ({ input, tensor, bytes: wireBytes(tensor) }));
   const head = new TextEncoder().encode(
     JSON.stringify({

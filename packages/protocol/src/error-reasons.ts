@@ -228,6 +228,9 @@ const LOADING_REASONS = {
   failed_precondition: {
     model_control_off:
       "Models are not loaded or unloaded on request. Start the server with `--model-control explicit`.",
+    profile_off: "The server does not record profiles of itself. Start it with `--allow-profile`.",
+    profile_running:
+      "A profile of the server is being recorded already. Wait until it is done; it takes 30 seconds at most.",
     load_failed:
       "The model did not load. The message says why, version by version; what served before goes on serving.",
     worker_died_loading:

@@ -13,7 +13,7 @@ from .archive_folder import remove_folders, unpack
 from .byte_tensors import decode_byte_tensors, encode_byte_tensors
 from .errors import ServeError, refused
 from .files import digest_of, stamp_of
-from .handler import Answer, Handler, Row, settings_of
+from .handler import ONE_REQUEST, Answer, Handler, Row, settings_of
 from .manifest import Archive, read_archive
 
 _JSON = "application/json"
@@ -69,12 +69,15 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
     stamps = [stamp_of(file)]
     progress("unpack")
     archive = read_archive(unpack(file))
-    batch_size = options.get("maxBatchSize") or settings_of(archive.config)
+    envelope = options.get("envelope") or str(archive.model.get("envelope") or "")
+    batch_size = 1 if envelope in ONE_REQUEST else options.get("maxBatchSize") or settings_of(archive.config)
     asked = _asked(archive.config)
+    if archive.config.get("deviceType") == "cpu":
+        device = torch.device("cpu")
     if options.get("mayUseFewerThreads") and "instances" in asked:
         torch.set_num_threads(max(1, options["threadsPerInstance"] // asked["instances"]))
     progress("initialize")
-    handler = Handler(archive, str(spec["name"]), device, batch_size, bool(options.get("allowsPickle")))
+    handler = Handler(archive, str(spec["name"]), device, batch_size, bool(options.get("allowsPickle")), envelope)
     model = ArchiveModel(handler)
     written = str(archive.model["handler"])[:80]
     version = str(archive.model.get("modelVersion", ""))[:40]
@@ -98,7 +101,12 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
 
 
 # What model-config.yaml calls what a file may ask of its server, and how many of our units one of its own is.
-_ASKS = {"minWorkers": ("instances", 1), "maxBatchDelay": ("maxQueueDelayMs", 1), "responseTimeout": ("executionTimeoutMs", 1000)}
+_ASKS = {
+    "minWorkers": ("instances", 1),
+    "maxBatchDelay": ("maxQueueDelayMs", 1),
+    "responseTimeout": ("executionTimeoutMs", 1000),
+    "jobQueueSize": ("maxQueueSize", 1),
+}
 
 
 def _asked(config: Mapping[str, object]) -> dict[str, int]:
@@ -113,7 +121,18 @@ def _asked(config: Mapping[str, object]) -> dict[str, int]:
     return asked
 
 
-_UNREAD = ("parallelType", "parallelLevel", "torchrun", "useJobTicket", "sequenceBatching", "continuousBatching", "deviceIds")
+_UNREAD = (
+    "parallelType",
+    "parallelLevel",
+    "torchrun",
+    "sequenceBatching",
+    "continuousBatching",
+    "deviceIds",
+    "asyncCommunication",
+    "useVenv",
+    "startupTimeout",
+    "clientTimeoutInMills",
+)
 
 
 def _warnings(archive: Archive, name: str) -> list[str]:

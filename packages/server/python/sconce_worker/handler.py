@@ -25,6 +25,9 @@ _BUILT_IN = {
     "object_detector": "ObjectDetector",
     "text_classifier": "TextClassifier",
 }
+# Request envelopes, and those of them that hold one request at a time.
+_ENVELOPES = {"body": "BodyEnvelope", "json": "JSONEnvelope", "kserve": "KServeEnvelope", "kservev2": "KServev2Envelope"}
+ONE_REQUEST = ("kserve", "kservev2")
 _FAILED = 503
 _OUT_OF_MEMORY = 507
 
@@ -47,7 +50,7 @@ class Answer(NamedTuple):
 
 
 class Handler:
-    def __init__(self, archive: Archive, name: str, device: torch.device, batch_size: int, allows_pickle: bool) -> None:
+    def __init__(self, archive: Archive, name: str, device: torch.device, batch_size: int, allows_pickle: bool, envelope: str = "") -> None:
         """Imports the archive's code and lets it load its model. Raises ServeError."""
         if str(_TS) not in sys.path:
             sys.path.insert(0, str(_TS))
@@ -68,7 +71,8 @@ class Handler:
             metrics=store({}, name),
             model_yaml_config=dict(archive.config),
         )
-        self._entry = _ready(archive, self._context)
+        entry = _ready(archive, self._context)
+        self._entry = entry if envelope == "" else _enveloped(entry, envelope)
 
     def answer(self, rows: Sequence[Row], send_piece: Callable[[int, Answer], None]) -> list[Answer]:
         """An answer for each row. Raises ServeError where all rows fail together."""
@@ -160,6 +164,14 @@ def _encoded(value: object) -> bytes:
         return json.dumps(value, indent=2).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise _Mistaken("Unsupported model output data type.") from error
+
+
+def _enveloped(entry: Callable[[list, object], object], envelope: str) -> Callable[[list, object], object]:
+    kind = _ENVELOPES.get(envelope)
+    if kind is None:
+        raise refused(f"the envelope {envelope[:80]} is none of {', '.join(_ENVELOPES)}")
+    module = importlib.import_module(f"ts.torch_handler.request_envelope.{envelope}")
+    return getattr(module, kind)(entry).handle
 
 
 def _ready(archive: Archive, context: object) -> Callable[[list, object], object]:

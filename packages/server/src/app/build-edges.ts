@@ -7,6 +7,7 @@ import type { ServerConfig } from "../config/server-options.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections } from "../edge/client-metrics.ts";
 import type { ReadLoadConfig } from "../edge/control-parameters.ts";
+import type { CpuProfiler } from "../edge/cpu-profiler.ts";
 import type { ForwardedStreams, GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import type { InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
@@ -96,12 +97,13 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     import("../edge/rest/rest-edge.ts"),
     import("../edge/grpc/grpc-edge.ts"),
   ]);
-  const { regions, readLoadConfig } = await allowedExtensions(config);
+  const { regions, readLoadConfig, cpuProfiler } = await allowedExtensions(config, clock);
   const shared = {
     inference,
     ...openControlPlane(surroundings),
     regions,
     readLoadConfig,
+    cpuProfiler,
     webGate: surroundings.webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
     clock,
@@ -190,15 +192,22 @@ function openControlPlane({ control, logger, clock, authentication }: EdgeSurrou
 }
 
 /** What only some operators allow, whose code nobody else's server loads. */
-async function allowedExtensions({ sharedMemory, allowLoadConfig }: ServerConfig): Promise<{
+async function allowedExtensions(
+  { sharedMemory, allowLoadConfig, allowProfile }: ServerConfig,
+  clock: Clock,
+): Promise<{
   readonly regions: MemoryRegions | undefined;
   readonly readLoadConfig: ReadLoadConfig | undefined;
+  readonly cpuProfiler: CpuProfiler | undefined;
 }> {
   return {
     regions:
       sharedMemory === "system"
         ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
         : undefined,
+    cpuProfiler: allowProfile
+      ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
+      : undefined,
     readLoadConfig: allowLoadConfig
       ? (await import("../config/triton-settings.ts")).readTritonJson
       : undefined,

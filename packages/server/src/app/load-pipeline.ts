@@ -7,6 +7,7 @@ import type { Pipeline } from "../base/pipeline.ts";
 import type { ModelConfig } from "../config/model-options.ts";
 import { pipelineModels, readPipeline } from "../config/pipeline-settings.ts";
 import { createCheckedSubmit } from "../infer/checked-submit.ts";
+import type { StepFacts } from "../infer/pipelines/pipeline-facts.ts";
 import { openPipeline } from "../infer/pipelines/pipeline-model.ts";
 import { createPipelineObserver } from "../infer/pipelines/pipeline-observer.ts";
 import type { StepModels, TensorLedger } from "../infer/pipelines/step-models.ts";
@@ -37,7 +38,12 @@ export async function loadPipeline(parts: PipelineParts): Promise<ServedModelHan
   const pipeline = readPipeline(settings!); // what makes it a pipeline stands there
   refuseUnknown(pipeline, registry);
   refuseRing(name, registry);
-  for (const { model, version } of pipeline.steps) await registry.prepare(model, version, signal);
+  const facts: (StepFacts | undefined)[] = [];
+  for (const { model, version } of pipeline.steps) {
+    await registry.prepare(model, version, signal);
+    // Loading the next one may take its place.
+    facts.push(registry.lookup(model, version));
+  }
   if (signal.aborted) throw ServeError.from(signal.reason);
   const { handle, problem } = openPipeline({
     name,
@@ -46,6 +52,7 @@ export async function loadPipeline(parts: PipelineParts): Promise<ServedModelHan
     ports: settings?.ports,
     maxBatchSize: ownBatchSize(config, candidate),
     loadTimeoutMs: config.loadTimeoutMs,
+    facts,
     models: stepModels(registry),
     submit: createCheckedSubmit(clock),
     ledger: parts.ledger,
@@ -55,9 +62,21 @@ export async function loadPipeline(parts: PipelineParts): Promise<ServedModelHan
     logger,
     wallNowMs: Date.now,
   });
-  if (problem === undefined) return handle;
+  if (problem === undefined) {
+    report(handle, candidate, logger);
+    return handle;
+  }
   handle.destroy("it does not fit together");
   throw problem;
+}
+
+function report(handle: ServedModelHandle, { remark }: ModelCandidate, logger: Logger): void {
+  const { warnings, runtimeReason } = handle.description;
+  if (remark !== "") logger.warn({}, remark);
+  for (const warning of warnings) logger.warn({}, warning);
+  const failure = handle.failure();
+  if (failure === undefined) logger.info({}, `ready: ${runtimeReason}`);
+  else logger.warn({ reason: failure }, "the pipeline waits for a model of its steps");
 }
 
 /** Undefined: its files do not say. */

@@ -13,7 +13,6 @@ import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
-import type { StatePlan } from "../infer/sequences/state-plan.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
@@ -33,7 +32,7 @@ import type {
 } from "../runtime/runtime.ts";
 import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
-import { modelState } from "./model-state.ts";
+import { type ModelState, modelState } from "./model-state.ts";
 import { mayAsk, ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
 import { wantedTask } from "./wanted-task.ts";
 
@@ -69,7 +68,9 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     checkCaps(config, defaults, options.caps);
     if (candidate.format === "pipeline") {
       const { loadPipeline } = await import("./load-pipeline.ts");
-      return await loadPipeline({ ...options, registry: options.registry(), candidate, config, signal });
+      const { name: model, version } = candidate;
+      const parts = { ...options, logger: options.logger.child({ model, version }) };
+      return await loadPipeline({ ...parts, registry: options.registry(), candidate, config, signal });
     }
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
@@ -158,7 +159,11 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   return config.cacheBytes === undefined ? served : cached(served, config, parts);
 }
 
-function sequenced(inner: ServedModelHandle, state: StatePlan, parts: ServeParts): ServedModelHandle {
+function sequenced(
+  inner: ServedModelHandle,
+  { plan, controls }: ModelState,
+  parts: ServeParts,
+): ServedModelHandle {
   const { config, clock, logger, metrics } = parts;
   const labels = { model: inner.name, version: inner.version };
   const ends = (reason: SequenceEnd): Counter =>
@@ -174,7 +179,8 @@ function sequenced(inner: ServedModelHandle, state: StatePlan, parts: ServeParts
   };
   if (config.cacheBytes !== undefined)
     logger.warn({}, "cache has no effect: what a model with a state answers depends on what came before");
-  return createSequencedModel(inner, state, {
+  return createSequencedModel(inner, plan, {
+    controls,
     clock,
     idleMs: config.sequenceIdleMs,
     maxSequences: config.maxSequences,
@@ -273,6 +279,7 @@ function pythonOptions(
     arguments: config.arguments,
     outputs: config.outputs,
     device: config.device,
+    envelope: config.envelope === "none" ? undefined : config.envelope,
     // The default is for models that say nothing.
     maxBatchSize:
       candidate.settings?.values["max_batch_size"] === undefined ? undefined : config.maxBatchSize,

@@ -5,6 +5,7 @@ import { onFile } from "../base/file-fault.ts";
 import { openBelow } from "../base/open-below.ts";
 import type { Signature, StatePair } from "../base/signature.ts";
 import type { ModelConfig } from "../config/model-options.ts";
+import { type ControlPlan, compileControls } from "../infer/sequences/sequence-controls.ts";
 import { compileStatePlan, type InitialState, type StatePlan } from "../infer/sequences/state-plan.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 
@@ -14,6 +15,11 @@ const SIZE = /^(?:\d{1,15}|[A-Za-z_][A-Za-z0-9_.]{0,63})$/;
 /** Triton has such files in a folder of their own. */
 const FILE_NAME = /^(?:initial_state\/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
 
+export interface ModelState {
+  readonly plan: StatePlan;
+  readonly controls: ControlPlan | undefined;
+}
+
 /**
  * What a model keeps between the requests of a sequence: what its program does by itself, and what its settings name. Undefined: nothing.
  * Throws `invalid_argument`/`invalid_config` when that does not fit the model, and what reading a file throws.
@@ -22,11 +28,12 @@ export function modelState(
   config: ModelConfig,
   candidate: ModelCandidate,
   signature: Signature,
-): StatePlan | undefined {
+): ModelState | undefined {
   const stated = Object.entries(config.state ?? {}).map(([input, output]): StatePair => ({ input, output }));
   const own = (signature.state ?? []).filter((pair) => stated.every(({ input }) => input !== pair.input));
   const pairs = [...own, ...stated];
-  if (pairs.length === 0) {
+  const asked = candidate.settings?.controls ?? [];
+  if (pairs.length === 0 && asked.length === 0) {
     if (config.initialState !== undefined) throw invalid("initial_state needs 'state' beside it");
     return undefined;
   }
@@ -37,7 +44,8 @@ export function modelState(
   const initial = Object.entries(config.initialState ?? {}).map(([name, text]) => {
     return [name, initialOf(name, text, candidate)] as const;
   });
-  return compileStatePlan(signature, pairs, new Map(initial));
+  const controls = asked.length === 0 ? undefined : compileControls(signature, asked);
+  return { plan: compileStatePlan(controls?.others ?? signature, pairs, new Map(initial)), controls };
 }
 
 function initialOf(name: string, text: string, candidate: ModelCandidate): InitialState {

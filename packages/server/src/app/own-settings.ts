@@ -10,6 +10,7 @@ export function mayAsk({ settings }: ModelCandidate, caps: ModelCaps): OwnSettin
   return {
     ...(said["instances"] === undefined && { instances: caps.instances }),
     ...(said["execution_timeout"] === undefined && { executionTimeoutMs: caps.timeoutMs }),
+    ...(said["max_queue_size"] === undefined && { maxQueueSize: MODEL_OPTIONS.maxQueueSize.max }),
     ...(said["max_queue_delay"] === undefined && { maxQueueDelayMs: MODEL_OPTIONS.maxQueueDelayMs.max }),
   };
 }
@@ -20,9 +21,12 @@ export function ownQueueSettings(
   candidate: ModelCandidate,
   caps: ModelCaps,
 ): Partial<QueueConfig> {
-  const most = mayAsk(candidate, caps).maxQueueDelayMs;
-  const asked = asks?.maxQueueDelayMs;
-  return asked === undefined || most === undefined ? {} : { maxQueueDelayMs: Math.min(asked, most) };
+  const most = mayAsk(candidate, caps);
+  const least = (key: "maxQueueDelayMs" | "maxQueueSize"): Partial<QueueConfig> => {
+    const [asked, allowed] = [asks?.[key], most[key]];
+    return asked === undefined || allowed === undefined ? {} : { [key]: Math.min(asked, allowed) };
+  };
+  return { ...least("maxQueueDelayMs"), ...least("maxQueueSize") };
 }
 
 /** How long a run may take by the model's file; undefined: it does not say, or may not. */

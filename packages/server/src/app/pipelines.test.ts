@@ -1,6 +1,6 @@
 // Tests pipelines through a whole server: real models, REST and gRPC, and what becomes of a pipeline when a model of its steps does not answer.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -114,14 +114,20 @@ for (const [path, content] of Object.entries(FILES)) {
 }
 
 let server: RunningServer;
+
+/** Of some of the models: starting all of them takes most of a test's time. */
+async function open(
+  paths: readonly string[],
+  more: ReadonlyArray<readonly [string, string]> = [],
+): Promise<RunningServer> {
+  const flags = new Map([["--port", "0"], ["--isolation", "thread"], ["--warmup-runs", "0"], ...more]);
+  const started = await startServer({ paths, config: loadConfig({ flags }) });
+  await started.settled;
+  return started;
+}
+
 before(async () => {
-  const flags = new Map([
-    ["--port", "0"],
-    ["--isolation", "thread"],
-    ["--warmup-runs", "0"],
-  ]);
-  server = await startServer({ paths: [folder], config: loadConfig({ flags }) });
-  await server.settled;
+  server = await open([folder]);
 });
 after(async () => {
   await server.stop();
@@ -143,10 +149,11 @@ async function infer(
     readonly outputs?: readonly string[];
     readonly width?: number;
     readonly shape?: readonly number[];
+    readonly at?: RunningServer;
     readonly init?: RequestInit;
   } = {},
 ): Promise<Answer> {
-  const { outputs, width = 4, shape, init } = more;
+  const { outputs, width = 4, shape, init, at = server } = more;
   const body = {
     inputs: Object.entries(inputs).map(([name, data]) => ({
       name,
@@ -156,7 +163,7 @@ async function infer(
     })),
     ...(outputs !== undefined && { outputs: outputs.map((name) => ({ name })) }),
   };
-  const response = await fetch(`${server.url}/v2/models/${model}/infer`, {
+  const response = await fetch(`${at.url}/v2/models/${model}/infer`, {
     method: "POST",
     body: JSON.stringify(body),
     ...init,
@@ -268,14 +275,6 @@ describe("a pipeline", () => {
     assert.deepEqual(pair[1]!.outputs, one.outputs);
   });
 
-  test("a deadline that passes in a step ends the request there: 504, and no later step runs", async () => {
-    const before = await statistics("sine");
-    const late = await infer("slow", { x: ROW }, { init: { headers: { "x-request-timeout-ms": "40" } } });
-    assert.equal(late.status, 504, late.text);
-    assert.match(late.text, /step \\"(patient|sine)\\": /);
-    assert.equal((await statistics("sine")).inference_count, before.inference_count);
-  });
-
   test("a client that leaves takes its request out of the step's queue", async () => {
     const abort = new AbortController();
     const gone = infer("slow", { x: ROW }, { init: { signal: abort.signal } });
@@ -376,4 +375,91 @@ describe("a pipeline that does not fit together is not served, and says why", ()
     ["both", /model.yaml makes the folder a pipeline, and it holds model.onnx, too/],
   ] as const)
     test(name, () => assert.match(reasonOf(name), words));
+});
+
+const CHAIN_AND_ITS_MODELS = ["sine", "root", "chain", "nested"].map(
+  (name) => `${name}=${join(folder, name)}`,
+);
+
+test("with explicit control a pipeline's load loads its models; without one of them it says so until that is back", async () => {
+  const token = "a-token-of-the-test";
+  const own = await open(CHAIN_AND_ITS_MODELS, [
+    ["--model-control", "explicit"],
+    ["--admin-token", token],
+  ]);
+  const control = async (model: string, action: string, parameters: object = {}): Promise<string> => {
+    const headers = { authorization: `Bearer ${token}` };
+    const url = `${own.url}/v2/repository/models/${model}/${action}`;
+    return (await fetch(url, { method: "POST", headers, body: JSON.stringify({ parameters }) })).text();
+  };
+  const states = (): Record<string, string> =>
+    Object.fromEntries(own.models().map(({ name, state, reason }) => [name, `${state} ${reason}`.trim()]));
+  try {
+    assert.match(await control("nested", "load"), /"load":true/);
+    assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
+    assert.equal((await infer("nested", { x: ROW }, { at: own })).status, 200);
+    await control("root", "unload");
+    const why = 'step "root": model "root" is not ready: unloaded on request';
+    assert.equal(states()["chain"], `UNAVAILABLE ${why}`);
+    assert.match(states()["nested"]!, /^UNAVAILABLE step "chain": model "chain" is not ready: step "root"/);
+    const refused = await infer("chain", { x: ROW }, { at: own });
+    assert.equal(refused.status, 503);
+    assert.ok(refused.text.includes(JSON.stringify(why).slice(1, -1)), refused.text);
+    await control("root", "load");
+    assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
+    assert.equal((await infer("nested", { x: ROW }, { at: own })).status, 200);
+  } finally {
+    await own.stop();
+  }
+});
+
+test("models that load on first use are loaded for their steps, with room for one at a time", async () => {
+  const own = await open(CHAIN_AND_ITS_MODELS, [
+    ["--lazy-loading", "true"],
+    ["--max-loaded-models", "1"],
+  ]);
+  try {
+    const first = await infer("nested", { x: ROW }, { at: own });
+    assert.equal(first.status, 200, first.text);
+    const again = await infer("nested", { x: ROW }, { at: own });
+    assert.deepEqual(again.outputs, first.outputs);
+    assert.deepEqual(first.outputs, (await infer("nested", { x: ROW })).outputs);
+  } finally {
+    await own.stop();
+  }
+});
+
+test("a request of a pipeline costs its tenant's quota one request, however many steps it has", async () => {
+  const own = await open(CHAIN_AND_ITS_MODELS, [
+    ["--tenant-header", "x-tenant"],
+    ["--tenant-quota", "0.001"],
+    ["--tenant-quota-burst", "1"],
+  ]);
+  try {
+    const init = { headers: { "x-tenant": "one" } };
+    const statuses: number[] = [];
+    for (let i = 0; i < 2; i++) statuses.push((await infer("nested", { x: ROW }, { at: own, init })).status);
+    assert.deepEqual(statuses, [200, 429]);
+  } finally {
+    await own.stop();
+  }
+});
+
+test("workers that die cost no request of a pipeline: they come back, and so does it", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const own = await open(CHAIN_AND_ITS_MODELS, [["--isolation", "process"]]);
+  const workers = (): number[] =>
+    readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  try {
+    const before = await infer("nested", { x: ROW }, { at: own });
+    assert.equal(before.status, 200, before.text);
+    const pids = workers();
+    assert.ok(pids.length >= 2);
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    const after = await infer("nested", { x: ROW }, { at: own });
+    assert.deepEqual([after.status, after.outputs], [200, before.outputs], after.text);
+  } finally {
+    await own.stop();
+  }
 });

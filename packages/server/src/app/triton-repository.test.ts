@@ -44,6 +44,35 @@ const TWO_OUTPUTS: TinyModel = {
   ],
 };
 
+/** Adds up the inputs of a sequence, anew at its start, and says what it was told. */
+const TOLD: TinyModel = {
+  inputs: [
+    { name: "INPUT", type: "FP32", dims: ["n", 1] },
+    { name: "SUM", type: "FP32", dims: ["n", 1] },
+    { name: "START", type: "FP32", dims: ["n", 1] },
+    { name: "END", type: "INT32", dims: ["n", 1] },
+    { name: "READY", type: "BOOL", dims: ["n", 1] },
+    { name: "CORRID", type: "UINT64", dims: ["n", 1] },
+  ],
+  outputs: [
+    { name: "OUTPUT", type: "FP32", dims: ["n", 1] },
+    { name: "NEW_SUM", type: "FP32", dims: ["n", 1] },
+    { name: "START_TOLD", type: "FP32", dims: ["n", 1] },
+    { name: "END_TOLD", type: "INT32", dims: ["n", 1] },
+    { name: "READY_TOLD", type: "BOOL", dims: ["n", 1] },
+    { name: "CORRID_TOLD", type: "UINT64", dims: ["n", 1] },
+  ],
+  nodes: [
+    { op: "Add", inputs: ["INPUT", "SUM"], outputs: ["OUTPUT"] },
+    { op: "Identity", inputs: ["OUTPUT"], outputs: ["NEW_SUM"] },
+    ...["START", "END", "READY", "CORRID"].map((name) => ({
+      op: "Identity",
+      inputs: [name],
+      outputs: [`${name}_TOLD`],
+    })),
+  ],
+};
+
 const port = (name: string, dims: string, more = ""): string =>
   `{ name: "${name}" data_type: TYPE_FP32 dims: [ ${dims} ] ${more} }`;
 
@@ -71,6 +100,17 @@ const FILES: Readonly<Record<string, TinyModel | string>> = {
   "mlserver/model-settings.json":
     '{"name": "mlserver", "implementation": "x.Y", "max_batch_size": 5, "parameters": {"uri": "./net.onnx"}}',
   "mlserver/net.onnx": TWO_OUTPUTS,
+  "told/config.pbtxt": `max_batch_size: 4 input [ ${port("INPUT", "1")} ]
+    sequence_batching {
+      control_input [
+        { name: "START" control [ { kind: CONTROL_SEQUENCE_START fp32_false_true: [ -1, 1 ] } ] },
+        { name: "END" control [ { kind: CONTROL_SEQUENCE_END int32_false_true: [ 0, 1 ] } ] },
+        { name: "READY" control [ { kind: CONTROL_SEQUENCE_READY bool_false_true: [ false, true ] } ] },
+        { name: "CORRID" control [ { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_UINT64 } ] }
+      ]
+      state [ { input_name: "SUM" output_name: "NEW_SUM" data_type: TYPE_FP32 dims: [ 1 ] } ]
+    }`,
+  "told/1/model.onnx": TOLD,
   "pipeline/config.pbtxt": 'platform: "ensemble" ensemble_scheduling { step [ { model_name: "batched" } ] }',
   "pipeline/1/.keep": "",
   "wrongtype/config.pbtxt": 'input [ { name: "x" data_type: TYPE_INT64 dims: [ -1, 2 ] } ]',
@@ -154,6 +194,38 @@ describe("a repository of another server", () => {
     assert.deepEqual(outputs[0]?.data, [-1, -2, -3, -4, -5, -6]);
     const wrong = await infer("batched", "x", [1, 3], [1, 2, 3]);
     assert.equal(wrong.status, 400);
+  });
+
+  test("a model is told where in its sequence each request stands, and clients see nothing of that", async () => {
+    assert.deepEqual(
+      ((await get("/v2/models/told"))["inputs"] as { name: string }[]).map(({ name }) => name),
+      ["INPUT"],
+    );
+    const ask = async (
+      id: number | string,
+      parameters: object,
+      rows: readonly number[],
+    ): Promise<unknown> => {
+      const inputs = [{ name: "INPUT", datatype: "FP32", shape: [rows.length, 1], data: rows }];
+      const body = { inputs, parameters: { sequence_id: id, ...parameters } };
+      const answer = await fetch(`${server.url}/v2/models/told/infer`, {
+        method: "POST",
+        body: JSON.stringify(body),
+      });
+      const { outputs, error } = (await answer.json()) as V2Answer & { readonly error?: string };
+      return error ?? Object.fromEntries(outputs.map(({ name, data }) => [name.replace("_TOLD", ""), data]));
+    };
+    const told = (OUTPUT: number[], START: number, END: number, id: number): unknown => {
+      const each = <T>(value: T): T[] => OUTPUT.map(() => value);
+      return { OUTPUT, START: each(START), END: each(END), READY: each(true), CORRID: each(id) };
+    };
+    const start = { sequence_start: true };
+    const first = await Promise.all([ask(7, start, [1, 10]), ask(8, start, [5])]);
+    assert.deepEqual(first, [told([1, 10], 1, 0, 7), told([5], 1, 0, 8)]);
+    const second = await Promise.all([ask(7, {}, [2, 20]), ask(8, { sequence_end: true }, [6])]);
+    assert.deepEqual(second, [told([3, 30], -1, 0, 7), told([11], -1, 1, 8)]);
+    assert.match((await ask("seven", start, [1])) as string, /given it as UINT64, which "seven" is not/);
+    assert.deepEqual(await ask(7, { sequence_end: true }, [0, 0]), told([3, 30], -1, 1, 7));
   });
 
   test("what has no effect is in the index", async () => {

@@ -4,6 +4,7 @@ import type { Signature } from "./signature.ts";
 export interface OwnSettings {
   readonly instances?: number;
   readonly maxQueueDelayMs?: number;
+  readonly maxQueueSize?: number;
   readonly executionTimeoutMs?: number;
 }
 

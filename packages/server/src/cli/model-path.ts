@@ -1,8 +1,10 @@
-import { type Dirent, readdirSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { repositoryPath } from "../app/repository-path.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultWords } from "../base/file-fault.ts";
 import { nearestWord } from "../base/nearest-word.ts";
+import { isStoreAddress, parseStoreAddress } from "../stores/store-address.ts";
 import { usageError } from "./usage-error.ts";
 
 const MODEL_SUFFIX = /\.(pt2|pte?|pth|onnx|mar|safetensors|ckpt|bin)$/i;
@@ -41,8 +43,18 @@ function statsOf(path: string): ReturnType<typeof statSync> & {} {
   }
 }
 
+/** Throws ServeError `missing_path` when one of these is neither there nor the address of a store; of `NAME=PATH` the path counts. */
+export function requirePaths(texts: readonly string[]): void {
+  for (const { path } of texts.map(repositoryPath))
+    if (!isStoreAddress(path) && !existsSync(path)) throw missingFile(path, "file or folder");
+}
+
 /** For a path at which there is nothing: `missing_path`, with a file of a similar name beside it. */
 export function missingFile(path: string, what = "file"): ServeError {
+  if (isStoreAddress(path)) {
+    const message = `${parseStoreAddress(path).display}: only sconce serve and sconce check read addresses; download it first`;
+    return new ServeError("invalid_argument", message, { reason: "missing_path" });
+  }
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const [folder, name] = [path.slice(0, cut), path.slice(cut)];
   const near = nearestWord(

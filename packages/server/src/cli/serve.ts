@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { repositoryPath } from "../app/repository-path.ts";
 import { type RunningServer, startServer } from "../app/start-server.ts";
 import { usualTranslationFolder } from "../app/translation-cache.ts";
 import { systemClock } from "../base/clock.ts";
@@ -7,15 +5,14 @@ import { type Config, loadConfig } from "../config/load-config.ts";
 import { MODEL_OPTIONS } from "../config/model-options.ts";
 import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
-import { isStoreAddress } from "../stores/store-address.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
 import { withFoundConfig } from "./found-config.ts";
 import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
-import { missingFile } from "./model-path.ts";
-import { torchserveStart } from "./torchserve-start.ts";
+import { requirePaths } from "./model-path.ts";
+import { overlookedProperties, torchserveStart } from "./torchserve-start.ts";
 import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
 
@@ -30,15 +27,15 @@ export const serveCommand: Command = {
   async run(args, terminal) {
     const { flags, found } = withFoundConfig(args.flags, terminal.env);
     const torchserve = await torchserveStart({ flags, paths: args.positionals }, terminal.env);
-    const { paths = args.positionals, base, notes = [] } = torchserve ?? {};
+    const { paths = args.positionals, base } = torchserve ?? {};
+    const notes = torchserve?.notes ?? overlookedProperties({ flags, paths }, terminal.env);
     if (paths.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
     const load = (): Config =>
       withTranslationCache(loadConfig({ flags, env: terminal.env, base }), terminal.env);
     const config = load();
-    for (const { path } of paths.map(repositoryPath))
-      if (!isStoreAddress(path) && !existsSync(path)) throw missingFile(path, "file or folder");
+    requirePaths(paths);
     const { signals } = terminal;
     const startedMs = systemClock.nowMs();
     const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));

@@ -174,6 +174,12 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "What that class is called with: hidden: 128. Texts that read as numbers, true, false, null or lists are those.",
   },
+  envelope: {
+    kind: "choice",
+    choices: ["none", "body", "json", "kserve", "kservev2"],
+    default: "none",
+    doc: "How requests to a TorchServe archive hold what its handler gets, as TorchServe's service_envelope: body (without a name), json and kserve (instances, predictions), kservev2 (inputs, outputs). none: what the archive itself says, else as they come.",
+  },
   device: {
     kind: "text",
     default: "auto",

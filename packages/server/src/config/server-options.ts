@@ -123,6 +123,11 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
   },
+  allowProfile: {
+    kind: "flag",
+    default: false,
+    doc: "Let the administrator record what the server process spends its time on (POST /v2/profile), for 30 seconds at most, which slows it by some percent meanwhile.",
+  },
   allowLoadConfig: {
     kind: "flag",
     default: false,
@@ -168,9 +173,9 @@ export const SERVER_OPTIONS = {
   tokenExpirationMs: {
     kind: "duration",
     min: 1000,
-    max: 31_536_000_000,
+    max: 2_073_600_000,
     default: 3_600_000,
-    doc: "How long a token that is made for --torchserve-tokens is good for.",
+    doc: "How long a token that is made for --torchserve-tokens is good for, 24 days at most.",
   },
   tsConfig: {
     kind: "text",

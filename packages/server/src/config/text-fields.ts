@@ -31,9 +31,24 @@ export class TextFields {
 
   /** A name of an enumeration. */
   word(name: string): string | undefined {
+    return this.words(name).at(-1);
+  }
+
+  words(name: string): string[] {
     return this.#all(name, "a name", (value) =>
       value.kind === "word" || value.kind === "either" ? value.text : undefined,
-    ).at(-1);
+    );
+  }
+
+  /** Numbers that need not be whole. */
+  decimals(name: string): number[] {
+    return this.#all(name, "a number", (value) => {
+      if (value.kind === "message" || value.kind === "string") return undefined;
+      const isNumber = /^-?(?:[0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})(?:[eE][-+]?[0-9]{1,3})?f?$/.test(
+        value.text,
+      );
+      return isNumber ? Number(value.text.replace(/f$/, "")) : undefined;
+    });
   }
 
   flag(name: string): boolean {

@@ -105,6 +105,41 @@ sequence_batching {
   );
 });
 
+test("controls of sequences are read, and what is no control is refused with its place", () => {
+  const read = (control: string) =>
+    readTritonSettings(
+      `input { name: "x" data_type: TYPE_FP32 dims: 1 } sequence_batching { control_input [ ${control} ] }`,
+      "config.pbtxt",
+    );
+  const { controls, ports, remarks } = read(`
+    { name: "go" control [ { kind: CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1.5 ] } ] },
+    { name: "last" control [ { kind: CONTROL_SEQUENCE_END bool_false_true: [ false, true ] } ] },
+    { name: "here" control [ { kind: CONTROL_SEQUENCE_READY int32_false_true: [ 0, 1 ] } ] },
+    { name: "id" control [ { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_STRING } ] }`);
+  assert.deepEqual(controls, [
+    { input: "go", kind: "START", datatype: "FP32", no: 0, yes: 1.5 },
+    { input: "last", kind: "END", datatype: "BOOL", no: 0, yes: 1 },
+    { input: "here", kind: "READY", datatype: "INT32", no: 0, yes: 1 },
+    { input: "id", kind: "CORRID", datatype: "BYTES", no: 0, yes: 0 },
+  ]);
+  assert.deepEqual(
+    ports!.inputs.map(({ name }) => name),
+    ["x", "go", "last", "here", "id"],
+  );
+  assert.deepEqual(remarks, []);
+  for (const [wrong, words] of [
+    ["{ control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] } ] }", /has no name/],
+    ["{ name: 'a' control [ { kind: CONTROL_SEQUENCE_START } ] }", /expected one of int32_false_true/],
+    ["{ name: 'a' control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [0] } ] }", /two values/],
+    [
+      "{ name: 'a' control [ { kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_FP32 } ] }",
+      /cannot be TYPE_FP32/,
+    ],
+    ["{ name: 'a' control [ { kind: SOMETHING } ] }", /the kind SOMETHING does not exist/],
+  ] as const)
+    assert.throws(() => read(wrong), words);
+});
+
 test("an ensemble is a pipeline", () => {
   const text = `platform: "ensemble" input { name: "IN" data_type: TYPE_FP32 dims: 4 } output { name: "OUT" data_type: TYPE_FP32 dims: 4 }
     ensemble_scheduling { step { model_name: "a" model_version: -1 input_map { key: "x" value: "IN" } output_map { key: "y" value: "m" } }
@@ -126,7 +161,6 @@ describe("what cannot be served is refused by name", () => {
     ['platform: "ensemble"', /an ensemble needs ensemble_scheduling/],
     ['backend: "python"', /the backend python is not served/],
     ['platform: "tensorrt_plan"', /the platform tensorrt_plan is not served/],
-    ["sequence_batching { control_input [ { name: 'START' } ] }", /sequence_batching with control_input/],
     ["model_operations { op_library_filename: 'x.so' }", /model_operations/],
   ];
   for (const [text, expected] of CASES) {

@@ -1,9 +1,11 @@
-import type { DeclaredPorts } from "../base/declared-ports.ts";
+import type { DeclaredPort, DeclaredPorts } from "../base/declared-ports.ts";
 import { ServeError } from "../base/errors.ts";
+import type { SequenceControl } from "../base/sequence-control.ts";
 import { parseJsonProto } from "./json-proto.ts";
 import type { SettingsFile } from "./settings-file.ts";
 import { TextFields } from "./text-fields.ts";
 import { parseTextProto } from "./text-proto.ts";
+import { readControls } from "./triton-controls.ts";
 import { readEnsemble } from "./triton-ensemble.ts";
 import { readPorts, readStatePorts } from "./triton-ports.ts";
 
@@ -91,6 +93,8 @@ function settingsOf(config: TextFields, name: string): SettingsFile {
   const outputs = readPorts(config, "output", reading.remarks);
   for (const [field, read] of Object.entries(FIELDS)) if (config.has(field)) read(config, reading);
   const states = config.message("sequence_batching")?.messages("state").map(readStatePorts) ?? [];
+  const batching = config.message("sequence_batching");
+  const controls = batching === undefined ? [] : readControls(batching);
   const maxBatchSize = config.number("max_batch_size") ?? 0;
   const isSaid = inputs.length > 0 || outputs.length > 0;
   // Without inputs and outputs Triton completes the configuration itself, batching included.
@@ -98,7 +102,10 @@ function settingsOf(config: TextFields, name: string): SettingsFile {
   const ports: DeclaredPorts = {
     source: name,
     isBatched: maxBatchSize > 0,
-    inputs: inputs.length === 0 ? inputs : [...inputs, ...states.map(({ input }) => input)],
+    inputs:
+      inputs.length === 0
+        ? inputs
+        : [...inputs, ...states.map(({ input }) => input), ...controls.map(controlPort)],
     outputs: outputs.length === 0 ? outputs : [...outputs, ...states.map(({ output }) => output)],
   };
   const modelFile = config.text("default_model_filename");
@@ -107,6 +114,7 @@ function settingsOf(config: TextFields, name: string): SettingsFile {
     values: reading.values,
     remarks: reading.remarks.map((remark) => `${name}: ${remark}`),
     ...(isSaid && { ports }),
+    ...(controls.length > 0 && { controls }),
     ...(modelFile !== undefined && modelFile !== "" && { modelFile: plainName(config, modelFile) }),
     ...(reading.refusal !== undefined && { refusal: `${name}: ${reading.refusal}` }),
   };
@@ -129,6 +137,11 @@ const STATE_FIELDS = [
   "use_same_buffer_for_input_output",
   "use_growable_memory",
 ] as const;
+
+/** One element for each row. */
+function controlPort({ input, datatype }: SequenceControl): DeclaredPort {
+  return { name: input, datatype, dims: [1] };
+}
 
 function noEffect(field: string): ReadField {
   return (_, { remarks }) => void remarks.push(`${field} has no effect`);
@@ -238,17 +251,14 @@ function readSequenceBatching(config: TextFields, reading: Reading): void {
   const { values, remarks } = reading;
   const batching = config.message("sequence_batching")!;
   batching.only(SEQUENCE_FIELDS, "sequence_batching");
-  if (batching.has("control_input")) {
-    refuse(reading, "sequence_batching with control_input is not served yet");
-    return;
-  }
   const states = batching.messages("state");
+  const idle = batching.number("max_sequence_idle_microseconds") ?? 0;
+  if (idle > 0) values["sequence_idle"] = Math.max(1, idle / 1000);
   if (states.length === 0) {
+    if (batching.has("control_input")) return;
     remarks.push("sequence_batching has no effect: nothing is kept between the requests of a sequence");
     return;
   }
-  const idle = batching.number("max_sequence_idle_microseconds") ?? 0;
-  if (idle > 0) values["sequence_idle"] = Math.max(1, idle / 1000);
   for (const strategy of ["direct", "oldest"])
     if (batching.has(strategy)) remarks.push(`${strategy} has no effect: sequences share runs as they come`);
   values["state"] = Object.fromEntries(

@@ -20,7 +20,7 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels", "allowLoadConfig"],
+    options: ["loadModels", "allowLoadConfig", "allowProfile"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
   },

@@ -71,9 +71,10 @@ export abstract class ModelAround implements ServedModelHandle {
     return this.inner.onHealthChange(listener);
   }
 
-  hold(): void {
+  hold(): boolean {
     this.#holds.begin();
     this.taken.begin();
+    return true;
   }
 
   release(): void {

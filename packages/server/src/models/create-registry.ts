@@ -36,8 +36,8 @@ class Registry implements ManagedRegistry {
   #observed = false;
   /** What the last scan could not read at all; empty when it was complete. */
   #unread: readonly ModelCandidate[] = [];
-  /** Models to load at the start that were not on disk. */
-  #missing: ReadonlySet<string> = new Set();
+  /** Models to load at the start that no scan has found yet. */
+  readonly #missing: Set<string>;
   /** A scan could list every path. */
   #sawAll = false;
   /** The loads of the first scan are done. */
@@ -47,6 +47,7 @@ class Registry implements ManagedRegistry {
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#retryFailedMs = options.retryFailedMs ?? 10_000;
+    this.#missing = new Set(options.explicit?.startup);
     this.#loading = createEvictingLoad({
       load: options.load,
       clock: options.clock,
@@ -157,17 +158,15 @@ class Registry implements ManagedRegistry {
   apply(scan: ScanResult): void {
     if (this.#closed) return;
     this.#problems = logFindings(scan, this.#problems, this.#options.logger);
-    const starting = !this.#observed;
-    this.#observed ||= scan.pending !== true;
-    // The last scan of the start: everything that is there has been seen.
-    const first = starting && this.#observed;
+    // The first that saw everything there is.
+    const first = !this.#observed && scan.pending !== true;
+    this.#observed ||= first;
     const { explicit } = this.#options;
     this.#sawAll ||= scan.complete || explicit !== undefined;
     for (const model of this.#observe(scan)) {
-      const isDue = (starting && explicit?.startup.includes(model.name)) || this.#missing.has(model.name);
+      const isDue = !model.isStandIn && this.#missing.delete(model.name);
       if (isDue) model.enabled = true;
       if (explicit === undefined || isDue) this.#reconcile(model);
-      if (!first && isDue) this.#missing = new Set([...this.#missing].filter((name) => name !== model.name));
     }
     if (first) this.#reportMissing();
     if (first) void this.settled().then(() => this.#onStarted());
@@ -186,7 +185,7 @@ class Registry implements ManagedRegistry {
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
     this.#rejectUnreadable(name);
     this.#model(name).enabled = true;
-    this.#missing = new Set([...this.#missing].filter((missing) => missing !== name));
+    this.#missing.delete(name);
     let due = this.#wanted(name).filter((version) => !version.current || !version.well);
     while (due.length > 0) {
       await untilAborted(Promise.all(due.map((version) => version.load())), signal);
@@ -389,9 +388,9 @@ class Registry implements ManagedRegistry {
   /** What the operator counts on and the first scan did not find. */
   #reportMissing(): void {
     const { explicit, allowEmpty, logger } = this.#options;
-    this.#missing = new Set(explicit?.startup.filter((name) => !this.#models.has(name)));
     for (const model of this.#missing)
-      logger.warn({ model }, "a model that is to be loaded at the start is not on disk");
+      if (!this.#models.has(model))
+        logger.warn({ model }, "a model that is to be loaded at the start is not on disk");
     if (explicit === undefined && allowEmpty !== true && isEmpty(this.#models))
       logger.warn({}, "there is no model to serve: not ready (unless started with --allow-empty)");
   }

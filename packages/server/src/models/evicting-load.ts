@@ -96,7 +96,9 @@ function evictOne(versions: Iterable<ModelVersion>): boolean {
   return true;
 }
 
+/** A pipeline has no place to give back. */
 function isIdle(version: ModelVersion): boolean {
+  if (version.candidate.format === "pipeline") return false;
   const handle = version.serving;
   return (
     handle !== undefined && handle.inFlight() === 0 && version.pins === 0 && version.pending === undefined

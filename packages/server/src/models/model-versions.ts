@@ -16,6 +16,8 @@ export class ModelVersions {
   newest: ModelVersion | undefined;
   /** The last look found something that somebody meant as this model, whether or not it can be served. */
   isMeant = false;
+  /** It stands for what a store may hold, and is not known yet. */
+  isStandIn = false;
   /** What the last look could not read of the versions that the policy wants. */
   unread: readonly ModelCandidate[] = [];
   readonly #policyOf: (newest: ModelCandidate) => VersionPolicy;
@@ -64,6 +66,7 @@ export class ModelVersions {
   /** Takes over what a scan found; an empty list means that the model is gone from the disk. */
   observe(candidates: readonly ModelCandidate[]): void {
     const unreadable = candidates.some((candidate) => candidate.unreadable);
+    this.isStandIn = candidates.length > 0 && candidates.every(({ hidesOthers }) => hidesOthers === true);
     this.isMeant = candidates.some((candidate) => candidate.looksLikeModel);
     const found = new Set(candidates.map((candidate) => candidate.version));
     for (const candidate of candidates) {

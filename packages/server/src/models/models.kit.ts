@@ -158,7 +158,9 @@ export class StubModel implements ServedModelHandle {
     this.#settle();
   }
 
-  hold(): void {}
+  hold(): boolean {
+    return true;
+  }
 
   release(): void {}
 

@@ -14,8 +14,11 @@ export interface ModelGauges extends QueueGauges {
 export interface ServedModelHandle extends ServedModel {
   /** Requests submitted and not settled yet, and those that hold it. */
   inFlight(): number;
-  /** For a request that will submit later on what it has to submit: until `release` the model takes requests, also while it closes. */
-  hold(): void;
+  /**
+   * For a request that will submit later on what it has to submit: until `release` the model takes requests, also while it closes, and stays in memory. False: not all of
+   * it is in memory, so that it is not held.
+   */
+  hold(): boolean;
   release(): void;
   /** Its queue and its instances at this moment. */
   gauges(): Promise<ModelGauges>;

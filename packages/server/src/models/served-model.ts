@@ -96,9 +96,10 @@ class LiveModel implements ServedModelHandle {
     return this.#inFlight.count;
   }
 
-  hold(): void {
+  hold(): boolean {
     this.#holds.begin();
     this.#inFlight.begin();
+    return true;
   }
 
   release(): void {

@@ -108,6 +108,8 @@ export interface PythonOptions {
   /** Rows of a batch, in place of what an archive says; undefined: the archive's own. */
   readonly maxBatchSize: number | undefined;
   readonly allowsPickle: boolean;
+  /** Of a TorchServe archive: how requests hold what its handler gets; undefined: as the archive says. */
+  readonly envelope?: string | undefined;
 }
 
 /** A model in memory. */

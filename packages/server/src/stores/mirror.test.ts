@@ -198,6 +198,20 @@ test("an object that is replaced while it is read is read again, as it is then",
   assert.deepEqual(treeOf(mirror.path), { a: "new content" });
 });
 
+test("of an object that changes while it is read, again and again, only the last beginning is kept", async (t) => {
+  const { store, folder, open } = rig(t);
+  store.put("a", "content 0");
+  const mirror = await open();
+  let i = 0;
+  store.onRead = (_object, _offset, content) => {
+    i += 1;
+    store.put("a", `content ${i}`);
+    return [content.subarray(0, 3)];
+  };
+  for (let look = 0; look < 3; look += 1) await assert.rejects(mirror.sync(NEVER), /a: it was replaced/);
+  assert.equal(readdirSync(join(folder, readdirSync(folder)[0]!, "parts")).length, 1);
+});
+
 test("after a restart a download goes on where it was, and a copy is as it was", async (t) => {
   const { store, folder, open } = rig(t);
   store.put("a", "0123456789");
@@ -266,6 +280,16 @@ test("a copy that was damaged here is downloaded again", async (t) => {
   writeFileSync(join(mirror.path, "a"), "cut");
   await mirror.sync(NEVER);
   assert.deepEqual(treeOf(mirror.path), { a: "whole" });
+});
+
+test("a cache that somebody removed is made again", async (t) => {
+  const { store, folder, open } = rig(t);
+  store.put("a", "content");
+  const mirror = await open();
+  await mirror.sync(NEVER);
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+  assert.deepEqual(await mirror.sync(NEVER), { files: 1, removed: 0 });
+  assert.deepEqual(treeOf(mirror.path), { a: "content" });
 });
 
 test("names that leave the folder are left out and named, once", async (t) => {

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { lstatSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateFolder } from "../base/private-folder.ts";
 import { isLeased, type Lease, takeLease } from "./lease.ts";
@@ -78,7 +78,6 @@ export class StoreCache {
 }
 
 function copy(folder: string, lease: Lease): CopyFolder {
-  mkdirSync(join(folder, "parts"), { recursive: true, mode: 0o700 });
   touch(folder);
   let isOpen = true;
   return {
@@ -94,7 +93,11 @@ function copy(folder: string, lease: Lease): CopyFolder {
 
 function touch(folder: string): void {
   const now = new Date();
-  utimesSync(folder, now, now);
+  try {
+    utimesSync(folder, now, now);
+  } catch {
+    // It is gone, or only removed sooner.
+  }
 }
 
 function bytesBelow(folder: string): number {

@@ -1,5 +1,5 @@
 import { ServeError } from "../base/errors.ts";
-import { faultCode } from "../base/file-fault.ts";
+import { faultCode, faultWords } from "../base/file-fault.ts";
 import { oneLine } from "../base/printable.ts";
 
 const MAX_TEXT_CHARS = 200;
@@ -14,6 +14,21 @@ const NETWORK: Readonly<Record<string, string>> = {
   ENETUNREACH: "its network cannot be reached",
   EPIPE: "the connection was cut",
 };
+
+/** Of the file system alone; no connection ends with one of them. */
+const DISK_CODES: ReadonlySet<string> = new Set([
+  "ENOSPC",
+  "EDQUOT",
+  "EROFS",
+  "EACCES",
+  "EPERM",
+  "EIO",
+  "ENOENT",
+  "ENOTDIR",
+  "EISDIR",
+  "ELOOP",
+  "EMFILE",
+]);
 
 const CERTIFICATE = /certificate|CERT_|self.signed|altname|SSL|TLS/i;
 
@@ -47,8 +62,7 @@ export function storeError(thrown: unknown): ServeError {
   for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
     const code = faultCode(error) ?? "";
     if (NETWORK[code] !== undefined) return mayPass(NETWORK[code], thrown);
-    if ("syscall" in error && "path" in error)
-      return mayPass(`its copy cannot be written here: ${code}`, thrown);
+    if (DISK_CODES.has(code)) return mayPass(`its copy cannot be written here: ${faultWords(error)}`, thrown);
   }
   const text = thrown instanceof Error ? innermost(thrown).message || thrown.name : String(thrown);
   const words = oneLine(text.replace(/\?\S*/g, "?…")).slice(0, MAX_TEXT_CHARS);

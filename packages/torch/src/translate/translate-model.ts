@@ -47,7 +47,8 @@ export function translateModel(
   const warnings = [...lowered.warnings];
   const whole = unsupported.length > 0 ? undefined : lowered.model;
   const read = reader(source, weights);
-  const model = whole === undefined ? undefined : inPrecision(whole, options, { read, warnings });
+  const changed = whole === undefined ? undefined : inPrecision(whole, options, { read, warnings });
+  const model = keepsPlaces && changed !== undefined && changed !== whole ? named(changed) : changed;
   return {
     model,
     inputs: lowered.inputs,
@@ -98,6 +99,14 @@ function inPrecision(
   const result = quantizeModel(model, { precision, read });
   warnings.push(precisionNote(precision, result));
   return result.model;
+}
+
+/** A rewrite adds nodes without names, which a profile of the engine needs. */
+function named(model: OnnxModel): OnnxModel {
+  const nodes = model.graph.nodes.map((node) =>
+    node.name === undefined ? { ...node, name: node.outputs[0]! } : node,
+  );
+  return { ...model, graph: { ...model.graph, nodes } };
 }
 
 /** Reads what initializers point into: the program's file, or one of the files whose weights replace its own. */

@@ -8,6 +8,8 @@ export interface FoundModel extends Pick<ModelCandidate, "name" | "version" | "r
   readonly facts: ModelFileFacts | undefined;
   /** Why there are no facts; undefined where there are. */
   readonly problem: string | undefined;
+  /** The models of a pipeline's steps; undefined: it is none. */
+  readonly steps?: readonly string[];
 }
 
 /** The models of a folder for people, two or three lines each. */
@@ -21,8 +23,14 @@ export function folderText(found: readonly FoundModel[], problems: readonly stri
   return [...lines, ...problems.map((problem) => `problem: ${problem}`), ""].join("\n");
 }
 
-function linesOf({ facts, problem, remark }: FoundModel): string[] {
+function linesOf({ facts, problem, remark, steps }: FoundModel): string[] {
   const remarks = remark === "" ? [] : [`note: ${remark}`];
+  if (steps !== undefined)
+    return [
+      `pipeline of ${steps.join(", ")}`,
+      "sconce check loads all and shows what it takes and gives",
+      ...remarks,
+    ];
   if (facts === undefined) return [`cannot be served: ${problem ?? "it is no model"}`, ...remarks];
   const { summary, runtime, batching, advice } = facts;
   const ports = `${summary.inputs.map(portText).join(", ")} → ${summary.outputs.map(portText).join(", ")}`;

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import type { PortNaming, SummaryPort } from "@sconce/torch";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
+import { readPipeline } from "../../config/pipeline-settings.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { createYamlReader } from "../../config/yaml-reader.ts";
 import { nodeFileSystem } from "../../models/file-system.ts";
@@ -124,10 +125,20 @@ function namesOf({ name, aliases }: SummaryPort): PortNaming {
   return aliases === undefined ? { name } : { name, aliases };
 }
 
+/** What model.yaml says of the steps; whether they fit together only loading them shows. */
+function pipelineOf({ settings }: ModelCandidate): Pick<FoundModel, "problem" | "steps"> {
+  try {
+    return { steps: readPipeline(settings!).steps.map(({ model }) => model), problem: undefined };
+  } catch (error) {
+    return { problem: ServeError.from(error).message };
+  }
+}
+
 function foundModel(candidate: ModelCandidate): FoundModel {
   const { name, version, remark, file, codeFile, problem } = candidate;
   const base = { name, version, remark };
   if (problem !== undefined || file === "") return { ...base, facts: undefined, problem };
+  if (candidate.format === "pipeline") return { ...base, facts: undefined, ...pipelineOf(candidate) };
   if (codeFile !== undefined) {
     return {
       ...base,

@@ -7,6 +7,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startServer } from "../../app/start-server.ts";
 import { runCommand } from "../command.kit.ts";
+import { inspectCommand } from "../inspect/inspect.ts";
 import { checkCommand } from "./check.ts";
 import { listCommand } from "./list.ts";
 import type { ModelRow } from "./model-rows.ts";
@@ -63,6 +64,27 @@ describe("sconce check", () => {
     assert.deepEqual([report.isGood, report.warnings.length, report.rows[0]!.name], [true, 1, "branches"]);
     assert.match(report.rows[0]!.loaded!.batching, /^off: a branch is taken for all rows/);
   });
+});
+
+test("a pipeline is loaded with the models of its steps, and shown with them", async () => {
+  const path = layOut("piped", { "digits.pt2": DIGITS });
+  const pipe = join(path, "twice");
+  mkdirSync(pipe);
+  writeFileSync(
+    join(pipe, "model.yaml"),
+    "pipeline: {steps: [{model: digits, outputs: {probabilities: first}}]}\n",
+  );
+  const { code, stdout } = await runCommand(checkCommand, path);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^twice +1 +READY\n +image: FP32 \[-1, ?1, ?8, ?8\] → first: FP32 \[-1, ?10\]\n/m);
+  assert.match(stdout, /^ +steps {5}digits$/m);
+  const inspected = await runCommand(inspectCommand, path);
+  assert.match(inspected.stdout, /^twice 1 +pipeline of digits$/m);
+  writeFileSync(join(pipe, "model.yaml"), "pipeline: {steps: [{model: digit}]}\n");
+  assert.match(
+    (await runCommand(checkCommand, path)).stdout,
+    /^twice +1 +UNAVAILABLE: .*did you mean "digits"\?/m,
+  );
 });
 
 describe("sconce list", () => {

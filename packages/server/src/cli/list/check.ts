@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { repositoryPath } from "../../app/repository-path.ts";
 import { startServer } from "../../app/start-server.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
@@ -12,7 +10,7 @@ import type { Arguments } from "../arguments.ts";
 import type { Command, Terminal } from "../command.ts";
 import { fitLines } from "../fit-lines.ts";
 import { withFoundConfig } from "../found-config.ts";
-import { missingFile } from "../model-path.ts";
+import { requirePaths } from "../model-path.ts";
 import { torchserveStart } from "../torchserve-start.ts";
 import { usageError } from "../usage-error.ts";
 import { type ModelRow, modelRowsText, readModelRows } from "./model-rows.ts";
@@ -24,7 +22,7 @@ const CHECK_OPTIONS = {
 
 export const checkCommand: Command = {
   name: "check",
-  usage: "PATH…",
+  usage: "PATH|ADDRESS…",
   summary:
     "Loads every model as sconce serve would with the same options, runs it once, and ends: with 0 when all serve, else with 1. For CI.",
   tables: [CHECK_OPTIONS, SERVER_OPTIONS, MODEL_OPTIONS],
@@ -37,8 +35,7 @@ export const checkCommand: Command = {
     if (paths.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }
-    for (const { path } of paths.map(repositoryPath))
-      if (!existsSync(path)) throw missingFile(path, "file or folder");
+    requirePaths(paths);
     const { rows, warnings } = await served(paths, configOf({ flags, base }, terminal), terminal);
     const failed = rows.filter(({ state }) => state !== "READY");
     const isGood = rows.length > 0 && failed.length === 0 && (warnings.length === 0 || !options.strict);
@@ -64,6 +61,9 @@ function configOf(
     port: 0,
     healthAddress: undefined,
     torchserveHosts: [],
+    apiKeys: undefined,
+    jwtKeys: undefined,
+    torchserveTokens: undefined,
     lazyLoading: false,
     modelControl: "none",
     loadModels: [],

@@ -20,9 +20,11 @@ export interface LoadedRow {
   /** `image: FP32 [-1,1,8,8]`, −1 for sizes that requests choose. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** `onnx` or `python`. */
+  /** `onnx` or `python`; empty for a pipeline. */
   readonly runtime: string;
   readonly instances: number;
+  /** The models of a pipeline's steps; empty: it is none. */
+  readonly steps: readonly string[];
   /** `up to 32 rows of a run`, or `off: ` and why. */
   readonly batching: string;
   readonly weightBytes: number;
@@ -81,12 +83,15 @@ async function readLoaded(
   const why = ((config["parameters"] as Json)?.["batching"] as Json)?.["string_value"];
   const [stats] = (statistics["model_stats"] ?? []) as readonly Json[];
   const [memory] = (stats?.["memory_usage"] ?? []) as readonly Json[];
+  const ensemble = config["ensemble_scheduling"] as { readonly step?: readonly Json[] } | undefined;
+  const steps = (ensemble?.step ?? []).map((step) => String(step["model_name"]));
   const [group] = (config["instance_group"] ?? []) as readonly Json[];
   return {
     inputs: ports(metadata["inputs"]),
     outputs: ports(metadata["outputs"]),
     runtime: String(config["backend"] ?? ""),
-    instances: Number(group?.["count"] ?? 1),
+    instances: Number(group?.["count"] ?? (steps.length > 0 ? 0 : 1)),
+    steps,
     batching: rows > 0 ? `up to ${rows} rows of a run` : String(why ?? "off"),
     weightBytes: Number(memory?.["byte_size"] ?? 0),
     workerBytes: resident.get(`${name} ${version}`),
@@ -139,6 +144,7 @@ function loadedLines({
   outputs,
   runtime,
   instances,
+  steps,
   batching,
   weightBytes,
   workerBytes,
@@ -148,6 +154,8 @@ function loadedLines({
   return [
     `${inputs.join(", ")} → ${outputs.join(", ")}`,
     `batching  ${oneLine(batching)}`,
-    `runs on   ${runtime} in ${workers}${memory}, ${sizeText(weightBytes)} of weights`,
+    steps.length === 0
+      ? `runs on   ${runtime} in ${workers}${memory}, ${sizeText(weightBytes)} of weights`
+      : `steps     ${steps.join(", ")}`,
   ];
 }

@@ -18,33 +18,45 @@ const BUILT_IN: ReadonlySet<string> = new Set([
 ]);
 const MOST_NAMED = 5;
 
+/** What the server does not find in an archive by itself, since it has to know it before it reads one. */
+const EARLY_KEYS = ["load_timeout", "queue_timeout", "device"];
+
+/** An archive, and the keys of model.yaml for what it says and the server would not find. */
+export interface ReadModel {
+  readonly model: MigratedModel;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 /** What becomes of an archive. Never throws for what is wrong with it. */
 export function archiveModel(
   path: string,
   named: { readonly name: string; readonly version: string },
-): MigratedModel {
+): ReadModel {
   const file = basename(path);
   try {
-    return readArchive(path, (manifest, content) => ({ ...named, file, ...factsOf(manifest, content) }));
+    return readArchive(path, (manifest, content) => {
+      const config = configOf(manifest, content);
+      const facts = factsOf(manifest, content, config.fault);
+      return { model: { ...named, file, ...facts, settings: config.rows }, values: config.values };
+    });
   } catch (error) {
     const why = ServeError.from(error).message.replace(`${path}: `, "");
-    return { ...named, file, runtime: undefined, why, settings: [], notes: [] };
+    return { model: { ...named, file, runtime: undefined, why, settings: [], notes: [] }, values: {} };
   }
 }
 
 function factsOf(
   manifest: ArchiveManifest,
   content: ArchiveContent,
-): Pick<MigratedModel, "runtime" | "why" | "settings" | "notes"> {
-  const { rows, fault } = configOf(manifest, content);
+  fault: string | undefined,
+): Pick<MigratedModel, "runtime" | "why" | "notes"> {
   const notes = [...requirementsNotes(manifest, content), ...programNotes(manifest, content)];
-  const common = { settings: rows, notes };
   const refusal = fault ?? refusalOf(manifest);
-  if (refusal !== undefined) return { ...common, runtime: undefined, why: refusal };
+  if (refusal !== undefined) return { runtime: undefined, why: refusal, notes };
   const handler = BUILT_IN.has(manifest.handler)
     ? `TorchServe's own handler ${manifest.handler}`
     : `its handler ${manifest.handler}`;
-  return { ...common, runtime: "python", why: `${handler} is Python: the server needs PyTorch (--python)` };
+  return { runtime: "python", why: `${handler} is Python: the server needs PyTorch (--python)`, notes };
 }
 
 function refusalOf({ handler, runtime }: ArchiveManifest): string | undefined {
@@ -54,16 +66,21 @@ function refusalOf({ handler, runtime }: ArchiveManifest): string | undefined {
   return undefined;
 }
 
-function configOf(
-  { configFile }: ArchiveManifest,
-  { read }: ArchiveContent,
-): { readonly rows: readonly TorchserveRow[]; readonly fault?: string } {
+interface ArchiveConfig extends Pick<ReadModel, "values"> {
+  readonly rows: readonly TorchserveRow[];
+  /** Why it cannot be read. */
+  readonly fault?: string;
+}
+
+function configOf({ configFile }: ArchiveManifest, { read }: ArchiveContent): ArchiveConfig {
   const text = configFile === "" ? undefined : read(configFile)?.toString("utf8");
-  if (text === undefined) return { rows: [] };
+  if (text === undefined) return { rows: [], values: {} };
   try {
-    return { rows: readTorchserveModel(parseYaml(text, configFile).values).rows };
+    const { rows, values } = readTorchserveModel(parseYaml(text, configFile).values);
+    const early = Object.entries(values).filter(([key]) => EARLY_KEYS.includes(key));
+    return { rows, values: Object.fromEntries(early) };
   } catch (error) {
-    return { rows: [], fault: ServeError.from(error).message };
+    return { rows: [], values: {}, fault: ServeError.from(error).message };
   }
 }
 

@@ -58,7 +58,7 @@ function layOutStore(): void {
 const PROPERTIES = `model_store=store
 job_queue_size=50
 number_of_netty_threads=32
-service_envelope=body
+service_envelope=mine
 models={"numbers": {"2.0": {"minWorkers": 1, "batchSize": 4}}}
 `;
 
@@ -72,7 +72,7 @@ describe("a model store of TorchServe", () => {
       /^TorchServe's model store store, configured by config\.properties$/m,
       /^ {2}job_queue_size=50 +max_queue_size: 50$/m,
       /^ {2}number_of_netty_threads=32 +not needed: /m,
-      /^ {2}service_envelope=body +NOT FOLLOWED: /m,
+      /^ {2}service_envelope=mine +NOT FOLLOWED: /m,
       /^ {2}numbers 1 \(digits\.mar\): with Python: TorchServe's own handler image_classifier is Python/m,
       /^ {4}parallelType=tp +NOT FOLLOWED: /m,
       /^ {4}minWorkers=2 +instances: 2$/m,
@@ -92,7 +92,7 @@ describe("a model store of TorchServe", () => {
 
   test("with --write it is a folder that is served, once, and what somebody changed stays", async () => {
     layOutStore();
-    save("config.properties", PROPERTIES.replace("service_envelope=body\n", ""));
+    save("config.properties", PROPERTIES.replace("service_envelope=mine\n", ""));
     const { stdout } = await runCommand(migrateCommand, "store", "--write", "-o", "served");
     assert.match(stdout, /^wrote sconce\.yaml$/m);
     assert.equal(statSync("served/numbers/1/model.mar").ino, statSync("store/digits.mar").ino);

@@ -9,7 +9,7 @@ import {
 import { isModelName } from "../../models/model-candidate.ts";
 import { missingFile } from "../model-path.ts";
 import { type ArchiveManifest, readArchive } from "../torchserve/archive-manifest.ts";
-import { archiveModel } from "./archive-model.ts";
+import { archiveModel, type ReadModel } from "./archive-model.ts";
 import type { MigratedModel, Plan, PlannedFile } from "./plan.ts";
 import { yamlText } from "./yaml-text.ts";
 
@@ -44,10 +44,9 @@ export function torchservePlan({ store: given, config, output, env }: PlanQuesti
     });
   if (!existsSync(store)) throw missingFile(store, "folder");
   const { placed, notes } = placeArchives(store, properties);
-  const models = placed.map((archive): MigratedModel => {
-    const model = archiveModel(archive.path, archive);
-    const { rows } = properties;
-    const own = rows.filter(({ key }) => key.startsWith(`${archive.name}.`) && !isServerKey(key));
+  const read = placed.map((archive) => ({ ...archive, ...archiveModel(archive.path, archive) }));
+  const models = read.map(({ name: called, model }): MigratedModel => {
+    const own = properties.rows.filter(({ key }) => key.startsWith(`${called}.`) && !isServerKey(key));
     return { ...model, settings: [...own, ...model.settings] };
   });
   return {
@@ -57,7 +56,7 @@ export function torchservePlan({ store: given, config, output, env }: PlanQuesti
     settings: properties.rows.filter(({ key }) => isServerKey(key)),
     models,
     notes: [...notes, ...otherNotes(store), ...tokenNotes(properties)],
-    files: filesOf(placed, properties, { output, name }),
+    files: filesOf(read, properties, { output, name }),
     command: `sconce serve ${output} --python venv`,
   };
 }
@@ -155,7 +154,7 @@ function tokenNotes({ hasTokens }: TorchserveProperties): string[] {
 }
 
 function filesOf(
-  placed: readonly PlacedArchive[],
+  placed: readonly (PlacedArchive & Pick<ReadModel, "values">)[],
   { values, modelSettings, hasModelApi, hasTokens, startup }: TorchserveProperties,
   { output, name }: { readonly output: string; readonly name: string },
 ): PlannedFile[] {
@@ -172,9 +171,13 @@ function filesOf(
     },
   ];
   const seen = new Set<string>();
-  for (const { path, name: model, version, isOneOfSeveral } of placed) {
+  for (const { path, name: model, version, isOneOfSeveral, values: own } of placed) {
     const folder = join(output, model);
-    const settings = { ...(isOneOfSeveral && { version_policy: "all" }), ...modelSettings.get(model) };
+    const settings = {
+      ...(isOneOfSeveral && { version_policy: "all" }),
+      ...own,
+      ...modelSettings.get(model),
+    };
     if (!seen.has(model) && Object.keys(settings).length > 0)
       files.push({ path: join(folder, "model.yaml"), text: yamlText(settings, name) });
     seen.add(model);

@@ -39,5 +39,12 @@ export const PROFILE_OPTIONS = {
     default: null,
     doc: "A file for a flame graph, which https://www.speedscope.app shows without uploading it.",
   },
+  server: {
+    kind: "text",
+    default: null,
+    doc: "Instead of a model, the server at this URL itself: records what its process spends its time on. It must run with --allow-profile and --model-control explicit; the administrator's token comes as SCONCE_API_KEY or in --api-key-file.",
+  },
+  seconds: { kind: "integer", min: 1, max: 30, default: 5, doc: "How long --server is recorded." },
+  output: { kind: "text", default: null, doc: "The .cpuprofile file that --server writes (-o)." },
   json: { kind: "flag", default: false, doc: "Print everything as JSON." },
 } as const;

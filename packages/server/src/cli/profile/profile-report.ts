@@ -1,5 +1,5 @@
 import type { ProfileSample, RunProfile } from "./profile-sample.ts";
-import { type GroupTime, grouped, type ModuleTime, moduleTree, patternOf, sum } from "./profile-tree.ts";
+import { type GroupTime, grouped, kindOf, type ModuleTime, moduleTree, sum } from "./profile-tree.ts";
 
 /** What `sconce profile` found out about a model. */
 export interface ProfileReport {
@@ -35,7 +35,7 @@ export function profileReport({ runMs, samples }: RunProfile, facts: ReportFacts
     operationsMs,
     attributed: operationsMs === 0 ? 0 : sum(placed) / operationsMs,
     tree: moduleTree(samples),
-    modules: grouped(placed, ({ place }) => patternOf(place!.module)),
+    modules: grouped(placed, ({ place }) => kindOf(place!)),
     ops: grouped(samples, ({ place, kernel }) => place?.op || kernel),
     samples,
   };

@@ -14,14 +14,17 @@ const MOST_KERNELS = 3;
 export function profileText(report: ProfileReport, shown: ShownLines): string {
   const { operationsMs: totalMs, tree, model } = report;
   const tell = (ms: number): string => `${percent(ms / totalMs).padStart(7)}  ${milliseconds(ms)}`;
-  const lines = [
-    ...head(report),
-    "",
+  const modules = [
     "  share        ms  module",
     ...treeLines(tree, { ...shown, totalMs, model, tell }),
     "",
     "  share        ms  calls  modules of a kind, without what is inside them",
     ...groupLines(report.modules, { ...shown, totalMs, tell, nameless: model }),
+  ];
+  const lines = [
+    ...head(report),
+    "",
+    ...(report.attributed > 0 ? modules : ["The file does not say which modules its operations come from."]),
     "",
     "  share        ms  calls  operation, and what runs it",
     ...groupLines(report.ops, { ...shown, totalMs, tell, nameless: "" }),

@@ -1,3 +1,4 @@
+import type { NodePlace } from "@sconce/torch";
 import type { ProfileSample } from "./profile-sample.ts";
 
 /** A module of the model with the time that was spent in it. */
@@ -111,7 +112,8 @@ export function sum(samples: readonly ProfileSample[]): number {
   return samples.reduce((ms, sample) => ms + sample.ms, 0);
 }
 
-/** `encoder.layer.*.attention`: the same module, wherever it is repeated. */
-export function patternOf(module: string): string {
-  return module.replace(/(^|\.)\d+(?=\.|$)/g, "$1*");
+/** `encoder.layer.*.attention (Attention)`: the modules of a class that are called so, wherever they are repeated. */
+export function kindOf({ module, type }: NodePlace): string {
+  const pattern = module.replace(/(^|\.)\d+(?=\.|$)/g, "$1*");
+  return type === undefined ? pattern : `${pattern} (${type.split(".").at(-1)})`.trimStart();
 }

@@ -98,6 +98,15 @@ describe("sconce profile", () => {
     ]);
   });
 
+  test("finds the modules of a model in fewer bits, whose nodes a rewrite has replaced", async () => {
+    const found = await report(join(FIXTURES, "encoder.pt2"), "--precision", "int8");
+    assert.ok(placedShare(found) >= 0.95, `${placedShare(found)}`);
+    checkSums(found);
+    const products = modulesOfKernel(found, /MatMulInteger/);
+    assert.ok(products.length > 0);
+    for (const module of products) assert.match(module ?? "", /^layers\.[01]\.(up|down)$/);
+  });
+
   test("finds the modules of a traced program, and the line of its code", async () => {
     const found = await report(join(FIXTURES, "traced.pt"));
     assert.ok(placedShare(found) >= 0.95, `${placedShare(found)}`);
@@ -127,7 +136,7 @@ describe("sconce profile", () => {
     assert.match(stdout, /^model: \d+\.\d\d ms a run of 1 row, \d+ threads?, with ONNX Runtime/);
     assert.match(stdout, /\n100\.0 % +\d+\.\d+ {2}model \(Encoder\)\n/);
     assert.match(stdout, /\n +\d+\.\d % +\d+\.\d+ {6}0 \(Layer\)\n/);
-    assert.match(stdout, /layers\.\*\.up {2}\[.*Gemm.*\] {2}model\.py:\d+\n/);
+    assert.match(stdout, /layers\.\*\.up \(Linear\) {2}\[.*Gemm.*\] {2}model\.py:\d+\n/);
     assert.match(stdout, /aten\.layer_norm\.default {2}\[LayerNormalization\]/);
     const [tree] = stdout.split("modules of a kind");
     assert.doesNotMatch(tree!, /query/);

@@ -15,12 +15,14 @@ import type { LoadedModel } from "../../runtime/runtime.ts";
 import type { Arguments } from "../arguments.ts";
 import type { Command, Terminal } from "../command.ts";
 import { missingFile } from "../model-path.ts";
+import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { madeUp, randomNumbers, readTrial } from "../trial-inputs.ts";
 import { usageError } from "../usage-error.ts";
 import { engineProfile } from "./engine-profile.ts";
 import { PROFILE_OPTIONS } from "./profile-options.ts";
 import { type ProfileReport, profileReport } from "./profile-report.ts";
 import { fasterHalf, mean } from "./profile-sample.ts";
+import { profileServer } from "./profile-server.ts";
 import { profileText } from "./profile-text.ts";
 import { loadProfiled, type ProfiledModel } from "./profiled-model.ts";
 import { speedscope } from "./speedscope.ts";
@@ -41,11 +43,18 @@ export const profileCommand: Command = {
   usage: "MODEL",
   summary:
     "Says which modules and operations of a model its runs spend their time on, in PyTorch's own names: loads a file or folder as the server would, in a worker of its own.",
-  tables: [PROFILE_OPTIONS, MODEL_OPTIONS],
+  tables: [PROFILE_OPTIONS, ACCESS_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(PROFILE_OPTIONS, { flags: args.flags });
     const config = configOf(args);
     const [model, ...others] = args.positionals;
+    const { server, seconds, output } = options;
+    if (server !== undefined) {
+      if (model !== undefined) throw usageError("--server profiles the server itself: leave MODEL out");
+      if (output === undefined) throw usageError("--server needs -o FILE, such as server.cpuprofile");
+      await profileServer({ server, seconds, output }, serverAccess(args, terminal));
+      return 0;
+    }
     if (model === undefined || others.length > 0) throw usageError("expected one MODEL: a file or a folder");
     if (!existsSync(model)) throw missingFile(model, "file or folder");
     const report = await measured(model, { config, options, terminal });

@@ -19,6 +19,8 @@ export interface Evidence {
   readonly rejections: Readonly<Record<string, number>>;
   readonly reruns: number;
   readonly loopLate: Spread;
+  /** Of a pipeline, what its steps took; empty: it is none. */
+  readonly steps: readonly { readonly name: string; readonly took: Spread }[];
   readonly model: ModelPorts;
   /** Threads of an instance; undefined: the server chose, or nobody said. */
   readonly threads: number | undefined;
@@ -76,11 +78,23 @@ export function toEvidence({ name, series, ...known }: EvidenceParts): Evidence 
     batchRows: spreadOf(series, "sconce_batch_rows", model),
     rejections: reasonsOf(series.filter((one) => isOf(one, "sconce_rejections_total", model))),
     reruns: total(series, "sconce_reruns_total", model),
+    steps: stepsOf(series, model),
     loopLate: inMs(spreadOf(series, "sconce_event_loop_delay_seconds")),
     inputBytes: bytesOf(inputs),
     outputBytes: bytesOf(outputs),
   };
 }
+
+function stepsOf(series: readonly Series[], model: { readonly model: string }): Evidence["steps"] {
+  const of = series.filter((one) => isOf(one, `${STEP_METRIC}_count`, model) && one.value > 0);
+  const names = new Set(of.map(({ labels }) => labels["step"] ?? ""));
+  return [...names].map((step) => ({
+    name: step,
+    took: inMs(spreadOf(series, STEP_METRIC, { ...model, step })),
+  }));
+}
+
+const STEP_METRIC = "sconce_pipeline_step_seconds";
 
 /** The machine between two readings. */
 export function machineBetween(before: MachineReading, after: MachineReading): Machine {

@@ -19,11 +19,19 @@ interface Recorded extends Partial<Pick<EvidenceParts, "threads" | "machine" | "
   readonly rows?: number;
   readonly loopLateMs?: number;
   readonly queueFull?: number;
+  /** Of a pipeline. */
+  readonly stepMs?: Readonly<Record<string, number>>;
   readonly model?: Partial<ModelPorts>;
   readonly dims?: readonly Dim[];
 }
 
-async function page({ stageMs = {}, rows = 1, loopLateMs = 1, queueFull = 0 }: Recorded): Promise<string> {
+async function page({
+  stageMs = {},
+  rows = 1,
+  loopLateMs = 1,
+  queueFull = 0,
+  stepMs = {},
+}: Recorded): Promise<string> {
   const metrics = createPrometheusMetrics();
   const labels = { model: "m", version: "1" };
   const histogram = (name: string, more = {}) =>
@@ -36,6 +44,8 @@ async function page({ stageMs = {}, rows = 1, loopLateMs = 1, queueFull = 0 }: R
     metrics.counter("sconce_inferences_total", "", { model: "m", protocol: "rest", code: "ok" }).add(1);
     histogram("sconce_batch_rows").observe(rows);
     loop.observe(loopLateMs / 1000);
+    for (const [step, ms] of Object.entries(stepMs))
+      histogram("sconce_pipeline_step_seconds", { step }).observe(ms / 1000);
   }
   metrics.counter("sconce_rejections_total", "", { ...labels, reason: "queue_full" }).add(queueFull);
   return metrics.render();
@@ -167,4 +177,9 @@ test("labels with quotes, backslashes and line ends are read as they were writte
   const model = 'a "b" \\ {x="y"}\nnext';
   metrics.counter("c", "", { model }).add(3);
   assert.equal(total([...readMetrics(await metrics.render()).values()], "c", { model }), 3);
+});
+
+test("of a pipeline the slowest step comes first, and nothing is said of a queue that it does not have", async () => {
+  const stageMs = { queue: 40, compute: 12 };
+  assert.deepEqual(await idsOf({ stageMs, stepMs: { encoder: 2, scorer: 49 } }), ["slowest_step"]);
 });

@@ -90,7 +90,7 @@ test("TLS is never dropped", () => {
 
 test("every key of TorchServe's has a word for whoever comes from there, and what it becomes is an option", () => {
   const said = read(`
-service_envelope=body
+service_envelope=mine
 install_py_dep_per_model=true
 allowed_urls=https://s3.amazonaws.com/.*
 no_such_key=1

@@ -33,6 +33,8 @@ type ReadKey = (value: string, properties: ReadonlyMap<string, string>) => Made;
 
 /** In the current folder, where TorchServe makes it. */
 const KEY_FILE = "key_file.json";
+const MOST_TOKEN_MINUTES = 24 * 24 * 60;
+const ENVELOPES = ["body", "json", "kserve", "kservev2"];
 const JAVA = "threads and memory of Java";
 const WITHIN = "what all ports share: --host, --port, --torchserve-ports";
 const OWN_METRICS = "the metrics of a request are always there, for Prometheus, on the metrics port";
@@ -100,9 +102,13 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
     isTrue(value)
       ? { outcome: "same", note: "what changes models still needs a token: SCONCE_ADMIN_TOKEN" }
       : { outcome: "same" },
-  token_expiration_min: count((minutes) => ({
-    server: { token_expiration: `${Math.min(525_600, minutes)}m` },
-  })),
+  token_expiration_min: (value, properties) => {
+    const made = count((minutes) => ({
+      server: { token_expiration: `${Math.min(MOST_TOKEN_MINUTES, minutes)}m` },
+    }))(value, properties);
+    if (Number(value) <= MOST_TOKEN_MINUTES) return made;
+    return { ...made, outcome: "other", note: "tokens are good for 24 days at most" };
+  },
   enable_model_api: (value) =>
     isTrue(value) ? { outcome: "same", server: { model_control: "explicit" } } : { outcome: "same" },
   enable_metrics_api: (value) =>
@@ -116,14 +122,18 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
   disable_system_metrics: idle("the host's metrics are left to node_exporter"),
   system_metrics_cmd: none("the host's metrics are left to node_exporter"),
   metric_time_interval: idle(),
-  limit_max_image_pixels: idle("the limit is Pillow's own"),
+  limit_max_image_pixels: (value) =>
+    isTrue(value)
+      ? { outcome: "same" }
+      : { outcome: "none", note: "images of more pixels than Pillow takes are refused" },
   decode_input_request: (value) =>
     isTrue(value)
       ? { outcome: "same" }
       : { outcome: "other", note: "JSON and text are decoded before the handler sees them" },
-  service_envelope: none(
-    "let the handler read the body as clients send it; for instances and inputs of KServe's protocols serve the model's own file (.pt2)",
-  ),
+  service_envelope: (value) =>
+    ENVELOPES.includes(value.trim())
+      ? { outcome: "same", models: { envelope: value.trim() } }
+      : { outcome: "none", note: `known are ${ENVELOPES.join(", ")}` },
   default_service_handler: none("an archive's own handler is used"),
   workflow_store: none("workflows (.war) are not served"),
   plugins_path: none("plug-ins for TorchServe's Java are not loaded"),

@@ -182,11 +182,11 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
 
 function torchserveMethods(
   deps: GrpcEdgeOptions & InferenceDeps,
-  apis: TorchserveApis | undefined,
+  { apis, drain }: { readonly apis: TorchserveApis | undefined; readonly drain: DrainSignal },
 ): GrpcMethod[] {
   if (apis === undefined) return [];
   const managing = apis.withManagement ? torchserveManagementMethods(deps, apis) : [];
-  return [...torchserveInferenceMethods(deps), ...managing];
+  return [...torchserveInferenceMethods(deps, drain), ...managing];
 }
 
 interface Parts {
@@ -200,7 +200,7 @@ function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, 
   const own = (): readonly GrpcMethod[] => [
     ...inferMethods(options, limits),
     ...streamMethods(options, limits, drain),
-    ...torchserveMethods(options, torchserve),
+    ...torchserveMethods(options, { apis: torchserve, drain }),
     ...tensorflowMethods(options, limits),
     ...settingMethods({
       logLevel: options.logLevel ?? (() => "info"),

@@ -6,9 +6,11 @@ import { NO_PARAMETERS, type ResponsePiece } from "../../base/infer-request.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { handlerInputs, handlerPiece, handlerResponse, takesAnyBody } from "../torchserve/handler-call.ts";
 import { plainVersion } from "../torchserve/management.ts";
-import { failing } from "../torchserve/torchserve-failure.ts";
+import { failing, failureOverGrpc } from "../torchserve/torchserve-failure.ts";
+import type { StreamDialect } from "./dialects.ts";
 import type { Dialect } from "./run-inference.ts";
 import { decodeMessage } from "./server-handlers.ts";
+import { statusNumber } from "./status.ts";
 
 const { PredictionsRequestSchema, PredictionResponseSchema, TorchServeHealthResponseSchema } =
   torchserveInference;
@@ -66,6 +68,30 @@ export function predictionsDialect(
       const block = target.allocate(message.length);
       block.set(message);
       return block;
+    },
+  };
+}
+
+/** The messages of a sequence: what fails is an answer with a status, and the stream goes on. */
+export function sequenceDialect(inference: Inference): StreamDialect {
+  const dialect = predictionsDialect(inference, { inPieces: false });
+  return {
+    encode: dialect.encode,
+    decode(bytes, receiver) {
+      const { sequenceId } = decodeMessage(PredictionsRequestSchema, bytes);
+      if (sequenceId !== undefined && sequenceId !== "") return dialect.decode(bytes, receiver);
+      throw failing({
+        code: 400,
+        type: "BadRequestException",
+        message: "Parameter sequenceId is required.",
+      });
+    },
+    encodeFailure({ error }) {
+      const said = failureOverGrpc(error);
+      // Its last line is TorchServe's name of the error, which is a detail here.
+      const [message = ""] = said.message.split("\norg.pytorch.serve.");
+      const status = { code: statusNumber(said.code), message };
+      return toBinary(PredictionResponseSchema, create(PredictionResponseSchema, { status }));
     },
   };
 }

@@ -1,8 +1,10 @@
 import { ServeError } from "../../base/errors.ts";
 import { once } from "../../base/once.ts";
 import { failureOverGrpc } from "../torchserve/torchserve-failure.ts";
-import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
+import type { DrainSignal } from "./drain-signal.ts";
+import type { CallHandlers, GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import { UnaryInference } from "./infer-methods.ts";
+import { inferenceStream } from "./inference-stream.ts";
 import { frameOf } from "./message-frame.ts";
 import { type InferenceDeps, runInference } from "./run-inference.ts";
 import { UnaryCall, unaryMethod } from "./unary-method.ts";
@@ -10,7 +12,7 @@ import { UnaryCall, unaryMethod } from "./unary-method.ts";
 const SERVICE = "/org.pytorch.serve.grpc.inference.InferenceAPIsService";
 
 /** TorchServe's inference over gRPC, of archives. Their codec loads at the first call. */
-export function torchserveInferenceMethods(deps: InferenceDeps): GrpcMethod[] {
+export function torchserveInferenceMethods(deps: InferenceDeps, drain: DrainSignal): GrpcMethod[] {
   const codec = once(() => import("./torchserve-codec.ts"));
   const predict = (path: string, { inPieces }: { readonly inPieces: boolean }): GrpcMethod => ({
     path,
@@ -38,7 +40,27 @@ export function torchserveInferenceMethods(deps: InferenceDeps): GrpcMethod[] {
     },
     predict(`${SERVICE}/Predictions`, { inPieces: false }),
     predict(`${SERVICE}/StreamPredictions`, { inPieces: true }),
+    {
+      path: `${SERVICE}/StreamPredictions2`,
+      requestStream: true,
+      open: (call) =>
+        lateStream(call, async () => {
+          const dialect = (await codec()).sequenceDialect(deps.inference);
+          // Each is answered before the next one is read: they are a sequence.
+          return inferenceStream(deps, call, { dialect, maxInFlight: 1, failuresEndStream: false, drain });
+        }),
+    },
   ];
+}
+
+/** A stream whose code loads when it is opened. Until then its messages wait. */
+function lateStream(call: GrpcCall, make: () => Promise<CallHandlers>): CallHandlers {
+  const made = make();
+  const fail = (thrown: unknown): void => call.fail(ServeError.from(thrown));
+  return {
+    onMessage: (message) => void made.then((handlers) => handlers.onMessage(message)).catch(fail),
+    onHalfClose: () => void made.then((handlers) => handlers.onHalfClose()).catch(fail),
+  };
 }
 
 function sendPiece(call: GrpcCall, message: Uint8Array): void {

@@ -91,6 +91,7 @@ const LINKS: readonly (readonly [url: string, text: string])[] = [
   ["/v2/health/ready", "/v2/health/ready"],
   ["/metrics", "/metrics"],
   ["/openapi.json", "/openapi.json"],
+  ["/docs", "/docs"],
 ];
 
 /** A model's state and reason; of one that serves also what it takes and gives, and a line to paste. */

@@ -31,6 +31,7 @@ type Defaulted =
   | "regions"
   | "openCall"
   | "readLoadConfig"
+  | "cpuProfiler"
   | "defaultModel"
   | "slicer"
   | "notReadyStatus"
@@ -66,6 +67,7 @@ const DEFAULTS: Pick<
   | "regions"
   | "openCall"
   | "readLoadConfig"
+  | "cpuProfiler"
   | "notReadyStatus"
   | "tenantHeader"
   | "makeId"
@@ -79,6 +81,7 @@ const DEFAULTS: Pick<
   regions: undefined,
   openCall: undefined,
   readLoadConfig: undefined,
+  cpuProfiler: undefined,
   makeId: randomUUID,
   random: Math.random,
 };

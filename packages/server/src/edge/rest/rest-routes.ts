@@ -3,6 +3,7 @@ import type { TorchserveManagement } from "../torchserve/management.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { Route } from "./call/route.ts";
+import { docsRoutes } from "./docs-routes.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { metricsRoute, pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict/predict-routes.ts";
@@ -16,6 +17,7 @@ import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { embeddingsRoutes } from "./v1/embeddings-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
 import { generateRoutes } from "./v2/generate-routes.ts";
+import { v2ProfileRoutes } from "./v2/v2-profile-routes.ts";
 import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
 import { v2Routes } from "./v2/v2-routes.ts";
@@ -29,6 +31,7 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
     ...v2Routes(),
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
+    ...v2ProfileRoutes(),
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1,
@@ -39,8 +42,9 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
       ? torchserveManagementRoutes(managementOf(torchserve), torchserve)
       : []),
   ];
-  // OpenAPI has no words for a WebSocket, nor for gRPC.
+  // OpenAPI has no words for a WebSocket, nor for gRPC; what shows the document is not in it.
   return [
+    ...docsRoutes(),
     STREAM_ROUTE,
     ...rpcRoutes(),
     ...embeddingsRoutes(),

@@ -14,6 +14,7 @@ import type { ModelStatistics } from "../../models/model-statistics.ts";
 import type { ModelWorkers } from "../../models/registry.ts";
 import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
 import type { CheckedSubmit } from "../checked-submit.ts";
+import { holdAll } from "./hold-all.ts";
 import { type OwnFacts, pipelineLabels, pipelineSettings, type StepFacts } from "./pipeline-facts.ts";
 import { compilePipeline, type PipelinePlan } from "./pipeline-plan.ts";
 import { type PipelineResult, PipelineRun, type RunModels } from "./pipeline-run.ts";
@@ -32,6 +33,8 @@ export interface PipelineModelOptions extends OwnFacts {
   /** What the settings of another server say of its inputs and outputs. */
   readonly ports: DeclaredPorts | undefined;
   readonly models: StepModels;
+  /** What is known of each step's model; undefined: nothing. */
+  readonly facts: readonly (StepFacts | undefined)[];
   readonly submit: CheckedSubmit;
   readonly ledger: TensorLedger;
   readonly observer: PipelineObserver;
@@ -86,7 +89,7 @@ class PipelineModel implements ServedModelHandle {
   #failure: string | undefined;
   #isGone = false;
   /** By step, while somebody holds this pipeline. */
-  #kept: readonly (ServedModelHandle | undefined)[] = [];
+  #kept: readonly ServedModelHandle[] = [];
   #closing: Promise<void> | undefined;
 
   constructor(options: PipelineModelOptions) {
@@ -95,7 +98,7 @@ class PipelineModel implements ServedModelHandle {
     this.version = version;
     this.#options = options;
     this.#loadedAtMs = wallNowMs();
-    this.#facts = pipeline.steps.map(() => undefined);
+    this.#facts = pipeline.steps.map((_, i) => factsOf(options.facts[i]));
     this.settings = NO_SETTINGS;
     this.#refresh();
     this.#steps = {
@@ -170,15 +173,24 @@ class PipelineModel implements ServedModelHandle {
     return this.#taken.count;
   }
 
-  hold(): void {
-    if (this.#holds.count === 0) this.#keepSteps();
+  hold(): boolean {
+    if (this.#holds.count === 0) {
+      const { pipeline, models } = this.#options;
+      const kept = holdAll(pipeline.steps.map(({ model, version }) => models.find(model, version)));
+      if (kept === undefined) return false;
+      this.#kept = kept;
+    }
     this.#holds.begin();
     this.#taken.begin();
+    return true;
   }
 
   release(): void {
     this.#holds.end();
-    if (this.#holds.count === 0) this.#dropSteps();
+    if (this.#holds.count === 0) {
+      for (const handle of this.#kept) handle.release();
+      this.#kept = [];
+    }
     this.#taken.end();
   }
 
@@ -210,18 +222,6 @@ class PipelineModel implements ServedModelHandle {
     this.#stopListening();
   }
 
-  /** Whoever holds a pipeline holds the models of its steps. */
-  #keepSteps(): void {
-    const { pipeline, models } = this.#options;
-    this.#kept = pipeline.steps.map(({ model, version }) => models.find(model, version));
-    for (const handle of this.#kept) handle?.hold();
-  }
-
-  #dropSteps(): void {
-    for (const handle of this.#kept) handle?.release();
-    this.#kept = [];
-  }
-
   #requirePlan(): PipelinePlan {
     const isClosed = this.#isGone || (this.#closing !== undefined && this.#holds.count === 0);
     if (isClosed)
@@ -238,10 +238,11 @@ class PipelineModel implements ServedModelHandle {
     this.#refresh();
     const { name: model, version } = this;
     const { logger } = this.#options;
-    if (this.description !== described && before === this.#failure)
-      logger.info({ model, version }, "a model of the pipeline changed what it takes or gives");
-    if (before === this.#failure) return;
-    if (this.#failure === undefined) logger.info({ model, version }, "the model answers again");
+    const hasFailed = before !== this.#failure;
+    // Others that are made of this one have to know what it takes and gives now.
+    if (!hasFailed && this.description === described) return;
+    if (!hasFailed) logger.info({ model, version }, "a model of the pipeline changed what it takes or gives");
+    else if (this.#failure === undefined) logger.info({ model, version }, "the model answers again");
     else logger.warn({ model, version, reason: this.#failure }, "the model cannot answer any more");
     for (const listener of this.#health) listener();
   }
@@ -260,11 +261,7 @@ class PipelineModel implements ServedModelHandle {
         continue;
       }
       isChanged ||= this.#facts[i]?.description !== handle.description;
-      this.#facts[i] = {
-        version: handle.version,
-        description: handle.description,
-        settings: handle.settings,
-      };
+      this.#facts[i] = factsOf(handle);
     }
     if (this.#failure !== undefined || !isChanged) return;
     try {
@@ -292,6 +289,13 @@ class PipelineModel implements ServedModelHandle {
     this.description = describe(plan.signature, facts, plan.warnings);
     this.#plan = plan;
   }
+}
+
+/** Alone, so that nothing of a model that is gone is kept. */
+function factsOf(facts: StepFacts | undefined): StepFacts | undefined {
+  if (facts === undefined) return undefined;
+  const { version, description, settings } = facts;
+  return { version, description, settings };
 }
 
 const NOTHING_LOADED = "the models of its steps are not loaded";

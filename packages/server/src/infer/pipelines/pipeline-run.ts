@@ -7,6 +7,7 @@ import type { NamedTensor } from "../../base/tensor.ts";
 import { type StepTimes, Timeline } from "../../base/timeline.ts";
 import type { ServedModelHandle } from "../../models/served-model-handle.ts";
 import type { CheckedSubmit } from "../checked-submit.ts";
+import { holdAll } from "./hold-all.ts";
 import type { PipelinePlan, PlannedStep } from "./pipeline-plan.ts";
 import type { TensorLedger } from "./step-models.ts";
 import { type StepRecord, stampPath } from "./step-path.ts";
@@ -48,14 +49,17 @@ export class PipelineRun implements AbortListener {
   readonly #needed: ReadonlySet<number> | undefined;
   /** How many steps each one waits for. */
   readonly #waits: number[];
-  readonly #held: (ServedModelHandle | undefined)[];
+  /** Of the steps that are needed, in their order; undefined: some were not in memory, and each is asked for when its turn comes. */
+  #held: readonly ServedModelHandle[] | undefined;
+  /** The steps that are needed. */
+  readonly #running: readonly number[];
   readonly #records: (StepRecord | undefined)[];
   readonly #times: StepTimes[] = [];
   #ready: number[] = [];
   #stepsLeft: number;
   #bytes = 0;
   #batchRows = 0;
-  #isCharged = false;
+  #isCharged: boolean;
   #isSettled = false;
 
   constructor(parts: PipelineRunParts, request: InferRequest, receiver: ResultReceiver<PipelineResult>) {
@@ -63,6 +67,7 @@ export class PipelineRun implements AbortListener {
     this.#parts = parts;
     this.#request = request;
     this.#receiver = receiver;
+    this.#isCharged = request.isCharged === true;
     this.#tensors = [...request.inputs];
     this.#uses = [...plan.uses];
     for (const place of plan.outputPlaces) this.#uses[place]! += 1;
@@ -70,15 +75,15 @@ export class PipelineRun implements AbortListener {
     this.#stepsLeft = this.#needed?.size ?? plan.steps.length;
     this.#waits = plan.steps.map(({ before }) => before.length);
     this.#records = new Array<undefined>(plan.steps.length).fill(undefined);
-    this.#held = plan.steps.map((_, i) => (this.#isNeeded(i) ? models.find(i) : undefined));
-    for (const handle of this.#held) handle?.hold();
+    this.#running = plan.steps.map((_, i) => i).filter((i) => this.#isNeeded(i));
+    this.#held = holdAll(this.#running.map((i) => models.find(i)));
   }
 
   start(): void {
     const { signal } = this.#request;
     if (signal.aborted) this.handleEvent();
     else signal.addEventListener("abort", this);
-    for (const [i, waits] of this.#waits.entries()) if (waits === 0 && this.#isNeeded(i)) this.#begin(i);
+    for (const i of this.#running) if (this.#waits[i] === 0) this.#begin(i);
   }
 
   /** The client left, or the deadline passed: the queues end what waits and runs, and the first to say so ends the request. */
@@ -125,7 +130,7 @@ export class PipelineRun implements AbortListener {
 
   #begin(index: number): void {
     if (this.#isSettled) return;
-    const handle = this.#held[index];
+    const handle = this.#held?.[this.#running.indexOf(index)];
     if (handle === undefined) void this.#load(index);
     else this.#submit(index, handle);
   }
@@ -172,10 +177,7 @@ export class PipelineRun implements AbortListener {
         await models.waitForLoad(index, this.#signal);
         handle = models.find(index);
       }
-      if (this.#isSettled) return;
-      handle.hold();
-      this.#held[index] = handle;
-      this.#submit(index, handle);
+      if (!this.#isSettled) this.#submit(index, handle);
     } catch (error) {
       this.stepFailed(index, ServeError.from(error));
     }
@@ -236,8 +238,8 @@ export class PipelineRun implements AbortListener {
     this.#request.signal.removeEventListener("abort", this);
     this.#parts.ledger.shrink(this.#bytes);
     this.#bytes = 0;
-    for (const handle of this.#held) handle?.release();
-    this.#held.fill(undefined);
+    for (const handle of this.#held ?? []) handle.release();
+    this.#held = undefined;
     this.#tensors.fill(undefined);
   }
 }

@@ -8,8 +8,14 @@ import { ModelAround } from "../model-around.ts";
 import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
 import { LiveSequences, type LiveSequencesOptions } from "./live-sequences.ts";
 import { Sequence, type SequenceKey, SequenceStep, type StepListener } from "./sequence.ts";
+import { type ControlPlan, controlTensors } from "./sequence-controls.ts";
 import { idText, type SequenceFlags, sequenceFlags } from "./sequence-parameters.ts";
 import { initialBytes, initialState, type StatePlan, withState } from "./state-plan.ts";
+
+export interface SequencedModelOptions extends LiveSequencesOptions {
+  /** Inputs beside the plan's that say where in its sequence a request stands; undefined: none. */
+  readonly controls?: ControlPlan | undefined;
+}
 
 /** Requests of one sequence that may wait for the one before. */
 const MAX_WAITING = 64;
@@ -22,21 +28,22 @@ const MAX_WAITING = 64;
 export function createSequencedModel(
   inner: ServedModelHandle,
   plan: StatePlan,
-  options: LiveSequencesOptions,
+  options: SequencedModelOptions,
 ): ServedModelHandle {
   return new SequencedModel(inner, plan, options);
 }
 
 class SequencedModel extends ModelAround implements StepListener {
   readonly #plan: StatePlan;
-  readonly #options: LiveSequencesOptions;
+  readonly #options: SequencedModelOptions;
   readonly #sequences: LiveSequences;
   readonly #check: InputCheck;
+  readonly #controls: ControlPlan | undefined;
   readonly #claims: ClaimCheck | undefined;
   readonly #allOutputs: readonly string[];
   readonly #stateOutputs: readonly string[];
 
-  constructor(inner: ServedModelHandle, plan: StatePlan, options: LiveSequencesOptions) {
+  constructor(inner: ServedModelHandle, plan: StatePlan, options: SequencedModelOptions) {
     super(inner, {
       description: { ...inner.description, signature: plan.outer },
       settings: { ...inner.settings, sequences: { idleMs: options.idleMs } },
@@ -44,8 +51,10 @@ class SequencedModel extends ModelAround implements StepListener {
     this.#plan = plan;
     this.#options = options;
     this.#sequences = new LiveSequences(options);
-    this.#check = compileInputCheck(plan.inner);
-    this.#claims = compileClaimCheck(plan.inner);
+    const { signature } = inner.description;
+    this.#controls = options.controls;
+    this.#check = compileInputCheck(signature);
+    this.#claims = compileClaimCheck(signature);
     this.#stateOutputs = plan.slots.map(({ output }) => output);
     this.#allOutputs = [...plan.outer.outputs.map(({ name }) => name), ...this.#stateOutputs];
   }
@@ -147,7 +156,7 @@ class SequencedModel extends ModelAround implements StepListener {
     try {
       // Between its turn and now it may have become worthless.
       if (step.abortError !== undefined) throw step.abortError;
-      const inputs = this.#check(withState(this.#plan, request.inputs, this.#stateBefore(step)));
+      const inputs = this.#check(this.#inputsOf(step));
       const isAlone = request.isAlone === true || this.#claims?.(inputs) !== undefined;
       const outputs =
         request.outputs === undefined ? this.#allOutputs : [...request.outputs, ...this.#stateOutputs];
@@ -155,6 +164,15 @@ class SequencedModel extends ModelAround implements StepListener {
     } catch (error) {
       step.reject(ServeError.from(error));
     }
+  }
+
+  /** The model's inputs: the client's, the state, and what it is told of the sequence. */
+  #inputsOf(step: SequenceStep): readonly NamedTensor[] {
+    const { request, sequence, flags } = step;
+    const inputs = withState(this.#plan, request.inputs, this.#stateBefore(step));
+    if (this.#controls === undefined) return inputs;
+    const isStart = flags.isStart || sequence.state === undefined;
+    return [...inputs, ...controlTensors(this.#controls, inputs, { flags, isStart })];
   }
 
   #stateBefore({ sequence, request, flags }: SequenceStep): readonly NamedTensor[] {

@@ -2,7 +2,10 @@ import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
+import { BESSEL_FUNCTIONS } from "./bessel.ts";
 import { log1p, polynomial } from "./float-math.ts";
+import { ORTHOGONAL_POLYNOMIALS } from "./orthogonal-polynomials.ts";
+import { zetaFunctions } from "./zeta.ts";
 
 /**
  * aten::special_i0e(Tensor self) -> Tensor
@@ -202,7 +205,45 @@ function bessel(order: "i0" | "i1", isScaled: boolean): (g: Emitter, x: Val) => 
   };
 }
 
+/**
+ * aten::special_ndtri(Tensor self) -> Tensor
+ *
+ * Where the normal distribution's area up to x is p: a first guess for the smaller tail, and two of Newton's steps on its logarithm.
+ */
+function ndtri(g: Emitter, p: Val): Val {
+  const half = constant(g, 0.5);
+  const isUpper = g.op("Greater", [p, half]);
+  const tail = g.where(isUpper, g.op("Sub", [constant(g, 1), p]), p);
+  const log = g.op("Log", [tail]);
+  let x = firstTail(g, log);
+  for (let step = 0; step < 3; step += 1) {
+    const area = logNdtr(g, x);
+    const square = g.op("Mul", [g.op("Mul", [x, x]), half]);
+    const slope = g.op("Exp", [
+      g.op("Sub", [constant(g, -0.5 * Math.log(2 * Math.PI)), g.op("Add", [square, area])]),
+    ]);
+    x = g.op("Sub", [x, g.op("Div", [g.op("Sub", [area, log]), slope])]);
+  }
+  const known = g.where(g.op("Equal", [tail, constant(g, 0)]), constant(g, Number.NEGATIVE_INFINITY), x);
+  const exact = g.where(g.op("Equal", [tail, half]), constant(g, 0), known);
+  return g.where(isUpper, g.op("Neg", [exact]), exact);
+}
+
+/** Near the place up to which the area is e^log: Abramowitz and Stegun 26.2.22. */
+function firstTail(g: Emitter, log: Val): Val {
+  const t = g.op("Sqrt", [g.op("Mul", [log, constant(g, -2)])]);
+  const above = polynomial(g, t, [0.27061, 2.30753]);
+  const below = polynomial(g, t, [0.04481, 0.99229, 1]);
+  return g.op("Sub", [g.op("Div", [above, below]), t]);
+}
+
+const digammaLowering = approximated("digamma", digamma, 1e-13);
+
 export const SPECIAL_FUNCTIONS: LoweringTable = {
+  ...BESSEL_FUNCTIONS,
+  ...ORTHOGONAL_POLYNOMIALS,
+  ...zetaFunctions(digammaLowering),
+  "aten.special_ndtri.default": approximated("ndtri", ndtri),
   "aten.erfc.default": approximated("erfc", erfc),
   "aten.special_erfcx.default": approximated("erfcx", erfcx),
   "aten.special_ndtr.default": approximated("ndtr", ndtr),
@@ -210,7 +251,7 @@ export const SPECIAL_FUNCTIONS: LoweringTable = {
   "aten.erfinv.default": erfinv,
   "aten.lgamma.default": approximated("lgamma", lgamma, 1e-13),
   "aten.mvlgamma.default": mvlgamma,
-  "aten.digamma.default": approximated("digamma", digamma, 1e-13),
+  "aten.digamma.default": digammaLowering,
   "aten.i0.default": approximated("i0", bessel("i0", false)),
   "aten.special_i0e.default": approximated("i0e", bessel("i0", true)),
   "aten.special_i1.default": approximated("i1", bessel("i1", false)),

@@ -29,7 +29,7 @@ function withoutCommon(a: Dim, b: Dim): [Dim, Dim] {
 
 /** Throws unless a size that the caller chooses is known not to be 0. */
 export function requireSome(dim: Dim): void {
-  if (boundsOf(dim).min > 0 || boundsOf(dim).max < 0 || isDataSize(dim)) return;
+  if (typeof dim === "number" || boundsOf(dim).min > 0 || boundsOf(dim).max < 0 || isDataSize(dim)) return;
   throw new UnprovenSize(`the size ${keyOf(dim)} may be 0`, { kind: "at least", dim, least: 1 });
 }
 

@@ -7,15 +7,15 @@ import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } fr
 export const same: ShapeFn = (args) => args.tensor(args.has("self") ? "self" : "input");
 
 const floating: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
+  const { dtype, dims } = args.tensor(args.has("self") ? "self" : "x");
   return tensorType(floatOf(dtype), dims);
 };
 
 const truth: ShapeFn = (args) => tensorType("bool", args.tensor("self").dims);
 
 function operands(args: ShapeArgs): readonly string[] {
-  return ["self", "other", "exponent", "tensor1", "tensor2", "min", "max", "end", "values"].filter((name) =>
-    args.has(name),
+  return ["self", "other", "x", "n", "exponent", "tensor1", "tensor2", "min", "max", "end", "values"].filter(
+    (name) => args.has(name),
   );
 }
 
@@ -78,7 +78,9 @@ const FLOATING =
   special_gammaln special_log1p special_logit special_psi special_sinc exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
   sigmoid erf erfc erfinv reciprocal logit rad2deg deg2rad sinc lgamma digamma i0 mvlgamma
   special_entr special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtr special_modified_bessel_i0
-  special_modified_bessel_i1`.split(/\s+/);
+  special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0
+  special_scaled_modified_bessel_k1 special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_airy_ai
+  special_spherical_bessel_j0 special_ndtri polygamma special_polygamma`.split(/\s+/);
 const TRUTH = "isnan isinf isfinite isposinf isneginf logical_not signbit isreal".split(" ");
 const PROMOTED =
   `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp gcd lcm clip clamp clamp_min clamp_max bitwise_and bitwise_or
@@ -86,7 +88,12 @@ const PROMOTED =
     /\s+/,
   );
 const PROMOTED_FLOAT =
-  "atan2 true_divide xlogy arctan2 copysign hypot ldexp logaddexp logaddexp2 special_xlog1py".split(" ");
+  "atan2 true_divide xlogy arctan2 copysign hypot ldexp logaddexp logaddexp2 special_xlog1py special_zeta".split(
+    " ",
+  );
+const POLYNOMIALS = ["", "shifted_"].flatMap((kind) =>
+  ["t", "u", "v", "w"].map((letter) => `special_${kind}chebyshev_polynomial_${letter}`),
+);
 const COMPARISON =
   `eq ne lt le gt ge logical_and logical_or logical_xor greater less greater_equal less_equal not_equal isclose`.split(
     /\s+/,
@@ -102,6 +109,11 @@ export const ELEMENTWISE: ShapeTable = {
   ...named(TRUTH, truth),
   ...named(PROMOTED, promoted),
   ...named(PROMOTED_FLOAT, promotedFloat),
+  ...named(POLYNOMIALS, promotedFloat),
+  special_hermite_polynomial_h: promotedFloat,
+  special_hermite_polynomial_he: promotedFloat,
+  special_laguerre_polynomial_l: promotedFloat,
+  special_legendre_polynomial_p: promotedFloat,
   ...named(COMPARISON, comparison),
   square: squared,
   float_power: (args) => tensorType("float64", promoted(args).dims),

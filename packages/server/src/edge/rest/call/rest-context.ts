@@ -10,6 +10,7 @@ import type { Inference } from "../../../infer/inference.ts";
 import type { Authentication } from "../../authentication.ts";
 import type { OpenForeignCall } from "../../call-stream.ts";
 import type { ReadLoadConfig } from "../../control-parameters.ts";
+import type { CpuProfiler } from "../../cpu-profiler.ts";
 import type { InferenceObserver } from "../../inference-metrics.ts";
 import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RequestLog } from "../../request-log.ts";
@@ -27,6 +28,8 @@ export interface RestContext {
   readonly adminGate: AdminGate;
   /** Reads the configuration of a load request; undefined: the operator does not allow it. */
   readonly readLoadConfig: ReadLoadConfig | undefined;
+  /** Records what the server process does; undefined: the operator does not allow it. */
+  readonly cpuProfiler: CpuProfiler | undefined;
   /** Which web pages may come in, and under which names the server is known; the edges share it. */
   readonly webGate: WebGate;
   /** Shared memory that clients have registered; the edges share it. Undefined: the operator does not allow it. */

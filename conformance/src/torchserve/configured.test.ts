@@ -1,0 +1,94 @@
+// Tests config.properties, tokens and envelopes against what the real TorchServe was recorded to answer (conformance/fixtures/torchserve-configured.json).
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { requirePython, runPython } from "../python.ts";
+import { startServerProcess } from "../server-process.ts";
+import { agree } from "./agreement.ts";
+import { askConfigured, keyOf } from "./ask-configured.ts";
+import { torchserveClients } from "./ask-grpc.ts";
+import {
+  configuredCalls,
+  configuredProperties,
+  RECORDED_ENVELOPES,
+  type RecordedEnvelope,
+  SEQUENCE_MESSAGES,
+} from "./configured-calls.ts";
+import type { Recorded } from "./recorded-call.ts";
+import { torchserveAddresses } from "./torchserve-addresses.ts";
+
+const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
+const RECORDED = fileURLToPath(new URL("../../fixtures/torchserve-configured.json", import.meta.url));
+
+/** What is answered in another way on purpose. */
+const DIFFERENT: Readonly<Record<string, string>> = {
+  "GET /models with the management token": "modelUrl is made of the model's name",
+  "GET /models with the new management token": "modelUrl is made of the model's name",
+};
+
+test("servers with a config.properties answer as TorchServe does", { timeout: 300_000 }, async (t) => {
+  const python = requirePython(t);
+  if (python === undefined) return;
+  const store = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
+  t.after(() => rmSync(store, { recursive: true, force: true }));
+  await runPython(python, ["-W", "ignore", MODELS, store]);
+  const all = JSON.parse(readFileSync(RECORDED, "utf8")) as Readonly<
+    Record<RecordedEnvelope, readonly Recorded[]>
+  >;
+  const config = join(store, "config.properties");
+  for (const envelope of RECORDED_ENVELOPES) {
+    await t.test(envelope, async () => {
+      writeFileSync(config, `model_store=${store}\n${configuredProperties(envelope)}`);
+      const keyFile = join(store, `${envelope}.json`);
+      const own = ["--ts-config", config, "--torchserve-tokens", keyFile];
+      const server = await startServerProcess([...own, "--python", python, "--spare-workers", "0"]);
+      try {
+        const { management, metrics } = torchserveAddresses(server.output());
+        const addresses = {
+          inference: server.url,
+          management: `http://${management}`,
+          metrics: `http://${metrics}`,
+        };
+        const calls = configuredCalls(envelope);
+        const actual = await askConfigured(calls, { addresses, keyFile });
+        const expected = all[envelope];
+        assert.deepEqual(
+          actual.map(({ call }) => call),
+          expected.map(({ call }) => call),
+          "record again",
+        );
+        const differing = actual.filter(
+          ({ answers }, index) => !agree(answers, expected[index]!.answers, calls[index]!.closeness),
+        );
+        assert.deepEqual(
+          differing.filter(({ call }) => DIFFERENT[call] === undefined),
+          [],
+        );
+        if (envelope === "kserve") await checkSequence(server.output(), keyFile);
+      } finally {
+        await server.stop();
+      }
+    });
+  }
+});
+
+/** The real one answers StreamPredictions2 of archives with sequenceBatching alone; its words of errors are from its source. */
+async function checkSequence(output: string, keyFile: string): Promise<void> {
+  const { grpcInference, grpcManagement } = torchserveAddresses(output);
+  const clients = torchserveClients({ inference: grpcInference, management: grpcManagement });
+  try {
+    const answers = await clients.askSequence(SEQUENCE_MESSAGES, keyOf(keyFile, "inference")!);
+    const [first, withoutId, second, unknown] = answers;
+    const largest = (answer: unknown): unknown =>
+      (JSON.parse(String(answer)) as { readonly predictions: readonly { readonly largest: number }[] })
+        .predictions[0]!.largest;
+    assert.deepEqual([largest(first), largest(second)], [14.5, 32.5]);
+    assert.deepEqual(withoutId, { code: 3, message: "Parameter sequenceId is required." });
+    assert.equal((unknown as { readonly code: number }).code, 5);
+  } finally {
+    clients.close();
+  }
+}
