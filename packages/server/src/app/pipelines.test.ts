@@ -1,6 +1,6 @@
 // Tests pipelines through a whole server: real models, REST and gRPC, and what becomes of a pipeline when a model of its steps does not answer.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -408,6 +408,13 @@ test("with explicit control a pipeline's load loads its models; without one of t
     await control("root", "load");
     assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
     assert.equal((await infer("nested", { x: ROW }, { at: own })).status, 200);
+    await control("chain", "unload", { unload_dependents: true });
+    assert.deepEqual(
+      Object.values(states()).filter((state) => state === "READY"),
+      [],
+    );
+    await control("nested", "load");
+    assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
   } finally {
     await own.stop();
   }
@@ -440,6 +447,25 @@ test("a request of a pipeline costs its tenant's quota one request, however many
     const statuses: number[] = [];
     for (let i = 0; i < 2; i++) statuses.push((await infer("nested", { x: ROW }, { at: own, init })).status);
     assert.deepEqual(statuses, [200, 429]);
+  } finally {
+    await own.stop();
+  }
+});
+
+test("workers that die cost no request of a pipeline: they come back, and so does it", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const own = await open(CHAIN_AND_ITS_MODELS, [["--isolation", "process"]]);
+  const workers = (): number[] =>
+    readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  try {
+    const before = await infer("nested", { x: ROW }, { at: own });
+    assert.equal(before.status, 200, before.text);
+    const pids = workers();
+    assert.ok(pids.length >= 2);
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    const after = await infer("nested", { x: ROW }, { at: own });
+    assert.deepEqual([after.status, after.outputs], [200, before.outputs], after.text);
   } finally {
     await own.stop();
   }

@@ -3,6 +3,7 @@ import { isComplex } from "../dtype.ts";
 import { functionalVariant, reshapesInPlace, turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
 import { type Dim, sameDims, symbolsOf } from "../graph/sym.ts";
+import { Branches } from "./branches.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
@@ -170,6 +171,11 @@ export class OpCaller {
       return target !== undefined && !NEW_TENSORS.has(target);
     });
     return mayAnswerInput ? undefined : false;
+  }
+
+  /** Both ways of a condition that only the data knows. */
+  branches(condition: NumberValue): Branches {
+    return new Branches(this.#recorder, condition);
   }
 
   /** Whether a need is about sizes that only the data knows. */
