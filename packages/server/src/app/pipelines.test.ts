@@ -408,6 +408,13 @@ test("with explicit control a pipeline's load loads its models; without one of t
     await control("root", "load");
     assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
     assert.equal((await infer("nested", { x: ROW }, { at: own })).status, 200);
+    await control("chain", "unload", { unload_dependents: true });
+    assert.deepEqual(
+      Object.values(states()).filter((state) => state === "READY"),
+      [],
+    );
+    await control("nested", "load");
+    assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
   } finally {
     await own.stop();
   }
