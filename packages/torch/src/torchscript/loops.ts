@@ -9,7 +9,7 @@ import { unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
 
 /** What one turn does to the variables; answers whether there is another one. */
-export type Turn = (frame: Frame) => Value;
+type Turn = (frame: Frame) => Value;
 
 /** A variable that turns change: a tensor, or a number that goes round as one. */
 interface Carried {
