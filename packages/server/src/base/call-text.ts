@@ -157,7 +157,7 @@ function typescriptText(model: CalledModel): string {
     (text) => text !== "",
   );
   const headers =
-    model.needsKey === true ? ", { headers: { authorization: `Bearer ${process.env.SCONCE_KEY}` } }" : "";
+    model.needsKey === true ? `, { headers: { authorization: "Bearer " + process.env.SCONCE_KEY } }` : "";
   return (
     `${filed ? 'import { readFileSync } from "node:fs";\n' : ""}import { createClient, tensor } from "@sconce/client";\n\n` +
     (filed ? `const { inputs } = JSON.parse(readFileSync(${JSON.stringify(bodyFile)}, "utf8"));\n` : "") +

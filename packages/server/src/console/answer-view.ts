@@ -7,6 +7,8 @@ const MAX_BARS = 10;
 const MAX_ROWS = 20;
 const MAX_COLUMNS = 12;
 const DIGITS = 4;
+/** What the shares of a whole may lack of it. */
+const ROUNDING = 1e-3;
 
 /** The label of an output's place, where the server knows it. */
 export type LabelOf = (index: number) => string | undefined;
@@ -45,18 +47,25 @@ function scoreBars({ data }: OutputTensor, labelOf: LabelOf): HTMLElement {
   const order = [...values.keys()].sort((a, b) => values[b]! - values[a]!).slice(0, MAX_BARS);
   const top = values[order[0]!]!;
   const least = Math.min(0, ...order.map((i) => values[i]!));
-  const bars = order.map((i) => ({
-    label: labelOf(i) ?? String(i),
-    share: top === least ? 0 : (values[i]! - least) / (top - least),
-    text: show(values[i]!),
-  }));
   const isShare = values.every((value) => value >= 0 && value <= 1);
-  const longest = isShare ? bars.map((bar, i) => ({ ...bar, share: values[order[i]!]! })) : bars;
+  const sum = values.reduce((whole, value) => whole + value, 0);
+  const areParts = isShare && Math.abs(sum - 1) < ROUNDING;
+  const bars = order.map((i) => {
+    const value = values[i]!;
+    const share = isShare ? value : top === least ? 0 : (value - least) / (top - least);
+    return { label: labelOf(i) ?? String(i), share, text: areParts ? percent(value) : show(value) };
+  });
   const rest =
     data.length > MAX_BARS
       ? `the ${MAX_BARS} highest of ${data.length}`
       : `all ${data.length}, the highest first`;
-  return barList(rest, longest);
+  return barList(rest, bars);
+}
+
+/** Of a whole that is divided among the labels. */
+function percent(value: number): string {
+  const text = (value * 100).toFixed(2);
+  return value > 0 && text === "0.00" ? "< 0.01 %" : `${text} %`;
 }
 
 function show(value: number | string | boolean | null): string {

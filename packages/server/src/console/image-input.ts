@@ -107,7 +107,7 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
   const file = element("input", {
     type: "file",
     accept: "image/*",
-    "aria-label": `Choose a picture for ${port.name}`,
+    hidden: true,
     onchange: () => take(file.files?.[0]),
   });
   const invert = (): void => {
@@ -134,6 +134,7 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
         button("Clear", () => redraw(clear)),
         button("Invert", () => redraw(invert)),
       ),
+      button("Choose a picture", () => file.click()),
       file,
       element("label", {}, "Pixels are ", scale),
     ),

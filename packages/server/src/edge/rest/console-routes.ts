@@ -1,36 +1,39 @@
-import type { Route } from "./call/route.ts";
-import { pageFileRoutes } from "./page-files.ts";
+import { ServeError } from "../../base/errors.ts";
+import type { RestCall } from "./call/rest-call.ts";
+import type { Route, RouteParams } from "./call/route.ts";
+import { pageFileRoutes, sendPageFile } from "./page-files.ts";
 
-/** The scripts of the page, by their names in `console/`; `console-routes.test.ts` finds those that are missing. */
-const SCRIPTS: readonly string[] = [
-  "answer-view",
-  "bars",
-  "calls-view",
-  "element",
-  "image-input",
-  "input-fields",
-  "json-input",
-  "main",
-  "model-view",
-  "models-view",
-  "server-api",
-  "text-input",
-  "tensor-values",
-  "timing-view",
-];
-/** What the page shares with the command line. */
-const SHARED: readonly string[] = ["base/call-text", "base/shell-text"];
+/** What the page's scripts share with the server. */
+const SHARED: ReadonlySet<string> = new Set(["call-text.js", "shell-text.js"]);
+/** Names of files and no paths. */
+const SCRIPT = /^[a-z-]+\.js$/;
 
-const built = (name: string): URL => new URL(`../../${name}.js`, import.meta.url);
+const built = (path: string): URL => new URL(`../../${path}`, import.meta.url);
 const page = (name: string): URL => new URL(`../../../pages/console/${name}`, import.meta.url);
 
-/** `/console`: models, a playground for each, and how the server does. */
+/** `/console`: models, a playground for each, and how the server does. Its scripts are `src/console`, each a module of its own. */
 export function consoleRoutes(): readonly Route[] {
-  const scripts = SCRIPTS.map((name) => [`/console/app/${name}.js`, built(`console/${name}`)] as const);
-  const shared = SHARED.map((name) => [`/console/${name}.js`, built(name)] as const);
-  return pageFileRoutes({
-    "/console": page("index.html"),
-    "/console/look.css": page("look.css"),
-    ...Object.fromEntries([...scripts, ...shared]),
-  });
+  return [
+    ...pageFileRoutes({ "/console": page("index.html"), "/console/look.css": page("look.css") }),
+    { method: "GET", urls: ["/console/app/:script"], needs: "nothing", run: sendScript },
+    { method: "GET", urls: ["/console/base/:script"], needs: "nothing", run: sendShared },
+  ];
+}
+
+async function sendScript(call: RestCall, { script = "" }: RouteParams): Promise<void> {
+  if (!SCRIPT.test(script)) throw noSuchScript();
+  try {
+    await sendPageFile(call, built(`console/${script}`));
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
+  }
+}
+
+async function sendShared(call: RestCall, { script = "" }: RouteParams): Promise<void> {
+  if (!SHARED.has(script)) throw noSuchScript();
+  await sendPageFile(call, built(`base/${script}`));
+}
+
+function noSuchScript(): ServeError {
+  return new ServeError("not_found", "the console has no such script", { reason: "no_such_url" });
 }

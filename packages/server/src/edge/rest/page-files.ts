@@ -33,11 +33,11 @@ export function pageFileRoutes(files: PageFiles): readonly Route[] {
     method: "GET",
     urls: [url],
     needs: "nothing",
-    run: (call) => sendFile(call, file),
+    run: (call) => sendPageFile(call, file),
   }));
 }
 
-async function sendFile(call: RestCall, file: URL): Promise<void> {
+export async function sendPageFile(call: RestCall, file: URL): Promise<void> {
   const isPacked = file.pathname.endsWith(".gz");
   const name = isPacked ? file.pathname.slice(0, -".gz".length) : file.pathname;
   const [, type] = TYPES.find(([end]) => name.endsWith(end))!; // pages hold no others
