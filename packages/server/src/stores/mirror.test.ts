@@ -198,6 +198,20 @@ test("an object that is replaced while it is read is read again, as it is then",
   assert.deepEqual(treeOf(mirror.path), { a: "new content" });
 });
 
+test("of an object that changes while it is read, again and again, only the last beginning is kept", async (t) => {
+  const { store, folder, open } = rig(t);
+  store.put("a", "content 0");
+  const mirror = await open();
+  let i = 0;
+  store.onRead = (_object, _offset, content) => {
+    i += 1;
+    store.put("a", `content ${i}`);
+    return [content.subarray(0, 3)];
+  };
+  for (let look = 0; look < 3; look += 1) await assert.rejects(mirror.sync(NEVER), /a: it was replaced/);
+  assert.equal(readdirSync(join(folder, readdirSync(folder)[0]!, "parts")).length, 1);
+});
+
 test("after a restart a download goes on where it was, and a copy is as it was", async (t) => {
   const { store, folder, open } = rig(t);
   store.put("a", "0123456789");

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../base/clock.ts";
@@ -15,10 +14,11 @@ import {
   syncFolder,
   writeRecord,
 } from "./mirror-record.ts";
+import { PartsFolder } from "./parts-folder.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
 import type { CopyFolder, StoreCache } from "./store-cache.ts";
-import { refused } from "./store-error.ts";
+import { refused, storeError } from "./store-error.ts";
 import { withLimit } from "./with-limit.ts";
 
 export interface MirrorOptions {
@@ -56,6 +56,7 @@ export class Mirror {
   readonly path: string;
   readonly #options: MirrorOptions;
   readonly #copy: CopyFolder;
+  readonly #parts: PartsFolder;
   #record: MirrorRecord | undefined;
   /** What is not taken, by the stamp that it had: it need not be downloaded to be refused again. */
   readonly #refused = new Map<string, { readonly stamp: string; readonly error: unknown }>();
@@ -67,6 +68,7 @@ export class Mirror {
     const { lastPart } = options.address;
     this.#options = options;
     this.#copy = copy;
+    this.#parts = new PartsFolder(join(copy.folder, "parts"));
     this.path = join(copy.folder, "tree", UNSAFE_FOLDER.test(lastPart) ? "models" : lastPart);
     this.#record = readRecord(this.#recordPath);
   }
@@ -76,7 +78,7 @@ export class Mirror {
     const copy = options.cache.open(options.address.id);
     try {
       const mirror = new Mirror(options, copy);
-      mkdirSync(mirror.path, { recursive: true, mode: 0o700 });
+      mirror.#makeFolders();
       await mirror.#placeParts();
       return mirror;
     } catch (error) {
@@ -96,7 +98,7 @@ export class Mirror {
   async sync(signal: AbortSignal): Promise<MirrorChange | undefined> {
     const listed = this.#usable(await this.#list(signal));
     // Somebody may have cleaned up.
-    for (const folder of [this.path, this.#partsPath]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#makeFolders();
     const kept = this.#keptForNow(listed);
     const due = listed.filter((object) => !this.#isHere(object));
     const gone = [...(this.#record?.objects.keys() ?? [])].filter((key) => !kept.has(key));
@@ -117,8 +119,9 @@ export class Mirror {
     this.#copy.close();
   }
 
-  get #partsPath(): string {
-    return join(this.#copy.folder, "parts");
+  #makeFolders(): void {
+    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    this.#parts.make();
   }
 
   get #recordPath(): string {
@@ -181,7 +184,9 @@ export class Mirror {
   async #downloadAll(due: readonly StoredObject[], signal: AbortSignal): Promise<MirroredObject[]> {
     if (this.#options.address.sha256 !== undefined && due.length > 1)
       throw refused("a digest in the address is for one file, and several lie under it");
-    const bytes = due.reduce((sum, object) => sum + object.byteLength - this.#bytesOfPart(object), 0);
+    const bytes = due.reduce((sum, object) => sum + object.byteLength - this.#parts.bytesOf(object), 0);
+    // Of an object that changes again and again, the beginnings would fill the cache.
+    this.#parts.keepOnly(due);
     this.#options.cache.makeRoom(bytes);
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
@@ -205,38 +210,30 @@ export class Mirror {
     const before = this.#refused.get(object.key);
     if (before?.stamp === object.stamp && object.stamp !== "") throw before.error;
     try {
-      const path = this.#partPath(object);
+      const path = this.#parts.pathOf(object);
       const { sha256: expected } = this.#options.address;
       const sha256 = await download({ ...this.#options, object, path, sha256: expected, signal });
       return { ...object, sha256 };
-    } catch (error) {
-      if (ServeError.from(error).reason === "digest_mismatch")
-        this.#refused.set(object.key, { stamp: object.stamp, error });
+    } catch (thrown) {
+      const error = this.#naming(object, storeError(thrown));
+      if (error.reason === "digest_mismatch") this.#refused.set(object.key, { stamp: object.stamp, error });
       throw error;
     }
   }
 
-  #partPath({ key, byteLength, stamp }: StoredObject): string {
-    const id = createHash("sha256")
-      .update(JSON.stringify([key, byteLength, stamp]))
-      .digest("hex");
-    return join(this.#partsPath, id);
-  }
-
-  #bytesOfPart(object: StoredObject): number {
-    return Math.min(
-      object.byteLength,
-      lstatSync(this.#partPath(object), { throwIfNoEntry: false })?.size ?? 0,
-    );
+  /** Which of many files it was. */
+  #naming({ key }: StoredObject, { code, message, reason, cause }: ServeError): ServeError {
+    const isNamed = this.#options.address.kind === "https" || reason === "digest_mismatch";
+    return ServeError.of(code, isNamed ? message : `${oneLine(key)}: ${message}`, { reason, cause });
   }
 
   /** From the moment in which the record is written the new state counts; what follows can be done again. */
   async #commit(record: MirrorRecord): Promise<void> {
-    await syncFolder(this.#partsPath);
+    await syncFolder(this.#parts.path);
     await writeRecord(this.#recordPath, record);
     this.#record = record;
     await this.#placeParts();
-    for (const name of readdirSync(this.#partsPath)) await rm(join(this.#partsPath, name), { force: true });
+    this.#parts.keepOnly([]);
   }
 
   /** Moves to its place whatever the record says and is not there yet, and removes what it does not say. */
@@ -245,11 +242,10 @@ export class Mirror {
     const { objects } = this.#record;
     const touched = new Set<string>();
     for (const object of objects.values()) {
-      const part = this.#partPath(object);
-      if (statSync(part, { throwIfNoEntry: false })?.size !== object.byteLength) continue;
+      if (!this.#parts.isComplete(object)) continue;
       const path = join(this.path, object.key);
-      await this.#makeFolders(object.key);
-      await rename(part, path);
+      await this.#makeFoldersOf(object.key);
+      await rename(this.#parts.pathOf(object), path);
       touched.add(dirname(path));
     }
     await removeOthers(this.path, objects);
@@ -257,7 +253,7 @@ export class Mirror {
   }
 
   /** Where a file was that is a folder now, or a link, a folder is made. */
-  async #makeFolders(key: string): Promise<void> {
+  async #makeFoldersOf(key: string): Promise<void> {
     for (const folder of foldersOf(key)) {
       const path = join(this.path, folder);
       const stats = lstatSync(path, { throwIfNoEntry: false });

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { lstatSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { makePrivateFolder } from "../base/private-folder.ts";
 import { isLeased, type Lease, takeLease } from "./lease.ts";
@@ -78,7 +78,6 @@ export class StoreCache {
 }
 
 function copy(folder: string, lease: Lease): CopyFolder {
-  mkdirSync(join(folder, "parts"), { recursive: true, mode: 0o700 });
   touch(folder);
   let isOpen = true;
   return {

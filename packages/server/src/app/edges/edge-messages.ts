@@ -25,6 +25,8 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export type FromEdge =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly code: ErrorCode; readonly reason: string; readonly message: string }
+  /** It has this connection, and has read nothing of it yet. */
+  | { readonly kind: "taken"; readonly id: number }
   /** These connections are closed. */
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   | { readonly kind: "log"; readonly level: LogLevel; readonly fields: object; readonly message: string }

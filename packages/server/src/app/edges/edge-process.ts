@@ -92,10 +92,10 @@ export class EdgeProcess {
     if (this.#child.connected) this.#child.send(message, ignore);
   }
 
-  /** Gives it a connection of which nothing is read. */
+  /** Gives it a connection of which nothing is read; it stays open here, too. */
   give(id: number, socket: Socket): void {
-    if (this.#child.connected) this.#child.send({ kind: "connection", id } satisfies ToEdge, socket, ignore);
-    else socket.destroy();
+    if (!this.#child.connected) return;
+    this.#child.send({ kind: "connection", id } satisfies ToEdge, socket, { keepOpen: true }, ignore);
   }
 
   /** At once; its connections break. */
