@@ -1,6 +1,6 @@
 import { element } from "./element.ts";
 
-export interface Bar {
+export interface ScoreBar {
   readonly label: string;
   /** Share of the longest, 0 to 1. */
   readonly share: number;
@@ -8,7 +8,7 @@ export interface Bar {
 }
 
 /** Values as horizontal bars, each a row that is read as its label and its value. */
-export function barList(caption: string, bars: readonly Bar[]): HTMLElement {
+export function barList(caption: string, bars: readonly ScoreBar[]): HTMLElement {
   const rows = bars.map(({ label, share, text }, i) => {
     const fill = element("span", { class: "fill" });
     fill.style.inlineSize = `${(Math.max(0, Math.min(1, share)) * 100).toFixed(1)}%`;

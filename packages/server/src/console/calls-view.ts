@@ -15,8 +15,6 @@ export interface CallsView {
   show(model: CalledModel | undefined): void;
 }
 
-const COPIED_MS = 1500;
-
 export function callsView(): CallsView {
   let language: CallLanguage = "curl";
   let called: CalledModel | undefined;
@@ -41,9 +39,6 @@ export function callsView(): CallsView {
   });
   const say = (words: string): void => {
     said.textContent = words;
-    setTimeout(() => {
-      if (said.textContent === words) said.textContent = "";
-    }, COPIED_MS);
   };
   const choose = (chosen: CallLanguage): void => {
     language = chosen;
@@ -52,6 +47,7 @@ export function callsView(): CallsView {
   };
   let body: string | undefined;
   const render = (): void => {
+    say("");
     copy.disabled = called === undefined;
     if (called === undefined) {
       text.textContent = "complete the input first";

@@ -1,5 +1,5 @@
 import { element } from "./element.ts";
-import type { InputField } from "./input-fields.ts";
+import type { InputField } from "./input-field.ts";
 import type { TensorPort } from "./server-api.ts";
 import { exampleTensor, readNested, showNested } from "./tensor-values.ts";
 

@@ -1,17 +1,18 @@
 import type { CalledTensor } from "../base/call-text.ts";
 import { callBody } from "../base/call-text.ts";
-import { isScores, type LabelOf, outputView } from "./answer-view.ts";
 import { callsView } from "./calls-view.ts";
 import { button, element } from "./element.ts";
-import { fieldsFor, type InputField } from "./input-fields.ts";
+import type { InputField } from "./input-field.ts";
+import { fieldsFor } from "./input-fields.ts";
+import { isScores, type LabelOf, outputView } from "./response-view.ts";
 import {
-  type Answer,
   type ListedModel,
   type ModelSignature,
   modelPath,
   type OutputTensor,
   type ServerApi,
   type TensorPort,
+  type TimedResponse,
 } from "./server-api.ts";
 import { timingView } from "./timing-view.ts";
 
@@ -182,7 +183,7 @@ function playground(api: ServerApi, listed: ListedModel, signature: ModelSignatu
 }
 
 async function answerView(
-  answer: Answer,
+  answer: TimedResponse,
   labels: (output: OutputTensor) => Promise<LabelOf>,
 ): Promise<HTMLElement> {
   const views = answer.outputs.map(async (output) =>

@@ -25,7 +25,7 @@ export interface OutputTensor extends TensorPort {
   readonly data: readonly (number | string | boolean | null)[];
 }
 
-export interface Answer {
+export interface TimedResponse {
   readonly outputs: readonly OutputTensor[];
   /** The stages of the request with their milliseconds, as the server timed them, without their total. */
   readonly stages: readonly (readonly [stage: string, ms: number])[];
@@ -54,7 +54,7 @@ export interface ServerApi {
   readonly hasKey: boolean;
   models(): Promise<readonly ListedModel[]>;
   signature(model: string, version: string): Promise<ModelSignature>;
-  infer(path: string, body: string): Promise<Answer>;
+  infer(path: string, body: string): Promise<TimedResponse>;
   /** Loads a model, or loads it anew; or unloads it. */
   control(model: string, what: "load" | "unload"): Promise<void>;
   request(path: string, init?: RequestInit): Promise<Response>;
@@ -94,7 +94,7 @@ export function createServerApi(): ServerApi {
         body,
         headers: { "content-type": "application/json" },
       });
-      const { outputs } = (await response.json()) as Pick<Answer, "outputs">;
+      const { outputs } = (await response.json()) as Pick<TimedResponse, "outputs">;
       const stages = stagesOf(response.headers.get("server-timing") ?? "");
       return { outputs, stages, tookMs: performance.now() - sentMs };
     },
@@ -116,7 +116,7 @@ async function errorOf(response: Response): Promise<ServerError> {
 }
 
 /** `queue;dur=0.120, compute;dur=1.2, total;dur=1.3` */
-function stagesOf(header: string): Answer["stages"] {
+function stagesOf(header: string): TimedResponse["stages"] {
   const stages = Array.from(
     header.matchAll(/([\w.-]+);dur=([\d.]+)/g),
     ([, stage, ms]) => [stage!, Number(ms)] as const,

@@ -1,5 +1,5 @@
 import { element } from "./element.ts";
-import type { InputField } from "./input-fields.ts";
+import type { InputField } from "./input-field.ts";
 import type { TensorPort } from "./server-api.ts";
 
 /** Texts of one dimension that requests choose, with nothing beside it. */

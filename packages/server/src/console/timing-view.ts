@@ -1,5 +1,5 @@
 import { element } from "./element.ts";
-import type { Answer } from "./server-api.ts";
+import type { TimedResponse } from "./server-api.ts";
 
 const HELP: Readonly<Record<string, string>> = {
   receive: "the body arrives",
@@ -15,7 +15,7 @@ const HELP: Readonly<Record<string, string>> = {
 };
 
 /** Where the time of a request went: a bar of its stages in their order, and a legend that says the same in words. */
-export function timingView({ stages, tookMs }: Pick<Answer, "stages" | "tookMs">): HTMLElement {
+export function timingView({ stages, tookMs }: Pick<TimedResponse, "stages" | "tookMs">): HTMLElement {
   const server = stages.reduce((sum, [, ms]) => sum + ms, 0);
   const parts = [...stages, ["network", Math.max(0, tookMs - server)] as const];
   const bar = element("div", { class: "time-bar", "aria-hidden": "true" });

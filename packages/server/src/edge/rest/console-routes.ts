@@ -8,7 +8,10 @@ const SHARED: ReadonlySet<string> = new Set(["call-text.js", "shell-text.js"]);
 /** Names of files and no paths. */
 const SCRIPT = /^[a-z-]+\.js$/;
 
-const built = (path: string): URL => new URL(`../../${path}`, import.meta.url);
+/** Their scripts lie beside them. */
+const MAIN = new URL("../../console/main.js", import.meta.url);
+const CALL_TEXT = new URL("../../base/call-text.js", import.meta.url);
+
 const page = (name: string): URL => new URL(`../../../pages/console/${name}`, import.meta.url);
 
 /** `/console`: models, a playground for each, and how the server does. Its scripts are `src/console`, each a module of its own. */
@@ -23,7 +26,7 @@ export function consoleRoutes(): readonly Route[] {
 async function sendScript(call: RestCall, { script = "" }: RouteParams): Promise<void> {
   if (!SCRIPT.test(script)) throw noSuchScript();
   try {
-    await sendPageFile(call, built(`console/${script}`));
+    await sendPageFile(call, new URL(script, MAIN));
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
   }
@@ -31,7 +34,7 @@ async function sendScript(call: RestCall, { script = "" }: RouteParams): Promise
 
 async function sendShared(call: RestCall, { script = "" }: RouteParams): Promise<void> {
   if (!SHARED.has(script)) throw noSuchScript();
-  await sendPageFile(call, built(`base/${script}`));
+  await sendPageFile(call, new URL(script, CALL_TEXT));
 }
 
 function noSuchScript(): ServeError {
