@@ -74,7 +74,7 @@ async function buildEdge(
   };
   const loop = watchEventLoop({ clock, logger, metrics });
   const { inference, views } = createRemoteInference({
-    socket: new Socket({ fd: LINK }),
+    end: LINK,
     clock,
     onLeft(versions) {
       // What was counted of them is told first; should they come back, they are counted anew.

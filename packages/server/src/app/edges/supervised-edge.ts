@@ -160,7 +160,7 @@ export class SupervisedEdge {
     );
     // One that could not be started has no sockets.
     if (own.pid === undefined) return own;
-    this.#host = new InferenceHost({ socket: own.link, inference, clock, revisionOf });
+    this.#host = new InferenceHost({ end: own.link, inference, clock, revisionOf });
     this.#host.show(wholeView());
     serveTunnel(own.tunnel);
     return own;
