@@ -47,7 +47,7 @@ def tensor_json(tensor):
 
 def _flat(outputs):
     leaves = [leaf for leaf in tree_leaves(outputs) if leaf is not None]
-    return [leaf if torch.is_tensor(leaf) else torch.tensor(leaf) for leaf in leaves]
+    return [leaf if torch.is_tensor(leaf) else torch.tensor(leaf, dtype=torch.float64 if isinstance(leaf, float) else None) for leaf in leaves]
 
 
 def _write_program(module, example, dynamic, kind, path, kwargs):

@@ -93,6 +93,9 @@ def add(pack: Pack, subject: Subject, kinds: list[str], limit: int, number: int)
             if not isinstance(outputs, str) and "attention" in " ".join(targets) and not has_meaning(subject, tensors):
                 pack.skip(name, "PyTorch reads memory beside its operands")
                 continue
+            if not isinstance(outputs, str) and "embedding_bag" in " ".join(targets) and any(falls(t) for t in tensors[1:]):
+                pack.skip(name, "its bags end before they begin")
+                continue
             if not isinstance(outputs, str) and not subject.declares(outputs):
                 pack.skip(name, "PyTorch's result is not what its program declares")
                 continue
@@ -112,6 +115,10 @@ def is_oversized(outputs: list[torch.Tensor] | str) -> bool:
     if isinstance(outputs, str):
         return "can't allocate memory" in outputs
     return sum(t.numel() for t in outputs) > MAX_OUTPUT_ELEMENTS
+
+
+def falls(offsets: torch.Tensor) -> bool:
+    return offsets.dtype == torch.int64 and offsets.dim() == 1 and bool((offsets.diff() < 0).any())
 
 
 def has_meaning(subject: Subject, tensors: list[torch.Tensor]) -> bool:

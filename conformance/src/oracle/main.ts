@@ -44,7 +44,7 @@ function matcher(filter: string): (name: string) => boolean {
 /** Where the packs of this run are: committed ones, a folder that was named, or a sweep made for it in a folder that goes afterwards. */
 async function packFolders(): Promise<readonly string[]> {
   if (values.sweep === undefined)
-    return values.folder ?? ["op-db", "modules", "quantized"].map((name) => join(fixtures, name));
+    return values.folder ?? ["op-db", "modules", "quantized", "odd"].map((name) => join(fixtures, name));
   const { sweep } = values;
   if (sweep !== "edges" && sweep !== "traced" && sweep !== "scripted" && sweep !== "quantized")
     throw new Error(`there is no sweep called ${sweep}; there are: edges, quantized, scripted, traced`);

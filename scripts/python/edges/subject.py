@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from fixture_pack import Skip, export, tensors_of
+from fixture_pack import Skip, export, results_of
 from torch import nn
 from torch.export import Dim
 
@@ -23,8 +23,13 @@ class Subject:
     free: list[list[object]]
 
     @cached_property
-    def module(self) -> nn.Module:
+    def kept(self) -> nn.Module:
         return self.program.module()
+
+    @property
+    def module(self) -> nn.Module:
+        """The program to call; a new one where a call changes what it keeps."""
+        return self.program.module() if self.program.graph_signature.buffers_to_mutate else self.kept
 
     def symbols(self) -> dict:
         """Every symbol with its size in the example."""
@@ -134,7 +139,7 @@ def answer(subject: Subject, inputs: list[torch.Tensor]) -> list[torch.Tensor] |
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return tensors_of(subject.module(*[t.clone() for t in inputs]))
+            return results_of(subject.module(*[t.clone() for t in inputs]))
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         return f"{type(error).__name__}: {lines[0]}"[:200]

@@ -1,6 +1,6 @@
-"""What depends on the values or on sizes that the caller chooses: refused by name, with the line of the program's source."""
+"""What depends on the values or on sizes that the caller chooses: run as the data say, or refused by name, with the line of the source."""
 
-from typing import List
+from typing import List, Tuple
 
 import torch
 from fixture_kit import case, rand
@@ -117,10 +117,128 @@ def hooked():
     return module
 
 
-case("branch", Branch(), rand(2, 3), refused="control flow")
-case("pure-branch", PureBranch(), rand(2, 3), refused="control flow")
-case("while", While(), rand(2, 3), refused="control flow")
-case("repeat", Repeat(), rand(2, 3), torch.tensor(3), refused="control flow")
+class Nested(nn.Module):
+    """Branches in branches, over numbers, and what stays as it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.fine, self.coarse = nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 3), nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x * 3
+        factor = 2
+        scale = 1.5
+        if bool(x.mean() > 0):
+            y = self.fine(x)
+            factor = 5
+            if bool(y.max() > 0.5):
+                y = torch.relu(y) + kept
+            else:
+                scale = float(2.5)
+        else:
+            y = self.coarse(x)
+            y += 1
+        return y * factor + kept * scale
+
+
+class EarlyExit(nn.Module):
+    """The second half only runs where the first one is not sure."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.head = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        h = torch.tanh(self.first(x))
+        y = torch.softmax(self.head(h), dim=1)
+        steps = torch.ones(1, dtype=torch.int64)
+        if y.max() < 0.6:
+            h = torch.tanh(self.second(h))
+            y = torch.softmax(self.head(h), dim=1)
+            steps = steps + 1
+        return y, steps
+
+
+class Found(nn.Module):
+    """Nothing may be found: then there is nothing to do."""
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        rows = x[x[:, 0] > 0.5]
+        if rows.numel() > 0:
+            best = rows.max(0)[0]
+            rows = rows * 2
+        else:
+            best = torch.zeros(3)
+        return rows, best
+
+
+class Appending(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        parts: List[Tensor] = [x]
+        if bool(x.max() > 0.5):
+            parts.append(x * 2)
+        return torch.cat(parts)
+
+
+class OtherRanks(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if bool(x.max() > 0.5):
+            y = x.sum(1)
+        else:
+            y = x
+        return y
+
+
+class Raising(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if bool(torch.isnan(x).any()):
+            raise RuntimeError("not a number")
+        return x + 1
+
+
+class Searching(nn.Module):
+    """Numbers, tensors and sizes that change from turn to turn, a branch inside, and an end in the middle."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, Tensor, int]:
+        rows = x[:1]
+        turns = 0
+        while True:
+            y = torch.tanh(self.step(rows[-1:]))
+            if bool(y.sum() > 0):
+                y = y * 0.5
+            else:
+                y = y - 0.1
+            rows = torch.cat([rows, y])
+            turns += 1
+            if bool(y.abs().max() < 0.3) or turns > 5:
+                break
+        return rows, rows.sum(0), turns
+
+
+class AppendingInLoop(nn.Module):
+    def forward(self, x: Tensor, n: Tensor) -> Tensor:
+        parts: List[Tensor] = []
+        for i in range(int(n)):
+            parts.append(x * i)
+        return x + len(parts)
+
+
+case("searching", Searching(), rand(2, 3), also=[(rand(4, 3) * 3,), (rand(1, 3) * 0.01,)])
+case("appending-in-loop", AppendingInLoop(), rand(2, 3), torch.tensor(2), refused="control flow")
+case("branch", Branch(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs(),)])
+case("pure-branch", PureBranch(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs() + 1,)])
+case("nested-branches", Nested(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs() * 9,), (rand(5, 3).abs(),)])
+case("early-exit", EarlyExit(), rand(2, 3), also=[(rand(4, 3) * 9,), (rand(1, 3) * 0.01,)])
+case("found", Found(), rand(6, 3), also=[(-rand(4, 3).abs(),), (rand(9, 3).abs() * 3,)])
+case("appending", Appending(), rand(2, 3), refused="control flow")
+case("other-ranks", OtherRanks(), rand(2, 3), refused="control flow")
+case("raising", Raising(), rand(2, 3), refused="control flow")
+case("while", While(), rand(2, 3), also=[(rand(4, 3) * 99,), (rand(1, 3) * 0.1,)])
+case("repeat", Repeat(), rand(2, 3), torch.tensor(3), also=[(rand(4, 3), torch.tensor(0)), (rand(1, 3), torch.tensor(7))])
 case("batch-loop", Batch(), rand(2, 3), also=[(rand(4, 3),)], refused="control flow")
 case("size-branch", SizeBranch(), rand(2, 3), also=[(rand(4, 3),)], refused="control flow")
 case("values", Values(), rand(4), refused="control flow")

@@ -1,6 +1,6 @@
 // Tests pipelines through a whole server: real models, REST and gRPC, and what becomes of a pipeline when a model of its steps does not answer.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -45,6 +45,10 @@ const PICK: TinyModel = {
     { op: "Reshape", inputs: ["x", "shape"], outputs: ["y"] },
   ],
 };
+
+function manySteps(model: string, count: number): string {
+  return Array.from({ length: count }, (_, i) => `{model: ${model}, outputs: {y: y${i}}}`).join();
+}
 
 const FILES: Readonly<Record<string, TinyModel | string>> = {
   "sine/model.onnx": unary("Sin"),
@@ -102,6 +106,10 @@ pipeline:
   "sizes/model.yaml":
     "pipeline:\n  steps:\n    - {model: sine, outputs: {y: p}}\n    - {model: wide, inputs: {x: p}}\n",
   "wide/model.onnx": unary("Neg", ["batch", 5]),
+  // 64 steps are allowed, 65 are not, and nor are 5 times 64.
+  "most/model.yaml": `pipeline: {steps: [${manySteps("sine", 64)}]}`,
+  "more/model.yaml": `pipeline: {steps: [${manySteps("sine", 65)}]}`,
+  "growing/model.yaml": `pipeline: {steps: [${Array.from({ length: 5 }, (_, i) => `{name: m${i}, model: most, outputs: {y0: o${i}}}`).join()}]}`,
   "options/model.yaml": "instances: 2\npipeline:\n  steps:\n    - model: sine\n",
   "both/model.yaml": "pipeline:\n  steps:\n    - model: sine\n",
   "both/model.onnx": unary("Neg"),
@@ -371,6 +379,9 @@ describe("a pipeline that does not fit together is not served, and says why", ()
       "sizes",
       /dimension 1 of the tensor "p" is 4 as output "y" of step "sine", and 5 as input "x" of step "wide"/,
     ],
+    ["most", /^$/],
+    ["more", /65 steps, and 64 are allowed/],
+    ["growing", /a request would run 320 models, and 256 are allowed/],
     ["options", /"instances" has no effect on a pipeline/],
     ["both", /model.yaml makes the folder a pipeline, and it holds model.onnx, too/],
   ] as const)
@@ -408,6 +419,13 @@ test("with explicit control a pipeline's load loads its models; without one of t
     await control("root", "load");
     assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
     assert.equal((await infer("nested", { x: ROW }, { at: own })).status, 200);
+    await control("chain", "unload", { unload_dependents: true });
+    assert.deepEqual(
+      Object.values(states()).filter((state) => state === "READY"),
+      [],
+    );
+    await control("nested", "load");
+    assert.deepEqual(states(), { chain: "READY", nested: "READY", root: "READY", sine: "READY" });
   } finally {
     await own.stop();
   }
@@ -440,6 +458,25 @@ test("a request of a pipeline costs its tenant's quota one request, however many
     const statuses: number[] = [];
     for (let i = 0; i < 2; i++) statuses.push((await infer("nested", { x: ROW }, { at: own, init })).status);
     assert.deepEqual(statuses, [200, 429]);
+  } finally {
+    await own.stop();
+  }
+});
+
+test("workers that die cost no request of a pipeline: they come back, and so does it", {
+  skip: process.platform !== "linux",
+}, async () => {
+  const own = await open(CHAIN_AND_ITS_MODELS, [["--isolation", "process"]]);
+  const workers = (): number[] =>
+    readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  try {
+    const before = await infer("nested", { x: ROW }, { at: own });
+    assert.equal(before.status, 200, before.text);
+    const pids = workers();
+    assert.ok(pids.length >= 2);
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    const after = await infer("nested", { x: ROW }, { at: own });
+    assert.deepEqual([after.status, after.outputs], [200, before.outputs], after.text);
   } finally {
     await own.stop();
   }

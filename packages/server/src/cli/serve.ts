@@ -12,7 +12,7 @@ import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
 import { requirePaths } from "./model-path.ts";
-import { torchserveStart } from "./torchserve-start.ts";
+import { overlookedProperties, torchserveStart } from "./torchserve-start.ts";
 import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
 
@@ -27,7 +27,8 @@ export const serveCommand: Command = {
   async run(args, terminal) {
     const { flags, found } = withFoundConfig(args.flags, terminal.env);
     const torchserve = await torchserveStart({ flags, paths: args.positionals }, terminal.env);
-    const { paths = args.positionals, base, notes = [] } = torchserve ?? {};
+    const { paths = args.positionals, base } = torchserve ?? {};
+    const notes = torchserve?.notes ?? overlookedProperties({ flags, paths }, terminal.env);
     if (paths.length === 0) {
       throw usageError("expected at least one PATH: a model file, or a folder of models");
     }

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileKey } from "../config/option.ts";
 import type { Arguments } from "./arguments.ts";
 import type { TorchserveWishes } from "./torchserve/torchserve-wishes.ts";
@@ -28,6 +29,18 @@ export async function torchserveStart(
     ...start,
     notes: [`TorchServe's configuration is followed: ${found} (--ts-config none: not)`, ...start.notes],
   };
+}
+
+/** A sentence for a config.properties that lies in or beside what is served, where nobody looks for one. */
+export function overlookedProperties(
+  { flags, paths }: { readonly flags: Arguments["flags"]; readonly paths: readonly string[] },
+  env: Env,
+): readonly string[] {
+  if ((flags.get("--compat") ?? env["SCONCE_COMPAT"]) !== "torchserve" || flags.has("--ts-config")) return [];
+  const file = paths
+    .flatMap((path) => [join(path, FOUND), join(dirname(path), FOUND)])
+    .find((place) => existsSync(place));
+  return file === undefined ? [] : [`${file} is not read: --ts-config ${file} has it followed`];
 }
 
 async function read(

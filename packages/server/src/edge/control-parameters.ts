@@ -37,8 +37,9 @@ export function readLoadParameters(
   return settings;
 }
 
-/** Takes `unload_dependents`, which changes nothing here (no model depends on another), and nothing else. */
-export function checkUnloadParameters(parameters: Iterable<readonly [name: string, value: unknown]>): void {
+/** Whether the models that a pipeline is made of go with it: `unload_dependents`. Throws `invalid_argument` for any other parameter. */
+export function readUnloadParameters(parameters: Iterable<readonly [name: string, value: unknown]>): boolean {
+  let withDependents = false;
   for (const [name, value] of parameters) {
     if (name !== "unload_dependents") throw unknown(name, "unload takes unload_dependents only");
     if (typeof value !== "boolean") {
@@ -46,7 +47,9 @@ export function checkUnloadParameters(parameters: Iterable<readonly [name: strin
         reason: "bad_request",
       });
     }
+    withDependents = value;
   }
+  return withDependents;
 }
 
 function rejected(name: string, why: string): ServeError {

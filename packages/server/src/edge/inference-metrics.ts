@@ -28,7 +28,7 @@ const STAGE_BUCKETS: readonly number[] = [
 ];
 
 /** Stands for every name that is no model of this server, so that clients cannot make label values. */
-const UNKNOWN = "unknown";
+export const UNKNOWN_MODEL = "unknown";
 
 interface ModelHandles {
   /** By version, in the order of TASK_STAGES. */
@@ -88,7 +88,7 @@ export function createInferenceObserver(
       const { answeredBy, asked, timeline } = outcome;
       if (answeredBy === undefined) {
         if (models.has(asked) || isKnown(asked)) count(handlesOf(asked), asked, outcome);
-        else count(unknown, UNKNOWN, outcome);
+        else count(unknown, UNKNOWN_MODEL, outcome);
         return;
       }
       const { model, version } = answeredBy;

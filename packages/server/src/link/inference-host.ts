@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import { CallSignal } from "../base/call-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
@@ -21,15 +20,18 @@ import {
   linkError,
   type ViewMessage,
 } from "./link-methods.ts";
+import type { LinkEnd } from "./link-socket.ts";
 import { createMachineClock, type MachineClock } from "./machine-clock.ts";
 import { decodeRequest, type RequestLayout } from "./request-codec.ts";
 import { encodeResponse } from "./response-codec.ts";
 
 export interface InferenceHostOptions {
   /** The server process's end. */
-  readonly socket: Duplex;
+  readonly end: LinkEnd;
   readonly inference: Pick<Inference, "submit" | "acquireInputs">;
   readonly clock: Clock;
+  /** How often a model has changed. */
+  revisionOf(model: string): number;
 }
 
 /** Results that an edge process has not read; past it no more of its requests are read. */
@@ -38,6 +40,7 @@ const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
 /** Asks the server's inference for what an edge process asks over its link. Whoever goes with the link has left: what they asked for is cancelled. */
 export class InferenceHost {
   readonly #inference: InferenceHostOptions["inference"];
+  readonly #revisionOf: InferenceHostOptions["revisionOf"];
   readonly #link: FrameLink;
   readonly #machine: MachineClock;
   readonly #pending = new Map<number, CallSignal>();
@@ -45,10 +48,11 @@ export class InferenceHost {
   readonly #read = new ReadLayouts<RequestLayout>();
   readonly #spelled = new SpelledLayouts();
 
-  constructor({ socket, inference, clock }: InferenceHostOptions) {
+  constructor({ end, inference, clock, revisionOf }: InferenceHostOptions) {
     this.#inference = inference;
+    this.#revisionOf = revisionOf;
     this.#machine = createMachineClock(clock);
-    this.#link = new FrameLink(socket, {
+    this.#link = new FrameLink(end, {
       onFrame: (frame) => this.#take(frame),
       onClose: () => this.#leave(),
       maxUnsentBytes: MAX_UNSENT_BYTES,
@@ -90,7 +94,8 @@ export class InferenceHost {
   #infer(frame: Frame): void {
     const { id } = frame;
     const received = decodeRequest(frame, { layouts: this.#read, machine: this.#machine });
-    const { receivedMs, bodyMs, streamId, wantsPieces, ...asked } = received;
+    const { receivedMs, bodyMs, streamId, revision, wantsPieces, ...asked } = received;
+    const isStale = revision !== 0 && revision !== this.#revisionOf(asked.model);
     const timeline = new Timeline(receivedMs);
     timeline.bodyMs = bodyMs;
     const signal = new CallSignal();
@@ -104,7 +109,7 @@ export class InferenceHost {
         stream: this.#streamOf(streamId),
         onPiece: wantsPieces ? (piece) => this.#sendPiece(id, piece) : undefined,
       },
-      new Hosted(id, timeline, this.#settle),
+      new Hosted({ id, timeline, changed: isStale ? asked.model : undefined }, this.#settle),
     );
   }
 
@@ -126,15 +131,15 @@ export class InferenceHost {
   }
 
   readonly #settle = (hosted: Hosted, result: InferResponse | Error): void => {
-    const { id } = hosted;
+    const { id, timeline, changed } = hosted.request;
     if (!this.#pending.delete(id)) return;
     const method = LINK_METHODS.infer;
     if (result instanceof Error) {
-      const header = encodeFailure(result);
+      const header = encodeFailure(changed === undefined ? result : readBefore(changed, result));
       this.#link.send({ kind: FRAME_KINDS.error, method, id, header, chunks: NO_CHUNKS });
       return;
     }
-    const header = encodeResponse(result, hosted.timeline, {
+    const header = encodeResponse(result, timeline, {
       layouts: this.#spelled,
       machine: this.#machine,
     });
@@ -166,19 +171,27 @@ export class InferenceHost {
   }
 }
 
-/** Where the result of one request goes. */
-class Hosted implements ResultReceiver<InferResponse> {
+/** A request that was read by what its model took before it changed may be right by what it takes now. */
+function readBefore(model: string, error: Error): Error {
+  if (!(error instanceof ServeError) || error.code !== "invalid_argument") return error;
+  const message = `model "${model}" changed while the request was read: send it again`;
+  return new ServeError("unavailable", message, { reason: "model_not_ready", retryAfterMs: 0, cause: error });
+}
+
+interface HostedRequest {
   readonly id: number;
   readonly timeline: Timeline;
+  /** The model, where it changed since the request was read. */
+  readonly changed: string | undefined;
+}
+
+/** Where the result of one request goes. */
+class Hosted implements ResultReceiver<InferResponse> {
+  readonly request: HostedRequest;
   readonly #settle: (hosted: Hosted, result: InferResponse | Error) => void;
 
-  constructor(
-    id: number,
-    timeline: Timeline,
-    settle: (hosted: Hosted, result: InferResponse | Error) => void,
-  ) {
-    this.id = id;
-    this.timeline = timeline;
+  constructor(request: HostedRequest, settle: (hosted: Hosted, result: InferResponse | Error) => void) {
+    this.request = request;
     this.#settle = settle;
   }
 

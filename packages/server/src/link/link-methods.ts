@@ -23,6 +23,8 @@ export interface ViewMessage {
 /** What an edge process has to know of a model to read its requests. */
 export interface ModelView {
   readonly name: string;
+  /** Counts its changes; not 0. */
+  readonly revision: number;
   /** The version that takes requests which name none; undefined: none does now. */
   readonly serving?: string | undefined;
   /** Those in memory whose requests are tensors. */

@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { AbortListener, CancelSignal } from "../base/call-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
@@ -20,17 +19,18 @@ import {
   linkError,
   type ViewMessage,
 } from "./link-methods.ts";
+import type { LinkEnd } from "./link-socket.ts";
 import { createMachineClock, type MachineClock } from "./machine-clock.ts";
-import { ModelViews } from "./model-views.ts";
+import { type LeftVersion, ModelViews } from "./model-views.ts";
 import { encodeRequest } from "./request-codec.ts";
 import { decodeResponse, type ResponseLayout } from "./response-codec.ts";
 
 export interface RemoteInferenceOptions {
   /** The edge process's end of the link. */
-  readonly socket: Duplex;
+  readonly end: LinkEnd;
   readonly clock: Clock;
-  /** A model is gone from the server. */
-  onGone(model: string): void;
+  /** These versions are not in memory any more. */
+  onLeft(versions: readonly LeftVersion[]): void;
   /** The server process is gone. */
   onClose(): void;
 }
@@ -61,7 +61,7 @@ class Asker {
   readonly read = new ReadLayouts<ResponseLayout>();
   readonly #link: FrameLink;
   readonly #options: RemoteInferenceOptions;
-  readonly #views: ModelViews;
+  readonly views: ModelViews;
   readonly #pending = new Map<number, Settling>();
   readonly #streams = new WeakMap<RequestStream, number>();
   #nextId = 1;
@@ -69,9 +69,9 @@ class Asker {
 
   constructor(options: RemoteInferenceOptions, views: ModelViews) {
     this.#options = options;
-    this.#views = views;
+    this.views = views;
     this.machine = createMachineClock(options.clock);
-    this.#link = new FrameLink(options.socket, {
+    this.#link = new FrameLink(options.end, {
       onFrame: (frame) => this.#take(frame),
       onClose: () => this.#leave(),
     });
@@ -114,9 +114,8 @@ class Asker {
 
   #take(frame: Frame): void {
     if (frame.kind === FRAME_KINDS.note && frame.method === LINK_METHODS.view) {
-      const view = decodeJson<ViewMessage>(frame.header);
-      this.#views.update(view);
-      for (const name of view.gone) this.#options.onGone(name);
+      const left = this.views.update(decodeJson<ViewMessage>(frame.header));
+      if (left.length > 0) this.#options.onLeft(left);
       return;
     }
     const settling = this.#pending.get(frame.id);
@@ -155,12 +154,12 @@ class SentRequest implements Settling, AbortListener {
   }
 
   send(): void {
-    const { signal, stream, inputs } = this.#request;
+    const { signal, stream, inputs, model } = this.#request;
     const asker = this.#asker;
-    const header = encodeRequest(this.#request, asker.streamId(stream), {
-      layouts: asker.spelled,
-      machine: asker.machine,
-    });
+    const streamId = asker.streamId(stream);
+    const revision = asker.views.revisionOf(model);
+    const { spelled: layouts, machine } = asker;
+    const header = encodeRequest(this.#request, { streamId, revision }, { layouts, machine });
     const chunks = inputs.map(({ bytes }) => bytes);
     this.#id = asker.call(LINK_METHODS.infer, { header, chunks }, this);
     if (signal.aborted) this.handleEvent();

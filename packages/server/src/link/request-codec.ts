@@ -33,17 +33,19 @@ export interface ReceivedRequest
   readonly bodyMs: number;
   /** The number of its stream at the other end; 0: it came alone. */
   readonly streamId: number;
+  /** Of the model, as the other end knew it when it read the request; 0: it did not. */
+  readonly revision: number;
   readonly wantsPieces: boolean;
 }
 
-const SIZES: HeadSizes = { numbers: 4, counts: 4 };
+const SIZES: HeadSizes = { numbers: 4, counts: 5 };
 const IS_ALONE = 1;
 const WANTS_PIECES = 2;
 
 /** The header of a request's frame. Its payload is the bytes of its inputs, one after the other. */
 export function encodeRequest(
   request: InferRequest,
-  streamId: number,
+  { streamId, revision }: Pick<ReceivedRequest, "streamId" | "revision">,
   { layouts, machine }: { readonly layouts: SpelledLayouts; readonly machine: MachineClock },
 ): Uint8Array {
   const { model, version, tenant, inputs, outputs, parameters, classify, timeline } = request;
@@ -60,6 +62,7 @@ export function encodeRequest(
     counts: [
       id,
       streamId,
+      revision,
       request.priority,
       (request.isAlone === true ? IS_ALONE : 0) | (request.onPiece === undefined ? 0 : WANTS_PIECES),
     ],
@@ -87,7 +90,13 @@ export function decodeRequest(
 ): ReceivedRequest {
   const head = decodeHead(header, SIZES);
   const [received, body, deadline, maxBytes] = head.numbers as [number, number, number, number];
-  const [layoutId, streamId, priority, flags] = head.counts as [number, number, number, number];
+  const [layoutId, streamId, revision, priority, flags] = head.counts as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const layout = layouts.read(layoutId, head.layout);
   if (layout === undefined) throw linkError("a request has no layout");
   const { parameters, classify } = head.more === "" ? NO_MORE : (JSON.parse(head.more) as More);
@@ -106,6 +115,7 @@ export function decodeRequest(
     receivedMs: machine.fromMachine(received),
     bodyMs: machine.fromMachine(body),
     streamId,
+    revision,
     wantsPieces: (flags & WANTS_PIECES) !== 0,
   };
 }

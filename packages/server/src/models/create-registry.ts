@@ -146,6 +146,10 @@ class Registry implements ManagedRegistry {
     return this.#models.has(name);
   }
 
+  hasVersion(name: string, version: string): boolean {
+    return this.#models.get(name)?.versions.has(version) === true;
+  }
+
   isReady(): boolean {
     if (this.#closed || !this.#started) return false;
     return isReady(this.#options, { models: this.#models, missing: this.#missing, sawAll: this.#sawAll });

@@ -60,6 +60,8 @@ export interface VersionStatus {
 export interface ManagedRegistry extends ModelRegistry {
   /** Whether a scan found such a model, or one is in memory. */
   isKnown(name: string): boolean;
+  /** Whether a scan found this version of it, or it is in memory. */
+  hasVersion(name: string, version: string): boolean;
   /** Takes over what a scan found: loads, reloads and unloads as the mode says. Returns at once. */
   apply(scan: ScanResult): void;
   /** Resolves when no load is under way. */

@@ -4,6 +4,7 @@ import { functionalise } from "./functionalise.ts";
 import { inlineSubgraphs } from "./inline-subgraphs.ts";
 import { copyIntoOut } from "./into-out.ts";
 import type { Arg, Graph, Node, Program, UnsupportedOps } from "./ir.ts";
+import { settleObservers } from "./settle-observers.ts";
 
 export interface OptimizedProgram {
   readonly program: Program;
@@ -14,7 +15,10 @@ export interface OptimizedProgram {
 /** All passes, in order: afterwards the program is functional and holds only what its outputs need. */
 export function optimizeProgram(program: Program): OptimizedProgram {
   const { outputs } = program;
-  const whole = { ...program.graph, outputs: outputs.map(({ arg }) => arg) };
+  const whole = {
+    ...settleObservers(program.graph, program.weights),
+    outputs: outputs.map(({ arg }) => arg),
+  };
   const found: Findings = { unsupported: [...(program.unsupported ?? [])], warnings: [...program.warnings] };
   const { graph, mutatedInputs } = optimizeGraph(whole, sharedMemory(program), found);
   for (const name of mutatedInputs) {

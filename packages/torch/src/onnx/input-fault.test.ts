@@ -16,6 +16,11 @@ test("an index is told with the op, its module, the value that was sent and PyTo
     inputFault(failed(`${embedding} #3`, bounds(2n ** 63n - 1n))),
     `${where} is -1; it takes 0 to 9`,
   );
+  const gather = indexLabel({ op: "aten.gather.default", place: undefined, input: "which", wraps: false });
+  assert.equal(
+    inputFault(failed(gather, bounds(12))),
+    'an index of aten.gather (input "which") is 12; it takes 0 to 9',
+  );
   const subscript = indexLabel({ op: "aten.index.Tensor", place: undefined, wraps: true });
   assert.equal(
     inputFault(failed(subscript, bounds(-11))),

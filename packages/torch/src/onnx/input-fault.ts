@@ -2,13 +2,17 @@ interface IndexLabel {
   readonly op: string;
   /** The module whose table is looked up, such as "encoder.wte"; undefined where the op has none. */
   readonly place: string | undefined;
+  /** The input that holds the index; undefined where it is calculated. */
+  readonly input?: string | undefined;
   /** Whether negative indices count from the end. */
   readonly wraps: boolean;
 }
 
 /** The name of an ONNX node that looks something up, made to be read by `inputFault`. */
-export function indexLabel({ op, place, wraps }: IndexLabel): string {
-  const where = place === undefined ? "" : ` in ${place.replace(/[^\w.-]/g, "_")}`;
+export function indexLabel({ op, place, input, wraps }: IndexLabel): string {
+  const plain = (name: string): string => name.replace(/[^\w.-]/g, "_");
+  const where =
+    (place === undefined ? "" : ` in ${plain(place)}`) + (input === undefined ? "" : ` from ${plain(input)}`);
   return `${wraps ? "index" : "index from 0"} of ${withoutOverload(op)}${where}`;
 }
 
@@ -22,9 +26,11 @@ const NEEDS = {
   "no NaN": "compares whole rows, and one of them holds NaN, which differs from itself",
   "numbers from 0 on": "needs numbers from 0 on, and one of them is negative",
   "offsets from 0":
-    "needs offsets that begin with 0, and they begin with another number or hold a negative one",
+    "needs offsets that begin with 0 and do not fall, and they begin with another number or one is less than the one before",
   "offsets within its indices": "needs offsets up to the number of its indices, and one is past them",
   "quantiles from 0 to 1": "needs quantiles from 0 to 1, and one is not between them",
+  "enough elements": "takes an element for each that its mask picks, and there are fewer",
+  "windows that leave no gap": "needs windows that overlap, and somewhere there is none, or no signal at all",
   room: "takes numbers that ask for at most 134217728 places, and these ask for more",
   "the pivots of its factors":
     "needs the pivots that the factors were made with, and one is out of their range",
@@ -58,7 +64,7 @@ function withoutOverload(op: string): string {
   return op.split(".").slice(0, 2).join(".");
 }
 
-const INDEX = /Name:'(index|index from 0) of ([\w.:]+)(?: in ([\w.-]+))?(?: #\d+)?'/;
+const INDEX = /Name:'(index|index from 0) of ([\w.:]+)(?: in ([\w.-]+))?(?: from ([\w.-]+))?(?: #\d+)?'/;
 const NEED = new RegExp(`Name:'(${Object.keys(NEEDS).join("|")}) for ([\\w.:]+)(?: #\\d+)?'`);
 
 const CHECK = new RegExp(`Name:'${DATA_CHECK} (.*?)(?: #\\d+)?' Status Message:`);
@@ -89,7 +95,8 @@ export function inputFault(text: string): string | undefined {
   if (label === null) return undefined;
   const match = TEXTS.map((pattern) => pattern.exec(text)).find((found) => found !== null);
   if (match === undefined) return undefined;
-  const where = label[3] === undefined ? label[2] : `${label[2]} in ${label[3]}`;
+  const place = label[3] === undefined ? label[2] : `${label[2]} in ${label[3]}`;
+  const where = label[4] === undefined ? place : `${place} (input "${label[4]}")`;
   const fromZero = label[1] === "index from 0";
   const [, index, min, max] = match;
   if (index === undefined) return `an index of ${where} is out of its range`;

@@ -23,7 +23,7 @@ const MAX_NODES = 100_000;
 
 /** Collects the nodes, values and weights of a program while it is read. */
 export class GraphRecorder {
-  readonly nodes: Node[] = [];
+  #nodes: Node[] = [];
   readonly values: Map<string, ValueType> = new Map();
   readonly weights: Map<string, Weight> = new Map();
   /** The names of sizes that only the data knows. */
@@ -34,6 +34,24 @@ export class GraphRecorder {
   readonly #materialized = new Set<TensorValue>();
   /** Says where the code stands that is being read; undefined: nodes do not keep that. */
   placeNow: (() => CodePlace | undefined) | undefined;
+
+  get nodes(): Node[] {
+    return this.#nodes;
+  }
+
+  /** The nodes that are recorded meanwhile, which are a part of no graph yet. Throws UnsupportedOp where a tensor is replaced for good. */
+  capture(run: () => void): Node[] {
+    const [around, replaced] = [this.#nodes, this.#replaced.size];
+    this.#nodes = [];
+    try {
+      run();
+      if (this.#replaced.size > replaced)
+        unsupportedOp("a branch that the data decides changes the type of a tensor in place");
+      return this.#nodes;
+    } finally {
+      this.#nodes = around;
+    }
+  }
 
   /** A name that no value has yet. */
   fresh(hint: string): string {

@@ -1,6 +1,7 @@
 import { itemsOf } from "../checkpoint/pickle-value.ts";
 import type { CodePlace } from "../code-place.ts";
 import { ModelFileError } from "../errors.ts";
+import type { Frame } from "./branches.ts";
 import { keyOfValue } from "./dict-builtins.ts";
 import { FunctionCaller } from "./function-caller.ts";
 import { constant, subscript } from "./literals.ts";
@@ -11,16 +12,13 @@ import { ReadingBudget } from "./reading-budget.ts";
 import type { Expr, FunctionDef, Stmt } from "./source-ast.ts";
 import { asDeclared } from "./typed-value.ts";
 import { ADVICE, UnprovenSize, UnsupportedOp, unsupportedOp } from "./unsupported-op.ts";
-import { isNumber, NONE_VALUE, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
-
-/** The variables of one call. */
-type Frame = Map<string, Value>;
+import { isNumber, NONE_VALUE, type NumberValue, type ObjectValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Contexts that change nothing at inference. */
 const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inference_mode)$/;
 /**
  * Runs a TorchScript program on values that are known by type alone: calls are inlined, conditions and loops over constants are
- * folded, ops are recorded. What depends on data ends the reading: the reason is in `unsupported`.
+ * folded, those over the data become nodes, ops are recorded. What ends the reading is in `unsupported`.
  */
 export class Interpreter {
   readonly #reading: Reading;
@@ -28,6 +26,9 @@ export class Interpreter {
   readonly #functions: FunctionCaller;
   /** Of the innermost call. */
   #at: Place | undefined;
+
+  /** How many branches that the data decides the reading is in. */
+  #depth = 0;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -120,36 +121,109 @@ export class Interpreter {
       case "assert":
         return undefined;
       case "if":
-        return this.#run(this.#branch(statement, frame), frame, at);
+        return this.#if(statement, frame, at);
       case "while":
-        while (this.#isTrue(statement.condition, frame, "a 'while'")) {
-          const result = this.#run(statement.body, frame, at);
-          if (result !== undefined) return result;
-          at.line = statement.line;
-        }
-        return undefined;
-      case "for":
+        return this.#while(statement, frame, at);
+      case "for": {
+        const turns = this.#dataRange(statement.iterable, frame);
+        if (turns !== undefined) return this.#repeat(statement, turns, { frame, at });
         for (const item of this.#iterate(statement.iterable, frame)) {
           frame.set(statement.target, item);
           const result = this.#run(statement.body, frame, at);
           if (result !== undefined) return result;
         }
         return undefined;
+      }
       case "with":
         this.#enterContext(this.#evaluate(statement.context, frame));
         return this.#run(statement.body, frame, at);
     }
   }
 
-  /** The branch that runs. Of a check on sizes that the caller chooses, the one that does not raise: what raises has no numbers. */
-  #branch(statement: Extract<Stmt, { kind: "if" }>, frame: Frame): readonly Stmt[] {
+  #while(statement: Extract<Stmt, { kind: "while" }>, frame: Frame, at: Place): Value | undefined {
+    for (;;) {
+      const value = this.#condition(statement.condition, frame);
+      const condition = this.#ofData(value);
+      if (condition !== undefined) {
+        this.#loop(frame, condition, (own) => {
+          this.#turn(statement.body, own, at);
+          return this.#condition(statement.condition, own);
+        });
+        return undefined;
+      }
+      if (!this.#truth(value, "a 'while'")) return undefined;
+      const result = this.#run(statement.body, frame, at);
+      if (result !== undefined) return result;
+      at.line = statement.line;
+    }
+  }
+
+  /** The number of turns of `for … in range(n)`, where only the data knows it. */
+  #dataRange(iterable: Expr, frame: Frame): NumberValue | undefined {
+    if (iterable.kind !== "call" || iterable.callee.kind !== "name" || iterable.callee.name !== "range")
+      return undefined;
+    const [count, ...others] = iterable.args;
+    if (count === undefined || others.length > 0) return undefined;
+    return this.#ofData(this.#evaluate(count, frame));
+  }
+
+  #repeat(
+    { target, body }: Extract<Stmt, { kind: "for" }>,
+    turns: NumberValue,
+    { frame, at }: { readonly frame: Frame; readonly at: Place },
+  ): undefined {
+    const compare = (index: Value): Value => this.#functions.torch("lt", [index, turns], new Map());
+    const first: NumberValue = { kind: "int", value: 0 };
+    frame.set(target, first);
+    this.#loop(frame, this.#ofData(compare(first)) ?? unsupportedOp("a range is of no number"), (own) => {
+      const index = own.get(target)!;
+      this.#turn(body, own, at);
+      const next = this.#functions.torch("add", [index, { kind: "int", value: 1 }], new Map());
+      own.set(target, next);
+      return compare(next);
+    });
+    return undefined;
+  }
+
+  #loop(frame: Frame, condition: NumberValue, turn: (own: Frame) => Value): void {
+    this.#depth += 1;
+    this.#reading.ops.loops().run(frame, condition, turn);
+    this.#depth -= 1;
+  }
+
+  #turn(body: readonly Stmt[], own: Frame, at: Place): void {
+    if (this.#run(body, own, at) !== undefined)
+      unsupportedOp(`it returns from a loop that the data end: ${ADVICE}`);
+  }
+
+  #if(statement: Extract<Stmt, { kind: "if" }>, frame: Frame, at: Place): Value | undefined {
+    const decided = this.#decide(statement, frame);
+    if (typeof decided === "boolean")
+      return this.#run(decided ? statement.then : statement.otherwise, frame, at);
+    const way = (body: readonly Stmt[]) => (own: Frame) => {
+      if (raises(body)) unsupportedOp(`it raises an error where the data says so: ${ADVICE}`);
+      if (this.#run(body, own, at) !== undefined)
+        unsupportedOp(`it returns from a branch that the data decides: ${ADVICE}`);
+    };
+    this.#depth += 1;
+    this.#reading.ops.branches(decided).run(frame, way(statement.then), way(statement.otherwise));
+    this.#depth -= 1;
+    return undefined;
+  }
+
+  /**
+   * The branch that runs, or the condition where only the data knows. Of a check on sizes that the caller chooses, the one that does
+   * not raise: what raises has no numbers.
+   */
+  #decide(statement: Extract<Stmt, { kind: "if" }>, frame: Frame): boolean | NumberValue {
     const { condition, then, otherwise } = statement;
     try {
-      return this.#isTrue(condition, frame, "an 'if'") ? then : otherwise;
+      const value = this.#condition(condition, frame);
+      return this.#ofData(value) ?? this.#truth(value, "an 'if'");
     } catch (error) {
       const [thenRaises, otherwiseRaises] = [raises(then), raises(otherwise)];
       if (!(error instanceof UnprovenSize) || thenRaises === otherwiseRaises) throw error;
-      return thenRaises ? otherwise : then;
+      return !thenRaises;
     }
   }
 
@@ -177,6 +251,8 @@ export class Interpreter {
     const object = target.kind === "attribute" ? this.#evaluate(target.object, frame) : undefined;
     if (target.kind !== "attribute" || object?.kind !== "object") {
       unsupportedOp("it assigns to something unusual");
+    } else if (this.#depth > 0) {
+      unsupportedOp(`it assigns to an attribute in a branch that the data decides: ${ADVICE}`);
     } else {
       // What a call writes before it reads it does not outlive the call.
       if (object.pickled !== undefined && object.read.has(target.name))
@@ -202,15 +278,28 @@ export class Interpreter {
     unsupportedOp(`a 'with' block enters ${context.kind === "object" ? context.path : `a ${context.kind}`}`);
   }
 
-  /** `what` names the statement whose condition it is. */
-  #isTrue(condition: Expr, frame: Frame, what: string): boolean {
+  #condition(condition: Expr, frame: Frame): Value {
     this.#budget.step();
-    const value = this.#evaluate(condition, frame);
+    return this.#evaluate(condition, frame);
+  }
+
+  /** The condition, where only the data knows it. */
+  #ofData(value: Value): NumberValue | undefined {
+    if (!isNumber(value) || typeof value.value === "number") return undefined;
+    return this.#reading.ops.isOfData({ kind: "numbers", dims: [value.value] }) ? value : undefined;
+  }
+
+  #isTrue(condition: Expr, frame: Frame, what: string): boolean {
+    return this.#truth(this.#condition(condition, frame), what);
+  }
+
+  /** `what` names the statement whose condition it is. */
+  #truth(value: Value, what: string): boolean {
     if (isNumber(value) && typeof value.value === "number") return value.value !== 0;
+    if (this.#ofData(value) !== undefined)
+      return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
     if (isNumber(value)) {
       const dims = [value.value];
-      if (this.#reading.ops.isOfData({ kind: "numbers", dims }))
-        return unsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`);
       throw new UnprovenSize(`the condition of ${what} depends on a size`, { kind: "numbers", dims });
     }
     throw new UnsupportedOp(`the condition of ${what} depends on the data: ${ADVICE}`, {

@@ -3,10 +3,12 @@ import { isComplex } from "../dtype.ts";
 import { functionalVariant, reshapesInPlace, turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
 import { type Dim, sameDims, symbolsOf } from "../graph/sym.ts";
+import { Branches } from "./branches.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { ImageBlocks } from "./image-blocks.ts";
+import { Loops } from "./loops.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
@@ -170,6 +172,16 @@ export class OpCaller {
       return target !== undefined && !NEW_TENSORS.has(target);
     });
     return mayAnswerInput ? undefined : false;
+  }
+
+  /** Both ways of a condition that only the data knows. */
+  branches(condition: NumberValue): Branches {
+    return new Branches(this.#recorder, condition);
+  }
+
+  /** A loop that goes on as long as the data say. */
+  loops(): Loops {
+    return new Loops(this.#recorder);
   }
 
   /** Whether a need is about sizes that only the data knows. */

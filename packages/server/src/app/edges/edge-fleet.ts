@@ -5,7 +5,7 @@ import type { ToEdge } from "./edge-messages.ts";
 import { type EdgeSupport, SupervisedEdge } from "./supervised-edge.ts";
 
 export interface EdgeFleetOptions
-  extends Omit<EdgeSupport, "processes" | "greetings" | "reclaim" | "onChange"> {
+  extends Omit<EdgeSupport, "processes" | "greetings" | "giveAgain" | "reclaim" | "onChange"> {
   /** How many edge processes there are. */
   readonly size: number;
   /** Frees bytes that this process holds without need. */
@@ -15,6 +15,7 @@ export interface EdgeFleetOptions
 /** The edge processes of a server, which share its connections. */
 export class EdgeFleet {
   readonly #edges: readonly SupervisedEdge[];
+  readonly #onClosed: (ids: Iterable<number>) => void;
   readonly #reclaimHere: (bytes: number) => void;
   readonly #greetings: ToEdge[] = [];
   /** Connections that came while no process was ready. */
@@ -24,11 +25,13 @@ export class EdgeFleet {
   #whenEmpty: (() => void) | undefined;
 
   constructor({ size, ...options }: EdgeFleetOptions) {
+    this.#onClosed = options.onClosed;
     this.#reclaimHere = options.reclaim;
     const support: EdgeSupport = {
       ...options,
       processes: size + 1,
       greetings: this.#greetings,
+      giveAgain: (id, socket) => this.give(id, socket),
       reclaim: (bytes, place) => this.reclaim(bytes, place),
       onChange: () => this.#look(),
     };
@@ -48,6 +51,11 @@ export class EdgeFleet {
 
   /** Gives a connection, of which nothing is read, to the process that has fewest. */
   give(id: number, socket: Socket): void {
+    if (this.#isDraining) {
+      socket.destroy();
+      this.#onClosed([id]);
+      return;
+    }
     let fewest: SupervisedEdge | undefined;
     for (const edge of this.#edges) {
       if (edge.isReady && (fewest === undefined || edge.connections.size < fewest.connections.size))
@@ -65,14 +73,14 @@ export class EdgeFleet {
     this.#tellAlways({ kind: "logLevel", level });
   }
 
-  /** Certificates and keys are to be read again. */
-  reload(): void {
-    for (const edge of this.#edges) edge.tell({ kind: "reload" });
+  /** Resolves when all have read certificates and keys again. */
+  async reload(): Promise<void> {
+    await Promise.all(this.#edges.map((edge) => edge.ask("reload")));
   }
 
   /** Resolves when all have told what they have counted, or after a moment. */
   async count(): Promise<void> {
-    await Promise.all(this.#edges.map((edge) => edge.count()));
+    await Promise.all(this.#edges.map((edge) => edge.ask("count")));
   }
 
   /** Frees bytes that are held without need, but for those of the process at `place`: 0 is this one. */

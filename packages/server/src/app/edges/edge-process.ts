@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../base/clock.ts";
 import { deferred } from "../../base/deferred.ts";
@@ -78,8 +77,8 @@ export class EdgeProcess {
   }
 
   /** This process's end of the pair that inferences go over. */
-  get link(): Duplex {
-    return this.#child.stdio[LINK!] as Duplex;
+  get link(): Socket {
+    return this.#child.stdio[LINK!] as Socket;
   }
 
   /** That of the pair that everything else goes over, as HTTP/2. */
@@ -92,10 +91,10 @@ export class EdgeProcess {
     if (this.#child.connected) this.#child.send(message, ignore);
   }
 
-  /** Gives it a connection of which nothing is read. */
+  /** Gives it a connection of which nothing is read; it stays open here, too. */
   give(id: number, socket: Socket): void {
-    if (this.#child.connected) this.#child.send({ kind: "connection", id } satisfies ToEdge, socket, ignore);
-    else socket.destroy();
+    if (!this.#child.connected) return;
+    this.#child.send({ kind: "connection", id } satisfies ToEdge, socket, { keepOpen: true }, ignore);
   }
 
   /** At once; its connections break. */

@@ -1,10 +1,11 @@
 import type { Clock } from "../../base/clock.ts";
 import { invariant, ServeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { Metrics } from "../../base/metrics.ts";
+import type { Labels, Metrics } from "../../base/metrics.ts";
 import type { Config } from "../../config/load-config.ts";
 import { countRejections } from "../../edge/client-metrics.ts";
 import type { GrpcLimits } from "../../edge/grpc/grpc-limits.ts";
+import { UNKNOWN_MODEL } from "../../edge/inference-metrics.ts";
 import { type Listener, LOOPBACK } from "../../edge/listener.ts";
 import { createPassingListener, type PassingListener } from "../../edge/passing-listener.ts";
 import type { ByteBudget, ByteBudgetOptions } from "../../gate/byte-budget.ts";
@@ -46,7 +47,8 @@ export interface EdgeProcesses {
   createListener(front: Pick<Front, "grpc">): Listener;
   /** Starts the processes. Rejects when one does not start. */
   start(): Promise<void>;
-  reload(): void;
+  /** Resolves when all have read certificates and keys again. */
+  reload(): Promise<void>;
   setLogLevel(level: string): void;
   /** A model may be gone. */
   look(model: string): void;
@@ -78,9 +80,13 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
       inference,
       ledgerFd,
       wholeView: () => views?.whole() ?? NO_MODELS,
+      revisionOf: (model) => views?.revisionOf(model) ?? 0,
       serveTunnel: (socket) => grpc.injectConnection(socket, limits),
       onClosed: (ids) => listener().onClosed(ids),
-      onEnded: (place) => ledgerAt(ledgerFd, place, processes).publish(0),
+      onEnded(place) {
+        if (isOpen) ledgerAt(ledgerFd, place, processes).publish(0);
+      },
+      isKept: (labels) => isKept(registry, labels),
       reclaim: (bytes) => reclaimHere(bytes),
     });
   };
@@ -122,7 +128,7 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
       return listener;
     },
     start: () => fleet?.start() ?? Promise.resolve(),
-    reload: () => fleet?.reload(),
+    reload: () => fleet?.reload() ?? Promise.resolve(),
     setLogLevel: (level) => fleet?.setLogLevel(level),
     look: (model) => views?.look(model),
     setDraining: () => fleet?.setDraining(),
@@ -135,6 +141,12 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
       closeLedgerFile(ledgerFd);
     },
   };
+}
+
+/** Whether anybody still wants to know what was counted: not of a model or version that is gone for good. */
+function isKept(registry: ManagedRegistry, { model, version }: Labels): boolean {
+  if (model === undefined || model === UNKNOWN_MODEL) return true;
+  return version === undefined ? registry.isKnown(model) : registry.hasVersion(model, version);
 }
 
 const NO_MODELS = { models: [], gone: [] };

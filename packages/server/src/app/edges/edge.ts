@@ -61,13 +61,28 @@ async function buildEdge(
   let logLevel = config.logLevel;
   logger.setLevel(logLevel);
   const metrics = createCountingMetrics();
+  const count = (ask: number): void => {
+    const { user, system } = process.cpuUsage();
+    const counts = metrics.take();
+    tell({
+      kind: "counted",
+      ask,
+      counts,
+      cpuS: (user + system) / 1e6,
+      residentBytes: process.memoryUsage.rss(),
+    });
+  };
   const loop = watchEventLoop({ clock, logger, metrics });
   const { inference, views } = createRemoteInference({
-    socket: new Socket({ fd: LINK }),
+    end: LINK,
     clock,
-    onGone(model) {
-      observer.forget(model, "");
-      metrics.drop({ model });
+    onLeft(versions) {
+      // What was counted of them is told first; should they come back, they are counted anew.
+      count(0);
+      for (const { name: model, version } of versions) {
+        observer.forget(model, version);
+        metrics.drop(views.isKnown(model) ? { model, version } : { model });
+      }
     },
     onClose: () => process.exit(0),
   });
@@ -128,22 +143,22 @@ async function buildEdge(
     },
   });
   const takeConnection = connectionTaker(built, tell);
-  const count = (ask: number): void => {
-    const { user, system } = process.cpuUsage();
-    const counts = metrics.take();
-    tell({
-      kind: "counted",
-      ask,
-      counts,
-      cpuS: (user + system) / 1e6,
-      residentBytes: process.memoryUsage.rss(),
-    });
-  };
   const countLater = (): void => {
     clock.after(COUNT_INTERVAL_MS, () => {
       count(0);
       countLater();
     });
+  };
+  const reload = async (): Promise<void> => {
+    const files = [...(authentication?.reloadables ?? []), ...(tls === undefined ? [] : [tls.reloadable])];
+    for (const file of files) {
+      await file.reload().catch((error: unknown) => {
+        logger.error(
+          { err: error },
+          `${file.what}: could not be read again; what was read before stays in force`,
+        );
+      });
+    }
   };
   countLater();
   loop.begin();
@@ -160,17 +175,7 @@ async function buildEdge(
           logger.setLevel(message.level);
           break;
         case "reload":
-          for (const { what, reload } of [
-            ...(authentication?.reloadables ?? []),
-            ...(tls ? [tls.reloadable] : []),
-          ]) {
-            reload().catch((error: unknown) =>
-              logger.error(
-                { err: error },
-                `${what}: could not be read again; what was read before stays in force`,
-              ),
-            );
-          }
+          void reload().finally(() => tell({ kind: "reloaded", ask: message.ask }));
           break;
         case "count":
           count(message.ask);
@@ -213,6 +218,7 @@ function connectionTaker(
     closed = [];
   };
   return (id, socket) => {
+    tell({ kind: "taken", id });
     // As the listener's own: clients of HTTP/1 may send FIN after their request.
     socket.allowHalfOpen = true;
     socket.once("close", () => {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../base/clock.ts";
 import { addCounts } from "../../base/collected-counts.ts";
 import type { Logger } from "../../base/logger.ts";
-import type { Metrics } from "../../base/metrics.ts";
+import type { Labels, Metrics } from "../../base/metrics.ts";
 import type { Config } from "../../config/load-config.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { InferenceHost } from "../../link/inference-host.ts";
@@ -25,12 +25,18 @@ export interface EdgeSupport {
   readonly random: () => number;
   /** What a process that starts has to know of all models. */
   wholeView(): ViewMessage;
+  /** How often a model has changed. */
+  revisionOf(model: string): number;
   /** Serves HTTP/2 at the other end of a process's tunnel. */
   serveTunnel(socket: Socket): void;
+  /** A connection that was given to a process which ended before it had it. */
+  giveAgain(id: number, socket: Socket): void;
   /** Connections with these numbers are closed. */
   onClosed(ids: Iterable<number>): void;
   /** The process at `place` has ended. */
   onEnded(place: number): void;
+  /** Whether counts with these labels are still shown. */
+  isKept(labels: Labels): boolean;
   /** What a process is told that has just started. */
   readonly greetings: readonly ToEdge[];
   /** The process at `place` lacks bytes that others hold without need. */
@@ -39,8 +45,8 @@ export interface EdgeSupport {
   onChange(): void;
 }
 
-/** How long a process may take to tell what it has counted. */
-const COUNT_TIMEOUT_MS = 1000;
+/** How long a process may take to reply. */
+const REPLY_TIMEOUT_MS = 1000;
 /** A process that was ready for so long did not die of being started. */
 const STEADY_MS = 10_000;
 
@@ -58,6 +64,8 @@ export class SupervisedEdge {
   isClosing = false;
   readonly #support: EdgeSupport;
   readonly #backoff: Backoff;
+  /** Connections that the process may not have yet. */
+  readonly #given = new Map<number, Socket>();
   readonly #asked = new Map<number, () => void>();
   #process: EdgeProcess | undefined;
   #host: InferenceHost | undefined;
@@ -89,8 +97,10 @@ export class SupervisedEdge {
     return this.#open().ready;
   }
 
+  /** Gives it a connection; it is not lost when the process ends before it has it. */
   give(id: number, socket: Socket): void {
     this.connections.add(id);
+    this.#given.set(id, socket);
     this.#process?.give(id, socket);
   }
 
@@ -102,19 +112,23 @@ export class SupervisedEdge {
     this.#host?.show(view);
   }
 
-  /** Resolves when it has told what it has counted, or after a moment. */
-  count(): Promise<void> {
-    if (!this.isReady) return Promise.resolve();
+  /** Resolves when it has told what it has counted, or has read certificates and keys again, or after a moment. */
+  ask(kind: "count" | "reload"): Promise<void> {
     const ask = ++this.#lastAsk;
+    if (!this.isReady) {
+      // One that starts does it when it can; nobody waits for that.
+      this.tell({ kind, ask });
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
-      const cancel = this.#support.clock.after(COUNT_TIMEOUT_MS, () => done());
+      const cancel = this.#support.clock.after(REPLY_TIMEOUT_MS, () => done());
       const done = (): void => {
         cancel();
         this.#asked.delete(ask);
         resolve();
       };
       this.#asked.set(ask, done);
-      this.tell({ kind: "count", ask });
+      this.tell({ kind, ask });
     });
   }
 
@@ -130,7 +144,7 @@ export class SupervisedEdge {
   }
 
   #open(): EdgeProcess {
-    const { inference, clock, greetings, wholeView, serveTunnel } = this.#support;
+    const { inference, clock, greetings, wholeView, revisionOf, serveTunnel } = this.#support;
     const own = new EdgeProcess({
       ...this.#support,
       place: this.place,
@@ -150,14 +164,14 @@ export class SupervisedEdge {
     );
     // One that could not be started has no sockets.
     if (own.pid === undefined) return own;
-    this.#host = new InferenceHost({ socket: own.link, inference, clock });
+    this.#host = new InferenceHost({ end: own.link, inference, clock, revisionOf });
     this.#host.show(wholeView());
     serveTunnel(own.tunnel);
     return own;
   }
 
   #ended(how: string): void {
-    const { clock, logger, onClosed, onEnded } = this.#support;
+    const { clock, logger, onClosed, onEnded, giveAgain } = this.#support;
     if (this.isReady && clock.nowMs() - this.#readyMs >= STEADY_MS) this.#backoff.success();
     this.isReady = false;
     this.#process = undefined;
@@ -167,9 +181,13 @@ export class SupervisedEdge {
     this.#cpuS = 0;
     this.residentBytes = 0;
     onEnded(this.place);
+    const given = [...this.#given];
+    this.#given.clear();
+    for (const [id] of given) this.connections.delete(id);
     const lost = this.connections.size;
     onClosed(this.connections);
     this.connections.clear();
+    for (const [id, socket] of given) giveAgain(id, socket);
     for (const done of this.#asked.values()) done();
     if (!this.#isLast) {
       const delayMs = this.#backoff.fault();
@@ -184,8 +202,13 @@ export class SupervisedEdge {
   }
 
   #hear(message: FromEdge): void {
-    const { metrics, logger, onClosed, reclaim, onChange } = this.#support;
+    const { metrics, logger, onClosed, reclaim, onChange, isKept } = this.#support;
     switch (message.kind) {
+      case "taken":
+        // The process has a descriptor of its own.
+        this.#given.get(message.id)?.destroy();
+        this.#given.delete(message.id);
+        break;
       case "closed":
         for (const id of message.ids) this.connections.delete(id);
         onClosed(message.ids);
@@ -194,9 +217,15 @@ export class SupervisedEdge {
         logger.child({ edge: this.place })[message.level](message.fields, message.message);
         break;
       case "counted":
-        addCounts(metrics, message.counts);
+        addCounts(
+          metrics,
+          message.counts.filter(({ labels }) => isKept(labels)),
+        );
         this.#cpuS = message.cpuS;
         this.residentBytes = message.residentBytes;
+        this.#asked.get(message.ask)?.();
+        break;
+      case "reloaded":
         this.#asked.get(message.ask)?.();
         break;
       case "reclaim":

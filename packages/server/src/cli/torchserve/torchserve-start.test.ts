@@ -7,7 +7,9 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startServer } from "../../app/start-server.ts";
 import { loadConfig } from "../../config/load-config.ts";
-import { torchserveStart } from "../torchserve-start.ts";
+import { runCommand } from "../command.kit.ts";
+import { checkCommand } from "../list/check.ts";
+import { overlookedProperties, torchserveStart } from "../torchserve-start.ts";
 import { writeArchive } from "./archive.kit.ts";
 
 const DIGITS = fileURLToPath(new URL("../../../../../examples/models/digits.pt2", import.meta.url));
@@ -89,4 +91,21 @@ test("a server without --compat torchserve looks for no file", async () => {
   assert.match(found!.notes[0]!, /^TorchServe's configuration is followed: /);
   const none = new Map([["--ts-config", "none"]]);
   assert.equal(await torchserveStart({ flags: none, paths: [] }, env), undefined);
+});
+
+test("a file in or beside the store, where TorchServe does not look either, is named", () => {
+  const file = configOf("");
+  const flags = new Map([["--compat", "torchserve"]]);
+  const [note] = overlookedProperties({ flags, paths: [store] }, {});
+  assert.equal(note, `${file} is not read: --ts-config ${file} has it followed`);
+  assert.deepEqual(overlookedProperties({ flags: new Map(), paths: [store] }, {}), []);
+  assert.deepEqual(overlookedProperties({ flags, paths: [join(folder, "no", "such")] }, {}), []);
+});
+
+test("sconce check asks its own server, whatever keys clients need", async () => {
+  const file = join(folder, "tokens.properties");
+  writeFileSync(file, `model_store=${store}\nload_models=digits.pt2\n`);
+  const { code, stdout } = await runCommand(checkCommand, "--ts-config", file);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^digits +1 +READY$/m);
 });

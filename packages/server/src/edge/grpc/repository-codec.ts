@@ -7,7 +7,7 @@ import {
 } from "@sconce/protocol/messages";
 import { ServeError } from "../../base/errors.ts";
 import type { RequestedSettings } from "../../infer/administration.ts";
-import { checkUnloadParameters, type ReadLoadConfig, readLoadParameters } from "../control-parameters.ts";
+import { type ReadLoadConfig, readLoadParameters, readUnloadParameters } from "../control-parameters.ts";
 import { decodeMessage } from "./server-handlers.ts";
 
 /** The model that a load is about, and what it sets. Throws `invalid_argument` for malformed bytes and for parameters that are not taken. */
@@ -22,11 +22,14 @@ export function decodeLoad(
 }
 
 /** As `decodeLoad`, for an unload. */
-export function decodeUnload(bytes: Uint8Array): string {
+export function decodeUnload(bytes: Uint8Array): {
+  readonly name: string;
+  readonly withDependents: boolean;
+} {
   const request = decodeMessage(RepositoryModelUnloadRequestSchema, bytes);
   const parameters = Object.entries(request.parameters);
-  checkUnloadParameters(parameters.map(([name, value]) => [name, value.parameterChoice.value] as const));
-  return modelName(request);
+  const values = parameters.map(([name, value]) => [name, value.parameterChoice.value] as const);
+  return { name: modelName(request), withDependents: readUnloadParameters(values) };
 }
 
 export function encodeLoaded(modelName: string): Uint8Array {

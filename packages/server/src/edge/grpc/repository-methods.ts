@@ -3,8 +3,10 @@ import { once } from "../../base/once.ts";
 import type { AdminGate } from "../../gate/admin-gate.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import type { Administration } from "../../infer/administration.ts";
+import type { Inference } from "../../infer/inference.ts";
 import type { Authentication } from "../authentication.ts";
 import type { ReadLoadConfig } from "../control-parameters.ts";
+import { unloadModels } from "../unload-models.ts";
 import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import { unaryMethod } from "./unary-method.ts";
 
@@ -12,6 +14,7 @@ const SERVICE = "/inference.GRPCInferenceService";
 
 export interface RepositoryMethodsOptions {
   readonly administration: Administration;
+  readonly inference: Inference;
   readonly adminGate: AdminGate;
   readonly authentication?: Authentication | undefined;
   /** Reads the configuration of a load request. Default: the operator does not allow it. */
@@ -21,6 +24,7 @@ export interface RepositoryMethodsOptions {
 /** RepositoryModelLoad and RepositoryModelUnload, for the administrator. Their codec loads at the first call. */
 export function repositoryMethods({
   administration,
+  inference,
   adminGate,
   authentication,
   readLoadConfig,
@@ -42,9 +46,10 @@ export function repositoryMethods({
     unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {
       const admitted = admit(call);
       const { decodeUnload, encodeUnloaded } = await codec();
-      const name = decodeUnload(bytes);
+      const { name, withDependents } = decodeUnload(bytes);
       checkModelName(name);
-      await admitted.unloadModel(name, abortSignalOf(call.signal));
+      const signal = abortSignalOf(call.signal);
+      await unloadModels({ administration: admitted, inference }, name, { signal, withDependents });
       return encodeUnloaded(name);
     }),
   ];

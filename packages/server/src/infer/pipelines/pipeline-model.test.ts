@@ -181,10 +181,15 @@ describe("a pipeline and the models of its steps", () => {
   test("follows a model that is loaded again as another one, and says when that does not fit", async () => {
     const models = smallModels();
     const { handle } = openTestPipeline(CHAIN, models);
+    let told = 0;
+    handle.onHealthChange(() => {
+      told += 1;
+    });
     models.set(
       "sine",
       elementwiseModel("sine", rowSignature(["a"], ["y"]), ([x]) => [2 * x!]),
     );
+    assert.equal(told, 1);
     const { outputs } = await submitTo<InferRequest, InferResponse>(handle, requestOf(X));
     assert.deepEqual([...floats(outputs[1]!.bytes)], [-1, -3, -5, -7]);
     models.set(
@@ -245,7 +250,7 @@ describe("a request of a pipeline", () => {
     assert.ok(stages.every((ms) => ms >= 0));
     const sum = stages.reduce((all, ms) => all + ms, 0);
     assert.ok(Math.abs(sum - (timeline.answeredMs - timeline.receivedMs)) < 1e-6);
-    assert.ok(Math.abs(timeline.computeMs - 0.02) < 1e-9);
+    assert.ok(timeline.computeMs > 0 && timeline.computeMs < 0.02 + 1e-9);
     assert.deepEqual(
       timeline.steps!.map(({ name }) => name),
       ["one", "two"],

@@ -238,10 +238,11 @@ class PipelineModel implements ServedModelHandle {
     this.#refresh();
     const { name: model, version } = this;
     const { logger } = this.#options;
-    if (this.description !== described && before === this.#failure)
-      logger.info({ model, version }, "a model of the pipeline changed what it takes or gives");
-    if (before === this.#failure) return;
-    if (this.#failure === undefined) logger.info({ model, version }, "the model answers again");
+    const hasFailed = before !== this.#failure;
+    // Others that are made of this one have to know what it takes and gives now.
+    if (!hasFailed && this.description === described) return;
+    if (!hasFailed) logger.info({ model, version }, "a model of the pipeline changed what it takes or gives");
+    else if (this.#failure === undefined) logger.info({ model, version }, "the model answers again");
     else logger.warn({ model, version, reason: this.#failure }, "the model cannot answer any more");
     for (const listener of this.#health) listener();
   }

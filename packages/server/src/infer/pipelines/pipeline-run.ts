@@ -59,7 +59,7 @@ export class PipelineRun implements AbortListener {
   #stepsLeft: number;
   #bytes = 0;
   #batchRows = 0;
-  #isCharged = false;
+  #isCharged: boolean;
   #isSettled = false;
 
   constructor(parts: PipelineRunParts, request: InferRequest, receiver: ResultReceiver<PipelineResult>) {
@@ -67,6 +67,7 @@ export class PipelineRun implements AbortListener {
     this.#parts = parts;
     this.#request = request;
     this.#receiver = receiver;
+    this.#isCharged = request.isCharged === true;
     this.#tensors = [...request.inputs];
     this.#uses = [...plan.uses];
     for (const place of plan.outputPlaces) this.#uses[place]! += 1;

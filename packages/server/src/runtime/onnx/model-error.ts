@@ -32,7 +32,11 @@ const INPUT_FAULTS: readonly (readonly [RegExp, (match: RegExpExecArray) => stri
       `the sizes of the inputs do not go together: the model meets ${m[1] ?? m[3]} and ${m[2] ?? m[4]} where it needs one size`,
   ],
   [
-    /invalid expand shape|operand cannot broadcast on dim|MatMul dimension mismatch/i,
+    /Invalid input shape: \{/,
+    () => "the sizes of the inputs are too small: the model moves a window over what is smaller than it",
+  ],
+  [
+    /Indices vs updates dimensions differs|invalid expand shape|operand cannot broadcast on dim|MatMul dimension mismatch/i,
     () => "the sizes of the inputs do not go together in the model",
   ],
   [

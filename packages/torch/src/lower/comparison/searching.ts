@@ -33,7 +33,7 @@ export const searchsorted: Lowering = (node, g) => {
   }
   return countBefore(
     g,
-    { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight },
+    { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight, isShared },
     node.out().dims.length,
   );
 };
@@ -50,23 +50,22 @@ export const bucketize: Lowering = (node, g) => {
   if (isFloat(row.dtype) && typeof size === "number") {
     return bisect(g, { row, value, isRight, size, isShared: true, dims: node.out().dims });
   }
-  return countBefore(g, { row, value, isRight }, node.out().dims.length);
+  return countBefore(g, { row, value, isRight, isShared: true }, node.out().dims.length);
 };
 
 interface Search {
   readonly row: Val;
   readonly value: Val;
   readonly isRight: boolean;
+  /** The row is 1-d; otherwise each line of values has its own. */
+  readonly isShared: boolean;
 }
 
 /**
  * PyTorch's binary search, step by step: in a row with NaN its answer depends on the elements that it looks at (at::native
- * cus_lower_bound). `isShared`: the row is 1-d; otherwise each line of values has its own.
+ * cus_lower_bound).
  */
-function bisect(
-  g: Emitter,
-  search: Search & { readonly size: number; readonly isShared: boolean; readonly dims: readonly Dim[] },
-): Val {
+function bisect(g: Emitter, search: Search & { readonly size: number; readonly dims: readonly Dim[] }): Val {
   const { row, value, isRight, size, isShared, dims } = search;
   const number = (n: number): Val => g.scalar("int64", n);
   let start = g.expand(number(0), dims);
@@ -87,11 +86,17 @@ function bisect(
 }
 
 /** How many of a sorted row come before each value; `rank` is that of the values. NaN comes last. */
-function countBefore(g: Emitter, { row, value, isRight }: Search, rank: number): Val {
+function countBefore(g: Emitter, { row, value, isRight, isShared }: Search, rank: number): Val {
   const [x, y] = row.dtype === "bool" ? [g.cast(row, "int32"), g.cast(value, "int32")] : [row, value];
   const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [x, g.unsqueeze(y, [-1])]);
   const isBefore = g.cast(g.op("Not", [isPast]), "int64");
-  return g.op("ReduceSum", [isBefore, g.ints([rank])], { keepdims: 0 });
+  const before = g.op("ReduceSum", [isBefore, g.ints([rank])], { keepdims: 0 });
+  if (!isFloat(x.dtype)) return before;
+  // The search ends in front of NaN, unless it goes right all the way.
+  const isNan = g.cast(g.op("IsNaN", [x]), "int64");
+  const nans = g.op("ReduceSum", [isNan, g.ints([isShared ? 0 : rank])], { keepdims: 0 });
+  const size = g.reshape(g.op("Shape", [x], { start: -1 }), []);
+  return g.where(g.op("Equal", [before, size]), before, g.op("Sub", [before, nans]));
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Dim } from "../../graph/sym.ts";
 import { indexLabel } from "../../onnx/input-fault.ts";
 import type { OnnxNode } from "../../onnx/model.ts";
+import { positions } from "./arange.ts";
 import type { Emitter } from "./emitter.ts";
 import type { OpNode } from "./op-node.ts";
 import type { Val } from "./tensor.ts";
@@ -14,6 +15,10 @@ export interface IndexUse {
   readonly wraps?: boolean;
   /** The operand whose positions these are, when its name helps: an embedding's weight. */
   readonly table?: string;
+  /** What the index is made of, where that is the input to name. */
+  readonly source?: Val;
+  /** The kernel that takes the index does not say which one it refuses: it is looked up in all positions before. */
+  readonly isUntold?: boolean;
 }
 
 /**
@@ -22,13 +27,24 @@ export interface IndexUse {
  * are named after the op, so that the failure can be told in its words.
  */
 export function withIndex(node: OpNode, g: Emitter, { use, emit }: IndexEmission): Val {
-  const { index, size, wraps = false, table } = use;
+  const { index, size, wraps = false, table, source = index, isUntold = false } = use;
   const wide = g.cast(index, "int64");
   const isChecked = g.indexInputs.note(g.builder, wide, { size, wraps });
   const safe = wraps || isChecked ? wide : nonNegative(g, wide);
   const place = table === undefined ? undefined : node.moduleOf(table);
-  return g.labelled(indexLabel({ op: node.target, place, wraps }), () => emit(safe));
+  const input = g.indexInputs.sourceOf(g.builder, source.name);
+  const label = indexLabel({ op: node.target, place, input, wraps });
+  if (!isUntold || isChecked || size === undefined) return g.labelled(label, () => emit(safe));
+  const places = typeof size === "number" && size > MAX_STORED_PLACES ? counted(g, size) : positions(g, size);
+  return g.labelled(label, () => emit(g.op("Gather", [places, safe], { axis: 0 })));
 }
+
+function counted(g: Emitter, size: number): Val {
+  return g.op("Range", [g.scalar("int64", 0), g.scalar("int64", size), g.scalar("int64", 1)]);
+}
+
+/** More positions are counted when the program runs. */
+const MAX_STORED_PLACES = 1024;
 
 export interface IndexEmission {
   readonly use: IndexUse;
@@ -36,6 +52,9 @@ export interface IndexEmission {
 }
 
 const CLEAR_SIGN = 0x7fff_ffff_ffff_ffffn;
+
+/** Without its sign bit the least int64 would be 0: such numbers count as -2^62. */
+const LEAST = -(1n << 62n);
 
 /** Ops that move elements: clearing the sign before them is the same, and once is enough for all that is cut out of one input. */
 const MOVING: ReadonlySet<string> = new Set([
@@ -63,7 +82,7 @@ function nonNegative(g: Emitter, val: Val): Val {
   const cleared =
     producer !== undefined && MOVING.has(producer.type)
       ? moved(g, producer, val)
-      : g.op("BitwiseAnd", [val, g.scalar("int64", CLEAR_SIGN)]);
+      : g.op("BitwiseAnd", [g.op("Max", [val, g.scalar("int64", LEAST)]), g.scalar("int64", CLEAR_SIGN)]);
   g.cleared.set(val.name, cleared);
   return cleared;
 }

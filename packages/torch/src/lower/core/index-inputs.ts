@@ -36,7 +36,7 @@ export class IndexInputs {
   /** Learns that a value indexes; true when it is an input in a range that its feeder checks. */
   note(builder: GraphBuilder, val: Val, { size, wraps }: { size: Dim | undefined; wraps: boolean }): boolean {
     if (typeof size !== "number" || !builder.isOutermost) return false;
-    const input = this.#sourceOf(builder, val.name);
+    const input = this.sourceOf(builder, val.name);
     if (input === undefined) return false;
     const known = this.#ranges.get(input);
     const [min, max] = [wraps ? -size : 0, size - 1];
@@ -47,11 +47,12 @@ export class IndexInputs {
     return this.#areChecked;
   }
 
-  #sourceOf(builder: GraphBuilder, name: string): string | undefined {
+  /** The input that a value holds every element of; undefined for what is calculated. */
+  sourceOf(builder: GraphBuilder, name: string): string | undefined {
     if (this.#inputs.has(name)) return name;
     const producer = builder.producer(name);
     if (producer === undefined || !WHOLE.has(producer.type)) return undefined;
     if (producer.type === "Cast" && producer.attributes["to"] !== INT64) return undefined;
-    return this.#sourceOf(builder, producer.inputs[0]!);
+    return this.sourceOf(builder, producer.inputs[0]!);
   }
 }

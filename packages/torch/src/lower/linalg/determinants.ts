@@ -60,7 +60,9 @@ export const slogdet: Lowering = (node, g) => {
     values: [1, 0],
     emit: (at) => {
       const { pivots, sign: swaps } = pivotsOf(at, given);
-      const signs = at.op("ReduceProd", [at.op("Sign", [pivots]), at.ints([-1])], { keepdims: 0 });
+      // The sign of NaN is 0.
+      const each = at.where(at.op("IsNaN", [pivots]), at.scalar(pivots.dtype, 0), at.op("Sign", [pivots]));
+      const signs = at.op("ReduceProd", [each, at.ints([-1])], { keepdims: 0 });
       const logs = at.op("Log", [at.op("Abs", [pivots])]);
       return [at.op("Mul", [swaps, signs]), at.op("ReduceSum", [logs, at.ints([-1])], { keepdims: 0 })];
     },

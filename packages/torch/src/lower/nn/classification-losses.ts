@@ -64,12 +64,21 @@ function byClass(node: OpNode, g: Emitter, { logs, target, axis, weight, smoothi
   const ignored = g.op("Equal", [g.cast(target, "int64"), g.number(node.size("ignore_index"), "int64")]);
   const zero = g.scalar(dtype, 0);
   const safe = g.where(ignored, g.scalar("int64", 0), g.cast(target, "int64"));
+  let known = safe;
   const picked = withIndex(node, g, {
-    use: { index: safe, size: undefined },
-    emit: (classes) => g.op("GatherElements", [logs, g.unsqueeze(classes, [axis])], { axis }),
+    use: {
+      index: safe,
+      size: node.tensor("self").dims[axis],
+      source: g.cast(target, "int64"),
+      isUntold: true,
+    },
+    emit: (classes) => {
+      known = classes;
+      return g.op("GatherElements", [logs, g.unsqueeze(classes, [axis])], { axis });
+    },
   });
   const classWeights =
-    weight === undefined ? g.scalar(dtype, 1) : g.op("Gather", [weight, safe], { axis: 0 });
+    weight === undefined ? g.scalar(dtype, 1) : g.op("Gather", [weight, known], { axis: 0 });
   const weights = g.where(ignored, zero, classWeights);
   const likelihood = g.op("Mul", [g.op("Neg", [g.squeeze(picked, [axis])]), classWeights]);
   const hard = g.where(ignored, zero, likelihood);

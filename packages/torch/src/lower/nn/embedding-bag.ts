@@ -42,16 +42,17 @@ export const embeddingBag: Lowering = (node, g) => {
     weights === undefined
       ? rows.values
       : g.op("Mul", [rows.values, g.unsqueeze(g.cast(weights, weight.dtype), [1])]);
-  if (mode === "sum") return [combine(g, { ...rows, values }, "add")];
+  const bags = (all: Val): Val =>
+    node.bool("include_last_offset") ? slice(g, all, { axis: 0, start: 0, end: -1 }) : all;
+  if (mode === "sum") return [bags(combine(g, { ...rows, values }, "add"))];
   const counted = counts(g, rows);
   const isEmpty = g.unsqueeze(g.op("Equal", [counted, g.scalar("int64", 0)]), [1]);
   if (mode === "max") {
-    return [g.where(isEmpty, g.scalar(weight.dtype, 0), combine(g, { ...rows, values }, "max"))];
+    return [bags(g.where(isEmpty, g.scalar(weight.dtype, 0), combine(g, { ...rows, values }, "max")))];
   }
   const divisor = g.op("Max", [counted, g.scalar("int64", 1)]);
-  return [
-    g.op("Div", [combine(g, { ...rows, values }, "add"), g.unsqueeze(g.cast(divisor, weight.dtype), [1])]),
-  ];
+  const sums = combine(g, { ...rows, values }, "add");
+  return [bags(g.op("Div", [sums, g.unsqueeze(g.cast(divisor, weight.dtype), [1])]))];
 };
 
 function gatherRows(node: OpNode, g: Emitter, weight: Tensor): Rows {
@@ -59,15 +60,17 @@ function gatherRows(node: OpNode, g: Emitter, weight: Tensor): Rows {
   const offsets = node.tensor("offsets");
   if (indices.dims.length !== 1) unsupported("its indices have more than one dimension");
   const count = indices.dims[0]!;
-  const bags = node.bool("include_last_offset") ? add(offsets.dims[0]!, -1) : offsets.dims[0]!;
-  const starts = node.bool("include_last_offset")
-    ? slice(g, offsets, { axis: 0, start: 0, end: -1 })
-    : offsets;
+  // A last offset that only ends the bag before it begins one more, of the rows that belong to none.
+  const bags = offsets.dims[0]!;
   // Rows before the first bag would belong to none.
-  const wide = g.cast(starts, "int64");
-  const isNegative = g.cast(g.op("Less", [wide, g.scalar("int64", 0)]), "int64");
-  const first = slice(g, wide, { axis: 0, start: 0, end: 1 });
-  const guard = requirement(g, "offsets from 0", g.op("Concat", [first, isNegative], { axis: 0 }));
+  const wide = g.cast(offsets, "int64");
+  const [before, behind] = [
+    slice(g, wide, { axis: 0, start: 0, end: -1 }),
+    slice(g, wide, { axis: 0, start: 1, end: bags }),
+  ];
+  const falls = g.cast(g.op("Less", [behind, before]), "int64");
+  const first = g.cast(g.cast(slice(g, wide, { axis: 0, start: 0, end: 1 }), "bool"), "int64");
+  const guard = requirement(g, "offsets from 0", g.op("Concat", [first, falls], { axis: 0 }));
   const padding = paddingIndex(node, weight);
   const isCounted =
     padding === undefined

@@ -14,7 +14,7 @@ export const multiMarginLoss: Lowering = (node, g) => {
   const x = g.reshape(g.cast(self, dtype), [rows, classes]);
   const target = g.reshape(g.cast(node.tensor("target"), "int64"), [rows]);
   const right = withIndex(node, g, {
-    use: { index: target, size: classes },
+    use: { index: target, size: classes, isUntold: true },
     emit: (index) => g.op("GatherElements", [x, g.unsqueeze(index, [1])], { axis: 1 }),
   });
   const apart = g.op("Sub", [g.as(node.scalar("margin"), dtype), g.op("Sub", [right, x])]);

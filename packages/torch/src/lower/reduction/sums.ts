@@ -61,6 +61,11 @@ function arithmetic(type: string): Lowering {
     const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
     if (type === "ReduceMean") return reduceMean(g, x, how);
     // Narrower integers cannot leave what doubles hold.
+    if (x.dtype === "int32" && how.axes.length > 0) {
+      const wide = { ...x, ...g.cast(x, "int64") };
+      const whole = type === "ReduceProd" ? int64Product(g, wide, how) : reduce(g, type, wide, how);
+      return g.cast(whole, "int32");
+    }
     const isWide = x.dtype === "int64" && how.axes.length > 0;
     if (isWide && type === "ReduceProd") return int64Product(g, x, how);
     return isWide && self.dtype === "int64" ? int64Sum(g, x, how) : reduce(g, type, x, how);

@@ -50,7 +50,7 @@ function withChecked(
   g: Emitter,
   { given, wraps = false, emit }: { given: Scatter; wraps?: boolean; emit: (given: Scatter) => Val },
 ): Val {
-  const use = { index: given.index, size: given.size, wraps };
+  const use = { index: given.index, size: given.size, wraps, isUntold: true };
   return withIndex(node, g, { use, emit: (index) => emit({ ...given, index }) });
 }
 

@@ -217,7 +217,7 @@ export const gather: Lowering = (node, g) => {
   }
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
   return withIndex(node, g, {
-    use: { index, size: self.dims[axis]! },
+    use: { index, size: self.dims[axis]!, isUntold: true },
     emit: (positions) => g.op("GatherElements", [self, positions], { axis }),
   });
 };

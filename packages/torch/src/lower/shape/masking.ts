@@ -1,6 +1,8 @@
-import { product } from "../../graph/sym.ts";
+import { isAtMost } from "../../graph/bounds.ts";
+import { product, sameDim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { requirement } from "../core/requirement.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
 
 const BOTH = ["Tensor", "Scalar"];
@@ -47,13 +49,18 @@ export const maskedScatter: Lowering = (node, g) => {
   const mask = g.expand(g.cast(node.tensor("mask"), "bool"), dims);
   const source = node.tensor("source");
   const flatMask = g.cast(g.reshape(mask, [product(dims)]), "int64");
+  const count = product(source.dims);
+  const isEnough = sameDim(count, product(dims)) || isAtMost(product(dims), count) === true;
+  if (!isEnough) {
+    const asked = g.op("ReduceSum", [flatMask], { keepdims: 0 });
+    const guard = requirement(g, "enough elements", g.op("Greater", [asked, g.number(count, "int64")]));
+    g.guards.push(guard);
+  }
   const order = g.op("Sub", [g.op("CumSum", [flatMask, g.scalar("int64", 0)]), g.scalar("int64", 1)]);
   // One more element, so that there is something to gather where nothing is masked.
-  const values = g.op(
-    "Concat",
-    [g.cast(g.reshape(source, [product(source.dims)]), dtype), g.constant(dtype, [0], [1])],
-    { axis: 0 },
-  );
+  const values = g.op("Concat", [g.cast(g.reshape(source, [count]), dtype), g.constant(dtype, [0], [1])], {
+    axis: 0,
+  });
   const taken = g.op("Gather", [values, g.op("Max", [order, g.scalar("int64", 0)])], { axis: 0 });
   return g.where(mask, g.reshape(taken, dims), node.tensor("self"));
 };

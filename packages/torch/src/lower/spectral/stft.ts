@@ -10,6 +10,7 @@ import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
+import { requirement } from "../core/requirement.ts";
 import type { ComplexVal, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 import { slice } from "../shape/slicing.ts";
@@ -135,7 +136,12 @@ function trimmed(node: OpNode, g: Emitter, { total, weights, size, points }: Sum
   const length = node.has("length") ? node.size("length") : undefined;
   const end = length !== undefined ? add(start, length) : isCentred ? add(size, -start) : size;
   const cut = (x: Val): Val => slice(g, x, { axis: 1, start, end });
-  const signal = g.op("Div", [cut(total), cut(weights)]);
+  const covered = cut(weights);
+  const isGap = g.op("Less", [g.op("Abs", [covered]), g.scalar(covered.dtype, 1e-11)]);
+  const isNothing = g.op("Equal", [g.op("Size", [covered]), g.scalar("int64", 0)]);
+  const faults = g.op("Concat", [g.reshape(isGap, [-1]), g.unsqueeze(isNothing, [0])], { axis: 0 });
+  g.guards.push(requirement(g, "windows that leave no gap", faults));
+  const signal = g.op("Div", [cut(total), covered]);
   if (length === undefined) return signal;
   return fitted(g, signal, { rank: 2, axis: 1, from: add(size, -start), to: length });
 }

@@ -1,6 +1,7 @@
 import { abortSignalOf } from "../../../base/call-signal.ts";
 import { checkModelName } from "../../../gate/model-name.ts";
-import { checkUnloadParameters, readLoadParameters } from "../../control-parameters.ts";
+import { readLoadParameters, readUnloadParameters } from "../../control-parameters.ts";
+import { unloadModels } from "../../unload-models.ts";
 import { readBody } from "../call/body.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { Route, RouteParams } from "../call/route.ts";
@@ -48,9 +49,9 @@ async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
 async function answerUnload(call: RestCall, params: RouteParams): Promise<void> {
   const name = admittedModel(call, params);
   const { values } = await readControlBody(call);
-  checkUnloadParameters(values());
+  const withDependents = readUnloadParameters(values());
   call.takeDeadline(new Map());
-  await call.context.administration.unloadModel(name, abortSignalOf(call.signal));
+  await unloadModels(call.context, name, { signal: abortSignalOf(call.signal), withDependents });
   call.sendJson(200, { name, unload: true });
 }
 
