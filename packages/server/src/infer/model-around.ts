@@ -27,13 +27,13 @@ export abstract class ModelAround implements ServedModelHandle {
 
   constructor(
     inner: ServedModelHandle,
-    own: Partial<Pick<ServedModelHandle, "description" | "settings">> = {},
+    own: Partial<Pick<ServedModelHandle, "description" | "settings" | "memoryBytes">> = {},
   ) {
     this.name = inner.name;
     this.version = inner.version;
     this.description = own.description ?? inner.description;
     this.settings = own.settings ?? inner.settings;
-    this.memoryBytes = inner.memoryBytes;
+    this.memoryBytes = own.memoryBytes ?? inner.memoryBytes;
     this.inner = inner;
   }
 
