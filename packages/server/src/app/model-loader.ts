@@ -36,7 +36,7 @@ import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
 import { type ModelState, modelState } from "./model-state.ts";
 import { mayAsk, ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
-import { wantedTask } from "./wanted-task.ts";
+import { type WantedTask, wantedTask } from "./wanted-task.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -70,14 +70,23 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
     const shadow = readShadow(config.shadow);
+    const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
+    const task = wantedTask(config, candidate, { handlers });
     if (candidate.format === "pipeline") {
       const { loadPipeline } = await import("./load-pipeline.ts");
       const { name: model, version } = candidate;
       const parts = { ...options, logger: options.logger.child({ model, version }) };
-      return await loadPipeline({ ...parts, registry: options.registry(), candidate, config, signal });
+      const pipeline = await loadPipeline({
+        ...parts,
+        registry: options.registry(),
+        candidate,
+        config,
+        signal,
+      });
+      return task === undefined
+        ? pipeline
+        : await withTask(pipeline, task, { config, candidate, options, signal });
     }
-    const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
-    const task = wantedTask(config, candidate, { handlers });
     const { name, version } = candidate;
     const logger = options.logger.child({ model: name, version });
     const startedMs = clock.nowMs();
@@ -137,6 +146,29 @@ async function shadowing(
 ): Promise<(served: ServedModelHandle) => ServedModelHandle> {
   const { loadShadow } = await import("./load-shadow.ts");
   return (served) => loadShadow(served, { ...options, ...parts, settings: shadow });
+}
+
+/** The ends of a task, or a handler, are made for what a pipeline takes and gives, so that has to be known. */
+async function withTask(
+  pipeline: ServedModelHandle,
+  task: WantedTask,
+  parts: {
+    readonly config: ModelConfig;
+    readonly candidate: ModelCandidate;
+    readonly options: ModelLoaderOptions;
+    readonly signal: AbortSignal;
+  },
+): Promise<ServedModelHandle> {
+  const failure = pipeline.failure();
+  if (failure !== undefined) {
+    pipeline.destroy("a model of its steps is not ready");
+    throw new ServeError("unavailable", failure, { reason: "model_not_ready" });
+  }
+  const { loadTask } = await import("./load-task.ts");
+  const { config, candidate, options, signal } = parts;
+  const { runtime, clock } = options;
+  const own = loadOptions(config, candidate, options.caps);
+  return loadTask(pipeline, { task, runtime, config, candidate, options: own, clock, signal });
 }
 
 interface ServeParts extends ModelLoaderOptions {
