@@ -375,7 +375,7 @@ function alsoIn(edgeProcesses: EdgeProcesses, { reload, ...thing }: Reloadable):
     ...thing,
     async reload() {
       await reload();
-      edgeProcesses.reload();
+      await edgeProcesses.reload();
     },
   };
 }
