@@ -1,3 +1,5 @@
+import type { RequestTrace } from "./request-trace.ts";
+
 /** The stages of an inference, in order. */
 export const STAGES = ["receive", "decode", "queue", "batch", "transfer", "compute", "encode"] as const;
 export type Stage = (typeof STAGES)[number];
@@ -22,6 +24,8 @@ export interface StepTimes {
   /** From when its tensors were there to its outputs. */
   readonly totalMs: number;
   readonly computeMs: number;
+  /** When its outputs were there. */
+  readonly endedMs: number;
 }
 
 /**
@@ -51,6 +55,8 @@ export class Timeline {
   computeMs: number = Number.NaN;
   /** Of a pipeline: its steps in the order in which they ended. */
   steps: readonly StepTimes[] | undefined = undefined;
+  /** Undefined: it is not traced. */
+  trace: RequestTrace | undefined = undefined;
 
   constructor(receivedMs: number) {
     this.receivedMs = receivedMs;

@@ -107,6 +107,7 @@ class TaskModel extends ModelAround {
   ): Promise<readonly NamedTensor[]> {
     const inputs = this.#check(given);
     const own = isFirst ? timeline : new Timeline(timeline.receivedMs);
+    own.trace = timeline.trace;
     own.enqueuedMs = this.#clock.nowMs();
     const { outputs } = await submitTo<InferRequest, InferResponse>(this.inner, {
       model: this.name,
