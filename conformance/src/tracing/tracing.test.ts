@@ -154,10 +154,9 @@ describe("traces", () => {
       assert.equal(collector.headers["x-key"], "a b");
       assert.equal(collector.spans[0]!.resource["service.name"], "digits");
       assert.ok(collector.exports >= 2, "the first export came again");
-      const metrics = await (await fetch(`${server.url}/metrics`)).text();
-      assert.match(
-        metrics,
-        new RegExp(`sconce_trace_spans_total\\{result="exported"\\} ${collector.spans.length}\n`),
+      const counted = `sconce_trace_spans_total{result="exported"} ${collector.spans.length}\n`;
+      await until("all spans are counted", async () =>
+        (await (await fetch(`${server.url}/metrics`)).text()).includes(counted),
       );
     });
   }

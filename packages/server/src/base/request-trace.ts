@@ -1,17 +1,4 @@
-import type { ErrorCode } from "./errors.ts";
-import type { Timeline } from "./timeline.ts";
-
-/** Where a span is found: 32 and 16 hexadecimal digits in lower case. */
-export interface SpanPlace {
-  readonly traceId: string;
-  readonly spanId: string;
-}
-
-/** A run that a request had a part in. */
-export interface RunPlace extends SpanPlace {
-  /** All rows of the run. */
-  readonly rows: number;
-}
+import type { RequestTrace } from "./timeline.ts";
 
 /** What a request says of itself when its trace begins. */
 export interface TracedCall {
@@ -27,28 +14,6 @@ export interface TracedCall {
   /** Headers of W3C Trace Context, as they came. */
   readonly traceparent: string | undefined;
   readonly tracestate: string | undefined;
-}
-
-/** How an inference ended, for its trace. */
-export interface TracedEnd {
-  readonly model: string;
-  /** Undefined: it failed. */
-  readonly version: string | undefined;
-  readonly code: ErrorCode | "ok";
-  readonly failure: { readonly reason: string; readonly message: string } | undefined;
-  /** Of HTTP; undefined over gRPC. */
-  readonly httpStatus: number | undefined;
-  readonly timeline: Timeline;
-}
-
-/** The trace of one request, which travels with its timeline. */
-export interface RequestTrace extends SpanPlace {
-  /** False: nothing is recorded; the ids are for the log. */
-  readonly isSampled: boolean;
-  /** It was part of a run. Must not throw. */
-  ran(run: RunPlace, ownRows: number): void;
-  /** Called once. Must not throw, nor keep the timeline. */
-  ended(end: TracedEnd): void;
 }
 
 /** Begins traces of requests. */

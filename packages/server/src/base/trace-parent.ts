@@ -1,4 +1,4 @@
-import type { SpanPlace } from "./request-trace.ts";
+import type { SpanPlace } from "./span-place.ts";
 
 /** What `traceparent` says. */
 export interface TraceParent extends SpanPlace {

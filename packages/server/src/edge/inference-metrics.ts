@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
-import type { RequestTrace } from "../base/request-trace.ts";
+import type { RequestTrace } from "../base/timeline.ts";
 import { type StepTimes, stageMs, TASK_STAGES, type TaskStage, type Timeline } from "../base/timeline.ts";
 
 export type Protocol = "rest" | "grpc";

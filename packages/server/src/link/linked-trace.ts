@@ -1,4 +1,5 @@
-import type { RequestTrace, RunPlace, SpanPlace } from "../base/request-trace.ts";
+import type { RunPlace, SpanPlace } from "../base/span-place.ts";
+import type { RequestTrace } from "../base/timeline.ts";
 
 /** A run that a request had a part in, and how many of the rows were its own. */
 export type LinkedRun = readonly [run: RunPlace, ownRows: number];

@@ -1,5 +1,5 @@
 import { type InferRequest, NO_PARAMETERS } from "../base/infer-request.ts";
-import type { SpanPlace } from "../base/request-trace.ts";
+import type { SpanPlace } from "../base/span-place.ts";
 import type { Datatype, NamedTensor } from "../base/tensor.ts";
 import { cutPayload, decodeHead, encodeHead, type HeadSizes } from "./head-codec.ts";
 import type { ReadLayouts, SpelledLayouts } from "./layouts.ts";

@@ -1,5 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import type { Attributes, AttributeValue, Span, SpanLink } from "./span.ts";
+import type { Attributes, AttributeValue, SpanLink, TraceSpan } from "./span.ts";
 
 /**
  * OTLP's `ExportTraceServiceRequest`, written with the numbers of opentelemetry/proto/trace/v1/trace.proto: the messages are few, and writing a
@@ -46,7 +46,7 @@ export function encodeExport(head: SharedHead, spans: readonly Uint8Array[]): Ui
 }
 
 /** Spans as fields of a `ScopeSpans`, one after the other. */
-export function encodeSpans(spans: readonly Span[]): Uint8Array {
+export function encodeSpans(spans: readonly TraceSpan[]): Uint8Array {
   const writer = new BinaryWriter();
   for (const span of spans) {
     writer.tag(SPANS, WireType.LengthDelimited).fork();
@@ -56,7 +56,7 @@ export function encodeSpans(spans: readonly Span[]): Uint8Array {
   return writer.finish();
 }
 
-function writeSpan(writer: BinaryWriter, span: Span): void {
+function writeSpan(writer: BinaryWriter, span: TraceSpan): void {
   writeId(writer, 1, span.traceId);
   writeId(writer, 2, span.spanId);
   if (span.traceState !== "") writer.tag(3, WireType.LengthDelimited).string(span.traceState);

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../base/errors.ts";
-import type { TracedEnd } from "../base/request-trace.ts";
+import type { TracedEnd } from "../base/timeline.ts";
 
 /** gRPC's status numbers ("Status codes and their use"). */
 const GRPC_CODES: Readonly<Record<ErrorCode | "ok", number>> = {

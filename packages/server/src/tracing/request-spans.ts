@@ -1,6 +1,8 @@
-import type { RunPlace, SpanPlace, TracedCall, TracedEnd } from "../base/request-trace.ts";
+import type { TracedCall } from "../base/request-trace.ts";
+import type { RunPlace, SpanPlace } from "../base/span-place.ts";
+import type { TracedEnd } from "../base/timeline.ts";
 import { grpcCode, isServersFault } from "./error-codes.ts";
-import { type Attributes, type AttributeValue, SPAN_KINDS, type Span } from "./span.ts";
+import { type Attributes, type AttributeValue, SPAN_KINDS, type TraceSpan } from "./span.ts";
 import { stageParts } from "./stage-spans.ts";
 
 /** Everything that is known of a request when it ends. */
@@ -22,11 +24,11 @@ const NO_ATTRIBUTES: Attributes = [];
 const NO_LINKS: readonly [] = [];
 
 /** The span of a request, with its links to the runs that it had a part in, and a child for each of its stages. */
-export function requestSpans(place: SpanPlace, trace: EndedTrace): readonly Span[] {
+export function requestSpans(place: SpanPlace, trace: EndedTrace): readonly TraceSpan[] {
   const { end, toWall, traceState, runs } = trace;
   const { timeline, failure } = end;
   const startMs = toWall(timeline.receivedMs);
-  const server: Span = {
+  const server: TraceSpan = {
     traceId: place.traceId,
     spanId: place.spanId,
     parentSpanId: trace.parentSpanId,
@@ -44,7 +46,7 @@ export function requestSpans(place: SpanPlace, trace: EndedTrace): readonly Span
     })),
     error: failure !== undefined && isServersFault(trace.call.protocol, end) ? failure.message : undefined,
   };
-  const child = (name: string, fromMs: number, toMs: number): Span => ({
+  const child = (name: string, fromMs: number, toMs: number): TraceSpan => ({
     traceId: place.traceId,
     spanId: trace.newSpanId(),
     parentSpanId: place.spanId,

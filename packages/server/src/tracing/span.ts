@@ -1,4 +1,4 @@
-import type { SpanPlace } from "../base/request-trace.ts";
+import type { SpanPlace } from "../base/span-place.ts";
 
 export type AttributeValue = string | number | boolean;
 
@@ -12,7 +12,7 @@ export type Attributes = readonly (readonly [key: string, value: AttributeValue]
 export const SPAN_KINDS = { internal: 1, server: 2 } as const;
 
 /** One span, as OTLP has it. */
-export interface Span extends SpanPlace {
+export interface TraceSpan extends SpanPlace {
   /** "": it has no parent. */
   readonly parentSpanId: string;
   /** Whether its parent is a span of another process; undefined: it has none. */

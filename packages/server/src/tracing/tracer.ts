@@ -1,17 +1,11 @@
 import type { Clock } from "../base/clock.ts";
-import type {
-  RequestTrace,
-  RunPlace,
-  SpanPlace,
-  TracedCall,
-  TracedEnd,
-  TracedRun,
-  Tracer,
-} from "../base/request-trace.ts";
+import type { TracedCall, TracedRun, Tracer } from "../base/request-trace.ts";
+import type { RunPlace, SpanPlace } from "../base/span-place.ts";
+import type { RequestTrace, TracedEnd } from "../base/timeline.ts";
 import { parseTraceParent, type TraceParent } from "../base/trace-parent.ts";
 import { requestSpans } from "./request-spans.ts";
 import { ratioSampler, type Sampling } from "./sampler.ts";
-import { type Attributes, SPAN_KINDS, type Span } from "./span.ts";
+import { type Attributes, SPAN_KINDS, type TraceSpan } from "./span.ts";
 import { readTraceState } from "./trace-state.ts";
 
 export interface TracerOptions {
@@ -22,7 +16,7 @@ export interface TracerOptions {
   readonly random: () => number;
   readonly sampling: Sampling;
   /** Takes the spans of a request or run that ended. Must not throw. */
-  readonly onSpans: (spans: readonly Span[]) => void;
+  readonly onSpans: (spans: readonly TraceSpan[]) => void;
 }
 
 /** Traces requests, and the runs that they share. */
