@@ -21,6 +21,8 @@ const REST_DIALECT = ["edge/rest/json", "edge/rest/call", "edge", "gate", "infer
 const SERVER: Layers = {
   base: { may: [] },
   config: { may: ["base"] },
+  // Runs in browsers.
+  console: { may: ["base"] },
   worker: { may: ["base"] },
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },

@@ -68,6 +68,16 @@ model("wrong", "handler.js", "export default { preproces() {} };\n");
 model("broken", "handler.js", "import 'nothing-of-this-name';\n");
 model("both", "handler.js", "export default {};\n", "task: text-classification\n");
 
+mkdirSync(join(folder, "twice"));
+writeFileSync(
+  join(folder, "twice", "model.yaml"),
+  "pipeline: {steps: [{model: words, outputs: {y: m}}, {name: again, model: words, inputs: {x: m}}]}\n",
+);
+writeFileSync(
+  join(folder, "twice", "handler.js"),
+  "export default { preprocess: (text) => ({ x: [text.length, 2] }), postprocess: ({ y }) => ({ back: [...y.data] }) };\n",
+);
+
 async function start(flags: Readonly<Record<string, string>> = {}): Promise<RunningServer> {
   const all = new Map(Object.entries({ "--port": "0", "--readiness": "ready-models", ...flags }));
   const server = await startServer({ paths: [folder], config: loadConfig({ flags: all }) });
@@ -112,6 +122,10 @@ describe("a handler beside a model", () => {
       length: 4,
       shape: [1, 2],
     });
+  });
+
+  test("stands around a pipeline as around a model", async () => {
+    assert.deepEqual(await ask("twice", '{"input":"seven"}'), [200, { prediction: { back: [5, 2] } }]);
   });
 
   test("may leave out either part", async () => {

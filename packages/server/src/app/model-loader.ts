@@ -8,11 +8,13 @@ import type { RunSettings } from "../base/run-settings.ts";
 import { loadModelConfig } from "../config/load-config.ts";
 import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
+import { readShadow, type ShadowSettings } from "../config/shadow-settings.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
+import { createLoadLimit, type LoadLimit } from "../models/load-limit.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
@@ -35,7 +37,7 @@ import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
 import { type ModelState, modelState } from "./model-state.ts";
 import { mayAsk, ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
-import { wantedTask } from "./wanted-task.ts";
+import { type WantedTask, wantedTask } from "./wanted-task.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -66,27 +68,36 @@ const SLOW_LOAD_MS = 1000;
 /** Loads a candidate into the runtime and puts a queue before it. */
 export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   const { runtime, defaults, clock } = options;
+  const limit = createLoadLimit(1);
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
+    const shadow = readShadow(config.shadow);
+    const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
+    const task = wantedTask(config, candidate, { handlers });
     if (candidate.format === "pipeline") {
       const { loadPipeline } = await import("./load-pipeline.ts");
       const { name: model, version } = candidate;
       const parts = { ...options, logger: options.logger.child({ model, version }) };
-      return await loadPipeline({ ...parts, registry: options.registry(), candidate, config, signal });
+      const pipeline = await loadPipeline({
+        ...parts,
+        registry: options.registry(),
+        candidate,
+        config,
+        signal,
+      });
+      return task === undefined
+        ? pipeline
+        : await withTask(pipeline, task, { config, candidate, options, signal });
     }
-    const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
-    const task = wantedTask(config, candidate, { handlers });
     const { name, version } = candidate;
     const logger = options.logger.child({ model: name, version });
     const startedMs = clock.nowMs();
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
       if (config.sha256 !== undefined) await checkDigest(candidate, config.sha256, signal);
-      const loaded = await runtime.load(loadSpec(config, candidate, options), {
-        signal,
-        onProgress: progress.report,
-      });
+      const spec = loadSpec(config, candidate, options);
+      const loaded = await runtime.load(spec, { signal, onProgress: progress.report });
       const { description } = loaded;
       if (candidate.remark !== "") logger.warn({}, candidate.remark);
       for (const warning of description.warnings) logger.warn({}, warning);
@@ -100,7 +111,13 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
       );
       let served: ServedModelHandle;
       try {
-        served = serve(loaded, { ...options, config, candidate, logger });
+        served = serve(loaded, {
+          ...options,
+          config,
+          candidate,
+          logger,
+          ...(shadow !== undefined && { around: await shadowing(options, { shadow, spec, limit, logger }) }),
+        });
       } catch (error) {
         // Settings that do not fit the model are known only now, when its workers run.
         loaded.destroy("its settings do not fit");
@@ -117,9 +134,51 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   };
 }
 
+/** The model with its shadow. */
+async function shadowing(
+  options: ModelLoaderOptions,
+  {
+    shadow,
+    ...parts
+  }: {
+    readonly shadow: ShadowSettings;
+    readonly spec: LoadSpec;
+    readonly limit: LoadLimit;
+    readonly logger: Logger;
+  },
+): Promise<(served: ServedModelHandle) => ServedModelHandle> {
+  const { loadShadow } = await import("./load-shadow.ts");
+  return (served) => loadShadow(served, { ...options, ...parts, settings: shadow });
+}
+
+/** The ends of a task, or a handler, are made for what a pipeline takes and gives, so that has to be known. */
+async function withTask(
+  pipeline: ServedModelHandle,
+  task: WantedTask,
+  parts: {
+    readonly config: ModelConfig;
+    readonly candidate: ModelCandidate;
+    readonly options: ModelLoaderOptions;
+    readonly signal: AbortSignal;
+  },
+): Promise<ServedModelHandle> {
+  const failure = pipeline.failure();
+  if (failure !== undefined) {
+    pipeline.destroy("a model of its steps is not ready");
+    throw new ServeError("unavailable", failure, { reason: "model_not_ready" });
+  }
+  const { loadTask } = await import("./load-task.ts");
+  const { config, candidate, options, signal } = parts;
+  const { runtime, clock } = options;
+  const own = loadOptions(config, candidate, options.caps);
+  return loadTask(pipeline, { task, runtime, config, candidate, options: own, clock, signal });
+}
+
 interface ServeParts extends ModelLoaderOptions {
   readonly config: ModelConfig;
   readonly candidate: ModelCandidate;
+  /** Puts something around the model itself, behind its cache and its states. Default: nothing. */
+  readonly around?: (served: ServedModelHandle) => ServedModelHandle;
 }
 
 /** Puts a queue, and a cache where the model has one, before a loaded model. Throws when its settings do not fit the signature. */
@@ -134,7 +193,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     loaded.description.signature,
     instances,
   );
-  const served = createServedModel({
+  const queued = createServedModel({
     name,
     version,
     loaded,
@@ -159,6 +218,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
         ...(parts.quota !== undefined && { quota: parts.quota }),
       }),
   });
+  const served = parts.around?.(queued) ?? queued;
   if (state !== undefined) return sequenced(served, state, parts);
   return config.cacheBytes === undefined ? served : cached(served, config, parts);
 }

@@ -395,7 +395,7 @@ function alsoIn(edgeProcesses: EdgeProcesses, { reload, ...thing }: Reloadable):
     ...thing,
     async reload() {
       await reload();
-      edgeProcesses.reload();
+      await edgeProcesses.reload();
     },
   };
 }

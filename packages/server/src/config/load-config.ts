@@ -6,6 +6,7 @@ import { otelSettings } from "./otel-environment.ts";
 import { PIPELINE_KEY } from "./pipeline-settings.ts";
 import { type OptionSources, rejectUnknownKeys, resolveOptions } from "./resolve-options.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
+import { readShadow } from "./shadow-settings.ts";
 import { readYaml, type YamlFile } from "./yaml-file.ts";
 
 /** The server's options, and the options every model starts from. Both frozen. */
@@ -53,9 +54,11 @@ export function loadConfig(
   if (base === undefined) rejectTsConfig(server);
   for (const [model, values] of base?.modelSettings ?? [])
     resolveOptions(MODEL_OPTIONS, { file: { name: `${base?.name} (${model.slice(0, 80)})`, values } });
+  const modelDefaults = resolveOptions(MODEL_OPTIONS, { ...sources, file: models }, under?.models);
+  readShadow(modelDefaults.shadow);
   return {
     server,
-    modelDefaults: resolveOptions(MODEL_OPTIONS, { ...sources, file: models }, under?.models),
+    modelDefaults,
     ...(base !== undefined && { modelSettings: base.modelSettings }),
   };
 }

@@ -6,7 +6,15 @@ import type { YamlFile } from "./yaml-file.ts";
 /** The key of model.yaml that makes a folder without a model file a pipeline. */
 export const PIPELINE_KEY = "pipeline";
 /** What a model.yaml may say beside it: everything else is the steps' own business. */
-const BESIDE: readonly string[] = [PIPELINE_KEY, "version_policy", "labels", "max_batch_size", "batching"];
+const BESIDE: readonly string[] = [
+  PIPELINE_KEY,
+  "version_policy",
+  "labels",
+  "max_batch_size",
+  "batching",
+  "task",
+  "task_workers",
+];
 
 const MAX_STEPS = 64;
 const MAX_TENSORS = 256;

@@ -16,25 +16,32 @@ import type { ModelGauges, ServedModelHandle } from "../models/served-model-hand
 export abstract class ModelAround implements ServedModelHandle {
   readonly name: string;
   readonly version: string;
-  readonly description: ModelDescription;
-  readonly settings: RunSettings;
   readonly memoryBytes: number;
   protected readonly inner: ServedModelHandle;
   /** Requests that this model took, whatever becomes of them in the inner one. */
   protected readonly taken: InFlight = new InFlight();
+  readonly #own: Partial<Pick<ServedModelHandle, "description" | "settings">>;
   readonly #holds = new InFlight();
   #closing: Promise<void> | undefined;
 
   constructor(
     inner: ServedModelHandle,
-    own: Partial<Pick<ServedModelHandle, "description" | "settings">> = {},
+    own: Partial<Pick<ServedModelHandle, "description" | "settings" | "memoryBytes">> = {},
   ) {
     this.name = inner.name;
     this.version = inner.version;
-    this.description = own.description ?? inner.description;
-    this.settings = own.settings ?? inner.settings;
-    this.memoryBytes = inner.memoryBytes;
+    this.#own = own;
+    this.memoryBytes = own.memoryBytes ?? inner.memoryBytes;
     this.inner = inner;
+  }
+
+  /** A pipeline's may change. */
+  get description(): ModelDescription {
+    return this.#own.description ?? this.inner.description;
+  }
+
+  get settings(): RunSettings {
+    return this.#own.settings ?? this.inner.settings;
   }
 
   abstract submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void;
@@ -72,12 +79,14 @@ export abstract class ModelAround implements ServedModelHandle {
   }
 
   hold(): boolean {
+    if (!this.inner.hold()) return false;
     this.#holds.begin();
     this.taken.begin();
     return true;
   }
 
   release(): void {
+    this.inner.release();
     this.#holds.end();
     this.taken.end();
   }

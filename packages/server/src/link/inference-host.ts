@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import { CallSignal } from "../base/call-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
@@ -21,6 +20,7 @@ import {
   linkError,
   type ViewMessage,
 } from "./link-methods.ts";
+import type { LinkEnd } from "./link-socket.ts";
 import { LinkedTrace } from "./linked-trace.ts";
 import { createMachineClock, type MachineClock } from "./machine-clock.ts";
 import { decodeRequest, type RequestLayout } from "./request-codec.ts";
@@ -28,7 +28,7 @@ import { encodeResponse } from "./response-codec.ts";
 
 export interface InferenceHostOptions {
   /** The server process's end. */
-  readonly socket: Duplex;
+  readonly end: LinkEnd;
   readonly inference: Pick<Inference, "submit" | "acquireInputs">;
   readonly clock: Clock;
   /** How often a model has changed. */
@@ -49,11 +49,11 @@ export class InferenceHost {
   readonly #read = new ReadLayouts<RequestLayout>();
   readonly #spelled = new SpelledLayouts();
 
-  constructor({ socket, inference, clock, revisionOf }: InferenceHostOptions) {
+  constructor({ end, inference, clock, revisionOf }: InferenceHostOptions) {
     this.#inference = inference;
     this.#revisionOf = revisionOf;
     this.#machine = createMachineClock(clock);
-    this.#link = new FrameLink(socket, {
+    this.#link = new FrameLink(end, {
       onFrame: (frame) => this.#take(frame),
       onClose: () => this.#leave(),
       maxUnsentBytes: MAX_UNSENT_BYTES,

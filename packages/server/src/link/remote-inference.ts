@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { AbortListener, CancelSignal } from "../base/call-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
@@ -20,6 +19,7 @@ import {
   linkError,
   type ViewMessage,
 } from "./link-methods.ts";
+import type { LinkEnd } from "./link-socket.ts";
 import { createMachineClock, type MachineClock } from "./machine-clock.ts";
 import { type LeftVersion, ModelViews } from "./model-views.ts";
 import { encodeRequest } from "./request-codec.ts";
@@ -27,7 +27,7 @@ import { decodeResponse, type ResponseLayout } from "./response-codec.ts";
 
 export interface RemoteInferenceOptions {
   /** The edge process's end of the link. */
-  readonly socket: Duplex;
+  readonly end: LinkEnd;
   readonly clock: Clock;
   /** These versions are not in memory any more. */
   onLeft(versions: readonly LeftVersion[]): void;
@@ -71,7 +71,7 @@ class Asker {
     this.#options = options;
     this.views = views;
     this.machine = createMachineClock(options.clock);
-    this.#link = new FrameLink(options.socket, {
+    this.#link = new FrameLink(options.end, {
       onFrame: (frame) => this.#take(frame),
       onClose: () => this.#leave(),
     });

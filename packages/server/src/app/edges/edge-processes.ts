@@ -47,7 +47,8 @@ export interface EdgeProcesses {
   createListener(front: Pick<Front, "grpc">): Listener;
   /** Starts the processes. Rejects when one does not start. */
   start(): Promise<void>;
-  reload(): void;
+  /** Resolves when all have read certificates and keys again. */
+  reload(): Promise<void>;
   setLogLevel(level: string): void;
   /** A model may be gone. */
   look(model: string): void;
@@ -127,7 +128,7 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
       return listener;
     },
     start: () => fleet?.start() ?? Promise.resolve(),
-    reload: () => fleet?.reload(),
+    reload: () => fleet?.reload() ?? Promise.resolve(),
     setLogLevel: (level) => fleet?.setLogLevel(level),
     look: (model) => views?.look(model),
     setDraining: () => fleet?.setDraining(),

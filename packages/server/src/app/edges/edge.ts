@@ -76,7 +76,7 @@ async function buildEdge(
   };
   const loop = watchEventLoop({ clock, logger, metrics });
   const { inference, views } = createRemoteInference({
-    socket: new Socket({ fd: LINK }),
+    end: LINK,
     clock,
     onLeft(versions) {
       // What was counted of them is told first; should they come back, they are counted anew.
@@ -153,6 +153,17 @@ async function buildEdge(
       countLater();
     });
   };
+  const reload = async (): Promise<void> => {
+    const files = [...(authentication?.reloadables ?? []), ...(tls === undefined ? [] : [tls.reloadable])];
+    for (const file of files) {
+      await file.reload().catch((error: unknown) => {
+        logger.error(
+          { err: error },
+          `${file.what}: could not be read again; what was read before stays in force`,
+        );
+      });
+    }
+  };
   countLater();
   loop.begin();
   tell({ kind: "ready" });
@@ -168,17 +179,7 @@ async function buildEdge(
           logger.setLevel(message.level);
           break;
         case "reload":
-          for (const { what, reload } of [
-            ...(authentication?.reloadables ?? []),
-            ...(tls ? [tls.reloadable] : []),
-          ]) {
-            reload().catch((error: unknown) =>
-              logger.error(
-                { err: error },
-                `${what}: could not be read again; what was read before stays in force`,
-              ),
-            );
-          }
+          void reload().finally(() => tell({ kind: "reloaded", ask: message.ask }));
           break;
         case "count":
           count(message.ask);

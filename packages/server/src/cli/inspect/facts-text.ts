@@ -76,7 +76,7 @@ function sizeLines({ inputs, guards, format }: ModelSummary): string[] {
 }
 
 function rangeText({ min, max, multipleOf = 1 }: Exclude<Dim, number>): string {
-  const range = max === undefined ? (min > 1 ? `from ${min}` : "any") : `${min} to ${max}`;
+  const range = max === undefined ? (min > 0 ? `from ${min}` : "any") : `${min} to ${max}`;
   return multipleOf > 1 ? `${range}, a multiple of ${multipleOf}` : range;
 }
 

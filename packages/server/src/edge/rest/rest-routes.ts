@@ -3,6 +3,7 @@ import type { TorchserveManagement } from "../torchserve/management.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { Route } from "./call/route.ts";
+import { consoleRoutes } from "./console-routes.ts";
 import { docsRoutes } from "./docs-routes.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { metricsRoute, pageRoutes } from "./page-routes.ts";
@@ -45,6 +46,7 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
   // OpenAPI has no words for a WebSocket, nor for gRPC; what shows the document is not in it.
   return [
     ...docsRoutes(),
+    ...consoleRoutes(),
     STREAM_ROUTE,
     ...rpcRoutes(),
     ...embeddingsRoutes(),

@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { type InferRequest, type InferResponse, NO_PARAMETERS } from "../../base/infer-request.ts";
 import { type ResultReceiver, submitTo } from "../../base/result-receiver.ts";
+import type { Signature } from "../../base/signature.ts";
 import type { Task, TaskRequest, TaskResponse, TaskStages } from "../../base/task.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
@@ -25,14 +26,16 @@ class TaskModel extends ModelAround {
   readonly task: Task;
   readonly #stages: TaskStages;
   readonly #clock: Clock;
-  readonly #check: InputCheck;
+  #check: InputCheck;
+  #checked: Signature;
 
   constructor(inner: ServedModelHandle, { name, stages, clock }: TaskModelOptions) {
     super(inner);
     this.task = { name, run: (request) => this.#runTask(request) };
     this.#stages = stages;
     this.#clock = clock;
-    this.#check = compileInputCheck(inner.description.signature);
+    this.#checked = inner.description.signature;
+    this.#check = compileInputCheck(this.#checked);
   }
 
   submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
@@ -105,6 +108,11 @@ class TaskModel extends ModelAround {
     given: readonly NamedTensor[],
     isFirst: boolean,
   ): Promise<readonly NamedTensor[]> {
+    const { signature } = this.description;
+    if (signature !== this.#checked) {
+      this.#checked = signature;
+      this.#check = compileInputCheck(signature);
+    }
     const inputs = this.#check(given);
     const own = isFirst ? timeline : new Timeline(timeline.receivedMs);
     own.trace = timeline.trace;
