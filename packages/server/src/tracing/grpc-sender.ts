@@ -1,6 +1,6 @@
 import http2 from "node:http2";
 import { rejectedSpans } from "./partial-success.ts";
-import { MOST_ANSWER_BYTES, type SenderOptions, type Sent, type SpanSender } from "./span-sender.ts";
+import { MOST_RESPONSE_BYTES, type SenderOptions, type Sent, type SpanSender } from "./span-sender.ts";
 
 const PATH = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const PREFIX_BYTES = 5;
@@ -56,7 +56,7 @@ export function createGrpcSender(options: SenderOptions): SpanSender {
     });
     stream.on("data", (part: Buffer) => {
       bytes += part.length;
-      if (bytes <= MOST_ANSWER_BYTES) parts.push(part);
+      if (bytes <= MOST_RESPONSE_BYTES) parts.push(part);
     });
     stream.on("error", ({ message }) => {
       failure = message;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import http from "node:http";
 import https from "node:https";
 import { rejectedSpans } from "./partial-success.ts";
-import { MOST_ANSWER_BYTES, type SenderOptions, type Sent, type SpanSender } from "./span-sender.ts";
+import { MOST_RESPONSE_BYTES, type SenderOptions, type Sent, type SpanSender } from "./span-sender.ts";
 
 /** OTLP's list: what these say may change by itself. */
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
@@ -38,7 +38,7 @@ export function createHttpSender(options: SenderOptions): SpanSender {
           end({ kind: "retry", afterMs: undefined, why: message || "the connection failed" });
         sending.on("error", failed);
         sending.on("response", (response) => {
-          readAnswer(response).then((answer) => end(judge(response, answer)), failed);
+          readResponse(response).then((body) => end(judge(response, body)), failed);
         });
         sending.end(body);
       }),
@@ -46,19 +46,19 @@ export function createHttpSender(options: SenderOptions): SpanSender {
   };
 }
 
-async function readAnswer(response: IncomingMessage): Promise<Buffer> {
+async function readResponse(response: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of response as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > MOST_ANSWER_BYTES) throw new Error("the answer is too long");
+    if (bytes > MOST_RESPONSE_BYTES) throw new Error("the response is too long");
     parts.push(part);
   }
   return Buffer.concat(parts);
 }
 
-function judge({ statusCode = 0, headers }: IncomingMessage, answer: Buffer): Sent {
-  if (statusCode >= 200 && statusCode < 300) return { kind: "accepted", rejected: rejectedSpans(answer) };
+function judge({ statusCode = 0, headers }: IncomingMessage, body: Buffer): Sent {
+  if (statusCode >= 200 && statusCode < 300) return { kind: "accepted", rejected: rejectedSpans(body) };
   const why = `HTTP status ${statusCode}`;
   if (!RETRYABLE.has(statusCode)) return { kind: "refused", why };
   const seconds = Number(headers["retry-after"] ?? Number.NaN);

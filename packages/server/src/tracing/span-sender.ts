@@ -31,5 +31,5 @@ export interface SenderOptions {
   after(delayMs: number, callback: () => void): () => void;
 }
 
-/** Answers are a few bytes. */
-export const MOST_ANSWER_BYTES: number = 64 * 1024;
+/** Responses are a few bytes. */
+export const MOST_RESPONSE_BYTES: number = 64 * 1024;
