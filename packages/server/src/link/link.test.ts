@@ -56,6 +56,10 @@ describe("a link", () => {
       clock: systemClock,
       revisionOf: () => revision,
       inference: {
+        door: (model) => ({
+          rejectEarly: () =>
+            model === "full" ? new ServeError("unavailable", "full", { reason: "queue_full" }) : undefined,
+        }),
         submit(request, receiver) {
           asked.push({ request, receiver });
           onAsked({ request, receiver });
@@ -208,6 +212,21 @@ describe("a link", () => {
     given.timeline.trace = { ...given.timeline.trace, isSampled: false };
     await remote.inference.infer(given);
     assert.deepEqual(there, { traceId: undefined, spanId: undefined }, "nothing of it is recorded");
+  });
+
+  test("whether a body is wanted at all is asked before it is read", async () => {
+    const view = (name: string) => ({
+      name,
+      revision: 1,
+      serving: "1",
+      versions: [{ version: "1", inputs: [] }],
+    });
+    host.show({ models: [view("full"), view("free")], gone: [] });
+    await until("they are shown", () => remote.views.isKnown("free"));
+    const judge = (model: string) =>
+      remote.inference.door(model, undefined)?.rejectLater?.({ deadlineMs: systemClock.nowMs() });
+    assert.equal((await judge("full"))?.reason, "queue_full");
+    assert.equal(await judge("free"), undefined);
   });
 
   test("errors come with their code, reason and pause", async () => {

@@ -46,7 +46,13 @@ function inferMethod(
     requestStream: false,
     open: (call) => new UnaryCall(call, answer),
     onArriving(call, beginning) {
-      rejectArriving(deps, peekModel(beginning, limits.codec), new UnaryInference(deps, call));
+      const reject = (error: ServeError): boolean => {
+        if (call.ended) return false;
+        call.fail(error);
+        return true;
+      };
+      const arrival = new UnaryInference(deps, call);
+      rejectArriving(deps, peekModel(beginning, limits.codec), { arrival, reject });
     },
   };
 }
