@@ -36,6 +36,7 @@ const SERVER: Layers = {
   gate: { may: ["base"] },
   health: { may: ["gate", "base"] },
   stores: { may: ["base"] },
+  tracing: { may: ["base"] },
   "edge/rest/json": { may: ["edge", "base"] },
   "edge/rest/call": { may: ["edge/rest/json", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/rest/http": { may: ["edge/rest/call", "edge", "gate", "base"] },

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
+import type { RequestTrace } from "../base/timeline.ts";
 import { type StepTimes, stageMs, TASK_STAGES, type TaskStage, type Timeline } from "../base/timeline.ts";
 
 export type Protocol = "rest" | "grpc";
@@ -13,6 +14,10 @@ export interface InferenceOutcome {
   readonly asked: string;
   readonly code: ErrorCode | "ok";
   readonly timeline: Timeline;
+  /** What went wrong; undefined: nothing. */
+  readonly failure?: { readonly reason: string; readonly message: string } | undefined;
+  /** Of HTTP. */
+  readonly httpStatus?: number | undefined;
 }
 
 /** Counts inferences and their stages; both edges report to the same one. */
@@ -86,6 +91,7 @@ export function createInferenceObserver(
   return {
     observe(outcome) {
       const { answeredBy, asked, timeline } = outcome;
+      if (timeline.trace !== undefined) endTrace(timeline.trace, outcome);
       if (answeredBy === undefined) {
         if (models.has(asked) || isKnown(asked)) count(handlesOf(asked), asked, outcome);
         else count(unknown, UNKNOWN_MODEL, outcome);
@@ -113,6 +119,12 @@ export function createInferenceObserver(
       else models.delete(model);
     },
   };
+}
+
+function endTrace(trace: RequestTrace, outcome: InferenceOutcome): void {
+  const { answeredBy, asked, code, failure, httpStatus, timeline } = outcome;
+  const model = answeredBy?.model ?? asked;
+  trace.ended({ model, version: answeredBy?.version, code, failure, httpStatus, timeline });
 }
 
 function newHandles(): ModelHandles {

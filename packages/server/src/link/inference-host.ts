@@ -22,6 +22,7 @@ import {
   type ViewMessage,
 } from "./link-methods.ts";
 import type { LinkEnd } from "./link-socket.ts";
+import { LinkedTrace } from "./linked-trace.ts";
 import { createMachineClock, type MachineClock } from "./machine-clock.ts";
 import { decodeRequest, type RequestLayout } from "./request-codec.ts";
 import { encodeResponse } from "./response-codec.ts";
@@ -96,10 +97,11 @@ export class InferenceHost {
   #infer(frame: Frame): void {
     const { id } = frame;
     const received = decodeRequest(frame, { layouts: this.#read, machine: this.#machine });
-    const { receivedMs, bodyMs, streamId, revision, wantsPieces, ...asked } = received;
+    const { receivedMs, bodyMs, streamId, revision, wantsPieces, trace, ...asked } = received;
     const isStale = revision !== 0 && revision !== this.#revisionOf(asked.model);
     const timeline = new Timeline(receivedMs);
     timeline.bodyMs = bodyMs;
+    if (trace !== undefined) timeline.trace = new LinkedTrace(trace);
     const signal = new CallSignal();
     this.#pending.set(id, signal);
     this.#inference.submit(
