@@ -6,6 +6,7 @@ import type { Suite } from "./suite.ts";
 import { batching } from "./suites/batching.ts";
 import { checks } from "./suites/checks.ts";
 import { coldStart } from "./suites/cold-start.ts";
+import { edges } from "./suites/edges.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
 import { json } from "./suites/json.ts";
 import { loading } from "./suites/loading.ts";
@@ -36,6 +37,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   tasks,
   peers,
   profile,
+  edges,
   torchserve,
 };
 

@@ -1,4 +1,4 @@
-"""What depends on the values or on sizes that the caller chooses: refused by name, with the line of the program's source."""
+"""What depends on the values or on sizes that the caller chooses: run as the data say, or refused by name, with the line of the source."""
 
 from typing import List, Tuple
 
@@ -196,6 +196,39 @@ class Raising(nn.Module):
         return x + 1
 
 
+class Searching(nn.Module):
+    """Numbers, tensors and sizes that change from turn to turn, a branch inside, and an end in the middle."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, Tensor, int]:
+        rows = x[:1]
+        turns = 0
+        while True:
+            y = torch.tanh(self.step(rows[-1:]))
+            if bool(y.sum() > 0):
+                y = y * 0.5
+            else:
+                y = y - 0.1
+            rows = torch.cat([rows, y])
+            turns += 1
+            if bool(y.abs().max() < 0.3) or turns > 5:
+                break
+        return rows, rows.sum(0), turns
+
+
+class AppendingInLoop(nn.Module):
+    def forward(self, x: Tensor, n: Tensor) -> Tensor:
+        parts: List[Tensor] = []
+        for i in range(int(n)):
+            parts.append(x * i)
+        return x + len(parts)
+
+
+case("searching", Searching(), rand(2, 3), also=[(rand(4, 3) * 3,), (rand(1, 3) * 0.01,)])
+case("appending-in-loop", AppendingInLoop(), rand(2, 3), torch.tensor(2), refused="control flow")
 case("branch", Branch(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs(),)])
 case("pure-branch", PureBranch(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs() + 1,)])
 case("nested-branches", Nested(), rand(2, 3), also=[(-rand(4, 3).abs(),), (rand(1, 3).abs() * 9,), (rand(5, 3).abs(),)])
@@ -204,8 +237,8 @@ case("found", Found(), rand(6, 3), also=[(-rand(4, 3).abs(),), (rand(9, 3).abs()
 case("appending", Appending(), rand(2, 3), refused="control flow")
 case("other-ranks", OtherRanks(), rand(2, 3), refused="control flow")
 case("raising", Raising(), rand(2, 3), refused="control flow")
-case("while", While(), rand(2, 3), refused="control flow")
-case("repeat", Repeat(), rand(2, 3), torch.tensor(3), refused="control flow")
+case("while", While(), rand(2, 3), also=[(rand(4, 3) * 99,), (rand(1, 3) * 0.1,)])
+case("repeat", Repeat(), rand(2, 3), torch.tensor(3), also=[(rand(4, 3), torch.tensor(0)), (rand(1, 3), torch.tensor(7))])
 case("batch-loop", Batch(), rand(2, 3), also=[(rand(4, 3),)], refused="control flow")
 case("size-branch", SizeBranch(), rand(2, 3), also=[(rand(4, 3),)], refused="control flow")
 case("values", Values(), rand(4), refused="control flow")

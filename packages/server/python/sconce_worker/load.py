@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 # What of the options decides about the answers.
 _DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
+
+# Added to the priority of the process, of which more means later.
+_LOWEST_PRIORITY = 19
 
 # Between operators there is no parallelism: instances share out the cores. It can be said before the first of them only.
 torch.set_num_interop_threads(1)
@@ -87,6 +91,8 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     """Loads and warms up. Raises ServeError `failed_precondition` with what to do."""
     spec = message["spec"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
+    if options.get("isBackground"):
+        os.nice(_LOWEST_PRIORITY)
     torch.set_num_threads(max(1, options["threadsPerInstance"]))
     # Otherwise all instances, and every restart, would draw the same random numbers.
     torch.seed()

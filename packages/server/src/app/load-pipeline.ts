@@ -38,6 +38,7 @@ export async function loadPipeline(parts: PipelineParts): Promise<ServedModelHan
   const pipeline = readPipeline(settings!); // what makes it a pipeline stands there
   refuseUnknown(pipeline, registry);
   refuseRing(name, registry);
+  refuseGrowth(name, registry);
   const facts: (StepFacts | undefined)[] = [];
   for (const { model, version } of pipeline.steps) {
     await registry.prepare(model, version, signal);
@@ -117,6 +118,30 @@ function refuseRing(name: string, registry: ManagedRegistry): void {
     }
   };
   visit(name, [name]);
+}
+
+/** Pipelines of pipelines multiply. */
+const MAX_MODELS_RUN = 256;
+
+/** Throws when one request would run more models than that. Rings that others are in are those others' problem. */
+function refuseGrowth(name: string, registry: ManagedRegistry): void {
+  const known = new Map<string, number>();
+  const count = (model: string): number => {
+    const before = known.get(model);
+    if (before !== undefined) return before;
+    known.set(model, 0);
+    const steps = pipelineModels(registry.candidate(model, undefined)?.settings);
+    const runs = steps.length === 0 ? 1 : steps.reduce((sum, step) => sum + count(step), 0);
+    known.set(model, runs);
+    return runs;
+  };
+  const runs = count(name);
+  if (runs <= MAX_MODELS_RUN) return;
+  throw new ServeError(
+    "invalid_argument",
+    `pipeline: with the pipelines in it, a request would run ${runs} models, and ${MAX_MODELS_RUN} are allowed`,
+    { reason: "invalid_config" },
+  );
 }
 
 function stepModels(registry: ManagedRegistry): StepModels {

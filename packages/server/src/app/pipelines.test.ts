@@ -46,6 +46,10 @@ const PICK: TinyModel = {
   ],
 };
 
+function manySteps(model: string, count: number): string {
+  return Array.from({ length: count }, (_, i) => `{model: ${model}, outputs: {y: y${i}}}`).join();
+}
+
 const FILES: Readonly<Record<string, TinyModel | string>> = {
   "sine/model.onnx": unary("Sin"),
   "root/model.onnx": unary("Sqrt"),
@@ -102,6 +106,10 @@ pipeline:
   "sizes/model.yaml":
     "pipeline:\n  steps:\n    - {model: sine, outputs: {y: p}}\n    - {model: wide, inputs: {x: p}}\n",
   "wide/model.onnx": unary("Neg", ["batch", 5]),
+  // 64 steps are allowed, 65 are not, and nor are 5 times 64.
+  "most/model.yaml": `pipeline: {steps: [${manySteps("sine", 64)}]}`,
+  "more/model.yaml": `pipeline: {steps: [${manySteps("sine", 65)}]}`,
+  "growing/model.yaml": `pipeline: {steps: [${Array.from({ length: 5 }, (_, i) => `{name: m${i}, model: most, outputs: {y0: o${i}}}`).join()}]}`,
   "options/model.yaml": "instances: 2\npipeline:\n  steps:\n    - model: sine\n",
   "both/model.yaml": "pipeline:\n  steps:\n    - model: sine\n",
   "both/model.onnx": unary("Neg"),
@@ -371,6 +379,9 @@ describe("a pipeline that does not fit together is not served, and says why", ()
       "sizes",
       /dimension 1 of the tensor "p" is 4 as output "y" of step "sine", and 5 as input "x" of step "wide"/,
     ],
+    ["most", /^$/],
+    ["more", /65 steps, and 64 are allowed/],
+    ["growing", /a request would run 320 models, and 256 are allowed/],
     ["options", /"instances" has no effect on a pipeline/],
     ["both", /model.yaml makes the folder a pipeline, and it holds model.onnx, too/],
   ] as const)

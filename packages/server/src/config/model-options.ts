@@ -280,6 +280,11 @@ export const MODEL_OPTIONS = {
     default: 60_000,
     doc: "How long an answer may be repeated.",
   },
+  shadow: {
+    kind: "mapping",
+    default: null,
+    doc: "Compares a share of the answers with PyTorch's own, after they were given: {runtime: python, share: 1%}, and tolerance: 0.0001, the largest difference that counts as equal. As metrics and log lines. See operations.md.",
+  },
   warmupRuns: {
     kind: "integer",
     min: 0,

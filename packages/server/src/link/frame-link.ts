@@ -1,7 +1,8 @@
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { DEFAULT_FRAME_LIMITS, type Frame } from "../worker/frame.ts";
 import { FrameReader } from "../worker/frame-reader.ts";
 import { type OutgoingFrame, packFrame } from "../worker/frame-writer.ts";
+import { type LinkEnd, openLinkSocket } from "./link-socket.ts";
 
 export interface FrameLinkOptions {
   /** Whatever it throws ends the link. */
@@ -23,7 +24,7 @@ const BLOCK_BYTES = 64 * 1024;
  * piece; the chunks of large ones are not copied.
  */
 export class FrameLink {
-  readonly #socket: Duplex;
+  readonly #socket: Socket;
   readonly #maxUnsentBytes: number;
   #block: Uint8Array = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   #used = 0;
@@ -32,17 +33,22 @@ export class FrameLink {
   #isInBlock = false;
   #isPaused = false;
 
-  constructor(socket: Duplex, options: FrameLinkOptions) {
-    this.#socket = socket;
+  constructor(end: LinkEnd, options: FrameLinkOptions) {
     this.#maxUnsentBytes = options.maxUnsentBytes ?? Number.POSITIVE_INFINITY;
     const reader = new FrameReader(DEFAULT_FRAME_LIMITS, (frame) => options.onFrame(frame));
-    socket.on("data", (bytes: Buffer) => {
-      try {
-        reader.push(bytes);
-      } catch (error) {
-        socket.destroy(error instanceof Error ? error : undefined);
-      }
+    const socket = openLinkSocket(end, {
+      space: () => reader.space(),
+      advance(count) {
+        try {
+          reader.advance(count);
+          return true;
+        } catch (error) {
+          socket.destroy(error instanceof Error ? error : undefined);
+          return false;
+        }
+      },
     });
+    this.#socket = socket;
     // A broken link shows as its close.
     socket.on("error", ignore);
     socket.on("end", () => socket.destroy());

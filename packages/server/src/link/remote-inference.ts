@@ -1,4 +1,3 @@
-import type { Duplex } from "node:stream";
 import type { AbortListener, CancelSignal } from "../base/call-signal.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
@@ -14,12 +13,14 @@ import { ReadLayouts, SpelledLayouts } from "./layouts.ts";
 import {
   decodeFailure,
   decodeJson,
+  type EarlyMessage,
   encodeFailure,
   encodeJson,
   LINK_METHODS,
   linkError,
   type ViewMessage,
 } from "./link-methods.ts";
+import type { LinkEnd } from "./link-socket.ts";
 import { createMachineClock, type MachineClock } from "./machine-clock.ts";
 import { type LeftVersion, ModelViews } from "./model-views.ts";
 import { encodeRequest } from "./request-codec.ts";
@@ -27,7 +28,7 @@ import { decodeResponse, type ResponseLayout } from "./response-codec.ts";
 
 export interface RemoteInferenceOptions {
   /** The edge process's end of the link. */
-  readonly socket: Duplex;
+  readonly end: LinkEnd;
   readonly clock: Clock;
   /** These versions are not in memory any more. */
   onLeft(versions: readonly LeftVersion[]): void;
@@ -71,7 +72,7 @@ class Asker {
     this.#options = options;
     this.views = views;
     this.machine = createMachineClock(options.clock);
-    this.#link = new FrameLink(options.socket, {
+    this.#link = new FrameLink(options.end, {
       onFrame: (frame) => this.#take(frame),
       onClose: () => this.#leave(),
     });
@@ -188,12 +189,28 @@ class SentRequest implements Settling, AbortListener {
   }
 }
 
-/** Requests are never rejected before their body is read: only the server process knows its queues. */
-const DOOR: Door = { rejectEarly: () => undefined };
+/** Only the server process knows its queues: it is asked about bodies that cost more than that. */
+function doorTo(asker: Asker, model: string, version: string | undefined): Door {
+  return {
+    rejectEarly: () => undefined,
+    rejectLater({ tenant, deadlineMs }) {
+      const atMs = deadlineMs === undefined ? undefined : asker.machine.toMachine(deadlineMs);
+      const message = { model, version, tenant, deadlineMs: atMs } satisfies EarlyMessage;
+      return new Promise((resolve) => {
+        asker.call(
+          LINK_METHODS.early,
+          { header: encodeJson(message), chunks: NO_CHUNKS },
+          { settle: () => resolve(undefined), fail: resolve, piece() {} },
+        );
+      });
+    },
+  };
+}
 
 function inferenceOver(asker: Asker, views: ModelViews): Inference {
   return {
-    door: (name, version) => (views.inputsOf(name, version) === undefined ? undefined : DOOR),
+    door: (name, version) =>
+      views.inputsOf(name, version) === undefined ? undefined : doorTo(asker, name, version),
     loadedInputs: (name, version) => views.inputsOf(name, version),
     acquireInputs: (model, version, signal) => acquireInputs(asker, { model, version }, signal),
     modelNames: () => views.names(),

@@ -66,6 +66,8 @@ export interface LoadOptions {
   readonly mayAsk?: OwnSettings;
   /** Writes down what runs spend their time on, which slows them. Default: nothing is written. */
   readonly profile?: ProfileRequest | undefined;
+  /** Its workers compute when nobody else wants to. Default: like everybody. Known to the Python runtime only. */
+  readonly isBackground?: boolean;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */

@@ -60,15 +60,9 @@ export class Branches {
 
   #read(frame: Frame, way: (frame: Frame) => void): Way {
     const own: Frame = new Map(frame);
-    const kept = [...containersIn(frame.values())].map(
-      (container) => [container, snapshot(container)] as const,
-    );
+    const check = watchContainers(frame, "a branch that the data decides");
     const nodes = this.#recorder.capture(() => way(own));
-    for (const [container, items] of kept) {
-      const now = snapshot(container);
-      if (items.length !== now.length || items.some((item, i) => item !== now[i]))
-        unsupportedOp("a branch that the data decides changes a list or dictionary");
-    }
+    check();
     return { nodes, frame: own };
   }
 
@@ -167,7 +161,8 @@ class Placeholder {
 
 const NUMBER_TYPES = { int: "int64", float: "float64", bool: "bool" } as const;
 
-function numberTensor(number: NumberValue): TensorValue {
+/** The 0-d tensor of a number. */
+export function numberTensor(number: NumberValue): TensorValue {
   return { kind: "tensor", name: undefined, type: tensorType(NUMBER_TYPES[number.kind], []), number };
 }
 
@@ -189,6 +184,20 @@ function plain(value: Value): unknown {
   return value.kind === "none" || value.kind === "string" || value.kind === "device" || value.kind === "path"
     ? value
     : undefined;
+}
+
+/** A check, for later, that no list, dictionary or object that the variables hold has changed. Throws UnsupportedOp. */
+export function watchContainers(frame: Frame, where: string): () => void {
+  const kept = [...containersIn(frame.values())].map(
+    (container) => [container, snapshot(container)] as const,
+  );
+  return () => {
+    for (const [container, items] of kept) {
+      const now = snapshot(container);
+      if (items.length !== now.length || items.some((item, i) => item !== now[i]))
+        unsupportedOp(`${where} changes a list or dictionary`);
+    }
+  };
 }
 
 type Container = Extract<Value, { kind: "list" | "tuple" | "dict" | "object" }>;

@@ -18,7 +18,7 @@ import { isNumber, NONE_VALUE, type NumberValue, type ObjectValue, UNKNOWN, type
 const IDLE_CONTEXTS = /^__torch__\.torch\.autograd\.grad_mode\.(no_grad|inference_mode)$/;
 /**
  * Runs a TorchScript program on values that are known by type alone: calls are inlined, conditions and loops over constants are
- * folded, ops are recorded. What depends on data ends the reading: the reason is in `unsupported`.
+ * folded, those over the data become nodes, ops are recorded. What ends the reading is in `unsupported`.
  */
 export class Interpreter {
   readonly #reading: Reading;
@@ -123,23 +123,77 @@ export class Interpreter {
       case "if":
         return this.#if(statement, frame, at);
       case "while":
-        while (this.#isTrue(statement.condition, frame, "a 'while'")) {
-          const result = this.#run(statement.body, frame, at);
-          if (result !== undefined) return result;
-          at.line = statement.line;
-        }
-        return undefined;
-      case "for":
+        return this.#while(statement, frame, at);
+      case "for": {
+        const turns = this.#dataRange(statement.iterable, frame);
+        if (turns !== undefined) return this.#repeat(statement, turns, { frame, at });
         for (const item of this.#iterate(statement.iterable, frame)) {
           frame.set(statement.target, item);
           const result = this.#run(statement.body, frame, at);
           if (result !== undefined) return result;
         }
         return undefined;
+      }
       case "with":
         this.#enterContext(this.#evaluate(statement.context, frame));
         return this.#run(statement.body, frame, at);
     }
+  }
+
+  #while(statement: Extract<Stmt, { kind: "while" }>, frame: Frame, at: Place): Value | undefined {
+    for (;;) {
+      const value = this.#condition(statement.condition, frame);
+      const condition = this.#ofData(value);
+      if (condition !== undefined) {
+        this.#loop(frame, condition, (own) => {
+          this.#turn(statement.body, own, at);
+          return this.#condition(statement.condition, own);
+        });
+        return undefined;
+      }
+      if (!this.#truth(value, "a 'while'")) return undefined;
+      const result = this.#run(statement.body, frame, at);
+      if (result !== undefined) return result;
+      at.line = statement.line;
+    }
+  }
+
+  /** The number of turns of `for … in range(n)`, where only the data knows it. */
+  #dataRange(iterable: Expr, frame: Frame): NumberValue | undefined {
+    if (iterable.kind !== "call" || iterable.callee.kind !== "name" || iterable.callee.name !== "range")
+      return undefined;
+    const [count, ...others] = iterable.args;
+    if (count === undefined || others.length > 0) return undefined;
+    return this.#ofData(this.#evaluate(count, frame));
+  }
+
+  #repeat(
+    { target, body }: Extract<Stmt, { kind: "for" }>,
+    turns: NumberValue,
+    { frame, at }: { readonly frame: Frame; readonly at: Place },
+  ): undefined {
+    const compare = (index: Value): Value => this.#functions.torch("lt", [index, turns], new Map());
+    const first: NumberValue = { kind: "int", value: 0 };
+    frame.set(target, first);
+    this.#loop(frame, this.#ofData(compare(first)) ?? unsupportedOp("a range is of no number"), (own) => {
+      const index = own.get(target)!;
+      this.#turn(body, own, at);
+      const next = this.#functions.torch("add", [index, { kind: "int", value: 1 }], new Map());
+      own.set(target, next);
+      return compare(next);
+    });
+    return undefined;
+  }
+
+  #loop(frame: Frame, condition: NumberValue, turn: (own: Frame) => Value): void {
+    this.#depth += 1;
+    this.#reading.ops.loops().run(frame, condition, turn);
+    this.#depth -= 1;
+  }
+
+  #turn(body: readonly Stmt[], own: Frame, at: Place): void {
+    if (this.#run(body, own, at) !== undefined)
+      unsupportedOp(`it returns from a loop that the data end: ${ADVICE}`);
   }
 
   #if(statement: Extract<Stmt, { kind: "if" }>, frame: Frame, at: Place): Value | undefined {

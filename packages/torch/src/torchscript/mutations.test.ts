@@ -71,8 +71,8 @@ test("conditions and loops over constants are folded, lists and scripts' arithme
   assert.deepEqual(targets, ["add", "mul", "add", "relu", "relu", "relu", "reshape"]);
 });
 
-test("what depends on data is refused by name, and ops behind it are still looked at", () => {
-  const { unsupported } = withForward([
+test("a branch that the data decide is a node of two graphs, and ops that are not known are all named", () => {
+  const { unsupported, graph } = withForward([
     "a = torch.foo(image)",
     "b = torch.bar(a, 1)",
     "n = int(torch.sum(image))",
@@ -80,7 +80,12 @@ test("what depends on data is refused by name, and ops behind it are still looke
     "  image = torch.relu(image)",
     "return image",
   ]);
-  assert.deepEqual(unsupported!.map(({ op }) => op).sort(), ["aten.bar", "aten.foo", "control flow"]);
+  assert.deepEqual(unsupported!.map(({ op }) => op).sort(), ["aten.bar", "aten.foo"]);
+  const branches = graph.nodes.find(({ target }) => target === "higher_order.cond");
+  assert.deepEqual(
+    [...branches!.args.values()].map(({ kind }) => kind),
+    ["value", "graph", "graph", "list"],
+  );
 });
 
 test("a report names the op that is not known, and nothing that only follows from it", () => {

@@ -8,6 +8,7 @@ import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { ImageBlocks } from "./image-blocks.ts";
+import { Loops } from "./loops.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
@@ -176,6 +177,11 @@ export class OpCaller {
   /** Both ways of a condition that only the data knows. */
   branches(condition: NumberValue): Branches {
     return new Branches(this.#recorder, condition);
+  }
+
+  /** A loop that goes on as long as the data say. */
+  loops(): Loops {
+    return new Loops(this.#recorder);
   }
 
   /** Whether a need is about sizes that only the data knows. */

@@ -73,14 +73,14 @@ export class EdgeFleet {
     this.#tellAlways({ kind: "logLevel", level });
   }
 
-  /** Certificates and keys are to be read again. */
-  reload(): void {
-    for (const edge of this.#edges) edge.tell({ kind: "reload" });
+  /** Resolves when all have read certificates and keys again. */
+  async reload(): Promise<void> {
+    await Promise.all(this.#edges.map((edge) => edge.ask("reload")));
   }
 
   /** Resolves when all have told what they have counted, or after a moment. */
   async count(): Promise<void> {
-    await Promise.all(this.#edges.map((edge) => edge.count()));
+    await Promise.all(this.#edges.map((edge) => edge.ask("count")));
   }
 
   /** Frees bytes that are held without need, but for those of the process at `place`: 0 is this one. */

@@ -9,9 +9,8 @@ export type ToEdge =
   /** Comes with a socket: a connection that is its own from now on. */
   | { readonly kind: "connection"; readonly id: number }
   | { readonly kind: "logLevel"; readonly level: string }
-  /** Reads certificates and keys again. */
-  | { readonly kind: "reload" }
-  /** `ask`: not 0. */
+  /** Reads certificates and keys again. `ask`, here and below: by which the reply is known, not 0. */
+  | { readonly kind: "reload"; readonly ask: number }
   | { readonly kind: "count"; readonly ask: number }
   | { readonly kind: "reclaim"; readonly bytes: number }
   /** Not ready any more: responses say that their connection closes. */
@@ -30,6 +29,8 @@ export type FromEdge =
   /** These connections are closed. */
   | { readonly kind: "closed"; readonly ids: readonly number[] }
   | { readonly kind: "log"; readonly level: LogLevel; readonly fields: object; readonly message: string }
+  /** What could not be read again stays as it was; the log says so. */
+  | { readonly kind: "reloaded"; readonly ask: number }
   /** What it has counted since it told last. `ask`: that it was asked with; 0: nobody did. */
   | {
       readonly kind: "counted";

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../base/clock.ts";
 import { deferred } from "../../base/deferred.ts";
@@ -78,8 +77,8 @@ export class EdgeProcess {
   }
 
   /** This process's end of the pair that inferences go over. */
-  get link(): Duplex {
-    return this.#child.stdio[LINK!] as Duplex;
+  get link(): Socket {
+    return this.#child.stdio[LINK!] as Socket;
   }
 
   /** That of the pair that everything else goes over, as HTTP/2. */

@@ -45,8 +45,8 @@ export interface EdgeSupport {
   onChange(): void;
 }
 
-/** How long a process may take to tell what it has counted. */
-const COUNT_TIMEOUT_MS = 1000;
+/** How long a process may take to reply. */
+const REPLY_TIMEOUT_MS = 1000;
 /** A process that was ready for so long did not die of being started. */
 const STEADY_MS = 10_000;
 
@@ -112,19 +112,23 @@ export class SupervisedEdge {
     this.#host?.show(view);
   }
 
-  /** Resolves when it has told what it has counted, or after a moment. */
-  count(): Promise<void> {
-    if (!this.isReady) return Promise.resolve();
+  /** Resolves when it has told what it has counted, or has read certificates and keys again, or after a moment. */
+  ask(kind: "count" | "reload"): Promise<void> {
     const ask = ++this.#lastAsk;
+    if (!this.isReady) {
+      // One that starts does it when it can; nobody waits for that.
+      this.tell({ kind, ask });
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
-      const cancel = this.#support.clock.after(COUNT_TIMEOUT_MS, () => done());
+      const cancel = this.#support.clock.after(REPLY_TIMEOUT_MS, () => done());
       const done = (): void => {
         cancel();
         this.#asked.delete(ask);
         resolve();
       };
       this.#asked.set(ask, done);
-      this.tell({ kind: "count", ask });
+      this.tell({ kind, ask });
     });
   }
 
@@ -160,7 +164,7 @@ export class SupervisedEdge {
     );
     // One that could not be started has no sockets.
     if (own.pid === undefined) return own;
-    this.#host = new InferenceHost({ socket: own.link, inference, clock, revisionOf });
+    this.#host = new InferenceHost({ end: own.link, inference, clock, revisionOf });
     this.#host.show(wholeView());
     serveTunnel(own.tunnel);
     return own;
@@ -219,6 +223,9 @@ export class SupervisedEdge {
         );
         this.#cpuS = message.cpuS;
         this.residentBytes = message.residentBytes;
+        this.#asked.get(message.ask)?.();
+        break;
+      case "reloaded":
         this.#asked.get(message.ask)?.();
         break;
       case "reclaim":

@@ -1,11 +1,13 @@
+import { type CalledTensor, callText } from "../../base/call-text.ts";
 import { ServeError } from "../../base/errors.ts";
+import { exampleSize, type TensorSpec } from "../../base/signature.ts";
+import { elementBytes } from "../../base/tensor.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
 import type { Command } from "../command.ts";
 import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { serverUrl } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
-import { callText } from "./call-text.ts";
 
 const CURL_OPTIONS = {
   as: {
@@ -33,7 +35,7 @@ export const curlCommand: Command = {
       version: undefined,
       access: serverAccess(args, terminal),
     });
-    const text = callText(options.as, { origin, name, inputs: signature.inputs });
+    const text = callText(options.as, { origin, name, tensors: signature.inputs.map(zeros) });
     if (text === undefined) {
       throw new ServeError(
         "failed_precondition",
@@ -44,3 +46,9 @@ export const curlCommand: Command = {
     return 0;
   },
 };
+
+/** One row of zeros, or of empty texts. */
+function zeros({ name, datatype, dims }: TensorSpec): CalledTensor {
+  const bytes = datatype === "BYTES" ? 0 : elementBytes(datatype);
+  return { name, datatype, shape: dims.map(exampleSize), data: undefined, elementBytes: bytes };
+}

@@ -15,7 +15,7 @@ export function forwardStream(
     peer.leftCall();
     return;
   }
-  const out = tunnel.request({ ...headers }, { endStream: stream.endAfterHeaders });
+  const out = tunnel.request({ ...headers, ":scheme": "http" }, { endStream: stream.endAfterHeaders });
   let trailers = GONE;
   stream.on("aborted", () => peer.leftCall());
   stream.once("close", () => {

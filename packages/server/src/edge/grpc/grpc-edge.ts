@@ -14,7 +14,7 @@ import type { Authentication } from "../authentication.ts";
 import type { OpenForeignCall } from "../call-stream.ts";
 import { createCallerViews } from "../caller-views.ts";
 import type { ReadLoadConfig } from "../control-parameters.ts";
-import type { Http2Request } from "../http2-request.ts";
+import { type Http2Request, REST_SCHEME } from "../http2-request.ts";
 import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
 import type { RequestLog } from "../request-log.ts";
@@ -151,7 +151,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
         rawHeaders: readonly string[] = [],
       ): void => {
         connection.worked();
-        if (onRest === undefined || isGrpc(headers)) {
+        if (onRest === undefined || (isGrpc(headers) && headers[":scheme"] !== REST_SCHEME)) {
           if (forwarded === undefined || forwarded.isOurs(headers[":path"] ?? ""))
             openCall({ stream, headers, peer: connection });
           else forwarded.forward({ stream, headers, peer: connection });

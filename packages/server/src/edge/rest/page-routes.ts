@@ -86,6 +86,7 @@ ${sections.join("\n")}
 }
 
 const LINKS: readonly (readonly [url: string, text: string])[] = [
+  ["/console", "/console"],
   ["/v2", "/v2"],
   ["/v2/models", "/v2/models"],
   ["/v2/health/ready", "/v2/health/ready"],

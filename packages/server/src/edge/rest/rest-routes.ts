@@ -3,6 +3,7 @@ import type { TorchserveManagement } from "../torchserve/management.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
 import type { RestContext } from "./call/rest-context.ts";
 import type { Route } from "./call/route.ts";
+import { consoleRoutes } from "./console-routes.ts";
 import { docsRoutes } from "./docs-routes.ts";
 import { openapiRoutes } from "./openapi/openapi-routes.ts";
 import { metricsRoute, pageRoutes } from "./page-routes.ts";
@@ -17,6 +18,7 @@ import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { embeddingsRoutes } from "./v1/embeddings-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
 import { generateRoutes } from "./v2/generate-routes.ts";
+import { v2LiveRoutes } from "./v2/v2-live-routes.ts";
 import { v2ProfileRoutes } from "./v2/v2-profile-routes.ts";
 import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
@@ -32,6 +34,7 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
     ...v2ProfileRoutes(),
+    ...v2LiveRoutes(context),
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1,
@@ -45,6 +48,7 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
   // OpenAPI has no words for a WebSocket, nor for gRPC; what shows the document is not in it.
   return [
     ...docsRoutes(),
+    ...consoleRoutes(),
     STREAM_ROUTE,
     ...rpcRoutes(),
     ...embeddingsRoutes(),

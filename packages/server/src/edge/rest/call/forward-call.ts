@@ -1,5 +1,6 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
 import { ServeError } from "../../../base/errors.ts";
+import { REST_SCHEME } from "../../http2-request.ts";
 import type { Tunnel } from "../../tunnel.ts";
 import { expectsContinue } from "./check-head.ts";
 import type { RestCall } from "./rest-call.ts";
@@ -46,7 +47,7 @@ function requestHeaders(call: RestCall, isEmpty: boolean): Record<string, string
   const passed: Record<string, string | string[]> = {
     ":method": method ?? "GET",
     ":path": url?.startsWith("/") === true ? url : `/${url ?? ""}`,
-    ":scheme": "http",
+    ":scheme": REST_SCHEME,
     ":authority": headers.host ?? "127.0.0.1",
   };
   for (const name of Object.keys(headers)) {

@@ -1,0 +1,143 @@
+// Tests the page at `/console` in Chromium.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import type { Browser } from "playwright-core";
+import { expectedDigits, MODELS_FOLDER, nestedImage } from "../expected-digits.ts";
+import { makeKey } from "../internals/security.ts";
+import { programOrReason } from "../program.ts";
+import { type ServerProcess, startServerProcess } from "../server-process.ts";
+import { barriers, launchBrowser, openPage, PHONE, widths } from "./browser.kit.ts";
+import { drawZero } from "./console.kit.ts";
+
+const chromium = programOrReason("chromium");
+const run = promisify(execFile);
+const MAX_TRANSFER_BYTES = 150 * 1024;
+
+describe("the page at /console", { skip: chromium.skip }, () => {
+  let server: ServerProcess;
+  let browser: Browser;
+  before(async () => {
+    [server, browser] = await Promise.all([
+      startServerProcess([MODELS_FOLDER]),
+      launchBrowser(chromium.path!),
+    ]);
+  });
+  after(() => Promise.all([browser?.close(), server?.stop()]));
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`a newcomer finds a model, sends what they drew, reads the answer and runs the curl line: ${colorScheme}`, async () => {
+      const { page, context, complaints, requests } = await openPage(browser, { colorScheme });
+      await page.goto(server.url);
+      await page.getByRole("link", { name: "/console" }).click();
+      await page.getByRole("heading", { name: "digits" }).waitFor();
+      await drawZero(page);
+      await page.getByRole("button", { name: "Send" }).click();
+      const best = page.locator(".answer .bars tbody tr").first();
+      await best.waitFor();
+      assert.equal(await best.getByRole("rowheader").textContent(), "0");
+      assert.match((await page.locator(".timing .legend").textContent()) ?? "", /queue.*ms.*compute.*ms/);
+      const line = (await page.locator(".calls pre").textContent()) ?? "";
+      assert.match(line, /^curl -s /);
+      const { prediction } = JSON.parse((await run("sh", ["-c", line])).stdout) as {
+        readonly prediction: readonly number[][];
+      };
+      const [scores] = prediction;
+      assert.equal(scores?.indexOf(Math.max(...scores)), 0, "the line sends what was drawn");
+      assert.deepEqual(await barriers(page), []);
+      assert.deepEqual(complaints, []);
+      for (const url of requests) assert.match(url, new RegExp(`^(${server.url}|data:)`));
+      await context.close();
+    });
+  }
+
+  test("the charts move under load", async () => {
+    const { page, context, complaints } = await openPage(browser);
+    await page.goto(`${server.url}/console#/live`);
+    const throughput = page.getByRole("region", { name: "Throughput" });
+    const latency = page.getByRole("img", { name: /^Latency in the server, now: p50 \d/ });
+    await throughput.getByRole("img", { name: /now: answered 0,/ }).waitFor();
+    const predict = async (): Promise<void> => {
+      const body = JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) });
+      assert.equal((await fetch(`${server.url}/predict/digits`, { method: "POST", body })).status, 200);
+    };
+    const moved = Promise.all([
+      throughput.getByRole("img", { name: /now: answered [1-9]/ }).waitFor(),
+      latency.waitFor(),
+    ]).then(() => true);
+    let hasMoved = false;
+    while (!hasMoved) hasMoved = (await Promise.race([moved, predict()])) === true;
+    assert.ok((await page.locator(".chart .line").count()) > 0);
+    assert.deepEqual(await barriers(page), []);
+    await page.getByLabel("Model").selectOption("digits");
+    await page.waitForURL(/#\/live\/digits$/);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  test("is small, and fits a phone", async () => {
+    const { page, context } = await openPage(browser, PHONE);
+    const session = await context.newCDPSession(page);
+    await session.send("Network.enable");
+    let bytes = 0;
+    session.on("Network.loadingFinished", ({ encodedDataLength }) => {
+      bytes += encodedDataLength;
+    });
+    await page.goto(`${server.url}/console`, { waitUntil: "networkidle" });
+    await page.getByRole("heading", { name: "digits" }).waitFor();
+    assert.ok(bytes > 0 && bytes <= MAX_TRANSFER_BYTES, `${bytes} bytes`);
+    assert.deepEqual(await widths(page), { window: 320, page: 320 });
+    await context.close();
+  });
+
+  test("can be used without a mouse", async () => {
+    const { page, context } = await openPage(browser);
+    await page.goto(`${server.url}/console`);
+    await page.getByRole("button", { name: "JSON" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("image as JSON").fill("[[[0, 1]]]");
+    await page.getByRole("button", { name: "Send" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("image").waitFor();
+    await page.getByRole("button", { name: "Sample" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("image as JSON").focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.locator(".answer .bars").waitFor();
+    await context.close();
+  });
+
+  test("asks for a key where the server does, and sends it with everything", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "sconce-console-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const created = new Date(0).toISOString();
+    const { key, record } = makeKey({ name: "reader", models: ["*"], scopes: ["infer"], created });
+    const keys = join(folder, "keys.json");
+    writeFileSync(keys, JSON.stringify({ keys: [record] }), { mode: 0o600 });
+    const guarded = await startServerProcess([MODELS_FOLDER, "--api-keys", keys]);
+    t.after(() => guarded.stop());
+    const { page, context, complaints } = await openPage(browser);
+    await page.goto(`${guarded.url}/console`);
+    await page.getByText("this needs a key or token").waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.getByLabel("API key or token").fill(key);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "digits" }).waitFor();
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.locator(".answer .bars").waitFor();
+    const line = (await page.locator(".calls pre").textContent()) ?? "";
+    assert.ok(!line.includes(key), "a key is not shown");
+    const { stdout } = await run("sh", ["-c", line], { env: { ...process.env, SCONCE_KEY: key } });
+    assert.match(stdout, /"prediction"/);
+    assert.deepEqual(
+      complaints.filter((complaint) => !/status of 401/.test(complaint)),
+      [],
+    );
+    await context.close();
+  });
+});

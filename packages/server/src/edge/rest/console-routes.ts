@@ -1,0 +1,47 @@
+import { ServeError } from "../../base/errors.ts";
+import type { RestCall } from "./call/rest-call.ts";
+import type { Route, RouteParams } from "./call/route.ts";
+import { pageFileRoutes, sendPageFile } from "./page-files.ts";
+
+/** What the page's scripts share with the server. */
+const SHARED: ReadonlySet<string> = new Set([
+  "call-text.js",
+  "metrics-text.js",
+  "shell-text.js",
+  "timeline.js",
+]);
+/** Names of files and no paths. */
+const SCRIPT = /^[a-z-]+\.js$/;
+
+/** Their scripts lie beside them. */
+const MAIN = new URL("../../console/main.js", import.meta.url);
+const CALL_TEXT = new URL("../../base/call-text.js", import.meta.url);
+
+const page = (name: string): URL => new URL(`../../../pages/console/${name}`, import.meta.url);
+
+/** `/console`: models, a playground for each, and how the server does. Its scripts are `src/console`, each a module of its own. */
+export function consoleRoutes(): readonly Route[] {
+  return [
+    ...pageFileRoutes({ "/console": page("index.html"), "/console/look.css": page("look.css") }),
+    { method: "GET", urls: ["/console/app/:script"], needs: "nothing", run: sendScript },
+    { method: "GET", urls: ["/console/base/:script"], needs: "nothing", run: sendShared },
+  ];
+}
+
+async function sendScript(call: RestCall, { script = "" }: RouteParams): Promise<void> {
+  if (!SCRIPT.test(script)) throw noSuchScript();
+  try {
+    await sendPageFile(call, new URL(script, MAIN));
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
+  }
+}
+
+async function sendShared(call: RestCall, { script = "" }: RouteParams): Promise<void> {
+  if (!SHARED.has(script)) throw noSuchScript();
+  await sendPageFile(call, new URL(script, CALL_TEXT));
+}
+
+function noSuchScript(): ServeError {
+  return new ServeError("not_found", "the console has no such script", { reason: "no_such_url" });
+}
