@@ -32,6 +32,7 @@ import type {
   Runtime,
   TranslationCacheOptions,
 } from "../runtime/runtime.ts";
+import type { SpanTracer } from "../tracing/tracer.ts";
 import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
 import { type ModelState, modelState } from "./model-state.ts";
@@ -49,6 +50,8 @@ export interface ModelLoaderOptions {
   readonly logger: Logger;
   readonly random: () => number;
   readonly metrics: Metrics;
+  /** Undefined: nothing is traced. */
+  readonly tracer?: SpanTracer | undefined;
   /** Where translations are kept; undefined: nowhere. */
   readonly translationCache?: TranslationCacheOptions | undefined;
   /** Requests per tenant, over all models. */
@@ -180,7 +183,7 @@ interface ServeParts extends ModelLoaderOptions {
 
 /** Puts a queue, and a cache where the model has one, before a loaded model. Throws when its settings do not fit the signature. */
 function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
-  const { config, candidate, clock, logger, random } = parts;
+  const { config, candidate, clock, logger, random, tracer } = parts;
   const { name, version } = candidate;
   const instances = loaded.instances.length;
   const labels = modelLabels(config, candidate, loaded.description.signature);
@@ -211,6 +214,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
         activeClock: parts.activeClock,
         random,
         defer: setImmediate,
+        traceRun: tracer && ((run) => tracer.ran({ name, version }, run)),
         ...(parts.quota !== undefined && { quota: parts.quota }),
       }),
   });
