@@ -21,7 +21,7 @@ const MAX_TRANSFER_BYTES = 150 * 1024;
 const TOKEN = "the-administrators-token-of-this-test";
 const CONTROLLED = ["--model-control", "explicit", "--load-models", "digits", "--admin-token", TOKEN];
 /** Requests that come one by one wait for company in vain. */
-const SLOW = ["--max-queue-delay", "30ms"];
+const SLOW = ["--max-queue-delay", "60ms"];
 
 describe("the page at /console", { skip: chromium.skip }, () => {
   let server: ServerProcess;
@@ -91,7 +91,8 @@ describe("the page at /console", { skip: chromium.skip }, () => {
     await page.getByText("No inference was answered since this page looks on").waitFor();
     const found = page.getByRole("heading", { name: "Requests wait for company that does not come" });
     await untilShown(found);
-    assert.match((await page.locator(".findings li").first().textContent()) ?? "", /max_queue_delay: 0/);
+    const card = page.locator(".findings li", { has: found });
+    assert.match((await card.textContent()) ?? "", /max_queue_delay: 0/);
     assert.match((await page.locator(".stages").textContent()) ?? "", /compute/);
     assert.deepEqual(await barriers(page), []);
     assert.deepEqual(complaints, []);
