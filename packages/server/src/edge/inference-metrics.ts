@@ -99,6 +99,7 @@ export function createInferenceObserver(
       }
       const { model, version } = answeredBy;
       const handles = handlesOf(model);
+      const traceId = timeline.trace?.isSampled === true ? timeline.trace.traceId : undefined;
       let stages = handles.stages.get(version);
       if (stages === undefined) {
         stages = [];
@@ -111,6 +112,7 @@ export function createInferenceObserver(
         const stage = stages[i] ?? bindStage(TASK_STAGES[i]!, { model, version });
         stages[i] = stage;
         stage.observe(ms / 1000);
+        if (traceId !== undefined) stage.exemplify(ms / 1000, traceId);
       }
       count(handles, model, outcome);
     },
