@@ -21,8 +21,9 @@ const REST_DIALECT = ["edge/rest/json", "edge/rest/call", "edge", "gate", "infer
 const SERVER: Layers = {
   base: { may: [] },
   config: { may: ["base"] },
+  why: { may: ["base"] },
   // Runs in browsers.
-  console: { may: ["base"] },
+  console: { may: ["why", "base"] },
   worker: { may: ["base"] },
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },

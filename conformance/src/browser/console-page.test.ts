@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
-import { MODELS_FOLDER } from "../expected-digits.ts";
+import { expectedDigits, MODELS_FOLDER, nestedImage } from "../expected-digits.ts";
 import { makeKey } from "../internals/security.ts";
 import { programOrReason } from "../program.ts";
 import { type ServerProcess, startServerProcess } from "../server-process.ts";
@@ -54,6 +54,30 @@ describe("the page at /console", { skip: chromium.skip }, () => {
       await context.close();
     });
   }
+
+  test("the charts move under load", async () => {
+    const { page, context, complaints } = await openPage(browser);
+    await page.goto(`${server.url}/console#/live`);
+    const throughput = page.getByRole("region", { name: "Throughput" });
+    const latency = page.getByRole("img", { name: /^Latency in the server, now: p50 \d/ });
+    await throughput.getByRole("img", { name: /now: answered 0,/ }).waitFor();
+    const predict = async (): Promise<void> => {
+      const body = JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) });
+      assert.equal((await fetch(`${server.url}/predict/digits`, { method: "POST", body })).status, 200);
+    };
+    const moved = Promise.all([
+      throughput.getByRole("img", { name: /now: answered [1-9]/ }).waitFor(),
+      latency.waitFor(),
+    ]).then(() => true);
+    let hasMoved = false;
+    while (!hasMoved) hasMoved = (await Promise.race([moved, predict()])) === true;
+    assert.ok((await page.locator(".chart .line").count()) > 0);
+    assert.deepEqual(await barriers(page), []);
+    await page.getByLabel("Model").selectOption("digits");
+    await page.waitForURL(/#\/live\/digits$/);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
 
   test("is small, and fits a phone", async () => {
     const { page, context } = await openPage(browser, PHONE);

@@ -36,14 +36,14 @@ const STAGE_BUCKETS: readonly number[] = [
 export const UNKNOWN_MODEL = "unknown";
 
 interface ModelHandles {
-  /** By version, in the order of TASK_STAGES. */
+  /** By version, in the order of TASK_STAGES; the last one is of all stages together. */
   readonly stages: Map<string, (Histogram | undefined)[]>;
   /** By code. */
   readonly counters: Readonly<Record<Protocol, Map<string, Counter>>>;
 }
 
 /**
- * Makes the observer: `sconce_inference_stage_seconds{model,version,stage}` and
+ * Makes the observer: `sconce_inference_stage_seconds{model,version,stage}`, `sconce_inference_seconds{model,version}` and
  * `sconce_inferences_total{model,protocol,code}`. Metric handles are bound the first time they are needed. `isKnown`: whether a model
  * lies in the repository, ready or not; failures of others are not counted by name.
  */
@@ -72,6 +72,13 @@ export function createInferenceObserver(
       "Time of an inference in each of its stages.",
       { labels: { ...labels, stage }, buckets: STAGE_BUCKETS },
     );
+  }
+
+  function bindTotal(labels: { readonly model: string; readonly version: string }): Histogram {
+    return metrics.histogram("sconce_inference_seconds", "Time of an inference in all stages together.", {
+      labels,
+      buckets: STAGE_BUCKETS,
+    });
   }
 
   function count(handles: ModelHandles, model: string, { protocol, code }: InferenceOutcome): void {
@@ -105,6 +112,7 @@ export function createInferenceObserver(
         stages = [];
         handles.stages.set(version, stages);
       }
+      let totalMs = 0;
       for (let i = 0; i < TASK_STAGES.length; i++) {
         const ms = stageMs(timeline, TASK_STAGES[i]!);
         // NaN: the request did not go through this stage.
@@ -113,7 +121,12 @@ export function createInferenceObserver(
         stages[i] = stage;
         stage.observe(ms / 1000);
         if (traceId !== undefined) stage.exemplify(ms / 1000, traceId);
+        totalMs += ms;
       }
+      const total = stages[TASK_STAGES.length] ?? bindTotal({ model, version });
+      stages[TASK_STAGES.length] = total;
+      total.observe(totalMs / 1000);
+      if (traceId !== undefined) total.exemplify(totalMs / 1000, traceId);
       count(handles, model, outcome);
     },
     forget(model, version) {

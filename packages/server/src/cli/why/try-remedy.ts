@@ -1,7 +1,7 @@
+import type { Remedy } from "../../why/finding.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
 import { encodeRequest, inputTensors } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
-import type { Remedy } from "./finding.ts";
 import { type Load, runLoad } from "./observe.ts";
 import { startPrivateServer } from "./private-server.ts";
 

@@ -1,6 +1,6 @@
 import { STAGES } from "../../base/timeline.ts";
-import type { Evidence } from "./evidence.ts";
-import { type Finding, LEAST_MS, LEAST_SHARE } from "./finding.ts";
+import type { Evidence } from "../../why/evidence.ts";
+import { type Finding, LEAST_MS, LEAST_SHARE } from "../../why/finding.ts";
 import type { TrialResult } from "./try-remedy.ts";
 
 /** A finding, and what came of its remedy; a text says why it was not tried. */

@@ -4,7 +4,12 @@ import type { Route, RouteParams } from "./call/route.ts";
 import { pageFileRoutes, sendPageFile } from "./page-files.ts";
 
 /** What the page's scripts share with the server. */
-const SHARED: ReadonlySet<string> = new Set(["call-text.js", "shell-text.js"]);
+const SHARED: ReadonlySet<string> = new Set([
+  "call-text.js",
+  "metrics-text.js",
+  "shell-text.js",
+  "timeline.js",
+]);
 /** Names of files and no paths. */
 const SCRIPT = /^[a-z-]+\.js$/;
 

@@ -234,6 +234,19 @@ export class RestCall implements RequestHead, RespondingCall {
     else for (const part of body instanceof Uint8Array ? [body] : body) this.#pieces.write(part);
   }
 
+  /** No more pieces come: the response ends as it should. */
+  endPieces(): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#cancelDeadline?.();
+    this.#pieces?.end();
+  }
+
+  /** Of its pieces, what the connection has not taken yet. */
+  get untakenBytes(): number {
+    return this.#pieces?.writableLength ?? 0;
+  }
+
   sendJson(status: number, value: unknown): void {
     const indent = wantsPretty(this.request.url) ? 2 : 0;
     this.send(status, JSON_TYPE, Buffer.from(JSON.stringify(value, null, indent)));
