@@ -343,6 +343,7 @@ function pythonOptions(
     arguments: config.arguments,
     outputs: config.outputs,
     device: config.device,
+    compile: config.compile,
     envelope: config.envelope === "none" ? undefined : config.envelope,
     // The default is for models that say nothing.
     maxBatchSize:

@@ -10,6 +10,8 @@ const SHARED: ReadonlySet<string> = new Set([
   "shell-text.js",
   "timeline.js",
 ]);
+/** The folder of the findings has nothing else. */
+const FINDINGS = new URL("../../why/findings.js", import.meta.url);
 /** Names of files and no paths. */
 const SCRIPT = /^[a-z-]+\.js$/;
 
@@ -24,12 +26,8 @@ export function consoleRoutes(): readonly Route[] {
   const sender = createPageFileSender();
   return [
     ...pageFileRoutes({ "/console": page("index.html"), "/console/look.css": page("look.css") }, sender),
-    {
-      method: "GET",
-      urls: ["/console/app/:script"],
-      needs: "nothing",
-      run: (call, params) => sendScript(sender, call, params),
-    },
+    { method: "GET", urls: ["/console/app/:script"], needs: "nothing", run: fromFolder(MAIN, sender) },
+    { method: "GET", urls: ["/console/why/:script"], needs: "nothing", run: fromFolder(FINDINGS, sender) },
     {
       method: "GET",
       urls: ["/console/base/:script"],
@@ -39,17 +37,15 @@ export function consoleRoutes(): readonly Route[] {
   ];
 }
 
-async function sendScript(
-  sender: PageFileSender,
-  call: RestCall,
-  { script = "" }: RouteParams,
-): Promise<void> {
-  if (!SCRIPT.test(script)) throw noSuchScript();
-  try {
-    await sender.send(call, new URL(script, MAIN));
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
-  }
+function fromFolder(beside: URL, sender: PageFileSender): Route["run"] {
+  return async (call, { script = "" }) => {
+    if (!SCRIPT.test(script)) throw noSuchScript();
+    try {
+      await sender.send(call, new URL(script, beside));
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
+    }
+  };
 }
 
 async function sendShared(
