@@ -32,7 +32,11 @@ const hasCompiler = ["g++", "clang++"].some((name) =>
 describe("forms of models in Python workers", { skip }, () => {
   const python = "path" in environment ? environment.path : "";
   const folder = mkdtempSync(join(tmpdir(), "sconce-forms-"));
-  let said: { readonly forms: readonly Checked[]; readonly "without compiler": string };
+  let said: {
+    readonly forms: readonly Checked[];
+    readonly "without compiler": string;
+    readonly shared: readonly number[];
+  };
 
   before(async () => {
     const wanted = hasCompiler ? ["compile"] : [];
@@ -42,7 +46,7 @@ describe("forms of models in Python workers", { skip }, () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  for (const form of ["eager", "scripted", "exported", "bfloat16", "int8", "compiled"]) {
+  for (const form of ["eager", "scripted", "exported", "bfloat16", "int8", "shared", "compiled"]) {
     const isMissing = form === "compiled" && !hasCompiler;
     test(`${form} answers as eager PyTorch does`, { skip: isMissing && "no C++ compiler" }, () => {
       const checked = said.forms.filter((each) => each.form.split(" ").at(-1) === form);
@@ -58,6 +62,11 @@ describe("forms of models in Python workers", { skip }, () => {
       }
     });
   }
+
+  test("weights of programs become pages of their file", () => {
+    // Two layers of 16 × 64 float32, scripted and exported.
+    assert.deepEqual(said.shared, [8192, 8192]);
+  });
 
   test("a missing compiler is one clear sentence", () => {
     assert.equal(

@@ -63,6 +63,9 @@ FORMS = {
     "bfloat16": {"precision": "bfloat16"},
     "scripted bfloat16": {"precision": "bfloat16"},
     "exported bfloat16": {"precision": "bfloat16"},
+    "shared": {"memory": "shared"},
+    "scripted shared": {"memory": "shared"},
+    "exported shared": {"memory": "shared"},
     "int8": {"precision": "int8"},
     "compiled": {"compile": True},
 }
@@ -82,7 +85,17 @@ def main() -> None:
                 continue
             file = files[form.split()[0] if form.split()[0] in files else "eager"]
             results.append({"model": name, "form": form, **checked(file, {**options, "port": port}, (model, shapes))})
-    print(json.dumps({"forms": results, "without compiler": without_compiler(files["eager"])}))
+        if name == "gated":
+            shared = shared_bytes(files)
+    print(json.dumps({"forms": results, "without compiler": without_compiler(files["eager"]), "shared": shared}))
+
+
+def shared_bytes(files: dict[str, Path]) -> list[int]:
+    """How much of the weights becomes pages of the file: what is smaller than a page does not."""
+    from sconce_worker.shared_weights import share_weights
+
+    scripted, exported = torch.jit.load(files["scripted"]), torch.export.load(files["exported"]).module()
+    return [share_weights(scripted, files["scripted"]), share_weights(exported, files["exported"])]
 
 
 def without_compiler(file: Path) -> str:
@@ -123,7 +136,7 @@ def checked(file: Path, options: dict[str, object], asked: tuple[nn.Module, tupl
         "codeFile": str(file.parent / "model.py") if file.suffix == ".pth" else None,
         "options": {
             "threadsPerInstance": 1,
-            "memory": "fast",
+            "memory": options.get("memory", "fast"),
             "precision": precision,
             "weightsFile": None,
             "inputs": None if file.suffix == ".pt2" else {"x": port},

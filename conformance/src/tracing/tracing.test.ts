@@ -21,6 +21,8 @@ function modelsFolder(t: TestContext): string {
   mkdirSync(join(root, "gathers"));
   cpSync(join(MODELS_FOLDER, "digits.pt2"), join(root, "gathers", "model.pt2"));
   writeFileSync(join(root, "gathers", "model.yaml"), "max_batch_size: 4\nmax_queue_delay: 60s\n");
+  mkdirSync(join(root, "plain"));
+  cpSync(join(MODELS_FOLDER, "digits.pt2"), join(root, "plain", "model.pt2"));
   return root;
 }
 
@@ -160,4 +162,99 @@ describe("traces", () => {
       );
     });
   }
+
+  test("with --edges 2 as well", async (t) => {
+    const collector = await startCollector();
+    t.after(() => collector.close());
+    const server = await startServerProcess([
+      modelsFolder(t),
+      ...["--edges", "2", "--traces-endpoint", collector.httpUrl, "--trace-sampling", "0%"],
+    ]);
+    t.after(() => server.stop());
+    await sendFour(server.url, server.authority);
+    await checkFour(collector);
+  });
+
+  test("failures, the log, exemplars and the drain", async (t) => {
+    const collector = await startCollector();
+    t.after(() => collector.close());
+    const server = await startServerProcess([
+      modelsFolder(t),
+      ...["--access-log", "--log-format", "json", "--traces-endpoint", collector.httpUrl],
+    ]);
+    t.after(() => server.stop());
+    const ask = async (headers: Readonly<Record<string, string>>, body: string): Promise<string> => {
+      const response = await fetch(`${server.url}/predict/plain`, { method: "POST", headers, body });
+      await response.text();
+      return response.headers.get("x-request-id")!;
+    };
+    const good = JSON.stringify({ input: image });
+    const lines = (): readonly Readonly<Record<string, unknown>>[] =>
+      server
+        .output()
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    const traceInLog = (id: string): unknown =>
+      lines().find(({ requestId }) => requestId === id)?.["trace_id"];
+
+    const malformed = await ask({ traceparent: `${traceparent(5)}-more` }, "{");
+    const unsampled = await ask({ traceparent: traceparent(6, "00") }, good);
+    const sampled = await ask({ traceparent: traceparent(7) }, good);
+    const client = protoClient({
+      proto: "inference/grpc_service.proto",
+      service: "inference.GRPCInferenceService",
+      target: server.authority,
+    });
+    t.after(() => client.close());
+    await assert.rejects(
+      client.unary(
+        "ModelInfer",
+        { modelName: "nobody" },
+        { traceparent: traceparent(8), "x-request-id": "g" },
+      ),
+    );
+    const response = await fetch(`${server.url}/metrics`, {
+      headers: { accept: "application/openmetrics-text" },
+    });
+    assert.match(
+      await response.text(),
+      new RegExp(
+        `_bucket\\{[^}]*stage="compute",le="[^"]+"\\} [0-9]+ # \\{trace_id="${traceId(7)}"\\} [0-9.e-]+\n`,
+      ),
+    );
+    assert.doesNotMatch(await (await fetch(`${server.url}/metrics`)).text(), /trace_id/);
+    // What waits is sent before the server ends.
+    await server.stop();
+
+    const failed = collector.spans.find(({ attributes }) => attributes["sconce.request.id"] === malformed)!;
+    assert.equal(failed.parentSpanId, "");
+    assert.notEqual(failed.traceId, traceId(5));
+    assert.equal(failed.attributes["error.type"], "bad_json");
+    assert.equal(failed.attributes["http.response.status_code"], 400);
+    assert.equal(failed.status, "STATUS_CODE_UNSET");
+    assert.equal(traceInLog(malformed), failed.traceId);
+    assert.equal(traceInLog(unsampled), traceId(6));
+    assert.equal(serverSpan(collector, 6), undefined);
+    assert.equal(traceInLog(sampled), traceId(7));
+    assert.equal(serverSpan(collector, 7)!.attributes["http.route"], "/predict/{model}");
+    const unknown = serverSpan(collector, 8)!;
+    assert.equal(unknown.attributes["rpc.grpc.status_code"], 5);
+    assert.equal(unknown.attributes["error.type"], "model_not_found");
+    assert.equal(traceInLog("g"), traceId(8));
+  });
+
+  test("a collector that is not there costs no request anything, nor a drain more than its bound", async (t) => {
+    const server = await startServerProcess([modelsFolder(t), "--traces-endpoint", "http://127.0.0.1:1"]);
+    t.after(() => server.stop());
+    for (let i = 0; i < 20; i++) {
+      const body = JSON.stringify({ input: image });
+      const response = await fetch(`${server.url}/predict/plain`, { method: "POST", body });
+      assert.equal(response.status, 200, await response.text());
+    }
+    await until("the log says that traces cannot be exported", () =>
+      server.output().includes("traces cannot be exported"),
+    );
+    assert.equal((await server.stop()).code, 0);
+  });
 });

@@ -14,6 +14,7 @@ import torch
 from .code import program_of
 from .errors import first_line, refused
 from .program import Program
+from .shared_weights import share_weights
 from .types import Port, Symbol
 
 
@@ -43,6 +44,8 @@ def open_transformers(config_file: Path, weights: Path, options: Mapping[str, ob
         )
     except Exception as error:
         raise refused(f"transformers cannot load the folder: {type(error).__name__}: {first_line(error)}") from error
+    if options["memory"] == "shared":
+        share_weights(model, weights)
     return program_of(
         model,
         options,

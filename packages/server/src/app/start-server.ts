@@ -102,7 +102,7 @@ export interface RunningServer {
   readonly settled: Promise<void>;
   /** Every version of every model with its state, and with the reason when it is not ready. */
   models(): readonly IndexEntry[];
-  /** Inferences that wait for their turn or run. */
+  /** Requests that a stop waits for: inferences that wait for their turn or run, and requests over HTTP/1.1 that still come in. */
   requestsInFlight(): number;
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
@@ -228,8 +228,10 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     torchserve,
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
-    requestsInFlight: () =>
-      registry.versions().reduce((sum, { handle }) => sum + (handle?.inFlight() ?? 0), 0),
+    requestsInFlight() {
+      const queued = registry.versions().reduce((sum, { handle }) => sum + (handle?.inFlight() ?? 0), 0);
+      return Math.max(queued, edges.rest.busyCount());
+    },
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
     reload: () => reloader.reloadAll(),

@@ -14,13 +14,6 @@ export const SERVER_OPTIONS = {
     default: 8080,
     doc: "Port for REST and gRPC together. 0 takes a free one and prints it.",
   },
-  edges: {
-    kind: "count-or-auto",
-    min: 1,
-    max: 64,
-    default: 1,
-    doc: "How many processes speak with clients: connections, TLS, HTTP, gRPC and JSON. They share the port, the queues and every limit. 1: the server process does that itself, which is the cheapest as long as one core is enough. auto: one for every four cores.",
-  },
   healthAddress: {
     kind: "text",
     default: null,
@@ -187,6 +180,13 @@ export const SERVER_OPTIONS = {
     choices: ["on", "off"],
     default: "on",
     doc: "Read the most common HTTP/1.1 requests by a strict reader of Sconce's own, at less than half of the processor time. Off: Node reads all of them. What is accepted is the same.",
+  },
+  edges: {
+    kind: "count-or-auto",
+    min: 1,
+    max: 64,
+    default: 1,
+    doc: "How many processes speak with clients: connections, TLS, HTTP, gRPC and JSON. They share the port, the queues and every limit. 1: the server process does that itself, which is the cheapest as long as one core is enough. auto: one for every four cores.",
   },
   lazyLoading: {
     kind: "flag",

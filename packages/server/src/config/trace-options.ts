@@ -7,7 +7,9 @@ const DEFAULT_PATH = "/v1/traces";
 export function tracesEndpointOf({ tracesEndpoint, tracesProtocol }: ServerConfig): URL | undefined {
   if (tracesEndpoint === undefined) return undefined;
   const url = URL.canParse(tracesEndpoint) ? new URL(tracesEndpoint) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
+  if (url !== undefined && (url.username !== "" || url.password !== ""))
+    throw bad("--traces-endpoint: expected a URL without a user and password; --traces-headers takes a key");
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw bad(
       `--traces-endpoint: expected a URL such as http://localhost:4318, got ${JSON.stringify(tracesEndpoint.slice(0, 80))}`,
     );

@@ -106,6 +106,7 @@ export function createInferenceObserver(
       }
       const { model, version } = answeredBy;
       const handles = handlesOf(model);
+      const traceId = timeline.trace?.isSampled === true ? timeline.trace.traceId : undefined;
       let stages = handles.stages.get(version);
       if (stages === undefined) {
         stages = [];
@@ -119,11 +120,13 @@ export function createInferenceObserver(
         const stage = stages[i] ?? bindStage(TASK_STAGES[i]!, { model, version });
         stages[i] = stage;
         stage.observe(ms / 1000);
+        if (traceId !== undefined) stage.exemplify(ms / 1000, traceId);
         totalMs += ms;
       }
       const total = stages[TASK_STAGES.length] ?? bindTotal({ model, version });
       stages[TASK_STAGES.length] = total;
       total.observe(totalMs / 1000);
+      if (traceId !== undefined) total.exemplify(totalMs / 1000, traceId);
       count(handles, model, outcome);
     },
     forget(model, version) {

@@ -302,6 +302,62 @@ describe("a link", () => {
   });
 });
 
+/** A new field of theirs does not compile here until somebody has decided what becomes of it on a link. */
+const FIELDS: {
+  readonly request: Readonly<
+    Record<keyof InferRequest, "carried" | "this process's own" | "not set by edges">
+  >;
+  readonly response: Readonly<Record<keyof InferResponse, "carried" | "the request's">>;
+  readonly timeline: Readonly<Record<keyof Timeline, "there" | "back" | "this process's own">>;
+} = {
+  request: {
+    model: "carried",
+    version: "carried",
+    id: "this process's own",
+    inputs: "carried",
+    outputs: "carried",
+    classify: "carried",
+    parameters: "carried",
+    priority: "carried",
+    deadlineMs: "carried",
+    signal: "carried",
+    tenant: "carried",
+    isAlone: "carried",
+    isCharged: "not set by edges",
+    stream: "carried",
+    onPiece: "carried",
+    timeline: "carried",
+    maxResponseBytes: "carried",
+  },
+  response: {
+    model: "carried",
+    version: "carried",
+    id: "the request's",
+    outputs: "carried",
+    parameters: "carried",
+    batchRows: "carried",
+  },
+  timeline: {
+    receivedMs: "there",
+    bodyMs: "there",
+    preparedMs: "this process's own",
+    enqueuedMs: "back",
+    claimedMs: "back",
+    dispatchedMs: "back",
+    answeredMs: "back",
+    finishedMs: "this process's own",
+    encodedMs: "this process's own",
+    computeMs: "back",
+    steps: "back",
+    // Of it the runs come back.
+    trace: "there",
+  },
+};
+
+test("what a link does with every field is decided", () => {
+  assert.ok(Object.keys(FIELDS.request).length > 0);
+});
+
 function plain(tensors: InferRequest["inputs"]): unknown {
   return tensors.map(({ name, datatype, shape, bytes }) => [
     name,

@@ -68,11 +68,15 @@ export class SpanExporter {
     if (this.#sending === undefined) this.#arm();
   }
 
-  /** Sends what waits, for so long at most; the rest is dropped. */
+  /**
+   * Sends what waits, for so long at most, and asks nobody twice: a process that ends has nothing else to live for in a pause. The rest is
+   * dropped.
+   */
   async close(limitMs: number): Promise<void> {
     const { clock, sender, counters } = this.#options;
     this.#isClosing = true;
     this.#cancelTimer?.();
+    this.#wake?.();
     let cancel = (): void => {};
     const late = new Promise<void>((resolve) => {
       cancel = clock.after(limitMs, resolve);
@@ -80,7 +84,6 @@ export class SpanExporter {
     await Promise.race([this.#sendAll(), late]);
     cancel();
     this.#isClosed = true;
-    this.#wake?.();
     sender.close();
     counters.dropped.add(this.#queued);
     this.#queue = [];
@@ -142,9 +145,8 @@ export class SpanExporter {
         return;
       }
       this.#fails(sent.why);
-      if (sent.kind === "refused" || tries === MOST_TRIES || this.#isClosed) break;
+      if (sent.kind === "refused" || tries === MOST_TRIES || this.#isClosing) break;
       await this.#pause(sent, tries);
-      if (this.#isClosed) break;
     }
     counters.failed.add(spans);
   }

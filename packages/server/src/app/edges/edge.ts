@@ -33,7 +33,7 @@ export interface Edge {
 /** Descriptors that the server process gives it. */
 const [LINK, TUNNEL, LEDGER] = [3, 4, 5] as const;
 /** How often it tells what it has counted without being asked: so much is lost when it dies. */
-const COUNT_INTERVAL_MS = 1000;
+const COUNT_INTERVAL_MS = 250;
 /** Calls that it answers itself; they end in a request for one model. */
 const OWN_METHODS: ReadonlySet<string> = new Set([
   "/inference.GRPCInferenceService/ModelInfer",

@@ -63,7 +63,7 @@ test("no other file of the server can be had", async () => {
     "tsconfig.tsbuildinfo",
     "none.js",
   ]) {
-    for (const folder of ["app", "base"])
+    for (const folder of ["app", "why", "base"])
       await assert.rejects(script(folder, name), { code: "not_found" }, `${folder} ${name}`);
   }
 });

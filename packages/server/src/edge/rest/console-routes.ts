@@ -10,6 +10,8 @@ const SHARED: ReadonlySet<string> = new Set([
   "shell-text.js",
   "timeline.js",
 ]);
+/** The folder of the findings has nothing else. */
+const FINDINGS = new URL("../../why/findings.js", import.meta.url);
 /** Names of files and no paths. */
 const SCRIPT = /^[a-z-]+\.js$/;
 
@@ -23,18 +25,21 @@ const page = (name: string): URL => new URL(`../../../pages/console/${name}`, im
 export function consoleRoutes(): readonly Route[] {
   return [
     ...pageFileRoutes({ "/console": page("index.html"), "/console/look.css": page("look.css") }),
-    { method: "GET", urls: ["/console/app/:script"], needs: "nothing", run: sendScript },
+    { method: "GET", urls: ["/console/app/:script"], needs: "nothing", run: fromFolder(MAIN) },
+    { method: "GET", urls: ["/console/why/:script"], needs: "nothing", run: fromFolder(FINDINGS) },
     { method: "GET", urls: ["/console/base/:script"], needs: "nothing", run: sendShared },
   ];
 }
 
-async function sendScript(call: RestCall, { script = "" }: RouteParams): Promise<void> {
-  if (!SCRIPT.test(script)) throw noSuchScript();
-  try {
-    await sendPageFile(call, new URL(script, MAIN));
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
-  }
+function fromFolder(beside: URL): Route["run"] {
+  return async (call, { script = "" }) => {
+    if (!SCRIPT.test(script)) throw noSuchScript();
+    try {
+      await sendPageFile(call, new URL(script, beside));
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
+    }
+  };
 }
 
 async function sendShared(call: RestCall, { script = "" }: RouteParams): Promise<void> {
