@@ -32,7 +32,12 @@ const hasCompiler = ["g++", "clang++"].some((name) =>
 describe("forms of models in Python workers", { skip }, () => {
   const python = "path" in environment ? environment.path : "";
   const folder = mkdtempSync(join(tmpdir(), "sconce-forms-"));
-  let said: { readonly forms: readonly Checked[]; readonly "without compiler": string };
+  let said: {
+    readonly forms: readonly Checked[];
+    readonly "without compiler": string;
+    readonly "without shard": string;
+    readonly shared: readonly number[];
+  };
 
   before(async () => {
     const wanted = hasCompiler ? ["compile"] : [];
@@ -42,7 +47,7 @@ describe("forms of models in Python workers", { skip }, () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  for (const form of ["eager", "scripted", "exported", "bfloat16", "int8", "compiled"]) {
+  for (const form of ["eager", "scripted", "exported", "bfloat16", "int8", "shared", "sharded", "compiled"]) {
     const isMissing = form === "compiled" && !hasCompiler;
     test(`${form} answers as eager PyTorch does`, { skip: isMissing && "no C++ compiler" }, () => {
       const checked = said.forms.filter((each) => each.form.split(" ").at(-1) === form);
@@ -59,6 +64,18 @@ describe("forms of models in Python workers", { skip }, () => {
     });
   }
 
+  test("weights of programs become pages of their file", () => {
+    // Two layers of 16 × 64 float32, scripted and exported.
+    assert.deepEqual(said.shared, [8192, 8192]);
+  });
+
+  test("a missing part of a checkpoint is named", () => {
+    assert.equal(
+      said["without shard"],
+      "model-00001-of-00002.bin is one of 2 files, and model-00002-of-00002.bin is missing: copy all of them",
+    );
+  });
+
   test("a missing compiler is one clear sentence", () => {
     assert.equal(
       said["without compiler"],
@@ -71,7 +88,7 @@ describe("forms of models in Python workers", { skip }, () => {
       join(folder, "gated", "model.yaml"),
       'inputs: {x: "float32[batch, 16]"}\nprecision: bfloat16\n',
     );
-    rmSync(join(folder, "gated", "exported.pt2"));
+    for (const name of ["sharded", "exported.pt2"]) rmSync(join(folder, "gated", name), { recursive: true });
     rmSync(join(folder, "gated", "scripted.pt"));
     const server = await startServerProcess([
       join(folder, "gated"),

@@ -63,6 +63,10 @@ FORMS = {
     "bfloat16": {"precision": "bfloat16"},
     "scripted bfloat16": {"precision": "bfloat16"},
     "exported bfloat16": {"precision": "bfloat16"},
+    "shared": {"memory": "shared"},
+    "scripted shared": {"memory": "shared"},
+    "exported shared": {"memory": "shared"},
+    "sharded": {},
     "int8": {"precision": "int8"},
     "compiled": {"compile": True},
 }
@@ -82,7 +86,29 @@ def main() -> None:
                 continue
             file = files[form.split()[0] if form.split()[0] in files else "eager"]
             results.append({"model": name, "form": form, **checked(file, {**options, "port": port}, (model, shapes))})
-    print(json.dumps({"forms": results, "without compiler": without_compiler(files["eager"])}))
+        if name == "gated":
+            shared = shared_bytes(files)
+    print(json.dumps({"forms": results, "without compiler": without_compiler(files["eager"]), "shared": shared, "without shard": without_shard(files["sharded"])}))
+
+
+def without_shard(file: Path) -> str:
+    """What the worker says where a part of a checkpoint is missing."""
+    from sconce_worker.errors import ServeError
+
+    file.with_name("model-00002-of-00002.bin").unlink()
+    try:
+        checked(file, {"port": "float32[1, 16]"}, (nn.Identity(), ()))
+    except ServeError as error:
+        return error.message
+    return ""
+
+
+def shared_bytes(files: dict[str, Path]) -> list[int]:
+    """How much of the weights becomes pages of the file: what is smaller than a page does not."""
+    from sconce_worker.shared_weights import share_weights
+
+    scripted, exported = torch.jit.load(files["scripted"]), torch.export.load(files["exported"]).module()
+    return [share_weights(scripted, files["scripted"]), share_weights(exported, files["exported"])]
 
 
 def without_compiler(file: Path) -> str:
@@ -106,7 +132,13 @@ def written(folder: Path, model: nn.Module, kind: type, shapes: tuple[tuple[int,
     torch.jit.script(copy.deepcopy(model)).save(str(folder / "scripted.pt"))
     free = {axis: torch.export.Dim.AUTO for axis, (a, b) in enumerate(zip(*shapes)) if a != b}
     torch.export.save(torch.export.export(model, (torch.rand(shapes[1]),), dynamic_shapes=(free,)), folder / "exported.pt2")
-    return {"eager": folder / "model.pth", "scripted": folder / "scripted.pt", "exported": folder / "exported.pt2"}
+    shards = [folder / "sharded" / f"model-{number:05}-of-00002.bin" for number in (1, 2)]
+    shards[0].parent.mkdir()
+    (shards[0].parent / "model.py").write_text((folder / "model.py").read_text(encoding="utf-8"), encoding="utf-8")
+    state = list(model.state_dict().items())
+    torch.save(dict(state[:3]), shards[0])
+    torch.save(dict(state[3:]), shards[1])
+    return {"eager": folder / "model.pth", "sharded": shards[0], "scripted": folder / "scripted.pt", "exported": folder / "exported.pt2"}
 
 
 def checked(file: Path, options: dict[str, object], asked: tuple[nn.Module, tuple[tuple[int, ...], ...]]) -> dict[str, object]:
@@ -120,10 +152,10 @@ def checked(file: Path, options: dict[str, object], asked: tuple[nn.Module, tupl
     python = {"compile": options.get("compile", False), "class": None, "arguments": None, "outputs": None, "device": "cpu", "allowsPickle": False}
     spec = {
         "file": str(file),
-        "codeFile": str(file.parent / "model.py") if file.suffix == ".pth" else None,
+        "codeFile": str(file.parent / "model.py") if file.suffix in (".pth", ".bin") else None,
         "options": {
             "threadsPerInstance": 1,
-            "memory": "fast",
+            "memory": options.get("memory", "fast"),
             "precision": precision,
             "weightsFile": None,
             "inputs": None if file.suffix == ".pt2" else {"x": port},

@@ -44,11 +44,17 @@ export function onTerminal(line: string, { cwd, columns, env }: TerminalWishes):
   return {
     shown: () => shown,
     type: (keys) => void child.stdin.write(keys),
-    sees: (words) =>
-      until(`the terminal shows ${words}; it shows\n${shown}`, () => {
-        if (child.exitCode !== null && !words.test(shown)) throw new Error(`it ended: ${shown}`);
+    async sees(words) {
+      const look = (): boolean => {
+        if (child.exitCode !== null && !words.test(shown)) throw new Error("the program ended");
         return words.test(shown);
-      }),
+      };
+      try {
+        await until(`the terminal shows ${words}`, look);
+      } catch (error) {
+        throw new Error(`${(error as Error).message}; it shows\n${shown}`, { cause: error });
+      }
+    },
     ended: async () => (await end)[0],
     async close() {
       if (child.exitCode === null) child.kill("SIGTERM");

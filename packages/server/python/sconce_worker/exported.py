@@ -12,6 +12,7 @@ from .errors import first_line, refused
 from .forms import compiled, half_of, in_precision
 from .outputs import flatten
 from .program import Program, weights_of
+from .shared_weights import share_weights
 from .types import Dim, Port, Symbol
 
 # torch.export assumes at least 2 for every size that is left open; such programs take one row, and none.
@@ -36,6 +37,8 @@ def open_exported(path: Path, options: Mapping[str, object], device: torch.devic
         parameter.requires_grad_(False)
     reader = _Reader(program)
     inputs = reader.inputs()
+    if options["memory"] == "shared":
+        share_weights(module, path)
     module, form = in_precision(module, options["precision"], path.name)
     are_sizes_open = any(not isinstance(dim, int) for port in inputs for dim in port.dims)
     parameters, size = weights_of(module)

@@ -10,6 +10,7 @@ import torch
 from .errors import first_line, refused
 from .forms import compiled, half_of, in_precision
 from .program import Program, weights_of
+from .shared_weights import share_weights
 from .traced_inputs import traced_inputs
 from .types import stated_inputs
 
@@ -30,6 +31,8 @@ def open_script(path: Path, options: Mapping[str, object], device: torch.device)
             "inputs_unknown",
         )
     inputs, constants = stated or (traced, {})
+    if options["memory"] == "shared":
+        share_weights(module, path)
     module, form = in_precision(module, options["precision"], path.name)
     compiled(module, options, True)
     parameters, size = weights_of(module)

@@ -230,6 +230,7 @@ const OPEN_ROUTES = [
   "GET /console/look.css",
   // Its scripts, of which none is called so.
   "GET /console/app/negate",
+  "GET /console/why/negate",
   "GET /console/base/negate",
   "OPTIONS /",
   "GET /api-description",

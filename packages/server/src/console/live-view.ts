@@ -71,7 +71,7 @@ const PANELS: readonly Panel[] = [
   },
   {
     title: "Where the time goes",
-    unit: "ms, mean",
+    unit: "ms",
     digits: 2,
     isStacked: true,
     lines: TASK_STAGES.map((stage) => [stage, stage, stageShare(stage)] as const),
@@ -91,8 +91,8 @@ const PANELS: readonly Panel[] = [
     lines: [["rows in a run", "s2", ({ counts }, of) => emptyAsGap(counts, of)]],
   },
   {
-    title: "Rejected and repeated",
-    unit: "per second",
+    title: "Lost or repeated",
+    unit: "requests/s",
     digits: 1,
     lines: [
       ["rejected", "s4", gained("sconce_rejections_total")],

@@ -3,6 +3,7 @@ import { createLiveStore } from "./live-store.ts";
 import { liveView } from "./live-view.ts";
 import { modelsView } from "./models-view.ts";
 import { createServerApi, ServerError } from "./server-api.ts";
+import { whyView } from "./why-view.ts";
 
 const UNAUTHENTICATED = 401;
 const FORBIDDEN = 403;
@@ -17,11 +18,16 @@ interface Page {
 const api = createServerApi();
 const live = createLiveStore(api);
 const PAGES: readonly Page[] = [
-  { path: "models", title: "Models", view: (parts) => modelsView(api, parts) },
+  { path: "models", title: "Models", view: (parts) => modelsView(api, parts, () => void show()) },
   {
     path: "live",
     title: "Live",
     view: ([model], signal) => liveView(api, live, { model, signal, trouble: explain }),
+  },
+  {
+    path: "why",
+    title: "Why",
+    view: ([model], signal) => whyView(api, live, { model, signal, trouble: explain }),
   },
 ];
 

@@ -7,15 +7,18 @@ export function modelHash({ name, version }: Pick<ListedModel, "name" | "version
   return `#/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
 }
 
-/** All models, and the one that was chosen; the first that is ready where none was. */
+/** All models, and the one that was chosen; the first that is ready where none was. `changed`: the models are no longer as they were. */
 export async function modelsView(
   api: ServerApi,
   [name, version]: readonly (string | undefined)[],
+  changed: () => void,
 ): Promise<HTMLElement> {
   const models = await api.models();
   const chosen =
     models.find((model) => model.name === name && (version === undefined || model.version === version)) ??
     (name === undefined ? (models.find(({ state }) => state === "READY") ?? models[0]) : undefined);
+  // It stays this one, whatever becomes of it.
+  if (name === undefined && chosen !== undefined) history.replaceState(null, "", modelHash(chosen));
   const list = element(
     "nav",
     { class: "models", "aria-label": "Models" },
@@ -29,7 +32,7 @@ export async function modelsView(
           { class: "quiet" },
           models.length === 0 ? "There are no models yet." : `There is no model ${name}.`,
         )
-      : await modelView(api, chosen);
+      : await modelView(api, chosen, changed);
   return element("div", { class: "columns" }, list, page);
 }
 
