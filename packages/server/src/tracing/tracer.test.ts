@@ -32,7 +32,9 @@ function rig(sampling: Partial<Sampling> = {}, random: () => number = Math.rando
       if (broken.isSo) throw new Error("no memory");
       spans.push(...more);
     },
-    onLost: () => void (broken.lost += 1),
+    onLost() {
+      broken.lost += 1;
+    },
   });
   return { clock, spans, tracer, broken };
 }
