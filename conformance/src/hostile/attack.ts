@@ -112,3 +112,9 @@ export function inferPost({ model }: Target, body: string | Buffer, headers = ""
   const head = `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head, "latin1"), Buffer.from(body)]);
 }
+
+/** The text, and behind it what its lines of base64 say: the frames of gRPC-Web in text are such. */
+export function withoutBase64(text: string): string {
+  const lines = text.split("\r\n").filter((line) => /^[A-Za-z0-9+/=]{8,}$/.test(line));
+  return [text, ...lines.map((line) => Buffer.from(line, "base64").toString("latin1"))].join("\n");
+}

@@ -1,9 +1,11 @@
 import type { Attack } from "./attack.ts";
 import { bombs } from "./attacks/bombs.ts";
+import { browserRpc } from "./attacks/browser-rpc.ts";
 import { closedDoors } from "./attacks/closed-doors.ts";
 import { files } from "./attacks/files.ts";
 import { forgedKeys } from "./attacks/forged-keys.ts";
 import { http2Floods } from "./attacks/http2-floods.ts";
+import { http2Rest } from "./attacks/http2-rest.ts";
 import { longTokens } from "./attacks/long-tokens.ts";
 import { noise } from "./attacks/noise.ts";
 import { pipelining } from "./attacks/pipelining.ts";
@@ -22,6 +24,8 @@ export const ATTACKS: readonly Attack[] = [
   ...longTokens,
   ...bombs,
   ...http2Floods,
+  ...http2Rest,
+  ...browserRpc,
   ...slowClients,
   ...pipelining,
   ...signals,

@@ -8,6 +8,9 @@ const PATHS = [
   "/v2",
   "/nothing/of/the/kind",
   "/v2/models/nothing",
+  "/openapi.json",
+  "/docs",
+  "/v1/models",
 ] as const;
 
 /** One connection that asks for everything at once. What else is served meanwhile is timed for every attack. */

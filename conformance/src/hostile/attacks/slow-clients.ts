@@ -39,6 +39,16 @@ const TRICKLES: readonly Trickle[] = [
     "",
   ],
   ["asks again and again without reading", () => "", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  [
+    "asks for a large page without reading",
+    () => "",
+    "GET /docs/renderer.js HTTP/1.1\r\nHost: localhost\r\n\r\n",
+  ],
+  [
+    "asks for events without reading",
+    () => "",
+    `POST /v2/models/digits/generate_stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`,
+  ],
   ["sends an HTTP/2 preface byte by byte", () => "PRI * HTTP/2.0\r\n\r\n", ""],
   ["opens a gRPC call and sends nothing", openCall, ""],
 ];

@@ -258,6 +258,12 @@ export class RestCall implements RequestHead, RespondingCall {
     this.#send(status, { type, body, headers });
   }
 
+  /** Answers with bytes that are kept for everybody, such as a page's file: nothing is held for this request, and they go as they are. */
+  sendKept(content: ResponseContent): void {
+    if (this.#answered) return;
+    this.#send(200, { ...content, isFinal: true });
+  }
+
   /** Answers with an error, whatever was thrown. Faults of ours go to the log in full; the client gets the message only. */
   fail(thrown: unknown, headers: string[] = []): void {
     if (this.#answered) return;
