@@ -30,7 +30,8 @@ try {
     clock: systemClock,
     random: Math.random,
   });
-  const stop = (): void => void running.stop();
+  // Its standard input would keep it alive.
+  const stop = (): void => void running.stop().finally(() => process.stdin.destroy());
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   // Whoever started it holds the other end.

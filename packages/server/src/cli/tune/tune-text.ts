@@ -1,4 +1,3 @@
-import { filesText } from "../migrate/plan-text.ts";
 import type { ComparedFile } from "../migrate/planned-files.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Verdict } from "./final-rounds.ts";
@@ -35,8 +34,10 @@ export function fileText(
   { isWritten, misplaced }: { readonly isWritten: boolean; readonly misplaced: string | undefined },
 ): string {
   if (file === undefined) return "model.yaml stays as it is.\n";
-  if (isWritten) return `${filesText([file])}wrote ${file.path}\n`;
-  return `${filesText([file])}Nothing is written yet: ${misplaced ?? "--write does"}.\n`;
+  const { path, state, diff } = file;
+  const lines = [`--- ${state === "new" ? "/dev/null" : path}`, `+++ ${path}`, ...diff, ""].join("\n");
+  if (isWritten) return `${lines}wrote ${path}\n`;
+  return `${lines}Nothing is written yet: ${misplaced ?? "--write does"}.\n`;
 }
 
 function table({ tried, current, goals, rate }: TuneReport): string[] {
