@@ -20,6 +20,7 @@ import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
 import { tasks } from "./suites/tasks.ts";
 import { torchserve } from "./suites/torchserve.ts";
+import { tracing } from "./suites/tracing.ts";
 import { tune } from "./suites/tune.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
@@ -40,6 +41,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   profile,
   edges,
   torchserve,
+  tracing,
   tune,
 };
 

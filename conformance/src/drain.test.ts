@@ -1,52 +1,21 @@
 // Tests the built server: how it ends on SIGTERM.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
-import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
+import { MODELS_FOLDER } from "./expected-digits.ts";
+import { HELD_BODY, heldRequest } from "./held-request.kit.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { until } from "./until.kit.ts";
-
-const body = JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) });
 
 /** Longer than a busy machine needs to ask three questions. */
 const DRAIN_DELAY = "8s";
 
-/** A request whose body is held back until `finish`: it is in flight as long as the test wants. Resolves once the server knows of it. */
-async function heldRequest(server: ServerProcess, agent: Agent): Promise<{ finish(): Promise<number> }> {
-  const outgoing = request(`${server.url}/predict/digits`, {
-    method: "POST",
-    agent,
-    headers: {
-      "content-type": "application/json",
-      "content-length": Buffer.byteLength(body),
-      expect: "100-continue",
-    },
-  });
-  const isKnown = once(outgoing, "continue");
-  const answered = new Promise<number>((resolve) => {
-    outgoing.on("response", (answer) => {
-      answer.resume();
-      answer.on("end", () => resolve(answer.statusCode ?? 0));
-    });
-    outgoing.on("error", () => resolve(-1));
-  });
-  outgoing.flushHeaders();
-  await isKnown;
-  outgoing.write(body.slice(0, 10));
-  return {
-    finish() {
-      outgoing.end(body.slice(10));
-      return answered;
-    },
-  };
-}
-
 test("SIGTERM: not ready at once, 50 requests in flight finish, exit 0", async () => {
   const server = await startServerProcess([MODELS_FOLDER, "--drain-delay", DRAIN_DELAY]);
   const agent = new Agent({ maxSockets: 60 });
-  const held = await Promise.all(Array.from({ length: 50 }, () => heldRequest(server, agent)));
+  const held = await Promise.all(Array.from({ length: 50 }, () => heldRequest(server.url, agent)));
   const stopped = server.stop("SIGTERM");
   await until("the server says that it drains", () => server.output().includes("draining: not ready"));
   const [ready, live] = await Promise.all(
@@ -56,7 +25,7 @@ test("SIGTERM: not ready at once, 50 requests in flight finish, exit 0", async (
   const late = await fetch(`${server.url}/predict/digits`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body,
+    body: HELD_BODY,
   });
   assert.equal(late.status, 200, "requests during the drain delay are answered");
   assert.equal(late.headers.get("connection"), "close");

@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
 import { protoClient } from "./grpc-client.ts";
@@ -82,6 +82,11 @@ function modelsFolder(): string {
 }
 
 describe("--edges 2", () => {
+  /** Load of a test goes on until the test has ended, however that is. */
+  let running = false;
+  afterEach(() => {
+    running = false;
+  });
   const root = modelsFolder();
   let server: ServerProcess;
   let clients: readonly [Client, Client];
@@ -204,7 +209,7 @@ describe("--edges 2", () => {
   });
 
   test("a reload under load fails no request", async () => {
-    let running = true;
+    running = true;
     const loads = clients.map(async (client) => {
       let answers = 0;
       for (; running; answers++) assert.equal((await client.ask("/predict/plain")).status, 200);
@@ -232,7 +237,7 @@ describe("--edges 2", () => {
   });
 
   test("kill -9 of one process under load breaks its connections only, and another takes its place", async () => {
-    let running = true;
+    running = true;
     const broken: string[] = [];
     const answers = [0, 0];
     const loads = clients.map(async (client, i) => {

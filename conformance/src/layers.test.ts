@@ -21,8 +21,9 @@ const REST_DIALECT = ["edge/rest/json", "edge/rest/call", "edge", "gate", "infer
 const SERVER: Layers = {
   base: { may: [] },
   config: { may: ["base"] },
+  why: { may: ["base"] },
   // Runs in browsers.
-  console: { may: ["base"] },
+  console: { may: ["why", "base"] },
   worker: { may: ["base"] },
   "runtime/onnx": { may: ["worker", "runtime", "base"] },
   "runtime/python": { may: ["worker", "runtime", "base"] },
@@ -36,6 +37,7 @@ const SERVER: Layers = {
   gate: { may: ["base"] },
   health: { may: ["gate", "base"] },
   stores: { may: ["base"] },
+  tracing: { may: ["base"] },
   "edge/rest/json": { may: ["edge", "base"] },
   "edge/rest/call": { may: ["edge/rest/json", "edge", "gate", "infer", "base"], types: ["models"] },
   "edge/rest/http": { may: ["edge/rest/call", "edge", "gate", "base"] },

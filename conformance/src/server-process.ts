@@ -37,7 +37,7 @@ export async function startServerProcess(
   child.stderr.on("data", collect);
   const url = await waitFor(
     child,
-    () => /listens on (http:\S+)/.exec(output)?.[1],
+    () => /listens on (https?:\S+)/.exec(output)?.[1],
     () => output,
   );
   if (options.until !== "listening") {

@@ -10,7 +10,7 @@ import re
 import torch
 
 DROP_NAME = re.compile(
-    r"(?<!max_pool2d_with_indices_)backward|_foreach_|_fused_(?!moving)|cudnn|miopen|_nested|_sparse|sparse_|_mps_|mkldnn|_cuda|_cslt|_for_test|_test_"
+    r"(?<!max_pool2d_with_indices_)(?<!native_dropout_)backward|_foreach_|_fused_(?!moving)|cudnn|miopen|_nested|_sparse|sparse_|_mps_|mkldnn|_cuda|_cslt|_for_test|_test_"
     r"|_copy_from|_thnn|_hash_|_dist_|_assert_scalar\.out"
 )
 DROP_OVERLOAD = re.compile(r"(^|_)(out|names_out)($|_)|(^|_)(str|Dimname|dimname|names|t_str|hacked_twin)($|_)")

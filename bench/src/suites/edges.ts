@@ -4,8 +4,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unary } from "@sconce/conformance/internals/tiny-onnx";
 import { type ChildServer, isReady, startChildServer } from "../child-server.ts";
-import { digitsBody } from "../digits.ts";
+import { digitsBody, digitsTensor } from "../digits.ts";
+import { grpcLoad } from "../grpc-load.ts";
 import { httpLoad } from "../http-load.ts";
+import { inferMessage } from "../infer-message.ts";
+import type { LoadResult } from "../load-result.ts";
 import { median } from "../median.ts";
 import { processCpuMs } from "../process-cpu.ts";
 import { SCONCE } from "../sconce-command.ts";
@@ -21,9 +24,8 @@ const JSON_TYPE = { "content-type": "application/json" };
 
 interface Case {
   readonly name: string;
-  readonly path: string;
-  readonly body: string;
-  readonly connections: number;
+  /** Loads a server for some seconds. */
+  load(url: string): Promise<LoadResult>;
 }
 
 /** Processor time per request, in microseconds. */
@@ -84,14 +86,25 @@ function imageModel(): Uint8Array {
 function cases(): readonly Case[] {
   const pixels = Array.from({ length: 3 * 224 * 224 }, (_, i) => ((i * 7919) % 1000) / 1000);
   const image = { name: "x", datatype: "FP32", shape: [1, 3, 224, 224], data: pixels };
+  const rest = (path: string, body: string, connections: number) => (url: string) =>
+    httpLoad({ url: url + path, body: Buffer.from(body), headers: JSON_TYPE, connections, seconds: SECONDS });
+  const message = inferMessage("digits", [
+    { name: "image", datatype: "FP32", shape: [1, 1, 8, 8], bytes: digitsTensor() },
+  ]);
   return [
-    { name: "digits JSON", path: "/predict/digits", body: digitsBody().body, connections: 64 },
+    { name: "digits JSON", load: rest("/predict/digits", digitsBody().body, 64) },
     {
-      name: "image JSON",
-      path: "/v2/models/image/infer",
-      body: JSON.stringify({ inputs: [image] }),
-      connections: 8,
+      name: "digits gRPC",
+      load: (url) =>
+        grpcLoad({
+          target: new URL(url).host,
+          path: "/inference.GRPCInferenceService/ModelInfer",
+          message,
+          inFlight: 32,
+          seconds: SECONDS,
+        }),
     },
+    { name: "image JSON", load: rest("/v2/models/image/infer", JSON.stringify({ inputs: [image] }), 8) },
   ];
 }
 
@@ -100,7 +113,7 @@ function start(folder: string, count: number): Promise<ChildServer> {
   return startChildServer([...SCONCE, ...args], isReady);
 }
 
-async function measure({ url, pid }: ChildServer, { path, body, connections }: Case): Promise<Cost> {
+async function measure({ url, pid }: ChildServer, { load }: Case): Promise<Cost> {
   const children = childrenOf(pid);
   const edgePids = children.filter((child) => commandOf(child).includes("edge-main"));
   const workerPids = children.filter((child) => !edgePids.includes(child));
@@ -110,13 +123,7 @@ async function measure({ url, pid }: ChildServer, { path, body, connections }: C
     workerPids.reduce((sum, worker) => sum + processCpuMs(worker), 0),
   ];
   const before = read();
-  const { requests, requestsPerSecond, failures } = await httpLoad({
-    url: url + path,
-    body: Buffer.from(body),
-    headers: JSON_TYPE,
-    connections,
-    seconds: SECONDS,
-  });
+  const { requests, requestsPerSecond, failures } = await load(url);
   if (failures > 0) throw new Error(`${failures} requests failed`);
   const [server = 0, ofEdges = 0, workers = 0] = read().map((ms, i) => ((ms - before[i]!) * 1000) / requests);
   return { server, edges: ofEdges, workers, perSecond: requestsPerSecond };

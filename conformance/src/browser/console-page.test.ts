@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import type { Browser } from "playwright-core";
-import { MODELS_FOLDER } from "../expected-digits.ts";
+import type { Browser, Locator } from "playwright-core";
+import { expectedDigits, MODELS_FOLDER, nestedImage } from "../expected-digits.ts";
 import { makeKey } from "../internals/security.ts";
 import { programOrReason } from "../program.ts";
 import { type ServerProcess, startServerProcess } from "../server-process.ts";
@@ -18,15 +18,29 @@ const chromium = programOrReason("chromium");
 const run = promisify(execFile);
 const MAX_TRANSFER_BYTES = 150 * 1024;
 
+const TOKEN = "the-administrators-token-of-this-test";
+const CONTROLLED = ["--model-control", "explicit", "--load-models", "digits", "--admin-token", TOKEN];
+/** Requests that come one by one wait for company in vain. */
+const SLOW = ["--max-queue-delay", "60ms"];
+
 describe("the page at /console", { skip: chromium.skip }, () => {
   let server: ServerProcess;
   let browser: Browser;
   before(async () => {
     [server, browser] = await Promise.all([
-      startServerProcess([MODELS_FOLDER]),
+      startServerProcess([MODELS_FOLDER, ...CONTROLLED, ...SLOW]),
       launchBrowser(chromium.path!),
     ]);
   });
+  /** Sends one request after the other until the page shows these. */
+  const untilShown = async (...locators: readonly Locator[]): Promise<void> => {
+    const body = JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) });
+    const predict = async (): Promise<void> => {
+      assert.equal((await fetch(`${server.url}/predict/digits`, { method: "POST", body })).status, 200);
+    };
+    const shown = Promise.all(locators.map((locator) => locator.waitFor())).then(() => true);
+    while ((await Promise.race([shown, predict()])) !== true);
+  };
   after(() => Promise.all([browser?.close(), server?.stop()]));
 
   for (const colorScheme of ["light", "dark"] as const) {
@@ -54,6 +68,57 @@ describe("the page at /console", { skip: chromium.skip }, () => {
       await context.close();
     });
   }
+
+  test("the charts move under load", async () => {
+    const { page, context, complaints } = await openPage(browser);
+    await page.goto(`${server.url}/console#/live`);
+    const throughput = page.getByRole("region", { name: "Throughput" });
+    const latency = page.getByRole("img", { name: /^Latency in the server, now: p50 \d/ });
+    await throughput.getByRole("img", { name: /now: answered 0,/ }).waitFor();
+    await untilShown(throughput.getByRole("img", { name: /now: answered [1-9]/ }), latency);
+    assert.ok((await page.locator(".chart .line").count()) > 0);
+    assert.deepEqual(await barriers(page), []);
+    await page.getByLabel("Model").selectOption("digits");
+    await page.waitForURL(/#\/live\/digits$/);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  test("says why a model is slow, as sconce why does", async () => {
+    const { page, context, complaints } = await openPage(browser);
+    await page.goto(`${server.url}/console`);
+    await page.getByRole("link", { name: "Why is it slow?" }).click();
+    await page.getByText("No inference was answered since this page looks on").waitFor();
+    const found = page.getByRole("heading", { name: "Requests wait for company that does not come" });
+    await untilShown(found);
+    const card = page.locator(".findings li", { has: found });
+    assert.match((await card.textContent()) ?? "", /max_queue_delay: 0/);
+    assert.match((await page.locator(".stages").textContent()) ?? "", /compute/);
+    assert.deepEqual(await barriers(page), []);
+    assert.deepEqual(complaints, []);
+    await context.close();
+  });
+
+  test("loads and unloads for the administrator", async () => {
+    const { page, context } = await openPage(browser);
+    await page.goto(`${server.url}/console`);
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Unload" }).count(), 0);
+    const giveKey = async (key: string): Promise<void> => {
+      await page.getByText("Key", { exact: true }).click();
+      await page.getByLabel("API key or token").fill(key);
+      await page.keyboard.press("Enter");
+      await page.getByRole("button", { name: "Unload" }).click();
+    };
+    await giveKey("wrong");
+    await page.locator(".controls").getByText("token").waitFor();
+    await giveKey(TOKEN);
+    await page.getByText("unavailable", { exact: true }).waitFor();
+    assert.deepEqual(await barriers(page), []);
+    await page.getByRole("button", { name: "Load", exact: true }).click();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    await context.close();
+  });
 
   test("is small, and fits a phone", async () => {
     const { page, context } = await openPage(browser, PHONE);

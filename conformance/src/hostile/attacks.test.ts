@@ -12,8 +12,11 @@ const EVERY: Readonly<Record<string, number>> = {
   "long tokens": 4,
   "HTTP/2 floods": 2,
   bombs: 3,
-  "slow clients": 3,
+  "slow clients": 4,
   pipelining: 3,
+  "browser RPC": 4,
+  "REST over HTTP/2": 6,
+  WebSockets: 2,
 };
 
 const counts = new Map<string, number>();

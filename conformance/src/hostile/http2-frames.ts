@@ -59,7 +59,9 @@ export function integer(value: number, bits: number): Buffer {
 }
 
 /** The headers of a call of ModelInfer. */
-export function callHeaders({ port }: Target): ReadonlyArray<readonly [string, string]> {
+export function callHeaders({ port, entry }: Target): ReadonlyArray<readonly [string, string]> {
+  const key: ReadonlyArray<readonly [string, string]> =
+    entry?.key === undefined ? [] : [["authorization", `Bearer ${entry.key}`]];
   return [
     [":method", "POST"],
     [":scheme", "http"],
@@ -67,6 +69,7 @@ export function callHeaders({ port }: Target): ReadonlyArray<readonly [string, s
     [":authority", `127.0.0.1:${port}`],
     ["content-type", "application/grpc"],
     ["te", "trailers"],
+    ...key,
   ];
 }
 
@@ -83,7 +86,7 @@ export function grpcCall(
   target: Target,
   { message, isCompressed = false, announced, headers }: RawCall,
 ): Promise<string> {
-  const session = connectHttp2(target.url);
+  const session = connectHttp2(target.url, { ca: target.entry?.ca });
   return new Promise<string>((resolve) => {
     session.on("error", (error) => resolve(error.message));
     const coding = isCompressed ? { "grpc-encoding": "gzip" } : {};
@@ -101,5 +104,10 @@ export function grpcCall(
     prefix[0] = isCompressed ? 1 : 0;
     prefix.writeUInt32BE(announced ?? message.length, 1);
     stream.end(Buffer.concat([prefix, message]));
-  }).finally(() => session.destroy());
+  })
+    .finally(() => session.destroy())
+    .then((grpcStatus) => {
+      target.onHeard?.({ grpcStatus });
+      return grpcStatus;
+    });
 }

@@ -1,13 +1,18 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { ATTACKS } from "./attacks.ts";
+import type { Attack, Target } from "./attack.ts";
+import { ATTACKS, GUARDED_ATTACKS } from "./attacks.ts";
 import { startDigitsTarget } from "./digits-target.ts";
-import { runAttacks, type Verdict } from "./run-attacks.ts";
+import { startGuardedTarget } from "./guarded-target.ts";
+import { residentMib, runAttacks, type Verdict } from "./run-attacks.ts";
+import { asStrangers } from "./strangers.ts";
 
-const USAGE = `usage: npm run hostile -- [WORD …] [--seed 1] [--times 1] [--json hostile.json] [--list]
+const USAGE = `usage: npm run hostile -- [WORD …] [--auth] [--seed 1] [--times 1] [--json hostile.json] [--list]
 
 Attacks the built server in every way that is listed, and prints what must hold beside what did.
   WORD     only attacks whose group or name holds it
+  --auth   a server with TLS and API keys: by somebody with a key for inference, then without one,
+           and attacks on keys, tokens and TLS themselves
   --seed   repeats what is drawn
   --times  goes through the list so often
   --json   where the verdicts are written as well
@@ -23,13 +28,15 @@ const { values, positionals } = parseArgs({
     times: { type: "string", default: "1" },
     json: { type: "string" },
     list: { type: "boolean", default: false },
+    auth: { type: "boolean", default: false },
   },
 });
 const words = positionals.map((word) => word.toLowerCase());
-const chosen = ATTACKS.filter(
-  ({ group, name }) =>
-    words.length === 0 || words.some((word) => `${group} ${name}`.toLowerCase().includes(word)),
-);
+const isChosen = ({ group, name }: Attack): boolean =>
+  words.length === 0 || words.some((word) => `${group} ${name}`.toLowerCase().includes(word));
+const insiders = (values.auth ? [...ATTACKS, ...GUARDED_ATTACKS] : ATTACKS).filter(isChosen);
+const strangers = values.auth ? asStrangers(ATTACKS).filter(isChosen) : [];
+const chosen = [...insiders, ...strangers];
 const [seed, times] = [Number(values.seed), Number(values.times)];
 if (chosen.length === 0 || !Number.isSafeInteger(seed) || !(times >= 1)) {
   process.stderr.write(USAGE);
@@ -41,10 +48,13 @@ if (values.list) {
   process.exit(0);
 }
 
-const { target, stop } = await startDigitsTarget(seed);
+const { rounds, stop } = values.auth ? await guarded() : await unguarded();
 const verdicts: Verdict[] = [];
+const baseMib = residentMib(rounds[0]![0].pid);
 try {
-  for (let time = 0; time < times; time++) verdicts.push(...(await runAttacks(target, chosen, print)));
+  for (let time = 0; time < times; time++)
+    for (const [target, attacks] of rounds)
+      verdicts.push(...(await runAttacks(target, attacks, { onVerdict: print, baseMib })));
 } finally {
   const { code } = await stop();
   if (code !== 0) process.stdout.write(`MISS  the server ended with ${code} after SIGTERM\n`);
@@ -57,6 +67,27 @@ process.stdout.write(
 if (values.json !== undefined)
   writeFileSync(values.json, JSON.stringify({ seed, times, verdicts }, undefined, 2));
 process.exitCode = missed.length > 0 || grownMib > MAX_GROWN_MIB ? 1 : 0;
+
+interface Battle {
+  readonly rounds: ReadonlyArray<readonly [Target, readonly Attack[]]>;
+  stop(): Promise<{ readonly code: number | null }>;
+}
+
+async function unguarded(): Promise<Battle> {
+  const { target, stop } = await startDigitsTarget(seed);
+  return { rounds: [[target, insiders]], stop };
+}
+
+async function guarded(): Promise<Battle> {
+  const { insider, stranger, stop } = await startGuardedTarget(seed);
+  return {
+    rounds: [
+      [insider, insiders],
+      [stranger, strangers],
+    ],
+    stop,
+  };
+}
 
 function print({ group, name, problem, elapsedMs, worstMs, grownMib }: Verdict): void {
   const figures = `${(elapsedMs / 1000).toFixed(1).padStart(5)} s  waited ${String(Math.round(worstMs)).padStart(5)} ms  ${grownMib.toFixed(0).padStart(4)} MiB`;

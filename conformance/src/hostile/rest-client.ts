@@ -1,4 +1,6 @@
 import { Agent, request } from "node:http";
+import { request as requestTls, Agent as TlsAgent } from "node:https";
+import type { Entry } from "./attack.ts";
 import type { RestCase } from "./rest-cases.ts";
 
 export interface RestAnswer {
@@ -11,13 +13,24 @@ export interface RestAnswer {
 export function restClient(
   url: string,
   connections: number,
+  entry?: Entry,
 ): { send(request: RestCase): Promise<RestAnswer>; close(): void } {
   const { hostname, port } = new URL(url);
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const options = { keepAlive: true, maxSockets: connections };
+  const agent = entry === undefined ? new Agent(options) : new TlsAgent({ ...options, ca: entry.ca });
+  const send = entry === undefined ? request : requestTls;
+  const key = entry?.key === undefined ? {} : { authorization: `Bearer ${entry.key}` };
   return {
     send: ({ method, path, headers, body }) =>
       new Promise((resolve, reject) => {
-        const outgoing = request({ host: hostname, port, agent, method, path, headers: { ...headers } });
+        const outgoing = send({
+          host: hostname,
+          port,
+          agent,
+          method,
+          path,
+          headers: { ...key, ...headers },
+        });
         outgoing.on("response", (answer) => {
           const chunks: Buffer[] = [];
           answer.on("data", (chunk: Buffer) => chunks.push(chunk));

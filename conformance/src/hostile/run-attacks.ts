@@ -12,7 +12,7 @@ export interface Verdict {
   readonly elapsedMs: number;
   /** The longest that a client waited who asked for the server's health meanwhile. */
   readonly worstMs: number;
-  /** Resident memory of the server above what it had before the first attack, in MiB. */
+  /** Resident memory of the server above the base, by default what it had before the first attack, in MiB. */
   readonly grownMib: number;
 }
 
@@ -23,9 +23,11 @@ const HURT_MS = 5_000;
 export async function runAttacks(
   target: Target,
   attacks: readonly Attack[],
-  onVerdict: (verdict: Verdict) => void = () => {},
+  {
+    onVerdict,
+    baseMib = residentMib(target.pid),
+  }: { onVerdict?(verdict: Verdict): void; readonly baseMib?: number } = {},
 ): Promise<Verdict[]> {
-  const baseMib = residentMib(target.pid);
   const verdicts: Verdict[] = [];
   for (const attack of attacks) {
     const witness = startWitness(target);
@@ -47,13 +49,14 @@ export async function runAttacks(
       grownMib: residentMib(target.pid) - baseMib,
     };
     verdicts.push(verdict);
-    onVerdict(verdict);
+    onVerdict?.(verdict);
   }
   return verdicts;
 }
 
-function residentMib(pid: number | undefined): number {
-  // 0 as well when the server has ended, which the good request tells.
+/** 0 where there is no such process here. */
+export function residentMib(pid: number | undefined): number {
+  // So it is when the server has ended, which the good request tells.
   if (pid === undefined || !existsSync(`/proc/${pid}/status`)) return 0;
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 }

@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http";
+import { request as requestTls, Agent as TlsAgent } from "node:https";
 import type { Target } from "./attack.ts";
 
 const PAUSE_MS = 20;
@@ -9,7 +10,8 @@ export interface Witness {
 }
 
 export function startWitness(target: Target): Witness {
-  const agent = new Agent({ keepAlive: true });
+  const agent =
+    target.entry === undefined ? new Agent({ keepAlive: true }) : new TlsAgent({ keepAlive: true });
   let isOver = false;
   let [worstMs, asked, failed] = [0, 0, 0];
   const watch = async (): Promise<void> => {
@@ -43,20 +45,40 @@ export async function askInGoodFaith(target: Target): Promise<string> {
 interface Question {
   readonly path: string;
   readonly method?: string;
-  readonly body?: string;
+  readonly body?: string | undefined;
   readonly agent?: Agent;
 }
 
 /** 0: no answer. */
-function statusOf({ port }: Target, { path, method = "GET", body, agent }: Question): Promise<number> {
+async function statusOf(target: Target, question: Question): Promise<number> {
+  return (await answerTo(target, question)).status;
+}
+
+/** What a client hears who has the key of good faith; the status 0: nothing. */
+export function answerTo(
+  { port, entry }: Target,
+  { path, method = "GET", body, agent }: Question,
+): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve) => {
-    const options = { host: "127.0.0.1", port, path, method, ...(agent === undefined ? {} : { agent }) };
-    const sent = request(options, (response) => {
-      response.resume();
-      response.on("end", () => resolve(response.statusCode ?? 0));
-      response.on("error", () => resolve(0));
+    const lost = (): void => resolve({ status: 0, text: "" });
+    const options = {
+      host: "127.0.0.1",
+      port,
+      path,
+      method,
+      ...(agent === undefined ? {} : { agent }),
+      ...(entry === undefined ? {} : { ca: entry.ca, headers: { authorization: `Bearer ${entry.goodKey}` } }),
+    };
+    const sent = (entry === undefined ? request : requestTls)(options, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on("error", lost);
     });
-    sent.on("error", () => resolve(0));
+    sent.on("error", lost);
     sent.end(body);
   });
 }

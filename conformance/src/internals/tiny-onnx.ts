@@ -1,2 +1,2 @@
-/** Writes ONNX files of a few nodes. */
-export { unary } from "../../../packages/server/dist/runtime/onnx/tiny-onnx.kit.js";
+/** Writes models of a few nodes. */
+export { tinyOnnx, unary } from "../../../packages/server/dist/runtime/onnx/tiny-onnx.kit.js";

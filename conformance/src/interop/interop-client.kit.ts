@@ -65,9 +65,12 @@ interface CallParts {
   readonly path?: string;
 }
 
-/** grpc-js as a client that sees everything of a call: every kind of method is a stream both ways to it. */
-export function interopClient(target: string, options: ClientOptions = {}): InteropClient {
-  const client = new Client(target, credentials.createInsecure(), {
+/**
+ * grpc-js as a client that sees everything of a call: every kind of method is a stream both ways to it. With the certificate of a CA it speaks TLS.
+ */
+export function interopClient(target: string, options: ClientOptions = {}, ca?: Buffer): InteropClient {
+  const secrets = ca === undefined ? credentials.createInsecure() : credentials.createSsl(ca);
+  const client = new Client(target, secrets, {
     "grpc.max_receive_message_length": -1,
     ...options,
   });

@@ -20,6 +20,9 @@ import type { Verdict } from "./verdict.ts";
 /** Of a program without overloads, as TorchScript's are, by name alone. */
 const RANDOM = new Set(randomOps().flatMap((op) => [op, op.slice(0, op.lastIndexOf("."))]));
 
+/** How a run ends that is refused for a size which the data decide. */
+const REFUSED_SIZES = /check: .*, since the program writes into a copy/;
+
 /** How a sample is judged beyond what PyTorch answers. */
 export interface Judging {
   /** Whether ONNX Runtime has to answer alike when it may not rewrite the graph. */
@@ -96,7 +99,10 @@ async function judgeTranslation(translation: Translation, sample: FixtureSample)
     if (sample.others === undefined) return { kind: "pass" };
     return await judgeOtherSizes(session, { translation, takes }, sample);
   } catch (error) {
-    return { kind: "error", detail: `run: ${textOf(error)}` };
+    const detail = `run: ${textOf(error)}`;
+    return REFUSED_SIZES.test(detail)
+      ? { kind: "refused", ops: ["sizes"], detail }
+      : { kind: "error", detail };
   } finally {
     await session.release();
   }

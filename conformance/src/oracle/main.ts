@@ -4,13 +4,14 @@
 // --optimised-only leaves that out.
 // With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
 // With --sweep traced or --sweep scripted: op samples and modules as TorchScript, asked at several sizes.
+// With --sweep aliases [--seed N]: programs that write in place where sizes decide what is a copy.
 // With --sweep quantized: the ops that quantize, on every dtype and granularity (scripts/python/quantized).
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { makeQuantizedSweep, makeSizeSweep, makeSweep } from "./make-sweep.ts";
+import { makeAliasSweep, makeQuantizedSweep, makeSizeSweep, makeSweep } from "./make-sweep.ts";
 import { reportLines, reportOf } from "./report.ts";
 import { runOracle } from "./run-oracle.ts";
 
@@ -41,13 +42,18 @@ function matcher(filter: string): (name: string) => boolean {
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
+const SWEEPS = ["aliases", "edges", "quantized", "scripted", "traced"] as const;
+
+function isSweep(name: string): name is (typeof SWEEPS)[number] {
+  return (SWEEPS as readonly string[]).includes(name);
+}
+
 /** Where the packs of this run are: committed ones, a folder that was named, or a sweep made for it in a folder that goes afterwards. */
 async function packFolders(): Promise<readonly string[]> {
   if (values.sweep === undefined)
     return values.folder ?? ["op-db", "modules", "quantized", "odd"].map((name) => join(fixtures, name));
   const { sweep } = values;
-  if (sweep !== "edges" && sweep !== "traced" && sweep !== "scripted" && sweep !== "quantized")
-    throw new Error(`there is no sweep called ${sweep}; there are: edges, quantized, scripted, traced`);
+  if (!isSweep(sweep)) throw new Error(`there is no sweep called ${sweep}; there are: ${SWEEPS.join(", ")}`);
   const python = process.env["SCONCE_TEST_PYTHON"];
   if (python === undefined) throw new Error("a sweep needs PyTorch; run it as `npm run oracle`");
   const folder = mkdtempSync(join(tmpdir(), "sconce-sweep-"));
@@ -55,6 +61,7 @@ async function packFolders(): Promise<readonly string[]> {
   const filter = values.filter.split(",");
   if (sweep === "edges")
     await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
+  else if (sweep === "aliases") await makeAliasSweep({ python, folder, seed: Number(values.seed) });
   else if (sweep === "quantized") await makeQuantizedSweep({ python, folder, filter });
   else await makeSizeSweep(sweep, { python, folder, filter });
   return [folder];

@@ -45,3 +45,12 @@ export async function makeQuantizedSweep({
 }: Pick<SweepOptions, "python" | "folder" | "filter">): Promise<void> {
   await runPython(python, [script("make_quantized_fixtures"), folder, "--traced", "--filter", ...filter]);
 }
+
+/** Asks PyTorch about programs that write into what is a copy at some sizes and a view at others; the answers become one pack. */
+export async function makeAliasSweep({
+  python,
+  folder,
+  seed,
+}: Pick<SweepOptions, "python" | "folder" | "seed">): Promise<void> {
+  await runPython(python, [script("make_alias_programs"), folder, "--seed", String(seed)]);
+}

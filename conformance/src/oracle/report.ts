@@ -68,6 +68,11 @@ export function totalsText({ pass, refused, skipped, wrong, error }: Totals): st
   return `${pass} pass, ${refused} refused, ${skipped} skipped, ${wrong} wrong, ${error} error`;
 }
 
+/** How much is right of all that has a defined result. */
+function shareText({ pass, refused, wrong, error }: Totals): string {
+  return `${((100 * pass) / Math.max(1, pass + refused + wrong + error)).toFixed(2)} %`;
+}
+
 /** A line per op, then what is wrong, then the totals. */
 export function* reportLines(
   report: OracleReport,
@@ -95,7 +100,7 @@ export function* reportLines(
   const { equal, fixed, neither, lax } = report.sizes;
   if (equal + fixed + neither + lax > 0) yield `at other sizes: ${sizesText(report.sizes)}`;
   yield `Core ATen alone: ${totalsText(report.core)}`;
-  yield `all: ${totalsText(report.totals)}`;
+  yield `all: ${totalsText(report.totals)}; right ${shareText(report.totals)}`;
 }
 
 function detailOf(verdict: Verdict): string {

@@ -69,7 +69,7 @@ export interface ShownCommand {
 }
 
 const COMMAND =
-  /^(?:curl|head|echo|npx|python|node|mkdir|cp|cat|ls|printf|sconce|grpcurl|sed|test) |^(?:\$ )|^export /;
+  /^(?:curl|head|echo|source|npx|python|node|mkdir|cp|cat|ls|printf|sconce|grpcurl|sed|test) |^(?:\$ )|^export /;
 
 /** The commands of a `console` block. One that ends with a backslash goes on in the next line. */
 export function commandsOf(block: string): ShownCommand[] {

@@ -178,6 +178,8 @@ const SEQUENCE_REASONS = {
   resource_exhausted: {
     too_many_web_sockets:
       "The server has as many WebSockets open as it takes. Close some, or try again later.",
+    too_many_listeners:
+      "As many clients as may listen to `/v2/live` already. Close one of them; several charts can share one stream.",
     too_many_sequences:
       "The model has `max_sequences` live sequences. End those that are done with `sequence_end`, or wait for idle ones to end.",
     state_memory:

@@ -28,8 +28,15 @@ class Subject:
 
     @property
     def module(self) -> nn.Module:
-        """The program to call; a new one where a call changes what it keeps."""
-        return self.program.module() if self.program.graph_signature.buffers_to_mutate else self.kept
+        """The program to call; where a call changes what it keeps, that is as in the file."""
+        for name, value in self.stored.items():
+            self.program.state_dict[name].copy_(value)
+        return self.program.module() if self.stored else self.kept
+
+    @cached_property
+    def stored(self) -> dict[str, torch.Tensor]:
+        changed = set(self.program.graph_signature.buffers_to_mutate.values())
+        return {name: value.clone() for name, value in self.program.state_dict.items() if name in changed}
 
     def symbols(self) -> dict:
         """Every symbol with its size in the example."""
@@ -139,7 +146,8 @@ def answer(subject: Subject, inputs: list[torch.Tensor]) -> list[torch.Tensor] |
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return results_of(subject.module(*[t.clone() for t in inputs]))
+            # A result may be what the program keeps, and changes in the next call.
+            return [result.clone() for result in results_of(subject.module(*[t.clone() for t in inputs]))]
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         return f"{type(error).__name__}: {lines[0]}"[:200]

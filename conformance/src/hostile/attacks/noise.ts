@@ -16,7 +16,7 @@ export const noise: readonly Attack[] = [
     name: `${CASES} bad REST requests`,
     holds: "each is refused with a 4xx and a reason",
     async run(target) {
-      const client = restClient(target.url, CONNECTIONS);
+      const client = restClient(target.url, CONNECTIONS, target.entry);
       const rest = restCases(target.random, CASES);
       let problem = "";
       const work = async (): Promise<void> => {

@@ -1,5 +1,6 @@
-import { connect, type Socket } from "node:net";
-import type { Attack, Target } from "../attack.ts";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { type Attack, asCaller, dial, type Target } from "../attack.ts";
 import { callHeaders, FRAME, frame, headerBlock, PREFACE } from "../http2-frames.ts";
 
 const SOCKETS = 40;
@@ -38,6 +39,16 @@ const TRICKLES: readonly Trickle[] = [
     "",
   ],
   ["asks again and again without reading", () => "", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  [
+    "asks for a large page without reading",
+    () => "",
+    "GET /docs/renderer.js HTTP/1.1\r\nHost: localhost\r\n\r\n",
+  ],
+  [
+    "asks for events without reading",
+    () => "",
+    `POST /v2/models/digits/generate_stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}`,
+  ],
   ["sends an HTTP/2 preface byte by byte", () => "PRI * HTTP/2.0\r\n\r\n", ""],
   ["opens a gRPC call and sends nothing", openCall, ""],
 ];
@@ -47,10 +58,16 @@ function openCall(target: Target): Buffer {
   return Buffer.concat([PREFACE, frame({ type: FRAME.headers, flags: 4, stream: 1, payload })]);
 }
 
+/** Only a connection without TLS can be reset. */
+function reset(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** How the connections end: by FIN, by reset, or half-closed in the middle. */
 const ENDINGS: ReadonlyArray<readonly [name: string, end: (socket: Socket) => void]> = [
   ["leaves", (socket) => socket.destroy()],
-  ["resets", (socket) => socket.resetAndDestroy()],
+  ["resets", reset],
   ["half-closes", (socket) => socket.end()],
 ];
 
@@ -66,16 +83,17 @@ function attack([name, first, step]: Trickle, [ending, end]: (typeof ENDINGS)[nu
     name: `${SOCKETS} × ${name}, then ${ending}`,
     holds: "others are served, and nothing of them is left",
     async run(target) {
-      const sockets = Array.from({ length: SOCKETS }, () => connect(target.port, "127.0.0.1"));
+      const sockets = Array.from({ length: SOCKETS }, () => dial(target));
       for (const socket of sockets) {
         socket.on("error", () => {});
         if (name.includes("without reading")) socket.pause();
         else socket.resume();
-        socket.write(first(target));
+        socket.write(asCaller(target, first(target)));
       }
       for (let i = 0; i < STEPS; i++) {
         await new Promise((resolve) => setTimeout(resolve, STEP_MS));
-        if (step !== "") for (const socket of sockets) if (socket.writable) socket.write(step);
+        if (step !== "")
+          for (const socket of sockets) if (socket.writable) socket.write(asCaller(target, step));
       }
       for (const socket of sockets) end(socket);
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));

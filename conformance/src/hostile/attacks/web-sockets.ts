@@ -2,7 +2,9 @@ import { type Attack, exchange, type Heard, statusesOf, type Target } from "../a
 
 const TEXT = 1;
 const CONTINUATION = 0;
+const CLOSE = 8;
 const PING = 9;
+const PONG = 10;
 const MASKED = 0x80;
 
 function handshake({ model }: Target, more = ""): string {
@@ -14,6 +16,22 @@ function handshake({ model }: Target, more = ""): string {
 function frame(opcode: number, payload: string, isLast = true): Buffer {
   const head = [(isLast ? 0x80 : 0) | opcode, MASKED | payload.length, 0, 0, 0, 0];
   return Buffer.concat([Buffer.from(head), Buffer.from(payload)]);
+}
+
+/** Of a message that goes on. */
+function piece(opcode: number): Buffer {
+  const size = Buffer.alloc(2);
+  size.writeUInt16BE(65_535);
+  return Buffer.concat([
+    Buffer.from([opcode, MASKED | 126]),
+    size,
+    Buffer.alloc(4),
+    Buffer.alloc(65_535, 0x20),
+  ]);
+}
+
+function flood(many: Buffer, last: Buffer): Buffer {
+  return Buffer.concat([...new Array<Buffer>(20_000).fill(many), last]);
 }
 
 interface Row {
@@ -54,6 +72,24 @@ const BROKEN: ReadonlyArray<readonly [name: string, bytes: (target: Target) => B
   ],
   ["text that is not UTF-8", () => Buffer.concat([frame(TEXT, "x").subarray(0, 6), Buffer.from([0xff])])],
   ["a request behind the handshake", () => Buffer.from("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")],
+  ["a compressed message that nobody agreed on", () => frame(TEXT | 0x40, "\xaa\x56\x4a")],
+  [
+    "a ping of 126 bytes",
+    () => Buffer.concat([Buffer.from([0x89, MASKED | 126, 0, 126]), Buffer.alloc(130)]),
+  ],
+  ["20,000 pings, and goodbye", () => flood(frame(PING, ""), frame(CLOSE, ""))],
+  ["20,000 pongs, and goodbye", () => flood(frame(PONG, "x"), frame(CLOSE, ""))],
+  ["20,000 goodbyes", () => flood(frame(CLOSE, ""), frame(CLOSE, ""))],
+  ["a goodbye of one byte", () => frame(CLOSE, "x")],
+  ["a goodbye with a code that nobody may send", () => frame(CLOSE, "\u0003\u00ee")],
+  [
+    "pings between the pieces of a message",
+    () => Buffer.concat([frame(TEXT, "{", false), flood(frame(PING, ""), frame(TEXT, "}"))]),
+  ],
+  [
+    "a message, goodbye, and more messages",
+    () => Buffer.concat([frame(TEXT, "{}"), frame(CLOSE, ""), flood(frame(TEXT, "{}"), frame(TEXT, "{}"))]),
+  ],
   ["noise", ({ random }) => random.bytes(4096)],
 ];
 
@@ -84,6 +120,21 @@ const ROWS: readonly Row[] = [
       `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
     ],
     judge: (heard) => (statusesOf(heard).includes(200) ? "a request was smuggled" : ""),
+  },
+  {
+    name: "an offer to compress",
+    holds: "it is not taken",
+    parts: (target) => [
+      handshake(target, "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=15\r\n"),
+      frame(CLOSE, ""),
+    ],
+    judge: (heard) => (/permessage-deflate/i.test(heard.text) ? "it was taken" : closed(heard)),
+  },
+  {
+    name: "a message that never ends, in pieces of 64 KiB",
+    holds: "the connection is closed, and memory stays",
+    parts: (target) => [handshake(target), piece(TEXT), ...new Array<Buffer>(200).fill(piece(CONTINUATION))],
+    judge: closed,
   },
   ...BROKEN.map(([name, bytes]): Row => {
     return {

@@ -16,9 +16,10 @@ from typing import Callable, Mapping
 import torch
 
 from .errors import ServeError, first_line, refused
+from .forms import compiled, half_of, in_precision
 from .program import Program, weights_of
 from .types import Port, Symbol, parse_port, stated_inputs
-from .weights import read_weights, without_prefix
+from .weights import read_weights, shards_of, without_prefix
 
 _MODULE = "model"
 _MOST_SHOWN = 8
@@ -33,7 +34,7 @@ def open_code(code: Path, weights: Path | None, options: Mapping[str, object], d
     model = _make(module, options, state)
     if state is not None:
         _fill(model, state, options, f"{type(model).__name__} of {code.name}", weights.name)
-    files = [code, *([] if weights is None else [weights]), *_own_modules(code.parent, before)]
+    files = [code, *([] if weights is None else shards_of(weights)), *_own_modules(code.parent, before)]
     return program_of(
         model,
         options,
@@ -65,24 +66,32 @@ def program_of(
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     model.to(device)
-    parameters, size = weights_of(model)
+    count, size = weights_of(model)
+    model, form = in_precision(model, options["precision"], where)
+    # What int8 packs is no tensor of the module any more.
+    size = weights_of(model)[1] if form and half_of(options["precision"]) else size
     inputs, stated = (ports, {}) if ports is not None else _inputs_of(model.forward, module, options, where)
     fixed = {**(constants or {}), **stated}
     return Program(
-        call=_caller(model, inputs, fixed),
+        call=_caller(model, inputs, fixed, compiled(model, options, _are_sizes_open(inputs))),
         inputs=inputs,
         outputs=None,
         samples=None,
         platform="pytorch_eager",
-        kind=kind,
-        parameter_count=parameters,
+        kind=f"{kind}{form}",
+        parameter_count=count,
         weight_bytes=size,
         files=files,
         batching_hint="",
         are_sizes_claimed=True,
         module=model,
         constants=fixed,
+        half=half_of(options["precision"]),
     )
+
+
+def _are_sizes_open(inputs: tuple[Port, ...]) -> bool:
+    return any(not isinstance(dim, int) for port in inputs for dim in port.dims)
 
 
 def _run_code(code: Path) -> ModuleType:
@@ -266,14 +275,14 @@ def _from_example(example: object, names: list[str]) -> tuple[Port, ...]:
 
 
 def _caller(
-    model: torch.nn.Module, inputs: tuple[Port, ...], constants: Mapping[str, object]
+    model: torch.nn.Module, inputs: tuple[Port, ...], constants: Mapping[str, object], called: Callable[..., object]
 ) -> Callable[[list[torch.Tensor]], object]:
     """Calls the model by the names of its arguments where the inputs have them, else in their order."""
     names = [port.name for port in inputs]
     parameters = _parameters(model.forward)
     if all(name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY for name in names):
-        return lambda tensors: model(**dict(zip(names, tensors)), **constants)
-    return lambda tensors: model(*tensors, **constants)
+        return lambda tensors: called(**dict(zip(names, tensors)), **constants)
+    return lambda tensors: called(*tensors, **constants)
 
 
 def _code_failed(error: BaseException, what: str) -> ServeError:

@@ -9,8 +9,10 @@ import torch
 from torch.utils import _pytree as pytree
 
 from .errors import first_line, refused
+from .forms import compiled, half_of, in_precision
 from .outputs import flatten
 from .program import Program, weights_of
+from .shared_weights import share_weights
 from .types import Dim, Port, Symbol
 
 # torch.export assumes at least 2 for every size that is left open; such programs take one row, and none.
@@ -35,26 +37,31 @@ def open_exported(path: Path, options: Mapping[str, object], device: torch.devic
         parameter.requires_grad_(False)
     reader = _Reader(program)
     inputs = reader.inputs()
+    if options["memory"] == "shared":
+        share_weights(module, path)
+    module, form = in_precision(module, options["precision"], path.name)
+    are_sizes_open = any(not isinstance(dim, int) for port in inputs for dim in port.dims)
     parameters, size = weights_of(module)
     return Program(
-        call=_caller(program, _called(module, options)),
+        call=_caller(program, _called(module, options, are_sizes_open)),
         inputs=inputs,
         outputs=reader.outputs(inputs),
         samples=_samples(program),
         platform="pytorch_pt2",
-        kind="it is a program of torch.export",
+        kind=f"it is a program of torch.export{form}",
         parameter_count=parameters,
         weight_bytes=size,
         files=[path],
         batching_hint=_hint(inputs),
         are_sizes_claimed=False,
         taken=tuple(port.name for port in inputs),
+        half=half_of(options["precision"]),
     )
 
 
-def _called(module: torch.fx.GraphModule, options: Mapping[str, object]) -> Callable[..., object]:
+def _called(module: torch.fx.GraphModule, options: Mapping[str, object], are_sizes_open: bool) -> Callable[..., object]:
     if not options.get("profile"):
-        return module
+        return compiled(module, options, are_sizes_open)
     from .profile import placed
 
     return placed(module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from .profile import Profiler
 
 # What of the options decides about the answers.
-_DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device")
+_DECIDING = ("arguments", "class", "inputs", "outputs", "rename", "device", "precision", "compile")
+
+# Added to the priority of the process, of which more means later.
+_LOWEST_PRIORITY = 19
 
 # Between operators there is no parallelism: instances share out the cores. It can be said before the first of them only.
 torch.set_num_interop_threads(1)
@@ -76,17 +80,26 @@ def run_program(program: Program, inputs: list[torch.Tensor], device: torch.devi
         with torch.inference_mode():
             if device.type != "cpu":
                 inputs = [tensor.to(device, non_blocking=True) for tensor in inputs]
+            if program.half is not None:
+                inputs = [tensor.to(program.half) if tensor.is_floating_point() else tensor for tensor in inputs]
             result = flatten(program.call(inputs), program.taken)
-            tensors = [tensor.detach().to("cpu").contiguous().resolve_conj().resolve_neg() for tensor in result.tensors]
+            tensors = [_given(tensor, program.half) for tensor in result.tensors]
             return Outputs(result.names, tensors)
     except BaseException as error:
         raise run_error(error) from error
+
+
+def _given(tensor: torch.Tensor, half: torch.dtype | None) -> torch.Tensor:
+    tensor = tensor.detach().to("cpu").contiguous().resolve_conj().resolve_neg()
+    return tensor.to(torch.float32) if half is not None and tensor.dtype == half else tensor
 
 
 def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -> LoadedModel | ArchiveModel:
     """Loads and warms up. Raises ServeError `failed_precondition` with what to do."""
     spec = message["spec"]
     options = {**spec["options"], **(spec["options"].get("python") or {})}
+    if options.get("isBackground"):
+        os.nice(_LOWEST_PRIORITY)
     torch.set_num_threads(max(1, options["threadsPerInstance"]))
     # Otherwise all instances, and every restart, would draw the same random numbers.
     torch.seed()
@@ -124,11 +137,6 @@ def _profiler(program: Program, options: Mapping[str, object]) -> Profiler | Non
 
 def open_program(spec: Mapping[str, object], options: Mapping[str, object], device: torch.device) -> Program:
     """A model of any kind but an archive. Raises ServeError."""
-    if options["precision"] != "float32":
-        raise refused(
-            f"precision {options['precision']} is for translated programs; PyTorch runs the model as it is: leave it out",
-            "option_unsupported",
-        )
     file = Path(spec["file"])
     code = spec.get("codeFile")
     if code is None and options.get("weightsFile"):
@@ -159,7 +167,9 @@ def _program_opener(file: Path) -> Callable[[Path, Mapping[str, object], torch.d
 def _settled(program: Program, options: Mapping[str, object], device: torch.device) -> Signature:
     stated = options.get("outputs")
     outputs = tuple(parse_port(name, text) for name, text in stated.items()) if stated else program.outputs
-    signature = try_out(program, lambda tensors: run_program(program, tensors, device), outputs, options["warmupRuns"])
+    # A compiler would begin when the first request comes.
+    times = max(1, options["warmupRuns"]) if options.get("compile") else options["warmupRuns"]
+    signature = try_out(program, lambda tensors: run_program(program, tensors, device), outputs, times)
     inputs, outputs = renamed(signature.inputs, signature.outputs, options.get("rename") or {})
     return signature._replace(inputs=inputs, outputs=outputs)
 

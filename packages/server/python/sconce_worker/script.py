@@ -8,7 +8,9 @@ from typing import Mapping
 import torch
 
 from .errors import first_line, refused
+from .forms import compiled, half_of, in_precision
 from .program import Program, weights_of
+from .shared_weights import share_weights
 from .traced_inputs import traced_inputs
 from .types import stated_inputs
 
@@ -29,6 +31,10 @@ def open_script(path: Path, options: Mapping[str, object], device: torch.device)
             "inputs_unknown",
         )
     inputs, constants = stated or (traced, {})
+    if options["memory"] == "shared":
+        share_weights(module, path)
+    module, form = in_precision(module, options["precision"], path.name)
+    compiled(module, options, True)
     parameters, size = weights_of(module)
     known = {argument.name for argument in module.forward.schema.arguments}
 
@@ -44,11 +50,12 @@ def open_script(path: Path, options: Mapping[str, object], device: torch.device)
         outputs=None,
         samples=None,
         platform="pytorch_torchscript",
-        kind="it is a TorchScript program",
+        kind=f"it is a TorchScript program{form}",
         parameter_count=parameters,
         weight_bytes=size,
         files=[path],
         batching_hint="",
         are_sizes_claimed=True,
         taken=tuple(port.name for port in inputs),
+        half=half_of(options["precision"]),
     )

@@ -226,6 +226,12 @@ const OPEN_ROUTES = [
   "GET /docs/look.css",
   "GET /docs/renderer.js",
   "GET /docs/renderer.css",
+  "GET /console",
+  "GET /console/look.css",
+  // Its scripts, of which none is called so.
+  "GET /console/app/negate",
+  "GET /console/why/negate",
+  "GET /console/base/negate",
   "OPTIONS /",
   "GET /api-description",
   // There is no method of this name; who calls one that there is, is asked by gRPC.

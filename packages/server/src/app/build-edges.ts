@@ -2,6 +2,7 @@ import { totalmem } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
+import type { Tracer } from "../base/request-trace.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { Audit } from "../edge/authentication.ts";
@@ -40,6 +41,8 @@ export interface EdgeSurroundings {
   readonly metrics: Metrics;
   readonly loop: EventLoop;
   readonly observer: InferenceObserver;
+  /** Undefined: nothing is traced. */
+  readonly tracer: Tracer | undefined;
   readonly inference: Inference;
   readonly control: Administration;
   /** Undefined: everybody may come in. */
@@ -112,6 +115,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     logLevel: () => live.logLevel,
     defaultModel: config.defaultModel,
     observer,
+    tracer: surroundings.tracer,
     budget: surroundings.budget,
     slowClients: surroundings.slowClients,
     slicer,

@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { systemClock } from "../base/clock.ts";
 import { loadConfig } from "../config/load-config.ts";
+import type { RestContext } from "../edge/rest/call/rest-context.ts";
+import { restRoutes } from "../edge/rest/rest-routes.ts";
 import { unary } from "../runtime/onnx/tiny-onnx.kit.ts";
 import { type RunningServer, startServer } from "./start-server.ts";
 
@@ -43,11 +46,15 @@ interface Answer {
 
 /** One request, with the answer's head and body; a reset that says nothing is wrong is a proper end. */
 function ask(path: string, headers: Record<string, string> = {}, body?: Buffer | string): Promise<Answer> {
-  const stream = session.request({
-    ":path": path,
-    ":method": body === undefined ? "GET" : "POST",
-    ...headers,
-  });
+  const signal = AbortSignal.timeout(60_000);
+  const stream = session.request(
+    {
+      ":path": path,
+      ":method": body === undefined ? "GET" : "POST",
+      ...headers,
+    },
+    { signal },
+  );
   if (body !== undefined) stream.end(body);
   return new Promise((resolve, reject) => {
     let seen: IncomingHttpHeaders = {};
@@ -92,6 +99,20 @@ test("the same routes answer the same as over HTTP/1.1", async () => {
   });
   const { outputs } = JSON.parse((await ask(INFER, {}, inferBody([1, 2, 3, 4]))).body.toString());
   assert.deepEqual(outputs[0].data, [-1, -2, -3, -4]);
+});
+
+test("every route is answered, the one of WebSockets, too", async () => {
+  const routes = restRoutes({ clock: systemClock } as unknown as RestContext, undefined);
+  for (const { method, urls } of routes) {
+    for (const url of urls) {
+      const path = url.replace(/:\w+/g, "negate");
+      const body = method === "GET" ? undefined : "{}";
+      const over1 = await fetch(server.url + path, { method, ...(body !== undefined && { body }) });
+      await over1.arrayBuffer();
+      const { status } = await ask(path, { ":method": method }, body);
+      assert.equal(status, over1.status, `${method} ${path}`);
+    }
+  }
 });
 
 test("HEAD, a wrong method, a compressed body, a compressed answer, binary tensors", async () => {

@@ -8,11 +8,13 @@ import type { RunSettings } from "../base/run-settings.ts";
 import { loadModelConfig } from "../config/load-config.ts";
 import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
+import { readShadow, type ShadowSettings } from "../config/shadow-settings.ts";
 import { createCachedModel } from "../infer/cache/cached-model.ts";
 import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
+import { createLoadLimit, type LoadLimit } from "../models/load-limit.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
@@ -30,6 +32,7 @@ import type {
   Runtime,
   TranslationCacheOptions,
 } from "../runtime/runtime.ts";
+import type { SpanTracer } from "../tracing/tracer.ts";
 import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
 import { type ModelState, modelState } from "./model-state.ts";
@@ -47,6 +50,8 @@ export interface ModelLoaderOptions {
   readonly logger: Logger;
   readonly random: () => number;
   readonly metrics: Metrics;
+  /** Undefined: nothing is traced. */
+  readonly tracer?: SpanTracer | undefined;
   /** Where translations are kept; undefined: nowhere. */
   readonly translationCache?: TranslationCacheOptions | undefined;
   /** Requests per tenant, over all models. */
@@ -63,9 +68,11 @@ const SLOW_LOAD_MS = 1000;
 /** Loads a candidate into the runtime and puts a queue before it. */
 export function createModelLoader(options: ModelLoaderOptions): LoadModel {
   const { runtime, defaults, clock } = options;
+  const limit = createLoadLimit(1);
   return async (candidate, signal) => {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
+    const shadow = readShadow(config.shadow);
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
     if (candidate.format === "pipeline") {
@@ -89,10 +96,8 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
       if (config.sha256 !== undefined) await checkDigest(candidate, config.sha256, signal);
-      const loaded = await runtime.load(loadSpec(config, candidate, options), {
-        signal,
-        onProgress: progress.report,
-      });
+      const spec = loadSpec(config, candidate, options);
+      const loaded = await runtime.load(spec, { signal, onProgress: progress.report });
       const { description } = loaded;
       if (candidate.remark !== "") logger.warn({}, candidate.remark);
       for (const warning of description.warnings) logger.warn({}, warning);
@@ -106,7 +111,13 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
       );
       let served: ServedModelHandle;
       try {
-        served = serve(loaded, { ...options, config, candidate, logger });
+        served = serve(loaded, {
+          ...options,
+          config,
+          candidate,
+          logger,
+          ...(shadow !== undefined && { around: await shadowing(options, { shadow, spec, limit, logger }) }),
+        });
       } catch (error) {
         // Settings that do not fit the model are known only now, when its workers run.
         loaded.destroy("its settings do not fit");
@@ -121,6 +132,23 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
       progress.end();
     }
   };
+}
+
+/** The model with its shadow. */
+async function shadowing(
+  options: ModelLoaderOptions,
+  {
+    shadow,
+    ...parts
+  }: {
+    readonly shadow: ShadowSettings;
+    readonly spec: LoadSpec;
+    readonly limit: LoadLimit;
+    readonly logger: Logger;
+  },
+): Promise<(served: ServedModelHandle) => ServedModelHandle> {
+  const { loadShadow } = await import("./load-shadow.ts");
+  return (served) => loadShadow(served, { ...options, ...parts, settings: shadow });
 }
 
 /** The ends of a task, or a handler, are made for what a pipeline takes and gives, so that has to be known. */
@@ -149,11 +177,13 @@ async function withTask(
 interface ServeParts extends ModelLoaderOptions {
   readonly config: ModelConfig;
   readonly candidate: ModelCandidate;
+  /** Puts something around the model itself, behind its cache and its states. Default: nothing. */
+  readonly around?: (served: ServedModelHandle) => ServedModelHandle;
 }
 
 /** Puts a queue, and a cache where the model has one, before a loaded model. Throws when its settings do not fit the signature. */
 function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
-  const { config, candidate, clock, logger, random } = parts;
+  const { config, candidate, clock, logger, random, tracer } = parts;
   const { name, version } = candidate;
   const instances = loaded.instances.length;
   const labels = modelLabels(config, candidate, loaded.description.signature);
@@ -163,7 +193,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     loaded.description.signature,
     instances,
   );
-  const served = createServedModel({
+  const queued = createServedModel({
     name,
     version,
     loaded,
@@ -184,9 +214,11 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
         activeClock: parts.activeClock,
         random,
         defer: setImmediate,
+        traceRun: tracer && ((run) => tracer.ran({ name, version }, run)),
         ...(parts.quota !== undefined && { quota: parts.quota }),
       }),
   });
+  const served = parts.around?.(queued) ?? queued;
   if (state !== undefined) return sequenced(served, state, parts);
   return config.cacheBytes === undefined ? served : cached(served, config, parts);
 }
@@ -311,6 +343,7 @@ function pythonOptions(
     arguments: config.arguments,
     outputs: config.outputs,
     device: config.device,
+    compile: config.compile,
     envelope: config.envelope === "none" ? undefined : config.envelope,
     // The default is for models that say nothing.
     maxBatchSize:

@@ -34,6 +34,7 @@ import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
 import { createQuota } from "../queue/quota.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { SpanTracer } from "../tracing/tracer.ts";
 import { workerEnv } from "../worker/worker-env.ts";
 import {
   type BuiltEdges,
@@ -55,6 +56,7 @@ import { type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
+import { openTraces } from "./open-traces.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
@@ -100,7 +102,7 @@ export interface RunningServer {
   readonly settled: Promise<void>;
   /** Every version of every model with its state, and with the reason when it is not ready. */
   models(): readonly IndexEntry[];
-  /** Inferences that wait for their turn or run. */
+  /** Requests that a stop waits for: inferences that wait for their turn or run, and requests over HTTP/1.1 that still come in. */
   requestsInFlight(): number;
   /** Inputs of a model's serving version; empty while it is not ready. */
   inputsOf(name: string): readonly TensorSpec[];
@@ -137,6 +139,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const authentication = await openAuthentication(config, { metrics, logger });
+  const traces = await openTraces(config, { ...options, metrics });
   const sources = await openModelSources(options, metrics);
   const sandbox = sandboxFor(sources, config, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
@@ -148,7 +151,8 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   );
   const edgeProcesses = await openEdgeProcesses(options, metrics);
   const budget = (edgeProcesses?.createBudget ?? createByteBudget)(budgetOptions(config, slowClients));
-  const shared = { metrics, loop, authentication, live, sandbox, sources, slowClients, budget };
+  const tracer = traces?.tracer;
+  const shared = { metrics, tracer, loop, authentication, live, sandbox, sources, slowClients, budget };
   const { runtime, registry, control, observer } = buildModels(options, {
     ...shared,
     onGone: (model) => edgeProcesses?.look(model),
@@ -197,6 +201,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     await runtime.close();
     sandbox?.close();
     sources.stores?.close();
+    void traces?.close(0);
     throw ServeError.from(error);
   }
   loop.onBeat(() => health?.beat());
@@ -204,7 +209,18 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const started = control.start();
   const reloader = await openReloader(options, { tls, authentication, live, edgeProcesses });
   const edges = { health, reloader, edgeProcesses, ...built };
-  const parts: RunningParts = { config, clock, logger, loop, ...edges, control, registry, runtime, sources };
+  const parts: RunningParts = {
+    config,
+    clock,
+    logger,
+    loop,
+    ...edges,
+    control,
+    registry,
+    runtime,
+    sources,
+    traces,
+  };
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(address, tls === undefined ? "http" : "https"),
@@ -212,8 +228,10 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     torchserve,
     settled: started.then(() => registry.settled()),
     models: () => registry.index(),
-    requestsInFlight: () =>
-      registry.versions().reduce((sum, { handle }) => sum + (handle?.inFlight() ?? 0), 0),
+    requestsInFlight() {
+      const queued = registry.versions().reduce((sum, { handle }) => sum + (handle?.inFlight() ?? 0), 0);
+      return Math.max(queued, edges.rest.busyCount());
+    },
     inputsOf: (name) => registry.lookup(name, undefined)?.description.signature.inputs ?? [],
     predict: createPredict({ inference, clock, slicer }),
     reload: () => reloader.reloadAll(),
@@ -279,6 +297,8 @@ function extensionsOf({ sharedMemory }: ServerConfig): readonly string[] {
 
 interface Instruments {
   readonly metrics: Metrics;
+  /** Undefined: nothing is traced. */
+  readonly tracer: SpanTracer | undefined;
   readonly loop: EventLoop;
   /** Undefined: everybody may come in. */
   readonly authentication: OpenAuthentication | undefined;
@@ -296,6 +316,7 @@ function buildModels(
   options: CompleteOptions,
   {
     metrics,
+    tracer,
     loop,
     authentication,
     live,
@@ -325,6 +346,7 @@ function buildModels(
     defaults,
     caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
     metrics,
+    tracer,
     quota,
     registry: () => managed.registry,
     ledger: budget,

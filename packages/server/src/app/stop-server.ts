@@ -10,9 +10,11 @@ import type { HealthServer } from "../health/health-server.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Tracing } from "../tracing/open-tracing.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { ModelSources } from "./model-sources.ts";
+import { FLUSH_MS } from "./open-traces.ts";
 import type { Reloader } from "./reloader.ts";
 
 /** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
@@ -38,6 +40,8 @@ export interface RunningParts {
   readonly edgeProcesses: EdgeProcesses | undefined;
   readonly runtime: Runtime;
   readonly sources: ModelSources;
+  /** Undefined: nothing is traced. */
+  readonly traces: Tracing | undefined;
 }
 
 /**
@@ -77,6 +81,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   await registry.close();
   await runtime.close();
   parts.sources.stores?.close();
+  await parts.traces?.close(FLUSH_MS);
   parts.loop.stop();
   await parts.health?.close();
   logger.info({}, "drained");

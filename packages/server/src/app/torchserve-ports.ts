@@ -91,6 +91,7 @@ export function joinRestEdges(edges: readonly [RestEdge, ...RestEdge[]]): RestEd
     accept: (socket) => first.accept(socket),
     acceptRequest: (request) => first.acceptRequest(request),
     setDraining: () => edges.forEach((edge) => void edge.setDraining()),
+    busyCount: () => edges.reduce((sum, edge) => sum + edge.busyCount(), 0),
     idleCount: () => edges.reduce((sum, edge) => sum + edge.idleCount(), 0),
     async close() {
       await Promise.all(edges.map((edge) => edge.close()));

@@ -12,6 +12,8 @@ export interface CollectedCount {
     readonly buckets: readonly number[];
     readonly counts: readonly number[];
     readonly sum: number;
+    /** The newest of each bucket that belongs to a trace. */
+    readonly exemplars?: readonly (readonly [value: number, traceId: string])[];
   };
 }
 
@@ -71,6 +73,7 @@ function newCounter(named: Named): Counting {
     add,
     set: add,
     observe: add,
+    exemplify() {},
     merge() {},
     take() {
       // A counter shows from its binding on, at 0.
@@ -87,10 +90,14 @@ function newHistogram(named: Named, buckets: readonly number[]): Counting {
   let counts = new Array<number>(buckets.length + 1).fill(0);
   let sum = 0;
   let isTouched = true;
-  const observe = (value: number): void => {
+  let exemplars: Map<number, readonly [number, string]> | undefined;
+  const bucketOf = (value: number): number => {
     let i = 0;
     while (i < buckets.length && value > buckets[i]!) i++;
-    counts[i]!++;
+    return i;
+  };
+  const observe = (value: number): void => {
+    counts[bucketOf(value)]!++;
     sum += value;
     isTouched = true;
   };
@@ -98,6 +105,10 @@ function newHistogram(named: Named, buckets: readonly number[]): Counting {
     add: observe,
     set: observe,
     observe,
+    exemplify(value, traceId) {
+      exemplars ??= new Map();
+      exemplars.set(bucketOf(value), [value, traceId]);
+    },
     merge(more, moreSum) {
       for (let i = 0; i < counts.length; i++) counts[i]! += more[i]!;
       sum += moreSum;
@@ -105,7 +116,13 @@ function newHistogram(named: Named, buckets: readonly number[]): Counting {
     },
     take() {
       if (!isTouched) return undefined;
-      const observed = { buckets, counts, sum };
+      const observed = {
+        buckets,
+        counts,
+        sum,
+        ...(exemplars !== undefined && { exemplars: [...exemplars.values()] }),
+      };
+      exemplars = undefined;
       counts = new Array<number>(buckets.length + 1).fill(0);
       sum = 0;
       isTouched = false;
@@ -119,8 +136,10 @@ export function addCounts(metrics: Metrics, counts: CollectedCounts): void {
   for (const { name, help, labels, added, observed } of counts) {
     if (added !== undefined) metrics.counter(name, help, labels).add(added);
     if (observed !== undefined) {
-      const { buckets, counts: inBuckets, sum } = observed;
-      metrics.histogram(name, help, { labels, buckets }).merge(inBuckets, sum);
+      const { buckets, counts: inBuckets, sum, exemplars = [] } = observed;
+      const histogram = metrics.histogram(name, help, { labels, buckets });
+      histogram.merge(inBuckets, sum);
+      for (const [value, traceId] of exemplars) histogram.exemplify(value, traceId);
     }
   }
 }

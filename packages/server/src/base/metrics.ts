@@ -11,8 +11,8 @@ export interface Metrics {
   collect(read: () => Promise<readonly CollectedFamily[]>): void;
   /** Forgets the series whose labels begin with these. What their handles count from then on, nobody sees. */
   drop(labels: Labels): void;
-  /** Prometheus text exposition format, version 0.0.4; `openMetrics` is a spelling of it. */
-  render(): Promise<string>;
+  /** Prometheus text exposition format, version 0.0.4; `openMetrics` is a spelling of it, and the only one that has `exemplars`. */
+  render(options?: { readonly exemplars?: boolean }): Promise<string>;
 }
 
 export type Labels = Readonly<Record<string, string>>;
@@ -41,6 +41,8 @@ export interface Gauge {
 
 export interface Histogram {
   observe(value: number): void;
+  /** A value that was observed belongs to this trace: the newest one of its bucket is shown with it. */
+  exemplify(value: number, traceId: string): void;
   /** Adds what somebody else has observed: how often in each bucket, the last one for what is above all bounds, and the sum. */
   merge(counts: readonly number[], sum: number): void;
 }

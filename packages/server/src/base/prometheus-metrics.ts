@@ -24,7 +24,7 @@ interface Family {
 }
 
 interface Series extends Counter, Gauge, Histogram {
-  render(name: string): string;
+  render(name: string, exemplars: boolean): string;
 }
 
 /**
@@ -78,11 +78,11 @@ export function createPrometheusMetrics(options: PrometheusMetricsOptions = {}):
         }
       }
     },
-    async render() {
+    async render({ exemplars = false } = {}) {
       let text = "";
       for (const [name, { kind, help, series }] of families) {
         text += headText(name, help, kind);
-        for (const one of series.values()) text += one.render(name);
+        for (const one of series.values()) text += one.render(name, exemplars);
       }
       for (const read of collected) text += (await read()).map(collectedText).join("");
       return text + (await registry.metrics());
@@ -117,6 +117,7 @@ function newNumber(labels: string): Series {
     observe(next) {
       value = next;
     },
+    exemplify() {},
     merge() {},
     render: (name) => `${name}${labels === "" ? "" : `{${labels}}`} ${valueText(value)}\n`,
   };
@@ -127,10 +128,15 @@ function newHistogram(labels: string, buckets: readonly number[]): Series {
   // One more for what is above all bounds.
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
-  const observe = (value: number): void => {
+  /** By bucket; undefined as long as nothing is traced. */
+  let exemplars: string[] | undefined;
+  const bucketOf = (value: number): number => {
     let i = 0;
     while (i < bounds.length && value > bounds[i]!) i++;
-    counts[i]!++;
+    return i;
+  };
+  const observe = (value: number): void => {
+    counts[bucketOf(value)]!++;
     sum += value;
   };
   const prefix = labels === "" ? "" : `${labels},`;
@@ -138,16 +144,21 @@ function newHistogram(labels: string, buckets: readonly number[]): Series {
     observe,
     add: observe,
     set: observe,
+    exemplify(value, traceId) {
+      exemplars ??= [];
+      exemplars[bucketOf(value)] = ` # {trace_id="${traceId}"} ${valueText(value)}`;
+    },
     merge(more, moreSum) {
       for (let i = 0; i < counts.length; i++) counts[i]! += more[i]!;
       sum += moreSum;
     },
-    render(name) {
+    render(name, withExemplars) {
+      const shown = withExemplars ? exemplars : undefined;
       let text = "";
       let total = 0;
       for (let i = 0; i < counts.length; i++) {
         total += counts[i]!;
-        text += `${name}_bucket{${prefix}le="${i < bounds.length ? valueText(bounds[i]!) : "+Inf"}"} ${total}\n`;
+        text += `${name}_bucket{${prefix}le="${i < bounds.length ? valueText(bounds[i]!) : "+Inf"}"} ${total}${shown?.[i] ?? ""}\n`;
       }
       const braces = labels === "" ? "" : `{${labels}}`;
       return `${text}${name}_sum${braces} ${valueText(sum)}\n${name}_count${braces} ${total}\n`;

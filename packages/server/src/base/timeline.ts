@@ -1,3 +1,6 @@
+import type { ErrorCode } from "./errors.ts";
+import type { RunPlace, SpanPlace } from "./span-place.ts";
+
 /** The stages of an inference, in order. */
 export const STAGES = ["receive", "decode", "queue", "batch", "transfer", "compute", "encode"] as const;
 export type Stage = (typeof STAGES)[number];
@@ -22,6 +25,30 @@ export interface StepTimes {
   /** From when its tensors were there to its outputs. */
   readonly totalMs: number;
   readonly computeMs: number;
+  /** When its outputs were there. */
+  readonly endedMs: number;
+}
+
+/** How an inference ended, for its trace. */
+export interface TracedEnd {
+  readonly model: string;
+  /** Undefined: it failed. */
+  readonly version: string | undefined;
+  readonly code: ErrorCode | "ok";
+  readonly failure: { readonly reason: string; readonly message: string } | undefined;
+  /** Of HTTP; undefined over gRPC. */
+  readonly httpStatus: number | undefined;
+  readonly timeline: Timeline;
+}
+
+/** The trace of one request, which travels with its timeline. */
+export interface RequestTrace extends SpanPlace {
+  /** False: nothing is recorded; the ids are for the log. */
+  readonly isSampled: boolean;
+  /** It was part of a run. Must not throw. */
+  ran(run: RunPlace, ownRows: number): void;
+  /** Called once. Must not throw, nor keep the timeline. */
+  ended(end: TracedEnd): void;
 }
 
 /**
@@ -51,6 +78,8 @@ export class Timeline {
   computeMs: number = Number.NaN;
   /** Of a pipeline: its steps in the order in which they ended. */
   steps: readonly StepTimes[] | undefined = undefined;
+  /** Undefined: it is not traced. */
+  trace: RequestTrace | undefined = undefined;
 
   constructor(receivedMs: number) {
     this.receivedMs = receivedMs;

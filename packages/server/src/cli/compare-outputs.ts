@@ -1,5 +1,5 @@
+import { numberReader } from "../base/number-reader.ts";
 import { elementBytes, type Tensor } from "../base/tensor.ts";
-import { numberReader } from "./number-reader.ts";
 
 /** How far an output is from the one it should be, over all trials. */
 export interface OutputDifference {

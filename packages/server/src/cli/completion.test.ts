@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { describe, test } from "node:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
 import { runCommand } from "./command.kit.ts";
 import { completionCommand as commandFor } from "./completion.ts";
 import { COMMANDS } from "./main.ts";
 
 const completionCommand = commandFor(COMMANDS);
+const folder = mkdtempSync(join(tmpdir(), "completion-"));
+after(() => rmSync(folder, { recursive: true }));
 
 /** What bash proposes for the last of these words. */
 function proposed(script: string, ...words: readonly string[]): string[] {
@@ -24,6 +29,8 @@ describe("sconce completion", () => {
     assert.deepEqual(proposed(stdout, "sconce", "serve", "--prec"), ["--precision"]);
     assert.deepEqual(proposed(stdout, "sconce", "serve", "--precision", "in"), ["int8", "int4"]);
     assert.deepEqual(proposed(stdout, "sconce", "predict", "digits", "--res"), ["--resize"]);
+    assert.deepEqual(proposed(stdout, "sconce", "completion", "z"), ["zsh"]);
+    assert.deepEqual(proposed(stdout, "sconce", "serve", "--hel"), ["--help"]);
     assert.deepEqual(proposed(stdout, "sconce", "serve", "models"), [""], "files are bash's own to complete");
   });
 
@@ -32,7 +39,9 @@ describe("sconce completion", () => {
       const { stdout } = await runCommand(completionCommand, shell);
       for (const name of COMMANDS.keys()) assert.ok(stdout.includes(name), name);
       if (spawnSync(shell, ["-c", "true"]).status !== 0) return t.skip(`there is no ${shell}`);
-      const { status, stderr } = spawnSync(shell, ["-n"], { input: stdout, encoding: "utf8" });
+      const file = join(folder, `sconce.${shell}`);
+      writeFileSync(file, stdout);
+      const { status, stderr } = spawnSync(shell, ["-n", file], { encoding: "utf8" });
       assert.deepEqual([status, stderr], [0, ""]);
     });
   }

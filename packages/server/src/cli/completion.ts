@@ -10,6 +10,8 @@ interface Completed {
   readonly name: string;
   readonly summary: string;
   readonly flags: readonly Flag[];
+  /** What may stand behind its name; empty: files, or names that only a server knows. */
+  readonly words: readonly string[];
 }
 
 interface Flag {
@@ -41,18 +43,28 @@ export const completionCommand = (commands: Commands): Command => ({
   },
 });
 
-function completed({ name, summary, tables }: Command): Completed {
+function completed({ name, usage, summary, tables }: Command): Completed {
   const rows = Object.entries(Object.assign({}, ...tables) as OptionTable);
   return {
     name,
     summary,
-    flags: rows.map(([key, row]) => ({
-      name: flagName(key),
-      doc: firstSentence(row.doc),
-      choices: row.kind === "choice" ? row.choices : [],
-      takesValue: row.kind !== "flag",
-    })),
+    flags: [
+      ...rows.map(([key, row]) => ({
+        name: flagName(key),
+        doc: firstSentence(row.doc),
+        choices: row.kind === "choice" ? row.choices : [],
+        takesValue: row.kind !== "flag",
+      })),
+      { name: "--help", doc: "Prints the help of the command", choices: [], takesValue: false },
+    ],
+    words: choicesOf(usage),
   };
+}
+
+/** `bash | zsh | fish` is a choice of words, `FILE | FOLDER` is none. */
+function choicesOf(usage: string): readonly string[] {
+  const words = usage.split(" | ");
+  return words.length > 1 && words.every((word) => /^[a-z]+$/.test(word)) ? words : [];
 }
 
 function firstSentence(text: string): string {
@@ -68,15 +80,15 @@ const SCRIPTS: Readonly<Record<Shell, (commands: readonly Completed[]) => string
 const names = (commands: readonly Completed[]): string => commands.map(({ name }) => name).join(" ");
 
 function bashScript(commands: readonly Completed[]): string {
-  const cases = commands.map(({ name, flags }) => {
+  const cases = commands.map(({ name, flags, words }) => {
     const choices = flags
       .filter(({ choices }) => choices.length > 0)
       .map((flag) => `        ${flag.name}) words="${flag.choices.join(" ")}" ;;`);
     const own = flags.map((flag) => flag.name).join(" ");
     const byFlag = choices.length === 0 ? [] : ['      case "$before" in', ...choices, "      esac"];
-    return [`    ${name})`, `      [[ $word == -* ]] && words="${own} --help"`, ...byFlag, "      ;;"].join(
-      "\n",
-    );
+    const first = words.length === 0 ? [] : [`      words="${words.join(" ")}"`];
+    const flagged = `      [[ $word == -* ]] && words="${own}"`;
+    return [`    ${name})`, ...first, flagged, ...byFlag, "      ;;"].join("\n");
   });
   return `# sconce: completion for bash
 _sconce() {
@@ -98,12 +110,13 @@ complete -o default -F _sconce sconce
 
 function zshScript(commands: readonly Completed[]): string {
   const described = commands.map(({ name, summary }) => `    '${name}:${quoted(firstSentence(summary))}'`);
-  const cases = commands.map(({ name, flags }) => {
+  const cases = commands.map(({ name, flags, words: own }) => {
+    const rest = own.length === 0 ? "'*:file:_files'" : `'1:word:(${own.join(" ")})'`;
     const specs = flags.map(({ name: flag, doc, choices, takesValue }) => {
       const words = choices.length === 0 ? "_files" : `(${choices.join(" ")})`;
       return `        '${flag}[${quoted(doc).replace(/[[\]]/g, "\\$&")}]${takesValue ? `:value:${words}` : ""}'`;
     });
-    return `    ${name})\n      _arguments \\\n${[...specs, "        '*:file:_files'"].join(" \\\n")}\n      ;;`;
+    return `    ${name})\n      _arguments \\\n${[...specs, `        ${rest}`].join(" \\\n")}\n      ;;`;
   });
   return `#compdef sconce
 _sconce() {
@@ -120,6 +133,7 @@ ${described.join("\n")}
   (( CURRENT-- ))
   case $command in
 ${cases.join("\n")}
+    help) _describe command commands ;;
   esac
 }
 compdef _sconce sconce
@@ -132,16 +146,26 @@ function quoted(text: string): string {
 }
 
 function fishScript(commands: readonly Completed[]): string {
-  const all = names(commands);
-  const lines = commands.flatMap(({ name, summary, flags }) => [
-    `complete -c sconce -n "not __fish_seen_subcommand_from ${all}" -f -a ${name} -d '${fishText(summary)}'`,
+  const lines = commands.flatMap(({ name, summary, flags, words }) => [
+    `complete -c sconce -n __sconce_begins -f -a ${name} -d '${fishText(summary)}'`,
+    ...words.map((word) => `complete -c sconce -n "__sconce_runs ${name}" -f -a ${word}`),
     ...flags.map(({ name: flag, doc, choices, takesValue }) => {
       const words = choices.length === 0 ? "" : ` -x -a '${choices.join(" ")}'`;
       const value = takesValue && choices.length === 0 ? " -r" : "";
-      return `complete -c sconce -n "__fish_seen_subcommand_from ${name}" -l ${flag.slice(2)}${value}${words} -d '${fishText(doc)}'`;
+      return `complete -c sconce -n "__sconce_runs ${name}" -l ${flag.slice(2)}${value}${words} -d '${fishText(doc)}'`;
     }),
   ]);
-  return `# sconce: completion for fish\n${lines.join("\n")}\n`;
+  return `# sconce: completion for fish
+function __sconce_begins
+  set -l words (commandline -opc)
+  test (count $words) = 1; or test "$words[2..-1]" = help
+end
+function __sconce_runs
+  set -l words (commandline -opc)
+  test (count $words) -gt 1; and test $words[2] = $argv[1]
+end
+${lines.join("\n")}
+`;
 }
 
 function fishText(text: string): string {

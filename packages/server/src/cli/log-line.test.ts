@@ -21,6 +21,29 @@ test("names in a line steer no terminal and make no line of their own", () => {
   assert.ok(!told.includes("\x1b"));
 });
 
+test("a line that is longer than the terminal is wide goes on below its message, and what is longer than that stays whole", () => {
+  const told = (fields: object, columns: number): string[] =>
+    readableLine(line(fields), { ...plain, columns })
+      .trimEnd()
+      .split("\n");
+  const below = " ".repeat(15);
+  const long = "x".repeat(40);
+  assert.deepEqual(
+    told({ msg: "one two three four", a: 1, path: long }, 30).map((row) => row.slice(15)),
+    ["one two three", "four a=1", `path=${long}`],
+  );
+  assert.ok(told({ msg: "one two three four" }, 30)[1]!.startsWith(`${below}four`));
+  assert.equal(told({ msg: "one two three four", a: 1 }, 200).length, 1);
+});
+
+test("fractions have the digits that people read", () => {
+  const fields = { msg: "x", ms: 12.345678, small: 0.00012345, n: 1e21, parts: { a: 77.550835, b: [3] } };
+  assert.match(
+    readableLine(line(fields), plain),
+    / ms=12\.35 small=0\.000123 n=1e\+21 parts=\{"a":77\.55,"b":\[3\]\}\n$/,
+  );
+});
+
 test("the level is coloured where colours are wanted", () => {
   const told = readableLine(line({ msg: "x" }), { ...plain, isColoured: true });
   assert.ok(told.endsWith("\x1b[33mwarn \x1b[0m x\n"), told);

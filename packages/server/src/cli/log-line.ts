@@ -17,24 +17,50 @@ const LEVELS: ReadonlyMap<number, Level> = new Map([
 /** How a line of the log looks to people. `shown` makes a text safe for the terminal. */
 export interface LineStyle {
   readonly isColoured: boolean;
+  /** Of the terminal; longer lines go on below their message. Undefined: lines stay whole. */
+  readonly columns?: number | undefined;
   shown(text: string): string;
 }
 
 /** A line of JSON of the log for people: time, level, message, then the other fields. A line that is no such JSON comes back as it is. */
-export function readableLine(line: string, { isColoured, shown }: LineStyle): string {
+export function readableLine(line: string, { isColoured, shown, columns }: LineStyle): string {
   const record = parsed(line);
   if (record === undefined) return shown(line);
   const level = LEVELS.get(Number(record["level"])) ?? { name: String(record["level"]), colour: 0 };
   const paint = (text: string, colour: number): string =>
     isColoured && colour !== 0 ? `\x1b[${colour}m${text}\x1b[0m` : text;
   const fields = Object.entries(record).filter(([name]) => !OWN_FIELDS.has(name));
-  const parts = [
-    timeOfDay(record["time"]),
-    paint(level.name.padEnd(5), level.colour),
-    shown(String(record["msg"] ?? "")),
-    ...fields.map(([name, value]) => paint(shown(`${name}=${fieldText(value)}`), 90)),
+  const words = [
+    ...shown(String(record["msg"] ?? ""))
+      .split(" ")
+      .map((text) => ({ text, colour: 0 })),
+    ...fields.map(([name, value]) => ({ text: shown(`${name}=${fieldText(value)}`), colour: 90 })),
   ];
-  return `${parts.join(" ")}\n`;
+  const head = `${timeOfDay(record["time"])} ${paint(level.name.padEnd(5), level.colour)}`;
+  const rows = inRows(words, columns === undefined ? undefined : columns - HEAD_COLUMNS);
+  const body = rows.map((row) => row.map(({ text, colour }) => paint(text, colour)).join(" "));
+  return `${head} ${body.join(`\n${" ".repeat(HEAD_COLUMNS)}`)}\n`;
+}
+
+/** `13:04:05 info `: what stands before the message. */
+const HEAD_COLUMNS = 15;
+
+/** Rows no longer than so many columns, where words allow that. */
+function inRows<W extends { readonly text: string }>(
+  words: readonly W[],
+  columns: number = Number.POSITIVE_INFINITY,
+): W[][] {
+  const rows: W[][] = [[]];
+  let length = -1;
+  for (const word of words) {
+    length += 1 + word.text.length;
+    if (length > columns && rows.at(-1)!.length > 0) {
+      rows.push([]);
+      length = word.text.length;
+    }
+    rows.at(-1)!.push(word);
+  }
+  return rows;
 }
 
 function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
@@ -58,5 +84,11 @@ function timeOfDay(time: unknown): string {
 function fieldText(value: unknown): string {
   if (typeof value === "string") return /[\s="]/.test(value) ? JSON.stringify(value) : value;
   const isError = typeof value === "object" && value !== null && "message" in value;
-  return JSON.stringify(isError ? value.message : value);
+  return JSON.stringify(isError ? value.message : value, (_, part: unknown) => shortNumber(part));
+}
+
+/** People read milliseconds, not their billionths. */
+function shortNumber(value: unknown): unknown {
+  const isLong = typeof value === "number" && Number.isFinite(value) && !Number.isInteger(value);
+  return isLong ? Number(value.toFixed(2)) || Number(value.toPrecision(3)) : value;
 }

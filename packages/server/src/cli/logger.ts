@@ -15,7 +15,9 @@ export function readableStream(
   const isTerminal = process.stderr.isTTY === true;
   if (format === "json" || (format === "auto" && !isTerminal)) return undefined;
   const style = { isColoured: isTerminal && !env["NO_COLOR"] && env["TERM"] !== "dumb", shown: oneLine };
-  return { write: (line) => writeRaw(readableLine(line.trimEnd(), style)) };
+  // A window may be made wider or narrower.
+  const columns = (): number | undefined => (isTerminal ? process.stderr.columns || undefined : undefined);
+  return { write: (line) => writeRaw(readableLine(line.trimEnd(), { ...style, columns: columns() })) };
 }
 
 /** JSON lines on standard error, written synchronously so that the last words of a process are not lost. */

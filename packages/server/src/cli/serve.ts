@@ -7,6 +7,7 @@ import { SERVER_OPTIONS } from "../config/server-options.ts";
 import { optionsWithoutEffect, unknownVariables } from "../config/without-effect.ts";
 import { banner, readyReport } from "./banner.ts";
 import type { Command, Terminal } from "./command.ts";
+import { fitLines } from "./fit-lines.ts";
 import { withFoundConfig } from "./found-config.ts";
 import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
@@ -69,7 +70,9 @@ export const serveCommand: Command = {
     terminal.stdout.write(banner(running));
     const stopped = signals?.untilStopped(() => {
       if (!terminal.isInteractive) return running.stop();
-      terminal.stderr.write(stopNote(running.requestsInFlight(), config.server.drainTimeoutMs));
+      const note = stopNote(running.requestsInFlight(), config.server.drainTimeoutMs);
+      // Behind the ^C that the terminal shows.
+      terminal.stderr.write(`\n${fitLines(note, terminal.widths?.stderr)}`);
       return running.stop().finally(tellStopping(running, terminal));
     });
     signals?.onReload(() => void running.reload());

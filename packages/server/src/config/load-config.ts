@@ -2,9 +2,11 @@ import { ServeError } from "../base/errors.ts";
 import { nearestWord } from "../base/nearest-word.ts";
 import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
 import { fileKey, flagName } from "./option.ts";
+import { otelSettings } from "./otel-environment.ts";
 import { PIPELINE_KEY } from "./pipeline-settings.ts";
 import { type OptionSources, rejectUnknownKeys, resolveOptions } from "./resolve-options.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
+import { readShadow } from "./shadow-settings.ts";
 import { readYaml, type YamlFile } from "./yaml-file.ts";
 
 /** The server's options, and the options every model starts from. Both frozen. */
@@ -29,9 +31,11 @@ const NO_FILE: YamlFile = { name: "", values: {} };
  * that `--config` or `SCONCE_CONFIG` names over `base` over the defaults. Throws ServeError `invalid_argument` that names the option.
  */
 export function loadConfig(
-  sources: Omit<OptionSources, "file"> & { readonly base?: BaseConfig | undefined },
+  given: Omit<OptionSources, "file"> & { readonly base?: BaseConfig | undefined },
 ): Config {
-  checkSources(sources);
+  checkSources(given);
+  const { env } = given;
+  const sources = env === undefined ? given : { ...given, env: { ...otelSettings(env), ...env } };
   rejectUnknownFlags(sources.flags ?? new Map());
   const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
   const file = named === undefined ? NO_FILE : readYaml(named);
@@ -50,9 +54,11 @@ export function loadConfig(
   if (base === undefined) rejectTsConfig(server);
   for (const [model, values] of base?.modelSettings ?? [])
     resolveOptions(MODEL_OPTIONS, { file: { name: `${base?.name} (${model.slice(0, 80)})`, values } });
+  const modelDefaults = resolveOptions(MODEL_OPTIONS, { ...sources, file: models }, under?.models);
+  readShadow(modelDefaults.shadow);
   return {
     server,
-    modelDefaults: resolveOptions(MODEL_OPTIONS, { ...sources, file: models }, under?.models),
+    modelDefaults,
     ...(base !== undefined && { modelSettings: base.modelSettings }),
   };
 }

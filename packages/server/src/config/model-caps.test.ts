@@ -79,6 +79,12 @@ test("an operator who says onnx for all models keeps Python out", () => {
     assert.equal(said(`runtime: ${runtime}`, { "--runtime": "onnx" }), words);
     assert.equal(said("runtime: onnx", { "--runtime": "onnx" }), "");
   }
+  const shadow = "runtime: onnx\nshadow: {share: 1%}";
+  assert.equal(said(shadow), "");
+  assert.equal(
+    said(shadow, { "--runtime": "onnx" }),
+    "a shadow, which PyTorch computes; this server allows onnx (--runtime)",
+  );
 });
 
 test("what the operator allows, or set as a default for all models, is allowed", () => {

@@ -62,6 +62,8 @@ export function checkCaps(config: ModelConfig, defaults: ModelConfig, caps: Mode
     throw refused("isolation thread; this server allows process (--allow-thread-isolation)");
   if (defaults.runtime === "onnx" && config.runtime !== "onnx")
     throw refused(`runtime ${config.runtime}; this server allows onnx (--runtime)`);
+  if (defaults.runtime === "onnx" && config.shadow !== undefined && config.shadow !== defaults.shadow)
+    throw refused("a shadow, which PyTorch computes; this server allows onnx (--runtime)");
   const { python } = config;
   const isForeign = python !== undefined && python !== defaults.python && leadsOut(python);
   if (isForeign && !caps.allowsForeignPython)

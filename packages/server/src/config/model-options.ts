@@ -139,9 +139,9 @@ export const MODEL_OPTIONS = {
   },
   precision: {
     kind: "choice",
-    choices: ["float32", "float16", "int8", "int4"],
+    choices: ["float32", "bfloat16", "float16", "int8", "int4"],
     default: "float32",
-    doc: "Precision of the weights at load. Anything but float32 changes the answers: see sconce quantize.",
+    doc: "Precision of the weights at load. Anything but float32 changes the answers: see sconce quantize. bfloat16 is PyTorch's, in a Python worker, which has no int4.",
   },
   sha256: {
     kind: "text",
@@ -179,6 +179,11 @@ export const MODEL_OPTIONS = {
     choices: ["none", "body", "json", "kserve", "kservev2"],
     default: "none",
     doc: "How requests to a TorchServe archive hold what its handler gets, as TorchServe's service_envelope: body (without a name), json and kserve (instances, predictions), kservev2 (inputs, outputs). none: what the archive itself says, else as they come.",
+  },
+  compile: {
+    kind: "flag",
+    default: false,
+    doc: "Let torch.compile make code for a model that PyTorch runs, while it loads. Needs a C++ compiler, and a load_timeout that is long enough. Without effect on translated models.",
   },
   device: {
     kind: "text",
@@ -279,6 +284,11 @@ export const MODEL_OPTIONS = {
     max: 86_400_000,
     default: 60_000,
     doc: "How long an answer may be repeated.",
+  },
+  shadow: {
+    kind: "mapping",
+    default: null,
+    doc: "Compares a share of the answers with PyTorch's own, after they were given: {runtime: python, share: 1%}, and tolerance: 0.0001, the largest difference that counts as equal. As metrics and log lines. See operations.md.",
   },
   warmupRuns: {
     kind: "integer",

@@ -14,13 +14,6 @@ export const SERVER_OPTIONS = {
     default: 8080,
     doc: "Port for REST and gRPC together. 0 takes a free one and prints it.",
   },
-  edges: {
-    kind: "count-or-auto",
-    min: 1,
-    max: 64,
-    default: 1,
-    doc: "How many processes speak with clients: connections, TLS, HTTP, gRPC and JSON. They share the port, the queues and every limit. 1: the server process does that itself, which is the cheapest as long as one core is enough. auto: one for every four cores.",
-  },
   healthAddress: {
     kind: "text",
     default: null,
@@ -187,6 +180,13 @@ export const SERVER_OPTIONS = {
     choices: ["on", "off"],
     default: "on",
     doc: "Read the most common HTTP/1.1 requests by a strict reader of Sconce's own, at less than half of the processor time. Off: Node reads all of them. What is accepted is the same.",
+  },
+  edges: {
+    kind: "count-or-auto",
+    min: 1,
+    max: 64,
+    default: 1,
+    doc: "How many processes speak with clients: connections, TLS, HTTP, gRPC and JSON. They share the port, the queues and every limit. 1: the server process does that itself, which is the cheapest as long as one core is enough. auto: one for every four cores.",
   },
   lazyLoading: {
     kind: "flag",
@@ -432,6 +432,53 @@ export const SERVER_OPTIONS = {
     choices: ["auto", "json", "text"],
     default: "auto",
     doc: "How log lines look. auto: for people on a terminal, coloured unless NO_COLOR is set; JSON anywhere else.",
+  },
+  tracesEndpoint: {
+    kind: "text",
+    default: null,
+    doc: "OpenTelemetry collector that traces go to: a URL such as http://localhost:4318, to whose path /v1/traces is added where it has none, or with --traces-protocol grpc http://localhost:4317. Off when unset. What OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of OpenTelemetry say holds where these options say nothing.",
+  },
+  tracesProtocol: {
+    kind: "choice",
+    choices: ["http/protobuf", "grpc"],
+    default: "http/protobuf",
+    doc: "How OTLP is spoken with --traces-endpoint.",
+  },
+  traceSampling: {
+    kind: "text",
+    default: "100%",
+    doc: "Which part of the inferences is traced, of those that come without a trace: 1% or 0.01.",
+  },
+  traceDecision: {
+    kind: "choice",
+    choices: ["parent", "own"],
+    default: "parent",
+    doc: "Who decides on a request that comes with a traceparent. parent: it is traced if that says so. own: --trace-sampling decides, by its trace id; for clients that must not choose.",
+  },
+  tracesHeaders: {
+    kind: "mapping",
+    default: null,
+    doc: "Headers, or gRPC metadata, for the collector, such as a key. Prefer the environment variable or a file: flags show in process lists.",
+  },
+  tracesResource: {
+    kind: "mapping",
+    default: null,
+    doc: "Attributes of every span's resource. service.name is sconce unless it is here.",
+  },
+  tracesCa: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the only CAs whose certificates the collector may have. When unset: those that Node trusts.",
+  },
+  tracesCert: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the certificate that the collector is shown.",
+  },
+  tracesKey: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the private key of --traces-cert.",
   },
   config: {
     kind: "text",

@@ -59,6 +59,20 @@ const NEEDS: readonly Need[] = [
     isMet: ({ tenantQuota }) => tenantQuota !== undefined,
     words: "--tenant-quota",
   },
+  {
+    options: [
+      "tracesProtocol",
+      "traceSampling",
+      "traceDecision",
+      "tracesHeaders",
+      "tracesResource",
+      "tracesCa",
+      "tracesCert",
+      "tracesKey",
+    ],
+    isMet: ({ tracesEndpoint }) => tracesEndpoint !== undefined,
+    words: "--traces-endpoint",
+  },
 ];
 
 /** One sentence for each option that is set and does nothing as the others are. */

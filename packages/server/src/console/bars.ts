@@ -15,7 +15,7 @@ export function barList(caption: string, bars: readonly ScoreBar[]): HTMLElement
     return element(
       "tr",
       { class: i === 0 ? "first" : undefined },
-      element("th", { scope: "row" }, label),
+      element("th", { scope: "row", title: label }, label),
       element("td", { class: "track" }, fill),
       element("td", { class: "number" }, text),
     );

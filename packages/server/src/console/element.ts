@@ -14,6 +14,17 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** The same of SVG. */
+export function drawing<Name extends keyof SVGElementTagNameMap>(
+  name: Name,
+  properties: Properties = {},
+  ...children: readonly Child[]
+): SVGElementTagNameMap[Name] {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  decorate(made, properties, children);
+  return made;
+}
+
 function decorate(made: Element, properties: Properties, children: readonly Child[]): void {
   for (const [key, value] of Object.entries(properties)) {
     if (value === undefined || value === false) continue;

@@ -52,7 +52,7 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
     width: PAD,
     height: PAD,
     role: "img",
-    "aria-label": `${port.name}: draw with mouse or finger, or drop a picture. By keyboard: choose a picture, take a sample, or write JSON.`,
+    "aria-label": `${port.name}: draw with mouse or finger, or drop a picture. By keyboard: open a picture, take a sample, or write JSON.`,
   });
   const seen = element("canvas", {
     class: "seen",
@@ -134,7 +134,7 @@ export function imageInput(port: TensorPort, layout: ImageLayout, changed: () =>
         button("Clear", () => redraw(clear)),
         button("Invert", () => redraw(invert)),
       ),
-      button("Choose a picture", () => file.click()),
+      button("Open picture", () => file.click()),
       file,
       element("label", {}, "Pixels are ", scale),
     ),

@@ -1,6 +1,9 @@
 import { element } from "./element.ts";
+import { createLiveStore } from "./live-store.ts";
+import { liveView } from "./live-view.ts";
 import { modelsView } from "./models-view.ts";
 import { createServerApi, ServerError } from "./server-api.ts";
+import { whyView } from "./why-view.ts";
 
 const UNAUTHENTICATED = 401;
 const FORBIDDEN = 403;
@@ -8,18 +11,32 @@ const FORBIDDEN = 403;
 interface Page {
   readonly path: string;
   readonly title: string;
-  view(parts: readonly string[]): Promise<HTMLElement>;
+  /** What it goes on with after it is shown ends with the signal. */
+  view(parts: readonly string[], signal: AbortSignal): Promise<HTMLElement>;
 }
 
 const api = createServerApi();
-const PAGES: readonly Page[] = [{ path: "models", title: "Models", view: (parts) => modelsView(api, parts) }];
+const live = createLiveStore(api);
+const PAGES: readonly Page[] = [
+  { path: "models", title: "Models", view: (parts) => modelsView(api, parts, () => void show()) },
+  {
+    path: "live",
+    title: "Live",
+    view: ([model], signal) => liveView(api, live, { model, signal, trouble: explain }),
+  },
+  {
+    path: "why",
+    title: "Why",
+    view: ([model], signal) => whyView(api, live, { model, signal, trouble: explain }),
+  },
+];
 
 const find = <Kind extends HTMLElement>(selector: string): Kind => document.querySelector<Kind>(selector)!; // index.html has them
 const [main, state, pages] = [find("#main"), find("#state"), find("#pages")];
 const access = find<HTMLDetailsElement>("#access");
 const key = find<HTMLInputElement>("#key");
 
-let shown = 0;
+let current = new AbortController();
 
 /** Shows the page that the URL names; of several asked for at once the last one. */
 async function show(): Promise<void> {
@@ -29,16 +46,18 @@ async function show(): Promise<void> {
     .filter((part) => part !== "")
     .map(decodeURIComponent);
   const page = PAGES.find((one) => one.path === path) ?? PAGES[0]!;
-  const asked = ++shown;
+  current.abort();
+  current = new AbortController();
+  const { signal } = current;
   markPage(page);
+  state.textContent = "";
   try {
-    const view = await page.view(parts);
-    if (asked !== shown) return;
+    const view = await page.view(parts, signal);
+    if (signal.aborted) return;
     main.replaceChildren(view);
-    state.textContent = "";
     document.title = `${[...parts.slice(0, 1), page.title].join(" · ")} · Sconce`;
   } catch (error) {
-    if (asked === shown) explain(error);
+    if (!signal.aborted) explain(error);
   }
 }
 

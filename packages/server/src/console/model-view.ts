@@ -18,8 +18,12 @@ import { timingView } from "./timing-view.ts";
 
 const NO_LABELS: LabelOf = () => undefined;
 
-/** A model's page: what it takes and gives, and a playground. */
-export async function modelView(api: ServerApi, listed: ListedModel): Promise<HTMLElement> {
+/** A model's page: what it takes and gives, and a playground. `changed`: it was loaded or unloaded. */
+export async function modelView(
+  api: ServerApi,
+  listed: ListedModel,
+  changed: () => void,
+): Promise<HTMLElement> {
   const { name, version, state, reason } = listed;
   const head = element(
     "header",
@@ -27,13 +31,42 @@ export async function modelView(api: ServerApi, listed: ListedModel): Promise<HT
     element("h1", {}, name),
     element("span", { class: `badge state-${state.toLowerCase()}` }, state.toLowerCase()),
     element("span", { class: "quiet" }, `version ${version}`),
+    element(
+      "span",
+      { class: "row actions" },
+      element("a", { href: `#/live/${encodeURIComponent(name)}` }, "Live"),
+      element("a", { href: `#/why/${encodeURIComponent(name)}` }, "Why is it slow?"),
+    ),
   );
   const page = element("article", { class: "model" }, head);
+  if (api.hasKey) page.append(controls(api, listed, changed));
   if (reason !== "") page.append(element("p", { class: "reason" }, reason));
   if (state !== "READY") return page;
   const signature = await api.signature(name, version);
   page.append(signatureView(signature), playground(api, listed, signature));
   return page;
+}
+
+/** Load and unload, for whoever has given a key; whether it is an administrator's, the server says. */
+function controls(api: ServerApi, { name, state }: ListedModel, changed: () => void): HTMLElement {
+  const said = element("span", { role: "status", class: "trouble" });
+  const ask = async (what: "load" | "unload"): Promise<void> => {
+    for (const one of buttons) one.disabled = true;
+    said.textContent = "";
+    try {
+      await api.control(name, what);
+      changed();
+    } catch (error) {
+      said.textContent = error instanceof Error ? error.message : String(error);
+      for (const one of buttons) one.disabled = false;
+    }
+  };
+  const isReady = state === "READY";
+  const buttons = [
+    button(isReady ? "Load again" : "Load", () => void ask("load")),
+    ...(isReady ? [button("Unload", () => void ask("unload"))] : []),
+  ];
+  return element("div", { class: "row controls" }, ...buttons, said);
 }
 
 function signatureView({ inputs, outputs, platform }: ModelSignature): HTMLElement {

@@ -7,10 +7,11 @@ export function modelHash({ name, version }: Pick<ListedModel, "name" | "version
   return `#/models/${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
 }
 
-/** All models, and the one that was chosen; the first that is ready where none was. */
+/** All models, and the one that was chosen; the first that is ready where none was. `changed`: the models are no longer as they were. */
 export async function modelsView(
   api: ServerApi,
   [name, version]: readonly (string | undefined)[],
+  changed: () => void,
 ): Promise<HTMLElement> {
   const models = await api.models();
   const chosen =
@@ -29,7 +30,7 @@ export async function modelsView(
           { class: "quiet" },
           models.length === 0 ? "There are no models yet." : `There is no model ${name}.`,
         )
-      : await modelView(api, chosen);
+      : await modelView(api, chosen, changed);
   return element("div", { class: "columns" }, list, page);
 }
 

@@ -16,7 +16,7 @@ function recording(): { readonly metrics: Metrics; readonly seen: Map<string, nu
   const metrics: Metrics = {
     counter: (name, _help, labels) => ({ add: record(name, labels) }),
     gauge: (name, _help, labels) => ({ set: record(name, labels), add: record(name, labels) }),
-    histogram: (name, _help, { labels }) => ({ observe: record(name, labels), merge() {} }),
+    histogram: (name, _help, { labels }) => ({ observe: record(name, labels), exemplify() {}, merge() {} }),
     collect: () => {},
     drop: () => {},
     render: async () => "",

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
+import type { RequestTrace } from "../base/timeline.ts";
 import { type StepTimes, stageMs, TASK_STAGES, type TaskStage, type Timeline } from "../base/timeline.ts";
 
 export type Protocol = "rest" | "grpc";
@@ -13,6 +14,10 @@ export interface InferenceOutcome {
   readonly asked: string;
   readonly code: ErrorCode | "ok";
   readonly timeline: Timeline;
+  /** What went wrong; undefined: nothing. */
+  readonly failure?: { readonly reason: string; readonly message: string } | undefined;
+  /** Of HTTP. */
+  readonly httpStatus?: number | undefined;
 }
 
 /** Counts inferences and their stages; both edges report to the same one. */
@@ -31,14 +36,14 @@ const STAGE_BUCKETS: readonly number[] = [
 export const UNKNOWN_MODEL = "unknown";
 
 interface ModelHandles {
-  /** By version, in the order of TASK_STAGES. */
+  /** By version, in the order of TASK_STAGES; the last one is of all stages together. */
   readonly stages: Map<string, (Histogram | undefined)[]>;
   /** By code. */
   readonly counters: Readonly<Record<Protocol, Map<string, Counter>>>;
 }
 
 /**
- * Makes the observer: `sconce_inference_stage_seconds{model,version,stage}` and
+ * Makes the observer: `sconce_inference_stage_seconds{model,version,stage}`, `sconce_inference_seconds{model,version}` and
  * `sconce_inferences_total{model,protocol,code}`. Metric handles are bound the first time they are needed. `isKnown`: whether a model
  * lies in the repository, ready or not; failures of others are not counted by name.
  */
@@ -69,6 +74,13 @@ export function createInferenceObserver(
     );
   }
 
+  function bindTotal(labels: { readonly model: string; readonly version: string }): Histogram {
+    return metrics.histogram("sconce_inference_seconds", "Time of an inference in all stages together.", {
+      labels,
+      buckets: STAGE_BUCKETS,
+    });
+  }
+
   function count(handles: ModelHandles, model: string, { protocol, code }: InferenceOutcome): void {
     const counters = handles.counters[protocol];
     let counter = counters.get(code);
@@ -86,6 +98,7 @@ export function createInferenceObserver(
   return {
     observe(outcome) {
       const { answeredBy, asked, timeline } = outcome;
+      if (timeline.trace !== undefined) endTrace(timeline.trace, outcome);
       if (answeredBy === undefined) {
         if (models.has(asked) || isKnown(asked)) count(handlesOf(asked), asked, outcome);
         else count(unknown, UNKNOWN_MODEL, outcome);
@@ -93,11 +106,13 @@ export function createInferenceObserver(
       }
       const { model, version } = answeredBy;
       const handles = handlesOf(model);
+      const traceId = timeline.trace?.isSampled === true ? timeline.trace.traceId : undefined;
       let stages = handles.stages.get(version);
       if (stages === undefined) {
         stages = [];
         handles.stages.set(version, stages);
       }
+      let totalMs = 0;
       for (let i = 0; i < TASK_STAGES.length; i++) {
         const ms = stageMs(timeline, TASK_STAGES[i]!);
         // NaN: the request did not go through this stage.
@@ -105,7 +120,13 @@ export function createInferenceObserver(
         const stage = stages[i] ?? bindStage(TASK_STAGES[i]!, { model, version });
         stages[i] = stage;
         stage.observe(ms / 1000);
+        if (traceId !== undefined) stage.exemplify(ms / 1000, traceId);
+        totalMs += ms;
       }
+      const total = stages[TASK_STAGES.length] ?? bindTotal({ model, version });
+      stages[TASK_STAGES.length] = total;
+      total.observe(totalMs / 1000);
+      if (traceId !== undefined) total.exemplify(totalMs / 1000, traceId);
       count(handles, model, outcome);
     },
     forget(model, version) {
@@ -113,6 +134,12 @@ export function createInferenceObserver(
       else models.delete(model);
     },
   };
+}
+
+function endTrace(trace: RequestTrace, outcome: InferenceOutcome): void {
+  const { answeredBy, asked, code, failure, httpStatus, timeline } = outcome;
+  const model = answeredBy?.model ?? asked;
+  trace.ended({ model, version: answeredBy?.version, code, failure, httpStatus, timeline });
 }
 
 function newHandles(): ModelHandles {

@@ -5,6 +5,8 @@ import type { Logger } from "../base/logger.ts";
 export interface EndedRequest {
   /** The id that its response has, and that its client may have given; "" when there is none. */
   readonly requestId: string;
+  /** Of the trace that it belongs to; undefined: none. */
+  readonly traceId?: string | undefined;
   readonly protocol: "rest" | "grpc";
   /** `POST /predict/digits`, or the path of gRPC's method. */
   readonly call: string;
@@ -67,8 +69,11 @@ export function createRequestLog({
   return {
     isComplete,
     ended(request, failure) {
+      const { traceId, ...others } = request;
       const fields = {
-        ...request,
+        ...others,
+        // As OpenTelemetry calls it in logs.
+        ...(traceId !== undefined && { trace_id: traceId }),
         call: request.call.slice(0, LONGEST_CALL),
         ms: Math.round(request.ms * 100) / 100,
       };

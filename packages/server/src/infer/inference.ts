@@ -50,6 +50,8 @@ export interface Door {
    * it then. Undefined: `infer` decides.
    */
   rejectEarly(head: RequestHead): ServeError | undefined;
+  /** The same where it cannot be said at once, for requests that are large enough to wait for it. Default: `rejectEarly` has said all. */
+  rejectLater?(head: RequestHead): Promise<ServeError | undefined>;
 }
 
 /** Everything an edge can ask of the server, free of any wire protocol. Both edges call this one object. */

@@ -26,12 +26,12 @@ export abstract class ModelAround implements ServedModelHandle {
 
   constructor(
     inner: ServedModelHandle,
-    own: Partial<Pick<ServedModelHandle, "description" | "settings">> = {},
+    own: Partial<Pick<ServedModelHandle, "description" | "settings" | "memoryBytes">> = {},
   ) {
     this.name = inner.name;
     this.version = inner.version;
     this.#own = own;
-    this.memoryBytes = inner.memoryBytes;
+    this.memoryBytes = own.memoryBytes ?? inner.memoryBytes;
     this.inner = inner;
   }
 

@@ -7,12 +7,13 @@ import type { ResultReceiver } from "../base/result-receiver.ts";
 import { Timeline } from "../base/timeline.ts";
 import type { Inference } from "../infer/inference.ts";
 import { FRAME_KINDS, type Frame } from "../worker/frame.ts";
-import { NO_CHUNKS } from "../worker/frame-writer.ts";
+import { NO_BYTES, NO_CHUNKS } from "../worker/frame-writer.ts";
 import { FrameLink } from "./frame-link.ts";
 import { ReadLayouts, SpelledLayouts } from "./layouts.ts";
 import {
   decodeFailure,
   decodeJson,
+  type EarlyMessage,
   encodeFailure,
   encodeJson,
   type InputsMessage,
@@ -21,6 +22,7 @@ import {
   type ViewMessage,
 } from "./link-methods.ts";
 import type { LinkEnd } from "./link-socket.ts";
+import { LinkedTrace } from "./linked-trace.ts";
 import { createMachineClock, type MachineClock } from "./machine-clock.ts";
 import { decodeRequest, type RequestLayout } from "./request-codec.ts";
 import { encodeResponse } from "./response-codec.ts";
@@ -28,7 +30,7 @@ import { encodeResponse } from "./response-codec.ts";
 export interface InferenceHostOptions {
   /** The server process's end. */
   readonly end: LinkEnd;
-  readonly inference: Pick<Inference, "submit" | "acquireInputs">;
+  readonly inference: Pick<Inference, "submit" | "acquireInputs" | "door">;
   readonly clock: Clock;
   /** How often a model has changed. */
   revisionOf(model: string): number;
@@ -83,6 +85,7 @@ export class InferenceHost {
     const { kind, method, id } = frame;
     if (kind === FRAME_KINDS.call && method === LINK_METHODS.infer) this.#infer(frame);
     else if (kind === FRAME_KINDS.call && method === LINK_METHODS.inputs) this.#acquireInputs(frame);
+    else if (kind === FRAME_KINDS.call && method === LINK_METHODS.early) this.#judgeEarly(frame);
     else if (kind === FRAME_KINDS.note && method === LINK_METHODS.cancel)
       this.#pending.get(id)?.abort(decodeFailure(frame.header));
     else if (kind === FRAME_KINDS.note && method === LINK_METHODS.streamEnd) {
@@ -94,10 +97,11 @@ export class InferenceHost {
   #infer(frame: Frame): void {
     const { id } = frame;
     const received = decodeRequest(frame, { layouts: this.#read, machine: this.#machine });
-    const { receivedMs, bodyMs, streamId, revision, wantsPieces, ...asked } = received;
+    const { receivedMs, bodyMs, streamId, revision, wantsPieces, trace, ...asked } = received;
     const isStale = revision !== 0 && revision !== this.#revisionOf(asked.model);
     const timeline = new Timeline(receivedMs);
     timeline.bodyMs = bodyMs;
+    if (trace !== undefined) timeline.trace = new LinkedTrace(trace);
     const signal = new CallSignal();
     this.#pending.set(id, signal);
     this.#inference.submit(
@@ -146,6 +150,23 @@ export class InferenceHost {
     const chunks = result.outputs.map(({ bytes }) => bytes);
     this.#link.send({ kind: FRAME_KINDS.result, method, id, header, chunks });
   };
+
+  #judgeEarly({ id, method, header }: Frame): void {
+    const { model, version, tenant, deadlineMs } = decodeJson<EarlyMessage>(header);
+    const head = {
+      tenant,
+      deadlineMs: deadlineMs === undefined ? undefined : this.#machine.fromMachine(deadlineMs),
+    };
+    let rejection: unknown;
+    try {
+      rejection = this.#inference.door(model, version)?.rejectEarly(head);
+    } catch (thrown) {
+      rejection = thrown;
+    }
+    const kind = rejection === undefined ? FRAME_KINDS.result : FRAME_KINDS.error;
+    const reply = rejection === undefined ? NO_BYTES : encodeFailure(rejection);
+    this.#link.send({ kind, method, id, header: reply, chunks: NO_CHUNKS });
+  }
 
   #acquireInputs({ id, header }: Frame): void {
     const { model, version } = decodeJson<InputsMessage>(header);

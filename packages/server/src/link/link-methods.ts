@@ -2,16 +2,33 @@ import { type ErrorCode, ServeError } from "../base/errors.ts";
 import type { TensorSpec } from "../base/signature.ts";
 
 /**
- * What is said over a link. An edge process calls `infer` and `inputs`; the server process settles both, with the same id. Notes have the id of what
+ * What is said over a link. An edge process calls `infer`, `inputs` and `early`; the server process settles each, with the same id. Notes have the id of what
  * they are about: the inference that is given up (`cancel`), or a piece of whose answer comes (`piece`), or the stream that has ended (`streamEnd`).
  * `view` is about none: models have changed.
  */
-export const LINK_METHODS = { infer: 1, inputs: 2, cancel: 3, piece: 4, streamEnd: 5, view: 6 } as const;
+export const LINK_METHODS = {
+  infer: 1,
+  inputs: 2,
+  cancel: 3,
+  piece: 4,
+  streamEnd: 5,
+  view: 6,
+  early: 7,
+} as const;
 
 /** Header of an `inputs` call, as JSON. Its result is a list of `TensorSpec`, as JSON. */
 export interface InputsMessage {
   readonly model: string;
   readonly version?: string | undefined;
+}
+
+/** Header of an `early` call, as JSON: would this be rejected whatever its body says? Its result is nothing: it may come. */
+export interface EarlyMessage {
+  readonly model: string;
+  readonly version?: string | undefined;
+  readonly tenant?: string | undefined;
+  /** By the machine's clock. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** Header of a `view` note, as JSON: every known model that has changed, and the names of those that are gone. */

@@ -56,6 +56,10 @@ describe("a link", () => {
       clock: systemClock,
       revisionOf: () => revision,
       inference: {
+        door: (model) => ({
+          rejectEarly: () =>
+            model === "full" ? new ServeError("unavailable", "full", { reason: "queue_full" }) : undefined,
+        }),
         submit(request, receiver) {
           asked.push({ request, receiver });
           onAsked({ request, receiver });
@@ -169,7 +173,7 @@ describe("a link", () => {
       timeline.enqueuedMs = systemClock.nowMs();
       timeline.answeredMs = systemClock.nowMs();
       timeline.computeMs = 5;
-      timeline.steps = [{ name: "s", totalMs: 2, computeMs: 1 }];
+      timeline.steps = [{ name: "s", totalMs: 2, computeMs: 1, endedMs: timeline.answeredMs }];
       echo({ request: request(), ...rest });
     };
     const { timeline, ...others } = request();
@@ -177,7 +181,52 @@ describe("a link", () => {
     await remote.inference.infer({ ...others, timeline });
     assert.ok(timeline.enqueuedMs > beforeMs - 1 && timeline.answeredMs < systemClock.nowMs() + 1);
     assert.equal(timeline.computeMs, 5);
-    assert.deepEqual(timeline.steps, [{ name: "s", totalMs: 2, computeMs: 1 }]);
+    const [step] = timeline.steps!;
+    assert.deepEqual([step!.name, step!.totalMs, step!.computeMs], ["s", 2, 1]);
+    assert.ok(Math.abs(step!.endedMs - timeline.answeredMs) < 0.001);
+  });
+
+  test("a request that is traced here learns which runs it had a part in there", async () => {
+    const [here, run] = [
+      { traceId: "a".repeat(32), spanId: "b".repeat(16) },
+      { traceId: "c".repeat(32), spanId: "d".repeat(16), rows: 4 },
+    ];
+    let there: unknown;
+    onAsked = (asked) => {
+      const { trace } = asked.request.timeline;
+      there = { traceId: trace?.traceId, spanId: trace?.spanId };
+      trace?.ran(run, 1);
+      echo({ ...asked, request: { ...request(), timeline: asked.request.timeline } });
+    };
+    const runs: unknown[] = [];
+    const given = request();
+    given.timeline.trace = {
+      ...here,
+      isSampled: true,
+      ran: (place, ownRows) => runs.push([place, ownRows]),
+      ended() {},
+    };
+    await remote.inference.infer(given);
+    assert.deepEqual(there, here);
+    assert.deepEqual(runs, [[run, 1]]);
+    given.timeline.trace = { ...given.timeline.trace, isSampled: false };
+    await remote.inference.infer(given);
+    assert.deepEqual(there, { traceId: undefined, spanId: undefined }, "nothing of it is recorded");
+  });
+
+  test("whether a body is wanted at all is asked before it is read", async () => {
+    const view = (name: string) => ({
+      name,
+      revision: 1,
+      serving: "1",
+      versions: [{ version: "1", inputs: [] }],
+    });
+    host.show({ models: [view("full"), view("free")], gone: [] });
+    await until("they are shown", () => remote.views.isKnown("free"));
+    const judge = (model: string) =>
+      remote.inference.door(model, undefined)?.rejectLater?.({ deadlineMs: systemClock.nowMs() });
+    assert.equal((await judge("full"))?.reason, "queue_full");
+    assert.equal(await judge("free"), undefined);
   });
 
   test("errors come with their code, reason and pause", async () => {
@@ -251,6 +300,62 @@ describe("a link", () => {
     assert.equal((await running).code, "unavailable");
     await until("it is cancelled there", () => there!.aborted && isClosed);
   });
+});
+
+/** A new field of theirs does not compile here until somebody has decided what becomes of it on a link. */
+const FIELDS: {
+  readonly request: Readonly<
+    Record<keyof InferRequest, "carried" | "this process's own" | "not set by edges">
+  >;
+  readonly response: Readonly<Record<keyof InferResponse, "carried" | "the request's">>;
+  readonly timeline: Readonly<Record<keyof Timeline, "there" | "back" | "this process's own">>;
+} = {
+  request: {
+    model: "carried",
+    version: "carried",
+    id: "this process's own",
+    inputs: "carried",
+    outputs: "carried",
+    classify: "carried",
+    parameters: "carried",
+    priority: "carried",
+    deadlineMs: "carried",
+    signal: "carried",
+    tenant: "carried",
+    isAlone: "carried",
+    isCharged: "not set by edges",
+    stream: "carried",
+    onPiece: "carried",
+    timeline: "carried",
+    maxResponseBytes: "carried",
+  },
+  response: {
+    model: "carried",
+    version: "carried",
+    id: "the request's",
+    outputs: "carried",
+    parameters: "carried",
+    batchRows: "carried",
+  },
+  timeline: {
+    receivedMs: "there",
+    bodyMs: "there",
+    preparedMs: "this process's own",
+    enqueuedMs: "back",
+    claimedMs: "back",
+    dispatchedMs: "back",
+    answeredMs: "back",
+    finishedMs: "this process's own",
+    encodedMs: "this process's own",
+    computeMs: "back",
+    steps: "back",
+    // Of it the runs come back.
+    trace: "there",
+  },
+};
+
+test("what a link does with every field is decided", () => {
+  assert.ok(Object.keys(FIELDS.request).length > 0);
 });
 
 function plain(tensors: InferRequest["inputs"]): unknown {

@@ -13,6 +13,7 @@ import { ReadLayouts, SpelledLayouts } from "./layouts.ts";
 import {
   decodeFailure,
   decodeJson,
+  type EarlyMessage,
   encodeFailure,
   encodeJson,
   LINK_METHODS,
@@ -188,12 +189,28 @@ class SentRequest implements Settling, AbortListener {
   }
 }
 
-/** Requests are never rejected before their body is read: only the server process knows its queues. */
-const DOOR: Door = { rejectEarly: () => undefined };
+/** Only the server process knows its queues: it is asked about bodies that cost more than that. */
+function doorTo(asker: Asker, model: string, version: string | undefined): Door {
+  return {
+    rejectEarly: () => undefined,
+    rejectLater({ tenant, deadlineMs }) {
+      const atMs = deadlineMs === undefined ? undefined : asker.machine.toMachine(deadlineMs);
+      const message = { model, version, tenant, deadlineMs: atMs } satisfies EarlyMessage;
+      return new Promise((resolve) => {
+        asker.call(
+          LINK_METHODS.early,
+          { header: encodeJson(message), chunks: NO_CHUNKS },
+          { settle: () => resolve(undefined), fail: resolve, piece() {} },
+        );
+      });
+    },
+  };
+}
 
 function inferenceOver(asker: Asker, views: ModelViews): Inference {
   return {
-    door: (name, version) => (views.inputsOf(name, version) === undefined ? undefined : DOOR),
+    door: (name, version) =>
+      views.inputsOf(name, version) === undefined ? undefined : doorTo(asker, name, version),
     loadedInputs: (name, version) => views.inputsOf(name, version),
     acquireInputs: (model, version, signal) => acquireInputs(asker, { model, version }, signal),
     modelNames: () => views.names(),

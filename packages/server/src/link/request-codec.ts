@@ -1,4 +1,5 @@
 import { type InferRequest, NO_PARAMETERS } from "../base/infer-request.ts";
+import type { SpanPlace } from "../base/span-place.ts";
 import type { Datatype, NamedTensor } from "../base/tensor.ts";
 import { cutPayload, decodeHead, encodeHead, type HeadSizes } from "./head-codec.ts";
 import type { ReadLayouts, SpelledLayouts } from "./layouts.ts";
@@ -22,6 +23,7 @@ export interface TensorLayout {
 }
 
 interface More {
+  readonly trace?: SpanPlace;
   readonly parameters?: WireParameters;
   readonly classify?: readonly (readonly [string, number])[];
 }
@@ -36,6 +38,8 @@ export interface ReceivedRequest
   /** Of the model, as the other end knew it when it read the request; 0: it did not. */
   readonly revision: number;
   readonly wantsPieces: boolean;
+  /** Undefined: nothing of it is recorded. */
+  readonly trace: SpanPlace | undefined;
 }
 
 const SIZES: HeadSizes = { numbers: 4, counts: 5 };
@@ -51,7 +55,8 @@ export function encodeRequest(
   const { model, version, tenant, inputs, outputs, parameters, classify, timeline } = request;
   const text = JSON.stringify({ model, version, tenant, inputs: inputs.map(layoutOf), outputs });
   const { id, isNew } = layouts.idOf(text);
-  const isPlain = parameters.size === 0 && classify === undefined;
+  const isTraced = timeline.trace?.isSampled === true;
+  const isPlain = parameters.size === 0 && classify === undefined && !isTraced;
   return encodeHead({
     numbers: [
       machine.toMachine(timeline.receivedMs),
@@ -76,8 +81,9 @@ function layoutOf({ name, datatype, shape }: NamedTensor): TensorLayout {
   return { name, datatype, shape };
 }
 
-function moreOf({ parameters, classify }: InferRequest): More {
+function moreOf({ parameters, classify, timeline: { trace } }: InferRequest): More {
   return {
+    ...(trace?.isSampled === true && { trace: { traceId: trace.traceId, spanId: trace.spanId } }),
     ...(parameters.size > 0 && { parameters: encodeParameters(parameters) }),
     ...(classify !== undefined && { classify: [...classify] }),
   };
@@ -99,7 +105,7 @@ export function decodeRequest(
   ];
   const layout = layouts.read(layoutId, head.layout);
   if (layout === undefined) throw linkError("a request has no layout");
-  const { parameters, classify } = head.more === "" ? NO_MORE : (JSON.parse(head.more) as More);
+  const { parameters, classify, trace } = head.more === "" ? NO_MORE : (JSON.parse(head.more) as More);
   return {
     model: layout.model,
     version: layout.version,
@@ -117,6 +123,7 @@ export function decodeRequest(
     streamId,
     revision,
     wantsPieces: (flags & WANTS_PIECES) !== 0,
+    trace,
   };
 }
 

@@ -3,6 +3,7 @@ import type { StepTimes, Timeline } from "../base/timeline.ts";
 import { cutPayload, decodeHead, encodeHead, type HeadSizes } from "./head-codec.ts";
 import type { ReadLayouts, SpelledLayouts } from "./layouts.ts";
 import { linkError } from "./link-methods.ts";
+import { type LinkedRun, LinkedTrace } from "./linked-trace.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import { decodeParameters, encodeParameters, type WireParameters } from "./parameter-codec.ts";
 import { placed, type TensorLayout } from "./request-codec.ts";
@@ -17,6 +18,8 @@ export interface ResponseLayout {
 interface More {
   readonly parameters?: WireParameters;
   readonly steps?: readonly StepTimes[];
+  /** That a request had a part in which is traced at the other end. */
+  readonly runs?: readonly LinkedRun[];
 }
 
 const SIZES: HeadSizes = { numbers: 5, counts: 2 };
@@ -28,7 +31,9 @@ export function encodeResponse(
   { layouts, machine }: { readonly layouts: SpelledLayouts; readonly machine: MachineClock },
 ): Uint8Array {
   const { model, version, outputs, parameters, batchRows } = response;
-  const { steps } = timeline;
+  const { steps, trace } = timeline;
+  const runs = trace instanceof LinkedTrace ? trace.runs : undefined;
+  const isPlain = parameters.size === 0 && steps === undefined && runs === undefined;
   const text = JSON.stringify({
     model,
     version,
@@ -46,14 +51,27 @@ export function encodeResponse(
     counts: [id, batchRows],
     lengths: outputs.map(({ bytes }) => bytes.length),
     layout: isNew ? text : "",
-    more: parameters.size === 0 && steps === undefined ? "" : JSON.stringify(moreOf(response, steps)),
+    more: isPlain
+      ? ""
+      : JSON.stringify(moreOf(response, { steps: steps && shifted(steps, machine.toMachine), runs })),
   });
 }
 
-function moreOf({ parameters }: InferResponse, steps: readonly StepTimes[] | undefined): More {
+function shifted(steps: readonly StepTimes[], shift: (ms: number) => number): readonly StepTimes[] {
+  return steps.map((step) => ({ ...step, endedMs: shift(step.endedMs) }));
+}
+
+function moreOf(
+  { parameters }: InferResponse,
+  {
+    steps,
+    runs,
+  }: { readonly steps: readonly StepTimes[] | undefined; readonly runs: readonly LinkedRun[] | undefined },
+): More {
   return {
     ...(parameters.size > 0 && { parameters: encodeParameters(parameters) }),
     ...(steps !== undefined && { steps }),
+    ...(runs !== undefined && { runs }),
   };
 }
 
@@ -80,7 +98,8 @@ export function decodeResponse(
   timeline.answeredMs = machine.fromMachine(answered);
   timeline.computeMs = computeMs;
   const more = head.more === "" ? undefined : (JSON.parse(head.more) as More);
-  if (more?.steps !== undefined) timeline.steps = more.steps;
+  if (more?.steps !== undefined) timeline.steps = shifted(more.steps, machine.fromMachine);
+  for (const [run, ownRows] of more?.runs ?? []) timeline.trace?.ran(run, ownRows);
   return {
     model: layout.model,
     version: layout.version,

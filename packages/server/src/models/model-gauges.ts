@@ -63,10 +63,13 @@ function sequenceValue(
   return sequences === undefined ? [] : [{ labels, value: sequences[key] }];
 }
 
-function workerValues({ residentBytes }: ModelGauges, labels: Labels): CollectedValue[] {
-  return residentBytes.flatMap((value, index) =>
-    value === undefined ? [] : [{ labels: { ...labels, instance: String(index) }, value }],
-  );
+function workerValues({ residentBytes, shadowResidentBytes }: ModelGauges, labels: Labels): CollectedValue[] {
+  const of = (instance: string, value: number | undefined): CollectedValue[] =>
+    value === undefined ? [] : [{ labels: { ...labels, instance }, value }];
+  return [
+    ...residentBytes.flatMap((value, index) => of(String(index), value)),
+    ...of("shadow", shadowResidentBytes),
+  ];
 }
 
 function stateValues({ name: model, version, state: current }: VersionStatus): CollectedValue[] {

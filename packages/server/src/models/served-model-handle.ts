@@ -6,6 +6,8 @@ import type { ServedModel } from "./registry.ts";
 export interface ModelGauges extends QueueGauges {
   /** Resident memory of each instance's worker process, in the order of the instances; undefined where it is not known. */
   readonly residentBytes: readonly (number | undefined)[];
+  /** The same of the worker whose answers the model's are compared with. Default: there is none. */
+  readonly shadowResidentBytes?: number | undefined;
   /** Undefined: the model keeps no state. */
   readonly sequences?: { readonly live: number; readonly stateBytes: number };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Instance } from "../base/instance.ts";
+import type { TraceRun } from "../base/request-trace.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { BatchPlan } from "./batch-plan.ts";
 import { findBadOutput, gatherInputs, sliceOutputs } from "./batch-rows.ts";
@@ -31,6 +32,8 @@ export interface DispatcherParts {
   readonly recovery: Recovery;
   readonly estimate: ServiceEstimate;
   readonly observer: QueueObserver;
+  /** Undefined: nothing is traced. */
+  readonly traceRun: TraceRun | undefined;
   /** Called whenever a request or a run may have been the last one. */
   onProgress(): void;
 }
@@ -145,6 +148,7 @@ export class Dispatcher {
     const { computeMs } = result;
     // A run that was slept through says nothing of those to come.
     estimate.observe(activeClock.nowMs() - run.activeMs, count, nowMs);
+    if (this.#parts.traceRun !== undefined) this.#trace(run, nowMs, { computeMs });
     observer.runFinished({ rows, requests: count, dispatchedMs, answeredMs: nowMs, computeMs });
     // The instance goes on first; the outputs are sliced while it works.
     this.dispatch(nowMs);
@@ -162,6 +166,8 @@ export class Dispatcher {
     if (!this.#running.has(run)) return;
     const { recovery, requests, observer, instances } = this.#parts;
     const nowMs = this.#end(run);
+    if (this.#parts.traceRun !== undefined)
+      this.#trace(run, nowMs, { computeMs: Number.NaN, failure: error });
     for (const { request } of run.items) if (request.hasPieces) requests.fail(request, error);
     const plan = recovery.plan(
       {
@@ -178,6 +184,21 @@ export class Dispatcher {
     this.#retries.addFirst(plan.retries);
     if (instances.isGone) this.rejectWaiting(noInstance());
     this.dispatch(nowMs);
+  }
+
+  /** Before its requests have their results, so that they know of it when they end. */
+  #trace(
+    { items, rows, dispatchedMs }: Run,
+    endedMs: number,
+    { computeMs, failure }: { readonly computeMs: number; readonly failure?: ServeError },
+  ): void {
+    const requests = items.flatMap(({ request, rows: own }) => {
+      const { trace } = request.request.timeline;
+      return trace?.isSampled === true && !request.isSettled ? [{ trace, rows: own }] : [];
+    });
+    if (requests.length === 0) return;
+    const size = items.length;
+    this.#parts.traceRun?.({ requests, rows, size, dispatchedMs, endedMs, computeMs, failure });
   }
 
   #end(run: Run): number {

@@ -4,6 +4,7 @@ import { ServeError } from "../base/errors.ts";
 import type { InferRequest } from "../base/infer-request.ts";
 import type { Instance } from "../base/instance.ts";
 import type { RequestHead } from "../base/request-head.ts";
+import type { TraceRun } from "../base/request-trace.ts";
 import type { ResultReceiver } from "../base/result-receiver.ts";
 import type { Signature } from "../base/signature.ts";
 import { Admission } from "./admission.ts";
@@ -40,6 +41,8 @@ export interface SchedulerOptions {
   /** In [0, 1), for jitter. Default `Math.random`. */
   readonly random?: () => number;
   readonly observer?: QueueObserver;
+  /** Told of runs whose requests are traced. Default: nobody is. */
+  readonly traceRun?: TraceRun | undefined;
   /**
    * Calls back once the events at hand are handled (`setImmediate`), so that requests which arrived together run together instead of
    * the first one alone. Default: at once.
@@ -135,6 +138,7 @@ class QueueScheduler implements Scheduler {
       recovery: new Recovery(config, quarantine),
       estimate,
       observer,
+      traceRun: options.traceRun,
       onProgress: () => this.#endDrain(),
     });
     this.#dispatchGathered = () => {

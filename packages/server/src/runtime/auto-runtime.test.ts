@@ -45,9 +45,9 @@ function runtime(name: "onnx" | "python", error?: ServeError): Runtime & { asked
 function load(
   onnx: Runtime,
   python: Runtime,
-  spec: { readonly codeFile?: string; readonly runtime?: NonNullable<LoadOptions["runtime"]> } = {},
+  spec: { readonly codeFile?: string } & Partial<Pick<LoadOptions, "runtime" | "precision">> = {},
 ): Promise<LoadedModel> {
-  const options = { runtime: spec.runtime } as unknown as LoadOptions;
+  const options = { runtime: spec.runtime, precision: spec.precision } as unknown as LoadOptions;
   const full: LoadSpec = { name: "m", version: "1", file: "/m", root: "/", codeFile: spec.codeFile, options };
   return createAutoRuntime({ onnx, python, tasks: python }).load(full, {
     signal: new AbortController().signal,
@@ -59,6 +59,12 @@ describe("createAutoRuntime()", () => {
     const python = runtime("python");
     assert.equal((await load(runtime("onnx"), python)).description.runtime, "onnx");
     assert.equal(python.asked, 0);
+  });
+
+  test("what is to be calculated in bfloat16 is run by Python", async () => {
+    const onnx = runtime("onnx");
+    const { description } = await load(onnx, runtime("python"), { precision: "bfloat16" });
+    assert.deepEqual([description.runtime, onnx.asked], ["python", 0]);
   });
 
   test("what does not is run by Python, and the description says why", async () => {

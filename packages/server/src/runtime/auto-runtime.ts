@@ -46,7 +46,8 @@ async function load(
   const { runtime = "auto" } = spec.options;
   if (runtime === "onnx" && spec.codeFile !== undefined) throw codeRefused();
   if (runtime === "onnx") return onnx.load(spec, options);
-  if (runtime === "python" || spec.codeFile !== undefined) return python.load(spec, options);
+  const isPythons = spec.codeFile !== undefined || spec.options.precision === "bfloat16";
+  if (runtime === "python" || isPythons) return python.load(spec, options);
   let why: ServeError;
   try {
     return await onnx.load(spec, options);

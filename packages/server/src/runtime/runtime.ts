@@ -43,7 +43,8 @@ export interface LoadOptions {
   /** Kill and replace a worker whose resident memory passes this; undefined: no limit. */
   readonly memoryLimitBytes: number | undefined;
   readonly memory: "fast" | "shared";
-  readonly precision: "float32" | "float16" | "int8" | "int4";
+  /** `bfloat16`: of the Python runtime, which has no `int4`. */
+  readonly precision: "float32" | "bfloat16" | "float16" | "int8" | "int4";
   /** Requests may share a run although it changes their answers. Default: they may not. */
   readonly mayMixRows?: boolean;
   /** File whose tensors replace the program's weights of the same names. */
@@ -66,6 +67,8 @@ export interface LoadOptions {
   readonly mayAsk?: OwnSettings;
   /** Writes down what runs spend their time on, which slows them. Default: nothing is written. */
   readonly profile?: ProfileRequest | undefined;
+  /** Its workers compute when nobody else wants to. Default: like everybody. Known to the Python runtime only. */
+  readonly isBackground?: boolean;
   /** Which runtime runs it. Default: the first that can. */
   readonly runtime?: "auto" | "onnx" | "python";
   /** For the Python runtime. */
@@ -104,9 +107,11 @@ export interface PythonOptions {
   /** The names and types of the model's outputs; undefined: a run shows them. */
   readonly outputs: Readonly<Record<string, string>> | undefined;
   readonly device: string;
-  /** Whether files may be read that run code of their own. */
+  /** Whether torch.compile makes code for it. Default: it does not. */
+  readonly compile?: boolean;
   /** Rows of a batch, in place of what an archive says; undefined: the archive's own. */
   readonly maxBatchSize: number | undefined;
+  /** Whether files may be read that run code of their own. */
   readonly allowsPickle: boolean;
   /** Of a TorchServe archive: how requests hold what its handler gets; undefined: as the archive says. */
   readonly envelope?: string | undefined;

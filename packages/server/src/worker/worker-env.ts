@@ -33,6 +33,8 @@ const PYTHON_ALLOWED = [
   "HF_HUB_OFFLINE",
   "CUDA_VISIBLE_DEVICES",
   "NVIDIA_VISIBLE_DEVICES",
+  "CXX",
+  "TORCHINDUCTOR_CACHE_DIR",
 ];
 
 /** The environment of a worker, cut out of the server process's. */

@@ -1,5 +1,6 @@
 import { schemaOf } from "../aten/schemas.ts";
 import type { Arg, Node, TensorType, ValueType } from "./ir.ts";
+import { isSparse, isUnviewable } from "./size-conditions.ts";
 import { type Dim, evaluate, symbolsOf } from "./sym.ts";
 
 /**
@@ -76,8 +77,8 @@ export function aliasingOf(node: Node, typeOf: (name: string) => ValueType | und
   const out = node.outputs[0] === undefined ? undefined : typeOf(node.outputs[0]);
   if (CONVERSIONS.has(op)) return conversion(node, op, { self, out });
   if (RESHAPES.has(op)) {
-    if (self?.strides === undefined || out?.kind !== "tensor" || out.strides === undefined) return "unknown";
-    return isContiguous(self) || !isContiguous(out) ? "view" : "fresh";
+    if (self?.strides === undefined || out?.kind !== "tensor") return "unknown";
+    return holdsMostly(copyCondition(node, typeOf)) ? "fresh" : "view";
   }
   const schema = schemaOf(node.target);
   if (schema === undefined) return "unknown";
@@ -106,6 +107,21 @@ function conversion(node: Node, op: string, { self, out }: Conversion): Aliasing
   return format?.kind === "hint" && !/ 4$|preserve_format$/.test(format.value) ? "unknown" : "same";
 }
 
+/**
+ * When a result that generally is a copy of its operand is one, as a condition on sizes (0: never, 1: always): at size 1 a turned tensor is
+ * dense, and `contiguous` and `reshape` answer with it or with a view of it. What is written into nothing is not considered.
+ */
+export function copyCondition(node: Node, typeOf: (name: string) => ValueType | undefined): Dim {
+  const op = node.target.slice(0, node.target.lastIndexOf("."));
+  if (op !== "aten.contiguous" && !RESHAPES.has(op)) return 1;
+  const self = tensorType(node.args.get("self") ?? node.args.get("input"), typeOf);
+  const out = node.outputs[0] === undefined ? undefined : typeOf(node.outputs[0]);
+  if (self?.strides === undefined || out?.kind !== "tensor") return 1;
+  return op === "aten.contiguous" || op === "aten.ravel"
+    ? isSparse(self.dims, self.strides)
+    : isUnviewable(self.dims, self.strides, out.dims);
+}
+
 function isOff(arg: Arg | undefined): boolean {
   return arg?.kind === "bool" && !arg.value;
 }
@@ -120,6 +136,11 @@ function tensorType(
 
 /** Sizes that symbols are tried with; strides that are row-major for all of them are row-major. */
 const PROBES = [7, 11, 13];
+
+/** Whether a condition on sizes holds for one of the probes: what fails for all of them fails for nearly any. */
+function holdsMostly(condition: Dim): boolean {
+  return PROBES.some((probe) => evaluate(condition, probeValues(condition, probe)) !== 0);
+}
 
 /** Row-major without holes, for any size of the symbols. Unknown strides count as not contiguous. */
 export function isContiguous({ dims, strides }: TensorType): boolean {

@@ -17,6 +17,7 @@ export const WRITES_SEVERAL: Readonly<Record<string, SeveralWrites>> = {
 /** Variants whose overload has another name. */
 const VARIANTS: Readonly<Record<string, string>> = {
   "aten.floor_divide_.Tensor": "aten.floor_divide.default",
+  "aten.ldexp_.default": "aten.ldexp.Tensor",
   "aten.pow_.Scalar": "aten.pow.Tensor_Scalar",
   "aten.pow_.Tensor": "aten.pow.Tensor_Tensor",
   "aten.transpose_.default": "aten.transpose.int",

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { functionalise } from "./functionalise.ts";
+import { guardKey } from "./guard.ts";
 import type { Arg, Graph, Node, ValueType } from "./ir.ts";
+import { type Dim, mul, symbol } from "./sym.ts";
 
 /** Graphs that PyTorch may write although its exporter of today does not: names of a tensor are used after its shape has changed. */
 
@@ -59,4 +61,56 @@ test("what may be the tensor under another name is refused once it is used", () 
     unsupported!.map(({ op }) => op),
     ["aten.t_.default"],
   );
+});
+
+const n = symbol("n");
+const free = (dims: readonly Dim[], strides: readonly Dim[]): ValueType => ({
+  kind: "tensor",
+  dtype: "float32",
+  dims,
+  strides,
+});
+
+/** x [n, 3] → relu → `made` → transpose → `turned` → contiguous or flatten → `copy` → add_ → `written`, with `made` as the output. */
+function writesIntoCopy(copies: string, shown: string): Graph {
+  const turned: Node = {
+    ...call("transpose.int", "made", "turned"),
+    args: new Map<string, Arg>([
+      ["self", value("made")],
+      ["dim0", { kind: "int", value: 0 }],
+      ["dim1", { kind: "int", value: 1 }],
+    ]),
+  };
+  const copy = copies.startsWith("flatten") ? free([mul(3, n)], [1]) : free([3, n], [n, 1]);
+  return {
+    inputs: ["x"],
+    outputs: [value(shown)],
+    nodes: [
+      call("relu.default", "x", "made"),
+      turned,
+      call(copies, "turned", "copy"),
+      call("add_.Tensor", "copy", "written"),
+    ],
+    values: new Map([
+      ["x", free([n, 3], [3, 1])],
+      ["made", free([n, 3], [3, 1])],
+      ["turned", free([3, n], [1, 3])],
+      ["copy", copy],
+      ["written", copy],
+    ]),
+  };
+}
+
+test("where a copy is the original itself at size 1, and is written into, that size is refused", () => {
+  for (const copies of ["contiguous.default", "flatten.using_ints"]) {
+    const { demands } = functionalise(writesIntoCopy(copies, "made"));
+    assert.deepEqual(
+      demands.map(({ condition }) => guardKey(condition)),
+      ["ne(size(n),1)"],
+    );
+  }
+});
+
+test("where nothing of the original is used after a copy was written into, every size is taken", () => {
+  assert.deepEqual(functionalise(writesIntoCopy("contiguous.default", "written")).demands, []);
 });

@@ -1,5 +1,5 @@
 import { schemaOf } from "../aten/schemas.ts";
-import { aliasingOf, isSameTensor, mutates } from "./aliasing.ts";
+import { aliasingOf, copyCondition, isSameTensor, mutates } from "./aliasing.ts";
 import {
   functionalVariant,
   type SeveralWrites,
@@ -7,7 +7,11 @@ import {
   WRITES_SEVERAL,
   whyNoVariant,
 } from "./functional-variant.ts";
+import { type Guard, type GuardTerm, guardOfDim } from "./guard.ts";
+import { inputSymbols } from "./input-symbols.ts";
 import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";
+import { anyOf, partsOf } from "./size-conditions.ts";
+import { type Dim, factorsOf, keyOf, type SymNode, sym, termsOf } from "./sym.ts";
 import { replayView, type ViewStep } from "./view-replay.ts";
 
 export interface Functionalised {
@@ -16,6 +20,8 @@ export interface Functionalised {
   readonly unsupported: readonly { readonly op: string; readonly reason: string }[];
   /** Graph inputs (weights included) that the program writes into. */
   readonly mutatedInputs: readonly string[];
+  /** Conditions on the sizes of inputs under which it does what the program does: at others a copy is none, and is written into. */
+  readonly demands: readonly Guard[];
 }
 
 /**
@@ -24,10 +30,24 @@ export interface Functionalised {
  * views of that root are recalculated when they are next used. `shared` lists groups of inputs that lie in the same memory.
  */
 export function functionalise(graph: Graph, shared: readonly (readonly string[])[] = []): Functionalised {
-  if (!graph.nodes.some(mutates)) return { graph, unsupported: [], mutatedInputs: [] };
+  if (!graph.nodes.some(mutates)) return { graph, unsupported: [], mutatedInputs: [], demands: [] };
   const pass = new Functionaliser(graph, shared);
   for (const node of graph.nodes) pass.visit(node);
   return pass.finish();
+}
+
+/** Why sizes may be refused. */
+const WRITES_INTO_COPY = "the program writes into a copy, which is the original itself at such sizes";
+
+const WRITES_PAST_END = "the program writes into a part that begins past the end at other sizes";
+
+/** What is left of other sizes in a size, such as n - 1, which PyTorch takes for 0 where there is not as much. */
+function remainders(dim: Dim): readonly Dim[] {
+  if (typeof dim === "number" || dim.op === "symbol" || dim.op === "max") return [];
+  const isLess =
+    dim.op === "add" &&
+    termsOf(dim).some((term) => factorsOf(term).some((factor) => typeof factor === "number" && factor < 0));
+  return isLess ? [dim] : (dim as SymNode).args.flatMap(remainders);
 }
 
 /** Memory that tensors share. */
@@ -42,6 +62,10 @@ interface Root {
   readonly relatives: Set<Root>;
   /** Set when a relative was written to: the content is not known any more. */
   lostTo: string | undefined;
+  /** What this is a copy of, or what is a copy of it, and at which sizes that is so. */
+  readonly copies: Map<Root, Dim>;
+  /** Conditions under which it is not what was written into elsewhere, until it is used. */
+  demands: Dim[];
 }
 
 interface View {
@@ -66,10 +90,13 @@ class Functionaliser {
   readonly #nodes: Node[] = [];
   readonly #unsupported: { op: string; reason: string }[] = [];
   readonly #mutatedInputs = new Set<string>();
+  readonly #demands = new Map<string, Guard>();
+  readonly #given: ReadonlyMap<string, GuardTerm>;
 
   constructor(graph: Graph, shared: readonly (readonly string[])[]) {
     this.#graph = graph;
     this.#values = new Map(graph.values);
+    this.#given = inputSymbols(graph, graph.inputs);
     for (const input of graph.inputs) this.#startRoot(input);
     for (const group of shared) {
       const roots = group.flatMap((name) => this.#views.get(name)?.root ?? []);
@@ -88,13 +115,23 @@ class Functionaliser {
       graph: { ...this.#graph, nodes: this.#nodes, outputs, values: this.#values },
       unsupported: this.#unsupported,
       mutatedInputs: [...this.#mutatedInputs],
+      demands: [...this.#demands.values()],
     };
   }
 
   #startRoot(name: string): Root | undefined {
     const type = this.#values.get(name);
     if (type?.kind !== "tensor") return undefined;
-    const root: Root = { name, current: name, type, version: 0, relatives: new Set(), lostTo: undefined };
+    const root: Root = {
+      name,
+      current: name,
+      type,
+      version: 0,
+      relatives: new Set(),
+      lostTo: undefined,
+      copies: new Map(),
+      demands: [],
+    };
     this.#views.set(name, { root, steps: [], names: new Set([name]), name, version: 0 });
     return root;
   }
@@ -109,14 +146,57 @@ class Functionaliser {
       const type = name === undefined ? undefined : this.#values.get(name);
       if (name === undefined || type?.kind !== "tensor") continue;
       if ((aliasing === "view" || aliasing === "same") && operand !== undefined) {
-        const steps = [...operand.steps, { node, index, from: typeOf(operand), to: type }];
+        const from = typeOf(operand);
+        // It lies as its operand does, whatever the file says of it.
+        const to = aliasing === "same" ? { ...type, strides: from.strides } : type;
+        const steps = [...operand.steps, { node, index, from, to }];
         const names = isSameTensor(node, aliasing) ? operand.names.add(name) : new Set([name]);
         this.#views.set(name, { root: operand.root, steps, names, name, version: operand.root.version });
         continue;
       }
       const root = this.#startRoot(name)!;
       if (aliasing !== "fresh") this.#relate(root, node);
+      else if (operand !== undefined) this.#copy(operand.root, root, node);
     }
+  }
+
+  /** Two roots that are one at some sizes. */
+  #copy(original: Root, copy: Root, node: Node): void {
+    const condition = copyCondition(node, (name) => this.#typeNow(name));
+    if (condition === 1) return;
+    original.copies.set(copy, condition);
+    copy.copies.set(original, condition);
+  }
+
+  /** Says of what may be the same memory as a root that was written to, at some sizes, that it must not be. */
+  #demandApart(root: Root): void {
+    const reached = new Map<Root, Dim>([root, ...root.relatives].map((start) => [start, 0]));
+    for (const [from, so] of reached) {
+      for (const [to, condition] of from.copies) {
+        const apart = anyOf([so, condition]);
+        for (const one of [to, ...to.relatives]) if (!reached.has(one)) reached.set(one, apart);
+      }
+    }
+    for (const [one, apart] of reached) if (apart !== 0) one.demands.push(apart);
+  }
+
+  /** Conditions on what the inputs' sizes are become demands of the program, others a check where they matter. */
+  #demand(condition: Dim, because: string, target: string): void {
+    for (const part of partsOf("and", condition)) {
+      const term = guardOfDim(part, ({ key }) => this.#given.get(key));
+      if (term === undefined) this.#check(part, because, target);
+      else this.#demands.set(keyOf(part), { condition: term, because });
+    }
+  }
+
+  #check(condition: Dim, because: string, target: string): void {
+    const name = this.#fresh("are_apart");
+    this.#values.set(name, { kind: "bool", expr: condition });
+    const args = new Map<string, Arg>([
+      ["self", valueArg(name)],
+      ["assert_msg", { kind: "string", value: because }],
+    ]);
+    this.#nodes.push({ target: "aten._assert_scalar.default", args, outputs: [], origin: target });
   }
 
   /** The type that a name has by now: its tensor may have been turned since the value came about. */
@@ -213,7 +293,11 @@ class Functionaliser {
 
   /** Puts a view's new value into its root, and forgets what may share memory with it without being known as a view. */
   #write(view: View, value: string, node: Node): void {
-    const { root } = view;
+    const { root, steps } = view;
+    for (const { dims } of [root.type, ...steps.map(({ to }) => to)]) {
+      for (const left of dims.flatMap(remainders))
+        this.#demand(sym("ge", left, 0), WRITES_PAST_END, node.target);
+    }
     const wholes = this.#intermediates(view);
     let part = value;
     for (let i = view.steps.length - 1; i >= 0; i--) {
@@ -232,6 +316,7 @@ class Functionaliser {
     view.name = value;
     view.version = root.version;
     for (const relative of root.relatives) relative.lostTo = node.target;
+    this.#demandApart(root);
     if (this.#graph.inputs.includes(root.name)) this.#mutatedInputs.add(root.name);
   }
 
@@ -271,6 +356,8 @@ class Functionaliser {
       });
       root.lostTo = undefined;
     }
+    for (const condition of root.demands) this.#demand(condition, WRITES_INTO_COPY, target);
+    root.demands = [];
     if (view.version !== root.version) {
       view.name = view.steps.reduce((operand, step) => this.#replay(step, operand), root.current);
       view.version = root.version;

@@ -1,9 +1,11 @@
 import { removeDeadNodes } from "./dead-code.ts";
 import { dropEffects } from "./drop-effects.ts";
 import { functionalise } from "./functionalise.ts";
+import type { Guard } from "./guard.ts";
 import { inlineSubgraphs } from "./inline-subgraphs.ts";
 import { copyIntoOut } from "./into-out.ts";
 import type { Arg, Graph, Node, Program, UnsupportedOps } from "./ir.ts";
+import { settleGuards } from "./settle-guards.ts";
 import { settleObservers } from "./settle-observers.ts";
 
 export interface OptimizedProgram {
@@ -19,7 +21,11 @@ export function optimizeProgram(program: Program): OptimizedProgram {
     ...settleObservers(program.graph, program.weights),
     outputs: outputs.map(({ arg }) => arg),
   };
-  const found: Findings = { unsupported: [...(program.unsupported ?? [])], warnings: [...program.warnings] };
+  const found: Findings = {
+    unsupported: [...(program.unsupported ?? [])],
+    warnings: [...program.warnings],
+    demands: [],
+  };
   const { graph, mutatedInputs } = optimizeGraph(whole, sharedMemory(program), found);
   for (const name of mutatedInputs) {
     const known = program.weights.get(name)?.name ?? name;
@@ -31,6 +37,9 @@ export function optimizeProgram(program: Program): OptimizedProgram {
       graph,
       outputs: outputs.map((output, i) => ({ ...output, arg: graph.outputs[i]! })),
       warnings: [...new Set(found.warnings)],
+      ...(found.demands.length > 0 && {
+        guards: [...(program.guards ?? []), ...settleGuards(found.demands, new Map()).guards],
+      }),
     },
     unsupported: found.unsupported,
   };
@@ -39,6 +48,7 @@ export function optimizeProgram(program: Program): OptimizedProgram {
 interface Findings {
   readonly unsupported: UnsupportedOps[];
   readonly warnings: string[];
+  readonly demands: Guard[];
 }
 
 function optimizeGraph(
@@ -50,6 +60,7 @@ function optimizeGraph(
   const functional = functionalise(copyIntoOut(dropEffects(inlined.graph)), shared);
   const live = removeDeadNodes(functional.graph);
   found.warnings.push(...inlined.warnings);
+  found.demands.push(...functional.demands);
   found.unsupported.push(...functional.unsupported.map(({ op, reason }) => ({ op, reason, count: 1 })));
   const nodes = live.nodes.map((node) => optimizeSubgraphs(node, found));
   return { graph: { ...live, nodes }, mutatedInputs: functional.mutatedInputs };

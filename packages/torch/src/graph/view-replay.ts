@@ -152,15 +152,22 @@ function scatterPiece({ node, index, from, to }: ViewStep, base: [string, Arg][]
   const size = to.dims[dim];
   const start =
     node.target === "aten.narrow.default" ? constantStart(node) : pieceOffset(node, index, { dim, from });
-  if (start === undefined || typeof size !== "number") return undefined;
   const int = (value: number): Arg => ({ kind: "int", value });
+  const end =
+    typeof size === "number" && start !== undefined ? int(start + size) : lengthFromFirst(node, start);
+  if (start === undefined || end === undefined) return undefined;
   const range: [string, Arg][] = [
     ["dim", int(dim)],
     ["start", int(start)],
-    ["end", int(start + size)],
+    ["end", end],
     ["step", int(1)],
   ];
   return { target: "aten.slice_scatter.default", args: new Map([...base, ...range]) };
+}
+
+/** Where a piece ends that begins with the first element and is as long as the caller's sizes say. */
+function lengthFromFirst(node: Node, start: number | undefined): Arg | undefined {
+  return start === 0 && node.target === "aten.narrow.default" ? node.args.get("length") : undefined;
 }
 
 function constantStart(node: Node): number | undefined {

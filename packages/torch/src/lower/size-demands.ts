@@ -169,6 +169,14 @@ const indexed: SizesOf = (node) => {
 const trained: SizesOf = (node) =>
   node.has("training") && !node.bool("training") ? [] : node.tensor("input").dims;
 
+/** Differences take one place more than their order at the edge. */
+const differenced: SizesOf = (node) => {
+  const { dims } = node.tensor("self");
+  const axes = node.has("dim") ? node.ints("dim") : dims.map((_, axis) => axis);
+  const sizes = axes.map((axis) => dims[normalizeAxis(axis, dims.length)]!);
+  return sizes.map((size) => sym("max", 0, sub(size, node.int("edge_order"))));
+};
+
 /** The largest of nothing is not defined. */
 const renormed: SizesOf = (node) => (node.float("p") === Number.POSITIVE_INFINITY ? otherThanDim(node) : []);
 
@@ -227,7 +235,11 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["adaptive_avg_pool3d", { some: (node) => node.tensor("self").dims.slice(-3) }],
   ["batch_norm", { some: (node) => node.optionalTensor("weight")?.dims ?? [] }],
   ["instance_norm", { some: (node) => (node.has("weight") ? node.tensor("input").dims.slice(0, 2) : []) }],
+  ["gradient", { some: differenced }],
   ["renorm", { some: renormed }],
+  // PyTorch answers with the operand as it is, in other sizes than its program says.
+  ["pixel_shuffle", { some: whole() }],
+  ["pixel_unshuffle", { some: whole() }],
   ["unique_dim", { some: otherThanDim }],
   ["_chunk_cat", { some: (node) => node.tensors("tensors").flatMap(({ dims }) => dims) }],
   ["bilinear", { some: (node) => ["input1", "input2"].map((name) => node.tensor(name).dims.at(-1)!) }],

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { ManualClock } from "../../base/manual-clock.kit.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { createSharedBudget } from "../../gate/shared-budget.ts";
-import { closeLedgerFile, ledgerAt, openLedgerFile } from "./budget-ledger.ts";
+import { openLedgerFile } from "./budget-ledger.ts";
 
 const MAX = 1024 * 1024;
 const LARGE = (MAX * 7) / 8;
@@ -17,14 +17,14 @@ function budgets(count: number): {
   kill(place: number): void;
   close(): void;
 } {
-  const fd = openLedgerFile(count);
+  const file = openLedgerFile(count);
   const clock = new ManualClock();
   const reclaimed: number[] = [];
   const all = Array.from({ length: count }, (_, place) =>
     createSharedBudget({
       maxBytes: MAX,
       maxRequests: 10 * count,
-      ledger: ledgerAt(fd, place, count),
+      ledger: file.at(place),
       clock,
       reclaimElsewhere: (bytes) => reclaimed.push(bytes),
     }),
@@ -33,8 +33,8 @@ function budgets(count: number): {
     all,
     clock,
     reclaimed,
-    kill: (place) => ledgerAt(fd, place, count).publish(0),
-    close: () => closeLedgerFile(fd),
+    kill: (place) => file.at(place).publish(0),
+    close: () => file.close(),
   };
 }
 
@@ -79,6 +79,15 @@ test("what one process holds the others lack, until it ends", () => {
   kill(0);
   second.enter(200_000);
   close();
+});
+
+test("what is given back after the ledger was closed is written nowhere", () => {
+  const { all, clock, close } = budgets(2);
+  all[0]!.enter(1000);
+  all[0]!.leave(1000);
+  close();
+  clock.advance(1000);
+  all[0]!.enter(1000);
 });
 
 test("a body larger than the budget never fits, and each process has its part of the requests", () => {

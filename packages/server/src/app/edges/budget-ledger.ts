@@ -6,17 +6,48 @@ import type { BudgetLedger } from "../../gate/shared-budget.ts";
 
 const NUMBER_BYTES = 8;
 
+/** The ledger of a server, as the process has it that made it. */
+export interface LedgerFile {
+  /** Child processes are given it. */
+  readonly fd: number;
+  /** What the process at `place` sees of it; nothing, once it is closed. */
+  at(place: number): BudgetLedger;
+  /** Idempotent. */
+  close(): void;
+}
+
 /**
- * A file without a name, in memory where the system has a place for that, with a number for each process. A child process is given the descriptor; it ends
- * with the last process that has it open. Throws `failed_precondition` when there is no place for it.
+ * Opens a file without a name, in memory where the system has a place for that, with a number for each process. It ends with the last process that has it
+ * open. Throws `failed_precondition` when there is no place for it.
  */
-export function openLedgerFile(processes: number): number {
+export function openLedgerFile(processes: number): LedgerFile {
+  const fd = openNameless(Buffer.alloc(processes * NUMBER_BYTES));
+  let isOpen = true;
+  return {
+    fd,
+    at(place) {
+      const { publish, others } = ledgerAt(fd, place, processes);
+      // The number of a closed descriptor may be that of another file.
+      return {
+        processes,
+        publish: (bytes) => (isOpen ? publish(bytes) : undefined),
+        others: () => (isOpen ? others() : 0),
+      };
+    },
+    close() {
+      if (isOpen) closeSync(fd);
+      isOpen = false;
+    },
+  };
+}
+
+function openNameless(content: Buffer): number {
   for (const folder of ["/dev/shm", tmpdir()]) {
     const path = join(folder, `sconce-ledger-${process.pid}-${process.hrtime.bigint()}`);
     try {
       const fd = openSync(path, "wx+", 0o600);
       unlinkSync(path);
-      writeSync(fd, Buffer.alloc(processes * NUMBER_BYTES), 0, processes * NUMBER_BYTES, 0);
+      writeSync(fd, content, 0, content.length, 0);
       return fd;
     } catch {
       // The next place may do.
@@ -24,13 +55,9 @@ export function openLedgerFile(processes: number): number {
   }
   throw new ServeError(
     "failed_precondition",
-    `--edges: its processes share a small file, for which neither /dev/shm nor ${tmpdir()} can be written to; set TMPDIR, or leave --edges at 1`,
+    "--edges: its processes share a small file, and there is no folder for it: set TMPDIR to one that can be written to, or leave --edges at 1",
     { reason: "unreadable_path" },
   );
-}
-
-export function closeLedgerFile(fd: number): void {
-  closeSync(fd);
 }
 
 /** What the process at `place` sees of the ledger. */

@@ -1,14 +1,15 @@
 // The program of an edge process.
 import type { Socket } from "node:net";
 import { outliveSignals } from "../../worker/outlive-signals.ts";
+import { createTeller } from "./bounded-teller.ts";
 import { type Edge, startEdge } from "./edge.ts";
-import type { FromEdge, ToEdge } from "./edge-messages.ts";
+import type { ToEdge } from "./edge-messages.ts";
 
 outliveSignals();
 
-const tell = (message: FromEdge): void => {
-  if (process.connected) process.send?.(message);
-};
+const tell = createTeller((message, done) => {
+  if (process.connected) process.send?.(message, undefined, undefined, done);
+});
 
 let edge: Promise<Edge> | undefined;
 

@@ -14,7 +14,7 @@ import type { Inference } from "../../infer/inference.ts";
 import type { ManagedRegistry } from "../../models/managed-registry.ts";
 import { grpcLimits, listenerLimits } from "../edge-limits.ts";
 import type { Front } from "../torchserve-fronts.ts";
-import { closeLedgerFile, ledgerAt, openLedgerFile } from "./budget-ledger.ts";
+import { openLedgerFile } from "./budget-ledger.ts";
 import { EdgeFleet } from "./edge-fleet.ts";
 import { type ModelViewSource, watchModels } from "./model-view-source.ts";
 
@@ -64,7 +64,7 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
   const { size, config, metrics, clock } = options;
   checkCompatible(config);
   const processes = size + 1;
-  const ledgerFd = openLedgerFile(processes);
+  const ledger = openLedgerFile(processes);
   const limits = tunnelLimits(config);
   let reclaimHere = (_bytes: number): void => {};
   let fleet: EdgeFleet | undefined;
@@ -78,20 +78,17 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
     return new EdgeFleet({
       ...options,
       inference,
-      ledgerFd,
+      ledgerFd: ledger.fd,
       wholeView: () => views?.whole() ?? NO_MODELS,
       revisionOf: (model) => views?.revisionOf(model) ?? 0,
       serveTunnel: (socket) => grpc.injectConnection(socket, limits),
       onClosed: (ids) => listener().onClosed(ids),
-      onEnded(place) {
-        if (isOpen) ledgerAt(ledgerFd, place, processes).publish(0);
-      },
+      onEnded: (place) => ledger.at(place).publish(0),
       isKept: (labels) => isKept(registry, labels),
       reclaim: (bytes) => reclaimHere(bytes),
     });
   };
   let sources: EdgeSources | undefined;
-  let isOpen = true;
   return {
     metrics: {
       ...metrics,
@@ -102,10 +99,9 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
     },
     createBudget(budget) {
       reclaimHere = budget.reclaim ?? reclaimHere;
-      const ledger = ledgerAt(ledgerFd, 0, processes);
       return createSharedBudget({
         ...budget,
-        ledger,
+        ledger: ledger.at(0),
         clock,
         reclaimElsewhere: (bytes) => fleet?.reclaim(bytes, 0),
       });
@@ -134,11 +130,9 @@ export function createEdgeProcesses(options: EdgeProcessesOptions): EdgeProcesse
     setDraining: () => fleet?.setDraining(),
     drain: (onClosing) => fleet?.drain(onClosing) ?? Promise.resolve(),
     destroy() {
-      if (!isOpen) return;
-      isOpen = false;
       fleet?.destroy();
       views?.stop();
-      closeLedgerFile(ledgerFd);
+      ledger.close();
     },
   };
 }

@@ -12,10 +12,12 @@ import { tenantHeaderName } from "../../gate/tenant.ts";
 import { createWebGate } from "../../gate/web-gate.ts";
 import type { Administration } from "../../infer/administration.ts";
 import { createRemoteInference } from "../../link/remote-inference.ts";
+import type { Tracing } from "../../tracing/open-tracing.ts";
 import { type BuiltEdges, budgetOptions, buildEdges, webGateOptions } from "../build-edges.ts";
 import { watchEventLoop } from "../event-loop.ts";
 import { openAuthentication } from "../open-authentication.ts";
 import { openTls } from "../open-tls.ts";
+import { FLUSH_MS, openTraces } from "../open-traces.ts";
 import { lingerIdle } from "../stop-server.ts";
 import { ledgerAt } from "./budget-ledger.ts";
 import { createEdgeLogger } from "./edge-logger.ts";
@@ -31,7 +33,7 @@ export interface Edge {
 /** Descriptors that the server process gives it. */
 const [LINK, TUNNEL, LEDGER] = [3, 4, 5] as const;
 /** How often it tells what it has counted without being asked: so much is lost when it dies. */
-const COUNT_INTERVAL_MS = 1000;
+const COUNT_INTERVAL_MS = 250;
 /** Calls that it answers itself; they end in a request for one model. */
 const OWN_METHODS: ReadonlySet<string> = new Set([
   "/inference.GRPCInferenceService/ModelInfer",
@@ -87,6 +89,7 @@ async function buildEdge(
     onClose: () => process.exit(0),
   });
   const observer = createInferenceObserver(metrics, (model) => views.isKnown(model));
+  const traces = await openTraces(config, { clock, logger, metrics, random: Math.random });
   const tunnel = openTunnel(new Socket({ fd: TUNNEL }));
   const [{ forwardCall }, { forwardStream }, tls, authentication] = await Promise.all([
     import("../../edge/rest/call/forward-call.ts"),
@@ -117,6 +120,7 @@ async function buildEdge(
     metrics,
     loop,
     observer,
+    tracer: traces?.tracer,
     inference,
     control: NO_CONTROL,
     authentication,
@@ -188,7 +192,7 @@ async function buildEdge(
           built.grpc.setServing(false);
           break;
         case "drain":
-          void drain(built, { clock, tell, count: () => count(0) });
+          void drain(built, { clock, tell, count: () => count(0), traces });
           break;
         default:
       }
@@ -232,12 +236,23 @@ function connectionTaker(
 /** Asks clients to leave, finishes what they have asked for, and ends this process. */
 async function drain(
   built: BuiltEdges,
-  { clock, tell, count }: { readonly clock: Clock; tell(message: FromEdge): void; count(): void },
+  {
+    clock,
+    tell,
+    count,
+    traces,
+  }: {
+    readonly clock: Clock;
+    tell(message: FromEdge): void;
+    count(): void;
+    readonly traces: Tracing | undefined;
+  },
 ): Promise<void> {
   await lingerIdle({ ...built, clock });
   const closed = Promise.all([built.rest.close(), built.grpc.close()]);
   tell({ kind: "closing" });
   await closed;
+  await traces?.close(FLUSH_MS);
   count();
   process.disconnect();
 }

@@ -1,5 +1,5 @@
 import { fileKey } from "../../config/option.ts";
-import type { Finding } from "../why/finding.ts";
+import type { Finding } from "../../why/finding.ts";
 import type { Capacity } from "./capacity.ts";
 import type { Axis, Point } from "./search.ts";
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
+import { findingsOf } from "../../why/findings.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
 import type { RequestBody } from "../bench/request-body.ts";
-import { findingsOf } from "../why/findings.ts";
 import { observe } from "../why/observe.ts";
 import { bindingLimits } from "./binding-limit.ts";
 import type { Capacity } from "./capacity.ts";

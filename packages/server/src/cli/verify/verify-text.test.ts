@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { compareTensors } from "../../base/compare-tensors.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Outcome } from "./ask-model.ts";
-import { compareTensors } from "./compare-tensors.ts";
 import { type Compared, verdictOf, verifyText } from "./verify-text.ts";
 
 const tensor = (values: readonly number[], shape = [values.length]): NamedTensor => ({

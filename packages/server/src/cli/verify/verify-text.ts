@@ -1,6 +1,6 @@
+import type { Difference } from "../../base/compare-tensors.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Outcome } from "./ask-model.ts";
-import type { Difference } from "./compare-tensors.ts";
 
 /** One trial as both sides answered it. */
 export interface Compared {

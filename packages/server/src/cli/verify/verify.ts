@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { compareTensors } from "../../base/compare-tensors.ts";
 import { ServeError } from "../../base/errors.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
@@ -8,7 +9,6 @@ import { type PrivateServer, startPrivateServer } from "../private/private-serve
 import { inputFiles, readTrial } from "../trial-inputs.ts";
 import { usageError } from "../usage-error.ts";
 import { askModel } from "./ask-model.ts";
-import { compareTensors } from "./compare-tensors.ts";
 import { VERIFY_OPTIONS } from "./verify-options.ts";
 import { type Verdict, verdictOf, verifyText } from "./verify-text.ts";
 import { type VerifyTrial, verifyTrials } from "./verify-trials.ts";

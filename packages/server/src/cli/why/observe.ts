@@ -1,13 +1,14 @@
 import { systemClock, timerDelayMs } from "../../base/clock.ts";
+import { readMachine } from "../../base/machine.ts";
+import { type MetricsPage, metricsBetween, readMetrics } from "../../base/metrics-text.ts";
+import { elementBytes } from "../../base/tensor.ts";
 import { isLoopback } from "../../config/host-address.ts";
+import { type Evidence, type LoadEvidence, machineBetween, toEvidence } from "../../why/evidence.ts";
 import { type Measurement, measure } from "../bench/measure.ts";
 import { get, type ModelPorts } from "../bench/model-ports.ts";
 import { openSenders } from "../bench/open-senders.ts";
 import type { RequestBody } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
-import { type Evidence, type LoadEvidence, machineBetween, toEvidence } from "./evidence.ts";
-import { readMachine } from "./machine.ts";
-import { type MetricsPage, metricsBetween, readMetrics } from "./metrics-text.ts";
 
 /** A bounded load. */
 export interface Load {
@@ -38,6 +39,7 @@ export async function observe(
   const series = metricsBetween(before, await scrape(target));
   return toEvidence({
     name: target.model,
+    elementBytes,
     series,
     seconds: (systemClock.nowMs() - startMs) / 1000,
     model: known.ports,

@@ -1,6 +1,6 @@
 import { STAGES } from "../../base/timeline.ts";
-import type { Evidence } from "./evidence.ts";
-import { type Finding, LEAST_MS, LEAST_SHARE } from "./finding.ts";
+import type { Evidence } from "../../why/evidence.ts";
+import { type Finding, NOTHING_TO_CHANGE } from "../../why/finding.ts";
 import type { TrialResult } from "./try-remedy.ts";
 
 /** A finding, and what came of its remedy; a text says why it was not tried. */
@@ -14,7 +14,7 @@ export function whyText(head: string, evidence: Evidence, findings: readonly Jud
   if (answered === 0) {
     return `${head}\n\nNo inference was answered in ${seconds.toFixed(1)} s. Send some, or pass --load.\n`;
   }
-  const judged = findings.length === 0 ? nothing() : findings.map(findingText).join("\n");
+  const judged = findings.length === 0 ? `${NOTHING_TO_CHANGE}\n` : findings.map(findingText).join("\n");
   return `${head}\n${answered} answers in ${seconds.toFixed(1)} s${loadText(evidence)}\n\n${breakdown(evidence)}\n${judged}`;
 }
 
@@ -39,10 +39,6 @@ function breakdown({ stages, serverMs, load }: Evidence): string {
     ...values.map((value) => (value ?? 0).toFixed(2).padStart(9)),
   ]);
   return `${["stage, ms".padEnd(15), "mean", "p50", "p99"].map((text, i) => (i === 0 ? text : text.padStart(9))).join("")}\n${cells.map((row) => row.join("")).join("\n")}\n`;
-}
-
-function nothing(): string {
-  return `Nothing to change: no cause that is known takes ${LEAST_SHARE * 100} % of a request and ${LEAST_MS} ms.\n`;
 }
 
 function findingText({ costMs, title, evidence, change, tried }: Judged, i: number): string {

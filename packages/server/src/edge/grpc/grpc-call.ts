@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
+import { parseTraceParent } from "../../base/trace-parent.ts";
 import type { Caller, Need } from "../../gate/caller.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import { requestId } from "../../gate/request-id.ts";
@@ -61,6 +62,8 @@ export class GrpcCall implements MessageReceiver {
   readonly receivedMs: number;
   /** Undefined: the server knows no callers. */
   caller: Caller | undefined;
+  /** Of the trace that its only message began; undefined: none. */
+  traceId: string | undefined;
   readonly #stream: CallStream;
   #headers: IncomingHttpHeaders;
   readonly #peer: Peer;
@@ -125,6 +128,18 @@ export class GrpcCall implements MessageReceiver {
   header(key: string): string | undefined {
     const value = this.#headers[key];
     return typeof value === "object" ? value[0] : value;
+  }
+
+  /** Of its method, or whatever the client called in place of one. */
+  get path(): string {
+    const path = this.#headers[":path"];
+    return this.#method?.path ?? (typeof path === "string" ? path : "");
+  }
+
+  /** The id that the client gave the call; "": none. */
+  get requestId(): string {
+    const given = this.#headers["x-request-id"];
+    return typeof given === "string" ? requestId(given, () => "") : "";
   }
 
   /** Ends the call with DEADLINE_EXCEEDED at `deadlineMs`, unless an earlier deadline holds already. */
@@ -211,9 +226,7 @@ export class GrpcCall implements MessageReceiver {
 
   /** The id that the client gave the call comes back, as over REST. */
   #ownHeaders(): Readonly<Record<string, string | number>> {
-    const given = this.#headers["x-request-id"];
-    if (typeof given !== "string") return RESPONSE_HEADERS;
-    const id = requestId(given, () => "");
+    const id = this.requestId;
     return id === "" ? RESPONSE_HEADERS : { ...RESPONSE_HEADERS, "x-request-id": id };
   }
 
@@ -281,13 +294,12 @@ export class GrpcCall implements MessageReceiver {
   #tell(failure?: ServeError): void {
     const { requestLog, clock } = this.#deps;
     if (requestLog === undefined || (failure === undefined && !requestLog.isComplete)) return;
-    const given = this.#headers["x-request-id"];
-    const path = this.#headers[":path"];
     requestLog.ended(
       {
-        requestId: typeof given === "string" ? requestId(given, () => "") : "",
+        requestId: this.requestId,
+        traceId: this.traceId ?? parseTraceParent(this.header("traceparent"))?.traceId,
         protocol: "grpc",
-        call: this.#method?.path ?? (typeof path === "string" ? path : ""),
+        call: this.path,
         status: failure === undefined ? 0 : statusNumber(failure.code),
         model: undefined,
         ms: clock.nowMs() - this.receivedMs,

@@ -1,6 +1,7 @@
 import { peekModel } from "@sconce/protocol/grpc";
 import type { CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
+import type { TracedCall } from "../../base/request-trace.ts";
 import type { Timeline } from "../../base/timeline.ts";
 import { serverTiming } from "../inference-metrics.ts";
 import { oipDialect, predictDialect } from "./dialects.ts";
@@ -15,6 +16,7 @@ import {
   rejectArriving,
   runInference,
   tenantOf,
+  tracedCall,
 } from "./run-inference.ts";
 import { OK_TRAILERS } from "./status.ts";
 import { UnaryCall } from "./unary-method.ts";
@@ -44,7 +46,13 @@ function inferMethod(
     requestStream: false,
     open: (call) => new UnaryCall(call, answer),
     onArriving(call, beginning) {
-      rejectArriving(deps, peekModel(beginning, limits.codec), new UnaryInference(deps, call));
+      const reject = (error: ServeError): boolean => {
+        if (call.ended) return false;
+        call.fail(error);
+        return true;
+      };
+      const arrival = new UnaryInference(deps, call);
+      rejectArriving(deps, peekModel(beginning, limits.codec), { arrival, reject });
     },
   };
 }
@@ -80,6 +88,15 @@ export class UnaryInference implements Arrival, InferenceReceiver {
 
   get signal(): CancelSignal {
     return this.#call.signal;
+  }
+
+  traced(): TracedCall {
+    return tracedCall(this.#call);
+  }
+
+  /** It is the only message of its call, whose line in the log names it. */
+  traceBegan(traceId: string): void {
+    this.#call.traceId = traceId;
   }
 
   bound(deadlineMs: number): CancelSignal {

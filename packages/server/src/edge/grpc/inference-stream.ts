@@ -3,6 +3,7 @@ import { CallSignal, type CancelSignal } from "../../base/call-signal.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { RequestStream } from "../../base/request-stream.ts";
+import type { TracedCall } from "../../base/request-trace.ts";
 import { startDeadline } from "../../gate/deadline.ts";
 import type { StreamDialect } from "./dialects.ts";
 import { type DrainSignal, draining } from "./drain-signal.ts";
@@ -15,6 +16,7 @@ import {
   type InferenceReceiver,
   runInference,
   tenantOf,
+  tracedCall,
 } from "./run-inference.ts";
 
 export interface InferenceStreamOptions {
@@ -169,6 +171,10 @@ class StreamedInference implements Arrival, InferenceReceiver {
 
   get signal(): CancelSignal {
     return this.#own ?? this.#call.signal;
+  }
+
+  traced(): TracedCall {
+    return tracedCall(this.#call);
   }
 
   /** Not `AbortSignal.any`: on Node 20 each use would leave a trace in the signal of a call that may live for days. */

@@ -6,6 +6,7 @@ import { ServeError } from "../../base/errors.ts";
 import { type InferRequest, type InferResponse, outputBytes } from "../../base/infer-request.ts";
 import type { RequestHead } from "../../base/request-head.ts";
 import type { RequestStream } from "../../base/request-stream.ts";
+import type { TracedCall, Tracer } from "../../base/request-trace.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import { Timeline } from "../../base/timeline.ts";
@@ -17,7 +18,7 @@ import { checkTenant } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
 import { defaultModelOf } from "../default-model.ts";
-import type { InferenceObserver, InferenceOutcome } from "../inference-metrics.ts";
+import type { InferenceObserver } from "../inference-metrics.ts";
 import type { MemoryRegions } from "../memory-regions.ts";
 import { placedBytes, readPlaced, writePlaced } from "../placed-tensors.ts";
 import { sharedMemoryOff } from "../shared-memory.ts";
@@ -35,6 +36,8 @@ export interface InferenceDeps {
   readonly authenticator?: Authenticator | undefined;
   readonly clock: Clock;
   readonly observer: InferenceObserver;
+  /** Undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Shared with every other edge; a message is paid for from its arrival until its response is encoded. */
   readonly budget: ByteBudget;
   readonly slicer: TimeSlicer;
@@ -63,6 +66,10 @@ export interface Arrival extends RequestHead {
   readonly tenant: string | undefined;
   /** The stream that it is a message of; undefined: it is the only one of its call. */
   readonly stream?: RequestStream | undefined;
+  /** What its trace begins with. */
+  traced(): TracedCall;
+  /** Told under which id its trace is found. */
+  traceBegan?(traceId: string): void;
   /** Takes the request's own, perhaps earlier, deadline; returns the signal that fires when that passed, too. */
   bound(deadlineMs: number): CancelSignal;
 }
@@ -133,6 +140,7 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
     this.#inquiry = inquiry;
     this.#timeline = new Timeline(receivedMs);
     this.#timeline.bodyMs = bodyMs;
+    if (deps.tracer !== undefined) beginTrace(deps.tracer, inquiry.arrival, this.#timeline);
     this.#deadlineMs = deadlineMs;
   }
 
@@ -215,7 +223,7 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
   reject(thrown: unknown): void {
     const { arrival, receiver } = this.#inquiry;
     const error = preferDeadline(failureOf(thrown, arrival), this.#deadlineMs, this.#deps.clock.nowMs());
-    this.#observe(undefined, error.code);
+    this.#observe(undefined, error);
     receiver.failed({ error, model: this.#asked, request: this.#wire });
   }
 
@@ -246,36 +254,73 @@ class MessageInference implements ResultReceiver<InferResponse>, Receiver {
 
   #answer(response: InferResponse, target: ResponseFrame): void {
     this.#timeline.encodedMs = this.#deps.clock.nowMs();
-    this.#observe(response, "ok");
+    this.#observe(response, undefined);
     this.#inquiry.receiver.answered(target.bytes, this.#timeline);
   }
 
-  #observe(answeredBy: InferResponse | undefined, code: InferenceOutcome["code"]): void {
+  #observe(answeredBy: InferResponse | undefined, failure: ServeError | undefined): void {
     if (this.#hasEntered) this.#deps.budget.leave(this.#heldBytes);
     const asked = this.#asked;
-    this.#deps.observer.observe({ protocol: "grpc", answeredBy, asked, code, timeline: this.#timeline });
+    const code = failure?.code ?? "ok";
+    const timeline = this.#timeline;
+    this.#deps.observer.observe({ protocol: "grpc", answeredBy, asked, code, timeline, failure });
   }
 }
 
 /**
- * Throws, and reports to the observer, what a request for this model is rejected with whatever the rest of its message says.
- * Undefined: the beginning of the message does not name the model.
+ * Throws, and reports to the observer, what a request for this model is rejected with whatever the rest of its message says. `reject` is told of what
+ * cannot be said at once, and returns whether the call goes on. `named` undefined: the beginning of the message does not name the model.
  */
-export function rejectArriving(deps: InferenceDeps, named: NamedModel | undefined, arrival: Arrival): void {
+export function rejectArriving(
+  deps: InferenceDeps,
+  named: NamedModel | undefined,
+  { arrival, reject }: { readonly arrival: Arrival; reject(error: ServeError): boolean },
+): void {
   if (named === undefined) return;
   const { model: asked, version } = named;
+  const observe = (failure: ServeError): void => {
+    const timeline = new Timeline(arrival.receivedMs);
+    if (deps.tracer !== undefined) beginTrace(deps.tracer, arrival, timeline);
+    const { code } = failure;
+    deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code, timeline, failure });
+  };
   let rejection: ServeError | undefined;
   try {
     checkTenant(arrival.tenant);
-    rejection = deps.inference.door(asked, version)?.rejectEarly(arrival);
+    const door = deps.inference.door(asked, version);
+    rejection = door?.rejectEarly(arrival);
+    void door?.rejectLater?.(arrival).then((later) => {
+      if (later !== undefined && reject(later)) observe(later);
+    });
   } catch (thrown) {
     rejection = ServeError.from(thrown);
   }
   if (rejection === undefined) return;
-  const timeline = new Timeline(arrival.receivedMs);
-  deps.observer.observe({ protocol: "grpc", answeredBy: undefined, asked, code: rejection.code, timeline });
+  observe(rejection);
   throw rejection;
 }
+
+function beginTrace(tracer: Tracer, arrival: Arrival, timeline: Timeline): void {
+  const trace = tracer.begin(arrival.traced());
+  timeline.trace = trace;
+  if (trace !== undefined) arrival.traceBegan?.(trace.traceId);
+}
+
+/** What the trace of a message begins with. */
+export function tracedCall(call: GrpcCall): TracedCall {
+  const { path, requestId } = call;
+  return {
+    protocol: "grpc",
+    method: path,
+    url: path,
+    params: NO_PARAMS,
+    requestId,
+    traceparent: call.header("traceparent"),
+    tracestate: call.header("tracestate"),
+  };
+}
+
+const NO_PARAMS: TracedCall["params"] = {};
 
 /** What a call's metadata says of whose requests it carries. */
 export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): string | undefined {

@@ -1,10 +1,17 @@
 import { ServeError } from "../../base/errors.ts";
 import type { RestCall } from "./call/rest-call.ts";
 import type { Route, RouteParams } from "./call/route.ts";
-import { pageFileRoutes, sendPageFile } from "./page-files.ts";
+import { createPageFileSender, type PageFileSender, pageFileRoutes } from "./page-files.ts";
 
 /** What the page's scripts share with the server. */
-const SHARED: ReadonlySet<string> = new Set(["call-text.js", "shell-text.js"]);
+const SHARED: ReadonlySet<string> = new Set([
+  "call-text.js",
+  "metrics-text.js",
+  "shell-text.js",
+  "timeline.js",
+]);
+/** The folder of the findings has nothing else. */
+const FINDINGS = new URL("../../why/findings.js", import.meta.url);
 /** Names of files and no paths. */
 const SCRIPT = /^[a-z-]+\.js$/;
 
@@ -16,25 +23,38 @@ const page = (name: string): URL => new URL(`../../../pages/console/${name}`, im
 
 /** `/console`: models, a playground for each, and how the server does. Its scripts are `src/console`, each a module of its own. */
 export function consoleRoutes(): readonly Route[] {
+  const sender = createPageFileSender();
   return [
-    ...pageFileRoutes({ "/console": page("index.html"), "/console/look.css": page("look.css") }),
-    { method: "GET", urls: ["/console/app/:script"], needs: "nothing", run: sendScript },
-    { method: "GET", urls: ["/console/base/:script"], needs: "nothing", run: sendShared },
+    ...pageFileRoutes({ "/console": page("index.html"), "/console/look.css": page("look.css") }, sender),
+    { method: "GET", urls: ["/console/app/:script"], needs: "nothing", run: fromFolder(MAIN, sender) },
+    { method: "GET", urls: ["/console/why/:script"], needs: "nothing", run: fromFolder(FINDINGS, sender) },
+    {
+      method: "GET",
+      urls: ["/console/base/:script"],
+      needs: "nothing",
+      run: (call, params) => sendShared(sender, call, params),
+    },
   ];
 }
 
-async function sendScript(call: RestCall, { script = "" }: RouteParams): Promise<void> {
-  if (!SCRIPT.test(script)) throw noSuchScript();
-  try {
-    await sendPageFile(call, new URL(script, MAIN));
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
-  }
+function fromFolder(beside: URL, sender: PageFileSender): Route["run"] {
+  return async (call, { script = "" }) => {
+    if (!SCRIPT.test(script)) throw noSuchScript();
+    try {
+      await sender.send(call, new URL(script, beside));
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === "ENOENT" ? noSuchScript() : error;
+    }
+  };
 }
 
-async function sendShared(call: RestCall, { script = "" }: RouteParams): Promise<void> {
+async function sendShared(
+  sender: PageFileSender,
+  call: RestCall,
+  { script = "" }: RouteParams,
+): Promise<void> {
   if (!SHARED.has(script)) throw noSuchScript();
-  await sendPageFile(call, new URL(script, CALL_TEXT));
+  await sender.send(call, new URL(script, CALL_TEXT));
 }
 
 function noSuchScript(): ServeError {

@@ -96,6 +96,8 @@ export interface RestEdge {
   acceptRequest(request: Http2Request): void;
   /** From now on readiness says no, and every response closes its connection. Requests are still answered. */
   setDraining(): void;
+  /** HTTP/1 connections with a request in progress: one whose body is still coming, too. */
+  busyCount(): number;
   /** Open connections without a request in progress. */
   idleCount(): number;
   /** Closes idle connections, waits for requests in flight, and frees the timers. Idempotent. */
@@ -169,6 +171,7 @@ export function createRestEdge(options: RestEdgeOptions): RestEdge {
     setDraining: () => {
       draining = true;
     },
+    busyCount: () => http.busyCount() + lane.size - lane.idleCount(),
     // A WebSocket is told by itself that the server goes.
     idleCount: () => http.idleCount() + lane.idleCount() - webSockets.size,
     close() {

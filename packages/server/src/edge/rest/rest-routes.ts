@@ -18,6 +18,7 @@ import { torchserveRoutes } from "./torchserve/torchserve-routes.ts";
 import { embeddingsRoutes } from "./v1/embeddings-routes.ts";
 import { v1Routes } from "./v1/v1-routes.ts";
 import { generateRoutes } from "./v2/generate-routes.ts";
+import { v2LiveRoutes } from "./v2/v2-live-routes.ts";
 import { v2ProfileRoutes } from "./v2/v2-profile-routes.ts";
 import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
@@ -33,6 +34,7 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
     ...v2ProfileRoutes(),
+    ...v2LiveRoutes(context),
     ...predictRoutes(),
     ...generateRoutes(),
     ...v1,

@@ -96,7 +96,7 @@ export class PipelineRun implements AbortListener {
     const { name, places } = this.#step(index);
     const { startedMs, endedMs, timeline } = record;
     this.#records[index] = record;
-    this.#times.push({ name, totalMs: endedMs - startedMs, computeMs: timeline.computeMs });
+    this.#times.push({ name, totalMs: endedMs - startedMs, computeMs: timeline.computeMs, endedMs });
     this.#batchRows = Math.max(this.#batchRows, batchRows);
     try {
       this.#take(outputs, places);
@@ -140,6 +140,7 @@ export class PipelineRun implements AbortListener {
     const { id, parameters, priority, deadlineMs, tenant, stream, timeline } = this.#request;
     const { inputs, outputs } = this.#step(index);
     const own = new Timeline(timeline.receivedMs);
+    own.trace = timeline.trace;
     const call = new StepCall(this, index, { clock, timeline: own });
     const isCharged = this.#isCharged;
     this.#isCharged = true;

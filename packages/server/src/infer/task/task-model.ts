@@ -115,6 +115,7 @@ class TaskModel extends ModelAround {
     }
     const inputs = this.#check(given);
     const own = isFirst ? timeline : new Timeline(timeline.receivedMs);
+    own.trace = timeline.trace;
     own.enqueuedMs = this.#clock.nowMs();
     const { outputs } = await submitTo<InferRequest, InferResponse>(this.inner, {
       model: this.name,

@@ -15,6 +15,7 @@ import { renamedPorts } from "./rename.ts";
 import { scriptInputs } from "./script-inputs.ts";
 import { signatureOfPorts } from "./signature.ts";
 import type { TranslatedProgram } from "./translated-program.ts";
+import { weightPrecision } from "./weight-precision.ts";
 
 const MOST_OPS_SHOWN = 50;
 
@@ -60,7 +61,8 @@ function translateArchive(path: string, source: ByteSource, context: OpenContext
 
 function translateFile(path: string, source: ByteSource, context: OpenContext): Translation {
   const { options } = context;
-  const { precision, weightsFile } = options;
+  const { weightsFile } = options;
+  const precision = weightPrecision(options);
   const isScript = options.ports !== undefined && detectFile(source) === "torchscript";
   const stated = options.inputs ?? (isScript ? declaredInputs(options.ports) : undefined);
   const inputs = stated === undefined ? undefined : scriptInputs(stated);
@@ -70,7 +72,7 @@ function translateFile(path: string, source: ByteSource, context: OpenContext): 
     areIndicesChecked: true,
     ...(options.profile !== undefined && { keepsPlaces: true }),
     rename: (names) => renamedPorts(placedPorts(names, options.ports), options.rename),
-    ...(precision !== "float32" && { precision }),
+    ...(precision !== undefined && { precision }),
     ...(weights !== undefined && { weightsFrom: weights }),
     ...(inputs !== undefined && { inputs }),
   });

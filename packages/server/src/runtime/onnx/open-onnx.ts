@@ -22,11 +22,13 @@ import { sessionError } from "./model-error.ts";
 import { openSession } from "./open-session.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import { signatureOfSession } from "./signature.ts";
+import { weightPrecision } from "./weight-precision.ts";
 
 /** Opens an ONNX file as it is, or with its weights in fewer bits. Throws ServeError `failed_precondition`. */
 export async function openOnnx(path: string, source: ByteSource, context: OpenContext): Promise<OpenedModel> {
   const { options, progress } = context;
-  const { precision, weightsFile, inputs } = options;
+  const { weightsFile, inputs } = options;
+  const precision = weightPrecision(options);
   if (weightsFile !== undefined) {
     throw new ServeError(
       "failed_precondition",
@@ -47,8 +49,8 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
   const sources = new Map([[source.name, source]]);
   for (const name of file.externalFiles) sources.set(name, context.hold(openExternal(dirname(path), name)));
   const quantizeStartMs = performance.now();
-  if (precision !== "float32") progress("quantize");
-  const changed = precision === "float32" ? undefined : inPrecision(source, sources, precision);
+  if (precision !== undefined) progress("quantize");
+  const changed = precision === undefined ? undefined : inPrecision(source, sources, precision);
   progress("session");
   const startMs = performance.now();
   const open = (options: LoadOptions) =>

@@ -1417,6 +1417,7 @@ narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor
 native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)
 native_channel_shuffle(Tensor self, SymInt groups) -> Tensor
 native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)
+native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor
 native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)
 native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)
 native_norm(Tensor self, Scalar p=2) -> Tensor

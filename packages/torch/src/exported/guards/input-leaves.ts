@@ -1,4 +1,5 @@
 import { type GuardTerm, guardNode, guardSize } from "../../graph/guard.ts";
+import { inputSymbols } from "../../graph/input-symbols.ts";
 import type { Graph } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
 import type { InputPath } from "./input-paths.ts";
@@ -31,21 +32,6 @@ export function inputNames(
     },
     symbol: (name) => symbols.get(name),
   };
-}
-
-/** The symbols that are the size of an input's dimension, or an input's value. */
-function inputSymbols(graph: Graph, inputs: ReadonlySet<string>): Map<string, GuardTerm> {
-  const symbols = new Map<string, GuardTerm>();
-  for (const name of inputs) {
-    const type = graph.values.get(name);
-    const dims = type?.kind === "tensor" ? type.dims : [];
-    for (const dim of dims) {
-      if (typeof dim !== "number" && dim.op === "symbol") symbols.set(dim.key, guardSize(dim));
-    }
-    if (type === undefined || type.kind === "tensor" || typeof type.expr === "number") continue;
-    if (type.expr.op === "symbol") symbols.set(type.expr.key, { op: "value", input: name });
-  }
-  return symbols;
 }
 
 /** PyTorch calls graph inputs by the steps to them: `['boxes'][0]` is boxes_0; the name of a `**kwargs` argument is left out. */

@@ -1,5 +1,5 @@
 import { boundsOf } from "../../graph/bounds.ts";
-import { type GuardTerm, guardOfDim, isGuardNode } from "../../graph/guard.ts";
+import { type Guard, type GuardTerm, guardOfDim, isGuardNode } from "../../graph/guard.ts";
 import { type GuardLabels, guardRequirement, guardText } from "../../graph/guard-text.ts";
 import type { SymbolRange } from "../../graph/ir.ts";
 import { type Dim, type SymNode, sameDim, sym, symbolsOf } from "../../graph/sym.ts";
@@ -40,8 +40,17 @@ export function dataChecks(node: OpNode, g: Emitter, symbols: DataSymbols): Data
       .filter((condition) => [...symbolsOf(condition)].some((name) => symbols.has(name)))
       .filter((condition) => !holdsAlways(condition, g, symbols))
       .filter((condition) => g.sizes.isKnown(condition))
-      .map((condition) => scalarCheck(condition, g, symbols))
+      .map((condition) => scalarCheck({ condition, ...reasonOf(node) }, g, symbols))
   );
+}
+
+/** Why a check is there that a pass put there. */
+function reasonOf(node: OpNode): Pick<Guard, "because"> {
+  return node.isPut && node.has("assert_msg") ? { because: node.string("assert_msg") } : {};
+}
+
+interface Demanded extends Pick<Guard, "because"> {
+  readonly condition: Dim;
 }
 
 function conditionsOf(node: OpNode): Dim[] {
@@ -90,12 +99,13 @@ function factsOf(condition: Dim, g: Emitter, symbols: DataSymbols): Map<string, 
   return facts;
 }
 
-function scalarCheck(condition: Dim, g: Emitter, symbols: DataSymbols): DataCheck {
+function scalarCheck(demanded: Demanded, g: Emitter, symbols: DataSymbols): DataCheck {
+  const { condition } = demanded;
   const names = symbolsOf(condition);
   const [only] = names.size === 1 ? [...names] : [];
   const isFault = g.op("Not", [g.cast(g.number(condition, "bool"), "bool")]);
   const number = only === undefined ? undefined : numberOf(condition, only, g);
-  const words = wordsOf(condition, symbols);
+  const words = wordsOf(demanded, symbols);
   if (number === undefined) return { guard: lookup(g, words, g.cast(isFault, "int64")), symbols: names };
   return { guard: lookup(g, `${words}${TELLS_NUMBER}`, placeOf(g, isFault, number)), symbols: names };
 }
@@ -129,7 +139,7 @@ function lookup(g: Emitter, words: string, place: Val): Val {
   return g.labelled(checkLabel(words), () => g.op("Gather", [g.ints([0]), place]));
 }
 
-function wordsOf(condition: Dim, symbols: DataSymbols): string {
+function wordsOf({ condition, because }: Demanded, symbols: DataSymbols): string {
   const labels: GuardLabels = {
     code: nameOf,
     words: (term) => symbols.get(nameOf(term))?.words ?? nameOf(term),
@@ -137,10 +147,14 @@ function wordsOf(condition: Dim, symbols: DataSymbols): string {
   const term = guardOfDim(condition, (symbol) => ({ op: "size", dim: symbol }));
   if (term === undefined) return "the program was exported for other data";
   const isSimple = isGuardNode(term) && term.args.every((arg) => !isGuardNode(arg));
-  if (isSimple) return guardRequirement({ condition: term }, labels);
+  if (isSimple)
+    return guardRequirement({ condition: term, ...(because !== undefined && { because }) }, labels);
   const names = [...symbolsOf(condition)];
   const legend = names.map((name) => `${name} is ${symbols.get(name)?.words ?? "a size of the inputs"}`);
-  return `the program was exported for data where ${guardText(term, labels)} (${legend.join(", ")})`;
+  const asked = `${guardText(term, labels)} (${legend.join(", ")})`;
+  return because === undefined
+    ? `the program was exported for data where ${asked}`
+    : `the program was exported for other data, since ${because}: for data where ${asked}`;
 }
 
 /** A 0-d int64 0, in a run that fails where a number that the data decide is not the one that the program states. */

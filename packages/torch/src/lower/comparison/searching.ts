@@ -1,4 +1,5 @@
-import type { Dim } from "../../graph/sym.ts";
+import { add, type Dim } from "../../graph/sym.ts";
+import { countedLoops } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { withIndex } from "../core/index-check.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
@@ -27,13 +28,13 @@ export const searchsorted: Lowering = (node, g) => {
   const values = node.operand("self");
   const isShared = sequence.dims.length === 1;
   const [row, value] = promoted(g, [sequence, values]) as [Val, Val];
-  const size = given.dims[axis];
-  if (isFloat(row.dtype) && typeof size === "number") {
+  const size = given.dims[axis]!;
+  if (isFloat(row.dtype)) {
     return bisect(g, { row, value, isRight, size, isShared, dims: node.out().dims });
   }
   return countBefore(
     g,
-    { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight, isShared },
+    { row: isShared ? row : g.unsqueeze(row, [-2]), value, isRight },
     node.out().dims.length,
   );
 };
@@ -46,11 +47,11 @@ export const bucketize: Lowering = (node, g) => {
   const boundaries = node.tensor("boundaries");
   const [value, row] = promoted(g, [node.operand("self"), boundaries]) as [Val, Val];
   const isRight = node.bool("right");
-  const size = boundaries.dims[0];
-  if (isFloat(row.dtype) && typeof size === "number") {
+  const size = boundaries.dims[0]!;
+  if (isFloat(row.dtype)) {
     return bisect(g, { row, value, isRight, size, isShared: true, dims: node.out().dims });
   }
-  return countBefore(g, { row, value, isRight, isShared: true }, node.out().dims.length);
+  return countBefore(g, { row, value, isRight }, node.out().dims.length);
 };
 
 interface Search {
@@ -61,42 +62,64 @@ interface Search {
   readonly isShared: boolean;
 }
 
+interface Bisection extends Search {
+  readonly size: Dim;
+  readonly dims: readonly Dim[];
+}
+
 /**
  * PyTorch's binary search, step by step: in a row with NaN its answer depends on the elements that it looks at (at::native
  * cus_lower_bound).
  */
-function bisect(g: Emitter, search: Search & { readonly size: number; readonly dims: readonly Dim[] }): Val {
-  const { row, value, isRight, size, isShared, dims } = search;
-  const number = (n: number): Val => g.scalar("int64", n);
-  let start = g.expand(number(0), dims);
-  let end = g.expand(number(size), dims);
-  for (let steps = Math.ceil(Math.log2(size + 1)); steps > 0; steps--) {
-    const middle = g.op("Div", [g.op("Add", [start, end]), number(2)]);
-    const place = g.op("Min", [middle, number(size - 1)]);
-    const seen = isShared
-      ? g.op("Gather", [row, place], { axis: 0 })
-      : g.op("GatherElements", [row, place], { axis: -1 });
-    const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [seen, value]);
-    const isOpen = g.op("Less", [start, end]);
-    const goesOn = g.op("And", [isOpen, g.op("Not", [isPast])]);
-    end = g.where(g.op("And", [isOpen, isPast]), middle, end);
-    start = g.where(goesOn, g.op("Add", [middle, number(1)]), start);
+function bisect(g: Emitter, search: Bisection): Val {
+  const { size, dims } = search;
+  const bounds: readonly [Val, Val] = [
+    g.expand(g.scalar("int64", 0), dims),
+    g.expand(g.number(size, "int64"), dims),
+  ];
+  if (typeof size !== "number") {
+    const count = g.cast(g.op("Ceil", [logarithm(g, g.number(add(size, 1), "float64"))]), "int64");
+    return countedLoops(g, { count, initial: bounds }, (inner, _turn, soFar) =>
+      halved(inner, search, soFar as [Val, Val]),
+    )[0]!;
   }
-  return start;
+  let halves = bounds;
+  for (let steps = Math.ceil(Math.log2(size + 1)); steps > 0; steps--) halves = halved(g, search, halves);
+  return halves[0];
 }
 
-/** How many of a sorted row come before each value; `rank` is that of the values. NaN comes last. */
-function countBefore(g: Emitter, { row, value, isRight, isShared }: Search, rank: number): Val {
+/** To the base of 2. A row of 2^k - 1 elements may be taken for a longer one, which changes nothing. */
+function logarithm(g: Emitter, value: Val): Val {
+  return g.op("Div", [g.op("Log", [value]), g.scalar("float64", Math.LN2)]);
+}
+
+/** The part of the row in which the place lies, after one more look. */
+function halved(
+  g: Emitter,
+  { row, value, isRight, isShared, size }: Bisection,
+  [start, end]: readonly [Val, Val],
+): readonly [Val, Val] {
+  const number = (n: number): Val => g.scalar("int64", n);
+  const middle = g.op("Div", [g.op("Add", [start, end]), number(2)]);
+  const place = g.op("Min", [middle, g.op("Sub", [g.number(size, "int64"), number(1)])]);
+  const seen = isShared
+    ? g.op("Gather", [row, place], { axis: 0 })
+    : g.op("GatherElements", [row, place], { axis: -1 });
+  const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [seen, value]);
+  const isOpen = g.op("Less", [start, end]);
+  const goesOn = g.op("And", [isOpen, g.op("Not", [isPast])]);
+  return [
+    g.where(goesOn, g.op("Add", [middle, number(1)]), start),
+    g.where(g.op("And", [isOpen, isPast]), middle, end),
+  ];
+}
+
+/** How many of a sorted row of integers come before each value; `rank` is that of the values. */
+function countBefore(g: Emitter, { row, value, isRight }: Omit<Search, "isShared">, rank: number): Val {
   const [x, y] = row.dtype === "bool" ? [g.cast(row, "int32"), g.cast(value, "int32")] : [row, value];
   const isPast = g.op(isRight ? "Greater" : "GreaterOrEqual", [x, g.unsqueeze(y, [-1])]);
   const isBefore = g.cast(g.op("Not", [isPast]), "int64");
-  const before = g.op("ReduceSum", [isBefore, g.ints([rank])], { keepdims: 0 });
-  if (!isFloat(x.dtype)) return before;
-  // The search ends in front of NaN, unless it goes right all the way.
-  const isNan = g.cast(g.op("IsNaN", [x]), "int64");
-  const nans = g.op("ReduceSum", [isNan, g.ints([isShared ? 0 : rank])], { keepdims: 0 });
-  const size = g.reshape(g.op("Shape", [x], { start: -1 }), []);
-  return g.where(g.op("Equal", [before, size]), before, g.op("Sub", [before, nans]));
+  return g.op("ReduceSum", [isBefore, g.ints([rank])], { keepdims: 0 });
 }
 
 /**

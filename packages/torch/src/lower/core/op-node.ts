@@ -21,11 +21,14 @@ export interface Declared {
  */
 export class OpNode {
   readonly target: string;
+  /** Whether a pass put it in the place of the program's own op. */
+  readonly isPut: boolean;
   readonly #node: Node;
   readonly #values: ValueLookup;
 
   constructor(node: Node, values: ValueLookup) {
     this.target = node.target;
+    this.isPut = node.origin !== undefined;
     this.#node = node;
     this.#values = values;
   }

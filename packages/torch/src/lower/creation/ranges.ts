@@ -2,8 +2,8 @@ import type { DType } from "../../dtype.ts";
 import type { Dim } from "../../graph/sym.ts";
 import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
-import type { Lowering, LoweringTable } from "../core/lowering.ts";
-import { isFloat, type Scalar, type Val } from "../core/tensor.ts";
+import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
+import { isFloat, isTensor, type Operand, type Scalar, type Val } from "../core/tensor.ts";
 
 /**
  * aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ...) -> Tensor
@@ -20,14 +20,22 @@ export const arange: Lowering = (node, g) => {
   return start.value === 0 ? scaled : g.op("Add", [scaled, g.as(start, dtype)]);
 };
 
-/** aten::linspace(Scalar start, Scalar end, SymInt steps, *, ...) -> Tensor. Counts from both ends, as PyTorch does. */
+/**
+ * aten::linspace(Scalar start, Scalar end, SymInt steps, *, ...) -> Tensor
+ * aten::linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ...) -> Tensor
+ * aten::linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ...) -> Tensor
+ * aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ...) -> Tensor
+ *
+ * Counts from both ends, as PyTorch does.
+ */
 export const linspace: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const steps = dims[0]!;
-  const bounds = ["start", "end"].map((name) => node.scalar(name));
-  const [start, end] = bounds.map(({ value }) =>
-    isFloat(dtype) || typeof value !== "number" ? value : Math.trunc(value),
-  );
+  const bounds = ["start", "end"].map((name) => node.operand(name));
+  const [start, end] = bounds.map((bound) => {
+    const value = isTensor(bound) ? undefined : bound.value;
+    return isFloat(dtype) || typeof value !== "number" ? value : Math.trunc(value);
+  });
   if (typeof steps !== "number" || typeof start !== "number" || typeof end !== "number")
     return spacedEvenly(g, { bounds, steps, dtype });
   const width = steps > 1 ? (end - start) / (steps - 1) : 0;
@@ -37,10 +45,17 @@ export const linspace: Lowering = (node, g) => {
   return g.constant(dtype, values, [steps]);
 };
 
-/** aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ...) -> Tensor: powers of the base, spaced evenly */
+/**
+ * aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ...) -> Tensor
+ * aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ...) -> Tensor
+ * aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ...) -> Tensor
+ * aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ...) -> Tensor
+ *
+ * Powers of the base, spaced evenly.
+ */
 export const logspace: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
-  const bounds = ["start", "end"].map((name) => node.scalar(name));
+  const bounds = ["start", "end"].map((name) => node.operand(name));
   const exponents = spacedEvenly(g, { bounds, steps: dims[0]!, dtype: isFloat(dtype) ? "float64" : dtype });
   const powers = g.op("Pow", [g.scalar("float64", node.float("base")), g.cast(exponents, "float64")]);
   return g.cast(powers, dtype);
@@ -48,7 +63,7 @@ export const logspace: Lowering = (node, g) => {
 
 interface Progression {
   /** The first number and the last one. */
-  readonly bounds: readonly Scalar[];
+  readonly bounds: readonly Operand[];
   readonly steps: Dim;
   readonly dtype: DType;
 }
@@ -84,8 +99,8 @@ export const RANGES: LoweringTable = {
   "aten.arange.default": arange,
   "aten.arange.start": arange,
   "aten.arange.start_step": arange,
-  "aten.linspace.default": linspace,
-  "aten.logspace.default": logspace,
+  ...all("linspace", linspace, ["default", "Scalar_Tensor", "Tensor_Scalar", "Tensor_Tensor"]),
+  ...all("logspace", logspace, ["default", "Scalar_Tensor", "Tensor_Scalar", "Tensor_Tensor"]),
   "aten.eye.default": eye,
   "aten.eye.m": eye,
 };

@@ -3,7 +3,8 @@ import type { Emitter } from "../core/emitter.ts";
 import { extremeOf } from "../core/exact-integers.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
-import type { Val } from "../core/tensor.ts";
+import type { Scalar, Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
 
 function self(node: OpNode, g: Emitter): Val {
   return g.cast(node.tensor("self"), node.out().dtype);
@@ -88,12 +89,21 @@ export const softshrink: Lowering = (node, g) => {
 export const gelu: Lowering = (node, g) =>
   g.op("Gelu", [self(node, g)], { approximate: node.string("approximate") });
 
-/** aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor */
-export const leakyRelu: Lowering = (node, g) => {
-  const x = self(node, g);
-  const scaled = g.op("Mul", [x, g.as(node.scalar("negative_slope"), x.dtype)]);
-  return g.op("Where", [g.op("Greater", [x, g.scalar(x.dtype, 0)]), x, scaled]);
+/** aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, ...) -> Tensor */
+export const rrelu: Lowering = (node, g) => {
+  if (node.bool("training"))
+    unsupported("it draws its slopes in training mode; call model.eval() before exporting");
+  const [lower, upper] = ["lower", "upper"].map((name) => Number(node.scalar(name).value));
+  return leaky(g, self(node, g), { kind: "float", value: (lower! + upper!) / 2 });
 };
+
+function leaky(g: Emitter, x: Val, slope: Scalar): Val {
+  const scaled = g.op("Mul", [x, g.as(slope, x.dtype)]);
+  return g.op("Where", [g.op("Greater", [x, g.scalar(x.dtype, 0)]), x, scaled]);
+}
+
+/** aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor */
+export const leakyRelu: Lowering = (node, g) => leaky(g, self(node, g), node.scalar("negative_slope"));
 
 /** aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor */
 export const elu: Lowering = (node, g) => {
@@ -176,6 +186,7 @@ export const ACTIVATION: LoweringTable = {
   "aten.softshrink.default": softshrink,
   "aten.gelu.default": gelu,
   "aten.leaky_relu.default": leakyRelu,
+  "aten.rrelu.default": rrelu,
   "aten.elu.default": elu,
   "aten.selu.default": selu,
   "aten.celu.default": celu,

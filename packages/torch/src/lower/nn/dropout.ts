@@ -27,10 +27,18 @@ export const nativeDropout: Lowering = (node, g) => {
   return [input, g.expand(g.scalar("bool", 1), input.dims)];
 };
 
+/** aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor */
+export const nativeDropoutBackward: Lowering = (node, g) => {
+  const { dtype } = node.out();
+  const kept = g.op("Mul", [g.cast(node.tensor("grad_output"), dtype), g.cast(node.tensor("mask"), dtype)]);
+  return g.op("Mul", [kept, g.scalar(dtype, node.float("scale"))]);
+};
+
 export const DROPOUT: LoweringTable = {
   "aten.dropout.default": dropout,
   "aten.alpha_dropout.default": dropout,
   "aten.feature_dropout.default": dropout,
   "aten.feature_alpha_dropout.default": dropout,
   "aten.native_dropout.default": nativeDropout,
+  "aten.native_dropout_backward.default": nativeDropoutBackward,
 };

@@ -7,6 +7,7 @@ import { BITWISE } from "./bitwise.ts";
 import { CONVERSION } from "./conversion.ts";
 import { DIVISORS } from "./divisors.ts";
 import { EXPONENTIAL } from "./exponential.ts";
+import { GRADIENT } from "./gradient.ts";
 import { LOGICAL } from "./logical.ts";
 import { ROUNDING } from "./rounding.ts";
 import { SIGNS } from "./signs.ts";
@@ -71,6 +72,7 @@ const OWN_NAMES: LoweringTable = mergeTables([
   CONVERSION,
   DIVISORS,
   EXPONENTIAL,
+  GRADIENT,
   LOGICAL,
   ROUNDING,
   SIGNS,

@@ -7,7 +7,6 @@ import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { requirement, withinRoom } from "../core/requirement.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
-import { unsupported } from "../core/unsupported.ts";
 
 /** aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor) */
 export const unique: Lowering = (node, g) => {
@@ -102,22 +101,48 @@ export const bincount: Lowering = (node, g) => {
 /** aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor) */
 export const uniqueConsecutive: Lowering = (node, g) => {
   const self = node.tensor("self");
-  if (node.has("dim") && self.dims.length !== 1) return unsupported("runs along one of several dimensions");
+  const isWhole = !node.has("dim") || self.dims.length < 2;
   const size = product(self.dims);
-  const { values, runs, counts } = runsOf(g, g.reshape(self, [size]), size);
+  const { values, runs, counts } = isWhole
+    ? runsOf(g, g.reshape(self, [size]), size)
+    : rowRuns(g, self, normalizeAxis(node.int("dim"), self.dims.length));
+  const inverse = (): Val => {
+    if (!node.bool("return_inverse")) return g.ints([]);
+    return isWhole ? g.reshape(runs, self.dims) : runs;
+  };
   return [
     values,
-    node.isUsed(1) ? reshapedInverse(node.bool("return_inverse"), g, { inverse: runs, self }) : undefined,
+    node.isUsed(1) ? inverse() : undefined,
     node.isUsed(2) ? (node.bool("return_counts") ? counts : g.ints([])) : undefined,
   ];
 };
 
-/** The stretches of equal values of a 1-d tensor: their values, which one each element is in, and their lengths. */
-function runsOf(g: Emitter, flat: Val, size: Dim): { values: Val; runs: Val; counts: Val } {
+interface Runs {
+  readonly values: Val;
+  readonly runs: Val;
+  readonly counts: Val;
+}
+
+/** The stretches of equal slices along one of several dimensions. */
+function rowRuns(g: Emitter, self: Tensor, axis: number): Runs {
+  const perm = self.dims.map((_, i) => (i === 0 ? axis : i === axis ? 0 : i));
+  const others = product(self.dims.filter((_, i) => i !== axis));
+  const rows = g.reshape(g.transpose(self, perm), [self.dims[axis]!, others]);
+  const { values, ...rest } = runsOf(g, rows, self.dims[axis]!, (differs) => {
+    const most = g.op("ReduceMax", [g.cast(differs, "int64"), g.ints([1])], { keepdims: 0 });
+    return g.cast(most, "bool");
+  });
+  const sizes = perm.slice(1).map((i) => self.dims[i]!);
+  const shape = g.op("Concat", [g.op("Shape", [values], { start: 0, end: 1 }), g.shape(sizes)], { axis: 0 });
+  return { ...rest, values: g.transpose(g.op("Reshape", [values, shape]), perm) };
+}
+
+/** The stretches of equal values of a 1-d tensor, or of rows: their values, which one each element is in, and their lengths. */
+function runsOf(g: Emitter, flat: Val, size: Dim, differ = (differs: Val): Val => differs): Runs {
   const end = g.ints([Number.MAX_SAFE_INTEGER]);
   const before = g.op("Slice", [flat, g.ints([0]), g.ints([-1]), g.ints([0])]);
   const after = g.op("Slice", [flat, g.ints([1]), end, g.ints([0])]);
-  const changes = g.op("Not", [g.op("Equal", [before, after])]);
+  const changes = differ(g.op("Not", [g.op("Equal", [before, after])]));
   const marked = g.op("Concat", [g.constant("bool", [1], [1]), changes], { axis: 0 });
   // Nothing begins where there is nothing.
   const starts = g.op("Slice", [marked, g.ints([0]), g.shape([size]), g.ints([0])]);

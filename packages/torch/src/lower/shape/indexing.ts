@@ -1,4 +1,5 @@
 import { type Dim, product, sameDims } from "../../graph/sym.ts";
+import type { Attributes } from "../../onnx/model.ts";
 import { invert } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { withIndex } from "../core/index-check.ts";
@@ -146,7 +147,28 @@ export const indexPut: Lowering = (node, g) => {
   const values = g.cast(node.tensor("values"), self.dtype);
   const mask = soleMask(node, self);
   if (mask !== undefined) return putMasked(node, g, { self, values, mask });
-  const { axes, indices, shape, rank, position } = readIndices(node, g, self);
+  const indexed = readIndices(node, g, self);
+  return putAt(g, self, {
+    indexed,
+    values,
+    attributes: node.bool("accumulate") ? { reduction: "add" } : {},
+    at: (emit) => {
+      const index = coordinates(g, indexed.indices, indexed.shape);
+      return withIndex(node, g, { use: { index, size: undefined, wraps: true }, emit });
+    },
+  });
+};
+
+interface Put {
+  readonly indexed: Indexed;
+  readonly values: Val;
+  readonly attributes: Attributes;
+  /** What `emit` makes of the places, side by side. */
+  readonly at: (emit: (places: Val) => Val) => Val;
+}
+
+function putAt(g: Emitter, self: Tensor, { indexed, values, attributes, at }: Put): Val {
+  const { axes, shape, rank, position } = indexed;
   const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
   const perm = [...axes, ...others];
   const rest = others.map((axis) => self.dims[axis]!);
@@ -154,13 +176,9 @@ export const indexPut: Lowering = (node, g) => {
   const placed = g.op("Concat", [sizes[0]!, shape, sizes[1]!], { axis: 0 });
   const toFront = invert(moveFrontTo(position, rank, others.length));
   const updates = g.transpose(g.op("Expand", [values, placed]), toFront);
-  const attributes = node.bool("accumulate") ? { reduction: "add" } : {};
-  const put = withIndex(node, g, {
-    use: { index: coordinates(g, indices, shape), size: undefined, wraps: true },
-    emit: (places) => g.op("ScatterND", [g.transpose(self, perm), places, updates], attributes),
-  });
+  const put = at((places) => g.op("ScatterND", [g.transpose(self, perm), places, updates], attributes));
   return g.transpose(put, invert(perm));
-};
+}
 
 interface MaskedPut {
   readonly self: Tensor;
@@ -187,6 +205,50 @@ function putMasked(node: OpNode, g: Emitter, { self, values, mask }: MaskedPut):
   );
   return g.cast(put, self.dtype);
 }
+
+/** Integer indices of leading dimensions, brought into their range: they are looked at where a mask says so, and are anything elsewhere. */
+function clampedIndices(node: OpNode, g: Emitter, self: Tensor): Indexed {
+  const given = node.optionalTensors("indices").flatMap((index, axis): Given[] => {
+    if (index === undefined) return [];
+    if (index.dtype === "bool") return unsupported("a mask among its indices");
+    const size = g.number(self.dims[axis]!, "int64");
+    const last = g.op("Sub", [size, g.scalar("int64", 1)]);
+    const within = g.op("Min", [g.op("Max", [g.cast(index, "int64"), g.op("Neg", [size])]), last]);
+    return [{ axis, index: within, dims: index.dims }];
+  });
+  const axes = given.map((item) => item.axis);
+  const isAdjacent = axes.every((value, i) => i === 0 || value === axes[i - 1]! + 1);
+  const position = isAdjacent ? (axes[0] ?? 0) : 0;
+  return { axes, indices: given.map(({ index }) => index), position, ...commonShape(g, given) };
+}
+
+/** aten::_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor */
+export const unsafeMaskedIndex: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const { axes, indices, shape, rank, position } = clampedIndices(node, g, self);
+  const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
+  const front = g.transpose(self, [...axes, ...others]);
+  const found = g.op("GatherND", [front, coordinates(g, indices, shape)]);
+  const placed = g.transpose(found, moveFrontTo(position, rank, others.length));
+  return g.where(g.cast(node.tensor("mask"), "bool"), placed, g.as(node.scalar("fill"), self.dtype));
+};
+
+/** aten::_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor */
+export const unsafeMaskedIndexPut: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const indexed = clampedIndices(node, g, self);
+  const values = g.where(
+    g.cast(node.tensor("mask"), "bool"),
+    g.cast(node.tensor("values"), self.dtype),
+    g.scalar(self.dtype, 0),
+  );
+  return putAt(g, self, {
+    indexed,
+    values,
+    attributes: { reduction: "add" },
+    at: (emit) => emit(coordinates(g, indexed.indices, indexed.shape)),
+  });
+};
 
 /** aten::index_select(Tensor self, int dim, Tensor index) -> Tensor */
 export const indexSelect: Lowering = (node, g) => {
@@ -225,6 +287,8 @@ export const gather: Lowering = (node, g) => {
 export const INDEXING: LoweringTable = {
   "aten.index.Tensor": index,
   "aten.index_put.default": indexPut,
+  "aten._unsafe_masked_index.default": unsafeMaskedIndex,
+  "aten._unsafe_masked_index_put_accumulate.default": unsafeMaskedIndexPut,
   "aten.index_select.default": indexSelect,
   "aten.gather.default": gather,
 };

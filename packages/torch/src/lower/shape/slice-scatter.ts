@@ -29,8 +29,15 @@ export const sliceScatter: Lowering = (node, g) => {
     g.ints([0]),
     g.shape([node.size("step")]),
   ]);
-  return scatterRows(g, self, { axis, rows, src: g.cast(node.tensor("src"), self.dtype) });
+  const src = g.cast(node.tensor("src"), self.dtype);
+  const isClipped = node.isPut && typeof self.dims[axis] !== "number";
+  return scatterRows(g, self, { axis, rows, src: isClipped ? firstRows(g, src, { axis, rows }) : src });
 };
+
+/** As much of what was written as there is room for: a slice ends where its operand does. */
+function firstRows(g: Emitter, src: Val, { axis, rows }: Omit<Rows, "src">): Val {
+  return g.op("Slice", [src, g.ints([0]), g.op("Shape", [rows]), g.ints([axis])]);
+}
 
 interface Rows {
   readonly axis: number;

@@ -122,6 +122,15 @@ export const ELEMENTWISE: ShapeTable = {
     return tensorType(componentDtype(dtype) ?? floatOf(dtype), dims);
   },
   isin: (args) => tensorType("bool", args.operandDims(args.isGiven("elements") ? "elements" : "element")),
+  native_dropout_backward: (args) => {
+    const { dtype, dims } = args.tensor("grad_output");
+    return tensorType(dtype, dims);
+  },
+  gradient: (args) => {
+    const { dtype, dims } = args.tensor("self");
+    const count = args.has("dim") ? args.sizes("dim").length : dims.length;
+    return Array.from({ length: count }, () => tensorType(floatOf(dtype), dims));
+  },
   native_dropout: (args) => {
     const input = args.tensor("input");
     return [input, tensorType("bool", input.dims)];

@@ -128,6 +128,8 @@ export const INDEXING: ShapeTable = {
   embedding,
   "index.Tensor": index,
   index_put: same,
+  _unsafe_masked_index: index,
+  _unsafe_masked_index_put_accumulate: same,
   index_add: same,
   index_copy: same,
   index_fill: same,

@@ -75,6 +75,10 @@ export const LOSSES: ShapeTable = {
   cross_entropy_loss: classwise,
   nll_loss: classwise,
   multi_margin_loss: classwise,
+  multilabel_margin_loss: (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return tensorType(dtype, args.int("reduction") === 0 ? dims.slice(0, -1) : []);
+  },
   nll_loss2d: classwise,
   nll_loss_nd: classwise,
   nll_loss_forward: withTotalWeight,

@@ -14,6 +14,6 @@ export function modelOf(params: RouteParams): ModelName {
 
 /** The same for an inference, which counts as a request for this name from now on, whether or not a model can have it. */
 export function askedModelOf(call: RestCall, params: RouteParams): ModelName {
-  call.model = params["model"];
+  call.ask(params["model"], params);
   return modelOf(params);
 }

@@ -1,5 +1,6 @@
 import { createGunzip, createInflate, type Gunzip, type Inflate } from "node:zlib";
 import { ServeError } from "../../../base/errors.ts";
+import { SMALL_BYTES } from "../../../gate/byte-budget.ts";
 import type { Transfer } from "../../../gate/slow-client-guard.ts";
 import type { Door } from "../../../infer/inference.ts";
 import { copying } from "../../copying.ts";
@@ -26,6 +27,28 @@ export function readBody(
   const coding = codingOf(request.headers["content-encoding"]);
   const rejection = door?.rejectEarly(call);
   if (rejection !== undefined) throw rejection;
+  if (door?.rejectLater !== undefined && isWorthAsking(request)) {
+    return door.rejectLater(call).then((later) => {
+      if (later !== undefined) throw later;
+      return readOn(call, { announced, coding });
+    });
+  }
+  return readOn(call, { announced, coding });
+}
+
+/** Whether a body costs more than to ask first whether it is wanted. */
+function isWorthAsking({ headers }: RestRequest): boolean {
+  const length = headers["content-length"];
+  return headers.expect !== undefined || length === undefined || Number(length) > SMALL_BYTES;
+}
+
+type Coding = ReturnType<typeof codingOf>;
+
+function readOn(
+  call: RestCall,
+  { announced, coding }: { readonly announced: number; readonly coding: Coding },
+): Buffer | Promise<Buffer> {
+  const { request } = call;
   call.enter(announced);
   if (request.headers.expect !== undefined) call.continue();
   if (coding === "identity") return call.transport.takeBody() ?? collected(call, announced);

@@ -3,7 +3,9 @@ import { CallSignal } from "../../../base/call-signal.ts";
 import { ServeError } from "../../../base/errors.ts";
 import type { ParameterValue } from "../../../base/infer-request.ts";
 import type { RequestHead } from "../../../base/request-head.ts";
+import type { TracedCall, Tracer } from "../../../base/request-trace.ts";
 import { Timeline } from "../../../base/timeline.ts";
+import { parseTraceParent } from "../../../base/trace-parent.ts";
 import type { Credentials } from "../../../gate/admin-gate.ts";
 import { SMALL_BYTES } from "../../../gate/byte-budget.ts";
 import type { Caller } from "../../../gate/caller.ts";
@@ -49,7 +51,7 @@ export class RestCall implements RequestHead, RespondingCall {
   readonly signal: CallSignal = new CallSignal();
   readonly timeline: Timeline;
   readonly id: string;
-  /** The model that an inference asks for; other requests are not counted. */
+  /** The model that an inference asks for (`ask`); other requests are not counted. */
   model: string | undefined;
   isAskedForBody = false;
   /** How the dialect of this request spells errors. */
@@ -74,6 +76,32 @@ export class RestCall implements RequestHead, RespondingCall {
     this.timeline = new Timeline(context.clock.nowMs());
     const given = request.headers["x-request-id"];
     this.id = requestId(typeof given === "string" ? given : undefined, context.makeId);
+  }
+
+  /** It is an inference of this model from now on. `params`: the parts of its URL that have names. */
+  ask(model: string | undefined, params: TracedCall["params"]): void {
+    this.model = model;
+    if (this.context.tracer !== undefined) this.#beginTrace(this.context.tracer, params);
+  }
+
+  #beginTrace(tracer: Tracer, params: TracedCall["params"]): void {
+    const { method = "", url = "", headers } = this.request;
+    this.timeline.trace = tracer.begin({
+      protocol: "rest",
+      method,
+      url,
+      params,
+      requestId: this.id,
+      traceparent: textOf(headers["traceparent"]),
+      tracestate: textOf(headers["tracestate"]),
+    });
+  }
+
+  /** Under which others know it: of its own trace, or of the one that it says it belongs to. */
+  get #traceId(): string | undefined {
+    return (
+      this.timeline.trace?.traceId ?? parseTraceParent(textOf(this.request.headers["traceparent"]))?.traceId
+    );
   }
 
   /** Whose request it is; undefined: nobody's in particular. Throws `invalid_argument`. */
@@ -185,6 +213,7 @@ export class RestCall implements RequestHead, RespondingCall {
       asked: answeredBy.model,
       code: "ok",
       timeline,
+      httpStatus: status,
     });
     if (this.#pieces === undefined) {
       this.#send(status, { type, body, headers });
@@ -205,6 +234,19 @@ export class RestCall implements RequestHead, RespondingCall {
     else for (const part of body instanceof Uint8Array ? [body] : body) this.#pieces.write(part);
   }
 
+  /** No more pieces come: the response ends as it should. */
+  endPieces(): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#cancelDeadline?.();
+    this.#pieces?.end();
+  }
+
+  /** Of its pieces, what the connection has not taken yet. */
+  get untakenBytes(): number {
+    return this.#pieces?.writableLength ?? 0;
+  }
+
   sendJson(status: number, value: unknown): void {
     const indent = wantsPretty(this.request.url) ? 2 : 0;
     this.send(status, JSON_TYPE, Buffer.from(JSON.stringify(value, null, indent)));
@@ -214,6 +256,12 @@ export class RestCall implements RequestHead, RespondingCall {
     if (this.#answered) return;
     this.#holdResponse(body.length);
     this.#send(status, { type, body, headers });
+  }
+
+  /** Answers with bytes that are kept for everybody, such as a page's file: nothing is held for this request, and they go as they are. */
+  sendKept(content: ResponseContent): void {
+    if (this.#answered) return;
+    this.#send(200, { ...content, isFinal: true });
   }
 
   /** Answers with an error, whatever was thrown. Faults of ours go to the log in full; the client gets the message only. */
@@ -226,7 +274,7 @@ export class RestCall implements RequestHead, RespondingCall {
     if (status !== 500) this.#tell(status, error);
     if (status === 500) {
       this.context.logger.error(
-        { requestId: this.id, model: this.model, err: error.cause ?? error },
+        { requestId: this.id, trace_id: this.#traceId, model: this.model, err: error.cause ?? error },
         "request failed",
       );
     }
@@ -238,6 +286,8 @@ export class RestCall implements RequestHead, RespondingCall {
         asked,
         code: error.code,
         timeline,
+        failure: error,
+        httpStatus: status,
       });
     }
     if (this.#pieces !== undefined) {
@@ -281,6 +331,7 @@ export class RestCall implements RequestHead, RespondingCall {
     context.requestLog?.ended(
       {
         requestId: this.id,
+        traceId: this.#traceId,
         protocol: "rest",
         call: `${request.method ?? ""} ${request.url ?? ""}`,
         status,
@@ -335,6 +386,10 @@ export class RestCall implements RequestHead, RespondingCall {
     if (this.#entered || this.model !== undefined) this.#tell(CLIENT_LEFT, left);
     this.signal.abort(left);
   }
+}
+
+function textOf(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === "string" ? header : header?.join(",");
 }
 
 const MAX_UNTAKEN_BYTES = 16 * 1024 * 1024;

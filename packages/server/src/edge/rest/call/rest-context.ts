@@ -1,6 +1,7 @@
 import type { Clock } from "../../../base/clock.ts";
 import type { Logger } from "../../../base/logger.ts";
 import type { Metrics } from "../../../base/metrics.ts";
+import type { Tracer } from "../../../base/request-trace.ts";
 import type { AdminGate } from "../../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../../gate/slow-client-guard.ts";
@@ -38,6 +39,8 @@ export interface RestContext {
   readonly logger: Logger;
   /** Where requests that failed can be found by their ids; undefined: nowhere. */
   readonly requestLog?: RequestLog | undefined;
+  /** Traces inferences; undefined: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
   /** What costs more to make than to ask for. */

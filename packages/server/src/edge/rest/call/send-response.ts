@@ -7,6 +7,8 @@ export interface ResponseContent {
   readonly body: Uint8Array | readonly Uint8Array[];
   /** Names and values in turn; more are added. */
   readonly headers: string[];
+  /** It is compressed already, or as it is meant to be. Default: false. */
+  readonly isFinal?: boolean;
 }
 
 interface SendingCall extends RespondingCall {
@@ -17,11 +19,11 @@ interface SendingCall extends RespondingCall {
 export function sendResponse(
   call: SendingCall,
   status: number,
-  { type, body, headers }: ResponseContent,
+  { type, body, headers, isFinal = false }: ResponseContent,
 ): void {
   const parts = body instanceof Uint8Array ? [body] : body;
   const length = bytesOf(body);
-  const isWorthIt = length >= call.context.limits.minCompressBytes;
+  const isWorthIt = !isFinal && length >= call.context.limits.minCompressBytes;
   const encoding = isWorthIt ? call.transport.request.headers["accept-encoding"] : undefined;
   if (encoding === undefined) {
     write(call, type, { status, parts, length, headers });

@@ -33,7 +33,7 @@ export function createSharedResponses(parts: {
   };
   return {
     metrics: share(() => metrics.render()),
-    openMetrics: share(async () => openMetrics(await metrics.render())),
+    openMetrics: share(async () => openMetrics(await metrics.render({ exemplars: true }))),
     index: share(() => index(false)),
     readyIndex: share(() => index(true)),
     modelNames: share(() =>

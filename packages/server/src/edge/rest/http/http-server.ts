@@ -35,6 +35,8 @@ interface EndingCall {
 
 export interface HttpServer {
   readonly server: Server;
+  /** Open connections with a request in progress. */
+  busyCount(): number;
   /** Open connections without a request in progress. */
   idleCount(): number;
   /** Looks whether it may close now. */
@@ -116,6 +118,7 @@ export function createHttpServer<Call extends EndingCall>(
     if (turns.mayRun(request.socket)) process.nextTick(handler.run, call);
     else turns.defer(request.socket, { response, run: () => handler.run(call) });
   };
+  const busyCount = (): number => new Set(Array.from(calls.keys(), ({ req }) => req.socket)).size;
   server.on("request", follow);
   // The body is asked for once the headers have been judged, not before.
   server.on("checkContinue", follow);
@@ -125,11 +128,8 @@ export function createHttpServer<Call extends EndingCall>(
   });
   return {
     server,
-    idleCount() {
-      const busy = new Set<Socket>();
-      for (const { req } of calls.keys()) busy.add(req.socket);
-      return sockets.size - busy.size;
-    },
+    busyCount,
+    idleCount: () => sockets.size - busyCount(),
     look: () => onProgress(),
     close() {
       closing ??= new Promise((resolve) => {

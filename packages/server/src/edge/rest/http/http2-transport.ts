@@ -8,8 +8,16 @@ import type { EncodedResponse, RespondingCall, RestRequest, RestTransport } from
 import { ResponseWriter } from "./response-writer.ts";
 
 const NO_BODY: Buffer = Buffer.alloc(0);
-/** They concern a connection of HTTP/1.1 (RFC 9113 §8.2.2). */
-const OF_CONNECTIONS: ReadonlySet<string> = new Set(["connection", "keep-alive", "transfer-encoding"]);
+/** They concern a connection of HTTP/1.1 (RFC 9113 §8.2.2). Node's streams throw at each, and their client would wait for ever. */
+const OF_CONNECTIONS: ReadonlySet<string> = new Set([
+  "connection",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);
 
 /** Begins a call for a stream of HTTP/2, and runs it. */
 export function openHttp2Request(

@@ -100,5 +100,8 @@ export const OPERATIONS: Readonly<Record<string, OperationDescription>> = {
   "GET /": get("observing", "A page that lists the models; JSON for who does not take HTML", "Anything"),
   "GET /v2": get("health", "Name, version and extensions of the server", "ServerMetadata"),
   "GET /metrics": get("observing", "Prometheus", { mediaType: "text/plain" }),
+  "GET /v2/live": get("observing", "What the server counts, every second, as server-sent events", {
+    mediaType: "text/event-stream",
+  }),
   "GET /openapi.json": get("observing", "This document", "Anything"),
 };

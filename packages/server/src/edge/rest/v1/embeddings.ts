@@ -36,7 +36,7 @@ export async function runEmbeddings(call: RestCall): Promise<void> {
   const body = await readBody(call);
   timeline.bodyMs = context.clock.nowMs();
   const { model = defaultModelOf(context, inBody), texts, isBase64, dimensions } = readRequest(body);
-  call.model = model;
+  call.ask(model, {});
   checkModelName(model);
   const task = await taskOf(call, model);
   const embedded: Embedded[] = [];

@@ -13,8 +13,8 @@ const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
 const MAX_CHANNELS = 16;
 const MAX_RATE = 384_000;
-/** 17 minutes at 16 kHz. */
-const MAX_SAMPLES = 2 ** 24;
+/** 17 minutes at 16 kHz; of what a file holds, and of what it becomes at another rate. */
+export const MAX_SAMPLES: number = 2 ** 24;
 const HEAD_BYTES = 12;
 
 interface Format {
@@ -109,6 +109,6 @@ function word(view: DataView, at: number): string {
   );
 }
 
-function notWav(why: string): Error {
+export function notWav(why: string): Error {
   return bad("input", `not a WAV file that can be read: ${why}`);
 }

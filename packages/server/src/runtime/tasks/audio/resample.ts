@@ -1,4 +1,4 @@
-import type { Sound } from "./read-wav.ts";
+import { MAX_SAMPLES, notWav, type Sound } from "./read-wav.ts";
 
 /** Zero crossings of the filter on each side, and the share of the band that it keeps: torchaudio's own. */
 const CROSSINGS = 6;
@@ -6,14 +6,20 @@ const ROLLOFF = 0.99;
 /** Filters that are worked out once: rates that have little in common have too many. */
 const MAX_TAPS = 2 ** 20;
 
-/** Gives a sound another rate, as `torchaudio.functional.resample` does: a sinc filter under a Hann window. */
+/**
+ * Gives a sound another rate, as `torchaudio.functional.resample` does: a sinc filter under a Hann window. Throws `invalid_argument` for one that would become
+ * too long: a file may say that a second of it has one sample.
+ */
 export function resample({ rate, samples }: Sound, wanted: number): Float32Array {
   if (rate === wanted) return samples;
   const common = divisor(rate, wanted);
   const [from, to] = [rate / common, wanted / common];
   const base = Math.min(from, to) * ROLLOFF;
   const width = Math.ceil((CROSSINGS * from) / base);
-  const out = new Float32Array(Math.ceil((to * samples.length) / from));
+  const length = Math.ceil((to * samples.length) / from);
+  if (length > MAX_SAMPLES)
+    throw notWav(`at ${wanted} samples a second it is longer than ${MAX_SAMPLES} samples`);
+  const out = new Float32Array(length);
   const taps = 2 * width + from;
   const filters = to * taps <= MAX_TAPS ? new Map<number, Float64Array>() : undefined;
   for (let j = 0; j < out.length; j++) {

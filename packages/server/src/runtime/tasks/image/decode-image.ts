@@ -1,5 +1,6 @@
 import type { Sharp, SharpOptions } from "sharp";
 import { ServeError } from "../../../base/errors.ts";
+import { withoutTexts } from "./png-texts.ts";
 
 /** Pixels in rows from the top, three bytes each: red, green, blue. */
 export interface Pixels {
@@ -30,7 +31,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
   opening ??= loadSharp();
   const open = await opening;
   try {
-    const image = open(bytes, OPTIONS);
+    const image = open(withoutTexts(bytes), OPTIONS);
     const { data, info } = await image
       .autoOrient()
       .removeAlpha()

@@ -1,5 +1,5 @@
 import { bfloat16Value, float16Value } from "@sconce/protocol";
-import type { Datatype } from "../base/tensor.ts";
+import type { Datatype } from "./tensor.ts";
 
 /** Reads the element that begins at a byte of a tensor. */
 export type NumberReader = (view: DataView, at: number) => number;

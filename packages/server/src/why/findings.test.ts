@@ -1,13 +1,13 @@
 // Tests the findings on metrics as a server writes them: for each known fault its finding comes first.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createPrometheusMetrics } from "../../base/prometheus-metrics.ts";
-import type { Dim } from "../../base/signature.ts";
-import { STAGES, type Stage } from "../../base/timeline.ts";
-import type { ModelPorts } from "../bench/model-ports.ts";
-import { type EvidenceParts, toEvidence } from "./evidence.ts";
+import { metricsBetween, readMetrics, spreadOf, total } from "../base/metrics-text.ts";
+import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
+import type { Dim } from "../base/signature.ts";
+import { elementBytes } from "../base/tensor.ts";
+import { STAGES, type Stage } from "../base/timeline.ts";
+import { type EvidenceParts, type ModelSetup, toEvidence } from "./evidence.ts";
 import { findingsOf } from "./findings.ts";
-import { metricsBetween, readMetrics, spreadOf, total } from "./metrics-text.ts";
 
 const BUCKETS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
 const REQUESTS = 10;
@@ -21,7 +21,7 @@ interface Recorded extends Partial<Pick<EvidenceParts, "threads" | "machine" | "
   readonly queueFull?: number;
   /** Of a pipeline. */
   readonly stepMs?: Readonly<Record<string, number>>;
-  readonly model?: Partial<ModelPorts>;
+  readonly model?: Partial<ModelSetup>;
   readonly dims?: readonly Dim[];
 }
 
@@ -57,25 +57,21 @@ async function firstOf(recorded: Recorded): Promise<string | undefined> {
 
 async function idsOf(recorded: Recorded): Promise<string[]> {
   const dims = recorded.dims ?? [BATCH, 8];
-  const model: ModelPorts = {
-    version: "1",
+  const model: ModelSetup = {
     signature: {
       inputs: [{ name: "x", datatype: "FP32", dims }],
       outputs: [{ name: "y", datatype: "FP32", dims: [BATCH, 10] }],
-      batching: { kind: "off", reason: "" },
     },
-    hasSequences: false,
     isBatching: true,
     maxBatchSize: 32,
     instances: 1,
     maxQueueDelayMs: 0,
     runtime: "onnx",
-    platform: "pytorch_pt2",
     ...recorded.model,
   };
   const { threads, load, machine = { cores: 4, load: 1, stealShare: 0, throttledShare: 0 } } = recorded;
   const series = metricsBetween(new Map(), readMetrics(await page(recorded)));
-  const evidence = toEvidence({ name: "m", series, seconds: 1, model, threads, machine, load });
+  const evidence = toEvidence({ name: "m", elementBytes, series, seconds: 1, model, threads, machine, load });
   assert.equal(evidence.answered, REQUESTS);
   return findingsOf(evidence).map(({ id }) => id);
 }

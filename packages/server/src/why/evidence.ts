@@ -1,9 +1,17 @@
-import { elementBytes } from "@sconce/protocol";
-import type { TensorSpec } from "../../base/signature.ts";
-import { STAGES, type Stage } from "../../base/timeline.ts";
-import type { ModelPorts } from "../bench/model-ports.ts";
-import type { MachineReading } from "./machine.ts";
-import { isOf, type Series, type Spread, spreadOf, total } from "./metrics-text.ts";
+import type { MachineReading } from "../base/machine.ts";
+import { isOf, type Series, type Spread, spreadOf, total } from "../base/metrics-text.ts";
+import type { Signature, TensorSpec } from "../base/signature.ts";
+import { STAGES, type Stage } from "../base/timeline.ts";
+
+/** How a model is set up, as far as findings are judged by it. */
+export interface ModelSetup {
+  readonly signature: Pick<Signature, "inputs" | "outputs">;
+  readonly isBatching: boolean;
+  readonly maxBatchSize: number;
+  readonly instances: number;
+  readonly maxQueueDelayMs: number;
+  readonly runtime: string;
+}
 
 /** All that findings are judged by. Times are milliseconds. */
 export interface Evidence {
@@ -21,7 +29,7 @@ export interface Evidence {
   readonly loopLate: Spread;
   /** Of a pipeline, what its steps took; empty: it is none. */
   readonly steps: readonly { readonly name: string; readonly took: Spread }[];
-  readonly model: ModelPorts;
+  readonly model: ModelSetup;
   /** Threads of an instance; undefined: the server chose, or nobody said. */
   readonly threads: number | undefined;
   /** Of the tensors of one row, as far as the signature fixes them. */
@@ -54,12 +62,14 @@ export interface LoadEvidence {
 
 export interface EvidenceParts extends Pick<Evidence, "seconds" | "model" | "threads" | "machine" | "load"> {
   readonly name: string;
+  /** Of an element of a tensor other than BYTES. */
+  readonly elementBytes: (datatype: TensorSpec["datatype"]) => number;
   /** Of the window. */
   readonly series: readonly Series[];
 }
 
 /** Puts together what the server counted in a window and what is known besides. */
-export function toEvidence({ name, series, ...known }: EvidenceParts): Evidence {
+export function toEvidence({ name, series, elementBytes, ...known }: EvidenceParts): Evidence {
   const model = { model: name };
   const stages = Object.fromEntries(
     STAGES.map((stage) => [
@@ -80,8 +90,8 @@ export function toEvidence({ name, series, ...known }: EvidenceParts): Evidence 
     reruns: total(series, "sconce_reruns_total", model),
     steps: stepsOf(series, model),
     loopLate: inMs(spreadOf(series, "sconce_event_loop_delay_seconds")),
-    inputBytes: bytesOf(inputs),
-    outputBytes: bytesOf(outputs),
+    inputBytes: bytesOf(inputs, elementBytes),
+    outputBytes: bytesOf(outputs, elementBytes),
   };
 }
 
@@ -114,8 +124,8 @@ export function machineBetween(before: MachineReading, after: MachineReading): M
   };
 }
 
-function inMs({ count, mean, p50, p99 }: Spread): Spread {
-  return { count, mean: mean * 1000, p50: p50 * 1000, p99: p99 * 1000 };
+function inMs({ count, mean, p50, p95, p99 }: Spread): Spread {
+  return { count, mean: mean * 1000, p50: p50 * 1000, p95: p95 * 1000, p99: p99 * 1000 };
 }
 
 function reasonsOf(series: readonly Series[]): Record<string, number> {
@@ -125,7 +135,7 @@ function reasonsOf(series: readonly Series[]): Record<string, number> {
 }
 
 /** A size that requests choose counts as 1. */
-function bytesOf(specs: readonly TensorSpec[]): number {
+function bytesOf(specs: readonly TensorSpec[], elementBytes: EvidenceParts["elementBytes"]): number {
   return specs.reduce((sum, { datatype, dims }) => {
     const count = dims.reduce<number>((product, dim) => product * (typeof dim === "number" ? dim : 1), 1);
     return sum + count * (datatype === "BYTES" ? 1 : elementBytes(datatype));

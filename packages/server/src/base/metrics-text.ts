@@ -46,6 +46,7 @@ export interface Spread {
   readonly count: number;
   readonly mean: number;
   readonly p50: number;
+  readonly p95: number;
   readonly p99: number;
 }
 
@@ -65,7 +66,7 @@ export function spreadOf(
   }
   const buckets = [...upTo].sort(([a], [b]) => a - b);
   const at = (share: number): number => quantile(buckets, share * count);
-  return { count, mean: count === 0 ? 0 : sum / count, p50: at(0.5), p99: at(0.99) };
+  return { count, mean: count === 0 ? 0 : sum / count, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
 /** The sum of all series with that name and these labels. */

@@ -25,6 +25,9 @@ export const LEAST_SHARE = 0.2;
 /** And neither is one below this mean. */
 export const LEAST_MS = 0.5;
 
+/** What is said where nothing was found. */
+export const NOTHING_TO_CHANGE: string = `Nothing to change: no cause that is known takes ${LEAST_SHARE * 100} % of a request and ${LEAST_MS} ms.`;
+
 /** Whether so many milliseconds matter beside all that a request takes. */
 export function isWorthIt(ms: number, { serverMs }: Pick<Evidence, "serverMs">): boolean {
   return ms >= LEAST_MS && ms >= LEAST_SHARE * serverMs;

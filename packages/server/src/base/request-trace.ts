@@ -1,0 +1,40 @@
+import type { RequestTrace } from "./timeline.ts";
+
+/** What a request says of itself when its trace begins. */
+export interface TracedCall {
+  readonly protocol: "rest" | "grpc";
+  /** Of HTTP; over gRPC the path of the method. */
+  readonly method: string;
+  /** Path and query; over gRPC the path of the method. */
+  readonly url: string;
+  /** The parts of the path that differ from request to request, by their names. */
+  readonly params: Readonly<Record<string, string | undefined>>;
+  /** The id that its response has; "": none. */
+  readonly requestId: string;
+  /** Headers of W3C Trace Context, as they came. */
+  readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
+}
+
+/** Begins traces of requests. */
+export interface Tracer {
+  /** Undefined: it has no trace, and nobody would find it by one. Must not throw. */
+  begin(call: TracedCall): RequestTrace | undefined;
+}
+
+/** One run of a batch, for its span. Milliseconds of the server's clock. */
+export interface TracedRun {
+  /** Of its requests that are sampled; never empty. */
+  readonly requests: readonly { readonly trace: RequestTrace; readonly rows: number }[];
+  readonly rows: number;
+  /** Requests in it, sampled or not. */
+  readonly size: number;
+  readonly dispatchedMs: number;
+  readonly endedMs: number;
+  /** NaN: it failed. */
+  readonly computeMs: number;
+  readonly failure: { readonly reason: string; readonly message: string } | undefined;
+}
+
+/** Told of the runs in which a sampled request had a part. Must not throw. */
+export type TraceRun = (run: TracedRun) => void;
