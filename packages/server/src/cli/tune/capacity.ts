@@ -1,10 +1,10 @@
 import type { Measurement } from "../bench/measure.ts";
-import type { Outcome } from "./search.ts";
+import type { RunOutcome } from "./search.ts";
 import type { Goal } from "./slo.ts";
 import { excessOf } from "./slo.ts";
 
 /** One window under one level of load. */
-export interface LoadedWindow extends Outcome {
+export interface LoadedWindow extends RunOutcome {
   /** Connections, or arrivals per second with `--rate`. */
   readonly level: number;
   readonly perSecond: number;

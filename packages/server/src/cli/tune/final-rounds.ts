@@ -7,7 +7,7 @@ export interface Round {
 }
 
 /** What the rounds show. */
-export interface Verdict {
+export interface FinalVerdict {
   readonly isBetter: boolean;
   /** Score of the new settings by that of the present ones: median, lowest and highest of the rounds. */
   readonly gain: number;
@@ -24,7 +24,7 @@ const LEAST_GAIN = 1.05;
 const MOST = 0.8;
 
 /** Judges new settings: better where they keep the goal in most rounds, and the present ones either do not, or are slower in most rounds and by more than chance. */
-export function verdictOf(rounds: readonly Round[]): Verdict {
+export function verdictOf(rounds: readonly Round[]): FinalVerdict {
   const gains = rounds.map((round) => round.new.score / round.now.score).sort((a, b) => a - b);
   const count = (side: keyof Round): number => rounds.filter((round) => round[side].meets).length;
   const kept = { now: count("now"), new: count("new") };

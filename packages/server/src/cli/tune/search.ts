@@ -18,7 +18,7 @@ export interface Space {
 }
 
 /** What came of one measurement of a point. */
-export interface Outcome {
+export interface RunOutcome {
   /** Whether the goal was kept. */
   readonly meets: boolean;
   /** Higher is better; compared among outcomes that keep the goal. */
@@ -28,14 +28,14 @@ export interface Outcome {
 }
 
 /** A point, and what every measurement of it gave. */
-export interface Tried<O extends Outcome = Outcome> {
+export interface Tried<O extends RunOutcome = RunOutcome> {
   readonly point: Point;
   readonly outcomes: readonly O[];
   /** Why it is out, in words; undefined: it is not. */
   readonly rejected: string | undefined;
 }
 
-export interface SearchParts<O extends Outcome> {
+export interface SearchParts<O extends RunOutcome> {
   /** As it is now: always measured, first. */
   readonly current: Point;
   /** What a rule proposes to begin with. */
@@ -48,7 +48,7 @@ export interface SearchParts<O extends Outcome> {
   onStep?(step: string, tried: readonly Tried<O>[]): void;
 }
 
-export interface SearchResult<O extends Outcome> {
+export interface SearchResult<O extends RunOutcome> {
   /** Every point that was measured, the best first. */
   readonly tried: readonly Tried<O>[];
   /** Measurements of all points together. */
@@ -69,7 +69,7 @@ const LAST = 2;
  * Looks for the best point: rounds in which the better half of the proposals goes on, then steps along one axis at a time from the best, until
  * none helps or the time is over. The current point wins ties.
  */
-export async function search<O extends Outcome>(
+export async function search<O extends RunOutcome>(
   { axes, repair }: Space,
   { current, seeds, measure, isOver, onStep = () => {} }: SearchParts<O>,
 ): Promise<SearchResult<O>> {
@@ -156,7 +156,7 @@ export function keyOf(point: Point): string {
 }
 
 /** The best first: what keeps the goal by its score, then what comes closest to it. What cannot be served comes last. */
-function rank<O extends Outcome>(tried: readonly Tried<O>[], current: Point): Tried<O>[] {
+function rank<O extends RunOutcome>(tried: readonly Tried<O>[], current: Point): Tried<O>[] {
   const isCurrent = (one: Tried<O>): number => (keyOf(one.point) === keyOf(current) ? 0 : 1);
   return [...tried].sort((a, b) => {
     if (a.rejected !== undefined || b.rejected !== undefined)
@@ -167,14 +167,14 @@ function rank<O extends Outcome>(tried: readonly Tried<O>[], current: Point): Tr
 }
 
 /** Below 0: `a` is better. */
-export function compare(a: Outcome | undefined, b: Outcome | undefined): number {
+export function compare(a: RunOutcome | undefined, b: RunOutcome | undefined): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
   if (a.meets !== b.meets) return a.meets ? -1 : 1;
   return a.meets ? b.score - a.score : a.excess - b.excess;
 }
 
 /** The median measurement of a point, of an even number the worse of the two; undefined: there is none. */
-export function middle<O extends Outcome>({ outcomes }: Tried<O>): O | undefined {
+export function middle<O extends RunOutcome>({ outcomes }: Tried<O>): O | undefined {
   return [...outcomes].sort(compare)[outcomes.length >> 1];
 }
 

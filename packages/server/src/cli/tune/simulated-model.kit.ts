@@ -1,5 +1,5 @@
 import { randomNumbers } from "../trial-inputs.ts";
-import type { Outcome, Point } from "./search.ts";
+import type { Point, RunOutcome } from "./search.ts";
 
 /** A service curve: what a model would do on a machine that does not exist. */
 export interface SimulatedModel {
@@ -18,7 +18,7 @@ export interface SimulatedModel {
 }
 
 /** What the curve says, without noise: queueing in a closed loop, by Little's law. */
-export function simulated(model: SimulatedModel, point: Point): Outcome {
+export function simulated(model: SimulatedModel, point: Point): RunOutcome {
   const { cores, runMs, rowMs, parallel, clients, limitMs } = model;
   const instances = Number(point["instances"]);
   const threads =
@@ -38,7 +38,7 @@ export function simulated(model: SimulatedModel, point: Point): Outcome {
 }
 
 /** Measures the curve with noise, the same for the same seed. */
-export function noisy(model: SimulatedModel, seed: number): (point: Point) => Promise<Outcome> {
+export function noisy(model: SimulatedModel, seed: number): (point: Point) => Promise<RunOutcome> {
   const next = randomNumbers(seed);
   return async (point) => {
     const { score, excess } = simulated(model, point);

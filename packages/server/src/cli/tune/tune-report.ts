@@ -1,5 +1,5 @@
 import type { Capacity } from "./capacity.ts";
-import type { Verdict } from "./final-rounds.ts";
+import type { FinalVerdict } from "./final-rounds.ts";
 import type { Point, Tried } from "./search.ts";
 import type { Goal } from "./slo.ts";
 
@@ -18,7 +18,7 @@ export interface TuneReport {
   readonly isCut: boolean;
   readonly noise: number;
   /** Of the last rounds; undefined: no settings were worth them. */
-  readonly final: { readonly point: Point; readonly verdict: Verdict } | undefined;
+  readonly final: { readonly point: Point; readonly verdict: FinalVerdict } | undefined;
   /** What to serve it with: the present settings where no others were better. */
   readonly chosen: Point;
   readonly isMet: boolean;

@@ -1,6 +1,6 @@
 import type { ComparedFile } from "../migrate/planned-files.ts";
 import type { Capacity } from "./capacity.ts";
-import type { Verdict } from "./final-rounds.ts";
+import type { FinalVerdict } from "./final-rounds.ts";
 import { keyOf, middle, type Tried } from "./search.ts";
 import { settingsText } from "./settings-space.ts";
 import { sloText } from "./slo.ts";
@@ -89,7 +89,7 @@ function verdictText(report: TuneReport): string {
     : `Better: ${settingsText(final.point, current)} gave ${spread}.`;
 }
 
-function gainText({ gain, lowest, highest, kept, rounds }: Verdict): string {
+function gainText({ gain, lowest, highest, kept, rounds }: FinalVerdict): string {
   const goals =
     kept.now === rounds && kept.new === rounds
       ? ""

@@ -5,7 +5,7 @@ import type { RequestBody } from "../bench/request-body.ts";
 import { observe } from "../why/observe.ts";
 import { bindingLimits } from "./binding-limit.ts";
 import type { Capacity } from "./capacity.ts";
-import { type Round, type Verdict, verdictOf } from "./final-rounds.ts";
+import { type FinalVerdict, type Round, verdictOf } from "./final-rounds.ts";
 import { keyOf, middle, type Point, type SearchResult, type Space, search, type Tried } from "./search.ts";
 import {
   measureAt,
@@ -113,13 +113,13 @@ async function finals(
   tuning: TuningParts,
   { tried }: SearchResult<Capacity>,
   pace: Pace,
-): Promise<{ readonly point: Point; readonly verdict: Verdict } | undefined> {
+): Promise<{ readonly point: Point; readonly verdict: FinalVerdict } | undefined> {
   const { parts, now } = tuning;
   const { current } = parts.model;
   const isNow = ({ point }: Tried<Capacity>): boolean => keyOf(point) === keyOf(current);
   const level = middle(tried.find(isNow)!)?.level;
   const before = tried.slice(0, tried.findIndex(isNow)).slice(0, FINALISTS);
-  let last: { readonly point: Point; readonly verdict: Verdict } | undefined;
+  let last: { readonly point: Point; readonly verdict: FinalVerdict } | undefined;
   for (const { point, outcomes } of before) {
     if (last !== undefined && pace.isOver()) return last;
     const server = await startWith(parts, point);
