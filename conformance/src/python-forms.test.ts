@@ -35,6 +35,7 @@ describe("forms of models in Python workers", { skip }, () => {
   let said: {
     readonly forms: readonly Checked[];
     readonly "without compiler": string;
+    readonly "without shard": string;
     readonly shared: readonly number[];
   };
 
@@ -46,7 +47,7 @@ describe("forms of models in Python workers", { skip }, () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  for (const form of ["eager", "scripted", "exported", "bfloat16", "int8", "shared", "compiled"]) {
+  for (const form of ["eager", "scripted", "exported", "bfloat16", "int8", "shared", "sharded", "compiled"]) {
     const isMissing = form === "compiled" && !hasCompiler;
     test(`${form} answers as eager PyTorch does`, { skip: isMissing && "no C++ compiler" }, () => {
       const checked = said.forms.filter((each) => each.form.split(" ").at(-1) === form);
@@ -68,6 +69,13 @@ describe("forms of models in Python workers", { skip }, () => {
     assert.deepEqual(said.shared, [8192, 8192]);
   });
 
+  test("a missing part of a checkpoint is named", () => {
+    assert.equal(
+      said["without shard"],
+      "model-00001-of-00002.bin is one of 2 files, and model-00002-of-00002.bin is missing: copy all of them",
+    );
+  });
+
   test("a missing compiler is one clear sentence", () => {
     assert.equal(
       said["without compiler"],
@@ -80,7 +88,7 @@ describe("forms of models in Python workers", { skip }, () => {
       join(folder, "gated", "model.yaml"),
       'inputs: {x: "float32[batch, 16]"}\nprecision: bfloat16\n',
     );
-    rmSync(join(folder, "gated", "exported.pt2"));
+    for (const name of ["sharded", "exported.pt2"]) rmSync(join(folder, "gated", name), { recursive: true });
     rmSync(join(folder, "gated", "scripted.pt"));
     const server = await startServerProcess([
       join(folder, "gated"),

@@ -66,6 +66,7 @@ FORMS = {
     "shared": {"memory": "shared"},
     "scripted shared": {"memory": "shared"},
     "exported shared": {"memory": "shared"},
+    "sharded": {},
     "int8": {"precision": "int8"},
     "compiled": {"compile": True},
 }
@@ -87,7 +88,19 @@ def main() -> None:
             results.append({"model": name, "form": form, **checked(file, {**options, "port": port}, (model, shapes))})
         if name == "gated":
             shared = shared_bytes(files)
-    print(json.dumps({"forms": results, "without compiler": without_compiler(files["eager"]), "shared": shared}))
+    print(json.dumps({"forms": results, "without compiler": without_compiler(files["eager"]), "shared": shared, "without shard": without_shard(files["sharded"])}))
+
+
+def without_shard(file: Path) -> str:
+    """What the worker says where a part of a checkpoint is missing."""
+    from sconce_worker.errors import ServeError
+
+    file.with_name("model-00002-of-00002.bin").unlink()
+    try:
+        checked(file, {"port": "float32[1, 16]"}, (nn.Identity(), ()))
+    except ServeError as error:
+        return error.message
+    return ""
 
 
 def shared_bytes(files: dict[str, Path]) -> list[int]:
@@ -119,7 +132,13 @@ def written(folder: Path, model: nn.Module, kind: type, shapes: tuple[tuple[int,
     torch.jit.script(copy.deepcopy(model)).save(str(folder / "scripted.pt"))
     free = {axis: torch.export.Dim.AUTO for axis, (a, b) in enumerate(zip(*shapes)) if a != b}
     torch.export.save(torch.export.export(model, (torch.rand(shapes[1]),), dynamic_shapes=(free,)), folder / "exported.pt2")
-    return {"eager": folder / "model.pth", "scripted": folder / "scripted.pt", "exported": folder / "exported.pt2"}
+    shards = [folder / "sharded" / f"model-{number:05}-of-00002.bin" for number in (1, 2)]
+    shards[0].parent.mkdir()
+    (shards[0].parent / "model.py").write_text((folder / "model.py").read_text(encoding="utf-8"), encoding="utf-8")
+    state = list(model.state_dict().items())
+    torch.save(dict(state[:3]), shards[0])
+    torch.save(dict(state[3:]), shards[1])
+    return {"eager": folder / "model.pth", "sharded": shards[0], "scripted": folder / "scripted.pt", "exported": folder / "exported.pt2"}
 
 
 def checked(file: Path, options: dict[str, object], asked: tuple[nn.Module, tuple[tuple[int, ...], ...]]) -> dict[str, object]:
@@ -133,7 +152,7 @@ def checked(file: Path, options: dict[str, object], asked: tuple[nn.Module, tupl
     python = {"compile": options.get("compile", False), "class": None, "arguments": None, "outputs": None, "device": "cpu", "allowsPickle": False}
     spec = {
         "file": str(file),
-        "codeFile": str(file.parent / "model.py") if file.suffix == ".pth" else None,
+        "codeFile": str(file.parent / "model.py") if file.suffix in (".pth", ".bin") else None,
         "options": {
             "threadsPerInstance": 1,
             "memory": options.get("memory", "fast"),

@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import type { Browser, Locator } from "playwright-core";
+import sharp from "sharp";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "../expected-digits.ts";
+import { writeTaskModels } from "../hostile/task-models.ts";
 import { makeKey } from "../internals/security.ts";
 import { programOrReason } from "../program.ts";
 import { type ServerProcess, startServerProcess } from "../server-process.ts";
@@ -19,16 +21,18 @@ const run = promisify(execFile);
 const MAX_TRANSFER_BYTES = 150 * 1024;
 
 const TOKEN = "the-administrators-token-of-this-test";
-const CONTROLLED = ["--model-control", "explicit", "--load-models", "digits", "--admin-token", TOKEN];
+const CONTROLLED = ["--model-control", "explicit", "--load-models", "digits,images", "--admin-token", TOKEN];
 /** Requests that come one by one wait for company in vain. */
 const SLOW = ["--max-queue-delay", "60ms"];
 
 describe("the page at /console", { skip: chromium.skip }, () => {
   let server: ServerProcess;
   let browser: Browser;
+  const folder = mkdtempSync(join(tmpdir(), "sconce-console-"));
   before(async () => {
+    writeTaskModels(folder);
     [server, browser] = await Promise.all([
-      startServerProcess([MODELS_FOLDER, ...CONTROLLED, ...SLOW]),
+      startServerProcess([MODELS_FOLDER, join(folder, "images"), ...CONTROLLED, ...SLOW]),
       launchBrowser(chromium.path!),
     ]);
   });
@@ -41,7 +45,10 @@ describe("the page at /console", { skip: chromium.skip }, () => {
     const shown = Promise.all(locators.map((locator) => locator.waitFor())).then(() => true);
     while ((await Promise.race([shown, predict()])) !== true);
   };
-  after(() => Promise.all([browser?.close(), server?.stop()]));
+  after(async () => {
+    await Promise.all([browser?.close(), server?.stop()]);
+    rmSync(folder, { recursive: true });
+  });
 
   for (const colorScheme of ["light", "dark"] as const) {
     test(`a newcomer finds a model, sends what they drew, reads the answer and runs the curl line: ${colorScheme}`, async () => {
@@ -117,6 +124,26 @@ describe("the page at /console", { skip: chromium.skip }, () => {
     assert.deepEqual(await barriers(page), []);
     await page.getByRole("button", { name: "Load", exact: true }).click();
     await page.getByRole("button", { name: "Send" }).waitFor();
+    await context.close();
+  });
+
+  test("takes a picture where the model is for pictures, and shows its labels", async () => {
+    const { page, context, complaints } = await openPage(browser);
+    await page.goto(`${server.url}/console#/models/images/1`);
+    const red = { width: 16, height: 16, channels: 3, background: "#ff0000" } as const;
+    const picture = await sharp({ create: red }).png().toBuffer();
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Open picture" }).first().click();
+    await (await chooser).setFiles({ name: "red.png", mimeType: "image/png", buffer: picture });
+    await page.getByRole("button", { name: "Send" }).first().click();
+    const best = page.locator(".answer .bars tbody tr").first();
+    await best.waitFor();
+    assert.equal(await best.getByRole("rowheader").textContent(), "a");
+    writeFileSync(join(folder, "red.png"), picture);
+    const line = (await page.locator(".calls pre").first().textContent()) ?? "";
+    assert.match((await run("sh", ["-c", line], { cwd: folder })).stdout, /"label":"a"/);
+    assert.deepEqual(await barriers(page), []);
+    assert.deepEqual(complaints, []);
     await context.close();
   });
 

@@ -19,7 +19,7 @@ from .errors import ServeError, first_line, refused
 from .forms import compiled, half_of, in_precision
 from .program import Program, weights_of
 from .types import Port, Symbol, parse_port, stated_inputs
-from .weights import read_weights, without_prefix
+from .weights import read_weights, shards_of, without_prefix
 
 _MODULE = "model"
 _MOST_SHOWN = 8
@@ -34,7 +34,7 @@ def open_code(code: Path, weights: Path | None, options: Mapping[str, object], d
     model = _make(module, options, state)
     if state is not None:
         _fill(model, state, options, f"{type(model).__name__} of {code.name}", weights.name)
-    files = [code, *([] if weights is None else [weights]), *_own_modules(code.parent, before)]
+    files = [code, *([] if weights is None else shards_of(weights)), *_own_modules(code.parent, before)]
     return program_of(
         model,
         options,

@@ -16,6 +16,7 @@ from .errors import first_line, refused
 from .program import Program
 from .shared_weights import share_weights
 from .types import Port, Symbol
+from .weights import shards_of
 
 
 def is_config(path: Path) -> bool:
@@ -45,13 +46,14 @@ def open_transformers(config_file: Path, weights: Path, options: Mapping[str, ob
     except Exception as error:
         raise refused(f"transformers cannot load the folder: {type(error).__name__}: {first_line(error)}") from error
     if options["memory"] == "shared":
-        share_weights(model, weights)
+        for file in shards_of(weights):
+            share_weights(model, file)
     return program_of(
         model,
         options,
         device,
         module=None,
-        files=[config_file, weights],
+        files=[config_file, *shards_of(weights)],
         kind=f"it is {name} of transformers {transformers.__version__}",
         where=name,
         ports=None if options.get("inputs") else _usual_inputs(model),

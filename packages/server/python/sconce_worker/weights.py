@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 import pickle
+import re
 import struct
 from pathlib import Path
 from typing import Mapping
@@ -13,6 +15,9 @@ import torch
 
 from .errors import first_line, refused
 
+# `model-00001-of-00003.safetensors`: a part of a checkpoint that was saved in several files.
+_SHARD = re.compile(r"(.*)-[0-9]{5}-of-([0-9]{5})(\.[A-Za-z0-9]+)")
+_MOST_SHARDS = 1000
 _MAX_HEADER_BYTES = 100 * 1024 * 1024
 _DTYPES = {
     "BOOL": torch.bool,
@@ -38,10 +43,40 @@ _NESTED = ("state_dict", "model_state_dict", "model", "module", "net", "weights"
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
+def shards_of(path: Path) -> list[Path]:
+    """The files that a checkpoint is saved in, of which `path` is one. Raises ServeError where one is missing."""
+    parts = _SHARD.fullmatch(path.name)
+    if parts is None:
+        return [path]
+    stem, count, suffix = parts.groups()
+    if int(count) > _MOST_SHARDS:
+        raise refused(f"{path.name} is one of {int(count)} files, and a checkpoint may have {_MOST_SHARDS}", "model_refused")
+    files = [path.with_name(f"{stem}-{number:05}-of-{count}{suffix}") for number in range(1, int(count) + 1)]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise refused(f"{path.name} is one of {int(count)} files, and {missing[0]} is missing: copy all of them", "model_file_corrupt")
+    for file in files:
+        # Where the server looks for models it follows no links that lead elsewhere.
+        if os.path.dirname(os.path.realpath(file)) != os.path.dirname(os.path.realpath(path)):
+            raise refused(f"{file.name} is a link that leads elsewhere: copy the file here", "model_refused")
+    return files
+
+
 def read_weights(path: Path, is_mapped: bool, allows_pickle: bool) -> dict[str, torch.Tensor]:
     """
-    The tensors of a file by name. `is_mapped`: they are pages of the file. `allows_pickle`: it may run code. Raises ServeError.
+    The tensors of a file, or of all that one checkpoint is saved in, by name. `is_mapped`: they are pages of the file. `allows_pickle`: it may run
+    code. Raises ServeError.
     """
+    tensors: dict[str, torch.Tensor] = {}
+    for file in shards_of(path):
+        for name, tensor in _read_file(file, is_mapped, allows_pickle).items():
+            if name in tensors:
+                raise refused(f"the tensor '{name}' lies in {file.name} and in another file of its checkpoint", "model_file_corrupt")
+            tensors[name] = tensor
+    return tensors
+
+
+def _read_file(path: Path, is_mapped: bool, allows_pickle: bool) -> dict[str, torch.Tensor]:
     with open(path, "rb") as file:
         head = file.read(16)
     if head[8:9] == b"{" and not head.startswith(b"PK"):

@@ -47,6 +47,21 @@ export function callText(language: CallLanguage, model: CalledModel): string | u
   }
 }
 
+/** A model that is asked for what it is for: with a JSON value, or with the bytes of a file. */
+export interface CalledTask extends Pick<CalledModel, "origin" | "name" | "needsKey"> {
+  readonly input: { readonly file: string } | { readonly json: string };
+}
+
+/** The call as a curl line. */
+export function taskCallText({ origin, name, needsKey, input }: CalledTask): string {
+  const url = shellWord(`${origin}/predict/${encodeURIComponent(name)}`);
+  const key = needsKey === true ? KEY_HEADER : "";
+  if ("file" in input) return `curl -s ${url}${key} --data-binary @${shellWord(input.file)}\n`;
+  return `curl -s ${url}${key} -H 'content-type: application/json' -d ${shellWord(input.json)}\n`;
+}
+
+const KEY_HEADER = ' -H "authorization: Bearer $SCONCE_KEY"';
+
 const countOf = ({ shape }: CalledTensor): number => shape.reduce((product, size) => product * size, 1);
 const isShort = (tensor: CalledTensor): boolean => countOf(tensor) <= MAX_PASTED;
 
@@ -87,7 +102,7 @@ export function callBody({ tensors }: Pick<CalledModel, "tensors">): string {
 
 function curlText(model: CalledModel): string | undefined {
   const { origin, name, version, tensors, bodyFile } = model;
-  const head = `${model.needsKey === true ? ' -H "authorization: Bearer $SCONCE_KEY"' : ""} -H 'content-type: application/json'`;
+  const head = `${model.needsKey === true ? KEY_HEADER : ""} -H 'content-type: application/json'`;
   if (!tensors.every(isShort)) {
     return bodyFile === undefined
       ? binaryCurlText(model)

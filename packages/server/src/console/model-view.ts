@@ -14,6 +14,7 @@ import {
   type TensorPort,
   type TimedResponse,
 } from "./server-api.ts";
+import { taskView } from "./task-view.ts";
 import { timingView } from "./timing-view.ts";
 
 const NO_LABELS: LabelOf = () => undefined;
@@ -42,8 +43,14 @@ export async function modelView(
   if (api.hasKey) page.append(controls(api, listed, changed));
   if (reason !== "") page.append(element("p", { class: "reason" }, reason));
   if (state !== "READY") return page;
-  const signature = await api.signature(name, version);
-  page.append(signatureView(signature), playground(api, listed, signature));
+  const [signature, task] = await Promise.all([api.signature(name, version), api.task(name, version)]);
+  page.append(signatureView(signature));
+  const tensors = playground(api, listed, signature);
+  if (task === undefined) page.append(tensors);
+  else {
+    const summary = element("summary", { class: "tensors-title" }, "Or send tensors");
+    page.append(taskView(api, name, task), element("details", { class: "tensors" }, summary, tensors));
+  }
   return page;
 }
 

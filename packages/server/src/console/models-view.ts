@@ -17,6 +17,8 @@ export async function modelsView(
   const chosen =
     models.find((model) => model.name === name && (version === undefined || model.version === version)) ??
     (name === undefined ? (models.find(({ state }) => state === "READY") ?? models[0]) : undefined);
+  // It stays this one, whatever becomes of it.
+  if (name === undefined && chosen !== undefined) history.replaceState(null, "", modelHash(chosen));
   const list = element(
     "nav",
     { class: "models", "aria-label": "Models" },

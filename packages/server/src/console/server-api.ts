@@ -33,6 +33,11 @@ export interface TimedResponse {
   readonly tookMs: number;
 }
 
+/** An answer of a model that does more than take tensors. */
+export interface TimedPrediction extends Omit<TimedResponse, "outputs"> {
+  readonly prediction: unknown;
+}
+
 /** An answer of the server that says no. */
 export class ServerError extends Error {
   readonly status: number;
@@ -55,6 +60,10 @@ export interface ServerApi {
   models(): Promise<readonly ListedModel[]>;
   signature(model: string, version: string): Promise<ModelSignature>;
   infer(path: string, body: string): Promise<TimedResponse>;
+  /** What a model is for; undefined: it takes tensors only. */
+  task(model: string, version: string): Promise<string | undefined>;
+  /** Asks a model for what it is for. */
+  predict(model: string, body: BodyInit, type: string): Promise<TimedPrediction>;
   /** Loads a model, or loads it anew; or unloads it. */
   control(model: string, what: "load" | "unload"): Promise<void>;
   request(path: string, init?: RequestInit): Promise<Response>;
@@ -77,6 +86,13 @@ export function createServerApi(): ServerApi {
   };
   const json = async (path: string, init?: RequestInit): Promise<unknown> =>
     (await request(path, init)).json();
+  const timed = async (path: string, body: BodyInit, type: string) => {
+    const sentMs = performance.now();
+    const response = await request(path, { method: "POST", body, headers: { "content-type": type } });
+    const value: unknown = await response.json();
+    const stages = stagesOf(response.headers.get("server-timing") ?? "");
+    return { value, stages, tookMs: performance.now() - sentMs };
+  };
   return {
     origin: base.replace(/\/$/, ""),
     setKey(given) {
@@ -88,15 +104,18 @@ export function createServerApi(): ServerApi {
     models: async () => (await json("v2/repository/index", { method: "POST" })) as readonly ListedModel[],
     signature: async (model, version) => (await json(modelPath(model, version))) as ModelSignature,
     async infer(path, body) {
-      const sentMs = performance.now();
-      const response = await request(path, {
-        method: "POST",
-        body,
-        headers: { "content-type": "application/json" },
-      });
-      const { outputs } = (await response.json()) as Pick<TimedResponse, "outputs">;
-      const stages = stagesOf(response.headers.get("server-timing") ?? "");
-      return { outputs, stages, tookMs: performance.now() - sentMs };
+      const { value, ...times } = await timed(path, body, "application/json");
+      return { ...(value as Pick<TimedResponse, "outputs">), ...times };
+    },
+    async task(model, version) {
+      const { parameters } = (await json(`${modelPath(model, version)}/config`)) as {
+        readonly parameters?: { readonly task?: { readonly string_value: string } };
+      };
+      return parameters?.task?.string_value;
+    },
+    async predict(model, body, type) {
+      const { value, ...times } = await timed(`predict/${encodeURIComponent(model)}`, body, type);
+      return { ...(value as Pick<TimedPrediction, "prediction">), ...times };
     },
     async control(model, what) {
       await request(`v2/repository/models/${encodeURIComponent(model)}/${what}`, { method: "POST" });

@@ -28,8 +28,8 @@ export interface ModelConfigDocument {
   readonly sequence_batching?: { readonly max_sequence_idle_microseconds: number };
   readonly model_transaction_policy: { readonly decoupled: boolean };
   readonly response_cache: { readonly enable: boolean };
-  /** Why requests do not share runs, where they do not. */
-  readonly parameters?: { readonly batching: { readonly string_value: string } };
+  /** `batching`: why requests do not share runs, where they do not. `task`: what the model is for, where that is known. */
+  readonly parameters?: Readonly<Partial<Record<"batching" | "task", { readonly string_value: string }>>>;
 }
 
 interface StepDocument {
@@ -53,7 +53,7 @@ interface TensorDocument {
  * `dims` are complete.
  */
 export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocument {
-  const { name, platform, runtime, settings, inputs, outputs, isBatching, batchingReason } = model;
+  const { name, platform, runtime, settings, inputs, outputs, isBatching, batchingReason, task } = model;
   const tensor = (spec: (typeof inputs)[number]): TensorDocument => ({
     name: spec.name,
     data_type: typeName(spec.datatype),
@@ -89,8 +89,11 @@ export function modelConfigDocument(model: ModelConfiguration): ModelConfigDocum
       : {}),
     model_transaction_policy: { decoupled: false },
     response_cache: { enable: settings.cached },
-    ...(batchingReason !== undefined && {
-      parameters: { batching: { string_value: `off: ${batchingReason}` } },
+    ...((batchingReason ?? task) !== undefined && {
+      parameters: {
+        ...(batchingReason !== undefined && { batching: { string_value: `off: ${batchingReason}` } }),
+        ...(task !== undefined && { task: { string_value: task } }),
+      },
     }),
   };
 }

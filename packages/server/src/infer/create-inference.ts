@@ -94,12 +94,13 @@ function metadataOf(registry: ModelRegistry, served: ServedModel): ModelMetadata
 
 const SINGLE_ROWS = "the model is set up so, by batching: false or max_batch_size: 1";
 
-function configurationOf({ name, version, description, settings }: ServedModel): ModelConfiguration {
+function configurationOf({ name, version, description, settings, task }: ServedModel): ModelConfiguration {
   const { platform, runtime, signature } = description;
   const { inputs, outputs, batching } = signature;
   const isBatching = batching.kind === "on" && settings.maxBatchSize > 1;
   const batchingReason = batching.kind === "off" ? batching.reason : isBatching ? undefined : SINGLE_ROWS;
-  return { name, version, platform, runtime, inputs, outputs, settings, isBatching, batchingReason };
+  const known = { name, version, platform, runtime, inputs, outputs, settings };
+  return { ...known, isBatching, batchingReason, task: task?.name };
 }
 
 function statisticsOf(

@@ -39,6 +39,8 @@ export interface ModelConfiguration {
   readonly isBatching: boolean;
   /** Why they may not; undefined where they may. */
   readonly batchingReason?: string | undefined;
+  /** What it is for, such as `image-classification`; undefined: it takes tensors only. */
+  readonly task?: string | undefined;
 }
 
 /** Where requests for one loaded model come in. */

@@ -68,11 +68,26 @@ function rank(format: ModelFormat): number {
   return format === "unknown" ? PREFERENCE.length + 1 : PREFERENCE.length;
 }
 
+/** `model-00001-of-00003.safetensors`: a part of a checkpoint that was saved in several files. */
+const SHARD = /^(.*)-\d{5}-of-(\d{5}\.\w+)$/;
+
+/** Of the files of one checkpoint the first stands for all. */
+function withoutFurtherShards(files: readonly InspectedFile[]): readonly InspectedFile[] {
+  const first = new Map<string, string>();
+  for (const { name } of files.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const [, stem, rest] = SHARD.exec(name) ?? [undefined, name, ""];
+    if (!first.has(`${stem}/${rest}`)) first.set(`${stem}/${rest}`, name);
+  }
+  const names = new Set(first.values());
+  return files.filter(({ name }) => names.has(name));
+}
+
 /**
- * The file of a folder that is the model: the one named `model.*`, else the only program, else the only weights file.
+ * The file of a folder that is the model: the one named `model.*`, else the only program, else the only weights file, or the first of those that are one.
  * A string says why there is no choice.
  */
-export function chooseModelFile(files: readonly InspectedFile[]): InspectedFile | string {
+export function chooseModelFile(all: readonly InspectedFile[]): InspectedFile | string {
+  const files = withoutFurtherShards(all);
   const named = files.filter((file) => modelStem(file.name) === "model");
   const programs = (named.length > 0 ? named : files).filter((file) => isModel(file.format));
   const weights = (named.length > 0 ? named : files).filter((file) => !isModel(file.format));

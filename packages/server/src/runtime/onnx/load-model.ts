@@ -12,6 +12,7 @@ import { modelDigest } from "./model-digest.ts";
 import type { OnnxSession } from "./onnx-session.ts";
 import { openWarm } from "./open-warm.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
+import { alsoOfNothing } from "./run-of-nothing.ts";
 import { type FileTranslation, keptTranslationOf } from "./translation-cache.ts";
 
 /** What is written in a moment. */
@@ -79,20 +80,21 @@ async function loadFiles(
   };
   files.checkNames();
   const keep = keeper(opened, translation, await digest);
+  const run = alsoOfNothing((inputs) => session.run(inputs), description.signature);
   const { profile } = options;
   if (profile !== undefined) {
-    const run = profiledRun((inputs) => runChecked(session, files, inputs), session, profile);
-    return { description, files: files.stamps, run };
+    const profiled = profiledRun((inputs) => runChecked(run, files, inputs), session, profile);
+    return { description, files: files.stamps, run: profiled };
   }
   return {
     description,
     files: files.stamps,
     mayOptimise: mayOptimise(opened, translation, { ...spec.options, digest: await digest }),
-    run: (inputs) => runChecked(session, files, inputs),
+    run: (inputs) => runChecked(run, files, inputs),
     ...((later !== undefined || keep !== undefined) && {
       warmUp: async () => {
         keep?.();
-        if (later !== undefined) await runChecked(session, files, later);
+        if (later !== undefined) await runChecked(run, files, later);
       },
     }),
   };
@@ -154,14 +156,14 @@ function keeper(
 
 /** What a file that changed meanwhile made of a run, be it a result or a failure, nobody gets to see. */
 function runChecked(
-  session: OnnxSession,
+  run: HostedModel["run"],
   files: LoadedFiles,
   inputs: readonly Tensor[],
 ): HostedResult | Promise<HostedResult> {
   files.checkBeforeRun();
   let result: HostedResult | Promise<HostedResult>;
   try {
-    result = session.run(inputs);
+    result = run(inputs);
   } catch (error) {
     files.check();
     throw error;
