@@ -18,8 +18,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "docs/library.md": "conformance/src/library-page.test.ts runs its program",
   "docs/migrate-from-torchserve.md": "conformance/src/torchserve-archives.test.ts",
   "docs/protocols.md": "conformance/src/protocols-page.test.ts runs its commands",
-  "docs/sequences.md": "its models are those of the tests of sequences",
-  "docs/tasks.md": "its models come from a hub, which tests do not reach",
 };
 
 const pages = [

@@ -49,6 +49,11 @@ export function requirePaths(texts: readonly string[]): void {
     if (!isStoreAddress(path) && !existsSync(path)) throw missingFile(path, "file or folder");
 }
 
+/** Whether one of these leads to a store, in place of a file or folder. */
+export function hasStores(texts: readonly string[]): boolean {
+  return texts.some((text) => isStoreAddress(repositoryPath(text).path));
+}
+
 /** For a path at which there is nothing: `missing_path`, with a file of a similar name beside it. */
 export function missingFile(path: string, what = "file"): ServeError {
   if (isStoreAddress(path)) {

@@ -12,7 +12,7 @@ import { withFoundConfig } from "./found-config.ts";
 import { leveledLogger } from "./leveled-logger.ts";
 import { loadingNote } from "./loading-note.ts";
 import { createLogger, readableStream } from "./logger.ts";
-import { requirePaths } from "./model-path.ts";
+import { hasStores, requirePaths } from "./model-path.ts";
 import { overlookedProperties, torchserveStart } from "./torchserve-start.ts";
 import { usageError } from "./usage-error.ts";
 import { starterOf, watchStarter } from "./watch-starter.ts";
@@ -42,9 +42,8 @@ export const serveCommand: Command = {
     const everything = createLogger("debug", readableStream(config.server.logFormat, terminal.env));
     const logger = leveledLogger(everything, config.server.logLevel);
     if (found !== undefined) logger.info({}, `the configuration is ${found} of this folder`);
-    for (const words of [...notes, ...unknownVariables(terminal.env), ...optionsWithoutEffect(config)]) {
-      logger.warn({}, words);
-    }
+    const idle = optionsWithoutEffect(config, { hasStores: hasStores(paths) });
+    for (const words of [...notes, ...unknownVariables(terminal.env), ...idle]) logger.warn({}, words);
     // Before anybody is told that the server is there: whoever started it may end at once.
     const starter = starterOf(terminal.env);
     if (starter !== undefined && !terminal.isInteractive) logger.warn({}, underSupervisor(starter));

@@ -57,22 +57,24 @@ export function optionsMarkdown(table: OptionTable, options: { readonly env: boo
 export function optionsHelp(table: OptionTable, width = 100): string {
   const lines: string[] = [];
   for (const [name, row] of Object.entries(table)) {
+    const choices = row.kind === "choice" ? row.choices.join("|") : "";
+    const isLong = choices.length > MOST_CHOICE_COLUMNS;
     const value =
-      row.kind === "flag"
-        ? ""
-        : row.kind === "choice"
-          ? ` ${row.choices.join("|")}`
-          : ` ${row.kind.toUpperCase()}`;
+      row.kind === "flag" ? "" : ` ${choices === "" ? row.kind.toUpperCase() : isLong ? "WORD" : choices}`;
     const fallback = shownDefault(row);
     const head = `  ${flagName(name)}${value}`;
     const note = fallback === "–" ? "" : `(default ${fallback})`;
     if (note === "" || head.length + 2 + note.length <= width) {
       lines.push(note === "" ? head : `${head}  ${note}`);
     } else lines.push(head, `      ${note}`);
-    lines.push(indented(row.doc, 6, width));
+    const doc = isLong ? `${row.doc} Words: ${choices.replaceAll("|", ", ")}.` : row.doc;
+    lines.push(indented(doc, 6, width));
   }
   return lines.join("\n");
 }
+
+/** A longer list of words stands below its option, where it can be broken. */
+const MOST_CHOICE_COLUMNS = 50;
 
 /** A text in lines of at most `width` columns, each after `indent` spaces. A word is never divided, so a long one may stand out. */
 export function indented(text: string, indent: number, width: number): string {

@@ -4,7 +4,7 @@ import { loadConfig } from "./load-config.ts";
 import { optionsWithoutEffect, unknownVariables } from "./without-effect.ts";
 
 const told = (...flags: [string, string][]): string[] =>
-  optionsWithoutEffect(loadConfig({ flags: new Map(flags) }));
+  optionsWithoutEffect(loadConfig({ flags: new Map(flags) }), { hasStores: false });
 
 test("an option that needs another one is told of when that is missing, and only then", () => {
   assert.deepEqual(told(), []);
@@ -16,6 +16,18 @@ test("an option that needs another one is told of when that is missing, and only
     "--load-models has no effect without --model-control explicit",
     "--poll-interval has no effect without --model-control poll",
   ]);
+});
+
+test("options of stores are told of when nothing that is served lies in one", () => {
+  const flags: [string, string][] = [
+    ["--store-cache", "/tmp/copies"],
+    ["--store-timeout", "5s"],
+  ];
+  assert.deepEqual(told(...flags), [
+    "--store-cache has no effect without a model at s3://, gs:// or https://",
+    "--store-timeout has no effect without a model at s3://, gs:// or https://",
+  ]);
+  assert.deepEqual(optionsWithoutEffect(loadConfig({ flags: new Map(flags) }), { hasStores: true }), []);
 });
 
 test("a variable that is none of Sconce's is told of with the nearest that is", () => {

@@ -5,11 +5,17 @@ import { envName, flagName } from "./option.ts";
 import { isAuthenticating } from "./safe-binding.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 
+/** What is served with these options. */
+export interface Served {
+  /** Some of it lies in a store: S3, Google Cloud Storage, or behind a URL. */
+  readonly hasStores: boolean;
+}
+
 interface Need {
   /** Options that do nothing … */
   readonly options: readonly (keyof ServerConfig)[];
   /** … unless this holds. */
-  readonly isMet: (server: ServerConfig) => boolean;
+  readonly isMet: (server: ServerConfig, served: Served) => boolean;
   readonly words: string;
 }
 
@@ -45,6 +51,11 @@ const NEEDS: readonly Need[] = [
     words: "--compat torchserve",
   },
   {
+    options: ["storeCache", "storeCacheSizeBytes", "storeTimeoutMs", "storeCa"],
+    isMet: (_, { hasStores }) => hasStores,
+    words: "a model at s3://, gs:// or https://",
+  },
+  {
     options: ["tokenExpirationMs"],
     isMet: ({ torchserveTokens }) => torchserveTokens !== undefined,
     words: "--torchserve-tokens",
@@ -76,8 +87,8 @@ const NEEDS: readonly Need[] = [
 ];
 
 /** One sentence for each option that is set and does nothing as the others are. */
-export function optionsWithoutEffect({ server }: Pick<Config, "server">): string[] {
-  return NEEDS.filter(({ isMet }) => !isMet(server)).flatMap(({ options, words }) =>
+export function optionsWithoutEffect({ server }: Pick<Config, "server">, served: Served): string[] {
+  return NEEDS.filter(({ isMet }) => !isMet(server, served)).flatMap(({ options, words }) =>
     options
       .filter((name) => String(server[name] ?? "") !== String(SERVER_OPTIONS[name].default ?? ""))
       .map((name) => `${flagName(name)} has no effect without ${words}`),

@@ -1,5 +1,6 @@
 import { isLoopback } from "../../config/host-address.ts";
 import { OPEN_ACCESS, type ServerAccess } from "../server-access.ts";
+import { completionHint } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
 
 export type BenchProtocol = "json" | "binary" | "predict" | "grpc" | "grpc-stream";
@@ -77,6 +78,8 @@ function ofUrl(text: string, protocol: BenchProtocol): Named {
 function parseUrl(text: string, label = ""): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "http:" && url?.protocol !== "https:")
-    throw usageError(`${label}expected a URL such as http://127.0.0.1:8080, got ${text}`);
+    throw usageError(
+      `${label}expected a URL such as http://127.0.0.1:8080, got ${text}${completionHint(text)}`,
+    );
   return url;
 }

@@ -6,6 +6,7 @@ import type { Target } from "../bench/target.ts";
 import type { Command, Terminal } from "../command.ts";
 import { requireWritable, withOutputDraft } from "../output-draft.ts";
 import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
+import { serverUrl } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
 import { type DescribedModel, typesText } from "./types-text.ts";
 
@@ -27,7 +28,7 @@ export const typesCommand: Command = {
     const { output } = options;
     const [url, ...others] = args.positionals;
     if (url === undefined || others.length > 0) throw usageError("expected the URL of a server");
-    const origin = originOf(url);
+    const { origin } = new URL(serverUrl(url, "URL"));
     if (output !== undefined) requireWritable(output);
     const text = typesText(
       origin,
@@ -43,13 +44,6 @@ export const typesCommand: Command = {
     return 0;
   },
 };
-
-function originOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== "http:" && url?.protocol !== "https:")
-    throw usageError(`expected a URL such as http://127.0.0.1:8080, got ${text}`);
-  return url.origin;
-}
 
 /** Every model that says what it takes; the others are named on the error output. */
 async function describe(
