@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { nodeFlags } from "./internals/node-flags.ts";
 
 /** The built server as a process of its own, as a user starts it. */
 export interface ServerProcess {
@@ -25,7 +26,7 @@ export async function startServerProcess(
   args: readonly string[],
   options: { readonly until?: "ready" | "listening"; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [BIN, "serve", ...args, "--port", "0"], {
+  const child = spawn(process.execPath, [...nodeFlags(), BIN, "serve", ...args, "--port", "0"], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...KEEPS_NOTHING, ...options.env },
   });

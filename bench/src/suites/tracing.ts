@@ -8,7 +8,7 @@ import { table } from "../table.ts";
 
 const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url));
 const SINK = fileURLToPath(new URL("../trace-sink.js", import.meta.url));
-const LOAD = { connections: 32, rounds: 9, requests: 8000 };
+const LOAD = { connections: 32, rounds: 7, requests: 4000 };
 
 /** What traces cost: off, and at two ratios with a collector that takes all; with `--before` beside another checkout. Servers take turns, round by round. */
 export const tracing: Suite = {

@@ -6,13 +6,16 @@ import { startDigitsTarget } from "./digits-target.ts";
 import { startGuardedTarget } from "./guarded-target.ts";
 import { residentMib, runAttacks, type Verdict } from "./run-attacks.ts";
 import { asStrangers } from "./strangers.ts";
+import { askTestssl } from "./testssl.ts";
 
 const USAGE = `usage: npm run hostile -- [WORD …] [--auth] [--seed 1] [--times 1] [--json hostile.json] [--list]
+       npm run hostile -- --testssl
 
 Attacks the built server in every way that is listed, and prints what must hold beside what did.
   WORD     only attacks whose group or name holds it
   --auth   a server with TLS and API keys: by somebody with a key for inference, then without one,
            and attacks on keys, tokens and TLS themselves
+  --testssl  asks testssl.sh about the port of such a server, which takes minutes
   --seed   repeats what is drawn
   --times  goes through the list so often
   --json   where the verdicts are written as well
@@ -29,6 +32,7 @@ const { values, positionals } = parseArgs({
     json: { type: "string" },
     list: { type: "boolean", default: false },
     auth: { type: "boolean", default: false },
+    testssl: { type: "boolean", default: false },
   },
 });
 const words = positionals.map((word) => word.toLowerCase());
@@ -47,6 +51,8 @@ if (values.list) {
     process.stdout.write(`${group.padEnd(14)} ${name.padEnd(58)} ${holds}\n`);
   process.exit(0);
 }
+
+if (values.testssl) process.exit(await gradeTls());
 
 const { rounds, stop } = values.auth ? await guarded() : await unguarded();
 const verdicts: Verdict[] = [];
@@ -67,6 +73,29 @@ process.stdout.write(
 if (values.json !== undefined)
   writeFileSync(values.json, JSON.stringify({ seed, times, verdicts }, undefined, 2));
 process.exitCode = missed.length > 0 || grownMib > MAX_GROWN_MIB ? 1 : 0;
+
+/** The exit code. */
+async function gradeTls(): Promise<number> {
+  const packages = new URL("../../../scripts/system-packages.mjs", import.meta.url);
+  const { systemProgram } = (await import(packages.href)) as {
+    systemProgram(name: string): Promise<{ readonly path?: string; readonly skip?: string }>;
+  };
+  const { path, skip } = await systemProgram("testssl");
+  if (path === undefined) {
+    process.stdout.write(`${skip}\n`);
+    return 2;
+  }
+  const { insider, stop } = await startGuardedTarget(seed);
+  try {
+    const findings = await askTestssl(path, insider);
+    for (const { id, severity, finding } of findings)
+      process.stdout.write(`MISS  ${severity} ${id}: ${finding}\n`);
+    process.stdout.write(`${findings.length} findings below the best grade that nobody has explained\n`);
+    return findings.length === 0 ? 0 : 1;
+  } finally {
+    await stop();
+  }
+}
 
 interface Battle {
   readonly rounds: ReadonlyArray<readonly [Target, readonly Attack[]]>;

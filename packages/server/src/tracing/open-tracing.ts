@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
-import { encodeExport, encodeSharedHead, encodeSpans } from "./encode-spans.ts";
+import { createSpanEncoder, encodeExport, encodeSharedHead } from "./encode-spans.ts";
 import { createGrpcSender } from "./grpc-sender.ts";
 import { createHttpSender } from "./http-sender.ts";
 import type { Sampling } from "./sampler.ts";
@@ -52,6 +52,11 @@ export function openTracing(settings: TracingSettings, parts: TracingParts): Tra
       "Spans by what became of them: exported, dropped for want of room, or failed to be exported.",
       { result },
     );
+  const counters = {
+    exported: counter("exported"),
+    dropped: counter("dropped"),
+    failed: counter("failed"),
+  };
   const exporter = new SpanExporter({
     sender,
     limits: settings.limits,
@@ -59,14 +64,20 @@ export function openTracing(settings: TracingSettings, parts: TracingParts): Tra
     clock,
     random,
     logger,
-    counters: { exported: counter("exported"), dropped: counter("dropped"), failed: counter("failed") },
+    counters,
   });
+  let encode = createSpanEncoder();
   const tracer = createTracer({
     clock,
     wallNowMs: Date.now,
     random,
     sampling: settings.sampling,
-    onSpans: (spans) => exporter.add(encodeSpans(spans), spans.length),
+    onSpans: (spans) => exporter.add(encode(spans), spans.length),
+    onLost() {
+      counters.failed.add(1);
+      // It may have stopped in the middle of a span.
+      encode = createSpanEncoder();
+    },
   });
   return { tracer, close: (limitMs) => exporter.close(limitMs) };
 }

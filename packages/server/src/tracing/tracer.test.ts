@@ -22,14 +22,21 @@ const parent = (flags: string): string => `00-${TRACE}-b7ad6b7169203331-${flags}
 function rig(sampling: Partial<Sampling> = {}, random: () => number = Math.random) {
   const clock = new ManualClock();
   const spans: TraceSpan[] = [];
+  const broken = { isSo: false, lost: 0 };
   const tracer = createTracer({
     clock,
     wallNowMs: () => 1_000_000 + clock.nowMs(),
     random,
     sampling: { ratio: 1, followsParent: true, ...sampling },
-    onSpans: (more) => spans.push(...more),
+    onSpans(more) {
+      if (broken.isSo) throw new Error("no memory");
+      spans.push(...more);
+    },
+    onLost() {
+      broken.lost += 1;
+    },
   });
-  return { clock, spans, tracer };
+  return { clock, spans, tracer, broken };
 }
 
 test("the decision is the trace id's: exactly those at or above the threshold are recorded", () => {
@@ -154,4 +161,15 @@ test("a run that failed is an error, and a request that ran again has a link to 
     spans[2]!.links.map(({ spanId }) => spanId),
     [spans[0]!.spanId, spans[1]!.spanId],
   );
+});
+
+test("spans that cannot be made are counted, and nothing is thrown at a request", () => {
+  const { tracer, broken } = rig();
+  const trace = tracer.begin(CALL)!;
+  broken.isSo = true;
+  const run = { rows: 1, size: 1, dispatchedMs: 1, endedMs: 2, computeMs: 1, requests: [{ trace, rows: 1 }] };
+  tracer.ran({ name: "m", version: "1" }, { ...run, failure: undefined });
+  const timeline = new Timeline(0);
+  trace.ended({ model: "m", version: "1", code: "ok", failure: undefined, httpStatus: 200, timeline });
+  assert.equal(broken.lost, 2);
 });

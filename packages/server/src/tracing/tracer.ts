@@ -15,8 +15,10 @@ export interface TracerOptions {
   /** Uniform in [0, 1); ids and decisions are made from it. */
   readonly random: () => number;
   readonly sampling: Sampling;
-  /** Takes the spans of a request or run that ended. Must not throw. */
+  /** Takes the spans of a request or run that ended. */
   readonly onSpans: (spans: readonly TraceSpan[]) => void;
+  /** Spans could not be made or taken: no request fails for that. */
+  readonly onLost: () => void;
 }
 
 /** Traces requests, and the runs that they share. */
@@ -64,25 +66,29 @@ export function createTracer(options: TracerOptions): SpanTracer {
       if (computeMs >= 0) attributes.push(["sconce.compute_ms", computeMs]);
       if (failure !== undefined) attributes.push(["error.type", failure.reason]);
       for (const { trace, rows: own } of requests) trace.ran(place, own);
-      options.onSpans([
-        {
-          ...place,
-          parentSpanId: "",
-          isParentRemote: false,
-          traceState: "",
-          name: `run ${name}`,
-          kind: SPAN_KINDS.internal,
-          startMs: toWall(dispatchedMs),
-          endMs: toWall(endedMs),
-          attributes,
-          links: requests.map(({ trace: { traceId, spanId }, rows: own }) => ({
-            traceId,
-            spanId,
-            attributes: [["sconce.request.rows", own]] as Attributes,
-          })),
-          error: failure?.message,
-        },
-      ]);
+      try {
+        options.onSpans([
+          {
+            ...place,
+            parentSpanId: "",
+            isParentRemote: false,
+            traceState: "",
+            name: `run ${name}`,
+            kind: SPAN_KINDS.internal,
+            startMs: toWall(dispatchedMs),
+            endMs: toWall(endedMs),
+            attributes,
+            links: requests.map(({ trace: { traceId, spanId }, rows: own }) => ({
+              traceId,
+              spanId,
+              attributes: [["sconce.request.rows", own]] as Attributes,
+            })),
+            error: failure?.message,
+          },
+        ]);
+      } catch {
+        options.onLost();
+      }
     },
   };
 }
@@ -131,17 +137,21 @@ class SampledTrace implements RequestTrace {
 
   ended(end: TracedEnd): void {
     const { call, parent, options, ids, toWall } = this.#parts;
-    const spans = requestSpans(this, {
-      call,
-      end,
-      parentSpanId: parent?.spanId ?? "",
-      traceState: parent === undefined ? "" : readTraceState(call.tracestate),
-      runs: this.#runs,
-      endedMs: options.clock.nowMs(),
-      newSpanId: ids.spanId,
-      toWall,
-    });
-    options.onSpans(spans);
+    try {
+      const spans = requestSpans(this, {
+        call,
+        end,
+        parentSpanId: parent?.spanId ?? "",
+        traceState: parent === undefined ? "" : readTraceState(call.tracestate),
+        runs: this.#runs,
+        endedMs: options.clock.nowMs(),
+        newSpanId: ids.spanId,
+        toWall,
+      });
+      options.onSpans(spans);
+    } catch {
+      options.onLost();
+    }
   }
 }
 
@@ -163,7 +173,7 @@ function createIds(random: () => number): Ids {
 }
 
 function hex(word: number): string {
-  return word.toString(16).padStart(8, "0");
+  return (word + 2 ** 32).toString(16).slice(1);
 }
 
 /** A clock that was set is followed when it is this far away. */
