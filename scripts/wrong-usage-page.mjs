@@ -51,6 +51,7 @@ const RIGHT = {
   quantize: ["digits.pt2", "--int8", "-o", "out.onnx"],
   bench: ["digits", "--url", "http://127.0.0.1:1"],
   why: ["digits", "--url", "http://127.0.0.1:1"],
+  tune: ["digits.pt2", "--slo", "p99=50ms"],
   doctor: [],
   keys: ["list", "--api-keys", "keys.json"],
   list: ["--url", "http://127.0.0.1:1"],
@@ -168,6 +169,15 @@ function ownCases(port) {
       ["why", "digits", "--try"],
       ["why", "digits", "--url", "http://127.0.0.1:1"],
       ["why", "digits", "--load", "--url", "http://192.0.2.1:8080"],
+    ],
+    tune: [
+      ["tune"],
+      ["tune", "digits.pt2"],
+      ["tune", "nowhere.pt2", "--slo", "p99=50ms"],
+      ["tune", "digits.pt2", "--slo", "soon"],
+      ["tune", "digits.pt2", "--slo", "p99=50ms", "--rate", "100", "--max-throughput"],
+      ["tune", "digits.pt2", "--slo", "p99=50ms", "--max-error", "much"],
+      ["tune", "digits.pt2", "--slo", "p99=50ms", "--write"],
     ],
     export: [
       ["export"],

@@ -21,6 +21,7 @@ import { stages } from "./suites/stages.ts";
 import { tasks } from "./suites/tasks.ts";
 import { torchserve } from "./suites/torchserve.ts";
 import { tracing } from "./suites/tracing.ts";
+import { tune } from "./suites/tune.ts";
 
 const SUITES: Readonly<Record<string, Suite>> = {
   serving,
@@ -41,6 +42,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   edges,
   torchserve,
   tracing,
+  tune,
 };
 
 const { values, positionals: wanted } = parseArgs({

@@ -48,7 +48,7 @@ const HAS_NO_CLOCK = [
   "cli/bench/measure.js",
   "cli/bench/model-ports.js",
   "cli/why/observe.js",
-  "cli/why/private-server.js",
+  "cli/private/private-server.js",
   "worker/serve-worker.js",
 ];
 

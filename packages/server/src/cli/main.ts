@@ -17,6 +17,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["convert", async () => (await import("./convert.ts")).convertCommand],
   ["bench", async () => (await import("./bench/bench.ts")).benchCommand],
   ["why", async () => (await import("./why/why.ts")).whyCommand],
+  ["tune", async () => (await import("./tune/tune.ts")).tuneCommand],
   ["profile", async () => (await import("./profile/profile.ts")).profileCommand],
   ["list", async () => (await import("./list/list.ts")).listCommand],
   ["check", async () => (await import("./list/check.ts")).checkCommand],

@@ -19,7 +19,7 @@ import { timingView } from "./timing-view.ts";
 
 const NO_LABELS: LabelOf = () => undefined;
 
-/** A model's page: what it takes and gives, and a playground. `changed`: it was loaded or unloaded. */
+/** A model's page: what it takes and gives, and a playground. `changed`: it may be in another state. */
 export async function modelView(
   api: ServerApi,
   listed: ListedModel,
@@ -42,7 +42,10 @@ export async function modelView(
   const page = element("article", { class: "model" }, head);
   if (api.hasKey) page.append(controls(api, listed, changed));
   if (reason !== "") page.append(element("p", { class: "reason" }, reason));
-  if (state !== "READY") return page;
+  if (state !== "READY") {
+    page.append(button("Look again", changed));
+    return page;
+  }
   const [signature, task] = await Promise.all([api.signature(name, version), api.task(name, version)]);
   page.append(signatureView(signature));
   const tensors = playground(api, listed, signature);

@@ -238,9 +238,11 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["gradient", { some: differenced }],
   ["renorm", { some: renormed }],
   // PyTorch answers with the operand as it is, in other sizes than its program says.
-  ["pixel_shuffle", { some: whole() }],
   ["pixel_unshuffle", { some: whole() }],
   ["unique_dim", { some: otherThanDim }],
+  ["unique_consecutive", { some: (node) => (node.has("dim") ? otherThanDim(node) : []) }],
+  ["_unsafe_masked_index", { some: whole() }],
+  ["_unsafe_masked_index_put_accumulate", { some: whole() }],
   ["_chunk_cat", { some: (node) => node.tensors("tensors").flatMap(({ dims }) => dims) }],
   ["bilinear", { some: (node) => ["input1", "input2"].map((name) => node.tensor(name).dims.at(-1)!) }],
   ["addbmm", { some: productOfIntegers }],

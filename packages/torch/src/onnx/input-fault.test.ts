@@ -28,6 +28,18 @@ test("an index is told with the op, its module, the value that was sent and PyTo
   );
 });
 
+test("of several indices beside each other the ranges of all are told", () => {
+  const sizes = new Map([
+    [0, 3],
+    [1, 4],
+  ]);
+  const pair = indexLabel({ op: "aten.index.Tensor", place: undefined, wraps: true, sizes });
+  assert.equal(
+    inputFault(failed(`${pair} #2`, "invalid index found, index = 7")),
+    "an index of aten.index is 7; dimension 0 takes -3 to 2, dimension 1 takes -4 to 3",
+  );
+});
+
 test("a kernel that does not say the index still blames the inputs, and other failures are not about them", () => {
   const gather = indexLabel({ op: "aten.gather.default", place: undefined, wraps: false });
   const text = failed(gather, "GatherElements op: Out of range value in index tensor");

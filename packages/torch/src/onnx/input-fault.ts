@@ -6,14 +6,17 @@ interface IndexLabel {
   readonly input?: string | undefined;
   /** Whether negative indices count from the end. */
   readonly wraps: boolean;
+  /** How many positions each of several indexed dimensions has, as far as that is known. */
+  readonly sizes?: ReadonlyMap<number, number>;
 }
 
 /** The name of an ONNX node that looks something up, made to be read by `inputFault`. */
-export function indexLabel({ op, place, input, wraps }: IndexLabel): string {
+export function indexLabel({ op, place, input, wraps, sizes = new Map() }: IndexLabel): string {
   const plain = (name: string): string => name.replace(/[^\w.-]/g, "_");
   const where =
     (place === undefined ? "" : ` in ${plain(place)}`) + (input === undefined ? "" : ` from ${plain(input)}`);
-  return `${wraps ? "index" : "index from 0"} of ${withoutOverload(op)}${where}`;
+  const over = sizes.size === 0 ? "" : ` over ${[...sizes].map((size) => size.join(":")).join(",")}`;
+  return `${wraps ? "index" : "index from 0"} of ${withoutOverload(op)}${where}${over}`;
 }
 
 /** What an op needs of its inputs, by a name for errors, and what is said where they are otherwise. */
@@ -64,7 +67,8 @@ function withoutOverload(op: string): string {
   return op.split(".").slice(0, 2).join(".");
 }
 
-const INDEX = /Name:'(index|index from 0) of ([\w.:]+)(?: in ([\w.-]+))?(?: from ([\w.-]+))?(?: #\d+)?'/;
+const INDEX =
+  /Name:'(index|index from 0) of ([\w.:]+)(?: in ([\w.-]+))?(?: from ([\w.-]+))?(?: over ([\d:,]+))?(?: #\d+)?'/;
 const NEED = new RegExp(`Name:'(${Object.keys(NEEDS).join("|")}) for ([\\w.:]+)(?: #\\d+)?'`);
 
 const CHECK = new RegExp(`Name:'${DATA_CHECK} (.*?)(?: #\\d+)?' Status Message:`);
@@ -101,9 +105,19 @@ export function inputFault(text: string): string | undefined {
   const [, index, min, max] = match;
   if (index === undefined) return `an index of ${where} is out of its range`;
   const is = `an index of ${where} is ${original(BigInt(index), fromZero)}`;
-  if (min === undefined || max === undefined) return `${is}, out of its range`;
+  if (min === undefined || max === undefined) return `${is}${outOfRange(label[5], fromZero)}`;
   if (BigInt(max) < BigInt(min)) return `${is}; there is nothing that it could be`;
   return `${is}; it takes ${fromZero ? 0 : min} to ${max}`;
+}
+
+/** What each of several indexed dimensions takes, where the label says so. */
+function outOfRange(over: string | undefined, fromZero: boolean): string {
+  if (over === undefined) return ", out of its range";
+  const ranges = over.split(",").map((part) => {
+    const [axis, size] = part.split(":").map(Number);
+    return `dimension ${axis} takes ${fromZero ? 0 : -size!} to ${size! - 1}`;
+  });
+  return `; ${ranges.join(", ")}`;
 }
 
 /** The number that stands at the end of a check's words; nothing where ONNX Runtime does not tell it. */

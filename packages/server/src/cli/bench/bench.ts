@@ -2,7 +2,6 @@ import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
-import type { OptionValues } from "../../config/option.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
 import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
@@ -11,14 +10,12 @@ import { usageError } from "../usage-error.ts";
 import { benchHtml } from "./bench-html.ts";
 import { BENCH_OPTIONS } from "./bench-options.ts";
 import { benchText } from "./bench-text.ts";
+import { loadBody } from "./load-body.ts";
 import { loadLevels, parseShare } from "./load-levels.ts";
 import { type Measurement, measure } from "./measure.ts";
-import { readModelPorts } from "./model-ports.ts";
 import { openSenders } from "./open-senders.ts";
-import { encodeRequest, inputTensors, type RequestBody, readJsonFile, verbatimBody } from "./request-body.ts";
+import { readJsonFile } from "./request-body.ts";
 import { parseTarget, type Target } from "./target.ts";
-
-type BenchValues = OptionValues<typeof BENCH_OPTIONS>;
 
 export const benchCommand: Command = {
   name: "bench",
@@ -36,7 +33,7 @@ export const benchCommand: Command = {
     const levels = loadLevels(options);
     const stability = parseShare("--stability", options.stability);
     const expected = expectedAnswer(target, options.expected);
-    const body = await requestBody(target, options);
+    const body = await loadBody(target, options);
     const openSender = openSenders(target, { body, timeoutMs: options.timeoutMs, expected });
     const random = randomNumbers(options.seed);
     const measurements: Measurement[] = [];
@@ -53,13 +50,6 @@ export const benchCommand: Command = {
     return measurements.every(({ answered }) => answered > 0) ? 0 : 1;
   },
 };
-
-async function requestBody(target: Target, options: BenchValues): Promise<RequestBody> {
-  const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
-  if (given !== undefined) return given;
-  const { signature, hasSequences } = await readModelPorts(target);
-  return encodeRequest({ ...target, hasSequences }, await inputTensors(signature, options));
-}
 
 function expectedAnswer(target: Target, path: string | undefined): unknown {
   if (path === undefined) return undefined;

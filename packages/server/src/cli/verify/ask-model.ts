@@ -3,7 +3,7 @@ import { ServeError } from "../../base/errors.ts";
 import { elementBytes, elementCount, type NamedTensor } from "../../base/tensor.ts";
 import { encodeRequest } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
-import type { PrivateServer } from "../why/private-server.ts";
+import type { PrivateServer } from "../private/private-server.ts";
 import type { VerifyTrial } from "./verify-trials.ts";
 
 /** What one side said: its outputs, or why there are none. */

@@ -2,8 +2,8 @@ import type { Remedy } from "../../why/finding.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
 import { encodeRequest, inputTensors } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
+import { startPrivateServer } from "../private/private-server.ts";
 import { type Load, runLoad } from "./observe.ts";
-import { startPrivateServer } from "./private-server.ts";
 
 /** What a remedy did, side by side with the model as it is: medians of rounds in turn. */
 export interface TrialResult {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { tinyOnnx } from "../../runtime/onnx/tiny-onnx.kit.ts";
 import { main } from "../main.ts";
-import { startPrivateServer } from "./private-server.ts";
+import { startPrivateServer } from "../private/private-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sconce-why-"));
 after(() => rmSync(folder, { recursive: true }));

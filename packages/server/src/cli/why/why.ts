@@ -7,15 +7,15 @@ import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Finding } from "../../why/finding.ts";
 import { findingsOf } from "../../why/findings.ts";
 import type { Arguments } from "../arguments.ts";
+import { loadBody } from "../bench/load-body.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
-import { encodeRequest, inputTensors, verbatimBody } from "../bench/request-body.ts";
 import { parseTarget, type Target } from "../bench/target.ts";
 import type { Command } from "../command.ts";
 import { looksLikePath, missingFile } from "../model-path.ts";
+import { startPrivateServer } from "../private/private-server.ts";
 import { ACCESS_OPTIONS, OPEN_ACCESS, type ServerAccess, serverAccess } from "../server-access.ts";
 import { usageError } from "../usage-error.ts";
 import { type Load, observe } from "./observe.ts";
-import { startPrivateServer } from "./private-server.ts";
 import { type TrialBase, tryRemedy } from "./try-remedy.ts";
 import { WHY_OPTIONS } from "./why-options.ts";
 import { type Judged, whyText } from "./why-text.ts";
@@ -93,12 +93,8 @@ async function reach(args: Arguments, options: WhyValues, access: ServerAccess):
 }
 
 async function bounded(target: Target, options: WhyValues): Promise<Load> {
-  const given = options.input === undefined ? undefined : verbatimBody(target, options.input);
   const { connections, requests, windowMs } = options;
-  if (given !== undefined) return { body: given, connections, requests, forMs: windowMs };
-  const { signature, hasSequences } = await readModelPorts(target);
-  const body = encodeRequest({ ...target, hasSequences }, await inputTensors(signature, made(options)));
-  return { body, connections, requests, forMs: windowMs };
+  return { body: await loadBody(target, made(options)), connections, requests, forMs: windowMs };
 }
 
 function made({ input, rows, size }: WhyValues): TrialBase["made"] {

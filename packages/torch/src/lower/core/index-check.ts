@@ -11,6 +11,8 @@ export interface IndexUse {
   readonly index: Val;
   /** How many positions there are; undefined where that is not one number. */
   readonly size: Dim | undefined;
+  /** How many positions each indexed dimension has, where one index stands for several, and as far as that is known. */
+  readonly sizes?: ReadonlyMap<number, number>;
   /** Whether -1 is the last position, as in `x[i]`; otherwise PyTorch refuses it. */
   readonly wraps?: boolean;
   /** The operand whose positions these are, when its name helps: an embedding's weight. */
@@ -27,13 +29,13 @@ export interface IndexUse {
  * are named after the op, so that the failure can be told in its words.
  */
 export function withIndex(node: OpNode, g: Emitter, { use, emit }: IndexEmission): Val {
-  const { index, size, wraps = false, table, source = index, isUntold = false } = use;
+  const { index, size, wraps = false, table, source = index, isUntold = false, sizes = new Map() } = use;
   const wide = g.cast(index, "int64");
   const isChecked = g.indexInputs.note(g.builder, wide, { size, wraps });
   const safe = wraps || isChecked ? wide : nonNegative(g, wide);
   const place = table === undefined ? undefined : node.moduleOf(table);
-  const input = g.indexInputs.sourceOf(g.builder, source.name);
-  const label = indexLabel({ op: node.target, place, input, wraps });
+  const input = g.indexInputs.originOf(g.builder, source.name);
+  const label = indexLabel({ op: node.target, place, input, wraps, sizes });
   if (!isUntold || isChecked || size === undefined) return g.labelled(label, () => emit(safe));
   const places = typeof size === "number" && size > MAX_STORED_PLACES ? counted(g, size) : positions(g, size);
   return g.labelled(label, () => emit(g.op("Gather", [places, safe], { axis: 0 })));

@@ -15,6 +15,16 @@ const WHOLE: ReadonlySet<string> = new Set([
   "Unsqueeze",
 ]);
 
+/** Ops whose result holds elements of their first operand. */
+const PART: ReadonlySet<string> = new Set([
+  "Expand",
+  "Gather",
+  "GatherElements",
+  "GatherND",
+  "Slice",
+  "Split",
+]);
+
 const INT64 = onnxDataType("int64");
 
 /** Which of the graph's inputs are indices, every element of them, and what range that leaves. */
@@ -45,6 +55,15 @@ export class IndexInputs {
       max: Math.min(max, known?.max ?? max),
     });
     return this.#areChecked;
+  }
+
+  /** The input that all elements of a value are from; undefined for what is calculated. */
+  originOf(builder: GraphBuilder, name: string): string | undefined {
+    if (this.#inputs.has(name)) return name;
+    const producer = builder.producer(name);
+    if (producer === undefined || !(WHOLE.has(producer.type) || PART.has(producer.type))) return undefined;
+    if (producer.type === "Cast" && producer.attributes["to"] !== INT64) return undefined;
+    return this.originOf(builder, producer.inputs[0]!);
   }
 
   /** The input that a value holds every element of; undefined for what is calculated. */

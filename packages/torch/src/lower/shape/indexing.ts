@@ -111,11 +111,19 @@ export const index: Lowering = (node, g) => {
   const others = self.dims.map((_, i) => i).filter((axis) => !axes.includes(axis));
   const front = g.transpose(self, [...axes, ...others]);
   const gathered = withIndex(node, g, {
-    use: { index: coordinates(g, indices, shape), size: undefined, wraps: true },
+    use: { index: coordinates(g, indices, shape), size: undefined, sizes: sizesAt(self, axes), wraps: true },
     emit: (places) => g.op("GatherND", [front, places]),
   });
   return g.transpose(gathered, moveFrontTo(position, rank, others.length));
 };
+
+function sizesAt({ dims }: Tensor, axes: readonly number[]): ReadonlyMap<number, number> {
+  const known = axes.flatMap((axis) => {
+    const size = dims[axis];
+    return typeof size === "number" ? [[axis, size] as const] : [];
+  });
+  return new Map(known);
+}
 
 /** The mask when it alone indexes the leading dimensions. */
 function soleMask(node: OpNode, self: Tensor): Tensor | undefined {
@@ -154,7 +162,8 @@ export const indexPut: Lowering = (node, g) => {
     attributes: node.bool("accumulate") ? { reduction: "add" } : {},
     at: (emit) => {
       const index = coordinates(g, indexed.indices, indexed.shape);
-      return withIndex(node, g, { use: { index, size: undefined, wraps: true }, emit });
+      const sizes = sizesAt(self, indexed.axes);
+      return withIndex(node, g, { use: { index, size: undefined, sizes, wraps: true }, emit });
     },
   });
 };

@@ -11,20 +11,25 @@ export interface PrivateServer {
   stop(): Promise<void>;
 }
 
-const PROGRAM = fileURLToPath(new URL("../../../bin/sconce.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./private-program.js", import.meta.url));
 const START_LIMIT_MS = 180_000;
 const KEPT_OUTPUT = 16_384;
 const POLL_MS = 20;
+
+/** Keys of model.yaml, by model, that come before those of the models' own files. */
+export type TrialSettings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** Serves a model on a free port of the loopback address. `flags`: as for `sconce serve`. Throws ServeError when it does not get ready. */
 export async function startPrivateServer(
   path: string,
   flags: Readonly<Record<string, string>>,
+  settings: TrialSettings = {},
 ): Promise<PrivateServer> {
   const options = Object.entries(flags).map(([name, value]) => `${name}=${value}`);
-  const args = ["serve", path, "--host=127.0.0.1", "--port=0", "--readiness=settled", ...options];
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
+  const args = [path, "--host=127.0.0.1", "--port=0", "--readiness=settled", ...options];
+  const child = spawn(process.execPath, [PROGRAM, JSON.stringify(settings), ...args], {
+    // Its standard input ends with this process, and it with that.
+    stdio: ["pipe", "pipe", "pipe"],
     env: openEnv(),
   });
   let output = "";

@@ -1,0 +1,137 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { median } from "../median.ts";
+import { BENCH_MODELS } from "../python-with-models.ts";
+import { SCONCE } from "../sconce-command.ts";
+import type { Suite } from "../suite.ts";
+import { table } from "../table.ts";
+
+const LIMIT_MS = 60 * 60_000;
+const DIGITS = fileURLToPath(new URL("../../../examples/models/digits.pt2", import.meta.url));
+/** What `npm run bench -- profile` makes lies in BENCH_MODELS; a model that is not there is left out, with a word. */
+const MODELS = [
+  { name: "digits", file: DIGITS, slo: "p99=50ms", window: "1s" },
+  { name: "resnet50", file: join(BENCH_MODELS, "resnet50.pt2"), slo: "p99=2s", window: "8s" },
+  { name: "encoder", file: join(BENCH_MODELS, "encoder.pt2"), slo: "p99=5s", window: "15s" },
+] as const;
+
+const BUDGET = "20m";
+
+/** What `sconce tune --json` prints, as far as it is looked at here. */
+interface Report {
+  readonly runs: number;
+  readonly windows: number;
+  readonly seconds: number;
+  readonly chosen: Readonly<Record<string, string | number>>;
+  readonly tried: readonly {
+    readonly outcomes: readonly { readonly meets: boolean; readonly perSecond: number }[];
+  }[];
+}
+
+/** Whether the search finds what trying everything finds. */
+export const tune: Suite = {
+  summary:
+    "sconce tune beside an exhaustive grid of the same settings: requests/s of what each finds, measured in turn, and the runs that it took",
+  async run(print, { only }) {
+    const results = [];
+    for (const model of MODELS.filter(({ name }) => only === undefined || name.includes(only))) {
+      if (!existsSync(model.file)) {
+        print(`${model.name}: left out, ${model.file} is not there (npm run bench -- profile makes it)`);
+        continue;
+      }
+      const folder = mkdtempSync(join(tmpdir(), "sconce-bench-tune-"));
+      try {
+        results.push(await compared(model, folder));
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    }
+    if (results.length > 0) print(table(results));
+    return results;
+  },
+};
+
+type Model = (typeof MODELS)[number];
+
+async function compared(model: Model, folder: string): Promise<Record<string, string | number>> {
+  const file = join(folder, model.name, `${model.name}.pt2`);
+  mkdirSync(join(folder, model.name));
+  copyFileSync(model.file, file);
+  const found = await asked(file, model, ["--budget", BUDGET]);
+  const grid = gridOf(availableParallelism());
+  let best = { perSecond: 0, flags: [] as readonly string[] };
+  for (const flags of grid) {
+    const perSecond = await carried(file, model, flags);
+    if (perSecond > best.perSecond) best = { perSecond, flags };
+  }
+  const chosen = flagsOf(found.chosen);
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round++) {
+    ours.push(await carried(file, model, chosen));
+    theirs.push(await carried(file, model, best.flags));
+  }
+  return {
+    model: model.name,
+    slo: model.slo,
+    "runs of tune": found.runs,
+    "of the grid": grid.length,
+    "tune, requests/s": median(ours),
+    "grid, requests/s": median(theirs),
+    "tune / grid": median(ours) / median(theirs),
+    "tune chose": chosen.join(" "),
+    "the grid": best.flags.join(" "),
+  };
+}
+
+const ROUNDS = 5;
+
+/** Every combination that keeps instances × threads within the processors, as flags. */
+function gridOf(cores: number): readonly (readonly string[])[] {
+  const counts = [1, 2, 4, 8, 16, 32].filter((count) => count <= cores);
+  return counts.flatMap((instances) =>
+    [...counts.filter((threads) => instances * threads <= cores), "auto" as const].flatMap((threads) =>
+      [1, 4, 8, 16, 32, 64, 128].flatMap((maxBatchSize) =>
+        [0, 1, 2, 5, 10].flatMap((delayMs) =>
+          ["fast", "shared"].map((memory) =>
+            flagsOf({ instances, threads, maxBatchSize, maxQueueDelayMs: delayMs, memory }),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function flagsOf(point: Readonly<Record<string, string | number>>): readonly string[] {
+  const { instances, threads, maxBatchSize, maxQueueDelayMs, memory } = point;
+  return [
+    `--instances=${instances}`,
+    `--threads=${threads}`,
+    `--max-batch-size=${maxBatchSize}`,
+    `--max-queue-delay=${maxQueueDelayMs}ms`,
+    `--memory=${memory}`,
+  ];
+}
+
+/** What one point carries: the first run of the command, which ends its search at once. */
+async function carried(file: string, model: Model, flags: readonly string[]): Promise<number> {
+  const { tried } = await asked(file, model, ["--budget", "1s", "--rounds", "3", ...flags]);
+  const first = tried.flatMap(({ outcomes }) => outcomes).find(({ meets }) => meets);
+  return first?.perSecond ?? 0;
+}
+
+async function asked(file: string, { slo, window }: Model, more: readonly string[]): Promise<Report> {
+  const args = ["tune", file, "--json", "--protocol", "binary", "--slo", slo, "--window", window, ...more];
+  const { stdout } = await promisify(execFile)(process.execPath, [...SCONCE, ...args], {
+    timeout: LIMIT_MS,
+    maxBuffer: 2 ** 28,
+    // Exit code 1 says that nothing kept the latency, which is a result of the grid like any other.
+  }).catch((error: { readonly stdout?: string }) => {
+    if (!error.stdout) throw error;
+    return { stdout: error.stdout };
+  });
+  return JSON.parse(stdout) as Report;
+}
