@@ -118,7 +118,7 @@ function flagsOf(point: Readonly<Record<string, string | number>>): readonly str
 
 /** What one point carries: the first run of the command, which ends its search at once. */
 async function carried(file: string, model: Model, flags: readonly string[]): Promise<number> {
-  const { tried } = await asked(file, model, ["--budget", "1s", "--rounds", "1", ...flags]);
+  const { tried } = await asked(file, model, ["--budget", "1s", "--rounds", "3", ...flags]);
   const first = tried.flatMap(({ outcomes }) => outcomes).find(({ meets }) => meets);
   return first?.perSecond ?? 0;
 }

@@ -110,5 +110,5 @@ export function unreachable(url: string, cause: unknown): string {
     return `the certificate of ${origin} is not trusted here (${code}); pass its CA with --ca`;
   if (code === "EPROTO" || code === "ERR_SSL_WRONG_VERSION_NUMBER")
     return `${origin} does not speak TLS; use http://`;
-  return `no server answers at ${origin}; start one with sconce serve, or pass --url`;
+  return `no server answers at ${origin}; start one with sconce serve, or name the URL of another`;
 }

@@ -3,6 +3,7 @@ import { ServeError } from "../base/errors.ts";
 import type { Instance } from "../base/instance.ts";
 import type { TraceRun } from "../base/request-trace.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
+import type { RequestTrace } from "../base/timeline.ts";
 import type { BatchPlan } from "./batch-plan.ts";
 import { findBadOutput, gatherInputs, sliceOutputs } from "./batch-rows.ts";
 import type { InstancePool, PooledInstance } from "./instance-pool.ts";
@@ -192,10 +193,12 @@ export class Dispatcher {
     endedMs: number,
     { computeMs, failure }: { readonly computeMs: number; readonly failure?: ServeError },
   ): void {
-    const requests = items.flatMap(({ request, rows: own }) => {
+    const requests: { readonly trace: RequestTrace; readonly rows: number }[] = [];
+    for (let i = 0; i < items.length; i++) {
+      const { request, rows: own } = items[i]!;
       const { trace } = request.request.timeline;
-      return trace?.isSampled === true && !request.isSettled ? [{ trace, rows: own }] : [];
-    });
+      if (trace?.isSampled === true && !request.isSettled) requests.push({ trace, rows: own });
+    }
     if (requests.length === 0) return;
     const size = items.length;
     this.#parts.traceRun?.({ requests, rows, size, dispatchedMs, endedMs, computeMs, failure });

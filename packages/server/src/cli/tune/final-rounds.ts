@@ -18,6 +18,8 @@ export interface FinalVerdict {
   readonly rounds: number;
 }
 
+/** Fewer rounds show nothing, whatever the budget says. */
+export const LEAST_ROUNDS = 3;
 /** A smaller gain may be chance. */
 const LEAST_GAIN = 1.05;
 /** So many rounds have to agree. */
@@ -30,7 +32,7 @@ export function verdictOf(rounds: readonly Round[]): FinalVerdict {
   const kept = { now: count("now"), new: count("new") };
   const gain = gains[gains.length >> 1] ?? 1;
   const enough = Math.ceil(MOST * rounds.length);
-  const isKept = kept.new >= enough && rounds.length > 0;
+  const isKept = kept.new >= enough && rounds.length >= LEAST_ROUNDS;
   const isFaster = gain >= LEAST_GAIN && gains.filter((one) => one > 1).length >= enough;
   return {
     isBetter: isKept && (isFaster || kept.now < rounds.length - enough + 1),

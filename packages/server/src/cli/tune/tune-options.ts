@@ -38,7 +38,7 @@ export const TUNE_OPTIONS = {
   },
   rounds: {
     kind: "integer",
-    min: 1,
+    min: 3,
     max: 100,
     default: 5,
     doc: "How often the best settings and the present ones are measured in turn at the end.",

@@ -83,18 +83,18 @@ function verdictText(report: TuneReport): string {
     return `No settings kept the goal. Closest came ${settingsText(tried[0]!.point, current)}${closest}.`;
   }
   if (final === undefined) return "Nothing was better than the present settings.";
-  const spread = gainText(final.verdict);
+  const spread = gainText(final.verdict, report.rate);
   return keyOf(chosen) === keyOf(current)
     ? `Not better than now: ${settingsText(final.point, current)} gave ${spread}.`
     : `Better: ${settingsText(final.point, current)} gave ${spread}.`;
 }
 
-function gainText({ gain, lowest, highest, kept, rounds }: FinalVerdict): string {
+function gainText({ gain, lowest, highest, kept, rounds }: FinalVerdict, rate: number | undefined): string {
   const goals =
     kept.now === rounds && kept.new === rounds
       ? ""
       : `; the goal was kept in ${kept.now} rounds now and in ${kept.new} with them`;
-  return `${gain.toFixed(2)} times as much in ${rounds} rounds in turn (${lowest.toFixed(2)} to ${highest.toFixed(2)})${goals}`;
+  return `${gain.toFixed(2)} times ${rate === undefined ? "the requests/s" : "as short a latency"} in ${rounds} rounds in turn (${lowest.toFixed(2)} to ${highest.toFixed(2)})${goals}`;
 }
 
 function percent(share: number): string {

@@ -46,7 +46,7 @@ async function tune(...args: readonly string[]) {
   return { code, stdout, stderr, shown };
 }
 
-const QUICK = ["--budget", "1s", "--window", "50ms", "--rounds", "1", "--max-connections", "2"];
+const QUICK = ["--budget", "1s", "--window", "50ms", "--rounds", "3", "--max-connections", "2"];
 
 test("a model with a model.yaml: its settings are what is measured first, and every run is accounted for", async () => {
   const { code, stdout, stderr, shown } = await tune(folder, "--slo", "p99=1m", ...QUICK, "--json");
@@ -157,6 +157,7 @@ test("the last rounds: better in most of them and by more than chance, or not be
   assert.equal(verdictOf(rounds(1.3, 1.2, 1.4, 1.25, 0.99)).isBetter, true);
   assert.equal(verdictOf(rounds(1.3, 0.9, 1.4, 0.8, 1.2)).isBetter, false);
   assert.equal(verdictOf(rounds(1.02, 1.03, 1.01, 1.02, 1.01)).isBetter, false);
+  assert.equal(verdictOf(rounds(5, 5)).isBetter, false, "two rounds show nothing");
   assert.equal(verdictOf([]).isBetter, false);
   const missed = rounds(2, 2, 2).map((round) => ({ ...round, new: { ...round.new, meets: false } }));
   assert.equal(verdictOf(missed).isBetter, false);

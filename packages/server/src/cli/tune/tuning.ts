@@ -5,7 +5,7 @@ import type { RequestBody } from "../bench/request-body.ts";
 import { observe } from "../why/observe.ts";
 import { bindingLimits } from "./binding-limit.ts";
 import type { Capacity } from "./capacity.ts";
-import { type FinalVerdict, type Round, verdictOf } from "./final-rounds.ts";
+import { type FinalVerdict, LEAST_ROUNDS, type Round, verdictOf } from "./final-rounds.ts";
 import { keyOf, middle, type Point, type SearchResult, type Space, search, type Tried } from "./search.ts";
 import {
   measureAt,
@@ -153,7 +153,7 @@ async function rounds(
 ): Promise<Round[]> {
   const look = ({ server, level }: Side) => measureAt(parts, { target: server.target, body, level });
   const done: Round[] = [];
-  while (done.length < pace.rounds && (done.length === 0 || !pace.isOver())) {
+  while (done.length < pace.rounds && (done.length < LEAST_ROUNDS || !pace.isOver())) {
     if (done.length % 2 === 0) {
       const first = await look(sides.now);
       done.push({ now: first, new: await look(sides.new) });

@@ -120,7 +120,9 @@ function stopReading(socket: Socket): void {
   socket.resume = () => socket;
 }
 
+/** A connection that Node itself has paused, for its client leaves responses unread, goes on when Node says so: data before that would end the process. */
 function readOn(socket: Socket): void {
   Reflect.deleteProperty(socket, "resume");
-  if (!socket.destroyed) socket.resume();
+  const { _paused: isNodePausing } = socket as { readonly _paused?: boolean };
+  if (!socket.destroyed && isNodePausing !== true) socket.resume();
 }
