@@ -75,7 +75,12 @@ function arithmetic(type: string): Lowering {
 /** aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor */
 export const logsumexp: Lowering = (node, g) => {
   const self = g.typed(g.cast(node.tensor("self"), node.out().dtype), node.tensor("self").dims);
-  return reduce(g, "ReduceLogSumExp", self, { axes: axesOf(node, self), keepdims: keepsDims(node) });
+  const how = { axes: axesOf(node, self), keepdims: keepsDims(node) };
+  const sum = reduce(g, "ReduceLogSumExp", self, how);
+  // ONNX Runtime's kernel does not see NaN among infinities.
+  const isNan = g.typed(g.cast(g.op("IsNaN", [self]), self.dtype), self.dims);
+  const nans = reduce(g, "ReduceSum", isNan, how);
+  return g.where(g.op("Greater", [nans, g.scalar(self.dtype, 0)]), g.scalar(self.dtype, Number.NaN), sum);
 };
 
 export const SUMS: LoweringTable = {
