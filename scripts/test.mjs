@@ -43,6 +43,8 @@ if (files.length === 0) {
 }
 const env = isUnitRun ? { skip: "unit tests need none" } : await pythonEnv();
 if (!isUnitRun && env.skip !== undefined) console.error(`tests that need PyTorch are skipped: ${env.skip}`);
+/** No test takes half as long; one that waits for ever must not keep the others from being told. */
+const HUNG_MS = 900_000;
 const programs = {};
 for (const program of isUnitRun ? [] : programsOf(files.map((file) => readFileSync(file, "utf8")))) {
   const found = await systemProgram(program);
@@ -51,7 +53,14 @@ for (const program of isUnitRun ? [] : programsOf(files.map((file) => readFileSy
 }
 const run = spawnSync(
   process.execPath,
-  ["--enable-source-maps", "--test", "--test-reporter=spec", "--test-concurrency=2", ...files],
+  [
+    "--enable-source-maps",
+    "--test",
+    "--test-reporter=spec",
+    "--test-concurrency=2",
+    `--test-timeout=${HUNG_MS}`,
+    ...files,
+  ],
   {
     stdio: "inherit",
     env: {
