@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../base/errors.ts";
+import { LATENCY_BUCKETS } from "../base/latency-buckets.ts";
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
 import type { RequestTrace } from "../base/timeline.ts";
 import { type StepTimes, stageMs, TASK_STAGES, type TaskStage, type Timeline } from "../base/timeline.ts";
@@ -26,11 +27,6 @@ export interface InferenceObserver {
   /** A version is gone for good: its handles are let go, and with a model's last version all of the model's. */
   forget(model: string, version: string): void;
 }
-
-/** Upper bounds in seconds: 50 µs to 10 s. */
-const STAGE_BUCKETS: readonly number[] = [
-  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
 
 /** Stands for every name that is no model of this server, so that clients cannot make label values. */
 export const UNKNOWN_MODEL = "unknown";
@@ -70,14 +66,14 @@ export function createInferenceObserver(
     return metrics.histogram(
       "sconce_inference_stage_seconds",
       "Time of an inference in each of its stages.",
-      { labels: { ...labels, stage }, buckets: STAGE_BUCKETS },
+      { labels: { ...labels, stage }, buckets: LATENCY_BUCKETS },
     );
   }
 
   function bindTotal(labels: { readonly model: string; readonly version: string }): Histogram {
     return metrics.histogram("sconce_inference_seconds", "Time of an inference in all stages together.", {
       labels,
-      buckets: STAGE_BUCKETS,
+      buckets: LATENCY_BUCKETS,
     });
   }
 

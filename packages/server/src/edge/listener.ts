@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/errors.ts";
 import { acceptedAll, ConnectionCounts } from "./connection-counts.ts";
@@ -184,17 +184,7 @@ export function createListener(options: ListenerOptions): Listener {
   }
 
   return {
-    listen(host, port) {
-      return new Promise((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port }, () => {
-          server.off("error", reject);
-          // EMFILE and the like concern one connection attempt; the port stays open.
-          server.on("error", ignore);
-          resolve(addressOf(server.address()));
-        });
-      });
-    },
+    listen: (host, port) => listenOn(server, { host, port }),
     take: accept,
     address: () => (server.listening ? addressOf(server.address()) : undefined),
     connectionCount: () => sockets.size,
@@ -224,6 +214,22 @@ export function descriptorOf(socket: Socket): number {
 export function addressOf(address: AddressInfo | string | null): AddressInfo {
   invariant(typeof address === "object" && address !== null, "a TCP listener has an address");
   return address;
+}
+
+/** Resolves with the address once the port is open; rejects with what Node says where it cannot be. */
+export function listenOn(
+  server: Server,
+  at: { readonly host: string; readonly port: number },
+): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(at, () => {
+      server.off("error", reject);
+      // EMFILE and the like concern one connection attempt; the port stays open.
+      server.on("error", ignore);
+      resolve(addressOf(server.address()));
+    });
+  });
 }
 
 function ignore(): void {}

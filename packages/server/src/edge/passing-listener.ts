@@ -6,6 +6,7 @@ import {
   descriptorOf,
   type Listener,
   type ListenerLimits,
+  listenOn,
   type RejectionReason,
 } from "./listener.ts";
 
@@ -58,17 +59,7 @@ export function createPassingListener(options: PassingListenerOptions): PassingL
     },
   );
   return {
-    listen(host, port) {
-      return new Promise((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port }, () => {
-          server.off("error", reject);
-          // EMFILE and the like concern one connection attempt; the port stays open.
-          server.on("error", ignore);
-          resolve(addressOf(server.address()));
-        });
-      });
-    },
+    listen: (host, port) => listenOn(server, { host, port }),
     take: (socket) => void server.emit("connection", socket),
     address: () => (server.listening ? addressOf(server.address()) : undefined),
     connectionCount: () => open.size,

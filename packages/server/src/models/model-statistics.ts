@@ -1,5 +1,6 @@
+import type { RejectReason } from "../base/reject-reasons.ts";
 import { type Stage, stageMs, type Timeline } from "../base/timeline.ts";
-import type { QueueObserver, RejectReason, RunReport } from "../queue/queue-observer.ts";
+import type { QueueObserver, RunReport } from "../queue/queue-observer.ts";
 
 /** How often something happened and how long it took together. */
 export interface DurationTotal {

@@ -1,13 +1,11 @@
+import { LATENCY_BUCKETS } from "../base/latency-buckets.ts";
 import type { Counter, Histogram, Metrics } from "../base/metrics.ts";
 import type { QueueObserver } from "../queue/queue-observer.ts";
 
 /** Rows per run. */
 const BATCH_BUCKETS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 /** Upper bounds in seconds: 50 µs to 30 s. */
-const WAIT_BUCKETS: readonly number[] = [
-  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-  30,
-];
+const WAIT_BUCKETS: readonly number[] = [...LATENCY_BUCKETS, 30];
 const MS_PER_S = 1000;
 
 /** Prometheus series of one model version's queue: batch sizes, runs, waiting times, rejections and re-runs by reason. */

@@ -2,11 +2,12 @@ import { ServeError } from "../base/errors.ts";
 import { type InferRequest, NO_PARAMETERS, type Parameters } from "../base/infer-request.ts";
 import type { Instance, InstanceState } from "../base/instance.ts";
 import { ManualClock } from "../base/manual-clock.kit.ts";
+import type { RejectReason } from "../base/reject-reasons.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { Signature } from "../base/signature.ts";
 import { Timeline } from "../base/timeline.ts";
 import { completeQueueConfig, type QueueConfig } from "./queue-config.ts";
-import type { QueueObserver, RejectReason, RetryKind } from "./queue-observer.ts";
+import type { QueueObserver, RetryKind } from "./queue-observer.ts";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.ts";
 
 /** What a row does to the model: its second number. */

@@ -1,19 +1,5 @@
+import type { RejectReason } from "../base/reject-reasons.ts";
 import type { Timeline } from "../base/timeline.ts";
-
-/** Why the scheduler rejected a request that the model has not answered. */
-export const REJECT_REASONS = [
-  "queue_full",
-  "draining",
-  "no_instance",
-  "deadline_exceeded",
-  "deadline_unreachable",
-  "cancelled",
-  "quota_exceeded",
-  "quarantined",
-  "execution_timeout",
-  "shut_down",
-] as const;
-export type RejectReason = (typeof REJECT_REASONS)[number];
 
 /** Why requests are run again: the batch failed, the worker died under it, or died before it began. */
 export type RetryKind = "bisect" | "died" | "waiting";

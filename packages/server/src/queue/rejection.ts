@@ -1,5 +1,5 @@
 import { type ErrorCode, type ReasonOf, ServeError } from "../base/errors.ts";
-import type { RejectReason } from "./queue-observer.ts";
+import type { RejectReason } from "../base/reject-reasons.ts";
 import type { QueuedRequest } from "./queued-request.ts";
 
 /** A rejection by the scheduler: `reason` is one of its own closed set. */

@@ -1,26 +1,7 @@
 import type { ErrorCode, ServeError } from "../../base/errors.ts";
+import { GRPC_STATUS_NUMBERS } from "../../base/grpc-status-numbers.ts";
 import { retryHintMs } from "../retry-hint.ts";
 import { statusDetails } from "./status-details.ts";
-
-/** gRPC status numbers of our codes (gRPC "Status codes and their use"). */
-const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
-  cancelled: 1,
-  unknown: 2,
-  invalid_argument: 3,
-  deadline_exceeded: 4,
-  not_found: 5,
-  already_exists: 6,
-  permission_denied: 7,
-  resource_exhausted: 8,
-  failed_precondition: 9,
-  aborted: 10,
-  out_of_range: 11,
-  unimplemented: 12,
-  internal: 13,
-  unavailable: 14,
-  data_loss: 15,
-  unauthenticated: 16,
-};
 
 /** Trailer with the stable word for an error's cause. */
 const REASON_KEY = "sconce-reason";
@@ -36,20 +17,20 @@ export type Trailers = Readonly<Record<string, string>>;
 export const OK_TRAILERS: Trailers = { "grpc-status": "0" };
 
 export function statusNumber(code: ErrorCode): number {
-  return STATUS_OF[code];
+  return GRPC_STATUS_NUMBERS[code];
 }
 
 /** The trailers that end a call after `error`: its status and message, its reason, and the wait before a retry. */
 export function encodeStatus(error: ServeError): Trailers {
   const message = safeMessage(error.message);
   const trailers: Record<string, string> = {
-    "grpc-status": String(STATUS_OF[error.code]),
+    "grpc-status": String(GRPC_STATUS_NUMBERS[error.code]),
     "grpc-message": percentEncode(message),
     [REASON_KEY]: error.reason,
   };
   const hintMs = retryHintMs(error);
   const { code, reason } = error;
-  const details = statusDetails({ status: STATUS_OF[code], message, reason, retryMs: hintMs });
+  const details = statusDetails({ status: GRPC_STATUS_NUMBERS[code], message, reason, retryMs: hintMs });
   if (details !== undefined) trailers[DETAILS_KEY] = details;
   if (hintMs !== undefined) trailers[PUSHBACK_KEY] = String(Math.ceil(hintMs));
   return trailers;

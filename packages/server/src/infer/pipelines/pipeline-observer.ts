@@ -1,5 +1,7 @@
 import type { ServeError } from "../../base/errors.ts";
+import { LATENCY_BUCKETS } from "../../base/latency-buckets.ts";
 import type { Histogram, Metrics } from "../../base/metrics.ts";
+import { REJECT_REASONS, type RejectReason } from "../../base/reject-reasons.ts";
 import { StatisticsCounters } from "../../models/model-statistics.ts";
 import { createQueueMetrics } from "../../models/queue-metrics.ts";
 import type { PipelineObserver } from "./pipeline-model.ts";
@@ -12,10 +14,6 @@ export interface PipelineObserverOptions {
   readonly wallNowMs: () => number;
 }
 
-/** Upper bounds in seconds: 50 µs to 10 s. */
-const STEP_BUCKETS: readonly number[] = [
-  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-];
 const MS_PER_S = 1000;
 
 /** Counts a pipeline's requests as those of any model are counted, and how long each of its steps takes. */
@@ -30,7 +28,7 @@ export function createPipelineObserver(options: PipelineObserverOptions): Pipeli
     const made = metrics.histogram(
       "sconce_pipeline_step_seconds",
       "Time of a pipeline's step, from when its tensors were there to its outputs.",
-      { labels: { model, version, step }, buckets: STEP_BUCKETS },
+      { labels: { model, version, step }, buckets: LATENCY_BUCKETS },
     );
     steps.set(step, made);
     return made;
@@ -57,22 +55,9 @@ export function createPipelineObserver(options: PipelineObserverOptions): Pipeli
   };
 }
 
-type RejectReason = Parameters<StatisticsCounters["requestRejected"]>[0];
-
 /** Of a rejection by some step's queue; undefined: it is none. */
 function rejectReason({ reason }: ServeError): RejectReason | undefined {
   return REJECTIONS.has(reason) ? (reason as RejectReason) : undefined; // one of the set
 }
 
-const REJECTIONS: ReadonlySet<string> = new Set<RejectReason>([
-  "queue_full",
-  "draining",
-  "no_instance",
-  "deadline_exceeded",
-  "deadline_unreachable",
-  "cancelled",
-  "quota_exceeded",
-  "quarantined",
-  "execution_timeout",
-  "shut_down",
-]);
+const REJECTIONS: ReadonlySet<string> = new Set(REJECT_REASONS);
