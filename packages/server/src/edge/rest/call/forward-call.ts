@@ -3,21 +3,12 @@ import { ServeError } from "../../../base/errors.ts";
 import { REST_SCHEME } from "../../http2-request.ts";
 import type { Tunnel } from "../../tunnel.ts";
 import { expectsContinue } from "./check-head.ts";
+import { CONNECTION_HEADERS } from "./connection-headers.ts";
 import type { RestCall } from "./rest-call.ts";
 import type { RestRequest } from "./rest-transport.ts";
 
 /** They concern a connection, not what is said over it; the server process does not have this one. */
-const OF_CONNECTIONS: ReadonlySet<string> = new Set([
-  "connection",
-  "date",
-  "host",
-  "http2-settings",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
+const NOT_FORWARDED: ReadonlySet<string> = new Set([...CONNECTION_HEADERS, "date", "host"]);
 const NO_BODY: Buffer = Buffer.alloc(0);
 
 /** Has a call answered by the server process, which judges, counts and logs it like every other one; its response is passed on as it is. */
@@ -52,7 +43,7 @@ function requestHeaders(call: RestCall, isEmpty: boolean): Record<string, string
   };
   for (const name of Object.keys(headers)) {
     const value = headers[name];
-    if (value === undefined || OF_CONNECTIONS.has(name)) continue;
+    if (value === undefined || NOT_FORWARDED.has(name)) continue;
     if (name === "content-length" && isEmpty) continue;
     passed[name] = value;
   }
@@ -103,7 +94,7 @@ function responseHeaders(headers: IncomingHttpHeaders): string[] {
   const passed: string[] = [];
   for (const name of Object.keys(headers)) {
     const value = headers[name];
-    if (name.startsWith(":") || OF_CONNECTIONS.has(name) || value === undefined) continue;
+    if (name.startsWith(":") || NOT_FORWARDED.has(name) || value === undefined) continue;
     for (const one of [value].flat()) passed.push(spelled(name), one);
   }
   return passed;

@@ -2,22 +2,13 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Writable } from "node:stream";
 import type { CallConnection } from "../../call-stream.ts";
 import type { Http2Request } from "../../http2-request.ts";
+import { CONNECTION_HEADERS } from "../call/connection-headers.ts";
 import { RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { EncodedResponse, RespondingCall, RestRequest, RestTransport } from "../call/rest-transport.ts";
 import { ResponseWriter } from "./response-writer.ts";
 
 const NO_BODY: Buffer = Buffer.alloc(0);
-/** They concern a connection of HTTP/1.1 (RFC 9113 §8.2.2). Node's streams throw at each, and their client would wait for ever. */
-const OF_CONNECTIONS: ReadonlySet<string> = new Set([
-  "connection",
-  "http2-settings",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** Begins a call for a stream of HTTP/2, and runs it. */
 export function openHttp2Request(
@@ -121,7 +112,7 @@ function responseHeaders(status: number, headers: readonly string[]): Record<str
   const named: Record<string, string | string[]> = { ":status": String(status) };
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i]!.toLowerCase();
-    if (OF_CONNECTIONS.has(name)) continue;
+    if (CONNECTION_HEADERS.has(name)) continue;
     const before = named[name];
     named[name] = before === undefined ? headers[i + 1]! : [before, headers[i + 1]!].flat();
   }
