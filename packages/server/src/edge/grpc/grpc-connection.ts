@@ -57,9 +57,9 @@ export class GrpcConnection {
 
   /** Asks the client to leave (GOAWAY says which calls it should try elsewhere), and closes the connection after the last call. */
   leave(): void {
-    this.session.close();
     if (this.session.destroyed) return;
     this.session.ping(ignore);
+    this.session.close();
     this.#look(false);
   }
 

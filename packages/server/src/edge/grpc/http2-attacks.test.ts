@@ -245,7 +245,8 @@ test("a connection that ended in an error, and whose client has gone, does not h
     frame({ type: FRAME.priority, stream: 1, payload: Buffer.from([0, 0, 0, 1, 1]) }),
   ]) {
     await withGrpc({}, async (rig) => {
-      const raw = await attack(rig, { times: 1, frames: () => Buffer.concat([working(1), provoke]) });
+      const raw = await openRaw(rig.port);
+      await raw.write(Buffer.concat([working(1), provoke]));
       await until("the server says that it is over", () =>
         raw.frames.some(({ type }) => type === FRAME.goaway),
       );
