@@ -173,3 +173,17 @@ test("spans that cannot be made are counted, and nothing is thrown at a request"
   trace.ended({ model: "m", version: "1", code: "ok", failure: undefined, httpStatus: 200, timeline });
   assert.equal(broken.lost, 2);
 });
+
+test("what is recorded can change: a part of the traces, and so many of them at most", () => {
+  const { tracer } = rig({ ratio: 0 });
+  const recorded = (): number =>
+    Array.from({ length: 5 }, () => tracer.begin(CALL)).filter((trace) => trace?.isSampled).length;
+  assert.equal(recorded(), 0);
+  tracer.sample(1, 3);
+  assert.equal(recorded(), 3);
+  assert.equal(recorded(), 0);
+  tracer.sample(1, undefined);
+  assert.equal(recorded(), 5);
+  tracer.sample(0, undefined);
+  assert.equal(recorded(), 0);
+});

@@ -25,15 +25,22 @@ export interface TracerOptions {
 export interface SpanTracer extends Tracer {
   /** Records a run of a model, and tells its requests where it is found. */
   ran(model: { readonly name: string; readonly version: string }, run: TracedRun): void;
+  /** From now on this part of the traces that begin here is recorded, 0 to 1, and of those so many at most; undefined: without end. */
+  sample(ratio: number, most: number | undefined): void;
 }
 
 export function createTracer(options: TracerOptions): SpanTracer {
   const { sampling, random } = options;
-  const isInRatio = ratioSampler(sampling.ratio);
+  let isInRatio = ratioSampler(sampling.ratio);
   const ids = createIds(random);
   const toWall = createWallClock(options);
 
   return {
+    sample(ratio, most) {
+      const isChosen = ratioSampler(ratio);
+      let left = most ?? Number.POSITIVE_INFINITY;
+      isInRatio = (high, low) => left > 0 && isChosen(high, low) && left-- > 0;
+    },
     begin(call) {
       const parent = parseTraceParent(call.traceparent);
       if (parent !== undefined) {
