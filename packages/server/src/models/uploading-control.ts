@@ -2,19 +2,17 @@ import type { ModelControl } from "./model-control.ts";
 import type { Overrides } from "./model-overrides.ts";
 import type { ModelUploads, UploadedFiles } from "./model-uploads.ts";
 
-/** A load that brings the model's files. */
-export interface UploadedModel {
-  readonly files: UploadedFiles;
-  readonly settings: Overrides | undefined;
-}
-
 /** Control of models that may also come in requests. */
 export interface UploadingControl extends ModelControl {
   /**
    * As `ModelControl.loadModel` with these files in place of those the model had, or of a new model. They stay until the model is unloaded, or others are
    * uploaded; when the load fails, what was there before stays.
    */
-  uploadModel(name: string, model: UploadedModel, signal: AbortSignal): Promise<void>;
+  uploadModel(
+    name: string,
+    model: { readonly files: UploadedFiles; readonly settings: Overrides | undefined },
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** `control` looks at `uploads.over(…)`. */
