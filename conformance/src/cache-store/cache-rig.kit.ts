@@ -12,6 +12,8 @@ import { loadConfig, startServer } from "../internals/server.ts";
 import { until } from "../until.kit.ts";
 
 const WIDTH = 16;
+/** Rows from here on are the rig's own. */
+const FIRST_ROW = 30_000;
 
 export interface SharingServer {
   readonly url: string;
@@ -19,14 +21,18 @@ export interface SharingServer {
   ask(row: number, headers?: Readonly<Record<string, string>>): Promise<readonly number[]>;
   /** A sample of /metrics, such as `sconce_cache_store_state{state="closed"}`; 0 when it is not there. */
   metric(sample: string): Promise<number>;
-  /** Waits until the circuit breaker has this state. */
-  isStore(state: "closed" | "open"): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface CacheRig {
-  /** A server with a model of its own copy; `tag` tells contents apart, and is what `tag` answers. */
-  serve(store: string, options?: { readonly tag?: number; readonly flags?: readonly string[] }): Promise<SharingServer>;
+  /**
+   * A server with a model of its own copy, which shares answers by now; `tag` tells contents apart, and is what `tag` answers. It waits for the store as
+   * long as a busy machine may take.
+   */
+  serve(
+    store: string,
+    options?: { readonly tag?: number; readonly flags?: readonly string[] },
+  ): Promise<SharingServer>;
   /** Rows that all servers' models have run. */
   runs(): number;
   close(): Promise<void>;
@@ -37,6 +43,7 @@ export function createCacheRig({ sleepMs = 0 }: { readonly sleepMs?: number } = 
   const journal = join(root, "journal");
   const servers: SharingServer[] = [];
   let copies = 0;
+  let asked = 0;
   return {
     async serve(store, { tag = 1, flags = [] } = {}) {
       const folder = join(root, `copy-${copies++}`);
@@ -44,7 +51,12 @@ export function createCacheRig({ sleepMs = 0 }: { readonly sleepMs?: number } = 
       const model = { width: WIDTH, sleepMs, tag, journal };
       writeFileSync(join(folder, "m", "model.onnx"), encodeCalibratedModel(model));
       writeFileSync(join(folder, "m", "model.yaml"), "cache: 1MiB\nwarmup_runs: 0\ninstances: 1\n");
-      const given = [["--port", "0"], ["--cache-store", store], ["--tenant-header", "x-tenant"]] as const;
+      const given = [
+        ["--port", "0"],
+        ["--cache-store", store],
+        ["--cache-store-timeout", "10s"],
+        ["--tenant-header", "x-tenant"],
+      ] as const;
       const more = flags.map((flag) => flag.split("=", 2) as [string, string]);
       const server = await startServer({
         config: loadConfig({ flags: new Map<string, string>([...given, ...more]) }),
@@ -54,6 +66,11 @@ export function createCacheRig({ sleepMs = 0 }: { readonly sleepMs?: number } = 
       await server.settled;
       const sharing = talkTo(server.url, () => server.stop());
       servers.push(sharing);
+      // Until it is known what its files hold, nothing is shared.
+      await until("its answers are shared", async () => {
+        await sharing.ask(FIRST_ROW + asked++);
+        return (await sharing.metric(lookups("miss"))) > 0;
+      });
       return sharing;
     },
     runs: () => readJournal(journal).runs.reduce((sum, { rows }) => sum + rows.length, 0),
@@ -89,16 +106,13 @@ function talkTo(url: string, stop: () => Promise<void>): SharingServer {
       return outputs[1]!.data;
     },
     metric,
-    isStore: (state) =>
-      until(`the store's breaker is ${state}`, async () => {
-        return (await metric(`sconce_cache_store_state{state="${state}"}`)) === 1;
-      }),
     stop,
   };
 }
 
-export const LOOKUP = (result: string): string =>
-  `sconce_cache_store_lookups_total{model="m",version="1",result="${result}"}`;
+export function lookups(result: string): string {
+  return `sconce_cache_store_lookups_total{model="m",version="1",result="${result}"}`;
+}
 
 /** For a look at what a store holds, and to put something else in its place. */
 export function openRedis(port: number, password?: string): Promise<StoreConnection> {

@@ -57,9 +57,13 @@ export function createCacheSharing(options: CacheSharingOptions): CacheSharing {
         (known) => {
           identity = known;
           if (known === undefined)
-            logger.warn({}, "its answers are not shared: what it was loaded from has changed since, or is too much");
+            logger.warn(
+              {},
+              "its answers are not shared: what it was loaded from has changed since, or is too much",
+            );
         },
-        (error: unknown) => logger.warn({ err: error }, "its answers are not shared: its files cannot be read"),
+        (error: unknown) =>
+          logger.warn({ err: error }, "its answers are not shared: its files cannot be read"),
       );
       return new SharedCache({
         local,

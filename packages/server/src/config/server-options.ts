@@ -290,7 +290,7 @@ export const SERVER_OPTIONS = {
   cacheStoreTimeoutMs: {
     kind: "duration",
     min: 0.1,
-    max: 1000,
+    max: 10_000,
     default: 5,
     doc: "How long a request waits for the cache store. Five answers in a row that come later, and nobody asks it any more until it is fast again.",
   },

@@ -298,7 +298,10 @@ test("keys are equal exactly when nothing that an answer depends on differs", ()
         ({ name, datatype, shape, bytes, outputs, parameters, version, digest, tenant }) => {
           const inputs = [{ name, datatype, shape, bytes }];
           const sorted = new Map(Object.entries(parameters).toReversed());
-          return cacheKey({ name: "m", version, digest }, requestOf("m", { inputs, outputs, parameters: sorted, tenant }));
+          return cacheKey(
+            { name: "m", version, digest },
+            requestOf("m", { inputs, outputs, parameters: sorted, tenant }),
+          );
         },
       );
       const sort = (request: typeof a): object => ({

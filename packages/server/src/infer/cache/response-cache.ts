@@ -16,10 +16,7 @@ export type CacheRequest = Pick<InferRequest, "outputs" | "signal">;
  * that has nothing.
  */
 export interface ResponseCache {
-  get(
-    key: string,
-    request: CacheRequest,
-  ): CachedResponse | undefined | Promise<CachedResponse | undefined>;
+  get(key: string, request: CacheRequest): CachedResponse | undefined | Promise<CachedResponse | undefined>;
   /** Takes the answer over. What it cannot keep it drops. */
   set(key: string, answer: CachedResponse): void | Promise<void>;
   /** After a `get` that had nothing: there is no answer to keep. */

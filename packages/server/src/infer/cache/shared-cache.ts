@@ -64,10 +64,7 @@ export class SharedCache implements ResponseCache {
     );
   }
 
-  get(
-    key: string,
-    request: CacheRequest,
-  ): CachedResponse | undefined | Promise<CachedResponse | undefined> {
+  get(key: string, request: CacheRequest): CachedResponse | undefined | Promise<CachedResponse | undefined> {
     const { local, store, identity } = this.#options;
     const found = local.get(key);
     if (found !== undefined) return found;
