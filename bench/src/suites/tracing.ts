@@ -5,13 +5,17 @@ import { takeRounds, untilReady, type Way } from "../rest-rounds.ts";
 import { SCONCE } from "../sconce-command.ts";
 import type { Suite } from "../suite.ts";
 import { table } from "../table.ts";
+import { untilIdle } from "../until-idle.ts";
 
 const MODELS = fileURLToPath(new URL("../../../examples/models", import.meta.url));
 const SINK = fileURLToPath(new URL("../trace-sink.js", import.meta.url));
 const SAMPLED = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
 const LOAD = { connections: 32, rounds: 11, requests: 3000 };
 
-/** What traces cost: off, and at two ratios with a collector that takes all; with `--before` beside another checkout. Servers take turns, round by round. */
+/**
+ * What traces cost: off, and at two ratios with a collector that takes all; with `--before` beside another checkout. Servers take turns, round by round,
+ * and a turn is over when its spans are with the collector. A second server without traces says how much two that are set alike differ.
+ */
 export const tracing: Suite = {
   summary: "digits over REST /predict at 32 connections: traces off, of 1 % and of 100 %, taking turns",
   async run(print, { before }) {
@@ -34,6 +38,7 @@ export const tracing: Suite = {
       ];
       const ways = [
         await start("off", []),
+        await start("off again", []),
         ...(before === undefined ? [] : [await start("before", [], before)]),
         await start("1 %", traced("1%")),
         await start("100 %", traced("100%")),
@@ -41,8 +46,9 @@ export const tracing: Suite = {
       for (const way of ways) await untilReady(way);
       // At 1 % the code of traces would be cold for minutes, as it is not in a server that runs for days.
       const warming = ways.map((way) => ({ ...way, headers: { traceparent: SAMPLED } }));
-      await takeRounds(warming, { ...LOAD, rounds: 1 });
-      const measured = await takeRounds(ways, LOAD);
+      const load = { ...LOAD, settle: () => untilIdle(servers.map(({ pid }) => pid)) };
+      await takeRounds(warming, { ...load, rounds: 1 });
+      const measured = await takeRounds(ways, load);
       const off = measured.get(ways[0]!)!;
       const data = ways.map((way) => ({ name: way.name, ...measured.get(way)! }));
       print(
