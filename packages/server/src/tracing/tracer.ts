@@ -1,11 +1,12 @@
 import type { Clock } from "../base/clock.ts";
 import type { TracedCall, TracedRun, Tracer, TraceSource } from "../base/request-trace.ts";
 import type { RunPlace, SpanPlace } from "../base/span-place.ts";
-import type { RequestTrace, TracedEnd } from "../base/timeline.ts";
+import { type RequestTrace, Timeline, type TracedEnd } from "../base/timeline.ts";
 import { parseTraceParent, type TraceParent } from "../base/trace-parent.ts";
 import { requestSpans } from "./request-spans.ts";
+import { runSpan } from "./run-span.ts";
 import { HIGH_VALUES, isTraceInRatio, ratioSampler, type Sampling } from "./sampler.ts";
-import { type Attributes, SPAN_KINDS, type TraceSpan } from "./span.ts";
+import type { TraceSpan } from "./span.ts";
 import { readTraceState } from "./trace-state.ts";
 
 export interface TracerOptions {
@@ -15,10 +16,8 @@ export interface TracerOptions {
   /** Uniform in [0, 1); ids and decisions are made from it. */
   readonly random: () => number;
   readonly sampling: Sampling;
-  /** Takes the spans of a request or run that ended. */
-  readonly onSpans: (spans: readonly TraceSpan[]) => void;
-  /** Spans could not be made or taken: no request fails for that. */
-  readonly onLost: () => void;
+  /** Takes the spans of a request or run that ended: they are made when somebody asks. */
+  readonly onSpans: (make: () => readonly TraceSpan[]) => void;
 }
 
 /** Traces requests, and the runs that they share. */
@@ -52,42 +51,11 @@ export function createTracer(options: TracerOptions): SpanTracer {
       const place = { traceId: ids.decidedTraceId(high, low), spanId: ids.spanId() };
       return new SampledTrace(place, { call: source.traced(), parent: undefined, options, ids, wall });
     },
-    ran({ name, version }, run) {
-      const { requests, rows, size, dispatchedMs, endedMs, computeMs, failure } = run;
-      const place = { traceId: ids.traceId(), spanId: ids.spanId(), rows };
-      const attributes: [string, string | number][] = [
-        ["sconce.model.name", name],
-        ["sconce.model.version", version],
-        ["sconce.batch.rows", rows],
-        ["sconce.batch.requests", size],
-      ];
-      if (computeMs >= 0) attributes.push(["sconce.compute_ms", computeMs]);
-      if (failure !== undefined) attributes.push(["error.type", failure.reason]);
-      for (const { trace, rows: own } of requests) trace.ran(place, own);
-      try {
-        const offsetMs = wall.offsetMs(endedMs);
-        options.onSpans([
-          {
-            ...place,
-            parentSpanId: "",
-            isParentRemote: false,
-            traceState: "",
-            name: `run ${name}`,
-            kind: SPAN_KINDS.internal,
-            startMs: dispatchedMs + offsetMs,
-            endMs: endedMs + offsetMs,
-            attributes,
-            links: requests.map(({ trace: { traceId, spanId }, rows: own }) => ({
-              traceId,
-              spanId,
-              attributes: [["sconce.request.rows", own]] as Attributes,
-            })),
-            error: failure?.message,
-          },
-        ]);
-      } catch {
-        options.onLost();
-      }
+    ran(model, run) {
+      const place = { traceId: ids.traceId(), spanId: ids.spanId(), rows: run.rows };
+      for (const { trace, rows } of run.requests) trace.ran(place, rows);
+      const wallOffsetMs = wall.offsetMs(run.endedMs);
+      options.onSpans(() => [runSpan(place, { model, run, wallOffsetMs })]);
     },
   };
 }
@@ -147,22 +115,21 @@ class SampledTrace implements RequestTrace {
 
   ended(end: TracedEnd): void {
     const { call, parent, options, ids, wall } = this.#parts;
-    try {
-      const endedMs = options.clock.nowMs();
-      const spans = requestSpans(this, {
+    const endedMs = options.clock.nowMs();
+    const wallOffsetMs = wall.offsetMs(endedMs);
+    const kept = { ...end, timeline: Object.assign(new Timeline(0), end.timeline) };
+    options.onSpans(() =>
+      requestSpans(this, {
         call,
-        end,
+        end: kept,
         parentSpanId: parent?.spanId ?? "",
         traceState: parent === undefined ? "" : readTraceState(call.tracestate),
         runs: this.#runs,
         endedMs,
         newSpanId: ids.spanId,
-        wallOffsetMs: wall.offsetMs(endedMs),
-      });
-      options.onSpans(spans);
-    } catch {
-      options.onLost();
-    }
+        wallOffsetMs,
+      }),
+    );
   }
 }
 
