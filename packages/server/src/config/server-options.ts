@@ -449,6 +449,11 @@ export const SERVER_OPTIONS = {
     default: "100%",
     doc: "Which part of the inferences is traced, of those that come without a trace: 1% or 0.01.",
   },
+  allowTraceSettings: {
+    kind: "flag",
+    default: false,
+    doc: "Let requests change which traces are recorded, by Triton's trace settings (trace_level, trace_rate, trace_count): every client that may come in, until the server ends.",
+  },
   traceDecision: {
     kind: "choice",
     choices: ["parent", "own"],

@@ -75,6 +75,7 @@ const NEEDS: readonly Need[] = [
       "tracesProtocol",
       "traceSampling",
       "traceDecision",
+      "allowTraceSettings",
       "tracesHeaders",
       "tracesResource",
       "tracesCa",

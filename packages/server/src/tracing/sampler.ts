@@ -36,3 +36,16 @@ export function ratioSampler(ratio: number): RatioSampler {
 export function isTraceInRatio(sampler: RatioSampler, traceId: string): boolean {
   return sampler.includes(Number.parseInt(traceId.slice(18, 24), 16), Number.parseInt(traceId.slice(24), 16));
 }
+
+/** The same for so many traces, and then for none. */
+export function atMost({ high, includes }: RatioSampler, most: number): RatioSampler {
+  let left = most;
+  return {
+    high,
+    includes(traceHigh, traceLow) {
+      if (left <= 0 || !includes(traceHigh, traceLow)) return false;
+      left -= 1;
+      return true;
+    },
+  };
+}

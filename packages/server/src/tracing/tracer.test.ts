@@ -198,3 +198,18 @@ test("spans are made later, of what the request was when it ended", () => {
   const [server, receive] = makers[0]!();
   assert.deepEqual([server!.startMs, receive!.startMs, receive!.endMs], [1, 1, 2]);
 });
+
+test("what is recorded can change: a part of the traces, and so many of them at most", () => {
+  const { tracer } = rig({ ratio: 0 });
+  const recorded = (): number =>
+    Array.from({ length: 5 }, () => tracer.begin(undefined, SOURCE)).filter((trace) => trace?.isSampled)
+      .length;
+  assert.equal(recorded(), 0);
+  tracer.sample(1, 3);
+  assert.equal(recorded(), 3);
+  assert.equal(recorded(), 0);
+  tracer.sample(1, undefined);
+  assert.equal(recorded(), 5);
+  tracer.sample(0, undefined);
+  assert.equal(recorded(), 0);
+});

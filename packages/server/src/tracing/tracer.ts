@@ -5,7 +5,7 @@ import { type RequestTrace, Timeline, type TracedEnd } from "../base/timeline.ts
 import { parseTraceParent, type TraceParent } from "../base/trace-parent.ts";
 import { requestSpans } from "./request-spans.ts";
 import { runSpan } from "./run-span.ts";
-import { HIGH_VALUES, isTraceInRatio, ratioSampler, type Sampling } from "./sampler.ts";
+import { atMost, HIGH_VALUES, isTraceInRatio, ratioSampler, type Sampling } from "./sampler.ts";
 import type { TraceSpan } from "./span.ts";
 import { readTraceState } from "./trace-state.ts";
 
@@ -24,11 +24,13 @@ export interface TracerOptions {
 export interface SpanTracer extends Tracer {
   /** Records a run of a model, and tells its requests where it is found. */
   ran(model: { readonly name: string; readonly version: string }, run: TracedRun): void;
+  /** From now on this part of the traces that begin here is recorded, 0 to 1, and of those so many at most; undefined: without end. */
+  sample(ratio: number, most: number | undefined): void;
 }
 
 export function createTracer(options: TracerOptions): SpanTracer {
   const { sampling, random } = options;
-  const sampler = ratioSampler(sampling.ratio);
+  let sampler = ratioSampler(sampling.ratio);
   const ids = createIds(random);
   const wall = createWallClock(options);
 
@@ -40,6 +42,10 @@ export function createTracer(options: TracerOptions): SpanTracer {
   }
 
   return {
+    sample(ratio, most) {
+      const chosen = ratioSampler(ratio);
+      sampler = most === undefined ? chosen : atMost(chosen, most);
+    },
     begin(traceparent, source) {
       const parent = traceparent === undefined ? undefined : parseTraceParent(traceparent);
       if (parent !== undefined) return follow(parent, source);
