@@ -200,7 +200,7 @@ function openControlPlane({ control, logger, clock, authentication }: EdgeSurrou
 
 /** What only some operators allow, whose code nobody else's server loads. */
 async function allowedExtensions(
-  { sharedMemory, allowLoadConfig, allowProfile }: ServerConfig,
+  { sharedMemory, allowLoadConfig, allowModelUpload, allowProfile }: ServerConfig,
   clock: Clock,
 ): Promise<{
   readonly regions: MemoryRegions | undefined;
@@ -215,9 +215,10 @@ async function allowedExtensions(
     cpuProfiler: allowProfile
       ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
       : undefined,
-    readLoadConfig: allowLoadConfig
-      ? (await import("../config/triton-settings.ts")).readTritonJson
-      : undefined,
+    readLoadConfig:
+      allowLoadConfig || allowModelUpload
+        ? (await import("../config/triton-settings.ts")).readTritonJson
+        : undefined,
   };
 }
 
