@@ -28,7 +28,7 @@ import { ResponseFrame } from "./message-frame.ts";
 
 /** Whether answers hold typed contents, as KServe's and MLServer's stubs read them: never, when the request did, or always. */
 /** Two servers have a ModelStreamInfer, and answers that cannot be told apart by what was asked. */
-export type StreamAnswers = "triton" | "mlserver";
+export type StreamResponses = "triton" | "mlserver";
 
 export type TypedResponses = "never" | "auto" | "always";
 
@@ -53,7 +53,7 @@ export interface InferenceDeps {
   /** Default: never. */
   readonly typedResponses?: TypedResponses;
   /** Whose messages ModelStreamInfer answers with. Default: Triton's. */
-  readonly streamAnswers?: StreamAnswers;
+  readonly streamResponses?: StreamResponses;
   /** Shared memory that clients have registered. Default: none may be. */
   readonly regions?: MemoryRegions | undefined;
   /** The model of requests that name none. Default: the only one there is. */

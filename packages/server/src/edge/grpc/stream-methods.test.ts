@@ -314,7 +314,7 @@ test("a drain answers messages that lay unread on a stream because too many were
 
 test("a stream may answer as MLServer does: the answers of ModelInfer, and a failure ends it", async () => {
   const types = [ModelInferRequestSchema, ModelInferResponseSchema] as const;
-  await withGrpc({ edge: { streamAnswers: "mlserver", typedResponses: "auto" } }, async ({ stream }) => {
+  await withGrpc({ edge: { streamResponses: "mlserver", typedResponses: "auto" } }, async ({ stream }) => {
     const well = stream(STREAM, types);
     for (const id of ["a", "b"]) well.write(quick(id));
     well.write(quick("c", { triton_enable_empty_final_response: true }));

@@ -12,7 +12,7 @@ import type { InferenceDeps } from "./run-inference.ts";
 
 /** The methods that answer many inferences over one call: ModelStreamInfer and StreamPredict. */
 export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: DrainSignal): GrpcMethod[] {
-  const isPlain = deps.streamAnswers === "mlserver";
+  const isPlain = deps.streamResponses === "mlserver";
   const oip = isPlain
     ? plainStreamDialect(limits, deps.typedResponses)
     : oipStreamDialect(limits, deps.typedResponses);
