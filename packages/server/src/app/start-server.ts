@@ -54,6 +54,7 @@ import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
+import { openRollouts } from "./open-rollouts.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { openTraces } from "./open-traces.ts";
@@ -158,11 +159,13 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     onGone: (model) => edgeProcesses?.look(model),
   });
   let isDraining = false;
+  const rollouts = openRollouts({ ...options, metrics, registry });
   const inference = createInference({
     registry,
     clock,
     serverInfo: { name: "sconce", version: VERSION, extensions: extensionsOf(config) },
     isDraining: () => isDraining,
+    rollouts,
   });
   const slicer = createTimeSlicer(clock);
   let built: BuiltEdges | undefined;
@@ -178,7 +181,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       metrics: edgeProcesses?.metrics ?? metrics,
       observer,
       inference,
-      control,
+      control: rollouts.administration(control),
       tenantHeader,
       webGate,
       slicer,
@@ -196,6 +199,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     edgeProcesses?.destroy();
     built?.regions?.unregister("");
     control.close();
+    rollouts.close();
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
@@ -216,6 +220,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     loop,
     ...edges,
     control,
+    rollouts,
     registry,
     runtime,
     sources,

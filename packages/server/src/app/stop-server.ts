@@ -14,6 +14,7 @@ import type { Tracing } from "../tracing/open-tracing.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { ModelSources } from "./model-sources.ts";
+import type { OpenRollouts } from "./open-rollouts.ts";
 import { FLUSH_MS } from "./open-traces.ts";
 import type { Reloader } from "./reloader.ts";
 
@@ -35,6 +36,7 @@ export interface RunningParts {
   /** Shared memory that clients have registered; undefined: none may be. */
   readonly regions: MemoryRegions | undefined;
   readonly control: ModelControl;
+  readonly rollouts: OpenRollouts;
   readonly registry: ManagedRegistry;
   /** Undefined: this process speaks with all clients. */
   readonly edgeProcesses: EdgeProcesses | undefined;
@@ -51,6 +53,7 @@ export interface RunningParts {
 export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, clock, logger, rest, grpc, listener, registry, runtime, edgeProcesses } = parts;
   parts.control.close();
+  parts.rollouts.close();
   parts.reloader.stop();
   logger.info(
     { drainDelayMs: config.drainDelayMs },

@@ -40,6 +40,8 @@ export interface ModelControl {
    * load fails, those before stay. Rejects with `failed_precondition` unless the mode is explicit, with `unavailable` once closed.
    */
   loadModel(name: string, signal: AbortSignal, settings?: Overrides): Promise<void>;
+  /** Looks at the disk now. Rejects like `loadModel`. */
+  lookNow(): Promise<void>;
   /** As `ManagedRegistry.unloadModel`. Rejects with `failed_precondition` unless the mode is explicit. */
   unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
   /** As `ManagedRegistry.setDefaultVersion`. Throws `failed_precondition` unless the mode is explicit. */
@@ -131,6 +133,10 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         else overrides.set(name, before);
         throw error;
       }
+    },
+    async lookNow() {
+      requireExplicit();
+      await lookAgain();
     },
     async unloadModel(name, signal, version) {
       requireExplicit();

@@ -36,6 +36,7 @@ type Defaulted =
   | "slicer"
   | "notReadyStatus"
   | "tenantHeader"
+  | "rolloutHeader"
   | "logLevel"
   | "makeId"
   | "random";
@@ -70,6 +71,7 @@ const DEFAULTS: Pick<
   | "cpuProfiler"
   | "notReadyStatus"
   | "tenantHeader"
+  | "rolloutHeader"
   | "makeId"
   | "random"
   | "logLevel"
@@ -77,6 +79,7 @@ const DEFAULTS: Pick<
   logLevel: () => "info",
   notReadyStatus: 503,
   tenantHeader: undefined,
+  rolloutHeader: undefined,
   defaultModel: undefined,
   regions: undefined,
   openCall: undefined,

@@ -1,14 +1,12 @@
 import { abortSignalOf } from "../../../base/call-signal.ts";
-import { checkModelName } from "../../../gate/model-name.ts";
 import { readLoadParameters, readUnloadParameters } from "../../control-parameters.ts";
 import { unloadModels } from "../../unload-models.ts";
 import { readBody } from "../call/body.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { Route, RouteParams } from "../call/route.ts";
 import { readEnvelope } from "../json/envelope.ts";
-import { optionalBoolean, optionalObject } from "../json/fields.ts";
-import type { Pattern } from "../json/json-scan.ts";
-import { readParameters } from "../json/parameters.ts";
+import { optionalBoolean } from "../json/fields.ts";
+import { admittedModel, readControlBody } from "./control-body.ts";
 
 /** Triton's model repository extension: what there is, and load and unload for the administrator. */
 export function v2RepositoryRoutes(): readonly Route[] {
@@ -53,32 +51,4 @@ async function answerUnload(call: RestCall, params: RouteParams): Promise<void> 
   call.takeDeadline(new Map());
   await unloadModels(call.context, name, { signal: abortSignalOf(call.signal), withDependents });
   call.sendJson(200, { name, unload: true });
-}
-
-/** The model in the URL, if the caller is an administrator. Any other caller learns nothing, and its body is not read. */
-function admittedModel(call: RestCall, params: RouteParams): string {
-  call.context.adminGate.admit(call.credentials);
-  const name = params["model"] ?? "";
-  checkModelName(name);
-  return name;
-}
-
-interface ControlParameters {
-  /** Throws `invalid_argument` for a value that is neither text, number nor boolean. */
-  values(): ReadonlyMap<string, unknown>;
-}
-
-const PATTERN: Pattern = { keys: { parameters: { anyKey: { capture: true } } } };
-
-async function readControlBody(call: RestCall): Promise<ControlParameters> {
-  const body = await readBody(call);
-  if (body.length === 0) return { values: () => new Map() };
-  const whole = {
-    span: { start: 0, end: body.length },
-    pattern: PATTERN,
-    expected: '{"parameters": {}} or an empty body',
-  };
-  const { value, spans } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
-  const parameters = optionalObject(value, "parameters", "parameters");
-  return { values: () => readParameters(body, parameters, spans) };
 }
