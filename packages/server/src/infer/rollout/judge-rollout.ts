@@ -13,7 +13,7 @@ export interface StepFigures {
   readonly compared: { readonly equal: number; readonly differing: number; readonly failed: number };
 }
 
-export type Verdict =
+export type StepVerdict =
   /** Nothing is wrong so far, and there are too few requests to say more. */
   | { readonly kind: "open" }
   | { readonly kind: "good" }
@@ -23,7 +23,7 @@ export type Verdict =
 const SLACK_MS = 10;
 
 /** What a step's figures say of the new version. Errors and differences are bad as soon as the requests still to come cannot mend them. */
-export function judgeRollout(settings: RolloutSettings, figures: StepFigures): Verdict {
+export function judgeRollout(settings: RolloutSettings, figures: StepFigures): StepVerdict {
   return (
     errorsOf(settings, figures) ??
     latencyOf(settings, figures) ??
@@ -38,7 +38,10 @@ function requestsOf({ candidate, compared }: StepFigures): number {
   return candidate.requests + compared.equal + compared.differing + compared.failed;
 }
 
-function errorsOf({ maxErrors, minRequests }: RolloutSettings, figures: StepFigures): Verdict | undefined {
+function errorsOf(
+  { maxErrors, minRequests }: RolloutSettings,
+  figures: StepFigures,
+): StepVerdict | undefined {
   const { stable, candidate, compared } = figures;
   const [requests, failed] = [requestsOf(figures), candidate.failed + compared.failed];
   const allowed = maxErrors + (stable.requests === 0 ? 0 : stable.failed / stable.requests);
@@ -47,7 +50,10 @@ function errorsOf({ maxErrors, minRequests }: RolloutSettings, figures: StepFigu
   return { kind: "bad", reason: "errors", detail };
 }
 
-function latencyOf({ maxLatency, minRequests }: RolloutSettings, figures: StepFigures): Verdict | undefined {
+function latencyOf(
+  { maxLatency, minRequests }: RolloutSettings,
+  figures: StepFigures,
+): StepVerdict | undefined {
   const { stable, candidate } = figures;
   const isEnough = candidate.requests >= minRequests;
   if (maxLatency === undefined || candidate.p95Ms === undefined || !isEnough) return undefined;
@@ -63,7 +69,7 @@ function latencyOf({ maxLatency, minRequests }: RolloutSettings, figures: StepFi
   return { kind: "bad", reason: "latency", detail };
 }
 
-function differencesOf(settings: RolloutSettings, { compared }: StepFigures): Verdict | undefined {
+function differencesOf(settings: RolloutSettings, { compared }: StepFigures): StepVerdict | undefined {
   const { maxDiffering, minRequests } = settings;
   const count = compared.equal + compared.differing;
   if (maxDiffering === undefined || compared.differing <= maxDiffering * Math.max(count, minRequests))

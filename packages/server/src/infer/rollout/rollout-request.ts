@@ -6,7 +6,7 @@ import type { ServedModel } from "../../models/registry.ts";
 export type Side = "stable" | "candidate";
 
 /** How a version did with a request that was its own. */
-export interface Outcome {
+export interface AskedOutcome {
   readonly side: Side;
   /** Undefined: it failed. */
   readonly latencyMs: number | undefined;
@@ -21,7 +21,7 @@ export interface RequestLeader {
   submitTo(served: ServedModel, request: InferRequest, receiver: ResultReceiver<InferResponse>): void;
   /** Who answers what the new version failed; undefined: nobody. */
   substitute(): ServedModel | undefined;
-  ended(outcome: Outcome): void;
+  ended(outcome: AskedOutcome): void;
 }
 
 /** What an error says of the version that gave it. */

@@ -1,5 +1,5 @@
 import type { RollbackReason, RolloutSettings, RolloutState } from "../../base/rollout.ts";
-import type { Verdict } from "./judge-rollout.ts";
+import type { StepVerdict } from "./judge-rollout.ts";
 
 /** What can happen to a rollout. */
 export type RolloutEvent =
@@ -7,7 +7,7 @@ export type RolloutEvent =
   | { readonly kind: "loaded" }
   /** It is not in memory any more, nor is the old one. */
   | { readonly kind: "unloaded" }
-  | { readonly kind: "judged"; readonly verdict: Verdict }
+  | { readonly kind: "judged"; readonly verdict: StepVerdict }
   | { readonly kind: "advance"; readonly share: number | undefined }
   | { readonly kind: "pause" }
   | { readonly kind: "resume" }
@@ -60,7 +60,7 @@ interface Circumstances {
   readonly nowMs: number;
 }
 
-function judged(state: Canary, verdict: Verdict, { settings, nowMs }: Circumstances): RolloutState {
+function judged(state: Canary, verdict: StepVerdict, { settings, nowMs }: Circumstances): RolloutState {
   if (verdict.kind === "bad") return { kind: "rolled_back", reason: verdict.reason, detail: verdict.detail };
   if (verdict.kind === "open" || nowMs - state.sinceMs < settings.windowMs) return state;
   const isLast = state.step + 1 >= settings.shares.length;

@@ -13,7 +13,7 @@ import type { CheckedSubmit } from "../checked-submit.ts";
 import { whyUnlike } from "./alike-signatures.ts";
 import { judgeRollout } from "./judge-rollout.ts";
 import { createRolloutMetrics, type RolloutMetrics } from "./rollout-metrics.ts";
-import { type Outcome, type RequestLeader, RolloutRequest, type Side } from "./rollout-request.ts";
+import { type AskedOutcome, type RequestLeader, RolloutRequest, type Side } from "./rollout-request.ts";
 import { createRolloutShadow, type RolloutShadow } from "./rollout-shadow.ts";
 import { isOver, nextState, type RolloutEvent } from "./rollout-state.ts";
 import { RolloutWindow } from "./rollout-window.ts";
@@ -184,7 +184,7 @@ export class Rollout implements RequestLeader {
     return this.#state.kind === "promoted" ? undefined : this.#find("stable");
   }
 
-  ended({ side, latencyMs, isReplaced }: Outcome): void {
+  ended({ side, latencyMs, isReplaced }: AskedOutcome): void {
     const window = this.#windows[side];
     this.#counters[side][isReplaced ? "replaced" : latencyMs === undefined ? "failed" : "ok"].add(1);
     if (latencyMs !== undefined) window.answered(latencyMs);
