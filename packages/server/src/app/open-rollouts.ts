@@ -6,7 +6,7 @@ import type { Administration } from "../infer/administration.ts";
 import type { RolloutParts } from "../infer/rollout/rollout.ts";
 import type { Rollouts } from "../infer/rollout/rollouts.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
-import type { ModelControl } from "../models/model-control.ts";
+import type { ManagedModels } from "./managed-models.ts";
 
 export interface OpenRolloutsOptions extends Pick<RolloutParts, "clock" | "logger" | "random" | "metrics"> {
   readonly config: Config;
@@ -18,7 +18,7 @@ export interface OpenRollouts {
   /** Undefined: nothing was rolled out yet. */
   readonly current: Rollouts | undefined;
   /** The control plane, with rollouts. */
-  administration(control: ModelControl): Administration;
+  administration(control: ManagedModels["control"]): Administration;
   close(): void;
 }
 
@@ -62,12 +62,15 @@ export function openRollouts(options: OpenRolloutsOptions): OpenRollouts {
       return current;
     },
     administration: (control) => ({
+      uploadModel:
+        control.uploadModel && ((name, model, signal) => control.uploadModel!(name, model, signal)),
       loadModel: (name, signal, settings) => control.loadModel(name, signal, settings),
       unloadModel: (name, signal, version) => control.unloadModel(name, signal, version),
       setDefaultVersion: (name, version) => control.setDefaultVersion(name, version),
       async steerRollout(name, signal, command) {
+        control.requireExplicit();
         // What is to be rolled out may have come just now.
-        if (command.action === "start") await control.lookNow();
+        if (command.action === "start") await control.refresh();
         const rollouts = await load();
         rollouts.steer(name, command);
         if (command.action !== "start") return;

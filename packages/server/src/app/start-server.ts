@@ -52,7 +52,7 @@ import { listenError } from "./listen-error.ts";
 import { createLiveSettings, type LiveSettings } from "./live-settings.ts";
 import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
-import { type ModelSources, openModelSources } from "./model-sources.ts";
+import { closeSources, type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
 import { openRollouts } from "./open-rollouts.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
@@ -204,7 +204,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     runtime.destroy(NOT_STARTED);
     await runtime.close();
     sandbox?.close();
-    sources.stores?.close();
+    closeSources(sources);
     void traces?.close(0);
     throw ServeError.from(error);
   }
@@ -249,15 +249,13 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   };
 }
 
-function sandboxFor(
-  { paths, stores }: ModelSources,
-  config: ServerConfig,
-  logger: Logger,
-): OpenSandbox | undefined {
+function sandboxFor(sources: ModelSources, config: ServerConfig, logger: Logger): OpenSandbox | undefined {
   try {
-    return openSandbox(config, paths, logger);
+    const { paths, uploadsFolder } = sources;
+    const uploads = uploadsFolder === undefined ? [] : [{ path: uploadsFolder }];
+    return openSandbox(config, [...paths, ...uploads], logger);
   } catch (error) {
-    stores?.close();
+    closeSources(sources);
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Tracing } from "../tracing/open-tracing.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
-import type { ModelSources } from "./model-sources.ts";
+import { closeSources, type ModelSources } from "./model-sources.ts";
 import type { OpenRollouts } from "./open-rollouts.ts";
 import { FLUSH_MS } from "./open-traces.ts";
 import type { Reloader } from "./reloader.ts";
@@ -83,7 +83,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   parts.regions?.unregister("");
   await registry.close();
   await runtime.close();
-  parts.sources.stores?.close();
+  closeSources(parts.sources);
   await parts.traces?.close(FLUSH_MS);
   parts.loop.stop();
   await parts.health?.close();

@@ -126,6 +126,18 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Let load requests bring a configuration (Triton's parameter config): its settings come before those of the model's files until the model is unloaded.",
   },
+  allowModelUpload: {
+    kind: "flag",
+    default: false,
+    doc: "Let load requests bring a model's files (Triton's parameters file:…) and a configuration. They lie in a private temporary folder, never in the server's own, until the model is unloaded or the server ends. Not with --allow-pickle.",
+  },
+  uploadsSizeBytes: {
+    kind: "bytes",
+    min: 1024,
+    max: 1_125_899_906_842_624,
+    default: 4_294_967_296,
+    doc: "Most bytes of all models that load requests brought together. One request has --max-body at most.",
+  },
   readiness: {
     kind: "texts",
     default: ["strict"],
@@ -453,6 +465,11 @@ export const SERVER_OPTIONS = {
     kind: "text",
     default: "100%",
     doc: "Which part of the inferences is traced, of those that come without a trace: 1% or 0.01.",
+  },
+  allowTraceSettings: {
+    kind: "flag",
+    default: false,
+    doc: "Let requests change which traces are recorded, by Triton's trace settings (trace_level, trace_rate, trace_count): every client that may come in, until the server ends.",
   },
   traceDecision: {
     kind: "choice",

@@ -26,9 +26,14 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels", "allowLoadConfig", "allowProfile"],
+    options: ["loadModels", "allowLoadConfig", "allowModelUpload", "allowProfile"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
+  },
+  {
+    options: ["uploadsSizeBytes"],
+    isMet: ({ allowModelUpload }) => allowModelUpload,
+    words: "--allow-model-upload",
   },
   {
     options: ["adminToken"],
@@ -75,6 +80,7 @@ const NEEDS: readonly Need[] = [
       "tracesProtocol",
       "traceSampling",
       "traceDecision",
+      "allowTraceSettings",
       "tracesHeaders",
       "tracesResource",
       "tracesCa",

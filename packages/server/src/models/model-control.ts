@@ -40,12 +40,14 @@ export interface ModelControl {
    * load fails, those before stay. Rejects with `failed_precondition` unless the mode is explicit, with `unavailable` once closed.
    */
   loadModel(name: string, signal: AbortSignal, settings?: Overrides): Promise<void>;
-  /** Looks at the disk now. Rejects like `loadModel`. */
-  lookNow(): Promise<void>;
   /** As `ManagedRegistry.unloadModel`. Rejects with `failed_precondition` unless the mode is explicit. */
   unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
   /** As `ManagedRegistry.setDefaultVersion`. Throws `failed_precondition` unless the mode is explicit. */
   setDefaultVersion(name: string, version: string): void;
+  /** Throws `failed_precondition` unless the mode is explicit, `unavailable` once closed. */
+  requireExplicit(): void;
+  /** Looks at the disk again. */
+  refresh(): Promise<void>;
   /** Looks at the disk no more. What is loaded stays. Idempotent. */
   close(): void;
 }
@@ -134,10 +136,6 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
         throw error;
       }
     },
-    async lookNow() {
-      requireExplicit();
-      await lookAgain();
-    },
     async unloadModel(name, signal, version) {
       requireExplicit();
       if (version === undefined) reset(name);
@@ -147,6 +145,8 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       requireExplicit();
       registry.setDefaultVersion(name, version);
     },
+    requireExplicit,
+    refresh: lookAgain,
     close() {
       closed = true;
       cancelTimer();

@@ -93,6 +93,10 @@ export class UnaryInference implements Arrival, InferenceReceiver {
     return this.#call.signal;
   }
 
+  get traceparent(): string | undefined {
+    return this.#call.header("traceparent");
+  }
+
   traced(): TracedCall {
     return tracedCall(this.#call);
   }

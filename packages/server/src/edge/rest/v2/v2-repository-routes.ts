@@ -1,5 +1,6 @@
 import { abortSignalOf } from "../../../base/call-signal.ts";
 import { readLoadParameters, readUnloadParameters } from "../../control-parameters.ts";
+import { loadModel } from "../../load-model.ts";
 import { unloadModels } from "../../unload-models.ts";
 import { readBody } from "../call/body.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
@@ -38,9 +39,13 @@ async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
 async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
   const name = admittedModel(call, params);
   const { values } = await readControlBody(call);
-  const settings = readLoadParameters(values(), call.context.readLoadConfig);
+  const { administration, readLoadConfig } = call.context;
+  const wanted = readLoadParameters(values(), {
+    readConfig: readLoadConfig,
+    takesFiles: administration.uploadModel !== undefined,
+  });
   call.takeDeadline(new Map());
-  await call.context.administration.loadModel(name, abortSignalOf(call.signal), settings);
+  await loadModel(administration, name, { ...wanted, signal: abortSignalOf(call.signal) });
   call.sendJson(200, { name, load: true });
 }
 
