@@ -132,7 +132,7 @@ describe("a rollout", () => {
         end = document;
         return true;
       });
-      last = versions.length + 100;
+      last = versions.length + 20;
     };
     await Promise.all([watch(), client(), client(), client(), client()]);
     return { versions, end: end! };
@@ -175,7 +175,7 @@ describe("a rollout", () => {
       assert.deepEqual([end.state, end.reason], ["rolled_back", reason], JSON.stringify(end));
       // What failed was answered by the old version, what differed was thrown away.
       assert.equal(versions.includes("2"), name === "slow");
-      assert.deepEqual([...new Set(versions.slice(-50))], ["1"]);
+      for (let i = 0; i < 20; i++) assert.equal(await ask(name), "1");
       await until("it is unloaded", async () =>
         (await index(name))["2"]!.startsWith("UNAVAILABLE rolled back"),
       );

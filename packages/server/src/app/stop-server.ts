@@ -11,6 +11,7 @@ import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Tracing } from "../tracing/open-tracing.ts";
+import type { CacheSharing } from "./cache-sharing.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { closeSources, type ModelSources } from "./model-sources.ts";
@@ -44,6 +45,8 @@ export interface RunningParts {
   readonly sources: ModelSources;
   /** Undefined: nothing is traced. */
   readonly traces: Tracing | undefined;
+  /** Undefined: every server has its own answers. */
+  readonly cacheSharing: CacheSharing | undefined;
 }
 
 /**
@@ -84,6 +87,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   await registry.close();
   await runtime.close();
   closeSources(parts.sources);
+  await parts.cacheSharing?.close();
   await parts.traces?.close(FLUSH_MS);
   parts.loop.stop();
   await parts.health?.close();

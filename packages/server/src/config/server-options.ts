@@ -269,6 +269,50 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "PEM file with the only CAs whose certificates a model store may have. When unset: those that Node trusts, NODE_EXTRA_CA_CERTS among them.",
   },
+  cacheStore: {
+    kind: "text",
+    default: null,
+    doc: "Redis or Valkey server through which servers share the answers of models that have a cache: redis://HOST:PORT/DATABASE, rediss:// with TLS, redis://USER@HOST with an ACL user. Needs the package @redis/client. Never in the way: without it, or too slow, every model answers as if there were none. A password only in the environment variable or a file.",
+  },
+  cacheStorePasswordFile: {
+    kind: "text",
+    default: null,
+    doc: "File with the password for --cache-store. Read at every connection.",
+  },
+  cacheStoreSecretFile: {
+    kind: "text",
+    default: null,
+    doc: "File with a secret of at least 32 characters that all servers of --cache-store share: answers that were not sealed with it are not used. Without one, whoever may write to the store may forge answers.",
+  },
+  cacheStoreCa: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the only CAs whose certificates the cache store may have. When unset: those that Node trusts.",
+  },
+  cacheStoreCert: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the certificate that the cache store is shown.",
+  },
+  cacheStoreKey: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the private key of --cache-store-cert.",
+  },
+  cacheStoreTimeoutMs: {
+    kind: "duration",
+    min: 0.1,
+    max: 10_000,
+    default: 5,
+    doc: "How long a request waits for the cache store. Five answers in a row that come later, and nobody asks it any more until it is fast again.",
+  },
+  cacheStoreMaxValueBytes: {
+    kind: "bytes",
+    min: 1024,
+    max: 67_108_864,
+    default: 1_048_576,
+    doc: "Bytes of the largest answer that goes to the cache store, or is taken from it.",
+  },
   maxInstances: {
     kind: "count-or-auto",
     min: 1,

@@ -61,6 +61,19 @@ const NEEDS: readonly Need[] = [
     words: "a model at s3://, gs:// or https://",
   },
   {
+    options: [
+      "cacheStorePasswordFile",
+      "cacheStoreSecretFile",
+      "cacheStoreCa",
+      "cacheStoreCert",
+      "cacheStoreKey",
+      "cacheStoreTimeoutMs",
+      "cacheStoreMaxValueBytes",
+    ],
+    isMet: ({ cacheStore }) => cacheStore !== undefined,
+    words: "--cache-store",
+  },
+  {
     options: ["tokenExpirationMs"],
     isMet: ({ torchserveTokens }) => torchserveTokens !== undefined,
     words: "--torchserve-tokens",
