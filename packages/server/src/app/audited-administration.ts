@@ -3,7 +3,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Administration } from "../infer/administration.ts";
 
 interface Act {
-  readonly audit: "load" | "unload" | "set_default";
+  readonly audit: "load" | "upload" | "unload" | "set_default";
   readonly model: string;
   readonly version?: string | undefined;
 }
@@ -24,7 +24,12 @@ export function auditedAdministration(
     }
     tell(act, "ok");
   };
+  const { uploadModel } = administration;
   return {
+    uploadModel:
+      uploadModel &&
+      ((model, uploaded, signal) =>
+        audited({ audit: "upload", model }, uploadModel(model, uploaded, signal))),
     loadModel: (model, signal, settings) =>
       audited({ audit: "load", model }, administration.loadModel(model, signal, settings)),
     unloadModel: (model, signal, version) =>

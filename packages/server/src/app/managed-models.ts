@@ -8,8 +8,10 @@ import { createRegistry } from "../models/create-registry.ts";
 import { nodeFileSystem } from "../models/file-system.ts";
 import type { ManagedRegistry, RegistryOptions } from "../models/managed-registry.ts";
 import { createModelControl, type ModelControl, type ModelControlMode } from "../models/model-control.ts";
+import { createModelUploads } from "../models/model-uploads.ts";
 import { createRepository } from "../models/repository.ts";
 import type { LoadModel } from "../models/served-model-handle.ts";
+import { createUploadingControl, type UploadingControl } from "../models/uploading-control.ts";
 import { parseVersionPolicy } from "../models/version-policy.ts";
 import type { ModelSources } from "./model-sources.ts";
 
@@ -26,18 +28,27 @@ export interface ManagedModelsOptions {
 /** The models of a server: those on disk, those in memory, and who decides which are which. */
 export interface ManagedModels {
   readonly registry: ManagedRegistry;
-  readonly control: ModelControl;
+  readonly control: ModelControl & Partial<UploadingControl>;
 }
 
 export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
   const { load, clock, logger, onForgotten } = options;
   const { server, modelDefaults, modelSettings } = options.config;
-  const repository = createRepository({
-    paths: options.sources.paths,
+  const parts = {
     fileSystem: nodeFileSystem,
     yaml: createYamlReader({ clock }),
     acceptsPickles: server.allowPickle,
-  });
+  };
+  const { uploadsFolder } = options.sources;
+  const uploads =
+    uploadsFolder === undefined
+      ? undefined
+      : createModelUploads({
+          folder: uploadsFolder,
+          maxBytes: server.uploadsSizeBytes,
+          open: (path) => createRepository({ paths: [path], ...parts }),
+        });
+  const onDisk = createRepository({ paths: options.sources.paths, ...parts });
   const registry = createRegistry({
     load,
     clock,
@@ -47,17 +58,15 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
       parseVersionPolicy(loadModelConfig(settings, modelDefaults).versionPolicy),
     ...registryOptions(server),
   });
-  return {
+  const control = createModelControl({
+    mode: controlMode(server),
+    repository: uploads?.over(onDisk) ?? onDisk,
     registry,
-    control: createModelControl({
-      mode: controlMode(server),
-      repository,
-      registry,
-      clock,
-      stores: options.sources.stores,
-      settings: modelSettings,
-    }),
-  };
+    clock,
+    stores: options.sources.stores,
+    settings: modelSettings,
+  });
+  return { registry, control: uploads === undefined ? control : createUploadingControl(control, uploads) };
 }
 
 function controlMode(config: ServerConfig): ModelControlMode {

@@ -1,5 +1,6 @@
 import { ServeError } from "../base/errors.ts";
 import { nearestWord } from "../base/nearest-word.ts";
+import { rejectPasswordInFlags } from "./cache-store-address.ts";
 import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
 import { fileKey, flagName } from "./option.ts";
 import { otelSettings } from "./otel-environment.ts";
@@ -37,6 +38,7 @@ export function loadConfig(
   const { env } = given;
   const sources = env === undefined ? given : { ...given, env: { ...otelSettings(env), ...env } };
   rejectUnknownFlags(sources.flags ?? new Map());
+  rejectPasswordInFlags(sources.flags ?? new Map());
   const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
   const file = named === undefined ? NO_FILE : readYaml(named);
   rejectUnknownKeys(file, [...Object.keys(SERVER_OPTIONS).map(fileKey), "models"]);

@@ -64,7 +64,14 @@ export function permittedAdministration(
   const check = (model: string): void => {
     if (!includes(model)) throw notPermitted();
   };
+  const { uploadModel } = administration;
   return {
+    uploadModel:
+      uploadModel &&
+      (async (model, uploaded, signal) => {
+        check(model);
+        await uploadModel(model, uploaded, signal);
+      }),
     async loadModel(model, signal, settings) {
       check(model);
       await administration.loadModel(model, signal, settings);

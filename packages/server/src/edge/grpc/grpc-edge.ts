@@ -20,6 +20,7 @@ import type { MemoryRegions } from "../memory-regions.ts";
 import type { RequestLog } from "../request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
+import { FIXED_TRACE_SETTINGS, type TraceSettings } from "../trace-settings.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import { GrpcConnection } from "./grpc-connection.ts";
@@ -78,6 +79,8 @@ export interface GrpcEdgeOptions {
   readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: () => string;
+  /** Default: requests change none. */
+  readonly traceSettings?: TraceSettings;
   /** What of TorchServe's services is answered as well, or alone; default: nothing. */
   readonly torchserve?: TorchserveApis | undefined;
   /** Who answers some of the calls; default: this edge answers all. */
@@ -204,6 +207,7 @@ function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, 
     ...tensorflowMethods(options, limits),
     ...settingMethods({
       logLevel: options.logLevel ?? (() => "info"),
+      traceSettings: options.traceSettings ?? FIXED_TRACE_SETTINGS,
       isKnownModel: (name) => options.inference.isModelReady(name, undefined),
       regions: options.regions,
     }),

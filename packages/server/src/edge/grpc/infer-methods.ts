@@ -90,6 +90,10 @@ export class UnaryInference implements Arrival, InferenceReceiver {
     return this.#call.signal;
   }
 
+  get traceparent(): string | undefined {
+    return this.#call.header("traceparent");
+  }
+
   traced(): TracedCall {
     return tracedCall(this.#call);
   }

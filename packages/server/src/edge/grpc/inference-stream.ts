@@ -173,6 +173,10 @@ class StreamedInference implements Arrival, InferenceReceiver {
     return this.#own ?? this.#call.signal;
   }
 
+  get traceparent(): string | undefined {
+    return this.#call.header("traceparent");
+  }
+
   traced(): TracedCall {
     return tracedCall(this.#call);
   }

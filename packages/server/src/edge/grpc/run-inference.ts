@@ -66,6 +66,8 @@ export interface Arrival extends RequestHead {
   readonly tenant: string | undefined;
   /** The stream that it is a message of; undefined: it is the only one of its call. */
   readonly stream?: RequestStream | undefined;
+  /** The header of W3C Trace Context, as it came. */
+  readonly traceparent: string | undefined;
   /** What its trace begins with. */
   traced(): TracedCall;
   /** Told under which id its trace is found. */
@@ -301,7 +303,7 @@ export function rejectArriving(
 }
 
 function beginTrace(tracer: Tracer, arrival: Arrival, timeline: Timeline): void {
-  const trace = tracer.begin(arrival.traced());
+  const trace = tracer.begin(arrival.traceparent, arrival);
   timeline.trace = trace;
   if (trace !== undefined) arrival.traceBegan?.(trace.traceId);
 }
@@ -315,7 +317,6 @@ export function tracedCall(call: GrpcCall): TracedCall {
     url: path,
     params: NO_PARAMS,
     requestId,
-    traceparent: call.header("traceparent"),
     tracestate: call.header("tracestate"),
   };
 }

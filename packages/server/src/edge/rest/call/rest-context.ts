@@ -17,6 +17,7 @@ import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RequestLog } from "../../request-log.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
+import type { TraceSettings } from "../../trace-settings.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 
 /** What every route and request of a REST edge shares. Callers who may use some models only have one of their own, which shows them no others. */
@@ -64,6 +65,7 @@ export interface RestContext {
   readonly defaultModel: string | undefined;
   /** `--log-level`, for who asks about it. */
   readonly logLevel: () => string;
+  readonly traceSettings: TraceSettings;
   /** Makes request ids for clients that send none. */
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */
