@@ -21,6 +21,7 @@ import type { TraceSampler, TraceSettings } from "../edge/trace-settings.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import type { ByteBudget, ByteBudgetOptions } from "../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../gate/slow-client-guard.ts";
+import { rolloutHeaderName } from "../gate/tenant.ts";
 import type { WebGate, WebGateOptions } from "../gate/web-gate.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
@@ -123,6 +124,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     slowClients: surroundings.slowClients,
     slicer,
     tenantHeader: surroundings.tenantHeader,
+    rolloutHeader: config.rolloutHeader === undefined ? undefined : rolloutHeaderName(config.rolloutHeader),
   };
   const { forwarded } = surroundings;
   const onRejected = countRejections(metrics);

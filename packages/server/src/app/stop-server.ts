@@ -15,6 +15,7 @@ import type { CacheSharing } from "./cache-sharing.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { closeSources, type ModelSources } from "./model-sources.ts";
+import type { OpenRollouts } from "./open-rollouts.ts";
 import { FLUSH_MS } from "./open-traces.ts";
 import type { Reloader } from "./reloader.ts";
 
@@ -36,6 +37,7 @@ export interface RunningParts {
   /** Shared memory that clients have registered; undefined: none may be. */
   readonly regions: MemoryRegions | undefined;
   readonly control: ModelControl;
+  readonly rollouts: OpenRollouts;
   readonly registry: ManagedRegistry;
   /** Undefined: this process speaks with all clients. */
   readonly edgeProcesses: EdgeProcesses | undefined;
@@ -54,6 +56,7 @@ export interface RunningParts {
 export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, clock, logger, rest, grpc, listener, registry, runtime, edgeProcesses } = parts;
   parts.control.close();
+  parts.rollouts.close();
   parts.reloader.stop();
   logger.info(
     { drainDelayMs: config.drainDelayMs },

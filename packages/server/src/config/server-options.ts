@@ -417,6 +417,11 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "Header (REST) and metadata key (gRPC) that names whose request it is. Tenants take turns in every queue, and do not share cached answers. Set it only behind a proxy that authenticates clients and sets this header itself: a client that could choose its name could take many turns. Where keys or tokens say who asks, each of them is a tenant and the header is not looked at.",
   },
+  rolloutHeader: {
+    kind: "text",
+    default: null,
+    doc: "Header (REST) and metadata key (gRPC) that says which version a request goes to while a new one is rolled out: always the new one, never, or, with by: header, a key whose requests all go to the same one. See rollouts.md.",
+  },
   tenantQuota: {
     kind: "number",
     min: 0.001,

@@ -69,6 +69,8 @@ export interface GrpcEdgeOptions {
   readonly onRest?: (request: Http2Request) => void;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
+  /** The one that says which version of a rollout a request goes to. Default: none does. */
+  readonly rolloutHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
   readonly typedResponses?: TypedResponses;
   readonly streamResponses?: StreamResponses;
