@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
@@ -21,6 +23,8 @@ export interface ModelSources {
   readonly paths: readonly RepositoryPath[];
   /** The stores whose copies are among the paths; undefined: none. */
   readonly stores: Mirrors | undefined;
+  /** Private and empty: where models lie that come in requests; undefined: none may. */
+  readonly uploadsFolder: string | undefined;
 }
 
 interface Options {
@@ -40,7 +44,9 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const isStored = ({ path }: RepositoryPath): boolean => isStoreAddress(path);
   await checkPaths(paths.filter((path) => !isStored(path)).map(({ path }) => path));
   const stored = paths.filter(isStored);
-  if (stored.length === 0) return { paths, stores: undefined };
+  const { server } = options.config;
+  checkUploads(server);
+  if (stored.length === 0) return { paths, stores: undefined, uploadsFolder: makeUploadsFolder(server) };
   const stores = await openStores(
     stored.map(({ path }) => path),
     options,
@@ -49,8 +55,31 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const copies = stores.paths.values();
   return {
     stores,
+    uploadsFolder: makeUploadsFolder(server),
     paths: paths.map((path) => (isStored(path) ? { ...path, ...copies.next().value } : path)),
   };
+}
+
+/** Ends the reading of stores, and deletes what requests brought. */
+export function closeSources({ stores, uploadsFolder }: ModelSources): void {
+  stores?.close();
+  if (uploadsFolder !== undefined) rmSync(uploadsFolder, { recursive: true, force: true });
+}
+
+/** Throws `invalid_argument`/`bad_option`. */
+function checkUploads({ allowModelUpload, allowPickle }: ServerConfig): void {
+  if (!allowModelUpload || !allowPickle) return;
+  throw new ServeError(
+    "invalid_argument",
+    "--allow-model-upload does not go with --allow-pickle: a request could bring code",
+    { reason: "bad_option" },
+  );
+}
+
+/** For its owner alone. */
+function makeUploadsFolder({ allowModelUpload, modelControl }: ServerConfig): string | undefined {
+  if (!allowModelUpload || modelControl !== "explicit") return undefined;
+  return mkdtempSync(join(tmpdir(), "sconce-uploads-"));
 }
 
 async function openStores(texts: readonly string[], options: Options, metrics: Metrics): Promise<Mirrors> {

@@ -204,6 +204,7 @@ async function buildEdge(
 const NO_CONTROL: Administration = {
   loadModel: notHere,
   unloadModel: notHere,
+  steerRollout: notHere,
   setDefaultVersion: notHere,
 };
 
