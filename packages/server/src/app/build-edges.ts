@@ -4,6 +4,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Tracer } from "../base/request-trace.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
+import { isAuthenticating } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { traceRatioOf } from "../config/trace-options.ts";
 import type { Audit } from "../edge/authentication.ts";
@@ -112,6 +113,12 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     cpuProfiler,
     webGate: surroundings.webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
+    rolloutGate: createAdminGate({
+      isOn: config.modelControl === "explicit" || isAuthenticating(config) || config.adminToken !== undefined,
+      token: config.adminToken,
+      whenOff:
+        "rollouts are not steered on request here: start the server with an admin token, --api-keys or --jwt-keys",
+    }),
     clock,
     logger,
     requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
