@@ -10,6 +10,9 @@ import { cacheFolder, locked, runQuietly } from "./made-once.mjs";
 const REQUIREMENTS = fileURLToPath(new URL("python/requirements.txt", import.meta.url));
 const MINIMUM = [3, 11];
 
+/** A line of a requirements file that lists all that is needed, of packages that would bring more. */
+const NO_DEPENDENCIES = /^# pip: --no-deps$/m;
+
 function findPython() {
   const probe = "import sys; print(sys.version_info[0], sys.version_info[1], sys.implementation.cache_tag)";
   for (const command of process.platform === "win32" ? ["py", "python"] : ["python3", "python"]) {
@@ -41,6 +44,7 @@ async function build(command, requirements, folder) {
       "--retries",
       "2",
     ];
+    if (NO_DEPENDENCIES.test(readFileSync(requirements, "utf8"))) pip.push("--no-deps");
     const failure =
       (await runQuietly(command, ["-m", "venv", temporary])) ??
       (await runQuietly(pythonIn(temporary), [...pip, "--requirement", requirements]));

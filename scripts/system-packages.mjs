@@ -1,5 +1,5 @@
-// Programs that tests run and npm does not have: found on PATH, or installed where that is ours to do, as root on Debian (a container).
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+// Programs that tests run and npm does not have, and a library of one: found on PATH, or installed where that is ours to do, as root on Debian (a container).
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, locked, runQuietly } from "./made-once.mjs";
@@ -9,6 +9,8 @@ const PACKAGES = {
   chromium: "chromium",
   fish: "fish",
   haproxy: "haproxy",
+  // Of perf_analyzer, which comes in a Python package.
+  "libb64.so.0d": "libb64-0d",
   nginx: "nginx",
   "redis-server": "redis-server",
   testssl: "testssl.sh",
@@ -32,8 +34,12 @@ export function variablesOf(program, { path = "", skip = "" }) {
 function onPath(program) {
   // Debian keeps daemons where only root's PATH looks.
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
+  if (/\.so\b/.test(program)) return LIBRARIES.map((folder) => join(folder, program)).find(existsSync);
   return folders.map((folder) => join(folder, program)).find(isExecutable);
 }
+
+/** Where Debian has libraries. */
+const LIBRARIES = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib"];
 
 function isExecutable(file) {
   try {

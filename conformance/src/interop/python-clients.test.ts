@@ -3,37 +3,44 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { encodeModel } from "@sconce/torch";
 import { MODELS_FOLDER } from "../expected-digits.ts";
+import { programOrReason } from "../program.ts";
 import { runPython } from "../python.ts";
-import { startServerProcess } from "../server-process.ts";
+import { type ServerProcess, startServerProcess } from "../server-process.ts";
+import { startCollector } from "../tracing/otlp-collector.kit.ts";
 
 const scriptPath = (name: string): string =>
   fileURLToPath(new URL(`../../../scripts/${name}`, import.meta.url));
 
 interface Cases {
   readonly least: number;
+  /** Of the environment that the script runs in. Default: the one of tritonclient. */
+  readonly requirements?: string;
   /** Default: the example's. */
   readonly models?: string;
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments of the script behind the server's address. */
   readonly args?: readonly string[];
+  /** What is looked at when the script is done. */
+  readonly after?: (server: ServerProcess) => Promise<void>;
 }
 
 async function checkCases(
   t: TestContext,
   script: string,
-  { least, models = MODELS_FOLDER, flags = [], env: serverEnv = {}, args: more = [] }: Cases,
+  { least, models = MODELS_FOLDER, flags = [], env: serverEnv = {}, args: more = [], ...how }: Cases,
 ): Promise<void> {
   // Small: no PyTorch is in it.
-  const args = [scriptPath("python-env.mjs"), scriptPath("python/grpc-requirements.txt")];
+  const { requirements = "grpc-requirements.txt" } = how;
+  const args = [scriptPath("python-env.mjs"), scriptPath(`python/${requirements}`)];
   const env = spawnSync(process.execPath, args, { encoding: "utf8" });
   if (env.status !== 0) {
-    t.skip(`needs grpcio and tritonclient[http]: ${env.stdout.trim()}`);
+    t.skip(`needs ${requirements}: ${env.stdout.trim()}`);
     return;
   }
   const server = await startServerProcess([models, "--log-level", "error", ...flags], { env: serverEnv });
@@ -46,6 +53,7 @@ async function checkCases(
   const { cases, wrong } = JSON.parse(output) as { readonly cases: number; readonly wrong: object };
   assert.deepEqual(wrong, {});
   assert.ok(cases >= least, `${cases} cases`);
+  await how.after?.(server);
 }
 
 test("gRPC's interoperability cases and Triton's own client, from Python", { timeout: 600_000 }, (t) =>
@@ -63,6 +71,35 @@ test("tensors in shared memory, from Python over REST and gRPC", { timeout: 600_
 /** An ONNX file: two texts of a row in, the same out. */
 const TEXT_MODEL =
   "CAo6SQoQCgF4EgF5IghJZGVudGl0eRIBZ1oYCgF4EhMKEQgIEg0KBxIFYmF0Y2gKAggCYhgKAXkSEwoRCAgSDQoHEgViYXRjaAoCCAJCBAoAEBU=";
+
+test("KServe's own client, and Triton's perf_analyzer with shared memory, a stream and traces", {
+  timeout: 600_000,
+}, async (t) => {
+  const models = mkdtempSync(join(tmpdir(), "peer-calls-"));
+  t.after(() => rmSync(models, { recursive: true }));
+  copyFileSync(join(MODELS_FOLDER, "digits.pt2"), join(models, "digits.pt2"));
+  writeFileSync(join(models, "text.onnx"), Buffer.from(TEXT_MODEL, "base64"));
+  const collector = await startCollector();
+  t.after(() => collector.close());
+  const { path: library, skip } = programOrReason("libb64.so.0d");
+  if (library === undefined) t.diagnostic(`without perf_analyzer: ${skip}`);
+  await checkCases(t, "peer_clients.py", {
+    least: library === undefined ? 3 : 9,
+    requirements: "peer-requirements.txt",
+    models,
+    flags: [
+      ...["--shared-memory", "system", "--traces-endpoint", collector.httpUrl],
+      ...["--trace-sampling", "0%", "--allow-trace-settings"],
+    ],
+    args: [library === undefined ? "" : dirname(library)],
+    async after(server) {
+      // What waits is exported when the server stops.
+      await server.stop();
+      const asked = collector.spans.filter(({ kind }) => kind === "SPAN_KIND_SERVER");
+      assert.equal(asked.length, library === undefined ? 0 : 3, "as many as --trace-count lets");
+    },
+  });
+});
 
 /** What makes `digits` an ensemble under Triton's kind of names. */
 const ENSEMBLE = `platform: "ensemble"
@@ -92,9 +129,9 @@ test("all that tritonclient can do, over REST and gRPC, plain and asyncio", {
   await checkCases(t, "triton_calls.py", {
     least: 19,
     models,
-    flags: ["--model-control", "explicit", "--load-models", "digits,text,seen"],
+    flags: ["--model-control", "explicit", "--load-models", "digits,text,seen", "--allow-model-upload"],
     env: { SCONCE_ADMIN_TOKEN: token },
-    args: [token],
+    args: [token, TEXT_MODEL],
   });
 });
 

@@ -5,6 +5,7 @@ import type { Metrics } from "../base/metrics.ts";
 import type { Tracer } from "../base/request-trace.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { traceRatioOf } from "../config/trace-options.ts";
 import type { Audit } from "../edge/authentication.ts";
 import { countRejections } from "../edge/client-metrics.ts";
 import type { ReadLoadConfig } from "../edge/control-parameters.ts";
@@ -16,9 +17,11 @@ import type { MemoryRegions } from "../edge/memory-regions.ts";
 import { createRequestLog } from "../edge/request-log.ts";
 import type { ForwardedCalls } from "../edge/rest/rest-edge.ts";
 import type { TimeSlicer } from "../edge/time-slicer.ts";
+import type { TraceSampler, TraceSettings } from "../edge/trace-settings.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import type { ByteBudget, ByteBudgetOptions } from "../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../gate/slow-client-guard.ts";
+import { rolloutHeaderName } from "../gate/tenant.ts";
 import type { WebGate, WebGateOptions } from "../gate/web-gate.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
@@ -42,7 +45,7 @@ export interface EdgeSurroundings {
   readonly loop: EventLoop;
   readonly observer: InferenceObserver;
   /** Undefined: nothing is traced. */
-  readonly tracer: Tracer | undefined;
+  readonly tracer: (Tracer & TraceSampler) | undefined;
   readonly inference: Inference;
   readonly control: Administration;
   /** Undefined: everybody may come in. */
@@ -113,6 +116,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     logger,
     requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
     logLevel: () => live.logLevel,
+    traceSettings: await traceSettingsOf(surroundings),
     defaultModel: config.defaultModel,
     observer,
     tracer: surroundings.tracer,
@@ -120,6 +124,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     slowClients: surroundings.slowClients,
     slicer,
     tenantHeader: surroundings.tenantHeader,
+    rolloutHeader: config.rolloutHeader === undefined ? undefined : rolloutHeaderName(config.rolloutHeader),
   };
   const { forwarded } = surroundings;
   const onRejected = countRejections(metrics);
@@ -141,6 +146,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         onRest: (request) => rest.acceptRequest(request),
         limits: grpcLimits(config),
         typedResponses: config.grpcTypedAnswers,
+        streamResponses: config.grpcStreamAnswers,
         activeClock: loop.activeClock,
         random,
         torchserve,
@@ -197,7 +203,7 @@ function openControlPlane({ control, logger, clock, authentication }: EdgeSurrou
 
 /** What only some operators allow, whose code nobody else's server loads. */
 async function allowedExtensions(
-  { sharedMemory, allowLoadConfig, allowProfile }: ServerConfig,
+  { sharedMemory, allowLoadConfig, allowModelUpload, allowProfile }: ServerConfig,
   clock: Clock,
 ): Promise<{
   readonly regions: MemoryRegions | undefined;
@@ -212,10 +218,18 @@ async function allowedExtensions(
     cpuProfiler: allowProfile
       ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
       : undefined,
-    readLoadConfig: allowLoadConfig
-      ? (await import("../config/triton-settings.ts")).readTritonJson
-      : undefined,
+    readLoadConfig:
+      allowLoadConfig || allowModelUpload
+        ? (await import("../config/triton-settings.ts")).readTritonJson
+        : undefined,
   };
+}
+
+/** What requests may say of traces. Loaded by the edges in any case. */
+async function traceSettingsOf({ config, tracer }: EdgeSurroundings): Promise<TraceSettings> {
+  const { adjustableTraceSettings, FIXED_TRACE_SETTINGS } = await import("../edge/trace-settings.ts");
+  if (tracer === undefined || !config.allowTraceSettings) return FIXED_TRACE_SETTINGS;
+  return adjustableTraceSettings(traceRatioOf(config), tracer);
 }
 
 export function notReadyStatusOf({ notReadyStatus }: ServerConfig): 400 | 503 {

@@ -26,9 +26,14 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels", "allowLoadConfig", "allowProfile"],
+    options: ["loadModels", "allowLoadConfig", "allowModelUpload", "allowProfile"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
+  },
+  {
+    options: ["uploadsSizeBytes"],
+    isMet: ({ allowModelUpload }) => allowModelUpload,
+    words: "--allow-model-upload",
   },
   {
     options: ["adminToken"],
@@ -56,6 +61,19 @@ const NEEDS: readonly Need[] = [
     words: "a model at s3://, gs:// or https://",
   },
   {
+    options: [
+      "cacheStorePasswordFile",
+      "cacheStoreSecretFile",
+      "cacheStoreCa",
+      "cacheStoreCert",
+      "cacheStoreKey",
+      "cacheStoreTimeoutMs",
+      "cacheStoreMaxValueBytes",
+    ],
+    isMet: ({ cacheStore }) => cacheStore !== undefined,
+    words: "--cache-store",
+  },
+  {
     options: ["tokenExpirationMs"],
     isMet: ({ torchserveTokens }) => torchserveTokens !== undefined,
     words: "--torchserve-tokens",
@@ -75,6 +93,7 @@ const NEEDS: readonly Need[] = [
       "tracesProtocol",
       "traceSampling",
       "traceDecision",
+      "allowTraceSettings",
       "tracesHeaders",
       "tracesResource",
       "tracesCa",

@@ -4,16 +4,6 @@ import { ServeError } from "../base/errors.ts";
 export type SettingValue = string | number | boolean | readonly string[] | null;
 export type Settings = Readonly<Record<string, SettingValue>>;
 
-/** Triton's trace settings of a server that writes no trace files. */
-export const TRACE_SETTINGS: Settings = {
-  trace_level: ["OFF"],
-  trace_rate: "1000",
-  trace_count: "-1",
-  log_frequency: "0",
-  trace_file: "",
-  trace_mode: "triton",
-};
-
 const LEVELS = ["trace", "debug", "info", "warn", "error"];
 
 /** Triton's log settings for what `--log-level` says. */
@@ -54,5 +44,4 @@ function plain(value: unknown): string {
   return Array.isArray(value) ? value.map(String).join() : String(value);
 }
 
-export const TRACE_ADVICE = "GET /metrics and the header Server-Timing say where requests spend their time";
 export const LOG_ADVICE = "start the server with --log-level";

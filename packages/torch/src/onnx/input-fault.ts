@@ -31,6 +31,10 @@ const NEEDS = {
   "offsets from 0":
     "needs offsets that begin with 0 and do not fall, and they begin with another number or one is less than the one before",
   "offsets within its indices": "needs offsets up to the number of its indices, and one is past them",
+  "lengths that add up":
+    "needs lengths from 0 on that add up to the size of what they divide, and these do not",
+  "offsets that rise":
+    "needs offsets from 0 to the size of what they divide that do not fall, and these are others",
   "quantiles from 0 to 1": "needs quantiles from 0 to 1, and one is not between them",
   "enough elements": "takes an element for each that its mask picks, and there are fewer",
   "windows that leave no gap": "needs windows that overlap, and somewhere there is none, or no signal at all",

@@ -151,7 +151,9 @@ function checkCompatible({ server }: Config): void {
       ? "--shared-memory: memory that clients register belongs to one process"
       : server.torchserveTokens !== undefined
         ? "--torchserve-tokens: a token that one process renews is still the old one to the others"
-        : undefined;
+        : server.allowTraceSettings
+          ? "--allow-trace-settings: a request changes what one process records"
+          : undefined;
   if (reason === undefined) return;
   throw new ServeError("invalid_argument", `--edges does not go with ${reason}; leave --edges at 1`, {
     reason: "bad_option",

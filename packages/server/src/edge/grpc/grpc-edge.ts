@@ -20,6 +20,7 @@ import type { MemoryRegions } from "../memory-regions.ts";
 import type { RequestLog } from "../request-log.ts";
 import { createTimeSlicer, type TimeSlicer } from "../time-slicer.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
+import { FIXED_TRACE_SETTINGS, type TraceSettings } from "../trace-settings.ts";
 import { createDrainSignal, type DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import { GrpcConnection } from "./grpc-connection.ts";
@@ -29,7 +30,7 @@ import { inferMethods } from "./infer-methods.ts";
 import { callOpener, isGrpc, type MethodTable } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
-import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
+import type { InferenceDeps, StreamResponses, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
@@ -68,8 +69,11 @@ export interface GrpcEdgeOptions {
   readonly onRest?: (request: Http2Request) => void;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
+  /** The one that says which version of a rollout a request goes to. Default: none does. */
+  readonly rolloutHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
   readonly typedResponses?: TypedResponses;
+  readonly streamResponses?: StreamResponses;
   /** The model of requests that name none. Default: the only one there is. */
   readonly defaultModel?: string | undefined;
   /** Reads the configuration of a load request. Default: the operator does not allow it. */
@@ -78,6 +82,8 @@ export interface GrpcEdgeOptions {
   readonly regions?: MemoryRegions | undefined;
   /** `--log-level`, for who asks about it. Default: info. */
   readonly logLevel?: () => string;
+  /** Default: requests change none. */
+  readonly traceSettings?: TraceSettings;
   /** What of TorchServe's services is answered as well, or alone; default: nothing. */
   readonly torchserve?: TorchserveApis | undefined;
   /** Who answers some of the calls; default: this edge answers all. */
@@ -204,6 +210,7 @@ function allMethods(options: GrpcEdgeOptions & InferenceDeps, { limits, health, 
     ...tensorflowMethods(options, limits),
     ...settingMethods({
       logLevel: options.logLevel ?? (() => "info"),
+      traceSettings: options.traceSettings ?? FIXED_TRACE_SETTINGS,
       isKnownModel: (name) => options.inference.isModelReady(name, undefined),
       regions: options.regions,
     }),

@@ -11,19 +11,14 @@ import {
   TraceSettingResponseSchema,
 } from "@sconce/protocol/messages";
 import type { MemoryRegions } from "../memory-regions.ts";
-import {
-  LOG_ADVICE,
-  logSettings,
-  rejectChanges,
-  type SettingValue,
-  TRACE_ADVICE,
-  TRACE_SETTINGS,
-} from "../observed-settings.ts";
+import { LOG_ADVICE, logSettings, rejectChanges, type SettingValue } from "../observed-settings.ts";
 import { rejectCudaRegistration, rejectUnknownRegion, sharedMemoryOff } from "../shared-memory.ts";
+import type { TraceSettings } from "../trace-settings.ts";
 import { decodeMessage } from "./server-handlers.ts";
 
 export interface SettingDeps {
   readonly logLevel: () => string;
+  readonly traceSettings: TraceSettings;
   /** Throws for an unknown model. */
   readonly isKnownModel: (name: string) => void;
   /** Shared memory that clients have registered; undefined: the operator does not allow it. */
@@ -47,7 +42,12 @@ interface SettingHandlers {
 }
 
 /** One handler for each method. They throw ServeError. */
-export function settingHandlers({ logLevel, isKnownModel, regions }: SettingDeps): SettingHandlers {
+export function settingHandlers({
+  logLevel,
+  traceSettings,
+  isKnownModel,
+  regions,
+}: SettingDeps): SettingHandlers {
   return {
     SystemSharedMemoryStatus(bytes) {
       const { name } = decodeMessage(SystemSharedMemoryStatusRequestSchema, bytes);
@@ -78,8 +78,11 @@ export function settingHandlers({ logLevel, isKnownModel, regions }: SettingDeps
       const wanted = Object.entries(settings).map(
         ([name, { value }]) => [name, value.length === 0 ? null : value] as const,
       );
-      rejectChanges(TRACE_SETTINGS, wanted, TRACE_ADVICE);
-      const entries = Object.entries(TRACE_SETTINGS).map(([name, value]) => [name, { value: texts(value) }]);
+      traceSettings.change(wanted, modelName === "" ? undefined : modelName);
+      const entries = Object.entries(traceSettings.current()).map(([name, value]) => [
+        name,
+        { value: texts(value) },
+      ]);
       return encode(TraceSettingResponseSchema, { settings: Object.fromEntries(entries) });
     },
     LogSettings(bytes) {

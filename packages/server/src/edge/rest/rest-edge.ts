@@ -7,6 +7,7 @@ import type { Http2Request } from "../http2-request.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../rest-limits.ts";
 import { createTimeSlicer } from "../time-slicer.ts";
 import type { TorchserveApis } from "../torchserve/torchserve-apis.ts";
+import { FIXED_TRACE_SETTINGS } from "../trace-settings.ts";
 import { checkHead } from "./call/check-head.ts";
 import { createEntrance, type Entrance } from "./call/entrance.ts";
 import { RestCall } from "./call/rest-call.ts";
@@ -36,7 +37,9 @@ type Defaulted =
   | "slicer"
   | "notReadyStatus"
   | "tenantHeader"
+  | "rolloutHeader"
   | "logLevel"
+  | "traceSettings"
   | "makeId"
   | "random";
 
@@ -70,13 +73,17 @@ const DEFAULTS: Pick<
   | "cpuProfiler"
   | "notReadyStatus"
   | "tenantHeader"
+  | "rolloutHeader"
   | "makeId"
   | "random"
   | "logLevel"
+  | "traceSettings"
 > = {
   logLevel: () => "info",
+  traceSettings: FIXED_TRACE_SETTINGS,
   notReadyStatus: 503,
   tenantHeader: undefined,
+  rolloutHeader: undefined,
   defaultModel: undefined,
   regions: undefined,
   openCall: undefined,

@@ -71,7 +71,7 @@ interface Bisection extends Search {
  * PyTorch's binary search, step by step: in a row with NaN its answer depends on the elements that it looks at (at::native
  * cus_lower_bound).
  */
-function bisect(g: Emitter, search: Bisection): Val {
+export function bisect(g: Emitter, search: Bisection): Val {
   const { size, dims } = search;
   const bounds: readonly [Val, Val] = [
     g.expand(g.scalar("int64", 0), dims),

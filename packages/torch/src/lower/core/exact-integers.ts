@@ -1,6 +1,6 @@
-import { type Dim, product } from "../../graph/sym.ts";
-import { countedLoop } from "./counted-loop.ts";
+import { product } from "../../graph/sym.ts";
 import type { Emitter } from "./emitter.ts";
+import { flatten, fold, type Reduced, restore } from "./fold.ts";
 import { mayBeZero } from "./nothing.ts";
 import type { Tensor, Val } from "./tensor.ts";
 
@@ -62,12 +62,6 @@ export function flooredQuotient(g: Emitter, a: Val, b: Val): Val {
   return g.op("Sub", [quotient, g.cast(g.op("And", [hasRest, signsDiffer]), a.dtype)]);
 }
 
-/** The dimensions that a reduction takes, and whether it leaves them with size 1. */
-export interface Reduced {
-  readonly axes: readonly number[];
-  readonly keepdims: number;
-}
-
 /** The sum of int64 over `axes`, wrapping as PyTorch's: a product with a vector of ones. */
 export function int64Sum(g: Emitter, x: Tensor, how: Reduced): Val {
   const { flat, dims } = flatten(g, x, how.axes);
@@ -81,54 +75,5 @@ export function int64Sum(g: Emitter, x: Tensor, how: Reduced): Val {
 
 /** The product of int64 over `axes`, wrapping as PyTorch's. */
 export function int64Product(g: Emitter, x: Tensor, how: Reduced): Val {
-  const { flat, dims } = flatten(g, x, how.axes);
-  const size = dims.at(-1)!;
-  const last = dims.length - 1;
-  const reduced =
-    typeof size === "number" && size > 0
-      ? productByHalves(g, flat, { axis: last, size })
-      : productByTurns(g, flat, dims);
-  return restore(g, reduced, how);
-}
-
-/** Both halves are multiplied until one element is left. */
-function productByHalves(g: Emitter, x: Val, { axis, size }: { axis: number; size: number }): Val {
-  let factors = x;
-  for (let left = size; left > 1; left = Math.ceil(left / 2)) {
-    const half = Math.floor(left / 2);
-    const part = (start: number, end: number): Val =>
-      g.op("Slice", [factors, g.ints([start]), g.ints([end]), g.ints([axis])]);
-    const multiplied = g.op("Mul", [part(0, half), part(half, 2 * half)]);
-    factors = left % 2 === 0 ? multiplied : g.op("Concat", [multiplied, part(2 * half, left)], { axis });
-  }
-  return g.squeeze(factors, [axis]);
-}
-
-/** One element after the other: their number is known only when it runs. */
-function productByTurns(g: Emitter, x: Val, dims: readonly Dim[]): Val {
-  const one = g.scalar("int64", 1);
-  const kept = dims.slice(0, -1);
-  const initial = kept.length === 0 ? one : g.expand(one, kept);
-  const count = g.number(dims.at(-1)!, "int64");
-  return countedLoop(g, { count, initial }, (inner, turn, soFar) =>
-    inner.op("Mul", [soFar, inner.op("Gather", [x, turn], { axis: kept.length })]),
-  );
-}
-
-/** `x` with the reduced dimensions as its last one. */
-function flatten(g: Emitter, x: Tensor, axes: readonly number[]): { flat: Val; dims: Dim[] } {
-  const kept = x.dims.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
-  const inner = [...axes].sort((a, b) => a - b);
-  const moved = g.transpose(x, [...kept, ...inner]);
-  const dims = [...kept.map((axis) => x.dims[axis]!), product(inner.map((axis) => x.dims[axis]!))];
-  return { flat: inner.length === 1 ? moved : g.reshape(moved, dims), dims };
-}
-
-function restore(g: Emitter, reduced: Val, { axes, keepdims }: Reduced): Val {
-  return keepdims === 1
-    ? g.unsqueeze(
-        reduced,
-        [...axes].sort((a, b) => a - b),
-      )
-    : reduced;
+  return fold(g, x, how, { type: "Mul", neutral: 1 });
 }

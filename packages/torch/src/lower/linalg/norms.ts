@@ -1,6 +1,6 @@
 import { lastTwo } from "../core/axes.ts";
 import type { Emitter } from "../core/emitter.ts";
-import type { Reduced } from "../core/exact-integers.ts";
+import type { Reduced } from "../core/fold.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import { unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";

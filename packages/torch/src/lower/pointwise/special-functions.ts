@@ -103,7 +103,7 @@ const LANCZOS = [
 ];
 
 /** aten::lgamma(Tensor self) -> Tensor: the logarithm of |Γ(x)| */
-function lgamma(g: Emitter, x: Val): Val {
+export function lgamma(g: Emitter, x: Val): Val {
   const [half, one] = [constant(g, 0.5), constant(g, 1)];
   const isLeft = g.op("Less", [x, half]);
   const right = lanczos(g, g.where(isLeft, g.op("Sub", [one, x]), x));

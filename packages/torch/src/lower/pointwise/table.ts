@@ -8,7 +8,9 @@ import { CONVERSION } from "./conversion.ts";
 import { DIVISORS } from "./divisors.ts";
 import { EXPONENTIAL } from "./exponential.ts";
 import { GRADIENT } from "./gradient.ts";
+import { INCOMPLETE_GAMMA } from "./incomplete-gamma.ts";
 import { LOGICAL } from "./logical.ts";
+import { NEIGHBOURS } from "./neighbours.ts";
 import { ROUNDING } from "./rounding.ts";
 import { SIGNS } from "./signs.ts";
 import { SPECIAL_FUNCTIONS } from "./special-functions.ts";
@@ -38,6 +40,8 @@ import { UNARY } from "./unary.ts";
  * aten::special_gammaln(Tensor self) -> Tensor
  * aten::special_digamma(Tensor self) -> Tensor
  * aten::special_psi(Tensor self) -> Tensor
+ * aten::special_gammainc(Tensor self, Tensor other) -> Tensor
+ * aten::special_gammaincc(Tensor self, Tensor other) -> Tensor
  *
  * Other names of pointwise ops.
  */
@@ -63,6 +67,8 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   special_gammaln: "lgamma",
   special_digamma: "digamma",
   special_psi: "digamma",
+  special_gammainc: "igamma",
+  special_gammaincc: "igammac",
 };
 
 const OWN_NAMES: LoweringTable = mergeTables([
@@ -73,7 +79,9 @@ const OWN_NAMES: LoweringTable = mergeTables([
   DIVISORS,
   EXPONENTIAL,
   GRADIENT,
+  INCOMPLETE_GAMMA,
   LOGICAL,
+  NEIGHBOURS,
   ROUNDING,
   SIGNS,
   SPECIAL_FUNCTIONS,

@@ -4,7 +4,6 @@ import { arange } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import { unlessNothing } from "../core/nothing.ts";
-import type { OpNode } from "../core/op-node.ts";
 import { requirement, withinRoom } from "../core/requirement.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
 
@@ -157,44 +156,9 @@ function runsOf(g: Emitter, flat: Val, size: Dim, differ = (differs: Val): Val =
   return { values: g.op("Compress", [flat, starts], { axis: 0 }), runs, counts: g.op("Sub", [ends, first]) };
 }
 
-/**
- * aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor
- *
- * Equal limits stand for the smallest and largest element, and those, if equal, for one less and one more (at::native histc).
- */
-export const histc: Lowering = (node, g) => {
-  const { dtype } = node.out();
-  const x = g.reshape(g.cast(node.tensor("self"), dtype), [-1]);
-  const bins = node.int("bins");
-  const [low, high] = histogramLimits(node, g, x);
-  const isInside = g.op("And", [g.op("GreaterOrEqual", [x, low]), g.op("LessOrEqual", [x, high])]);
-  const scaled = g.op("Mul", [g.op("Sub", [x, low]), g.scalar(dtype, bins)]);
-  const place = g.op("Floor", [g.op("Div", [scaled, g.op("Sub", [high, low])])]);
-  const bin = g.cast(
-    g.op("Min", [g.where(isInside, place, g.scalar(dtype, 0)), g.scalar(dtype, bins - 1)]),
-    "int64",
-  );
-  const isHit = g.op("And", [
-    g.op("Equal", [g.unsqueeze(arange(g, bins), [1]), g.unsqueeze(bin, [0])]),
-    g.unsqueeze(isInside, [0]),
-  ]);
-  return g.op("ReduceSum", [g.cast(isHit, dtype), g.ints([1])], { keepdims: 0 });
-};
-
-function histogramLimits(node: OpNode, g: Emitter, x: Val): readonly [Val, Val] {
-  const [min, max] = [node.scalar("min").value, node.scalar("max").value];
-  if (min !== max) return [g.scalar(x.dtype, Number(min)), g.scalar(x.dtype, Number(max))];
-  const low = g.op("ReduceMin", [x, g.ints([0])], { keepdims: 0 });
-  const high = g.op("ReduceMax", [x, g.ints([0])], { keepdims: 0 });
-  const isFlat = g.op("Equal", [low, high]);
-  const one = g.scalar(x.dtype, 1);
-  return [g.where(isFlat, g.op("Sub", [low, one]), low), g.where(isFlat, g.op("Add", [high, one]), high)];
-}
-
 export const UNIQUE: LoweringTable = {
   "aten._unique2.default": unique,
   "aten.unique_dim.default": uniqueDim,
   "aten.unique_consecutive.default": uniqueConsecutive,
   "aten.bincount.default": bincount,
-  "aten.histc.default": histc,
 };

@@ -119,7 +119,7 @@ interface ReduceOptions {
   readonly includesSelf: boolean;
 }
 
-function reduceInto(g: Emitter, given: Scatter, { reduce, includesSelf }: ReduceOptions): Val {
+export function reduceInto(g: Emitter, given: Scatter, { reduce, includesSelf }: ReduceOptions): Val {
   const { data } = given;
   if (reduce === "amax" || reduce === "amin") {
     return extremeInto(g, given, { type: reduce === "amax" ? "max" : "min", includesSelf });

@@ -84,11 +84,11 @@ const FLOATING =
 const TRUTH = "isnan isinf isfinite isposinf isneginf logical_not signbit isreal".split(" ");
 const PROMOTED =
   `add sub mul rsub maximum minimum fmod remainder floor_divide pow addcmul addcdiv lerp gcd lcm clip clamp clamp_min clamp_max bitwise_and bitwise_or
-  bitwise_xor __and__ __or__ __xor__ subtract multiply fmax fmin __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift heaviside _add_relu`.split(
+  bitwise_xor __and__ __or__ __xor__ subtract multiply fmax fmin __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift heaviside _add_relu nextafter`.split(
     /\s+/,
   );
 const PROMOTED_FLOAT =
-  "atan2 true_divide xlogy arctan2 copysign hypot ldexp logaddexp logaddexp2 special_xlog1py special_zeta".split(
+  "atan2 true_divide xlogy arctan2 copysign hypot ldexp logaddexp logaddexp2 special_xlog1py special_zeta igamma igammac special_gammainc special_gammaincc".split(
     " ",
   );
 const POLYNOMIALS = ["", "shifted_"].flatMap((kind) =>
@@ -130,6 +130,10 @@ export const ELEMENTWISE: ShapeTable = {
     const { dtype, dims } = args.tensor("self");
     const count = args.has("dim") ? args.sizes("dim").length : dims.length;
     return Array.from({ length: count }, () => tensorType(floatOf(dtype), dims));
+  },
+  "frexp.Tensor": (args) => {
+    const { dtype, dims } = args.tensor("self");
+    return [tensorType(dtype, dims), tensorType("int32", dims)];
   },
   native_dropout: (args) => {
     const input = args.tensor("input");

@@ -1,6 +1,7 @@
 import type { DType } from "../../dtype.ts";
+import type { TensorType } from "../../graph/ir.ts";
 import { type Dim, sub } from "../../graph/sym.ts";
-import { axisOf, broadcast } from "./dims.ts";
+import { axisOf, broadcast, numeric } from "./dims.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
 /** The shape after reducing the axes of argument `dim`: all when it is absent, None or empty. */
@@ -91,6 +92,42 @@ function aligned(dims: readonly Dim[], at: number): Dim[] {
   return dims.map((dim, axis) => (axis === at ? dim : 1));
 }
 
+/** Along `axis` one result for each segment. */
+const perSegment: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("data");
+  const at = axisOf(args.int("axis"), dims.length);
+  const count = args.has("lengths")
+    ? args.tensor("lengths").dims.at(-1)!
+    : sub(args.tensor("offsets").dims.at(-1)!, 1);
+  return tensorType(
+    dtype,
+    dims.map((dim, axis) => (axis === at ? count : dim)),
+  );
+};
+
+/** The edges of bins that are given as numbers or as edges, one list for each dimension that is counted along. */
+function edgesOf(args: ShapeArgs, dimensions: number): TensorType[] {
+  const { dtype } = args.tensor("self");
+  const bins = args.get("bins");
+  if (bins.kind === "tensor" && bins.number === undefined) return [tensorType(dtype, bins.type.dims)];
+  if (bins.kind === "list" && bins.items.some((item) => item.kind === "tensor" && item.number === undefined))
+    return args.tensors("bins").map(({ dims }) => tensorType(dtype, dims));
+  return args.each("bins", dimensions).map((count) => tensorType(dtype, [count + 1]));
+}
+
+const counted =
+  (parts: "all" | "counts" | "edges"): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    const edges = edgesOf(args, args.isTarget("histogram") ? 1 : numeric(dims.at(-1) ?? 1));
+    const counts = tensorType(
+      dtype,
+      edges.map((edge) => sub(edge.dims[0]!, 1)),
+    );
+    if (parts === "counts") return counts;
+    return parts === "edges" ? edges : [counts, ...edges];
+  };
+
 export const REDUCTIONS: ShapeTable = {
   sum: reduced(sumOf),
   nansum: reduced(sumOf),
@@ -131,6 +168,13 @@ export const REDUCTIONS: ShapeTable = {
   sort: sorted,
   argsort: alongAxis(() => "int64"),
   histc: (args) => tensorType(args.tensor("self").dtype, [args.int("bins")]),
+  hash_tensor: reduced(() => "uint64"),
+  segment_reduce: perSegment,
+  histogram: counted("all"),
+  histogramdd: counted("all"),
+  _histogramdd_bin_edges: counted("edges"),
+  _histogramdd_from_bin_cts: counted("counts"),
+  _histogramdd_from_bin_tensors: counted("counts"),
   msort: (args) => args.tensor("self"),
   aminmax,
   nanmean: reduced(floatOf),

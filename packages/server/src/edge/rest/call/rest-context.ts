@@ -17,6 +17,7 @@ import type { MemoryRegions } from "../../memory-regions.ts";
 import type { RequestLog } from "../../request-log.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
+import type { TraceSettings } from "../../trace-settings.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 
 /** What every route and request of a REST edge shares. Callers who may use some models only have one of their own, which shows them no others. */
@@ -60,10 +61,13 @@ export interface RestContext {
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
   readonly tenantHeader: string | undefined;
+  /** The header that says which version of a rollout a request goes to, in lower case; undefined: none does. */
+  readonly rolloutHeader: string | undefined;
   /** The model that `/predict` means without a name; undefined: the only one there is. */
   readonly defaultModel: string | undefined;
   /** `--log-level`, for who asks about it. */
   readonly logLevel: () => string;
+  readonly traceSettings: TraceSettings;
   /** Makes request ids for clients that send none. */
   makeId(): string;
   /** 0 ≤ x < 1; spreads `Retry-After`, so that rejected clients do not all come back at once. */

@@ -1,11 +1,4 @@
-import {
-  LOG_ADVICE,
-  logSettings,
-  rejectChanges,
-  type Settings,
-  TRACE_ADVICE,
-  TRACE_SETTINGS,
-} from "../../observed-settings.ts";
+import { LOG_ADVICE, logSettings, rejectChanges, type Settings } from "../../observed-settings.ts";
 import {
   rejectCudaRegistration,
   rejectUnknownRegion,
@@ -24,11 +17,11 @@ export function v2SettingRoutes(): readonly Route[] {
   return [
     ...settingRoutes(["/v2/logging"], {
       current: ({ context }) => logSettings(context.logLevel()),
-      advice: LOG_ADVICE,
+      change: ({ context }, wanted) => rejectChanges(logSettings(context.logLevel()), wanted, LOG_ADVICE),
     }),
     ...settingRoutes(["/v2/trace/setting", "/v2/models/:model/trace/setting"], {
-      current: () => TRACE_SETTINGS,
-      advice: TRACE_ADVICE,
+      current: ({ context }) => context.traceSettings.current(),
+      change: ({ context }, wanted, model) => context.traceSettings.change(wanted, model),
     }),
     ...sharedMemoryRoutes("system"),
     ...sharedMemoryRoutes("cuda"),
@@ -37,11 +30,15 @@ export function v2SettingRoutes(): readonly Route[] {
 
 interface SettingGroup {
   current(call: RestCall): Settings;
-  /** What to do in place of a change. */
-  readonly advice: string;
+  /** Throws `invalid_argument`. */
+  change(
+    call: RestCall,
+    wanted: Iterable<readonly [name: string, value: unknown]>,
+    model: string | undefined,
+  ): void;
 }
 
-function settingRoutes(urls: readonly string[], { current, advice }: SettingGroup): readonly Route[] {
+function settingRoutes(urls: readonly string[], { current, change }: SettingGroup): readonly Route[] {
   return [
     {
       method: "GET",
@@ -56,7 +53,7 @@ function settingRoutes(urls: readonly string[], { current, advice }: SettingGrou
       urls,
       async run(call, params) {
         checkModel(call, params);
-        rejectChanges(current(call), Object.entries(await readSettings(call)), advice);
+        change(call, Object.entries(await readSettings(call)), params["model"]);
         call.sendJson(200, current(call));
       },
     },
