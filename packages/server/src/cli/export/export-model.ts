@@ -31,7 +31,7 @@ export interface ExportDone {
 }
 
 /** What to export, with which Python, and where to. */
-export interface ExportJob {
+export interface ExportRequest {
   readonly spec: LoadSpec;
   readonly python: string;
   readonly output: string;
@@ -41,7 +41,7 @@ export interface ExportJob {
 
 /** Exports into `output` and runs what came of it without Python. Throws what PyTorch says against it. */
 export async function exportModel(
-  { spec, python, output, int8Output }: ExportJob,
+  { spec, python, output, int8Output }: ExportRequest,
   terminal: Terminal,
 ): Promise<Omit<ExportDone, "output">> {
   const folder = await mkdtemp(join(tmpdir(), "sconce-export-"));

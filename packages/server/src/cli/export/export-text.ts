@@ -23,7 +23,7 @@ export function exportText(done: ExportDone): string {
 }
 
 /** Whether what runs without Python answers as the code does; true where nothing does. */
-export function answersAsCode({ translated }: Pick<ExportDone, "translated">): boolean {
+export function equalsCode({ translated }: Pick<ExportDone, "translated">): boolean {
   return translated === undefined || (translated.error <= EXPORT_TOLERANCE && translated.failed.length === 0);
 }
 
@@ -89,7 +89,7 @@ function verdictLines(done: ExportDone): string[] {
   const failed = translated.failed.map(
     ({ shapes, why }) => `  without Python ${shapesText(shapes)} fails: ${why}`,
   );
-  if (!answersAsCode(done))
+  if (!equalsCode(done))
     return [
       ...failed,
       `it runs without Python, but not as the code does${translated.words === "" ? "" : `: ${translated.words}`}; sconce verify ${output} shows where`,

@@ -7,7 +7,7 @@ import { withOutputDraft } from "../output-draft.ts";
 import { usageError } from "../usage-error.ts";
 import { exportModel } from "./export-model.ts";
 import { EXPORT_OPTIONS } from "./export-options.ts";
-import { answersAsCode, exportText } from "./export-text.ts";
+import { equalsCode, exportText } from "./export-text.ts";
 import { loadSpecOf } from "./load-spec-of.ts";
 
 export const exportCommand: Command = {
@@ -43,7 +43,7 @@ export const exportCommand: Command = {
     });
     terminal.progress?.();
     terminal.stdout.write(options.json ? `${JSON.stringify(done)}\n` : exportText(done));
-    return answersAsCode(done) ? 0 : 1;
+    return equalsCode(done) ? 0 : 1;
   },
 };
 
