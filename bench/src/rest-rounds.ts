@@ -25,6 +25,8 @@ export interface RestLoad {
   readonly rounds: number;
   /** In each round. */
   readonly requests: number;
+  /** Called after each way's turn, so that what is left of it to do is not the next one's burden. Default: nothing is waited for. */
+  readonly settle?: () => Promise<void>;
 }
 
 /** Measures ways in turn, round by round, so that what else the machine does spoils all of them alike; the medians of each. */
@@ -34,8 +36,11 @@ export async function takeRounds<One extends Way>(
 ): Promise<ReadonlyMap<One, RestRound>> {
   const rounds = new Map<One, RestRound[]>(ways.map((way) => [way, []]));
   for (let round = 0; round <= load.rounds; round++) {
-    for (const way of ways) {
+    // Each way begins a round in turn: whoever comes after a heavy one pays for warm-up that the others do not.
+    for (let i = 0; i < ways.length; i++) {
+      const way = ways[(round + i) % ways.length]!;
       const measured = await measure(way, load);
+      await load.settle?.();
       if (round > 0) rounds.get(way)!.push(measured);
     }
   }

@@ -1,10 +1,11 @@
 """Does with a Sconce server what tritonclient can do: over REST and gRPC, plain and asyncio, one request and many, texts, model control, reports.
 
-Arguments: host:port of a server under --model-control explicit with the models `digits`, `text` (two strings in, the same out) and `seen` (an ensemble of digits), and the administrator's
-token. Prints one line of JSON: what went wrong by case, empty when nothing did.
+Arguments: host:port of a server under --model-control explicit with the models `digits`, `text` (two strings in, the same out) and `seen` (an ensemble of digits) and --allow-model-upload, the
+administrator's token, and the file of `text` in base64. Prints one line of JSON: what went wrong by case, empty when nothing did.
 """
 
 import asyncio
+import base64
 import queue
 import sys
 
@@ -16,7 +17,8 @@ import tritonclient.http.aio as over_http_aio
 
 from triton_kit import check, rejected, report
 
-target, token = sys.argv[1:]
+target, token, text_model = sys.argv[1:]
+TEXT_MODEL = base64.b64decode(text_model)
 ADMIN = {"authorization": f"Bearer {token}"}
 images = np.random.default_rng(3).random((16, 1, 8, 8), dtype=np.float32)
 TEXTS = np.array([["one", "zwei"], ["", "三 \n\t"]], dtype=np.object_)
@@ -72,8 +74,13 @@ def control(client, names):
     check(states == {"digits": "READY", "seen": "READY", "text": "UNAVAILABLE"}, str(states))
     client.load_model("text", headers=ADMIN)
     check(client.is_model_ready("text"), "text is not ready")
-    rejected(lambda: client.load_model("text", headers=ADMIN, config='{"max_batch_size": 4}'), "config")
+    rejected(lambda: client.load_model("text", headers=ADMIN, config='{"max_batch_sizes": 4}'), "max_batch_sizes")
     rejected(lambda: client.load_model("nobody", headers=ADMIN), "nobody")
+    files = {"file:1/model.onnx": TEXT_MODEL, "file:labels.txt": b"a\nb"}
+    client.load_model("brought", headers=ADMIN, config='{"max_batch_size": 3}', files=files)
+    check(names(client.get_model_repository_index())["brought"] == "READY", "what was brought is not ready")
+    client.unload_model("brought", headers=ADMIN)
+    check("brought" not in names(client.get_model_repository_index()), "what was brought is still there")
 
 
 def ensemble(module, client, config):

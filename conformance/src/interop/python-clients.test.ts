@@ -129,9 +129,9 @@ test("all that tritonclient can do, over REST and gRPC, plain and asyncio", {
   await checkCases(t, "triton_calls.py", {
     least: 19,
     models,
-    flags: ["--model-control", "explicit", "--load-models", "digits,text,seen"],
+    flags: ["--model-control", "explicit", "--load-models", "digits,text,seen", "--allow-model-upload"],
     env: { SCONCE_ADMIN_TOKEN: token },
-    args: [token],
+    args: [token, TEXT_MODEL],
   });
 });
 

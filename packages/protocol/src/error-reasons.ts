@@ -55,6 +55,7 @@ const REQUEST_REASONS = {
   resource_exhausted: {
     too_many_regions:
       "1,024 shared memory regions are registered already. Unregister those that are not used.",
+    uploads_full: "Models that load requests brought hold `--uploads-size` bytes already. Unload some.",
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:
       "The body, after decompression, is larger than `--max-body`, came in too many chunks, or grows more than a hundredfold. Send less at once, or raise the limit.",
@@ -96,7 +97,7 @@ const JSON_REASONS = {
     bad_bytes_tensor:
       "The lengths inside a BYTES tensor do not add up to its bytes. Each element is a little-endian uint32 length and its bytes.",
     unsupported_extension:
-      "A Triton extension that this server does not offer: shared memory, classification of an input, a change of trace or log settings, or a configuration or files in a load request. The message says what to do instead.",
+      "A Triton extension that this server does not offer: shared memory, classification of an input, a change of trace or log settings, or a configuration or files in a load request where the operator does not allow them. The message says what to do instead.",
   },
   unimplemented: {
     unsupported_extension: "The same, over gRPC: `repository_name` is set. Leave it empty.",
@@ -230,6 +231,8 @@ const LOADING_REASONS = {
   failed_precondition: {
     model_control_off:
       "Models are not loaded or unloaded on request. Start the server with `--model-control explicit`.",
+    rollout_refused:
+      "The rollout cannot start, or there is none to steer. The message says why; see [rollouts.md](rollouts.md).",
     profile_off: "The server does not record profiles of itself. Start it with `--allow-profile`.",
     profile_running:
       "A profile of the server is being recorded already. Wait until it is done; it takes 30 seconds at most.",

@@ -21,6 +21,7 @@ import type { TraceSampler, TraceSettings } from "../edge/trace-settings.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import type { ByteBudget, ByteBudgetOptions } from "../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../gate/slow-client-guard.ts";
+import { rolloutHeaderName } from "../gate/tenant.ts";
 import type { WebGate, WebGateOptions } from "../gate/web-gate.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
@@ -123,6 +124,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     slowClients: surroundings.slowClients,
     slicer,
     tenantHeader: surroundings.tenantHeader,
+    rolloutHeader: config.rolloutHeader === undefined ? undefined : rolloutHeaderName(config.rolloutHeader),
   };
   const { forwarded } = surroundings;
   const onRejected = countRejections(metrics);
@@ -144,6 +146,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         onRest: (request) => rest.acceptRequest(request),
         limits: grpcLimits(config),
         typedResponses: config.grpcTypedAnswers,
+        streamResponses: config.grpcStreamAnswers,
         activeClock: loop.activeClock,
         random,
         torchserve,
@@ -200,7 +203,7 @@ function openControlPlane({ control, logger, clock, authentication }: EdgeSurrou
 
 /** What only some operators allow, whose code nobody else's server loads. */
 async function allowedExtensions(
-  { sharedMemory, allowLoadConfig, allowProfile }: ServerConfig,
+  { sharedMemory, allowLoadConfig, allowModelUpload, allowProfile }: ServerConfig,
   clock: Clock,
 ): Promise<{
   readonly regions: MemoryRegions | undefined;
@@ -215,9 +218,10 @@ async function allowedExtensions(
     cpuProfiler: allowProfile
       ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
       : undefined,
-    readLoadConfig: allowLoadConfig
-      ? (await import("../config/triton-settings.ts")).readTritonJson
-      : undefined,
+    readLoadConfig:
+      allowLoadConfig || allowModelUpload
+        ? (await import("../config/triton-settings.ts")).readTritonJson
+        : undefined,
   };
 }
 

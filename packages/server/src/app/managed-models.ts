@@ -2,14 +2,17 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Config, loadModelConfig } from "../config/load-config.ts";
 import { readinessOf } from "../config/readiness-option.ts";
+import { readRollout } from "../config/rollout-settings.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { createYamlReader } from "../config/yaml-reader.ts";
 import { createRegistry } from "../models/create-registry.ts";
 import { nodeFileSystem } from "../models/file-system.ts";
 import type { ManagedRegistry, RegistryOptions } from "../models/managed-registry.ts";
 import { createModelControl, type ModelControl, type ModelControlMode } from "../models/model-control.ts";
+import { createModelUploads } from "../models/model-uploads.ts";
 import { createRepository } from "../models/repository.ts";
 import type { LoadModel } from "../models/served-model-handle.ts";
+import { createUploadingControl, type UploadingControl } from "../models/uploading-control.ts";
 import { parseVersionPolicy } from "../models/version-policy.ts";
 import type { ModelSources } from "./model-sources.ts";
 
@@ -26,18 +29,27 @@ export interface ManagedModelsOptions {
 /** The models of a server: those on disk, those in memory, and who decides which are which. */
 export interface ManagedModels {
   readonly registry: ManagedRegistry;
-  readonly control: ModelControl;
+  readonly control: ModelControl & Partial<UploadingControl>;
 }
 
 export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
   const { load, clock, logger, onForgotten } = options;
   const { server, modelDefaults, modelSettings } = options.config;
-  const repository = createRepository({
-    paths: options.sources.paths,
+  const parts = {
     fileSystem: nodeFileSystem,
     yaml: createYamlReader({ clock }),
     acceptsPickles: server.allowPickle,
-  });
+  };
+  const { uploadsFolder } = options.sources;
+  const uploads =
+    uploadsFolder === undefined
+      ? undefined
+      : createModelUploads({
+          folder: uploadsFolder,
+          maxBytes: server.uploadsSizeBytes,
+          open: (path) => createRepository({ paths: [path], ...parts }),
+        });
+  const onDisk = createRepository({ paths: options.sources.paths, ...parts });
   const registry = createRegistry({
     load,
     clock,
@@ -45,19 +57,18 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
     onForgotten,
     versionPolicy: ({ settings }) =>
       parseVersionPolicy(loadModelConfig(settings, modelDefaults).versionPolicy),
+    trials: ({ settings }) => readRollout(loadModelConfig(settings, modelDefaults).rollout),
     ...registryOptions(server),
   });
-  return {
+  const control = createModelControl({
+    mode: controlMode(server),
+    repository: uploads?.over(onDisk) ?? onDisk,
     registry,
-    control: createModelControl({
-      mode: controlMode(server),
-      repository,
-      registry,
-      clock,
-      stores: options.sources.stores,
-      settings: modelSettings,
-    }),
-  };
+    clock,
+    stores: options.sources.stores,
+    settings: modelSettings,
+  });
+  return { registry, control: uploads === undefined ? control : createUploadingControl(control, uploads) };
 }
 
 function controlMode(config: ServerConfig): ModelControlMode {

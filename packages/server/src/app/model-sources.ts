@@ -1,16 +1,19 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
+import { readAtMostSync } from "../base/read-at-most.ts";
 import type { Config } from "../config/load-config.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { RepositoryPath } from "../models/repository.ts";
 import type { Mirrors, MirrorsOptions } from "../stores/mirrors.ts";
 import { isStoreAddress } from "../stores/store-address.ts";
 import { usualCacheFolder } from "./cache-folder.ts";
+import { MAX_PEM_BYTES } from "./certificate-files.ts";
 import { checkPaths } from "./check-paths.ts";
 import { repositoryPath } from "./repository-path.ts";
 
@@ -20,6 +23,8 @@ export interface ModelSources {
   readonly paths: readonly RepositoryPath[];
   /** The stores whose copies are among the paths; undefined: none. */
   readonly stores: Mirrors | undefined;
+  /** Private and empty: where models lie that come in requests; undefined: none may. */
+  readonly uploadsFolder: string | undefined;
 }
 
 interface Options {
@@ -39,7 +44,9 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const isStored = ({ path }: RepositoryPath): boolean => isStoreAddress(path);
   await checkPaths(paths.filter((path) => !isStored(path)).map(({ path }) => path));
   const stored = paths.filter(isStored);
-  if (stored.length === 0) return { paths, stores: undefined };
+  const { server } = options.config;
+  checkUploads(server);
+  if (stored.length === 0) return { paths, stores: undefined, uploadsFolder: makeUploadsFolder(server) };
   const stores = await openStores(
     stored.map(({ path }) => path),
     options,
@@ -48,8 +55,31 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const copies = stores.paths.values();
   return {
     stores,
+    uploadsFolder: makeUploadsFolder(server),
     paths: paths.map((path) => (isStored(path) ? { ...path, ...copies.next().value } : path)),
   };
+}
+
+/** Ends the reading of stores, and deletes what requests brought. */
+export function closeSources({ stores, uploadsFolder }: ModelSources): void {
+  stores?.close();
+  if (uploadsFolder !== undefined) rmSync(uploadsFolder, { recursive: true, force: true });
+}
+
+/** Throws `invalid_argument`/`bad_option`. */
+function checkUploads({ allowModelUpload, allowPickle }: ServerConfig): void {
+  if (!allowModelUpload || !allowPickle) return;
+  throw new ServeError(
+    "invalid_argument",
+    "--allow-model-upload does not go with --allow-pickle: a request could bring code",
+    { reason: "bad_option" },
+  );
+}
+
+/** For its owner alone. */
+function makeUploadsFolder({ allowModelUpload, modelControl }: ServerConfig): string | undefined {
+  if (!allowModelUpload || modelControl !== "explicit") return undefined;
+  return mkdtempSync(join(tmpdir(), "sconce-uploads-"));
 }
 
 async function openStores(texts: readonly string[], options: Options, metrics: Metrics): Promise<Mirrors> {
@@ -93,11 +123,15 @@ function noCache(what: string): ServeError {
 function certificatesOf({ storeCa }: ServerConfig): readonly string[] | undefined {
   if (storeCa === undefined) return undefined;
   try {
-    return [readFileSync(storeCa, "utf8")];
+    const bytes = readAtMostSync(storeCa, MAX_PEM_BYTES);
+    if (bytes !== undefined) return [bytes.toString("utf8")];
   } catch (cause) {
     throw new ServeError("failed_precondition", `--store-ca ${storeCa}: ${faultWords(cause)}`, {
       reason: "bad_certificate",
       cause,
     });
   }
+  throw new ServeError("failed_precondition", `--store-ca ${storeCa}: larger than ${MAX_PEM_BYTES} bytes`, {
+    reason: "bad_certificate",
+  });
 }

@@ -1,6 +1,6 @@
 // Tests a configuration that comes with a load request (config/json-proto.ts, edge/control-parameters.ts) through a whole server.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -57,11 +57,18 @@ async function maxBatchSize(server: RunningServer): Promise<number> {
   return ((await answer.json()) as { max_batch_size: number }).max_batch_size;
 }
 
-function loadOverGrpc(server: RunningServer, config: string): Promise<boolean> {
+function loadOverGrpc(server: RunningServer, config: string, files: object = {}): Promise<boolean> {
   const client = new Client(new URL(server.url).host, credentials.createInsecure());
+  const contents = Object.entries(files).map(([name, value]) => [
+    name,
+    { parameterChoice: { case: "bytesParam", value } },
+  ]);
   const message = create(RepositoryModelLoadRequestSchema, {
     modelName: "negate",
-    parameters: { config: { parameterChoice: { case: "stringParam", value: config } } } as never,
+    parameters: {
+      config: { parameterChoice: { case: "stringParam", value: config } },
+      ...Object.fromEntries(contents),
+    } as never,
   });
   const metadata = new Metadata();
   metadata.set("authorization", AUTHORIZATION.authorization);
@@ -111,7 +118,7 @@ test("with --allow-load-config a load brings settings, which hold until the mode
     }
     for (const [parameters, words] of [
       [{ config: 7 }, /expected JSON in a string/],
-      [{ "file:1/model.onnx": "AAAA" }, /files are not taken from a request/],
+      [{ "file:1/model.onnx": "AAAA" }, /--allow-model-upload/],
       [{ other: true }, /load takes config only/],
     ] as const) {
       const { status, text } = await load(server, parameters);
@@ -125,6 +132,86 @@ test("with --allow-load-config a load brings settings, which hold until the mode
   } finally {
     await server.stop();
   }
+});
+
+const identity = unary("Identity", { name: "x", type: "FP32", dims: DIMS }, { type: "FP32", dims: DIMS });
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+
+/** What the model makes of 1 and 2. */
+async function answer(server: RunningServer): Promise<unknown> {
+  const inputs = [{ name: "x", datatype: "FP32", shape: [1, 2], data: [1, 2] }];
+  const response = await fetch(`${server.url}/v2/models/negate/infer`, {
+    method: "POST",
+    body: JSON.stringify({ inputs }),
+  });
+  return ((await response.json()) as { outputs?: readonly { data: unknown }[] }).outputs?.[0]?.data;
+}
+
+const uploadFolders = (): string[] =>
+  readdirSync(tmpdir()).filter((name) => name.startsWith("sconce-uploads-"));
+
+test("with --allow-model-upload a load brings the model's files, which are gone when it is unloaded", async () => {
+  const before = uploadFolders();
+  const onDisk = (): unknown => [readdirSync(join(folder, "negate")), readdirSync(join(folder, "negate/1"))];
+  const listed = onDisk();
+  const server = await open([
+    ["--allow-model-upload", "true"],
+    ["--uploads-size", "4KiB"],
+  ]);
+  const own = uploadFolders().filter((name) => !before.includes(name));
+  try {
+    assert.equal(own.length, 1);
+    const uploads = (): string[] => readdirSync(join(tmpdir(), own[0]!));
+    assert.deepEqual(await answer(server), [-1, -2]);
+    const brought = { "file:1/model.onnx": base64(identity), config: '{"max_batch_size": 4}' };
+    assert.deepEqual(await load(server, brought), { status: 200, text: '{"name":"negate","load":true}' });
+    assert.deepEqual([await answer(server), await maxBatchSize(server)], [[1, 2], 4]);
+    assert.equal((await load(server, {})).status, 200);
+    assert.deepEqual(await answer(server), [1, 2], "a load without files changes nothing");
+    for (const [wrong, status, words] of [
+      [{ "file:1/model.onnx": base64(Buffer.from("no model")) }, 400, /"reason":"load_failed"/],
+      [{ "file:1/model.onnx": base64(Buffer.alloc(5000)) }, 429, /--uploads-size/],
+      [{ "file:../negate/1/model.onnx": "AAAA" }, 400, /plain name/],
+      [{ "file:/etc/model.onnx": "AAAA" }, 400, /plain name/],
+      [{ "file:1/.model.onnx": "AAAA" }, 400, /plain name/],
+      [{ "file:1/2/model.onnx": "AAAA" }, 400, /plain name/],
+      [{ "file:model.py": "AAAA" }, 400, /plain name/],
+      [{ "file:handler.ts": "AAAA" }, 400, /plain name/],
+      [{ "file:model.yaml": "AAAA" }, 400, /plain name/],
+      [{ "file:1/model.onnx": "AA*A" }, 400, /base64/],
+      [{ "file:1/model.onnx": "AAAAA" }, 400, /base64/],
+      [{ "file:1/model.onnx": 7 }, 400, /base64/],
+    ] as const) {
+      const { status: given, text } = await load(server, wrong);
+      assert.equal(given, status, `${text} for ${JSON.stringify(wrong).slice(0, 80)}`);
+      assert.match(text, words);
+      assert.deepEqual(await answer(server), [1, 2], "what was rejected changed nothing");
+      assert.equal(uploads().length, 1, "nor is it left");
+    }
+    const negate = readFileSync(join(folder, "negate/1/model.onnx"));
+    assert.equal(await loadOverGrpc(server, "{}", { "file:1/model.onnx": negate }), true);
+    assert.deepEqual(await answer(server), [-1, -2]);
+    assert.equal(uploads().length, 1, "the files before are gone");
+    assert.equal((await load(server, { "file:2/model.onnx": base64(identity) })).status, 200);
+    assert.deepEqual(await answer(server), [1, 2]);
+    assert.equal((await load(server, {}, "unload")).status, 200);
+    assert.deepEqual(uploads(), []);
+    assert.equal((await load(server, {})).status, 200);
+    assert.deepEqual([await answer(server), await maxBatchSize(server)], [[-1, -2], 8]);
+    assert.deepEqual(onDisk(), listed, "the operator's folder is as it was");
+    await load(server, { "file:1/model.onnx": base64(identity) });
+  } finally {
+    await server.stop();
+  }
+  assert.equal(uploadFolders().includes(own[0]!), false);
+});
+
+test("--allow-model-upload does not go with --allow-pickle", async () => {
+  const both = [
+    ["--allow-model-upload", "true"],
+    ["--allow-pickle", "true"],
+  ] as const;
+  await assert.rejects(open(both), { reason: "bad_option" });
 });
 
 test("without it a configuration is rejected", async () => {

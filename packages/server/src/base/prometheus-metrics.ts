@@ -129,7 +129,7 @@ function newHistogram(labels: string, buckets: readonly number[]): Series {
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
   /** By bucket; undefined as long as nothing is traced. */
-  let exemplars: string[] | undefined;
+  let exemplars: { readonly traceId: string; readonly value: number }[] | undefined;
   const bucketOf = (value: number): number => {
     let i = 0;
     while (i < bounds.length && value > bounds[i]!) i++;
@@ -146,7 +146,7 @@ function newHistogram(labels: string, buckets: readonly number[]): Series {
     set: observe,
     exemplify(value, traceId) {
       exemplars ??= [];
-      exemplars[bucketOf(value)] = ` # {trace_id="${traceId}"} ${valueText(value)}`;
+      exemplars[bucketOf(value)] = { traceId, value };
     },
     merge(more, moreSum) {
       for (let i = 0; i < counts.length; i++) counts[i]! += more[i]!;
@@ -158,12 +158,16 @@ function newHistogram(labels: string, buckets: readonly number[]): Series {
       let total = 0;
       for (let i = 0; i < counts.length; i++) {
         total += counts[i]!;
-        text += `${name}_bucket{${prefix}le="${i < bounds.length ? valueText(bounds[i]!) : "+Inf"}"} ${total}${shown?.[i] ?? ""}\n`;
+        text += `${name}_bucket{${prefix}le="${i < bounds.length ? valueText(bounds[i]!) : "+Inf"}"} ${total}${exemplarText(shown?.[i])}\n`;
       }
       const braces = labels === "" ? "" : `{${labels}}`;
       return `${text}${name}_sum${braces} ${valueText(sum)}\n${name}_count${braces} ${total}\n`;
     },
   };
+}
+
+function exemplarText(exemplar: { readonly traceId: string; readonly value: number } | undefined): string {
+  return exemplar === undefined ? "" : ` # {trace_id="${exemplar.traceId}"} ${valueText(exemplar.value)}`;
 }
 
 /** Labels as they stand between the braces, in the order given. */

@@ -11,15 +11,22 @@ export interface TracedCall {
   readonly params: Readonly<Record<string, string | undefined>>;
   /** The id that its response has; "": none. */
   readonly requestId: string;
-  /** Headers of W3C Trace Context, as they came. */
-  readonly traceparent: string | undefined;
+  /** The header of W3C Trace Context, as it came. */
   readonly tracestate: string | undefined;
+}
+
+/** What can say so. It is asked for recorded requests only: of a hundred that may be one. */
+export interface TraceSource {
+  traced(): TracedCall;
 }
 
 /** Begins traces of requests. */
 export interface Tracer {
-  /** Undefined: it has no trace, and nobody would find it by one. Must not throw. */
-  begin(call: TracedCall): RequestTrace | undefined;
+  /**
+   * Decides by the header `traceparent`, as it came, or without one by chance. Undefined: it has no trace, and nobody would find it by one. Must
+   * not throw.
+   */
+  begin(traceparent: string | undefined, source: TraceSource): RequestTrace | undefined;
 }
 
 /** One run of a batch, for its span. Milliseconds of the server's clock. */

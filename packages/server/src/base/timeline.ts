@@ -47,7 +47,7 @@ export interface RequestTrace extends SpanPlace {
   readonly isSampled: boolean;
   /** It was part of a run. Must not throw. */
   ran(run: RunPlace, ownRows: number): void;
-  /** Called once. Must not throw, nor keep the timeline. */
+  /** Called once. Must not throw, nor keep the timeline itself. */
   ended(end: TracedEnd): void;
 }
 

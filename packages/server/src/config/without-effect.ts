@@ -26,9 +26,14 @@ const NEEDS: readonly Need[] = [
     words: "--lazy-loading",
   },
   {
-    options: ["loadModels", "allowLoadConfig", "allowProfile"],
+    options: ["loadModels", "allowLoadConfig", "allowModelUpload", "allowProfile"],
     isMet: ({ modelControl }) => modelControl === "explicit",
     words: "--model-control explicit",
+  },
+  {
+    options: ["uploadsSizeBytes"],
+    isMet: ({ allowModelUpload }) => allowModelUpload,
+    words: "--allow-model-upload",
   },
   {
     options: ["adminToken"],
@@ -54,6 +59,19 @@ const NEEDS: readonly Need[] = [
     options: ["storeCache", "storeCacheSizeBytes", "storeTimeoutMs", "storeCa"],
     isMet: (_, { hasStores }) => hasStores,
     words: "a model at s3://, gs:// or https://",
+  },
+  {
+    options: [
+      "cacheStorePasswordFile",
+      "cacheStoreSecretFile",
+      "cacheStoreCa",
+      "cacheStoreCert",
+      "cacheStoreKey",
+      "cacheStoreTimeoutMs",
+      "cacheStoreMaxValueBytes",
+    ],
+    isMet: ({ cacheStore }) => cacheStore !== undefined,
+    words: "--cache-store",
   },
   {
     options: ["tokenExpirationMs"],

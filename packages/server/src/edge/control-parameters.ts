@@ -4,23 +4,54 @@ import type { RequestedSettings } from "../infer/administration.ts";
 /** Reads a configuration of Triton's, in JSON, as keys of model.yaml. Throws `invalid_argument`. */
 export type ReadLoadConfig = (json: string) => RequestedSettings;
 
+/** What a load request may bring beside the model's name. */
+export interface LoadAllowance {
+  /** Undefined: no configuration. */
+  readonly readConfig: ReadLoadConfig | undefined;
+  /** Files of the model. */
+  readonly takesFiles: boolean;
+}
+
+/** What it brought. */
+export interface LoadParameters {
+  readonly settings: RequestedSettings | undefined;
+  /** By their paths in the model's folder; undefined: none. */
+  readonly files: ReadonlyMap<string, Uint8Array> | undefined;
+}
+
+/** What the name of a parameter begins with whose value is a file of the model. */
+export const FILE_PREFIX = "file:";
+
 /**
- * The settings that Triton's load takes as its parameter `config`; undefined: none. `read`: undefined when the operator does not allow it. Files are never
- * taken: what is served comes from the server's own repository. Throws `invalid_argument` naming the parameter.
+ * Triton's parameters of a load: `config`, and `file:…` with a file's bytes. Throws `invalid_argument` naming the parameter for what is unknown, or what the
+ * operator does not allow.
  */
 export function readLoadParameters(
   parameters: Iterable<readonly [name: string, value: unknown]>,
-  read: ReadLoadConfig | undefined,
-): RequestedSettings | undefined {
+  { readConfig: read, takesFiles }: LoadAllowance,
+): LoadParameters {
   let settings: RequestedSettings | undefined;
+  let files: Map<string, Uint8Array> | undefined;
   for (const [name, value] of parameters) {
-    if (name.startsWith("file:")) {
-      throw rejected(
-        "file:…",
-        "files are not taken from a request; put them into the repository and load again",
-      );
+    if (name.startsWith(FILE_PREFIX)) {
+      if (!takesFiles) {
+        throw rejected(
+          "file:…",
+          "files are not taken from a request unless the server was started with --allow-model-upload; put them into the repository and load again",
+        );
+      }
+      if (!(value instanceof Uint8Array)) {
+        const field = `parameters.${name.slice(0, 64)}`;
+        throw new ServeError("invalid_argument", `${field}: expected the bytes of a file`, {
+          reason: "bad_request",
+        });
+      }
+      files ??= new Map();
+      files.set(name.slice(FILE_PREFIX.length), value);
+      continue;
     }
-    if (name !== "config") throw unknown(name, "load takes config only");
+    if (name !== "config")
+      throw unknown(name, takesFiles ? "load takes config and file:… only" : "load takes config only");
     if (read === undefined) {
       throw rejected(
         name,
@@ -34,7 +65,7 @@ export function readLoadParameters(
     }
     settings = read(value);
   }
-  return settings;
+  return { settings, files };
 }
 
 /** Whether the models that a pipeline is made of go with it: `unload_dependents`. Throws `invalid_argument` for any other parameter. */

@@ -38,6 +38,7 @@ export function permittedInference(
       check(model);
       return await inference.modelWorkers(model, version);
     },
+    rolloutStatus: of((model) => inference.rolloutStatus(model)),
     index: () => inference.index().filter(({ name }) => includes(name)),
     modelNames: () => Array.from(inference.modelNames()).filter(includes),
     async infer(request) {
@@ -64,7 +65,14 @@ export function permittedAdministration(
   const check = (model: string): void => {
     if (!includes(model)) throw notPermitted();
   };
+  const { uploadModel } = administration;
   return {
+    uploadModel:
+      uploadModel &&
+      (async (model, uploaded, signal) => {
+        check(model);
+        await uploadModel(model, uploaded, signal);
+      }),
     async loadModel(model, signal, settings) {
       check(model);
       await administration.loadModel(model, signal, settings);
@@ -72,6 +80,10 @@ export function permittedAdministration(
     async unloadModel(model, signal, version) {
       check(model);
       await administration.unloadModel(model, signal, version);
+    },
+    async steerRollout(model, signal, command) {
+      check(model);
+      await administration.steerRollout(model, signal, command);
     },
     setDefaultVersion(model, version) {
       check(model);

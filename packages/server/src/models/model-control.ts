@@ -44,6 +44,10 @@ export interface ModelControl {
   unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
   /** As `ManagedRegistry.setDefaultVersion`. Throws `failed_precondition` unless the mode is explicit. */
   setDefaultVersion(name: string, version: string): void;
+  /** Throws `failed_precondition` unless the mode is explicit, `unavailable` once closed. */
+  requireExplicit(): void;
+  /** Looks at the disk again. */
+  refresh(): Promise<void>;
   /** Looks at the disk no more. What is loaded stays. Idempotent. */
   close(): void;
 }
@@ -141,6 +145,8 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
       requireExplicit();
       registry.setDefaultVersion(name, version);
     },
+    requireExplicit,
+    refresh: lookAgain,
     close() {
       closed = true;
       cancelTimer();

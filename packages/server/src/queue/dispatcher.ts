@@ -193,13 +193,15 @@ export class Dispatcher {
     endedMs: number,
     { computeMs, failure }: { readonly computeMs: number; readonly failure?: ServeError },
   ): void {
-    const requests: { readonly trace: RequestTrace; readonly rows: number }[] = [];
+    let requests: { readonly trace: RequestTrace; readonly rows: number }[] | undefined;
     for (let i = 0; i < items.length; i++) {
       const { request, rows: own } = items[i]!;
       const { trace } = request.request.timeline;
-      if (trace?.isSampled === true && !request.isSettled) requests.push({ trace, rows: own });
+      if (trace?.isSampled !== true || request.isSettled) continue;
+      requests ??= [];
+      requests.push({ trace, rows: own });
     }
-    if (requests.length === 0) return;
+    if (requests === undefined) return;
     const size = items.length;
     this.#parts.traceRun?.({ requests, rows, size, dispatchedMs, endedMs, computeMs, failure });
   }

@@ -1,12 +1,13 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
-import { createSpanEncoder, encodeExport, encodeSharedHead } from "./encode-spans.ts";
+import { encodeExport, encodeSharedHead } from "./encode-spans.ts";
 import { createGrpcSender } from "./grpc-sender.ts";
 import { createHttpSender } from "./http-sender.ts";
 import type { Sampling } from "./sampler.ts";
 import type { Attributes } from "./span.ts";
 import { type ExporterLimits, SpanExporter } from "./span-exporter.ts";
+import { SpanMaker } from "./span-maker.ts";
 import type { SenderTls } from "./span-sender.ts";
 import { createTracer, type SpanTracer } from "./tracer.ts";
 
@@ -66,18 +67,23 @@ export function openTracing(settings: TracingSettings, parts: TracingParts): Tra
     logger,
     counters,
   });
-  let encode = createSpanEncoder();
+  const maker = new SpanMaker({
+    clock,
+    onEncoded: (bytes, spans) => exporter.add(bytes, spans),
+    onLost: () => counters.failed.add(1),
+  });
   const tracer = createTracer({
     clock,
     wallNowMs: Date.now,
     random,
     sampling: settings.sampling,
-    onSpans: (spans) => exporter.add(encode(spans), spans.length),
-    onLost() {
-      counters.failed.add(1);
-      // It may have stopped in the middle of a span.
-      encode = createSpanEncoder();
-    },
+    onSpans: (make) => maker.add(make),
   });
-  return { tracer, close: (limitMs) => exporter.close(limitMs) };
+  return {
+    tracer,
+    close(limitMs) {
+      maker.flush();
+      return exporter.close(limitMs);
+    },
+  };
 }

@@ -16,8 +16,8 @@ export interface EndedTrace {
   /** By the server's clock. */
   readonly endedMs: number;
   newSpanId(): string;
-  /** From the server's clock to the time of day. */
-  toWall(ms: number): number;
+  /** What is added to the server's clock to get the time of day. */
+  readonly wallOffsetMs: number;
 }
 
 const NO_ATTRIBUTES: Attributes = [];
@@ -25,20 +25,21 @@ const NO_LINKS: readonly [] = [];
 
 /** The span of a request, with its links to the runs that it had a part in, and a child for each of its stages. */
 export function requestSpans(place: SpanPlace, trace: EndedTrace): readonly TraceSpan[] {
-  const { end, toWall, traceState, runs } = trace;
+  const { end, wallOffsetMs, traceState, runs } = trace;
   const { timeline, failure } = end;
-  const startMs = toWall(timeline.receivedMs);
+  const route = trace.call.protocol === "grpc" ? "" : routeOf(trace.call);
+  const startMs = timeline.receivedMs + wallOffsetMs;
   const server: TraceSpan = {
     traceId: place.traceId,
     spanId: place.spanId,
     parentSpanId: trace.parentSpanId,
     isParentRemote: trace.parentSpanId !== "",
     traceState,
-    name: nameOf(trace.call),
+    name: nameOf(trace.call, route),
     kind: SPAN_KINDS.server,
     startMs,
-    endMs: Math.max(startMs, toWall(trace.endedMs)),
-    attributes: attributesOf(trace),
+    endMs: Math.max(startMs, trace.endedMs + wallOffsetMs),
+    attributes: attributesOf(trace, route),
     links: runs.map(([{ traceId, spanId, rows }, ownRows]) => ({
       traceId,
       spanId,
@@ -54,8 +55,8 @@ export function requestSpans(place: SpanPlace, trace: EndedTrace): readonly Trac
     traceState,
     name,
     kind: SPAN_KINDS.internal,
-    startMs: toWall(fromMs),
-    endMs: toWall(toMs),
+    startMs: fromMs + wallOffsetMs,
+    endMs: toMs + wallOffsetMs,
     attributes: NO_ATTRIBUTES,
     links: NO_LINKS,
     error: undefined,
@@ -67,8 +68,8 @@ export function requestSpans(place: SpanPlace, trace: EndedTrace): readonly Trac
   return spans;
 }
 
-function nameOf(call: TracedCall): string {
-  return call.protocol === "grpc" ? call.method.slice(1) : `${call.method} ${routeOf(call)}`;
+function nameOf(call: TracedCall, route: string): string {
+  return call.protocol === "grpc" ? call.method.slice(1) : `${call.method} ${route}`;
 }
 
 function rowAttributes(rows: number, ownRows: number): [string, number][] {
@@ -78,9 +79,9 @@ function rowAttributes(rows: number, ownRows: number): [string, number][] {
   ];
 }
 
-function attributesOf({ call, end, runs }: EndedTrace): Attributes {
+function attributesOf({ call, end, runs }: EndedTrace, route: string): Attributes {
   const attributes: [string, AttributeValue][] =
-    call.protocol === "grpc" ? grpcAttributes(call, end) : httpAttributes(call, end);
+    call.protocol === "grpc" ? grpcAttributes(call, end) : httpAttributes(call, end, route);
   attributes.push(["sconce.protocol", call.protocol], ["sconce.model.name", end.model]);
   if (end.version !== undefined) attributes.push(["sconce.model.version", end.version]);
   if (call.requestId !== "") attributes.push(["sconce.request.id", call.requestId]);
@@ -91,11 +92,15 @@ function attributesOf({ call, end, runs }: EndedTrace): Attributes {
   return attributes;
 }
 
-function httpAttributes(call: TracedCall, { httpStatus }: TracedEnd): [string, AttributeValue][] {
+function httpAttributes(
+  call: TracedCall,
+  { httpStatus }: TracedEnd,
+  route: string,
+): [string, AttributeValue][] {
   const attributes: [string, AttributeValue][] = [
     ["http.request.method", call.method],
     ["url.path", pathOf(call)],
-    ["http.route", routeOf(call)],
+    ["http.route", route],
   ];
   if (httpStatus !== undefined) attributes.push(["http.response.status_code", httpStatus]);
   return attributes;

@@ -1,11 +1,12 @@
 import type { Clock } from "../base/clock.ts";
-import type { TracedCall, TracedRun, Tracer } from "../base/request-trace.ts";
+import type { TracedCall, TracedRun, Tracer, TraceSource } from "../base/request-trace.ts";
 import type { RunPlace, SpanPlace } from "../base/span-place.ts";
-import type { RequestTrace, TracedEnd } from "../base/timeline.ts";
+import { type RequestTrace, Timeline, type TracedEnd } from "../base/timeline.ts";
 import { parseTraceParent, type TraceParent } from "../base/trace-parent.ts";
 import { requestSpans } from "./request-spans.ts";
-import { ratioSampler, type Sampling } from "./sampler.ts";
-import { type Attributes, SPAN_KINDS, type TraceSpan } from "./span.ts";
+import { runSpan } from "./run-span.ts";
+import { atMost, HIGH_VALUES, isTraceInRatio, ratioSampler, type Sampling } from "./sampler.ts";
+import type { TraceSpan } from "./span.ts";
 import { readTraceState } from "./trace-state.ts";
 
 export interface TracerOptions {
@@ -15,10 +16,8 @@ export interface TracerOptions {
   /** Uniform in [0, 1); ids and decisions are made from it. */
   readonly random: () => number;
   readonly sampling: Sampling;
-  /** Takes the spans of a request or run that ended. */
-  readonly onSpans: (spans: readonly TraceSpan[]) => void;
-  /** Spans could not be made or taken: no request fails for that. */
-  readonly onLost: () => void;
+  /** Takes the spans of a request or run that ended: they are made when somebody asks. */
+  readonly onSpans: (make: () => readonly TraceSpan[]) => void;
 }
 
 /** Traces requests, and the runs that they share. */
@@ -31,73 +30,45 @@ export interface SpanTracer extends Tracer {
 
 export function createTracer(options: TracerOptions): SpanTracer {
   const { sampling, random } = options;
-  let isInRatio = ratioSampler(sampling.ratio);
+  let sampler = ratioSampler(sampling.ratio);
   const ids = createIds(random);
-  const toWall = createWallClock(options);
+  const wall = createWallClock(options);
+
+  function follow(parent: TraceParent, source: TraceSource): RequestTrace {
+    const isSampled = sampling.followsParent ? parent.isSampled : isTraceInRatio(sampler, parent.traceId);
+    if (!isSampled) return new UnsampledTrace(parent);
+    const place = { traceId: parent.traceId, spanId: ids.spanId() };
+    return new SampledTrace(place, { call: source.traced(), parent, options, ids, wall });
+  }
 
   return {
     sample(ratio, most) {
-      const isChosen = ratioSampler(ratio);
-      let left = most ?? Number.POSITIVE_INFINITY;
-      isInRatio = (high, low) => left > 0 && isChosen(high, low) && left-- > 0;
+      const chosen = ratioSampler(ratio);
+      sampler = most === undefined ? chosen : atMost(chosen, most);
     },
-    begin(call) {
-      const parent = parseTraceParent(call.traceparent);
-      if (parent !== undefined) {
-        const isSampled = sampling.followsParent
-          ? parent.isSampled
-          : isInRatio(
-              Number.parseInt(parent.traceId.slice(18, 24), 16),
-              Number.parseInt(parent.traceId.slice(24), 16),
-            );
-        if (!isSampled) return new UnsampledTrace(parent);
-        return new SampledTrace({ ...parent, spanId: ids.spanId() }, { call, parent, options, ids, toWall });
-      }
-      const [third, fourth] = [ids.word(), ids.word()];
-      if (!isInRatio(third & 0xff_ffff, fourth)) return undefined;
-      const traceId = `${hex(ids.word())}${hex(ids.word())}${hex(third)}${hex(fourth)}`;
-      return new SampledTrace(
-        { traceId, spanId: ids.spanId() },
-        { call, parent: undefined, options, ids, toWall },
-      );
+    begin(traceparent, source) {
+      const parent = traceparent === undefined ? undefined : parseTraceParent(traceparent);
+      if (parent !== undefined) return follow(parent, source);
+      // What most requests pay of all this: one random number, and one comparison.
+      const high = drawHigh(random);
+      if (high < sampler.high) return undefined;
+      const low = ids.word();
+      if (!sampler.includes(high, low)) return undefined;
+      const place = { traceId: ids.decidedTraceId(high, low), spanId: ids.spanId() };
+      return new SampledTrace(place, { call: source.traced(), parent: undefined, options, ids, wall });
     },
-    ran({ name, version }, run) {
-      const { requests, rows, size, dispatchedMs, endedMs, computeMs, failure } = run;
-      const place = { traceId: ids.traceId(), spanId: ids.spanId(), rows };
-      const attributes: [string, string | number][] = [
-        ["sconce.model.name", name],
-        ["sconce.model.version", version],
-        ["sconce.batch.rows", rows],
-        ["sconce.batch.requests", size],
-      ];
-      if (computeMs >= 0) attributes.push(["sconce.compute_ms", computeMs]);
-      if (failure !== undefined) attributes.push(["error.type", failure.reason]);
-      for (const { trace, rows: own } of requests) trace.ran(place, own);
-      try {
-        options.onSpans([
-          {
-            ...place,
-            parentSpanId: "",
-            isParentRemote: false,
-            traceState: "",
-            name: `run ${name}`,
-            kind: SPAN_KINDS.internal,
-            startMs: toWall(dispatchedMs),
-            endMs: toWall(endedMs),
-            attributes,
-            links: requests.map(({ trace: { traceId, spanId }, rows: own }) => ({
-              traceId,
-              spanId,
-              attributes: [["sconce.request.rows", own]] as Attributes,
-            })),
-            error: failure?.message,
-          },
-        ]);
-      } catch {
-        options.onLost();
-      }
+    ran(model, run) {
+      const place = { traceId: ids.traceId(), spanId: ids.spanId(), rows: run.rows };
+      for (const { trace, rows } of run.requests) trace.ran(place, rows);
+      const wallOffsetMs = wall.offsetMs(run.endedMs);
+      options.onSpans(() => [runSpan(place, { model, run, wallOffsetMs })]);
     },
   };
+}
+
+/** The 24 bits of a trace id that come first in a decision. */
+function drawHigh(random: () => number): number {
+  return (random() * HIGH_VALUES) | 0;
 }
 
 /** What a trace is made with. */
@@ -106,7 +77,13 @@ interface TraceParts {
   readonly parent: TraceParent | undefined;
   readonly options: TracerOptions;
   readonly ids: Ids;
-  readonly toWall: (ms: number) => number;
+  readonly wall: WallClock;
+}
+
+/** From the server's clock to the time of day. */
+interface WallClock {
+  /** What to add; `nowMs`: what the server's clock says. */
+  offsetMs(nowMs: number): number;
 }
 
 /** Of a request that came with a trace which nobody records. */
@@ -143,22 +120,22 @@ class SampledTrace implements RequestTrace {
   }
 
   ended(end: TracedEnd): void {
-    const { call, parent, options, ids, toWall } = this.#parts;
-    try {
-      const spans = requestSpans(this, {
+    const { call, parent, options, ids, wall } = this.#parts;
+    const endedMs = options.clock.nowMs();
+    const wallOffsetMs = wall.offsetMs(endedMs);
+    const kept = { ...end, timeline: Object.assign(new Timeline(0), end.timeline) };
+    options.onSpans(() =>
+      requestSpans(this, {
         call,
-        end,
+        end: kept,
         parentSpanId: parent?.spanId ?? "",
         traceState: parent === undefined ? "" : readTraceState(call.tracestate),
         runs: this.#runs,
-        endedMs: options.clock.nowMs(),
+        endedMs,
         newSpanId: ids.spanId,
-        toWall,
-      });
-      options.onSpans(spans);
-    } catch {
-      options.onLost();
-    }
+        wallOffsetMs,
+      }),
+    );
   }
 }
 
@@ -168,33 +145,50 @@ const MOST_RUNS = 128;
 interface Ids {
   /** 32 random bits. */
   word(): number;
+  /** With the bits that decided in its last seven bytes. */
+  decidedTraceId(high: number, low: number): string;
   traceId(): string;
   spanId(): string;
 }
 
 function createIds(random: () => number): Ids {
+  const bytes = Buffer.alloc(16);
   const word = (): number => Math.floor(random() * 2 ** 32);
-  // All zeros is no id.
-  const spanId = (): string => `${hex(word())}${hex(word() || 1)}`;
-  return { word, spanId, traceId: () => spanId() + spanId() };
-}
-
-function hex(word: number): string {
-  return (word + 2 ** 32).toString(16).slice(1);
+  // A number's own `toString(16)` takes ten times as long.
+  const text = (length: number): string => bytes.toString("hex", 0, length);
+  return {
+    word,
+    decidedTraceId(high, low) {
+      for (let at = 0; at < 12; at += 4) bytes.writeUInt32BE(word(), at);
+      bytes.writeUIntBE(high, 9, 3);
+      bytes.writeUInt32BE(low, 12);
+      return text(16);
+    },
+    traceId() {
+      for (let at = 0; at < 12; at += 4) bytes.writeUInt32BE(word(), at);
+      // All zeros is no id.
+      bytes.writeUInt32BE(word() || 1, 12);
+      return text(16);
+    },
+    spanId() {
+      bytes.writeUInt32BE(word(), 0);
+      bytes.writeUInt32BE(word() || 1, 4);
+      return text(8);
+    },
+  };
 }
 
 /** A clock that was set is followed when it is this far away. */
 const MOST_DRIFT_MS = 50;
 
-/** From the server's clock to the time of day: by one offset, so that the spans of a trace fit together, as long as that holds. */
-function createWallClock({
-  clock,
-  wallNowMs,
-}: Pick<TracerOptions, "clock" | "wallNowMs">): (ms: number) => number {
+/** By one offset, so that the spans of a trace fit together, as long as that holds. */
+function createWallClock({ clock, wallNowMs }: Pick<TracerOptions, "clock" | "wallNowMs">): WallClock {
   let offsetMs = wallNowMs() - clock.nowMs();
-  return (ms) => {
-    const nowMs = wallNowMs() - clock.nowMs();
-    if (Math.abs(nowMs - offsetMs) > MOST_DRIFT_MS) offsetMs = nowMs;
-    return ms + offsetMs;
+  return {
+    offsetMs(nowMs) {
+      const wallOffsetMs = wallNowMs() - nowMs;
+      if (Math.abs(wallOffsetMs - offsetMs) > MOST_DRIFT_MS) offsetMs = wallOffsetMs;
+      return offsetMs;
+    },
   };
 }

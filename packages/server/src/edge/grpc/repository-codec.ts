@@ -6,19 +6,23 @@ import {
   RepositoryModelUnloadResponseSchema,
 } from "@sconce/protocol/messages";
 import { ServeError } from "../../base/errors.ts";
-import type { RequestedSettings } from "../../infer/administration.ts";
-import { type ReadLoadConfig, readLoadParameters, readUnloadParameters } from "../control-parameters.ts";
+import {
+  type LoadAllowance,
+  type LoadParameters,
+  readLoadParameters,
+  readUnloadParameters,
+} from "../control-parameters.ts";
 import { decodeMessage } from "./server-handlers.ts";
 
 /** The model that a load is about, and what it sets. Throws `invalid_argument` for malformed bytes and for parameters that are not taken. */
 export function decodeLoad(
   bytes: Uint8Array,
-  read: ReadLoadConfig | undefined,
-): { readonly name: string; readonly settings: RequestedSettings | undefined } {
+  allowed: LoadAllowance,
+): LoadParameters & { readonly name: string } {
   const request = decodeMessage(RepositoryModelLoadRequestSchema, bytes);
   const parameters = Object.entries(request.parameters);
   const values = parameters.map(([name, value]) => [name, value.parameterChoice.value] as const);
-  return { name: modelName(request), settings: readLoadParameters(values, read) };
+  return { name: modelName(request), ...readLoadParameters(values, allowed) };
 }
 
 /** As `decodeLoad`, for an unload. */

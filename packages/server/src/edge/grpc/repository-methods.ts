@@ -6,6 +6,7 @@ import type { Administration } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import type { Authentication } from "../authentication.ts";
 import type { ReadLoadConfig } from "../control-parameters.ts";
+import { loadModel } from "../load-model.ts";
 import { unloadModels } from "../unload-models.ts";
 import type { GrpcCall, GrpcMethod } from "./grpc-call.ts";
 import { unaryMethod } from "./unary-method.ts";
@@ -38,9 +39,10 @@ export function repositoryMethods({
     unaryMethod(`${SERVICE}/RepositoryModelLoad`, async (bytes, call) => {
       const admitted = admit(call);
       const { decodeLoad, encodeLoaded } = await codec();
-      const { name, settings } = decodeLoad(bytes, readLoadConfig);
+      const takesFiles = admitted.uploadModel !== undefined;
+      const { name, ...wanted } = decodeLoad(bytes, { readConfig: readLoadConfig, takesFiles });
       checkModelName(name);
-      await admitted.loadModel(name, abortSignalOf(call.signal), settings);
+      await loadModel(admitted, name, { ...wanted, signal: abortSignalOf(call.signal) });
       return encodeLoaded(name);
     }),
     unaryMethod(`${SERVICE}/RepositoryModelUnload`, async (bytes, call) => {

@@ -3,7 +3,7 @@ import { CallSignal } from "../../../base/call-signal.ts";
 import { ServeError } from "../../../base/errors.ts";
 import type { ParameterValue } from "../../../base/infer-request.ts";
 import type { RequestHead } from "../../../base/request-head.ts";
-import type { TracedCall, Tracer } from "../../../base/request-trace.ts";
+import type { TracedCall } from "../../../base/request-trace.ts";
 import { Timeline } from "../../../base/timeline.ts";
 import { parseTraceParent } from "../../../base/trace-parent.ts";
 import type { Credentials } from "../../../gate/admin-gate.ts";
@@ -16,7 +16,7 @@ import {
   preferDeadline,
 } from "../../../gate/deadline.ts";
 import { requestId } from "../../../gate/request-id.ts";
-import { checkTenant } from "../../../gate/tenant.ts";
+import { checkTenant, routeKeyOf } from "../../../gate/tenant.ts";
 import { serverTiming } from "../../inference-metrics.ts";
 import { type Work, workOff } from "../../time-slicer.ts";
 import { expectsContinue } from "./check-head.ts";
@@ -57,6 +57,8 @@ export class RestCall implements RequestHead, RespondingCall {
   /** How the dialect of this request spells errors. */
   spellError: typeof errorResponse = errorResponse;
 
+  /** The parts of the URL that have names, where requests are traced. */
+  #params: TracedCall["params"] = NO_PARAMS;
   #cancelDeadline: (() => void) | undefined;
   /** As `takeDeadline` found it. */
   #deadlineMs: number | undefined;
@@ -81,20 +83,23 @@ export class RestCall implements RequestHead, RespondingCall {
   /** It is an inference of this model from now on. `params`: the parts of its URL that have names. */
   ask(model: string | undefined, params: TracedCall["params"]): void {
     this.model = model;
-    if (this.context.tracer !== undefined) this.#beginTrace(this.context.tracer, params);
+    const { tracer } = this.context;
+    if (tracer === undefined) return;
+    this.#params = params;
+    this.timeline.trace = tracer.begin(textOf(this.request.headers["traceparent"]), this);
   }
 
-  #beginTrace(tracer: Tracer, params: TracedCall["params"]): void {
+  /** What its trace begins with. */
+  traced(): TracedCall {
     const { method = "", url = "", headers } = this.request;
-    this.timeline.trace = tracer.begin({
+    return {
       protocol: "rest",
       method,
       url,
-      params,
+      params: this.#params,
       requestId: this.id,
-      traceparent: textOf(headers["traceparent"]),
       tracestate: textOf(headers["tracestate"]),
-    });
+    };
   }
 
   /** Under which others know it: of its own trace, or of the one that it says it belongs to. */
@@ -110,6 +115,13 @@ export class RestCall implements RequestHead, RespondingCall {
     const { tenantHeader } = this.context;
     if (tenantHeader === undefined) return undefined;
     return checkTenant(this.request.headers[tenantHeader]?.toString());
+  }
+
+  /** What its header says of which version of a rollout it goes to; undefined: nothing. */
+  get routeKey(): string | undefined {
+    const { rolloutHeader } = this.context;
+    if (rolloutHeader === undefined) return undefined;
+    return routeKeyOf(this.request.headers[rolloutHeader]?.toString());
   }
 
   get credentials(): Credentials {
@@ -405,6 +417,7 @@ function beginning(
   return [...own, ...typed, "X-Request-Id", id, ...forPages];
 }
 
+const NO_PARAMS: TracedCall["params"] = {};
 const FIRST_FAILURE = 400;
 /** What nginx logs of a client that closed its connection; nobody is sent it. */
 const CLIENT_LEFT = 499;

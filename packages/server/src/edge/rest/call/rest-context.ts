@@ -61,6 +61,8 @@ export interface RestContext {
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
   readonly tenantHeader: string | undefined;
+  /** The header that says which version of a rollout a request goes to, in lower case; undefined: none does. */
+  readonly rolloutHeader: string | undefined;
   /** The model that `/predict` means without a name; undefined: the only one there is. */
   readonly defaultModel: string | undefined;
   /** `--log-level`, for who asks about it. */

@@ -1,14 +1,13 @@
 import { abortSignalOf } from "../../../base/call-signal.ts";
-import { checkModelName } from "../../../gate/model-name.ts";
 import { readLoadParameters, readUnloadParameters } from "../../control-parameters.ts";
+import { loadModel } from "../../load-model.ts";
 import { unloadModels } from "../../unload-models.ts";
 import { readBody } from "../call/body.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { Route, RouteParams } from "../call/route.ts";
 import { readEnvelope } from "../json/envelope.ts";
-import { optionalBoolean, optionalObject } from "../json/fields.ts";
-import type { Pattern } from "../json/json-scan.ts";
-import { readParameters } from "../json/parameters.ts";
+import { optionalBoolean } from "../json/fields.ts";
+import { admittedModel, readControlBody } from "./control-body.ts";
 
 /** Triton's model repository extension: what there is, and load and unload for the administrator. */
 export function v2RepositoryRoutes(): readonly Route[] {
@@ -40,9 +39,13 @@ async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {
 async function answerLoad(call: RestCall, params: RouteParams): Promise<void> {
   const name = admittedModel(call, params);
   const { values } = await readControlBody(call);
-  const settings = readLoadParameters(values(), call.context.readLoadConfig);
+  const { administration, readLoadConfig } = call.context;
+  const wanted = readLoadParameters(values(), {
+    readConfig: readLoadConfig,
+    takesFiles: administration.uploadModel !== undefined,
+  });
   call.takeDeadline(new Map());
-  await call.context.administration.loadModel(name, abortSignalOf(call.signal), settings);
+  await loadModel(administration, name, { ...wanted, signal: abortSignalOf(call.signal) });
   call.sendJson(200, { name, load: true });
 }
 
@@ -53,32 +56,4 @@ async function answerUnload(call: RestCall, params: RouteParams): Promise<void> 
   call.takeDeadline(new Map());
   await unloadModels(call.context, name, { signal: abortSignalOf(call.signal), withDependents });
   call.sendJson(200, { name, unload: true });
-}
-
-/** The model in the URL, if the caller is an administrator. Any other caller learns nothing, and its body is not read. */
-function admittedModel(call: RestCall, params: RouteParams): string {
-  call.context.adminGate.admit(call.credentials);
-  const name = params["model"] ?? "";
-  checkModelName(name);
-  return name;
-}
-
-interface ControlParameters {
-  /** Throws `invalid_argument` for a value that is neither text, number nor boolean. */
-  values(): ReadonlyMap<string, unknown>;
-}
-
-const PATTERN: Pattern = { keys: { parameters: { anyKey: { capture: true } } } };
-
-async function readControlBody(call: RestCall): Promise<ControlParameters> {
-  const body = await readBody(call);
-  if (body.length === 0) return { values: () => new Map() };
-  const whole = {
-    span: { start: 0, end: body.length },
-    pattern: PATTERN,
-    expected: '{"parameters": {}} or an empty body',
-  };
-  const { value, spans } = await call.workOff(body.length, readEnvelope(body, whole, call.context.limits));
-  const parameters = optionalObject(value, "parameters", "parameters");
-  return { values: () => readParameters(body, parameters, spans) };
 }
