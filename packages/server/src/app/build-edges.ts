@@ -153,6 +153,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         onRest: (request) => rest.acceptRequest(request),
         limits: grpcLimits(config),
         typedResponses: config.grpcTypedAnswers,
+        streamResponses: config.grpcStreamAnswers,
         activeClock: loop.activeClock,
         random,
         torchserve,

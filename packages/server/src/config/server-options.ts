@@ -87,6 +87,12 @@ export const SERVER_OPTIONS = {
     default: "never",
     doc: "Whether answers of the Open Inference Protocol over gRPC hold typed contents, which KServe's and MLServer's stubs read, in place of raw bytes. auto: when the request did.",
   },
+  grpcStreamAnswers: {
+    kind: "choice",
+    choices: ["triton", "mlserver"],
+    default: "triton",
+    doc: "What ModelStreamInfer answers with, which two servers have under one name. triton: ModelStreamInferResponse, in which a failure is an answer. mlserver: ModelInferResponse itself, as MLServer's stubs read it; a failure ends the stream.",
+  },
   sharedMemory: {
     kind: "choice",
     choices: ["off", "system"],

@@ -92,8 +92,9 @@ export function inferenceStream(
     },
     failed(failure, message) {
       if (call.ended) return;
-      if (options.failuresEndStream) call.fail(failure.error);
-      else call.send(frameOf(options.dialect.encodeFailure(failure, message)), answered);
+      const { encodeFailure } = options.dialect;
+      if (options.failuresEndStream || encodeFailure === undefined) call.fail(failure.error);
+      else call.send(frameOf(encodeFailure(failure, message)), answered);
     },
   };
 

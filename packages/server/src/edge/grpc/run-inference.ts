@@ -27,6 +27,9 @@ import type { GrpcCall } from "./grpc-call.ts";
 import { ResponseFrame } from "./message-frame.ts";
 
 /** Whether answers hold typed contents, as KServe's and MLServer's stubs read them: never, when the request did, or always. */
+/** Two servers have a ModelStreamInfer, and answers that cannot be told apart by what was asked. */
+export type StreamResponses = "triton" | "mlserver";
+
 export type TypedResponses = "never" | "auto" | "always";
 
 /** What every inference method needs. */
@@ -51,6 +54,8 @@ export interface InferenceDeps {
   readonly maxReceiveBytes: number;
   /** Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** Whose messages ModelStreamInfer answers with. Default: Triton's. */
+  readonly streamResponses?: StreamResponses;
   /** Shared memory that clients have registered. Default: none may be. */
   readonly regions?: MemoryRegions | undefined;
   /** The model of requests that name none. Default: the only one there is. */
