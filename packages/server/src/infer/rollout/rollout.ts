@@ -14,11 +14,11 @@ import { whyUnlike } from "./alike-signatures.ts";
 import { judgeRollout } from "./judge-rollout.ts";
 import { createRolloutMetrics, type RolloutMetrics } from "./rollout-metrics.ts";
 import { type AskedOutcome, type RequestLeader, RolloutRequest, type Side } from "./rollout-request.ts";
+import { RolloutRoutes, type RoutedRequest } from "./rollout-routes.ts";
 import { createRolloutShadow, type RolloutShadow } from "./rollout-shadow.ts";
 import { isOver, nextState, type RolloutEvent } from "./rollout-state.ts";
 import { RolloutWindow } from "./rollout-window.ts";
 import { percentText, whatHappened, wordsOfState } from "./rollout-words.ts";
-import { placeOfKey } from "./route-share.ts";
 
 export interface RolloutParts {
   readonly registry: Pick<ManagedRegistry, "lookup" | "noteTrial" | "endTrial">;
@@ -45,7 +45,7 @@ export class Rollout implements RequestLeader {
   readonly #parts: RolloutParts;
   readonly #metrics: RolloutMetrics;
   readonly #counters: Readonly<Record<Side, ReturnType<RolloutMetrics["requests"]>>>;
-  readonly #tenants: ReadonlySet<string>;
+  readonly #routes: RolloutRoutes;
   #state: RolloutState = { kind: "loading" };
   #windows: Readonly<Record<Side, RolloutWindow>> = newWindows();
   /** Of the old version in earlier steps, for those in which it answers too little. */
@@ -59,7 +59,12 @@ export class Rollout implements RequestLeader {
   #isClosed = false;
   #cancelTimer: () => void = () => {};
 
-  constructor(model: string, trial: VersionTrial, settings: RolloutSettings, parts: RolloutParts) {
+  constructor(
+    model: string,
+    trial: VersionTrial,
+    parts: RolloutParts & { readonly settings: RolloutSettings },
+  ) {
+    const { settings } = parts;
     this.model = model;
     this.trial = { stable: trial.stable, candidate: trial.candidate };
     this.settings = settings;
@@ -69,7 +74,8 @@ export class Rollout implements RequestLeader {
       stable: this.#metrics.requests(trial.stable),
       candidate: this.#metrics.requests(trial.candidate),
     };
-    this.#tenants = new Set(settings.tenants);
+    const salt = `${model}\n${trial.candidate}`;
+    this.#routes = new RolloutRoutes({ settings, salt, random: parts.random });
     this.#metrics.share.set(0);
     this.#watch();
   }
@@ -149,10 +155,8 @@ export class Rollout implements RequestLeader {
   }
 
   /** The version that a request of this tenant goes to which is no part of a sequence; undefined: neither serves. */
-  choose(
-    request: Pick<InferRequest, "tenant" | "routeKey">,
-  ): { served: ServedModelHandle; side: Side } | undefined {
-    const side = this.#drawn(this.#keyOf(request));
+  choose(request: RoutedRequest): { served: ServedModelHandle; side: Side } | undefined {
+    const side = this.#routes.sideOf(request, this.#state);
     const served = this.#find(side);
     if (served !== undefined) return { served, side };
     const other = side === "stable" ? "candidate" : "stable";
@@ -216,26 +220,7 @@ export class Rollout implements RequestLeader {
       if (candidate.holdsSequence?.(request) === true) return "candidate";
       if (this.#find("stable")?.holdsSequence?.(request) === true) return "stable";
     }
-    return this.#drawn(this.#keyOf(request) ?? sequenceKey(request));
-  }
-
-  /** Undefined: it has none. */
-  #keyOf({ tenant, routeKey }: Pick<InferRequest, "tenant" | "routeKey">): string | undefined {
-    if (routeKey === "always" || routeKey === "never") return routeKey;
-    if (tenant !== undefined && this.#tenants.has(tenant)) return "always";
-    const key = this.settings.by === "header" ? routeKey : this.settings.by === "tenant" ? tenant : undefined;
-    return key === undefined ? undefined : `=${key}`;
-  }
-
-  #drawn(key: string | undefined): Side {
-    const share = this.#share;
-    // Those that ask for the new version get it while there is one on trial.
-    if (key === "always") return this.#state.kind === "canary" || share > 0 ? "candidate" : "stable";
-    if (key === "never") return this.#state.kind === "promoted" ? "candidate" : "stable";
-    if (share === 0 || share === 1) return share === 0 ? "stable" : "candidate";
-    const place =
-      key === undefined ? this.#parts.random() : placeOfKey(`${this.model}\n${this.trial.candidate}`, key);
-    return place < share ? "candidate" : "stable";
+    return this.#routes.sideOf(request, this.#state);
   }
 
   #find(side: Side): ServedModelHandle | undefined {
@@ -339,9 +324,4 @@ export class Rollout implements RequestLeader {
 
 function newWindows(): Record<Side, RolloutWindow> {
   return { stable: new RolloutWindow(), candidate: new RolloutWindow() };
-}
-
-function sequenceKey({ parameters }: InferRequest): string | undefined {
-  const id = parameters.size === 0 ? undefined : parameters.get("sequence_id");
-  return id === undefined || id === "" || id === 0 || id === 0n ? undefined : `#${typeof id}${String(id)}`;
 }
