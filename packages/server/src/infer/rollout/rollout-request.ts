@@ -21,6 +21,10 @@ export interface RequestLeader {
   submitTo(served: ServedModel, request: InferRequest, receiver: ResultReceiver<InferResponse>): void;
   /** Who answers what the new version failed; undefined: nobody. */
   substitute(): ServedModel | undefined;
+  /** The new version is asked. */
+  began(request: RolloutRequest): void;
+  /** It has answered, or failed. */
+  settled(request: RolloutRequest): void;
   ended(outcome: AskedOutcome): void;
 }
 
@@ -35,7 +39,7 @@ export class RolloutRequest implements ResultReceiver<InferResponse> {
   readonly #leader: RequestLeader;
   readonly #receiver: ResultReceiver<InferResponse>;
   readonly #request: InferRequest;
-  readonly #startMs: number;
+  readonly startMs: number;
   #side: Side = "stable";
   #mayBeReplaced = false;
   #hasPieces = false;
@@ -47,13 +51,14 @@ export class RolloutRequest implements ResultReceiver<InferResponse> {
     this.#receiver = receiver;
     const { onPiece } = request;
     this.#request = onPiece === undefined ? request : { ...request, onPiece: this.#watched(onPiece) };
-    this.#startMs = leader.nowMs();
+    this.startMs = leader.nowMs();
   }
 
   /** Asks a version. */
   run(served: ServedModel, side: Side): void {
     this.#side = side;
     this.#mayBeReplaced = side === "candidate" && served.settings.sequences === undefined;
+    if (side === "candidate") this.#leader.began(this);
     try {
       this.#leader.submitTo(served, this.#request, this);
     } catch (thrown) {
@@ -63,11 +68,12 @@ export class RolloutRequest implements ResultReceiver<InferResponse> {
 
   resolve(response: InferResponse): void {
     const failure = this.#failure;
+    if (failure === undefined) this.#leader.settled(this);
     if (failure !== undefined) {
       this.#leader.ended({ side: "candidate", latencyMs: undefined, isReplaced: true });
     } else if (response.batchRows > 0) {
       // What a cache answers says nothing of a version.
-      this.#leader.ended({ side: this.#side, latencyMs: this.#leader.nowMs() - this.#startMs });
+      this.#leader.ended({ side: this.#side, latencyMs: this.#leader.nowMs() - this.startMs });
     }
     this.#receiver.resolve(response);
   }
@@ -80,6 +86,7 @@ export class RolloutRequest implements ResultReceiver<InferResponse> {
       this.#receiver.reject(error);
       return;
     }
+    this.#leader.settled(this);
     const blame = blameOf(error);
     const substitute = blame === "none" ? undefined : this.#substitute();
     if (substitute === undefined) {

@@ -54,6 +54,8 @@ export class Rollout implements RequestLeader {
   #shadow: RolloutShadow | undefined;
   /** As last seen; with other files it is another one. */
   #candidate: ServedModelHandle | undefined;
+  /** Requests that the new version has not answered. */
+  readonly #open = new Set<RolloutRequest>();
   #hadStable = false;
   #endedMs = 0;
   #isClosed = false;
@@ -188,6 +190,14 @@ export class Rollout implements RequestLeader {
     return this.#state.kind === "promoted" ? undefined : this.#find("stable");
   }
 
+  began(request: RolloutRequest): void {
+    this.#open.add(request);
+  }
+
+  settled(request: RolloutRequest): void {
+    this.#open.delete(request);
+  }
+
   ended({ side, latencyMs, isReplaced }: AskedOutcome): void {
     const window = this.#windows[side];
     this.#counters[side][isReplaced ? "replaced" : latencyMs === undefined ? "failed" : "ok"].add(1);
@@ -203,9 +213,29 @@ export class Rollout implements RequestLeader {
     const { stable, candidate } = this.#windows;
     const isTooFew = stable.requests < this.settings.minRequests;
     const p95Ms = isTooFew ? (this.#usualP95Ms ?? stable.p95Ms) : stable.p95Ms;
-    const { requests, failed } = stable;
-    const figures = { stable: { requests, failed, p95Ms }, candidate, compared: this.#compared };
-    this.happen({ kind: "judged", verdict: judgeRollout(this.settings, figures) });
+    const verdict = judgeRollout(this.settings, {
+      stable: { requests: stable.requests, failed: stable.failed, p95Ms },
+      candidate: {
+        requests: candidate.requests,
+        failed: candidate.failed,
+        p95Ms: candidate.p95Ms,
+        slowerThan: (latencyMs) => candidate.slowerThan(latencyMs) + this.#openFor(latencyMs),
+      },
+      compared: this.#compared,
+    });
+    this.happen({ kind: "judged", verdict });
+  }
+
+  /** Requests that have waited longer for the new version. */
+  #openFor(latencyMs: number): number {
+    const beforeMs = this.nowMs() - latencyMs;
+    let count = 0;
+    // The oldest come first.
+    for (const { startMs } of this.#open) {
+      if (startMs >= beforeMs) break;
+      count += 1;
+    }
+    return count;
   }
 
   get #share(): number {
