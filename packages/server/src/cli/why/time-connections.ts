@@ -25,10 +25,11 @@ function timeOne({ protocol, hostname, port }: URL): Promise<number | undefined>
     // Whom it speaks to does not matter: nothing is said.
     const socket = isTls ? tls.connect({ ...at, rejectUnauthorized: false }) : net.connect(at);
     const end = (ms: number | undefined): void => {
+      cancel();
       socket.destroy();
       resolve(ms);
     };
-    socket.setTimeout(LIMIT_MS, () => end(undefined));
+    const cancel = systemClock.after(LIMIT_MS, () => end(undefined));
     socket.once(isTls ? "secureConnect" : "connect", () => end(systemClock.nowMs() - startMs));
     socket.once("error", () => end(undefined));
   });
