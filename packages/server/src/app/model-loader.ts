@@ -8,9 +8,8 @@ import type { RunSettings } from "../base/run-settings.ts";
 import { loadModelConfig } from "../config/load-config.ts";
 import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
+import { readRollout } from "../config/rollout-settings.ts";
 import { readShadow, type ShadowSettings } from "../config/shadow-settings.ts";
-import { createCachedModel } from "../infer/cache/cached-model.ts";
-import { createMemoryCache } from "../infer/cache/memory-cache.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
@@ -33,6 +32,8 @@ import type {
   TranslationCacheOptions,
 } from "../runtime/runtime.ts";
 import type { SpanTracer } from "../tracing/tracer.ts";
+import { cacheModel } from "./cache-model.ts";
+import type { CacheSharing } from "./cache-sharing.ts";
 import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
 import { type ModelState, modelState } from "./model-state.ts";
@@ -56,6 +57,8 @@ export interface ModelLoaderOptions {
   readonly translationCache?: TranslationCacheOptions | undefined;
   /** Requests per tenant, over all models. */
   readonly quota?: Quota | undefined;
+  /** Shares cached answers with other servers. Default: they are not shared. */
+  readonly cacheSharing?: CacheSharing | undefined;
   /** The models of this server, for pipelines; made after this loader. */
   readonly registry: () => ManagedRegistry;
   /** What tensors between the steps of pipelines cost. */
@@ -73,6 +76,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
     const shadow = readShadow(config.shadow);
+    readRollout(config.rollout);
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
     if (candidate.format === "pipeline") {
@@ -116,6 +120,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
           ...options,
           config,
           candidate,
+          spec,
           logger,
           ...(shadow !== undefined && { around: await shadowing(options, { shadow, spec, limit, logger }) }),
         });
@@ -193,6 +198,7 @@ function observeLoad(
 
 interface ServeParts extends ModelLoaderOptions {
   readonly config: ModelConfig;
+  readonly spec: LoadSpec;
   readonly candidate: ModelCandidate;
   /** Puts something around the model itself, behind its cache and its states. Default: nothing. */
   readonly around?: (served: ServedModelHandle) => ServedModelHandle;
@@ -237,7 +243,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   });
   const served = parts.around?.(queued) ?? queued;
   if (state !== undefined) return sequenced(served, state, parts);
-  return config.cacheBytes === undefined ? served : cached(served, config, parts);
+  return config.cacheBytes === undefined ? served : cacheModel(served, { ...parts, loaded });
 }
 
 function sequenced(
@@ -284,24 +290,6 @@ function runSettings(queue: QueueConfig, config: ModelConfig, instances: number)
     instances,
     cached: false,
   };
-}
-
-function cached(
-  inner: ServedModelHandle,
-  config: ModelConfig,
-  options: ModelLoaderOptions,
-): ServedModelHandle {
-  const { clock, logger, metrics } = options;
-  const labels = { model: inner.name, version: inner.version };
-  const lookups = (result: string): Counter =>
-    metrics.counter("sconce_cache_lookups_total", "Look-ups in the response cache.", { ...labels, result });
-  const [hits, misses] = [lookups("hit"), lookups("miss")];
-  return createCachedModel(inner, {
-    cache: createMemoryCache({ clock, maxBytes: config.cacheBytes ?? 0, ttlMs: config.cacheTtlMs }),
-    clock,
-    logger,
-    onLookup: (found) => (found ? hits : misses).add(1),
-  });
 }
 
 /** Says the current stage once a load has been slow, and every stage after that. */

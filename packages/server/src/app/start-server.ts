@@ -45,6 +45,7 @@ import {
   notReadyStatusOf,
   webGateOptions,
 } from "./build-edges.ts";
+import type { CacheSharing } from "./cache-sharing.ts";
 import { checkOptions } from "./check-options.ts";
 import { createBothRuntimes, type RuntimeOptions } from "./create-both-runtimes.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
@@ -55,6 +56,8 @@ import { createManagedModels } from "./managed-models.ts";
 import { createModelLoader } from "./model-loader.ts";
 import { closeSources, type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
+import { openCacheStore } from "./open-cache-store.ts";
+import { openRollouts } from "./open-rollouts.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { openTraces } from "./open-traces.ts";
@@ -141,6 +144,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const metrics = createPrometheusMetrics({ processMetrics: true });
   const authentication = await openAuthentication(config, { metrics, logger });
   const traces = await openTraces(config, { ...options, metrics });
+  const cacheSharing = await openCacheStore(config, { ...options, metrics });
   const sources = await openModelSources(options, metrics);
   const sandbox = sandboxFor(sources, config, logger);
   const loop = watchEventLoop({ clock, logger, metrics });
@@ -153,17 +157,20 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const edgeProcesses = await openEdgeProcesses(options, metrics);
   const budget = (edgeProcesses?.createBudget ?? createByteBudget)(budgetOptions(config, slowClients));
   const tracer = traces?.tracer;
-  const shared = { metrics, tracer, loop, authentication, live, sandbox, sources, slowClients, budget };
+  const parts = { metrics, tracer, loop, authentication, live, sandbox, sources, slowClients, budget };
+  const shared = { ...parts, cacheSharing };
   const { runtime, registry, control, observer } = buildModels(options, {
     ...shared,
     onGone: (model) => edgeProcesses?.look(model),
   });
   let isDraining = false;
+  const rollouts = openRollouts({ ...options, metrics, registry });
   const inference = createInference({
     registry,
     clock,
     serverInfo: { name: "sconce", version: VERSION, extensions: extensionsOf(config) },
     isDraining: () => isDraining,
+    rollouts,
   });
   const slicer = createTimeSlicer(clock);
   let built: BuiltEdges | undefined;
@@ -179,7 +186,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       metrics: edgeProcesses?.metrics ?? metrics,
       observer,
       inference,
-      control,
+      control: rollouts.administration(control),
       tenantHeader,
       webGate,
       slicer,
@@ -197,6 +204,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     edgeProcesses?.destroy();
     built?.regions?.unregister("");
     control.close();
+    rollouts.close();
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
@@ -207,20 +215,23 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   }
   loop.onBeat(() => health?.beat());
   loop.begin();
+  cacheSharing?.start();
   const started = control.start();
   const reloader = await openReloader(options, { tls, authentication, live, edgeProcesses });
   const edges = { health, reloader, edgeProcesses, ...built };
-  const parts: RunningParts = {
+  const running: RunningParts = {
     config,
     clock,
     logger,
     loop,
     ...edges,
     control,
+    rollouts,
     registry,
     runtime,
     sources,
     traces,
+    cacheSharing,
   };
   let stopped: Promise<void> | undefined;
   return {
@@ -239,7 +250,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     stop() {
       isDraining = true;
       health?.refresh();
-      stopped ??= stopServer(parts).finally(() => sandbox?.close());
+      stopped ??= stopServer(running).finally(() => sandbox?.close());
       return stopped;
     },
   };
@@ -308,6 +319,8 @@ interface Instruments {
   readonly slowClients: SlowClientGuard;
   /** What requests in flight may hold. */
   readonly budget: ByteBudget;
+  /** Undefined: every server has its own answers. */
+  readonly cacheSharing: CacheSharing | undefined;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
@@ -322,6 +335,7 @@ function buildModels(
     sandbox,
     sources,
     budget,
+    cacheSharing,
     onGone,
   }: Instruments & { onGone(model: string): void },
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
@@ -347,6 +361,7 @@ function buildModels(
     metrics,
     tracer,
     quota,
+    cacheSharing,
     registry: () => managed.registry,
     ledger: budget,
   });

@@ -11,9 +11,11 @@ import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelControl } from "../models/model-control.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Tracing } from "../tracing/open-tracing.ts";
+import type { CacheSharing } from "./cache-sharing.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { closeSources, type ModelSources } from "./model-sources.ts";
+import type { OpenRollouts } from "./open-rollouts.ts";
 import { FLUSH_MS } from "./open-traces.ts";
 import type { Reloader } from "./reloader.ts";
 
@@ -35,6 +37,7 @@ export interface RunningParts {
   /** Shared memory that clients have registered; undefined: none may be. */
   readonly regions: MemoryRegions | undefined;
   readonly control: ModelControl;
+  readonly rollouts: OpenRollouts;
   readonly registry: ManagedRegistry;
   /** Undefined: this process speaks with all clients. */
   readonly edgeProcesses: EdgeProcesses | undefined;
@@ -42,6 +45,8 @@ export interface RunningParts {
   readonly sources: ModelSources;
   /** Undefined: nothing is traced. */
   readonly traces: Tracing | undefined;
+  /** Undefined: every server has its own answers. */
+  readonly cacheSharing: CacheSharing | undefined;
 }
 
 /**
@@ -78,9 +83,12 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   listener.destroy();
   edgeProcesses?.destroy();
   parts.regions?.unregister("");
+  // Until then requests go where their sequences are.
+  parts.rollouts.close();
   await registry.close();
   await runtime.close();
   closeSources(parts.sources);
+  await parts.cacheSharing?.close();
   await parts.traces?.close(FLUSH_MS);
   parts.loop.stop();
   await parts.health?.close();

@@ -1,10 +1,12 @@
 import { ServeError } from "../base/errors.ts";
 import { nearestWord } from "../base/nearest-word.ts";
+import { rejectPasswordInFlags } from "./cache-store-address.ts";
 import { MODEL_OPTIONS, type ModelConfig } from "./model-options.ts";
 import { fileKey, flagName } from "./option.ts";
 import { otelSettings } from "./otel-environment.ts";
 import { PIPELINE_KEY } from "./pipeline-settings.ts";
 import { type OptionSources, rejectUnknownKeys, resolveOptions } from "./resolve-options.ts";
+import { readRollout } from "./rollout-settings.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 import { readShadow } from "./shadow-settings.ts";
 import { readYaml, type YamlFile } from "./yaml-file.ts";
@@ -37,6 +39,7 @@ export function loadConfig(
   const { env } = given;
   const sources = env === undefined ? given : { ...given, env: { ...otelSettings(env), ...env } };
   rejectUnknownFlags(sources.flags ?? new Map());
+  rejectPasswordInFlags(sources.flags ?? new Map());
   const named = resolveOptions({ config: SERVER_OPTIONS.config }, sources).config;
   const file = named === undefined ? NO_FILE : readYaml(named);
   rejectUnknownKeys(file, [...Object.keys(SERVER_OPTIONS).map(fileKey), "models"]);
@@ -56,6 +59,7 @@ export function loadConfig(
     resolveOptions(MODEL_OPTIONS, { file: { name: `${base?.name} (${model.slice(0, 80)})`, values } });
   const modelDefaults = resolveOptions(MODEL_OPTIONS, { ...sources, file: models }, under?.models);
   readShadow(modelDefaults.shadow);
+  readRollout(modelDefaults.rollout);
   return {
     server,
     modelDefaults,

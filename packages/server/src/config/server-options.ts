@@ -87,6 +87,12 @@ export const SERVER_OPTIONS = {
     default: "never",
     doc: "Whether answers of the Open Inference Protocol over gRPC hold typed contents, which KServe's and MLServer's stubs read, in place of raw bytes. auto: when the request did.",
   },
+  grpcStreamAnswers: {
+    kind: "choice",
+    choices: ["triton", "mlserver"],
+    default: "triton",
+    doc: "What ModelStreamInfer answers with, which two servers have under one name. triton: ModelStreamInferResponse, in which a failure is an answer. mlserver: ModelInferResponse itself, as MLServer's stubs read it; a failure ends the stream.",
+  },
   sharedMemory: {
     kind: "choice",
     choices: ["off", "system"],
@@ -114,7 +120,7 @@ export const SERVER_OPTIONS = {
   adminToken: {
     kind: "text",
     default: null,
-    doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
+    doc: "Bearer token for load and unload under --model-control explicit, and to steer rollouts. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
   },
   allowProfile: {
     kind: "flag",
@@ -269,6 +275,50 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "PEM file with the only CAs whose certificates a model store may have. When unset: those that Node trusts, NODE_EXTRA_CA_CERTS among them.",
   },
+  cacheStore: {
+    kind: "text",
+    default: null,
+    doc: "Redis or Valkey server through which servers share the answers of models that have a cache: redis://HOST:PORT/DATABASE, rediss:// with TLS, redis://USER@HOST with an ACL user. Needs the package @redis/client. Never in the way: without it, or too slow, every model answers as if there were none. A password only in the environment variable or a file.",
+  },
+  cacheStorePasswordFile: {
+    kind: "text",
+    default: null,
+    doc: "File with the password for --cache-store. Read at every connection.",
+  },
+  cacheStoreSecretFile: {
+    kind: "text",
+    default: null,
+    doc: "File with a secret of at least 32 characters that all servers of --cache-store share: answers that were not sealed with it are not used. Without one, whoever may write to the store may forge answers.",
+  },
+  cacheStoreCa: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the only CAs whose certificates the cache store may have. When unset: those that Node trusts.",
+  },
+  cacheStoreCert: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the certificate that the cache store is shown.",
+  },
+  cacheStoreKey: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the private key of --cache-store-cert.",
+  },
+  cacheStoreTimeoutMs: {
+    kind: "duration",
+    min: 0.1,
+    max: 10_000,
+    default: 5,
+    doc: "How long a request waits for the cache store. Five answers in a row that come later, and nobody asks it any more until it is fast again.",
+  },
+  cacheStoreMaxValueBytes: {
+    kind: "bytes",
+    min: 1024,
+    max: 67_108_864,
+    default: 1_048_576,
+    doc: "Bytes of the largest answer that goes to the cache store, or is taken from it.",
+  },
   maxInstances: {
     kind: "count-or-auto",
     min: 1,
@@ -366,6 +416,11 @@ export const SERVER_OPTIONS = {
     kind: "text",
     default: null,
     doc: "Header (REST) and metadata key (gRPC) that names whose request it is. Tenants take turns in every queue, and do not share cached answers. Set it only behind a proxy that authenticates clients and sets this header itself: a client that could choose its name could take many turns. Where keys or tokens say who asks, each of them is a tenant and the header is not looked at.",
+  },
+  rolloutHeader: {
+    kind: "text",
+    default: null,
+    doc: "Header (REST) and metadata key (gRPC) that says which version a request goes to while a new one is rolled out: always the new one, never, or, with by: header, a key whose requests all go to the same one. See rollouts.md.",
   },
   tenantQuota: {
     kind: "number",

@@ -2,7 +2,6 @@ import { nearestWord } from "../base/nearest-word.ts";
 import type { Config } from "./load-config.ts";
 import { MODEL_OPTIONS } from "./model-options.ts";
 import { envName, flagName } from "./option.ts";
-import { isAuthenticating } from "./safe-binding.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 
 /** What is served with these options. */
@@ -36,11 +35,6 @@ const NEEDS: readonly Need[] = [
     words: "--allow-model-upload",
   },
   {
-    options: ["adminToken"],
-    isMet: (server) => server.modelControl === "explicit" || isAuthenticating(server),
-    words: "--model-control explicit, --api-keys or --jwt-keys",
-  },
-  {
     options: ["pollIntervalMs"],
     isMet: ({ modelControl }) => modelControl === "poll",
     words: "--model-control poll",
@@ -59,6 +53,19 @@ const NEEDS: readonly Need[] = [
     options: ["storeCache", "storeCacheSizeBytes", "storeTimeoutMs", "storeCa"],
     isMet: (_, { hasStores }) => hasStores,
     words: "a model at s3://, gs:// or https://",
+  },
+  {
+    options: [
+      "cacheStorePasswordFile",
+      "cacheStoreSecretFile",
+      "cacheStoreCa",
+      "cacheStoreCert",
+      "cacheStoreKey",
+      "cacheStoreTimeoutMs",
+      "cacheStoreMaxValueBytes",
+    ],
+    isMet: ({ cacheStore }) => cacheStore !== undefined,
+    words: "--cache-store",
   },
   {
     options: ["tokenExpirationMs"],

@@ -70,6 +70,7 @@ function because(loaded: LoadedModel, why: string): LoadedModel {
   return {
     description: { ...description, runtimeReason },
     instances: loaded.instances,
+    files: () => loaded.files?.() ?? [],
     onStateChange: (listener) => loaded.onStateChange(listener),
     close: () => loaded.close(),
     destroy: (reason) => loaded.destroy(reason),

@@ -16,6 +16,11 @@ export class FileIdentity {
     this.#stamps = new Map(weights === undefined ? [] : [[weights, undefined]]);
   }
 
+  /** Its files as they were when they were read. */
+  get stamps(): readonly FileStamp[] {
+    return [...this.#stamps.values()].filter((stamp) => stamp !== undefined);
+  }
+
   /**
    * Call it before and after reading. True when a file was touched, so that its digest must show that it is the same. Rejects with
    * `not_found` when the model is gone, `unavailable`/`model_file_changed` when a file is another than at first.

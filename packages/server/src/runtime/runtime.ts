@@ -2,6 +2,7 @@ import type { DeclaredPorts } from "../base/declared-ports.ts";
 import type { Instance } from "../base/instance.ts";
 import type { ModelDescription, OwnSettings } from "../base/model-description.ts";
 import type { TensorSpec } from "../base/signature.ts";
+import type { FileStamp } from "./file-stamp.ts";
 
 /** What to load. `file` is an absolute path that the server chose, never a client. */
 export interface LoadSpec {
@@ -121,6 +122,8 @@ export interface PythonOptions {
 export interface LoadedModel {
   readonly description: ModelDescription;
   readonly instances: readonly Instance[];
+  /** The files that it was read from, as they were then. Default: nobody knows. */
+  files?(): readonly FileStamp[];
   /** Calls `listener` whenever an instance's state changed; the returned function stops that. */
   onStateChange(listener: (instance: Instance) => void): () => void;
   /** Waits for running batches, then ends the workers. Idempotent. */

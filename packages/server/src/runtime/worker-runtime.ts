@@ -9,6 +9,7 @@ import { WorkerPool } from "../worker/worker-pool.ts";
 import { nodeCommand, WorkerProcess } from "../worker/worker-process.ts";
 import { WorkerThread } from "../worker/worker-thread.ts";
 import { FileIdentity } from "./file-identity.ts";
+import type { FileStamp } from "./file-stamp.ts";
 import { LoadCaution } from "./load-caution.ts";
 import { Optimiser } from "./optimiser.ts";
 import type { LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
@@ -166,6 +167,7 @@ class WorkerModel implements LoadedModel {
   readonly #instances: WorkerInstance[];
   readonly #spec: LoadSpec;
   readonly #options: WorkerModelOptions;
+  readonly #files: FileIdentity;
   readonly #newInstance: (index: number) => WorkerInstance;
   readonly #listeners = new Set<(instance: Instance) => void>();
   #description: ModelDescription | undefined;
@@ -173,6 +175,7 @@ class WorkerModel implements LoadedModel {
   constructor(spec: LoadSpec, options: WorkerModelOptions) {
     this.#options = options;
     const files = new FileIdentity(spec.file, spec.options.weightsFile);
+    this.#files = files;
     const caution = new LoadCaution();
     this.#spec = spec;
     this.#newInstance = (index) => {
@@ -199,6 +202,10 @@ class WorkerModel implements LoadedModel {
 
   get instances(): readonly WorkerInstance[] {
     return this.#instances;
+  }
+
+  files(): readonly FileStamp[] {
+    return this.#files.stamps;
   }
 
   get description(): ModelDescription {

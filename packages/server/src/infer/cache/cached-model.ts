@@ -7,13 +7,15 @@ import { untilAborted } from "../../models/load-limit.ts";
 import { DurationSum, type ModelStatistics } from "../../models/model-statistics.ts";
 import type { ServedModelHandle } from "../../models/served-model-handle.ts";
 import { ModelAround } from "../model-around.ts";
-import { cacheKey, isCacheable } from "./cache-key.ts";
+import { cacheKey, isCacheable, type KeyedModel } from "./cache-key.ts";
 import type { CachedResponse, ResponseCache } from "./response-cache.ts";
 
 export interface CachedModelOptions {
   readonly cache: ResponseCache;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Stands in keys for what the model's files hold; default: the digest of its description. */
+  readonly digest?: string;
   /** Told of every look-up: metrics. */
   onLookup?(found: boolean): void;
 }
@@ -33,6 +35,7 @@ export function createCachedModel(inner: ServedModelHandle, options: CachedModel
 
 class CachedModel extends ModelAround {
   readonly #options: CachedModelOptions;
+  readonly #keyed: KeyedModel;
   /** The run under way for each key. */
   readonly #flights = new Map<string, Promise<Outcome>>();
   readonly #hits = new DurationSum();
@@ -41,6 +44,8 @@ class CachedModel extends ModelAround {
   constructor(inner: ServedModelHandle, options: CachedModelOptions) {
     super(inner, { settings: { ...inner.settings, cached: true } });
     this.#options = options;
+    const { name, version, description } = inner;
+    this.#keyed = { name, version, digest: options.digest ?? description.digest };
   }
 
   submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
@@ -55,7 +60,7 @@ class CachedModel extends ModelAround {
     this.taken.begin();
     try {
       if (!isCacheable(request)) return await submitTo(this.inner, request);
-      return await this.#answer(cacheKey(this, request), request);
+      return await this.#answer(cacheKey(this.#keyed, request), request);
     } finally {
       this.taken.end();
     }
@@ -93,12 +98,12 @@ class CachedModel extends ModelAround {
     this.#flights.set(key, flight);
     let outcome: Outcome = { kind: "gaveUp" };
     try {
-      const found = await this.#find(key);
+      const found = await this.#find(key, request);
       if (found !== undefined) {
         outcome = { kind: "answered", answer: found, batchRows: 0 };
         return this.#repeat(request, found, 0);
       }
-      const response = await submitTo(this.inner, request);
+      const response = await this.#run(key, request);
       outcome = { kind: "answered", answer: response, batchRows: response.batchRows };
       this.#keep(key, response);
       return response;
@@ -112,12 +117,21 @@ class CachedModel extends ModelAround {
     }
   }
 
-  async #find(key: string): Promise<CachedResponse | undefined> {
+  async #run(key: string, request: InferRequest): Promise<InferResponse> {
+    try {
+      return await submitTo(this.inner, request);
+    } catch (error) {
+      this.#options.cache.abandon?.(key);
+      throw error;
+    }
+  }
+
+  async #find(key: string, request: InferRequest): Promise<CachedResponse | undefined> {
     const { cache, clock, onLookup } = this.#options;
     const startMs = clock.nowMs();
     let found: CachedResponse | undefined;
     try {
-      const answer = cache.get(key);
+      const answer = cache.get(key, request);
       found = answer instanceof Promise ? await answer : answer;
     } catch (error) {
       this.#complain(error);

@@ -22,7 +22,8 @@ interface Entry {
 /** Answers in this process, bounded by bytes. */
 export interface MemoryCache extends ResponseCache {
   get(key: string): CachedResponse | undefined;
-  set(key: string, answer: CachedResponse): void;
+  /** `ttlMs`: of one that has been kept elsewhere before; default: the cache's own. */
+  set(key: string, answer: CachedResponse, ttlMs?: number): void;
   readonly size: number;
   readonly bytes: number;
 }
@@ -61,7 +62,7 @@ class LruCache implements MemoryCache {
     return entry.answer;
   }
 
-  set(key: string, { outputs, parameters }: CachedResponse): void {
+  set(key: string, { outputs, parameters }: CachedResponse, ttlMs: number = this.#options.ttlMs): void {
     const bytes = outputs.reduce((sum, output) => sum + output.bytes.length, ENTRY_BYTES);
     this.#drop(key);
     if (bytes > this.#options.maxBytes) return;
@@ -69,7 +70,7 @@ class LruCache implements MemoryCache {
       if (this.#bytes + bytes <= this.#options.maxBytes) break;
       this.#drop(oldest);
     }
-    const expiresMs = this.#options.clock.nowMs() + this.#options.ttlMs;
+    const expiresMs = this.#options.clock.nowMs() + ttlMs;
     this.#entries.set(key, { answer: { outputs: outputs.map(ownBytes), parameters }, bytes, expiresMs });
     this.#bytes += bytes;
   }

@@ -1,0 +1,3 @@
+/** The server's own way to Redis, for suites that look at what is there or put something else in its place. */
+export { connectRedis } from "../../../packages/server/dist/infer/cache/redis-connection.js";
+export type { StoreConnection } from "../../../packages/server/dist/infer/cache/store-connection.js";

@@ -1,0 +1,89 @@
+import type * as RedisClient from "@redis/client";
+import { ServeError } from "../../base/errors.ts";
+import type { StoreConnection, StoreReply } from "./store-connection.ts";
+
+/** Where a Redis or Valkey server is, and how to be let in. */
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly database: number;
+  readonly username: string | undefined;
+  /** Undefined: the connection is not encrypted. */
+  readonly tls: RedisTls | undefined;
+}
+
+export interface RedisTls {
+  readonly ca: Buffer | undefined;
+  readonly cert: Buffer | undefined;
+  readonly key: Buffer | undefined;
+}
+
+/** RESP's mark of a text of bytes: it is left as bytes. */
+const BLOB_STRING = 36;
+/** Of what a server says into the log. */
+const MAX_MESSAGE = 200;
+
+/** What is used of @redis/client, which is imported where a store is named. */
+export type RedisLibrary = Pick<typeof RedisClient, "createClient" | "ErrorReply">;
+
+/** Connects once, with the password of that moment. Rejects with what the network or the server says; never with the password. */
+export async function connectRedis(
+  { createClient, ErrorReply }: RedisLibrary,
+  address: RedisAddress & { readonly password: string | undefined },
+  { signal }: { readonly signal: AbortSignal },
+): Promise<StoreConnection> {
+  const { host, port, database, username, password, tls } = address;
+  const client = createClient({
+    RESP: 2,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    database,
+    disableClientInfo: true,
+    maintNotifications: "disabled",
+    disableOfflineQueue: true,
+    commandOptions: { typeMapping: { [BLOB_STRING]: Buffer } },
+    socket: {
+      host,
+      port,
+      reconnectStrategy: false,
+      noDelay: true,
+      ...(tls === undefined ? {} : { tls: true, ...tls }),
+    },
+  });
+  const listeners: ((reason: string) => void)[] = [];
+  const tell = (reason: string): void => {
+    for (const listener of listeners.splice(0)) listener(reason);
+  };
+  client.on("error", (error: Error) => tell(wordsOf(error)));
+  client.on("end", () => tell("the connection was closed"));
+  const destroy = (): void => {
+    listeners.length = 0;
+    if (client.isOpen) client.destroy();
+  };
+  signal.addEventListener("abort", destroy, { once: true });
+  try {
+    await client.connect();
+  } catch (error) {
+    destroy();
+    throw new ServeError("unavailable", wordsOf(error), { cause: error });
+  } finally {
+    signal.removeEventListener("abort", destroy);
+  }
+  return {
+    async send(command) {
+      try {
+        return (await client.sendCommand([...command])) as StoreReply;
+      } catch (error) {
+        if (!(error instanceof ErrorReply)) throw error;
+        const message = wordsOf(error);
+        return { word: message.split(" ", 1)[0]!, message };
+      }
+    },
+    onEnd: (listener) => void listeners.push(listener),
+    destroy,
+  };
+}
+
+function wordsOf(error: unknown): string {
+  return (error instanceof Error ? error.message || error.name : String(error)).slice(0, MAX_MESSAGE);
+}
