@@ -3,8 +3,8 @@ import type { Remedy } from "../../why/finding.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
 import { encodeRequest, inputTensors } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
+import { precisionError } from "../private/precision-error.ts";
 import { startPrivateServer, type TrialSettings } from "../private/private-server.ts";
-import { precisionError } from "../tune/precision-error.ts";
 import { type Load, runLoad } from "./observe.ts";
 
 /** What a remedy did, side by side with the model as it is: medians of rounds in turn. */
