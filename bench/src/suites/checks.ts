@@ -65,7 +65,7 @@ async function files(): Promise<Row> {
     held.hold(openBelow(folder, file));
     const inputs = inputsOf(model.description.signature, 1);
     const row = await compared("files of digits, 1 row", 500, {
-      // A run checks once already, which costs both alike.
+      // What a larger model pays: one of this size is copied, and its runs check nothing.
       with: () => {
         held.checkBeforeRun();
         const result = model.run(inputs);

@@ -23,6 +23,10 @@ const RANDOM = new Set(randomOps().flatMap((op) => [op, op.slice(0, op.lastIndex
 /** How a run ends that is refused for a size which the data decide. */
 const REFUSED_SIZES = /check: .*, since the program writes into a copy/;
 
+/** Words of an engine or of our own faults, which no refusal may have. */
+const NOT_OURS =
+  /a mistake of Sconce|invariant|Cannot read prop|\bundefined\b|\bNaN\b|\[object |is not (?:a function|iterable|defined)|\b(?:Type|Range|Reference|Syntax)Error\b/i;
+
 /** How a sample is judged beyond what PyTorch answers. */
 export interface Judging {
   /** Whether ONNX Runtime has to answer alike when it may not rewrite the graph. */
@@ -31,7 +35,7 @@ export interface Judging {
 
 /** Translates a program, runs it in ONNX Runtime and compares it with PyTorch. Never throws: whatever goes wrong is the verdict. */
 export async function judgeSample(sample: FixtureSample, judging: Judging): Promise<Verdict> {
-  const verdict = await judgeAsStated(sample, judging);
+  const verdict = worded(await judgeAsStated(sample, judging));
   const { inputs } = sample;
   if (verdict.kind !== "refused" || inputs === undefined) return verdict;
   // What a refusal advises: the example's sizes as numbers.
@@ -41,7 +45,13 @@ export async function judgeSample(sample: FixtureSample, judging: Judging): Prom
     const { dtype, shape } = first!.inputs[i]!;
     return [name, `${dtype}[${shape.join(", ")}]`] as const;
   });
-  return await judgeAsStated({ ...sample, inputs: Object.fromEntries(numbers) }, judging);
+  return worded(await judgeAsStated({ ...sample, inputs: Object.fromEntries(numbers) }, judging));
+}
+
+/** A refusal is read by people: one in words of the engine's, or about a fault of ours, is an error. */
+function worded(verdict: Verdict): Verdict {
+  const isOurs = verdict.kind !== "refused" || !NOT_OURS.test(verdict.detail);
+  return isOurs ? verdict : { kind: "error", detail: `refusal: ${verdict.detail}` };
 }
 
 async function judgeAsStated(sample: FixtureSample, judging: Judging): Promise<Verdict> {

@@ -231,6 +231,8 @@ const LOADING_REASONS = {
   failed_precondition: {
     model_control_off:
       "Models are not loaded or unloaded on request. Start the server with `--model-control explicit`.",
+    rollout_refused:
+      "The rollout cannot start, or there is none to steer. The message says why; see [rollouts.md](rollouts.md).",
     profile_off: "The server does not record profiles of itself. Start it with `--allow-profile`.",
     profile_running:
       "A profile of the server is being recorded already. Wait until it is done; it takes 30 seconds at most.",

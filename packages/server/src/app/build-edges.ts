@@ -4,6 +4,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Tracer } from "../base/request-trace.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
+import { isAuthenticating } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { traceRatioOf } from "../config/trace-options.ts";
 import type { Audit } from "../edge/authentication.ts";
@@ -21,6 +22,7 @@ import type { TraceSampler, TraceSettings } from "../edge/trace-settings.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import type { ByteBudget, ByteBudgetOptions } from "../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../gate/slow-client-guard.ts";
+import { rolloutHeaderName } from "../gate/tenant.ts";
 import type { WebGate, WebGateOptions } from "../gate/web-gate.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
@@ -111,6 +113,12 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     cpuProfiler,
     webGate: surroundings.webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
+    rolloutGate: createAdminGate({
+      isOn: config.modelControl === "explicit" || isAuthenticating(config) || config.adminToken !== undefined,
+      token: config.adminToken,
+      whenOff:
+        "rollouts are not steered on request here: start the server with an admin token, --api-keys or --jwt-keys",
+    }),
     clock,
     logger,
     requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
@@ -123,6 +131,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     slowClients: surroundings.slowClients,
     slicer,
     tenantHeader: surroundings.tenantHeader,
+    rolloutHeader: config.rolloutHeader === undefined ? undefined : rolloutHeaderName(config.rolloutHeader),
   };
   const { forwarded } = surroundings;
   const onRejected = countRejections(metrics);
@@ -144,6 +153,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         onRest: (request) => rest.acceptRequest(request),
         limits: grpcLimits(config),
         typedResponses: config.grpcTypedAnswers,
+        streamResponses: config.grpcStreamAnswers,
         activeClock: loop.activeClock,
         random,
         torchserve,

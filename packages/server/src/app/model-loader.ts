@@ -8,6 +8,7 @@ import type { RunSettings } from "../base/run-settings.ts";
 import { loadModelConfig } from "../config/load-config.ts";
 import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
+import { readRollout } from "../config/rollout-settings.ts";
 import { readShadow, type ShadowSettings } from "../config/shadow-settings.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
@@ -75,6 +76,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
     const shadow = readShadow(config.shadow);
+    readRollout(config.rollout);
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
     if (candidate.format === "pipeline") {

@@ -56,6 +56,7 @@ import { createModelLoader } from "./model-loader.ts";
 import { closeSources, type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
 import { openCacheStore } from "./open-cache-store.ts";
+import { openRollouts } from "./open-rollouts.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { openTraces } from "./open-traces.ts";
@@ -162,11 +163,13 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     onGone: (model) => edgeProcesses?.look(model),
   });
   let isDraining = false;
+  const rollouts = openRollouts({ ...options, metrics, registry });
   const inference = createInference({
     registry,
     clock,
     serverInfo: { name: "sconce", version: VERSION, extensions: extensionsOf(config) },
     isDraining: () => isDraining,
+    rollouts,
   });
   const slicer = createTimeSlicer(clock);
   let built: BuiltEdges | undefined;
@@ -182,7 +185,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       metrics: edgeProcesses?.metrics ?? metrics,
       observer,
       inference,
-      control,
+      control: rollouts.administration(control),
       tenantHeader,
       webGate,
       slicer,
@@ -200,6 +203,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     edgeProcesses?.destroy();
     built?.regions?.unregister("");
     control.close();
+    rollouts.close();
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
@@ -221,6 +225,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     loop,
     ...edges,
     control,
+    rollouts,
     registry,
     runtime,
     sources,

@@ -15,6 +15,7 @@ import type { CacheSharing } from "./cache-sharing.ts";
 import type { EdgeProcesses } from "./edges/edge-processes.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { closeSources, type ModelSources } from "./model-sources.ts";
+import type { OpenRollouts } from "./open-rollouts.ts";
 import { FLUSH_MS } from "./open-traces.ts";
 import type { Reloader } from "./reloader.ts";
 
@@ -36,6 +37,7 @@ export interface RunningParts {
   /** Shared memory that clients have registered; undefined: none may be. */
   readonly regions: MemoryRegions | undefined;
   readonly control: ModelControl;
+  readonly rollouts: OpenRollouts;
   readonly registry: ManagedRegistry;
   /** Undefined: this process speaks with all clients. */
   readonly edgeProcesses: EdgeProcesses | undefined;
@@ -81,6 +83,8 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   listener.destroy();
   edgeProcesses?.destroy();
   parts.regions?.unregister("");
+  // Until then requests go where their sequences are.
+  parts.rollouts.close();
   await registry.close();
   await runtime.close();
   closeSources(parts.sources);

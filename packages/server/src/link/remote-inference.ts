@@ -229,6 +229,7 @@ function inferenceOver(asker: Asker, views: ModelViews): Inference {
     modelMetadata: notHere,
     modelConfiguration: notHere,
     modelWorkers: notHere,
+    rolloutStatus: notHere,
     index: notHere,
     modelStatistics: notHere,
   };

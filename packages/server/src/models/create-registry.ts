@@ -13,6 +13,7 @@ import type { IndexEntry, ModelPresence, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
 import { LOADS_ON_USE, NOT_LOADED, type VersionContext } from "./version-state.ts";
+import type { TrialEnd, TrialStatus, TrialWish } from "./version-trial.ts";
 
 /** An empty registry; `apply` fills it. */
 export function createRegistry(options: RegistryOptions): ManagedRegistry {
@@ -137,7 +138,9 @@ class Registry implements ManagedRegistry {
   }
 
   index(): readonly IndexEntry[] {
-    const entries = Array.from(this.#versions(), (version) => version.indexEntry);
+    const entries: IndexEntry[] = [];
+    for (const model of this.#models.values())
+      for (const version of model.versions.values()) entries.push(model.indexEntry(version));
     if (this.#options.lazy !== true) return entries;
     return entries.map((entry) => (entry.reason === NOT_LOADED ? { ...entry, reason: LOADS_ON_USE } : entry));
   }
@@ -190,7 +193,8 @@ class Registry implements ManagedRegistry {
     while (due.length > 0) {
       await untilAborted(Promise.all(due.map((version) => version.load())), signal);
       const wanted = this.#wanted(name);
-      const failed = wanted.filter((version) => version.rejected);
+      const kept = due.filter((version) => this.#model(name).isHeldBack(version));
+      const failed = [...wanted, ...kept].filter((version) => version.rejected);
       if (failed.length > 0) throw loadError(name, failed);
       // Others may have changed the same model meanwhile: newer files are loaded as well, an unload has the last word.
       due = wanted.filter((version) => !version.current);
@@ -206,8 +210,40 @@ class Registry implements ManagedRegistry {
   setDefaultVersion(name: string, version: string): void {
     const model = this.#model(name);
     if (!model.versions.has(version)) this.#notFound(name, version);
+    if (model.trial !== undefined)
+      throw new ServeError(
+        "failed_precondition",
+        `model "${name}" is in a rollout: promote or abort it first`,
+        {
+          reason: "rollout_refused",
+        },
+      );
     model.preferred = version;
     model.refresh();
+    this.#tellOf(model);
+  }
+
+  trial(name: string): TrialStatus | undefined {
+    return this.#models.get(name)?.trial;
+  }
+
+  beginTrial(name: string, version: string): void {
+    const model = this.#model(name);
+    if (this.#options.lazy === true) throw lazyTrial();
+    if (!model.versions.has(version)) this.#notFound(name, version);
+    model.beginTrial(version);
+    this.#tellOf(model);
+  }
+
+  noteTrial(name: string, words: string): void {
+    const model = this.#models.get(name);
+    if (model !== undefined) model.trialNote = words;
+  }
+
+  endTrial(name: string, end: TrialEnd): void {
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    model.endTrial(end);
     this.#tellOf(model);
   }
 
@@ -368,9 +404,26 @@ class Registry implements ManagedRegistry {
   #create(name: string): ModelVersions {
     return new ModelVersions(name, {
       policyOf: this.#options.versionPolicy ?? (() => LATEST_VERSION),
+      trialOf: (newest) => this.#trialOf(newest),
       enabled: this.#options.explicit === undefined,
       context: this.#context,
     });
+  }
+
+  #trialOf(newest: ModelCandidate): TrialWish | undefined {
+    const { trials, lazy, logger } = this.#options;
+    try {
+      const wish = trials?.(newest);
+      if (wish === undefined || lazy !== true) return wish;
+      logger.warn(
+        { model: newest.name },
+        "rollout has no effect: models load on first use, one version each",
+      );
+    } catch (thrown) {
+      // The load says it to whoever asks for it.
+      logger.warn({ model: newest.name, err: thrown }, ServeError.from(thrown).message);
+    }
+    return undefined;
   }
 
   #reconcile(model: ModelVersions): void {
@@ -417,6 +470,14 @@ class Registry implements ManagedRegistry {
 
 function isMade({ candidate }: ModelVersion): boolean {
   return candidate.format === "pipeline";
+}
+
+function lazyTrial(): ServeError {
+  return new ServeError(
+    "failed_precondition",
+    "the rollout cannot start: models load on first use here (--lazy-loading), one version each",
+    { reason: "rollout_refused" },
+  );
 }
 
 function loadError(name: string, versions: readonly ModelVersion[]): ServeError {

@@ -65,7 +65,7 @@ export async function runFixture(fixture: Fixture): Promise<Outcome> {
     const reason = unsupported.map(({ op, reason }) => `${op}: ${reason}`).join("; ");
     if (about.refused !== undefined && unsupported.some(({ op }) => op === about.refused))
       return { status: "pass" };
-    return { status: reason.includes("internal error") ? "error" : "refused", reason };
+    return { status: reason.includes("a mistake of Sconce") ? "error" : "refused", reason };
   }
   if (about.refused !== undefined) return { status: "wrong", reason: `${about.refused} should be refused` };
   let session: InferenceSession | undefined;

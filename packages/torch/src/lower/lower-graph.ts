@@ -12,7 +12,7 @@ import type { Emitter } from "./core/emitter.ts";
 import type { LoweringTable } from "./core/lowering.ts";
 import { declare, isComplexArg, OpNode } from "./core/op-node.ts";
 import { type ComplexTensor, type ComplexVal, carrier, type Tensor, type Val } from "./core/tensor.ts";
-import { Unsupported, unsupported } from "./core/unsupported.ts";
+import { ownMistake, Unsupported, unsupported } from "./core/unsupported.ts";
 import type { ValueLookup } from "./core/value-lookup.ts";
 import type { WeightStore } from "./core/weight-store.ts";
 import { demanding, demandOfComplex, guarded } from "./size-demands.ts";
@@ -185,8 +185,7 @@ export class GraphLowering implements ValueLookup {
       results = this.#emptyResults(node) ?? this.#asStated(node, this.#apply(node));
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
-      const reason =
-        error instanceof Unsupported ? error.message : `internal error: ${(error as Error).message}`;
+      const reason = error instanceof Unsupported ? error.message : ownMistake((error as Error).message);
       this.#run.log.add(node.origin ?? node.target, reason);
     }
     this.#store(node, results);
@@ -311,7 +310,7 @@ export class GraphLowering implements ValueLookup {
       const { dtype, dims, declared } = declare(type);
       const fits = val !== undefined && "re" in val === isComplex(type.dtype);
       if (!fits && results !== undefined) {
-        this.#run.log.add(node.origin ?? node.target, `internal error: it gave no result ${i}`);
+        this.#run.log.add(node.origin ?? node.target, ownMistake(`it gave no result ${i}`));
       }
       // A refused op leaves a placeholder, so that the ops behind it are still looked at; the model is discarded.
       const placeholder = { name: "", dtype };

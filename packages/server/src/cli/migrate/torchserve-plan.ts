@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ServeError } from "../../base/errors.ts";
-import { onFile } from "../../base/file-fault.ts";
+import { readPropertiesFile } from "../../config/torchserve/properties-file.ts";
 import {
   readTorchserveProperties,
   type TorchserveProperties,
@@ -35,7 +35,7 @@ interface PlacedArchive {
 /** What a model store and its config.properties become. Throws `invalid_argument` for what cannot be read. */
 export function torchservePlan({ store: given, config, output, env }: PlanQuestion): Plan {
   const name = config === undefined ? "config.properties" : basename(config);
-  const text = config === undefined ? "" : onFile(config, (path) => readFileSync(path, "utf8"));
+  const text = config === undefined ? "" : readPropertiesFile(config);
   const properties = readTorchserveProperties(text, name, env);
   const store = given ?? properties.modelStore;
   if (store === undefined)

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { ServeError } from "../../base/errors.ts";
-import { onFile } from "../../base/file-fault.ts";
+import { readPropertiesFile } from "../../config/torchserve/properties-file.ts";
 import {
   readTorchserveProperties,
   type TorchserveProperties,
@@ -22,11 +22,7 @@ export interface StartQuestion {
 export function readTorchserveStart(file: string, question: StartQuestion): TorchserveWishes {
   if (!existsSync(file)) throw missingFile(file);
   const name = basename(file);
-  const properties = readTorchserveProperties(
-    onFile(file, (path) => readFileSync(path, "utf8")),
-    name,
-    question.env,
-  );
+  const properties = readTorchserveProperties(readPropertiesFile(file), name, question.env);
   const { paths, notes, values } = modelsOf(properties, question, name);
   const tokens = properties.hasTokens ? [TOKENS] : [];
   return {

@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { InstanceState } from "../../base/instance.ts";
@@ -38,6 +39,7 @@ const OPTIONS: LoadOptions = {
   memory: "shared",
 };
 
+const DIGITS = fileURLToPath(new URL("../../../../../examples/models/digits.pt2", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sconce-changed-files-"));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -139,6 +141,31 @@ describe("a model whose files change", () => {
     writeFileSync(path, MODEL);
     assert.equal(await ask(loaded), "model_file_changed");
     assert.equal((await stateAfter(loaded, "failed")).kind, "failed");
+  });
+
+  test("a small model is copied: its file, written into and cut short, changes no answer and ends no worker", async () => {
+    const image = { datatype: "FP32", shape: [1, 1, 8, 8], chunks: [new Uint8Array(256).fill(62)] } as const;
+    const onnx = tinyOnnx({
+      inputs: [{ name: "x", type: "FP32", dims: [1, 1, 8, 8] }],
+      outputs: [{ name: "y", type: "FP32", dims: [1, 1, 8, 8] }],
+      nodes: [{ op: "Mul", inputs: ["x", "w"], outputs: ["y"] }],
+      weights: [floatWeight("w", [8, 8], new Float32Array(64).fill(3))],
+    });
+    for (const [name, content] of Object.entries({ "small.onnx": onnx, "small.pt2": readFileSync(DIGITS) })) {
+      const small = join(folder, name);
+      writeFileSync(small, content);
+      const spec = { name: "m", version: "1", file: small, root: folder, options: OPTIONS };
+      model = await runtime.load(spec, { signal: new AbortController().signal });
+      deaths.length = 0;
+      const answer = async () => (await model!.instances[0]!.run({ inputs: [image] })).outputs[0]!.bytes;
+      const first = Buffer.from(await answer());
+      writeFileSync(small, new Uint8Array(content.byteLength));
+      assert.deepEqual(Buffer.from(await answer()), first, name);
+      truncateSync(small, 4);
+      assert.deepEqual(Buffer.from(await answer()), first, name);
+      assert.deepEqual([model.instances[0]!.state.kind, deaths], ["ready", []]);
+      model.destroy("it was asked");
+    }
   });
 
   test("files renamed over, moved away, linked or given other rights go on serving what was loaded", async () => {

@@ -80,21 +80,24 @@ async function loadFiles(
   };
   files.checkNames();
   const keep = keeper(opened, translation, await digest);
-  const run = alsoOfNothing((inputs) => session.run(inputs), description.signature);
+  const stamps = files.stamps;
+  const plain = alsoOfNothing((inputs) => session.run(inputs), description.signature);
+  const run: HostedModel["run"] = opened.isCopied ? plain : (inputs) => runChecked(plain, files, inputs);
+  // What was copied does not change, whatever becomes of the files.
+  if (opened.isCopied) files.close();
   const { profile } = options;
   if (profile !== undefined) {
-    const profiled = profiledRun((inputs) => runChecked(run, files, inputs), session, profile);
-    return { description, files: files.stamps, run: profiled };
+    return { description, files: stamps, run: profiledRun(run, session, profile) };
   }
   return {
     description,
-    files: files.stamps,
+    files: stamps,
     mayOptimise: mayOptimise(opened, translation, { ...spec.options, digest: await digest }),
-    run: (inputs) => runChecked(run, files, inputs),
+    run,
     ...((later !== undefined || keep !== undefined) && {
       warmUp: async () => {
         keep?.();
-        if (later !== undefined) await runChecked(run, files, later);
+        if (later !== undefined) await run(later);
       },
     }),
   };

@@ -18,6 +18,8 @@ import type { TranslatedProgram } from "./translated-program.ts";
 import { weightPrecision } from "./weight-precision.ts";
 
 const MOST_OPS_SHOWN = 50;
+/** A file up to this size is copied: then no run has to ask whether it is still the same, which is 5 % of the time of a small one. */
+const COPIED_BYTES = 1024 * 1024;
 
 /** Opens a program that PyTorch wrote: translated in memory. Rejects as `translateArchive` throws. */
 export async function openArchive(
@@ -46,6 +48,7 @@ function translateArchive(path: string, source: ByteSource, context: OpenContext
   const { ports, state } = context.options;
   return {
     model: translation.model,
+    holdsWeights: isCopied(source, context),
     signature: signatureOfPorts(translation, { ports, state }),
     shownOutputs: translation.outputs.flatMap((port, i) =>
       ports === undefined || isDeclared(port, ports) ? [i] : [],
@@ -59,6 +62,10 @@ function translateArchive(path: string, source: ByteSource, context: OpenContext
   };
 }
 
+function isCopied({ byteLength }: ByteSource, { options }: OpenContext): boolean {
+  return byteLength <= COPIED_BYTES && options.weightsFile === undefined;
+}
+
 function translateFile(path: string, source: ByteSource, context: OpenContext): Translation {
   const { options } = context;
   const { weightsFile } = options;
@@ -70,6 +77,7 @@ function translateFile(path: string, source: ByteSource, context: OpenContext): 
     weightsFile === undefined ? undefined : openWeights(weightsFile, { programPath: path, ...context });
   return translate(source, nodePlatform, {
     areIndicesChecked: true,
+    weights: isCopied(source, context) ? "embedded" : "mapped",
     ...(options.profile !== undefined && { keepsPlaces: true }),
     rename: (names) => renamedPorts(placedPorts(names, options.ports), options.rename),
     ...(precision !== undefined && { precision }),

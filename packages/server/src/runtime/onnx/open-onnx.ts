@@ -72,6 +72,8 @@ export async function openOnnx(path: string, source: ByteSource, context: OpenCo
     parameterCount: file.parameterCount,
     weightBytes: changed?.weightBytes ?? file.weightBytes,
     warnings: changed === undefined ? warnings : [...warnings, changed.note],
+    // ONNX Runtime reads a model into memory, and maps external data alone.
+    isCopied: file.externalFiles.length === 0 && changed === undefined,
     loadMs: {
       ...(changed !== undefined && { quantize: startMs - quantizeStartMs }),
       session: performance.now() - startMs,

@@ -6,10 +6,10 @@ import { openSession } from "./open-session.ts";
 import type { OpenContext, OpenedModel } from "./opened-model.ts";
 import type { TranslatedProgram } from "./translated-program.ts";
 
-/** Opens a translated program with ONNX Runtime, which maps its weights out of the very file by offset. Rejects with `failed_precondition`. */
+/** Opens a translated program with ONNX Runtime, which maps large weights out of the very file by offset. Rejects with `failed_precondition`. */
 export async function openTranslated(
   path: string,
-  { model, shownOutputs, optimisedIn, ...program }: TranslatedProgram,
+  { model, shownOutputs, optimisedIn, holdsWeights, ...program }: TranslatedProgram,
   { options, progress }: OpenContext,
 ): Promise<OpenedModel> {
   progress("session");
@@ -27,6 +27,7 @@ export async function openTranslated(
     reopen: (threads) => open({ ...options, threadsPerInstance: threads }),
     outputNames: shownOutputs.map((place) => session.outputMetadata[place]!.name),
     runtimeReason: reasonOf(options),
+    isCopied: holdsWeights && optimisedIn === undefined,
     loadMs: { session: performance.now() - startMs },
   };
 }

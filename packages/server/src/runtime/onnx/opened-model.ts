@@ -23,6 +23,8 @@ export interface OpenedModel {
   readonly warnings: readonly string[];
   /** How long each step took in milliseconds. */
   readonly loadMs: Readonly<Record<string, number>>;
+  /** Whether a run reads nothing of the model's files: all of it was copied when it was opened. */
+  readonly isCopied: boolean;
   /** Inputs that came with the file, for the warm-up. */
   readonly sampleInputs: readonly Tensor[] | undefined;
   /** What it was opened from, where that is a translation that was made just now. */

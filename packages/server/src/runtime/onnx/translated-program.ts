@@ -5,6 +5,8 @@ import type { Tensor } from "../../base/tensor.ts";
 export interface TranslatedProgram {
   /** Its weights' location is the file's name, so the file's folder makes it the file that was read. */
   readonly model: Uint8Array;
+  /** The model holds its weights, so that nothing is mapped from the file. */
+  readonly holdsWeights: boolean;
   /** Of a model that ONNX Runtime has optimised already: where its weights lie. */
   readonly optimisedIn?: string;
   readonly signature: Signature;

@@ -139,6 +139,7 @@ describe("a kept translation", () => {
     digest: "d",
     program: {
       model: Buffer.from("any bytes"),
+      holdsWeights: true,
       signature: {
         inputs: [{ name: "x", datatype: "INT64", dims: [{ symbol: "é", min: 0, max: undefined }, 3] }],
         outputs: [],

@@ -11,7 +11,7 @@ import { decodeKept, encodeKept, type KeptTranslation } from "./kept-translation
 import type { TranslatedProgram } from "./translated-program.ts";
 
 /** Changed with what an entry holds. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 /** A server may be stopped while it optimises; an engine that dies of it does so this often. */
 const MOST_TRIES = 3;

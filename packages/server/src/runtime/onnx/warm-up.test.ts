@@ -41,6 +41,7 @@ async function warmed(rowMs: number): Promise<{ runs: number[]; later: number | 
     weightBytes: 0,
     warnings: [],
     loadMs: {},
+    isCopied: false,
     sampleInputs: undefined,
   };
   const { later } = await warmUp(opened, { warmupRuns: 1, threadsPerInstance: 1 }, () => nowMs);

@@ -7,3 +7,8 @@ export class Unsupported extends Error {
 export function unsupported(reason: string): never {
   throw new Unsupported(reason);
 }
+
+/** Says that we failed on an op, which is no fault of the model's. What was thrown goes along for whoever mends it. */
+export function ownMistake(thrown: string): string {
+  return `a mistake of Sconce, please report it; PyTorch (runtime: python) runs it (${thrown})`;
+}

@@ -9,8 +9,8 @@ import type { Lowering, LoweringTable } from "../core/lowering.ts";
 export const multiMarginLoss: Lowering = (node, g) => {
   const self = node.tensor("self");
   const { dtype } = node.out();
-  const classes = self.dims.at(-1)!;
-  const rows = self.dims.length === 1 ? 1 : self.dims[0]!;
+  const classes = self.dims.at(-1) ?? 1;
+  const rows = self.dims.length < 2 ? 1 : self.dims[0]!;
   const x = g.reshape(g.cast(self, dtype), [rows, classes]);
   const target = g.reshape(g.cast(node.tensor("target"), "int64"), [rows]);
   const right = withIndex(node, g, {

@@ -16,7 +16,7 @@ import {
   preferDeadline,
 } from "../../../gate/deadline.ts";
 import { requestId } from "../../../gate/request-id.ts";
-import { checkTenant } from "../../../gate/tenant.ts";
+import { checkTenant, routeKeyOf } from "../../../gate/tenant.ts";
 import { serverTiming } from "../../inference-metrics.ts";
 import { type Work, workOff } from "../../time-slicer.ts";
 import { expectsContinue } from "./check-head.ts";
@@ -115,6 +115,13 @@ export class RestCall implements RequestHead, RespondingCall {
     const { tenantHeader } = this.context;
     if (tenantHeader === undefined) return undefined;
     return checkTenant(this.request.headers[tenantHeader]?.toString());
+  }
+
+  /** What its header says of which version of a rollout it goes to; undefined: nothing. */
+  get routeKey(): string | undefined {
+    const { rolloutHeader } = this.context;
+    if (rolloutHeader === undefined) return undefined;
+    return routeKeyOf(this.request.headers[rolloutHeader]?.toString());
   }
 
   get credentials(): Credentials {

@@ -28,6 +28,8 @@ export interface RestContext {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Who may steer rollouts, which also begin without a request. Default: as above. */
+  readonly rolloutGate?: AdminGate | undefined;
   /** Reads the configuration of a load request; undefined: the operator does not allow it. */
   readonly readLoadConfig: ReadLoadConfig | undefined;
   /** Records what the server process does; undefined: the operator does not allow it. */
@@ -61,6 +63,8 @@ export interface RestContext {
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
   readonly tenantHeader: string | undefined;
+  /** The header that says which version of a rollout a request goes to, in lower case; undefined: none does. */
+  readonly rolloutHeader: string | undefined;
   /** The model that `/predict` means without a name; undefined: the only one there is. */
   readonly defaultModel: string | undefined;
   /** `--log-level`, for who asks about it. */

@@ -147,6 +147,7 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
       deadlineMs: call.takeDeadline(parameters),
       signal: call.signal,
       tenant: call.tenant,
+      routeKey: call.routeKey,
       stream: call.transport.stream,
       timeline: call.timeline,
       onPiece: this.#dialect.encodePiece === undefined ? undefined : this.#onPiece,

@@ -66,10 +66,11 @@ export async function runEmbeddings(call: RestCall): Promise<void> {
 const inBody = (name: string): string => `"model": "${name}"`;
 
 function embed(call: RestCall, task: Task, texts: readonly string[]): Promise<TaskResponse> {
-  const { signal, timeline, tenant } = call;
+  const { signal, timeline, tenant, routeKey } = call;
   const bytes = Buffer.from(JSON.stringify({ inputs: texts, parameters: { embedding: true } }));
   const parts = [{ name: "", type: JSON_TYPE, bytes }];
-  return task.run({ parts, priority: 0, deadlineMs: call.takeDeadline(new Map()), signal, tenant, timeline });
+  const deadlineMs = call.takeDeadline(new Map());
+  return task.run({ parts, priority: 0, deadlineMs, signal, tenant, routeKey, timeline });
 }
 
 /** Throws `not_found`, and `invalid_argument` for a model that is for something else. */

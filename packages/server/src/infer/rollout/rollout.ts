@@ -1,0 +1,347 @@
+import type { Clock } from "../../base/clock.ts";
+import { ServeError } from "../../base/errors.ts";
+import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Metrics } from "../../base/metrics.ts";
+import type { ResultReceiver } from "../../base/result-receiver.ts";
+import type { RolloutSettings, RolloutState, RolloutStatus, SideStatus } from "../../base/rollout.ts";
+import type { ManagedRegistry } from "../../models/managed-registry.ts";
+import type { ServedModel } from "../../models/registry.ts";
+import type { ServedModelHandle } from "../../models/served-model-handle.ts";
+import type { TrialStatus, VersionTrial } from "../../models/version-trial.ts";
+import type { CheckedSubmit } from "../checked-submit.ts";
+import { whyUnlike } from "./alike-signatures.ts";
+import { judgeRollout } from "./judge-rollout.ts";
+import { createRolloutMetrics, type RolloutMetrics } from "./rollout-metrics.ts";
+import { type AskedOutcome, type RequestLeader, RolloutRequest, type Side } from "./rollout-request.ts";
+import { createRolloutShadow, type RolloutShadow } from "./rollout-shadow.ts";
+import { isOver, nextState, type RolloutEvent } from "./rollout-state.ts";
+import { RolloutWindow } from "./rollout-window.ts";
+import { percentText, whatHappened, wordsOfState } from "./rollout-words.ts";
+import { placeOfKey } from "./route-share.ts";
+
+export interface RolloutParts {
+  readonly registry: Pick<ManagedRegistry, "lookup" | "noteTrial" | "endTrial">;
+  readonly submitChecked: CheckedSubmit;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Calls back once whoever waits for the event loop had a turn. */
+  readonly defer: (callback: () => void) => void;
+}
+
+/** How often a rollout is judged, whatever happens meanwhile. */
+const LOOK_MS = 1000;
+/** How long sequences that are live when a rollout ends keep their version. */
+const SEQUENCES_MS = 10 * 60_000;
+
+/** One model's way from one version to the next: sends requests to both, judges the new one, and ends with either. */
+export class Rollout implements RequestLeader {
+  readonly model: string;
+  readonly trial: VersionTrial;
+  readonly settings: RolloutSettings;
+  readonly #parts: RolloutParts;
+  readonly #metrics: RolloutMetrics;
+  readonly #counters: Readonly<Record<Side, ReturnType<RolloutMetrics["requests"]>>>;
+  readonly #tenants: ReadonlySet<string>;
+  #state: RolloutState = { kind: "loading" };
+  #windows: Readonly<Record<Side, RolloutWindow>> = newWindows();
+  /** Of the old version in earlier steps, for those in which it answers too little. */
+  #usualP95Ms: number | undefined;
+  #compared = { equal: 0, differing: 0, failed: 0 };
+  #shadow: RolloutShadow | undefined;
+  /** As last seen; with other files it is another one. */
+  #candidate: ServedModelHandle | undefined;
+  #hadStable = false;
+  #endedMs = 0;
+  #isClosed = false;
+  #cancelTimer: () => void = () => {};
+
+  constructor(model: string, trial: VersionTrial, settings: RolloutSettings, parts: RolloutParts) {
+    this.model = model;
+    this.trial = { stable: trial.stable, candidate: trial.candidate };
+    this.settings = settings;
+    this.#parts = parts;
+    this.#metrics = createRolloutMetrics(parts.metrics, model, trial.candidate);
+    this.#counters = {
+      stable: this.#metrics.requests(trial.stable),
+      candidate: this.#metrics.requests(trial.candidate),
+    };
+    this.#tenants = new Set(settings.tenants);
+    this.#metrics.share.set(0);
+    this.#watch();
+  }
+
+  get state(): RolloutState {
+    return this.#state;
+  }
+
+  /** No request comes by it any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get status(): RolloutStatus {
+    const side = (of: Side): SideStatus => {
+      const { requests, failed, p95Ms } = this.#windows[of];
+      return { version: this.trial[of], requests, failed, p95Ms };
+    };
+    const { model, settings } = this;
+    const compared = { ...this.#compared };
+    return {
+      model,
+      state: this.#state,
+      settings,
+      stable: side("stable"),
+      candidate: side("candidate"),
+      compared,
+    };
+  }
+
+  /** Takes note of what became of the two versions. */
+  look({ stableHandle, candidateHandle, failure }: TrialStatus): void {
+    if (isOver(this.#state)) return;
+    if (failure !== undefined) {
+      const reason = this.#candidate === undefined ? "load_failed" : "failed";
+      this.happen({ kind: "roll_back", reason, detail: failure });
+    } else if (candidateHandle === undefined) this.#onGone(stableHandle);
+    else if (stableHandle === undefined) {
+      if (this.#hadStable) this.happen({ kind: "promote", detail: "the old version is gone" });
+    } else {
+      this.#hadStable = true;
+      if (candidateHandle !== this.#candidate) this.#onLoaded(stableHandle, candidateHandle);
+      else this.#shadow?.follow(stableHandle);
+    }
+  }
+
+  /** The next state, and what follows from it. */
+  happen(event: RolloutEvent): void {
+    const before = this.#state;
+    const state = nextState(before, event, { settings: this.settings, nowMs: this.#parts.clock.nowMs() });
+    if (state === before) return;
+    this.#state = state;
+    const isNewStep = state.kind !== "canary" || before.kind !== "canary" || state.sinceMs !== before.sinceMs;
+    if (isNewStep && !isOver(state)) this.#beginWindows();
+    this.#metrics.share.set(this.#share);
+    this.#parts.registry.noteTrial(this.model, wordsOfState(state, this.trial));
+    this.#tell(before, state);
+    if (isOver(state)) this.#end();
+  }
+
+  /** Submits a request that names no version; false: neither version serves. */
+  submit(request: InferRequest, receiver: ResultReceiver<InferResponse>): boolean {
+    let side: Side;
+    try {
+      side = this.#sideOf(request);
+    } catch (thrown) {
+      receiver.reject(ServeError.from(thrown));
+      return true;
+    }
+    const other = side === "stable" ? "candidate" : "stable";
+    const served = this.#find(side);
+    const instead = served === undefined ? this.#find(other) : undefined;
+    if (served === undefined && instead === undefined) return false;
+    const asked = new RolloutRequest(this, request, receiver);
+    asked.run((served ?? instead)!, served === undefined ? other : side);
+    return true;
+  }
+
+  /** The version that a request of this tenant goes to which is no part of a sequence; undefined: neither serves. */
+  choose(
+    request: Pick<InferRequest, "tenant" | "routeKey">,
+  ): { served: ServedModelHandle; side: Side } | undefined {
+    const side = this.#drawn(this.#keyOf(request));
+    const served = this.#find(side);
+    if (served !== undefined) return { served, side };
+    const other = side === "stable" ? "candidate" : "stable";
+    const instead = this.#find(other);
+    return instead && { served: instead, side: other };
+  }
+
+  /** Ends it without a word to the registry. */
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    this.#shadow?.close();
+    this.#shadow = undefined;
+    this.#metrics.share.set(0);
+  }
+
+  nowMs(): number {
+    return this.#parts.clock.nowMs();
+  }
+
+  submitTo(served: ServedModel, request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
+    const isStable = served.version === this.trial.stable;
+    const model = isStable ? (this.#shadow?.around(served) ?? served) : served;
+    this.#parts.submitChecked(model, request, receiver);
+  }
+
+  substitute(): ServedModelHandle | undefined {
+    // Requests that the new version holds when it is rolled back need one most.
+    return this.#state.kind === "promoted" ? undefined : this.#find("stable");
+  }
+
+  ended({ side, latencyMs, isReplaced }: AskedOutcome): void {
+    const window = this.#windows[side];
+    this.#counters[side][isReplaced ? "replaced" : latencyMs === undefined ? "failed" : "ok"].add(1);
+    if (latencyMs !== undefined) window.answered(latencyMs);
+    else {
+      window.fail();
+      this.judge();
+    }
+  }
+
+  judge(): void {
+    if (this.#state.kind !== "canary") return;
+    const { stable, candidate } = this.#windows;
+    const isTooFew = stable.requests < this.settings.minRequests;
+    const p95Ms = isTooFew ? (this.#usualP95Ms ?? stable.p95Ms) : stable.p95Ms;
+    const { requests, failed } = stable;
+    const figures = { stable: { requests, failed, p95Ms }, candidate, compared: this.#compared };
+    this.happen({ kind: "judged", verdict: judgeRollout(this.settings, figures) });
+  }
+
+  get #share(): number {
+    if (this.#state.kind === "canary") return this.#state.share;
+    return this.#state.kind === "promoted" ? 1 : 0;
+  }
+
+  /** A sequence stays with the version that it began with. */
+  #sideOf(request: InferRequest): Side {
+    const candidate = this.#candidate;
+    if (candidate?.settings.sequences !== undefined) {
+      if (candidate.holdsSequence?.(request) === true) return "candidate";
+      if (this.#find("stable")?.holdsSequence?.(request) === true) return "stable";
+    }
+    return this.#drawn(this.#keyOf(request) ?? sequenceKey(request));
+  }
+
+  /** Undefined: it has none. */
+  #keyOf({ tenant, routeKey }: Pick<InferRequest, "tenant" | "routeKey">): string | undefined {
+    if (routeKey === "always" || routeKey === "never") return routeKey;
+    if (tenant !== undefined && this.#tenants.has(tenant)) return "always";
+    const key = this.settings.by === "header" ? routeKey : this.settings.by === "tenant" ? tenant : undefined;
+    return key === undefined ? undefined : `=${key}`;
+  }
+
+  #drawn(key: string | undefined): Side {
+    const share = this.#share;
+    // Those that ask for the new version get it while there is one on trial.
+    if (key === "always") return this.#state.kind === "canary" || share > 0 ? "candidate" : "stable";
+    if (key === "never") return this.#state.kind === "promoted" ? "candidate" : "stable";
+    if (share === 0 || share === 1) return share === 0 ? "stable" : "candidate";
+    const place =
+      key === undefined ? this.#parts.random() : placeOfKey(`${this.model}\n${this.trial.candidate}`, key);
+    return place < share ? "candidate" : "stable";
+  }
+
+  #find(side: Side): ServedModelHandle | undefined {
+    return this.#parts.registry.lookup(this.model, this.trial[side]);
+  }
+
+  #onGone(stableHandle: ServedModelHandle | undefined): void {
+    if (this.#candidate === undefined) return;
+    this.#candidate = undefined;
+    if (stableHandle === undefined) this.happen({ kind: "unloaded" });
+    else this.happen({ kind: "roll_back", reason: "withdrawn", detail: "it was unloaded" });
+  }
+
+  #onLoaded(stable: ServedModelHandle, candidate: ServedModelHandle): void {
+    this.#candidate = candidate;
+    const unlike =
+      stable.task?.name === candidate.task?.name
+        ? whyUnlike(stable.description.signature, candidate.description.signature)
+        : `its task is ${candidate.task?.name ?? "none"}, and ${stable.task?.name ?? "none"} the old version's`;
+    if (unlike !== undefined) {
+      this.happen({ kind: "roll_back", reason: "other_signature", detail: unlike });
+      return;
+    }
+    this.#shadow?.close();
+    this.#shadow = undefined;
+    if (this.settings.shadowShare > 0 && stable.settings.sequences === undefined) {
+      const onEnd = (result: "equal" | "differing" | "failed" | "dropped"): void => {
+        this.#metrics.compared[result].add(1);
+        if (result === "dropped") return;
+        this.#compared[result] += 1;
+        if (result !== "equal") this.judge();
+      };
+      this.#shadow = createRolloutShadow(
+        { stable, candidate },
+        { ...this.#parts, settings: this.settings, onEnd },
+      );
+    }
+    this.happen({ kind: "loaded" });
+  }
+
+  #beginWindows(): void {
+    const { stable } = this.#windows;
+    if (stable.requests >= this.settings.minRequests) this.#usualP95Ms = stable.p95Ms;
+    this.#windows = newWindows();
+    this.#compared = { equal: 0, differing: 0, failed: 0 };
+  }
+
+  #tell(before: RolloutState, state: RolloutState): void {
+    const message = whatHappened(before, state, this.trial);
+    if (message === undefined) return;
+    const { model } = this;
+    const { stable, candidate } = this.status;
+    const fields = {
+      model,
+      version: this.trial.candidate,
+      from: this.trial.stable,
+      share: percentText(this.#share),
+    };
+    const figures = { requests: candidate.requests, failed: candidate.failed, p95Ms: candidate.p95Ms };
+    const old = { stableRequests: stable.requests, stableFailed: stable.failed, stableP95Ms: stable.p95Ms };
+    const isBad = state.kind === "rolled_back";
+    this.#parts.logger[isBad ? "warn" : "info"](
+      { ...fields, ...(isOver(state) && { ...figures, ...old }), ...(isBad && { reason: state.reason }) },
+      message,
+    );
+  }
+
+  /** The state is final. Sequences of the version that lost come to their end first. */
+  #end(): void {
+    const state = this.#state;
+    this.#endedMs = this.nowMs();
+    this.#metrics.ended(state.kind === "rolled_back" ? state.reason : "promoted");
+    this.#shadow?.close();
+    this.#shadow = undefined;
+    // It may be in the middle of a request's end.
+    queueMicrotask(() => this.#release());
+  }
+
+  #release(): void {
+    if (this.#isClosed) return;
+    const state = this.#state;
+    const loser = this.#find(state.kind === "promoted" ? "stable" : "candidate");
+    const isLate = this.nowMs() - this.#endedMs >= SEQUENCES_MS;
+    if (!isLate && (loser?.liveSequences?.() ?? 0) > 0) return;
+    const reason = wordsOfState(state, this.trial);
+    this.close();
+    this.#parts.registry.endTrial(
+      this.model,
+      state.kind === "promoted" ? { kind: "promoted" } : { kind: "held_back", reason },
+    );
+  }
+
+  #watch(): void {
+    this.#cancelTimer = this.#parts.clock.after(Math.min(LOOK_MS, this.settings.windowMs), () => {
+      if (isOver(this.#state)) this.#release();
+      else this.judge();
+      if (!this.#isClosed) this.#watch();
+    });
+  }
+}
+
+function newWindows(): Record<Side, RolloutWindow> {
+  return { stable: new RolloutWindow(), candidate: new RolloutWindow() };
+}
+
+function sequenceKey({ parameters }: InferRequest): string | undefined {
+  const id = parameters.size === 0 ? undefined : parameters.get("sequence_id");
+  return id === undefined || id === "" || id === 0 || id === 0n ? undefined : `#${typeof id}${String(id)}`;
+}
