@@ -18,6 +18,19 @@ export interface ExportTrial {
   /** Relative to 1 plus the value; −1: not comparable. */
   readonly error?: number;
   readonly refused?: string;
+  /** What was put in, and what the code answered; undefined: it cannot be written down. */
+  readonly inputs?: readonly PlacedTensor[];
+  readonly outputs?: readonly PlacedTensor[];
+  /** How long the code took, in milliseconds. */
+  readonly codeMs?: number;
+}
+
+/** A tensor whose bytes lie in a file. */
+export interface PlacedTensor {
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly end: number;
 }
 
 /** What PyTorch made. */
@@ -38,11 +51,18 @@ interface Failure {
 const SCRIPT = fileURLToPath(new URL("../../../python/export.py", import.meta.url));
 const MOST_ERROR_CHARS = 4_000;
 
-/** Has PyTorch export a model to `output`. Throws what it says against it. */
+/** Files that an export writes: the program, and the tensors of its trials. */
+export interface ExportFiles {
+  readonly output: string;
+  readonly trials: string;
+}
+
+/** Has PyTorch export a model. Throws what it says against it. */
 export async function runExport(
   python: string,
   spec: LoadSpec,
-  { output, env }: { readonly output: string; readonly env: Readonly<Record<string, string | undefined>> },
+  { output, trials }: ExportFiles,
+  env: Readonly<Record<string, string | undefined>>,
 ): Promise<ExportReport> {
   const child = spawn(python, [SCRIPT], {
     stdio: ["pipe", "pipe", "pipe"],
@@ -52,7 +72,7 @@ export async function runExport(
   child.stdout.on("data", (chunk: Buffer) => answer.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
   child.stdin.on("error", () => {});
-  child.stdin.end(JSON.stringify({ spec, output }));
+  child.stdin.end(JSON.stringify({ spec, output, trials }));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
