@@ -56,7 +56,6 @@ export interface RunningParts {
 export async function stopServer(parts: RunningParts): Promise<void> {
   const { config, clock, logger, rest, grpc, listener, registry, runtime, edgeProcesses } = parts;
   parts.control.close();
-  parts.rollouts.close();
   parts.reloader.stop();
   logger.info(
     { drainDelayMs: config.drainDelayMs },
@@ -84,6 +83,8 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   listener.destroy();
   edgeProcesses?.destroy();
   parts.regions?.unregister("");
+  // Until then requests go where their sequences are.
+  parts.rollouts.close();
   await registry.close();
   await runtime.close();
   closeSources(parts.sources);

@@ -120,7 +120,7 @@ export const SERVER_OPTIONS = {
   adminToken: {
     kind: "text",
     default: null,
-    doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
+    doc: "Bearer token for load and unload under --model-control explicit, and to steer rollouts. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
   },
   allowProfile: {
     kind: "flag",

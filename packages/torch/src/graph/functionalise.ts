@@ -2,9 +2,9 @@ import { schemaOf } from "../aten/schemas.ts";
 import { aliasingOf, copyCondition, isSameTensor, mutates } from "./aliasing.ts";
 import {
   functionalVariant,
+  laysOutInPlace,
   type SeveralWrites,
-  turnsInPlace,
-  WRITES_SEVERAL,
+  severalWrites,
   whyNoVariant,
 } from "./functional-variant.ts";
 import { type Guard, type GuardTerm, guardOfDim } from "./guard.ts";
@@ -30,7 +30,8 @@ export interface Functionalised {
  * views of that root are recalculated when they are next used. `shared` lists groups of inputs that lie in the same memory.
  */
 export function functionalise(graph: Graph, shared: readonly (readonly string[])[] = []): Functionalised {
-  if (!graph.nodes.some(mutates)) return { graph, unsupported: [], mutatedInputs: [], demands: [] };
+  if (!graph.nodes.some((node) => mutates(node) || severalWrites(node) !== undefined))
+    return { graph, unsupported: [], mutatedInputs: [], demands: [] };
   const pass = new Functionaliser(graph, shared);
   for (const node of graph.nodes) pass.visit(node);
   return pass.finish();
@@ -105,7 +106,9 @@ class Functionaliser {
   }
 
   visit(node: Node): void {
-    if (mutates(node)) this.#mutate(node);
+    const several = severalWrites(node);
+    if (several !== undefined) this.#mutateSeveral(node, several);
+    else if (mutates(node)) this.#mutate(node);
     else this.#functional(node);
   }
 
@@ -219,11 +222,6 @@ class Functionaliser {
   }
 
   #mutate(node: Node): void {
-    const several = Object.hasOwn(WRITES_SEVERAL, node.target) ? WRITES_SEVERAL[node.target] : undefined;
-    if (several !== undefined) {
-      this.#mutateSeveral(node, several);
-      return;
-    }
     const view = this.#viewOf(node.args.get("self"));
     const [mutated, ...others] = (schemaOf(node.target)?.params ?? []).filter((param) => param.isMutated);
     const variant = functionalVariant(node.target);
@@ -237,7 +235,7 @@ class Functionaliser {
       for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
       return;
     }
-    if (turnsInPlace(node.target)) {
+    if (laysOutInPlace(node.target)) {
       this.#turn(view, variant, node);
       return;
     }
@@ -279,14 +277,16 @@ class Functionaliser {
   }
 
   /** An op that writes into operands besides giving results: its variant gives their new values as further results. */
-  #mutateSeveral(node: Node, { variant, written }: SeveralWrites): void {
+  #mutateSeveral(node: Node, { variant, written, results, isKept }: SeveralWrites): void {
     const args = new Map([...node.args].map(([name, arg]) => [name, this.#resolve(arg, node.target)]));
     const views = written.map((name) => this.#viewOf(node.args.get(name)));
     const news = views.map((view) => {
       if (view === undefined) return undefined;
       return this.#define(`${view.root.name}_updated`, typeOf(view));
     });
-    this.#nodes.push({ target: variant, args, outputs: [...node.outputs, ...news], ...originOf(node) });
+    if (isKept) this.#nodes.push({ ...node, args });
+    const own = Array.from({ length: results }, (_, i) => (isKept ? undefined : node.outputs[i]));
+    this.#nodes.push({ target: variant, args, outputs: [...own, ...news], ...originOf(node) });
     for (const name of node.outputs) if (name !== undefined) this.#startRoot(name);
     for (const [i, view] of views.entries()) if (view !== undefined) this.#write(view, news[i]!, node);
   }

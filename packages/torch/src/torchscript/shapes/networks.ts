@@ -296,6 +296,15 @@ const nativeBatchNorm =
     return [input, statistics, statistics, running, running].slice(0, results);
   };
 
+/** Values and their places. */
+const fractionalPool =
+  (spatial: number): ShapeFn =>
+  (args) => {
+    const { dtype, dims } = args.tensor("self");
+    const pooled = [...dims.slice(0, -spatial), ...args.each("output_size", spatial)];
+    return [tensorType(dtype, pooled), tensorType("int64", pooled)];
+  };
+
 /** Sums of rows for each bag; the other results serve the backward pass. */
 const embeddingBag: ShapeFn = (args) => {
   const weight = args.tensor("weight");
@@ -352,6 +361,10 @@ export const NETWORKS: ShapeTable = {
   "_native_batch_norm_legit.no_stats": nativeBatchNorm(3),
   _native_batch_norm_legit_functional: nativeBatchNorm(5),
   _native_batch_norm_legit_no_training: nativeBatchNorm(3),
+  _batch_norm_with_update_functional: (args) => {
+    const [result, , , mean, variance] = nativeBatchNorm(5)(args) as readonly TensorType[];
+    return [result!, mean!, variance!, tensorType("uint8", [0]), mean!, variance!];
+  },
   embedding_bag: embeddingBag,
   _embedding_bag: embeddingBag,
   _embedding_bag_forward_only: embeddingBag,
@@ -368,6 +381,8 @@ export const NETWORKS: ShapeTable = {
   conv_transpose1d: convTransposed,
   conv_transpose2d: convTransposed,
   conv_transpose3d: convTransposed,
+  fractional_max_pool2d: fractionalPool(2),
+  fractional_max_pool3d: fractionalPool(3),
   max_pool1d: pool(1),
   max_pool2d: pool(2),
   max_pool3d: pool(3),

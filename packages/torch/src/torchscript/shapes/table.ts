@@ -36,7 +36,7 @@ const FAMILIES: readonly ShapeTable[] = [
 ];
 
 /** Namespaces whose ops are called as other ops of PyTorch are. */
-const NAMESPACES: ReadonlySet<string> = new Set(["quantized_decomposed", "torchao"]);
+const NAMESPACES: ReadonlySet<string> = new Set(["quantized_decomposed", "torch_nn", "torchao"]);
 
 const merged = new Map<string, ShapeFn>();
 for (const family of FAMILIES) {

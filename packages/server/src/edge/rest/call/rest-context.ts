@@ -28,6 +28,8 @@ export interface RestContext {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Who may steer rollouts, which also begin without a request. Default: as above. */
+  readonly rolloutGate?: AdminGate | undefined;
   /** Reads the configuration of a load request; undefined: the operator does not allow it. */
   readonly readLoadConfig: ReadLoadConfig | undefined;
   /** Records what the server process does; undefined: the operator does not allow it. */
@@ -44,6 +46,8 @@ export interface RestContext {
   readonly tracer?: Tracer | undefined;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** Told of answers that were compressed, in how long. */
+  readonly onCompressed?: (bytes: { readonly plain: number; readonly packed: number }, ms: number) => void;
   /** What costs more to make than to ask for. */
   readonly shared: SharedResponses;
   /** Counts and times inferences; the edges share one. */

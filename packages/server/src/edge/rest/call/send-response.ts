@@ -33,9 +33,14 @@ export function sendResponse(
     return;
   }
   const plain = (): void => write(call, type, { status, parts, length, headers });
+  const { clock, onCompressed } = call.context;
+  const startMs = clock.nowMs();
   const packing = shared === undefined ? compress(parts, encoding) : packedOnce(shared, encoding);
   packing.then((packed) => {
     if (packed === undefined) return plain();
+    // What is shared was packed for somebody else, but for once.
+    if (shared === undefined)
+      onCompressed?.({ plain: length, packed: packed.body.length }, clock.nowMs() - startMs);
     headers.push("Content-Encoding", packed.encoding, "Vary", "Accept-Encoding");
     const { body } = packed;
     write(call, type, { status, parts: [body], length: body.length, headers });
