@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gunzipSync, inflateSync } from "node:zlib";
+import { systemClock } from "../../../base/clock.ts";
 import { until } from "../../../base/until.kit.ts";
 import type { EncodedResponse } from "./rest-transport.ts";
 import { sendResponse } from "./send-response.ts";
@@ -12,7 +13,11 @@ test("however many are sent an answer that is shared, it is packed once for each
   const send = (encoding: string | undefined): void => {
     const call = {
       id: "1",
-      context: { limits: { minCompressBytes: 1 }, webGate: { responseHeaders: () => [] } },
+      context: {
+        clock: systemClock,
+        limits: { minCompressBytes: 1 },
+        webGate: { responseHeaders: () => [] },
+      },
       transport: {
         request: { headers: encoding === undefined ? {} : { "accept-encoding": encoding } },
         respond: (_: unknown, response: EncodedResponse) => sent.push(response),
