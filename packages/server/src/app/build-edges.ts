@@ -8,7 +8,7 @@ import { isAuthenticating } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { traceRatioOf } from "../config/trace-options.ts";
 import type { Audit } from "../edge/authentication.ts";
-import { countRejections } from "../edge/client-metrics.ts";
+import { countConnections, countRejections, measureCompression } from "../edge/client-metrics.ts";
 import type { ReadLoadConfig } from "../edge/control-parameters.ts";
 import type { CpuProfiler } from "../edge/cpu-profiler.ts";
 import type { ForwardedStreams, GrpcEdge } from "../edge/grpc/grpc-edge.ts";
@@ -135,12 +135,14 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
   };
   const { forwarded } = surroundings;
   const onRejected = countRejections(metrics);
+  const onOpened = countConnections(metrics);
   const makers: FrontMakers = {
     rest: (torchserve, grpcOf) =>
       createRestEdge({
         ...shared,
         openCall: (call) => grpcOf().openForeign(call),
         metrics,
+        onCompressed: measureCompression(metrics),
         limits: restLimits(config),
         notReadyStatus: notReadyStatusOf(config),
         fastLane: config.fastLane === "on",
@@ -166,6 +168,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         tls: tls?.door,
         clock: loop.activeClock,
         limits: listenerLimits(config),
+        onOpened,
         onRejected,
         unlimited: [...LOOPBACK, ...config.trustedProxies],
       }),

@@ -46,6 +46,8 @@ export interface RestContext {
   readonly tracer?: Tracer | undefined;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** Told of answers that were compressed, in how long. */
+  readonly onCompressed?: (bytes: { readonly plain: number; readonly packed: number }, ms: number) => void;
   /** What costs more to make than to ask for. */
   readonly shared: SharedResponses;
   /** Counts and times inferences; the edges share one. */

@@ -30,8 +30,11 @@ export function sendResponse(
     return;
   }
   const plain = (): void => write(call, type, { status, parts, length, headers });
+  const { clock, onCompressed } = call.context;
+  const startMs = clock.nowMs();
   compress(parts, encoding).then((packed) => {
     if (packed === undefined) return plain();
+    onCompressed?.({ plain: length, packed: packed.body.length }, clock.nowMs() - startMs);
     headers.push("Content-Encoding", packed.encoding, "Vary", "Accept-Encoding");
     const { body } = packed;
     write(call, type, { status, parts: [body], length: body.length, headers });
