@@ -7,13 +7,20 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
-import { ModelInferRequestSchema, ModelInferResponseSchema, sconceV1 } from "@sconce/protocol/messages";
+import {
+  ModelInferRequestSchema,
+  ModelInferResponseSchema,
+  ModelStreamInferResponseSchema,
+  sconceV1,
+} from "@sconce/protocol/messages";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import { createMemoryRegions } from "../memory-regions.ts";
 import { withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const TYPES = [ModelInferRequestSchema, ModelInferResponseSchema] as const;
+const STREAM = "/inference.GRPCInferenceService/ModelStreamInfer";
+const STREAM_TYPES = [ModelInferRequestSchema, ModelStreamInferResponseSchema] as const;
 const PREDICT = "/sconce.v1.ModelServing/Predict";
 const PREDICT_TYPES = [sconceV1.PredictRequestSchema, sconceV1.PredictionResultSchema] as const;
 
@@ -129,6 +136,26 @@ test("failures are gRPC statuses with a reason, and the retry hint", async () =>
       outcomes.map((o) => o.code),
       ["not_found", "unavailable", "internal", "invalid_argument"],
     );
+  });
+});
+
+test("the metadata that chooses a version of a rollout comes with the request, alone or in a stream", async () => {
+  await withGrpc({ edge: { rolloutHeader: "x-rollout" } }, async ({ unary, stream, inference }) => {
+    const keys: (string | undefined)[] = [];
+    const submit = inference.submit.bind(inference);
+    inference.submit = (request, receiver) => {
+      keys.push(request.routeKey);
+      submit(request, receiver);
+    };
+    const headers = { "x-rollout": "always" };
+    await unary(INFER, TYPES, affine([1], true), { headers });
+    await unary(INFER, TYPES, affine([1], true));
+    const streamed = stream(STREAM, STREAM_TYPES, headers);
+    streamed.write(affine([1], true));
+    await once(streamed, "data");
+    streamed.end();
+    await once(streamed.resume(), "end");
+    assert.deepEqual(keys, ["always", undefined, "always"]);
   });
 });
 
