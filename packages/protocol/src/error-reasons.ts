@@ -315,7 +315,7 @@ const STARTUP_REASONS = {
     no_sandbox:
       "`--sandbox required`, and the system has no user namespaces, or forbids mounts in them. The message says which; `--sandbox auto` starts without.",
     no_store_client:
-      "An `s3://` or `gs://` address was named, and the package that reads such is not installed. The message names it.",
+      "An `s3://` or `gs://` address or a `--cache-store` was named, and the package that speaks with such is not installed. The message names it.",
     store_refused:
       "A model store denies access, has nothing under the address, or holds what is not taken; or the folder for its copy cannot be used. The message says which.",
     cannot_listen:
