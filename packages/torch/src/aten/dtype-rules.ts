@@ -53,7 +53,8 @@ export interface DtypeCall {
 /** The rule of a call; undefined where nothing is known to be refused. */
 export function dtypeRuleOf({ target, reduction, hasNumber }: DtypeCall): DtypeRule | undefined {
   const way = `${reduction === undefined ? "" : `r${reduction}`}${hasNumber ? "z" : ""}`;
-  const text = texts.get(way === "" ? target : `${target}@${way}`);
+  const text =
+    texts.get(way === "" ? target : `${target}@${way}`) ?? texts.get(hasNumber ? `${target}@z` : target);
   if (text === undefined) return undefined;
   const known = parsed.get(text);
   if (known !== undefined) return known;
