@@ -1,5 +1,5 @@
-import { availableParallelism } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import { usableCores } from "../base/cgroup.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -113,6 +113,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         },
         `ready: ${description.runtimeReason}`,
       );
+      observeLoad(options.metrics, { model: name, version }, clock.nowMs() - startedMs);
       let served: ServedModelHandle;
       try {
         served = serve(loaded, {
@@ -177,6 +178,22 @@ async function withTask(
   const { runtime, clock } = options;
   const own = loadOptions(config, candidate, options.caps);
   return loadTask(pipeline, { task, runtime, config, candidate, options: own, clock, signal });
+}
+
+/** Upper bounds in seconds. */
+const LOAD_BUCKETS: readonly number[] = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+function observeLoad(
+  metrics: Metrics,
+  labels: { readonly model: string; readonly version: string },
+  ms: number,
+): void {
+  metrics
+    .histogram("sconce_model_load_seconds", "Time from the file to a model that can run.", {
+      labels,
+      buckets: LOAD_BUCKETS,
+    })
+    .observe(ms / 1000);
 }
 
 interface ServeParts extends ModelLoaderOptions {
@@ -348,7 +365,7 @@ function interpreterPath(path: string, home: string | undefined): string {
 }
 
 function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: ModelCaps): LoadOptions {
-  const cores = availableParallelism();
+  const cores = usableCores();
   const instances = config.instances === "auto" ? Math.min(cores, caps.instances) : config.instances;
   return {
     instances,

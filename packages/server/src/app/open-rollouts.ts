@@ -68,9 +68,11 @@ export function openRollouts(options: OpenRolloutsOptions): OpenRollouts {
       unloadModel: (name, signal, version) => control.unloadModel(name, signal, version),
       setDefaultVersion: (name, version) => control.setDefaultVersion(name, version),
       async steerRollout(name, signal, command) {
-        control.requireExplicit();
-        // What is to be rolled out may have come just now.
-        if (command.action === "start") await control.refresh();
+        if (command.action === "start") {
+          control.requireExplicit();
+          // What is to be rolled out may have come just now.
+          await control.refresh();
+        }
         const rollouts = await load();
         rollouts.steer(name, command);
         if (command.action !== "start") return;

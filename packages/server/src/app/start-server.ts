@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
+import { usableCores } from "../base/cgroup.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
@@ -356,7 +357,7 @@ function buildModels(
     runtime,
     translationCache,
     defaults,
-    caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
+    caps: modelCaps(config, { cores: usableCores(), memoryBytes: memoryBytes() }),
     metrics,
     tracer,
     quota,
@@ -420,7 +421,7 @@ async function openEdgeProcesses(
   options: CompleteOptions,
   metrics: Metrics,
 ): Promise<EdgeProcesses | undefined> {
-  const size = edgeCount(options.config.server, availableParallelism());
+  const size = edgeCount(options.config.server, usableCores());
   if (size === 1) return undefined;
   const { createEdgeProcesses } = await import("./edges/edge-processes.ts");
   return createEdgeProcesses({ ...options, metrics, size });

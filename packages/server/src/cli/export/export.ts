@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { findPython } from "../../runtime/python/find-python.ts";
 import type { Command } from "../command.ts";
+import { loadSpecOf } from "../load-spec-of.ts";
 import { missingFile } from "../model-path.ts";
 import { withOutputDraft } from "../output-draft.ts";
 import { usageError } from "../usage-error.ts";
 import { exportModel } from "./export-model.ts";
 import { EXPORT_OPTIONS } from "./export-options.ts";
 import { equalsCode, exportText } from "./export-text.ts";
-import { loadSpecOf } from "./load-spec-of.ts";
 
 export const exportCommand: Command = {
   name: "export",

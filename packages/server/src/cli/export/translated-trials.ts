@@ -1,9 +1,8 @@
-import { closeSync, openSync, readSync } from "node:fs";
-import type { Datatype } from "@sconce/protocol";
 import { compareTensors } from "../../base/compare-tensors.ts";
 import type { NamedTensor, Tensor } from "../../base/tensor.ts";
+import { withPlacedTensors } from "../placed-tensor.ts";
 import type { TrialModel } from "../trial-runtime.ts";
-import type { ExportTrial, PlacedTensor } from "./run-export.ts";
+import type { ExportTrial } from "./run-export.ts";
 
 /** A model beside the Python code, over all sizes that were compared. */
 export interface TranslatedRuns {
@@ -27,21 +26,16 @@ export async function translatedRuns(
   trials: readonly ExportTrial[],
   file: string,
 ): Promise<TranslatedRuns> {
-  const fd = openSync(file, "r");
-  try {
+  return withPlacedTensors(file, async (read) => {
     let worst = { error: 0, words: "" };
     let sizes = 0;
     let ms: number | undefined;
     const failed: TranslatedRuns["failed"][number][] = [];
     for (const { shapes, inputs = [], outputs } of trials) {
       if (outputs === undefined) continue;
-      const trial = { label: "", inputs: inputs.map((place) => tensorAt(fd, place)) };
+      const trial = { label: "", inputs: inputs.map(read) };
       try {
-        const got = (await model.run(trial)).outputs;
-        const found = difference(
-          got,
-          outputs.map((place) => tensorAt(fd, place)),
-        );
+        const found = difference((await model.run(trial)).outputs, outputs.map(read));
         if (found.error > worst.error) worst = found;
         sizes += 1;
         ms ??= await timed(() => model.run(trial));
@@ -50,9 +44,7 @@ export async function translatedRuns(
       }
     }
     return { ...worst, sizes, failed, ms };
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 function difference(
@@ -71,12 +63,6 @@ function difference(
 
 function named(tensor: Tensor, at: number): NamedTensor {
   return { ...tensor, name: String(at) };
-}
-
-function tensorAt(fd: number, { datatype, shape, start, end }: PlacedTensor): Tensor {
-  const bytes = new Uint8Array(end - start);
-  readSync(fd, bytes, 0, bytes.length, start);
-  return { datatype: datatype as Datatype, shape, bytes };
 }
 
 async function timed(run: () => Promise<{ readonly computeMs: number }>): Promise<number> {

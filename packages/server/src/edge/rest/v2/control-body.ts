@@ -1,3 +1,4 @@
+import type { AdminGate } from "../../../gate/admin-gate.ts";
 import { checkModelName } from "../../../gate/model-name.ts";
 import { FILE_PREFIX } from "../../control-parameters.ts";
 import { readBody } from "../call/body.ts";
@@ -9,8 +10,12 @@ import type { Pattern, Span } from "../json/json-scan.ts";
 import { readParameters } from "../json/parameters.ts";
 
 /** The model in the URL, if the caller is an administrator. Any other caller learns nothing, and its body is not read. */
-export function admittedModel(call: RestCall, params: RouteParams): string {
-  call.context.adminGate.admit(call.credentials);
+export function admittedModel(
+  call: RestCall,
+  params: RouteParams,
+  gate: AdminGate = call.context.adminGate,
+): string {
+  gate.admit(call.credentials);
   const name = params["model"] ?? "";
   checkModelName(name);
   return name;

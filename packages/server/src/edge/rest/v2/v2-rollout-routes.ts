@@ -21,7 +21,7 @@ function answerStatus(call: RestCall, { model = "" }: RouteParams): void {
 }
 
 async function answerCommand(call: RestCall, params: RouteParams): Promise<void> {
-  const model = admittedModel(call, params);
+  const model = admittedModel(call, params, call.context.rolloutGate);
   const { values } = await readControlBody(call);
   const command = commandOf(values());
   call.takeDeadline(new Map());
