@@ -51,11 +51,20 @@ function withSettings(candidate: ModelCandidate, seen: ReadonlyMap<string, Known
   for (const path of filesOf(candidate)) {
     const found = seen.get(path)?.settings;
     if (found === undefined) continue;
-    if (!("settings" in found))
-      return candidate.problem === undefined ? { ...candidate, ...found } : candidate;
+    if (!("settings" in found)) return withFault(candidate, found);
     merged = merged === undefined ? found.settings : mergeSettings(merged, found.settings);
   }
   return merged === undefined ? candidate : withFile(candidate, merged);
+}
+
+/** A folder without a model's file may be a pipeline, if only its settings could be read: what is wrong with them comes first. */
+function withFault(
+  candidate: ModelCandidate,
+  fault: Pick<ModelCandidate, "problem" | "unreadable">,
+): ModelCandidate {
+  const { problem } = candidate;
+  if (problem === undefined) return { ...candidate, ...fault };
+  return { ...candidate, problem: `${fault.problem}; ${problem}` };
 }
 
 /** A model's own settings over those of another server, key by key. */
