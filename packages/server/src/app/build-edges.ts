@@ -30,7 +30,7 @@ import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { createDenialLog } from "./denial-log.ts";
-import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
+import { grpcLimits, listenerLimits, mostRegions, restLimits } from "./edge-limits.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { OpenAuthentication } from "./open-authentication.ts";
@@ -229,7 +229,7 @@ async function allowedExtensions(
   return {
     regions:
       sharedMemory === "system"
-        ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
+        ? (await import("../edge/memory-regions.ts")).createMemoryRegions({ maxRegions: mostRegions() })
         : undefined,
     cpuProfiler: allowProfile
       ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
