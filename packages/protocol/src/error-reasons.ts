@@ -54,7 +54,7 @@ const REQUEST_REASONS = {
   },
   resource_exhausted: {
     too_many_regions:
-      "1,024 shared memory regions are registered already. Unregister those that are not used.",
+      "As many shared memory regions are registered as may be: 1,024, or fewer where few files may be open. Unregister those that are not used.",
     uploads_full: "Models that load requests brought hold `--uploads-size` bytes already. Unload some.",
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:

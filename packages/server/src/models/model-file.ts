@@ -1,8 +1,10 @@
 import { extname } from "node:path";
 import { type FileFormat, isProgram, isWeights } from "@sconce/torch/formats";
 
-/** What a model is: by the content of its file, code alone, or other models. */
-export type ModelFormat = FileFormat | "code" | "pipeline";
+/** What a model is by what lies on disk: the content of its file, or code alone. */
+export type FoundFormat = FileFormat | "code";
+/** The same, or what its settings make of a folder: other models, or code between models. */
+export type ModelFormat = FoundFormat | "pipeline" | "transform";
 
 /** A file of a model folder whose content was looked at. */
 export interface InspectedFile {
@@ -104,7 +106,8 @@ export function chooseModelFile(all: readonly InspectedFile[]): InspectedFile | 
 
 /** Whether code must make the model, since its file holds no program. */
 export function isCodeNeeded(format: ModelFormat): boolean {
-  return format === "code" || format === "pickle" || (format !== "pipeline" && isWeights(format));
+  if (format === "pipeline" || format === "transform") return false;
+  return format === "code" || format === "pickle" || isWeights(format);
 }
 
 /** Whether what is in the file makes the model with code of its own. */

@@ -231,6 +231,7 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["nanquantile", { some: whole() }],
   ["_native_batch_norm_legit", { some: trained }],
   ["_native_batch_norm_legit_functional", { some: trained }],
+  ["_batch_norm_with_update_functional", { some: trained }],
   ["adaptive_avg_pool2d", { some: (node) => node.tensor("self").dims.slice(-2) }],
   ["adaptive_avg_pool3d", { some: (node) => node.tensor("self").dims.slice(-3) }],
   ["batch_norm", { some: (node) => node.optionalTensor("weight")?.dims ?? [] }],

@@ -257,7 +257,7 @@ test("a 32 MiB tensor goes both ways", async () => {
 test("with shared memory inputs are read from a region and outputs written to it, and the bytes are paid for", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-regions-"));
   writeFileSync(join(folder, "memory"), Buffer.concat([bytesOf([1, 2]), Buffer.alloc(8)]));
-  const regions = createMemoryRegions(folder);
+  const regions = createMemoryRegions({ folder });
   regions.register({ name: "r", key: "/memory", offset: 0n, byteSize: 16n });
   const budget = createByteBudget({ maxBytes: 1024 ** 2, maxRequests: 10 });
   const place = (offset: bigint) => ({
