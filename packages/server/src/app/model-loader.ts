@@ -17,7 +17,7 @@ import { createLoadLimit, type LoadLimit } from "../models/load-limit.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
-import { createQueueMetrics } from "../models/queue-metrics.ts";
+import { countRestarts, createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
@@ -233,6 +233,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
+    onRestart: countRestarts(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
       createScheduler({
         ...queueParts,
