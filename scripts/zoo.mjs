@@ -1,12 +1,15 @@
 // The model zoo: `npm run zoo` makes the models on first use (minutes), judges them and writes docs/model-zoo.md; `npm run zoo -- bert`
-// judges some.
+// judges some. `npm run zoo -- export` is another one: scripts/export-zoo.mjs.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { exportZoo } from "./export-zoo.mjs";
 import { cacheFolder } from "./made-once.mjs";
 import { pythonEnv } from "./python-env.mjs";
+
+if (process.argv[2] === "export") process.exit(await exportZoo(process.argv.slice(3)));
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const python = join(root, "scripts", "python");

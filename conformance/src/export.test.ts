@@ -22,15 +22,18 @@ class Out:
     loss: torch.Tensor = None
 
 class Mean(torch.nn.Module):
-    def __init__(self, width=8):
+    def __init__(self, width=32):
         super().__init__()
         self.table = torch.nn.Embedding(50, width)
+        self.memory = torch.nn.LSTM(width, width, batch_first=True)
+        self.hidden = torch.nn.Linear(width, width)
         self.out = torch.nn.Linear(width, 4)
 
     def forward(self, ids: "int64[batch, length]", mask: "float32[batch, length]"):
         print("a model may print")
-        rows = (self.table(ids) * mask[..., None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-        return Out(logits=self.out(rows))
+        rows = self.memory(self.table(ids))[0] * mask[..., None]
+        rows = rows.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        return Out(logits=self.out(self.hidden(rows)))
 `,
   branch: `
 import torch
@@ -90,7 +93,7 @@ describe("sconce export", () => {
     return place;
   }
 
-  test("a model.py with weights and an answer of its own class becomes a .pt2 that equals the code, served without Python", async (t) => {
+  test("a model.py with an LSTM and an answer of its own class becomes a .pt2 that equals the code, served without Python", async (t) => {
     const python = requirePython(t);
     if (python === undefined) return;
     const source = write("mean");
@@ -105,11 +108,15 @@ describe("sconce export", () => {
     const expected = JSON.parse(printed.trim().split("\n").at(-1)!) as number[][];
     assert.ok(existsSync(weights));
     const output = join(folder, "mean.pt2");
-    const { code, stdout, stderr } = await run(source, "-o", output, "--python", python);
+    const { code, stdout, stderr } = await run(source, "-o", output, "--python", python, "--int8");
     assert.equal(code, 0, stderr);
     assert.match(stdout, /ids: INT64 \[batch, length\]/);
     assert.match(stdout, /\[1, 2\] \[1, 2\]: equal to the code/);
-    assert.match(stdout, /it runs without Python/);
+    assert.match(stdout, /the code, by PyTorch +\S+ ms/);
+    assert.match(stdout, /without Python +\S+ KiB +\S+ ms {2}(equal|off by)/);
+    assert.match(stdout, /in 8 bits it is .*mean-int8\.onnx/);
+    assert.match(stdout, /it runs without Python, and answers as the code does \(5 sizes\)/);
+    assert.ok(existsSync(join(folder, "mean-int8.onnx")));
     const server = await startServerProcess([output, "--runtime", "onnx", "--log-level", "error"]);
     t.after(() => server.stop());
     const body = JSON.stringify({ input: { ids: [[1, 2, 3]], mask: [[1, 1, 1]] } });

@@ -24,6 +24,8 @@ export interface MadeModel {
 export interface TaskServer {
   readonly server: ServerProcess;
   readonly models: readonly MadeModel[];
+  /** What is served, by the models' names. */
+  readonly folder: string;
   /** The bytes of a file that requests are sent. */
   file(name: string): Buffer;
 }
@@ -43,7 +45,12 @@ export async function startTaskServer(
   complete(models, join(folder, "models"));
   const server = await startServerProcess([join(folder, "models")]);
   t.after(() => server.stop());
-  return { server, models, file: (name) => readFileSync(join(folder, "files", name)) };
+  return {
+    server,
+    models,
+    folder: join(folder, "models"),
+    file: (name) => readFileSync(join(folder, "files", name)),
+  };
 }
 
 /** Asks `POST /predict/{model}`, and gives the prediction back. */

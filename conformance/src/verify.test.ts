@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { expectedDigits, MODELS_FOLDER, nestedImage } from "./expected-digits.ts";
+import { findDifference, PLAIN_LOAD } from "./internals/verify.ts";
 import { requirePython } from "./python.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
@@ -58,6 +59,34 @@ describe("sconce verify", () => {
       stdout,
       /the translation differs from PyTorch\n {2}probabilities: at most \S+, at \[\d+, \d\]: \S+ instead of \S+ \(\[/,
     );
+    assert.match(stdout, /\n {2}it begins in \w+\.\d \(\w+\), at aten\.\S+, value \w+: at \[/);
+  });
+
+  test("names the layer whose operation is translated wrongly, and none before or behind it", async (t) => {
+    const python = requirePython(t);
+    if (python === undefined) return;
+    const pixels = Float32Array.from({ length: 2 * 64 }, (_, i) => Math.sin(i));
+    const found = await findDifference({
+      spec: { name: "digits", version: "1", file: DIGITS, root: MODELS_FOLDER, options: PLAIN_LOAD },
+      inputs: [{ datatype: "FP32", shape: [2, 1, 8, 8], bytes: new Uint8Array(pixels.buffer) }],
+      tolerance: 1e-4,
+      python,
+      env: process.env,
+      // The second of three: negative numbers stay.
+      edit: ({ model, outputs }) => {
+        let count = 0;
+        const nodes = model!.graph.nodes.map((node) =>
+          node.type === "Relu" && ++count === 2 ? { ...node, type: "Identity" } : node,
+        );
+        return { model: { ...model!, graph: { ...model!.graph, nodes } }, outputs };
+      },
+    });
+    assert.ok("module" in found, JSON.stringify(found));
+    assert.deepEqual(
+      [found.module, found.op, found.name, found.type],
+      ["features.6", "aten.relu.default", "relu_1", "torch.nn.modules.activation.ReLU"],
+    );
+    assert.match(found.difference.words, /^at \[.*\]: -\S+ instead of 0$/);
   });
 
   test("says which side could not be loaded, and why", async () => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { programOrReason } from "../program.ts";
 import { until } from "../until.kit.ts";
-import { createCacheRig, lookups, openRedis, type SharingServer } from "./cache-rig.kit.ts";
+import { createCacheRig, lookups, type SharingServer } from "./cache-rig.kit.ts";
 import { type RedisServer, startRedis } from "./redis-server.ts";
 import { type SlowProxy, startSlowProxy } from "./slow-proxy.ts";
 
@@ -62,7 +62,6 @@ describe("a cache store in trouble", { skip }, () => {
 
   test("full: what it has is used, and it stays in use", async () => {
     await askUntil("closed");
-    const raw = await openRedis(redis.port);
     const other = await rig.serve(`redis://127.0.0.1:${redis.port}`);
     const kept = ++row;
     await server.ask(kept);
@@ -72,13 +71,12 @@ describe("a cache store in trouble", { skip }, () => {
       await server.ask(++row);
       return (await server.metric(lookups("miss"))) > misses;
     });
-    await raw.send(["CONFIG", "SET", "maxmemory", "1"]);
+    await redis.say("CONFIG SET maxmemory 1");
     await server.ask(++row);
     await until("it refuses to write", async () => (await failures("write_refused")) > 0);
     const runs = rig.runs();
     await other.ask(kept);
     assert.equal(rig.runs(), runs);
     await askUntil("closed");
-    raw.destroy();
   });
 });

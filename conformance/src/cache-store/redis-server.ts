@@ -9,8 +9,10 @@ export interface RedisServer {
   readonly pid: number;
   /** Ends it, by default with SIGKILL. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again on its port, empty. */
-  restart(): Promise<void>;
+  /** Starts it again on its port, empty; with other arguments beside the first ones, if they are given. */
+  restart(more?: readonly string[]): Promise<void>;
+  /** Sends one line, such as `CONFIG SET maxmemory 1`, and resolves with the first of its answer. */
+  say(line: string): Promise<string>;
   suspend(): void;
   resume(): void;
 }
@@ -26,8 +28,8 @@ export async function startRedis(
   ports: (port: number) => readonly string[] = (port) => ["--port", String(port)],
 ): Promise<RedisServer> {
   const port = await freePort();
-  const launch = async (): Promise<ChildProcess> => {
-    const child = spawn(program, [...KEEPS_NOTHING, ...ports(port), ...args], {
+  const launch = async (more: readonly string[]): Promise<ChildProcess> => {
+    const child = spawn(program, [...KEEPS_NOTHING, ...ports(port), ...args, ...more], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let said = "";
@@ -42,7 +44,7 @@ export async function startRedis(
     }
     return child;
   };
-  let child = await launch();
+  let child = await launch([]);
   const kill = async (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
@@ -55,9 +57,19 @@ export async function startRedis(
       return child.pid!;
     },
     kill,
-    async restart() {
+    async restart(more = []) {
       await kill();
-      child = await launch();
+      child = await launch(more);
+    },
+    async say(line) {
+      const socket = connect(port, "127.0.0.1");
+      try {
+        socket.write(`${line}\r\n`);
+        const [answer] = (await once(socket, "data")) as [Buffer];
+        return answer.toString();
+      } finally {
+        socket.destroy();
+      }
     },
     suspend: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),

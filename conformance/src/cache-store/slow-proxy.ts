@@ -9,7 +9,8 @@ export interface SlowProxy {
   close(): void;
 }
 
-export async function startSlowProxy(target: number): Promise<SlowProxy> {
+/** `port`: its own; default: a free one. */
+export async function startSlowProxy(target: number, port = 0): Promise<SlowProxy> {
   let delayMs = 0;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
@@ -29,7 +30,7 @@ export async function startSlowProxy(target: number): Promise<SlowProxy> {
       if (delayMs === 0) client.write(bytes);
       else setTimeout(() => client.write(bytes), delayMs);
     });
-  }).listen(0, "127.0.0.1");
+  }).listen(port, "127.0.0.1");
   await once(server, "listening");
   return {
     port: (server.address() as { readonly port: number }).port,

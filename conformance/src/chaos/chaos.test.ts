@@ -1,16 +1,19 @@
 // Tests the short forms of the procedures in this folder, on the built server.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { programOrReason } from "../program.ts";
 import { PROCEDURES } from "./procedures.ts";
 import { runProcedure } from "./rig.ts";
 
 const SEED = 1;
 const SHORT_MS = 2_000;
+const NEEDED = { "redis-server": programOrReason("redis-server") };
 
 /** Short forms of what `npm run chaos` does for minutes. Only what must hold on a busy machine, too: paces are for the command. */
 describe("faults and overload", () => {
   for (const procedure of PROCEDURES) {
-    test(`${procedure.id} ${procedure.title}`, async () => {
+    const skip = procedure.needs !== undefined && NEEDED[procedure.needs].skip;
+    test(`${procedure.id} ${procedure.title}`, { skip }, async () => {
       const findings = await runProcedure(procedure, {
         seed: SEED,
         isShort: true,

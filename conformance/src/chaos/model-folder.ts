@@ -27,8 +27,8 @@ export interface ModelFolder {
   replace(model: string, version: number, content: VersionContent): void;
   /** Writes the model.yaml that all versions of a model share. */
   configure(model: string, options: Readonly<Record<string, unknown>>): void;
-  /** Settings that all models start from; before the server starts. */
-  configureAll(options: Readonly<Record<string, unknown>>): void;
+  /** Settings that all models start from, and options of the server; before the server starts. */
+  configureAll(models: Readonly<Record<string, unknown>>, server?: Readonly<Record<string, unknown>>): void;
   /** The server's configuration file. */
   readonly configFile: string;
   retire(model: string, version: number): void;
@@ -82,7 +82,7 @@ export function createModelFolder(): ModelFolder {
       put(join(path, model, String(version), "model.onnx"), encode(model, version, content));
     },
     configure,
-    configureAll: (models) => writeFileSync(configFile, JSON.stringify({ models })),
+    configureAll: (models, server = {}) => writeFileSync(configFile, JSON.stringify({ ...server, models })),
     configFile,
     publishFiles,
     retire(model, version) {

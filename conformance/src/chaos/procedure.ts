@@ -39,6 +39,8 @@ export interface Procedure {
   readonly title: string;
   /** How long its load lasts when nobody says; default: a minute. */
   readonly minutes?: number;
+  /** A program of the system that it cannot do without, by its name on PATH. */
+  readonly needs?: "redis-server";
   /** Flags of the server. */
   readonly flags?: readonly string[];
   /** Limit on the server's open files. */
@@ -46,7 +48,7 @@ export interface Procedure {
   /** What runs the models; default: the calibrated runtime. */
   readonly runtime?: "calibrated" | "onnx";
   /** Puts the models in place before the server starts. */
-  prepare(folder: ModelFolder, calibration: Calibration): void;
+  prepare(folder: ModelFolder, calibration: Calibration): void | Promise<void>;
   run(rig: Rig): Promise<Finding[]>;
 }
 

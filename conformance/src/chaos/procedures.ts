@@ -17,6 +17,7 @@ import { storm } from "./procedures/f15-storm.ts";
 import { sigterm } from "./procedures/f16-sigterm.ts";
 import { stall } from "./procedures/f17-stall.ts";
 import { clock } from "./procedures/f18-clock.ts";
+import { cacheStore } from "./procedures/f19-cache-store.ts";
 import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
 import { mixture } from "./procedures/f22-mixture.ts";
 import { hostile } from "./procedures/f23-hostile.ts";
@@ -41,6 +42,7 @@ export const PROCEDURES: readonly Procedure[] = [
   sigterm,
   stall,
   clock,
+  cacheStore,
   fileDescriptors,
   mixture,
   hostile,

@@ -27,7 +27,7 @@ export async function runProcedure(procedure: Procedure, options: RunOptions): P
   const folder = createModelFolder();
   const calibration = calibrationFor(options);
   try {
-    procedure.prepare(folder, calibration);
+    await procedure.prepare(folder, calibration);
     const server = await startChaosServer(folder.path, procedure.flags ?? [], {
       core: isPinned ? SERVER_CORE : undefined,
       openFiles: procedure.openFiles,

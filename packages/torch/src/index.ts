@@ -32,6 +32,7 @@ export { quantizeStatic, type ValueRange } from "./quantize/static-int8.ts";
 export { ValueHistogram } from "./quantize/value-histogram.ts";
 export { MissingInputs } from "./torchscript/missing-inputs.ts";
 export { parseScriptInput, type ScriptInput } from "./torchscript/script-inputs.ts";
+export { exposedValue } from "./translate/exposed-values.ts";
 export { summarizeFile } from "./translate/summarize-file.ts";
 export { translate } from "./translate/translate.ts";
 export { type ModelTranslation, translateModel } from "./translate/translate-model.ts";

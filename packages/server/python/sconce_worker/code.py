@@ -200,7 +200,7 @@ def _fill(
     try:
         # Assigned, the model's weights are the pages of the file.
         model.load_state_dict(state, strict=True, assign=options["memory"] == "shared" and is_same)
-    except RuntimeError as error:
+    except Exception as error:
         raise refused(f"the weights in {file} are not those of {what}: {first_line(error)}", "weights_mismatch") from error
 
 

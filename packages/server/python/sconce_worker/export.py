@@ -5,33 +5,36 @@ from __future__ import annotations
 import inspect
 import traceback
 from pathlib import Path
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 import torch
 
 from .archive_model import is_archive
 from .errors import ServeError, first_line, refused
+from .export_inputs import Sizes, choices, made_inputs
+from .export_trials import compare
 from .load import open_program
 from .outputs import flatten
 from .program import Program
-from .types import Dim, Port, Symbol
-
-# Two rows: torch.export takes 1 for a constant. The others are primes, so that no two sizes are equal by chance.
-_ROWS = 2
-_SIZES = (11, 13, 17, 19, 23)
-# Sizes of rows, and of every other free dimension, at which both are compared.
-_TRIALS = ((2, 11), (1, 11), (3, 7), (8, 16), (1, 2))
+from .recurrent_shapes import free_lengths
+from .types import Port, Symbol
 
 
 def answer(request: Mapping[str, object]) -> dict[str, object]:
-    """`{"spec", "output"}` → what was exported, or `{"error"}`. Never raises."""
+    """`{"spec", "output", "trials"}` → what was exported, or `{"error"}`. Never raises."""
     try:
-        return _export(request["spec"], Path(request["output"]))
+        return _export(request["spec"], Path(request["output"]), Path(request["trials"]))
     except ServeError as error:
-        return {"error": {"code": error.code, "reason": error.reason, "message": error.message, "detail": error.detail}}
+        return _failure(error)
+    except Exception as error:
+        return _failure(refused(f"{type(error).__name__}: {first_line(error)}", detail=_trace(error)))
 
 
-def _export(spec: Mapping[str, object], output: Path) -> dict[str, object]:
+def _failure(error: ServeError) -> dict[str, object]:
+    return {"error": {"code": error.code, "reason": error.reason, "message": error.message, "detail": error.detail}}
+
+
+def _export(spec: Mapping[str, object], output: Path, trials: Path) -> dict[str, object]:
     if is_archive(Path(spec["file"])):
         raise refused("an archive of TorchServe is served as it is; to export its model, name the folder of its model.py and weights")
     options = {**spec["options"], **(spec["options"].get("python") or {}), "memory": "fast"}
@@ -41,18 +44,46 @@ def _export(spec: Mapping[str, object], output: Path) -> dict[str, object]:
     if isinstance(program.module, torch.jit.ScriptModule):
         raise refused("a TorchScript program is served as it is; export the Python module that it was made of")
     names = _names(program)
-    module = _plain(program, names)
-    example = _inputs(program.inputs, _ROWS, None)
-    exported = _exported(module, names, program, example, Path(spec["file"]).parent)
+    sizes, result = _first_run(program)
+    module = _plain(program, names, result)
+    exported = _exported(module, names, program, made_inputs(program.inputs, sizes), Path(spec["file"]).parent)
     torch.export.save(exported, str(output))
     # What others will read, and not what is in memory, is compared; there sizes that became constants are numbers, too.
     exported = torch.export.load(str(output))
     return {
         "inputs": [_described(port, axes) for port, axes in zip(program.inputs, _free_axes(exported, program.inputs))],
-        "compared": _compared(program, exported, names),
+        "compared": compare(program, _called(exported, names), sizes, trials),
         "torch": torch.__version__,
         "parameters": program.parameter_count,
     }
+
+
+def _called(exported: torch.export.ExportedProgram, names: list[str] | None) -> Callable[[Sequence[torch.Tensor]], object]:
+    module = exported.module()
+    return lambda inputs: module(**dict(zip(names, inputs))) if names is not None else module(*inputs)
+
+
+def _first_run(program: Program) -> tuple[Sizes, object]:
+    """The first choice of sizes that the model takes, and what it gives for them. Raises ServeError where it takes none."""
+    failure: tuple[list[torch.Tensor], Exception] | None = None
+    for sizes in choices(program.inputs):
+        inputs = made_inputs(program.inputs, sizes)
+        if inputs is None:
+            continue
+        try:
+            with torch.inference_mode():
+                return sizes, program.call(inputs)
+        except Exception as error:
+            failure = failure or (inputs, error)
+    if failure is None:
+        raise refused("its inputs are too large to make any up")
+    inputs, error = failure
+    shown = ", ".join(f"{port.name} {list(tensor.shape)}" for port, tensor in zip(program.inputs, inputs))
+    raise refused(
+        f"the model fails on made-up inputs ({shown}): {_blame(error, Path(program.files[0]).parent)}; a size that is no choice belongs into the type of its input",
+        "model_code_failed",
+        _trace(error),
+    ) from error
 
 
 def _names(program: Program) -> list[str] | None:
@@ -76,19 +107,8 @@ class _Plain(torch.nn.Module):
         return dict(zip(found.names, found.tensors))
 
 
-def _plain(program: Program, names: list[str] | None) -> torch.nn.Module:
-    """The module itself where it takes and gives nothing but tensors: its weights keep their names."""
-    inputs = _inputs(program.inputs, _ROWS, None)
-    try:
-        with torch.inference_mode():
-            result = program.call(inputs)
-    except Exception as error:
-        shown = ", ".join(f"{port.name} {list(tensor.shape)}" for port, tensor in zip(program.inputs, inputs))
-        raise refused(
-            f"the model fails on made-up inputs ({shown}): {_blame(error, Path(program.files[0]).parent)}; a size that is no choice belongs into the type of its input",
-            "model_code_failed",
-            _trace(error),
-        ) from error
+def _plain(program: Program, names: list[str] | None, result: object) -> torch.nn.Module:
+    """The module itself where it takes and gives (`result`) nothing but tensors: its weights keep their names."""
     is_plain = isinstance(result, torch.Tensor) or (
         type(result) in (tuple, list, dict) and all(isinstance(item, torch.Tensor) for item in (result.values() if isinstance(result, dict) else result))
     )
@@ -104,46 +124,29 @@ def _plain(program: Program, names: list[str] | None) -> torch.nn.Module:
     return scope["Plain"](program.module, program.constants).eval()
 
 
-def _inputs(ports: Sequence[Port], rows: int, size: int | None) -> list[torch.Tensor]:
-    """Floats are normal, integers 0 and 1. `size`: of every free dimension but the rows; None: each has its own."""
-    sizes: dict[str, int] = {}
-    generator = torch.Generator().manual_seed(1)
-    tensors = []
-    for port in ports:
-        shape = [_size(dim, axis, (rows, size), sizes) for axis, dim in enumerate(port.dims)]
-        if port.dtype.is_floating_point:
-            tensors.append(torch.randn(shape, generator=generator).to(port.dtype))
-        else:
-            tensors.append(torch.randint(0, 2, shape, generator=generator).to(port.dtype))
-    return tensors
-
-
-def _size(dim: Dim, axis: int, wish: tuple[int, int | None], sizes: dict[str, int]) -> int:
-    if isinstance(dim, int):
-        return dim
-    if dim.name not in sizes:
-        rows, size = wish
-        asked = rows if axis == 0 else size if size is not None else _SIZES[len(sizes) % len(_SIZES)]
-        sizes[dim.name] = max(dim.min, asked if dim.max is None else min(asked, dim.max))
-    return sizes[dim.name]
-
-
 def _exported(
     module: torch.nn.Module, names: list[str] | None, program: Program, example: list[torch.Tensor], folder: Path
 ) -> torch.export.ExportedProgram:
-    shapes = [
-        {axis: torch.export.Dim.AUTO for axis, dim in enumerate(port.dims) if isinstance(dim, Symbol)}
-        for port in program.inputs
-    ]
+    """With as many free sizes as torch.export can keep free. Raises ServeError with what stands against it."""
     args, kwargs = ((), dict(zip(names, example))) if names is not None else (tuple(example), {})
-    dynamic = dict(zip(names, shapes)) if names is not None else tuple(shapes)
-    failure: BaseException | None = None
-    for strict in (False, True):
-        try:
-            return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=strict)
-        except Exception as error:
-            failure = failure or error
+    failure: Exception | None = None
+    for axes in _freedoms(program.inputs):
+        shapes = [{axis: torch.export.Dim.AUTO for axis in kept} for kept in axes]
+        dynamic = dict(zip(names, shapes)) if names is not None else tuple(shapes)
+        for strict in (False, True):
+            try:
+                with free_lengths():
+                    return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=strict)
+            except Exception as error:
+                failure = failure or error
     raise refused(f"torch.export cannot export the model: {_blame(failure, folder)}", detail=_trace(failure)) from failure
+
+
+def _freedoms(ports: Sequence[Port]) -> list[list[list[int]]]:
+    """Of each input the axes that are free: all of them, else the rows alone."""
+    every = [[axis for axis, dim in enumerate(port.dims) if isinstance(dim, Symbol)] for port in ports]
+    rows = [[axis for axis in axes if axis == 0] for axes in every]
+    return [every] if rows == every or not any(rows) else [every, rows]
 
 
 def _blame(error: BaseException, folder: Path) -> str:
@@ -169,41 +172,3 @@ def _free_axes(exported: torch.export.ExportedProgram, ports: Sequence[Port]) ->
 def _described(port: Port, free: set[int]) -> dict[str, object]:
     fixed = [axis for axis, dim in enumerate(port.dims) if isinstance(dim, Symbol) and axis not in free]
     return {**port.spec(), "fixed": fixed}
-
-
-def _compared(
-    program: Program, exported: torch.export.ExportedProgram, names: list[str] | None
-) -> list[dict[str, object]]:
-    """How far the exported program is from the code, for inputs of several sizes; what it refuses, with its words."""
-    module = exported.module()
-    found = []
-    for rows, size in _TRIALS:
-        inputs = _inputs(program.inputs, rows, size)
-        shapes = [list(tensor.shape) for tensor in inputs]
-        if any(shapes == known["shapes"] for known in found):
-            continue
-        with torch.inference_mode():
-            try:
-                want = flatten(program.call(inputs)).tensors
-            except Exception:
-                continue  # The model itself does not take this size.
-            try:
-                result = module(**dict(zip(names, inputs))) if names is not None else module(*inputs)
-            except Exception as error:
-                found.append({"shapes": shapes, "refused": first_line(error)})
-                continue
-        errors = [_error(got, expected) for got, expected in zip(flatten(result).tensors, want)]
-        found.append({"shapes": shapes, "error": max(errors, default=0.0)})
-    return found
-
-
-def _error(got: torch.Tensor, want: torch.Tensor) -> float:
-    """Relative to 1 + |want|; −1 where shapes differ or one is not a number alone (JSON has no infinity)."""
-    if got.shape != want.shape:
-        return -1.0
-    if want.numel() == 0:
-        return 0.0
-    got, want = got.double(), want.double()
-    same = (got == want) | (got.isnan() & want.isnan())
-    error = torch.where(same, 0.0, (got - want).abs() / (1 + want.abs())).max().item()
-    return error if error == error and error != float("inf") else -1.0

@@ -69,25 +69,36 @@ def _called(module: torch.fx.GraphModule, options: Mapping[str, object], are_siz
 
 def _caller(program: torch.export.ExportedProgram, module: Callable[..., object]):
     """Puts the tensors where the program's own arguments were, and constants between them."""
-    constants: list[object] = []
-    for spec in _user_inputs(program):
-        constants.append(_TENSOR if _is_tensor(spec) else getattr(spec.arg, "value", _NUMBER))
+    constants = _constants(program)
     in_spec = program.call_spec.in_spec
 
     def call(tensors: Sequence[torch.Tensor]) -> object:
-        rest = iter(tensors)
-        leaves = []
-        for constant in constants:
-            if constant is _TENSOR:
-                leaves.append(next(rest))
-            elif constant is _NUMBER:
-                leaves.append(next(rest).item())
-            else:
-                leaves.append(constant)
-        args, kwargs = pytree.tree_unflatten(leaves, in_spec)
+        args, kwargs = pytree.tree_unflatten(_filled(constants, tensors), in_spec)
         return module(*args, **kwargs)
 
     return call
+
+
+def leaves_of(program: torch.export.ExportedProgram, tensors: Sequence[torch.Tensor]) -> list[object]:
+    """What its graph takes, one after the other: the tensors, and constants between them."""
+    return _filled(_constants(program), tensors)
+
+
+def _constants(program: torch.export.ExportedProgram) -> list[object]:
+    return [_TENSOR if _is_tensor(spec) else getattr(spec.arg, "value", _NUMBER) for spec in _user_inputs(program)]
+
+
+def _filled(constants: Sequence[object], tensors: Sequence[torch.Tensor]) -> list[object]:
+    rest = iter(tensors)
+    leaves = []
+    for constant in constants:
+        if constant is _TENSOR:
+            leaves.append(next(rest))
+        elif constant is _NUMBER:
+            leaves.append(next(rest).item())
+        else:
+            leaves.append(constant)
+    return leaves
 
 
 def _user_inputs(program: torch.export.ExportedProgram) -> list[object]:

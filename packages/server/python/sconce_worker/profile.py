@@ -61,11 +61,12 @@ class _PlacedInterpreter(torch.fx.Interpreter):
     def run_node(self, node: torch.fx.Node) -> object:
         if node.op not in ("call_function", "call_module"):
             return super().run_node(node)
-        with record_function(_MODULE + _place_of(node)):
+        with record_function(_MODULE + place_of(node)):
             return super().run_node(node)
 
 
-def _place_of(node: torch.fx.Node) -> str:
+def place_of(node: torch.fx.Node) -> str:
+    """The path of the module that it comes from, that module's class, and the line of code, with strokes between them."""
     stack = node.meta.get("nn_module_stack") or {}
     path, kind = list(stack.values())[-1] if stack else ("", "")
     name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"

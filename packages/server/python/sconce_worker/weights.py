@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import struct
+from collections import OrderedDict
 from pathlib import Path
 from typing import Mapping
 
@@ -67,8 +68,11 @@ def read_weights(path: Path, is_mapped: bool, allows_pickle: bool) -> dict[str, 
     The tensors of a file, or of all that one checkpoint is saved in, by name. `is_mapped`: they are pages of the file. `allows_pickle`: it may run
     code. Raises ServeError.
     """
+    files = shards_of(path)
+    if len(files) == 1:
+        return _read_file(path, is_mapped, allows_pickle)
     tensors: dict[str, torch.Tensor] = {}
-    for file in shards_of(path):
+    for file in files:
         for name, tensor in _read_file(file, is_mapped, allows_pickle).items():
             if name in tensors:
                 raise refused(f"the tensor '{name}' lies in {file.name} and in another file of its checkpoint", "model_file_corrupt")
@@ -109,14 +113,21 @@ def _state_dict_of(loaded: object, name: str) -> dict[str, torch.Tensor]:
         return loaded.state_dict()
     if isinstance(loaded, Mapping):
         if loaded and all(isinstance(value, torch.Tensor) for value in loaded.values()):
-            return dict(loaded)
+            return _copied(loaded)
         for key in _NESTED:
             inner = loaded.get(key)
             if isinstance(inner, Mapping) and inner and all(isinstance(v, torch.Tensor) for v in inner.values()):
-                return dict(inner)
+                return _copied(inner)
         keys = ", ".join(repr(str(key)) for key in list(loaded)[:8])
         raise refused(f"{name} holds no state_dict: its keys are {keys}; save model.state_dict()")
     raise refused(f"{name} holds a {type(loaded).__name__} and no state_dict: save model.state_dict()")
+
+
+def _copied(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """With the versions of the modules that it came from, which `load_state_dict` hands to them."""
+    copy = OrderedDict(state)
+    copy._metadata = getattr(state, "_metadata", None)
+    return copy
 
 
 def without_prefix(weights: dict[str, torch.Tensor], wanted: set[str]) -> dict[str, torch.Tensor]:

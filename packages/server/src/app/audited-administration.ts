@@ -3,9 +3,11 @@ import type { Logger } from "../base/logger.ts";
 import type { Administration } from "../infer/administration.ts";
 
 interface Act {
-  readonly audit: "load" | "upload" | "unload" | "set_default";
+  readonly audit: "load" | "upload" | "unload" | "set_default" | "rollout";
   readonly model: string;
   readonly version?: string | undefined;
+  /** Of a rollout. */
+  readonly action?: string;
 }
 
 /** Writes to the log who loaded or unloaded what, and how it ended. */
@@ -34,6 +36,13 @@ export function auditedAdministration(
       audited({ audit: "load", model }, administration.loadModel(model, signal, settings)),
     unloadModel: (model, signal, version) =>
       audited({ audit: "unload", model, version }, administration.unloadModel(model, signal, version)),
+    steerRollout(model, signal, command) {
+      const { action, version } = command;
+      return audited(
+        { audit: "rollout", model, version, action },
+        administration.steerRollout(model, signal, command),
+      );
+    },
     setDefaultVersion(model, version) {
       administration.setDefaultVersion(model, version);
       tell({ audit: "set_default", model, version }, "ok");

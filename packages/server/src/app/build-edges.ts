@@ -1,13 +1,15 @@
 import { totalmem } from "node:os";
 import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Tracer } from "../base/request-trace.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
+import { isAuthenticating } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { traceRatioOf } from "../config/trace-options.ts";
 import type { Audit } from "../edge/authentication.ts";
-import { countRejections } from "../edge/client-metrics.ts";
+import { countConnections, countRejections, measureCompression } from "../edge/client-metrics.ts";
 import type { ReadLoadConfig } from "../edge/control-parameters.ts";
 import type { CpuProfiler } from "../edge/cpu-profiler.ts";
 import type { ForwardedStreams, GrpcEdge } from "../edge/grpc/grpc-edge.ts";
@@ -15,18 +17,20 @@ import type { InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import type { MemoryRegions } from "../edge/memory-regions.ts";
 import { createRequestLog } from "../edge/request-log.ts";
+import type { RequestRecorder } from "../edge/rest/call/request-recorder.ts";
 import type { ForwardedCalls } from "../edge/rest/rest-edge.ts";
 import type { TimeSlicer } from "../edge/time-slicer.ts";
 import type { TraceSampler, TraceSettings } from "../edge/trace-settings.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import type { ByteBudget, ByteBudgetOptions } from "../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../gate/slow-client-guard.ts";
+import { rolloutHeaderName } from "../gate/tenant.ts";
 import type { WebGate, WebGateOptions } from "../gate/web-gate.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { createDenialLog } from "./denial-log.ts";
-import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
+import { grpcLimits, listenerLimits, mostRegions, restLimits } from "./edge-limits.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { OpenAuthentication } from "./open-authentication.ts";
@@ -66,6 +70,8 @@ export interface EdgeSurroundings {
 export interface BuiltEdges extends Front {
   /** Shared memory that clients have registered; undefined: none may be. */
   readonly regions: MemoryRegions | undefined;
+  /** Undefined: requests are not kept. */
+  readonly recorder: RequestRecorder | undefined;
   /** Opens further ports; undefined: there are none. */
   readonly listenMore: TorchserveFronts["listen"] | undefined;
 }
@@ -103,6 +109,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     import("../edge/grpc/grpc-edge.ts"),
   ]);
   const { regions, readLoadConfig, cpuProfiler } = await allowedExtensions(config, clock);
+  const recorder = await openRecorder(surroundings);
   const shared = {
     inference,
     ...openControlPlane(surroundings),
@@ -111,6 +118,12 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     cpuProfiler,
     webGate: surroundings.webGate,
     adminGate: createAdminGate({ isOn: config.modelControl === "explicit", token: config.adminToken }),
+    rolloutGate: createAdminGate({
+      isOn: config.modelControl === "explicit" || isAuthenticating(config) || config.adminToken !== undefined,
+      token: config.adminToken,
+      whenOff:
+        "rollouts are not steered on request here: start the server with an admin token, --api-keys or --jwt-keys",
+    }),
     clock,
     logger,
     requestLog: createRequestLog({ logger, clock, isComplete: config.accessLog }),
@@ -123,15 +136,19 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     slowClients: surroundings.slowClients,
     slicer,
     tenantHeader: surroundings.tenantHeader,
+    rolloutHeader: config.rolloutHeader === undefined ? undefined : rolloutHeaderName(config.rolloutHeader),
   };
   const { forwarded } = surroundings;
   const onRejected = countRejections(metrics);
+  const onOpened = countConnections(metrics);
   const makers: FrontMakers = {
     rest: (torchserve, grpcOf) =>
       createRestEdge({
         ...shared,
         openCall: (call) => grpcOf().openForeign(call),
         metrics,
+        onCompressed: measureCompression(metrics),
+        recorder,
         limits: restLimits(config),
         notReadyStatus: notReadyStatusOf(config),
         fastLane: config.fastLane === "on",
@@ -144,6 +161,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         onRest: (request) => rest.acceptRequest(request),
         limits: grpcLimits(config),
         typedResponses: config.grpcTypedAnswers,
+        streamResponses: config.grpcStreamAnswers,
         activeClock: loop.activeClock,
         random,
         torchserve,
@@ -156,6 +174,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         tls: tls?.door,
         clock: loop.activeClock,
         limits: listenerLimits(config),
+        onOpened,
         onRejected,
         unlimited: [...LOOPBACK, ...config.trustedProxies],
       }),
@@ -176,7 +195,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
       (socket) => grpc.injectConnection(socket),
     );
   const front: Front = { rest, grpc, listener };
-  return { ...(fronts?.join(front, makers) ?? front), regions, listenMore: fronts?.listen };
+  return { ...(fronts?.join(front, makers) ?? front), regions, recorder, listenMore: fronts?.listen };
 }
 
 export function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {
@@ -210,7 +229,7 @@ async function allowedExtensions(
   return {
     regions:
       sharedMemory === "system"
-        ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
+        ? (await import("../edge/memory-regions.ts")).createMemoryRegions({ maxRegions: mostRegions() })
         : undefined,
     cpuProfiler: allowProfile
       ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
@@ -220,6 +239,21 @@ async function allowedExtensions(
         ? (await import("../config/triton-settings.ts")).readTritonJson
         : undefined,
   };
+}
+
+async function openRecorder({
+  config: { record, recordLimitBytes },
+  logger,
+  createMainListener,
+  forwarded,
+}: EdgeSurroundings): Promise<RequestRecorder | undefined> {
+  if (record === undefined) return undefined;
+  if (createMainListener !== undefined || forwarded !== undefined)
+    throw new ServeError("invalid_argument", "--record is for a server without --edges", {
+      reason: "bad_option",
+    });
+  const { recordRequests } = await import("../edge/rest/call/request-recorder.ts");
+  return recordRequests(record, { maxBytes: recordLimitBytes, logger });
 }
 
 /** What requests may say of traces. Loaded by the edges in any case. */

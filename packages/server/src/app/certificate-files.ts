@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
+import { readAtMost } from "../base/read-at-most.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { Certificate } from "../edge/tls-door.ts";
 
@@ -19,7 +19,7 @@ export interface ReadCertificate extends Certificate {
   readonly isValid: boolean;
 }
 
-const MAX_PEM_BYTES = 1024 * 1024;
+export const MAX_PEM_BYTES: number = 1024 * 1024;
 const FIRST_PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/;
 
 /** The files that options name; undefined: the port does not speak TLS. Throws `invalid_argument` when one of two is missing. */
@@ -60,13 +60,13 @@ export async function readCertificate(files: CertificateFiles, now: Date): Promi
 }
 
 async function readPem(option: string, path: string): Promise<Buffer> {
-  let bytes: Buffer;
+  let bytes: Buffer | undefined;
   try {
-    bytes = await readFile(path);
+    bytes = await readAtMost(path, MAX_PEM_BYTES);
   } catch (cause) {
     throw badCertificate(`${option}: ${path}: ${faultWords(cause)}`, cause);
   }
-  if (bytes.length <= MAX_PEM_BYTES && bytes.includes("-----BEGIN ")) return bytes;
+  if (bytes?.includes("-----BEGIN ") === true) return bytes;
   throw badCertificate(`${option}: ${path} is not a PEM file (-----BEGIN …)`);
 }
 

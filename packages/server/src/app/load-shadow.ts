@@ -53,6 +53,7 @@ export function loadShadow(served: ServedModelHandle, parts: ShadowParts): Serve
   largest.set(0);
   const comparisons = new ShadowComparisons({
     signature,
+    whose: "PyTorch's",
     tolerance: settings.tolerance,
     clock,
     logger,

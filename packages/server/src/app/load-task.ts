@@ -1,5 +1,5 @@
-import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
+import { usableCores } from "../base/cgroup.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ModelConfig } from "../config/model-options.ts";
 import { createTaskModel } from "../infer/task/task-model.ts";
@@ -53,5 +53,5 @@ export async function loadTask(served: ServedModelHandle, parts: TaskParts): Pro
 /** Beside a model on two cores one worker is enough, and on many a few. */
 function workersOf({ taskWorkers }: ModelConfig): number {
   if (taskWorkers !== "auto") return taskWorkers;
-  return Math.max(1, Math.min(MAX_AUTO_WORKERS, Math.floor(availableParallelism() / 4)));
+  return Math.max(1, Math.min(MAX_AUTO_WORKERS, Math.floor(usableCores() / 4)));
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Config, loadModelConfig } from "../config/load-config.ts";
 import { readinessOf } from "../config/readiness-option.ts";
+import { readRollout } from "../config/rollout-settings.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { createYamlReader } from "../config/yaml-reader.ts";
 import { createRegistry } from "../models/create-registry.ts";
@@ -56,6 +57,7 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
     onForgotten,
     versionPolicy: ({ settings }) =>
       parseVersionPolicy(loadModelConfig(settings, modelDefaults).versionPolicy),
+    trials: ({ settings }) => readRollout(loadModelConfig(settings, modelDefaults).rollout),
     ...registryOptions(server),
   });
   const control = createModelControl({

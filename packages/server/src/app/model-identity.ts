@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Dirent } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ModelConfig } from "../config/model-options.ts";
@@ -61,15 +62,17 @@ function options(
   ];
 }
 
-/** Links are not followed. Undefined: there are folders too deep, or too many files. */
+/** Links to files are followed. Undefined: there are folders too deep or behind links, or too many files. */
 async function filesBelow(folder: string, depth: number): Promise<FileStamp[] | undefined> {
   if (depth === 0) return undefined;
   const found: FileStamp[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isFile()) found.push(stampOf(path, await stat(path)));
-    // What Python makes of the code has times in it.
-    if (entry.isDirectory() && entry.name !== "__pycache__") {
+    if (isLeftOut(entry)) continue;
+    const stats = await stat(path);
+    if (stats.isFile()) found.push(stampOf(path, stats));
+    if (stats.isDirectory()) {
+      if (entry.isSymbolicLink()) return undefined;
       const below = await filesBelow(path, depth - 1);
       if (below === undefined) return undefined;
       found.push(...below);
@@ -77,6 +80,11 @@ async function filesBelow(folder: string, depth: number): Promise<FileStamp[] | 
     if (found.length > MAX_CODE_FILES) return undefined;
   }
   return found;
+}
+
+/** What Python makes of the code has times in it; Kubernetes keeps what its links lead to in `..data` and its like. */
+function isLeftOut({ name }: Dirent): boolean {
+  return name === "__pycache__" || name.startsWith("..");
 }
 
 /** Hex SHA-256 of all of a file, however large. Undefined: it is not as it was stamped. */

@@ -1,5 +1,5 @@
-import { availableParallelism } from "node:os";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import { usableCores } from "../base/cgroup.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -8,6 +8,7 @@ import type { RunSettings } from "../base/run-settings.ts";
 import { loadModelConfig } from "../config/load-config.ts";
 import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
 import type { ModelConfig } from "../config/model-options.ts";
+import { readRollout } from "../config/rollout-settings.ts";
 import { readShadow, type ShadowSettings } from "../config/shadow-settings.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
@@ -16,7 +17,7 @@ import { createLoadLimit, type LoadLimit } from "../models/load-limit.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
-import { createQueueMetrics } from "../models/queue-metrics.ts";
+import { countRestarts, createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
@@ -75,6 +76,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const config = loadModelConfig(candidate.settings, defaults);
     checkCaps(config, defaults, options.caps);
     const shadow = readShadow(config.shadow);
+    readRollout(config.rollout);
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
     if (candidate.format === "pipeline") {
@@ -98,7 +100,11 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
       if (config.sha256 !== undefined) await checkDigest(candidate, config.sha256, signal);
-      const spec = loadSpec(config, candidate, options);
+      const isTransform = candidate.format === "transform";
+      const plain = loadSpec(config, candidate, options);
+      const spec = isTransform
+        ? (await import("./transform-spec.ts")).transformSpec(plain, { config, candidate, task })
+        : plain;
       const loaded = await runtime.load(spec, { signal, onProgress: progress.report });
       const { description } = loaded;
       if (candidate.remark !== "") logger.warn({}, candidate.remark);
@@ -111,6 +117,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         },
         `ready: ${description.runtimeReason}`,
       );
+      observeLoad(options.metrics, { model: name, version }, clock.nowMs() - startedMs);
       let served: ServedModelHandle;
       try {
         served = serve(loaded, {
@@ -126,7 +133,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         loaded.destroy("its settings do not fit");
         throw error;
       }
-      if (task === undefined) return served;
+      if (task === undefined || isTransform) return served;
       progress.report("its task");
       const { loadTask } = await import("./load-task.ts");
       const parts = { runtime, config, candidate, task, clock, signal };
@@ -177,6 +184,22 @@ async function withTask(
   return loadTask(pipeline, { task, runtime, config, candidate, options: own, clock, signal });
 }
 
+/** Upper bounds in seconds. */
+const LOAD_BUCKETS: readonly number[] = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+function observeLoad(
+  metrics: Metrics,
+  labels: { readonly model: string; readonly version: string },
+  ms: number,
+): void {
+  metrics
+    .histogram("sconce_model_load_seconds", "Time from the file to a model that can run.", {
+      labels,
+      buckets: LOAD_BUCKETS,
+    })
+    .observe(ms / 1000);
+}
+
 interface ServeParts extends ModelLoaderOptions {
   readonly config: ModelConfig;
   readonly spec: LoadSpec;
@@ -210,6 +233,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
+    onRestart: countRestarts(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
       createScheduler({
         ...queueParts,
@@ -346,7 +370,7 @@ function interpreterPath(path: string, home: string | undefined): string {
 }
 
 function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: ModelCaps): LoadOptions {
-  const cores = availableParallelism();
+  const cores = usableCores();
   const instances = config.instances === "auto" ? Math.min(cores, caps.instances) : config.instances;
   return {
     instances,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
@@ -6,12 +6,14 @@ import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
+import { readAtMostSync } from "../base/read-at-most.ts";
 import type { Config } from "../config/load-config.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import type { RepositoryPath } from "../models/repository.ts";
 import type { Mirrors, MirrorsOptions } from "../stores/mirrors.ts";
 import { isStoreAddress } from "../stores/store-address.ts";
 import { usualCacheFolder } from "./cache-folder.ts";
+import { MAX_PEM_BYTES } from "./certificate-files.ts";
 import { checkPaths } from "./check-paths.ts";
 import { repositoryPath } from "./repository-path.ts";
 
@@ -121,11 +123,15 @@ function noCache(what: string): ServeError {
 function certificatesOf({ storeCa }: ServerConfig): readonly string[] | undefined {
   if (storeCa === undefined) return undefined;
   try {
-    return [readFileSync(storeCa, "utf8")];
+    const bytes = readAtMostSync(storeCa, MAX_PEM_BYTES);
+    if (bytes !== undefined) return [bytes.toString("utf8")];
   } catch (cause) {
     throw new ServeError("failed_precondition", `--store-ca ${storeCa}: ${faultWords(cause)}`, {
       reason: "bad_certificate",
       cause,
     });
   }
+  throw new ServeError("failed_precondition", `--store-ca ${storeCa}: larger than ${MAX_PEM_BYTES} bytes`, {
+    reason: "bad_certificate",
+  });
 }

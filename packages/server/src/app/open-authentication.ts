@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
 import type { Logger } from "../base/logger.ts";
@@ -10,6 +9,7 @@ import { type ApiKeys, createApiKeys, readKeyFile } from "../gate/api-keys.ts";
 import { type Authenticator, createAuthenticator, type TokenVerifier } from "../gate/authenticator.ts";
 import { joinKeys, type TokenKind } from "../gate/torchserve-tokens.ts";
 import type { OpenTokens } from "./open-tokens.ts";
+import { readAccessFile } from "./read-access-file.ts";
 import type { Reloadable } from "./reloader.ts";
 
 /** Who knows callers, and what keeps that fresh. */
@@ -142,8 +142,8 @@ function keysUrl(text: string): URL {
 
 async function readText(option: string, path: string): Promise<string> {
   try {
-    const bytes = await readFile(path);
-    if (bytes.length > MAX_KEY_FILE_BYTES) throw badOption(`${option}: ${path} is larger than 64 MiB`);
+    const bytes = await readAccessFile(path, MAX_KEY_FILE_BYTES);
+    if (bytes === undefined) throw badOption(`${option}: ${path} is larger than 64 MiB`);
     return bytes.toString("utf8");
   } catch (cause) {
     if (cause instanceof ServeError) throw cause;

@@ -1,4 +1,5 @@
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultWords } from "../base/file-fault.ts";
 import type { ApiKeys } from "../gate/api-keys.ts";
@@ -12,6 +13,7 @@ import {
   tokenKeys,
   tokensText,
 } from "../gate/torchserve-tokens.ts";
+import { readAccessFile } from "./read-access-file.ts";
 
 /** Readable by the owner alone, as TorchServe writes it. */
 const MODE = 0o600;
@@ -60,21 +62,22 @@ export async function openTokens(path: string, expirationMs: number): Promise<Op
 }
 
 async function read(path: string): Promise<TokenFile | undefined> {
-  let bytes: Buffer;
+  let bytes: Buffer | undefined;
   try {
-    bytes = await readFile(path);
+    bytes = await readAccessFile(path, MOST_BYTES);
   } catch (cause) {
+    if (cause instanceof ServeError) throw cause;
     if (faultCode(cause) === "ENOENT") return undefined;
     throw unusable(path, cause);
   }
-  if (bytes.length > MOST_BYTES)
+  if (bytes === undefined)
     throw new ServeError("invalid_argument", `${path} is larger than 64 KiB`, { reason: "bad_key_file" });
   return parseTokens(bytes.toString("utf8"));
 }
 
 /** Whoever reads the file sees the old tokens or the new ones. */
 async function write(path: string, file: TokenFile): Promise<void> {
-  const draft = `${path}.${process.pid}.new`;
+  const draft = `${path}.${randomBytes(8).toString("hex")}.new`;
   try {
     const handle = await open(draft, "wx", MODE);
     try {

@@ -1,12 +1,13 @@
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
+import { readAtMost } from "../base/read-at-most.ts";
 import type { ServerConfig } from "../config/server-options.ts";
 import { traceHeadersOf, traceRatioOf, tracesEndpointOf } from "../config/trace-options.ts";
 import type { Tracing } from "../tracing/open-tracing.ts";
+import { MAX_PEM_BYTES } from "./certificate-files.ts";
 import { VERSION } from "./version.ts";
 
 export interface TracesParts {
@@ -64,7 +65,10 @@ function resourceOf({ tracesResource = {} }: ServerConfig): readonly (readonly [
 async function readPem(option: string, path: string | undefined): Promise<Buffer | undefined> {
   if (path === undefined) return undefined;
   try {
-    return await readFile(path);
+    return (
+      (await readAtMost(path, MAX_PEM_BYTES)) ??
+      Promise.reject(new Error(`larger than ${MAX_PEM_BYTES} bytes`))
+    );
   } catch (cause) {
     throw new ServeError("failed_precondition", `${option}: ${path} cannot be read`, {
       reason: "bad_certificate",

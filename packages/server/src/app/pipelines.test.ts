@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import {
   ModelConfigRequestSchema,
   type ModelConfigResponse,
@@ -13,6 +13,7 @@ import {
   ModelInferRequestSchema,
   ModelInferResponseSchema,
 } from "@sconce/protocol/messages";
+import { until } from "../base/until.kit.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { type TinyModel, tinyOnnx } from "../runtime/onnx/tiny-onnx.kit.ts";
 import { type RunningServer, startServer } from "./start-server.ts";
@@ -36,6 +37,18 @@ const MINUS: TinyModel = {
   outputs: [{ name: "c", type: "FP32", dims: ROWS }],
   nodes: [{ op: "Sub", inputs: ["a", "b"], outputs: ["c"] }],
 };
+const SIDE = 512;
+/** Takes much longer than its request may: 32 products of matrices. */
+const HEAVY: TinyModel = {
+  inputs: [{ name: "x", type: "FP32", dims: [SIDE, SIDE] }],
+  outputs: [{ name: "y", type: "FP32", dims: [SIDE, SIDE] }],
+  nodes: Array.from({ length: 32 }, (_, i) => ({
+    op: "MatMul",
+    inputs: [i === 0 ? "x" : `p${i}`, "x"],
+    outputs: [i === 31 ? "y" : `p${i + 1}`],
+  })),
+};
+
 /** Gives one value the shape that it says, which fails unless it is 1. */
 const PICK: TinyModel = {
   inputs: [{ name: "x", type: "FP32", dims: ["n"] }],
@@ -80,6 +93,17 @@ pipeline:
     "pipeline:\n  steps:\n    - {model: chain, outputs: {r: x2}}\n    - {model: sine, inputs: {x: x2}}\n",
   "slow/model.yaml":
     "pipeline:\n  steps:\n    - {model: patient, outputs: {y: m}}\n    - {model: sine, inputs: {x: m}, outputs: {y: z}}\n",
+  "texts/model.onnx": {
+    inputs: [{ name: "x", type: "BYTES", dims: ["batch", 2] }],
+    outputs: [{ name: "y", type: "BYTES", dims: ["batch", 2] }],
+    nodes: [{ op: "Identity", inputs: ["x"], outputs: ["y"] }],
+  },
+  "letters/model.yaml":
+    "pipeline:\n  steps:\n    - {model: texts, outputs: {y: m}}\n    - {name: again, model: texts, inputs: {x: m}, outputs: {y: z}}\n",
+  "heavy/model.onnx": HEAVY,
+  "after/model.onnx": unary("Sin", [SIDE, SIDE]),
+  "late/model.yaml":
+    "pipeline:\n  steps:\n    - {model: heavy, outputs: {y: m}}\n    - {model: after, inputs: {x: m}, outputs: {y: z}}\n",
   "picky/model.yaml": "pipeline:\n  steps:\n    - {model: pick, outputs: {y: p}}\n",
   "ensemble/config.pbtxt": `platform: "ensemble" max_batch_size: 8
     input [ { name: "IN" data_type: TYPE_FP32 dims: [ 4 ] } ]
@@ -186,6 +210,32 @@ async function infer(
     timing: response.headers.get("server-timing") ?? "",
     outputs: Object.fromEntries(tensors.map(({ name, data }) => [name, data])),
   };
+}
+
+/** The first output of a model over gRPC; rejects with grpc-js' error. */
+function overGrpc(
+  modelName: string,
+  inputs: readonly { readonly name: string; readonly datatype: string; readonly shape: readonly bigint[] }[],
+  { raw, deadlineMs }: { readonly raw: readonly Uint8Array[]; readonly deadlineMs?: number },
+): Promise<Uint8Array> {
+  const client = new Client(new URL(server.url).host, credentials.createInsecure());
+  const message = create(ModelInferRequestSchema, {
+    modelName,
+    inputs: inputs.map((input) => ({ ...input, shape: [...input.shape] })),
+    rawInputContents: [...raw],
+  });
+  const answered = new Promise<Uint8Array>((resolve, reject) => {
+    client.makeUnaryRequest(
+      "/inference.GRPCInferenceService/ModelInfer",
+      (request: typeof message) => Buffer.from(toBinary(ModelInferRequestSchema, request)),
+      (answer: Buffer) => fromBinary(ModelInferResponseSchema, answer),
+      message,
+      new Metadata(),
+      deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
+      (error, answer) => (error ? reject(error) : resolve(answer!.rawOutputContents[0]!)),
+    );
+  });
+  return answered.finally(() => client.close());
 }
 
 interface Statistics {
@@ -298,6 +348,44 @@ describe("a pipeline", () => {
     assert.match(page, /sconce_rejections_total\{model="slow",version="1",reason="cancelled"\} 1/);
   });
 
+  test("a deadline ends it in the middle of a step, and the next one never runs", async () => {
+    const headers = { "x-request-timeout-ms": "20" };
+    const image = Array.from({ length: SIDE * SIDE }, () => 0);
+    const late = await infer("late", { x: image }, { shape: [SIDE, SIDE], init: { headers } });
+    assert.equal(late.status, 504, late.text.slice(0, 200));
+    await until("the step is over", () => server.requestsInFlight() === 0);
+    assert.equal((await statistics("after")).execution_count, 0);
+    assert.equal((await statistics("late")).inference_stats.fail.count, 1);
+  });
+
+  test("texts go from step to step as they are, over REST and gRPC", async () => {
+    const texts = ["", "ä", " \t\n", "x".repeat(70_000)];
+    const inputs = [{ name: "x", datatype: "BYTES", shape: [2, 2], data: texts }];
+    const response = await fetch(`${server.url}/v2/models/letters/infer`, {
+      method: "POST",
+      body: JSON.stringify({ inputs }),
+    });
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    const { outputs } = JSON.parse(text) as { outputs: readonly { name: string; data: string[] }[] };
+    assert.deepEqual(
+      outputs.map(({ name, data }) => [name, data]),
+      [["z", texts]],
+    );
+    const raw = Buffer.concat(
+      texts.flatMap((text) => {
+        const bytes = Buffer.from(text);
+        const length = Buffer.alloc(4);
+        length.writeUInt32LE(bytes.length);
+        return [length, bytes];
+      }),
+    );
+    const answered = await overGrpc("letters", [{ name: "x", datatype: "BYTES", shape: [2n, 2n] }], {
+      raw: [raw],
+    });
+    assert.ok(Buffer.from(answered).equals(raw));
+  });
+
   test("a step that fails fails its own request, and the next is answered", async () => {
     assert.equal((await infer("picky", { x: [1] }, { shape: [1] })).status, 200);
     const own = await infer("pick", { x: [77] }, { shape: [1] });
@@ -318,22 +406,9 @@ describe("an ensemble of a Triton repository", () => {
     assert.deepEqual((await infer("ensemble", { IN: ROW })).outputs, { OUT: expected });
     const bytes = new Uint8Array(new Float32Array(ROW).buffer);
     const inputs = [{ name: "IN", datatype: "FP32", shape: [1n, 4n] }];
-    const message = create(ModelInferRequestSchema, {
-      modelName: "ensemble",
-      inputs,
-      rawInputContents: [bytes],
-    });
-    const client = new Client(new URL(server.url).host, credentials.createInsecure());
-    const raw = await new Promise<Uint8Array>((resolve, reject) => {
-      client.makeUnaryRequest(
-        "/inference.GRPCInferenceService/ModelInfer",
-        (request: typeof message) => Buffer.from(toBinary(ModelInferRequestSchema, request)),
-        (answer: Buffer) => fromBinary(ModelInferResponseSchema, answer),
-        message,
-        (error, answer) => (error ? reject(error) : resolve(answer!.rawOutputContents[0]!)),
-      );
-    });
+    const raw = await overGrpc("ensemble", inputs, { raw: [bytes] });
     assert.deepEqual([...new Float32Array(new Uint8Array(raw).buffer)], expected.map(Math.fround));
+    const client = new Client(new URL(server.url).host, credentials.createInsecure());
     const config = await new Promise<ModelConfigResponse>((resolve, reject) => {
       client.makeUnaryRequest(
         "/inference.GRPCInferenceService/ModelConfig",

@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
-import { availableParallelism, hostname } from "node:os";
+import { hostname } from "node:os";
+import { usableCores } from "../base/cgroup.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
@@ -56,6 +57,7 @@ import { createModelLoader } from "./model-loader.ts";
 import { closeSources, type ModelSources, openModelSources } from "./model-sources.ts";
 import { type OpenAuthentication, openAuthentication } from "./open-authentication.ts";
 import { openCacheStore } from "./open-cache-store.ts";
+import { openRollouts } from "./open-rollouts.ts";
 import { type OpenSandbox, openSandbox } from "./open-sandbox.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
 import { openTraces } from "./open-traces.ts";
@@ -162,11 +164,13 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     onGone: (model) => edgeProcesses?.look(model),
   });
   let isDraining = false;
+  const rollouts = openRollouts({ ...options, metrics, registry });
   const inference = createInference({
     registry,
     clock,
     serverInfo: { name: "sconce", version: VERSION, extensions: extensionsOf(config) },
     isDraining: () => isDraining,
+    rollouts,
   });
   const slicer = createTimeSlicer(clock);
   let built: BuiltEdges | undefined;
@@ -182,7 +186,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       metrics: edgeProcesses?.metrics ?? metrics,
       observer,
       inference,
-      control,
+      control: rollouts.administration(control),
       tenantHeader,
       webGate,
       slicer,
@@ -200,6 +204,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     edgeProcesses?.destroy();
     built?.regions?.unregister("");
     control.close();
+    rollouts.close();
     loop.stop();
     runtime.destroy(NOT_STARTED);
     await runtime.close();
@@ -221,6 +226,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     loop,
     ...edges,
     control,
+    rollouts,
     registry,
     runtime,
     sources,
@@ -351,7 +357,7 @@ function buildModels(
     runtime,
     translationCache,
     defaults,
-    caps: modelCaps(config, { cores: availableParallelism(), memoryBytes: memoryBytes() }),
+    caps: modelCaps(config, { cores: usableCores(), memoryBytes: memoryBytes() }),
     metrics,
     tracer,
     quota,
@@ -415,7 +421,7 @@ async function openEdgeProcesses(
   options: CompleteOptions,
   metrics: Metrics,
 ): Promise<EdgeProcesses | undefined> {
-  const size = edgeCount(options.config.server, availableParallelism());
+  const size = edgeCount(options.config.server, usableCores());
   if (size === 1) return undefined;
   const { createEdgeProcesses } = await import("./edges/edge-processes.ts");
   return createEdgeProcesses({ ...options, metrics, size });

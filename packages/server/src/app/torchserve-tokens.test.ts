@@ -1,6 +1,6 @@
 // Tests TorchServe's tokens on a server: which port takes which, renewal, and the file.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -127,6 +127,29 @@ test("a file that somebody replaced is read again", async () => {
   writeFileSync(file, text.replace(keys().inference, "another-key"));
   await server.reload();
   assert.equal(await statusOf("inference", "/v2/models/digits", "another-key"), 200);
+});
+
+test("a file that everybody may write, or that is too long, lets nobody in, and the tokens before stay", {
+  skip: process.platform === "win32",
+}, async () => {
+  const text = readFileSync(file, "utf8");
+  const { inference } = keys();
+  const stays = async (): Promise<void> => {
+    await server.reload();
+    assert.equal(await statusOf("inference", "/v2/models/digits", inference), 200);
+    assert.notEqual(await statusOf("inference", "/v2/models/digits", "anybodys-key"), 200);
+  };
+  writeFileSync(file, text.replace(inference, "anybodys-key"));
+  chmodSync(file, 0o666);
+  await stays();
+  chmodSync(file, 0o600);
+  writeFileSync(file, text.replace(inference, "anybodys-key") + " ".repeat(64 * 1024));
+  await stays();
+  rmSync(file);
+  symlinkSync("/dev/zero", file);
+  await stays();
+  rmSync(file);
+  writeFileSync(file, text, { mode: 0o600 });
 });
 
 test("a restart keeps tokens that are good, and renews those that have expired", async () => {

@@ -35,6 +35,8 @@ export interface InferRequest {
   readonly signal: CancelSignal;
   /** Whose request it is, as far as the operator lets requests say so; undefined: nobody's in particular. */
   readonly tenant?: string | undefined;
+  /** What the header says that tells which version of a rollout it goes to; undefined: nothing. */
+  readonly routeKey?: string | undefined;
   /** Part of a request whose tenant was charged for it: it costs no more of the quota. */
   readonly isCharged?: boolean;
   /** It must not share a run: its inputs do not agree on how many rows it has, for instance. */

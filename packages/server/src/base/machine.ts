@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism, loadavg } from "node:os";
+import { loadavg } from "node:os";
+import { readCgroup, usableCores } from "./cgroup.ts";
 
 /** Totals of the machine since it started; undefined where the system does not tell. */
 export interface MachineReading {
-  /** Processors that a process here may use. */
+  /** Processors that a process here may use, as its quota allows. */
   readonly cores: number;
   /** Processes that want a processor, mean of the last minute. */
   readonly load: number;
@@ -11,22 +12,21 @@ export interface MachineReading {
   readonly ticks: { readonly all: number; readonly steal: number } | undefined;
   /** Periods of the cgroup's CPU quota, and those in which it ran out. */
   readonly quota: { readonly periods: number; readonly throttled: number } | undefined;
+  /** Of the container: bytes in use that cannot be given back at once; undefined: no limit. */
+  readonly memory?: { readonly used: number; readonly limit: number } | undefined;
 }
 
 const STEAL = 7;
-const CPU_STAT = ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat"];
 
-/** Reads the machine that this process runs on. */
-export function readMachine(): MachineReading {
-  const stat = CPU_STAT.map(read).find((text) => text !== undefined);
-  const figure = (name: string): number =>
-    Number(new RegExp(`^${name} (\\d+)$`, "m").exec(stat ?? "")?.[1] ?? 0);
+/** Reads the machine that this process runs on. `cgroups`: where the system shows them. */
+export function readMachine(cgroups?: string): MachineReading {
+  const { quota, memory } = readCgroup(cgroups);
   return {
-    cores: availableParallelism(),
+    cores: usableCores(cgroups),
     load: loadavg()[0]!,
     ticks: ticksOf(read("/proc/stat")),
-    quota:
-      stat === undefined ? undefined : { periods: figure("nr_periods"), throttled: figure("nr_throttled") },
+    quota,
+    memory,
   };
 }
 

@@ -19,6 +19,8 @@ export interface TaskRequest {
   /** Aborted when the client left or the deadline passed. */
   readonly signal: CancelSignal;
   readonly tenant: string | undefined;
+  /** As that of an inference request. */
+  readonly routeKey?: string | undefined;
   readonly timeline: Timeline;
 }
 

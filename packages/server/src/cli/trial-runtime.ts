@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
+import { usableCores } from "../base/cgroup.ts";
 import { systemClock } from "../base/clock.ts";
 import type { ModelDescription } from "../base/model-description.ts";
 import type { RunResult } from "../base/run.ts";
@@ -25,7 +25,7 @@ export interface TrialModel {
 
 const OPTIONS: LoadOptions = {
   ...PLAIN_LOAD,
-  threadsPerInstance: availableParallelism(),
+  threadsPerInstance: usableCores(),
   loadTimeoutMs: 600_000,
   executionTimeoutMs: 600_000,
 };

@@ -6,6 +6,7 @@ import { fileKey, flagName } from "./option.ts";
 import { otelSettings } from "./otel-environment.ts";
 import { PIPELINE_KEY } from "./pipeline-settings.ts";
 import { type OptionSources, rejectUnknownKeys, resolveOptions } from "./resolve-options.ts";
+import { readRollout } from "./rollout-settings.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 import { readShadow } from "./shadow-settings.ts";
 import { readYaml, type YamlFile } from "./yaml-file.ts";
@@ -58,6 +59,7 @@ export function loadConfig(
     resolveOptions(MODEL_OPTIONS, { file: { name: `${base?.name} (${model.slice(0, 80)})`, values } });
   const modelDefaults = resolveOptions(MODEL_OPTIONS, { ...sources, file: models }, under?.models);
   readShadow(modelDefaults.shadow);
+  readRollout(modelDefaults.rollout);
   return {
     server,
     modelDefaults,

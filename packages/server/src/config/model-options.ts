@@ -290,6 +290,11 @@ export const MODEL_OPTIONS = {
     default: null,
     doc: "Compares a share of the answers with PyTorch's own, after they were given: {runtime: python, share: 1%}, and tolerance: 0.0001, the largest difference that counts as equal. As metrics and log lines. See operations.md.",
   },
+  rollout: {
+    kind: "mapping",
+    default: null,
+    doc: "How a new version takes over from the one that serves: in steps, judged by its errors, latency and answers, and back again by itself; such as share: 5%, 25%, 50%. See rollouts.md.",
+  },
   warmupRuns: {
     kind: "integer",
     min: 0,

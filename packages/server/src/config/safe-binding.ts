@@ -32,7 +32,7 @@ export function checkSafeBinding(config: ServerConfig): void {
 function checkAdminToken(config: ServerConfig): void {
   const { modelControl, adminToken } = config;
   const isNeeded = modelControl === "explicit" && !isAuthenticating(config);
-  const isUsed = isAuthenticating(config) && adminToken !== undefined;
+  const isUsed = adminToken !== undefined;
   if ((isNeeded || isUsed) && (adminToken ?? "").length < LEAST_TOKEN_CHARS) {
     throw new ServeError(
       "failed_precondition",

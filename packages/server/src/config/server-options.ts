@@ -87,6 +87,12 @@ export const SERVER_OPTIONS = {
     default: "never",
     doc: "Whether answers of the Open Inference Protocol over gRPC hold typed contents, which KServe's and MLServer's stubs read, in place of raw bytes. auto: when the request did.",
   },
+  grpcStreamAnswers: {
+    kind: "choice",
+    choices: ["triton", "mlserver"],
+    default: "triton",
+    doc: "What ModelStreamInfer answers with, which two servers have under one name. triton: ModelStreamInferResponse, in which a failure is an answer. mlserver: ModelInferResponse itself, as MLServer's stubs read it; a failure ends the stream.",
+  },
   sharedMemory: {
     kind: "choice",
     choices: ["off", "system"],
@@ -114,12 +120,24 @@ export const SERVER_OPTIONS = {
   adminToken: {
     kind: "text",
     default: null,
-    doc: "Bearer token for load and unload under --model-control explicit. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
+    doc: "Bearer token for load and unload under --model-control explicit, and to steer rollouts. Required there without --api-keys and --jwt-keys; with them it is one more key, with every right. Prefer the environment variable: flags show in process lists.",
   },
   allowProfile: {
     kind: "flag",
     default: false,
     doc: "Let the administrator record what the server process spends its time on (POST /v2/profile), for 30 seconds at most, which slows it by some percent meanwhile.",
+  },
+  record: {
+    kind: "text",
+    default: null,
+    doc: "Keep the bodies of REST inferences in this new file, which sconce bench --requests sends again: with their paths and what says how to read them, without queries and other headers. They are your clients' data; only this user may read the file. Not with --edges.",
+  },
+  recordLimitBytes: {
+    kind: "bytes",
+    min: 1024,
+    max: 1_099_511_627_776,
+    default: 67_108_864,
+    doc: "How large that file becomes; what comes then is not kept.",
   },
   allowLoadConfig: {
     kind: "flag",
@@ -410,6 +428,11 @@ export const SERVER_OPTIONS = {
     kind: "text",
     default: null,
     doc: "Header (REST) and metadata key (gRPC) that names whose request it is. Tenants take turns in every queue, and do not share cached answers. Set it only behind a proxy that authenticates clients and sets this header itself: a client that could choose its name could take many turns. Where keys or tokens say who asks, each of them is a tenant and the header is not looked at.",
+  },
+  rolloutHeader: {
+    kind: "text",
+    default: null,
+    doc: "Header (REST) and metadata key (gRPC) that says which version a request goes to while a new one is rolled out: always the new one, never, or, with by: header, a key whose requests all go to the same one. See rollouts.md.",
   },
   tenantQuota: {
     kind: "number",

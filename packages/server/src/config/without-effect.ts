@@ -2,7 +2,6 @@ import { nearestWord } from "../base/nearest-word.ts";
 import type { Config } from "./load-config.ts";
 import { MODEL_OPTIONS } from "./model-options.ts";
 import { envName, flagName } from "./option.ts";
-import { isAuthenticating } from "./safe-binding.ts";
 import { SERVER_OPTIONS, type ServerConfig } from "./server-options.ts";
 
 /** What is served with these options. */
@@ -36,9 +35,9 @@ const NEEDS: readonly Need[] = [
     words: "--allow-model-upload",
   },
   {
-    options: ["adminToken"],
-    isMet: (server) => server.modelControl === "explicit" || isAuthenticating(server),
-    words: "--model-control explicit, --api-keys or --jwt-keys",
+    options: ["recordLimitBytes"],
+    isMet: ({ record }) => record !== undefined,
+    words: "--record",
   },
   {
     options: ["pollIntervalMs"],

@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
 import { once } from "../base/once.ts";
+import { readAtMostSync } from "../base/read-at-most.ts";
 
 /** Most starts read no YAML in this thread, and it takes 15 ms to load. */
 const yaml = once(() => createRequire(import.meta.url)("yaml") as typeof import("yaml"));
@@ -87,20 +87,18 @@ export function parseYaml(text: string, name: string): YamlFile {
 /** Reads and parses the operator's own YAML file, here and now; throws `invalid_argument`, or `unavailable` with what the file system said. */
 export function readYaml(path: string): YamlFile {
   const name = basename(path);
-  checkYamlSize(
-    onFile(path, (file) => statSync(file).size),
-    name,
-  );
-  return parseYaml(
-    onFile(path, (file) => readFileSync(file, "utf8")),
-    name,
-  );
+  const bytes = onFile(path, (file) => readAtMostSync(file, MAX_YAML_BYTES));
+  if (bytes === undefined) throw tooLarge(name);
+  return parseYaml(bytes.toString("utf8"), name);
 }
 
 /** Throws `invalid_argument` for a file that is too large to be read. */
 export function checkYamlSize(bytes: number, name: string): void {
-  if (bytes <= MAX_YAML_BYTES) return;
-  throw new ServeError("invalid_argument", `${name}: larger than ${MAX_YAML_BYTES} bytes`, {
+  if (bytes > MAX_YAML_BYTES) throw tooLarge(name);
+}
+
+function tooLarge(name: string): ServeError {
+  return new ServeError("invalid_argument", `${name}: larger than ${MAX_YAML_BYTES} bytes`, {
     reason: "bad_config_file",
   });
 }

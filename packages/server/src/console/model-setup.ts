@@ -25,6 +25,7 @@ export async function readModelSetup(api: ServerApi, model: string): Promise<Mod
     instances: Number((config!["instance_group"] as readonly Json[] | undefined)?.[0]?.["count"] ?? 1),
     maxQueueDelayMs: Number(batching?.["max_queue_delay_microseconds"] ?? 0) / MICROS_PER_MS,
     runtime: String(config!["backend"] ?? ""),
+    platform: String(config!["platform"] ?? ""),
   };
 }
 

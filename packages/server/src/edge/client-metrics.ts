@@ -24,3 +24,31 @@ export function countSlowTransfers(metrics: Metrics): (reason: string) => void {
   const help = "Bodies and responses that were given up because their clients were too slow.";
   return (reason) => metrics.counter("sconce_slow_transfers_total", help, { reason }).add(1);
 }
+
+/** `sconce_connections_total`: connections of clients. Beside the inferences it says whether clients keep theirs. */
+export function countConnections(metrics: Metrics): () => void {
+  const counter = metrics.counter("sconce_connections_total", "Connections whose clients said something.");
+  return () => counter.add(1);
+}
+
+/** What compressing answers took, and saved. */
+export function measureCompression(
+  metrics: Metrics,
+): (bytes: { plain: number; packed: number }, ms: number) => void {
+  const counterOf = (kind: "plain" | "packed"): Counter =>
+    metrics.counter(
+      "sconce_compressed_bytes_total",
+      "Bytes of answers before and after they were compressed.",
+      { kind },
+    );
+  const [plainBytes, packedBytes] = [counterOf("plain"), counterOf("packed")];
+  const seconds = metrics.counter(
+    "sconce_compression_seconds_total",
+    "Time that answers waited to be compressed.",
+  );
+  return ({ plain, packed }, ms) => {
+    plainBytes.add(plain);
+    packedBytes.add(packed);
+    seconds.add(ms / 1000);
+  };
+}

@@ -48,6 +48,8 @@ export interface ListenerOptions {
   readonly limits?: ListenerLimits;
   /** Networks (`address/prefix`) without a limit per address: loopback and the proxies in front. Default: loopback. */
   readonly unlimited?: readonly string[];
+  /** Told of every connection whose client has said what it speaks. */
+  onOpened?(): void;
   /** Told of every connection that was closed at the door. */
   onRejected?(reason: RejectionReason): void;
 }
@@ -176,6 +178,7 @@ export function createListener(options: ListenerOptions): Listener {
       { clock: options.clock, timeoutMs: limits.firstBytesTimeoutMs, onTimeout },
       (protocol) => {
         undecided.delete(carrier);
+        options.onOpened?.();
         if (protocol === "http1") return options.onHttp1(socket);
         socket.allowHalfOpen = false;
         return options.onHttp2(socket);

@@ -4,8 +4,10 @@ import { checkScope } from "./authenticator.ts";
 import type { Caller } from "./caller.ts";
 
 export interface AdminGateOptions {
-  /** Whether this server loads and unloads on request at all. */
+  /** Whether this server does on request what the gate is before. */
   readonly isOn: boolean;
+  /** What is said where it does not. Default: that it does not load and unload. */
+  readonly whenOff?: string;
   /** Undefined: nobody may. */
   readonly token: string | undefined;
 }
@@ -29,11 +31,11 @@ export interface AdminGate {
 
 const BEARER = /^Bearer +([!-~]{1,4096})$/i;
 
-export function createAdminGate({ isOn, token }: AdminGateOptions): AdminGate {
+export function createAdminGate({ isOn, token, whenOff = NO_CONTROL }: AdminGateOptions): AdminGate {
   const expected = token === undefined || token === "" ? undefined : digest(token);
   return {
     admit({ authorization, caller }) {
-      if (!isOn) throw controlOff();
+      if (!isOn) throw new ServeError("failed_precondition", whenOff, { reason: "model_control_off" });
       if (caller !== undefined) {
         checkScope(caller, "admin");
         return caller.name;
@@ -59,10 +61,5 @@ function digest(token: string): Buffer {
   return createHash("sha256").update(token, "utf8").digest();
 }
 
-function controlOff(): ServeError {
-  return new ServeError(
-    "failed_precondition",
-    "models are not loaded and unloaded on request here: start the server with --model-control explicit",
-    { reason: "model_control_off" },
-  );
-}
+const NO_CONTROL =
+  "models are not loaded and unloaded on request here: start the server with --model-control explicit";

@@ -64,6 +64,10 @@ test("what is no such file is refused without a word of what it holds", () => {
     REAL.replace("4XU8qvED", "short"),
     REAL.replace(/"2026[^"]*"/, '"soon"'),
     REAL.replace("API", "api"),
+    // One key must not be two things.
+    REAL.replace("1MPC-Jq2", "4XU8qvED"),
+    REAL.replace("8kDB7A0W", "1MPC-Jq2"),
+    REAL.replace("8kDB7A0W", "4XU8qvED"),
   ]) {
     assert.throws(
       () => parseTokens(text),

@@ -71,7 +71,11 @@ export function parseTokens(text: string): TokenFile {
       throw bad(`${name}: expiration time must be a time such as 2027-01-31T00:00:00Z`);
     return { key: key(name), expiresAtMs };
   };
-  return { management: token("management"), inference: token("inference"), api: key("API") };
+  const file: TokenFile = { management: token("management"), inference: token("inference"), api: key("API") };
+  // Whoever may ask a model could change models, or make tokens, with one that is two things.
+  if (new Set([file.management.key, file.inference.key, file.api]).size < 3)
+    throw bad("management, inference and API must have keys of their own");
+  return file;
 }
 
 /** As TorchServe writes it. */

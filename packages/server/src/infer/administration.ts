@@ -1,3 +1,5 @@
+import type { RolloutCommand } from "../base/rollout.ts";
+
 /** Keys of model.yaml, as they are spelled there, and what they are set to. */
 export type RequestedSettings = Readonly<Record<string, unknown>>;
 
@@ -24,6 +26,11 @@ export interface Administration {
     | undefined;
   /** Stops serving the model, or one version of it; resolves when its requests finished. Throws `not_found`, or as `loadModel` when control is off. */
   unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
+  /**
+   * Begins a rollout, or does with the one in force what is asked. Resolves, after `start`, when the new version is in memory; throws `failed_precondition`/`load_failed`
+   * when it did not load, `failed_precondition`/`rollout_refused`, `invalid_argument`, or like `unloadModel`.
+   */
+  steerRollout(name: string, signal: AbortSignal, command: RolloutCommand): Promise<void>;
   /** From now on this version answers requests that name none, as long as it is ready. Throws like `unloadModel`. */
   setDefaultVersion(name: string, version: string): void;
 }

@@ -11,6 +11,7 @@ import { compileOutputCheck, type OutputCheck } from "./output-check.ts";
 import { compileOutputShapes, type Reshape } from "./reshape.ts";
 import { compileResponseSize, type ResponseSize } from "./response-size.ts";
 import { type ClaimCheck, compileClaimCheck } from "./size-claims.ts";
+import { isTaskRequest, submitTask } from "./task/task-request.ts";
 
 /** What is compiled once per signature. */
 interface Checks {
@@ -48,6 +49,10 @@ export function createCheckedSubmit(clock: Clock): CheckedSubmit {
   };
 
   return (served, request, receiver) => {
+    if (served.task !== undefined && isTaskRequest(request, served)) {
+      submitTask(served.task, request, receiver);
+      return;
+    }
     const checks = checksOf(served.description.signature);
     const inputs = checks.inputs(request.inputs);
     const asked = request.outputs?.length === 0 ? undefined : request.outputs;

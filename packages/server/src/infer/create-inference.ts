@@ -6,6 +6,7 @@ import type { ModelStatistics } from "../models/model-statistics.ts";
 import type { ModelRegistry, ServedModel } from "../models/registry.ts";
 import { createCheckedSubmit } from "./checked-submit.ts";
 import type { Inference, ModelConfiguration, ModelMetadata, ServerMetadata } from "./inference.ts";
+import type { Rollouts } from "./rollout/rollouts.ts";
 
 export interface InferenceOptions {
   readonly registry: ModelRegistry;
@@ -13,11 +14,13 @@ export interface InferenceOptions {
   readonly serverInfo: ServerMetadata;
   /** True once the server was asked to stop: it still answers, but is not ready any more. */
   readonly isDraining: () => boolean;
+  /** What is rolled out; undefined as long as nothing ever was. Default: nothing is. */
+  readonly rollouts?: { readonly current: Rollouts | undefined };
 }
 
 /** The one use case that every edge calls. */
 export function createInference(options: InferenceOptions): Inference {
-  const { registry, clock, serverInfo, isDraining } = options;
+  const { registry, clock, serverInfo, isDraining, rollouts = NO_ROLLOUTS } = options;
   const submitChecked = createCheckedSubmit(clock);
 
   const submitWhenLoaded = async (
@@ -43,7 +46,9 @@ export function createInference(options: InferenceOptions): Inference {
       const served = registry.lookup(name, version);
       // Throws for an unknown model.
       if (served === undefined) registry.isModelReady(name, version);
-      return served;
+      if (version !== undefined || served?.task === undefined || rollouts.current?.isAny !== true)
+        return served;
+      return rollouts.current.door(name, served);
     },
     modelMetadata: (name, version) => metadataOf(registry, registry.resolve(name, version)),
     async acquireInputs(name, version, signal) {
@@ -56,6 +61,11 @@ export function createInference(options: InferenceOptions): Inference {
     },
     modelConfiguration: (name, version) => configurationOf(registry.resolve(name, version)),
     modelWorkers: async (name, version) => registry.resolve(name, version).workers(),
+    rolloutStatus(name) {
+      // Throws for an unknown model.
+      registry.isModelReady(name, undefined);
+      return rollouts.current?.status(name);
+    },
     index: () => registry.index(),
     modelNames: () => registry.names(),
     modelStatistics: (name, version) => statisticsOf(registry, name, version),
@@ -64,6 +74,9 @@ export function createInference(options: InferenceOptions): Inference {
       return submitTo(this, request);
     },
     submit(request, receiver) {
+      if (request.version === undefined && rollouts.current?.isAny === true) {
+        if (rollouts.current.of(request.model)?.submit(request, receiver) === true) return;
+      }
       const served = registry.lookup(request.model, request.version);
       if (served === undefined) {
         submitWhenLoaded(request, receiver).catch((error: unknown) =>
@@ -79,6 +92,8 @@ export function createInference(options: InferenceOptions): Inference {
     },
   };
 }
+
+const NO_ROLLOUTS: NonNullable<InferenceOptions["rollouts"]> = { current: undefined };
 
 function metadataOf(registry: ModelRegistry, served: ServedModel): ModelMetadata {
   const { signature, platform } = served.description;

@@ -3,6 +3,7 @@ import type { ServeError } from "../base/errors.ts";
 import type { InferRequest, InferResponse } from "../base/infer-request.ts";
 import type { RequestHead } from "../base/request-head.ts";
 import type { ResultReceiver } from "../base/result-receiver.ts";
+import type { RolloutStatus } from "../base/rollout.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { TensorSpec } from "../base/signature.ts";
 import type { Task } from "../base/task.ts";
@@ -84,6 +85,8 @@ export interface Inference {
   modelConfiguration(name: string, version: string | undefined): ModelConfiguration;
   /** Rejects like `modelMetadata`. */
   modelWorkers(name: string, version: string | undefined): Promise<ModelWorkers>;
+  /** The model's rollout in force, else the last one; undefined: there was none. Throws `not_found`. */
+  rolloutStatus(name: string): RolloutStatus | undefined;
   index(): readonly IndexEntry[];
   /** Every known model, broken ones too; to be looked through at once. */
   modelNames(): Iterable<string>;

@@ -62,6 +62,14 @@ export abstract class ModelAround implements ServedModelHandle {
     return this.inner.gauges();
   }
 
+  holdsSequence(request: InferRequest): boolean {
+    return this.inner.holdsSequence?.(request) === true;
+  }
+
+  liveSequences(): number {
+    return this.inner.liveSequences?.() ?? 0;
+  }
+
   inFlight(): number {
     return this.taken.count;
   }

@@ -38,6 +38,7 @@ export function permittedInference(
       check(model);
       return await inference.modelWorkers(model, version);
     },
+    rolloutStatus: of((model) => inference.rolloutStatus(model)),
     index: () => inference.index().filter(({ name }) => includes(name)),
     modelNames: () => Array.from(inference.modelNames()).filter(includes),
     async infer(request) {
@@ -79,6 +80,10 @@ export function permittedAdministration(
     async unloadModel(model, signal, version) {
       check(model);
       await administration.unloadModel(model, signal, version);
+    },
+    async steerRollout(model, signal, command) {
+      check(model);
+      await administration.steerRollout(model, signal, command);
     },
     setDefaultVersion(model, version) {
       check(model);

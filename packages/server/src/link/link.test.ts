@@ -112,6 +112,7 @@ describe("a link", () => {
       model: fc.string(),
       version: fc.option(fc.string(), { nil: undefined }),
       tenant: fc.option(fc.string(), { nil: undefined }),
+      routeKey: fc.option(fc.string(), { nil: undefined }),
       inputs: fc.array(tensor, { maxLength: 3 }),
       outputs: fc.option(fc.array(fc.string()), { nil: undefined }),
       classify: fc.option(
@@ -135,6 +136,7 @@ describe("a link", () => {
           "model",
           "version",
           "tenant",
+          "routeKey",
           "outputs",
           "classify",
           "priority",
@@ -322,6 +324,7 @@ const FIELDS: {
     deadlineMs: "carried",
     signal: "carried",
     tenant: "carried",
+    routeKey: "carried",
     isAlone: "carried",
     isCharged: "not set by edges",
     stream: "carried",

@@ -26,6 +26,7 @@ interface More {
   readonly trace?: SpanPlace;
   readonly parameters?: WireParameters;
   readonly classify?: readonly (readonly [string, number])[];
+  readonly routeKey?: string;
 }
 
 /** A request as it came over a link; what binds it to a process is missing. */
@@ -56,7 +57,8 @@ export function encodeRequest(
   const text = JSON.stringify({ model, version, tenant, inputs: inputs.map(layoutOf), outputs });
   const { id, isNew } = layouts.idOf(text);
   const isTraced = timeline.trace?.isSampled === true;
-  const isPlain = parameters.size === 0 && classify === undefined && !isTraced;
+  const isPlain =
+    parameters.size === 0 && classify === undefined && request.routeKey === undefined && !isTraced;
   return encodeHead({
     numbers: [
       machine.toMachine(timeline.receivedMs),
@@ -81,11 +83,12 @@ function layoutOf({ name, datatype, shape }: NamedTensor): TensorLayout {
   return { name, datatype, shape };
 }
 
-function moreOf({ parameters, classify, timeline: { trace } }: InferRequest): More {
+function moreOf({ parameters, classify, routeKey, timeline: { trace } }: InferRequest): More {
   return {
     ...(trace?.isSampled === true && { trace: { traceId: trace.traceId, spanId: trace.spanId } }),
     ...(parameters.size > 0 && { parameters: encodeParameters(parameters) }),
     ...(classify !== undefined && { classify: [...classify] }),
+    ...(routeKey !== undefined && { routeKey }),
   };
 }
 
@@ -105,11 +108,13 @@ export function decodeRequest(
   ];
   const layout = layouts.read(layoutId, head.layout);
   if (layout === undefined) throw linkError("a request has no layout");
-  const { parameters, classify, trace } = head.more === "" ? NO_MORE : (JSON.parse(head.more) as More);
+  const { parameters, classify, routeKey, trace } =
+    head.more === "" ? NO_MORE : (JSON.parse(head.more) as More);
   return {
     model: layout.model,
     version: layout.version,
     tenant: layout.tenant,
+    routeKey,
     inputs: placed(layout.inputs, cutPayload(payload, head.lengths)),
     outputs: layout.outputs,
     classify: classify === undefined ? undefined : new Map(classify),

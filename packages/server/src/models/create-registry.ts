@@ -11,8 +11,10 @@ import { ModelVersions } from "./model-versions.ts";
 import { isEmpty, isReady } from "./readiness.ts";
 import type { IndexEntry, ModelPresence, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
+import { requireNoTrial, requireTrials, trialWish } from "./trial-wish.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
 import { LOADS_ON_USE, NOT_LOADED, type VersionContext } from "./version-state.ts";
+import type { TrialEnd, TrialStatus } from "./version-trial.ts";
 
 /** An empty registry; `apply` fills it. */
 export function createRegistry(options: RegistryOptions): ManagedRegistry {
@@ -137,7 +139,9 @@ class Registry implements ManagedRegistry {
   }
 
   index(): readonly IndexEntry[] {
-    const entries = Array.from(this.#versions(), (version) => version.indexEntry);
+    const entries: IndexEntry[] = [];
+    for (const model of this.#models.values())
+      for (const version of model.versions.values()) entries.push(model.indexEntry(version));
     if (this.#options.lazy !== true) return entries;
     return entries.map((entry) => (entry.reason === NOT_LOADED ? { ...entry, reason: LOADS_ON_USE } : entry));
   }
@@ -190,7 +194,8 @@ class Registry implements ManagedRegistry {
     while (due.length > 0) {
       await untilAborted(Promise.all(due.map((version) => version.load())), signal);
       const wanted = this.#wanted(name);
-      const failed = wanted.filter((version) => version.rejected);
+      const kept = due.filter((version) => this.#model(name).isHeldBack(version));
+      const failed = [...wanted, ...kept].filter((version) => version.rejected);
       if (failed.length > 0) throw loadError(name, failed);
       // Others may have changed the same model meanwhile: newer files are loaded as well, an unload has the last word.
       due = wanted.filter((version) => !version.current);
@@ -206,8 +211,33 @@ class Registry implements ManagedRegistry {
   setDefaultVersion(name: string, version: string): void {
     const model = this.#model(name);
     if (!model.versions.has(version)) this.#notFound(name, version);
+    requireNoTrial(model);
     model.preferred = version;
     model.refresh();
+    this.#tellOf(model);
+  }
+
+  trial(name: string): TrialStatus | undefined {
+    return this.#models.get(name)?.trial;
+  }
+
+  beginTrial(name: string, version: string): void {
+    const model = this.#model(name);
+    requireTrials(this.#options);
+    if (!model.versions.has(version)) this.#notFound(name, version);
+    model.beginTrial(version);
+    this.#tellOf(model);
+  }
+
+  noteTrial(name: string, words: string): void {
+    const model = this.#models.get(name);
+    if (model !== undefined) model.trialNote = words;
+  }
+
+  endTrial(name: string, end: TrialEnd): void {
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    model.endTrial(end);
     this.#tellOf(model);
   }
 
@@ -368,6 +398,7 @@ class Registry implements ManagedRegistry {
   #create(name: string): ModelVersions {
     return new ModelVersions(name, {
       policyOf: this.#options.versionPolicy ?? (() => LATEST_VERSION),
+      trialOf: (newest) => trialWish(newest, this.#options),
       enabled: this.#options.explicit === undefined,
       context: this.#context,
     });

@@ -5,6 +5,7 @@ import type { IndexEntry, ModelRegistry } from "./registry.ts";
 import type { LoadModel, ServedModelHandle } from "./served-model-handle.ts";
 import type { VersionPolicy } from "./version-policy.ts";
 import type { VersionState } from "./version-state.ts";
+import type { TrialEnd, TrialStatus, TrialWish } from "./version-trial.ts";
 
 /**
  * What "ready" takes. `strict`: of everything that looks like a model a version serves, or would be loaded by its first request.
@@ -21,6 +22,8 @@ export interface RegistryOptions {
    * said before stays.
    */
   readonly versionPolicy?: (newest: ModelCandidate) => VersionPolicy;
+  /** Whether a version that comes while an older one serves is tried before it takes over, asked of the new one; default: none is. */
+  readonly trials?: (newest: ModelCandidate) => TrialWish | undefined;
   /** Default `strict`. */
   readonly readiness?: Readiness;
   /** Whether `strict` and `settled` hold when there is no model at all; default false. */
@@ -76,8 +79,19 @@ export interface ManagedRegistry extends ModelRegistry {
   wantedPrint(name: string): string;
   /** Stops serving a model, or one version of it; resolves when its requests finished and its memory is given back. Rejects with `not_found`. */
   unloadModel(name: string, signal: AbortSignal, version?: string): Promise<void>;
-  /** While it is ready, this version answers requests that name none. Throws `not_found`. */
+  /** While it is ready, this version answers requests that name none. Throws `not_found`, and `failed_precondition` while there is a trial. */
   setDefaultVersion(name: string, version: string): void;
+  /** The trial of a new version that is in force. */
+  trial(name: string): TrialStatus | undefined;
+  /**
+   * Tries a version beside the one that serves: it is wanted, and takes no request that names no version. The caller loads it. Throws `not_found`;
+   * `failed_precondition`/`rollout_refused` when it cannot be tried.
+   */
+  beginTrial(name: string, version: string): void;
+  /** Words on the candidate, for the index. */
+  noteTrial(name: string, words: string): void;
+  /** What did not pass is unloaded where the version policy wants the newest one, and tried again when its files change. */
+  endTrial(name: string, end: TrialEnd): void;
   /** The version that answers requests which name none; undefined: none does now. */
   servingVersion(name: string): string | undefined;
   /** Calls `listener` with the name of a model whenever it was found, a version of it changed, or its default version was set; the returned function stops that. */

@@ -1,8 +1,11 @@
 import { ServeError } from "../base/errors.ts";
 import { compareVersions, type ModelCandidate } from "./model-candidate.ts";
 import { ModelVersion } from "./model-version.ts";
+import type { IndexEntry } from "./registry.ts";
 import { LATEST_VERSION, type VersionPolicy, wantedVersions } from "./version-policy.ts";
 import type { VersionContext } from "./version-state.ts";
+import type { TrialEnd, TrialStatus, TrialWish } from "./version-trial.ts";
+import { VersionTrials } from "./version-trials.ts";
 
 /** All versions of one model: which are wanted, which one answers a request that names none. */
 export class ModelVersions {
@@ -21,6 +24,7 @@ export class ModelVersions {
   /** What the last look could not read of the versions that the policy wants. */
   unread: readonly ModelCandidate[] = [];
   readonly #policyOf: (newest: ModelCandidate) => VersionPolicy;
+  readonly #trials: VersionTrials;
   #policy: VersionPolicy = LATEST_VERSION;
   /** Fingerprint of the candidate that the policy was read with. */
   #policyRead: string | undefined;
@@ -31,6 +35,8 @@ export class ModelVersions {
     name: string,
     options: {
       readonly policyOf: (newest: ModelCandidate) => VersionPolicy;
+      /** Whether a new version is tried before it takes over; undefined: it takes over. */
+      readonly trialOf: (newest: ModelCandidate) => TrialWish | undefined;
       readonly enabled: boolean;
       readonly context: VersionContext;
     },
@@ -38,6 +44,7 @@ export class ModelVersions {
     this.name = name;
     this.enabled = options.enabled;
     this.#policyOf = options.policyOf;
+    this.#trials = new VersionTrials(this.versions, options.trialOf);
     this.#context = options.context;
   }
 
@@ -81,12 +88,76 @@ export class ModelVersions {
     if (newest !== undefined) this.#readPolicy(newest);
     const wantedOnDisk = wantedVersions(this.#policy, [...found]);
     this.unread = candidates.filter((c) => c.unreadable && wantedOnDisk.includes(c.version));
+    this.#trials.observe(this.#wantedByPolicy(), this.newest);
+    this.#choose();
+  }
+
+  /** The trial in force, if any. */
+  get trial(): TrialStatus | undefined {
+    return this.#trials.status;
+  }
+
+  /** Tries this version before it takes over from the one that serves; `load` is the caller's. Throws `failed_precondition` when it cannot be tried. */
+  beginTrial(version: string): void {
+    this.#trials.begin(version, this.newest, this.#policyWants(version));
+    this.#choose();
+  }
+
+  /** Words on the trial in force, for the index. */
+  set trialNote(words: string) {
+    this.#trials.note = words;
+  }
+
+  /** Ends the trial in force: from now on requests that name no version go to the one or the other. */
+  endTrial(end: TrialEnd): void {
+    const trial = this.#trials.end(end);
+    if (trial === undefined) return;
+    const { candidate, stable } = trial;
+    const isOlder = compareVersions(candidate, stable) < 0;
+    if (end.kind === "promoted" && (this.preferred !== undefined || isOlder)) this.preferred = candidate;
+    if (end.kind === "held_back" && this.preferred === candidate) this.preferred = undefined;
+    this.#choose();
+    if (this.enabled) this.unloadUnwanted();
+  }
+
+  /** Whether it was tried and did not pass. */
+  isHeldBack(version: ModelVersion): boolean {
+    return this.#trials.isHeldBack(version);
+  }
+
+  /** A version's line of the index. */
+  indexEntry(version: ModelVersion): IndexEntry {
+    const entry = version.indexEntry;
+    const words = this.#trials.wordsOf(version.version, entry.state);
+    if (words === undefined) return entry;
+    return {
+      ...entry,
+      reason: entry.reason === "" || entry.state === "UNAVAILABLE" ? words : `${words}; ${entry.reason}`,
+    };
+  }
+
+  #wantedByPolicy(): readonly string[] {
     const usable = [...this.versions.values()].filter((v) => !v.gone && v.candidate.problem === undefined);
-    const names = wantedVersions(
+    // The newest one that is left is what a held back version would have replaced.
+    const left = usable.filter((v) => this.#policy.kind !== "latest" || !this.#trials.isHeldBack(v));
+    return wantedVersions(
+      this.#policy,
+      left.map((v) => v.version),
+    );
+  }
+
+  /** As if nothing held it back. */
+  #policyWants(version: string): boolean {
+    const usable = [...this.versions.values()].filter((v) => !v.gone && v.candidate.problem === undefined);
+    return wantedVersions(
       this.#policy,
       usable.map((v) => v.version),
-    );
-    this.#wanted = names.map((name) => this.versions.get(name)!);
+    ).includes(version);
+  }
+
+  #choose(): void {
+    const names = new Set([...this.#wantedByPolicy(), ...this.#trials.wanted]);
+    this.#wanted = [...names].sort(compareVersions).map((name) => this.versions.get(name)!);
     this.refresh();
   }
 
@@ -114,10 +185,9 @@ export class ModelVersions {
     const successorServes =
       this.#wanted.some((version) => version.well) && this.#wanted.every((v) => v.serving || !v.pending);
     if (!gone && !successorServes) return;
-    const reason = gone ? "its files are gone" : "a newer version took over";
     for (const version of versions) {
       if (!this.#wanted.includes(version) && (version.serving ?? version.pending) !== undefined) {
-        void version.unload(reason);
+        void version.unload(gone ? "its files are gone" : this.#trials.whyNot(version));
       }
     }
   }
@@ -137,7 +207,9 @@ export class ModelVersions {
   refresh(): void {
     let best: ModelVersion | undefined;
     for (const version of this.versions.values()) {
-      if (version.serving !== undefined && (best === undefined || this.#beats(version, best))) best = version;
+      if (version.serving === undefined) continue;
+      if (version.version !== this.preferred && !this.#trials.mayServe(version)) continue;
+      if (best === undefined || this.#beats(version, best)) best = version;
     }
     this.newest = best;
   }
@@ -160,6 +232,9 @@ export class ModelVersions {
   }
 
   #rank(version: ModelVersion): number {
+    const trial = this.#trials.trial;
+    if (version.version === trial?.stable) return version.well ? 5 : 0;
+    if (version.version === trial?.candidate) return version.well ? 1 : -1;
     if (version.well && version.version === this.preferred) return 4;
     return (version.well ? 2 : 0) + (this.#wanted.includes(version) ? 1 : 0);
   }

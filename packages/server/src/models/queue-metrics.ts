@@ -48,9 +48,22 @@ export function createQueueMetrics(
     "Requests that were run again after a failure beside or under them.",
     "kind",
   );
+  const positions = (kind: "content" | "padding"): Counter =>
+    metrics.counter(
+      "sconce_padded_positions_total",
+      "Of models whose inputs are padded: what requests fill of the padded dimension, and what padding does.",
+      { ...labels, kind },
+    );
+  let padded: { readonly content: Counter; readonly padding: Counter } | undefined;
   const rows = metrics.counter("sconce_rows_total", "Rows that were answered.", labels);
   return {
-    runFinished: (report) => batchRows.observe(report.rows),
+    runFinished(report) {
+      batchRows.observe(report.rows);
+      if (report.padding === undefined) return;
+      padded ??= { content: positions("content"), padding: positions("padding") };
+      padded.content.add(report.padding.content);
+      padded.padding.add(report.padding.padding);
+    },
     requestAnswered(timeline, requestRows) {
       rows.add(requestRows);
       waited.observe((timeline.dispatchedMs - timeline.enqueuedMs) / MS_PER_S);
@@ -59,4 +72,17 @@ export function createQueueMetrics(
     requestRejected: (reason) => rejections(reason).add(1),
     requestsRetried: (kind, requests) => reruns(kind).add(requests),
   };
+}
+
+/** `sconce_worker_restarts_total`: instances whose worker had ended, or was ended, and that got another one. */
+export function countRestarts(
+  metrics: Metrics,
+  labels: { readonly model: string; readonly version: string },
+): () => void {
+  const counter = metrics.counter(
+    "sconce_worker_restarts_total",
+    "Instances that lost their worker and got another one.",
+    labels,
+  );
+  return () => counter.add(1);
 }

@@ -1,3 +1,4 @@
+import type { InferRequest } from "../base/infer-request.ts";
 import type { QueueGauges } from "../queue/scheduler.ts";
 import type { ModelCandidate } from "./model-candidate.ts";
 import type { ServedModel } from "./registry.ts";
@@ -22,6 +23,10 @@ export interface ServedModelHandle extends ServedModel {
    */
   hold(): boolean;
   release(): void;
+  /** Whether a request belongs to a sequence that is live here. Default: there are no sequences. */
+  holdsSequence?(request: InferRequest): boolean;
+  /** How many are live. */
+  liveSequences?(): number;
   /** Its queue and its instances at this moment. */
   gauges(): Promise<ModelGauges>;
   /** What it holds in memory, as far as known; counts against the memory budget. */

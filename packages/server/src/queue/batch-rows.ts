@@ -217,6 +217,23 @@ function cropPadding(
   return { name: tensor.name, datatype: tensor.datatype, shape, bytes };
 }
 
+/** What requests fill of the padded dimension, and what padding does, over all rows; undefined: nothing is padded. */
+export function paddingOf(
+  plan: BatchPlan,
+  items: readonly BatchItem[],
+): { readonly content: number; readonly padding: number } | undefined {
+  if (plan.padding === undefined) return undefined;
+  let content = 0;
+  let padding = 0;
+  for (let i = 0; i < items.length; i++) {
+    const { request, rows } = items[i]!;
+    const size = paddedInputSize(plan, request);
+    content += rows * size;
+    padding += rows * (plan.padding.paddedSize(size) - size);
+  }
+  return { content, padding };
+}
+
 /** The request's own size of the padded dimension. */
 function paddedInputSize(plan: BatchPlan, request: QueuedRequest): number {
   const site = plan.keySites.find((s) => s.isPadded)!;

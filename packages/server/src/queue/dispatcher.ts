@@ -5,7 +5,7 @@ import type { TraceRun } from "../base/request-trace.ts";
 import type { RunRequest, RunResult } from "../base/run.ts";
 import type { RequestTrace } from "../base/timeline.ts";
 import type { BatchPlan } from "./batch-plan.ts";
-import { findBadOutput, gatherInputs, sliceOutputs } from "./batch-rows.ts";
+import { findBadOutput, gatherInputs, paddingOf, sliceOutputs } from "./batch-rows.ts";
 import type { InstancePool, PooledInstance } from "./instance-pool.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { QueueObserver } from "./queue-observer.ts";
@@ -150,7 +150,8 @@ export class Dispatcher {
     // A run that was slept through says nothing of those to come.
     estimate.observe(activeClock.nowMs() - run.activeMs, count, nowMs);
     if (this.#parts.traceRun !== undefined) this.#trace(run, nowMs, { computeMs });
-    observer.runFinished({ rows, requests: count, dispatchedMs, answeredMs: nowMs, computeMs });
+    const padding = paddingOf(plan, run.items);
+    observer.runFinished({ rows, requests: count, dispatchedMs, answeredMs: nowMs, computeMs, padding });
     // The instance goes on first; the outputs are sliced while it works.
     this.dispatch(nowMs);
     const outputs = sliceOutputs(plan, result, run.items);

@@ -11,6 +11,8 @@ export interface RunReport {
   readonly dispatchedMs: number;
   readonly answeredMs: number;
   readonly computeMs: number;
+  /** Of a model whose inputs are padded: what its requests filled of the padded dimension, and what padding did, over all rows. */
+  readonly padding?: { readonly content: number; readonly padding: number } | undefined;
 }
 
 /** What metrics and statistics are told. Called on the hot path: implementations must not throw nor keep the timeline. */

@@ -11,6 +11,8 @@ export interface ModelSetup {
   readonly instances: number;
   readonly maxQueueDelayMs: number;
   readonly runtime: string;
+  /** How the file's format is called; "": nobody said. */
+  readonly platform: string;
 }
 
 /** All that findings are judged by. Times are milliseconds. */
@@ -19,6 +21,13 @@ export interface Evidence {
   /** Inferences that were answered, and how many of them over REST. */
   readonly answered: number;
   readonly overRest: number;
+  /** Inferences of all models, however they ended, and connections that clients opened. */
+  readonly inferences: number;
+  readonly connections: number;
+  /** Opening one, from here; undefined: nobody tried. */
+  readonly connectMs: number | undefined;
+  /** Answers of all models that were compressed, in bytes, and how long that took. */
+  readonly compression: { readonly plain: number; readonly packed: number; readonly seconds: number };
   readonly stages: Readonly<Record<Stage, Spread>>;
   /** Sum of the stages' means. */
   readonly serverMs: number;
@@ -27,6 +36,14 @@ export interface Evidence {
   readonly rejections: Readonly<Record<string, number>>;
   readonly reruns: number;
   readonly loopLate: Spread;
+  /** Loads of the model in the window. */
+  readonly loads: Spread;
+  /** Nothing was asked of it before the window. */
+  readonly isFirst: boolean;
+  /** Undefined: nobody said. */
+  readonly warmupRuns: number | undefined;
+  /** What requests filled of a dimension that is padded, and what padding did; both 0: nothing is padded. */
+  readonly padding: { readonly content: number; readonly padding: number; readonly meanSize: number };
   /** Of a pipeline, what its steps took; empty: it is none. */
   readonly steps: readonly { readonly name: string; readonly took: Spread }[];
   readonly model: ModelSetup;
@@ -35,6 +52,7 @@ export interface Evidence {
   /** Of the tensors of one row, as far as the signature fixes them. */
   readonly inputBytes: number;
   readonly outputBytes: number;
+  readonly outputSizes: readonly { readonly name: string; readonly bytes: number }[];
   readonly machine: Machine | undefined;
   readonly load: LoadEvidence | undefined;
 }
@@ -46,6 +64,8 @@ export interface Machine {
   /** Share of time that the hypervisor gave to others, and of quota periods in which the quota ran out. */
   readonly stealShare: number;
   readonly throttledShare: number;
+  /** Of the container: bytes in use that cannot be given back at once; undefined: no limit. */
+  readonly memory?: { readonly used: number; readonly limit: number } | undefined;
 }
 
 /** What a load of our own saw. */
@@ -61,6 +81,10 @@ export interface LoadEvidence {
 }
 
 export interface EvidenceParts extends Pick<Evidence, "seconds" | "model" | "threads" | "machine" | "load"> {
+  readonly connectMs?: number | undefined;
+  readonly warmupRuns?: number | undefined;
+  /** Default: false. */
+  readonly isFirst?: boolean;
   readonly name: string;
   /** Of an element of a tensor other than BYTES. */
   readonly elementBytes: (datatype: TensorSpec["datatype"]) => number;
@@ -69,7 +93,8 @@ export interface EvidenceParts extends Pick<Evidence, "seconds" | "model" | "thr
 }
 
 /** Puts together what the server counted in a window and what is known besides. */
-export function toEvidence({ name, series, elementBytes, ...known }: EvidenceParts): Evidence {
+export function toEvidence(parts: EvidenceParts): Evidence {
+  const { name, series, elementBytes, connectMs, warmupRuns, isFirst = false, ...known } = parts;
   const model = { model: name };
   const stages = Object.fromEntries(
     STAGES.map((stage) => [
@@ -79,13 +104,22 @@ export function toEvidence({ name, series, elementBytes, ...known }: EvidencePar
   ) as Record<Stage, Spread>;
   const answers = { ...model, code: "ok" };
   const { inputs, outputs } = known.model.signature;
+  const batchRows = spreadOf(series, "sconce_batch_rows", model);
+  const rows = batchRows.mean * batchRows.count;
   return {
     ...known,
     answered: total(series, "sconce_inferences_total", answers),
     overRest: total(series, "sconce_inferences_total", { ...answers, protocol: "rest" }),
     stages,
     serverMs: STAGES.reduce((sum, stage) => sum + stages[stage].mean, 0),
-    batchRows: spreadOf(series, "sconce_batch_rows", model),
+    batchRows,
+    ...clientsOf(series),
+    connectMs,
+    loads: inMs(spreadOf(series, "sconce_model_load_seconds", model)),
+    isFirst,
+    warmupRuns,
+    padding: paddingOf(series, { model, rows }),
+    outputSizes: outputs.map((spec) => ({ name: spec.name, bytes: bytesOf([spec], elementBytes) })),
     rejections: reasonsOf(series.filter((one) => isOf(one, "sconce_rejections_total", model))),
     reruns: total(series, "sconce_reruns_total", model),
     steps: stepsOf(series, model),
@@ -93,6 +127,28 @@ export function toEvidence({ name, series, elementBytes, ...known }: EvidencePar
     inputBytes: bytesOf(inputs, elementBytes),
     outputBytes: bytesOf(outputs, elementBytes),
   };
+}
+
+function clientsOf(series: readonly Series[]): Pick<Evidence, "inferences" | "connections" | "compression"> {
+  const compressed = (kind: string): number => total(series, "sconce_compressed_bytes_total", { kind });
+  return {
+    inferences: total(series, "sconce_inferences_total"),
+    connections: total(series, "sconce_connections_total"),
+    compression: {
+      plain: compressed("plain"),
+      packed: compressed("packed"),
+      seconds: total(series, "sconce_compression_seconds_total"),
+    },
+  };
+}
+
+function paddingOf(
+  series: readonly Series[],
+  { model, rows }: { readonly model: { readonly model: string }; readonly rows: number },
+): Evidence["padding"] {
+  const of = (kind: string): number => total(series, "sconce_padded_positions_total", { ...model, kind });
+  const content = of("content");
+  return { content, padding: of("padding"), meanSize: rows > 0 ? content / rows : 0 };
 }
 
 function stepsOf(series: readonly Series[], model: { readonly model: string }): Evidence["steps"] {
@@ -113,6 +169,7 @@ export function machineBetween(before: MachineReading, after: MachineReading): M
   return {
     cores: after.cores,
     load: after.load,
+    memory: after.memory,
     stealShare:
       ticks === undefined || after.ticks === undefined
         ? 0

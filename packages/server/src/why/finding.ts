@@ -3,6 +3,8 @@ import type { Evidence, Machine } from "./evidence.ts";
 /** A change that a private server can try. */
 export type Remedy =
   | { readonly kind: "protocol"; readonly protocol: "binary" }
+  /** These outputs alone. */
+  | { readonly kind: "outputs"; readonly outputs: readonly string[] }
   /** Options of the model, as flags of `sconce serve`. */
   | { readonly kind: "options"; readonly flags: Readonly<Record<string, string>> };
 
@@ -38,7 +40,8 @@ export function ofTotal(ms: number, { serverMs }: Pick<Evidence, "serverMs">): s
   return `${ms.toFixed(2)} of ${serverMs.toFixed(2)} ms`;
 }
 
-const STOLEN = 0.05;
+/** A share of time that others took matters from here on. */
+export const STOLEN = 0.05;
 /** So many processes for each processor, and all of them wait for each other. */
 const CROWDED = 2;
 

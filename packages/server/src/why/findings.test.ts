@@ -3,78 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { metricsBetween, readMetrics, spreadOf, total } from "../base/metrics-text.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
-import type { Dim } from "../base/signature.ts";
-import { elementBytes } from "../base/tensor.ts";
-import { STAGES, type Stage } from "../base/timeline.ts";
-import { type EvidenceParts, type ModelSetup, toEvidence } from "./evidence.ts";
-import { findingsOf } from "./findings.ts";
-
-const BUCKETS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
-const REQUESTS = 10;
-const BATCH: Dim = { symbol: "rows", min: 1, max: undefined };
-
-interface Recorded extends Partial<Pick<EvidenceParts, "threads" | "machine" | "load">> {
-  /** Of every request; others take 0.05 ms. */
-  readonly stageMs?: Partial<Record<Stage, number>>;
-  readonly rows?: number;
-  readonly loopLateMs?: number;
-  readonly queueFull?: number;
-  /** Of a pipeline. */
-  readonly stepMs?: Readonly<Record<string, number>>;
-  readonly model?: Partial<ModelSetup>;
-  readonly dims?: readonly Dim[];
-}
-
-async function page({
-  stageMs = {},
-  rows = 1,
-  loopLateMs = 1,
-  queueFull = 0,
-  stepMs = {},
-}: Recorded): Promise<string> {
-  const metrics = createPrometheusMetrics();
-  const labels = { model: "m", version: "1" };
-  const histogram = (name: string, more = {}) =>
-    metrics.histogram(name, "", { labels: { ...labels, ...more }, buckets: BUCKETS });
-  const loop = metrics.histogram("sconce_event_loop_delay_seconds", "", { buckets: BUCKETS });
-  for (let i = 0; i < REQUESTS; i++) {
-    for (const stage of STAGES) {
-      histogram("sconce_inference_stage_seconds", { stage }).observe((stageMs[stage] ?? 0.05) / 1000);
-    }
-    metrics.counter("sconce_inferences_total", "", { model: "m", protocol: "rest", code: "ok" }).add(1);
-    histogram("sconce_batch_rows").observe(rows);
-    loop.observe(loopLateMs / 1000);
-    for (const [step, ms] of Object.entries(stepMs))
-      histogram("sconce_pipeline_step_seconds", { step }).observe(ms / 1000);
-  }
-  metrics.counter("sconce_rejections_total", "", { ...labels, reason: "queue_full" }).add(queueFull);
-  return metrics.render();
-}
-
-async function firstOf(recorded: Recorded): Promise<string | undefined> {
-  return (await idsOf(recorded))[0];
-}
-
-async function idsOf(recorded: Recorded): Promise<string[]> {
-  const dims = recorded.dims ?? [BATCH, 8];
-  const model: ModelSetup = {
-    signature: {
-      inputs: [{ name: "x", datatype: "FP32", dims }],
-      outputs: [{ name: "y", datatype: "FP32", dims: [BATCH, 10] }],
-    },
-    isBatching: true,
-    maxBatchSize: 32,
-    instances: 1,
-    maxQueueDelayMs: 0,
-    runtime: "onnx",
-    ...recorded.model,
-  };
-  const { threads, load, machine = { cores: 4, load: 1, stealShare: 0, throttledShare: 0 } } = recorded;
-  const series = metricsBetween(new Map(), readMetrics(await page(recorded)));
-  const evidence = toEvidence({ name: "m", elementBytes, series, seconds: 1, model, threads, machine, load });
-  assert.equal(evidence.answered, REQUESTS);
-  return findingsOf(evidence).map(({ id }) => id);
-}
+import { BATCH, firstOf, idsOf, page, REQUESTS, type Recorded } from "./recorded.kit.ts";
 
 test("a healthy server has nothing to change", async () => {
   assert.deepEqual(await idsOf({}), []);

@@ -1,7 +1,27 @@
+import { connectionPerRequest, costlyCompression, largeOutputs, oneAtATime } from "./client-rules.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Finding, Rule } from "./finding.ts";
-import { computeBound, crowded, deadWorkers, lateLoop, throttled, tooManyThreads } from "./machine-rules.ts";
-import { batchingOff, batchLimit, fixedBatch, queueDelay, queueSaturated } from "./queue-rules.ts";
+import { coldStart, memoryNearLimit, noWarmUp } from "./life-rules.ts";
+import {
+  computeBound,
+  crowded,
+  deadWorkers,
+  lateLoop,
+  leftOnPython,
+  stolen,
+  throttled,
+  tooFewThreads,
+  tooManyThreads,
+} from "./machine-rules.ts";
+import {
+  batchingOff,
+  batchLimit,
+  fixedBatch,
+  paddingWaste,
+  queueDelay,
+  queueSaturated,
+  shapesDiffer,
+} from "./queue-rules.ts";
 import { slowestStep } from "./step-rules.ts";
 import { largeJson, outsideServer, slowBodies } from "./wire-rules.ts";
 
@@ -10,15 +30,27 @@ const RULES: readonly Rule[] = [
   fixedBatch,
   batchingOff,
   batchLimit,
+  shapesDiffer,
   queueSaturated,
+  paddingWaste,
   largeJson,
+  largeOutputs,
+  costlyCompression,
+  connectionPerRequest,
+  oneAtATime,
   slowBodies,
   outsideServer,
   tooManyThreads,
+  tooFewThreads,
   throttled,
+  stolen,
   crowded,
   lateLoop,
   deadWorkers,
+  coldStart,
+  noWarmUp,
+  memoryNearLimit,
+  leftOnPython,
   computeBound,
 ];
 
@@ -26,8 +58,13 @@ const RULES: readonly Rule[] = [
 const PIPELINE_RULES: readonly Rule[] = [
   slowestStep,
   largeJson,
+  largeOutputs,
+  costlyCompression,
+  connectionPerRequest,
   slowBodies,
   outsideServer,
+  throttled,
+  stolen,
   crowded,
   lateLoop,
 ];

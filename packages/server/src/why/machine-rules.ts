@@ -1,4 +1,5 @@
-import { isShared, isWorthIt, LEAST_MS, ofTotal, type Rule } from "./finding.ts";
+import { isShared, isWorthIt, LEAST_MS, ofTotal, type Rule, STOLEN } from "./finding.ts";
+import { noWarmUp } from "./life-rules.ts";
 
 /** A quota that runs out in this share of its periods holds runs up. */
 const THROTTLED = 0.1;
@@ -21,6 +22,36 @@ export const tooManyThreads: Rule = (evidence) => {
     evidence: `${model.instances} instances × ${threads} threads share ${machine.cores} processors; computing took ${ofTotal(stages.compute.mean, evidence)}, the way to the worker and back ${stages.transfer.mean.toFixed(2)}`,
     change: "threads: auto   # in model.yaml: instances × threads ≤ processors",
     remedy: { kind: "options", flags: { "--threads": "auto" } },
+  };
+};
+
+/** An instance computes with fewer threads than there are processors for it. */
+export const tooFewThreads: Rule = (evidence) => {
+  const { machine, threads, model, stages } = evidence;
+  if (machine === undefined || threads === undefined || isShared(machine)) return undefined;
+  const wanted = threads * model.instances;
+  const idle = stages.compute.mean * (1 - wanted / machine.cores);
+  if (stages.compute.mean < SLOW_COMPUTE_MS || idle <= 0 || !isWorthIt(idle, evidence)) return undefined;
+  return {
+    id: "too_few_threads",
+    costMs: idle,
+    title: "Processors are idle while the model computes",
+    evidence: `${model.instances} instances × ${threads} threads leave ${machine.cores - wanted} of ${machine.cores} processors idle; computing took ${ofTotal(stages.compute.mean, evidence)}`,
+    change: "threads: auto   # in model.yaml; or more instances, when requests queue",
+    remedy: { kind: "options", flags: { "--threads": "auto" } },
+  };
+};
+
+/** The hypervisor gives the processors to others. */
+export const stolen: Rule = (evidence) => {
+  const share = evidence.machine?.stealShare ?? 0;
+  if (share < STOLEN) return undefined;
+  return {
+    id: "noisy_neighbour",
+    costMs: evidence.serverMs * share,
+    title: "Another virtual machine has the processors",
+    evidence: `${Math.round(share * 100)} % of the processors' time was stolen by the hypervisor`,
+    change: "a machine with processors of its own (dedicated, not burstable), or one with fewer neighbours",
   };
 };
 
@@ -80,20 +111,42 @@ export const deadWorkers: Rule = ({ reruns }) => {
   };
 };
 
+/** PyTorch computes what ONNX Runtime could. */
+export const leftOnPython: Rule = (evidence) => {
+  const { stages, model } = evidence;
+  const compute = stages.compute.mean + stages.transfer.mean;
+  if (model.runtime !== "python" || !isWorthIt(compute, evidence)) return undefined;
+  const isProgram = PROGRAMS.test(model.platform);
+  return {
+    id: "left_on_python",
+    costMs: compute,
+    title: "PyTorch runs the model, in a Python worker",
+    evidence: `computing, and the way to Python and back, took ${ofTotal(compute, evidence)}`,
+    change: isProgram
+      ? "runtime: onnx   # in model.yaml, if the program can be translated: sconce inspect FILE says what keeps it from that"
+      : "export the model (torch.export.save of torch.export.export(model, args)): ONNX Runtime, which then runs it, is usually faster on a CPU",
+    ...(isProgram && { remedy: { kind: "options" as const, flags: { "--runtime": "onnx" } } }),
+  };
+};
+
+/** Platforms of files that hold a program, beside Python's classes. */
+const PROGRAMS = /pt2|torchscript|export/i;
+
 /** The model itself is what takes the time, and nothing stands in its way. */
 export const computeBound: Rule = (evidence) => {
   const { stages, model } = evidence;
   const compute = stages.compute.mean;
   if (compute < SLOW_COMPUTE_MS || compute < COMPUTE_SHARE * evidence.serverMs) return undefined;
-  if (tooManyThreads(evidence) ?? throttled(evidence)) return undefined;
-  const isPython = model.runtime === "python";
+  if (model.runtime === "python") return undefined;
+  if (tooManyThreads(evidence) ?? tooFewThreads(evidence) ?? throttled(evidence) ?? noWarmUp(evidence))
+    return undefined;
   return {
     id: "compute_bound",
     costMs: compute,
     title: "The model's own computing takes the time",
-    evidence: `computing took ${ofTotal(compute, evidence)}${isPython ? ", in PyTorch" : ""}`,
-    change: isPython
-      ? "sconce inspect FILE says what keeps the model from ONNX Runtime, which is usually faster on a CPU"
-      : "fewer bits, if the answers stay good enough: sconce quantize FILE --int8 -o OUT.onnx says what it changes (docs/optimise.md)",
+    evidence: `computing took ${ofTotal(compute, evidence)}`,
+    change:
+      "fewer bits, if the answers stay good enough: sconce quantize FILE --int8 -o OUT.onnx says what it changes (docs/optimise.md); sconce profile FILE says which modules it is",
+    remedy: { kind: "options", flags: { "--precision": "int8" } },
   };
 };

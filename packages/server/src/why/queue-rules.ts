@@ -24,6 +24,54 @@ export const queueDelay: Rule = (evidence) => {
   };
 };
 
+/** Runs that hold so few requests share nothing. */
+const SHARED_REQUESTS = 1.5;
+
+/** Requests queue, runs could be shared, and are not: their shapes differ. */
+export const shapesDiffer: Rule = (evidence) => {
+  const { model, stages, batchRows, answered, padding } = evidence;
+  const waited = stages.queue.mean;
+  if (!model.isBatching || model.maxBatchSize < 2 || !isWorthIt(waited, evidence)) return undefined;
+  if (batchRows.count === 0 || answered / batchRows.count >= SHARED_REQUESTS || padding.content > 0)
+    return undefined;
+  const varying = model.signature.inputs.find(({ dims }) =>
+    dims.slice(1).some((dim) => typeof dim !== "number"),
+  );
+  if (varying === undefined || batchRows.mean >= FULL_BATCH * model.maxBatchSize) return undefined;
+  const axis = varying.dims.findIndex((dim, i) => i > 0 && typeof dim !== "number");
+  return {
+    id: "shapes_differ",
+    costMs: waited,
+    title: "Requests wait and do not share runs, because their shapes differ",
+    evidence: `requests waited ${ofTotal(waited, evidence)} for their turn, and a run held ${(answered / batchRows.count).toFixed(1)} of them; dimension ${axis} of input ${JSON.stringify(varying.name)} is what each request says`,
+    change:
+      "pad_symbol: NAME   # in model.yaml, the dimension's name in sconce inspect, for a model that takes a mask; or have clients send one of a few sizes",
+  };
+};
+
+/** So much of what is computed is padding. */
+const WASTED = 0.4;
+/** Sizes up to twice the usual one, in steps of an eighth of it. */
+const STEPS = 8;
+
+/** Requests are padded to sizes that are far from theirs. */
+export const paddingWaste: Rule = (evidence) => {
+  const { content, padding, meanSize } = evidence.padding;
+  const share = padding / Math.max(1, content + padding);
+  const cost = evidence.stages.compute.mean * share;
+  if (share < WASTED || !isWorthIt(cost, evidence)) return undefined;
+  const step = Math.max(1, Math.ceil(meanSize / STEPS));
+  const buckets = Array.from({ length: 2 * STEPS }, (_, i) => step * (i + 1));
+  return {
+    id: "padding_waste",
+    costMs: cost,
+    title: "Much of what is computed is padding",
+    evidence: `requests fill ${meanSize.toFixed(0)} of ${(((content + padding) / Math.max(1, content)) * meanSize).toFixed(0)} positions of the padded dimension on average: ${Math.round(share * 100)} % of a run is padding`,
+    change: `pad_buckets: [${buckets.join(", ")}]   # in model.yaml`,
+    remedy: { kind: "options", flags: { "--pad-buckets": buckets.join(",") } },
+  };
+};
+
 /** Requests queue, and the file fixes how many rows a run has. */
 export const fixedBatch: Rule = (evidence) => {
   const { model, stages } = evidence;
@@ -84,7 +132,9 @@ export const queueSaturated: Rule = (evidence) => {
   const { model, stages, machine, rejections, threads } = evidence;
   const waited = stages.queue.mean;
   if (!isWorthIt(waited, evidence)) return undefined;
-  if (fixedBatch(evidence) ?? batchingOff(evidence) ?? batchLimit(evidence)) return undefined;
+  const reason =
+    fixedBatch(evidence) ?? batchingOff(evidence) ?? batchLimit(evidence) ?? shapesDiffer(evidence);
+  if (reason !== undefined) return undefined;
   const full = rejections["queue_full"] ?? 0;
   const refused = full > 0 ? `, and ${full} requests found the queue full` : "";
   // Instances share the processors out among them unless their threads are fixed.

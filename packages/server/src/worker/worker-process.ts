@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import { Duplex, PassThrough } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { usableCores } from "../base/cgroup.ts";
 import type { Clock } from "../base/clock.ts";
 import { deferred } from "../base/deferred.ts";
 import { ServeError } from "../base/errors.ts";
@@ -109,7 +109,7 @@ export class WorkerProcess implements Worker {
       );
     });
     this.#reader = new FrameReader(options.limits ?? DEFAULT_FRAME_LIMITS, (frame) => this.#take(frame));
-    const { activeWait = availableParallelism() > 1 ? new ActiveWait() : undefined } = options;
+    const { activeWait = usableCores() > 1 ? new ActiveWait() : undefined } = options;
     this.#activeWait = isReadable(this.#socket) ? activeWait : undefined;
     this.#readFrames();
     this.#readOutput();

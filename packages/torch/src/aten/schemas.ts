@@ -46,6 +46,10 @@ roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, 
 ps_roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, int sampling_ratio) -> (Tensor, Tensor)
 roi_pool(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width) -> (Tensor, Tensor)`;
 
+/** Ops that torch.nn.functional defines for itself: `linear_cross_entropy` in parts. */
+const TORCH_NN = `_linear_cross_entropy_batch_chunked(Tensor input, Tensor linear_weight, Tensor target, Tensor? linear_bias, Tensor? weight, str reduction, int ignore_index, float label_smoothing, SymInt batch_chunk_size, str acc_policy, ScalarType acc_dtype, bool allow_retain_graph, bool compute_input_grad, bool compute_linear_weight_grad, bool compute_linear_bias_grad) -> (Tensor, Tensor, Tensor, Tensor)
+_linear_cross_entropy_batch_chunked_no_reduction(Tensor input, Tensor linear_weight, Tensor target, Tensor? linear_bias, Tensor? weight, int ignore_index, SymInt batch_chunk_size, str acc_policy, ScalarType acc_dtype) -> Tensor`;
+
 /** Ops that transformers defines. */
 const TRANSFORMERS = "grouped_mm_fallback(Tensor input, Tensor weight, Tensor offs) -> Tensor";
 
@@ -59,6 +63,7 @@ function linesOf(namespace: string, text: string): [string, string][] {
 const lines = new Map<string, string>([
   ...linesOf("aten", ATEN_SCHEMAS),
   ...linesOf("torchvision", TORCHVISION),
+  ...linesOf("torch_nn", TORCH_NN),
   ...linesOf("transformers", TRANSFORMERS),
   ...linesOf("quantized_decomposed", QUANTIZED_DECOMPOSED),
   ...linesOf("torchao", TORCHAO),

@@ -41,7 +41,7 @@ const SELF_INVERSE = new Set(["t", "transpose", "swapaxes", "swapdims", "numpy_T
 
 /**
  * The op that puts a new value of a view back into what it was taken from: `part` is the view's new value, `whole` the value that the
- * view op was applied to. Undefined when the view cannot be written through (expand, as_strided, unfold).
+ * view op was applied to. Undefined when the view cannot be written through (expand, unfold).
  */
 export function replayView(step: ViewStep, whole: string, part: string): FunctionalOp | undefined {
   const op = step.node.target.split(".")[1]!;
@@ -130,6 +130,11 @@ function scatter(step: ViewStep, op: string, { whole, src }: Scatter): Functiona
         target: "aten.diagonal_scatter.default",
         args: new Map([...base, ...copied(["offset", "dim1", "dim2"])]),
       };
+    case "as_strided":
+      return {
+        target: "aten.as_strided_scatter.default",
+        args: new Map([...base, ...copied(["size", "stride", "storage_offset"])]),
+      };
     case "unbind": {
       const at: [string, Arg] = ["index", { kind: "int", value: index }];
       return { target: "aten.select_scatter.default", args: new Map([...base, ...copied(["dim"]), at]) };
@@ -194,8 +199,23 @@ function pieceOffset(
     const [chunks] = ints("chunks") ?? [];
     return chunks === undefined ? undefined : index * Math.ceil((total as number) / chunks);
   }
+  if (op === "tensor_split") return partOffset(index, total as number, ints);
   const lengths = ints("split_sizes") ?? ints("split_size");
-  if (lengths === undefined || op === "tensor_split") return undefined;
+  if (lengths === undefined) return undefined;
   if (node.args.get("split_size")?.kind === "int") return index * lengths[0]!;
   return lengths.slice(0, index).reduce((a, b) => a + b, 0);
+}
+
+/** Where a piece of `tensor_split` begins: the first ones of equal parts are larger by one, and places are as in Python's slices. */
+function partOffset(
+  index: number,
+  total: number,
+  ints: (name: string) => number[] | undefined,
+): number | undefined {
+  const [sections] = ints("sections") ?? [];
+  if (sections !== undefined) return index * Math.floor(total / sections) + Math.min(index, total % sections);
+  if (index === 0) return 0;
+  const place = ints("indices")?.[index - 1];
+  if (place === undefined) return undefined;
+  return Math.min(Math.max(place < 0 ? place + total : place, 0), total);
 }

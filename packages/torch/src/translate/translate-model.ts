@@ -10,6 +10,7 @@ import { quantizeModel } from "../quantize/quantize-model.ts";
 import { swapWeights } from "../weights/swap-weights.ts";
 import { readWeightsFile, type WeightsFile } from "../weights/weights-file.ts";
 import { countWeights } from "./count-weights.ts";
+import { withExposedValues } from "./exposed-values.ts";
 import { lowerFile } from "./lower-file.ts";
 import { type ProgramFile, readProgramFile } from "./program-file.ts";
 import { programRowMixing } from "./program-row-mixing.ts";
@@ -36,7 +37,10 @@ export function translateModel(
   const location = options.weights === "embedded" ? undefined : source.name;
   const weights = readWeights(platform, options.weightsFrom);
   const prepare = (program: Program): Program =>
-    renamed(withWeights(program, file, options.weightsFrom, weights), options.rename);
+    withExposedValues(
+      renamed(withWeights(program, file, options.weightsFrom, weights), options.rename),
+      options.exposes ?? [],
+    );
   const lowered = lowerFile(file, {
     location,
     prepare,

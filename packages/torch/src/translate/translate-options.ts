@@ -28,6 +28,11 @@ export interface TranslateOptions extends TorchScriptOptions {
   readonly areIndicesChecked?: boolean;
   /** Weights that replace the program's own by name. */
   readonly weightsFrom?: WeightsSource;
+  /**
+   * Tensors inside the program that the model gives as well, behind its own outputs, by the names that the program has for them:
+   * `exposedValue` tells them by their outputs' names. What is joined into one operation otherwise may be several then.
+   */
+  readonly exposes?: readonly string[];
   /** Stores weights in fewer bits, which changes the answers; see `quantizeModel`. Default: as the program has them. */
   readonly precision?: QuantizedPrecision;
 }

@@ -90,7 +90,7 @@ async function buildEdge(
   });
   const observer = createInferenceObserver(metrics, (model) => views.isKnown(model));
   const traces = await openTraces(config, { clock, logger, metrics, random: Math.random });
-  const tunnel = openTunnel(new Socket({ fd: TUNNEL }));
+  const tunnel = openTunnel(new Socket({ fd: TUNNEL }), clock);
   const [{ forwardCall }, { forwardStream }, tls, authentication] = await Promise.all([
     import("../../edge/rest/call/forward-call.ts"),
     import("../../edge/grpc/forward-stream.ts"),
@@ -204,6 +204,7 @@ async function buildEdge(
 const NO_CONTROL: Administration = {
   loadModel: notHere,
   unloadModel: notHere,
+  steerRollout: notHere,
   setDefaultVersion: notHere,
 };
 

@@ -109,7 +109,12 @@ function parseJson(bytes: Buffer, path: string): unknown {
   }
 }
 
-type Sequenced = Pick<Target, "hasSequences">;
+type Sequenced = Pick<Target, "hasSequences" | "outputs">;
+
+/** The same, to be put behind the last value of a JSON object. */
+function outputsText({ outputs }: Sequenced): string {
+  return outputs === undefined ? "" : `,"outputs":${JSON.stringify(outputs.map((name) => ({ name })))}`;
+}
 
 /** What makes a request a whole sequence. */
 const WHOLE = { sequence_start: true, sequence_end: true };
@@ -124,7 +129,7 @@ function jsonBody(target: Sequenced, tensors: readonly NamedTensor[]): Uint8Arra
     const { name, datatype, shape } = tensor;
     return `${JSON.stringify({ name, datatype, shape }).slice(0, -1)},"data":${elements(tensor, "flat")}}`;
   });
-  return Buffer.from(`{"inputs":[${items.join(",")}]${wholeText(target)}}`);
+  return Buffer.from(`{"inputs":[${items.join(",")}]${outputsText(target)}${wholeText(target)}}`);
 }
 
 function predictBody(target: Sequenced, tensors: readonly NamedTensor[]): Uint8Array {
@@ -140,7 +145,7 @@ function elements(tensor: NamedTensor, layout: "flat" | "nested"): string {
 }
 
 function binaryBody(
-  { hasSequences }: Sequenced,
+  { hasSequences, outputs }: Sequenced,
   tensors: readonly NamedTensor[],
 ): Pick<RequestBody, "headers" | "bytes"> {
   const head = Buffer.from(
@@ -151,6 +156,7 @@ function binaryBody(
         shape,
         parameters: { binary_data_size: bytes.length },
       })),
+      ...(outputs !== undefined && { outputs: outputs.map((name) => ({ name })) }),
       parameters: { binary_data_output: true, ...(hasSequences === true && WHOLE) },
     }),
   );
@@ -164,7 +170,7 @@ function binaryBody(
 }
 
 function grpcMessage(
-  { model, version, hasSequences }: Omit<Target, "access">,
+  { model, version, hasSequences, outputs }: Omit<Target, "access">,
   tensors: readonly NamedTensor[],
 ): Uint8Array {
   const message = create(ModelInferRequestSchema, {
@@ -172,6 +178,7 @@ function grpcMessage(
     modelVersion: version ?? "",
     inputs: tensors.map(({ name, datatype, shape }) => ({ name, datatype, shape: shape.map(BigInt) })),
     rawInputContents: tensors.map(({ bytes }) => bytes),
+    ...(outputs !== undefined && { outputs: outputs.map((name) => ({ name })) }),
     ...(hasSequences === true && {
       parameters: Object.fromEntries(
         Object.entries(WHOLE).map(([name, value]) => [

@@ -15,6 +15,8 @@ export interface Target {
   readonly protocol: BenchProtocol;
   /** Its model keeps a state: each request is to be a sequence from beginning to end. */
   readonly hasSequences?: boolean;
+  /** Outputs that are asked for; undefined: all. */
+  readonly outputs?: readonly string[] | undefined;
   readonly access: ServerAccess;
 }
 

@@ -1,17 +1,14 @@
-import { existsSync, statSync } from "node:fs";
-import { ServeError } from "../../base/errors.ts";
+import { existsSync } from "node:fs";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { findPython } from "../../runtime/python/find-python.ts";
-import { pythonWorkerEnv } from "../../worker/worker-env.ts";
 import type { Command } from "../command.ts";
+import { loadSpecOf } from "../load-spec-of.ts";
 import { missingFile } from "../model-path.ts";
-import { openModel } from "../open-model.ts";
 import { withOutputDraft } from "../output-draft.ts";
 import { usageError } from "../usage-error.ts";
+import { exportModel } from "./export-model.ts";
 import { EXPORT_OPTIONS } from "./export-options.ts";
-import { exportText } from "./export-text.ts";
-import { loadSpecOf } from "./load-spec-of.ts";
-import { runExport } from "./run-export.ts";
+import { equalsCode, exportText } from "./export-text.ts";
 
 export const exportCommand: Command = {
   name: "export",
@@ -35,26 +32,22 @@ export const exportCommand: Command = {
       terminal.env["PATH"] ?? "",
     );
     terminal.progress?.(`exporting ${source}`);
-    const report = await withOutputDraft(output, async (draft) => ({
-      keep: true,
-      value: await runExport(program, spec, { output: draft, env: pythonWorkerEnv(terminal.env) }),
-    }));
-    terminal.progress?.(`translating ${output}`);
-    const blocked = whatBlocks(output);
+    const done = await withOutputDraft(output, async (draft) => {
+      const int8Output = options.int8 ? int8Name(draft) : undefined;
+      const made = await exportModel({ spec, python: program, output: draft, int8Output }, terminal);
+      const int8 =
+        made.int8 === undefined || "why" in made.int8
+          ? made.int8
+          : { ...made.int8, output: int8Name(output) };
+      return { keep: true, value: { ...made, output, int8 } };
+    });
     terminal.progress?.();
-    const done = { output, bytes: statSync(output).size, report, blocked };
     terminal.stdout.write(options.json ? `${JSON.stringify(done)}\n` : exportText(done));
-    return 0;
+    return equalsCode(done) ? 0 : 1;
   },
 };
 
-/** Why the program does not run without Python; undefined: it does. */
-function whatBlocks(file: string): string | undefined {
-  try {
-    openModel(file).close();
-    return undefined;
-  } catch (error) {
-    if (error instanceof ServeError) return error.message;
-    throw error;
-  }
+/** `digits-int8.onnx` of `digits.pt2`. */
+function int8Name(output: string): string {
+  return output.replace(/\.pt2$/, "-int8.onnx");
 }

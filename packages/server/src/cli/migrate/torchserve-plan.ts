@@ -1,13 +1,13 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { ServeError } from "../../base/errors.ts";
-import { onFile } from "../../base/file-fault.ts";
+import { readPropertiesFile } from "../../config/torchserve/properties-file.ts";
 import {
   readTorchserveProperties,
   type TorchserveProperties,
 } from "../../config/torchserve/torchserve-properties.ts";
 import { isModelName } from "../../models/model-candidate.ts";
-import { missingFile } from "../model-path.ts";
+import { requireFolder } from "../model-path.ts";
 import { type ArchiveManifest, readArchive } from "../torchserve/archive-manifest.ts";
 import { archiveModel, type ReadModel } from "./archive-model.ts";
 import type { MigratedModel, Plan, PlannedFile } from "./plan.ts";
@@ -35,14 +35,14 @@ interface PlacedArchive {
 /** What a model store and its config.properties become. Throws `invalid_argument` for what cannot be read. */
 export function torchservePlan({ store: given, config, output, env }: PlanQuestion): Plan {
   const name = config === undefined ? "config.properties" : basename(config);
-  const text = config === undefined ? "" : onFile(config, (path) => readFileSync(path, "utf8"));
+  const text = config === undefined ? "" : readPropertiesFile(config);
   const properties = readTorchserveProperties(text, name, env);
   const store = given ?? properties.modelStore;
   if (store === undefined)
     throw new ServeError("invalid_argument", `${config} names no model_store: give the folder of archives`, {
       reason: "bad_arguments",
     });
-  if (!existsSync(store)) throw missingFile(store, "folder");
+  requireFolder(store);
   const { placed, notes } = placeArchives(store, properties);
   const read = placed.map((archive) => ({ ...archive, ...archiveModel(archive.path, archive) }));
   const models = read.map(({ name: called, model }): MigratedModel => {

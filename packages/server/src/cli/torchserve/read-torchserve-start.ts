@@ -1,12 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { ServeError } from "../../base/errors.ts";
-import { onFile } from "../../base/file-fault.ts";
+import { readPropertiesFile } from "../../config/torchserve/properties-file.ts";
 import {
   readTorchserveProperties,
   type TorchserveProperties,
 } from "../../config/torchserve/torchserve-properties.ts";
-import { missingFile } from "../model-path.ts";
+import { missingFile, requireFolder } from "../model-path.ts";
 import { startupModels } from "./startup-models.ts";
 import type { TorchserveWishes } from "./torchserve-wishes.ts";
 
@@ -22,11 +22,7 @@ export interface StartQuestion {
 export function readTorchserveStart(file: string, question: StartQuestion): TorchserveWishes {
   if (!existsSync(file)) throw missingFile(file);
   const name = basename(file);
-  const properties = readTorchserveProperties(
-    onFile(file, (path) => readFileSync(path, "utf8")),
-    name,
-    question.env,
-  );
+  const properties = readTorchserveProperties(readPropertiesFile(file), name, question.env);
   const { paths, notes, values } = modelsOf(properties, question, name);
   const tokens = properties.hasTokens ? [TOKENS] : [];
   return {
@@ -63,7 +59,7 @@ function modelsOf(
     throw new ServeError("invalid_argument", message, { reason: "bad_arguments" });
   }
   if (given.length > 1) return { paths: given, notes: [], values: { model_control: "none" } };
-  if (!existsSync(store)) throw missingFile(store, "folder");
+  requireFolder(store);
   const { startup, hasModelApi, hasTokens } = properties;
   const isManaged = hasModelApi && (canAdminister || hasTokens);
   const notes = hasModelApi && !isManaged ? [NO_ADMINISTRATOR] : [];

@@ -15,11 +15,11 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readModelPorts } from "../bench/model-ports.ts";
 import { main } from "../main.ts";
+import { outputError } from "../private/precision-error.ts";
 import { startPrivateServer } from "../private/private-server.ts";
 import { bindingLimits } from "./binding-limit.ts";
 import { findCapacity, type LoadedWindow } from "./capacity.ts";
 import { verdictOf } from "./final-rounds.ts";
-import { outputError } from "./precision-error.ts";
 import { parseSlo } from "./slo.ts";
 import { patchedYaml } from "./tuned-model.ts";
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { usableCores } from "../../base/cgroup.ts";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import { loadConfig } from "../../config/load-config.ts";
@@ -99,7 +99,7 @@ async function tuneModel(parts: RunParts, options: TuneValues, terminal: Termina
     const ports = await readModelPorts(now.target);
     const body = await loadBody(now.target, parts.made);
     const facts = {
-      cores: availableParallelism(),
+      cores: usableCores(),
       isBatching: ports.isBatching,
       isTranslated: ports.runtime === "onnx",
       mayChangeAnswers: maxError !== undefined,

@@ -1,6 +1,7 @@
 import type { Difference } from "../../base/compare-tensors.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Outcome } from "./ask-model.ts";
+import type { FoundDifference } from "./find-difference.ts";
 
 /** One trial as both sides answered it. */
 export interface Compared {
@@ -65,8 +66,8 @@ export function verdictOf(
 /** Of rejections only so many are shown. */
 const MOST_SHOWN = 5;
 
-/** The verdict for people. */
-export function verifyText(model: string, verdict: Verdict): string {
+/** The verdict for people. `begins`: where a difference begins, where there is one. */
+export function verifyText(model: string, verdict: Verdict, begins?: FoundDifference): string {
   const { kind, tolerance, compared, rejected, outputs, oneSided } = verdict;
   const lines = [
     {
@@ -75,6 +76,7 @@ export function verifyText(model: string, verdict: Verdict): string {
       nothing: `${model}: nothing was compared, since both reject every input; give some with --input`,
     }[kind],
     ...outputs.map(outputLine),
+    ...(begins === undefined ? [] : [beginsLine(begins)]),
     ...oneSided.map(
       ({ trial, who, why }) =>
         `  only the ${who === "PyTorch" ? "translation answers" : "PyTorch model answers"} ${trial}: ${why}`,
@@ -83,6 +85,14 @@ export function verifyText(model: string, verdict: Verdict): string {
     ...(rejected.length > MOST_SHOWN ? [`  and ${rejected.length - MOST_SHOWN} more`] : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function beginsLine(found: FoundDifference): string {
+  if ("why" in found) return `  where it begins cannot be said: ${found.why}`;
+  const { name, op, module, type, line, difference } = found;
+  const kind = type.split(".").at(-1);
+  const where = module === "" ? "the model itself" : `${module}${kind ? ` (${kind})` : ""}`;
+  return `  it begins in ${where}, at ${op}${line === "" ? "" : ` of ${line}`}, value ${name}: ${difference.words}`;
 }
 
 function outputLine({ output, error, words, trial }: WorstOutput): string {

@@ -1,14 +1,21 @@
 import { systemClock, timerDelayMs } from "../../base/clock.ts";
 import { readMachine } from "../../base/machine.ts";
-import { type MetricsPage, metricsBetween, readMetrics } from "../../base/metrics-text.ts";
+import { type MetricsPage, metricsBetween, readMetrics, total } from "../../base/metrics-text.ts";
 import { elementBytes } from "../../base/tensor.ts";
 import { isLoopback } from "../../config/host-address.ts";
-import { type Evidence, type LoadEvidence, machineBetween, toEvidence } from "../../why/evidence.ts";
+import {
+  type Evidence,
+  type EvidenceParts,
+  type LoadEvidence,
+  machineBetween,
+  toEvidence,
+} from "../../why/evidence.ts";
 import { type Measurement, measure } from "../bench/measure.ts";
 import { get, type ModelPorts } from "../bench/model-ports.ts";
 import { openSenders } from "../bench/open-senders.ts";
 import type { RequestBody } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
+import { timeConnections } from "./time-connections.ts";
 
 /** A bounded load. */
 export interface Load {
@@ -27,9 +34,13 @@ const STABILITY = 0.1;
 export async function observe(
   target: Target,
   how: { readonly load: Load | undefined; readonly windowMs: number },
-  known: { readonly ports: ModelPorts; readonly threads: number | undefined },
+  known: Pick<EvidenceParts, "threads" | "warmupRuns"> & {
+    /** Asked when the window is over: the model may be loaded in it. */
+    readonly ports: () => Promise<ModelPorts>;
+  },
 ): Promise<Evidence> {
   const isHere = isLoopback(new URL(target.origin).hostname);
+  const connectMs = await timeConnections(target.origin);
   const machineBefore = readMachine();
   const startMs = systemClock.nowMs();
   const before = await scrape(target);
@@ -42,8 +53,11 @@ export async function observe(
     elementBytes,
     series,
     seconds: (systemClock.nowMs() - startMs) / 1000,
-    model: known.ports,
+    model: await known.ports(),
     threads: known.threads,
+    warmupRuns: known.warmupRuns,
+    connectMs,
+    isFirst: total([...before.values()], "sconce_inferences_total", { model: target.model }) === 0,
     machine: isHere ? machineBetween(machineBefore, readMachine()) : undefined,
     load: measurement === undefined ? undefined : loadEvidence(measurement, target, how.load!),
   });

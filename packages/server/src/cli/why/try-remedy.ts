@@ -1,8 +1,10 @@
+import { ServeError } from "../../base/errors.ts";
 import type { Remedy } from "../../why/finding.ts";
 import { readModelPorts } from "../bench/model-ports.ts";
 import { encodeRequest, inputTensors } from "../bench/request-body.ts";
 import type { Target } from "../bench/target.ts";
-import { startPrivateServer } from "../private/private-server.ts";
+import { precisionError } from "../private/precision-error.ts";
+import { startPrivateServer, type TrialSettings } from "../private/private-server.ts";
 import { type Load, runLoad } from "./observe.ts";
 
 /** What a remedy did, side by side with the model as it is: medians of rounds in turn. */
@@ -12,6 +14,8 @@ export interface TrialResult {
   /** Mean latency before by that after: 2 is twice as fast. */
   readonly gain: number;
   readonly helped: boolean;
+  /** Of another precision: the largest difference of a value by the largest value of its output. */
+  readonly error?: number;
 }
 
 interface TrialFigures {
@@ -32,21 +36,58 @@ const ROUNDS = 3;
 /** A smaller gain may be chance. */
 const HELPED = 1.05;
 
-/** Measures a private server with the remedy and the one without, in turn. Throws ServeError when the model does not load so. */
-export async function tryRemedy(remedy: Remedy, base: TrialBase): Promise<TrialResult> {
-  const { target, load } = base;
-  if (remedy.kind === "protocol") {
-    const changed: Target = { ...target, protocol: remedy.protocol };
-    const { signature, hasSequences } = await readModelPorts(target);
-    const body = encodeRequest({ ...changed, hasSequences }, await inputTensors(signature, base.made));
-    return compare({ target, load }, { target: changed, load: { ...load, body } });
-  }
-  const server = await startPrivateServer(base.path, { ...base.flags, ...remedy.flags });
+/** Measures a private server with the remedy and the one without, in turn. Text: why that could not be done. */
+export async function tryRemedy(remedy: Remedy, base: TrialBase): Promise<TrialResult | string> {
   try {
-    return await compare({ target, load }, { target: { ...target, origin: server.origin }, load });
+    return remedy.kind === "options" ? await trySettings(remedy.flags, base) : await tryRequest(remedy, base);
+  } catch (thrown) {
+    if (thrown instanceof ServeError) return `not possible: ${thrown.message}`;
+    throw thrown;
+  }
+}
+
+/** The same server, asked in another way. */
+async function tryRequest(
+  remedy: Exclude<Remedy, { kind: "options" }>,
+  { target, load, made }: TrialBase,
+): Promise<TrialResult> {
+  const protocol = remedy.kind === "protocol" ? remedy.protocol : target.protocol;
+  const outputs = remedy.kind === "outputs" ? remedy.outputs : undefined;
+  const changed: Target = { ...target, protocol };
+  const { signature, hasSequences } = await readModelPorts(target);
+  const body = encodeRequest({ ...changed, hasSequences, outputs }, await inputTensors(signature, made));
+  return compare({ target, load }, { target: changed, load: { ...load, body } });
+}
+
+/** Another server, with settings that come before those of the model's own files. */
+async function trySettings(
+  flags: Readonly<Record<string, string>>,
+  { path, flags: given, target, load, made }: TrialBase,
+): Promise<TrialResult> {
+  const server = await startPrivateServer(path, { ...given, ...flags }, settingsOf(target.model, flags));
+  try {
+    const changed = { ...target, origin: server.origin };
+    const result = await compare({ target, load }, { target: changed, load });
+    return "--precision" in flags
+      ? { ...result, error: await precisionError(target, changed, made) }
+      : result;
   } finally {
     await server.stop();
   }
+}
+
+/** Flags as keys of model.yaml: `--pad-buckets 5,10` is `pad_buckets: [5, 10]`. */
+function settingsOf(model: string, flags: Readonly<Record<string, string>>): TrialSettings {
+  const entries = Object.entries(flags).map(([flag, text]) => {
+    const key = flag.slice(2).replaceAll("-", "_");
+    return [key, text.includes(",") ? text.split(",").map(scalar) : scalar(text)] as const;
+  });
+  return { [model]: Object.fromEntries(entries) };
+}
+
+function scalar(text: string): string | number | boolean {
+  if (text === "true" || text === "false") return text === "true";
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 interface Side {

@@ -49,7 +49,11 @@ function findingText({ costMs, title, evidence, change, tried }: Judged, i: numb
 
 function triedText(tried: TrialResult | string): string {
   if (typeof tried === "string") return tried;
-  const { before, after, gain, helped } = tried;
+  const { before, after, gain, helped, error } = tried;
   const figures = `${before.meanMs.toFixed(2)} → ${after.meanMs.toFixed(2)} ms a request, ${before.perSecond.toFixed(0)} → ${after.perSecond.toFixed(0)} requests/s`;
-  return helped ? `${figures}: ${gain.toFixed(2)} times as fast` : `${figures}: it did not help`;
+  const off =
+    error === undefined
+      ? ""
+      : `; answers are off by ${(100 * error).toPrecision(2)} % of their largest value`;
+  return helped ? `${figures}: ${gain.toFixed(2)} times as fast${off}` : `${figures}: it did not help${off}`;
 }

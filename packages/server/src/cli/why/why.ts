@@ -1,14 +1,14 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { ServeError } from "../../base/errors.ts";
 import { MODEL_OPTIONS } from "../../config/model-options.ts";
 import type { OptionValues } from "../../config/option.ts";
 import { flagName } from "../../config/option.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
-import type { Finding } from "../../why/finding.ts";
+import type { Finding, Remedy } from "../../why/finding.ts";
 import { findingsOf } from "../../why/findings.ts";
 import type { Arguments } from "../arguments.ts";
 import { loadBody } from "../bench/load-body.ts";
-import { readModelPorts } from "../bench/model-ports.ts";
+import { type ModelPorts, readModelPorts } from "../bench/model-ports.ts";
 import { parseTarget, type Target } from "../bench/target.ts";
 import type { Command } from "../command.ts";
 import { looksLikePath, missingFile } from "../model-path.ts";
@@ -30,16 +30,21 @@ export const whyCommand: Command = {
   tables: [WHY_OPTIONS, ACCESS_OPTIONS, MODEL_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(WHY_OPTIONS, { flags: args.flags });
-    const { threads } = resolveOptions(MODEL_OPTIONS, { flags: args.flags });
+    const { threads, warmupRuns } = resolveOptions(MODEL_OPTIONS, { flags: args.flags });
     const reached = await reach(args, options, serverAccess(args, terminal));
     try {
       const { target } = reached;
-      const ports = await readModelPorts(target);
+      const ports = await portsOf(target, options);
       const load = options.load || reached.path !== undefined ? await bounded(target, options) : undefined;
       const evidence = await observe(
         target,
         { load, windowMs: options.windowMs },
-        { ports, threads: threads === "auto" ? undefined : threads },
+        {
+          ports,
+          threads: threads === "auto" ? undefined : threads,
+          // Of a server that others started nobody says.
+          warmupRuns: reached.path === undefined ? undefined : warmupRuns,
+        },
       );
       const found = findingsOf(evidence);
       const findings = options.try ? await tryAll(found, { reached, options, load }) : found;
@@ -55,6 +60,17 @@ export const whyCommand: Command = {
     }
   },
 };
+
+/** What the model takes, now; of one that is loaded when its clients ask for it, later. */
+async function portsOf(target: Target, { load }: WhyValues): Promise<() => Promise<ModelPorts>> {
+  try {
+    const ports = await readModelPorts(target);
+    return async () => ports;
+  } catch (thrown) {
+    if (load || !/answered 503/.test(ServeError.from(thrown).message)) throw thrown;
+    return () => readModelPorts(target);
+  }
+}
 
 interface Reached {
   readonly target: Target;
@@ -108,34 +124,23 @@ interface TryParts {
 }
 
 async function tryAll(findings: readonly Finding[], { reached, options, load }: TryParts): Promise<Judged[]> {
+  const { path, flags, target } = reached;
+  if (path === undefined || load === undefined) return [...findings];
   const judged: Judged[] = [];
   for (const finding of findings) {
     const { remedy } = finding;
-    if (remedy === undefined || reached.path === undefined || load === undefined) judged.push(finding);
-    else if (remedy.kind === "options" && hasModelYaml(reached.path)) {
-      judged.push({
-        ...finding,
-        tried: "not tried: model.yaml has the last word; change it there and run this again",
-      });
-    } else {
-      const base = {
-        path: reached.path,
-        flags: reached.flags,
-        target: reached.target,
-        load,
-        made: made(options),
-      };
+    if (remedy === undefined || isSaid(remedy, flags)) judged.push(finding);
+    else {
+      const base = { path, flags, target, load, made: made(options) };
       judged.push({ ...finding, tried: await tryRemedy(remedy, base) });
     }
   }
   return judged;
 }
 
-/** Whether a model's own settings, which win over flags, lie with it. */
-function hasModelYaml(path: string): boolean {
-  if (!statSync(path).isDirectory()) return existsSync(join(dirname(path), "model.yaml"));
-  const folders = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return [path, ...folders.map(({ name }) => join(path, name))].some((folder) =>
-    existsSync(join(folder, "model.yaml")),
+/** The model is served with this setting already. */
+function isSaid(remedy: Remedy, flags: Readonly<Record<string, string>>): boolean {
+  return (
+    remedy.kind === "options" && Object.entries(remedy.flags).every(([name, value]) => flags[name] === value)
   );
 }

@@ -23,6 +23,12 @@ test("properties are read as Java reads them", () => {
     assert.deepEqual(parsed(text), expected, JSON.stringify(text));
 });
 
+test("a megabyte of backslashes is read as quickly as any other", () => {
+  // A test of time that only a quadratic reader fails: it would take hours.
+  const slashes = "\\".repeat(2 ** 20 - 4);
+  assert.equal(parsed(`a=${slashes}b`)["a"]?.length, (2 ** 20 - 4) / 2 + 1);
+});
+
 test("a file without end is refused", () => {
   assert.throws(() => parsed(`a=${"x".repeat(2 ** 20)}`), { reason: "bad_config_file" });
   const keys = Array.from({ length: 10_001 }, (_, index) => `k${index}=`).join("\n");

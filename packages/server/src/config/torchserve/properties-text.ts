@@ -1,6 +1,6 @@
 import { ServeError } from "../../base/errors.ts";
 
-const MAX_BYTES = 2 ** 20;
+export const MAX_PROPERTIES_BYTES: number = 2 ** 20;
 const MAX_KEYS = 10_000;
 const ESCAPES: Readonly<Record<string, string>> = { t: "\t", n: "\n", r: "\r", f: "\f" };
 
@@ -11,7 +11,7 @@ const ESCAPES: Readonly<Record<string, string>> = { t: "\t", n: "\n", r: "\r", f
 export function parseProperties(text: string, name: string): ReadonlyMap<string, string> {
   const fail = (why: string): ServeError =>
     new ServeError("invalid_argument", `${name}: ${why}`, { reason: "bad_config_file" });
-  if (Buffer.byteLength(text) > MAX_BYTES) throw fail(`larger than ${MAX_BYTES} bytes`);
+  if (Buffer.byteLength(text) > MAX_PROPERTIES_BYTES) throw fail(`larger than ${MAX_PROPERTIES_BYTES} bytes`);
   const properties = new Map<string, string>();
   for (const line of logicalLines(text)) {
     const [key, value] = splitLine(line);
@@ -28,7 +28,8 @@ function logicalLines(text: string): string[] {
   for (const natural of text.split(/\r\n|\n|\r/)) {
     const line = natural.trimStart();
     if (open === undefined && (line === "" || line.startsWith("#") || line.startsWith("!"))) continue;
-    const slashes = line.length - line.replace(/\\+$/, "").length;
+    let slashes = 0;
+    while (line[line.length - 1 - slashes] === "\\") slashes += 1;
     const goesOn = slashes % 2 === 1;
     open ??= [];
     open.push(goesOn ? line.slice(0, -1) : line);

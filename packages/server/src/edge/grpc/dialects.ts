@@ -17,9 +17,10 @@ import { STAGES, stageMs, type Timeline } from "../../base/timeline.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
 import type { Dialect, Failure, TypedResponses } from "./run-inference.ts";
 
-/** A dialect of a stream, where a failed request is a response like any other. */
+/** A dialect of a stream, where a failed request may be a response like any other. */
 export interface StreamDialect extends Dialect {
-  encodeFailure(failure: Failure, message: Uint8Array): Uint8Array;
+  /** Undefined: it has no words for failures, which end the stream. */
+  readonly encodeFailure: ((failure: Failure, message: Uint8Array) => Uint8Array) | undefined;
 }
 
 /** With which a request decides it itself. */
@@ -68,6 +69,19 @@ export function oipStreamDialect(
         error.message,
         SMALL,
       ),
+  };
+}
+
+/** MLServer's ModelStreamInfer: the answers of ModelInfer, one after another. */
+export function plainStreamDialect(
+  limits: GrpcLimits,
+  typedResponses: TypedResponses = "never",
+): StreamDialect {
+  const { decode, encode } = oipDialect(limits, typedResponses);
+  return {
+    decode,
+    encode: (response, parts) => encode({ ...response, ...withFinalFlag(response, parts.request) }, parts),
+    encodeFailure: undefined,
   };
 }
 

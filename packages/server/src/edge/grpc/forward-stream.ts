@@ -18,9 +18,7 @@ export function forwardStream(
   const out = tunnel.request({ ...headers, ":scheme": "http" }, { endStream: stream.endAfterHeaders });
   let trailers = GONE;
   stream.on("aborted", () => peer.leftCall());
-  stream.once("close", () => {
-    if (!out.closed) out.close(constants.NGHTTP2_CANCEL);
-  });
+  stream.once("close", () => tunnel.giveUp(out));
   stream.on("wantTrailers", () => stream.sendTrailers(trailers));
   out.once("response", (response, flags) => {
     if (stream.destroyed || stream.closed) return;

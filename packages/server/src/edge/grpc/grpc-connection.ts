@@ -12,13 +12,17 @@ export interface ConnectionDeps {
 }
 
 const AGE_JITTER = 0.1;
+/** How often a connection that is to end is looked at, whether it still can. */
+const LOOK_MS = 250;
 
 /** One client's HTTP/2 connection: pings it, ends it when it is old or silent or floods, asks it to leave. */
 export class GrpcConnection {
   readonly session: ServerHttp2Session;
+  readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
   #cancelKeepalive: (() => void) | undefined;
   #cancelAge: (() => void) | undefined;
+  #cancelLook: (() => void) | undefined;
   #isCut = false;
   readonly #controlFrames: Allowance;
   readonly #resets: Allowance;
@@ -27,6 +31,7 @@ export class GrpcConnection {
   constructor(socket: Socket, deps: ConnectionDeps) {
     const { limits, clock, random } = deps;
     this.#deps = deps;
+    this.#socket = socket;
     this.#controlFrames = new Allowance(limits.controlFrameBurst, limits.controlFrameRate);
     this.#resets = new Allowance(limits.streamResetBurst, limits.streamResetRate);
     this.session = performServerHandshake(socket, sessionOptions(limits));
@@ -52,12 +57,30 @@ export class GrpcConnection {
 
   /** Asks the client to leave (GOAWAY says which calls it should try elsewhere), and closes the connection after the last call. */
   leave(): void {
+    if (this.session.destroyed) return;
+    this.session.ping(ignore);
     this.session.close();
+    this.#look(false);
   }
 
   /** Not from within an event of the connection: Node 20 aborts the process when its parser loses the session that it works for. */
   destroy(): void {
     this.session.destroy();
+  }
+
+  /**
+   * A client that breaks the protocol ends its connection. Node 20 leaves it open then for good, whether or not the client is there: nothing is read or written
+   * any more, and the ping that goes before everything else stays where it is although the socket would take it.
+   */
+  #look(wasStuck: boolean): void {
+    this.#cancelLook?.();
+    this.#cancelLook = this.#deps.clock.after(LOOK_MS, () => {
+      if (this.session.destroyed) return;
+      const { outboundQueueSize = 0 } = this.session.state;
+      const isStuck = outboundQueueSize > 0 && unwrittenBytes(this.#socket) === 0;
+      if (isStuck && wasStuck) this.destroy();
+      else this.#look(isStuck);
+    });
   }
 
   #grow(): void {
@@ -70,9 +93,12 @@ export class GrpcConnection {
     this.#cancelKeepalive = clock.after(limits.keepaliveMs, () => {
       if (this.session.destroyed) return;
       this.#cancelKeepalive = clock.after(limits.keepaliveTimeoutMs, () => this.destroy());
+      this.#look(false);
       this.session.ping((error) => {
         if (error !== null) return;
         this.#cancelKeepalive?.();
+        // One that is leaving is looked at until it has gone.
+        if (!this.session.closed) this.#cancelLook?.();
         this.#pingLater();
       });
     });
@@ -91,7 +117,16 @@ export class GrpcConnection {
   #forget(): void {
     this.#cancelKeepalive?.();
     this.#cancelAge?.();
+    this.#cancelLook?.();
   }
+}
+
+/** Node has no public name for what the system has not taken yet of what a session writes. */
+function unwrittenBytes(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as {
+    readonly _handle?: { readonly writeQueueSize?: number };
+  };
+  return socket.writableLength + (handle?.writeQueueSize ?? 0);
 }
 
 /** So many at once, and so many a second. */

@@ -30,7 +30,7 @@ import { inferMethods } from "./infer-methods.ts";
 import { callOpener, isGrpc, type MethodTable } from "./open-call.ts";
 import { reflectionMethods } from "./reflection.ts";
 import { repositoryMethods } from "./repository-methods.ts";
-import type { InferenceDeps, TypedResponses } from "./run-inference.ts";
+import type { InferenceDeps, StreamResponses, TypedResponses } from "./run-inference.ts";
 import { serverMethods } from "./server-methods.ts";
 import { settingMethods } from "./setting-methods.ts";
 import { streamMethods } from "./stream-methods.ts";
@@ -69,8 +69,11 @@ export interface GrpcEdgeOptions {
   readonly onRest?: (request: Http2Request) => void;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
+  /** The one that says which version of a rollout a request goes to. Default: none does. */
+  readonly rolloutHeader?: string | undefined;
   /** Whether answers of the Open Inference Protocol hold typed contents. Default: never. */
   readonly typedResponses?: TypedResponses;
+  readonly streamResponses?: StreamResponses;
   /** The model of requests that name none. Default: the only one there is. */
   readonly defaultModel?: string | undefined;
   /** Reads the configuration of a load request. Default: the operator does not allow it. */

@@ -71,7 +71,12 @@ export async function withGrpc(options: RigOptions, body: (rig: GrpcRig) => Prom
   const budget = createByteBudget({ maxBytes: 1024 ** 3, maxRequests: 10_000 });
   const edge = createGrpcEdge({
     inference,
-    administration: { loadModel: async () => {}, unloadModel: async () => {}, setDefaultVersion: () => {} },
+    administration: {
+      loadModel: async () => {},
+      unloadModel: async () => {},
+      steerRollout: async () => {},
+      setDefaultVersion: () => {},
+    },
     adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
     logger: silent,

@@ -239,6 +239,24 @@ test("streams that the server must reset do not work on, and are bounded like ot
   }
 });
 
+test("a connection that ended in an error, and whose client has gone, does not hold up the end of the server", async () => {
+  for (const provoke of [
+    frame({ type: FRAME.data, stream: 1, payload: HELD }),
+    frame({ type: FRAME.priority, stream: 1, payload: Buffer.from([0, 0, 0, 1, 1]) }),
+  ]) {
+    await withGrpc({}, async (rig) => {
+      const raw = await openRaw(rig.port);
+      await raw.write(Buffer.concat([working(1), provoke]));
+      await until("the server says that it is over", () =>
+        raw.frames.some(({ type }) => type === FRAME.goaway),
+      );
+      raw.socket.destroy();
+      await rig.edge.close();
+      assert.equal(rig.edge.connectionCount(), 0);
+    });
+  }
+});
+
 test("a client that opens no window holds as many calls as it may have, and loses them when its connection is old", async () => {
   await withGrpc(
     { limits: { maxStreams: 20, connectionAgeMs: 300, connectionAgeGraceMs: 100 } },

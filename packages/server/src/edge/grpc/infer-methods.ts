@@ -14,6 +14,7 @@ import {
   type InferenceDeps,
   type InferenceReceiver,
   rejectArriving,
+  routeKeyOfCall,
   runInference,
   tenantOf,
   tracedCall,
@@ -76,6 +77,7 @@ export class UnaryInference implements Arrival, InferenceReceiver {
   readonly bodyMs: number;
   readonly deadlineMs: number | undefined;
   readonly tenant: string | undefined;
+  readonly routeKey: string | undefined;
   readonly #call: GrpcCall;
 
   constructor(deps: InferenceDeps, call: GrpcCall) {
@@ -83,6 +85,7 @@ export class UnaryInference implements Arrival, InferenceReceiver {
     this.bodyMs = deps.clock.nowMs();
     this.deadlineMs = call.deadlineMs;
     this.tenant = tenantOf(deps, call);
+    this.routeKey = routeKeyOfCall(deps, call);
     this.#call = call;
   }
 

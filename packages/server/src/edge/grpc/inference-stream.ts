@@ -14,6 +14,7 @@ import {
   type Failure,
   type InferenceDeps,
   type InferenceReceiver,
+  routeKeyOfCall,
   runInference,
   tenantOf,
   tracedCall,
@@ -91,8 +92,9 @@ export function inferenceStream(
     },
     failed(failure, message) {
       if (call.ended) return;
-      if (options.failuresEndStream) call.fail(failure.error);
-      else call.send(frameOf(options.dialect.encodeFailure(failure, message)), answered);
+      const { encodeFailure } = options.dialect;
+      if (options.failuresEndStream || encodeFailure === undefined) call.fail(failure.error);
+      else call.send(frameOf(encodeFailure(failure, message)), answered);
     },
   };
 
@@ -141,6 +143,7 @@ class StreamedInference implements Arrival, InferenceReceiver {
   readonly bodyMs: number;
   readonly deadlineMs: number | undefined;
   readonly tenant: string | undefined;
+  readonly routeKey: string | undefined;
   readonly stream: RequestStream;
   readonly #clock: Clock;
   readonly #call: GrpcCall;
@@ -162,6 +165,7 @@ class StreamedInference implements Arrival, InferenceReceiver {
     this.receivedMs = this.bodyMs = deps.clock.nowMs();
     this.deadlineMs = call.deadlineMs;
     this.tenant = tenantOf(deps, call);
+    this.routeKey = routeKeyOfCall(deps, call);
     this.#clock = deps.clock;
     this.#call = call;
     this.stream = parts.stream;

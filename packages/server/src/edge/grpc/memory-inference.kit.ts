@@ -131,6 +131,7 @@ export function memoryInference(): MemoryInference {
       new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 }),
     ],
     modelNames: () => Object.keys(MODELS),
+    rolloutStatus: () => undefined,
     index: () =>
       Object.keys(MODELS).map((name) =>
         name === "broken"

@@ -14,7 +14,7 @@ import type { Authenticator } from "../../gate/authenticator.ts";
 import type { ByteBudget } from "../../gate/byte-budget.ts";
 import { earliestDeadline, parseTimeoutParameter, preferDeadline } from "../../gate/deadline.ts";
 import { parsePriority } from "../../gate/priority.ts";
-import { checkTenant } from "../../gate/tenant.ts";
+import { checkTenant, routeKeyOf } from "../../gate/tenant.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { copying } from "../copying.ts";
 import { defaultModelOf } from "../default-model.ts";
@@ -27,6 +27,9 @@ import type { GrpcCall } from "./grpc-call.ts";
 import { ResponseFrame } from "./message-frame.ts";
 
 /** Whether answers hold typed contents, as KServe's and MLServer's stubs read them: never, when the request did, or always. */
+/** Two servers have a ModelStreamInfer, and answers that cannot be told apart by what was asked. */
+export type StreamResponses = "triton" | "mlserver";
+
 export type TypedResponses = "never" | "auto" | "always";
 
 /** What every inference method needs. */
@@ -43,12 +46,16 @@ export interface InferenceDeps {
   readonly slicer: TimeSlicer;
   /** The metadata key that names whose request it is, in lower case. Default: none does. */
   readonly tenantHeader?: string | undefined;
+  /** The one that says which version of a rollout a request goes to. Default: none does. */
+  readonly rolloutHeader?: string | undefined;
   /** The largest message of a response. */
   readonly maxSendBytes: number;
   /** The largest message of a request, and what its inputs in shared memory may have together. */
   readonly maxReceiveBytes: number;
   /** Default: never. */
   readonly typedResponses?: TypedResponses;
+  /** Whose messages ModelStreamInfer answers with. Default: Triton's. */
+  readonly streamResponses?: StreamResponses;
   /** Shared memory that clients have registered. Default: none may be. */
   readonly regions?: MemoryRegions | undefined;
   /** The model of requests that name none. Default: the only one there is. */
@@ -64,6 +71,8 @@ export interface Arrival extends RequestHead {
   readonly deadlineMs: number | undefined;
   /** What the call says of whose request it is. */
   readonly tenant: string | undefined;
+  /** What it says of which version of a rollout it goes to. */
+  readonly routeKey: string | undefined;
   /** The stream that it is a message of; undefined: it is the only one of its call. */
   readonly stream?: RequestStream | undefined;
   /** The header of W3C Trace Context, as it came. */
@@ -329,6 +338,11 @@ export function tenantOf({ tenantHeader }: InferenceDeps, call: GrpcCall): strin
   return tenantHeader === undefined ? undefined : call.header(tenantHeader);
 }
 
+/** What a call's metadata says of which version of a rollout its requests go to. */
+export function routeKeyOfCall({ rolloutHeader }: InferenceDeps, call: GrpcCall): string | undefined {
+  return rolloutHeader === undefined ? undefined : routeKeyOf(call.header(rolloutHeader));
+}
+
 const NO_BYTES = new Uint8Array(0);
 const inMessage = (name: string): string => `model "${name}"`;
 
@@ -368,6 +382,7 @@ function inferRequest(
     deadlineMs: own === undefined ? arrival.deadlineMs : Math.min(own, arrival.deadlineMs ?? own),
     signal,
     tenant: arrival.tenant,
+    routeKey: arrival.routeKey,
     onPiece,
     stream: arrival.stream,
     timeline,

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   ModelInferRequestSchema,
+  ModelInferResponseSchema,
   type ModelStreamInferResponse,
   ModelStreamInferResponseSchema,
   ServerLiveRequestSchema,
@@ -308,5 +309,28 @@ test("a drain answers messages that lay unread on a stream because too many were
       sent,
     );
     assert.equal(status.code, 14);
+  });
+});
+
+test("a stream may answer as MLServer does: the answers of ModelInfer, and a failure ends it", async () => {
+  const types = [ModelInferRequestSchema, ModelInferResponseSchema] as const;
+  await withGrpc({ edge: { streamResponses: "mlserver", typedResponses: "auto" } }, async ({ stream }) => {
+    const well = stream(STREAM, types);
+    for (const id of ["a", "b"]) well.write(quick(id));
+    well.write(quick("c", { triton_enable_empty_final_response: true }));
+    well.end();
+    const { messages, status } = await collect(well);
+    assert.equal(status.code, 0);
+    assert.deepEqual(messages.map(({ id, modelName }) => [id, modelName]).sort(), [
+      ["a", "identity"],
+      ["b", "identity"],
+      ["c", "identity"],
+    ]);
+    assert.ok("triton_final_response" in messages.find(({ id }) => id === "c")!.parameters);
+    const ill = stream(STREAM, types);
+    ill.write(create(ModelInferRequestSchema, { modelName: "nope" }));
+    ill.end();
+    const ended = await collect(ill);
+    assert.deepEqual([ended.status.code, ended.messages], [5, []]);
   });
 });

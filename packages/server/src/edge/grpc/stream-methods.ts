@@ -1,4 +1,9 @@
-import { oipStreamDialect, predictStreamDialect, type StreamDialect } from "./dialects.ts";
+import {
+  oipStreamDialect,
+  plainStreamDialect,
+  predictStreamDialect,
+  type StreamDialect,
+} from "./dialects.ts";
 import type { DrainSignal } from "./drain-signal.ts";
 import type { GrpcMethod } from "./grpc-call.ts";
 import type { GrpcLimits } from "./grpc-limits.ts";
@@ -7,14 +12,19 @@ import type { InferenceDeps } from "./run-inference.ts";
 
 /** The methods that answer many inferences over one call: ModelStreamInfer and StreamPredict. */
 export function streamMethods(deps: InferenceDeps, limits: GrpcLimits, drain: DrainSignal): GrpcMethod[] {
-  const oip = oipStreamDialect(limits, deps.typedResponses);
+  const isPlain = deps.streamResponses === "mlserver";
+  const oip = isPlain
+    ? plainStreamDialect(limits, deps.typedResponses)
+    : oipStreamDialect(limits, deps.typedResponses);
   const streamMethod = (path: string, createDialect: () => StreamDialect): GrpcMethod => ({
     path,
     requestStream: true,
     open(call) {
-      const failuresEndStream = call.header("triton_grpc_error") === "true";
+      const dialect = createDialect();
+      const failuresEndStream =
+        dialect.encodeFailure === undefined || call.header("triton_grpc_error") === "true";
       const maxInFlight = limits.maxInFlightPerStream;
-      return inferenceStream(deps, call, { dialect: createDialect(), maxInFlight, failuresEndStream, drain });
+      return inferenceStream(deps, call, { dialect, maxInFlight, failuresEndStream, drain });
     },
   });
   return [

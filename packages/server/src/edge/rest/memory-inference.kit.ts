@@ -72,6 +72,7 @@ export function memoryInference(
       return [new StatisticsCounters(() => 0).read({ name, version, memoryBytes: 12 })];
     },
     modelNames: () => new Set([...Object.keys(models), ...broken.map(({ name }) => name)]),
+    rolloutStatus: () => undefined,
     index: () => [
       ...Object.keys(models).map((name): IndexEntry => ({ name, version: "1", state: "READY", reason: "" })),
       ...broken,

@@ -39,7 +39,12 @@ export function openEdge(inference: Inference, options: Partial<RestEdgeOptions>
   const metrics = createPrometheusMetrics();
   const edge = createRestEdge({
     inference,
-    administration: { loadModel: async () => {}, unloadModel: async () => {}, setDefaultVersion: () => {} },
+    administration: {
+      loadModel: async () => {},
+      unloadModel: async () => {},
+      steerRollout: async () => {},
+      setDefaultVersion: () => {},
+    },
     adminGate: createAdminGate({ isOn: false, token: undefined }),
     clock: systemClock,
     slowClients: createSlowClientGuard(systemClock),

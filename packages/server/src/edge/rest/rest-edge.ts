@@ -37,6 +37,7 @@ type Defaulted =
   | "slicer"
   | "notReadyStatus"
   | "tenantHeader"
+  | "rolloutHeader"
   | "logLevel"
   | "traceSettings"
   | "makeId"
@@ -72,6 +73,7 @@ const DEFAULTS: Pick<
   | "cpuProfiler"
   | "notReadyStatus"
   | "tenantHeader"
+  | "rolloutHeader"
   | "makeId"
   | "random"
   | "logLevel"
@@ -81,6 +83,7 @@ const DEFAULTS: Pick<
   traceSettings: FIXED_TRACE_SETTINGS,
   notReadyStatus: 503,
   tenantHeader: undefined,
+  rolloutHeader: undefined,
   defaultModel: undefined,
   regions: undefined,
   openCall: undefined,

@@ -22,6 +22,7 @@ import { v2LiveRoutes } from "./v2/v2-live-routes.ts";
 import { v2ProfileRoutes } from "./v2/v2-profile-routes.ts";
 import { v2ReportRoutes } from "./v2/v2-report-routes.ts";
 import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
+import { v2RolloutRoutes } from "./v2/v2-rollout-routes.ts";
 import { v2Routes } from "./v2/v2-routes.ts";
 import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
 
@@ -33,6 +34,7 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
     ...v2Routes(),
     ...v2ReportRoutes(),
     ...v2RepositoryRoutes(),
+    ...v2RolloutRoutes(),
     ...v2ProfileRoutes(),
     ...v2LiveRoutes(context),
     ...predictRoutes(),

@@ -74,8 +74,9 @@ export class GuardedStore implements CacheStore {
       this.#options.metrics.failed("busy");
       return undefined;
     }
-    const startMs = this.#options.clock.nowMs();
-    return this.#within(async () => {
+    const { clock, metrics } = this.#options;
+    const startMs = clock.nowMs();
+    const entry = this.#within(async () => {
       const [value, ttl, claimed] = await Promise.all([
         connection.send(["GETRANGE", key, "0", String(this.maxValueBytes)]),
         connection.send(["PTTL", key]),
@@ -84,9 +85,10 @@ export class GuardedStore implements CacheStore {
       const bytes = bytesOf(value);
       if (isRefusal(claimed)) this.#writeRefused(claimed.message);
       const isClaimed = claimed !== null && !isRefusal(claimed);
-      this.#options.metrics.answered(this.#options.clock.nowMs() - startMs);
       return { bytes, ttlMs: typeof ttl === "number" ? ttl : -1, isClaimed };
     });
+    void entry.then(() => metrics.waited(clock.nowMs() - startMs));
+    return entry;
   }
 
   put(key: string, bytes: Uint8Array, ttlMs: number): void {

@@ -26,6 +26,9 @@ const MAX_MESSAGE = 200;
 /** What is used of @redis/client, which is imported where a store is named. */
 export type RedisLibrary = Pick<typeof RedisClient, "createClient" | "ErrorReply">;
 
+/** A peer that says nothing while TLS is agreed on is given up, whatever its signal says. */
+const SILENCE_MS = 2000;
+
 /** Connects once, with the password of that moment. Rejects with what the network or the server says; never with the password. */
 export async function connectRedis(
   { createClient, ErrorReply }: RedisLibrary,
@@ -46,6 +49,7 @@ export async function connectRedis(
       host,
       port,
       reconnectStrategy: false,
+      connectTimeout: SILENCE_MS,
       noDelay: true,
       ...(tls === undefined ? {} : { tls: true, ...tls }),
     },
@@ -60,14 +64,15 @@ export async function connectRedis(
     listeners.length = 0;
     if (client.isOpen) client.destroy();
   };
-  signal.addEventListener("abort", destroy, { once: true });
+  // The client does not hear of an end while TLS is agreed on.
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
   try {
-    await client.connect();
+    await Promise.race([client.connect(), aborted]);
   } catch (error) {
     destroy();
     throw new ServeError("unavailable", wordsOf(error), { cause: error });
-  } finally {
-    signal.removeEventListener("abort", destroy);
   }
   return {
     async send(command) {

@@ -9,7 +9,8 @@ export type StoreFailure = "timeout" | "lost" | "refused" | "write_refused" | "b
 export interface StoreMetrics {
   state(now: BreakerState): void;
   failed(reason: StoreFailure): void;
-  answered(ms: number): void;
+  /** So long a look-up took, whether or not it was answered. */
+  waited(ms: number): void;
 }
 
 const STATES: readonly BreakerState[] = ["closed", "half_open", "open"];
@@ -34,7 +35,7 @@ export function createStoreMetrics(metrics: Metrics): StoreMetrics {
   );
   const seconds = metrics.histogram(
     "sconce_cache_store_seconds",
-    "How long the cache store took to answer a look-up.",
+    "How long requests waited for the cache store, whether or not it answered.",
     { buckets: LATENCY_BUCKETS },
   );
   return {
@@ -42,6 +43,6 @@ export function createStoreMetrics(metrics: Metrics): StoreMetrics {
       for (const { state, gauge } of states) gauge.set(state === now ? 1 : 0);
     },
     failed: (reason) => failures.get(reason)?.add(1),
-    answered: (ms) => seconds.observe(ms / 1000),
+    waited: (ms) => seconds.observe(ms / 1000),
   };
 }

@@ -75,6 +75,15 @@ class SequencedModel extends ModelAround implements StepListener {
     }
   }
 
+  override holdsSequence(request: InferRequest): boolean {
+    const key = keyOf(request, sequenceFlags(request.parameters));
+    return key !== undefined && this.#sequences.get(key) !== undefined;
+  }
+
+  override liveSequences(): number {
+    return this.#sequences.size;
+  }
+
   override async gauges(): Promise<ModelGauges> {
     const { size, bytes } = this.#sequences;
     return { ...(await this.inner.gauges()), sequences: { live: size, stateBytes: bytes } };

@@ -18,9 +18,17 @@ import type { ServedModelHandle } from "../../models/served-model-handle.ts";
 export const SHADOW_RESULTS = ["equal", "differing", "failed", "dropped"] as const;
 export type ShadowResult = (typeof SHADOW_RESULTS)[number];
 
+/** Who is asked again what was answered. Its ports stand in the order of the model's, or have the same names. */
+export type ShadowReference = Pick<
+  ServedModelHandle,
+  "name" | "version" | "description" | "submit" | "gauges" | "destroy"
+>;
+
 export interface ShadowComparisonsOptions {
   /** Of the model whose answers are compared. */
   readonly signature: Signature;
+  /** Whose answers they are compared with, for the log: `PyTorch's`. */
+  readonly whose: string;
   readonly tolerance: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -56,7 +64,7 @@ export class ShadowComparisons {
   #waitingBytes = 0;
   #isRunning = false;
   #isClosed = false;
-  #reference: ServedModelHandle | undefined;
+  #reference: ShadowReference | undefined;
   #largest = 0;
   readonly #said: Record<"differing" | "failed", { atMs: number; since: number }> = {
     differing: { atMs: Number.NEGATIVE_INFINITY, since: 0 },
@@ -73,7 +81,7 @@ export class ShadowComparisons {
   }
 
   /** Compares with this model from now on, and owns it. */
-  open(reference: ServedModelHandle): void {
+  open(reference: ShadowReference): void {
     if (this.#isClosed) reference.destroy("the model that it shadows is gone");
     else this.#reference = reference;
   }
@@ -116,14 +124,14 @@ export class ShadowComparisons {
   }
 
   async #compare(answered: Answered): Promise<void> {
-    const { tolerance, onEnd, onLargest } = this.#options;
+    const { tolerance, whose, onEnd, onLargest } = this.#options;
     let worst: Difference | undefined;
     try {
       worst = await this.#worst(answered);
     } catch (error) {
       if (this.#isClosed) return;
       onEnd("failed");
-      this.#say("failed", { err: error, requestId: answered.id }, "PyTorch's own answer could not be had");
+      this.#say("failed", { err: error, requestId: answered.id }, `${whose} own answer could not be had`);
       return;
     }
     if (worst !== undefined && worst.error > this.#largest) {
@@ -135,26 +143,22 @@ export class ShadowComparisons {
     if (isEqual) return;
     const { output, error: difference, words } = worst!;
     const fields = { requestId: answered.id, output, difference, tolerance };
-    this.#say("differing", fields, `an answer differs from PyTorch's: ${output} ${words}`);
+    this.#say("differing", fields, `an answer differs from ${whose}: ${output} ${words}`);
   }
 
   /** The output that is furthest from the reference's. Throws what the reference says. */
   async #worst({ id, inputs, outputs }: Answered): Promise<Difference | undefined> {
     const reference = this.#reference;
     if (reference === undefined) throw new Error("there is no reference");
-    const { signature } = this.#options;
+    const { signature, whose } = this.#options;
     const { inputs: taken, outputs: given } = reference.description.signature;
-    // Both read the same file, and may have other names for what is in it.
-    const renamed = inputs.map((tensor) => ({
-      ...tensor,
-      name: taken[placeOf(tensor, signature.inputs)]!.name,
-    }));
+    const renamed = inputs.map((tensor) => ({ ...tensor, name: nameIn(taken, tensor, signature.inputs) }));
     const answer = await submitTo(reference, requestOf(reference, { id, inputs: renamed }));
     let worst: Difference | undefined;
     for (const got of outputs) {
-      const wanted = given[placeOf(got, signature.outputs)]?.name;
+      const wanted = nameIn(given, got, signature.outputs);
       const want = answer.outputs.find(({ name }) => name === wanted);
-      if (want === undefined) throw new Error(`PyTorch gives no output ${got.name}`);
+      if (want === undefined) throw new Error(`${whose} answer has no output ${got.name}`);
       const difference = await this.#difference(got, { ...want, name: got.name });
       if (worst === undefined || difference.error > worst.error) worst = difference;
     }
@@ -179,8 +183,10 @@ export class ShadowComparisons {
   }
 }
 
-function placeOf({ name }: NamedTensor, specs: Signature["inputs"]): number {
-  return specs.findIndex((spec) => spec.name === name);
+/** What the reference calls a tensor of the model. Where both read the same file, they may have other names for what is in it. */
+function nameIn(theirs: Signature["inputs"], { name }: NamedTensor, own: Signature["inputs"]): string {
+  if (theirs.some((spec) => spec.name === name)) return name;
+  return theirs[own.findIndex((spec) => spec.name === name)]?.name ?? name;
 }
 
 /** Small views do not keep large blocks. */
@@ -192,7 +198,7 @@ function owned(tensors: readonly NamedTensor[]): readonly NamedTensor[] {
 }
 
 function requestOf(
-  { name: model, version }: ServedModelHandle,
+  { name: model, version }: ShadowReference,
   { id, inputs }: Pick<InferRequest, "id" | "inputs">,
 ): InferRequest {
   return {

@@ -24,6 +24,7 @@ function setUp(draws: readonly number[] = [0]) {
   const logger: Logger = { ...silentLogger, warn: (_fields, message) => void said.push(message) };
   const comparisons = new ShadowComparisons({
     signature: ROW_SIGNATURE,
+    whose: "PyTorch's",
     tolerance: 0.01,
     clock,
     logger,

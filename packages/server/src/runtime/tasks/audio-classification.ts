@@ -1,6 +1,6 @@
 import type { TensorSpec } from "../../base/signature.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import { readWav } from "./audio/read-wav.ts";
+import { readSound } from "./audio/read-sound.ts";
 import { resample } from "./audio/resample.ts";
 import { countParameter, wordParameter } from "./parameters.ts";
 import { bad } from "./read-request.ts";
@@ -27,10 +27,10 @@ export function makeAudioClassification(context: TaskContext): TaskProcessor {
   return {
     takes: "bytes",
     parameters: ["top_k", "function_to_apply"],
-    prepare(input, parameters) {
+    async prepare(input, parameters) {
       countParameter(parameters, "top_k");
       wordParameter(parameters, "function_to_apply", SCORE_FUNCTIONS);
-      return { runs: [read(input)] };
+      return { runs: [await read(input)] };
     },
     finish([outputs], { parameters }) {
       const kind = wordParameter(parameters, "function_to_apply", SCORE_FUNCTIONS) ?? "softmax";
@@ -45,7 +45,7 @@ export function makeAudioClassification(context: TaskContext): TaskProcessor {
 function createSoundReader(
   files: SideFiles,
   inputs: readonly TensorSpec[],
-): (input: TaskInput) => readonly NamedTensor[] {
+): (input: TaskInput) => Promise<readonly NamedTensor[]> {
   const config = files.needJson(FILE, "how sounds are sampled and normalised");
   const { feature_extractor_type: type, sampling_rate: rate, do_normalize: normalizes = true } = config;
   if (type !== EXTRACTOR)
@@ -62,9 +62,10 @@ function createSoundReader(
     throw unfit(
       "the model takes no sound: expected an input input_values, FP32 [batch, samples], and perhaps attention_mask; name them in model.yaml (rename)",
     );
-  return (input) => {
-    if (input.kind !== "bytes") throw bad("input", "expected a WAV file: its bytes, or a text of base64");
-    const samples = resample(readWav(input.bytes), rate);
+  return async (input) => {
+    if (input.kind !== "bytes")
+      throw bad("input", "expected a WAV, FLAC or MP3 file: its bytes, or a text of base64");
+    const samples = resample(await readSound(input.bytes), rate);
     const tensors = [floats(values.name, normalizes === true ? normalized(samples) : samples)];
     if (mask !== undefined) tensors.push(ones(mask, samples.length));
     return tensors;

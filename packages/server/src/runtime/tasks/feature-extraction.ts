@@ -8,17 +8,24 @@ import { createTextEncoder } from "./text/text-encoder.ts";
 
 /**
  * What a model sees in a text: its first output as it is. With `embedding`, which `/v1/embeddings` sets, one vector instead, and how many tokens the text
- * has: `{"embedding", "tokens"}`.
+ * has: `{"embedding", "tokens"}`; the text may be a list of the model's tokens then.
  */
 export async function makeFeatureExtraction(context: TaskContext): Promise<TaskProcessor> {
   const encoder = await createTextEncoder(context);
   const sentenceVector = sentenceVectorOf(context.files);
   return {
     takes: "text",
-    parameters: ["embedding"],
-    prepare(input, { embedding }) {
+    parameters: ["embedding", "dimensions"],
+    prepare(input, { embedding, dimensions }) {
       if (embedding !== undefined && typeof embedding !== "boolean")
         throw bad("parameters.embedding", "expected true or false");
+      if (dimensions !== undefined && !(Number.isSafeInteger(dimensions) && Number(dimensions) > 0))
+        throw bad("parameters.dimensions", "expected a whole number from 1 on");
+      const ids = embedding === true && input.kind === "value" ? tokenIds(input.value) : undefined;
+      if (ids !== undefined) {
+        const { tensors, real } = encoder.encodeIds(ids);
+        return { runs: [tensors], state: real };
+      }
       if (input.kind !== "text") throw bad("input", "expected a text");
       const { tensors, real } = encoder.encode(input.text);
       return { runs: [tensors], state: real };
@@ -27,9 +34,20 @@ export async function makeFeatureExtraction(context: TaskContext): Promise<TaskP
       const output = outputs![0]!;
       if (parameters["embedding"] !== true) return nested(output);
       const real = state as TokenPlaces; // what `prepare` gave
-      return { embedding: sentenceVector(output, real), tokens: real.to - real.from };
+      const dimensions = parameters["dimensions"] as number | undefined; // `prepare` looked at it
+      return { embedding: sentenceVector(output, real, dimensions), tokens: real.to - real.from };
     },
   };
+}
+
+const MAX_ID = 2 ** 31 - 1;
+
+/** Undefined: it is no list of tokens. */
+function tokenIds(value: unknown): readonly number[] | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  const isId = (id: unknown): boolean => Number.isInteger(id) && Number(id) >= 0 && Number(id) <= MAX_ID;
+  if (!value.every(isId)) throw bad("input", "expected tokens as whole numbers from 0 on");
+  return value as number[];
 }
 
 /** The same of an image; with `pool`, the output that stands for all of it. */

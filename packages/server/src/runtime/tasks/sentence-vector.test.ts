@@ -64,3 +64,10 @@ test("a vector is taken as it is, and a way that nobody says is refused", () => 
     assert.throws(() => sentenceVectorOf(files(pooling)), { reason: "bad_task_files" });
   assert.deepEqual(sentenceVectorOf(files(undefined, NORMALIZE))(tensor([1, 2], [0, 0]), REAL), [0, 0]);
 });
+
+test("fewer dimensions are the first ones, of length 1 again where the model's are", () => {
+  const vector = tensor([1, 3], [3, 4, 12]);
+  assert.deepEqual(sentenceVectorOf(files())(vector, REAL, 2), [3, 4]);
+  assert.deepEqual(sentenceVectorOf(files(undefined, NORMALIZE))(vector, REAL, 2), [0.6, 0.8]);
+  assert.throws(() => sentenceVectorOf(files())(vector, REAL, 4), /dimensions: this model gives 3/);
+});

@@ -9,8 +9,11 @@ export interface TokenPlaces {
   readonly to: number;
 }
 
-/** Makes one vector of what a model gives for one text. Throws `invalid_argument` when nothing says how. */
-export type SentenceVector = (output: NamedTensor, real: TokenPlaces) => number[];
+/**
+ * Makes one vector of what a model gives for one text; with `dimensions`, of its first so many numbers. Throws `invalid_argument` when nothing says how, or there
+ * are not so many.
+ */
+export type SentenceVector = (output: NamedTensor, real: TokenPlaces, dimensions?: number) => number[];
 
 type Pooling = "cls" | "mean" | "max";
 
@@ -27,8 +30,11 @@ const MODES: Readonly<Record<string, Pooling>> = {
 export function sentenceVectorOf(files: SideFiles): SentenceVector {
   const pooling = poolingOf(files);
   const isNormalized = isNormalizing(files);
-  return (output, real) => {
-    const vector = vectorOf(output, real, pooling);
+  return (output, real, dimensions) => {
+    const whole = vectorOf(output, real, pooling);
+    if (dimensions !== undefined && dimensions > whole.length)
+      throw bad("dimensions", `this model gives ${whole.length}`);
+    const vector = dimensions === undefined ? whole : whole.slice(0, dimensions);
     if (!isNormalized) return vector;
     const length = Math.hypot(...vector);
     return length === 0 ? vector : vector.map((value) => value / length);

@@ -99,7 +99,7 @@ function spectralNorm(g: Emitter, x: Tensor, order: number | string, { axes, kee
 /** Norms of matrices. */
 function matrixNorm(g: Emitter, x: Tensor, order: number | string, { axes, keepdims }: How): Val {
   if (order === "fro") return norm(g, x, 2, { axes, keepdims });
-  if (x.dims.includes(0)) return unsupported("the norm of a matrix without elements");
+  if (axes.some((axis) => x.dims[axis] === 0)) return normOfNothing(g, x, order, { axes, keepdims });
   if (order === "nuc" || order === 2 || order === -2) return spectralNorm(g, x, order, { axes, keepdims });
   if (typeof order === "string") return unsupported(`the matrix norm ${order}`);
   const isColumns = Math.abs(order) === 1;
@@ -110,6 +110,16 @@ function matrixNorm(g: Emitter, x: Tensor, order: number | string, { axes, keepd
     keepdims: 1,
   });
   return keepdims === 1 ? extreme : g.squeeze(extreme, axes);
+}
+
+/** Of matrices without elements the norms that look for the largest are 0; of others PyTorch knows none where there is no least. */
+function normOfNothing(g: Emitter, x: Tensor, order: number | string, { axes, keepdims }: How): Val {
+  const [rows, columns] = axes.map((axis) => x.dims[axis]!);
+  const counted = order === -1 ? columns : order === Number.NEGATIVE_INFINITY ? rows : 0;
+  if (typeof order === "number" && order < 0 && counted === 0)
+    return unsupported("the least of a matrix without elements");
+  const dims = x.dims.flatMap((dim, axis) => (axes.includes(axis) ? (keepdims === 1 ? [1] : []) : [dim]));
+  return g.expand(g.scalar(x.dtype, 0), dims);
 }
 
 /** aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor: slices along `dim` no longer than `maxnorm` */

@@ -14,12 +14,13 @@ export const tensordot: Lowering = (node, g) => {
   const { dtype, dims } = node.out();
   const axesOf = (name: string, rank: number): number[] =>
     node.ints(name).map((axis) => normalizeAxis(axis, rank));
-  const [a, b] = [cast(g, node.tensor("self"), dtype), cast(g, node.tensor("other"), dtype)];
-  const [left, right] = [axesOf("dims_self", a.dims.length), axesOf("dims_other", b.dims.length)];
-  for (const [i, axis] of left.entries()) {
-    if ((a.dims[axis] === 1) !== (b.dims[right[i]!] === 1))
-      return unsupported("a contracted dimension is broadcast");
-  }
+  const given = [cast(g, node.tensor("self"), dtype), cast(g, node.tensor("other"), dtype)] as const;
+  const [left, right] = [
+    axesOf("dims_self", given[0].dims.length),
+    axesOf("dims_other", given[1].dims.length),
+  ];
+  const a = summedWhere(g, given[0], left, (i) => given[1].dims[right[i]!] === 1);
+  const b = summedWhere(g, given[1], right, (i) => given[0].dims[left[i]!] === 1);
   const free = (tensor: Tensor, axes: readonly number[]): number[] =>
     tensor.dims.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const [rows, columns] = [free(a, left), free(b, right)];
@@ -30,6 +31,20 @@ export const tensordot: Lowering = (node, g) => {
   const second = shaped(g.transpose(b, [...right, ...columns]), [depth, width]);
   return g.reshape(multiplySome(g, [first, second], [height, width]), dims);
 };
+
+/** The sum over those of the axes along which the other operand is broadcast. */
+function summedWhere(
+  g: Emitter,
+  x: Tensor,
+  axes: readonly number[],
+  isBroadcast: (index: number) => boolean,
+): Tensor {
+  const summed = axes.filter((axis, i) => isBroadcast(i) && x.dims[axis] !== 1);
+  if (summed.length === 0) return x;
+  const sum = g.op("ReduceSum", [x, g.ints(summed)], { keepdims: 1 });
+  const dims = x.dims.map((dim, axis) => (summed.includes(axis) ? 1 : dim));
+  return { ...x, ...sum, dims };
+}
 
 /** MatMul, which ONNX Runtime has for no narrow integers and no booleans. */
 export function multiply(g: Emitter, a: Val, b: Val): Val {

@@ -11,6 +11,7 @@ import {
   batchOf,
   broadcastTo,
   diagonalOf,
+  identity,
   matrices,
   onMatrices,
   orIdentity,
@@ -105,7 +106,7 @@ export const svd: Lowering = (node, g) => {
   if (node.has("compute_uv") && !node.bool("compute_uv") && (node.isUsed(0) || node.isUsed(2)))
     unsupported("its vectors are used, and not calculated");
   const [rows, columns] = shapeOf(given);
-  if (rows === 0 || columns === 0) unsupported("a matrix without elements");
+  if (rows === 0 || columns === 0) return svdOfNothing(g, given, { isFull, isOld });
   const [u, s, v] = onMatrices(node, g, {
     sizes: given.dims,
     emit: (at) => {
@@ -119,6 +120,21 @@ export const svd: Lowering = (node, g) => {
   if (!isFull) return [u, s, v];
   return [orIdentity(g, given, { val: u, size: rows }), s, orIdentity(g, given, { val: v, size: columns })];
 };
+
+/** Of matrices without elements there are no singular values; vectors that are to fill the space are the identity's. */
+function svdOfNothing(
+  g: Emitter,
+  given: Tensor,
+  { isFull, isOld }: { readonly isFull: boolean; readonly isOld: boolean },
+): Val[] {
+  const [rows, columns] = shapeOf(given);
+  const batch = batchOf(given);
+  const vectors = (size: Dim): Val =>
+    isFull ? identity(g, size, batch) : g.expand(g.scalar("float64", 0), [...batch, size, 0]);
+  const right = vectors(columns);
+  const turned = isFull || isOld ? right : g.expand(g.scalar("float64", 0), [...batch, 0, columns]);
+  return [vectors(rows), g.expand(g.scalar("float64", 0), [...batch, 0]), turned];
+}
 
 /** aten::linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor */
 export const svdvals: Lowering = (node, g) => {

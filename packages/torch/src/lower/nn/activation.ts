@@ -97,6 +97,12 @@ export const rrelu: Lowering = (node, g) => {
   return leaky(g, self(node, g), { kind: "float", value: (lower! + upper!) / 2 });
 };
 
+/** aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, ...) -> (Tensor, Tensor noise_out) */
+export const rreluWithNoise: Lowering = (node, g) => [
+  rrelu(node, g) as Val,
+  node.isUsed(1) ? node.tensor("noise") : undefined,
+];
+
 function leaky(g: Emitter, x: Val, slope: Scalar): Val {
   const scaled = g.op("Mul", [x, g.as(slope, x.dtype)]);
   return g.op("Where", [g.op("Greater", [x, g.scalar(x.dtype, 0)]), x, scaled]);
@@ -187,6 +193,7 @@ export const ACTIVATION: LoweringTable = {
   "aten.gelu.default": gelu,
   "aten.leaky_relu.default": leakyRelu,
   "aten.rrelu.default": rrelu,
+  "aten.rrelu_with_noise_functional.default": rreluWithNoise,
   "aten.elu.default": elu,
   "aten.selu.default": selu,
   "aten.celu.default": celu,

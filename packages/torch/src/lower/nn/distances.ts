@@ -26,13 +26,13 @@ function aligned(
 /** aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor */
 export const cosineSimilarity: Lowering = (node, g) => {
   const { values, dims } = aligned(node, g, ["x1", "x2"]);
-  if (dims.length === 0) unsupported("its operands have no dimension");
-  const axes = [normalizeAxis(node.int("dim"), dims.length)];
+  const axes = dims.length === 0 ? [] : [normalizeAxis(node.int("dim"), dims.length)];
   const [a, b] = values.map((x) => {
     const length = magnitude(g, g.op("Abs", [x]), { ord: 2, axes, keepdims: 1 });
     return g.op("Div", [x, g.op("Max", [length, g.scalar(x.dtype, node.float("eps"))])]);
   });
-  return g.op("ReduceSum", [g.op("Mul", [a!, b!]), g.ints(axes)], { keepdims: 0 });
+  const products = g.op("Mul", [a!, b!]);
+  return axes.length === 0 ? products : g.op("ReduceSum", [products, g.ints(axes)], { keepdims: 0 });
 };
 
 /** aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=1e-06, bool keepdim=False) -> Tensor */

@@ -1,11 +1,23 @@
+import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
+import type { Tensor, Val } from "../core/tensor.ts";
 import { unsupported } from "../core/unsupported.ts";
 
 function rejectTraining(node: OpNode): void {
-  if (node.has("train") && node.bool("train") && node.float("p") !== 0) {
+  if (isTraining(node) && node.float("p") !== 0 && node.float("p") !== 1) {
     unsupported("dropout runs in training mode; call model.eval() before exporting");
   }
+}
+
+function isTraining(node: OpNode): boolean {
+  return node.has("train") && node.bool("train");
+}
+
+/** What is left of the input where all of it is dropped, which no chance decides: PyTorch multiplies by 0. */
+function dropped(node: OpNode, g: Emitter, input: Tensor): Val {
+  if (!isTraining(node) || node.float("p") !== 1) return input;
+  return g.op("Mul", [input, g.scalar(input.dtype, 0)]);
 }
 
 /**
@@ -14,9 +26,9 @@ function rejectTraining(node: OpNode): void {
  * aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor
  * aten::feature_dropout(Tensor input, float p, bool train) -> Tensor
  */
-export const dropout: Lowering = (node) => {
+export const dropout: Lowering = (node, g) => {
   rejectTraining(node);
-  return node.tensor(node.has("input") ? "input" : "self");
+  return dropped(node, g, node.tensor(node.has("input") ? "input" : "self"));
 };
 
 /** aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor). The mask of an unused dropout keeps all. */
@@ -24,7 +36,8 @@ export const nativeDropout: Lowering = (node, g) => {
   if (!node.has("train")) unsupported("it runs in training mode; call model.eval() before exporting");
   rejectTraining(node);
   const input = node.tensor("input");
-  return [input, g.expand(g.scalar("bool", 1), input.dims)];
+  const keeps = isTraining(node) && node.float("p") === 1 ? 0 : 1;
+  return [dropped(node, g, input), g.expand(g.scalar("bool", keeps), input.dims)];
 };
 
 /** aten::native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor */

@@ -5,6 +5,8 @@ import { codesOf } from "../core/find-codes.ts";
 import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
+import { magnitude } from "../linalg/norms.ts";
 
 /** aten::one_hot(Tensor self, int num_classes=-1) -> Tensor */
 export const oneHot: Lowering = (node, g) => {
@@ -32,6 +34,33 @@ export const embedding: Lowering = (node, g) => {
   });
 };
 
+/**
+ * aten::embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor
+ *
+ * The table with the rows that are looked up no longer than `max_norm`. Asked again, it stays as it is, so that what the program keeps of
+ * it from call to call changes nothing; norms of an order below 1 would not.
+ */
+export const embeddingRenorm: Lowering = (node, g) => {
+  const table = node.tensor("self");
+  const order = node.float("norm_type");
+  if (order <= 0) unsupported(`a norm of order ${order}, which shortens rows anew in every call`);
+  const { dtype } = table;
+  const rows = table.dims[0]!;
+  const isMeant = withIndex(node, g, {
+    use: { index: g.reshape(node.tensor("indices"), [-1]), size: rows, isUntold: true },
+    emit: (index) => {
+      const none = g.expand(g.scalar("int32", 0), [rows]);
+      const ones = g.op("Expand", [g.scalar("int32", 1), g.op("Shape", [index])]);
+      return g.op("ScatterElements", [none, index, ones], { axis: 0 });
+    },
+  });
+  const length = magnitude(g, g.op("Abs", [table]), { ord: order, axes: [1], keepdims: 1 });
+  const limit = g.scalar(dtype, node.float("max_norm"));
+  const isLong = g.op("And", [g.unsqueeze(g.cast(isMeant, "bool"), [1]), g.op("Greater", [length, limit])]);
+  const factor = g.op("Div", [limit, g.op("Add", [length, g.scalar(dtype, 1e-7)])]);
+  return g.where(isLong, g.op("Mul", [table, factor]), table);
+};
+
 /** Rows of a table of codes, of which only they become floats. */
 function gathered(g: Emitter, { codes, scale, zero, axis }: Coded, index: Val): Val {
   const rows = g.op("Gather", [codes, index], { axis: 0 });
@@ -45,4 +74,5 @@ function gathered(g: Emitter, { codes, scale, zero, axis }: Coded, index: Val): 
 export const EMBEDDING: LoweringTable = {
   "aten.one_hot.default": oneHot,
   "aten.embedding.default": embedding,
+  "aten.embedding_renorm.default": embeddingRenorm,
 };

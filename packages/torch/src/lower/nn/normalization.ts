@@ -14,15 +14,14 @@ import { unsupported } from "../core/unsupported.ts";
  */
 export const batchNorm: Lowering = (node, g) => {
   if (!node.bool("training")) return byRunningStats(node, g);
-  rejectTraining(node);
+  if (node.has("running_mean")) rejectTraining(node);
   return byBatch(node, g).result;
 };
 
-const TRAINING = "batch norm runs in training mode; call model.eval() before exporting";
-
-/** Running statistics that training would update: a model that was exported by mistake in that mode. */
+/** Running statistics that are the file's own belong to a module that was exported by mistake in training mode. */
 function rejectTraining(node: OpNode): void {
-  if (node.has("running_mean")) unsupported(TRAINING);
+  if (node.isWeight("running_mean"))
+    unsupported("batch norm runs in training mode; call model.eval() before exporting");
 }
 
 function byRunningStats(node: OpNode, g: Emitter): Val {
@@ -63,7 +62,6 @@ function byBatch(node: OpNode, g: Emitter): { result: Val; mean: Val; inverse: V
  */
 export const nativeBatchNorm: Lowering = (node, g) => {
   if (!node.bool("training")) return inferenceBatchNorm(node, g);
-  rejectTraining(node);
   const { result, mean, inverse } = byBatch(node, g);
   return [result, mean, inverse];
 };
@@ -90,7 +88,32 @@ export const statelessBatchNorm: Lowering = (node, g) => {
 export const functionalBatchNorm: Lowering = (node, g) => {
   const running = ["running_mean", "running_var"].map((name) => node.tensor(name));
   if (!node.bool("training")) return [...(inferenceBatchNorm(node, g) as Val[]), ...running];
-  if (node.isWeight("running_mean")) unsupported(TRAINING);
+  const { result, mean, inverse, updated } = trained(node, g);
+  return [result, mean, inverse, ...updated];
+};
+
+/**
+ * aten::_batch_norm_with_update_functional(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, float
+ * momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor, Tensor running_mean_out, Tensor running_var_out)
+ *
+ * The same; what a kernel would reserve for the way back is empty.
+ */
+export const updatingBatchNorm: Lowering = (node, g) => {
+  const { result, mean, inverse, updated } = trained(node, g);
+  return [result, mean, inverse, g.constant("uint8", [], [0]), ...updated];
+};
+
+interface Trained {
+  readonly result: Val;
+  readonly mean: Val;
+  readonly inverse: Val;
+  /** The running mean and variance after this batch. */
+  readonly updated: readonly Val[];
+}
+
+function trained(node: OpNode, g: Emitter): Trained {
+  const running = ["running_mean", "running_var"].map((name) => node.tensor(name));
+  rejectTraining(node);
   const input = node.tensor("input");
   const { result, mean, inverse, variance } = byBatch(node, g);
   const count = g.number(product(input.dims.filter((_, axis) => axis !== 1)), input.dtype);
@@ -104,8 +127,8 @@ export const functionalBatchNorm: Lowering = (node, g) => {
     const kept = g.op("Mul", [before, g.scalar(before.dtype, 1 - momentum)]);
     return g.op("Add", [kept, g.op("Mul", [g.cast(value, before.dtype), g.scalar(before.dtype, momentum)])]);
   });
-  return [result, mean, inverse, ...updated];
-};
+  return { result, mean, inverse, updated };
+}
 
 /** aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1e-05, bool cudnn_enable=True) -> Tensor */
 export const layerNorm: Lowering = (node, g) => {
@@ -227,6 +250,7 @@ export const NORMALIZATION: LoweringTable = {
   "aten.native_batch_norm.default": nativeBatchNorm,
   "aten._native_batch_norm_legit.no_stats": statelessBatchNorm,
   "aten._native_batch_norm_legit_functional.default": functionalBatchNorm,
+  "aten._batch_norm_with_update_functional.default": updatingBatchNorm,
   "aten._native_batch_norm_legit_no_training.default": inferenceBatchNorm,
   "aten.layer_norm.default": layerNorm,
   "aten.native_layer_norm.default": nativeLayerNorm,

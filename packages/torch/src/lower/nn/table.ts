@@ -10,6 +10,7 @@ import { DROPOUT } from "./dropout.ts";
 import { EMBEDDING } from "./embedding.ts";
 import { EMBEDDING_BAG } from "./embedding-bag.ts";
 import { FOLD } from "./fold.ts";
+import { FRACTIONAL_POOLING } from "./fractional-pooling.ts";
 import { GROUPED_PRODUCTS } from "./grouped-products.ts";
 import { LINEAR } from "./linear.ts";
 import { LOSSES } from "./losses.ts";
@@ -37,6 +38,7 @@ export const NN: LoweringTable = mergeTables([
   LINEAR,
   LOSSES,
   MARGIN_LOSSES,
+  FRACTIONAL_POOLING,
   MAX_POOLING,
   MULTI_HEAD_ATTENTION,
   NORMALIZATION,

@@ -115,6 +115,22 @@ function splitting(axisOf: (node: OpNode, rank: number) => number): Lowering {
   };
 }
 
+/** aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]: at places that are data */
+const splitAtData: Lowering = (node, g) => {
+  const self = node.tensor("self");
+  const places = node.tensor("tensor_indices_or_sections");
+  if (places.dims.length !== 1) return unsupported("how many parts there are is in a tensor");
+  const axis = normalizeAxis(node.int("dim"), self.dims.length);
+  const count = node.outputCount - 1;
+  const bound = (i: number): Val => g.op("Gather", [g.cast(places, "int64"), g.ints([i])], { axis: 0 });
+  const bounds = [
+    g.ints([0]),
+    ...Array.from({ length: count }, (_, i) => bound(i)),
+    g.ints([Number.MAX_SAFE_INTEGER]),
+  ];
+  return bounds.slice(1).map((end, i) => g.op("Slice", [self, bounds[i]!, end, g.ints([axis])]));
+};
+
 const byDim = splitting((node, rank) => normalizeAxis(node.int("dim"), rank));
 
 /** aten::cartesian_prod(Tensor[] tensors) -> Tensor */
@@ -196,6 +212,7 @@ const hstackAxis = (rank: number): number => (rank === 1 ? 0 : 1);
 
 export const STACKING: LoweringTable = {
   ...all("tensor_split", byDim, ["sections", "indices"]),
+  "aten.tensor_split.tensor_indices_or_sections": splitAtData,
   ...all(
     "hsplit",
     splitting((_, rank) => (rank === 1 ? 0 : 1)),

@@ -140,6 +140,7 @@ export const ELEMENTWISE: ShapeTable = {
     const { dtype, dims } = args.tensor("self");
     return [tensorType(dtype, dims), tensorType("int32", dims)];
   },
+  rrelu_with_noise_functional: (args) => [args.tensor("self"), args.tensor("noise")],
   native_dropout: (args) => {
     const input = args.tensor("input");
     return [input, tensorType("bool", input.dims)];

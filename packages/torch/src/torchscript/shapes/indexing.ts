@@ -126,6 +126,7 @@ export const INDEXING: ShapeTable = {
   take_along_dim: takeAlongDim,
   index_select: indexSelect,
   embedding,
+  embedding_renorm: (args) => args.tensor("self"),
   "index.Tensor": index,
   index_put: same,
   _unsafe_masked_index: index,

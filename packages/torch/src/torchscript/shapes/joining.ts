@@ -144,6 +144,15 @@ const tensorSplit =
 
 const byDim = tensorSplit((args) => args.int("dim"));
 
+/** One part more than places, whose sizes are data. */
+const atData: ShapeFn = (args) => {
+  const { dtype, dims } = args.tensor("self");
+  const axis = axisOf(args.int("dim"), dims.length);
+  const [places] = args.tensor("tensor_indices_or_sections").dims;
+  if (typeof places !== "number") return unsupportedOp("how many parts there are is not known");
+  return Array.from({ length: places + 1 }, () => tensorType(dtype, replaced(dims, axis, args.dataSize())));
+};
+
 export const JOINING: ShapeTable = {
   cat,
   concat: cat,
@@ -166,6 +175,7 @@ export const JOINING: ShapeTable = {
   _chunk_cat: chunkCat,
   "tensor_split.indices": byDim,
   "tensor_split.sections": byDim,
+  "tensor_split.tensor_indices_or_sections": atData,
   hsplit: tensorSplit((_, rank) => (rank === 1 ? 0 : 1)),
   vsplit: tensorSplit(() => 0),
   dsplit: tensorSplit(() => 2),

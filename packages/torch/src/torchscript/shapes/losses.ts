@@ -61,7 +61,17 @@ const pairwiseDistance: ShapeFn = (args) => {
   return tensorType(floatOf(args.promoted("x1", "x2")), args.bool("keepdim") ? [...rest, 1] : rest);
 };
 
+/** The loss and what would be its gradients, which are not calculated. */
+const linearCrossEntropy: ShapeFn = (args) => {
+  const { dtype } = args.tensor("input");
+  const none = tensorType(dtype, [0]);
+  return [tensorType(dtype, []), tensorType(dtype, [0, 0]), tensorType(dtype, [0, 0]), none];
+};
+
 export const LOSSES: ShapeTable = {
+  "torch_nn::_linear_cross_entropy_batch_chunked": linearCrossEntropy,
+  "torch_nn::_linear_cross_entropy_batch_chunked_no_reduction": (args) =>
+    tensorType(args.tensor("input").dtype, args.tensor("target").dims),
   l1_loss: elementwise("self", "target"),
   mse_loss: elementwise("self", "target"),
   smooth_l1_loss: elementwise("self", "target"),

@@ -8,6 +8,8 @@ import { JOINING } from "./joining.ts";
 import { LINEAR_ALGEBRA } from "./linear-algebra.ts";
 import { LOSSES } from "./losses.ts";
 import { NETWORKS } from "./networks.ts";
+import { NORMALIZATION } from "./normalization.ts";
+import { PRODUCTS } from "./products.ts";
 import { QUANTIZED } from "./quantized.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTIONS } from "./reductions.ts";
@@ -27,6 +29,8 @@ const FAMILIES: readonly ShapeTable[] = [
   LINEAR_ALGEBRA,
   LOSSES,
   NETWORKS,
+  NORMALIZATION,
+  PRODUCTS,
   QUANTIZED,
   RECURRENT,
   REDUCTIONS,
@@ -36,7 +40,7 @@ const FAMILIES: readonly ShapeTable[] = [
 ];
 
 /** Namespaces whose ops are called as other ops of PyTorch are. */
-const NAMESPACES: ReadonlySet<string> = new Set(["quantized_decomposed", "torchao"]);
+const NAMESPACES: ReadonlySet<string> = new Set(["quantized_decomposed", "torch_nn", "torchao"]);
 
 const merged = new Map<string, ShapeFn>();
 for (const family of FAMILIES) {

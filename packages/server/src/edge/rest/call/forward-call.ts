@@ -18,7 +18,9 @@ export function forwardCall(call: RestCall, tunnel: Tunnel): void {
   const isEmpty = whole === undefined ? announcesNothing(request) : whole.length === 0;
   const stream = tunnel.request(requestHeaders(call, isEmpty), { endStream: isEmpty });
   call.onEnd(() => {
-    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+    // It may go on for a while, and its response has nobody to go to.
+    stream.removeAllListeners("response");
+    tunnel.giveUp(stream);
   });
   passResponse(call, stream);
   if (isEmpty) return;

@@ -18,6 +18,7 @@ import type { RequestLog } from "../../request-log.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { TraceSettings } from "../../trace-settings.ts";
+import type { RequestRecorder } from "./request-recorder.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 
 /** What every route and request of a REST edge shares. Callers who may use some models only have one of their own, which shows them no others. */
@@ -28,6 +29,8 @@ export interface RestContext {
   /** Load and unload; the gate says for whom. */
   readonly administration: Administration;
   readonly adminGate: AdminGate;
+  /** Who may steer rollouts, which also begin without a request. Default: as above. */
+  readonly rolloutGate?: AdminGate | undefined;
   /** Reads the configuration of a load request; undefined: the operator does not allow it. */
   readonly readLoadConfig: ReadLoadConfig | undefined;
   /** Records what the server process does; undefined: the operator does not allow it. */
@@ -44,6 +47,10 @@ export interface RestContext {
   readonly tracer?: Tracer | undefined;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** Keeps requests as they came; undefined: nobody does. */
+  readonly recorder?: RequestRecorder | undefined;
+  /** Told of answers that were compressed, in how long. */
+  readonly onCompressed?: (bytes: { readonly plain: number; readonly packed: number }, ms: number) => void;
   /** What costs more to make than to ask for. */
   readonly shared: SharedResponses;
   /** Counts and times inferences; the edges share one. */
@@ -61,6 +68,8 @@ export interface RestContext {
   readonly notReadyStatus: 400 | 503;
   /** The header that names a request's tenant, in lower case; undefined: requests have no tenant. */
   readonly tenantHeader: string | undefined;
+  /** The header that says which version of a rollout a request goes to, in lower case; undefined: none does. */
+  readonly rolloutHeader: string | undefined;
   /** The model that `/predict` means without a name; undefined: the only one there is. */
   readonly defaultModel: string | undefined;
   /** `--log-level`, for who asks about it. */

@@ -75,6 +75,15 @@ export const OPERATIONS: Readonly<Record<string, OperationDescription>> = {
     tag: "models",
   },
   "POST /v2/repository/models/:model/load": optional("Load or reload, for the administrator", "Anything"),
+  "GET /v2/repository/models/:model/rollout": get(
+    "models",
+    "How far the rollout of a new version is",
+    "Anything",
+  ),
+  "POST /v2/repository/models/:model/rollout": optional(
+    "Start, advance, pause, resume, promote or abort a rollout, for the administrator",
+    "Anything",
+  ),
   "POST /v2/profile": optional("A CPU profile of the server process, for the administrator", "Anything"),
   "POST /v2/repository/models/:model/unload": optional("Unload, for the administrator", "Anything"),
   "GET /v2/health/live": { ...get("health", "The process answers", "Health"), mayBeUnready: true },

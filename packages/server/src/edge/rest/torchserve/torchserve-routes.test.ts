@@ -48,6 +48,7 @@ const asked: string[] = [];
 const inference = memoryInference({ archive: ARCHIVE, plain: PLAIN });
 const administration: Administration = {
   loadModel: async (name, _, settings) => void asked.push(`load ${name} ${JSON.stringify(settings)}`),
+  steerRollout: async () => {},
   unloadModel: async (name) => void asked.push(`unload ${name}`),
   setDefaultVersion: (name, version) => void asked.push(`default ${name} ${version}`),
 };

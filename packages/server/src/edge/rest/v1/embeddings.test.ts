@@ -4,18 +4,21 @@ import type { Task } from "../../../base/task.ts";
 import { identity, memoryInference } from "../memory-inference.kit.ts";
 import { type Listening, listen, send } from "../rest-sockets.kit.ts";
 
-/** Embeds a text as its length and 0.5; counts what it was asked at once. */
+/** Embeds a text, or tokens, as their length and 0.5; counts what it was asked at once. */
 function embedding(asked: number[]): Task {
   return {
     name: "feature-extraction",
     run: async ({ parts }) => {
       const { inputs, parameters } = JSON.parse(Buffer.from(parts[0]!.bytes).toString()) as {
-        readonly inputs: readonly string[];
-        readonly parameters: object;
+        readonly inputs: readonly (string | readonly number[])[];
+        readonly parameters: { readonly embedding: boolean; readonly dimensions?: number };
       };
-      assert.deepEqual(parameters, { embedding: true });
+      assert.equal(parameters.embedding, true);
       asked.push(inputs.length);
-      const vectors = inputs.map((text) => ({ embedding: [text.length, 0.5], tokens: 3 }));
+      const vectors = inputs.map((text) => ({
+        embedding: [text.length, 0.5].slice(0, parameters.dimensions),
+        tokens: 3,
+      }));
       return { model: "m", version: "1", body: Buffer.from(JSON.stringify(vectors)) };
     },
   };
@@ -55,6 +58,16 @@ test("texts get vectors, in numbers or base64, and their tokens are counted", as
       [1, 2, 0.5],
     ],
   );
+  const embeddings = async (body: object): Promise<unknown> => {
+    const { json } = await ask(server, { model: "m", ...body });
+    return (json["data"] as ReadonlyArray<{ readonly embedding: unknown }>).map((one) => one.embedding);
+  };
+  assert.deepEqual(await embeddings({ input: [5, 6, 7], dimensions: 1 }), [[3]]);
+  assert.deepEqual(await embeddings({ input: [[5], "four", [6, 7]] }), [
+    [1, 0.5],
+    [4, 0.5],
+    [2, 0.5],
+  ]);
   asked.length = 0;
   const many = await ask(server, { model: "m", input: new Array<string>(600).fill("a") });
   assert.deepEqual([(many.json["data"] as readonly unknown[]).length, asked], [600, [256, 256, 88]]);
@@ -71,10 +84,12 @@ test("what is wrong is said in OpenAI's form", async () => {
     [{ model: "m", input: "" }, 400, /not empty/],
     [{ model: "m", input: [] }, 400, /1 to 2048/],
     [{ model: "m", input: new Array<string>(2049).fill("a") }, 400, /1 to 2048/],
-    [{ model: "m", input: [1, 2] }, 400, /tokens are not taken/],
-    [{ model: "m", input: [[1, 2]] }, 400, /tokens are not taken/],
+    [{ model: "m", input: [1, -2] }, 400, /input: expected tokens/],
+    [{ model: "m", input: [1, "a"] }, 400, /input: expected tokens/],
+    [{ model: "m", input: [["a"]] }, 400, /input\[0\]: expected tokens/],
+    [{ model: "m", input: [[]] }, 400, /input\[0\]: expected tokens/],
+    [{ model: "m", input: 7 }, 400, /not empty/],
     [{ model: "m", input: "a", encoding_format: "int8" }, 400, /float or base64/],
-    [{ model: "m", input: "a", dimensions: 3 }, 400, /this model gives 2/],
     [{ model: "m", input: "a", dimensions: "2" }, 400, /whole number/],
     [{ model: "m", input: "a", inputs: 1 }, 400, /no such field/],
     [{ model: 7, input: "a" }, 400, /name of a model/],

@@ -16,9 +16,12 @@ const MAX_TEXTS = 2048;
 const TEXTS_AT_ONCE = 256;
 const KNOWN: ReadonlySet<string> = new Set(["model", "input", "encoding_format", "user", "dimensions"]);
 
+/** A text, or the model's own tokens by their numbers. */
+type EmbeddingInput = string | readonly number[];
+
 interface EmbeddingsRequest {
   readonly model: string | undefined;
-  readonly texts: readonly string[];
+  readonly inputs: readonly EmbeddingInput[];
   readonly isBase64: boolean;
   /** Undefined: as many as the model gives. */
   readonly dimensions: number | undefined;
@@ -35,20 +38,17 @@ export async function runEmbeddings(call: RestCall): Promise<void> {
   const { context, timeline } = call;
   const body = await readBody(call);
   timeline.bodyMs = context.clock.nowMs();
-  const { model = defaultModelOf(context, inBody), texts, isBase64, dimensions } = readRequest(body);
+  const { model = defaultModelOf(context, inBody), inputs, isBase64, dimensions } = readRequest(body);
   call.ask(model, {});
   checkModelName(model);
   const task = await taskOf(call, model);
   const embedded: Embedded[] = [];
   let answeredBy: TaskResponse | undefined;
-  for (let at = 0; at < texts.length; at += TEXTS_AT_ONCE) {
-    answeredBy = await embed(call, task, texts.slice(at, at + TEXTS_AT_ONCE));
+  for (let at = 0; at < inputs.length; at += TEXTS_AT_ONCE) {
+    answeredBy = await embed(call, task, { inputs: inputs.slice(at, at + TEXTS_AT_ONCE), dimensions });
     // What this server's own worker wrote.
     embedded.push(...(JSON.parse(Buffer.from(answeredBy.body).toString()) as Embedded[]));
   }
-  const size = embedded[0]!.embedding.length;
-  if (dimensions !== undefined && dimensions !== size)
-    throw bad("dimensions", `this model gives ${size}, and they are not cut; leave it out`);
   const tokens = embedded.reduce((sum, { tokens: own }) => sum + own, 0);
   const document = {
     object: "list",
@@ -65,11 +65,16 @@ export async function runEmbeddings(call: RestCall): Promise<void> {
 
 const inBody = (name: string): string => `"model": "${name}"`;
 
-function embed(call: RestCall, task: Task, texts: readonly string[]): Promise<TaskResponse> {
-  const { signal, timeline, tenant } = call;
-  const bytes = Buffer.from(JSON.stringify({ inputs: texts, parameters: { embedding: true } }));
+function embed(
+  call: RestCall,
+  task: Task,
+  { inputs, dimensions }: Pick<EmbeddingsRequest, "inputs" | "dimensions">,
+): Promise<TaskResponse> {
+  const { signal, timeline, tenant, routeKey } = call;
+  const bytes = Buffer.from(JSON.stringify({ inputs, parameters: { embedding: true, dimensions } }));
   const parts = [{ name: "", type: JSON_TYPE, bytes }];
-  return task.run({ parts, priority: 0, deadlineMs: call.takeDeadline(new Map()), signal, tenant, timeline });
+  const deadlineMs = call.takeDeadline(new Map());
+  return task.run({ parts, priority: 0, deadlineMs, signal, tenant, routeKey, timeline });
 }
 
 /** Throws `not_found`, and `invalid_argument` for a model that is for something else. */
@@ -120,19 +125,24 @@ function readRequest(body: Buffer): EmbeddingsRequest {
     !(typeof dimensions === "number" && Number.isSafeInteger(dimensions) && dimensions > 0)
   )
     throw bad("dimensions", "expected a whole number from 1 on");
-  return { model, texts: textsOf(given.get("input")), isBase64: format === "base64", dimensions };
+  return { model, inputs: inputsOf(given.get("input")), isBase64: format === "base64", dimensions };
 }
 
-function textsOf(input: unknown): readonly string[] {
-  const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+/** A list of numbers is one input, as OpenAI has it. */
+function inputsOf(input: unknown): readonly EmbeddingInput[] {
+  const isOne = !Array.isArray(input) || typeof input[0] === "number";
+  const list: readonly unknown[] = isOne ? [input] : input;
   if (list.length === 0 || list.length > MAX_TEXTS)
     throw bad("input", `expected a text, or a list of 1 to ${MAX_TEXTS}, got ${list.length}`);
-  return list.map((text, i) => {
-    const field = Array.isArray(input) ? `input[${i}]` : "input";
-    if (typeof text === "number" || Array.isArray(text))
-      throw bad(field, "tokens are not taken, since every model has its own; send texts");
-    if (typeof text !== "string" || text === "") throw bad(field, "expected a text that is not empty");
-    return text;
+  return list.map((item, i) => {
+    const field = isOne ? "input" : `input[${i}]`;
+    if (Array.isArray(item)) {
+      if (item.length === 0 || !item.every((id) => Number.isSafeInteger(id) && id >= 0))
+        throw bad(field, "expected tokens of this model as whole numbers from 0 on");
+      return item as number[];
+    }
+    if (typeof item !== "string" || item === "") throw bad(field, "expected a text that is not empty");
+    return item;
   });
 }
 

@@ -1,20 +1,11 @@
 import { bad } from "../read-request.ts";
-
-/** One channel of sound; several are mixed. */
-export interface Sound {
-  /** Samples per second. */
-  readonly rate: number;
-  /** From −1 to 1. */
-  readonly samples: Float32Array;
-}
+import { MAX_SAMPLES, type Sound } from "./sound-draft.ts";
 
 const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
 const MAX_CHANNELS = 16;
 const MAX_RATE = 384_000;
-/** 17 minutes at 16 kHz; of what a file holds, and of what it becomes at another rate. */
-export const MAX_SAMPLES: number = 2 ** 24;
 const HEAD_BYTES = 12;
 
 interface Format {
@@ -30,7 +21,9 @@ interface Format {
 export function readWav(bytes: Uint8Array): Sound {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.byteLength < HEAD_BYTES || word(view, 0) !== "RIFF" || word(view, 8) !== "WAVE")
-    throw notWav("it does not begin like one; convert other kinds of sound (ffmpeg -i in.mp3 out.wav)");
+    throw notWav(
+      "it does not begin like one; FLAC and MP3 are read as well; convert other kinds of sound (ffmpeg -i in.ogg out.wav)",
+    );
   let format: Format | undefined;
   for (let at = HEAD_BYTES; at + 8 <= view.byteLength; ) {
     const size = view.getUint32(at + 4, true);

@@ -1,4 +1,5 @@
-import { MAX_SAMPLES, notWav, type Sound } from "./read-wav.ts";
+import { notWav } from "./read-wav.ts";
+import { MAX_SAMPLES, type Sound } from "./sound-draft.ts";
 
 /** Zero crossings of the filter on each side, and the share of the band that it keeps: torchaudio's own. */
 const CROSSINGS = 6;

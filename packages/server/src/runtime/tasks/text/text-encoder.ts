@@ -21,6 +21,8 @@ export interface EncodedText {
 
 export interface TextEncoder {
   readonly open: OpenTokenizer;
+  /** The same of tokens by their numbers, without special ones, which are added. */
+  encodeIds(ids: readonly number[]): Pick<EncodedText, "tensors" | "real">;
   /** `first`: only the first text is cut short where both are too long; default: the longer one. Throws `invalid_argument`. */
   encode(text: string, pair?: string, options?: { readonly cuts?: "first" | "longest" }): EncodedText;
 }
@@ -38,27 +40,31 @@ export async function createTextEncoder(context: TaskContext): Promise<TextEncod
   const ports = portsOf(context.inputs);
   const length = lengthOf(ports.get("input_ids")!);
   const maxTokens = Math.min(open.maxTokens ?? Number.POSITIVE_INFINITY, positionsOf(context), length.max);
+  const rowOf = (template: Template, first: readonly number[], second: readonly number[]) => {
+    const { ids, types } = assemble(template, first, second);
+    const real = ids.length;
+    const padding = Math.max(0, length.padTo(real) - real);
+    const left = open.padsLeft ? padding : 0;
+    const padded = pad(ids, padding, { value: open.padId, isLeft: open.padsLeft });
+    const columns: Record<(typeof KNOWN)[number], readonly number[]> = {
+      input_ids: padded,
+      attention_mask: pad(new Array<number>(real).fill(1), padding, { value: 0, isLeft: open.padsLeft }),
+      token_type_ids: pad(types, padding, { value: 0, isLeft: open.padsLeft }),
+    };
+    const tensors = Array.from(ports, ([name, spec]) => integers(spec, columns[name]));
+    return { ids: padded, left, real: { from: left, to: left + real }, tensors };
+  };
   return {
     open,
+    encodeIds: (ids) => rowOf(open.single, ids.slice(0, Math.max(0, maxTokens - specials(open.single))), []),
     encode(text, pair, { cuts = "longest" } = {}) {
       const template = pair === undefined ? open.single : open.pair;
       const first = tokensOf(open, text);
       const second = pair === undefined ? [] : tokensOf(open, pair);
       cut([first, second], maxTokens - specials(template), cuts);
-      const { ids, types } = assemble(template, first.map(open.idOf), second.map(open.idOf));
-      const real = ids.length;
-      const padding = Math.max(0, length.padTo(real) - real);
-      const left = open.padsLeft ? padding : 0;
-      const padded = pad(ids, padding, { value: open.padId, isLeft: open.padsLeft });
-      const columns: Record<(typeof KNOWN)[number], readonly number[]> = {
-        input_ids: padded,
-        attention_mask: pad(new Array<number>(real).fill(1), padding, { value: 0, isLeft: open.padsLeft }),
-        token_type_ids: pad(types, padding, { value: 0, isLeft: open.padsLeft }),
-      };
-      const tensors = Array.from(ports, ([name, spec]) => integers(spec, columns[name]));
+      const { left, ...row } = rowOf(template, first.map(open.idOf), second.map(open.idOf));
       const start = left + template.before.length;
-      const place = { start, end: start + first.length, real: { from: left, to: left + real } };
-      return { ids: padded, ...place, tokens: first, tensors };
+      return { ...row, start, end: start + first.length, tokens: first };
     },
   };
 }

@@ -1,10 +1,10 @@
-import { startServer } from "../../app/start-server.ts";
-import { systemClock } from "../../base/clock.ts";
-import { ServeError } from "../../base/errors.ts";
-import { loadConfig } from "../../config/load-config.ts";
-import type { LoadSpec, Runtime } from "../../runtime/runtime.ts";
-import { createLogger } from "../logger.ts";
-import { usageError } from "../usage-error.ts";
+import { startServer } from "../app/start-server.ts";
+import { systemClock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
+import { loadConfig } from "../config/load-config.ts";
+import type { LoadSpec, Runtime } from "../runtime/runtime.ts";
+import { createLogger } from "./logger.ts";
+import { usageError } from "./usage-error.ts";
 
 /** What a server would have PyTorch load for a path: the same files, with the same settings. Throws why it would load nothing. */
 export async function loadSpecOf(path: string, python: string | undefined): Promise<LoadSpec> {

@@ -1,5 +1,6 @@
-"""`python export.py`: a request as JSON on standard input, what came of it as JSON on standard output."""
+"""`python ask.py export`, `python ask.py values`: a request as JSON on standard input, what came of it as JSON on standard output."""
 
+import importlib
 import json
 import os
 import sys
@@ -11,8 +12,7 @@ if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     request = json.load(sys.stdin)
-    from sconce_worker.export import answer
-
+    module = importlib.import_module(f"sconce_worker.{sys.argv[1]}")
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
-    json.dump(answer(request), answers)
+    json.dump(module.answer(request), answers)
     answers.close()
