@@ -15,6 +15,11 @@ export interface RolloutRoutesOptions {
   readonly random: () => number;
 }
 
+/** The request itself says which version it wants. */
+export function isChosen({ routeKey }: RoutedRequest): boolean {
+  return routeKey === "always" || routeKey === "never";
+}
+
 /** To which version of a rollout a request goes. */
 export class RolloutRoutes {
   readonly #options: RolloutRoutesOptions;
@@ -27,8 +32,8 @@ export class RolloutRoutes {
 
   sideOf(request: RoutedRequest, state: RolloutState): Side {
     if (state.kind !== "canary") return state.kind === "promoted" ? "candidate" : "stable";
-    const { tenant, routeKey } = request;
-    if (routeKey === "always" || routeKey === "never") return routeKey === "always" ? "candidate" : "stable";
+    const { tenant } = request;
+    if (isChosen(request)) return request.routeKey === "always" ? "candidate" : "stable";
     if (tenant !== undefined && this.#tenants.has(tenant)) return "candidate";
     const { share } = state;
     if (share === 0 || share === 1) return share === 0 ? "stable" : "candidate";

@@ -21,10 +21,11 @@ import {
   type Side,
   StableRequest,
 } from "./rollout-request.ts";
-import { RolloutRoutes, type RoutedRequest } from "./rollout-routes.ts";
+import { isChosen, RolloutRoutes, type RoutedRequest } from "./rollout-routes.ts";
 import { createRolloutShadow, type RolloutShadow } from "./rollout-shadow.ts";
 import { isOver, nextState, type RolloutEvent } from "./rollout-state.ts";
 import { percentText, whatHappened, wordsOfState } from "./rollout-words.ts";
+import { SequenceSides } from "./sequence-sides.ts";
 
 export interface RolloutParts {
   readonly registry: Pick<ManagedRegistry, "lookup" | "noteTrial" | "endTrial">;
@@ -53,6 +54,7 @@ export class Rollout implements RequestLeader {
   readonly #counters: Readonly<Record<Side, ReturnType<RolloutMetrics["requests"]>>>;
   readonly #routes: RolloutRoutes;
   readonly #figures: RolloutFigures;
+  readonly #sequences = new SequenceSides();
   #state: RolloutState = { kind: "loading" };
   #shadow: RolloutShadow | undefined;
   /** As last seen; with other files it is another one. */
@@ -206,8 +208,19 @@ export class Rollout implements RequestLeader {
     if (candidate?.settings.sequences !== undefined) {
       if (candidate.holdsSequence?.(request) === true) return "candidate";
       if (this.#find("stable")?.holdsSequence?.(request) === true) return "stable";
-    }
+    } else if (request.parameters.size > 0 && !isChosen(request)) return this.#sideOfSequence(request);
     return this.#routes.sideOf(request, this.#state);
+  }
+
+  /** Of a model whose state the server does not keep. A bad version is left all the same. */
+  #sideOfSequence(request: InferRequest): Side {
+    const { kind } = this.#state;
+    const nowMs = this.nowMs();
+    const known = kind === "rolled_back" ? "stable" : this.#sequences.find(request, nowMs);
+    const begun = known === "unknown" ? (kind === "promoted" ? "candidate" : "stable") : known;
+    const side = begun ?? this.#routes.sideOf(request, this.#state);
+    this.#sequences.remember(request, side, nowMs);
+    return side;
   }
 
   #askStable(served: ServedModel, request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
@@ -306,7 +319,8 @@ export class Rollout implements RequestLeader {
     const state = this.#state;
     const loser = this.#find(state.kind === "promoted" ? "stable" : "candidate");
     const isLate = this.nowMs() - this.#endedMs >= SEQUENCES_MS;
-    if (!isLate && (loser?.liveSequences?.() ?? 0) > 0) return;
+    const isRemembered = state.kind === "promoted" && this.#sequences.count("stable", this.nowMs()) > 0;
+    if (!isLate && (isRemembered || (loser?.liveSequences?.() ?? 0) > 0)) return;
     const reason = wordsOfState(state, this.trial);
     this.close();
     this.#parts.registry.endTrial(
