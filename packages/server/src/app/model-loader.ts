@@ -352,7 +352,6 @@ function pythonOptions(
     class: config.class,
     arguments: config.arguments,
     outputs: config.outputs,
-    device: config.device,
     compile: config.compile,
     envelope: config.envelope === "none" ? undefined : config.envelope,
     // The default is for models that say nothing.
@@ -389,6 +388,8 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     rename: config.rename,
     ports: candidate.settings?.ports,
     state: config.state,
+    device: config.device,
+    deviceFallback: config.deviceFallback,
     warmupRuns: config.warmupRuns,
   };
 }
