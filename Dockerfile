@@ -1,4 +1,5 @@
-# The server as a container image. `docker build -t sconce .`; with PyTorch for models that only Python can run: `--target python`.
+# The server as a container image. `docker build -t sconce .`; with PyTorch for models that only Python can run: `--target python`,
+# with what `--cache-store` needs: `--target cache`.
 # docs/containers.md says how to run it. `npm run image` makes the same without a Docker daemon.
 
 FROM node:24-bookworm-slim AS build
@@ -24,6 +25,11 @@ RUN apt-get update && apt-get install --yes --no-install-recommends python3 pyth
   && python3 -m venv /opt/python \
   && /opt/python/bin/pip install --no-cache-dir numpy torch --extra-index-url https://download.pytorch.org/whl/cpu
 ENV SCONCE_PYTHON=/opt/python/bin/python
+USER 65532:65532
+
+FROM server AS cache
+USER root
+RUN npm install --prefix /tmp/client --no-audit --no-fund @redis/client@6.3.1 && mv /tmp/client/node_modules/@redis /app/node_modules/ && rm -r /tmp/client
 USER 65532:65532
 
 FROM server

@@ -9,6 +9,7 @@ import { coldStart } from "./suites/cold-start.ts";
 import { edges } from "./suites/edges.ts";
 import { grpcServing } from "./suites/grpc-serving.ts";
 import { json } from "./suites/json.ts";
+import { load } from "./suites/load.ts";
 import { loading } from "./suites/loading.ts";
 import { manyModels } from "./suites/many-models.ts";
 import { peers } from "./suites/peers.ts";
@@ -27,6 +28,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   serving,
   "grpc-serving": grpcServing,
   "cold-start": coldStart,
+  load,
   loading,
   "many-models": manyModels,
   running,

@@ -22,6 +22,7 @@ test("boxes, masks and the classes of sounds are transformers' own", async (t) =
   assert.ok(others.some(({ task, requests }) => task === "object-detection" && hasAnswers(requests)));
   await comparePredictions(t, { ...made, models: others }, TOLERANCE);
   for (const { model, requests } of made.models.filter(isMasked)) {
+    assert.ok(hasAnswers(requests), model);
     for (const { sent, parameters, expected } of requests) {
       await t.test(`${model} ${String(sent)} ${JSON.stringify(parameters)}`, async () => {
         const input = made.file(String(sent)).toString("base64");
@@ -33,7 +34,9 @@ test("boxes, masks and the classes of sounds are transformers' own", async (t) =
   }
   await t.test("a sound that is none, or too odd, is refused", async () => {
     for (const [bytes, words] of [
-      [Buffer.from("ID3 something else"), /not a WAV file that can be read: it does not begin like one/],
+      [Buffer.from("OggS something else"), /not a WAV file that can be read: it does not begin like one/],
+      [Buffer.from("ID3 something else"), /not an MP3 file that can be read: there is no sound in it/],
+      [Buffer.from("fLaC something else"), /not a FLAC file that can be read: it is cut short/],
       [made.file("voice.wav").subarray(0, 40), /it has no data/],
       [made.file("voice.wav").subarray(0, 44), /there is no sound in it/],
     ] as const) {

@@ -13,11 +13,11 @@ import { until } from "../until.kit.ts";
 
 const WIDTH = 16;
 /** Rows from here on are the rig's own. */
-const FIRST_ROW = 30_000;
+const FIRST_ROW = 1_000_000;
 
 export interface SharingServer {
   readonly url: string;
-  /** What the model makes of 16 bytes that begin with this number; anything but an answer is a failed test. */
+  /** The tag that the model answers to 16 bytes with this number in them; anything but an answer is a failed test. */
   ask(row: number, headers?: Readonly<Record<string, string>>): Promise<readonly number[]>;
   /** A sample of /metrics, such as `sconce_cache_store_state{state="closed"}`; 0 when it is not there. */
   metric(sample: string): Promise<number>;
@@ -90,7 +90,8 @@ function talkTo(url: string, stop: () => Promise<void>): SharingServer {
   return {
     url,
     async ask(row, headers = {}) {
-      const data = [row & 0xff, row >> 8, ...new Array<number>(WIDTH - 2).fill(0)];
+      // A first byte of the model's own would be poison to it.
+      const data = [0, row & 0xff, (row >> 8) & 0xff, row >> 16, ...new Array<number>(WIDTH - 4).fill(0)];
       const body = { inputs: [{ name: "x", datatype: "UINT8", shape: [1, WIDTH], data }] };
       const response = await fetch(`${url}/v2/models/m/infer`, {
         method: "POST",

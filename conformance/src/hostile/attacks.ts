@@ -8,6 +8,7 @@ import { http2Floods } from "./attacks/http2-floods.ts";
 import { http2Rest } from "./attacks/http2-rest.ts";
 import { longTokens } from "./attacks/long-tokens.ts";
 import { noise } from "./attacks/noise.ts";
+import { observers } from "./attacks/observers.ts";
 import { pipelining } from "./attacks/pipelining.ts";
 import { signals } from "./attacks/signals.ts";
 import { slowClients } from "./attacks/slow-clients.ts";
@@ -28,6 +29,7 @@ export const ATTACKS: readonly Attack[] = [
   ...browserRpc,
   ...slowClients,
   ...pipelining,
+  ...observers,
   ...signals,
   ...files,
   ...noise,

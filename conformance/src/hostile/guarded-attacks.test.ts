@@ -24,9 +24,11 @@ const insiders = [
   ...Array.from({ length: 3 }, () =>
     GUARDED_ATTACKS.filter(({ name }) => /^\d+ (keys|tokens), each/.test(name)),
   ).flat(),
-  ...some(ATTACKS.filter(({ group }) => !/files|signals|slow clients/.test(group))),
+  ...some(ATTACKS.filter(({ group }) => !/files|signals|slow clients|observers/.test(group))),
 ];
-const strangers = some(asStrangers(ATTACKS).filter(({ group }) => !LONG.test(group)));
+const strangers = some(
+  asStrangers(ATTACKS).filter(({ group }) => !LONG.test(group) && group !== "observers"),
+);
 
 const { insider, stranger, stop } = await startGuardedTarget(SEED);
 after(() => stop());

@@ -3,7 +3,7 @@ import { crc32, deflateSync } from "node:zlib";
 /** What a client sends a model with a task, and what it may be told. */
 export interface HostileBody {
   readonly name: string;
-  readonly model: "images" | "sounds" | "code";
+  readonly model: "images" | "sounds" | "words" | "many-words" | "code";
   /** Content type. */
   readonly type: string;
   readonly statuses: readonly number[];
@@ -172,6 +172,17 @@ const SOUNDS: readonly Row[] = [
   ["an MP3", () => Buffer.from("ID3\x04\0\0\0\0\x7f\x7f"), [400]],
 ];
 
+const TEXTS: readonly Row[] = [
+  ["a text on which the tokenizer's pattern never ends", () => json({ input: `${"a".repeat(64)}!` }), [504]],
+  ["a text of 8,000,000 letters", () => json({ input: "b".repeat(8_000_000) }), [400]],
+  ["a text of 250,000 spaces", () => json({ input: " ".repeat(250_000) }), [200, 400, 504]],
+  [
+    "a text of halves of characters",
+    () => Buffer.from('{"input":"\\ud800\\ud800\\udc00\\udfff"}'),
+    [200, 400],
+  ],
+];
+
 const HANDLERS: readonly Row[] = [
   ...(
     [
@@ -184,6 +195,7 @@ const HANDLERS: readonly Row[] = [
       ["exit", [503]],
       ["abort", [503]],
       ["kill", [503]],
+      ["allocate", [503, 504]],
       ["parent", [200]],
       ["recurse", [500]],
       ["print", [200]],
@@ -225,6 +237,14 @@ const HANDLERS: readonly Row[] = [
   ],
 ];
 
+const MANY_WORDS: readonly Row[] = [
+  [
+    "a text of 100,000 words, of a vocabulary of 100,000",
+    () => json({ input: "w1 ".repeat(80_000) }),
+    [200, 400, 504],
+  ],
+];
+
 const rowsOf = (model: HostileBody["model"], type: string, rows: readonly Row[]): HostileBody[] =>
   rows.map(([name, body, statuses, own]) => ({ name, model, body, statuses, type: own ?? type }));
 
@@ -232,5 +252,7 @@ const rowsOf = (model: HostileBody["model"], type: string, rows: readonly Row[])
 export const HOSTILE_BODIES: readonly HostileBody[] = [
   ...rowsOf("images", "application/octet-stream", IMAGES),
   ...rowsOf("sounds", "audio/wav", SOUNDS),
+  ...rowsOf("words", "application/json", TEXTS),
+  ...rowsOf("many-words", "application/json", MANY_WORDS),
   ...rowsOf("code", "application/json", HANDLERS),
 ];

@@ -1,4 +1,12 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MODELS_FOLDER } from "../expected-digits.ts";
@@ -32,11 +40,47 @@ const HOSTILE_TRITON: Readonly<Record<string, readonly [string, RegExp]>> = {
   numbers: [`input { dims: [${"1,".repeat(400_000)}1] }`, /config\.pbtxt/],
 };
 
+/** Of `good`, so often. */
+const steps = (count: number, model = "good"): string =>
+  `pipeline:\n  steps:\n${`    - model: ${model}\n`.repeat(count)}`;
+
+/** Pipelines, which have no model's file. */
+const HOSTILE_PIPELINES: Readonly<Record<string, readonly [string, RegExp]>> = {
+  "pipe-itself": [steps(1, "pipe-itself"), /step of itself: pipe-itself → pipe-itself/],
+  "pipe-ring": [steps(1, "pipe-ring-back"), /step of itself: pipe-ring → pipe-ring-back → pipe-ring/],
+  "pipe-ring-back": [steps(1, "pipe-ring"), /step of itself/],
+  "pipe-many": [steps(65), /65 steps, and 64 are allowed/],
+  "pipe-more": [steps(10_000), /more than 20000 words and marks/],
+  "pipe-grows": [steps(64, "pipe-wide"), /a request would run 640 models, and 256 are allowed/],
+  "pipe-to-nothing": [steps(1, "nothing"), /there is no model "nothing" on this server/],
+  "pipe-name": [steps(1, "'../good'"), /step 1: model: expected the name of a model/],
+  "pipe-tensors": [
+    `${steps(1)}      inputs: {${Array.from({ length: 300 }, (_, i) => `t${i}: u`).join()}}`,
+    /expected 1 to 256 of the model's names/,
+  ],
+};
+
+/** A step of an ensemble of Triton's that is the ensemble. */
+const RING_OF_TRITON = `platform: "ensemble" max_batch_size: 8
+input { name: "image" data_type: TYPE_FP32 dims: [1, 8, 8] } output { name: "logits" data_type: TYPE_FP32 dims: [10] }
+ensemble_scheduling { step { model_name: "ensemble" model_version: -1
+  input_map { key: "image" value: "image" } output_map { key: "logits" value: "logits" } } }`;
+
+const GIB = 2 ** 30;
+
 interface Entry {
   readonly name: string;
   readonly state: string;
   readonly reason: string;
 }
+
+const ALL = {
+  ...HOSTILE,
+  ...HOSTILE_TRITON,
+  ...HOSTILE_PIPELINES,
+  ensemble: ["", /step of itself/],
+  labels: ["", /labels\.txt: larger than 1048576 bytes/],
+} as const;
 
 /** Serves a folder of models whose own files mean to stop the server, beside one that is good; what is not as it must be. */
 export async function serveHostileModels(): Promise<string[]> {
@@ -44,7 +88,18 @@ export async function serveHostileModels(): Promise<string[]> {
   for (const [name, [yaml]] of Object.entries(HOSTILE)) writeModel(root, name, { "model.yaml": yaml });
   for (const [name, [text]] of Object.entries(HOSTILE_TRITON))
     writeModel(root, name, { "config.pbtxt": text });
+  for (const [name, [yaml]] of Object.entries(HOSTILE_PIPELINES)) {
+    mkdirSync(join(root, name));
+    writeFileSync(join(root, name, "model.yaml"), yaml);
+  }
+  mkdirSync(join(root, "pipe-wide"));
+  writeFileSync(join(root, "pipe-wide", "model.yaml"), steps(10));
+  mkdirSync(join(root, "ensemble", "1"), { recursive: true });
+  writeFileSync(join(root, "ensemble", "config.pbtxt"), RING_OF_TRITON);
   symlinkSync("/etc/hostname", join(root, "weights", "secret.safetensors"));
+  writeModel(root, "labels", { "labels.txt": "" });
+  // It takes no room on the disk.
+  truncateSync(join(root, "labels", "labels.txt"), GIB);
   writeModel(root, "good", { "config.pbtxt": "max_batch_size: 8" });
   const server = await startServerProcess([root], { until: "listening" });
   const problems: string[] = [];
@@ -58,7 +113,7 @@ export async function serveHostileModels(): Promise<string[]> {
     });
     const good = index.find(({ name }) => name === "good");
     if (good?.reason !== "") problems.push(`good: ${good?.reason}`);
-    for (const [name, [, reason]] of Object.entries({ ...HOSTILE, ...HOSTILE_TRITON })) {
+    for (const [name, [, reason]] of Object.entries(ALL)) {
       const entry = index.find((one) => one.name === name);
       const isAsItMustBe = entry?.state === "UNAVAILABLE" && reason.test(entry.reason);
       if (!isAsItMustBe) problems.push(`${name}: ${entry?.state} ${entry?.reason}`);

@@ -2,7 +2,8 @@ import { type Attack, statusesOf, type Target, withoutBase64 } from "./attack.ts
 import { answerTo } from "./witness.ts";
 
 /** What everybody may see, and what is wrong with a call before it is one. */
-const OPEN = /GET \/(docs)? on one connection$|gRPC-Web: a deadline of a thousand digits$/;
+const OPEN =
+  /GET \/(docs)? on one connection$|GET \/console, left at once$|gRPC-Web: a deadline of a thousand digits$/;
 /** gRPC-Web and streams of Connect say 200, and then how the call ended. */
 const NO_KEY = /grpc-status: ?16\b|"code":"unauthenticated"/;
 /** Their requests are right but for the body, which nobody may look at before the key. */

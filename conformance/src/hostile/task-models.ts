@@ -34,6 +34,34 @@ const SUM = tinyOnnx({
   ],
 });
 
+const WORDS = tinyOnnx({
+  inputs: [{ name: "input_ids", type: "INT64", dims: ["batch", "words"] }],
+  outputs: [{ name: "logits", type: "FP32", dims: ["batch", 1] }],
+  nodes: [
+    { op: "Cast", inputs: ["input_ids"], outputs: ["numbers"], attributes: { to: 1 } },
+    { op: "ReduceMean", inputs: ["numbers"], outputs: ["logits"] },
+  ],
+});
+
+/** A tokenizer that splits texts where its pattern says. */
+function tokenizer(pattern: string, words: Readonly<Record<string, number>> = {}): string {
+  return JSON.stringify({
+    version: "1.0",
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false },
+    post_processor: null,
+    decoder: null,
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab: { "[PAD]": 0, "[UNK]": 1, ...words },
+    },
+  });
+}
+
 /** Does what it is told, as code of a careless author may. */
 const HANDLER = `export default {
   async preprocess(input, context) {
@@ -64,6 +92,11 @@ const HANDLER = `export default {
 };
 `;
 
+/** A vocabulary of a large language model's size. */
+function manyWords(): Record<string, number> {
+  return Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`w${i}`, i + 2]));
+}
+
 /** Models that take what clients send as it is: an image, a sound, a handler's own words, and one with a state. */
 export function writeTaskModels(root: string): void {
   const model = (name: string, onnx: Uint8Array, files: Readonly<Record<string, string>>): void => {
@@ -90,6 +123,10 @@ export function writeTaskModels(root: string): void {
       sampling_rate: 16_000,
     }),
   });
+  const words = { "model.yaml": `task: text-classification\n${limits}`, "config.json": labels };
+  // Backtracks for longer than the universe has lasted, on a text of 64 letters.
+  model("words", WORDS, { ...words, "tokenizer.json": tokenizer("^(a+)+$") });
+  model("many-words", WORDS, { ...words, "tokenizer.json": tokenizer(" ", manyWords()) });
   model("plain", NEGATE, {});
   model("code", NEGATE, { "model.yaml": limits, "handler.js": HANDLER });
   model("state", SUM, { "model.yaml": "state: {h: h_out}\nmax_sequences: 100\nsequence_idle: 1h\n" });

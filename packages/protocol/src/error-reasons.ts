@@ -54,7 +54,7 @@ const REQUEST_REASONS = {
   },
   resource_exhausted: {
     too_many_regions:
-      "1,024 shared memory regions are registered already. Unregister those that are not used.",
+      "As many shared memory regions are registered as may be: 1,024, or fewer where few files may be open. Unregister those that are not used.",
     uploads_full: "Models that load requests brought hold `--uploads-size` bytes already. Unload some.",
     headers_too_large: "More than 64 headers, or more than 16 KiB of them. Send fewer.",
     body_too_large:
@@ -315,7 +315,7 @@ const STARTUP_REASONS = {
     no_sandbox:
       "`--sandbox required`, and the system has no user namespaces, or forbids mounts in them. The message says which; `--sandbox auto` starts without.",
     no_store_client:
-      "An `s3://` or `gs://` address was named, and the package that reads such is not installed. The message names it.",
+      "An `s3://` or `gs://` address or a `--cache-store` was named, and the package that speaks with such is not installed. The message names it.",
     store_refused:
       "A model store denies access, has nothing under the address, or holds what is not taken; or the folder for its copy cannot be used. The message says which.",
     cannot_listen:

@@ -1,6 +1,8 @@
 from transformers import (
     DetrConfig,
     DetrForSegmentation,
+    MaskFormerConfig,
+    MaskFormerForInstanceSegmentation,
     MobileViTConfig,
     MobileViTForSemanticSegmentation,
     SegformerConfig,
@@ -8,6 +10,7 @@ from transformers import (
     pipeline,
 )
 from transformers.models.detr.image_processing_detr import DetrImageProcessor
+from transformers.models.maskformer.image_processing_maskformer import MaskFormerImageProcessor
 from transformers.models.mobilevit.image_processing_mobilevit import MobileViTImageProcessor
 from transformers.models.segformer.image_processing_segformer import SegformerImageProcessor
 
@@ -56,6 +59,18 @@ def detr_panoptic(folder):
     # It would find nothing anywhere, as untrained models do.
     model.detr.class_labels_classifier.bias.data[-1] = -9
     return segment(folder, model, processor, (64, 96), requests)
+
+
+@case(TASK)
+def maskformer(folder):
+    decoder = DetrConfig(use_timm_backbone=False, backbone_config=backbone(4), **SMALL)
+    config = MaskFormerConfig(
+        backbone_config=backbone(4), decoder_config=decoder, fpn_feature_size=32, mask_feature_size=16, num_labels=3
+    )
+    processor = MaskFormerImageProcessor(size={"height": 50, "width": 90})
+    loose = {"threshold": 0.3, "mask_threshold": 0.2, "overlap_mask_area_threshold": 0.1}
+    requests = [("flower.jpg", loose), ("small.png", {"subtask": "semantic"})]
+    return segment(folder, seeded(MaskFormerForInstanceSegmentation, config), processor, (64, 96), requests)
 
 
 @case(TASK)

@@ -1,7 +1,9 @@
 import type { Attack } from "../attack.ts";
 import { HOSTILE_BODIES } from "../hostile-bodies.ts";
+import { serveFromHostileCaches } from "../hostile-caches.ts";
 import { sendHostileInputs } from "../hostile-inputs.ts";
 import { serveHostileModels } from "../hostile-models.ts";
+import { attackRegions } from "../hostile-regions.ts";
 
 /** On servers of their own: a repository is given at the start. */
 export const files: readonly Attack[] = [
@@ -16,5 +18,17 @@ export const files: readonly Attack[] = [
     name: `${HOSTILE_BODIES.length} bodies for tasks and handlers, too many sequences`,
     holds: "each costs its own worker at most, and the next request is answered",
     run: async () => (await sendHostileInputs(HOSTILE_BODIES)).join("; "),
+  },
+  {
+    group: "files",
+    name: "kept translations: cut, planted, swapped, links, of a GiB, two servers at once",
+    holds: "each server answers as if there were none",
+    run: async () => (await serveFromHostileCaches()).join("; "),
+  },
+  {
+    group: "files",
+    name: "shared memory: odd names and sizes, files that change under a request, 1,100 regions",
+    holds: "refused with what is wrong, and nothing outside a region is read or written",
+    run: async () => (await attackRegions()).join("; "),
   },
 ];

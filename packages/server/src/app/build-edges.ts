@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import type { Clock } from "../base/clock.ts";
+import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Tracer } from "../base/request-trace.ts";
@@ -16,6 +17,7 @@ import type { InferenceObserver } from "../edge/inference-metrics.ts";
 import { createListener, type Listener, LOOPBACK } from "../edge/listener.ts";
 import type { MemoryRegions } from "../edge/memory-regions.ts";
 import { createRequestLog } from "../edge/request-log.ts";
+import type { RequestRecorder } from "../edge/rest/call/request-recorder.ts";
 import type { ForwardedCalls } from "../edge/rest/rest-edge.ts";
 import type { TimeSlicer } from "../edge/time-slicer.ts";
 import type { TraceSampler, TraceSettings } from "../edge/trace-settings.ts";
@@ -28,7 +30,7 @@ import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
 import { auditedAdministration } from "./audited-administration.ts";
 import { createDenialLog } from "./denial-log.ts";
-import { grpcLimits, listenerLimits, restLimits } from "./edge-limits.ts";
+import { grpcLimits, listenerLimits, mostRegions, restLimits } from "./edge-limits.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { OpenAuthentication } from "./open-authentication.ts";
@@ -68,6 +70,8 @@ export interface EdgeSurroundings {
 export interface BuiltEdges extends Front {
   /** Shared memory that clients have registered; undefined: none may be. */
   readonly regions: MemoryRegions | undefined;
+  /** Undefined: requests are not kept. */
+  readonly recorder: RequestRecorder | undefined;
   /** Opens further ports; undefined: there are none. */
   readonly listenMore: TorchserveFronts["listen"] | undefined;
 }
@@ -105,6 +109,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
     import("../edge/grpc/grpc-edge.ts"),
   ]);
   const { regions, readLoadConfig, cpuProfiler } = await allowedExtensions(config, clock);
+  const recorder = await openRecorder(surroundings);
   const shared = {
     inference,
     ...openControlPlane(surroundings),
@@ -143,6 +148,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         openCall: (call) => grpcOf().openForeign(call),
         metrics,
         onCompressed: measureCompression(metrics),
+        recorder,
         limits: restLimits(config),
         notReadyStatus: notReadyStatusOf(config),
         fastLane: config.fastLane === "on",
@@ -189,7 +195,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
       (socket) => grpc.injectConnection(socket),
     );
   const front: Front = { rest, grpc, listener };
-  return { ...(fronts?.join(front, makers) ?? front), regions, listenMore: fronts?.listen };
+  return { ...(fronts?.join(front, makers) ?? front), regions, recorder, listenMore: fronts?.listen };
 }
 
 export function webGateOptions({ corsOrigins, allowedHosts }: ServerConfig, host: string): WebGateOptions {
@@ -223,7 +229,7 @@ async function allowedExtensions(
   return {
     regions:
       sharedMemory === "system"
-        ? (await import("../edge/memory-regions.ts")).createMemoryRegions()
+        ? (await import("../edge/memory-regions.ts")).createMemoryRegions({ maxRegions: mostRegions() })
         : undefined,
     cpuProfiler: allowProfile
       ? (await import("../edge/cpu-profiler.ts")).createCpuProfiler(clock)
@@ -233,6 +239,21 @@ async function allowedExtensions(
         ? (await import("../config/triton-settings.ts")).readTritonJson
         : undefined,
   };
+}
+
+async function openRecorder({
+  config: { record, recordLimitBytes },
+  logger,
+  createMainListener,
+  forwarded,
+}: EdgeSurroundings): Promise<RequestRecorder | undefined> {
+  if (record === undefined) return undefined;
+  if (createMainListener !== undefined || forwarded !== undefined)
+    throw new ServeError("invalid_argument", "--record is for a server without --edges", {
+      reason: "bad_option",
+    });
+  const { recordRequests } = await import("../edge/rest/call/request-recorder.ts");
+  return recordRequests(record, { maxBytes: recordLimitBytes, logger });
 }
 
 /** What requests may say of traces. Loaded by the edges in any case. */

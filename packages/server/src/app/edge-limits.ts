@@ -2,6 +2,7 @@ import type { ServerConfig } from "../config/server-options.ts";
 import { DEFAULT_GRPC_LIMITS, type GrpcLimits } from "../edge/grpc/grpc-limits.ts";
 import { DEFAULT_LISTENER_LIMITS, type ListenerLimits } from "../edge/listener.ts";
 import { DEFAULT_REST_LIMITS, type RestLimits } from "../edge/rest-limits.ts";
+import { MAX_REGIONS, REGION_DESCRIPTORS } from "../edge/shared-memory.ts";
 import { openFileLimit } from "./open-file-limit.ts";
 
 /** When a silent gRPC connection is pinged, as a share of the time after which it is given up. */
@@ -23,6 +24,13 @@ export function listenerLimits(config: ServerConfig): ListenerLimits {
     firstBytesTimeoutMs: Math.min(DEFAULT_LISTENER_LIMITS.firstBytesTimeoutMs, config.requestTimeoutMs),
     probeAfterMs: Math.max(LEAST_PROBE_AFTER_MS, config.peerTimeoutMs - TCP_PROBES_MS),
   };
+}
+
+/** Of the descriptors there are, shared memory that clients register takes an eighth at most. */
+const REGIONS_SHARE = 1 / 8;
+
+export function mostRegions(files: number = openFileLimit()): number {
+  return Math.min(MAX_REGIONS, Math.floor((files * REGIONS_SHARE) / REGION_DESCRIPTORS));
 }
 
 export function restLimits(config: ServerConfig): Partial<RestLimits> {

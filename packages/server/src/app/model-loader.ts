@@ -17,7 +17,7 @@ import { createLoadLimit, type LoadLimit } from "../models/load-limit.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
-import { createQueueMetrics } from "../models/queue-metrics.ts";
+import { countRestarts, createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
 import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
@@ -100,7 +100,11 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     const progress = slowProgress(clock, (stage) => logger.info({ stage }, `still loading: ${stage}`));
     try {
       if (config.sha256 !== undefined) await checkDigest(candidate, config.sha256, signal);
-      const spec = loadSpec(config, candidate, options);
+      const isTransform = candidate.format === "transform";
+      const plain = loadSpec(config, candidate, options);
+      const spec = isTransform
+        ? (await import("./transform-spec.ts")).transformSpec(plain, { config, candidate, task })
+        : plain;
       const loaded = await runtime.load(spec, { signal, onProgress: progress.report });
       const { description } = loaded;
       if (candidate.remark !== "") logger.warn({}, candidate.remark);
@@ -129,7 +133,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
         loaded.destroy("its settings do not fit");
         throw error;
       }
-      if (task === undefined) return served;
+      if (task === undefined || isTransform) return served;
       progress.report("its task");
       const { loadTask } = await import("./load-task.ts");
       const parts = { runtime, config, candidate, task, clock, signal };
@@ -229,6 +233,7 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
     },
     wallNowMs: Date.now,
     observer: createQueueMetrics(parts.metrics, { model: name, version }),
+    onRestart: countRestarts(parts.metrics, { model: name, version }),
     createQueue: (queueParts) =>
       createScheduler({
         ...queueParts,

@@ -5,6 +5,7 @@ import type { ServerConfig } from "../config/server-options.ts";
 import type { GrpcEdge } from "../edge/grpc/grpc-edge.ts";
 import type { Listener } from "../edge/listener.ts";
 import type { MemoryRegions } from "../edge/memory-regions.ts";
+import type { RequestRecorder } from "../edge/rest/call/request-recorder.ts";
 import type { RestEdge } from "../edge/rest/rest-edge.ts";
 import type { HealthServer } from "../health/health-server.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
@@ -36,6 +37,8 @@ export interface RunningParts {
   readonly listener: Listener;
   /** Shared memory that clients have registered; undefined: none may be. */
   readonly regions: MemoryRegions | undefined;
+  /** Undefined: requests are not kept. */
+  readonly recorder: RequestRecorder | undefined;
   readonly control: ModelControl;
   readonly rollouts: OpenRollouts;
   readonly registry: ManagedRegistry;
@@ -83,6 +86,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   listener.destroy();
   edgeProcesses?.destroy();
   parts.regions?.unregister("");
+  await parts.recorder?.close();
   // Until then requests go where their sequences are.
   parts.rollouts.close();
   await registry.close();

@@ -2,7 +2,7 @@ import { type Dirent, existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryPath } from "../app/repository-path.ts";
 import { ServeError } from "../base/errors.ts";
-import { faultCode, faultWords } from "../base/file-fault.ts";
+import { faultCode, faultWords, onFile } from "../base/file-fault.ts";
 import { nearestWord } from "../base/nearest-word.ts";
 import { isStoreAddress, parseStoreAddress } from "../stores/store-address.ts";
 import { usageError } from "./usage-error.ts";
@@ -68,6 +68,14 @@ export function missingFile(path: string, what = "file"): ServeError {
   );
   const hint = near === undefined ? "" : `; did you mean ${folder}${near}?`;
   return new ServeError("invalid_argument", `${path}: no such ${what}${hint}`, { reason: "missing_path" });
+}
+
+/** Throws `missing_path` where there is no folder at a path. */
+export function requireFolder(path: string): void {
+  const found = onFile(path, () => statSync(path, { throwIfNoEntry: false }));
+  if (found === undefined) throw missingFile(path, "folder");
+  if (!found.isDirectory())
+    throw new ServeError("invalid_argument", `${path} is no folder`, { reason: "missing_path" });
 }
 
 function listed(folder: string): readonly Dirent[] {

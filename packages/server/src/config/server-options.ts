@@ -127,6 +127,18 @@ export const SERVER_OPTIONS = {
     default: false,
     doc: "Let the administrator record what the server process spends its time on (POST /v2/profile), for 30 seconds at most, which slows it by some percent meanwhile.",
   },
+  record: {
+    kind: "text",
+    default: null,
+    doc: "Keep the bodies of REST inferences in this new file, which sconce bench --requests sends again: with their paths and what says how to read them, without queries and other headers. They are your clients' data; only this user may read the file. Not with --edges.",
+  },
+  recordLimitBytes: {
+    kind: "bytes",
+    min: 1024,
+    max: 1_099_511_627_776,
+    default: 67_108_864,
+    doc: "How large that file becomes; what comes then is not kept.",
+  },
   allowLoadConfig: {
     kind: "flag",
     default: false,

@@ -35,6 +35,11 @@ const NEEDS: readonly Need[] = [
     words: "--allow-model-upload",
   },
   {
+    options: ["recordLimitBytes"],
+    isMet: ({ record }) => record !== undefined,
+    words: "--record",
+  },
+  {
     options: ["pollIntervalMs"],
     isMet: ({ modelControl }) => modelControl === "poll",
     words: "--model-control poll",

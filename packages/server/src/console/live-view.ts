@@ -98,6 +98,7 @@ const PANELS: readonly Panel[] = [
       ["rejected", "s4", gained("sconce_rejections_total")],
       ["failed", "bad", gained("sconce_failures_total")],
       ["run again", "s1", gained("sconce_reruns_total")],
+      ["worker restarts", "s7", gained("sconce_worker_restarts_total")],
     ],
   },
   {

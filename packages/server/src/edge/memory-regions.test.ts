@@ -26,7 +26,7 @@ function open(name: string): MemoryRegions {
     file(name),
     Uint8Array.from({ length: 16 }, (_, i) => i),
   );
-  const regions = createMemoryRegions(folder);
+  const regions = createMemoryRegions({ folder });
   regions.register({ name: "r", key: `/${name}`, offset: 4n, byteSize: 8n });
   return regions;
 }
@@ -51,7 +51,7 @@ test("places are read and written inside their region, whatever else the file ho
 test("a large place is read in steps, and all of it", () => {
   const bytes = Uint8Array.from({ length: 1_000_003 }, (_, i) => (i * 7) & 255);
   writeFileSync(file("large"), bytes);
-  const regions = createMemoryRegions(folder);
+  const regions = createMemoryRegions({ folder });
   regions.register({ name: "r", key: "large", offset: 0n, byteSize: BigInt(bytes.length) });
   const into = new Uint8Array(bytes.length);
   const reading = regions.reading(place(0n, BigInt(bytes.length)), into);
@@ -109,7 +109,7 @@ test("a file that was made shorter after it was registered is an error, and a wr
 });
 
 test("only plain files of that one folder can be registered: no paths, links, pipes or folders", () => {
-  const regions = createMemoryRegions(folder);
+  const regions = createMemoryRegions({ folder });
   writeFileSync(file("secret"), "12345678");
   mkdirSync(file("inner"), { recursive: true });
   writeFileSync(file("inner/secret"), "12345678");
@@ -158,6 +158,17 @@ test("names are unique, listed, and free again once they are unregistered", () =
   regions.unregister("");
   assert.deepEqual(regions.status(""), []);
   assert.throws(() => regions.reading(place(0n, 1n), new Uint8Array(1)), { reason: "no_such_region" });
+});
+
+test("no more regions are registered than the server says", () => {
+  const regions = createMemoryRegions({ folder, maxRegions: 2 });
+  const region = { key: "/names", offset: 0n, byteSize: 1n };
+  for (const name of ["a", "b"]) regions.register({ ...region, name });
+  assert.throws(() => regions.register({ ...region, name: "c" }), {
+    reason: "too_many_regions",
+    message: "there are 2 shared memory regions already",
+  });
+  regions.unregister("");
 });
 
 test("a request that uses a region while it is unregistered fails, and reads no other file by its number", () => {

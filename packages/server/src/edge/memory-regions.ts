@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { MAX_REGION_NAME, type RegionPlace } from "@sconce/protocol";
 import { ServeError } from "../base/errors.ts";
-import { noSuchRegion } from "./shared-memory.ts";
+import { MAX_REGIONS, noSuchRegion } from "./shared-memory.ts";
 import type { Steps } from "./time-slicer.ts";
 
 /** A part of a shared memory file that clients use by name. */
@@ -29,7 +29,6 @@ export interface MemoryRegions {
 
 /** Where POSIX shared memory lies on Linux. */
 const FOLDER = "/dev/shm";
-const MAX_REGIONS = 1024;
 /** One name in that folder. */
 const KEY = /^\/?(?!\.{1,2}$)([^/\0]{1,255})$/;
 /** How many bytes are copied in the time in which one byte of text is read. */
@@ -37,11 +36,21 @@ const COPY_SPEED = 32;
 /** Pipes are not waited for, and links not followed. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+export interface MemoryRegionsOptions {
+  /** Default: where the system keeps shared memory. */
+  readonly folder?: string;
+  /** Each holds descriptors, which connections and models need as well. Default: 1,024. */
+  readonly maxRegions?: number;
+}
+
 /**
  * Makes an empty registry. Files are read and written by system calls and never mapped: a client that shortens its file gets an error, where a mapped one
  * would end this process.
  */
-export function createMemoryRegions(folder: string = FOLDER): MemoryRegions {
+export function createMemoryRegions({
+  folder = FOLDER,
+  maxRegions = MAX_REGIONS,
+}: MemoryRegionsOptions = {}): MemoryRegions {
   const regions = new Map<string, OpenRegion>();
   const find = (name: string): OpenRegion => {
     const region = regions.get(name);
@@ -60,8 +69,8 @@ export function createMemoryRegions(folder: string = FOLDER): MemoryRegions {
           { reason: "region_exists" },
         );
       }
-      if (regions.size >= MAX_REGIONS) {
-        throw new ServeError("resource_exhausted", `there are ${MAX_REGIONS} shared memory regions already`, {
+      if (regions.size >= maxRegions) {
+        throw new ServeError("resource_exhausted", `there are ${maxRegions} shared memory regions already`, {
           reason: "too_many_regions",
         });
       }

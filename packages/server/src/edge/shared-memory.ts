@@ -2,6 +2,11 @@ import { ServeError } from "../base/errors.ts";
 
 export type SharedMemoryKind = "system" | "cuda";
 
+/** Regions that clients may have registered together, however many files may be open. */
+export const MAX_REGIONS = 1024;
+/** Descriptors that one may take: for reading and for writing. */
+export const REGION_DESCRIPTORS = 2;
+
 /** Throws what every registration of CUDA shared memory is answered with. */
 export function rejectCudaRegistration(): never {
   throw unsupported("CUDA shared memory is not offered: models run on the CPU; send tensors as raw bytes");

@@ -189,7 +189,7 @@ class SentRequest implements Settling, AbortListener {
   }
 }
 
-/** Only the server process knows its queues: it is asked about bodies that cost more than that. */
+/** Only the server process knows its queues, and for certain which models there are: it is asked about what costs more than that. */
 function doorTo(asker: Asker, model: string, version: string | undefined): Door {
   return {
     rejectEarly: () => undefined,
@@ -209,8 +209,7 @@ function doorTo(asker: Asker, model: string, version: string | undefined): Door 
 
 function inferenceOver(asker: Asker, views: ModelViews): Inference {
   return {
-    door: (name, version) =>
-      views.inputsOf(name, version) === undefined ? undefined : doorTo(asker, name, version),
+    door: (name, version) => doorTo(asker, name, version),
     loadedInputs: (name, version) => views.inputsOf(name, version),
     acquireInputs: (model, version, signal) => acquireInputs(asker, { model, version }, signal),
     modelNames: () => views.names(),

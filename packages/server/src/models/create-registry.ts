@@ -11,9 +11,10 @@ import { ModelVersions } from "./model-versions.ts";
 import { isEmpty, isReady } from "./readiness.ts";
 import type { IndexEntry, ModelPresence, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
+import { requireNoTrial, requireTrials, trialWish } from "./trial-wish.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
 import { LOADS_ON_USE, NOT_LOADED, type VersionContext } from "./version-state.ts";
-import type { TrialEnd, TrialStatus, TrialWish } from "./version-trial.ts";
+import type { TrialEnd, TrialStatus } from "./version-trial.ts";
 
 /** An empty registry; `apply` fills it. */
 export function createRegistry(options: RegistryOptions): ManagedRegistry {
@@ -210,14 +211,7 @@ class Registry implements ManagedRegistry {
   setDefaultVersion(name: string, version: string): void {
     const model = this.#model(name);
     if (!model.versions.has(version)) this.#notFound(name, version);
-    if (model.trial !== undefined)
-      throw new ServeError(
-        "failed_precondition",
-        `model "${name}" is in a rollout: promote or abort it first`,
-        {
-          reason: "rollout_refused",
-        },
-      );
+    requireNoTrial(model);
     model.preferred = version;
     model.refresh();
     this.#tellOf(model);
@@ -229,7 +223,7 @@ class Registry implements ManagedRegistry {
 
   beginTrial(name: string, version: string): void {
     const model = this.#model(name);
-    if (this.#options.lazy === true) throw lazyTrial();
+    requireTrials(this.#options);
     if (!model.versions.has(version)) this.#notFound(name, version);
     model.beginTrial(version);
     this.#tellOf(model);
@@ -404,26 +398,10 @@ class Registry implements ManagedRegistry {
   #create(name: string): ModelVersions {
     return new ModelVersions(name, {
       policyOf: this.#options.versionPolicy ?? (() => LATEST_VERSION),
-      trialOf: (newest) => this.#trialOf(newest),
+      trialOf: (newest) => trialWish(newest, this.#options),
       enabled: this.#options.explicit === undefined,
       context: this.#context,
     });
-  }
-
-  #trialOf(newest: ModelCandidate): TrialWish | undefined {
-    const { trials, lazy, logger } = this.#options;
-    try {
-      const wish = trials?.(newest);
-      if (wish === undefined || lazy !== true) return wish;
-      logger.warn(
-        { model: newest.name },
-        "rollout has no effect: models load on first use, one version each",
-      );
-    } catch (thrown) {
-      // The load says it to whoever asks for it.
-      logger.warn({ model: newest.name, err: thrown }, ServeError.from(thrown).message);
-    }
-    return undefined;
   }
 
   #reconcile(model: ModelVersions): void {
@@ -470,14 +448,6 @@ class Registry implements ManagedRegistry {
 
 function isMade({ candidate }: ModelVersion): boolean {
   return candidate.format === "pipeline";
-}
-
-function lazyTrial(): ServeError {
-  return new ServeError(
-    "failed_precondition",
-    "the rollout cannot start: models load on first use here (--lazy-loading), one version each",
-    { reason: "rollout_refused" },
-  );
 }
 
 function loadError(name: string, versions: readonly ModelVersion[]): ServeError {

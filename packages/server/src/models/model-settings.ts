@@ -5,6 +5,7 @@ import type { YamlReader } from "../config/yaml-reader.ts";
 import { mapBounded } from "./bounded.ts";
 import { PARALLEL_READS } from "./folder-listing.ts";
 import { isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
+import { NO_MODEL_FILE } from "./model-file.ts";
 
 /** Adds to a scan what the models' own files say. */
 export interface SettingsReader {
@@ -51,11 +52,20 @@ function withSettings(candidate: ModelCandidate, seen: ReadonlyMap<string, Known
   for (const path of filesOf(candidate)) {
     const found = seen.get(path)?.settings;
     if (found === undefined) continue;
-    if (!("settings" in found))
-      return candidate.problem === undefined ? { ...candidate, ...found } : candidate;
+    if (!("settings" in found)) return withFault(candidate, found);
     merged = merged === undefined ? found.settings : mergeSettings(merged, found.settings);
   }
   return merged === undefined ? candidate : withFile(candidate, merged);
+}
+
+/** A folder without a model's file may be a pipeline, if only its settings could be read: what is wrong with them comes first. */
+function withFault(
+  candidate: ModelCandidate,
+  fault: Pick<ModelCandidate, "problem" | "unreadable">,
+): ModelCandidate {
+  const { problem } = candidate;
+  if (problem === undefined) return { ...candidate, ...fault };
+  return { ...candidate, problem: `${fault.problem}; ${problem}` };
 }
 
 /** A model's own settings over those of another server, key by key. */
@@ -69,6 +79,7 @@ function withFile(candidate: ModelCandidate, settings: SettingsFile): ModelCandi
   const { refusal, modelFile, remarks = [] } = settings;
   if (refusal !== undefined) return { ...candidate, settings, problem: refusal };
   if (settings.values["pipeline"] !== undefined) return asPipeline(candidate, settings);
+  if (isTransform(candidate, settings)) return asTransform(candidate, settings);
   const remark = [candidate.remark, ...remarks].filter((text) => text !== "").join("; ");
   const common = { ...candidate, settings, remark };
   if (modelFile === undefined || !isModelName(candidate.name) || candidate.file.endsWith(`/${modelFile}`))
@@ -81,6 +92,27 @@ function withFile(candidate: ModelCandidate, settings: SettingsFile): ModelCandi
   const { path, format, bytes } = file;
   const problem = isProgram(format) || candidate.codeFile !== undefined ? undefined : formatAdvice(format);
   return { ...common, file: path, format, bytes, problem };
+}
+
+/** A folder without a model whose settings say what it takes and gives: code between models, which is looked for when it is loaded. */
+function isTransform({ problem, codeFile, configFile }: ModelCandidate, { values }: SettingsFile): boolean {
+  if (codeFile !== undefined || configFile === undefined || problem?.startsWith(NO_MODEL_FILE) !== true)
+    return false;
+  return values["inputs"] !== undefined && values["outputs"] !== undefined;
+}
+
+function asTransform(candidate: ModelCandidate, settings: SettingsFile): ModelCandidate {
+  const { name, configFile, file } = candidate;
+  if (file !== "" || !isModelName(name)) return { ...candidate, settings };
+  return {
+    ...candidate,
+    settings,
+    problem: undefined,
+    file: configFile!, // what makes it one stands there
+    format: "transform",
+    bytes: 0,
+    looksLikeModel: true,
+  };
 }
 
 /** A folder whose settings say that other models are its model. They are its file. */

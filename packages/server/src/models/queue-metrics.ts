@@ -73,3 +73,16 @@ export function createQueueMetrics(
     requestsRetried: (kind, requests) => reruns(kind).add(requests),
   };
 }
+
+/** `sconce_worker_restarts_total`: instances whose worker had ended, or was ended, and that got another one. */
+export function countRestarts(
+  metrics: Metrics,
+  labels: { readonly model: string; readonly version: string },
+): () => void {
+  const counter = metrics.counter(
+    "sconce_worker_restarts_total",
+    "Instances that lost their worker and got another one.",
+    labels,
+  );
+  return () => counter.add(1);
+}

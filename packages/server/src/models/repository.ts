@@ -22,10 +22,10 @@ import { compareVersions, isModelName, type ModelCandidate, type ScanResult } fr
 import {
   chooseModelFile,
   compareFormats,
+  type FoundFormat,
   hasModelSuffix,
   isCodeArchive,
   isCodeNeeded,
-  type ModelFormat,
   modelStem,
 } from "./model-file.ts";
 import { createSettingsReader } from "./model-settings.ts";
@@ -263,7 +263,7 @@ function isMeant(name: string, { models, refused, remarks, isEmpty, ...listing }
 }
 
 function candidate(
-  file: PlainFile & { readonly format: Exclude<ModelFormat, "pipeline"> },
+  file: PlainFile & { readonly format: FoundFormat },
   {
     name,
     version,
@@ -300,10 +300,7 @@ function candidate(
 }
 
 /** Why a file cannot be served, as far as its format says it. */
-function formatProblem(
-  format: Exclude<ModelFormat, "pipeline">,
-  codeFile: string | undefined,
-): string | undefined {
+function formatProblem(format: FoundFormat, codeFile: string | undefined): string | undefined {
   if (format === "code" || isProgram(format) || isCodeArchive(format)) return undefined;
   if (codeFile !== undefined && isCodeNeeded(format)) return undefined;
   return formatAdvice(format);

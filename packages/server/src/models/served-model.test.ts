@@ -78,12 +78,16 @@ function setUp(instances = [new StubInstance("0")]) {
     },
   };
   const answered: number[] = [];
+  const restarts = { count: 0 };
   const served = createServedModel({
     name: "m",
     version: "3",
     loaded,
     logger: silentLogger,
     settings: SETTINGS,
+    onRestart() {
+      restarts.count += 1;
+    },
     wallNowMs: () => 1_700_000_000_000,
     createQueue: (parts) =>
       createScheduler({
@@ -103,7 +107,7 @@ function setUp(instances = [new StubInstance("0")]) {
     instance.state = state;
     for (const listener of listeners) listener(instance);
   };
-  return { clock, served, instances, ended, change, listeners, answered };
+  return { clock, served, instances, ended, change, listeners, answered, restarts };
 }
 
 function rows(...values: readonly number[]) {
@@ -184,6 +188,16 @@ describe("health", () => {
     assert.deepEqual(seen, ["crash loop"]);
     change(instances[1]!, { kind: "ready" });
     assert.deepEqual(seen, ["crash loop", undefined]);
+  });
+
+  test("a restart counts once, however many tries it takes, and another one counts again", () => {
+    const { instances, change, restarts } = setUp([new StubInstance("0"), new StubInstance("1")]);
+    for (const attempt of [0, 1, 2]) change(instances[0]!, { kind: "restarting", attempt, reason: "died" });
+    assert.equal(restarts.count, 1);
+    change(instances[0]!, { kind: "ready" });
+    change(instances[1]!, { kind: "restarting", attempt: 1, reason: "died" });
+    change(instances[0]!, { kind: "restarting", attempt: 1, reason: "died" });
+    assert.equal(restarts.count, 3);
   });
 
   test("a request waits for an instance that restarts", async () => {

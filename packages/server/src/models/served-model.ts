@@ -36,6 +36,8 @@ export interface ServedModelOptions {
   readonly wallNowMs: () => number;
   /** Told the same as the statistics: metrics. */
   readonly observer?: QueueObserver;
+  /** Told when an instance lost its worker and gets another one. Default: nobody is. */
+  readonly onRestart?: () => void;
   /** Default: the weights, once per instance. */
   readonly memoryBytes?: number;
 }
@@ -56,6 +58,9 @@ class LiveModel implements ServedModelHandle {
   readonly #statistics: StatisticsCounters;
   readonly #logger: Logger;
   readonly #health = new Set<() => void>();
+  /** Instances that wait for another worker. */
+  readonly #restarting = new Set<Instance>();
+  readonly #onRestart: (() => void) | undefined;
   readonly #inFlight = new InFlight();
   readonly #holds = new InFlight();
   readonly #stopWatching: () => void;
@@ -80,6 +85,7 @@ class LiveModel implements ServedModelHandle {
     });
     this.#loadedAtMs = options.wallNowMs();
     this.#failure = failureOf(loaded);
+    this.#onRestart = options.onRestart;
     this.#stopWatching = loaded.onStateChange(() => this.#onStateChange());
   }
 
@@ -168,6 +174,7 @@ class LiveModel implements ServedModelHandle {
 
   #onStateChange(): void {
     this.#queue.instancesChanged();
+    this.#countRestarts();
     const failure = failureOf(this.#loaded);
     if (failure === this.#failure) return;
     this.#failure = failure;
@@ -175,6 +182,17 @@ class LiveModel implements ServedModelHandle {
     if (failure === undefined) this.#logger.info({ model, version }, "the model answers again");
     else this.#logger.error({ model, version, reason: failure }, "the model cannot answer any more");
     for (const listener of this.#health) listener();
+  }
+
+  /** Each once, however many tries it takes. */
+  #countRestarts(): void {
+    for (const instance of this.#loaded.instances) {
+      if (instance.state.kind !== "restarting") this.#restarting.delete(instance);
+      else if (!this.#restarting.has(instance)) {
+        this.#restarting.add(instance);
+        this.#onRestart?.();
+      }
+    }
   }
 }
 

@@ -12,6 +12,12 @@ test("a package that is not installed is named in one sentence; what a package t
       message: `this address is read by the package ${MISSING}, which is not installed: npm install ${MISSING}`,
     },
   );
+  await assert.rejects(
+    peerPackage(MISSING, () => import(MISSING) as Promise<unknown>, "what --cache-store names is asked"),
+    {
+      message: `what --cache-store names is asked by the package ${MISSING}, which is not installed: npm install ${MISSING}`,
+    },
+  );
   const broken = new Error("broken");
   await assert.rejects(
     peerPackage("x", () => Promise.reject(broken)),

@@ -7,12 +7,13 @@ import {
   severalWrites,
   whyNoVariant,
 } from "./functional-variant.ts";
-import { type Guard, type GuardTerm, guardOfDim } from "./guard.ts";
-import { inputSymbols } from "./input-symbols.ts";
+import type { Guard } from "./guard.ts";
 import type { Arg, Graph, Node, TensorType, ValueType } from "./ir.ts";
-import { anyOf, partsOf } from "./size-conditions.ts";
-import { type Dim, factorsOf, keyOf, type SymNode, sym, termsOf } from "./sym.ts";
+import { demandApart, type Root, relate, startRoot, typeOf, type View } from "./memory.ts";
+import { namesIn, originOf, valueArg } from "./node-parts.ts";
+import type { Dim } from "./sym.ts";
 import { replayView, type ViewStep } from "./view-replay.ts";
+import { partDemands, WRITES_INTO_COPY, WriteDemands } from "./write-demands.ts";
 
 export interface Functionalised {
   readonly graph: Graph;
@@ -37,53 +38,6 @@ export function functionalise(graph: Graph, shared: readonly (readonly string[])
   return pass.finish();
 }
 
-/** Why sizes may be refused. */
-const WRITES_INTO_COPY = "the program writes into a copy, which is the original itself at such sizes";
-
-const WRITES_PAST_END = "the program writes into a part that begins past the end at other sizes";
-
-/** What is left of other sizes in a size, such as n - 1, which PyTorch takes for 0 where there is not as much. */
-function remainders(dim: Dim): readonly Dim[] {
-  if (typeof dim === "number" || dim.op === "symbol" || dim.op === "max") return [];
-  const isLess =
-    dim.op === "add" &&
-    termsOf(dim).some((term) => factorsOf(term).some((factor) => typeof factor === "number" && factor < 0));
-  return isLess ? [dim] : (dim as SymNode).args.flatMap(remainders);
-}
-
-/** Memory that tensors share. */
-interface Root {
-  readonly name: string;
-  /** The value that holds the memory's content now. */
-  current: string;
-  readonly type: TensorType;
-  /** Counts the writes. */
-  version: number;
-  /** Roots that may be the same memory. */
-  readonly relatives: Set<Root>;
-  /** Set when a relative was written to: the content is not known any more. */
-  lostTo: string | undefined;
-  /** What this is a copy of, or what is a copy of it, and at which sizes that is so. */
-  readonly copies: Map<Root, Dim>;
-  /** Conditions under which it is not what was written into elsewhere, until it is used. */
-  demands: Dim[];
-}
-
-interface View {
-  readonly root: Root;
-  readonly steps: readonly ViewStep[];
-  /** All names of this very tensor: what changes its shape changes it for all of them. */
-  readonly names: Set<string>;
-  /** The value that shows this view, and the version of the root that it shows. */
-  name: string;
-  version: number;
-}
-
-/** What stands for a node comes from where the node does. */
-function originOf({ target, place }: Node): Pick<Node, "origin" | "place"> {
-  return place === undefined ? { origin: target } : { origin: target, place };
-}
-
 class Functionaliser {
   readonly #graph: Graph;
   readonly #values: Map<string, ValueType>;
@@ -91,13 +45,12 @@ class Functionaliser {
   readonly #nodes: Node[] = [];
   readonly #unsupported: { op: string; reason: string }[] = [];
   readonly #mutatedInputs = new Set<string>();
-  readonly #demands = new Map<string, Guard>();
-  readonly #given: ReadonlyMap<string, GuardTerm>;
+  readonly #demands: WriteDemands;
 
   constructor(graph: Graph, shared: readonly (readonly string[])[]) {
     this.#graph = graph;
     this.#values = new Map(graph.values);
-    this.#given = inputSymbols(graph, graph.inputs);
+    this.#demands = new WriteDemands(graph);
     for (const input of graph.inputs) this.#startRoot(input);
     for (const group of shared) {
       const roots = group.flatMap((name) => this.#views.get(name)?.root ?? []);
@@ -118,25 +71,16 @@ class Functionaliser {
       graph: { ...this.#graph, nodes: this.#nodes, outputs, values: this.#values },
       unsupported: this.#unsupported,
       mutatedInputs: [...this.#mutatedInputs],
-      demands: [...this.#demands.values()],
+      demands: this.#demands.all,
     };
   }
 
   #startRoot(name: string): Root | undefined {
     const type = this.#values.get(name);
     if (type?.kind !== "tensor") return undefined;
-    const root: Root = {
-      name,
-      current: name,
-      type,
-      version: 0,
-      relatives: new Set(),
-      lostTo: undefined,
-      copies: new Map(),
-      demands: [],
-    };
-    this.#views.set(name, { root, steps: [], names: new Set([name]), name, version: 0 });
-    return root;
+    const view = startRoot(name, type);
+    this.#views.set(name, view);
+    return view.root;
   }
 
   /** A node that writes nothing: its operands are brought up to date, its results become views or new roots. */
@@ -171,25 +115,9 @@ class Functionaliser {
     copy.copies.set(original, condition);
   }
 
-  /** Says of what may be the same memory as a root that was written to, at some sizes, that it must not be. */
-  #demandApart(root: Root): void {
-    const reached = new Map<Root, Dim>([root, ...root.relatives].map((start) => [start, 0]));
-    for (const [from, so] of reached) {
-      for (const [to, condition] of from.copies) {
-        const apart = anyOf([so, condition]);
-        for (const one of [to, ...to.relatives]) if (!reached.has(one)) reached.set(one, apart);
-      }
-    }
-    for (const [one, apart] of reached) if (apart !== 0) one.demands.push(apart);
-  }
-
   /** Conditions on what the inputs' sizes are become demands of the program, others a check where they matter. */
   #demand(condition: Dim, because: string, target: string): void {
-    for (const part of partsOf("and", condition)) {
-      const term = guardOfDim(part, ({ key }) => this.#given.get(key));
-      if (term === undefined) this.#check(part, because, target);
-      else this.#demands.set(keyOf(part), { condition: term, because });
-    }
+    for (const part of this.#demands.take(condition, because)) this.#check(part, because, target);
   }
 
   #check(condition: Dim, because: string, target: string): void {
@@ -212,11 +140,7 @@ class Functionaliser {
     for (const arg of node.args.values()) {
       for (const name of namesIn(arg)) {
         const other = this.#views.get(name)?.root;
-        if (other === undefined) continue;
-        for (const relative of [other, ...other.relatives]) {
-          root.relatives.add(relative);
-          relative.relatives.add(root);
-        }
+        if (other !== undefined) relate(root, other);
       }
     }
   }
@@ -294,10 +218,8 @@ class Functionaliser {
   /** Puts a view's new value into its root, and forgets what may share memory with it without being known as a view. */
   #write(view: View, value: string, node: Node): void {
     const { root, steps } = view;
-    for (const { dims } of [root.type, ...steps.map(({ to }) => to)]) {
-      for (const left of dims.flatMap(remainders))
-        this.#demand(sym("ge", left, 0), WRITES_PAST_END, node.target);
-    }
+    for (const { condition, because } of partDemands([root.type, ...steps.map(({ to }) => to)]))
+      this.#demand(condition, because, node.target);
     const wholes = this.#intermediates(view);
     let part = value;
     for (let i = view.steps.length - 1; i >= 0; i--) {
@@ -316,7 +238,7 @@ class Functionaliser {
     view.name = value;
     view.version = root.version;
     for (const relative of root.relatives) relative.lostTo = node.target;
-    this.#demandApart(root);
+    demandApart(root);
     if (this.#graph.inputs.includes(root.name)) this.#mutatedInputs.add(root.name);
   }
 
@@ -385,17 +307,4 @@ class Functionaliser {
   #report(node: Node, reason: string): void {
     this.#unsupported.push({ op: node.target, reason });
   }
-}
-
-function typeOf({ root, steps }: View): TensorType {
-  return steps.at(-1)?.to ?? root.type;
-}
-
-function valueArg(name: string): Arg {
-  return { kind: "value", name };
-}
-
-function namesIn(arg: Arg): string[] {
-  if (arg.kind === "value") return [arg.name];
-  return arg.kind === "list" ? arg.items.flatMap(namesIn) : [];
 }

@@ -66,6 +66,11 @@ export const BENCH_OPTIONS = {
     default: null,
     doc: "A JSON file to send: a value, a /predict body, or an Open Inference Protocol body. Default: made up from the model's signature.",
   },
+  requests: {
+    kind: "text",
+    default: null,
+    doc: "A file of recorded requests (sconce serve --record), which are sent in turn, again from the beginning at its end: a line of JSON for each, with path, headers and body, or base64.",
+  },
   rows: { kind: "integer", min: 1, max: 65_536, default: 1, doc: "Rows in a made-up request." },
   size: {
     kind: "integer",

@@ -14,7 +14,8 @@ import { loadBody } from "./load-body.ts";
 import { loadLevels, parseShare } from "./load-levels.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { openSenders } from "./open-senders.ts";
-import { readJsonFile } from "./request-body.ts";
+import { readRecorded } from "./recorded-requests.ts";
+import { type RequestBody, readJsonFile } from "./request-body.ts";
 import { parseTarget, type Target } from "./target.ts";
 
 export const benchCommand: Command = {
@@ -33,8 +34,10 @@ export const benchCommand: Command = {
     const levels = loadLevels(options);
     const stability = parseShare("--stability", options.stability);
     const expected = expectedAnswer(target, options.expected);
-    const body = await loadBody(target, options);
-    const openSender = openSenders(target, { body, timeoutMs: options.timeoutMs, expected });
+    const recorded = options.requests === undefined ? undefined : recordedBodies(target, options.requests);
+    const body = recorded?.[0] ?? (await loadBody(target, options));
+    const next = recorded && inTurn(recorded);
+    const openSender = openSenders(target, { body, next, timeoutMs: options.timeoutMs, expected });
     const random = randomNumbers(options.seed);
     const measurements: Measurement[] = [];
     for (const level of levels) {
@@ -42,7 +45,11 @@ export const benchCommand: Command = {
         await measure(level, { ...options, openSender, clock: systemClock, random, stability }),
       );
     }
-    const head = `${target.model} at ${target.origin}, ${target.protocol}, ${body.bytes.length} bytes a request`;
+    const sent =
+      recorded === undefined
+        ? `${target.protocol}, ${body.bytes.length} bytes a request`
+        : `${recorded.length} recorded requests in turn`;
+    const head = `${target.model} at ${target.origin}, ${sent}`;
     if (options.html !== undefined) writePage(options.html, benchHtml(head, measurements));
     const { origin, model, protocol } = target;
     const report = { origin, model, protocol, requestBytes: body.bytes.length, measurements };
@@ -50,6 +57,17 @@ export const benchCommand: Command = {
     return measurements.every(({ answered }) => answered > 0) ? 0 : 1;
   },
 };
+
+function recordedBodies(target: Target, path: string): readonly RequestBody[] {
+  if (target.protocol === "grpc" || target.protocol === "grpc-stream")
+    throw usageError("--requests needs REST: recorded requests are sent as they are");
+  return readRecorded(path);
+}
+
+function inTurn<T>(items: readonly T[]): () => T {
+  let at = 0;
+  return () => items[at++ % items.length]!;
+}
 
 function expectedAnswer(target: Target, path: string | undefined): unknown {
   if (path === undefined) return undefined;

@@ -7,6 +7,8 @@ import type { Reply, Sender } from "./sender.ts";
 export interface RestSenderOptions {
   readonly origin: string;
   readonly body: RequestBody;
+  /** What is sent next, where requests differ; default: always `body`. */
+  readonly next?: (() => RequestBody) | undefined;
   readonly timeoutMs: number;
   /** Default: of a server that asks nobody who they are. */
   readonly access?: ServerAccess;
@@ -17,19 +19,21 @@ export interface RestSenderOptions {
 /** A connection of `node:http` that posts the same body again and again: for answers that come without their length. */
 export function createNodeSender({
   origin,
-  body,
+  body: always,
+  next = () => always,
   timeoutMs,
   accepts,
   access = OPEN_ACCESS,
 }: RestSenderOptions): Sender {
-  const url = new URL(body.path, origin);
-  const isSecure = url.protocol === "https:";
+  const isSecure = new URL(origin).protocol === "https:";
   const kept = { keepAlive: true, maxSockets: 1 };
   const agent = isSecure ? new SecureAgent({ ...kept, ...access.tls }) : new Agent(kept);
   const open = isSecure ? requestSecurely : request;
-  const headers = { ...access.headers, ...body.headers, "content-length": String(body.bytes.length) };
   return {
     send() {
+      const body = next();
+      const url = new URL(body.path, origin);
+      const headers = { ...access.headers, ...body.headers, "content-length": String(body.bytes.length) };
       return new Promise<Reply>((resolve) => {
         const fail = (outcome: string): void => resolve({ outcome, serverTiming: undefined });
         const call = open(url, { agent, method: "POST", headers, timeout: timeoutMs }, (response) => {

@@ -26,11 +26,8 @@ interface Reading {
  */
 export function createRestSender(options: RestSenderOptions): Sender {
   const { origin, body, timeoutMs, accepts, access = OPEN_ACCESS } = options;
-  const { hostname, port, host, protocol } = new URL(origin);
-  const head = [`POST ${body.path} HTTP/1.1`, `host: ${host}`, `content-length: ${body.bytes.length}`].concat(
-    Object.entries({ ...access.headers, ...body.headers }).map(([name, value]) => `${name}: ${value}`),
-  );
-  const request = Buffer.concat([Buffer.from(head.join("\r\n") + HEAD_END), body.bytes]);
+  const { hostname, port, protocol } = new URL(origin);
+  const always = requestBytes(body, { origin, access });
   let socket: Socket | undefined;
   let waiting: ((reply: Reply) => void) | undefined;
   let held = NOTHING;
@@ -115,7 +112,8 @@ export function createRestSender(options: RestSenderOptions): Sender {
       return new Promise<Reply>((resolve) => {
         waiting = resolve;
         socket ??= opened();
-        socket.write(request);
+        if (options.next === undefined) socket.write(always);
+        else socket.write(requestBytes(options.next(), { origin, access }));
       });
     },
     close() {
@@ -123,6 +121,16 @@ export function createRestSender(options: RestSenderOptions): Sender {
       fallback?.close();
     },
   };
+}
+
+function requestBytes(
+  { path, headers, bytes }: RestSenderOptions["body"],
+  { origin, access }: Required<Pick<RestSenderOptions, "origin" | "access">>,
+): Buffer {
+  const lines = [`POST ${path} HTTP/1.1`, `host: ${new URL(origin).host}`, `content-length: ${bytes.length}`];
+  for (const [name, value] of Object.entries({ ...access.headers, ...headers }))
+    lines.push(`${name}: ${value}`);
+  return Buffer.concat([Buffer.from(lines.join("\r\n") + HEAD_END), bytes]);
 }
 
 /** What a load needs of an answer's head; undefined when it does not say how long the body is. */

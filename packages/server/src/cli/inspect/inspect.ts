@@ -139,6 +139,8 @@ function foundModel(candidate: ModelCandidate): FoundModel {
   const base = { name, version, remark };
   if (problem !== undefined || file === "") return { ...base, facts: undefined, problem };
   if (candidate.format === "pipeline") return { ...base, facts: undefined, ...pipelineOf(candidate) };
+  if (candidate.format === "transform")
+    return { ...base, facts: undefined, problem: "its handler makes it: sconce serve loads it" };
   if (codeFile !== undefined) {
     return {
       ...base,

@@ -2,6 +2,7 @@ import { startServer } from "../../app/start-server.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { oneLine } from "../../base/printable.ts";
+import { cacheStoreAddressOf } from "../../config/cache-store-address.ts";
 import { type BaseConfig, type Config, loadConfig } from "../../config/load-config.ts";
 import { MODEL_OPTIONS } from "../../config/model-options.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
@@ -56,6 +57,7 @@ function configOf(
   { env }: Terminal,
 ): Config {
   const { server, ...others } = loadConfig({ flags, env, base });
+  cacheStoreAddressOf(server);
   const own = {
     host: "127.0.0.1",
     port: 0,
@@ -64,6 +66,7 @@ function configOf(
     apiKeys: undefined,
     jwtKeys: undefined,
     torchserveTokens: undefined,
+    cacheStore: undefined,
     lazyLoading: false,
     modelControl: "none",
     loadModels: [],

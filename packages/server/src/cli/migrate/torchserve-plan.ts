@@ -7,7 +7,7 @@ import {
   type TorchserveProperties,
 } from "../../config/torchserve/torchserve-properties.ts";
 import { isModelName } from "../../models/model-candidate.ts";
-import { missingFile } from "../model-path.ts";
+import { requireFolder } from "../model-path.ts";
 import { type ArchiveManifest, readArchive } from "../torchserve/archive-manifest.ts";
 import { archiveModel, type ReadModel } from "./archive-model.ts";
 import type { MigratedModel, Plan, PlannedFile } from "./plan.ts";
@@ -42,7 +42,7 @@ export function torchservePlan({ store: given, config, output, env }: PlanQuesti
     throw new ServeError("invalid_argument", `${config} names no model_store: give the folder of archives`, {
       reason: "bad_arguments",
     });
-  if (!existsSync(store)) throw missingFile(store, "folder");
+  requireFolder(store);
   const { placed, notes } = placeArchives(store, properties);
   const read = placed.map((archive) => ({ ...archive, ...archiveModel(archive.path, archive) }));
   const models = read.map(({ name: called, model }): MigratedModel => {

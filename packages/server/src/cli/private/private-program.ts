@@ -24,7 +24,8 @@ try {
   });
   const { translationCache = usualTranslationFolder(process.env) } = config.server;
   const running = await startServer({
-    config: { ...config, server: { ...config.server, translationCache } },
+    // Answers of others would not be this server's.
+    config: { ...config, server: { ...config.server, translationCache, cacheStore: undefined } },
     paths: args.positionals,
     logger: createLogger("error"),
     clock: systemClock,

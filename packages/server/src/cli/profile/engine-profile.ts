@@ -23,6 +23,7 @@ export function engineProfile(
     runMs: found.runMs,
     samples: found.nodes.map((node) => ({
       place: graphs.placeOf(node),
+      along: graphs.alongOf(node),
       kernel: node.operator,
       ms: node.ms,
       calls: node.calls,

@@ -57,12 +57,30 @@ export class GraphPlaces {
   }
 
   /** Undefined: it cannot be said. */
-  placeOf({ name, operator, occurrence }: EngineNode): NodePlace | undefined {
-    const nodes = this.#nodes.get(keyOf(name, operator)) ?? [];
-    const node = nodes[Math.min(occurrence, nodes.length - 1)];
-    if (node === undefined) return this.#places.get(plainName(name));
+  placeOf(engineNode: EngineNode): NodePlace | undefined {
+    const node = this.#nodeOf(engineNode);
+    if (node === undefined) return this.#places.get(plainName(engineNode.name));
     if (!this.#known.has(node)) this.#known.set(node, this.#ownPlace(node) ?? this.#nearPlace(node));
     return this.#known.get(node);
+  }
+
+  /** Places of other modules whose operations the engine has made part of this one: of a convolution's normalisation and activation. */
+  alongOf(engineNode: EngineNode): readonly NodePlace[] {
+    const node = this.#nodeOf(engineNode);
+    const anchor = node === undefined ? undefined : this.#anchorOf(node);
+    if (node === undefined || anchor === undefined) return [];
+    const own = this.placeOf(engineNode)?.module;
+    const others = new Map<string, NodePlace>();
+    for (const part of this.#partsOf(anchor, new Set(node.inputs))) {
+      const place = this.#placeBefore(part);
+      if (place !== undefined && place.module !== "" && place.module !== own) others.set(place.module, place);
+    }
+    return [...others.values()].reverse();
+  }
+
+  #nodeOf({ name, operator, occurrence }: EngineNode): OnnxNode | undefined {
+    const nodes = this.#nodes.get(keyOf(name, operator)) ?? [];
+    return nodes[Math.min(occurrence, nodes.length - 1)];
   }
 
   /** The value of the graph before that a node gives: under its name, or, where the engine has renamed it, by its own. */

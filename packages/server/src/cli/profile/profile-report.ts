@@ -12,8 +12,11 @@ export interface ProfileReport {
   /** Of a run without a profile, and of one with it: means over the faster half of the runs. */
   readonly plainMs: number;
   readonly profiledMs: number;
-  /** What operations took of the latter; the rest is the engine's own work between them, and the writing down. */
+  /** What operations took of the latter. */
   readonly operationsMs: number;
+  /** The rest: the engine's own work between operations; of that, at most as much is the noting down of operations as a run took longer with it. */
+  readonly betweenMs: number;
+  readonly notingMs: number;
   /** Of the operations' time, what belongs to a module that is known: between 0 and 1. */
   readonly attributed: number;
   readonly tree: ModuleTime;
@@ -28,11 +31,14 @@ export type ReportFacts = Pick<ProfileReport, "model" | "runtime" | "rows" | "ru
 
 export function profileReport({ runMs, samples }: RunProfile, facts: ReportFacts): ProfileReport {
   const operationsMs = sum(samples);
+  const betweenMs = Math.max(0, runMs - operationsMs);
   const placed = samples.filter(({ place }) => place !== undefined);
   return {
     ...facts,
     profiledMs: runMs,
     operationsMs,
+    betweenMs,
+    notingMs: Math.min(betweenMs, Math.max(0, runMs - facts.plainMs)),
     attributed: operationsMs === 0 ? 0 : sum(placed) / operationsMs,
     tree: moduleTree(samples),
     modules: grouped(placed, ({ place }) => kindOf(place!)),

@@ -4,6 +4,8 @@ import type { NodePlace } from "@sconce/torch";
 export interface ProfileSample {
   /** Undefined: it belongs to no module that is known. */
   readonly place: NodePlace | undefined;
+  /** Other modules whose operations the engine made part of it, in the order in which they were. */
+  readonly along: readonly NodePlace[];
   /** What ran it, such as ONNX Runtime's `FusedConv`. */
   readonly kernel: string;
   /** In a run, without what ran inside it. */

@@ -3,7 +3,7 @@ import type { GroupTime, ModuleTime } from "./profile-tree.ts";
 
 export interface ShownLines {
   readonly depth: number;
-  /** Percent of the operations' time. */
+  /** Percent of a run. */
   readonly least: number;
 }
 
@@ -12,11 +12,13 @@ const MOST_KERNELS = 3;
 
 /** A profile for people: the tree of modules, then modules that repeat, then ops. */
 export function profileText(report: ProfileReport, shown: ShownLines): string {
-  const { operationsMs: totalMs, tree, model } = report;
+  const { tree, model } = report;
+  const totalMs = report.operationsMs + report.betweenMs;
   const tell = (ms: number): string => `${percent(ms / totalMs).padStart(7)}  ${milliseconds(ms)}`;
   const modules = [
     "  share        ms  module",
     ...treeLines(tree, { ...shown, totalMs, model, tell }),
+    ...betweenLines(report, { ...shown, totalMs, tell }),
     "",
     "  share        ms  calls  modules of a kind, without what is inside them",
     ...groupLines(report.modules, { ...shown, totalMs, tell, nameless: model }),
@@ -27,7 +29,10 @@ export function profileText(report: ProfileReport, shown: ShownLines): string {
     ...(report.attributed > 0 ? modules : ["The file does not say which modules its operations come from."]),
     "",
     "  share        ms  calls  operation, and what runs it",
-    ...groupLines(report.ops, { ...shown, totalMs, tell, nameless: "" }),
+    ...groupLines(
+      report.ops.map((op) => ({ ...op, along: [] })),
+      { ...shown, totalMs, tell, nameless: "" },
+    ),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -47,6 +52,17 @@ function head({
   return [
     `${model}: ${plainMs.toFixed(2)} ms a run of ${of}, with ${runtime === "onnx" ? "ONNX Runtime" : "PyTorch"} (the faster half of ${runs} runs)`,
     `while profiled: ${profiledMs.toFixed(2)} ms, of which operations ${operationsMs.toFixed(2)} ms; ${percent(attributed)} of that belong to a module`,
+  ];
+}
+
+/** What no module is asked for, by its name. */
+function betweenLines(
+  { betweenMs, notingMs }: ProfileReport,
+  { least, totalMs, tell }: ShownLines & Pick<TreeLines, "totalMs" | "tell">,
+): string[] {
+  if (betweenMs <= 0 || (100 * betweenMs) / totalMs < least) return [];
+  return [
+    `${tell(betweenMs)}  (the engine, between operations; up to ${notingMs.toFixed(notingMs < 0.1 ? 4 : 2)} ms of it to note them down)`,
   ];
 }
 
@@ -98,11 +114,13 @@ interface GroupLines extends ShownLines {
 function groupLines(groups: readonly GroupTime[], options: GroupLines): string[] {
   const { totalMs, least, nameless, tell } = options;
   const shown = groups.filter(({ ms }) => ms > 0 && (100 * ms) / totalMs >= least).slice(0, MOST_GROUPS);
-  return shown.map(({ name, ms, calls, line, kernels }) => {
+  return shown.map(({ name, ms, calls, line, kernels, along }) => {
+    const more = along.length > MOST_KERNELS ? ", …" : "";
+    const others = along.length === 0 ? "" : `  with ${along.slice(0, MOST_KERNELS).join(", ")}${more}`;
     const run = kernels.slice(0, MOST_KERNELS).join(", ");
     const by = kernels.length > MOST_KERNELS ? `${run}, …` : run;
     const where = line === undefined ? "" : `  ${line}`;
-    return `${tell(ms)}  ${String(Math.round(calls)).padStart(5)}  ${name || nameless}  [${by}]${where}`;
+    return `${tell(ms)}  ${String(Math.round(calls)).padStart(5)}  ${name || nameless}  [${by}]${others}${where}`;
   });
 }
 

@@ -78,6 +78,8 @@ export interface GroupTime {
   readonly line: string | undefined;
   /** What ran it, the longest first. */
   readonly kernels: readonly string[];
+  /** Modules whose operations are part of it: by kind. */
+  readonly along: readonly string[];
 }
 
 /** Sums samples up by a word; those without one are left out. The longest first. */
@@ -104,6 +106,7 @@ function summedUp(name: string, group: readonly ProfileSample[]): GroupTime {
     calls: group.reduce((calls, sample) => calls + sample.calls, 0),
     line: sorted.find(({ place }) => place?.line !== undefined)?.place?.line,
     kernels: [...new Set(sorted.map(({ kernel }) => kernel))],
+    along: [...new Set(sorted.flatMap(({ along }) => along.map(kindOf)))],
   };
 }
 

@@ -96,6 +96,15 @@ describe("sconce profile", () => {
       "blocks.1.shortcut.0",
       "stem",
     ]);
+    const first = found.samples.find(({ place }) => place?.module === "blocks.0.conv1");
+    assert.deepEqual(
+      first?.along.map(({ module }) => module),
+      ["blocks.0.bn1", "blocks.0.relu"],
+      "what comes behind is part of it",
+    );
+    const { stdout } = await profile(join(FIXTURES, "convnet.pt2"), "--runs", "1", "--least", "0");
+    assert.match(stdout, /\(the engine, between operations; up to \d+\.\d+ ms of it to note them down\)/);
+    assert.match(stdout, /blocks\.\*\.conv1 \(Conv2d\) {2}\[.*\] {2}with .*blocks\.\*\.bn1 \(BatchNorm2d\)/);
   });
 
   test("finds the modules of a model in fewer bits, whose nodes a rewrite has replaced", async () => {
@@ -134,7 +143,7 @@ describe("sconce profile", () => {
     );
     assert.equal(code, 0);
     assert.match(stdout, /^model: \d+\.\d\d ms a run of 1 row, \d+ threads?, with ONNX Runtime/);
-    assert.match(stdout, /\n100\.0 % +\d+\.\d+ {2}model \(Encoder\)\n/);
+    assert.match(stdout, /\n +\d+\.\d % +\d+\.\d+ {2}model \(Encoder\)\n/);
     assert.match(stdout, /\n +\d+\.\d % +\d+\.\d+ {6}0 \(Layer\)\n/);
     assert.match(stdout, /layers\.\*\.up \(Linear\) {2}\[.*Gemm.*\] {2}model\.py:\d+\n/);
     assert.match(stdout, /aten\.layer_norm\.default {2}\[LayerNormalization\]/);

@@ -32,6 +32,7 @@ export function torchProfile(folder: string): RunProfile {
     runMs: mean(fast.map((run) => runs[run]!)) / 1000,
     samples: samples.map(({ module, type, line, op, kernel, us, calls }) => ({
       place: { module, op, ...(type !== "" && { type }), ...(line !== "" && { line }) },
+      along: [],
       kernel,
       ms: mean(fast.map((run) => us[run]!)) / 1000,
       calls,

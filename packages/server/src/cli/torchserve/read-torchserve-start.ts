@@ -6,7 +6,7 @@ import {
   readTorchserveProperties,
   type TorchserveProperties,
 } from "../../config/torchserve/torchserve-properties.ts";
-import { missingFile } from "../model-path.ts";
+import { missingFile, requireFolder } from "../model-path.ts";
 import { startupModels } from "./startup-models.ts";
 import type { TorchserveWishes } from "./torchserve-wishes.ts";
 
@@ -59,7 +59,7 @@ function modelsOf(
     throw new ServeError("invalid_argument", message, { reason: "bad_arguments" });
   }
   if (given.length > 1) return { paths: given, notes: [], values: { model_control: "none" } };
-  if (!existsSync(store)) throw missingFile(store, "folder");
+  requireFolder(store);
   const { startup, hasModelApi, hasTokens } = properties;
   const isManaged = hasModelApi && (canAdminister || hasTokens);
   const notes = hasModelApi && !isManaged ? [NO_ADMINISTRATOR] : [];

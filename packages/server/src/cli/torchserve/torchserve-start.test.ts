@@ -59,6 +59,33 @@ test("models that it names are served under their names, and what is missing is 
   ]);
 });
 
+test("a file that means harm ends the start with one line of what is wrong, or fetches and leaves nothing", async () => {
+  const refused: Readonly<Record<string, RegExp>> = {
+    "model_store=/dev/zero": /^\/dev\/zero is no folder$/,
+    [`model_store=${DIGITS}`]: /digits\.pt2 is no folder$/,
+    [`model_store=${DIGITS}/store`]: /digits\.pt2|store/,
+    "inference_address=file:///etc/passwd": /expected an address such as/,
+    "inference_address=http://[::1": /expected an address such as/,
+    "inference_address=http://127.0.0.1:99999": /expected a port from 0 to 65535/,
+    'models={"__proto__":{': /models in config\.properties: it is not JSON/,
+    [`a=${"\\".repeat(2 ** 20)}b`]: /larger than 1048576 bytes/,
+  };
+  for (const [text, expected] of Object.entries(refused)) {
+    await assert.rejects(started(text), (error: Error) => {
+      assert.match(error.message, expected);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    });
+  }
+  const flags = new Map([["--ts-config", "/dev/zero"]]);
+  if (process.platform !== "win32")
+    await assert.rejects(torchserveStart({ flags, paths: [] }, {}), /larger than 1048576 bytes/);
+  const { paths } = await started(
+    "load_models=../../../etc/passwd.mar,http://169.254.169.254/x.mar,file:///etc/passwd",
+  );
+  assert.deepEqual(paths, []);
+});
+
 test("models are registered by requests where that is allowed, and somebody may", async () => {
   const nobody = await started("load_models=a.mar\nenable_model_api=true");
   assert.equal(nobody.base.values["model_control"], "none");

@@ -7,13 +7,20 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { ServiceError } from "@grpc/grpc-js";
-import { ModelInferRequestSchema, ModelInferResponseSchema, sconceV1 } from "@sconce/protocol/messages";
+import {
+  ModelInferRequestSchema,
+  ModelInferResponseSchema,
+  ModelStreamInferResponseSchema,
+  sconceV1,
+} from "@sconce/protocol/messages";
 import { createByteBudget } from "../../gate/byte-budget.ts";
 import { createMemoryRegions } from "../memory-regions.ts";
 import { withGrpc } from "./grpc-rig.kit.ts";
 
 const INFER = "/inference.GRPCInferenceService/ModelInfer";
 const TYPES = [ModelInferRequestSchema, ModelInferResponseSchema] as const;
+const STREAM = "/inference.GRPCInferenceService/ModelStreamInfer";
+const STREAM_TYPES = [ModelInferRequestSchema, ModelStreamInferResponseSchema] as const;
 const PREDICT = "/sconce.v1.ModelServing/Predict";
 const PREDICT_TYPES = [sconceV1.PredictRequestSchema, sconceV1.PredictionResultSchema] as const;
 
@@ -132,6 +139,26 @@ test("failures are gRPC statuses with a reason, and the retry hint", async () =>
   });
 });
 
+test("the metadata that chooses a version of a rollout comes with the request, alone or in a stream", async () => {
+  await withGrpc({ edge: { rolloutHeader: "x-rollout" } }, async ({ unary, stream, inference }) => {
+    const keys: (string | undefined)[] = [];
+    const submit = inference.submit.bind(inference);
+    inference.submit = (request, receiver) => {
+      keys.push(request.routeKey);
+      submit(request, receiver);
+    };
+    const headers = { "x-rollout": "always" };
+    await unary(INFER, TYPES, affine([1], true), { headers });
+    await unary(INFER, TYPES, affine([1], true));
+    const streamed = stream(STREAM, STREAM_TYPES, headers);
+    streamed.write(affine([1], true));
+    await once(streamed, "data");
+    streamed.end();
+    await once(streamed.resume(), "end");
+    assert.deepEqual(keys, ["always", undefined, "always"]);
+  });
+});
+
 test("a model without room rejects before the tensors are decoded, and the rejection counts as that model's", async () => {
   await withGrpc({ edge: { tenantHeader: "x-tenant" } }, async ({ unary, outcomes }) => {
     const call = { headers: { "x-tenant": "acme" }, call: { deadline: Date.now() + 60_000 } };
@@ -230,7 +257,7 @@ test("a 32 MiB tensor goes both ways", async () => {
 test("with shared memory inputs are read from a region and outputs written to it, and the bytes are paid for", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-regions-"));
   writeFileSync(join(folder, "memory"), Buffer.concat([bytesOf([1, 2]), Buffer.alloc(8)]));
-  const regions = createMemoryRegions(folder);
+  const regions = createMemoryRegions({ folder });
   regions.register({ name: "r", key: "/memory", offset: 0n, byteSize: 16n });
   const budget = createByteBudget({ maxBytes: 1024 ** 2, maxRequests: 10 });
   const place = (offset: bigint) => ({

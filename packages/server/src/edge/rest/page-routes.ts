@@ -21,9 +21,9 @@ const VARY: readonly string[] = ["Vary", "Accept"];
 async function answerMetrics(call: RestCall): Promise<void> {
   const { metrics, openMetrics } = call.context.shared;
   if (takesOpenMetrics(call.request.headers.accept)) {
-    call.send(200, `${OPEN_METRICS_TYPE}; version=1.0.0; charset=utf-8`, await openMetrics.get(), [...VARY]);
+    call.sendShared(`${OPEN_METRICS_TYPE}; version=1.0.0; charset=utf-8`, await openMetrics.get(), [...VARY]);
   } else {
-    call.send(200, "text/plain; version=0.0.4; charset=utf-8", await metrics.get(), [...VARY]);
+    call.sendShared("text/plain; version=0.0.4; charset=utf-8", await metrics.get(), [...VARY]);
   }
 }
 

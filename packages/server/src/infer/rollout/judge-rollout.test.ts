@@ -4,7 +4,14 @@ import type { RolloutSettings } from "../../base/rollout.ts";
 import { judgeRollout, type StepFigures } from "./judge-rollout.ts";
 import { ROLLOUT_SETTINGS } from "./rollout.kit.ts";
 
-const NOTHING = { requests: 0, failed: 0, p95Ms: undefined };
+/** `p95Ms` is what every request took. */
+const side = (requests: number, failed = 0, p95Ms?: number) => ({
+  requests,
+  failed,
+  p95Ms,
+  slowerThan: (ms: number) => ((p95Ms ?? 0) > ms ? requests : 0),
+});
+const NOTHING = side(0);
 const NONE = { equal: 0, differing: 0, failed: 0 };
 
 function kindOf(figures: Partial<StepFigures>, settings: Partial<RolloutSettings> = {}): string {
@@ -14,7 +21,6 @@ function kindOf(figures: Partial<StepFigures>, settings: Partial<RolloutSettings
   );
   return verdict.kind === "bad" ? verdict.reason : verdict.kind;
 }
-const side = (requests: number, failed = 0, p95Ms?: number) => ({ requests, failed, p95Ms });
 
 describe("a step is", () => {
   test("open until the new version had enough requests, the shadow's among them", () => {
@@ -42,7 +48,12 @@ describe("a step is", () => {
 
   test("bad when the latency is above the limit, once there are enough requests", () => {
     const stable = side(1000, 0, 100);
-    assert.equal(kindOf({ stable, candidate: side(99, 0, 900) }), "open");
+    assert.equal(kindOf({ stable, candidate: side(5, 0, 900) }), "open");
+    // Six of a hundred are above the 95th percentile, whatever the others will be.
+    assert.equal(kindOf({ stable, candidate: side(6, 0, 900) }), "latency");
+    assert.equal(kindOf({ stable: side(99, 0, 100), candidate: side(99, 0, 900) }), "open");
+    const waiting = { ...side(0), slowerThan: (ms: number) => (ms < 5000 ? 6 : 0) };
+    assert.equal(kindOf({ stable, candidate: waiting }), "latency");
     assert.equal(kindOf({ stable, candidate: side(100, 0, 150) }), "good");
     assert.equal(kindOf({ stable, candidate: side(100, 0, 151) }), "latency");
     assert.equal(kindOf({ stable, candidate: side(100, 0, 900) }, { maxLatency: undefined }), "good");

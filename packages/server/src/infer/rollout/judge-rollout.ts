@@ -9,7 +9,10 @@ export interface SideFigures {
 
 export interface StepFigures {
   readonly stable: SideFigures;
-  readonly candidate: SideFigures;
+  readonly candidate: SideFigures & {
+    /** Requests that took longer, and those that have waited longer for their answers. */
+    slowerThan(latencyMs: number): number;
+  };
   readonly compared: { readonly equal: number; readonly differing: number; readonly failed: number };
 }
 
@@ -21,8 +24,10 @@ export type StepVerdict =
 
 /** A latency is worse only by more than this: what small models' latencies vary by says nothing. */
 const SLACK_MS = 10;
+/** What lies above a 95th percentile. */
+const SLOW_PART = 0.05;
 
-/** What a step's figures say of the new version. Errors and differences are bad as soon as the requests still to come cannot mend them. */
+/** What a step's figures say of the new version. Each is bad as soon as the requests still to come cannot mend it. */
 export function judgeRollout(settings: RolloutSettings, figures: StepFigures): StepVerdict {
   return (
     errorsOf(settings, figures) ??
@@ -50,23 +55,28 @@ function errorsOf(
   return { kind: "bad", reason: "errors", detail };
 }
 
-function latencyOf(
+function latencyOf(settings: RolloutSettings, figures: StepFigures): StepVerdict | undefined {
+  const { stable, candidate } = figures;
+  const limitMs = latencyLimitMs(settings, figures);
+  if (limitMs === undefined) return undefined;
+  const slow = candidate.slowerThan(limitMs);
+  if (slow <= SLOW_PART * Math.max(candidate.requests, settings.minRequests)) return undefined;
+  const old =
+    stable.p95Ms === undefined ? "" : `; the old version's 95th percentile is ${msText(stable.p95Ms)}`;
+  const detail = `${slow} requests took longer than ${msText(limitMs)}, ${candidate.requests} were answered in all${old}`;
+  return { kind: "bad", reason: "latency", detail };
+}
+
+/** Undefined: there is none, or nobody knows yet what is usual. */
+function latencyLimitMs(
   { maxLatency, minRequests }: RolloutSettings,
   figures: StepFigures,
-): StepVerdict | undefined {
+): number | undefined {
   const { stable, candidate } = figures;
-  const isEnough = candidate.requests >= minRequests;
-  if (maxLatency === undefined || candidate.p95Ms === undefined || !isEnough) return undefined;
-  const limitMs =
-    "ms" in maxLatency
-      ? maxLatency.ms
-      : stable.p95Ms === undefined
-        ? Number.POSITIVE_INFINITY
-        : Math.max(stable.p95Ms * maxLatency.times, stable.p95Ms + SLACK_MS);
-  if (candidate.p95Ms <= limitMs) return undefined;
-  const old = stable.p95Ms === undefined ? "" : `, ${msText(stable.p95Ms)} of the old version's`;
-  const detail = `95% of the requests took up to ${msText(candidate.p95Ms)}${old}`;
-  return { kind: "bad", reason: "latency", detail };
+  if (maxLatency === undefined || "ms" in maxLatency) return maxLatency?.ms;
+  const isUsual = stable.requests >= minRequests || candidate.requests >= minRequests;
+  if (stable.p95Ms === undefined || !isUsual) return undefined;
+  return Math.max(stable.p95Ms * maxLatency.times, stable.p95Ms + SLACK_MS);
 }
 
 function differencesOf(settings: RolloutSettings, { compared }: StepFigures): StepVerdict | undefined {

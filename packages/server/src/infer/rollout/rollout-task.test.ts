@@ -34,8 +34,8 @@ function setUp(candidateRun: Task["run"]) {
   const rollout = new Rollout(
     "m",
     { stable: "1", candidate: "2" },
-    { ...ROLLOUT_SETTINGS, maxErrors: 1 },
     {
+      settings: { ...ROLLOUT_SETTINGS, maxErrors: 1 },
       registry: { lookup: (_, version) => find(version!), noteTrial() {}, endTrial() {} },
       submitChecked: createCheckedSubmit(clock),
       clock,

@@ -1,7 +1,8 @@
 import { ServeError } from "../../base/errors.ts";
 import type { Task, TaskRequest, TaskResponse } from "../../base/task.ts";
+import { blameOf } from "./blame.ts";
 import type { Rollout } from "./rollout.ts";
-import { blameOf, type Side } from "./rollout-request.ts";
+import type { Side } from "./rollout-request.ts";
 
 /** What a model is for, done by one of two versions as a whole: what one makes tensors of, the other may not know how to read. */
 export function rolloutTask(rollout: Rollout, stable: Task): Task {

@@ -19,6 +19,19 @@ test("the 95th percentile is exact to a tenth, whatever the latencies are", () =
   );
 });
 
+test("what took longer is counted to a tenth", () => {
+  const latency = fc.double({ min: 0.05, max: 1e6, noNaN: true });
+  fc.assert(
+    fc.property(fc.array(latency, { maxLength: 100 }), latency, (latencies, limitMs) => {
+      const window = new RolloutWindow();
+      for (const ms of latencies) window.answered(ms);
+      const longer = (than: number): number => latencies.filter((ms) => ms > than).length;
+      const counted = window.slowerThan(limitMs);
+      assert.ok(counted <= longer(limitMs) && counted >= longer(limitMs * 1.1 * (1 + 1e-9)), `${counted}`);
+    }),
+  );
+});
+
 test("there is none of nothing, and the shortest and longest have a place", () => {
   const window = new RolloutWindow();
   assert.equal(window.p95Ms, undefined);

@@ -31,6 +31,13 @@ export class RolloutWindow {
     }
     return undefined;
   }
+
+  /** How many answers took longer for certain: those within a tenth of it are not among them. */
+  slowerThan(latencyMs: number): number {
+    let count = 0;
+    for (let place = placeOf(latencyMs) + 1; place <= BOUNDS; place++) count += this.#counts[place]!;
+    return count;
+  }
 }
 
 function placeOf(latencyMs: number): number {

@@ -4,21 +4,28 @@ import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
-import type { RolloutSettings, RolloutState, RolloutStatus, SideStatus } from "../../base/rollout.ts";
+import type { RolloutSettings, RolloutState, RolloutStatus } from "../../base/rollout.ts";
 import type { ManagedRegistry } from "../../models/managed-registry.ts";
 import type { ServedModel } from "../../models/registry.ts";
 import type { ServedModelHandle } from "../../models/served-model-handle.ts";
 import type { TrialStatus, VersionTrial } from "../../models/version-trial.ts";
 import type { CheckedSubmit } from "../checked-submit.ts";
+import type { ShadowResult } from "../shadow/shadow-comparisons.ts";
 import { whyUnlike } from "./alike-signatures.ts";
-import { judgeRollout } from "./judge-rollout.ts";
+import { RolloutFigures } from "./rollout-figures.ts";
 import { createRolloutMetrics, type RolloutMetrics } from "./rollout-metrics.ts";
-import { type AskedOutcome, type RequestLeader, RolloutRequest, type Side } from "./rollout-request.ts";
+import {
+  type AskedOutcome,
+  CandidateRequest,
+  type RequestLeader,
+  type Side,
+  StableRequest,
+} from "./rollout-request.ts";
+import { isChosen, RolloutRoutes, type RoutedRequest } from "./rollout-routes.ts";
 import { createRolloutShadow, type RolloutShadow } from "./rollout-shadow.ts";
 import { isOver, nextState, type RolloutEvent } from "./rollout-state.ts";
-import { RolloutWindow } from "./rollout-window.ts";
 import { percentText, whatHappened, wordsOfState } from "./rollout-words.ts";
-import { placeOfKey } from "./route-share.ts";
+import { SequenceSides } from "./sequence-sides.ts";
 
 export interface RolloutParts {
   readonly registry: Pick<ManagedRegistry, "lookup" | "noteTrial" | "endTrial">;
@@ -45,12 +52,10 @@ export class Rollout implements RequestLeader {
   readonly #parts: RolloutParts;
   readonly #metrics: RolloutMetrics;
   readonly #counters: Readonly<Record<Side, ReturnType<RolloutMetrics["requests"]>>>;
-  readonly #tenants: ReadonlySet<string>;
+  readonly #routes: RolloutRoutes;
+  readonly #figures: RolloutFigures;
+  readonly #sequences = new SequenceSides();
   #state: RolloutState = { kind: "loading" };
-  #windows: Readonly<Record<Side, RolloutWindow>> = newWindows();
-  /** Of the old version in earlier steps, for those in which it answers too little. */
-  #usualP95Ms: number | undefined;
-  #compared = { equal: 0, differing: 0, failed: 0 };
   #shadow: RolloutShadow | undefined;
   /** As last seen; with other files it is another one. */
   #candidate: ServedModelHandle | undefined;
@@ -59,7 +64,12 @@ export class Rollout implements RequestLeader {
   #isClosed = false;
   #cancelTimer: () => void = () => {};
 
-  constructor(model: string, trial: VersionTrial, settings: RolloutSettings, parts: RolloutParts) {
+  constructor(
+    model: string,
+    trial: VersionTrial,
+    parts: RolloutParts & { readonly settings: RolloutSettings },
+  ) {
+    const { settings } = parts;
     this.model = model;
     this.trial = { stable: trial.stable, candidate: trial.candidate };
     this.settings = settings;
@@ -69,7 +79,9 @@ export class Rollout implements RequestLeader {
       stable: this.#metrics.requests(trial.stable),
       candidate: this.#metrics.requests(trial.candidate),
     };
-    this.#tenants = new Set(settings.tenants);
+    const salt = `${model}\n${trial.candidate}`;
+    this.#routes = new RolloutRoutes({ settings, salt, random: parts.random });
+    this.#figures = new RolloutFigures(settings);
     this.#metrics.share.set(0);
     this.#watch();
   }
@@ -84,20 +96,8 @@ export class Rollout implements RequestLeader {
   }
 
   get status(): RolloutStatus {
-    const side = (of: Side): SideStatus => {
-      const { requests, failed, p95Ms } = this.#windows[of];
-      return { version: this.trial[of], requests, failed, p95Ms };
-    };
-    const { model, settings } = this;
-    const compared = { ...this.#compared };
-    return {
-      model,
-      state: this.#state,
-      settings,
-      stable: side("stable"),
-      candidate: side("candidate"),
-      compared,
-    };
+    const { model, settings, trial } = this;
+    return { model, state: this.#state, settings, ...this.#figures.read(trial) };
   }
 
   /** Takes note of what became of the two versions. */
@@ -123,7 +123,7 @@ export class Rollout implements RequestLeader {
     if (state === before) return;
     this.#state = state;
     const isNewStep = state.kind !== "canary" || before.kind !== "canary" || state.sinceMs !== before.sinceMs;
-    if (isNewStep && !isOver(state)) this.#beginWindows();
+    if (isNewStep && !isOver(state)) this.#figures.begin();
     this.#metrics.share.set(this.#share);
     this.#parts.registry.noteTrial(this.model, wordsOfState(state, this.trial));
     this.#tell(before, state);
@@ -139,25 +139,16 @@ export class Rollout implements RequestLeader {
       receiver.reject(ServeError.from(thrown));
       return true;
     }
-    const other = side === "stable" ? "candidate" : "stable";
-    const served = this.#find(side);
-    const instead = served === undefined ? this.#find(other) : undefined;
-    if (served === undefined && instead === undefined) return false;
-    const asked = new RolloutRequest(this, request, receiver);
-    asked.run((served ?? instead)!, served === undefined ? other : side);
+    const chosen = this.#available(side);
+    if (chosen === undefined) return false;
+    if (chosen.side === "candidate") new CandidateRequest(this, request, receiver).run(chosen.served);
+    else this.#askStable(chosen.served, request, receiver);
     return true;
   }
 
   /** The version that a request of this tenant goes to which is no part of a sequence; undefined: neither serves. */
-  choose(
-    request: Pick<InferRequest, "tenant" | "routeKey">,
-  ): { served: ServedModelHandle; side: Side } | undefined {
-    const side = this.#drawn(this.#keyOf(request));
-    const served = this.#find(side);
-    if (served !== undefined) return { served, side };
-    const other = side === "stable" ? "candidate" : "stable";
-    const instead = this.#find(other);
-    return instead && { served: instead, side: other };
+  choose(request: RoutedRequest): { readonly served: ServedModelHandle; readonly side: Side } | undefined {
+    return this.#available(this.#routes.sideOf(request, this.#state));
   }
 
   /** Ends it without a word to the registry. */
@@ -184,24 +175,26 @@ export class Rollout implements RequestLeader {
     return this.#state.kind === "promoted" ? undefined : this.#find("stable");
   }
 
+  began(request: CandidateRequest): void {
+    this.#figures.open.add(request);
+  }
+
+  settled(request: CandidateRequest): void {
+    this.#figures.open.delete(request);
+  }
+
   ended({ side, latencyMs, isReplaced }: AskedOutcome): void {
-    const window = this.#windows[side];
     this.#counters[side][isReplaced ? "replaced" : latencyMs === undefined ? "failed" : "ok"].add(1);
-    if (latencyMs !== undefined) window.answered(latencyMs);
+    if (latencyMs !== undefined) this.#figures.answered(side, latencyMs);
     else {
-      window.fail();
+      this.#figures.failed(side);
       this.judge();
     }
   }
 
   judge(): void {
-    if (this.#state.kind !== "canary") return;
-    const { stable, candidate } = this.#windows;
-    const isTooFew = stable.requests < this.settings.minRequests;
-    const p95Ms = isTooFew ? (this.#usualP95Ms ?? stable.p95Ms) : stable.p95Ms;
-    const { requests, failed } = stable;
-    const figures = { stable: { requests, failed, p95Ms }, candidate, compared: this.#compared };
-    this.happen({ kind: "judged", verdict: judgeRollout(this.settings, figures) });
+    if (this.#state.kind === "canary")
+      this.happen({ kind: "judged", verdict: this.#figures.judge(this.nowMs()) });
   }
 
   get #share(): number {
@@ -215,27 +208,37 @@ export class Rollout implements RequestLeader {
     if (candidate?.settings.sequences !== undefined) {
       if (candidate.holdsSequence?.(request) === true) return "candidate";
       if (this.#find("stable")?.holdsSequence?.(request) === true) return "stable";
+    } else if (request.parameters.size > 0 && !isChosen(request)) return this.#sideOfSequence(request);
+    return this.#routes.sideOf(request, this.#state);
+  }
+
+  /** Of a model whose state the server does not keep. A bad version is left all the same. */
+  #sideOfSequence(request: InferRequest): Side {
+    const { kind } = this.#state;
+    const nowMs = this.nowMs();
+    const known = kind === "rolled_back" ? "stable" : this.#sequences.find(request, nowMs);
+    const begun = known === "unknown" ? (kind === "promoted" ? "candidate" : "stable") : known;
+    const side = begun ?? this.#routes.sideOf(request, this.#state);
+    this.#sequences.remember(request, side, nowMs);
+    return side;
+  }
+
+  #askStable(served: ServedModel, request: InferRequest, receiver: ResultReceiver<InferResponse>): void {
+    const asked = new StableRequest(this, receiver);
+    try {
+      this.submitTo(served, request, asked);
+    } catch (thrown) {
+      asked.reject(ServeError.from(thrown));
     }
-    return this.#drawn(this.#keyOf(request) ?? sequenceKey(request));
   }
 
-  /** Undefined: it has none. */
-  #keyOf({ tenant, routeKey }: Pick<InferRequest, "tenant" | "routeKey">): string | undefined {
-    if (routeKey === "always" || routeKey === "never") return routeKey;
-    if (tenant !== undefined && this.#tenants.has(tenant)) return "always";
-    const key = this.settings.by === "header" ? routeKey : this.settings.by === "tenant" ? tenant : undefined;
-    return key === undefined ? undefined : `=${key}`;
-  }
-
-  #drawn(key: string | undefined): Side {
-    const share = this.#share;
-    // Those that ask for the new version get it while there is one on trial.
-    if (key === "always") return this.#state.kind === "canary" || share > 0 ? "candidate" : "stable";
-    if (key === "never") return this.#state.kind === "promoted" ? "candidate" : "stable";
-    if (share === 0 || share === 1) return share === 0 ? "stable" : "candidate";
-    const place =
-      key === undefined ? this.#parts.random() : placeOfKey(`${this.model}\n${this.trial.candidate}`, key);
-    return place < share ? "candidate" : "stable";
+  /** That side, else the other. */
+  #available(side: Side): { readonly served: ServedModelHandle; readonly side: Side } | undefined {
+    const served = this.#find(side);
+    if (served !== undefined) return { served, side };
+    const other = side === "stable" ? "candidate" : "stable";
+    const instead = this.#find(other);
+    return instead && { served: instead, side: other };
   }
 
   #find(side: Side): ServedModelHandle | undefined {
@@ -262,10 +265,10 @@ export class Rollout implements RequestLeader {
     this.#shadow?.close();
     this.#shadow = undefined;
     if (this.settings.shadowShare > 0 && stable.settings.sequences === undefined) {
-      const onEnd = (result: "equal" | "differing" | "failed" | "dropped"): void => {
+      const onEnd = (result: ShadowResult): void => {
         this.#metrics.compared[result].add(1);
         if (result === "dropped") return;
-        this.#compared[result] += 1;
+        this.#figures.compared(result);
         if (result !== "equal") this.judge();
       };
       this.#shadow = createRolloutShadow(
@@ -274,13 +277,6 @@ export class Rollout implements RequestLeader {
       );
     }
     this.happen({ kind: "loaded" });
-  }
-
-  #beginWindows(): void {
-    const { stable } = this.#windows;
-    if (stable.requests >= this.settings.minRequests) this.#usualP95Ms = stable.p95Ms;
-    this.#windows = newWindows();
-    this.#compared = { equal: 0, differing: 0, failed: 0 };
   }
 
   #tell(before: RolloutState, state: RolloutState): void {
@@ -311,7 +307,11 @@ export class Rollout implements RequestLeader {
     this.#shadow?.close();
     this.#shadow = undefined;
     // It may be in the middle of a request's end.
-    queueMicrotask(() => this.#release());
+    queueMicrotask(() => {
+      if (state.kind === "rolled_back" && state.reason === "latency")
+        for (const request of [...this.#figures.open]) request.giveUp();
+      this.#release();
+    });
   }
 
   #release(): void {
@@ -319,7 +319,8 @@ export class Rollout implements RequestLeader {
     const state = this.#state;
     const loser = this.#find(state.kind === "promoted" ? "stable" : "candidate");
     const isLate = this.nowMs() - this.#endedMs >= SEQUENCES_MS;
-    if (!isLate && (loser?.liveSequences?.() ?? 0) > 0) return;
+    const isRemembered = state.kind === "promoted" && this.#sequences.count("stable", this.nowMs()) > 0;
+    if (!isLate && (isRemembered || (loser?.liveSequences?.() ?? 0) > 0)) return;
     const reason = wordsOfState(state, this.trial);
     this.close();
     this.#parts.registry.endTrial(
@@ -335,13 +336,4 @@ export class Rollout implements RequestLeader {
       if (!this.#isClosed) this.#watch();
     });
   }
-}
-
-function newWindows(): Record<Side, RolloutWindow> {
-  return { stable: new RolloutWindow(), candidate: new RolloutWindow() };
-}
-
-function sequenceKey({ parameters }: InferRequest): string | undefined {
-  const id = parameters.size === 0 ? undefined : parameters.get("sequence_id");
-  return id === undefined || id === "" || id === 0 || id === 0n ? undefined : `#${typeof id}${String(id)}`;
 }

@@ -153,7 +153,7 @@ export class Rollouts {
       });
       return;
     }
-    const rollout = new Rollout(model, trial, settings, this.#options);
+    const rollout = new Rollout(model, trial, { ...this.#options, settings });
     this.#active.set(model, rollout);
     this.#last.set(model, rollout);
     this.isAny = true;

@@ -28,6 +28,10 @@ export async function hostTask({ spec }: LoadMessage): Promise<HostedModel> {
   if (task === undefined) throw new ServeError("internal", "a task's worker was asked to load a model");
   const startedMs = performance.now();
   const files = new SideFiles(spec.root, task.folders);
+  if (task.name === "transform") {
+    const { hostTransform } = await import("./handler/host-transform.ts");
+    return hostTransform(task, files);
+  }
   const processor = await makeTask(task.name, { ...task, files });
   const description: ModelDescription = {
     signature: STAGE_SIGNATURE,

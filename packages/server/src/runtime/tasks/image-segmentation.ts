@@ -16,33 +16,56 @@ interface Segment {
   readonly mask: string;
 }
 
-const SEMANTIC: ReadonlySet<string> = new Set(["Segformer", "Beit", "MobileViT"]);
-const PANOPTIC = "Detr";
 const SUBTASKS = ["panoptic", "semantic"] as const;
+
+interface SegmentationKind {
+  /** The first is done where a request says nothing. */
+  readonly subtasks: readonly (typeof SUBTASKS)[number][];
+  readonly logits: string;
+  /** Undefined: the logits are the maps of the classes. */
+  readonly masks: string | undefined;
+}
+
+const SEMANTIC: SegmentationKind = { subtasks: ["semantic"], logits: "logits", masks: undefined };
+/** By the kind of image processor. */
+const KINDS: ReadonlyMap<string, SegmentationKind> = new Map([
+  ["Detr", { subtasks: ["panoptic"], logits: "logits", masks: "pred_masks" }],
+  [
+    "MaskFormer",
+    {
+      subtasks: ["panoptic", "semantic"],
+      logits: "class_queries_logits",
+      masks: "masks_queries_logits",
+    },
+  ],
+  ["Segformer", SEMANTIC],
+  ["Beit", SEMANTIC],
+  ["MobileViT", SEMANTIC],
+]);
 /** Pixels times classes: each of them is worked out. */
 const MAX_WORK = 2 ** 31;
 const LARGEST_IMAGE = 2 ** 24;
 
 /** What each part of an image is. */
 export function makeImageSegmentation(context: TaskContext): TaskProcessor {
-  const { kind, read } = createImageReader(context);
-  const isPanoptic = kind === PANOPTIC;
-  if (!isPanoptic && !SEMANTIC.has(kind))
-    throw unfit(`image-segmentation is known with ${[PANOPTIC, ...SEMANTIC].join(", ")}, not with ${kind}`);
-  const logits = outputPlace(context, ["logits"]);
-  const masks = isPanoptic ? outputPlace(context, ["pred_masks"]) : logits;
+  const { kind: name, read } = createImageReader(context);
+  const kind = KINDS.get(name);
+  if (kind === undefined)
+    throw unfit(`image-segmentation is known with ${[...KINDS.keys()].join(", ")}, not with ${name}`);
+  const logits = outputPlace(context, [kind.logits]);
+  const masks = kind.masks === undefined ? logits : outputPlace(context, [kind.masks]);
+  const subtaskOf = (parameters: TaskParameters): (typeof SUBTASKS)[number] => {
+    const asked = wordParameter(parameters, "subtask", SUBTASKS) ?? kind.subtasks[0]!;
+    if (kind.subtasks.includes(asked)) return asked;
+    throw bad("parameters.subtask", `this model does ${kind.subtasks.join(" and ")} segmentation`);
+  };
   const { names } = readLabels(readConfig(context.files), undefined);
   const labelOf = (id: number): string => names[id] ?? `LABEL_${id}`;
   return {
     takes: "bytes",
     parameters: ["subtask", "threshold", "mask_threshold", "overlap_mask_area_threshold"],
     async prepare(input, parameters) {
-      const asked = wordParameter(parameters, "subtask", SUBTASKS);
-      if (asked !== undefined && (asked === "panoptic") !== isPanoptic)
-        throw bad(
-          "parameters.subtask",
-          `this model does ${isPanoptic ? "panoptic" : "semantic"} segmentation`,
-        );
+      subtaskOf(parameters);
       thresholdsOf(parameters);
       const { original, tensors } = await read(input);
       if (original[0] * original[1] > LARGEST_IMAGE)
@@ -51,8 +74,11 @@ export function makeImageSegmentation(context: TaskContext): TaskProcessor {
     },
     finish([outputs], { state, parameters }) {
       const size = state as Size;
-      if (!isPanoptic) return semantic(mapsOf(outputs![logits]!, size), size, labelOf);
       const maps = mapsOf(outputs![masks]!, size);
+      if (subtaskOf(parameters) === "semantic") {
+        const classes = kind.masks === undefined ? maps : classMaps(outputs![logits]!, maps);
+        return semantic(classes, size, labelOf);
+      }
       return panoptic({ logits: outputs![logits]!, maps, size }, { ...thresholdsOf(parameters), labelOf });
     },
   };
@@ -63,6 +89,25 @@ function mapsOf(tensor: NamedTensor, [tall, wide]: Size): Maps {
   if (count * tall * wide > MAX_WORK)
     throw bad("input", `the image is too large for ${count} classes; send a smaller one`);
   return { count, height, width, values: floatsOf(tensor) };
+}
+
+/** How likely each class is at each place: what every query sees there, weighed by what it says that it is. */
+function classMaps(logits: NamedTensor, { height, width, values }: Maps): Maps {
+  const scores = floatsOf(logits);
+  const [queries, classes] = logits.shape.slice(-2) as [number, number];
+  const size = height * width;
+  const count = classes - 1; // the last one says that there is nothing
+  if (queries * count * size > MAX_WORK) throw bad("input", "the image is too large; send a smaller one");
+  const maps = new Float32Array(count * size);
+  for (let q = 0; q < queries; q++) {
+    const shares = scoresOf(scores.subarray(q * classes, (q + 1) * classes), "softmax");
+    const seen = scoresOf(values.subarray(q * size, (q + 1) * size), "sigmoid");
+    for (let c = 0; c < count; c++) {
+      const share = shares[c]!;
+      for (let i = 0; i < size; i++) maps[c * size + i]! += share * seen[i]!;
+    }
+  }
+  return { count, height, width, values: maps };
 }
 
 /** The likeliest class of every pixel. */

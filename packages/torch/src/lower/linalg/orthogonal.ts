@@ -20,6 +20,30 @@ function reflectedColumns(g: Emitter, x: Val, { v, tau }: { v: Val; tau: Val }):
   return g.op("Sub", [x, outerProduct(g, g.op("Mul", [tau, v]), along)]);
 }
 
+interface Turn {
+  readonly rowNumbers: Val;
+  readonly turn: Val;
+}
+
+/** The reflection that leaves nothing of column `turn` below its diagonal: v begins with a 1 there, tau is [..., 1]. */
+function reflectorOf(g: Emitter, x: Val, { rowNumbers, turn }: Turn): { v: Val; tau: Val } {
+  const [zero, one] = [g.scalar("float64", 0), g.scalar("float64", 1)];
+  const column = taken(g, x, { axis: -1, at: turn });
+  const below = g.where(g.op("Greater", [rowNumbers, turn]), column, zero);
+  const head = g.op("Gather", [column, g.unsqueeze(turn, [0])], { axis: -1 });
+  const length = g.op("ReduceL2", [below, g.ints([-1])], { keepdims: 1 });
+  const isDone = g.op("Equal", [length, zero]);
+  const whole = g.op("Sqrt", [g.op("Add", [g.op("Mul", [head, head]), g.op("Mul", [length, length])])]);
+  const beta = g.where(g.op("Less", [head, zero]), whole, g.op("Neg", [whole]));
+  const reach = g.op("Div", [g.op("Sub", [beta, head]), g.where(isDone, one, beta)]);
+  const scale = g.where(isDone, one, g.op("Sub", [head, beta]));
+  const isTurn = g.op("Equal", [rowNumbers, turn]);
+  return {
+    v: g.where(isTurn, one, g.op("Div", [below, scale])),
+    tau: g.where(isDone, zero, reach),
+  };
+}
+
 /**
  * A = Q R by Householder's reflections, with the signs of LAPACK's geqrf: each diagonal element of R has the sign opposite to what it is
  * made of. Q is [..., rows, rows], R [..., rows, columns].
@@ -29,23 +53,8 @@ export function qrOf(g: Emitter, given: Tensor): { q: Tensor; r: Tensor } {
   const rowNumbers = positions(g, rows);
   const start = identity(g, rows, batchOf(given));
   const count = g.number(least(rows, columns), "int64");
-  const [zero, one] = [g.scalar("float64", 0), g.scalar("float64", 1)];
   const [q, r] = countedLoops(g, { count, initial: [start, given] }, (at, turn, [turned, rest]) => {
-    const column = taken(at, rest!, { axis: -1, at: turn });
-    const below = at.where(at.op("Greater", [rowNumbers, turn]), column, zero);
-    const head = at.op("Gather", [column, at.unsqueeze(turn, [0])], { axis: -1 });
-    const length = at.op("ReduceL2", [below, at.ints([-1])], { keepdims: 1 });
-    const isDone = at.op("Equal", [length, zero]);
-    const whole = at.op("Sqrt", [at.op("Add", [at.op("Mul", [head, head]), at.op("Mul", [length, length])])]);
-    const beta = at.where(at.op("Less", [head, zero]), whole, at.op("Neg", [whole]));
-    const tau = at.where(
-      isDone,
-      zero,
-      at.op("Div", [at.op("Sub", [beta, head]), at.where(isDone, one, beta)]),
-    );
-    const scale = at.where(isDone, one, at.op("Sub", [head, beta]));
-    const isTurn = at.op("Equal", [rowNumbers, turn]);
-    const v = at.where(isTurn, one, at.op("Div", [below, scale]));
+    const { v, tau } = reflectorOf(at, rest!, { rowNumbers, turn });
     return [reflected(at, turned!, { v, tau }), reflectedColumns(at, rest!, { v, tau })];
   });
   return { q: g.typed(q!, start.dims), r: g.typed(r!, given.dims) };
@@ -76,6 +85,69 @@ export const qr: Lowering = (node, g) => {
   });
 };
 
+/** aten::geqrf(Tensor self) -> (Tensor a, Tensor tau): R, and below its diagonal the reflections that make Q */
+export const geqrf: Lowering = (node, g) => {
+  const given = node.tensor("self");
+  const [rows, columns] = shapeOf(given);
+  return onMatrices(node, g, {
+    sizes: given.dims,
+    emit: (at) => {
+      const size = least(rows, columns);
+      const [rowNumbers, columnNumbers, places] = [rows, columns, size].map((count) => positions(at, count));
+      const none = at.expand(at.scalar("float64", 0), [...batchOf(given), size]);
+      const initial = [matrices(at, given), none];
+      const count = at.number(size, "int64");
+      return countedLoops(at, { count, initial }, (inner, turn, [rest, taus]) => {
+        const { v, tau } = reflectorOf(inner, rest!, { rowNumbers: rowNumbers!, turn });
+        const isLeft = inner.op("Less", [columnNumbers!, turn]);
+        const turned = inner.where(isLeft, rest!, reflectedColumns(inner, rest!, { v, tau }));
+        const isOwn = inner.op("And", [
+          inner.unsqueeze(inner.op("Greater", [rowNumbers!, turn]), [1]),
+          inner.op("Equal", [columnNumbers!, turn]),
+        ]);
+        const isPlace = inner.op("Equal", [places!, turn]);
+        return [inner.where(isOwn, inner.unsqueeze(v, [-1]), turned), inner.where(isPlace, tau, taus!)];
+      });
+    },
+  });
+};
+
+/** aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor: a matrix times Q, by its reflections */
+export const ormqr: Lowering = (node, g) => {
+  const [given, scales, other] = ["self", "input2", "input3"].map((name) => node.tensor(name));
+  const [isLeft, isTransposed] = [node.bool("left"), node.bool("transpose")];
+  const [rows] = shapeOf(given!);
+  if ([...given!.dims, ...scales!.dims].includes(0)) return other!;
+  return onMatrices(node, g, {
+    sizes: [...given!.dims, ...other!.dims],
+    emit: (at) => {
+      const [wide, taus] = [matrices(at, given!), at.cast(scales!, "float64")];
+      const rowNumbers = positions(at, rows);
+      const count = at.number(scales!.dims.at(-1)!, "int64");
+      const last = at.op("Sub", [count, at.scalar("int64", 1)]);
+      return countedLoops(at, { count, initial: [matrices(at, other!)] }, (inner, turn, [soFar]) => {
+        const number = isLeft === isTransposed ? turn : inner.op("Sub", [last, turn]);
+        const reflector = storedReflector(inner, { wide, taus }, { rowNumbers, turn: number });
+        return [(isLeft ? reflectedColumns : reflected)(inner, soFar!, reflector)];
+      });
+    },
+  });
+};
+
+/** A reflection as geqrf leaves it: v without the 1 that it begins with, and without what lies before. */
+function storedReflector(
+  g: Emitter,
+  { wide, taus }: { readonly wide: Val; readonly taus: Val },
+  { rowNumbers, turn }: Turn,
+): { v: Val; tau: Val } {
+  const column = taken(g, wide, { axis: -1, at: turn });
+  const below = g.where(g.op("Greater", [rowNumbers, turn]), column, g.scalar("float64", 0));
+  return {
+    v: g.where(g.op("Equal", [rowNumbers, turn]), g.scalar("float64", 1), below),
+    tau: g.op("Gather", [taus, g.unsqueeze(turn, [0])], { axis: -1 }),
+  };
+}
+
 /** aten::linalg_householder_product(Tensor input, Tensor tau) -> Tensor, aten::orgqr(Tensor self, Tensor input2) -> Tensor */
 function householderProduct(first: string, second: string): Lowering {
   return (node, g) => {
@@ -89,15 +161,8 @@ function householderProduct(first: string, second: string): Lowering {
         const start = identity(at, rows, batchOf(given));
         const count = at.number(scales.dims.at(-1)!, "int64");
         const [product] = countedLoops(at, { count, initial: [start] }, (inner, turn, [soFar]) => {
-          const column = taken(inner, wide, { axis: -1, at: turn });
-          const below = inner.where(
-            inner.op("Greater", [rowNumbers, turn]),
-            column,
-            inner.scalar("float64", 0),
-          );
-          const v = inner.where(inner.op("Equal", [rowNumbers, turn]), inner.scalar("float64", 1), below);
-          const tau = inner.op("Gather", [taus, inner.unsqueeze(turn, [0])], { axis: -1 });
-          return [reflected(inner, soFar!, { v, tau })];
+          const reflector = storedReflector(inner, { wide, taus }, { rowNumbers, turn });
+          return [reflected(inner, soFar!, reflector)];
         });
         return [part(at, at.typed(product!, start.dims), { axis: -1, end: columns })];
       },
@@ -109,5 +174,7 @@ export const ORTHOGONAL: LoweringTable = {
   "aten.linalg_qr.default": qr,
   "aten.qr.default": qr,
   "aten.linalg_householder_product.default": householderProduct("input", "tau"),
+  "aten.geqrf.default": geqrf,
+  "aten.ormqr.default": ormqr,
   "aten.orgqr.default": householderProduct("self", "input2"),
 };

@@ -54,7 +54,9 @@ function fractionalPooling(spatial: 2 | 3): Lowering {
     const self = node.tensor("self");
     const lead = self.dims.length === spatial + 1 ? [1, self.dims[0]!] : self.dims.slice(0, 2);
     const sizes = self.dims.slice(-spatial);
-    const samples = node.tensor("random_samples");
+    const given = node.tensor("random_samples");
+    // There may be samples for more images than there are.
+    const samples = g.op("Slice", [given, g.ints([0]), g.shape([lead[0]!]), g.ints([0])]);
     const [windows, counts] = [node.ints("kernel_size"), node.ints("output_size")];
     const axes = sizes.map((size, i): Axis => {
       // The samples of a plane are those of its width and its height, of a volume in the order of its dimensions.
@@ -72,16 +74,19 @@ function fractionalPooling(spatial: 2 | 3): Lowering {
   };
 }
 
+/** The dimension of a window's elements. */
+const LAST = 3;
+
 /** The greatest of the last dimension, and the place that stands beside it. */
 function greatest(g: Emitter, x: Tensor, places: Val): { value: Val; place: Val } {
   const isNan = g.op("IsNaN", [x]);
   const numbers = g.where(isNan, g.scalar(x.dtype, Number.NEGATIVE_INFINITY), x);
   const best = (val: Val, isLast: number): Val =>
-    g.op("ArgMax", [val], { axis: -1, keepdims: 1, select_last_index: isLast });
+    g.op("ArgMax", [val], { axis: LAST, keepdims: 1, select_last_index: isLast });
   const nans = g.cast(isNan, "int32");
-  const hasNan = g.cast(g.op("ReduceMax", [nans, g.ints([-1])], { keepdims: 1 }), "bool");
+  const hasNan = g.cast(g.op("ReduceMax", [nans, g.ints([LAST])], { keepdims: 1 }), "bool");
   const at = g.where(hasNan, best(nans, 1), best(numbers, 0));
-  const taken = (val: Val): Val => g.op("GatherElements", [val, at], { axis: -1 });
+  const taken = (val: Val): Val => g.op("GatherElements", [val, at], { axis: LAST });
   return { value: taken(x), place: taken(places) };
 }
 

@@ -39,7 +39,8 @@ function incompleteGamma(side: "lower" | "upper"): Lowering {
     const bound = g.where(isPlain, x, one);
     const [none, all] = side === "lower" ? [zero, one] : [one, zero];
     const limits = limitsOf(g, { a, x, none, all });
-    return g.where(isPlain, sharesOf(g, shape, bound)[side], limits);
+    const shares = sharesOf(g, { a: shape, x: bound, rank: node.out().dims.length });
+    return g.where(isPlain, shares[side], limits);
   };
 }
 
@@ -69,8 +70,15 @@ function limitsOf(g: Emitter, { a, x, none, all }: Limits): Val {
   return g.where(isNegative, nan, known);
 }
 
+interface Arguments {
+  readonly a: Val;
+  readonly x: Val;
+  /** Of both together. */
+  readonly rank: number;
+}
+
 /** For positive, finite arguments. */
-function sharesOf(g: Emitter, a: Val, x: Val): Shares {
+function sharesOf(g: Emitter, { a, x, rank }: Arguments): Shares {
   const one = number(g, 1);
   const isLarge = g.op("GreaterOrEqual", [a, number(g, LARGE)]);
   const isSeries = g.op("LessOrEqual", [x, g.op("Add", [a, one])]);
@@ -78,7 +86,7 @@ function sharesOf(g: Emitter, a: Val, x: Val): Shares {
   // Each way gets arguments that it ends for, wherever its result is not taken.
   const series = bySeries(g, small, g.op("Min", [x, g.op("Add", [small, one])]));
   const fraction = byFraction(g, small, g.op("Max", [x, g.op("Add", [small, one])]));
-  const large = byQuadrature(g, g.where(isLarge, a, number(g, LARGE)), x);
+  const large = byQuadrature(g, { a: g.where(isLarge, a, number(g, LARGE)), x, rank });
   const pick = (side: keyof Shares): Val =>
     g.where(isLarge, large[side], g.where(isSeries, series[side], fraction[side]));
   return { lower: pick("lower"), upper: pick("upper") };
@@ -160,7 +168,7 @@ const RULE = gaussLegendre(40);
 const REACH = 11.5;
 
 /** The integral from the bound away from the integrand's top, or over it, to where nothing is left of it. */
-function byQuadrature(g: Emitter, a: Val, x: Val): Shares {
+function byQuadrature(g: Emitter, { a, x, rank }: Arguments): Shares {
   const one = number(g, 1);
   const top = g.op("Sub", [a, one]);
   const width = g.op("Sqrt", [top]);
@@ -174,14 +182,14 @@ function byQuadrature(g: Emitter, a: Val, x: Val): Shares {
   );
   const span = g.op("Sub", [end, x]);
   const along = (values: readonly number[]): Val => g.constant("float64", values, [values.length]);
+  // Counted from the front: of nothing ONNX Runtime sums the wrong dimension otherwise.
+  const sum = (terms: Val): Val => g.op("ReduceSum", [terms, g.ints([rank])], { keepdims: 0 });
   const t = g.op("Add", [g.unsqueeze(x, [-1]), g.op("Mul", [g.unsqueeze(span, [-1]), along(RULE.points)])]);
   const wideTop = g.unsqueeze(top, [-1]);
   const off = g.op("Div", [g.op("Sub", [t, wideTop]), wideTop]);
   const exponent = g.op("Mul", [wideTop, g.op("Sub", [log1p(g, off), off])]);
   const heights = g.op("Exp", [exponent]);
-  const area = g.op("ReduceSum", [g.op("Mul", [heights, along(RULE.weights)]), g.ints([-1])], {
-    keepdims: 0,
-  });
+  const area = sum(g.op("Mul", [heights, along(RULE.weights)]));
   const share = g.op("Mul", [g.op("Abs", [g.op("Mul", [area, span])]), topHeight(g, top)]);
   const above = g.where(isAbove, share, g.op("Sub", [one, share]));
   const below = g.where(isAbove, g.op("Sub", [one, share]), share);

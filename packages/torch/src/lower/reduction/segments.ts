@@ -1,4 +1,4 @@
-import { add, type Dim, sub } from "../../graph/sym.ts";
+import { add, type Dim, sameDims, sub } from "../../graph/sym.ts";
 import { bisect } from "../comparison/searching.ts";
 import { positions } from "../core/arange.ts";
 import type { Emitter } from "../core/emitter.ts";
@@ -70,9 +70,25 @@ function trailing({ dims }: Tensor, axis: number): number[] {
 function segmentsOf(node: OpNode, g: Emitter, { data, axis }: Divided): Segments {
   const size = g.number(data.dims[axis]!, "int64");
   const lengths = node.optionalTensor("lengths");
-  return lengths === undefined
-    ? byOffsets(node, g, size)
-    : byLengths(g, { lengths, size, isSafe: !node.bool("unsafe") });
+  const given = lengths ?? node.tensor("offsets");
+  const { starts, ends, count } =
+    lengths === undefined
+      ? byOffsets(node, g, size)
+      : byLengths(g, { lengths, size, isSafe: !node.bool("unsafe") });
+  const rows = ofRows(g, { data, axis }, given);
+  return { starts: rows(starts), ends: rows(ends), count };
+}
+
+/** Data may have fewer rows than lengths are given for: the first ones count. */
+function ofRows(g: Emitter, { data, axis }: Divided, given: Tensor): (x: Val) => Val {
+  if (axis === 0 || sameDims(data.dims.slice(0, axis), given.dims.slice(0, axis))) return (x) => x;
+  const [wanted, there] = [data, given].map(({ dims }) => g.shape(dims.slice(0, axis)));
+  const isOther = g.op("Not", [g.op("Equal", [wanted!, there!])]);
+  const isMore = g.op("Greater", [wanted!, there!]);
+  const isFirst = g.op("Equal", [positions(g, axis), g.scalar("int64", 0)]);
+  const guard = requirement(g, "sizes that go together", g.where(isFirst, isMore, isOther));
+  const end = g.op("Add", [g.shape([data.dims[0]!]), guard]);
+  return (x) => g.op("Slice", [x, g.ints([0]), end, g.ints([0])]);
 }
 
 function byOffsets(node: OpNode, g: Emitter, size: Val): Segments {

@@ -12,7 +12,7 @@ import { slice } from "./slicing.ts";
 export type Reduction = "none" | "add" | "mul" | "max" | "min";
 
 /** Elements of `updates` put into `data` along `axis`, at the positions `index` (as large as `updates`). */
-interface Scatter {
+export interface Scatter {
   readonly data: Val;
   /** How many positions there are along `axis`. */
   readonly size: Dim;
@@ -22,7 +22,11 @@ interface Scatter {
 }
 
 /** ScatterElements. Booleans are added and multiplied as integers. */
-function scatterElements(g: Emitter, { data, index, updates, axis }: Scatter, reduction: Reduction): Val {
+export function scatterElements(
+  g: Emitter,
+  { data, index, updates, axis }: Scatter,
+  reduction: Reduction,
+): Val {
   const dtype: DType = data.dtype === "bool" && reduction !== "none" ? "int32" : data.dtype;
   const attributes = reduction === "none" ? { axis } : { axis, reduction };
   const operands = [g.cast(data, dtype), g.cast(index, "int64"), g.cast(updates, dtype)];
@@ -45,7 +49,7 @@ function crop(g: Emitter, x: Tensor, dims: readonly Dim[]): Val {
 }
 
 /** Emits what `emit` makes of a scatter whose index was checked: PyTorch takes no negative ones here, unless told otherwise. */
-function withChecked(
+export function withChecked(
   node: OpNode,
   g: Emitter,
   { given, wraps = false, emit }: { given: Scatter; wraps?: boolean; emit: (given: Scatter) => Val },
@@ -68,7 +72,7 @@ function readScatter(node: OpNode, g: Emitter): Scatter {
 }
 
 /** Whether nothing is scattered: PyTorch returns self then, whatever the other sizes are. */
-function isNothing(node: OpNode): boolean {
+export function isNothing(node: OpNode): boolean {
   return product(node.tensor("index").dims) === 0;
 }
 
@@ -103,14 +107,6 @@ export const scatterReduce: Lowering = (node, g) => {
   const how = { reduce: node.string("reduce"), includesSelf: node.bool("include_self") };
   const emit = (given: Scatter): Val => reduceInto(g, given, how);
   return g.reshape(withChecked(node, g, { given: readScatter(node, g), emit }), node.out().dims);
-};
-
-/** aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor */
-export const indexReduce: Lowering = (node, g) => {
-  if (isNothing(node)) return node.tensor("self");
-  const how = { reduce: node.string("reduce"), includesSelf: node.bool("include_self") };
-  const emit = (given: Scatter): Val => reduceInto(g, given, how);
-  return g.reshape(withRows(node, g, { given: readRows(node, g), emit }), node.out().dims);
 };
 
 interface ReduceOptions {
@@ -178,87 +174,6 @@ export function extremeOf(dtype: DType, isLowest: boolean): number | bigint {
   return isLowest ? -(1n << (bits - 1n)) : (1n << (bits - 1n)) - 1n;
 }
 
-/** A scatter of whole rows, whose index is 1-d (or 0-d) and `updates` of the size `dims`. */
-interface RowScatter extends Scatter {
-  readonly index: Tensor;
-  readonly dims: readonly Dim[];
-}
-
-/** `withChecked`, with the index repeated to the size of the updates. */
-function withRows(
-  node: OpNode,
-  g: Emitter,
-  { given, wraps = false, emit }: { given: RowScatter; wraps?: boolean; emit: (given: Scatter) => Val },
-): Val {
-  const { axis, dims } = given;
-  const repeated = (index: Val): Val => rowIndex(g, { ...given.index, ...index }, { axis, dims });
-  return withChecked(node, g, {
-    given,
-    wraps,
-    emit: (rows) => emit({ ...rows, index: repeated(rows.index) }),
-  });
-}
-
-/** Reads self, dim, a 1-d index and `source` of the index_add family. */
-function readRows(node: OpNode, g: Emitter): RowScatter {
-  const data = atLeastOneDim(g, node.tensor("self"));
-  const source = atLeastOneDim(g, node.tensor("source"));
-  const axis = normalizeAxis(node.int("dim"), data.dims.length);
-  return {
-    data,
-    size: data.dims[axis]!,
-    index: node.tensor("index"),
-    updates: g.cast(source, data.dtype),
-    axis,
-    dims: source.dims,
-  };
-}
-
-/** A 1-d (or 0-d) index along `axis`, repeated to `dims`. */
-function rowIndex(g: Emitter, index: Tensor, { axis, dims }: { axis: number; dims: readonly Dim[] }): Val {
-  const shape = dims.map((_, i) => (i === axis ? product(index.dims) : 1));
-  return g.expand(g.reshape(index, shape), dims);
-}
-
-/** aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor */
-export const indexAdd: Lowering = (node, g) => {
-  if (isNothing(node)) return node.tensor("self");
-  const rows = readRows(node, g);
-  const alpha = node.scalar("alpha");
-  const { dtype } = rows.data;
-  const updates =
-    alpha.value === 1
-      ? rows.updates
-      : dtype === "bool"
-        ? g.op("And", [rows.updates, g.as(alpha, "bool")])
-        : g.op("Mul", [rows.updates, g.as(alpha, dtype)]);
-  const emit = (given: Scatter): Val => scatterElements(g, { ...given, updates }, "add");
-  return g.reshape(withRows(node, g, { given: rows, emit }), node.out().dims);
-};
-
-/** aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor */
-export const indexCopy: Lowering = (node, g) => {
-  if (isNothing(node)) return node.tensor("self");
-  const emit = (given: Scatter): Val => scatterElements(g, given, "none");
-  return g.reshape(withRows(node, g, { given: readRows(node, g), emit }), node.out().dims);
-};
-
-/**
- * aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor
- * aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor
- */
-export const indexFill: Lowering = (node, g) => {
-  if (isNothing(node)) return node.tensor("self");
-  const data = atLeastOneDim(g, node.tensor("self"));
-  const axis = normalizeAxis(node.int("dim"), data.dims.length);
-  const index = node.tensor("index");
-  const dims = data.dims.map((dim, i) => (i === axis ? product(index.dims) : dim));
-  const updates = g.expand(g.as(node.operand("value"), data.dtype), dims);
-  const emit = (given: Scatter): Val => scatterElements(g, given, "none");
-  const given = { data, size: data.dims[axis]!, index, updates, axis, dims };
-  return g.reshape(withRows(node, g, { given, wraps: true, emit }), node.out().dims);
-};
-
 /** aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor: positions in the flattened tensor */
 export const put: Lowering = (node, g) => {
   if (isNothing(node)) return node.tensor("self");
@@ -322,11 +237,6 @@ export const ELEMENT_SCATTER: LoweringTable = {
   "aten.scatter.value_reduce": scatter,
   "aten.scatter_add.default": scatterAdd,
   "aten.scatter_reduce.two": scatterReduce,
-  "aten.index_reduce.default": indexReduce,
-  "aten.index_add.default": indexAdd,
-  "aten.index_copy.default": indexCopy,
-  "aten.index_fill.int_Scalar": indexFill,
-  "aten.index_fill.int_Tensor": indexFill,
   "aten.put.default": put,
   "aten.take.default": take,
   "aten.take_along_dim.default": takeAlongDim,

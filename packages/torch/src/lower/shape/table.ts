@@ -11,6 +11,7 @@ import { MASKING } from "./masking.ts";
 import { NONZERO } from "./nonzero.ts";
 import { REPEAT } from "./repeat.ts";
 import { RESHAPING } from "./reshaping.ts";
+import { ROW_SCATTER } from "./row-scatter.ts";
 import { SLICE_SCATTER } from "./slice-scatter.ts";
 import { SLICING } from "./slicing.ts";
 import { STACKING } from "./stacking.ts";
@@ -22,6 +23,7 @@ export const SHAPE: LoweringTable = mergeTables([
   CONCAT,
   DIAGONALS,
   ELEMENT_SCATTER,
+  ROW_SCATTER,
   FLIPPING,
   INDEXING,
   ITEM,

@@ -1,3 +1,4 @@
+import { isComplex } from "../../dtype.ts";
 import { add, type Dim, mul } from "../../graph/sym.ts";
 import {
   type ComplexLowering,
@@ -47,31 +48,38 @@ function hopOf(node: OpNode, points: number): number {
 function spectra(node: OpNode, g: Emitter): ComplexVal {
   if (node.has("align_to_window") && node.bool("align_to_window"))
     return unsupported("its frames are aligned to the window");
-  if (node.isComplex("self") || node.isComplex("window"))
-    return unsupported("its signal or window is complex");
+  if (node.isComplex("window")) return unsupported("its window is complex");
   const { dtype, dims } = node.out();
-  const isPaired = dims.length === node.tensor("self").dims.length + 2;
+  const signal = realPart(node, "self", g);
+  const isPaired = dims.length === signal.dims.length + 2;
   const points = node.int("n_fft");
-  const signal = node.tensor("self");
   const rank = signal.dims.length + 1;
   const places = g.op("Add", [
     g.unsqueeze(arange(g, dims.at(isPaired ? -2 : -1)!, { step: hopOf(node, points) }), [1]),
     g.unsqueeze(arange(g, points), [0]),
   ]);
-  const frames = g.op("Gather", [g.cast(signal, dtype), places], { axis: rank - 2 });
   const window = windowOf(node, g, { points, dtype });
-  const windowed = window === undefined ? frames : g.op("Mul", [frames, window]);
-  const isHalf = !node.has("onesided") || node.bool("onesided");
+  const windowed = (x: Val): Val => {
+    const frames = g.op("Gather", [x, places], { axis: rank - 2 });
+    return window === undefined ? frames : g.op("Mul", [frames, window]);
+  };
+  const given = componentsOf(node, "self", { g, dtype });
+  const isHalf = node.has("onesided") ? node.bool("onesided") : given.im === undefined;
   const scale = node.bool("normalized") ? "root" : "none";
   const how = { axis: rank - 1, rank, length: points, isInverse: false, scale } as const;
   const { re, im } = isHalf
-    ? halfTransform(g, windowed, how)
-    : transform(g, { re: windowed, im: undefined }, how);
+    ? halfTransform(g, windowed(given.re), how)
+    : transform(g, { re: windowed(given.re), im: given.im && windowed(given.im) }, how);
   return { re: swapped(g, re, rank), im: swapped(g, im, rank) };
 }
 
 /** `return_complex=False`: the parts in a last dimension. */
-const realStft: Lowering = (node, g) => joined(g, spectra(node, g), node.tensor("self").dims.length + 1);
+const realStft: Lowering = (node, g) =>
+  joined(g, spectra(node, g), realPart(node, "self", g).dims.length + 1);
+
+/** With a complex operand or result. */
+const complexStft: ComplexLowering = (node, g) =>
+  isComplex(node.out().declared) ? spectra(node, g) : realStft(node, g);
 
 function swapped(g: Emitter, x: Val, rank: number): Val {
   return g.transpose(x, rank === 2 ? [1, 0] : [0, 2, 1]);
@@ -83,8 +91,7 @@ function swapped(g: Emitter, x: Val, rank: number): Val {
  * divided by what their windows add up to
  */
 const istft: ComplexLowering = (node, g) => {
-  if (node.bool("return_complex") || node.isComplex("window"))
-    return unsupported("it gives a complex signal");
+  if (node.isComplex("window")) return unsupported("its window is complex");
   const { dtype } = node.out();
   const points = node.int("n_fft");
   const spectrum = realPart(node, "self", g);
@@ -92,21 +99,27 @@ const istft: ComplexLowering = (node, g) => {
   const [rows, count] = spectrum.dims.slice(-2) as [Dim, Dim];
   const scale = node.bool("normalized") ? "root" : "length";
   const how = { axis: rank - 2, rank, length: points, isInverse: true, scale } as const;
-  const fit = (x: Val): Val => fitted(g, x, { rank, axis: rank - 2, from: rows, to: halfOf(points) });
+  const isWhole = node.bool("return_complex");
+  const to = isWhole ? points : halfOf(points);
+  const fit = (x: Val): Val => fitted(g, x, { rank, axis: rank - 2, from: rows, to });
   const { re, im } = componentsOf(node, "self", { g, dtype });
-  const frames = realTransform(g, { re: fit(re), im: im && fit(im) }, how);
+  const given = { re: fit(re), im: im && fit(im) };
   const window = windowOf(node, g, { points, dtype }) ?? g.expand(g.scalar(dtype, 1), [points]);
   const column = g.unsqueeze(window, [1]);
   const size = add(points, mul(hopOf(node, points), add(count, -1)));
   const overlap = { points, hop: hopOf(node, points), size };
   const batch = rank === 2 ? 1 : spectrum.dims[0]!;
-  const total = overlapped(g, g.reshape(g.op("Mul", [frames, column]), [batch, points, count]), {
-    ...overlap,
-    batch,
-  });
+  const total = (frames: Val): Val => {
+    const windowed = g.reshape(g.op("Mul", [frames, column]), [batch, points, count]);
+    return overlapped(g, windowed, { ...overlap, batch });
+  };
   const squares = g.expand(g.unsqueeze(g.op("Mul", [column, column]), [0]), [1, points, count]);
   const weights = overlapped(g, squares, { ...overlap, batch: 1 });
-  return g.reshape(trimmed(node, g, { total, weights, size, points }), node.out().dims);
+  const trim = trimming(node, g, { weights, size, points });
+  const signal = (frames: Val): Val => g.reshape(trim(total(frames)), node.out().dims);
+  if (!isWhole) return signal(realTransform(g, given, how));
+  const whole = transform(g, given, how);
+  return { re: signal(whole.re), im: signal(whole.im) };
 };
 
 interface Overlap {
@@ -123,14 +136,13 @@ function overlapped(g: Emitter, frames: Val, { batch, points, hop, size }: Overl
 }
 
 interface Sums {
-  readonly total: Val;
   readonly weights: Val;
   readonly size: Dim;
   readonly points: number;
 }
 
 /** Cuts off what `center` had padded, and keeps to the length that is asked for: zeros follow a signal that is shorter. */
-function trimmed(node: OpNode, g: Emitter, { total, weights, size, points }: Sums): Val {
+function trimming(node: OpNode, g: Emitter, { weights, size, points }: Sums): (total: Val) => Val {
   const isCentred = node.bool("center");
   const start = isCentred ? Math.floor(points / 2) : 0;
   const length = node.has("length") ? node.size("length") : undefined;
@@ -141,9 +153,11 @@ function trimmed(node: OpNode, g: Emitter, { total, weights, size, points }: Sum
   const isNothing = g.op("Equal", [g.op("Size", [covered]), g.scalar("int64", 0)]);
   const faults = g.op("Concat", [g.reshape(isGap, [-1]), g.unsqueeze(isNothing, [0])], { axis: 0 });
   g.guards.push(requirement(g, "windows that leave no gap", faults));
-  const signal = g.op("Div", [cut(total), covered]);
-  if (length === undefined) return signal;
-  return fitted(g, signal, { rank: 2, axis: 1, from: add(size, -start), to: length });
+  return (total) => {
+    const signal = g.op("Div", [cut(total), covered]);
+    if (length === undefined) return signal;
+    return fitted(g, signal, { rank: 2, axis: 1, from: add(size, -start), to: length });
+  };
 }
 
 /**
@@ -174,6 +188,6 @@ export const STFT: LoweringTable = {
 
 /** Spectra of short frames of a signal, and the signal of such spectra. */
 export const COMPLEX_SHORT_TIME_FOURIER: ComplexTable = {
-  "aten.stft.default": spectra,
+  "aten.stft.default": complexStft,
   "aten.istft.default": istft,
 };

@@ -204,6 +204,12 @@ export const DECOMPOSITIONS: ShapeTable = {
   linalg_qr: orthogonal,
   qr: orthogonal,
   linalg_householder_product: (args) => args.tensor("input"),
+  geqrf: (args) => {
+    const { dtype, dims } = args.tensor("self");
+    const [rows, columns] = [dims.at(-2)!, dims.at(-1)!];
+    return [tensorType(dtype, dims), tensorType(dtype, [...dims.slice(0, -2), least(rows, columns)])];
+  },
+  ormqr: (args) => args.tensor("input3"),
   orgqr: (args) => args.tensor("self"),
   linalg_eigh: eigen,
   linalg_eigvalsh: eigenvalues,

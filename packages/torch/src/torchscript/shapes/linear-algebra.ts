@@ -3,7 +3,7 @@ import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric, requireSame } from "./dims.ts";
 import { promotedList } from "./joining.ts";
-import { multiplied } from "./networks.ts";
+import { multiplied } from "./products.ts";
 import { floatOf, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
 const addedVector: ShapeFn = (args) => {

@@ -1,38 +1,9 @@
 import { least } from "../../graph/bounds.ts";
 import type { TensorType } from "../../graph/ir.ts";
-import { add, type Dim, mul, product, sub, sym } from "../../graph/sym.ts";
+import { add, type Dim, mul, sub, sym } from "../../graph/sym.ts";
 import { unsupportedOp } from "../unsupported-op.ts";
 import { broadcast, ceilDivide, numeric, quotient, requireSame, windowCount } from "./dims.ts";
-import { promotedList } from "./joining.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
-
-const linear: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("input");
-  const weight = args.tensor("weight").dims;
-  requireSame(dims.at(-1) ?? 1, weight.at(-1) ?? 1);
-  return tensorType(dtype, [...dims.slice(0, -1), ...weight.slice(0, -1)]);
-};
-
-export function multiplied(a: readonly Dim[], b: readonly Dim[]): Dim[] {
-  if (a.length === 0 || b.length === 0) return unsupportedOp("a 0-d tensor cannot be multiplied");
-  requireSame(a.at(-1)!, b.length === 1 ? b[0]! : b.at(-2)!);
-  const batch = broadcast(a.slice(0, -2), b.slice(0, -2));
-  return [...batch, ...(a.length > 1 ? [a.at(-2)!] : []), ...(b.length > 1 ? [b.at(-1)!] : [])];
-}
-
-const matmul =
-  (first: string, second: string): ShapeFn =>
-  (args) => {
-    const a = args.tensor(first);
-    return tensorType(args.promoted(first, second), multiplied(a.dims, args.tensor(second).dims));
-  };
-
-const addedProduct =
-  (first: string, second: string): ShapeFn =>
-  (args) => {
-    const product = multiplied(args.tensor(first).dims, args.tensor(second).dims);
-    return tensorType(args.promoted("self", first, second), broadcast(product, args.tensor("self").dims));
-  };
 
 /** Padding of both sides together, per axis; `same` and `valid` by name. */
 function totalPadding(args: ShapeArgs, kernel: readonly number[], dilation: readonly number[]): number[] {
@@ -166,52 +137,6 @@ const gridSampler: ShapeFn = (args) => {
   return tensorType(dtype, [...dims.slice(0, 2), ...args.tensor("grid").dims.slice(1, -1)]);
 };
 
-/** The labels of one operand of an einsum, with one label of its own for each dimension that `...` stands for. */
-function labelsOf(term: string, rank: number): string[] {
-  const [head = "", tail] = term.split("...");
-  const letters = [...head, ...(tail ?? "")];
-  const dots = tail === undefined ? 0 : rank - letters.length;
-  if (dots < 0 || letters.length + dots !== rank || !letters.every((label) => /^[A-Za-z]$/.test(label)))
-    return unsupportedOp(`the operand '${term}' of an equation`);
-  return [...head, ...Array.from({ length: dots }, (_, i) => `.${dots - i}`), ...(tail ?? "")];
-}
-
-/** Without `->` the labels that occur once, sorted, behind what `...` stands for. */
-function impliedLabels(all: readonly string[]): string[] {
-  const once = [...new Set(all)].filter((label) => all.indexOf(label) === all.lastIndexOf(label));
-  return [...dotsOf(all), ...once.filter((label) => !label.startsWith(".")).sort()];
-}
-
-function dotsOf(all: readonly string[]): string[] {
-  const dots = new Set(all.filter((label) => label.startsWith(".")));
-  return [...dots].sort((a, b) => Number(b.slice(1)) - Number(a.slice(1)));
-}
-
-const einsum: ShapeFn = (args) => {
-  const tensors = args.tensors("tensors");
-  const [left = "", right] = args.text("equation").replaceAll(" ", "").split("->");
-  const terms = left.split(",");
-  if (terms.length !== tensors.length) return unsupportedOp("its equation has another number of operands");
-  const labels = terms.map((term, at) => labelsOf(term, tensors[at]!.dims.length));
-  const sizes = new Map<string, Dim>();
-  for (const [at, own] of labels.entries()) {
-    for (const [axis, label] of own.entries()) {
-      const [known, size] = [sizes.get(label) ?? 1, tensors[at]!.dims[axis]!];
-      if (known !== 1 && size !== 1) requireSame(known, size);
-      if (known === 1) sizes.set(label, size);
-    }
-  }
-  const all = labels.flat();
-  const dots = dotsOf(all);
-  const [head = "", tail] = right?.split("...") ?? [];
-  const result =
-    right === undefined ? impliedLabels(all) : [...head, ...(tail === undefined ? [] : [...dots, ...tail])];
-  return tensorType(
-    promotedList(tensors),
-    result.map((label) => sizes.get(label) ?? unsupportedOp("an unknown label")),
-  );
-};
-
 const cosineSimilarity: ShapeFn = (args) => {
   const dims = broadcast(args.tensor("x1").dims, args.tensor("x2").dims);
   const axis = args.int("dim");
@@ -231,79 +156,11 @@ const glu: ShapeFn = (args) => {
   );
 };
 
-/** Normalised values, and the mean and reciprocal deviation of what was normalised together. */
-const nativeLayerNorm: ShapeFn = (args) => {
-  const input = layerNorm(args);
-  const normalized = args.sizes("normalized_shape").length;
-  const lead = input.dims.slice(0, input.dims.length - normalized);
-  const statistics = tensorType(input.dtype, [...lead, ...new Array<Dim>(normalized).fill(1)]);
-  return [input, statistics, statistics];
-};
-
-/** The last dimensions are what the weights are for. */
-const layerNorm = (args: ShapeArgs): TensorType => {
-  const input = args.tensor("input");
-  const normalized = args.sizes("normalized_shape");
-  const own = input.dims.slice(input.dims.length - normalized.length);
-  for (const [i, size] of normalized.entries()) requireSame(own[i] ?? 1, size);
-  return input;
-};
-
-/** The channels are the second dimension, and as many as each of these vectors has elements. */
-const channelwise =
-  (...names: readonly string[]): ShapeFn =>
-  (args) => {
-    const input = args.tensor("input");
-    for (const name of names) {
-      if (args.isGiven(name) && args.has(name))
-        requireSame(input.dims[1] ?? 1, args.tensor(name).dims[0] ?? 1);
-    }
-    return input;
-  };
-
-const batchNorm = channelwise("running_mean", "running_var", "weight", "bias");
-
-/** The channels fall into groups of one size. */
-const groupNorm: ShapeFn = (args) => {
-  const input = channelwise("weight", "bias")(args) as TensorType;
-  quotient(input.dims[1] ?? 1, args.int("num_groups"));
-  return input;
-};
-
 const channelShuffle: ShapeFn = (args) => {
   const self = args.tensor("self");
   quotient(self.dims[1] ?? 1, args.int("groups"));
   return self;
 };
-
-const nativeGroupNorm: ShapeFn = (args) => {
-  const input = channelwise("weight", "bias")(args) as TensorType;
-  requireSame(input.dims[0]!, args.size("N"));
-  requireSame(input.dims[1]!, args.size("C"));
-  requireSame(product(input.dims.slice(2)), args.size("HxW"));
-  const statistics = tensorType(input.dtype, [args.size("N"), args.size("group")]);
-  return [input, statistics, statistics];
-};
-
-/** The statistics are empty where the running ones are used. */
-const nativeBatchNorm =
-  (results: number): ShapeFn =>
-  (args) => {
-    const input = batchNorm(args) as TensorType;
-    const isTraining = args.isGiven("training") && args.bool("training");
-    const statistics = tensorType(input.dtype, isTraining ? [input.dims[1] ?? 1] : [0]);
-    const running = tensorType(input.dtype, [input.dims[1] ?? 1]);
-    return [input, statistics, statistics, running, running].slice(0, results);
-  };
-
-/** Values and their places. */
-const fractionalPool =
-  (spatial: number): ShapeFn =>
-  (args) => {
-    const { dtype, dims } = args.tensor("self");
-    const pooled = [...dims.slice(0, -spatial), ...args.each("output_size", spatial)];
-    return [tensorType(dtype, pooled), tensorType("int64", pooled)];
-  };
 
 /** Sums of rows for each bag; the other results serve the backward pass. */
 const embeddingBag: ShapeFn = (args) => {
@@ -333,38 +190,9 @@ const unpooled =
     return tensorType(dtype, [...dims.slice(0, dims.length - rank), ...args.sizes("output_size")]);
   };
 
-const outer: ShapeFn = (args) =>
-  tensorType(args.promoted("self", "vec2"), [args.tensor("self").dims[0]!, args.tensor("vec2").dims[0]!]);
-
 export const NETWORKS: ShapeTable = {
-  linear,
-  matmul: matmul("self", "other"),
-  mm: matmul("self", "mat2"),
-  bmm: matmul("self", "mat2"),
-  mv: matmul("self", "vec"),
-  dot: matmul("self", "tensor"),
-  addmm: addedProduct("mat1", "mat2"),
-  baddbmm: addedProduct("batch1", "batch2"),
-  outer,
-  ger: outer,
-  einsum,
-  layer_norm: layerNorm,
-  rms_norm: layerNorm,
-  batch_norm: batchNorm,
-  instance_norm: batchNorm,
-  group_norm: groupNorm,
   channel_shuffle: channelShuffle,
   native_channel_shuffle: channelShuffle,
-  native_layer_norm: nativeLayerNorm,
-  native_group_norm: nativeGroupNorm,
-  native_batch_norm: nativeBatchNorm(3),
-  "_native_batch_norm_legit.no_stats": nativeBatchNorm(3),
-  _native_batch_norm_legit_functional: nativeBatchNorm(5),
-  _native_batch_norm_legit_no_training: nativeBatchNorm(3),
-  _batch_norm_with_update_functional: (args) => {
-    const [result, , , mean, variance] = nativeBatchNorm(5)(args) as readonly TensorType[];
-    return [result!, mean!, variance!, tensorType("uint8", [0]), mean!, variance!];
-  },
   embedding_bag: embeddingBag,
   _embedding_bag: embeddingBag,
   _embedding_bag_forward_only: embeddingBag,
@@ -381,8 +209,8 @@ export const NETWORKS: ShapeTable = {
   conv_transpose1d: convTransposed,
   conv_transpose2d: convTransposed,
   conv_transpose3d: convTransposed,
-  fractional_max_pool2d: fractionalPool(2),
-  fractional_max_pool3d: fractionalPool(3),
+  fractional_max_pool2d: adaptivePool(2, 2),
+  fractional_max_pool3d: adaptivePool(3, 2),
   max_pool1d: pool(1),
   max_pool2d: pool(2),
   max_pool3d: pool(3),

@@ -8,6 +8,8 @@ import { JOINING } from "./joining.ts";
 import { LINEAR_ALGEBRA } from "./linear-algebra.ts";
 import { LOSSES } from "./losses.ts";
 import { NETWORKS } from "./networks.ts";
+import { NORMALIZATION } from "./normalization.ts";
+import { PRODUCTS } from "./products.ts";
 import { QUANTIZED } from "./quantized.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTIONS } from "./reductions.ts";
@@ -27,6 +29,8 @@ const FAMILIES: readonly ShapeTable[] = [
   LINEAR_ALGEBRA,
   LOSSES,
   NETWORKS,
+  NORMALIZATION,
+  PRODUCTS,
   QUANTIZED,
   RECURRENT,
   REDUCTIONS,

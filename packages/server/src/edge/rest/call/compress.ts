@@ -4,8 +4,10 @@ import { constants, deflate, gzip } from "node:zlib";
 const gzipAsync = promisify(gzip);
 const deflateAsync = promisify(deflate);
 
+export type Encoding = "gzip" | "deflate";
+
 export interface Compressed {
-  readonly encoding: "gzip" | "deflate";
+  readonly encoding: Encoding;
   readonly body: Buffer;
 }
 
@@ -17,15 +19,16 @@ export async function compress(
   const encoding = chooseEncoding(String(acceptEncoding));
   if (encoding === undefined) return undefined;
   const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  return { encoding, body: await pack(whole, encoding) };
+}
+
+export function pack(bytes: Uint8Array, encoding: Encoding): Promise<Buffer> {
   const options = { level: constants.Z_BEST_SPEED };
-  return {
-    encoding,
-    body: await (encoding === "gzip" ? gzipAsync(whole, options) : deflateAsync(whole, options)),
-  };
+  return encoding === "gzip" ? gzipAsync(bytes, options) : deflateAsync(bytes, options);
 }
 
 /** The first of gzip and deflate that the header names without `q=0` (RFC 9110 §12.5.3). */
-export function chooseEncoding(acceptEncoding: string): "gzip" | "deflate" | undefined {
+export function chooseEncoding(acceptEncoding: string): Encoding | undefined {
   const accepted = new Set<string>();
   for (const item of acceptEncoding.toLowerCase().split(",")) {
     const [coding = "", ...parameters] = item.split(";").map((part) => part.trim());

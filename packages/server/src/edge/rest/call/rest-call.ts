@@ -24,6 +24,7 @@ import { errorResponse } from "./error-response.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { EncodedResponse, RespondingCall, RestRequest, RestTransport } from "./rest-transport.ts";
 import { bytesOf, type ResponseContent, sendResponse } from "./send-response.ts";
+import type { SharedBody } from "./shared-body.ts";
 
 export const JSON_TYPE = "application/json";
 export const BINARY_TYPE = "application/octet-stream";
@@ -268,6 +269,14 @@ export class RestCall implements RequestHead, RespondingCall {
     if (this.#answered) return;
     this.#holdResponse(body.length);
     this.#send(status, { type, body, headers });
+  }
+
+  /** Answers with what others are sent as well. */
+  sendShared(type: string, shared: SharedBody, headers: string[] = []): void {
+    if (this.#answered) return;
+    const { bytes: body } = shared;
+    this.#holdResponse(body.length);
+    this.#send(200, { type, body, headers, shared });
   }
 
   /** Answers with bytes that are kept for everybody, such as a page's file: nothing is held for this request, and they go as they are. */

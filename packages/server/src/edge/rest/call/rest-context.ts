@@ -18,6 +18,7 @@ import type { RequestLog } from "../../request-log.ts";
 import type { RestLimits } from "../../rest-limits.ts";
 import type { TimeSlicer } from "../../time-slicer.ts";
 import type { TraceSettings } from "../../trace-settings.ts";
+import type { RequestRecorder } from "./request-recorder.ts";
 import type { SharedResponses } from "./shared-responses.ts";
 
 /** What every route and request of a REST edge shares. Callers who may use some models only have one of their own, which shows them no others. */
@@ -46,6 +47,8 @@ export interface RestContext {
   readonly tracer?: Tracer | undefined;
   /** What `/metrics` shows. */
   readonly metrics: Metrics;
+  /** Keeps requests as they came; undefined: nobody does. */
+  readonly recorder?: RequestRecorder | undefined;
   /** Told of answers that were compressed, in how long. */
   readonly onCompressed?: (bytes: { readonly plain: number; readonly packed: number }, ms: number) => void;
   /** What costs more to make than to ask for. */

@@ -90,8 +90,12 @@ class RestInference<Request extends DecodedRequest> implements ResultReceiver<In
 
   #decode(body: Buffer): undefined | Promise<void> {
     const call = this.#call;
-    const { inference, clock } = call.context;
+    const { inference, clock, recorder } = call.context;
     call.timeline.bodyMs = clock.nowMs();
+    if (recorder !== undefined) {
+      const { url, headers } = call.request;
+      recorder.record({ url, headers, body });
+    }
     const { runTask } = this.#dialect;
     const task = runTask && inference.door(this.#model, this.#version)?.task;
     if (task !== undefined) return runTask?.(call, body, task);

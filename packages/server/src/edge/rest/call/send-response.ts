@@ -1,5 +1,6 @@
-import { compress } from "./compress.ts";
+import { type Compressed, chooseEncoding, compress } from "./compress.ts";
 import type { EncodedResponse, RespondingCall, RestTransport } from "./rest-transport.ts";
+import type { SharedBody } from "./shared-body.ts";
 
 export interface ResponseContent {
   /** "": the response says none. */
@@ -9,6 +10,8 @@ export interface ResponseContent {
   readonly headers: string[];
   /** It is compressed already, or as it is meant to be. Default: false. */
   readonly isFinal?: boolean;
+  /** Whose bytes the body is, if others are sent them as well. */
+  readonly shared?: SharedBody;
 }
 
 interface SendingCall extends RespondingCall {
@@ -19,7 +22,7 @@ interface SendingCall extends RespondingCall {
 export function sendResponse(
   call: SendingCall,
   status: number,
-  { type, body, headers, isFinal = false }: ResponseContent,
+  { type, body, headers, isFinal = false, shared }: ResponseContent,
 ): void {
   const parts = body instanceof Uint8Array ? [body] : body;
   const length = bytesOf(body);
@@ -32,13 +35,24 @@ export function sendResponse(
   const plain = (): void => write(call, type, { status, parts, length, headers });
   const { clock, onCompressed } = call.context;
   const startMs = clock.nowMs();
-  compress(parts, encoding).then((packed) => {
+  const packing = shared === undefined ? compress(parts, encoding) : packedOnce(shared, encoding);
+  packing.then((packed) => {
     if (packed === undefined) return plain();
-    onCompressed?.({ plain: length, packed: packed.body.length }, clock.nowMs() - startMs);
+    // What is shared was packed for somebody else, but for once.
+    if (shared === undefined)
+      onCompressed?.({ plain: length, packed: packed.body.length }, clock.nowMs() - startMs);
     headers.push("Content-Encoding", packed.encoding, "Vary", "Accept-Encoding");
     const { body } = packed;
     write(call, type, { status, parts: [body], length: body.length, headers });
   }, plain);
+}
+
+async function packedOnce(
+  shared: SharedBody,
+  acceptEncoding: string | string[],
+): Promise<Compressed | undefined> {
+  const encoding = chooseEncoding(String(acceptEncoding));
+  return encoding === undefined ? undefined : { encoding, body: await shared.packed(encoding) };
 }
 
 function write(call: SendingCall, type: string, response: EncodedResponse): void {

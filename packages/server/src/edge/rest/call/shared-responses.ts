@@ -4,15 +4,16 @@ import { openMetrics } from "../../../base/open-metrics.ts";
 import type { Inference } from "../../../infer/inference.ts";
 import { createSharedResponse, type SharedResponse } from "../../shared-response.ts";
 import { statisticsDocument } from "../../statistics-document.ts";
+import { SharedBody } from "./shared-body.ts";
 
 /** Answers about all models: they cost the more, the more models there are, and whoever asks may have the same one. */
 export interface SharedResponses {
-  readonly metrics: SharedResponse<Buffer>;
-  readonly openMetrics: SharedResponse<Buffer>;
-  readonly index: SharedResponse<Buffer>;
-  readonly readyIndex: SharedResponse<Buffer>;
-  readonly modelNames: SharedResponse<Buffer>;
-  readonly statistics: SharedResponse<Buffer>;
+  readonly metrics: SharedResponse<SharedBody>;
+  readonly openMetrics: SharedResponse<SharedBody>;
+  readonly index: SharedResponse<SharedBody>;
+  readonly readyIndex: SharedResponse<SharedBody>;
+  readonly modelNames: SharedResponse<SharedBody>;
+  readonly statistics: SharedResponse<SharedBody>;
   /** Of the models that serve, in order. */
   readonly servedNames: SharedResponse<readonly string[]>;
 }
@@ -23,8 +24,8 @@ export function createSharedResponses(parts: {
   readonly clock: Clock;
 }): SharedResponses {
   const { inference, metrics, clock } = parts;
-  const share = (make: () => string | Promise<string>): SharedResponse<Buffer> =>
-    createSharedResponse(async () => Buffer.from(await make()), clock);
+  const share = (make: () => string | Promise<string>): SharedResponse<SharedBody> =>
+    createSharedResponse(async () => new SharedBody(await make()), clock);
   const index = (onlyReady: boolean): string => {
     const entries = inference.index().filter(({ state }) => !onlyReady || state === "READY");
     return JSON.stringify(

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { ServeError } from "../../../base/errors.ts";
+import { modelOf } from "../call/asked-model.ts";
 import type { Entrance } from "../call/entrance.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { RouteParams } from "../call/route.ts";
@@ -43,6 +44,7 @@ export function createWebSockets(
       loading ??= load();
       const opened = await loading;
       const own = await entrance.contextFor(upgrade.request.headers.authorization);
+      await refuseUnknown(own, params);
       socket.off("error", ignore);
       if (!socket.destroyed) opened.open(upgrade, params, own);
     } catch (error) {
@@ -57,6 +59,13 @@ export function createWebSockets(
       return door?.size ?? 0;
     },
   };
+}
+
+/** Throws for a model that there is not, where only another process knows that. */
+async function refuseUnknown({ inference }: RestContext, params: RouteParams): Promise<void> {
+  const rejection = await inference.door(...modelOf(params))?.rejectLater?.({ deadlineMs: undefined });
+  // A queue that is full has room by the time of the first message, or says so to that.
+  if (rejection?.code === "not_found") throw rejection;
 }
 
 function ignore(): void {}

@@ -62,7 +62,7 @@ function withoutVerb(segment: string): string {
 }
 
 async function answerModels(call: RestCall): Promise<void> {
-  call.send(200, JSON_TYPE, await call.context.shared.modelNames.get());
+  call.sendShared(JSON_TYPE, await call.context.shared.modelNames.get());
 }
 
 /** KServe's clients read `ready`, TensorFlow Serving's the versions. */

@@ -17,7 +17,7 @@ export function v2LiveRoutes(context: RestContext): readonly Route[] {
   let feed: LiveFeed | undefined;
   const run = (call: RestCall): void => {
     feed ??= createLiveFeed({
-      metrics: context.shared.metrics,
+      metrics: { get: async () => (await context.shared.metrics.get()).bytes },
       clock: context.clock,
       isDraining: context.isDraining,
     });

@@ -16,7 +16,7 @@ export function v2ReportRoutes(): readonly Route[] {
 }
 
 async function answerAllStatistics(call: RestCall): Promise<void> {
-  call.send(200, JSON_TYPE, await call.context.shared.statistics.get());
+  call.sendShared(JSON_TYPE, await call.context.shared.statistics.get());
 }
 
 function answerStatistics(call: RestCall, params: RouteParams): void {

@@ -22,7 +22,7 @@ async function answerIndex(call: RestCall): Promise<void> {
   const body = await readBody(call);
   const onlyReady = body.length > 0 && (await readReadyFlag(call, body));
   const { index, readyIndex } = call.context.shared;
-  call.send(200, JSON_TYPE, await (onlyReady ? readyIndex : index).get());
+  call.sendShared(JSON_TYPE, await (onlyReady ? readyIndex : index).get());
 }
 
 async function readReadyFlag(call: RestCall, body: Buffer): Promise<boolean> {

@@ -43,7 +43,7 @@ function answerReady(call: RestCall): void {
 }
 
 async function answerModels(call: RestCall): Promise<void> {
-  call.send(200, JSON_TYPE, await call.context.shared.modelNames.get());
+  call.sendShared(JSON_TYPE, await call.context.shared.modelNames.get());
 }
 
 function answerMetadata(call: RestCall, params: RouteParams): void {

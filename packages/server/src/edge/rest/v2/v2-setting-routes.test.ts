@@ -85,7 +85,7 @@ test("with --shared-memory system inputs are read from a region and outputs writ
   const values = Float32Array.of(1, 2, 3, 4);
   writeFileSync(join(folder, "memory"), Buffer.concat([Buffer.from(values.buffer), Buffer.alloc(16)]));
   const { port, budget } = await listen(memoryInference({ echo: identity("FP32") }), {
-    regions: createMemoryRegions(folder),
+    regions: createMemoryRegions({ folder }),
   });
   const post = async (url: string, body: unknown): Promise<{ status: number; json: unknown }> => {
     const answer = await send(port, { method: "POST", url, payload: JSON.stringify(body) });

@@ -57,6 +57,24 @@ export function defineHandler<M extends HandlerModel = HandlerModel>(
   return handler;
 }
 
+/** What code between models takes and gives, by the names that its model.yaml says. */
+export interface TransformTensors {
+  readonly inputs: Readonly<Record<string, HandlerTensor>>;
+  readonly outputs: Readonly<Record<string, HandlerInput>>;
+}
+
+/** Makes tensors of tensors. */
+export type Transform<T extends TransformTensors = TransformTensors> = (
+  inputs: T["inputs"],
+) => T["outputs"] | Promise<T["outputs"]>;
+
+/** Types code between models; it is what `handler.js` exports by default in a folder without a model. */
+export function defineTransform<T extends TransformTensors = TransformTensors>(
+  transform: Transform<T>,
+): Transform<T> {
+  return transform;
+}
+
 /** Thrown by a handler that cannot take an input: the client gets the message, with status 400. */
 export class InputError extends Error {
   override readonly name = "InputError";

@@ -1,4 +1,3 @@
-import { ServeError } from "../../../base/errors.ts";
 import type { NamedTensor } from "../../../base/tensor.ts";
 import { bad } from "../read-request.ts";
 import { isObject } from "../side-files.ts";
@@ -10,6 +9,7 @@ import type {
   HandlerModel,
   HandlerTensor,
 } from "./define-handler.ts";
+import { guarded } from "./guarded.ts";
 import { fromTensor, nestedOf, toTensor } from "./handler-tensors.ts";
 import { loadHandler } from "./load-handler.ts";
 
@@ -78,24 +78,4 @@ function plainOutputs(outputs: HandlerModel["outputs"]): unknown {
     ([name, tensor]) => [name, nestedOf(tensor)] as const,
   );
   return nested.length === 1 ? nested[0]![1] : Object.fromEntries(nested);
-}
-
-/** What a handler throws is its model's fault, unless it says that it is the input's. */
-async function guarded<T>(part: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (thrown) {
-    if (thrown instanceof Error && thrown.name === "InputError")
-      throw new ServeError("invalid_argument", `input: ${thrown.message.slice(0, 1000)}`, {
-        reason: "invalid_input",
-      });
-    throw new ServeError(
-      "internal",
-      `the model's handler failed in ${part}; the server's log has the details`,
-      {
-        reason: "model_failed",
-        cause: thrown,
-      },
-    );
-  }
 }

@@ -1,5 +1,6 @@
 export {
   defineHandler,
+  defineTransform,
   type HandlerContext,
   type HandlerFile,
   type HandlerInput,
@@ -8,4 +9,6 @@ export {
   InputError,
   type ModelHandler,
   type NestedValues,
+  type Transform,
+  type TransformTensors,
 } from "./define-handler.ts";

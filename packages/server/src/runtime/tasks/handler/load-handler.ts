@@ -3,10 +3,23 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { SideFiles } from "../side-files.ts";
 import { isObject, unfit } from "../side-files.ts";
-import type { ModelHandler } from "./define-handler.ts";
+import type { ModelHandler, Transform } from "./define-handler.ts";
 
 /** Runs the code of a handler and gives what it exports. Throws `failed_precondition` with the first line of what it raises. */
 export async function loadHandler(files: SideFiles, name: string): Promise<ModelHandler> {
+  return checked(await exportOf(files, name), name);
+}
+
+/** The same of code between models. */
+export async function loadTransform(files: SideFiles, name: string): Promise<Transform> {
+  const given = await exportOf(files, name);
+  if (typeof given === "function") return given as Transform;
+  throw unfit(
+    `${name}: there is no model for it to surround; expected export default defineTransform((inputs) => outputs)`,
+  );
+}
+
+async function exportOf(files: SideFiles, name: string): Promise<unknown> {
   const path = files.hold(name);
   if (path === undefined) throw unfit(`${name} is gone`);
   register(new URL("./loader-hooks.js", import.meta.url));
@@ -16,7 +29,7 @@ export async function loadHandler(files: SideFiles, name: string): Promise<Model
   } catch (thrown) {
     throw unfit(`${name}: ${explain(thrown, path)}`, thrown);
   }
-  return checked(loaded.default, name);
+  return loaded.default;
 }
 
 function explain(thrown: unknown, path: string): string {

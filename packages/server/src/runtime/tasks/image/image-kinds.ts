@@ -25,6 +25,8 @@ export interface ImageKind {
   readonly flips?: boolean;
   /** Default: `plainSize`. */
   sizeOf?(image: Size, size: SizeSetting, cropPct: number): Size;
+  /** Edges are made longer until this divides them, unless the file says another number; undefined: any edge will do. */
+  readonly sizeDivisor?: number;
   /** What is cut out of the middle whatever `do_center_crop` says; undefined: nothing. */
   cropOf?(size: SizeSetting): Size | undefined;
 }
@@ -106,6 +108,7 @@ export const IMAGE_KINDS: Readonly<Record<string, ImageKind>> = {
   Segformer: { resample: BILINEAR, ...IMAGENET, size: { height: 512, width: 512 }, isSquare: true },
   Detr: detr,
   ConditionalDetr: detr,
+  MaskFormer: { ...detr, sizeDivisor: 32 },
   DeformableDetr: detr,
   RTDetr: { ...detr, size: { height: 640, width: 640 }, normalizes: false },
   Yolos: {

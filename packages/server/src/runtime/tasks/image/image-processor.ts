@@ -39,12 +39,13 @@ export function readImageProcessor(files: SideFiles): ImageProcessor {
   const crop = crops ? cropOf(config, kind) : kind.cropOf?.(size);
   const cropPct = number(config, "crop_pct", 224 / 256);
   const tables = valueTables(config, kind);
+  const divisor = kind.sizeDivisor === undefined ? 0 : number(config, "size_divisor", kind.sizeDivisor);
   const flips = flag(config, "do_flip_channel_order", kind.flips === true);
   return {
     kind: name,
     process(image) {
       const from: Size = [image.height, image.width];
-      const to = kind.sizeOf?.(from, size, cropPct) ?? plainSize(from, size);
+      const to = divisible(kind.sizeOf?.(from, size, cropPct) ?? plainSize(from, size), divisor);
       if (resizes) checkSize(from, to);
       const whole: Size = resizes ? to : from;
       const wanted = crop ?? whole;
@@ -55,6 +56,12 @@ export function readImageProcessor(files: SideFiles): ImageProcessor {
       return planar(resizeImage(image, whole, filter, region), wanted, { tables, flips });
     },
   };
+}
+
+/** `divisor` 0: as it is. */
+function divisible([height, width]: Size, divisor: number): Size {
+  if (divisor <= 0) return [height, width];
+  return [Math.ceil(height / divisor) * divisor, Math.ceil(width / divisor) * divisor];
 }
 
 function kindName(config: Readonly<Record<string, unknown>>): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { placeOfKey } from "./route-share.ts";
+import { placeOfKey } from "./place-of-key.ts";
 
 test("a key has one place from 0 to below 1", () => {
   fc.assert(
