@@ -1,6 +1,6 @@
 // Tests models with code of their own around them, as a user writes it: handler.js and handler.ts beside a model.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -125,6 +125,9 @@ transform(
 );
 transform("cached", "export default () => ({});\n", `${ROWS}cache: 1MiB\n`);
 
+transform("refused", "export default () => ({});\n", ROWS);
+symlinkSync("/etc/hostname", join(folder, "refused", "model.onnx"));
+
 async function start(flags: Readonly<Record<string, string>> = {}): Promise<RunningServer> {
   const all = new Map(Object.entries({ "--port": "0", "--readiness": "ready-models", ...flags }));
   const server = await startServer({ paths: [folder], config: loadConfig({ flags: all }) });
@@ -221,6 +224,7 @@ describe("a handler beside a model", () => {
       /no model for it to surround; expected export default defineTransform/,
     );
     assert.match(reasonOf("codeless"), /no model file, and no handler.ts/);
+    assert.match(reasonOf("refused"), /it is a link/, "a model that was refused is not passed over");
     assert.match(reasonOf("odd-type"), /inputs.x: expected a type and sizes/);
     assert.match(reasonOf("cached"), /cache: what code answers is not kept/);
   });
@@ -274,7 +278,7 @@ for (const flags of [{ "--handlers": "off" }, { "--runtime": "onnx" }]) {
     const server = await start(flags);
     try {
       // What has no code, or waits for what has.
-      const others = new Set(["codeless", "between"]);
+      const others = new Set(["codeless", "between", "refused"]);
       assert.ok(server.models().every(({ state }) => state !== "READY"));
       const reasons = server.models().flatMap(({ name, reason }) => (others.has(name) ? [] : [reason]));
       assert.ok(

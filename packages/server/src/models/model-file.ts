@@ -70,6 +70,9 @@ function rank(format: ModelFormat): number {
   return format === "unknown" ? PREFERENCE.length + 1 : PREFERENCE.length;
 }
 
+/** What is said of a folder in which nothing could be a model; what was there and refused has words of its own. */
+export const NO_MODEL_FILE = "the folder holds no model file";
+
 /** `model-00001-of-00003.safetensors`: a part of a checkpoint that was saved in several files. */
 const SHARD = /^(.*)-\d{5}-of-(\d{5}\.\w+)$/;
 
@@ -97,7 +100,7 @@ export function chooseModelFile(all: readonly InspectedFile[]): InspectedFile | 
   const sorted = choices.toSorted((a, b) => compareFormats(a.format, b.format) || (a.name < b.name ? -1 : 1));
   const first = sorted[0];
   if (first === undefined) {
-    return "the folder holds no model file: put a model.pt2, model.pt or model.onnx there, or in a numbered folder such as 1/";
+    return `${NO_MODEL_FILE}: put a model.pt2, model.pt or model.onnx there, or in a numbered folder such as 1/`;
   }
   if (sorted.length === 1 || named.length > 0) return first;
   const list = sorted.map((file) => file.name).join(", ");

@@ -5,6 +5,7 @@ import type { YamlReader } from "../config/yaml-reader.ts";
 import { mapBounded } from "./bounded.ts";
 import { PARALLEL_READS } from "./folder-listing.ts";
 import { isModelName, type ModelCandidate, type ScanResult } from "./model-candidate.ts";
+import { NO_MODEL_FILE } from "./model-file.ts";
 
 /** Adds to a scan what the models' own files say. */
 export interface SettingsReader {
@@ -94,14 +95,10 @@ function withFile(candidate: ModelCandidate, settings: SettingsFile): ModelCandi
 }
 
 /** A folder without a model whose settings say what it takes and gives: code between models, which is looked for when it is loaded. */
-function isTransform(
-  { otherFiles, codeFile, unreadable, configFile }: ModelCandidate,
-  { values }: SettingsFile,
-): boolean {
-  const isSaid = values["inputs"] !== undefined && values["outputs"] !== undefined;
-  return (
-    isSaid && otherFiles.length === 0 && codeFile === undefined && !unreadable && configFile !== undefined
-  );
+function isTransform({ problem, codeFile, configFile }: ModelCandidate, { values }: SettingsFile): boolean {
+  if (codeFile !== undefined || configFile === undefined || problem?.startsWith(NO_MODEL_FILE) !== true)
+    return false;
+  return values["inputs"] !== undefined && values["outputs"] !== undefined;
 }
 
 function asTransform(candidate: ModelCandidate, settings: SettingsFile): ModelCandidate {

@@ -15,7 +15,7 @@ export const coldStart: Rule = ({ loads, stages, answered }) => {
     id: "cold_start",
     costMs: loads.mean / answered,
     title: "Requests waited for the model to be loaded",
-    evidence: `it was loaded ${loads.count} times meanwhile, in ${loads.mean.toFixed(0)} ms, and the slowest requests waited ${slowest.toFixed(0)} ms before they ran`,
+    evidence: `it was loaded ${loads.count === 1 ? "once" : `${loads.count} times`} meanwhile, in ${loads.mean.toFixed(0)} ms, and the slowest requests waited ${slowest.toFixed(0)} ms before they ran`,
     change:
       "load it before requests come: --model-control none loads all at the start, with --model-control explicit ask POST /v2/repository/models/MODEL/load, with lazy loading raise --max-loaded-models; readiness tells when",
   };

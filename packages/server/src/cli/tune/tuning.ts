@@ -189,7 +189,7 @@ async function limitsOf(
       server.target,
       { load, windowMs },
       {
-        ports: await readModelPorts(server.target),
+        ports: () => readModelPorts(server.target),
         threads: typeof threads === "number" ? threads : undefined,
       },
     );

@@ -34,7 +34,10 @@ const STABILITY = 0.1;
 export async function observe(
   target: Target,
   how: { readonly load: Load | undefined; readonly windowMs: number },
-  known: Pick<EvidenceParts, "threads" | "warmupRuns"> & { readonly ports: ModelPorts },
+  known: Pick<EvidenceParts, "threads" | "warmupRuns"> & {
+    /** Asked when the window is over: the model may be loaded in it. */
+    readonly ports: () => Promise<ModelPorts>;
+  },
 ): Promise<Evidence> {
   const isHere = isLoopback(new URL(target.origin).hostname);
   const connectMs = await timeConnections(target.origin);
@@ -50,7 +53,7 @@ export async function observe(
     elementBytes,
     series,
     seconds: (systemClock.nowMs() - startMs) / 1000,
-    model: known.ports,
+    model: await known.ports(),
     threads: known.threads,
     warmupRuns: known.warmupRuns,
     connectMs,

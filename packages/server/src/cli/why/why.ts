@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { ServeError } from "../../base/errors.ts";
 import { MODEL_OPTIONS } from "../../config/model-options.ts";
 import type { OptionValues } from "../../config/option.ts";
 import { flagName } from "../../config/option.ts";
@@ -7,7 +8,7 @@ import type { Finding, Remedy } from "../../why/finding.ts";
 import { findingsOf } from "../../why/findings.ts";
 import type { Arguments } from "../arguments.ts";
 import { loadBody } from "../bench/load-body.ts";
-import { readModelPorts } from "../bench/model-ports.ts";
+import { type ModelPorts, readModelPorts } from "../bench/model-ports.ts";
 import { parseTarget, type Target } from "../bench/target.ts";
 import type { Command } from "../command.ts";
 import { looksLikePath, missingFile } from "../model-path.ts";
@@ -33,7 +34,7 @@ export const whyCommand: Command = {
     const reached = await reach(args, options, serverAccess(args, terminal));
     try {
       const { target } = reached;
-      const ports = await readModelPorts(target);
+      const ports = await portsOf(target, options);
       const load = options.load || reached.path !== undefined ? await bounded(target, options) : undefined;
       const evidence = await observe(
         target,
@@ -59,6 +60,17 @@ export const whyCommand: Command = {
     }
   },
 };
+
+/** What the model takes, now; of one that is loaded when its clients ask for it, later. */
+async function portsOf(target: Target, { load }: WhyValues): Promise<() => Promise<ModelPorts>> {
+  try {
+    const ports = await readModelPorts(target);
+    return async () => ports;
+  } catch (thrown) {
+    if (load || !/answered 503/.test(ServeError.from(thrown).message)) throw thrown;
+    return () => readModelPorts(target);
+  }
+}
 
 interface Reached {
   readonly target: Target;
