@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { atExit } from "../base/at-exit.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
@@ -25,6 +26,8 @@ export interface ModelSources {
   readonly stores: Mirrors | undefined;
   /** Private and empty: where models lie that come in requests; undefined: none may. */
   readonly uploadsFolder: string | undefined;
+  /** Deletes that folder. */
+  readonly removeUploads: () => void;
 }
 
 interface Options {
@@ -46,7 +49,7 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const stored = paths.filter(isStored);
   const { server } = options.config;
   checkUploads(server);
-  if (stored.length === 0) return { paths, stores: undefined, uploadsFolder: makeUploadsFolder(server) };
+  if (stored.length === 0) return { paths, stores: undefined, ...makeUploadsFolder(server) };
   const stores = await openStores(
     stored.map(({ path }) => path),
     options,
@@ -55,15 +58,15 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const copies = stores.paths.values();
   return {
     stores,
-    uploadsFolder: makeUploadsFolder(server),
+    ...makeUploadsFolder(server),
     paths: paths.map((path) => (isStored(path) ? { ...path, ...copies.next().value } : path)),
   };
 }
 
 /** Ends the reading of stores, and deletes what requests brought. */
-export function closeSources({ stores, uploadsFolder }: ModelSources): void {
+export function closeSources({ stores, removeUploads }: ModelSources): void {
   stores?.close();
-  if (uploadsFolder !== undefined) rmSync(uploadsFolder, { recursive: true, force: true });
+  removeUploads();
 }
 
 /** Throws `invalid_argument`/`bad_option`. */
@@ -77,9 +80,22 @@ function checkUploads({ allowModelUpload, allowPickle }: ServerConfig): void {
 }
 
 /** For its owner alone. */
-function makeUploadsFolder({ allowModelUpload, modelControl }: ServerConfig): string | undefined {
-  if (!allowModelUpload || modelControl !== "explicit") return undefined;
-  return mkdtempSync(join(tmpdir(), "sconce-uploads-"));
+function makeUploadsFolder({
+  allowModelUpload,
+  modelControl,
+}: ServerConfig): Pick<ModelSources, "uploadsFolder" | "removeUploads"> {
+  if (!allowModelUpload || modelControl !== "explicit")
+    return { uploadsFolder: undefined, removeUploads: () => {} };
+  const uploadsFolder = mkdtempSync(join(tmpdir(), "sconce-uploads-"));
+  const remove = (): void => rmSync(uploadsFolder, { recursive: true, force: true });
+  const forget = atExit(remove);
+  return {
+    uploadsFolder,
+    removeUploads() {
+      forget();
+      remove();
+    },
+  };
 }
 
 async function openStores(texts: readonly string[], options: Options, metrics: Metrics): Promise<Mirrors> {
