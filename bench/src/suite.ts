@@ -3,6 +3,8 @@ export interface SuiteOptions {
   readonly before: string | undefined;
   /** Only the cases whose name contains this; a suite without cases of its own takes no notice. */
   readonly only: string | undefined;
+  /** As little as shows that everything works; a suite that has no such form takes no notice. */
+  readonly isQuick: boolean;
 }
 
 /** A benchmark: prints its table through `print` and resolves with the data for its JSON file. */
