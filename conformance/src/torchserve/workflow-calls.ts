@@ -7,9 +7,14 @@ function manage(method: string, path: string, closeness: Closeness = "bytes"): R
 function ask(
   workflow: string,
   body: string,
-  extra: { readonly type?: string; readonly method?: string; readonly times?: number } = {},
+  extra: {
+    readonly type?: string;
+    readonly method?: string;
+    readonly times?: number;
+    readonly closeness?: Closeness;
+  } = {},
 ): RecordedCall {
-  const { type = "text/plain", method = "POST", times } = extra;
+  const { type = "text/plain", method = "POST", times, closeness = "bytes" } = extra;
   const path = `/wfpredict/${workflow}`;
   return {
     name: `${method} ${path} ${body} (${type})`,
@@ -19,7 +24,7 @@ function ask(
     headers: { "content-type": type, "x-custom": "yes" },
     body: Buffer.from(body),
     ...(times !== undefined && { times }),
-    closeness: "bytes",
+    closeness,
   };
 }
 
@@ -62,7 +67,8 @@ export const WORKFLOW_CALLS: readonly RecordedCall[] = [
   ask("alone", "raise"),
   ask("line", "raise"),
   ask("line", "refuse"),
-  ask("fork", "bytes"),
+  // Several steps fail, and any may be the first.
+  ask("fork", "bytes", { closeness: "status" }),
   ask("nobody", "x"),
   { name: "POST /wfpredict", port: "inference", method: "POST", path: "/wfpredict", closeness: "bytes" },
   manage("DELETE", "/workflows/line"),
