@@ -317,6 +317,12 @@ class Registry implements ManagedRegistry {
   }
 
   #notFound(name: string, version: string | undefined): never {
+    if (!this.#observed) {
+      throw new ServeError("unavailable", "this server has not looked yet which models it has", {
+        reason: "model_not_ready",
+        retryAfterMs: 1000,
+      });
+    }
     const model = this.#models.get(name);
     const likely = model === undefined ? nearestWord(name, this.names()) : undefined;
     const hint = likely === undefined ? "" : `; did you mean "${likely}"?`;

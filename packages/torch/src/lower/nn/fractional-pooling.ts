@@ -54,7 +54,9 @@ function fractionalPooling(spatial: 2 | 3): Lowering {
     const self = node.tensor("self");
     const lead = self.dims.length === spatial + 1 ? [1, self.dims[0]!] : self.dims.slice(0, 2);
     const sizes = self.dims.slice(-spatial);
-    const samples = node.tensor("random_samples");
+    const given = node.tensor("random_samples");
+    // There may be samples for more images than there are.
+    const samples = g.op("Slice", [given, g.ints([0]), g.shape([lead[0]!]), g.ints([0])]);
     const [windows, counts] = [node.ints("kernel_size"), node.ints("output_size")];
     const axes = sizes.map((size, i): Axis => {
       // The samples of a plane are those of its width and its height, of a volume in the order of its dimensions.

@@ -1,6 +1,7 @@
 import type { DType } from "../../dtype.ts";
 import type { TensorType } from "../../graph/ir.ts";
 import { type Dim, sub } from "../../graph/sym.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { axisOf, broadcast, numeric } from "./dims.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, sumOf, tensorType } from "./shape-args.ts";
 
@@ -142,8 +143,9 @@ export const REDUCTIONS: ShapeTable = {
   linalg_norm: reduced(floatOf),
   amax: reduced(keep),
   amin: reduced(keep),
-  all: reduced(() => "bool"),
-  any: reduced(() => "bool"),
+  // Of bytes PyTorch makes bytes.
+  all: reduced((dtype) => (dtype === "uint8" ? dtype : "bool")),
+  any: reduced((dtype) => (dtype === "uint8" ? dtype : "bool")),
   argmax: reduced(() => "int64"),
   argmin: reduced(() => "int64"),
   count_nonzero: reduced(() => "int64"),
@@ -171,7 +173,7 @@ export const REDUCTIONS: ShapeTable = {
   hash_tensor: reduced(() => "uint64"),
   segment_reduce: perSegment,
   histogram: counted("all"),
-  histogramdd: counted("all"),
+  histogramdd: () => unsupportedOp("it gives a list beside a tensor; export the model with torch.export"),
   _histogramdd_bin_edges: counted("edges"),
   _histogramdd_from_bin_cts: counted("counts"),
   _histogramdd_from_bin_tensors: counted("counts"),
