@@ -189,6 +189,7 @@ class Registry implements ManagedRegistry {
 
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
     this.#rejectUnreadable(name);
+    this.#rejectBroken(name);
     this.#model(name).enabled = true;
     this.#missing.delete(name);
     let due = this.#wanted(name).filter((version) => !version.current || !version.well);
@@ -300,6 +301,12 @@ class Registry implements ManagedRegistry {
     throw new ServeError("unavailable", `model "${name}" was not loaded: ${problems}`, {
       reason: "file_unreadable",
     });
+  }
+
+  /** What serves is not what lies there now: a load must not answer for the one as if it were the other. */
+  #rejectBroken(name: string): void {
+    const broken = this.#models.get(name)?.broken ?? [];
+    if (broken.length > 0) throw loadError(name, broken);
   }
 
   *#versions(): Iterable<ModelVersion> {
