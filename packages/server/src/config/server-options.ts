@@ -39,6 +39,11 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "PEM file with the CA of clients' certificates: who has none of it cannot connect. Read again when it changes.",
   },
+  tlsCrl: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the lists of revoked certificates of --tls-client-ca, one of each CA: a client whose certificate is listed cannot connect any more, and nobody can once a list is older than it says of itself. Read again when it changes.",
+  },
   apiKeys: {
     kind: "text",
     default: null,
