@@ -28,7 +28,8 @@ export async function attackRegions(): Promise<string[]> {
   mkdirSync(`${path}-folder`);
   const server = await startServerProcess([
     MODELS_FOLDER,
-    ...["--log-level", "error", "--shared-memory", "system"],
+    // Regions belong to one process.
+    ...["--log-level", "error", "--shared-memory", "system", "--edges", "1"],
   ]);
   const problems: string[] = [];
   const ask = async (what: string, body?: string): Promise<number> => {

@@ -53,6 +53,8 @@ export interface FixtureSample {
   readonly others?: readonly OtherRun[];
   /** What a scripted program takes, as model.yaml would say it. */
   readonly inputs?: Readonly<Record<string, string>>;
+  /** PyTorch raises for the dtypes, whatever the numbers: the program has to be refused when it is read. */
+  readonly refuses?: boolean;
 }
 
 /** All samples of one op. The format is described in scripts/python/fixture_pack.py. */
@@ -90,6 +92,7 @@ interface PackHeader {
       readonly outputs: readonly PackedTensor[] | null;
     }[];
     readonly inputs?: Readonly<Record<string, string>>;
+    readonly refuses?: boolean;
   }[];
   readonly skipped: FixturePack["skipped"];
 }

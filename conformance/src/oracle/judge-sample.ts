@@ -36,7 +36,8 @@ export interface Judging {
 /** Translates a program, runs it in ONNX Runtime and compares it with PyTorch. Never throws: whatever goes wrong is the verdict. */
 export async function judgeSample(sample: FixtureSample, judging: Judging): Promise<Verdict> {
   const verdict = worded(await judgeAsStated(sample, judging));
-  const { inputs } = sample;
+  const { inputs, refuses = false } = sample;
+  if (refuses) return refusal(verdict, sample);
   if (verdict.kind !== "refused" || inputs === undefined) return verdict;
   // What a refusal advises: the example's sizes as numbers.
   const names = Object.keys(inputs);
@@ -46,6 +47,13 @@ export async function judgeSample(sample: FixtureSample, judging: Judging): Prom
     return [name, `${dtype}[${shape.join(", ")}]`] as const;
   });
   return worded(await judgeAsStated({ ...sample, inputs: Object.fromEntries(numbers) }, judging));
+}
+
+/** PyTorch raises for the dtypes: nobody should have to ask to learn that. */
+function refusal(verdict: Verdict, { runs }: FixtureSample): Verdict {
+  if (verdict.kind === "refused") return { kind: "pass" };
+  if (verdict.kind !== "pass") return verdict;
+  return { kind: "error", detail: `only its runs fail; PyTorch raises ${runs[0]?.raises}` };
 }
 
 /** A refusal is read by people: one in words of the engine's, or about a fault of ours, is an error. */

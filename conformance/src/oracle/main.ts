@@ -5,13 +5,20 @@
 // With --sweep edges [--seed N] [--kind NAME]: inputs at the edge of what programs take (scripts/python/edges), answered by PyTorch now.
 // With --sweep traced or --sweep scripted: op samples and modules as TorchScript, asked at several sizes.
 // With --sweep aliases [--seed N]: programs that write in place where sizes decide what is a copy.
+// With --sweep dtypes: traces, each tensor in every dtype in turn; what PyTorch raises for has to be refused when the program is read.
 // With --sweep quantized: the ops that quantize, on every dtype and granularity (scripts/python/quantized).
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { makeAliasSweep, makeQuantizedSweep, makeSizeSweep, makeSweep } from "./make-sweep.ts";
+import {
+  makeAliasSweep,
+  makeDtypeSweep,
+  makeQuantizedSweep,
+  makeSizeSweep,
+  makeSweep,
+} from "./make-sweep.ts";
 import { reportLines, reportOf } from "./report.ts";
 import { runOracle } from "./run-oracle.ts";
 
@@ -42,7 +49,7 @@ function matcher(filter: string): (name: string) => boolean {
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
-const SWEEPS = ["aliases", "edges", "quantized", "scripted", "traced"] as const;
+const SWEEPS = ["aliases", "dtypes", "edges", "quantized", "scripted", "traced"] as const;
 
 function isSweep(name: string): name is (typeof SWEEPS)[number] {
   return (SWEEPS as readonly string[]).includes(name);
@@ -62,6 +69,7 @@ async function packFolders(): Promise<readonly string[]> {
   if (sweep === "edges")
     await makeSweep({ python, folder, seed: Number(values.seed), filter, kinds: values.kind });
   else if (sweep === "aliases") await makeAliasSweep({ python, folder, seed: Number(values.seed) });
+  else if (sweep === "dtypes") await makeDtypeSweep({ python, folder, filter });
   else if (sweep === "quantized") await makeQuantizedSweep({ python, folder, filter });
   else await makeSizeSweep(sweep, { python, folder, filter });
   return [folder];

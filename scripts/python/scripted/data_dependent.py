@@ -54,6 +54,32 @@ class SizeBranch(nn.Module):
         return x
 
 
+class TurnsOfSize(nn.Module):
+    """As many turns as the caller sends rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for i in range(x.shape[0]):
+            y = torch.tanh(y) + i
+        return y * x.shape[0]
+
+
+class StepsOfSize(nn.Module):
+    """A recurrent step for each row."""
+
+    def __init__(self):
+        super().__init__()
+        self.step = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros(1, 3)
+        i = 0
+        while i < x.size(0):
+            h = torch.tanh(self.step(torch.cat([h, x[i : i + 1]], 1)))
+            i += 1
+        return h
+
+
 class Values(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         values: List[float] = x.tolist()
@@ -240,7 +266,9 @@ case("raising", Raising(), rand(2, 3), refused="control flow")
 case("while", While(), rand(2, 3), also=[(rand(4, 3) * 99,), (rand(1, 3) * 0.1,)])
 case("repeat", Repeat(), rand(2, 3), torch.tensor(3), also=[(rand(4, 3), torch.tensor(0)), (rand(1, 3), torch.tensor(7))])
 case("batch-loop", Batch(), rand(2, 3), also=[(rand(4, 3),)], refused="control flow")
-case("size-branch", SizeBranch(), rand(2, 3), also=[(rand(4, 3),)], refused="control flow")
+case("size-branch", SizeBranch(), rand(2, 3), also=[(rand(4, 3),), (rand(3, 3),), (rand(0, 3),)])
+case("turns-of-size", TurnsOfSize(), rand(2, 3), also=[(rand(4, 3),), (rand(1, 3),), (rand(0, 3),)])
+case("steps-of-size", StepsOfSize(), rand(2, 3), also=[(rand(4, 3),), (rand(1, 3),), (rand(0, 3),)])
 case("values", Values(), rand(4), refused="control flow")
 case("item", Item(), rand(2, 3))
 case("counter", Counter(), rand(2, 3), refused="state")

@@ -30,6 +30,8 @@ export class ModelVersions {
   #policyRead: string | undefined;
   readonly #context: VersionContext;
   #wanted: readonly ModelVersion[] = [];
+  /** Versions that the policy wants, and that cannot be tried. */
+  #broken: readonly string[] = [];
 
   constructor(
     name: string,
@@ -87,9 +89,16 @@ export class ModelVersions {
     const newest = candidates.findLast((candidate) => candidate.problem === undefined);
     if (newest !== undefined) this.#readPolicy(newest);
     const wantedOnDisk = wantedVersions(this.#policy, [...found]);
-    this.unread = candidates.filter((c) => c.unreadable && wantedOnDisk.includes(c.version));
+    const faulty = candidates.filter((c) => c.problem !== undefined && wantedOnDisk.includes(c.version));
+    this.unread = faulty.filter((c) => c.unreadable);
+    this.#broken = faulty.filter((c) => !c.unreadable).map((c) => c.version);
     this.#trials.observe(this.#wantedByPolicy(), this.newest);
     this.#choose();
+  }
+
+  /** Versions that should serve, and whose files cannot even be tried. */
+  get broken(): readonly ModelVersion[] {
+    return this.#broken.flatMap((version) => this.versions.get(version) ?? []);
   }
 
   /** The trial in force, if any. */

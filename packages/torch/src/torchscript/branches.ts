@@ -4,7 +4,7 @@ import { type Dim, sameDim, sym, symbolsOf } from "../graph/sym.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { tensorType } from "./shapes/shape-args.ts";
-import { unsupportedOp } from "./unsupported-op.ts";
+import { ADVICE, unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
 /** The variables of one call. */
@@ -24,7 +24,7 @@ interface Pair {
 }
 
 /**
- * An `if` whose condition only the data knows: both branches are read, and become the graphs of one node that answers every variable
+ * An `if` whose condition only the run knows, by the data or by sizes that stay the caller's: both branches are read, and become the graphs of one node that answers every variable
  * that differs. Branches may not change lists, dictionaries or attributes that others see, nor return.
  */
 export class Branches {
@@ -60,7 +60,7 @@ export class Branches {
 
   #read(frame: Frame, way: (frame: Frame) => void): Way {
     const own: Frame = new Map(frame);
-    const check = watchContainers(frame, "a branch that the data decides");
+    const check = watchContainers(frame, "a branch that only the run decides");
     const nodes = this.#recorder.capture(() => way(own));
     check();
     return { nodes, frame: own };
@@ -195,7 +195,7 @@ export function watchContainers(frame: Frame, where: string): () => void {
     for (const [container, items] of kept) {
       const now = snapshot(container);
       if (items.length !== now.length || items.some((item, i) => item !== now[i]))
-        unsupportedOp(`${where} changes a list or dictionary`);
+        unsupportedOp(`${where} changes a list or dictionary: ${ADVICE}`);
     }
   };
 }

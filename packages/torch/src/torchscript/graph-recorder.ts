@@ -46,7 +46,7 @@ export class GraphRecorder {
     try {
       run();
       if (this.#replaced.size > replaced)
-        unsupportedOp("a branch that the data decides changes the type of a tensor in place");
+        unsupportedOp("a branch that only the run decides changes the type of a tensor in place");
       return this.#nodes;
     } finally {
       this.#nodes = around;

@@ -143,7 +143,7 @@ export class Interpreter {
   #while(statement: Extract<Stmt, { kind: "while" }>, frame: Frame, at: Place): Value | undefined {
     for (;;) {
       const value = this.#condition(statement.condition, frame);
-      const condition = this.#ofData(value);
+      const condition = this.#ofRun(value);
       if (condition !== undefined) {
         this.#loop(frame, condition, (own) => {
           this.#turn(statement.body, own, at);
@@ -158,13 +158,13 @@ export class Interpreter {
     }
   }
 
-  /** The number of turns of `for … in range(n)`, where only the data knows it. */
+  /** The number of turns of `for … in range(n)`, where only the run knows it. */
   #dataRange(iterable: Expr, frame: Frame): NumberValue | undefined {
     if (iterable.kind !== "call" || iterable.callee.kind !== "name" || iterable.callee.name !== "range")
       return undefined;
     const [count, ...others] = iterable.args;
     if (count === undefined || others.length > 0) return undefined;
-    return this.#ofData(this.#evaluate(count, frame));
+    return this.#ofRun(this.#evaluate(count, frame));
   }
 
   #repeat(
@@ -175,7 +175,7 @@ export class Interpreter {
     const compare = (index: Value): Value => this.#functions.torch("lt", [index, turns], new Map());
     const first: NumberValue = { kind: "int", value: 0 };
     frame.set(target, first);
-    this.#loop(frame, this.#ofData(compare(first)) ?? unsupportedOp("a range is of no number"), (own) => {
+    this.#loop(frame, this.#ofRun(compare(first)) ?? unsupportedOp("a range is of no number"), (own) => {
       const index = own.get(target)!;
       this.#turn(body, own, at);
       const next = this.#functions.torch("add", [index, { kind: "int", value: 1 }], new Map());
@@ -193,7 +193,7 @@ export class Interpreter {
 
   #turn(body: readonly Stmt[], own: Frame, at: Place): void {
     if (this.#run(body, own, at) !== undefined)
-      unsupportedOp(`it returns from a loop that the data end: ${ADVICE}`);
+      unsupportedOp(`it returns from a loop whose end only the run knows: ${ADVICE}`);
   }
 
   #if(statement: Extract<Stmt, { kind: "if" }>, frame: Frame, at: Place): Value | undefined {
@@ -203,7 +203,7 @@ export class Interpreter {
     const way = (body: readonly Stmt[]) => (own: Frame) => {
       if (raises(body)) unsupportedOp(`it raises an error where the data says so: ${ADVICE}`);
       if (this.#run(body, own, at) !== undefined)
-        unsupportedOp(`it returns from a branch that the data decides: ${ADVICE}`);
+        unsupportedOp(`it returns from a branch that only the run decides: ${ADVICE}`);
     };
     this.#depth += 1;
     this.#reading.ops.branches(decided).run(frame, way(statement.then), way(statement.otherwise));
@@ -219,7 +219,8 @@ export class Interpreter {
     const { condition, then, otherwise } = statement;
     try {
       const value = this.#condition(condition, frame);
-      return this.#ofData(value) ?? this.#truth(value, "an 'if'");
+      const isOfSizes = this.#ofData(value) === undefined && raises(then) !== raises(otherwise);
+      return (isOfSizes ? undefined : this.#ofRun(value)) ?? this.#truth(value, "an 'if'");
     } catch (error) {
       const [thenRaises, otherwiseRaises] = [raises(then), raises(otherwise)];
       if (!(error instanceof UnprovenSize) || thenRaises === otherwiseRaises) throw error;
@@ -252,7 +253,7 @@ export class Interpreter {
     if (target.kind !== "attribute" || object?.kind !== "object") {
       unsupportedOp("it assigns to something unusual");
     } else if (this.#depth > 0) {
-      unsupportedOp(`it assigns to an attribute in a branch that the data decides: ${ADVICE}`);
+      unsupportedOp(`it assigns to an attribute in a branch that only the run decides: ${ADVICE}`);
     } else {
       // What a call writes before it reads it does not outlive the call.
       if (object.pickled !== undefined && object.read.has(target.name))
@@ -283,7 +284,13 @@ export class Interpreter {
     return this.#evaluate(condition, frame);
   }
 
-  /** The condition, where only the data knows it. */
+  /** The number, where only the run knows it: of the data, or of sizes that stay the caller's. */
+  #ofRun(value: Value): NumberValue | undefined {
+    if (!isNumber(value) || typeof value.value === "number") return undefined;
+    return this.#reading.areSizesStated ? value : this.#ofData(value);
+  }
+
+  /** The number, where only the data knows it. */
   #ofData(value: Value): NumberValue | undefined {
     if (!isNumber(value) || typeof value.value === "number") return undefined;
     return this.#reading.ops.isOfData({ kind: "numbers", dims: [value.value] }) ? value : undefined;

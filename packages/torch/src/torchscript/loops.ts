@@ -28,7 +28,7 @@ interface Body {
 }
 
 /**
- * A `while` whose condition only the data knows: its body is read once, with what it carries from turn to turn, and becomes the graph
+ * A `while` whose condition only the run knows, by the data or by sizes that stay the caller's: its body is read once, with what it carries from turn to turn, and becomes the graph
  * of one node. Turns may not change lists, dictionaries or attributes, nor the dtype or number of dimensions of a variable.
  */
 export class Loops {
@@ -55,7 +55,7 @@ export class Loops {
   /** The variables of the frame that a turn leaves otherwise than it found them. */
   #carried(frame: Frame, turn: Turn): Carried[] {
     const own: Frame = new Map(frame);
-    const check = watchContainers(frame, "a loop that the data end");
+    const check = watchContainers(frame, "a loop whose end only the run knows");
     this.#recorder.capture(() => turn(own));
     check();
     return [...frame].flatMap(([name, value]): Carried[] => {
@@ -64,16 +64,16 @@ export class Loops {
       if (isNumber(was) && isNumber(is)) {
         if (was.kind === is.kind && sameDim(was.value, is.value)) return [];
         if (was.kind !== is.kind)
-          return unsupportedOp(`'${name}' changes its type in a loop that the data end`);
+          return unsupportedOp(`'${name}' changes its type in a loop whose end only the run knows`);
         const initial = numberTensor(was);
         return [{ name, initial, kind: was.kind, type: initial.type }];
       }
       if (was.kind !== "tensor" || is.kind !== "tensor")
-        return unsupportedOp(`'${name}' changes in a loop that the data end, and is no tensor`);
+        return unsupportedOp(`'${name}' changes in a loop whose end only the run knows, and is no tensor`);
       if (was.name !== undefined && was.name === is.name) return [];
       if (was.type.dtype !== is.type.dtype || was.type.dims.length !== is.type.dims.length)
         return unsupportedOp(
-          `'${name}' changes its dtype or number of dimensions in a loop that the data end`,
+          `'${name}' changes its dtype or number of dimensions in a loop whose end only the run knows`,
         );
       return [{ name, initial: was, kind: undefined, type: tensorType(was.type.dtype, was.type.dims) }];
     });
@@ -142,7 +142,7 @@ export class Loops {
     for (const [i, item] of carried.entries()) {
       const { dtype, dims } = outputs[i]!.type;
       if (dtype !== item.type.dtype || dims.length !== item.type.dims.length)
-        unsupportedOp(`'${item.name}' changes its type in a loop that the data end`);
+        unsupportedOp(`'${item.name}' changes its type in a loop whose end only the run knows`);
       const next = item.type.dims.map((dim, axis) => {
         if (sameDim(dim, dims[axis]!) || (typeof dim !== "number" && this.#own.has(dim.key))) return dim;
         const size = this.#recorder.dataSize();

@@ -100,11 +100,20 @@ function truncDivide(a: Dim, b: Dim): Dim {
   return sym("floordiv", a, b);
 }
 
-/** On known integers, and on truths, which are 0 and 1. */
+/** What is certain already stays so. */
+function joinTruths(op: "and" | "or" | "ne", a: Dim, b: Dim): Dim {
+  const [known, other] = typeof a === "number" ? [a, b] : [b, a];
+  if (typeof known !== "number" || op === "ne") return sym(op, a, b);
+  return (known !== 0) === (op === "or") ? known : other;
+}
+
+/** On known integers, and on truths, which are 0 and 1; `ofTruths` joins truths that only the run knows. */
 const bitwise =
-  (op: (a: bigint, b: bigint) => bigint) =>
+  (op: (a: bigint, b: bigint) => bigint, ofTruths?: "and" | "or" | "ne") =>
   (args: readonly NumberValue[]): NumberValue => {
     const [a, b] = pair(args);
+    if (ofTruths !== undefined && args.every(({ kind }) => kind === "bool"))
+      return { kind: "bool", value: joinTruths(ofTruths, a, b) };
     if (typeof a !== "number" || typeof b !== "number") {
       throw new UnprovenSize("bits of a size", { kind: "numbers", dims: [a, b] });
     }
@@ -159,9 +168,9 @@ const FUNCTIONS = new Map<string, (args: readonly NumberValue[]) => NumberValue>
   ["le", comparison("le", (a, b) => a <= b)],
   ["gt", comparison("gt", (a, b) => a > b)],
   ["ge", comparison("ge", (a, b) => a >= b)],
-  ["__and__", bitwise((a, b) => a & b)],
-  ["__or__", bitwise((a, b) => a | b)],
-  ["__xor__", bitwise((a, b) => a ^ b)],
+  ["__and__", bitwise((a, b) => a & b, "and")],
+  ["__or__", bitwise((a, b) => a | b, "or")],
+  ["__xor__", bitwise((a, b) => a ^ b, "ne")],
   ["__lshift__", bitwise((a, b) => a << b)],
   ["__rshift__", bitwise((a, b) => a >> b)],
 ]);

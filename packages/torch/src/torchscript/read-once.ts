@@ -70,6 +70,7 @@ export function readOnce(script: Script, known: Known, explain: Explain): OneRea
     ops: new OpCaller(recorder, script.version),
     state,
     unsupported,
+    areSizesStated: known.facts.areStated,
   });
   if (script.keepsPlaces) recorder.placeNow = () => interpreter.place;
   const module = objects.root()!;

@@ -15,4 +15,6 @@ export interface Reading {
   readonly ops: OpCaller;
   readonly state: ModuleState;
   readonly unsupported: UnsupportedLog;
+  /** Sizes with a name are the caller's in every reading: what depends on one is decided in the run, as what depends on the data is. */
+  readonly areSizesStated: boolean;
 }

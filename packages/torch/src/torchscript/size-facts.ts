@@ -69,6 +69,11 @@ export class SizeFacts {
     return new SizeFacts(inputs, undefined, new Map());
   }
 
+  /** Whether a user states the sizes, so that none becomes a number in a further reading. */
+  get areStated(): boolean {
+    return this.#hints === undefined;
+  }
+
   /** The inputs as far as they are known. */
   get inputs(): InputTypes {
     return this.#inputs;

@@ -1,5 +1,6 @@
 import type { Program } from "../graph/ir.ts";
 import { optimizeProgram } from "../graph/passes.ts";
+import { dtypeFaults } from "../lower/checks/dtype-faults.ts";
 import { type LoweredProgram, type LowerProgramOptions, lowerProgram } from "../lower/lower-program.ts";
 import { TABLES } from "../lower/tables.ts";
 import type { ProgramFile } from "./program-file.ts";
@@ -33,10 +34,14 @@ function lowerOnce(read: Program, { prepare, ...options }: LowerOptions): Lowere
   const program = prepare === undefined ? read : prepare(read);
   const { program: ready, unsupported } = optimizeProgram(program);
   const lowered = lowerProgram(ready, TABLES, options);
+  const faults = dtypeFaults(program.graph);
+  // What else is against an op whose dtypes are wrong only follows from that.
+  const faulty = new Set(faults.map(({ op }) => op));
+  const others = [...unsupported, ...lowered.unsupported].filter(({ op }) => !faulty.has(op));
   return {
     ...lowered,
     program,
-    unsupported: [...unsupported, ...lowered.unsupported],
+    unsupported: [...faults, ...others],
     warnings: [...ready.warnings, ...lowered.warnings],
   };
 }

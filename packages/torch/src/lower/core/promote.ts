@@ -37,7 +37,8 @@ function higherCategory(first: DType | undefined, second: DType | undefined): DT
   return category(second) > category(first) ? second : first;
 }
 
-function category(dtype: DType): number {
+/** Bool, integer, float: of two kinds the higher one decides. */
+export function category(dtype: DType): number {
   if (dtype === "bool") return 0;
   return dtype.startsWith("float") || dtype === "bfloat16" ? 2 : 1;
 }

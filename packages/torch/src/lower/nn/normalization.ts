@@ -42,8 +42,8 @@ function byBatch(node: OpNode, g: Emitter): { result: Val; mean: Val; inverse: V
   const axes = input.dims.map((_, axis) => axis).filter((axis) => axis !== 1);
   const { normal, mean, inverse, variance } = standardized(g, input, { axes, eps: node.float("eps") });
   const result = affine(g, normal, {
-    weight: node.optionalTensor("weight"),
-    bias: node.optionalTensor("bias"),
+    weight: alike(node, g, "weight"),
+    bias: alike(node, g, "bias"),
     rank: input.dims.length,
   });
   return {
@@ -134,9 +134,9 @@ function trained(node: OpNode, g: Emitter): Trained {
 export const layerNorm: Lowering = (node, g) => {
   const input = node.tensor("input");
   const shape = node.sizes("normalized_shape");
-  const weight = node.optionalTensor("weight") ?? g.expand(g.scalar(input.dtype, 1), shape);
+  const weight = alike(node, g, "weight") ?? g.expand(g.scalar(input.dtype, 1), shape);
   const attributes = { axis: -shape.length, epsilon: float(node.float("eps")) };
-  return g.op("LayerNormalization", [input, weight, node.optionalTensor("bias")], attributes);
+  return g.op("LayerNormalization", [input, weight, alike(node, g, "bias")], attributes);
 };
 
 /** aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor) */
@@ -163,8 +163,8 @@ function byGroup(node: OpNode, g: Emitter, groups: number): { result: Val; mean:
   const grouped = g.reshape(input, [batch!, groups, sym("cleandiv", product(rest), groups)]);
   const { normal, mean, inverse } = standardized(g, grouped, { axes: [2], eps: node.float("eps") });
   const result = affine(g, g.reshape(normal, input.dims), {
-    weight: node.optionalTensor("weight"),
-    bias: node.optionalTensor("bias"),
+    weight: alike(node, g, "weight"),
+    bias: alike(node, g, "bias"),
     rank: input.dims.length,
   });
   return { result, mean, inverse };
@@ -177,8 +177,8 @@ export const instanceNorm: Lowering = (node, g) => {
   const axes = input.dims.map((_, axis) => axis).slice(2);
   const { normal } = standardized(g, input, { axes, eps: node.float("eps") });
   return affine(g, normal, {
-    weight: node.optionalTensor("weight"),
-    bias: node.optionalTensor("bias"),
+    weight: alike(node, g, "weight"),
+    bias: alike(node, g, "bias"),
     rank: input.dims.length,
   });
 };
@@ -192,8 +192,15 @@ export const rmsNorm: Lowering = (node, g) => {
   const power = g.op("ReduceMean", [g.op("Mul", [input, input]), g.ints(axes)], { keepdims: 1 });
   const normal = g.op("Div", [input, g.op("Sqrt", [g.op("Add", [power, g.scalar(input.dtype, eps)])])]);
   const weight = node.optionalTensor("weight");
-  return weight === undefined ? normal : g.op("Mul", [normal, weight]);
+  const { dtype } = node.out();
+  return weight === undefined ? normal : g.op("Mul", [g.cast(normal, dtype), g.cast(weight, dtype)]);
 };
+
+/** A weight, in the type of what it is applied to: floats may be of several, which PyTorch mixes. */
+function alike(node: OpNode, g: Emitter, name: string): Tensor | undefined {
+  const weight = node.optionalTensor(name);
+  return weight && { ...weight, ...g.cast(weight, node.tensor("input").dtype) };
+}
 
 interface Standardized {
   readonly normal: Val;

@@ -110,6 +110,7 @@ function neighbours(g: Emitter, x: Val, { axis, size }: { axis: number; size: Di
 export const diff: Lowering = (node, g) => {
   const { dtype } = node.out();
   const self = node.tensor("self");
+  if (node.int("n") === 0) return self;
   const axis = normalizeAxis(node.int("dim"), self.dims.length);
   const parts = ["prepend", "self", "append"].flatMap((name) => node.optionalTensor(name) ?? []);
   let x = g.cast(parts[0]!, dtype);

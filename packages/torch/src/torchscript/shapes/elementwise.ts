@@ -1,5 +1,6 @@
 import { componentDtype, type DType } from "../../dtype.ts";
 import type { TensorType } from "../../graph/ir.ts";
+import { common } from "../../lower/core/promote.ts";
 import { broadcast } from "./dims.ts";
 import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
@@ -124,10 +125,14 @@ export const ELEMENTWISE: ShapeTable = {
   isin: (args) => tensorType("bool", args.operandDims(args.isGiven("elements") ? "elements" : "element")),
   native_dropout_backward: (args) => {
     const { dtype, dims } = args.tensor("grad_output");
-    return tensorType(dtype, dims);
+    return tensorType(floatOf(dtype), dims);
   },
   gradient: (args) => {
-    const { dtype, dims } = args.tensor("self");
+    const { dims } = args.tensor("self");
+    const tensors = args.isGiven("spacing")
+      ? args.items("spacing").filter((item) => item.kind === "tensor")
+      : [];
+    const dtype = tensors.map(({ type }) => type.dtype).reduce(common, args.tensor("self").dtype);
     const count = args.has("dim") ? args.sizes("dim").length : dims.length;
     return Array.from({ length: count }, () => tensorType(floatOf(dtype), dims));
   },

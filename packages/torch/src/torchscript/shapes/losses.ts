@@ -1,7 +1,8 @@
 import type { TensorType } from "../../graph/ir.ts";
 import type { Dim } from "../../graph/sym.ts";
+import { unsupportedOp } from "../unsupported-op.ts";
 import { broadcast } from "./dims.ts";
-import { floatOf, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
+import { floatOf, isFloat, type ShapeArgs, type ShapeFn, type ShapeTable, tensorType } from "./shape-args.ts";
 
 /** ATen's enum of reductions: 0 keeps each element's loss, 1 is their mean, 2 their sum. */
 function reduced(args: ShapeArgs, dtype: TensorType["dtype"], dims: readonly Dim[]): TensorType {
@@ -14,15 +15,17 @@ const elementwise =
   (args) =>
     reduced(args, args.promoted(...names), broadcast(...names.map((name) => args.tensor(name).dims)));
 
-/** The margin is a float. */
-const withMargin =
+/** Of whole numbers PyTorch's own kernels wrap, cut off or convert, each in its way. */
+function floating(args: ShapeArgs, ...names: readonly string[]): TensorType["dtype"] {
+  const dtype = args.promoted(...names);
+  return isFloat(dtype) ? dtype : unsupportedOp(`its arguments are ${dtype}; pass floats`);
+}
+
+/** One loss for each element, of floats. */
+const ofFloats =
   (...names: readonly string[]): ShapeFn =>
   (args) =>
-    reduced(
-      args,
-      floatOf(args.promoted(...names)),
-      broadcast(...names.map((name) => args.tensor(name).dims)),
-    );
+    reduced(args, floating(args, ...names), broadcast(...names.map((name) => args.tensor(name).dims)));
 
 /** One loss for each vector along the last dimension. */
 const vectorwise =
@@ -74,12 +77,12 @@ export const LOSSES: ShapeTable = {
   smooth_l1_loss: elementwise("self", "target"),
   huber_loss: elementwise("self", "target"),
   soft_margin_loss: elementwise("self", "target"),
-  hinge_embedding_loss: withMargin("self", "target"),
+  hinge_embedding_loss: ofFloats("self", "target"),
   kl_div: elementwise("self", "target"),
-  poisson_nll_loss: elementwise("input", "target"),
+  poisson_nll_loss: ofFloats("input", "target"),
   binary_cross_entropy: elementwise("self", "target"),
   binary_cross_entropy_with_logits: elementwise("self", "target"),
-  margin_ranking_loss: withMargin("input1", "input2", "target"),
+  margin_ranking_loss: ofFloats("input1", "input2", "target"),
   cosine_embedding_loss: cosineEmbedding,
   triplet_margin_loss: vectorwise("anchor", "positive", "negative"),
   cross_entropy_loss: classwise,

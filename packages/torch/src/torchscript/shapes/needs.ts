@@ -1,5 +1,5 @@
 import { add, type Dim, product, symbolsOf } from "../../graph/sym.ts";
-import { axisOf, requireAtLeast, requireSame, requireSome } from "./dims.ts";
+import { axisOf, broadcast, requireAtLeast, requireSame, requireSome } from "./dims.ts";
 import { isFloat, type ShapeArgs } from "./shape-args.ts";
 
 /** What an op needs of sizes, beyond what the type of its result does. Throws UnprovenSize where it does not hold of every size. */
@@ -30,6 +30,14 @@ const wholeBatch: Needs = (args) => {
 const attention: Needs = (args) => {
   const ranks = new Set(["query", "key", "value"].map((name) => dimsOf(args, name).length));
   if (ranks.size > 1) some("query")(args);
+};
+
+/** Several indices are broadcast against each other; masks count their own. */
+const indicesMeet: Needs = (args) => {
+  const indices = args
+    .items("indices")
+    .flatMap((item) => (item.kind === "tensor" && item.type.dtype.startsWith("int") ? [item.type.dims] : []));
+  broadcast(...indices);
 };
 
 const narrow: Needs = (args) => {
@@ -76,6 +84,12 @@ const NEEDS: Readonly<Record<string, Needs>> = {
   addmv: some("mat"),
   aminmax: some("self"),
   index_reduce: some("self"),
+  index_put: indicesMeet,
+  _unsafe_masked_index: some("self"),
+  _unsafe_masked_index_put_accumulate: (args) => {
+    some("self")(args);
+    indicesMeet(args);
+  },
   glu: someAlong,
   instance_norm: instanceNorm,
   "lstm.input": steps,

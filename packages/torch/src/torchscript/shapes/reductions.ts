@@ -143,8 +143,9 @@ export const REDUCTIONS: ShapeTable = {
   linalg_norm: reduced(floatOf),
   amax: reduced(keep),
   amin: reduced(keep),
-  all: reduced(() => "bool"),
-  any: reduced(() => "bool"),
+  // Of bytes PyTorch makes bytes.
+  all: reduced((dtype) => (dtype === "uint8" ? dtype : "bool")),
+  any: reduced((dtype) => (dtype === "uint8" ? dtype : "bool")),
   argmax: reduced(() => "int64"),
   argmin: reduced(() => "int64"),
   count_nonzero: reduced(() => "int64"),

@@ -293,6 +293,8 @@ const imageOfColumns: ShapeFn = (args) => {
 const difference: ShapeFn = (args) => {
   const { dtype, dims } = args.tensor("self");
   const axis = axisOf(args.int("dim"), dims.length);
+  // No difference is taken, and nothing is put before or behind it then.
+  if (args.int("n") === 0) return tensorType(dtype, dims);
   const ends = ["prepend", "append"].filter((name) => args.has(name)).map((name) => args.tensor(name));
   const whole = ends.map((end) => end.dims[axis] ?? 1).reduce<Dim>(add, dims[axis]!);
   return tensorType(dtype, replaced(dims, axis, sym("max", 0, sub(whole, args.int("n")))));

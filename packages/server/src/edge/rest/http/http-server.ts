@@ -59,6 +59,8 @@ export function createHttpServer<Call extends EndingCall>(
   const turns = createRequestTurns();
   /** The response that a connection got last, or is going to get. */
   const latest = new WeakMap<Socket, ServerResponse>();
+  /** Of a connection: responses that are not done. */
+  const open = new WeakMap<Socket, Set<ServerResponse>>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: timerDelayMs(limits.headersTimeoutMs),
@@ -80,9 +82,14 @@ export function createHttpServer<Call extends EndingCall>(
   server.emit("listening");
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    socket.once("close", () => {
+      sockets.delete(socket);
+      closeQueued(open.get(socket));
+    });
     socket.once("end", () => {
-      const response = latest.get(socket);
+      // Of those that wait for each other the first can be written to.
+      const [first] = open.get(socket) ?? [];
+      const response = first ?? latest.get(socket);
       if (response !== undefined && response.req.httpVersionMinor > 0) askHttpClient(response, clock);
     });
   });
@@ -107,12 +114,16 @@ export function createHttpServer<Call extends EndingCall>(
   function forget(this: ServerResponse): void {
     calls.get(this)?.end();
     calls.delete(this);
+    open.get(this.req.socket)?.delete(this);
     onProgress();
   }
   const follow = (request: IncomingMessage, response: ServerResponse): void => {
     const call = handler.open(request, response);
     calls.set(response, call);
     latest.set(request.socket, response);
+    const others = open.get(request.socket);
+    if (others === undefined) open.set(request.socket, new Set([response]));
+    else others.add(response);
     response.on("close", forget);
     // What came together with the headers is parsed next, before this.
     if (turns.mayRun(request.socket)) process.nextTick(handler.run, call);
@@ -258,4 +269,13 @@ function sendError(socket: Socket, error: ServeError): void {
   const allow = error.reason === "method_not_allowed" ? `Allow: ${METHODS}\r\n` : "";
   const head = `HTTP/1.1 ${status} Error\r\n${allow}Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
   socket.end(Buffer.concat([Buffer.from(head, "latin1"), body]), () => socket.destroy());
+}
+
+/** Node says of a response only when it is the first of its connection that the client has left: those that wait for it would stay for good. */
+function closeQueued(responses: ReadonlySet<ServerResponse> = new Set()): void {
+  for (const response of responses) {
+    if (response.socket !== null) continue;
+    response.destroyed = true;
+    response.emit("close");
+  }
 }

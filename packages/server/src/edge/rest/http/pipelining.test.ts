@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import type { InferRequest } from "../../../base/infer-request.ts";
 import { createPrometheusMetrics } from "../../../base/prometheus-metrics.ts";
 import { until } from "../../../base/until.kit.ts";
 import { memoryInference } from "../memory-inference.kit.ts";
@@ -143,6 +144,27 @@ test("pipelined bodies arrive whole, and one that stops in the middle goes on", 
     Array.from(flood.text().matchAll(/"id":"(n\d+)"/g), ([, id]) => id),
     Array.from({ length: 500 }, (_, i) => `n${i}`),
   );
+});
+
+test("a client that leaves while its requests wait for each other's responses has all of them ended", async () => {
+  const spec = { name: "in", datatype: "FP32", dims: [1, 2] } as const;
+  const signals: InferRequest["signal"][] = [];
+  const held = {
+    inputs: [spec],
+    outputs: [],
+    run: (_: unknown, { signal }: InferRequest) => {
+      signals.push(signal);
+      return new Promise<never>(() => {});
+    },
+  };
+  const { port, edge } = await listen(memoryInference({ held }));
+  const body = '{"inputs":[{"name":"in","shape":[1,2],"datatype":"FP32","data":[1,2]}]}';
+  const infer = `POST /v2/models/held/infer HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const flood = pipeline(port, infer.repeat(20) + "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500));
+  await until("they are there", () => signals.length === 20);
+  flood.socket.destroy();
+  await until("nobody is waited for", () => edge.busyCount() === 0);
+  assert.ok(signals.every(({ aborted }) => aborted));
 });
 
 test("a connection whose responses nobody takes has few more requests handled, however many it sends", async () => {

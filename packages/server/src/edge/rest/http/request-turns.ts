@@ -13,6 +13,8 @@ export interface RequestTurns {
   mayRun(socket: Socket): boolean;
   /** Runs it when those before it have run. */
   defer(socket: Socket, request: DeferredRequest): void;
+  /** Connections whose requests wait. */
+  readonly waitingConnections: number;
 }
 
 /** Requests that one connection may have handled per turn of the event loop. */
@@ -53,6 +55,9 @@ export function createRequestTurns(): RequestTurns {
       }
       requests.push(request);
     },
+    get waitingConnections() {
+      return waiting.size;
+    },
   };
 }
 
@@ -69,6 +74,8 @@ class WaitingRequests {
     this.#socket = socket;
     this.#onEmpty = onEmpty;
     stopReading(socket);
+    // Of responses that wait for one before them, Node says nothing when their client leaves.
+    socket.once("close", this.#leave);
   }
 
   push(request: DeferredRequest): void {
@@ -101,8 +108,14 @@ class WaitingRequests {
     else if (this.#underWay < MOST_UNDER_WAY) this.#schedule();
   }
 
+  readonly #leave = (): void => {
+    this.#requests.length = 0;
+    if (!this.#isOver) this.#end();
+  };
+
   #end(): void {
     this.#isOver = true;
+    this.#socket.off("close", this.#leave);
     this.#onEmpty();
     readOn(this.#socket);
   }
