@@ -9,13 +9,13 @@ import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { ActiveWait } from "./active-wait.ts";
 import { isReadable, readAvailable } from "./available-bytes.ts";
-import { AwakeLoop } from "./awake-loop.ts";
 import { DEFAULT_FRAME_LIMITS, FRAME_KINDS, type Frame, type FrameLimits, protocolError } from "./frame.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { writeFrame } from "./frame-writer.ts";
 import { readOutputLines } from "./output-lines.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import { onlyChildOf, socketOf, spawnProgram, type WorkerProgram } from "./spawn-program.ts";
+import { WakefulTurns } from "./wakeful-turns.ts";
 import {
   type Call,
   type CallResult,
@@ -83,7 +83,7 @@ export class WorkerProcess implements Worker {
   /** Undefined where it cannot be: on one core the worker would not even run. */
   readonly #activeWait: WorkerProcessOptions["activeWait"];
   #waitUntilMs = 0;
-  readonly #awake: AwakeLoop;
+  readonly #awake: WakefulTurns;
   #state: State = { kind: "spawning" };
 
   constructor(options: WorkerProcessOptions) {
@@ -106,7 +106,7 @@ export class WorkerProcess implements Worker {
     this.#reader = new FrameReader(options.limits ?? DEFAULT_FRAME_LIMITS, (frame) => this.#take(frame));
     const { activeWait = usableCores() > 1 ? new ActiveWait() : undefined } = options;
     this.#activeWait = isReadable(this.#socket) ? activeWait : undefined;
-    this.#awake = new AwakeLoop({
+    this.#awake = new WakefulTurns({
       clock: options.clock,
       isWaiting: () => this.#isIdle(),
       onNothing: () => this.#activeWait?.noneCame(),

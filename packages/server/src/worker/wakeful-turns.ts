@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 /** A turn of the event loop that took longer had something to do. */
 const IDLE_TURN_MS = 0.005;
 
-export interface AwakeLoopOptions {
+export interface WakefulTurnsOptions {
   readonly clock: Pick<Clock, "nowMs">;
   /** False: what was waited for is here, or will not come. */
   isWaiting(): boolean;
@@ -12,14 +12,14 @@ export interface AwakeLoopOptions {
 }
 
 /** Keeps the event loop turning for a while in place of letting it fall asleep. */
-export class AwakeLoop {
-  readonly #options: AwakeLoopOptions;
+export class WakefulTurns {
+  readonly #options: WakefulTurnsOptions;
   #isTurning = false;
   #turnedMs = 0;
   #untilMs = 0;
   #idleMs = 0;
 
-  constructor(options: AwakeLoopOptions) {
+  constructor(options: WakefulTurnsOptions) {
     this.#options = options;
   }
 
