@@ -115,6 +115,7 @@ function ownCases(port) {
       ...FILES.map((file) => ["predict", file, "--input", "row.json"]),
       ["predict", "digits", "--input", "nowhere.json"],
       ["predict", "digits", "--input", "models"],
+      ["predict", "digits", "--input", '{"input": [1]}'],
       ["predict", "digits", "--input", "row.json", "--url", "127.0.0.1:1"],
       ["predict", "digits", "--input", "row.json", "--url", "ftp://127.0.0.1"],
       ["predict", "digits", "--input", "row.json", "--url", "http://127.0.0.1:1"],
@@ -217,6 +218,7 @@ function ownCases(port) {
       ["keys", "add", "--api-keys", "keys.json"],
       ["keys", "add", "--api-keys", "keys.json", "--name", "ci", "--scope", "root"],
       ["keys", "remove", "--api-keys", "keys.json", "--name", "ci"],
+      ["keys", "list", "--api-keys", "key.json"],
       ["keys", "list", "--api-keys", "row.json"],
     ],
     types: [

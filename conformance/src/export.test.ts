@@ -93,13 +93,17 @@ describe("sconce export", () => {
     return place;
   }
 
-  test("a model.py with an LSTM and an answer of its own class becomes a .pt2 that equals the code, served without Python", async (t) => {
+  test("a model.py with an LSTM and an answer of its own class in an archive of TorchServe becomes a .pt2 that equals the code, served without Python", async (t) => {
     const python = requirePython(t);
     if (python === undefined) return;
     const source = write("mean");
     const weights = join(source, "weights.pth");
     const ask =
       "import torch, model; m = model.Mean().eval(); torch.save(m.state_dict(), 'weights.pth'); " +
+      "torch.jit.trace(m.out, torch.zeros(2, 32)).save('../traced.pt'); " +
+      "import json, zipfile; archive = zipfile.ZipFile('../mean.mar', 'w'); " +
+      "archive.writestr('MAR-INF/MANIFEST.json', json.dumps({'model': {'handler': 'text_classifier', 'modelFile': 'model.py', 'serializedFile': 'weights.pth'}})); " +
+      "[archive.write(name, name) for name in ('model.py', 'weights.pth')]; archive.close(); " +
       "print(m(torch.tensor([[1, 2, 3]]), torch.ones(1, 3)).logits.tolist())";
     const printed = await runPython(python, [
       "-c",
@@ -108,10 +112,21 @@ describe("sconce export", () => {
     const expected = JSON.parse(printed.trim().split("\n").at(-1)!) as number[][];
     assert.ok(existsSync(weights));
     const output = join(folder, "mean.pt2");
-    const { code, stdout, stderr } = await run(source, "-o", output, "--python", python, "--int8");
+    const { code, stdout, stderr } = await run(
+      join(folder, "mean.mar"),
+      "-o",
+      output,
+      "--python",
+      python,
+      "--int8",
+    );
     assert.equal(code, 0, stderr);
     assert.match(stdout, /ids: INT64 \[batch, length\]/);
     assert.match(stdout, /\[1, 2\] \[1, 2\]: equal to the code/);
+    assert.match(
+      stdout,
+      /what the handler text_classifier does before and behind the model is no part of the file/,
+    );
     assert.match(stdout, /the code, by PyTorch +\S+ ms/);
     assert.match(stdout, /without Python +\S+ KiB +\S+ ms {2}(equal|off by)/);
     assert.match(stdout, /in 8 bits it is .*mean-int8\.onnx/);
@@ -123,6 +138,21 @@ describe("sconce export", () => {
     const response = await fetch(`${server.url}/predict/mean`, { method: "POST", body });
     const { prediction } = (await response.json()) as { readonly prediction: number[][] };
     for (const [i, value] of expected[0]!.entries()) assert.ok(Math.abs(prediction[0]![i]! - value) < 1e-5);
+  });
+
+  test("a TorchScript file becomes a .pt2", async (t) => {
+    const python = requirePython(t);
+    if (python === undefined) return;
+    const { code, stdout, stderr } = await run(
+      join(folder, "traced.pt"),
+      "-o",
+      join(folder, "traced.pt2"),
+      "--python",
+      python,
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /: FP32 \[batch, 32\]\n/);
+    assert.match(stdout, /it runs without Python, and answers as the code does \(4 sizes\)/);
   });
 
   test("what cannot be exported is told with the line of the model's code, and leaves no file", async (t) => {

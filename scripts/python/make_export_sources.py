@@ -131,11 +131,11 @@ CODE = {
         {},
     ),
 }
-_TRANSFORMERS = [name for name, (family, _) in ZOO.items() if family == "transformers"]
-
-
-def names():
-    return [*VISION, *WRITTEN, *CODE, *_TRANSFORMERS, *EXTRA]
+# What is asked for where nobody names anything: the page has these. All others of this file and of zoo_models.py can be named.
+USUAL = """albert audio_spectrogram_transformer beit bert bert_classifier bloom branch_on_data camembert clip clip_text clip_vision convbert convnext_tiny
+    deberta_v2 dinov2 distilbert dlrm fnet gpt2 hf_convnext hf_resnet hf_vit kept_rows llama loop_over_length lstm_classifier mistral mlp mnasnet0_5
+    mobilenet_v3_large modernbert qwen2 resnet18 roberta segformer shufflenet_v2_x1_0 squeezenet1_1 swin_t t5 through_numpy top_items
+    transformer_encoder unet vit_b_16""".split()
 
 
 def perturb(module):
@@ -203,7 +203,7 @@ def write(name, folder):
 
 
 def main():
-    root, wanted = Path(sys.argv[1]), sys.argv[2:] or names()
+    root, wanted = Path(sys.argv[1]), sys.argv[2:] or USUAL
     torch.set_num_threads(1)
     for name in wanted:
         folder = root / name

@@ -26,6 +26,8 @@ function exported(name: string): Promise<ExportVerdict> {
     execFile(process.execPath, args, { timeout: LIMIT_MS }, (error, stdout, stderr) => {
       rmSync(output, { force: true });
       if (stdout !== "") resolve(verdictOf(JSON.parse(stdout) as PrintedExport));
+      else if (error?.killed)
+        resolve({ kind: "refused", why: `nothing within ${LIMIT_MS / 60_000} minutes` });
       else {
         const why = stderr.trim().replace(/^sconce export: /, "");
         resolve({ kind: "refused", why: why === "" ? String(error) : why });

@@ -87,6 +87,7 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
             "platform": "torchserve_mar",
             "runtime": "python",
             "runtimeReason": f"it is a TorchServe archive (version {version or 'unknown'}) with the handler {written}, run by PyTorch {torch.__version__}",
+            **({} if device.type == "cpu" else {"computesOn": str(device)}),
             "parameterCount": 0,
             "weightBytes": file.stat().st_size,
             "asks": asked,

@@ -9,11 +9,11 @@ from typing import Callable, Mapping, Sequence
 
 import torch
 
-from .archive_model import is_archive
+from .archive_folder import remove_folders
 from .errors import ServeError, first_line, refused
-from .export_inputs import Sizes, choices, made_inputs
+from .export_inputs import Sizes
+from .export_source import Rejected, Source, accepted, open_source
 from .export_trials import compare
-from .load import open_program
 from .outputs import flatten
 from .program import Program
 from .recurrent_shapes import free_lengths
@@ -35,18 +35,20 @@ def _failure(error: ServeError) -> dict[str, object]:
 
 
 def _export(spec: Mapping[str, object], output: Path, trials: Path) -> dict[str, object]:
-    if is_archive(Path(spec["file"])):
-        raise refused("an archive of TorchServe is served as it is; to export its model, name the folder of its model.py and weights")
     options = {**spec["options"], **(spec["options"].get("python") or {}), "memory": "fast"}
-    program = open_program(spec, options, torch.device("cpu"))
-    if program.module is None:
-        raise refused(f"there is nothing to export: {program.kind}; sconce inspect says whether it runs without Python")
-    if isinstance(program.module, torch.jit.ScriptModule):
-        raise refused("a TorchScript program is served as it is; export the Python module that it was made of")
+    try:
+        return _exported_source(open_source(spec, options), output, trials)
+    finally:
+        remove_folders()
+
+
+def _exported_source(source: Source, output: Path, trials: Path) -> dict[str, object]:
+    program = source.program
+    folder = Path(program.files[0]).parent
     names = _names(program)
-    sizes, result = _first_run(program)
-    module = _plain(program, names, result)
-    exported = _exported(module, names, program, made_inputs(program.inputs, sizes), Path(spec["file"]).parent)
+    sizes, example = _accepted(program, folder)
+    module = _plain(program, names, example)
+    exported = _exported(module, names, program, example, folder)
     torch.export.save(exported, str(output))
     # What others will read, and not what is in memory, is compared; there sizes that became constants are numbers, too.
     exported = torch.export.load(str(output))
@@ -55,6 +57,7 @@ def _export(spec: Mapping[str, object], output: Path, trials: Path) -> dict[str,
         "compared": compare(program, _called(exported, names), sizes, trials),
         "torch": torch.__version__,
         "parameters": program.parameter_count,
+        "notes": source.notes,
     }
 
 
@@ -63,31 +66,22 @@ def _called(exported: torch.export.ExportedProgram, names: list[str] | None) -> 
     return lambda inputs: module(**dict(zip(names, inputs))) if names is not None else module(*inputs)
 
 
-def _first_run(program: Program) -> tuple[Sizes, object]:
-    """The first choice of sizes that the model takes, and what it gives for them. Raises ServeError where it takes none."""
-    failure: tuple[list[torch.Tensor], Exception] | None = None
-    for sizes in choices(program.inputs):
-        inputs = made_inputs(program.inputs, sizes)
-        if inputs is None:
-            continue
-        try:
-            with torch.inference_mode():
-                return sizes, program.call(inputs)
-        except Exception as error:
-            failure = failure or (inputs, error)
-    if failure is None:
-        raise refused("its inputs are too large to make any up")
-    inputs, error = failure
-    shown = ", ".join(f"{port.name} {list(tensor.shape)}" for port, tensor in zip(program.inputs, inputs))
-    raise refused(
-        f"the model fails on made-up inputs ({shown}): {_blame(error, Path(program.files[0]).parent)}; a size that is no choice belongs into the type of its input",
-        "model_code_failed",
-        _trace(error),
-    ) from error
+def _accepted(program: Program, folder: Path) -> tuple[Sizes, list[torch.Tensor]]:
+    try:
+        return accepted(program)
+    except Rejected as rejected:
+        shown = ", ".join(f"{port.name} {list(tensor.shape)}" for port, tensor in zip(program.inputs, rejected.inputs))
+        raise refused(
+            f"the model fails on made-up inputs ({shown}): {_blame(rejected.error, folder)}; a size that is no choice belongs into the type of its input",
+            "model_code_failed",
+            _trace(rejected.error),
+        ) from rejected
 
 
 def _names(program: Program) -> list[str] | None:
     """Arguments of `forward` that the inputs are, by name; None: they go by their order."""
+    if program.script is not None:
+        return None
     parameters = inspect.signature(program.module.forward).parameters
     names = [port.name for port in program.inputs]
     positional = inspect.Parameter.POSITIONAL_ONLY
@@ -107,12 +101,14 @@ class _Plain(torch.nn.Module):
         return dict(zip(found.names, found.tensors))
 
 
-def _plain(program: Program, names: list[str] | None, result: object) -> torch.nn.Module:
-    """The module itself where it takes and gives (`result`) nothing but tensors: its weights keep their names."""
+def _plain(program: Program, names: list[str] | None, example: list[torch.Tensor]) -> torch.nn.Module:
+    """The module itself where it takes and gives nothing but tensors: its weights keep their names."""
+    with torch.inference_mode():
+        result = program.call(example)
     is_plain = isinstance(result, torch.Tensor) or (
         type(result) in (tuple, list, dict) and all(isinstance(item, torch.Tensor) for item in (result.values() if isinstance(result, dict) else result))
     )
-    if is_plain and not program.constants:
+    if is_plain and not program.constants and program.script is None:
         return program.module
     arguments = [port.name for port in program.inputs]
     given = ", ".join(f"{name}={name}" for name in arguments) if names is not None else ", ".join(arguments)
@@ -121,7 +117,10 @@ def _plain(program: Program, names: list[str] | None, result: object) -> torch.n
     if not all(name.isidentifier() for name in arguments):
         raise refused("the inputs' names are no names of arguments in Python")
     exec(source, scope)
-    return scope["Plain"](program.module, program.constants).eval()
+    plain = scope["Plain"](program.module, program.constants)
+    # What TorchScript was converted to refuses `eval()`; everything inside is in evaluation mode already.
+    plain.training = False
+    return plain
 
 
 def _exported(

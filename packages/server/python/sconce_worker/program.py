@@ -33,6 +33,8 @@ class Program(NamedTuple):
     # What is called, where it is a module of Python code, and the arguments that are the same in every call.
     module: torch.nn.Module | None = None
     constants: Mapping[str, object] = {}
+    # What is called, where it is a TorchScript program.
+    script: torch.jit.ScriptModule | None = None
     # What floats are calculated in, where that is not what callers give and get.
     half: torch.dtype | None = None
 

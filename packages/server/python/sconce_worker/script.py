@@ -58,4 +58,5 @@ def open_script(path: Path, options: Mapping[str, object], device: torch.device)
         are_sizes_claimed=True,
         taken=tuple(port.name for port in inputs),
         half=half_of(options["precision"]),
+        script=module,
     )

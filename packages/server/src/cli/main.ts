@@ -105,6 +105,7 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     terminal.stdout.write(commandHelp(command, terminal));
     return 0;
   }
+  if (name !== "serve") await warnOfVariables(terminal);
   try {
     return await command
       .run(parseArguments(rest, command.tables), terminal)
@@ -118,6 +119,14 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     terminal.stderr.write(advice(command, error, widthOf(terminal)));
     return EXIT_USAGE;
   }
+}
+
+/** The server says the same in its log. */
+async function warnOfVariables({ env, stderr, widths }: Terminal): Promise<void> {
+  if (!Object.keys(env).some((name) => name.startsWith("SCONCE_"))) return;
+  const { unknownVariables } = await import("../config/without-effect.ts");
+  for (const warning of unknownVariables(env))
+    stderr.write(fitLines(`warning: ${warning}\n`, widths?.stderr));
 }
 
 /** Behind `--` stand names, of files that may be called anything. */

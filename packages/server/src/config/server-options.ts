@@ -251,6 +251,11 @@ export const SERVER_OPTIONS = {
     default: 1,
     doc: "Worker processes kept started and idle, so that a load or a restart skips process start-up.",
   },
+  stateDir: {
+    kind: "text",
+    default: null,
+    doc: "Folder in which the server keeps what became of rollouts, so that a start after it does not serve what was rolled back. Give each server one of its own. When unset, a start knows nothing of rollouts before it. See rollouts.md.",
+  },
   translationCache: {
     kind: "text",
     default: null,

@@ -25,6 +25,8 @@ export async function createS3Store(
     "@aws-sdk/client-s3",
     () => import("@aws-sdk/client-s3"),
   );
+  // Which Node it runs on is said by the pages, not in the middle of a log.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
   const client = new S3Client({
     // A server of another maker than Amazon knows no bucket as part of a host name.
     ...(process.env["AWS_ENDPOINT_URL"] || process.env["AWS_ENDPOINT_URL_S3"]

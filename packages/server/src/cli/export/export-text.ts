@@ -15,6 +15,7 @@ export function exportText(done: ExportDone): string {
       (input) => `  ${input.name}: ${input.datatype} [${input.dims.map(dimText).join(", ")}]`,
     ),
     ...report.inputs.flatMap(fixedLines),
+    ...report.notes.map((note) => `  ${note}`),
     ...report.compared.map(trialLine),
     ...runLines(done),
     ...verdictLines(done),

@@ -14,14 +14,17 @@ export const exportCommand: Command = {
   name: "export",
   usage: "SOURCE -o OUT.pt2",
   summary:
-    "Exports a model.py with its weights, or a transformers folder, to a .pt2 with free sizes, compares it with the code, and says whether it runs without Python from then on.",
+    "Exports a model.py with its weights, a transformers folder, an archive of TorchServe or a TorchScript file to a .pt2 with free sizes, compares it with the code, and says whether it runs without Python from then on.",
   tables: [EXPORT_OPTIONS],
   async run(args, terminal) {
     const options = resolveOptions(EXPORT_OPTIONS, { flags: args.flags });
     const [source, ...others] = args.positionals;
     if (source === undefined || others.length > 0)
-      throw usageError("expected one SOURCE: the folder of a model");
+      throw usageError("expected one SOURCE: the folder or file of a model");
     if (!existsSync(source)) throw missingFile(source, "file or folder");
+    if (/\.(pt2|onnx)$/i.test(source)) {
+      throw usageError(`${source} is exported already; expected the folder of a model, with its code`);
+    }
     const { output } = options;
     if (output === undefined) throw usageError("-o OUT.pt2 is missing");
     if (!output.endsWith(".pt2")) throw usageError(`-o: expected a file that ends with .pt2, got ${output}`);

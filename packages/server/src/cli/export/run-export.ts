@@ -29,6 +29,8 @@ export interface ExportReport {
   readonly compared: readonly ExportTrial[];
   readonly torch: string;
   readonly parameters: number;
+  /** What is no part of the file. */
+  readonly notes: readonly string[];
 }
 
 /** Files that an export writes: the program, and the tensors of its trials. */
