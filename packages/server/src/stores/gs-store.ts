@@ -1,8 +1,8 @@
 import { PassThrough, pipeline, type Readable } from "node:stream";
 import type { Bucket } from "@google-cloud/storage";
 import { gatherAtMost } from "../base/gather-at-most.ts";
-import { MAX_ANSWER_BYTES, tooLong } from "./answer-limit.ts";
 import { peerPackage } from "./peer-package.ts";
+import { MAX_RESPONSE_BYTES, tooLong } from "./response-limit.ts";
 import type { ObjectContent, Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
 import { mayPass, refused, statusError } from "./store-error.ts";
@@ -78,7 +78,7 @@ export async function createGsStore(
   };
 }
 
-function contentOf({ status, headers, bytes, cut }: Answer, stamp: string): ObjectContent {
+function contentOf({ status, headers, bytes, cut }: Response, stamp: string): ObjectContent {
   const sent = headers["x-goog-generation"];
   const isReplaced = sent !== undefined && String(sent) !== stamp;
   if (status < 300 && !isReplaced) {
@@ -108,7 +108,7 @@ interface Question {
   readonly signal: AbortSignal;
 }
 
-interface Answer {
+interface Response {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly bytes: Readable;
@@ -130,7 +130,7 @@ async function factsOf(bucket: Bucket, question: Question): Promise<Readonly<Rec
     cut();
     throw statusError(status);
   }
-  const text = await gatherAtMost(bytes as AsyncIterable<Buffer>, MAX_ANSWER_BYTES);
+  const text = await gatherAtMost(bytes as AsyncIterable<Buffer>, MAX_RESPONSE_BYTES);
   if (text === undefined) {
     cut();
     throw tooLong();
@@ -146,7 +146,7 @@ async function factsOf(bucket: Bucket, question: Question): Promise<Readonly<Rec
   return facts as Readonly<Record<string, unknown>>;
 }
 
-function ask(bucket: Bucket, { path, query, headers = {}, signal }: Question): Promise<Answer> {
+function ask(bucket: Bucket, { path, query, headers = {}, signal }: Question): Promise<Response> {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     // What it returns is typed as another package's request, and is a stream.

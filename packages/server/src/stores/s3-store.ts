@@ -2,8 +2,8 @@ import { Agent } from "node:https";
 import { Readable } from "node:stream";
 import type { S3Client as Client } from "@aws-sdk/client-s3";
 import { ServeError } from "../base/errors.ts";
-import { AnswerLimit, tooLong } from "./answer-limit.ts";
 import { peerPackage } from "./peer-package.ts";
+import { ResponseLimit, tooLong } from "./response-limit.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
 import { refused, statusError, storeError } from "./store-error.ts";
@@ -38,7 +38,7 @@ export async function createS3Store(
       ...(ca === undefined ? {} : { httpsAgent: new Agent({ keepAlive: true, ca: [...ca] }) }),
     },
   });
-  limitAnswers(client);
+  limitResponses(client);
   const below = prefix === "" ? "" : `${prefix}/`;
 
   async function listBelow(limit: number, abortSignal: AbortSignal): Promise<StoredObject[]> {
@@ -102,7 +102,7 @@ export async function createS3Store(
 }
 
 /** What the SDK gathers before it reads it: lists, and what is said with an error. The content of an object is not of that kind. */
-function limitAnswers({ middlewareStack }: Client): void {
+function limitResponses({ middlewareStack }: Client): void {
   middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
@@ -110,11 +110,11 @@ function limitAnswers({ middlewareStack }: Client): void {
         const { response } = result as { response: { statusCode: number; body: unknown } };
         const { body } = response;
         const isContent = commandName === "GetObjectCommand" && response.statusCode < 300;
-        if (!isContent && body instanceof Readable) response.body = body.pipe(new AnswerLimit(body));
+        if (!isContent && body instanceof Readable) response.body = body.pipe(new ResponseLimit(body));
         return result;
       },
     // Nothing is nearer to the network, so that whoever reads the answer reads what is left of it.
-    { step: "deserialize", priority: "low", name: "limitAnswers" },
+    { step: "deserialize", priority: "low", name: "limitResponses" },
   );
   middlewareStack.add(
     (next) => (args) =>
