@@ -64,6 +64,7 @@ import { type OpenTls, openTls } from "./open-tls.ts";
 import { openTraces } from "./open-traces.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
+import { openRolloutFile, type RolloutFile } from "./rollout-file.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
@@ -141,6 +142,8 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   checkSafeBinding(config);
   readinessOf(config.readiness);
   const tls = await openTls(config, logger);
+  const { stateDir } = config;
+  const rolloutFile = stateDir === undefined ? undefined : await openRolloutFile(stateDir, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
@@ -160,7 +163,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const budget = (edgeProcesses?.createBudget ?? createByteBudget)(budgetOptions(config, slowClients));
   const tracer = traces?.tracer;
   const parts = { metrics, tracer, loop, authentication, live, sandbox, sources, slowClients, budget };
-  const shared = { ...parts, cacheSharing };
+  const shared = { ...parts, cacheSharing, rolloutFile };
   const { runtime, registry, control, observer } = buildModels(options, {
     ...shared,
     onGone: (model) => edgeProcesses?.look(model),
@@ -235,6 +238,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     sources,
     traces,
     cacheSharing,
+    rolloutFile,
   };
   let stopped: Promise<void> | undefined;
   return {
@@ -333,6 +337,8 @@ interface Instruments {
   readonly budget: ByteBudget;
   /** Undefined: every server has its own answers. */
   readonly cacheSharing: CacheSharing | undefined;
+  /** Undefined: what becomes of rollouts is not kept. */
+  readonly rolloutFile: RolloutFile | undefined;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
@@ -348,6 +354,7 @@ function buildModels(
     sources,
     budget,
     cacheSharing,
+    rolloutFile,
     onGone,
   }: Instruments & { onGone(model: string): void },
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
@@ -382,7 +389,7 @@ function buildModels(
     onGone(model);
     metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
-  const managed = createManagedModels({ ...options, sources, load, onForgotten });
+  const managed = createManagedModels({ ...options, sources, load, onForgotten, rolloutFile });
   const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));
   metrics.collect(() => readModelGauges(managed.registry.versions()));
   if (config.compat === "torchserve")

@@ -11,6 +11,7 @@ import { ModelVersions } from "./model-versions.ts";
 import { isEmpty, isReady } from "./readiness.ts";
 import type { IndexEntry, ModelPresence, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
+import { NO_TRIAL_MEMORY } from "./trial-record.ts";
 import { requireNoTrial, requireTrials, trialWish } from "./trial-wish.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
 import { LOADS_ON_USE, NOT_LOADED, type VersionContext } from "./version-state.ts";
@@ -412,6 +413,7 @@ class Registry implements ManagedRegistry {
     return new ModelVersions(name, {
       policyOf: this.#options.versionPolicy ?? (() => LATEST_VERSION),
       trialOf: (newest) => trialWish(newest, this.#options),
+      memory: this.#options.trialMemory ?? NO_TRIAL_MEMORY,
       enabled: this.#options.explicit === undefined,
       context: this.#context,
     });
