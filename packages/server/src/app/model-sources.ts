@@ -24,10 +24,12 @@ export interface ModelSources {
   readonly paths: readonly RepositoryPath[];
   /** The stores whose copies are among the paths; undefined: none. */
   readonly stores: Mirrors | undefined;
+  /** Private and empty: a folder of models, where the handlers of TorchServe's workflows are put; undefined: nowhere. */
+  readonly workflowsFolder: string | undefined;
   /** Private and empty: where models lie that come in requests; undefined: none may. */
   readonly uploadsFolder: string | undefined;
-  /** Deletes that folder. */
-  readonly removeUploads: () => void;
+  /** Deletes these folders. */
+  readonly removeFolders: () => void;
 }
 
 interface Options {
@@ -49,7 +51,7 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const stored = paths.filter(isStored);
   const { server } = options.config;
   checkUploads(server);
-  if (stored.length === 0) return { paths, stores: undefined, ...makeUploadsFolder(server) };
+  if (stored.length === 0) return { paths, stores: undefined, ...ownFolders(server) };
   const stores = await openStores(
     stored.map(({ path }) => path),
     options,
@@ -58,15 +60,15 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const copies = stores.paths.values();
   return {
     stores,
-    ...makeUploadsFolder(server),
+    ...ownFolders(server),
     paths: paths.map((path) => (isStored(path) ? { ...path, ...copies.next().value } : path)),
   };
 }
 
 /** Ends the reading of stores, and deletes what requests brought. */
-export function closeSources({ stores, removeUploads }: ModelSources): void {
+export function closeSources({ stores, removeFolders }: ModelSources): void {
   stores?.close();
-  removeUploads();
+  removeFolders();
 }
 
 /** Throws `invalid_argument`/`bad_option`. */
@@ -79,23 +81,26 @@ function checkUploads({ allowModelUpload, allowPickle }: ServerConfig): void {
   );
 }
 
-/** For its owner alone. */
-function makeUploadsFolder({
+/** For their owner alone. */
+function ownFolders({
   allowModelUpload,
   modelControl,
-}: ServerConfig): Pick<ModelSources, "uploadsFolder" | "removeUploads"> {
-  if (!allowModelUpload || modelControl !== "explicit")
-    return { uploadsFolder: undefined, removeUploads: () => {} };
-  const uploadsFolder = mkdtempSync(join(tmpdir(), "sconce-uploads-"));
-  const remove = (): void => rmSync(uploadsFolder, { recursive: true, force: true });
-  const forget = atExit(remove);
-  return {
-    uploadsFolder,
-    removeUploads() {
-      forget();
-      remove();
-    },
+  compat,
+}: ServerConfig): Pick<ModelSources, "uploadsFolder" | "workflowsFolder" | "removeFolders"> {
+  const make = (name: string, isWanted: boolean): string | undefined =>
+    isWanted && modelControl === "explicit" ? mkdtempSync(join(tmpdir(), `sconce-${name}-`)) : undefined;
+  const uploadsFolder = make("uploads", allowModelUpload);
+  const workflowsFolder = make("workflows", compat === "torchserve");
+  const made = [uploadsFolder, workflowsFolder].filter((folder) => folder !== undefined);
+  const remove = (): void => {
+    for (const folder of made) rmSync(folder, { recursive: true, force: true });
   };
+  const forget = made.length === 0 ? () => {} : atExit(remove);
+  const removeFolders = (): void => {
+    forget();
+    remove();
+  };
+  return { uploadsFolder, workflowsFolder, removeFolders };
 }
 
 async function openStores(texts: readonly string[], options: Options, metrics: Metrics): Promise<Mirrors> {
