@@ -6,7 +6,14 @@ import { join } from "node:path";
 import { pythonEnv } from "./python-env.mjs";
 import { programsOf, systemProgram, variablesOf } from "./system-packages.mjs";
 
-const ROOTS = ["packages/protocol", "packages/client", "packages/torch", "packages/server", "conformance"];
+const ROOTS = [
+  "packages/protocol",
+  "packages/client",
+  "packages/torch",
+  "packages/server",
+  "conformance",
+  "bench",
+];
 /** Tests of the packages that are not unit tests: they run processes, large models, or thousands of cases. */
 const LONG = [
   "server/dist/cli/quantize.test.js",

@@ -16,6 +16,7 @@ import { peers } from "./suites/peers.ts";
 import { profile } from "./suites/profile.ts";
 import { quantized } from "./suites/quantized.ts";
 import { running } from "./suites/running.ts";
+import { scaling } from "./suites/scaling.ts";
 import { security } from "./suites/security.ts";
 import { serving } from "./suites/serving.ts";
 import { stages } from "./suites/stages.ts";
@@ -32,6 +33,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   loading,
   "many-models": manyModels,
   running,
+  scaling,
   quantized,
   batching,
   stages,
@@ -49,7 +51,12 @@ const SUITES: Readonly<Record<string, Suite>> = {
 
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { before: { type: "string" }, only: { type: "string" } },
+  options: {
+    before: { type: "string" },
+    only: { type: "string" },
+    quick: { type: "boolean" },
+    curve: { type: "string" },
+  },
 });
 const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
 if (unknown.length > 0) {
@@ -70,6 +77,8 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(SUITES)) {
   const data = await SUITES[name]!.run((line) => console.log(line), {
     before: values.before,
     only: values.only,
+    isQuick: values.quick ?? false,
+    curve: values.curve,
   });
   writeFileSync(`${results}${name}.json`, `${JSON.stringify({ name, machine, data }, null, 2)}\n`);
 }

@@ -1,0 +1,2 @@
+/** What benchmarks draw from a seed. */
+export { createRandom, type Random } from "../chaos/random.ts";
