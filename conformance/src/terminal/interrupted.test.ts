@@ -119,7 +119,7 @@ before(async () => {
   const python = join(work, "slow/.venv/bin/python");
   writeFileSync(python, "#!/bin/sh\nexec sleep 600\n");
   chmodSync(python, 0o755);
-  execFileSync("mkfifo", [join(work, "pipe.pt2"), join(work, "pipe.json")]);
+  execFileSync("bash", ["-c", "mkfifo pipe.pt2 pipe.json"], { cwd: work });
   for (const server of [silent, empty])
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
