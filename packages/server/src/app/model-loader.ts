@@ -13,6 +13,7 @@ import { readShadow, type ShadowSettings } from "../config/shadow-settings.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
 import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
 import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
+import { createTurnTakingModel } from "../infer/sequences/turn-taking-model.ts";
 import { createLoadLimit, type LoadLimit } from "../models/load-limit.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
@@ -253,6 +254,15 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
   });
   const served = parts.around?.(queued) ?? queued;
   if (state !== undefined) return sequenced(served, state, parts);
+  const { turns } = loaded.description;
+  if (turns !== undefined) {
+    if (instances > 1)
+      logger.warn(
+        { instances },
+        "its handler keeps the state of sequences in its process, and requests of a sequence go to any of its workers: instances: 1 keeps them together",
+      );
+    return createTurnTakingModel(served, turns, { clock });
+  }
   return config.cacheBytes === undefined ? served : cacheModel(served, { ...parts, loaded });
 }
 
