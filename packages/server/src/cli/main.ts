@@ -30,6 +30,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
   ["doctor", async () => (await import("./doctor/doctor.ts")).doctorCommand],
+  ["rollout", async () => (await import("./rollout/rollout.ts")).rolloutCommand],
   ["keys", async () => (await import("./keys.ts")).keysCommand],
 ]);
 
