@@ -6,10 +6,15 @@ import os
 from archive_kit import CREATED, write_archive, write_zip
 
 UPPER = '''
+import json
+
+def text_of(value):
+    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, dict) else bytes(value).decode()
+
 def handle(data, context):
     if data is None:
         return None
-    return [bytes(row["body"]).decode().upper() for row in data]
+    return [text_of(row.get("data") or row.get("body")).upper() for row in data]
 '''
 
 COUNT = '''
@@ -68,50 +73,39 @@ models:
     upper:
         url: upper.mar
 dag:
-    prepare: [upper]
     upper: [finish]
+"""
+
+ALONE = """
+models:
+    retry-attempts: 0
+    timeout-ms: 15000
+dag:
+    prepare: []
 """
 
 FORK = """
 models:
     retry-attempts: 0
-    upper:
-        url: upper.mar
+    timeout-ms: 15000
+    count:
+        url: count.mar
         batch-size: 1
-    count:
-        url: count.mar
 dag:
-    prepare: [upper, count, sign]
-    upper: [join]
+    prepare: [count, sign]
     count: [join]
-    sign: [join]
+    sign: [join, finish]
 """
 
-LEAVES = """
-models:
-    retry-attempts: 0
-    count:
-        url: count.mar
-dag:
-    prepare: [count, finish]
-"""
-
-ODD_LEAVES = LEAVES.replace("finish", "sign")
-ALONE = "models:\n    retry-attempts: 0\ndag:\n    prepare: []\n"
-LOOP = "models:\n    retry-attempts: 0\ndag:\n    prepare: [sign]\n    sign: [finish]\n    finish: [sign]\n"
-TWO_STARTS = "models:\n    retry-attempts: 0\ndag:\n    prepare: [sign]\n    finish: [sign]\n"
-NO_MODEL = "models:\n    retry-attempts: 0\n    absent:\n        url: absent.mar\ndag:\n    prepare: [absent]\n"
-NO_FUNCTION = "models:\n    retry-attempts: 0\ndag:\n    prepare: [nowhere]\n"
 SPECS = {
     "line": LINE,
     "fork": FORK,
-    "leaves": LEAVES,
-    "odd_leaves": ODD_LEAVES,
     "alone": ALONE,
-    "loop": LOOP,
-    "two_starts": TWO_STARTS,
-    "no_model": NO_MODEL,
-    "no_function": NO_FUNCTION,
+    "loop": ALONE.replace("[]", "[sign]") + "    sign: [finish]\n    finish: [sign]\n",
+    "twice": ALONE.replace("[]", "[sign, sign]"),
+    "two_starts": ALONE.replace("[]", "[sign]") + "    finish: [sign]\n",
+    "no_model": "models:\n    absent:\n        url: absent.mar\ndag:\n    absent: []\n",
+    "no_function": ALONE.replace("prepare", "nowhere"),
 }
 
 

@@ -205,6 +205,11 @@ export const SERVER_OPTIONS = {
     default: 3_600_000,
     doc: "How long a token that is made for --torchserve-tokens is good for, 24 days at most.",
   },
+  workflowStore: {
+    kind: "text",
+    default: null,
+    doc: "With --compat torchserve: the folder of TorchServe's workflows (.war), which POST /workflows of the management API registers. Default: the first PATH that is a folder.",
+  },
   tsConfig: {
     kind: "text",
     default: null,
