@@ -7,12 +7,13 @@ import { runProcedure } from "./rig.ts";
 
 const SEED = 1;
 const SHORT_MS = 2_000;
-const NEEDED = { "redis-server": programOrReason("redis-server") };
+const NEEDED = { "redis-server": programOrReason("redis-server"), haproxy: programOrReason("haproxy") };
 
 /** Short forms of what `npm run chaos` does for minutes. Only what must hold on a busy machine, too: paces are for the command. */
 describe("faults and overload", () => {
   for (const procedure of PROCEDURES) {
-    const skip = procedure.needs !== undefined && NEEDED[procedure.needs].skip;
+    const skip =
+      procedure.needs?.map((program) => NEEDED[program].skip).find((reason) => reason !== false) ?? false;
     test(`${procedure.id} ${procedure.title}`, { skip }, async () => {
       const findings = await runProcedure(procedure, {
         seed: SEED,

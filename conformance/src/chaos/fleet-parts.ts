@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { partsOfPage } from "../pages/page-blocks.ts";
+import type { Host } from "./hosts.ts";
+import { monotonicMs, until } from "./monotonic.ts";
+import { processorMs } from "./process-facts.ts";
+
+const REDIS = process.env["SCONCE_TEST_REDIS_SERVER"] || "redis-server";
+const HAPROXY = process.env["SCONCE_TEST_HAPROXY"] || "haproxy";
+const PAGE = fileURLToPath(new URL("../../../docs/behind-a-proxy.md", import.meta.url));
+/** Columns of HAProxy's statistics. */
+const [BACKEND, SERVER, STATUS] = [0, 1, 17];
+const START_LIMIT_MS = 60_000;
+
+interface Part {
+  readonly pid: number;
+  said(): string;
+  end(): Promise<void>;
+}
+
+/** HAProxy with the file of docs/behind-a-proxy.md for several servers. */
+export interface FleetProxy extends Pick<Part, "end"> {
+  /** Both of its backends send requests to this server. */
+  isUp(server: string): Promise<boolean>;
+  /** None of them does. */
+  isDown(server: string): Promise<boolean>;
+  /** Its statistics, as a table of its own. */
+  status(): Promise<string>;
+  /** Processor time since it started. */
+  processorMs(): number;
+}
+
+/** A Redis that speaks nothing but TLS. */
+export function startFleetStore({ address, enter }: Host, folder: string): Promise<Part> {
+  const file = (name: string): string => join(folder, name);
+  const args = [
+    ...["--bind", address, "--port", "0", "--tls-port", "6379", "--save", "", "--appendonly", "no"],
+    ...["--tls-cert-file", file("host.crt"), "--tls-key-file", file("host.key")],
+    ...["--tls-ca-cert-file", file("models-ca.pem"), "--tls-auth-clients", "no", "--dir", folder],
+  ];
+  return startPart([...enter, REDIS, ...args], ({ said }) => said().includes("Ready to accept connections"));
+}
+
+export async function startFleetProxy({ enter }: Host, folder: string): Promise<FleetProxy> {
+  const blocks = partsOfPage(readFileSync(PAGE, "utf8"), "behind-a-proxy.md").blocks;
+  const { text } = blocks.filter(({ language }) => language === "haproxy").at(-1)!;
+  const [socket, config] = [join(folder, "haproxy.sock"), join(folder, "haproxy.cfg")];
+  const global = `global\n  stats socket ${socket} level admin\n`;
+  writeFileSync(config, global + text.replaceAll("/etc/ssl/", `${folder}/`));
+  const status = (): Promise<string> => tell(socket, "show stat").catch(() => "");
+  const part = await startPart([...enter, HAPROXY, "-db", "-f", config], async () => (await status()) !== "");
+  const states = async (server: string): Promise<string[]> =>
+    (await status())
+      .split("\n")
+      .map((line) => line.split(","))
+      .filter((cells) => cells[SERVER] === server && cells[BACKEND]?.startsWith("sconce"))
+      .map((cells) => cells[STATUS]!);
+  return {
+    end: () => part.end(),
+    status,
+    processorMs: () => processorMs(part.pid),
+    isUp: async (server) => (await states(server)).every((state) => /^UP/.test(state)),
+    isDown: async (server) => (await states(server)).every((state) => /^DOWN/.test(state)),
+  };
+}
+
+/** Sends one command and resolves with all that comes. */
+async function tell(socketPath: string, command: string): Promise<string> {
+  const socket = connect(socketPath);
+  socket.end(`${command}\n`);
+  let text = "";
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
+
+async function startPart(
+  [command, ...args]: readonly string[],
+  isReady: (part: Part) => boolean | Promise<boolean>,
+): Promise<Part> {
+  const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-10_000);
+    });
+  const part = { pid: child.pid!, said: () => said, end: () => end(child) };
+  const endMs = monotonicMs() + START_LIMIT_MS;
+  const isUp = await until(async () => (await isReady(part)) || child.exitCode !== null, {
+    withinMs: endMs - monotonicMs(),
+    everyMs: 20,
+  });
+  if (isUp && child.exitCode === null) return part;
+  await part.end();
+  throw new Error(`${args.join(" ")}:\n${said}`);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
