@@ -59,7 +59,7 @@ class Clients {
     while (!this.#isOver) {
       const waitMs = nextMs - monotonicMs();
       if (waitMs > 0) await sleep(waitMs);
-      const settled: Promise<void> = this.#exchange().finally(() => this.#open.delete(settled));
+      const settled: Promise<void> = this.#exchange(nextMs).finally(() => this.#open.delete(settled));
       this.#open.add(settled);
       nextMs += this.#random.pauseMs(this.#plan.perSecond);
     }
@@ -79,7 +79,7 @@ class Clients {
     return this.take();
   }
 
-  async #exchange(): Promise<void> {
+  async #exchange(meantMs: number): Promise<void> {
     const protocol = this.#random.pick(["rest", "rest", "grpc"] as const);
     const model = this.#random.pick(this.#plan.models);
     const row = this.#random.pick(this.#rows);
@@ -101,6 +101,7 @@ class Clients {
     }
     this.#done.push({
       ...{ protocol, model, sentMs, doneMs: monotonicMs(), triedMs, retried, failed },
+      lateMs: sentMs - meantMs,
       isRight: answer !== undefined && Buffer.compare(answer.y, row) === 0,
       version: answer?.version ?? "",
       tag: answer?.tag ?? -1,

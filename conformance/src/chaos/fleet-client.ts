@@ -25,6 +25,8 @@ export interface Exchange {
   readonly doneMs: number;
   /** Of the last try. */
   readonly triedMs: number;
+  /** How much later than meant it was sent: the clients had no processor. */
+  readonly lateMs: number;
   /** What the first try failed with; empty: it did not. */
   readonly retried: string;
   /** What the last try failed with; empty: it did not. */

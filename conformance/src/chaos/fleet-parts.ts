@@ -7,13 +7,14 @@ import { fileURLToPath } from "node:url";
 import { partsOfPage } from "../pages/page-blocks.ts";
 import type { Host } from "./hosts.ts";
 import { monotonicMs, until } from "./monotonic.ts";
-import { processorMs } from "./process-facts.ts";
 
 const REDIS = process.env["SCONCE_TEST_REDIS_SERVER"] || "redis-server";
 const HAPROXY = process.env["SCONCE_TEST_HAPROXY"] || "haproxy";
 const PAGE = fileURLToPath(new URL("../../../docs/behind-a-proxy.md", import.meta.url));
 /** Columns of HAProxy's statistics. */
 const [BACKEND, SERVER, STATUS] = [0, 1, 17];
+/** Backends that send nothing to servers whose checks fail. */
+const CHECKED = new Set(["sconce", "sconce-grpc"]);
 const START_LIMIT_MS = 60_000;
 
 interface Part {
@@ -30,15 +31,13 @@ export interface FleetProxy extends Pick<Part, "end"> {
   isDown(server: string): Promise<boolean>;
   /** Its statistics, as a table of its own. */
   status(): Promise<string>;
-  /** Processor time since it started. */
-  processorMs(): number;
 }
 
 /** A Redis that speaks nothing but TLS. */
 export function startFleetStore({ address, enter }: Host, folder: string): Promise<Part> {
   const file = (name: string): string => join(folder, name);
   const args = [
-    ...["--bind", address, "--port", "0", "--tls-port", "6379", "--save", "", "--appendonly", "no"],
+    ...["--bind", address, "--protected-mode", "no", "--port", "0", "--tls-port", "6379", "--save", ""],
     ...["--tls-cert-file", file("host.crt"), "--tls-key-file", file("host.key")],
     ...["--tls-ca-cert-file", file("models-ca.pem"), "--tls-auth-clients", "no", "--dir", folder],
   ];
@@ -57,12 +56,11 @@ export async function startFleetProxy({ enter }: Host, folder: string): Promise<
     (await status())
       .split("\n")
       .map((line) => line.split(","))
-      .filter((cells) => cells[SERVER] === server && cells[BACKEND]?.startsWith("sconce"))
+      .filter((cells) => cells[SERVER] === server && CHECKED.has(cells[BACKEND]!))
       .map((cells) => cells[STATUS]!);
   return {
     end: () => part.end(),
     status,
-    processorMs: () => processorMs(part.pid),
     isUp: async (server) => (await states(server)).every((state) => /^UP/.test(state)),
     isDown: async (server) => (await states(server)).every((state) => /^DOWN/.test(state)),
   };

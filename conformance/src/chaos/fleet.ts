@@ -14,7 +14,8 @@ import { childrenOf, isAlive } from "./process-facts.ts";
 export const SERVERS = ["a", "b", "c"] as const;
 export type ServerName = (typeof SERVERS)[number];
 const NUMBERS = { proxy: 10, a: 11, b: 12, c: 13, store: 20, clients: 30 } as const;
-export const MODELS = ["numbered", "replaced"] as const;
+/** Of `numbered` each generation is a version, of `replaced` a new file of version 1; both answer with its number. */
+export type ModelName = "numbered" | "replaced";
 const PORT = 8080;
 const PATIENCE_MS = 120_000;
 
@@ -46,6 +47,7 @@ export interface Fleet {
 
 export interface FleetOptions {
   readonly drainDelayMs: number;
+  readonly models: readonly ModelName[];
   readonly client: Pick<ClientPlan, "seed" | "perSecond" | "rows" | "patienceMs">;
 }
 
@@ -65,7 +67,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
     const proxy = await startFleetProxy(hosts.of.proxy, folder);
     parts.push({ end: () => proxy.end() });
     const client = startFleetClient(
-      { ...options.client, authority: `${hosts.of.proxy.address}:443`, ca, models: MODELS },
+      { ...options.client, authority: `${hosts.of.proxy.address}:443`, ca, models: options.models },
       hosts.of.clients.enter,
     );
     parts.push({ end: () => client.kill() });
@@ -74,7 +76,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
       `--drain-delay=${options.drainDelayMs}ms`,
       `--cache-store=rediss://${hosts.of.store.address}:6379/0`,
     ];
-    return new RunningFleet({ hosts: hosts.of, client, proxy, flags, parts });
+    return new RunningFleet({ hosts: hosts.of, client, proxy, models: options.models, flags, parts });
   } catch (error) {
     for (const part of parts.toReversed()) await part.end();
     throw error;
@@ -82,6 +84,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
 }
 
 interface FleetParts extends Pick<Fleet, "hosts" | "client" | "proxy"> {
+  readonly models: readonly ModelName[];
   readonly flags: readonly string[];
   readonly parts: readonly { end(): unknown }[];
 }
@@ -91,16 +94,18 @@ class RunningFleet implements Fleet {
   readonly client: FleetClient;
   readonly proxy: FleetProxy;
   readonly lives: Life[] = [];
+  readonly #models: readonly ModelName[];
   readonly #flags: readonly string[];
   readonly #parts: FleetParts["parts"];
   readonly #servers = new Map<ServerName, { readonly server: ChaosServer; readonly life: Life }>();
   readonly #contents = new Map<number, ModelFolder>();
   readonly #pids = new Set<number>();
 
-  constructor({ hosts, client, proxy, flags, parts }: FleetParts) {
+  constructor({ hosts, client, proxy, models, flags, parts }: FleetParts) {
     this.hosts = hosts;
     this.client = client;
     this.proxy = proxy;
+    this.#models = models;
     this.#flags = flags;
     this.#parts = parts;
   }
@@ -161,15 +166,14 @@ class RunningFleet implements Fleet {
     return [...this.#pids].filter(isAlive).length;
   }
 
-  /** Of `numbered` each generation is a version, of `replaced` a new file of version 1; both answer with its number. */
   #contentOf(generation: number): ModelFolder {
     const known = this.#contents.get(generation);
     if (known !== undefined) return known;
     const content = createModelFolder();
     const model = { sleepMs: 5, tag: generation };
     const options = { cache: "1MiB", instances: 1, warmup_runs: 0 };
-    content.publish("numbered", generation, { model, options });
-    content.publish("replaced", 1, { model, options });
+    for (const name of this.#models)
+      content.publish(name, name === "numbered" ? generation : 1, { model, options });
     this.#contents.set(generation, content);
     return content;
   }

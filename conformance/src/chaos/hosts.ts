@@ -13,6 +13,9 @@ export interface Host {
   /** Loses everything that goes to another host; what comes from there arrives. */
   loseWaysTo(other: Host): void;
   findWaysTo(other: Host): void;
+  /** What leaves it goes through a line of this width, and waits in it for at most a second. False: this system cannot do that. */
+  narrow(kbitPerS: number): boolean;
+  widen(): void;
 }
 
 export interface Hosts<Name extends string> {
@@ -72,6 +75,11 @@ function hostOf(
     loseWaysTo: (other) =>
       run(enter, `ip neigh replace ${other.address} lladdr ${NOWHERE} nud permanent dev eth0`),
     findWaysTo: (other) => run(enter, `ip neigh del ${other.address} dev eth0`),
+    narrow(kbitPerS) {
+      const queue = `tbf rate ${kbitPerS}kbit burst 4kb latency 1s`;
+      return tryRun(enter, `tc qdisc add dev eth0 root ${queue}`) === undefined;
+    },
+    widen: () => run(enter, "tc qdisc del dev eth0 root"),
   };
 }
 
@@ -117,8 +125,14 @@ function enterOf(pid: number): string[] {
 }
 
 function run(enter: readonly string[], script: string): void {
+  const problem = tryRun(enter, script);
+  if (problem !== undefined) throw new Error(`${script}: ${problem}`);
+}
+
+/** What went wrong; undefined: nothing. */
+function tryRun(enter: readonly string[], script: string): string | undefined {
   const [command, ...args] = [...enter, "sh", "-c", script];
   const { error, status, stderr } = spawnSync(command!, args, { encoding: "utf8" });
-  if (error !== undefined) throw error;
-  if (status !== 0) throw new Error(`${script}: ${stderr.trim()}`);
+  if (error !== undefined) return error.message;
+  return status === 0 ? undefined : stderr.trim();
 }
