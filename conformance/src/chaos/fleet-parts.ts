@@ -15,6 +15,8 @@ const PAGE = fileURLToPath(new URL("../../../docs/behind-a-proxy.md", import.met
 const [BACKEND, SERVER, STATUS] = [0, 1, 17];
 /** Backends that send nothing to servers whose checks fail. */
 const CHECKED = new Set(["sconce", "sconce-grpc"]);
+/** They end with this process, however it ends. */
+const BOUND = ["setpriv", "--pdeathsig", "KILL"];
 const START_LIMIT_MS = 60_000;
 
 interface Part {
@@ -41,7 +43,9 @@ export function startFleetStore({ address, enter }: Host, folder: string): Promi
     ...["--tls-cert-file", file("host.crt"), "--tls-key-file", file("host.key")],
     ...["--tls-ca-cert-file", file("models-ca.pem"), "--tls-auth-clients", "no", "--dir", folder],
   ];
-  return startPart([...enter, REDIS, ...args], ({ said }) => said().includes("Ready to accept connections"));
+  return startPart([...enter, ...BOUND, REDIS, ...args], ({ said }) =>
+    said().includes("Ready to accept connections"),
+  );
 }
 
 export async function startFleetProxy({ enter }: Host, folder: string): Promise<FleetProxy> {
@@ -51,7 +55,10 @@ export async function startFleetProxy({ enter }: Host, folder: string): Promise<
   const global = `global\n  stats socket ${socket} level admin\n`;
   writeFileSync(config, global + text.replaceAll("/etc/ssl/", `${folder}/`));
   const status = (): Promise<string> => tell(socket, "show stat").catch(() => "");
-  const part = await startPart([...enter, HAPROXY, "-db", "-f", config], async () => (await status()) !== "");
+  const part = await startPart(
+    [...enter, ...BOUND, HAPROXY, "-db", "-f", config],
+    async () => (await status()) !== "",
+  );
   const states = async (server: string): Promise<string[]> =>
     (await status())
       .split("\n")

@@ -202,7 +202,7 @@ function judge(what: string, exchanges: readonly Exchange[], lives: readonly Lif
   return [
     exactly(`failed of both tries, ${what}`, failed.length, 0),
     ...failed
-      .slice(0, 3)
+      .slice(0, MOST_SHOWN)
       .map(({ protocol, retried: first, failed: second }) =>
         exactly(`failed over ${protocol}, ${what}`, oneLine(`${first}; ${second}`), ""),
       ),
