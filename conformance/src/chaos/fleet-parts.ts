@@ -48,12 +48,26 @@ export function startFleetStore({ address, enter }: Host, folder: string): Promi
   );
 }
 
-export async function startFleetProxy({ enter }: Host, folder: string): Promise<FleetProxy> {
+/** Times by which a machine on which much else happens is not taken for a dead one. */
+const PATIENT = {
+  "timeout connect 2s": "timeout connect 15s",
+  "timeout check 2s": "timeout check 15s",
+  " inter 1s": " inter 3s",
+};
+
+/** `isPatient`: nothing vanishes, and nothing shall be thought to. */
+export async function startFleetProxy(
+  { enter }: Host,
+  folder: string,
+  isPatient: boolean,
+): Promise<FleetProxy> {
   const blocks = partsOfPage(readFileSync(PAGE, "utf8"), "behind-a-proxy.md").blocks;
   const { text } = blocks.filter(({ language }) => language === "haproxy").at(-1)!;
   const [socket, config] = [join(folder, "haproxy.sock"), join(folder, "haproxy.cfg")];
   const global = `global\n  stats socket ${socket} level admin\n`;
-  writeFileSync(config, global + text.replaceAll("/etc/ssl/", `${folder}/`));
+  const times = Object.entries(isPatient ? PATIENT : {});
+  const timed = times.reduce((before, [usual, patient]) => before.replaceAll(usual, patient), text);
+  writeFileSync(config, global + timed.replaceAll("/etc/ssl/", `${folder}/`));
   const status = (): Promise<string> => tell(socket, "show stat").catch(() => "");
   const part = await startPart(
     [...enter, ...BOUND, HAPROXY, "-db", "-f", config],

@@ -46,6 +46,8 @@ export interface Fleet {
 }
 
 export interface FleetOptions {
+  /** The proxy waits long before it takes a server for dead. */
+  readonly isPatient: boolean;
   readonly drainDelayMs: number;
   readonly models: readonly ModelName[];
   readonly client: Pick<ClientPlan, "seed" | "perSecond" | "rows" | "patienceMs">;
@@ -64,7 +66,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
     const { ca, serverFlags } = writeCertificates(folder);
     const store = await startFleetStore(hosts.of.store, folder);
     parts.push({ end: () => store.end() });
-    const proxy = await startFleetProxy(hosts.of.proxy, folder);
+    const proxy = await startFleetProxy(hosts.of.proxy, folder, options.isPatient);
     parts.push({ end: () => proxy.end() });
     const client = startFleetClient(
       { ...options.client, authority: `${hosts.of.proxy.address}:443`, ca, models: options.models },
@@ -74,6 +76,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet | string>
     const flags = [
       ...serverFlags,
       `--drain-delay=${options.drainDelayMs}ms`,
+      `--trusted-proxies=${hosts.of.proxy.address}`,
       `--cache-store=rediss://${hosts.of.store.address}:6379/0`,
     ];
     return new RunningFleet({ hosts: hosts.of, client, proxy, models: options.models, flags, parts });

@@ -32,7 +32,8 @@ export const machines: Procedure = {
     const { isShort } = rig.effort;
     const perSecond = isShort ? SHORT_PER_SECOND : PER_SECOND;
     const fleet = await startFleet({
-      drainDelayMs: isShort ? 2_000 : 3_000,
+      drainDelayMs: isShort ? 4_000 : 3_000,
+      isPatient: isShort,
       models: isShort ? ["replaced"] : ["replaced", "numbered"],
       client: { seed: rig.random.integer(0, 1e9), perSecond, rows: ROWS, patienceMs: PATIENCE_MS },
     });
