@@ -51,7 +51,12 @@ const SUITES: Readonly<Record<string, Suite>> = {
 
 const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
-  options: { before: { type: "string" }, only: { type: "string" }, curve: { type: "string" } },
+  options: {
+    before: { type: "string" },
+    only: { type: "string" },
+    quick: { type: "boolean" },
+    curve: { type: "string" },
+  },
 });
 const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
 if (unknown.length > 0) {
@@ -72,6 +77,7 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(SUITES)) {
   const data = await SUITES[name]!.run((line) => console.log(line), {
     before: values.before,
     only: values.only,
+    isQuick: values.quick ?? false,
     curve: values.curve,
   });
   writeFileSync(`${results}${name}.json`, `${JSON.stringify({ name, machine, data }, null, 2)}\n`);

@@ -3,6 +3,8 @@ export interface SuiteOptions {
   readonly before: string | undefined;
   /** Only the cases whose name contains this; a suite without cases of its own takes no notice. */
   readonly only: string | undefined;
+  /** As little as shows that everything works; a suite that has no such form takes no notice. */
+  readonly isQuick: boolean;
   /** What `sconce bench --json` printed about a model, in place of the suite's own. */
   readonly curve?: string | undefined;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { requirePython, runPython } from "./python.ts";
+import { requirePython, runPythonScripts } from "./python.ts";
 
 interface Expected {
   readonly accuracy: number;
@@ -36,8 +36,23 @@ function predictions(rows: readonly { readonly probabilities: readonly number[] 
   return rows.map(({ probabilities }) => probabilities.indexOf(Math.max(...probabilities)));
 }
 
-async function assertFormsAgree(python: string, folder: string): Promise<void> {
-  const report = JSON.parse(await runPython(python, [check, folder])) as Record<
+const [again, fresh] = [join(scratch, "again"), join(scratch, "fresh")];
+
+let printed: Promise<readonly string[]> | undefined;
+/** What each script printed. All run in one process, once: most of them take less time than PyTorch's start. */
+function runAll(python: string): Promise<readonly string[]> {
+  printed ??= runPythonScripts(python, [
+    [check, examples],
+    [train, "--out", again, "--weights", join(examples, "digits/digits.pth")],
+    [check, again],
+    [train, "--out", fresh],
+    [check, fresh],
+  ]);
+  return printed;
+}
+
+function assertFormsAgree(printedReport: string | undefined): void {
+  const report = JSON.parse(printedReport ?? "{}") as Record<
     string,
     { readonly maxError: number; readonly samePredictions: boolean }
   >;
@@ -66,15 +81,13 @@ test("the committed answers are those of a good model", () => {
 test("all committed forms of the digits model give the committed answers in PyTorch", async (t) => {
   const python = requirePython(t);
   if (python === undefined) return;
-  await assertFormsAgree(python, examples);
+  assertFormsAgree((await runAll(python))[0]);
 });
 
 test("the digits artefacts made again from the committed weights answer the same", async (t) => {
   const python = requirePython(t);
   if (python === undefined) return;
-  const again = join(scratch, "again");
-  await runPython(python, [train, "--out", again, "--weights", join(examples, "digits/digits.pth")]);
-  await assertFormsAgree(python, again);
+  assertFormsAgree((await runAll(python))[2]);
   const [was, now] = [expectedIn(examples), expectedIn(again)];
   for (const set of ["heldOut", "scans"] as const) {
     assert.deepEqual(predictions(now[set]), predictions(was[set]));
@@ -88,8 +101,7 @@ test("the digits artefacts made again from the committed weights answer the same
 test("training from scratch reaches the accuracy and writes every form", async (t) => {
   const python = requirePython(t);
   if (python === undefined) return;
-  const fresh = join(scratch, "fresh");
-  await runPython(python, [train, "--out", fresh]);
+  const report = (await runAll(python))[4];
   assert.ok(expectedIn(fresh).accuracy >= 0.97);
-  await assertFormsAgree(python, fresh);
+  assertFormsAgree(report);
 });

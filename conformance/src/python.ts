@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
 import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const RUN_SCRIPTS = fileURLToPath(new URL("../../scripts/python/run_scripts.py", import.meta.url));
 
 /**
  * The interpreter of the private environment that `npm test` makes (PyTorch, transformers, numpy, scikit-learn, safetensors, onnx). Without one the
@@ -42,4 +45,12 @@ export async function runPython(python: string, args: readonly string[], input =
   });
   if (code !== 0) throw new Error(`Python ended with code ${code}: ${text.err.slice(-4000)}`);
   return text.out;
+}
+
+/** Runs several scripts in one process, one after the other, and resolves to what each printed: PyTorch takes seconds to be imported. */
+export async function runPythonScripts(
+  python: string,
+  scripts: ReadonlyArray<readonly [file: string, ...args: string[]]>,
+): Promise<readonly string[]> {
+  return JSON.parse(await runPython(python, [RUN_SCRIPTS, JSON.stringify(scripts)])) as string[];
 }

@@ -66,6 +66,8 @@ interface Document {
 
 describe("a rollout", () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-rollout-"));
+  const states = mkdtempSync(join(tmpdir(), "sconce-rollout-states-"));
+  let begin: () => Promise<ServerProcess>;
   let server: ServerProcess;
 
   const put = (name: Model, version: number, file: Buffer): void => {
@@ -81,14 +83,15 @@ describe("a rollout", () => {
       put(name as Model, 1, multiplier(1));
     }
     const control = ["--model-control", "explicit", "--load-models", Object.keys(MODELS).join(",")];
-    const options = ["--rollout-header", "x-rollout", "--spare-workers", "0"];
-    server = await startServerProcess([folder, ...control, ...options], {
-      env: { SCONCE_ADMIN_TOKEN: TOKEN },
-    });
+    const options = ["--rollout-header", "x-rollout", "--spare-workers", "0", "--state-dir", states];
+    begin = () =>
+      startServerProcess([folder, ...control, ...options], { env: { SCONCE_ADMIN_TOKEN: TOKEN } });
+    server = await begin();
   });
   after(async () => {
     await server?.stop();
     rmSync(folder, { recursive: true });
+    rmSync(states, { recursive: true });
   });
 
   const post = async (path: string, body: unknown = {}): Promise<Response> =>
@@ -223,5 +226,31 @@ describe("a rollout", () => {
     assert.equal((await steer("steered", { action: "promote" })).state, "promoted");
     assert.deepEqual([...new Set(await sides())], ["2"]);
     assert.match(server.output(), /audit: rollout of a model, asked for by the administrator/);
+  });
+
+  test("a start knows what was rolled back, what was promoted and what was under way", async () => {
+    put("good", 3, multiplier(1));
+    assert.equal((await post("good/load")).status, 200);
+    assert.equal((await rollout("good")).state, "canary");
+    await server.stop();
+    // Copied anew, and trained anew.
+    writeFileSync(join(folder, "differing/2/model.onnx"), multiplier(3));
+    rmSync(join(folder, "raising"), { recursive: true });
+    mkdirSync(join(folder, "raising"));
+    writeFileSync(join(folder, "raising/model.yaml"), MODELS.raising);
+    put("raising", 1, multiplier(1));
+    put("raising", 2, multiplier(2));
+    server = await begin();
+    assert.equal(await ask("differing"), "1");
+    assert.match((await index("differing"))["2"]!, /^UNAVAILABLE rolled back: /);
+    assert.equal(await ask("slow"), "1");
+    assert.equal(await ask("steered"), "2");
+    await until("other files under the same version are tried", async () => {
+      const { state } = await rollout("raising");
+      return state === "canary" || state === "promoted";
+    });
+    const { state, candidate } = await rollout("good");
+    assert.deepEqual([state, candidate?.version], ["canary", "3"]);
+    assert.equal(await ask("good", { "x-rollout": "never" }), "2");
   });
 });

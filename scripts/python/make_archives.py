@@ -4,9 +4,10 @@ import json
 import os
 import sys
 import tempfile
-import zipfile
 
 import torch
+
+from archive_kit import bright_picture, saved, write_archive
 
 MODEL = '''
 import torch
@@ -172,24 +173,7 @@ class Brightness(torch.nn.Module):
 
 
 def archive(folder, name, files, model):
-    manifest = {
-        "createdOn": "30/11/2026 00:00:00",
-        "runtime": "python",
-        "model": {"modelName": name, "modelVersion": "1.0", **model},
-        "archiverVersion": "0.12.0",
-    }
-    with zipfile.ZipFile(os.path.join(folder, f"{name}.mar"), "w", zipfile.ZIP_DEFLATED) as file:
-        for path, content in files.items():
-            file.writestr(path, content)
-        file.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest, indent=2))
-
-
-def saved(save, suffix):
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, f"file{suffix}")
-        save(path)
-        with open(path, "rb") as file:
-            return file.read()
+    write_archive(os.path.join(folder, f"{name}.mar"), files, {"modelName": name, "modelVersion": "1.0", **model})
 
 
 def main(folder):
@@ -224,9 +208,7 @@ def write_all(folder, model):
     names = json.dumps({"0": "dark", "1": ["n01", "bright"]})
     files = {"model.pt": picture, "index_to_name.json": names}
     archive(folder, "classifier", files, {"serializedFile": "model.pt", "handler": "image_classifier"})
-    from PIL import Image
-
-    Image.new("RGB", (320, 240), (250, 250, 250)).save(os.path.join(folder, "bright.png"))
+    bright_picture(folder)
     needs = {"model.pt": scripted, "h.py": SCRIPTED, "requirements.txt": "# what it needs\nno-such-package-at-all>=1\ntorch\n"}
     archive(folder, "needy", needs, {"serializedFile": "model.pt", "handler": "h.py", "requirementsFile": "requirements.txt"})
     archive(folder, "escaping", {"../escaped.txt": "out", "h.py": SCRIPTED}, {"handler": "h.py"})

@@ -9,9 +9,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import zipfile
 
 import torch
+
+from archive_kit import bright_picture, saved, write_archive
 
 LINEAR = '''
 import torch
@@ -205,14 +206,6 @@ class Words(torch.nn.Module):
         return self.embedding(tokens, offsets)
 
 
-def saved(save, suffix):
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, f"file{suffix}")
-        save(path)
-        with open(path, "rb") as file:
-            return file.read()
-
-
 def scripted(module):
     return saved(torch.jit.script(module.eval()).save, ".pt")
 
@@ -246,7 +239,7 @@ class Packer:
         if self.archiver:
             self.run_archiver(target, described, contents, flags, [key for key in (files or {})])
         else:
-            write(target, described, contents)
+            write_archive(target, contents, described)
 
     def run_archiver(self, target, described, contents, flags, extra):
         with tempfile.TemporaryDirectory() as home:
@@ -262,18 +255,10 @@ class Packer:
             os.replace(os.path.join(home, f"{described['modelName']}.mar"), target)
 
 
-def write(target, described, contents):
-    manifest = {"createdOn": "30/11/2026 00:00:00", "runtime": "python", "model": described, "archiverVersion": "0.12.0"}
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as file:
-        for path, content in contents.items():
-            file.writestr(path, content)
-        file.writestr("MAR-INF/MANIFEST.json", json.dumps(manifest, indent=2))
-
-
 def pictures(folder):
     from PIL import Image
 
-    Image.new("RGB", (320, 240), (250, 250, 250)).save(os.path.join(folder, "bright.png"))
+    bright_picture(folder)
     ramp = Image.new("RGB", (300, 260))
     ramp.putdata([((x * 3) % 256, (y * 5) % 256, (x * y) % 256) for y in range(260) for x in range(300)])
     ramp.save(os.path.join(folder, "ramp.png"))

@@ -35,7 +35,12 @@ export async function startRealTorchserve(options: ArchiveServerOptions): Promis
   const startedMs = performance.now();
   const settings = `load_models=${archive}.mar\ndefault_workers_per_model=${workers}\n`;
   const server = await startTorchserve(python, store, { home, firstPort: FIRST_PORT, settings });
-  await untilUp(options, server.addresses.inference);
+  try {
+    await untilUp(options, server.addresses.inference);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return {
     name: "torchserve",
     pid: server.pid,
@@ -73,7 +78,12 @@ export async function startSconce(options: ArchiveServerOptions): Promise<Archiv
     { stdio: ["ignore", "ignore", "inherit"] },
   );
   const url = `http://127.0.0.1:${FIRST_PORT + 10}`;
-  await untilUp(options, url);
+  try {
+    await untilUp(options, url, () => child.exitCode === null);
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
   return {
     name: "sconce",
     pid: child.pid!,
@@ -83,10 +93,14 @@ export async function startSconce(options: ArchiveServerOptions): Promise<Archiv
   };
 }
 
-async function untilUp({ answers, archive }: ArchiveServerOptions, url: string): Promise<void> {
+async function untilUp(
+  { answers, archive }: ArchiveServerOptions,
+  url: string,
+  isAlive: () => boolean = () => true,
+): Promise<void> {
   const endMs = performance.now() + START_LIMIT_MS;
   while (!(await answers(url).catch(() => false))) {
-    if (performance.now() > endMs) throw new Error(`${url} does not answer for ${archive}`);
+    if (performance.now() > endMs || !isAlive()) throw new Error(`${url} does not answer for ${archive}`);
     await new Promise((resolve) => setTimeout(resolve, PROBE_MS));
   }
 }

@@ -31,7 +31,6 @@ describe("the runtime of Python workers", { skip: "skip" in python && python.ski
         class: undefined,
         arguments: undefined,
         outputs: { y: "uint8[batch, width]", tag: "int64[batch, 1]" },
-        device: "cpu",
         allowsPickle: false,
         maxBatchSize: undefined,
       },

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { requirePython, runPython } from "../python.ts";
+import { requirePython, runPythonScripts } from "../python.ts";
 import { askCases } from "./ask-cases.ts";
 
 const SCRIPTS = fileURLToPath(new URL("../../../scripts/python", import.meta.url));
@@ -17,30 +17,20 @@ const PART =
 /** Odd inputs through the server; packages/torch/fixtures/odd holds the rest. */
 const ODD_PART = "^d_(at_least_two|like_input|branch|async)$";
 
-test("hard cases and numbers at their ends are answered as PyTorch answers them, or rejected where it raises", {
+test("hard cases, numbers at their ends and weights in every form are answered as PyTorch answers them, or rejected where it raises", {
   timeout: 600_000,
 }, async (t) => {
   const python = requirePython(t);
   if (python === undefined) return;
   const folder = mkdtempSync(join(tmpdir(), "sconce-never-wrong-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  await runPython(python, [join(SCRIPTS, "never_wrong_cases.py"), folder]);
-  await runPython(python, [join(SCRIPTS, "never_wrong_numbers.py"), folder, PART]);
-  await runPython(python, [join(SCRIPTS, "never_wrong_odd.py"), folder, ODD_PART]);
+  await runPythonScripts(python, [
+    [join(SCRIPTS, "never_wrong_cases.py"), folder],
+    [join(SCRIPTS, "never_wrong_numbers.py"), folder, PART],
+    [join(SCRIPTS, "never_wrong_odd.py"), folder, ODD_PART],
+    [join(SCRIPTS, "weights_cases.py"), folder],
+  ]);
   const { problems, passed } = await askCases(folder);
   t.diagnostic(`${passed} runs equal PyTorch`);
-  assert.deepEqual(problems, []);
-});
-
-test("weights in every form that people keep them in are taken as load_state_dict takes them", {
-  timeout: 300_000,
-}, async (t) => {
-  const python = requirePython(t);
-  if (python === undefined) return;
-  const folder = mkdtempSync(join(tmpdir(), "sconce-weights-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  await runPython(python, [join(SCRIPTS, "weights_cases.py"), folder]);
-  const { problems, passed } = await askCases(folder);
-  t.diagnostic(`${passed} forms`);
   assert.deepEqual(problems, []);
 });

@@ -22,7 +22,8 @@ export interface OracleOptions {
 type Work = WorkerJob["files"];
 type Begin = Extract<WorkerLine, { readonly begins: string }>;
 
-const CHUNK = 16;
+/** Files of a worker: its start and the warming up of its code cost as much as many samples. */
+const CHUNK = 128;
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
 /** Judges every sample of the packs, in child processes: a native crash or a hang is the verdict of one sample, not the end. */

@@ -1,5 +1,6 @@
 // `node conformance/dist/torchserve/main.js`: asks the real TorchServe the recorded calls, and writes its answers. Needs Java 17 and, the first
-// time, the Python index. `… configured`: the same of servers with a config.properties. `… faults ROUNDS`: procedure F21, on this server.
+// time, the Python index. `… configured`: the same of servers with a config.properties. `… workflows`: the same of workflows. `… faults ROUNDS`:
+// procedure F21, on this server.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,10 +17,13 @@ import { handlerFaults } from "./handler-faults.ts";
 import { inferenceCalls } from "./inference-calls.ts";
 import { managementCalls } from "./management-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
+import { WORKFLOW_CALLS } from "./workflow-calls.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
 const ANSWERS = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
 const CONFIGURED = fileURLToPath(new URL("../../fixtures/torchserve-configured.json", import.meta.url));
+const WORKFLOWS = fileURLToPath(new URL("../../../scripts/python/torchserve_workflows.py", import.meta.url));
+const WORKFLOW_ANSWERS = fileURLToPath(new URL("../../fixtures/torchserve-workflows.json", import.meta.url));
 const FIRST_PORT = 18_080;
 
 async function record(): Promise<void> {
@@ -78,6 +82,26 @@ async function recordConfigured(): Promise<void> {
   }
 }
 
+async function recordWorkflows(): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), "sconce-torchserve-"));
+  const store = join(home, "store");
+  const python = await torchservePython();
+  await promisify(execFile)(python, [WORKFLOWS, store]);
+  const settings = `workflow_store=${store}\n`;
+  const server = await startTorchserve(python, store, { home, firstPort: FIRST_PORT, settings });
+  try {
+    const recorded: Recorded[] = [];
+    for (const call of WORKFLOW_CALLS)
+      recorded.push({ call: call.name, answers: await ask(call, server.addresses) });
+    const lines = recorded.map((one) => JSON.stringify(one)).join(",\n");
+    writeFileSync(WORKFLOW_ANSWERS, `{ "torchserve": "0.12.0", "recorded": [\n${lines}\n] }\n`);
+    console.log(`${recorded.length} calls: ${WORKFLOW_ANSWERS}`);
+  } finally {
+    await server.stop();
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
 async function faults(rounds: number): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), "sconce-faults-"));
   try {
@@ -92,4 +116,5 @@ async function faults(rounds: number): Promise<void> {
 const [command, rounds] = process.argv.slice(2);
 if (command === "faults") await faults(Number(rounds ?? 1));
 else if (command === "configured") await recordConfigured();
+else if (command === "workflows") await recordWorkflows();
 else await record();

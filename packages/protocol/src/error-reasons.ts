@@ -261,6 +261,8 @@ const LOADING_REASONS = {
     outside_repository:
       "A link leads to a file outside the folder that is served. Copy the file into it, or serve the folder that holds both.",
     option_unsupported: "An option of model.yaml does not work with this kind of file.",
+    device_missing:
+      "What `device` in model.yaml names is not there: this system's ONNX Runtime or PyTorch does not know it, or the machine lacks it. The message says which; `sconce doctor` lists what there is. See [devices.md](devices.md).",
     option_not_allowed:
       "model.yaml asks for more than the operator lets a model choose. The message has both numbers and the server's option that allows more.",
     digest_mismatch:

@@ -27,7 +27,7 @@ def is_archive(file: Path) -> bool:
     if not zipfile.is_zipfile(file):
         return False
     with zipfile.ZipFile(file) as archive:
-        return "MAR-INF/MANIFEST.json" in archive.namelist()
+        return bool({"MAR-INF/MANIFEST.json", "WAR-INF/MANIFEST.json"} & set(archive.namelist()))
 
 
 class ArchiveModel:
@@ -68,7 +68,7 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
     started = time.perf_counter()
     stamps = [stamp_of(file)]
     progress("unpack")
-    archive = read_archive(unpack(file))
+    archive = read_archive(unpack(file), str(options.get("class") or ""))
     envelope = options.get("envelope") or str(archive.model.get("envelope") or "")
     batch_size = 1 if envelope in ONE_REQUEST else options.get("maxBatchSize") or settings_of(archive.config)
     asked = _asked(archive.config)
@@ -87,6 +87,7 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
             "platform": "torchserve_mar",
             "runtime": "python",
             "runtimeReason": f"it is a TorchServe archive (version {version or 'unknown'}) with the handler {written}, run by PyTorch {torch.__version__}",
+            **({} if device.type == "cpu" else {"computesOn": str(device)}),
             "parameterCount": 0,
             "weightBytes": file.stat().st_size,
             "asks": asked,

@@ -118,6 +118,7 @@ def load_model(message: Mapping[str, object], progress: Callable[[str], None]) -
     model.loaded = {
         "description": {
             **_described(program, signature, options),
+            **({} if device.type == "cpu" else {"computesOn": str(device)}),
             "digest": _digest(program, options) if message["wantsDigest"] else "",
             "loadMs": times,
         },

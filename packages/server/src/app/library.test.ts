@@ -1,7 +1,7 @@
 // Tests startServer and loadConfig as a program uses them: check-options.ts, predict-in-process.ts, what is left of a start that failed.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { ServeError } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { unary } from "../runtime/onnx/tiny-onnx.kit.ts";
 import { type ServerOptions, startServer } from "./start-server.ts";
@@ -26,6 +27,8 @@ describe("startServer({ paths })", () => {
     const server = await startServer({ paths: [folder], logger: undefined } as unknown as ServerOptions);
     try {
       assert.notEqual(new URL(server.url).port, "8080");
+      // Nobody is told that a model does not exist before the server has looked.
+      await assert.rejects(server.predict("negate", [1, 2]), { reason: "model_not_ready" });
       await server.settled;
       assert.deepEqual(await server.predict("negate", [1, 2]), [-1, -2]);
       assert.deepEqual(
@@ -62,6 +65,44 @@ describe("startServer({ paths })", () => {
       await server.stop();
     }
     await assert.rejects(server.predict("negate", [1, 2]), { code: "unavailable" });
+  });
+
+  test("settings of a model that are wrong, or do nothing, are told", async () => {
+    const own = mkdtempSync(join(tmpdir(), "sconce-settings-"));
+    const warnings: string[] = [];
+    const logger: Logger = {
+      debug() {},
+      info() {},
+      warn: (_, message) => void warnings.push(message),
+      error() {},
+      child: () => logger,
+    };
+    for (const [name, yaml] of [
+      ["policy", "version_policy: newest"],
+      ["task", "task: image-clasification"],
+      ["broken", "max_batch_size: 4\n  instances: 2"],
+      ["device", "device: cuda\ncompile: true"],
+    ] as const) {
+      mkdirSync(join(own, name));
+      copyFileSync(join(folder, "negate.onnx"), join(own, name, "model.onnx"));
+      writeFileSync(join(own, name, "model.yaml"), `${yaml}\n`);
+    }
+    const server = await startServer({ paths: [own], logger });
+    try {
+      await server.settled;
+      const told = new Map(server.models().map(({ name, state, reason }) => [name, `${state} ${reason}`]));
+      assert.match(told.get("policy")!, /^UNAVAILABLE .*version_policy: expected latest, .* got "newest"/);
+      assert.match(told.get("task")!, /got "image-clasification"; did you mean image-classification\?/);
+      assert.match(told.get("broken")!, /^UNAVAILABLE model\.yaml: .* line 1, column 17$/);
+      assert.match(told.get("device")!, /^READY/);
+      for (const name of ["device", "compile"])
+        assert.ok(
+          warnings.some((warning) => warning.startsWith(`${name} has no effect: the model is translated`)),
+        );
+    } finally {
+      await server.stop();
+      rmSync(own, { recursive: true });
+    }
   });
 
   test("a misspelt key, or a configuration that is none, is refused", async () => {

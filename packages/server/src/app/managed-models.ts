@@ -15,11 +15,14 @@ import type { LoadModel } from "../models/served-model-handle.ts";
 import { createUploadingControl, type UploadingControl } from "../models/uploading-control.ts";
 import { parseVersionPolicy } from "../models/version-policy.ts";
 import type { ModelSources } from "./model-sources.ts";
+import type { RolloutFile } from "./rollout-file.ts";
 
 export interface ManagedModelsOptions {
   readonly config: Config;
   readonly sources: ModelSources;
   readonly load: LoadModel;
+  /** What is known of rollouts before this start; undefined: nothing. */
+  readonly rolloutFile: RolloutFile | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Told of every version that is gone for good. */
@@ -33,7 +36,7 @@ export interface ManagedModels {
 }
 
 export function createManagedModels(options: ManagedModelsOptions): ManagedModels {
-  const { load, clock, logger, onForgotten } = options;
+  const { load, clock, logger, onForgotten, rolloutFile } = options;
   const { server, modelDefaults, modelSettings } = options.config;
   const parts = {
     fileSystem: nodeFileSystem,
@@ -49,7 +52,9 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
           maxBytes: server.uploadsSizeBytes,
           open: (path) => createRepository({ paths: [path], ...parts }),
         });
-  const onDisk = createRepository({ paths: options.sources.paths, ...parts });
+  const { paths, workflowsFolder } = options.sources;
+  const own = workflowsFolder === undefined ? [] : [{ path: workflowsFolder }];
+  const onDisk = createRepository({ paths: [...paths, ...own], ...parts });
   const registry = createRegistry({
     load,
     clock,
@@ -58,6 +63,7 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
     versionPolicy: ({ settings }) =>
       parseVersionPolicy(loadModelConfig(settings, modelDefaults).versionPolicy),
     trials: ({ settings }) => readRollout(loadModelConfig(settings, modelDefaults).rollout),
+    ...(rolloutFile !== undefined && { trialMemory: rolloutFile }),
     ...registryOptions(server),
   });
   const control = createModelControl({
@@ -67,6 +73,7 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
     clock,
     stores: options.sources.stores,
     settings: modelSettings,
+    ...(rolloutFile !== undefined && { recognize: (found) => rolloutFile.recognize(found) }),
   });
   return { registry, control: uploads === undefined ? control : createUploadingControl(control, uploads) };
 }

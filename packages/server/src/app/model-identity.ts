@@ -39,11 +39,11 @@ export async function modelIdentity({
     if (digest === undefined) return undefined;
     contents.push(`${basename(file.path)} ${digest}`);
   }
-  const { signature, platform, runtime, runtimeReason } = loaded.description;
+  const { signature, platform, runtime, runtimeReason, computesOn = "cpu" } = loaded.description;
   const facts = [
     VERSION,
     [...new Set(contents)].sort(),
-    { signature, platform, runtime, pythonsOwn: runtime === "python" ? runtimeReason : "" },
+    { signature, platform, runtime, pythonsOwn: runtime === "python" ? runtimeReason : "", computesOn },
     options(spec, config),
   ];
   const hash = createHash("sha256").update(JSON.stringify(facts));
@@ -51,10 +51,10 @@ export async function modelIdentity({
 }
 
 function options(
-  { options: { precision, mayMixRows, inputs, rename, ports, python } }: LoadSpec,
+  { options: { precision, mayMixRows, inputs, rename, ports, python, device } }: LoadSpec,
   { padSymbol, padValue, padBuckets }: ModelConfig,
 ): readonly unknown[] {
-  const { class: name, arguments: given, outputs, device, compile, envelope } = python ?? {};
+  const { class: name, arguments: given, outputs, compile, envelope } = python ?? {};
   return [
     { precision, mayMixRows, inputs, rename, ports },
     { name, given, outputs, device, compile, envelope },

@@ -20,6 +20,7 @@ import { isCodeArchive, isCodeNeeded } from "../models/model-file.ts";
 import { countRestarts, createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
 import type { LoadModel, ServedModelHandle } from "../models/served-model-handle.ts";
+import { parseVersionPolicy } from "../models/version-policy.ts";
 import { completeQueueConfig, type QueueConfig } from "../queue/queue-config.ts";
 import type { Quota } from "../queue/quota.ts";
 import { createScheduler } from "../queue/scheduler.ts";
@@ -38,6 +39,7 @@ import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
 import { type ModelState, modelState } from "./model-state.ts";
 import { mayAsk, ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
+import { pythonSettingsWithoutEffect } from "./python-settings-without-effect.ts";
 import { type WantedTask, wantedTask } from "./wanted-task.ts";
 
 export interface ModelLoaderOptions {
@@ -77,6 +79,7 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
     checkCaps(config, defaults, options.caps);
     const shadow = readShadow(config.shadow);
     readRollout(config.rollout);
+    parseVersionPolicy(config.versionPolicy);
     const handlers = options.caps.allowsHandlers && defaults.runtime !== "onnx";
     const task = wantedTask(config, candidate, { handlers });
     if (candidate.format === "pipeline") {
@@ -109,6 +112,8 @@ export function createModelLoader(options: ModelLoaderOptions): LoadModel {
       const { description } = loaded;
       if (candidate.remark !== "") logger.warn({}, candidate.remark);
       for (const warning of description.warnings) logger.warn({}, warning);
+      for (const warning of pythonSettingsWithoutEffect(description, config, defaults))
+        logger.warn({}, warning);
       logger.info(
         {
           runtime: description.runtime,
@@ -352,7 +357,6 @@ function pythonOptions(
     class: config.class,
     arguments: config.arguments,
     outputs: config.outputs,
-    device: config.device,
     compile: config.compile,
     envelope: config.envelope === "none" ? undefined : config.envelope,
     // The default is for models that say nothing.
@@ -389,6 +393,8 @@ function loadOptions(config: ModelConfig, candidate: ModelCandidate, caps: Model
     rename: config.rename,
     ports: candidate.settings?.ports,
     state: config.state,
+    device: config.device,
+    deviceFallback: config.deviceFallback,
     warmupRuns: config.warmupRuns,
   };
 }

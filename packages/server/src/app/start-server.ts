@@ -19,6 +19,7 @@ import { countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import type { Listener } from "../edge/listener.ts";
 import { createTimeSlicer } from "../edge/time-slicer.ts";
+import type { WorkflowStore } from "../edge/torchserve/workflows.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
 import {
   createSlowClientGuard,
@@ -63,10 +64,12 @@ import { type OpenTls, openTls } from "./open-tls.ts";
 import { openTraces } from "./open-traces.ts";
 import { createPredict, type Predict } from "./predict-in-process.ts";
 import { createReloader, type Reloadable, type Reloader } from "./reloader.ts";
+import { openRolloutFile, type RolloutFile } from "./rollout-file.ts";
 import { type RunningParts, stopServer } from "./stop-server.ts";
 import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
+import type { workflowStoreOf } from "./workflow-store.ts";
 
 /** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
@@ -139,6 +142,8 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   checkSafeBinding(config);
   readinessOf(config.readiness);
   const tls = await openTls(config, logger);
+  const { stateDir } = config;
+  const rolloutFile = stateDir === undefined ? undefined : await openRolloutFile(stateDir, logger);
   const tenantHeader = config.tenantHeader === undefined ? undefined : tenantHeaderName(config.tenantHeader);
   const webGate = createWebGate(webGateOptions(config, config.host));
   const metrics = createPrometheusMetrics({ processMetrics: true });
@@ -158,7 +163,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const budget = (edgeProcesses?.createBudget ?? createByteBudget)(budgetOptions(config, slowClients));
   const tracer = traces?.tracer;
   const parts = { metrics, tracer, loop, authentication, live, sandbox, sources, slowClients, budget };
-  const shared = { ...parts, cacheSharing };
+  const shared = { ...parts, cacheSharing, rolloutFile };
   const { runtime, registry, control, observer } = buildModels(options, {
     ...shared,
     onGone: (model) => edgeProcesses?.look(model),
@@ -192,6 +197,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       slicer,
       tls,
       createMainListener: edgeProcesses?.createListener,
+      workflowStore: await openWorkflowStore(config, { sources, registry, clock, control }),
     });
     await edgeProcesses?.start();
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
@@ -232,6 +238,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
     sources,
     traces,
     cacheSharing,
+    rolloutFile,
   };
   let stopped: Promise<void> | undefined;
   return {
@@ -256,11 +263,20 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   };
 }
 
+async function openWorkflowStore(
+  config: ServerConfig,
+  parts: Parameters<typeof workflowStoreOf>[1],
+): Promise<WorkflowStore | undefined> {
+  if (config.compat !== "torchserve") return undefined;
+  const { workflowStoreOf: open } = await import("./workflow-store.ts");
+  return open(config, parts);
+}
+
 function sandboxFor(sources: ModelSources, config: ServerConfig, logger: Logger): OpenSandbox | undefined {
   try {
-    const { paths, uploadsFolder } = sources;
-    const uploads = uploadsFolder === undefined ? [] : [{ path: uploadsFolder }];
-    return openSandbox(config, [...paths, ...uploads], logger);
+    const { paths, uploadsFolder, workflowsFolder } = sources;
+    const own = [uploadsFolder, workflowsFolder].flatMap((path) => (path === undefined ? [] : [{ path }]));
+    return openSandbox(config, [...paths, ...own], logger);
   } catch (error) {
     closeSources(sources);
     throw error;
@@ -321,6 +337,8 @@ interface Instruments {
   readonly budget: ByteBudget;
   /** Undefined: every server has its own answers. */
   readonly cacheSharing: CacheSharing | undefined;
+  /** Undefined: what becomes of rollouts is not kept. */
+  readonly rolloutFile: RolloutFile | undefined;
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
@@ -336,6 +354,7 @@ function buildModels(
     sources,
     budget,
     cacheSharing,
+    rolloutFile,
     onGone,
   }: Instruments & { onGone(model: string): void },
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
@@ -370,7 +389,7 @@ function buildModels(
     onGone(model);
     metrics.drop(managed.registry.isKnown(model) ? { model, version } : { model });
   };
-  const managed = createManagedModels({ ...options, sources, load, onForgotten });
+  const managed = createManagedModels({ ...options, sources, load, onForgotten, rolloutFile });
   const observer = createInferenceObserver(metrics, (model) => managed.registry.isKnown(model));
   metrics.collect(() => readModelGauges(managed.registry.versions()));
   if (config.compat === "torchserve")

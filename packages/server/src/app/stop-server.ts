@@ -19,6 +19,7 @@ import { closeSources, type ModelSources } from "./model-sources.ts";
 import type { OpenRollouts } from "./open-rollouts.ts";
 import { FLUSH_MS } from "./open-traces.ts";
 import type { Reloader } from "./reloader.ts";
+import type { RolloutFile } from "./rollout-file.ts";
 
 /** How long a silent connection may take to say what it wants once the port is closed: its client may have sent that already. */
 const LINGER_MS = 500;
@@ -50,6 +51,8 @@ export interface RunningParts {
   readonly traces: Tracing | undefined;
   /** Undefined: every server has its own answers. */
   readonly cacheSharing: CacheSharing | undefined;
+  /** Undefined: what becomes of rollouts is not kept. */
+  readonly rolloutFile: RolloutFile | undefined;
 }
 
 /**
@@ -92,6 +95,7 @@ export async function stopServer(parts: RunningParts): Promise<void> {
   await registry.close();
   await runtime.close();
   closeSources(parts.sources);
+  await parts.rolloutFile?.close();
   await parts.cacheSharing?.close();
   await parts.traces?.close(FLUSH_MS);
   parts.loop.stop();

@@ -17,6 +17,8 @@ export interface ModelDescription {
   readonly runtime: "onnx" | "python" | "js" | "pipeline";
   /** Why that runtime, in one sentence. */
   readonly runtimeReason: string;
+  /** The device that its first instance computes on, such as `cuda:0`; undefined: the processor. */
+  readonly computesOn?: string;
   readonly parameterCount: number;
   readonly weightBytes: number;
   /** Hex SHA-256 of the model's files, or of their identity where hashing is too slow; part of cache keys. */

@@ -41,7 +41,10 @@ export async function askPython<T>(
   const text = Buffer.concat(answer).toString();
   if (code !== 0 || text === "") {
     const last = Buffer.concat(errors).toString().slice(-MOST_ERROR_CHARS).trim().split("\n").at(-1) ?? "";
-    throw new ServeError("failed_precondition", `Python ended with code ${code}: ${last}`, {
+    const why = last.includes("No module named 'torch'")
+      ? `${python} has no PyTorch: run its -m pip install torch, or name another with --python`
+      : `Python ended with code ${code}: ${last}`;
+    throw new ServeError("failed_precondition", why, {
       reason: "python_missing",
     });
   }

@@ -6,6 +6,7 @@ import { SCOPES, type Scope } from "../gate/caller.ts";
 import type { Command, Terminal } from "./command.ts";
 import { readKeys, writeKeys } from "./key-file.ts";
 import { KEYS_OPTIONS } from "./keys-options.ts";
+import { requireModelFile } from "./model-path.ts";
 import { usageError } from "./usage-error.ts";
 
 type KeysValues = OptionValues<typeof KEYS_OPTIONS>;
@@ -62,6 +63,7 @@ function add({ path, options, terminal }: Task): void {
 }
 
 function list({ path, options, terminal }: Task): void {
+  requireModelFile(path);
   const keys = readKeys(path);
   const shown = keys.map(({ sha256: _hash, ...rest }) => rest);
   if (options.json) {
@@ -86,6 +88,7 @@ function rowOf({ name, scopes, models, rate, expires }: KeyRecord): string[] {
 
 function remove({ path, options, terminal }: Task): void {
   const name = nameOf(options);
+  requireModelFile(path);
   const keys = readKeys(path);
   const kept = keys.filter((key) => key.name !== name);
   if (kept.length === keys.length) throw badOption(`--name: there is no key ${name} in ${path}`);

@@ -3,13 +3,17 @@ import { describe, test } from "node:test";
 import type { Terminal } from "./command.ts";
 import { COMMANDS, main } from "./main.ts";
 
-async function run(argv: readonly string[], columns?: number): Promise<{ code: number; text: string }> {
+async function run(
+  argv: readonly string[],
+  columns?: number,
+  env: Terminal["env"] = {},
+): Promise<{ code: number; text: string }> {
   let text = "";
   const out = { write: (part: string) => (text += part) };
   const terminal: Terminal = {
     stdout: out,
     stderr: out,
-    env: {},
+    env,
     columns,
     readStdin: async () => Buffer.alloc(0),
   };
@@ -47,4 +51,13 @@ describe("help", () => {
       /--help: no such file|-o OUT\.onnx is missing/,
     );
   });
+});
+
+test("a variable that is called like one of Sconce's and is none is told by every command", async () => {
+  const env = { SCONCE_PROT: "1", SCONCE_KEY: "a client's", SCONCE_TEST_PYTHON: "python3" };
+  const { text } = await run(["completion", "bash"], undefined, env);
+  const warned = text.match(/^warning: .*$/gm);
+  assert.deepEqual(warned, [
+    "warning: the environment variable SCONCE_PROT has no effect; did you mean SCONCE_PORT?",
+  ]);
 });

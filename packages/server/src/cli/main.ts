@@ -30,6 +30,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["types", async () => (await import("./types/types.ts")).typesCommand],
   ["quantize", async () => (await import("./quantize.ts")).quantizeCommand],
   ["doctor", async () => (await import("./doctor/doctor.ts")).doctorCommand],
+  ["rollout", async () => (await import("./rollout/rollout.ts")).rolloutCommand],
   ["keys", async () => (await import("./keys.ts")).keysCommand],
 ]);
 
@@ -105,6 +106,7 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     terminal.stdout.write(commandHelp(command, terminal));
     return 0;
   }
+  if (name !== "serve") await warnOfVariables(terminal);
   try {
     return await command
       .run(parseArguments(rest, command.tables), terminal)
@@ -118,6 +120,14 @@ export async function main(argv: readonly string[], terminal: Terminal = process
     terminal.stderr.write(advice(command, error, widthOf(terminal)));
     return EXIT_USAGE;
   }
+}
+
+/** The server says the same in its log. */
+async function warnOfVariables({ env, stderr, widths }: Terminal): Promise<void> {
+  if (!Object.keys(env).some((name) => name.startsWith("SCONCE_"))) return;
+  const { unknownVariables } = await import("../config/without-effect.ts");
+  for (const warning of unknownVariables(env))
+    stderr.write(fitLines(`warning: ${warning}\n`, widths?.stderr));
 }
 
 /** Behind `--` stand names, of files that may be called anything. */

@@ -1,4 +1,13 @@
-import { accessSync, constants, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { constants as os } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { ServeError } from "../base/errors.ts";
@@ -81,7 +90,9 @@ function onOutput<T>(target: string, use: () => T): T {
 function words(code: string, target: string): string {
   switch (code) {
     case "ENOENT":
-      return `there is no folder ${dirname(target)}`;
+      return existsSync(dirname(target))
+        ? `the file system of ${dirname(target)} takes no files`
+        : `there is no folder ${dirname(target)}`;
     case "ENOTDIR":
       return `${dirname(target)} is no folder`;
     case "EISDIR":

@@ -128,6 +128,9 @@ async function readInput(path: string, terminal: Terminal): Promise<{ bytes: Buf
   try {
     return { bytes: readFileSync(path), isImage: IMAGE_SUFFIXES.has(extname(path).toLowerCase()) };
   } catch (cause) {
+    if (/^\s*[[{]/.test(path)) {
+      throw usageError("--input: expected a file; JSON itself goes to standard input, with --input -");
+    }
     if (faultCode(cause) === "ENOENT") throw usageError(`--input: ${missingFile(path).message}`);
     throw usageError(
       `--input: ${path} cannot be read: ${faultCode(cause) === "EISDIR" ? "it is a folder" : faultWords(cause)}`,

@@ -188,7 +188,13 @@ export const MODEL_OPTIONS = {
   device: {
     kind: "text",
     default: "auto",
-    doc: "Where PyTorch computes: cpu, cuda, cuda:N, or several separated by commas, which the instances share out. auto: all CUDA devices that PyTorch sees, else cpu. Translated models compute on the CPU.",
+    doc: "What the model computes on: cpu, cuda, cuda:N, coreml, dml, dml:N or webgpu, or several separated by commas, which the instances share out. auto: cpu for translated models; for PyTorch, which knows cpu and cuda alone, all CUDA devices that it sees, else cpu. See devices.md.",
+  },
+  deviceFallback: {
+    kind: "choice",
+    choices: ["none", "cpu"],
+    default: "none",
+    doc: "What the model computes on where its device is not there. none: it does not load. cpu: the processor, with a warning.",
   },
   inputs: {
     kind: "mapping",

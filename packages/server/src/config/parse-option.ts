@@ -1,4 +1,5 @@
 import { ServeError } from "../base/errors.ts";
+import { nearestWord } from "../base/nearest-word.ts";
 import type { OptionRow } from "./option.ts";
 import { parseYaml } from "./yaml-file.ts";
 
@@ -21,16 +22,21 @@ export interface OptionSource {
   readonly label: string;
 }
 
-function reject(source: OptionSource, expected: string, value: unknown): never {
+function reject(source: OptionSource, expected: string, value: unknown, hint = ""): never {
   const shown =
     typeof value === "string"
       ? JSON.stringify(value.slice(0, 80))
       : typeof value === "object"
         ? "a list or a mapping"
         : String(value);
-  throw new ServeError("invalid_argument", `${source.label}: expected ${expected}, got ${shown}`, {
+  throw new ServeError("invalid_argument", `${source.label}: expected ${expected}, got ${shown}${hint}`, {
     reason: "bad_option",
   });
+}
+
+function rejectChoice(source: OptionSource, choices: readonly string[], raw: unknown): never {
+  const near = typeof raw === "string" ? nearestWord(raw, choices) : undefined;
+  return reject(source, `one of ${choices.join(", ")}`, raw, near && `; did you mean ${near}?`);
 }
 
 function withUnit(raw: unknown, units: Readonly<Record<string, number>>): number {
@@ -111,7 +117,7 @@ export function parseOption(row: OptionRow, raw: unknown, source: OptionSource):
     case "choice":
       return typeof raw === "string" && row.choices.includes(raw)
         ? raw
-        : reject(source, `one of ${row.choices.join(", ")}`, raw);
+        : rejectChoice(source, row.choices, raw);
     case "flag":
       return parseFlag(raw) ?? reject(source, "true or false", raw);
     case "integer":

@@ -50,7 +50,7 @@ const NEEDS: readonly Need[] = [
     words: "--jwt-keys",
   },
   {
-    options: ["torchservePorts", "torchserveHosts", "tsConfig"],
+    options: ["torchservePorts", "torchserveHosts", "workflowStore", "tsConfig"],
     isMet: ({ compat }) => compat === "torchserve",
     words: "--compat torchserve",
   },
@@ -113,8 +113,8 @@ export function optionsWithoutEffect({ server }: Pick<Config, "server">, served:
   );
 }
 
-/** Variables that only tests of Sconce itself read, and the key with which its commands ask servers. */
-const OWN_VARIABLE = /^SCONCE_((TEST|REQUIRE|FAULT|STREAMING)_|API_KEY$)/;
+/** Variables that only tests of Sconce itself read, and those of clients: the keys of its commands and of the calls that it shows, and its example's server. */
+const OWN_VARIABLE = /^SCONCE_((TEST|REQUIRE|FAULT|STREAMING|WRITE)_|(API_KEY|KEY|URL)$)/;
 
 /** One sentence for each variable that is called like one of Sconce's and is none. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {

@@ -69,7 +69,7 @@ export function parseYaml(text: string, name: string): YamlFile {
   });
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem?.code === "MULTIPLE_DOCS") fail("several documents; expected one mapping of keys to values");
-  if (problem !== undefined) fail(problem.message.split("\n")[0] ?? "not YAML");
+  if (problem !== undefined) fail(problem.message.split("\n")[0]?.replace(/:$/, "") ?? "not YAML");
   let values: unknown;
   try {
     values = document.toJS({ maxAliasCount: MAX_YAML_ALIASES });

@@ -9,7 +9,9 @@ export const REGION_DESCRIPTORS = 2;
 
 /** Throws what every registration of CUDA shared memory is answered with. */
 export function rejectCudaRegistration(): never {
-  throw unsupported("CUDA shared memory is not offered: models run on the CPU; send tensors as raw bytes");
+  throw unsupported(
+    "CUDA shared memory is not offered: tensors come from the memory of the CPU; send tensors as raw bytes",
+  );
 }
 
 /** What registrations, and tensors in regions, are answered with while the operator does not allow them. */

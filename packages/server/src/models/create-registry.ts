@@ -11,6 +11,7 @@ import { ModelVersions } from "./model-versions.ts";
 import { isEmpty, isReady } from "./readiness.ts";
 import type { IndexEntry, ModelPresence, ServedModel } from "./registry.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
+import { NO_TRIAL_MEMORY } from "./trial-record.ts";
 import { requireNoTrial, requireTrials, trialWish } from "./trial-wish.ts";
 import { LATEST_VERSION } from "./version-policy.ts";
 import { LOADS_ON_USE, NOT_LOADED, type VersionContext } from "./version-state.ts";
@@ -188,6 +189,7 @@ class Registry implements ManagedRegistry {
 
   async loadModel(name: string, signal: AbortSignal): Promise<void> {
     this.#rejectUnreadable(name);
+    this.#rejectBroken(name);
     this.#model(name).enabled = true;
     this.#missing.delete(name);
     let due = this.#wanted(name).filter((version) => !version.current || !version.well);
@@ -301,6 +303,12 @@ class Registry implements ManagedRegistry {
     });
   }
 
+  /** What serves is not what lies there now: a load must not answer for the one as if it were the other. */
+  #rejectBroken(name: string): void {
+    const broken = this.#models.get(name)?.broken ?? [];
+    if (broken.length > 0) throw loadError(name, broken);
+  }
+
   *#versions(): Iterable<ModelVersion> {
     for (const model of this.#models.values()) yield* model.versions.values();
   }
@@ -310,6 +318,12 @@ class Registry implements ManagedRegistry {
   }
 
   #notFound(name: string, version: string | undefined): never {
+    if (!this.#observed) {
+      throw new ServeError("unavailable", "this server has not looked yet which models it has", {
+        reason: "model_not_ready",
+        retryAfterMs: 1000,
+      });
+    }
     const model = this.#models.get(name);
     const likely = model === undefined ? nearestWord(name, this.names()) : undefined;
     const hint = likely === undefined ? "" : `; did you mean "${likely}"?`;
@@ -399,6 +413,7 @@ class Registry implements ManagedRegistry {
     return new ModelVersions(name, {
       policyOf: this.#options.versionPolicy ?? (() => LATEST_VERSION),
       trialOf: (newest) => trialWish(newest, this.#options),
+      memory: this.#options.trialMemory ?? NO_TRIAL_MEMORY,
       enabled: this.#options.explicit === undefined,
       context: this.#context,
     });

@@ -3,6 +3,7 @@ import type { Logger } from "../base/logger.ts";
 import type { ModelCandidate, ScanResult } from "./model-candidate.ts";
 import type { IndexEntry, ModelRegistry } from "./registry.ts";
 import type { LoadModel, ServedModelHandle } from "./served-model-handle.ts";
+import type { TrialMemory } from "./trial-record.ts";
 import type { VersionPolicy } from "./version-policy.ts";
 import type { VersionState } from "./version-state.ts";
 import type { TrialEnd, TrialStatus, TrialWish } from "./version-trial.ts";
@@ -24,6 +25,8 @@ export interface RegistryOptions {
   readonly versionPolicy?: (newest: ModelCandidate) => VersionPolicy;
   /** Whether a version that comes while an older one serves is tried before it takes over, asked of the new one; default: none is. */
   readonly trials?: (newest: ModelCandidate) => TrialWish | undefined;
+  /** What is known of trials before this start. Default: nothing. */
+  readonly trialMemory?: TrialMemory;
   /** Default `strict`. */
   readonly readiness?: Readiness;
   /** Whether `strict` and `settled` hold when there is no model at all; default false. */

@@ -153,6 +153,29 @@ describe("explicit", () => {
     await control.loadModel("m", never());
   });
 
+  test("a load does not say yes where a version serves and what lies there now is no model", async () => {
+    const { control, registry, write } = setUp({ kind: "explicit" });
+    await control.start();
+    await control.loadModel("m", never());
+    const refused = (message: RegExp) => ({ code: "failed_precondition", reason: "load_failed", message });
+    const broken = { problem: "it is no model", fingerprint: "b" };
+    write(candidateOf("m", broken));
+    await assert.rejects(
+      control.loadModel("m", never()),
+      refused(/version 1: .* does not load: it is no model/),
+    );
+    assert.equal(registry.resolve("m", undefined).version, "1");
+    write(candidateOf("m"), candidateOf("m", { version: "2", ...broken }));
+    await assert.rejects(control.loadModel("m", never()), refused(/version 2: it is no model/));
+    assert.equal(registry.resolve("m", undefined).version, "1");
+    write(candidateOf("m"));
+    await control.loadModel("m", never());
+    // An older one is nobody's wish.
+    write(candidateOf("m", broken), candidateOf("m", { version: "2" }));
+    await control.loadModel("m", never());
+    assert.equal(registry.resolve("m", undefined).version, "2");
+  });
+
   test("files that were replaced under a load do not fail it: what lies there now is loaded", async () => {
     const { control, write, serving, onLoad } = setUp({ kind: "explicit" });
     await control.start();

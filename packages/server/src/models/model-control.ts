@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { ManagedRegistry } from "./managed-registry.ts";
+import type { ModelCandidate } from "./model-candidate.ts";
 import { type Overrides, withOverrides } from "./model-overrides.ts";
 import type { Repository } from "./repository.ts";
 import { createScanSettler, type ScanSettler } from "./settle-scan.ts";
@@ -19,6 +20,8 @@ export interface ModelControlOptions {
   readonly clock: Clock;
   /** Keys of model.yaml that come before the models' own, by model, until requests bring others. */
   readonly settings?: ReadonlyMap<string, Overrides> | undefined;
+  /** Told of what a look found, before the registry is; it takes its time. Default: nobody is. */
+  recognize?(candidates: readonly ModelCandidate[]): Promise<void>;
   /** Stores whose copies the repository reads; undefined: none. Not owned. */
   readonly stores?: ControlledStores | undefined;
 }
@@ -62,6 +65,7 @@ export function createModelControl(options: ModelControlOptions): ModelControl {
 
   const look = async (what?: "stores"): Promise<void> => {
     const scan = withOverrides(await repository.scan(what), overrides);
+    await options.recognize?.(scan.candidates);
     if (closed) return;
     // What a store holds is taken as it is as well, when it is known.
     if (scan.pending !== true) settler ??= createScanSettler(scan);

@@ -2,6 +2,7 @@ import { ServeError } from "../base/errors.ts";
 import { compareVersions, type ModelCandidate } from "./model-candidate.ts";
 import { ModelVersion } from "./model-version.ts";
 import type { IndexEntry } from "./registry.ts";
+import type { TrialMemory } from "./trial-record.ts";
 import { LATEST_VERSION, type VersionPolicy, wantedVersions } from "./version-policy.ts";
 import type { VersionContext } from "./version-state.ts";
 import type { TrialEnd, TrialStatus, TrialWish } from "./version-trial.ts";
@@ -30,6 +31,8 @@ export class ModelVersions {
   #policyRead: string | undefined;
   readonly #context: VersionContext;
   #wanted: readonly ModelVersion[] = [];
+  /** Versions that the policy wants, and that cannot be tried. */
+  #broken: readonly string[] = [];
 
   constructor(
     name: string,
@@ -37,6 +40,8 @@ export class ModelVersions {
       readonly policyOf: (newest: ModelCandidate) => VersionPolicy;
       /** Whether a new version is tried before it takes over; undefined: it takes over. */
       readonly trialOf: (newest: ModelCandidate) => TrialWish | undefined;
+      /** What is known of trials before. */
+      readonly memory: TrialMemory;
       readonly enabled: boolean;
       readonly context: VersionContext;
     },
@@ -44,7 +49,8 @@ export class ModelVersions {
     this.name = name;
     this.enabled = options.enabled;
     this.#policyOf = options.policyOf;
-    this.#trials = new VersionTrials(this.versions, options.trialOf);
+    const { trialOf: wishOf, memory } = options;
+    this.#trials = new VersionTrials({ model: name, versions: this.versions, wishOf, memory });
     this.#context = options.context;
   }
 
@@ -87,9 +93,16 @@ export class ModelVersions {
     const newest = candidates.findLast((candidate) => candidate.problem === undefined);
     if (newest !== undefined) this.#readPolicy(newest);
     const wantedOnDisk = wantedVersions(this.#policy, [...found]);
-    this.unread = candidates.filter((c) => c.unreadable && wantedOnDisk.includes(c.version));
+    const faulty = candidates.filter((c) => c.problem !== undefined && wantedOnDisk.includes(c.version));
+    this.unread = faulty.filter((c) => c.unreadable);
+    this.#broken = faulty.filter((c) => !c.unreadable).map((c) => c.version);
     this.#trials.observe(this.#wantedByPolicy(), this.newest);
     this.#choose();
+  }
+
+  /** Versions that should serve, and whose files cannot even be tried. */
+  get broken(): readonly ModelVersion[] {
+    return this.#broken.flatMap((version) => this.versions.get(version) ?? []);
   }
 
   /** The trial in force, if any. */
@@ -212,6 +225,7 @@ export class ModelVersions {
       if (best === undefined || this.#beats(version, best)) best = version;
     }
     this.newest = best;
+    if (best !== undefined) this.#trials.see(best);
   }
 
   #readPolicy(newest: ModelCandidate): void {

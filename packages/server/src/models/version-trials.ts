@@ -2,12 +2,18 @@ import { ServeError } from "../base/errors.ts";
 import { compareVersions, type ModelCandidate } from "./model-candidate.ts";
 import type { ModelVersion } from "./model-version.ts";
 import type { IndexState } from "./registry.ts";
+import type { TrialMemory, TrialRecord } from "./trial-record.ts";
 import type { TrialEnd, TrialStatus, TrialWish, VersionTrial } from "./version-trial.ts";
 
-interface HeldBack {
-  /** Of what did not pass; other files are tried again. */
-  readonly fingerprint: string;
-  readonly reason: string;
+/** Versions of a model whose verdict is remembered; the newest ones are. */
+const MOST_HELD_BACK = 64;
+const INTERRUPTED = "rolled back: the server ended during its rollout; start it again";
+
+interface VersionTrialsOptions {
+  readonly model: string;
+  readonly versions: ReadonlyMap<string, ModelVersion>;
+  readonly wishOf: (newest: ModelCandidate) => TrialWish | undefined;
+  readonly memory: TrialMemory;
 }
 
 /** Which versions of one model are tried, and which were and did not pass. */
@@ -17,18 +23,18 @@ export class VersionTrials {
   note = "";
   readonly #versions: ReadonlyMap<string, ModelVersion>;
   readonly #wishOf: (newest: ModelCandidate) => TrialWish | undefined;
-  readonly #heldBack = new Map<string, HeldBack>();
+  readonly #memory: TrialMemory;
+  readonly #record: TrialRecord;
   /** What the last look wanted: what is new is tried. */
   #seen: ReadonlySet<string> = new Set();
-  /** It took over; a start finds nothing to try then. */
-  #promoted: string | undefined;
+  /** Of what it is known whether its settings wish for trials. */
+  #asked: string | undefined;
 
-  constructor(
-    versions: ReadonlyMap<string, ModelVersion>,
-    wishOf: (newest: ModelCandidate) => TrialWish | undefined,
-  ) {
+  constructor({ model, versions, wishOf, memory }: VersionTrialsOptions) {
     this.#versions = versions;
     this.#wishOf = wishOf;
+    this.#memory = memory;
+    this.#record = memory.recordOf(model);
   }
 
   /** Both versions, as long as there is a trial. */
@@ -55,7 +61,7 @@ export class VersionTrials {
 
   /** Whether it was tried and did not pass. */
   isHeldBack({ version, candidate }: ModelVersion): boolean {
-    const held = this.#heldBack.get(version);
+    const held = this.#record.heldBack.get(version);
     return held !== undefined && held.fingerprint === candidate.fingerprint;
   }
 
@@ -71,10 +77,9 @@ export class VersionTrials {
 
   /** Takes over what a look found: `wanted` by the policy, ascending. `serving` answers requests that name no version. */
   observe(wanted: readonly string[], serving: ModelVersion | undefined): void {
-    for (const version of this.#heldBack.keys())
-      if (!this.#versions.has(version)) this.#heldBack.delete(version);
     const before = this.#seen;
-    const isNew = ({ version }: ModelVersion): boolean => !before.has(version) || this.#heldBack.has(version);
+    const isNew = ({ version }: ModelVersion): boolean =>
+      !before.has(version) || this.#record.heldBack.has(version);
     this.#seen = new Set(wanted);
     this.#endWithout();
     const latest = wanted.at(-1);
@@ -111,20 +116,15 @@ export class VersionTrials {
     const { trial } = this;
     if (trial === undefined) return undefined;
     const candidate = this.#versions.get(trial.candidate);
-    if (end.kind === "promoted") this.#promoted = trial.candidate;
-    else if (candidate !== undefined) {
-      const { fingerprint } = candidate.candidate;
-      this.#heldBack.set(trial.candidate, { fingerprint, reason: end.reason });
-    }
-    this.trial = undefined;
-    this.note = "";
+    if (end.kind === "held_back" && candidate !== undefined) this.#holdBack(candidate, end.reason);
+    this.#leave(end.kind === "promoted" ? trial.candidate : trial.stable);
     return trial;
   }
 
   /** Why a version that is not wanted goes. */
   whyNot(version: ModelVersion): string {
     return this.isHeldBack(version)
-      ? this.#heldBack.get(version.version)!.reason
+      ? this.#record.heldBack.get(version.version)!.reason
       : "a newer version took over";
   }
 
@@ -132,22 +132,77 @@ export class VersionTrials {
   wordsOf(version: string, state: IndexState): string | undefined {
     if (this.trial?.candidate === version && this.note !== "" && state === "READY") return this.note;
     const known = this.#versions.get(version);
-    return known !== undefined && this.isHeldBack(known) ? this.#heldBack.get(version)!.reason : undefined;
+    return known !== undefined && this.isHeldBack(known)
+      ? this.#record.heldBack.get(version)!.reason
+      : undefined;
+  }
+
+  /** Takes note of what answers requests that name no version. */
+  see(serving: ModelVersion): void {
+    if (!this.#memory.isKept || this.trial !== undefined || this.isHeldBack(serving)) return;
+    const { version, candidate } = serving;
+    const { stable } = this.#record;
+    // What serves while a newer one is being unloaded, or has failed, has not taken over.
+    const isNewer =
+      stable === undefined || compareVersions(version, stable) > 0 || !this.#versions.has(stable);
+    const seen = `${version} ${candidate.fingerprint}`;
+    if (!isNewer || this.#asked === seen) return;
+    this.#asked = seen;
+    if (this.#wishOf(candidate) === undefined) return;
+    this.#record.stable = version;
+    this.#memory.changed();
   }
 
   #set(stable: string, candidate: ModelVersion): void {
-    this.#heldBack.delete(candidate.version);
+    this.#record.heldBack.delete(candidate.version);
     this.trial = { stable, candidate: candidate.version };
     this.note = "";
+    this.#record.stable = stable;
+    this.#record.candidate = candidate.version;
+    this.#memory.changed();
+  }
+
+  #holdBack({ version, candidate: { fingerprint } }: ModelVersion, reason: string): void {
+    const { heldBack } = this.#record;
+    heldBack.set(version, { fingerprint, reason });
+    if (heldBack.size > MOST_HELD_BACK) heldBack.delete([...heldBack.keys()].sort(compareVersions)[0]!);
+    this.#memory.changed();
+  }
+
+  /** There is no trial any more. */
+  #leave(stable: string): void {
+    this.trial = undefined;
+    this.note = "";
+    this.#record.stable = stable;
+    this.#record.candidate = undefined;
+    this.#memory.changed();
   }
 
   /** A start found both. */
   #beginFrom(candidate: ModelVersion): void {
-    const from = this.#wishOf(candidate.candidate)?.from;
-    const stable = from === undefined ? undefined : this.#versions.get(from);
-    const isUsable = stable !== undefined && !stable.gone && stable.candidate.problem === undefined;
-    if (!isUsable || stable === candidate || this.trial !== undefined) return;
-    if (this.#promoted !== candidate.version) this.#set(stable.version, candidate);
+    if (this.trial !== undefined || this.#record.stable === candidate.version) return;
+    const wish = this.#wishOf(candidate.candidate);
+    const stable = this.#lastStable(candidate) ?? this.#usable(wish?.from);
+    if (stable === undefined || stable === candidate) return;
+    if (wish !== undefined) this.#set(stable.version, candidate);
+    else if (this.#record.candidate === candidate.version) {
+      // Somebody asked for that rollout with settings that nobody knows any more.
+      this.#holdBack(candidate, INTERRUPTED);
+      this.#leave(stable.version);
+    }
+  }
+
+  /** The older version that served when the server ended. */
+  #lastStable(candidate: ModelVersion): ModelVersion | undefined {
+    const stable = this.#memory.isKept ? this.#usable(this.#record.stable) : undefined;
+    return stable === undefined || compareVersions(candidate.version, stable.version) < 0
+      ? undefined
+      : stable;
+  }
+
+  #usable(version: string | undefined): ModelVersion | undefined {
+    const found = version === undefined ? undefined : this.#versions.get(version);
+    return found === undefined || found.gone || found.candidate.problem !== undefined ? undefined : found;
   }
 
   /** A candidate that cannot be served any more ends its trial. */
@@ -155,8 +210,7 @@ export class VersionTrials {
     if (this.trial === undefined) return;
     const candidate = this.#versions.get(this.trial.candidate);
     if (candidate !== undefined && !candidate.gone) return;
-    this.trial = undefined;
-    this.note = "";
+    this.#leave(this.trial.stable);
   }
 }
 

@@ -25,9 +25,10 @@ function runtime(name: "onnx" | "python", error?: ServeError): Runtime & { asked
   return {
     name,
     asked: 0,
-    async load() {
+    async load({ options: { device } }) {
       this.asked++;
-      if (error !== undefined) throw error;
+      const isAbsent = error?.reason === "device_missing" && device === "cpu";
+      if (error !== undefined && !isAbsent) throw error;
       const description = { ...DESCRIPTION, runtime: name, runtimeReason: `${name} can` };
       return {
         description,
@@ -45,10 +46,13 @@ function runtime(name: "onnx" | "python", error?: ServeError): Runtime & { asked
 function load(
   onnx: Runtime,
   python: Runtime,
-  spec: { readonly codeFile?: string } & Partial<Pick<LoadOptions, "runtime" | "precision">> = {},
+  spec: { readonly codeFile?: string } & Partial<
+    Pick<LoadOptions, "runtime" | "precision" | "device" | "deviceFallback">
+  > = {},
 ): Promise<LoadedModel> {
-  const options = { runtime: spec.runtime, precision: spec.precision } as unknown as LoadOptions;
-  const full: LoadSpec = { name: "m", version: "1", file: "/m", root: "/", codeFile: spec.codeFile, options };
+  const { codeFile, ...given } = spec;
+  const options = given as unknown as LoadOptions;
+  const full: LoadSpec = { name: "m", version: "1", file: "/m", root: "/", codeFile, options };
   return createAutoRuntime({ onnx, python, tasks: python }).load(full, {
     signal: new AbortController().signal,
   });
@@ -104,6 +108,37 @@ describe("createAutoRuntime()", () => {
     });
     const passing = new ServeError("unavailable", "no descriptors", { reason: "worker_not_started" });
     await assert.rejects(load(runtime("onnx", UNTRANSLATABLE), runtime("python", passing)), passing);
+  });
+
+  const absent = new ServeError("failed_precondition", "device: cuda is not there: no driver", {
+    reason: "device_missing",
+  });
+
+  test("a device that ONNX Runtime has not is looked for in PyTorch, if both could have it", async () => {
+    const loaded = await load(runtime("onnx", absent), runtime("python"), { device: "cuda:0" });
+    assert.equal(loaded.description.runtime, "python");
+    const python = runtime("python");
+    await assert.rejects(load(runtime("onnx", absent), python, { device: "webgpu" }), absent);
+    await assert.rejects(load(runtime("onnx", absent), python, { device: "cuda", runtime: "onnx" }), absent);
+    assert.equal(python.asked, 0);
+  });
+
+  test("a device that nobody has is a refusal, or a warning where the processor may stand in", async () => {
+    const asked = { device: "cuda", deviceFallback: "none" } as const;
+    await assert.rejects(load(runtime("onnx", absent), runtime("python", absent), asked), {
+      reason: "device_missing",
+    });
+    const may = { device: "cuda", deviceFallback: "cpu" } as const;
+    const { description } = await load(runtime("onnx", absent), runtime("python", absent), may);
+    assert.equal(description.runtime, "onnx");
+    assert.match(
+      description.warnings.join(),
+      /^device: cuda is not there: .*; it computes on the processor, as device_fallback says$/,
+    );
+    const forPython = await load(runtime("onnx", UNTRANSLATABLE), runtime("python", absent), may);
+    assert.equal(forPython.description.runtime, "python");
+    const damaged = new ServeError("failed_precondition", "damaged", { reason: "model_file_corrupt" });
+    await assert.rejects(load(runtime("onnx", damaged), runtime("python"), may), damaged);
   });
 
   test("a choice is kept: nobody else is asked", async () => {

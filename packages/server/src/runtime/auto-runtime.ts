@@ -1,4 +1,5 @@
 import { ServeError } from "../base/errors.ts";
+import type { ModelDescription } from "../base/model-description.ts";
 import type { LoadedModel, LoadSpec, Runtime } from "./runtime.ts";
 
 export interface AutoRuntimeOptions {
@@ -26,7 +27,7 @@ export function createAutoRuntime({ onnx, python, tasks }: AutoRuntimeOptions): 
   return {
     name: "auto",
     load: (spec, options) =>
-      spec.task === undefined ? load({ onnx, python }, spec, options) : tasks.load(spec, options),
+      spec.task === undefined ? loadOnDevice({ onnx, python }, spec, options) : tasks.load(spec, options),
     async close() {
       await Promise.all([onnx.close(), python.close(), tasks.close()]);
     },
@@ -36,6 +37,24 @@ export function createAutoRuntime({ onnx, python, tasks }: AutoRuntimeOptions): 
       tasks.destroy(reason);
     },
   };
+}
+
+/** On the processor where the device is not there, if the model may. */
+async function loadOnDevice(
+  runtimes: Pick<AutoRuntimeOptions, "onnx" | "python">,
+  spec: LoadSpec,
+  options: Parameters<Runtime["load"]>[1],
+): Promise<LoadedModel> {
+  try {
+    return await load(runtimes, spec, options);
+  } catch (error) {
+    const { reason, message } = ServeError.from(error);
+    if (reason !== "device_missing" || spec.options.deviceFallback !== "cpu") throw error;
+    const onProcessor = { ...spec, options: { ...spec.options, device: "cpu" } };
+    const loaded = await load(runtimes, onProcessor, options);
+    const warning = `${message}; it computes on the processor, as device_fallback says`;
+    return described(loaded, { warnings: [...loaded.description.warnings, warning] });
+  }
 }
 
 async function load(
@@ -53,11 +72,12 @@ async function load(
     return await onnx.load(spec, options);
   } catch (error) {
     why = ServeError.from(error);
-    if (!FOR_PYTHON.has(why.reason)) throw error;
+    // The devices that both know.
+    const isPythonsDevice = why.reason === "device_missing" && /cuda/.test(spec.options.device ?? "");
+    if (!isPythonsDevice && !FOR_PYTHON.has(why.reason)) throw error;
   }
   try {
-    const { cause, message } = why;
-    return because(await python.load(spec, options), typeof cause === "string" ? cause : message);
+    return because(await python.load(spec, options), textOf(why));
   } catch (error) {
     throw neither(why, ServeError.from(error));
   }
@@ -65,10 +85,12 @@ async function load(
 
 /** The same model with the reason why it is not translated. */
 function because(loaded: LoadedModel, why: string): LoadedModel {
-  const { description } = loaded;
-  const runtimeReason = `${description.runtimeReason}: ${why}`;
+  return described(loaded, { runtimeReason: `${loaded.description.runtimeReason}: ${why}` });
+}
+
+function described(loaded: LoadedModel, changes: Partial<ModelDescription>): LoadedModel {
   return {
-    description: { ...description, runtimeReason },
+    description: { ...loaded.description, ...changes },
     instances: loaded.instances,
     files: () => loaded.files?.() ?? [],
     onStateChange: (listener) => loaded.onStateChange(listener),
@@ -77,8 +99,17 @@ function because(loaded: LoadedModel, why: string): LoadedModel {
   };
 }
 
+/** Without advice, where there is such a text. */
+function textOf({ cause, message }: ServeError): string {
+  return typeof cause === "string" ? cause : message;
+}
+
 function neither(onnx: ServeError, python: ServeError): ServeError {
   if (python.code !== "failed_precondition") return python;
+  if (python.reason === "device_missing" && onnx.reason !== "device_missing") {
+    const message = `${python.message}; it is for PyTorch to run, since ${textOf(onnx)}`;
+    return ServeError.of(python.code, message, { reason: python.reason, cause: python });
+  }
   // The one has said already what is missing.
   if (python.reason === "inputs_unknown") return onnx;
   return ServeError.of(

@@ -58,6 +58,13 @@ export interface LoadOptions {
   readonly ports?: DeclaredPorts | undefined;
   /** Outputs that the server keeps for an input of the next request, by that input. Default: none. */
   readonly state?: Readonly<Record<string, string>> | undefined;
+  /**
+   * What it computes on, as `device` in model.yaml has it: `cuda:0`, or several separated by commas, which the instances share out. Default: the
+   * runtime chooses.
+   */
+  readonly device?: string;
+  /** What it computes on where that is not there; default: it is not loaded. */
+  readonly deviceFallback?: "none" | "cpu";
   /** Runs before the model is ready. */
   readonly warmupRuns: number;
   /** False: the engine must not rewrite the model's graph, since a worker crashed where it did. Default: it may. */
@@ -107,7 +114,6 @@ export interface PythonOptions {
   readonly arguments: Readonly<Record<string, string>> | undefined;
   /** The names and types of the model's outputs; undefined: a run shows them. */
   readonly outputs: Readonly<Record<string, string>> | undefined;
-  readonly device: string;
   /** Whether torch.compile makes code for it. Default: it does not. */
   readonly compile?: boolean;
   /** Rows of a batch, in place of what an archive says; undefined: the archive's own. */

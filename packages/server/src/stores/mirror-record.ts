@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { writeWhole } from "../base/write-whole.ts";
 import { localName } from "./local-name.ts";
 import type { StoredObject } from "./store.ts";
 
@@ -34,27 +33,7 @@ export function readRecord(path: string): MirrorRecord | undefined {
 
 /** Writes it whole or not at all, and on the disk for good. */
 export async function writeRecord(path: string, { readAtMs, objects }: MirrorRecord): Promise<void> {
-  const draft = `${path}.tmp`;
-  const handle = await open(draft, "w", 0o600);
-  try {
-    await handle.writeFile(JSON.stringify({ layout: LAYOUT, readAtMs, objects: [...objects.values()] }));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(draft, path);
-  await syncFolder(dirname(path));
-}
-
-/** Makes renames into a folder last. */
-export async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await writeWhole(path, JSON.stringify({ layout: LAYOUT, readAtMs, objects: [...objects.values()] }));
 }
 
 function mirroredObject(value: unknown): MirroredObject {

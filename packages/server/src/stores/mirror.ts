@@ -5,15 +5,10 @@ import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { oneLine } from "../base/printable.ts";
+import { syncFolder } from "../base/write-whole.ts";
 import { download } from "./download.ts";
 import { isLeftOut, localName } from "./local-name.ts";
-import {
-  type MirroredObject,
-  type MirrorRecord,
-  readRecord,
-  syncFolder,
-  writeRecord,
-} from "./mirror-record.ts";
+import { type MirroredObject, type MirrorRecord, readRecord, writeRecord } from "./mirror-record.ts";
 import { PartsFolder } from "./parts-folder.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";

@@ -1,6 +1,9 @@
 import { Agent } from "node:https";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
+import type { S3Client as Client } from "@aws-sdk/client-s3";
+import { ServeError } from "../base/errors.ts";
 import { peerPackage } from "./peer-package.ts";
+import { ResponseLimit, tooLong } from "./response-limit.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
 import { refused, statusError, storeError } from "./store-error.ts";
@@ -22,6 +25,8 @@ export async function createS3Store(
     "@aws-sdk/client-s3",
     () => import("@aws-sdk/client-s3"),
   );
+  // Which Node it runs on is said by the pages, not in the middle of a log.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
   const client = new S3Client({
     // A server of another maker than Amazon knows no bucket as part of a host name.
     ...(process.env["AWS_ENDPOINT_URL"] || process.env["AWS_ENDPOINT_URL_S3"]
@@ -33,6 +38,7 @@ export async function createS3Store(
       ...(ca === undefined ? {} : { httpsAgent: new Agent({ keepAlive: true, ca: [...ca] }) }),
     },
   });
+  limitResponses(client);
   const below = prefix === "" ? "" : `${prefix}/`;
 
   async function listBelow(limit: number, abortSignal: AbortSignal): Promise<StoredObject[]> {
@@ -93,4 +99,29 @@ export async function createS3Store(
     },
     close: () => client.destroy(),
   };
+}
+
+/** What the SDK gathers before it reads it: lists, and what is said with an error. The content of an object is not of that kind. */
+function limitResponses({ middlewareStack }: Client): void {
+  middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args);
+        const { response } = result as { response: { statusCode: number; body: unknown } };
+        const { body } = response;
+        const isContent = commandName === "GetObjectCommand" && response.statusCode < 300;
+        if (!isContent && body instanceof Readable) response.body = body.pipe(new ResponseLimit(body));
+        return result;
+      },
+    // Nothing is nearer to the network, so that whoever reads the answer reads what is left of it.
+    { step: "deserialize", priority: "low", name: "limitResponses" },
+  );
+  middlewareStack.add(
+    (next) => (args) =>
+      next(args).catch((error: unknown) => {
+        // The SDK adds advice to whatever is thrown while it reads.
+        throw error instanceof ServeError ? tooLong() : error;
+      }),
+    { step: "initialize", priority: "high", name: "tellLimit" },
+  );
 }

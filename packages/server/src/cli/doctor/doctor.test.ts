@@ -26,7 +26,8 @@ test("what there is is shown, and what lacks is said with what to do", async () 
   for (const pattern of [
     /^sconce +0\.1\.0 on Node \d+\./m,
     /^machine +\w+ \w+, \d+ cores, \d+\.\d GiB of memory$/m,
-    /^ONNX Runtime +runs models on cpu/m,
+    /^ONNX Runtime +[\d.]+ runs models on cpu/m,
+    /^devices +device: cpu/m,
     /^PyTorch +2\.13\.0 with the CPU, in .*torch$/m,
     /^sandbox +(namespaces for workers, with --sandbox|none\n +! workers run as the server's user: .+)$/m,
   ]) {

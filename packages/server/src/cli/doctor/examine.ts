@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { openFileLimit } from "../../app/open-file-limit.ts";
 import { VERSION } from "../../app/version.ts";
 import { ServeError } from "../../base/errors.ts";
+import { findDevices } from "../../runtime/onnx/find-devices.ts";
 import { findPython } from "../../runtime/python/find-python.ts";
 import { createSandbox, missingForSandbox } from "../../worker/sandbox.ts";
 
@@ -32,7 +33,16 @@ print(torch.__version__, "with", f"{cuda} CUDA devices" if cuda else "the CPU")`
 
 /** Looks at what this machine has for a server. Never rejects. */
 export async function examine(surroundings: Surroundings): Promise<readonly Diagnosis[]> {
-  return [program(), machine(), files(), await onnxRuntime(), await pytorch(surroundings), sandbox()];
+  const { devices, ...engine } = await onnxRuntime();
+  return [
+    program(),
+    machine(),
+    files(),
+    engine,
+    ...(devices === undefined ? [] : [devices]),
+    await pytorch(surroundings),
+    sandbox(),
+  ];
 }
 
 function program(): Diagnosis {
@@ -63,12 +73,22 @@ function files(): Diagnosis {
   };
 }
 
-async function onnxRuntime(): Promise<Diagnosis> {
+async function onnxRuntime(): Promise<Diagnosis & { readonly devices?: Diagnosis }> {
   const what = "ONNX Runtime";
   try {
-    const { listSupportedBackends } = await import("onnxruntime-node");
-    const names = listSupportedBackends().filter(({ bundled }) => bundled);
-    return { what, found: `runs models on ${names.map(({ name }) => name).join(", ")}`, lacks: undefined };
+    const { env } = await import("onnxruntime-node");
+    const { devices, absent } = await findDevices();
+    const not = absent.map(({ device, why }) => `${device} (${why})`).join(", ");
+    return {
+      what,
+      found: `${env.versions.node ?? ""} runs models on ${devices.join(", ")}`.trim(),
+      lacks: undefined,
+      devices: {
+        what: "devices",
+        found: `device: ${devices.join(", ")}${not === "" ? "" : `; not here: ${not}`}`,
+        lacks: undefined,
+      },
+    };
   } catch (error) {
     return { what, found: "cannot be loaded", lacks: messageOf(error) };
   }

@@ -22,6 +22,9 @@ export const exportCommand: Command = {
     if (source === undefined || others.length > 0)
       throw usageError("expected one SOURCE: the folder or file of a model");
     if (!existsSync(source)) throw missingFile(source, "file or folder");
+    if (/\.(pt2|onnx)$/i.test(source)) {
+      throw usageError(`${source} is exported already; expected the folder of a model, with its code`);
+    }
     const { output } = options;
     if (output === undefined) throw usageError("-o OUT.pt2 is missing");
     if (!output.endsWith(".pt2")) throw usageError(`-o: expected a file that ends with .pt2, got ${output}`);

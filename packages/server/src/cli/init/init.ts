@@ -42,7 +42,9 @@ export const initCommand: Command = {
       return 0;
     }
     writeFileSync(target, text, { flag: "wx" });
-    terminal.stdout.write(`${target} explains what can be set; sconce serve ${dirname(target)} reads it\n`);
+    const isRead = basename(target) === "model.yaml";
+    const reader = isRead ? `sconce serve ${dirname(target)} reads it` : "a server reads it as model.yaml";
+    terminal.stdout.write(`${target} explains what can be set; ${reader}\n`);
     return 0;
   },
 };

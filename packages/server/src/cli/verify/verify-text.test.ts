@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { compareTensors } from "../../base/compare-tensors.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
 import type { Outcome } from "./ask-model.ts";
-import { type Compared, verdictOf, verifyText } from "./verify-text.ts";
+import { type Compared, exitCodeOf, verdictOf, verifyText } from "./verify-text.ts";
 
 const tensor = (values: readonly number[], shape = [values.length]): NamedTensor => ({
   name: "y",
@@ -17,8 +17,8 @@ const verdict = (...all: readonly Compared[]): ReturnType<typeof verdictOf> =>
   verdictOf(all, { tolerance: 0.01, compare: compareTensors });
 
 test("equal within the tolerance, which is relative to large values", () => {
-  const { kind, compared } = verdict({ label: "a", got: gives(1000, 0), want: gives(1001, 0.001) });
-  assert.deepEqual([kind, compared], ["equal", 1]);
+  const found = verdict({ label: "a", got: gives(1000, 0), want: gives(1001, 0.001) });
+  assert.deepEqual([found.kind, found.compared, exitCodeOf(found)], ["equal", 1, 0]);
 });
 
 test("NaN equals NaN, an infinity itself, and nothing else equals either", () => {
@@ -41,6 +41,22 @@ test("the worst place is told by its indices and both values", () => {
 test("another shape is a difference, told as such", () => {
   const { error, words } = compareTensors(tensor([1, 2], [1, 2]), tensor([1, 2], [2]));
   assert.deepEqual([error, words], [Number.POSITIVE_INFINITY, "FP32 [1, 2] instead of FP32 [2]"]);
+});
+
+test("a difference is told with its worst place and with the layer where it begins", () => {
+  const found = verdict({ label: "[2]", got: gives(1, 2), want: gives(1, 3) });
+  const difference = { output: "relu_1", error: 1, words: "at [1]: -1 instead of 0" };
+  const begins = {
+    ...{ name: "relu_1", op: "aten.relu.default", module: "features.6", type: "torch.nn.ReLU" },
+    ...{ line: "", difference },
+  };
+  assert.equal(
+    verifyText("m.pt2", found, begins),
+    "m.pt2: the translation differs from PyTorch\n" +
+      "  y: at most 0.25, at [1]: 2 instead of 3 ([2])\n" +
+      "  it begins in features.6 (ReLU), at aten.relu.default, value relu_1: at [1]: -1 instead of 0\n",
+  );
+  assert.equal(exitCodeOf(found), 1);
 });
 
 test("what one side alone answers is a difference; what both reject is none", () => {

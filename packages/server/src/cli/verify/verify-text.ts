@@ -63,6 +63,11 @@ export function verdictOf(
   return { kind, tolerance, compared, rejected, outputs, oneSided };
 }
 
+/** What the command ends with. */
+export function exitCodeOf({ kind }: Verdict): number {
+  return kind === "equal" ? 0 : 1;
+}
+
 /** Of rejections only so many are shown. */
 const MOST_SHOWN = 5;
 

@@ -16,7 +16,7 @@ import { usageError } from "../usage-error.ts";
 import { askModel } from "./ask-model.ts";
 import { type FoundDifference, findDifference } from "./find-difference.ts";
 import { VERIFY_OPTIONS } from "./verify-options.ts";
-import { type Compared, type Verdict, verdictOf, verifyText } from "./verify-text.ts";
+import { type Compared, exitCodeOf, type Verdict, verdictOf, verifyText } from "./verify-text.ts";
 import { type VerifyTrial, verifyTrials } from "./verify-trials.ts";
 
 type Options = OptionValues<typeof VERIFY_OPTIONS>;
@@ -66,7 +66,7 @@ export const verifyCommand: Command = {
         ? `${JSON.stringify({ model, ...verdict, ...(begins !== undefined && { begins }) })}\n`
         : verifyText(model, verdict, begins),
     );
-    return verdict.kind === "equal" ? 0 : 1;
+    return exitCodeOf(verdict);
   },
 };
 

@@ -7,6 +7,7 @@ import type { Tensor } from "../../base/tensor.ts";
 import type { HostedModel, HostedResult } from "../model-host.ts";
 import type { LoadMessage } from "../model-messages.ts";
 import type { LoadOptions, ProfileRequest } from "../runtime.ts";
+import { builtFor, deviceOfInstance } from "./execution-provider.ts";
 import { LoadedFiles } from "./loaded-files.ts";
 import { modelDigest } from "./model-digest.ts";
 import type { OnnxSession } from "./onnx-session.ts";
@@ -44,10 +45,12 @@ export async function loadModel(
 
 async function loadFiles(
   files: LoadedFiles,
-  { spec, wantsDigest, digest: known = "" }: LoadMessage,
+  { spec, instance = 0, wantsDigest, digest: known = "" }: LoadMessage,
   progress: (stage: string) => void,
 ): Promise<HostedModel> {
-  const { options, root } = spec;
+  const { root } = spec;
+  const device = deviceOfInstance(spec.options.device ?? "auto", instance, builtFor);
+  const options = { ...spec.options, device };
   const file = openBelow(root, spec.file);
   const source = files.hold(file);
   const digest = wantsDigest ? modelDigest(file.path, { ...options, root }) : Promise.resolve(known);
@@ -67,7 +70,8 @@ async function loadFiles(
     signature: warmup.signature,
     platform: opened.platform,
     runtime: "onnx",
-    runtimeReason: opened.runtimeReason,
+    runtimeReason: device === "cpu" ? opened.runtimeReason : `${opened.runtimeReason}, on ${device}`,
+    ...(device !== "cpu" && { computesOn: device }),
     parameterCount: opened.parameterCount,
     weightBytes: opened.weightBytes,
     digest: wantsDigest ? await digest : "",
@@ -92,7 +96,7 @@ async function loadFiles(
   return {
     description,
     files: stamps,
-    mayOptimise: mayOptimise(opened, translation, { ...spec.options, digest: await digest }),
+    mayOptimise: mayOptimise(opened, translation, { ...options, digest: await digest }),
     run,
     ...((later !== undefined || keep !== undefined) && {
       warmUp: async () => {

@@ -14,15 +14,18 @@ export async function modelDigest(
     weightsFile,
     inputs,
     root,
-  }: Pick<LoadOptions, "precision" | "weightsFile" | "inputs"> & { readonly root: string },
+    device = "cpu",
+  }: Pick<LoadOptions, "precision" | "weightsFile" | "inputs" | "device"> & { readonly root: string },
 ): Promise<string> {
   const [program, weights] = await Promise.all([
     fileDigestBeside(path),
     weightsFile === undefined ? "" : weightsDigest(resolveBelow(root, weightsFile)),
   ]);
-  if (precision === "float32" && weightsFile === undefined && inputs === undefined) return program;
+  const isPlain = precision === "float32" && weightsFile === undefined && inputs === undefined;
+  if (isPlain && device === "cpu") return program;
   const types = inputs === undefined ? "" : ` ${JSON.stringify(Object.entries(inputs).sort())}`;
-  return createHash("sha256").update(`${program} ${precision} ${weights}${types}`).digest("hex");
+  const place = device === "cpu" ? "" : ` on ${device}`;
+  return createHash("sha256").update(`${program} ${precision} ${weights}${types}${place}`).digest("hex");
 }
 
 /** An index names its shards only: their sizes and times stand for what is in them. */

@@ -117,7 +117,7 @@ export function sessionError(thrown: unknown): ServeError {
 }
 
 /** ONNX Runtime's own words are useful here, but not the source files and folders in them. */
-function firstSentence(text: string): string {
+export function firstSentence(text: string): string {
   const plain = text
     .replace(/(?:[A-Za-z]:)?(?:[\w.+-]*[/\\]){2,}([\w.+-]*)(?::\d+)?/g, "$1")
     .replace(/\s+/g, " ")

@@ -1,8 +1,11 @@
 import type { InferenceSession } from "onnxruntime-node";
+import { type DeviceName, readDevices } from "../device-name.ts";
 import type { LoadOptions } from "../runtime.ts";
+import { executionProvider, providerLimits } from "./execution-provider.ts";
 
 /** How long a thread of a running model waits for work before it sleeps. */
 const SPIN_US = "50";
+const PROCESSOR: DeviceName = { kind: "cpu", index: undefined };
 /** Smaller weights stay in a graph that is written. */
 const LARGE_WEIGHT_BYTES = 1024;
 
@@ -25,14 +28,16 @@ export function sessionOptions(
   weightsFolder: string | undefined,
 ): InferenceSession.SessionOptions {
   const isShared = options.memory === "shared";
+  const device = readDevices(options.device ?? "auto")[0] ?? PROCESSOR;
   return {
-    executionProviders: ["cpu"],
+    executionProviders: [executionProvider(device)],
     executionMode: "sequential",
     intraOpNumThreads: Math.max(1, options.threadsPerInstance),
     interOpNumThreads: 1,
     graphOptimizationLevel: options.isOptimised === false ? "disabled" : "all",
     enableCpuMemArena: !isShared,
     enableMemPattern: !isShared,
+    ...providerLimits(device),
     // Fatal only: what a run throws is logged once where it is handled, under the model's name and with a limit.
     logSeverityLevel: 4,
     extra: {

@@ -50,13 +50,14 @@ export function keptTranslationOf(
   fileBytes: number,
   options: LoadOptions,
 ): FileTranslation | undefined {
-  const { translationCache, weightsFile, isOptimised = true } = options;
+  const { translationCache, weightsFile, isOptimised = true, device = "cpu" } = options;
   if (translationCache === undefined || weightsFile !== undefined) return undefined;
   // An engine that crashed over a graph is given nothing but what was made of the file just now.
   if (!isOptimised || !isDigestWhole(fileBytes)) return undefined;
   const entries = new DiskCache(translationCache);
   const key = keyOf(path, options, translationCache.release);
-  const cpu = cpuIdentity();
+  // Elsewhere a graph is optimised into what that device alone runs.
+  const cpu = device === "cpu" ? cpuIdentity() : undefined;
   const optimisedKey = cpu === undefined ? undefined : JSON.stringify([key, options.memory, cpu]);
   return {
     find: () => readKept(entries, key),
