@@ -55,6 +55,7 @@ const RIGHT = {
   doctor: [],
   keys: ["list", "--api-keys", "keys.json"],
   list: ["--url", "http://127.0.0.1:1"],
+  rollout: ["digits", "--url", "http://127.0.0.1:1"],
   check: ["digits.pt2"],
   init: ["digits.pt2", "-o", "-"],
   completion: ["bash"],
@@ -148,6 +149,14 @@ function ownCases(port) {
       ["bench", "digits", "--stability", "10"],
       ["bench", "digits", "--protocol", "grpc", "--expected", "row.json", "--input", "row.json"],
       ["bench", "http://127.0.0.1:1/predict/digits", "--input", "nowhere.json"],
+    ],
+    rollout: [
+      ["rollout"],
+      ["rollout", "digits", "abrot"],
+      ["rollout", "digits", "start"],
+      ["rollout", "digits", "pause", "--share", "5%"],
+      ["rollout", "digits", "--url", "127.0.0.1:1"],
+      ["rollout", "digits", "--url", "http://127.0.0.1:1"],
     ],
     list: [
       ["list", "digits"],

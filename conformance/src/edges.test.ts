@@ -14,6 +14,8 @@ import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { until } from "./until.kit.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/server/bin/sconce.js", import.meta.url));
+/** Of both processes together. */
+const MOST_CONNECTIONS = 40;
 const TOKEN = "the-administrator-of-this-test";
 const body = JSON.stringify({ input: nestedImage(expectedDigits().digits[0]!) });
 const image = nestedImage(expectedDigits().digits[0]!).flat(2) as number[];
@@ -95,6 +97,7 @@ describe("--edges 2", () => {
       ...[root, "--edges", "2", "--tenant-header", "x-tenant"],
       ...["--tenant-quota", "0.01", "--tenant-quota-burst", "5"],
       ...["--model-control", "explicit", "--load-models", "plain,gathers", "--admin-token", TOKEN],
+      ...["--max-connections", String(MOST_CONNECTIONS)],
     ]);
     clients = [new Client(server.url), new Client(server.url)];
     // Each connection goes to the process that has fewest; those of what asked before may still be there.
@@ -206,6 +209,32 @@ describe("--edges 2", () => {
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     assert.equal(statuses.filter((status) => status === 200).length, 5);
     assert.equal(statuses.filter((status) => status === 429).length, 15);
+  });
+
+  test("--max-connections counts the connections of both processes together", async () => {
+    const opened: Client[] = [];
+    const isAccepted = (): Promise<boolean> => {
+      const client = new Client(server.url);
+      opened.push(client);
+      return client.ask("/predict/plain").then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    };
+    try {
+      while (await isAccepted()) assert.ok(opened.length < MOST_CONNECTIONS, `${opened.length} are open`);
+      assert.ok(opened.length > MOST_CONNECTIONS / 2, `${opened.length} were open`);
+      opened[0]!.close();
+      await until("the place of the one that left is another's", isAccepted);
+    } finally {
+      for (const client of opened) client.close();
+    }
+    await until("there is room for all again", () =>
+      metrics().then(
+        (text) => /^sconce_edge_connections\{edge="1"\} \d$/m.test(text),
+        () => false,
+      ),
+    );
   });
 
   test("a reload under load fails no request", async () => {

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from edges import KINDS, Subject, answer, subjects_of
+from edges import KINDS, Endless, Subject, answer, subjects_of
 from fixture_pack import Pack, Skip, close, is_core, saved, targets_of, tensors_of
 from make_op_fixtures import UNDEFINED, Call, contiguous, is_undecided, seed, spread, unspecified
 from op_modules import FAMILIES
@@ -29,6 +29,8 @@ MAX_ELEMENTS = 1 << 14
 
 # What PyTorch may take for one answer: an index of 2^31 - 1 is also the number of a bin, or of repetitions.
 MAX_BYTES = 6 << 30
+# And the seconds of processor time for all inputs of one op or case; what is answered by then is kept.
+MAX_SECONDS = 240
 MAX_OUTPUT_ELEMENTS = 1 << 20
 
 # Ops of numbers, not of indices, in which large ones cancel.
@@ -78,10 +80,14 @@ def add(pack: Pack, subject: Subject, kinds: list[str], limit: int, number: int)
             if is_undecided(pack.op, tensors):
                 pack.skip(name, "its matrix is singular: rounding decides what PyTorch answers")
                 continue
-            seed(1)
-            outputs = answer(subject, tensors)
-            seed(2)
-            again = answer(subject, tensors)
+            try:
+                seed(1)
+                outputs = answer(subject, tensors)
+                seed(2)
+                again = answer(subject, tensors)
+            except Endless:
+                pack.skip(name, "PyTorch does not end over it")
+                continue
             if is_oversized(outputs):
                 pack.skip(name, "its result is too large")
                 continue
@@ -148,9 +154,11 @@ def main() -> None:
     torch.set_num_threads(1)
     args.folder.mkdir(parents=True, exist_ok=True)
     sources = {info.full_name: (lambda info=info: op_modules(info, args.samples)) for info in op_db}
-    sources |= {name: (lambda cases=cases: case_modules(cases)) for name, cases in FAMILIES.items()}
+    # A pack per case: a family in one would be lost with the case over which PyTorch ends, or which takes for ever.
+    sources |= {f"{family}.{label}": (lambda case=case, label=label: case_modules({label: case})) for family, cases in FAMILIES.items() for label, case in cases.items()}
     for name, modules in sources.items():
-        if not any(fnmatch(name, pattern) for pattern in args.filter):
+        family = name.split(".")[0]
+        if not any(fnmatch(name, pattern) or (family in FAMILIES and fnmatch(family, pattern)) for pattern in args.filter):
             continue
         # PyTorch itself dies of some inputs (linear algebra of nothing, indices that it does not check): what is left is asked alone.
         if survives(lambda name=name, modules=modules: write(name, modules(), args.kind, args)):
@@ -166,10 +174,10 @@ def write(name: str, modules: Iterator, kinds: list[str], args: argparse.Namespa
         try:
             for subject in subjects_of(label, module, tensors):
                 add(pack, subject, kinds, args.limit, args.seed)
+                if pack.samples:
+                    pack.write(args.folder)
         except Skip as skip:
             pack.skip(label, str(skip))
-    if pack.samples:
-        pack.write(args.folder)
     print(f"{name}: {len(pack.samples)} runs, {len(pack.skipped)} skipped", file=sys.stderr, flush=True)
 
 
@@ -179,6 +187,7 @@ def survives(work: Callable[[], None]) -> bool:
     if child == 0:
         status = 1
         resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
+        resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
         try:
             work()
             status = 0

@@ -1,4 +1,4 @@
-"""Workflow archives, packed as torch-workflow-archiver packs them, and the archives of their models."""
+"""Workflow archives, packed as torch-workflow-archiver packs them, the archives of their models, and one of a handler that knows sequences."""
 
 import json
 import os
@@ -6,10 +6,15 @@ import os
 from archive_kit import CREATED, write_archive, write_zip
 
 UPPER = '''
+import json
+
+def text_of(value):
+    return value if isinstance(value, str) else json.dumps(value) if isinstance(value, dict) else bytes(value).decode()
+
 def handle(data, context):
     if data is None:
         return None
-    return [bytes(row["body"]).decode().upper() for row in data]
+    return [text_of(row.get("data") or row.get("body")).upper() for row in data]
 '''
 
 COUNT = '''
@@ -57,6 +62,32 @@ def sign(data, context):
     return [text_of(row["body"]) + "!" for row in data]
 '''
 
+# Numbers the requests of each sequence.
+POSITIONS = '''
+seen = {}
+
+def handle(data, context):
+    if data is None:
+        return None
+    answers = []
+    for index in range(len(data)):
+        sequence = context.get_sequence_id(index)
+        seen[sequence] = seen.get(sequence, 0) + 1
+        answers.append({"position": seen[sequence], "together": len(data)})
+    return answers
+'''
+
+SEQUENCES = """
+minWorkers: 1
+maxWorkers: 1
+batchSize: 2
+maxBatchDelay: 10
+sequenceBatching: true
+sequenceMaxIdleMSec: 600000
+maxNumSequence: 3
+maxSequenceJobQueueSize: 2
+"""
+
 LINE = """
 models:
     min-workers: 1
@@ -68,50 +99,39 @@ models:
     upper:
         url: upper.mar
 dag:
-    prepare: [upper]
     upper: [finish]
+"""
+
+ALONE = """
+models:
+    retry-attempts: 0
+    timeout-ms: 15000
+dag:
+    prepare: []
 """
 
 FORK = """
 models:
     retry-attempts: 0
-    upper:
-        url: upper.mar
+    timeout-ms: 15000
+    count:
+        url: count.mar
         batch-size: 1
-    count:
-        url: count.mar
 dag:
-    prepare: [upper, count, sign]
-    upper: [join]
+    prepare: [count, sign]
     count: [join]
-    sign: [join]
+    sign: [join, finish]
 """
 
-LEAVES = """
-models:
-    retry-attempts: 0
-    count:
-        url: count.mar
-dag:
-    prepare: [count, finish]
-"""
-
-ODD_LEAVES = LEAVES.replace("finish", "sign")
-ALONE = "models:\n    retry-attempts: 0\ndag:\n    prepare: []\n"
-LOOP = "models:\n    retry-attempts: 0\ndag:\n    prepare: [sign]\n    sign: [finish]\n    finish: [sign]\n"
-TWO_STARTS = "models:\n    retry-attempts: 0\ndag:\n    prepare: [sign]\n    finish: [sign]\n"
-NO_MODEL = "models:\n    retry-attempts: 0\n    absent:\n        url: absent.mar\ndag:\n    prepare: [absent]\n"
-NO_FUNCTION = "models:\n    retry-attempts: 0\ndag:\n    prepare: [nowhere]\n"
 SPECS = {
     "line": LINE,
     "fork": FORK,
-    "leaves": LEAVES,
-    "odd_leaves": ODD_LEAVES,
     "alone": ALONE,
-    "loop": LOOP,
-    "two_starts": TWO_STARTS,
-    "no_model": NO_MODEL,
-    "no_function": NO_FUNCTION,
+    "loop": ALONE.replace("[]", "[sign]") + "    sign: [finish]\n    finish: [sign]\n",
+    "twice": ALONE.replace("[]", "[sign, sign]"),
+    "two_starts": ALONE.replace("[]", "[sign]") + "    finish: [sign]\n",
+    "no_model": "models:\n    absent:\n        url: absent.mar\ndag:\n    absent: []\n",
+    "no_function": ALONE.replace("prepare", "nowhere"),
 }
 
 
@@ -119,6 +139,8 @@ def pack_workflows(folder):
     for name, handler in (("upper", UPPER), ("count", COUNT)):
         described = {"modelName": name, "modelVersion": "1.0", "handler": f"{name}.py"}
         write_archive(os.path.join(folder, f"{name}.mar"), {f"{name}.py": handler}, described)
+    described = {"modelName": "positions", "modelVersion": "1.0", "handler": "positions.py", "configFile": "model-config.yaml"}
+    write_archive(os.path.join(folder, "positions.mar"), {"positions.py": POSITIONS, "model-config.yaml": SEQUENCES}, described)
     for name, spec in SPECS.items():
         described = {"workflowName": name, "specFile": "spec.yaml", "handler": "functions.py"}
         manifest = {"createdOn": CREATED, "workflow": described, "archiverVersion": "0.2.15"}

@@ -18,8 +18,13 @@ import { inferenceCalls } from "./inference-calls.ts";
 import { managementCalls } from "./management-calls.ts";
 import type { Recorded } from "./recorded-call.ts";
 import { torchserveAddresses } from "./torchserve-addresses.ts";
+import { WORKFLOW_CALLS } from "./workflow-calls.ts";
 
 const MODELS = fileURLToPath(new URL("../../../scripts/python/torchserve_models.py", import.meta.url));
+const WORKFLOWS = fileURLToPath(new URL("../../../scripts/python/torchserve_workflows.py", import.meta.url));
+const RECORDED_WORKFLOWS = fileURLToPath(
+  new URL("../../fixtures/torchserve-workflows.json", import.meta.url),
+);
 const RECORDED = fileURLToPath(new URL("../../fixtures/torchserve-answers.json", import.meta.url));
 const BIN = fileURLToPath(new URL("../../../packages/server/bin/sconce.js", import.meta.url));
 const TOKEN = "the-administrators";
@@ -48,6 +53,8 @@ const DIFFERENT_OVER_GRPC: Readonly<Record<string, string>> = {
   "Predictions nobody  text": NOT_INTERNAL,
   "StreamPredictions orders  text": "TorchServe ends a stream of one piece with an error",
 };
+/** The same of workflows. */
+const DIFFERENT_WORKFLOWS: Readonly<Record<string, string>> = {};
 
 test("TorchServe's calls are answered as TorchServe answers them", { timeout: 600_000 }, async (t) => {
   const python = requirePython(t);
@@ -92,6 +99,14 @@ test("TorchServe's calls are answered as TorchServe answers them", { timeout: 60
     }
     clients.close();
     assertExpected(found, DIFFERENT_OVER_GRPC);
+  });
+
+  await t.test("workflows", async () => {
+    await runPython(python, [WORKFLOWS, store]);
+    const { recorded } = JSON.parse(readFileSync(RECORDED_WORKFLOWS, "utf8")) as {
+      readonly recorded: readonly Recorded[];
+    };
+    assertExpected(await differences(WORKFLOW_CALLS, recorded, addresses), DIFFERENT_WORKFLOWS);
   });
 
   await t.test("metrics and management have ports of their own, and nothing else is there", async () => {

@@ -28,7 +28,28 @@ function ask(
   };
 }
 
-/** Workflows of `torchserve_workflows.py`: registered, described, asked, and unregistered. */
+/** Asks the handler that knows sequences. */
+function continued(sequence: string, closeness: Closeness = "bytes"): RecordedCall {
+  const path = "/predictions/positions";
+  const headers = {
+    "content-type": "text/plain",
+    ts_request_sequence_id: sequence,
+  };
+  const name = `POST ${path} of sequence ${JSON.stringify(sequence)}`;
+  return { name, port: "inference", method: "POST", path, headers, body: Buffer.from("x"), closeness };
+}
+
+const SEQUENCE_CALLS: readonly RecordedCall[] = [
+  manage("POST", "/models?url=positions.mar&initial_workers=1&synchronous=true"),
+  manage("GET", "/models/positions", "shape"),
+  ...["one", "two", "one", "three", "one", "two"].map((sequence) => continued(sequence)),
+  // One more than there may be.
+  continued("four", "status"),
+  continued("three"),
+  manage("DELETE", "/models/positions"),
+];
+
+/** Workflows of `torchserve_workflows.py`: registered, described, asked, and unregistered; then a handler that knows sequences. */
 export const WORKFLOW_CALLS: readonly RecordedCall[] = [
   manage("GET", "/workflows"),
   manage("GET", "/workflows/line"),
@@ -38,14 +59,12 @@ export const WORKFLOW_CALLS: readonly RecordedCall[] = [
   manage("POST", "/workflows?url=absent.war"),
   manage("POST", "/workflows?url=../line.war"),
   ask("line", "x"),
-  ...["line", "fork", "leaves", "odd_leaves", "alone"].map((name) =>
-    manage("POST", `/workflows?url=${name}.war`),
-  ),
+  ...["line", "fork", "alone"].map((name) => manage("POST", `/workflows?url=${name}.war`)),
   manage("POST", "/workflows?url=line.war"),
-  ...["loop", "two_starts", "no_model", "no_function"].map((name) =>
+  ...["loop", "twice", "two_starts", "no_model", "no_function"].map((name) =>
     manage("POST", `/workflows?url=${name}.war`),
   ),
-  manage("POST", "/workflows?url=line.war&workflow_name=other"),
+  manage("POST", "/workflows?url=alone.war&workflow_name=other"),
   manage("GET", "/workflows"),
   manage("GET", "/workflows?limit=2"),
   manage("GET", "/workflows?limit=2&next_page_token=2"),
@@ -59,14 +78,12 @@ export const WORKFLOW_CALLS: readonly RecordedCall[] = [
   ask("line", '{"a":1}', { type: "application/json" }),
   ask("line", "data=of+a+form", { type: "application/x-www-form-urlencoded" }),
   ask("other", "a word"),
-  ask("fork", "three ways"),
-  ask("leaves", "two ends"),
-  ask("odd_leaves", "two ends"),
+  // In the order in which they were done.
+  ask("fork", "three ways", { closeness: "numbers" }),
   ask("alone", "just text"),
   ask("alone", "bytes"),
   ask("alone", "raise"),
-  ask("line", "raise"),
-  ask("line", "refuse"),
+  ask("alone", "refuse"),
   // Several steps fail, and any may be the first.
   ask("fork", "bytes", { closeness: "status" }),
   ask("nobody", "x"),
@@ -74,7 +91,8 @@ export const WORKFLOW_CALLS: readonly RecordedCall[] = [
   manage("DELETE", "/workflows/line"),
   manage("GET", "/workflows/line"),
   ask("line", "gone"),
-  ...["fork", "leaves", "odd_leaves", "alone", "other"].map((name) => manage("DELETE", `/workflows/${name}`)),
+  ...["fork", "alone", "other"].map((name) => manage("DELETE", `/workflows/${name}`)),
   manage("GET", "/workflows"),
   manage("GET", "/models"),
+  ...SEQUENCE_CALLS,
 ];

@@ -5,8 +5,8 @@ raises: both are what Sconce is compared with.
 """
 
 from edges import indices, sizes
-from edges.subject import Subject, answer, subjects_of
+from edges.subject import Endless, Subject, answer, subjects_of
 
 KINDS = {"sizes": sizes.inputs, "nothing": sizes.nothing_kept, "indices": indices.inputs}
 
-__all__ = ["KINDS", "Subject", "answer", "subjects_of"]
+__all__ = ["KINDS", "Endless", "Subject", "answer", "subjects_of"]

@@ -1,8 +1,10 @@
 """What a sweep of edge inputs runs on: a program with free sizes, and the inputs that it was exported with."""
 
 import inspect
+import signal
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -141,10 +143,32 @@ def drawn(tensor: torch.Tensor, shape: list[int], rng: np.random.Generator) -> t
     return tensor.reshape(-1)[places].reshape(shape)
 
 
-def answer(subject: Subject, inputs: list[torch.Tensor]) -> list[torch.Tensor] | str:
-    """What PyTorch's own program gives for these inputs, or the text of what it raises."""
+# The processor time for one answer: a loop that an index counts has 2^31 rounds.
+ANSWER_SECONDS = 5
+
+
+class Endless(BaseException):
+    """PyTorch has not answered in time. No Exception: nothing on its way may take it for an answer."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    def end(*_: object) -> None:
+        raise Endless
+
+    before = signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def answer(subject: Subject, inputs: list[torch.Tensor]) -> list[torch.Tensor] | str:
+    """What PyTorch's own program gives for these inputs, or the text of what it raises. Raises Endless."""
+    try:
+        with limited(ANSWER_SECONDS), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # A result may be what the program keeps, and changes in the next call.
             return [result.clone() for result in results_of(subject.module(*[t.clone() for t in inputs]))]

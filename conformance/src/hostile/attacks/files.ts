@@ -1,6 +1,7 @@
 import type { Attack } from "../attack.ts";
 import { HOSTILE_BODIES } from "../hostile-bodies.ts";
 import { serveFromHostileCaches } from "../hostile-caches.ts";
+import { attackControl } from "../hostile-control.ts";
 import { sendHostileInputs } from "../hostile-inputs.ts";
 import { serveHostileModels } from "../hostile-models.ts";
 import { attackRegions } from "../hostile-regions.ts";
@@ -30,5 +31,11 @@ export const files: readonly Attack[] = [
     name: "shared memory: odd names and sizes, files that change under a request, 1,100 regions",
     holds: "refused with what is wrong, and nothing outside a region is read or written",
     run: async () => (await attackRegions()).join("; "),
+  },
+  {
+    group: "files",
+    name: "rollouts, uploads and recordings: odd shares, 64 at once, paths, bombs, no room",
+    holds: "refused with what is wrong, nothing is left behind, and no secret is recorded",
+    run: async () => (await attackControl()).join("; "),
   },
 ];

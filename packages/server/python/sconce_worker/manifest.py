@@ -11,6 +11,7 @@ from typing import Mapping, NamedTuple
 from .errors import refused
 
 _MAX_BYTES = 1024 * 1024
+_WORKFLOW = Path("WAR-INF", "MANIFEST.json")
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*([^;]*)")
 
 
@@ -26,8 +27,10 @@ class Archive(NamedTuple):
     config: Mapping[str, object]
 
 
-def read_archive(folder: Path) -> Archive:
-    """Raises ServeError for what is missing or is no manifest."""
+def read_archive(folder: Path, function: str = "") -> Archive:
+    """`function`: of a workflow's code, the one that is meant. Raises ServeError for what is missing or is no manifest."""
+    if (folder / _WORKFLOW).is_file():
+        return _function_of_workflow(folder, function)
     manifest = _json(folder / "MAR-INF" / "MANIFEST.json")
     model = manifest.get("model") if isinstance(manifest, dict) else None
     if not isinstance(model, dict) or not isinstance(model.get("handler"), str):
@@ -37,6 +40,19 @@ def read_archive(folder: Path) -> Archive:
     archive = Archive(folder, manifest, model, _config(folder, model.get("configFile")))
     _check_requirements(folder, model.get("requirementsFile"))
     return archive
+
+
+def _function_of_workflow(folder: Path, function: str) -> Archive:
+    manifest = _json(folder / _WORKFLOW)
+    workflow = manifest.get("workflow") if isinstance(manifest, dict) else None
+    handler = workflow.get("handler") if isinstance(workflow, dict) else None
+    if not isinstance(handler, str) or not function.isidentifier():
+        raise refused("it is a workflow of TorchServe, which is no model by itself: POST /workflows registers it (--compat torchserve)")
+    _check_file(folder, "handler", handler)
+    _check_requirements(folder, None)
+    # What handlers are told by TorchServe, which makes such a manifest of its own.
+    model = {"modelName": f"{workflow.get('workflowName', '')}__{function}", "modelVersion": "1.0", "handler": f"{handler}:{function}"}
+    return Archive(folder, {"runtime": "python", "model": model}, model, {})
 
 
 def _json(path: Path) -> object:

@@ -20,6 +20,7 @@ import { createRequestLog } from "../edge/request-log.ts";
 import type { RequestRecorder } from "../edge/rest/call/request-recorder.ts";
 import type { ForwardedCalls } from "../edge/rest/rest-edge.ts";
 import type { TimeSlicer } from "../edge/time-slicer.ts";
+import type { WorkflowStore } from "../edge/torchserve/workflows.ts";
 import type { TraceSampler, TraceSettings } from "../edge/trace-settings.ts";
 import { createAdminGate } from "../gate/admin-gate.ts";
 import type { ByteBudget, ByteBudgetOptions } from "../gate/byte-budget.ts";
@@ -63,6 +64,8 @@ export interface EdgeSurroundings {
   readonly budget: ByteBudget;
   /** Makes the listener of the port in place of one of this process. */
   readonly createMainListener?: ((edges: Pick<Front, "rest" | "grpc">) => Listener) | undefined;
+  /** Where workflows come from, with `--compat torchserve`. Default: there is no such place. */
+  readonly workflowStore?: WorkflowStore | undefined;
   /** What another process answers; default: this one answers everything. */
   readonly forwarded?: { readonly rest: ForwardedCalls; readonly grpc: ForwardedStreams } | undefined;
 }
@@ -180,10 +183,11 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
       }),
   };
   const fronts =
-    config.compat === "torchserve" && forwarded === undefined
+    config.compat === "torchserve" && forwarded === undefined && surroundings.workflowStore !== undefined
       ? (await import("./torchserve-fronts.ts")).createTorchserveFronts(config, {
           ...shared,
           renewToken: surroundings.authentication?.renewToken,
+          workflowStore: surroundings.workflowStore,
         })
       : undefined;
   const rest = makers.rest(fronts?.main, () => grpc);

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createSecureContext } from "node:tls";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
 import { readAtMost } from "../base/read-at-most.ts";
@@ -10,6 +11,7 @@ export interface CertificateFiles {
   readonly cert: string;
   readonly key: string;
   readonly clientCa: string | undefined;
+  readonly crl: string | undefined;
 }
 
 /** A certificate that goes with its key, and until when it is valid. */
@@ -27,9 +29,17 @@ export function certificateFiles({
   tlsCert,
   tlsKey,
   tlsClientCa,
-}: Pick<ServerConfig, "tlsCert" | "tlsKey" | "tlsClientCa">): CertificateFiles | undefined {
+  tlsCrl,
+}: Pick<ServerConfig, "tlsCert" | "tlsKey" | "tlsClientCa" | "tlsCrl">): CertificateFiles | undefined {
+  if (tlsCrl !== undefined && tlsClientCa === undefined) {
+    throw new ServeError(
+      "invalid_argument",
+      "--tls-crl is about the certificates of clients: it needs --tls-client-ca",
+      { reason: "bad_option" },
+    );
+  }
   if (tlsCert !== undefined && tlsKey !== undefined) {
-    return { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa };
+    return { cert: tlsCert, key: tlsKey, clientCa: tlsClientCa, crl: tlsCrl };
   }
   if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
   throw new ServeError(
@@ -44,19 +54,21 @@ export function certificateFiles({
  * read or hold no PEM, for a key with a passphrase, and for one that is another certificate's.
  */
 export async function readCertificate(files: CertificateFiles, now: Date): Promise<ReadCertificate> {
-  const [cert, key, clientCa] = await Promise.all([
+  const [cert, key, clientCa, crl] = await Promise.all([
     readPem("--tls-cert", files.cert),
     readPem("--tls-key", files.key),
     files.clientCa === undefined ? undefined : readPem("--tls-client-ca", files.clientCa),
+    files.crl === undefined ? undefined : readPem("--tls-crl", files.crl),
   ]);
   const leaf = parseCertificate("--tls-cert", cert);
   if (clientCa !== undefined) parseCertificate("--tls-client-ca", clientCa);
+  if (crl !== undefined) checkRevocationList(crl);
   if (!leaf.checkPrivateKey(parseKey(key))) {
     throw badCertificate("--tls-key: this is not the key of the certificate of --tls-cert");
   }
   const validTo = new Date(leaf.validTo);
   const isValid = new Date(leaf.validFrom) <= now && now <= validTo;
-  return { cert, key, clientCa, validTo, isValid };
+  return { cert, key, clientCa, crl, validTo, isValid };
 }
 
 async function readPem(option: string, path: string): Promise<Buffer> {
@@ -76,6 +88,14 @@ function parseCertificate(option: string, bytes: Buffer): X509Certificate {
     return new X509Certificate(first ?? "");
   } catch (cause) {
     throw badCertificate(`${option}: the file holds no certificate that can be read`, cause);
+  }
+}
+
+function checkRevocationList(crl: Buffer): void {
+  try {
+    createSecureContext({ crl });
+  } catch (cause) {
+    throw badCertificate("--tls-crl: the file holds no list of revoked certificates that can be read", cause);
   }
 }
 

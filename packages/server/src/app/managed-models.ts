@@ -52,7 +52,9 @@ export function createManagedModels(options: ManagedModelsOptions): ManagedModel
           maxBytes: server.uploadsSizeBytes,
           open: (path) => createRepository({ paths: [path], ...parts }),
         });
-  const onDisk = createRepository({ paths: options.sources.paths, ...parts });
+  const { paths, workflowsFolder } = options.sources;
+  const own = workflowsFolder === undefined ? [] : [{ path: workflowsFolder }];
+  const onDisk = createRepository({ paths: [...paths, ...own], ...parts });
   const registry = createRegistry({
     load,
     clock,

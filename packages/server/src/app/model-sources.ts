@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { atExit } from "../base/at-exit.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
@@ -23,8 +24,12 @@ export interface ModelSources {
   readonly paths: readonly RepositoryPath[];
   /** The stores whose copies are among the paths; undefined: none. */
   readonly stores: Mirrors | undefined;
+  /** Private and empty: a folder of models, where the handlers of TorchServe's workflows are put; undefined: nowhere. */
+  readonly workflowsFolder: string | undefined;
   /** Private and empty: where models lie that come in requests; undefined: none may. */
   readonly uploadsFolder: string | undefined;
+  /** Deletes these folders. */
+  readonly removeFolders: () => void;
 }
 
 interface Options {
@@ -46,7 +51,7 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const stored = paths.filter(isStored);
   const { server } = options.config;
   checkUploads(server);
-  if (stored.length === 0) return { paths, stores: undefined, uploadsFolder: makeUploadsFolder(server) };
+  if (stored.length === 0) return { paths, stores: undefined, ...ownFolders(server) };
   const stores = await openStores(
     stored.map(({ path }) => path),
     options,
@@ -55,15 +60,15 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
   const copies = stores.paths.values();
   return {
     stores,
-    uploadsFolder: makeUploadsFolder(server),
+    ...ownFolders(server),
     paths: paths.map((path) => (isStored(path) ? { ...path, ...copies.next().value } : path)),
   };
 }
 
 /** Ends the reading of stores, and deletes what requests brought. */
-export function closeSources({ stores, uploadsFolder }: ModelSources): void {
+export function closeSources({ stores, removeFolders }: ModelSources): void {
   stores?.close();
-  if (uploadsFolder !== undefined) rmSync(uploadsFolder, { recursive: true, force: true });
+  removeFolders();
 }
 
 /** Throws `invalid_argument`/`bad_option`. */
@@ -76,10 +81,26 @@ function checkUploads({ allowModelUpload, allowPickle }: ServerConfig): void {
   );
 }
 
-/** For its owner alone. */
-function makeUploadsFolder({ allowModelUpload, modelControl }: ServerConfig): string | undefined {
-  if (!allowModelUpload || modelControl !== "explicit") return undefined;
-  return mkdtempSync(join(tmpdir(), "sconce-uploads-"));
+/** For their owner alone. */
+function ownFolders({
+  allowModelUpload,
+  modelControl,
+  compat,
+}: ServerConfig): Pick<ModelSources, "uploadsFolder" | "workflowsFolder" | "removeFolders"> {
+  const make = (name: string, isWanted: boolean): string | undefined =>
+    isWanted && modelControl === "explicit" ? mkdtempSync(join(tmpdir(), `sconce-${name}-`)) : undefined;
+  const uploadsFolder = make("uploads", allowModelUpload);
+  const workflowsFolder = make("workflows", compat === "torchserve");
+  const made = [uploadsFolder, workflowsFolder].filter((folder) => folder !== undefined);
+  const remove = (): void => {
+    for (const folder of made) rmSync(folder, { recursive: true, force: true });
+  };
+  const forget = made.length === 0 ? () => {} : atExit(remove);
+  const removeFolders = (): void => {
+    forget();
+    remove();
+  };
+  return { uploadsFolder, workflowsFolder, removeFolders };
 }
 
 async function openStores(texts: readonly string[], options: Options, metrics: Metrics): Promise<Mirrors> {

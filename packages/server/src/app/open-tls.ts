@@ -25,8 +25,8 @@ export async function openTls(config: ServerConfig, logger: Logger): Promise<Ope
     return certificate;
   };
   const door = createTlsDoor(await read(), HANDSHAKE_TIMEOUT_MS);
-  const { cert, key, clientCa } = files;
-  const paths = clientCa === undefined ? [cert, key] : [cert, key, clientCa];
+  const { cert, key, clientCa, crl } = files;
+  const paths = [cert, key, clientCa, crl].filter((path) => path !== undefined);
   return {
     door,
     reloadable: {

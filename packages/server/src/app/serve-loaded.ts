@@ -1,8 +1,5 @@
-import type { Counter } from "../base/metrics.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import type { ModelConfig } from "../config/model-options.ts";
-import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
-import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
 import { countRestarts, createQueueMetrics } from "../models/queue-metrics.ts";
 import { createServedModel } from "../models/served-model.ts";
@@ -13,8 +10,9 @@ import type { LoadedModel, LoadSpec } from "../runtime/runtime.ts";
 import { cacheModel } from "./cache-model.ts";
 import { modelLabels } from "./model-labels.ts";
 import type { ModelLoaderOptions } from "./model-loader-options.ts";
-import { type ModelState, modelState } from "./model-state.ts";
+import { modelState } from "./model-state.ts";
 import { ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
+import { withSequences } from "./with-sequences.ts";
 
 /** A loaded model's settings, and what its queue needs. */
 export interface ServeParts extends ModelLoaderOptions {
@@ -64,38 +62,9 @@ export function serveLoaded(loaded: LoadedModel, parts: ServeParts): ServedModel
       }),
   });
   const served = parts.around?.(queued) ?? queued;
-  if (state !== undefined) return sequenced(served, state, parts);
+  const { turns } = loaded.description;
+  if (state !== undefined || turns !== undefined) return withSequences(served, { ...parts, state, turns });
   return config.cacheBytes === undefined ? served : cacheModel(served, { ...parts, loaded });
-}
-
-function sequenced(
-  inner: ServedModelHandle,
-  { plan, controls }: ModelState,
-  parts: ServeParts,
-): ServedModelHandle {
-  const { config, clock, logger, metrics } = parts;
-  const labels = { model: inner.name, version: inner.version };
-  const ends = (reason: SequenceEnd): Counter =>
-    metrics.counter("sconce_sequences_ended_total", "Sequences that ended, by reason.", {
-      ...labels,
-      reason,
-    });
-  const counters = {
-    ended: ends("ended"),
-    idle: ends("idle"),
-    stream_closed: ends("stream_closed"),
-    lost: ends("lost"),
-  };
-  if (config.cacheBytes !== undefined)
-    logger.warn({}, "cache has no effect: what a model with a state answers depends on what came before");
-  return createSequencedModel(inner, plan, {
-    controls,
-    clock,
-    idleMs: config.sequenceIdleMs,
-    maxSequences: config.maxSequences,
-    maxBytes: config.maxStateBytes,
-    onEnd: (why) => counters[why].add(1),
-  });
 }
 
 function runSettings(queue: QueueConfig, config: ModelConfig, instances: number): RunSettings {

@@ -19,6 +19,7 @@ import { countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import type { Listener } from "../edge/listener.ts";
 import { createTimeSlicer } from "../edge/time-slicer.ts";
+import type { WorkflowStore } from "../edge/torchserve/workflows.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
 import {
   createSlowClientGuard,
@@ -68,6 +69,7 @@ import { type RunningParts, stopServer } from "./stop-server.ts";
 import type { TorchserveAddresses } from "./torchserve-ports.ts";
 import { hasTranslations, translationCacheOf } from "./translation-cache.ts";
 import { VERSION } from "./version.ts";
+import type { workflowStoreOf } from "./workflow-store.ts";
 
 /** What a server is built from. Only `paths` must be given. */
 export interface ServerOptions {
@@ -195,6 +197,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       slicer,
       tls,
       createMainListener: edgeProcesses?.createListener,
+      workflowStore: await openWorkflowStore(config, { sources, registry, clock, control }),
     });
     await edgeProcesses?.start();
     health = await openHealth(config, { isReady: () => inference.isReady(), logger });
@@ -260,11 +263,20 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   };
 }
 
+async function openWorkflowStore(
+  config: ServerConfig,
+  parts: Parameters<typeof workflowStoreOf>[1],
+): Promise<WorkflowStore | undefined> {
+  if (config.compat !== "torchserve") return undefined;
+  const { workflowStoreOf: open } = await import("./workflow-store.ts");
+  return open(config, parts);
+}
+
 function sandboxFor(sources: ModelSources, config: ServerConfig, logger: Logger): OpenSandbox | undefined {
   try {
-    const { paths, uploadsFolder } = sources;
-    const uploads = uploadsFolder === undefined ? [] : [{ path: uploadsFolder }];
-    return openSandbox(config, [...paths, ...uploads], logger);
+    const { paths, uploadsFolder, workflowsFolder } = sources;
+    const own = [uploadsFolder, workflowsFolder].flatMap((path) => (path === undefined ? [] : [{ path }]));
+    return openSandbox(config, [...paths, ...own], logger);
   } catch (error) {
     closeSources(sources);
     throw error;

@@ -13,7 +13,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { Logger } from "../base/logger.ts";
 import { until } from "../base/until.kit.ts";
 import { loadConfig } from "../config/load-config.ts";
-import { type MadeCertificate, makeCertificate } from "../edge/certificates.kit.ts";
+import { type MadeCertificate, makeCertificate, makeRevocationList } from "../edge/certificates.kit.ts";
 import { unary } from "../runtime/onnx/tiny-onnx.kit.ts";
 import { type RunningServer, startServer } from "./start-server.ts";
 
@@ -147,6 +147,62 @@ test("a server with TLS drains: who has begun gets its answer", async () => {
   assert.match(await text(busy), /\{"prediction":\[-1,-2\]\}$/);
   idle.resume();
   await Promise.all([stopped, idle.closed || once(idle, "close"), session.closed || once(session, "close")]);
+});
+
+test("a client whose certificate is revoked is let in no more, not even with a session of before", async () => {
+  const [clientCa, crl] = [join(folder, "clients.crt"), join(folder, "revoked.pem")];
+  const clients = makeCertificate({ name: "clients", isCa: true });
+  const [kept, leaked] = ["kept", "leaked"].map((name) => makeCertificate({ name, by: clients })) as [
+    MadeCertificate,
+    MadeCertificate,
+  ];
+  writeFileSync(clientCa, clients.cert);
+  writeFileSync(crl, makeRevocationList(clients, []));
+  const config = loadConfig({ flags: flags(["--tls-client-ca", clientCa], ["--tls-crl", crl]) });
+  const own = await startServer({ paths: [model], config, logger });
+  await own.settled;
+  const { hostname: host, port } = new URL(own.url);
+  /** Whether the server answers: with TLS 1.3 a client hears of a refusal after its own handshake. */
+  const isLetIn = (
+    { cert, key }: MadeCertificate,
+    options: { session?: Buffer; seen?(ticket: Buffer): void } = {},
+  ) =>
+    new Promise<boolean>((resolve) => {
+      const { session, seen } = options;
+      const tls = { host, port: Number(port), ca: ca.cert, cert, key, ...(session && { session }) };
+      const socket = connectTls(tls, () =>
+        socket.write("GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+      );
+      socket.on("session", (ticket) => seen?.(ticket));
+      socket.once("data", (bytes) => {
+        socket.destroy();
+        resolve(bytes.toString().startsWith("HTTP/1.1 200"));
+      });
+      socket.on("error", () => resolve(false));
+      socket.on("close", () => resolve(false));
+    });
+  let session: Buffer | undefined;
+  assert.equal(await isLetIn(leaked, { seen: (ticket) => (session = ticket) }), true);
+  writeFileSync(crl, makeRevocationList(clients, [leaked]));
+  await own.reload();
+  assert.equal(await isLetIn(leaked), false);
+  assert.ok(session !== undefined);
+  assert.equal(await isLetIn(leaked, { session }), false);
+  assert.equal(await isLetIn(kept), true);
+  // What cannot be read leaves the list before in force.
+  writeFileSync(crl, "-----BEGIN X509 CRL-----\nnone\n-----END X509 CRL-----\n");
+  await own.reload();
+  assert.match(lines.at(-1)!, /--tls-crl: the file holds no list/);
+  assert.equal(await isLetIn(leaked), false);
+  // A list that is older than it says could be any: nobody is let in.
+  writeFileSync(crl, makeRevocationList(clients, [], new Date(Date.now() - 60_000)));
+  await own.reload();
+  assert.equal(await isLetIn(kept), false);
+  await own.stop();
+  const alone = loadConfig({ flags: flags(["--tls-crl", crl]) });
+  await assert.rejects(startServer({ paths: [model], config: alone }), {
+    message: /it needs --tls-client-ca/,
+  });
 });
 
 test("with a certificate a public address needs no --insecure; half of a certificate is refused", async () => {

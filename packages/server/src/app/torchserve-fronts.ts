@@ -9,6 +9,7 @@ import type { RestEdge } from "../edge/rest/rest-edge.ts";
 import { describeItself } from "../edge/torchserve/describe-itself.ts";
 import { createTorchserveManagement } from "../edge/torchserve/management.ts";
 import type { RenewToken, TorchserveApis } from "../edge/torchserve/torchserve-apis.ts";
+import { createWorkflows, type WorkflowStore } from "../edge/torchserve/workflows.ts";
 import type { Administration } from "../infer/administration.ts";
 import type { Inference } from "../infer/inference.ts";
 import {
@@ -55,22 +56,28 @@ export function createTorchserveFronts(
     readonly clock: Clock;
     readonly logger: Logger;
     readonly renewToken: RenewToken | undefined;
+    readonly workflowStore: WorkflowStore;
   },
 ): TorchserveFronts {
   const { renewToken } = parts;
   const ports = torchservePorts(config);
   torchserveHosts(config);
   const isOwn = (name: TorchservePort): boolean => config.port === 0 || ports[name] !== config.port;
-  const management = createTorchserveManagement({
-    ...parts,
-    describeItself: (model, version, signal) =>
-      describeItself({ ...parts, makeId: randomUUID }, [model, version], signal),
-  });
+  const workflows = createWorkflows(parts.workflowStore, parts.logger);
+  const management = createTorchserveManagement(
+    {
+      ...parts,
+      describeItself: (model, version, signal) =>
+        describeItself({ ...parts, makeId: randomUUID }, [model, version], signal),
+    },
+    (model) => workflows.nodeOf(model),
+  );
+  const apis = { management, workflows, renewToken };
   const listeners = new Map<TorchservePort, Listener>();
   return {
-    main: { management, withManagement: !isOwn("management") || !isOwn("grpcManagement"), renewToken },
+    main: { ...apis, withManagement: !isOwn("management") || !isOwn("grpcManagement") },
     join(first, makers) {
-      const managing: TorchserveApis = { management, withManagement: true, only: "management", renewToken };
+      const managing: TorchserveApis = { ...apis, withManagement: true, only: "management" };
       const rest = {
         management: makers.rest(managing, () => grpc),
         metrics: makers.rest({ ...managing, only: "metrics" }, () => grpc),

@@ -39,6 +39,11 @@ export const SERVER_OPTIONS = {
     default: null,
     doc: "PEM file with the CA of clients' certificates: who has none of it cannot connect. Read again when it changes.",
   },
+  tlsCrl: {
+    kind: "text",
+    default: null,
+    doc: "PEM file with the lists of revoked certificates of --tls-client-ca, one of each CA: a client whose certificate is listed cannot connect any more, and nobody can once a list is older than it says of itself. Read again when it changes.",
+  },
   apiKeys: {
     kind: "text",
     default: null,
@@ -199,6 +204,11 @@ export const SERVER_OPTIONS = {
     max: 2_073_600_000,
     default: 3_600_000,
     doc: "How long a token that is made for --torchserve-tokens is good for, 24 days at most.",
+  },
+  workflowStore: {
+    kind: "text",
+    default: null,
+    doc: "With --compat torchserve: the folder of TorchServe's workflows (.war), which POST /workflows of the management API registers. Default: the first PATH that is a folder.",
   },
   tsConfig: {
     kind: "text",

@@ -50,7 +50,7 @@ const NEEDS: readonly Need[] = [
     words: "--jwt-keys",
   },
   {
-    options: ["torchservePorts", "torchserveHosts", "tsConfig"],
+    options: ["torchservePorts", "torchserveHosts", "workflowStore", "tsConfig"],
     isMet: ({ compat }) => compat === "torchserve",
     words: "--compat torchserve",
   },

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from "node:crypto";
 
 /** A certificate with its key, as PEM files hold them; it can sign others when it is a CA's. */
 export interface MadeCertificate {
@@ -41,13 +41,39 @@ export function makeCertificate({ name, by, isCa = false, notAfter }: Certificat
   );
   const signature = sign("sha256", tbs, by?.privateKey ?? privateKey);
   const der = sequence(tbs, sequence(oid(OID.ecdsaWithSha256)), bitString(signature));
-  const lines = der.toString("base64").replace(/.{64}/g, "$&\n");
   return {
-    cert: Buffer.from(`-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`),
+    cert: pem("CERTIFICATE", der),
     key: Buffer.from(privateKey.export({ type: "pkcs8", format: "pem" })),
     name,
     privateKey,
   };
+}
+
+/** A list of certificates that a CA takes back, as a PEM file holds it. `nextUpdate` by default in a day. */
+export function makeRevocationList(
+  by: MadeCertificate,
+  revoked: readonly MadeCertificate[],
+  nextUpdate: Date = new Date(Date.now() + DAY_MS),
+): Buffer {
+  const thisUpdate = time(new Date(nextUpdate.getTime() - 2 * DAY_MS));
+  const entries = revoked.map(({ cert }) =>
+    sequence(integer(Buffer.from(new X509Certificate(cert).serialNumber, "hex")), thisUpdate),
+  );
+  const tbs = sequence(
+    integer(Buffer.of(1)),
+    sequence(oid(OID.ecdsaWithSha256)),
+    distinguishedName(by.name),
+    thisUpdate,
+    time(nextUpdate),
+    ...(entries.length === 0 ? [] : [sequence(...entries)]),
+  );
+  const signature = sign("sha256", tbs, by.privateKey);
+  return pem("X509 CRL", sequence(tbs, sequence(oid(OID.ecdsaWithSha256)), bitString(signature)));
+}
+
+function pem(what: string, der: Buffer): Buffer {
+  const lines = der.toString("base64").replace(/.{64}/g, "$&\n");
+  return Buffer.from(`-----BEGIN ${what}-----\n${lines}\n-----END ${what}-----\n`);
 }
 
 function caExtension(): Buffer {

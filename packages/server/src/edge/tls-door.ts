@@ -9,6 +9,8 @@ export interface Certificate {
   readonly key: Buffer;
   /** Who signs clients' certificates; undefined: clients need none. */
   readonly clientCa: Buffer | undefined;
+  /** Which of their certificates hold no more; undefined: nobody asks. */
+  readonly crl?: Buffer | undefined;
 }
 
 /** What becomes of a connection that begins with TLS. One of them is called, once, unless the connection closes before. */
@@ -40,11 +42,12 @@ const CIPHERS = [
 ].join(":");
 
 /** What makes a certificate usable; the same for the first one and all that follow. */
-function contextOptions({ cert, key, clientCa }: Certificate): SecureContextOptions {
+function contextOptions({ cert, key, clientCa, crl }: Certificate): SecureContextOptions {
   return {
     cert,
     key,
     ...(clientCa !== undefined && { ca: clientCa }),
+    ...(crl !== undefined && { crl }),
     minVersion: "TLSv1.2",
     ciphers: CIPHERS,
     ecdhCurve: "X25519:P-256:P-384",

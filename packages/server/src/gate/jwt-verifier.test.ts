@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
@@ -97,4 +97,27 @@ test("keys come from a URL once for many tokens; a URL that is dead is not the c
   await new Promise((resolve) => server.close(resolve));
   keys = remoteKeys(url);
   await assert.rejects(verify(await signed(CLAIMS)), { code: "unavailable", reason: "keys_unavailable" });
+});
+
+test("a URL that answers with an error, or without an end, has no keys just now: tokens are not called wrong for it", async (t) => {
+  let say: (response: ServerResponse) => void = (response) => response.writeHead(503).end();
+  const server = createServer((_, response) => say(response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`);
+  const unavailable = { code: "unavailable", reason: "keys_unavailable" };
+  keys = remoteKeys(url);
+  await assert.rejects(verify(await signed(CLAIMS)), unavailable);
+  let sentBytes = 0;
+  const chunk = '{"keys":['.padEnd(65_536, " ");
+  say = (response) => {
+    while (!response.destroyed && response.write(chunk)) sentBytes += chunk.length;
+    if (!response.destroyed) response.once("drain", () => say(response));
+  };
+  keys = remoteKeys(url);
+  await assert.rejects(verify(await signed(CLAIMS)), unavailable);
+  assert.ok(sentBytes < 64 * 1024 * 1024, `${sentBytes}`);
 });

@@ -1,6 +1,7 @@
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
+  customFetch,
   errors,
   type JSONWebKeySet,
   type JWTPayload,
@@ -8,6 +9,7 @@ import {
   jwtVerify,
 } from "jose";
 import { ServeError } from "../base/errors.ts";
+import { gatherAtMost } from "../base/gather-at-most.ts";
 import { parseRate } from "./api-keys.ts";
 import { expired, invalid, type TokenVerifier } from "./authenticator.ts";
 import { type Caller, SCOPES, type Scope } from "./caller.ts";
@@ -33,6 +35,8 @@ const FETCH_LIMIT_MS = 5000;
 /** How often an unknown key id may lead to another look at the URL, whoever sends it. */
 const FETCH_PAUSE_MS = 30_000;
 const KEYS_FRESH_MS = 600_000;
+/** Thousands of keys. */
+const MAX_KEYS_BYTES = 1024 * 1024;
 
 /** Keys from the text of a JWKS file. Throws `invalid_argument`/`bad_key_file`. */
 export function localKeys(text: string): KeySource {
@@ -51,7 +55,20 @@ export function remoteKeys(url: URL): KeySource {
     timeoutDuration: FETCH_LIMIT_MS,
     cooldownDuration: FETCH_PAUSE_MS,
     cacheMaxAge: KEYS_FRESH_MS,
+    [customFetch]: fetchKeys,
   });
+}
+
+/** As `fetch`, but whatever the URL answers with is read up to a limit, and an error of its own is not the token's. */
+async function fetchKeys(url: string, options: RequestInit): Promise<Response> {
+  const { body, status } = await fetch(url, options);
+  if (status !== 200) {
+    await body?.cancel();
+    throw new errors.JWKSInvalid(`the URL of the keys answers ${status}`);
+  }
+  const bytes = body === null ? Buffer.alloc(0) : await gatherAtMost(body, MAX_KEYS_BYTES);
+  if (bytes === undefined) throw new errors.JWKSInvalid(`more than ${MAX_KEYS_BYTES} bytes of keys`);
+  return new Response(new Uint8Array(bytes));
 }
 
 /**

@@ -1,16 +1,21 @@
+import { PassThrough, pipeline, type Readable } from "node:stream";
+import type { Bucket } from "@google-cloud/storage";
+import { gatherAtMost } from "../base/gather-at-most.ts";
 import { peerPackage } from "./peer-package.ts";
-import type { Store, StoredObject } from "./store.ts";
+import { MAX_RESPONSE_BYTES, tooLong } from "./response-limit.ts";
+import type { ObjectContent, Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
-import { mayPass, refused, statusError, storeError } from "./store-error.ts";
+import { mayPass, refused, statusError } from "./store-error.ts";
 
 /** What is used of the metadata of an object. */
 interface ObjectFacts {
-  readonly size?: string | number | undefined;
-  readonly generation?: string | number | undefined;
+  readonly name?: unknown;
+  readonly size?: unknown;
+  readonly generation?: unknown;
 }
 
-const REPLACED = "it was replaced while it was read";
 const RETRIES = { autoRetry: true, maxRetries: 2, totalTimeout: 30 };
+const FACTS = "name,size,generation";
 
 /** Objects of a bucket of Google Cloud Storage, by Google's client: credentials and endpoint are what its own chain finds. */
 export async function createGsStore(
@@ -23,29 +28,32 @@ export async function createGsStore(
 
   async function listBelow(limit: number, signal: AbortSignal): Promise<StoredObject[]> {
     const objects: StoredObject[] = [];
-    let pageToken: string | undefined;
+    let pageToken: unknown;
     do {
-      signal.throwIfAborted();
-      const [files, next] = await bucket.getFiles({
-        prefix: below,
-        autoPaginate: false,
-        maxResults: pageObjects,
-        ...(pageToken && { pageToken }),
+      const page = await factsOf(bucket, {
+        path: "/o",
+        query: {
+          prefix: below,
+          maxResults: pageObjects,
+          fields: `items(${FACTS}),nextPageToken`,
+          ...(pageToken === undefined ? {} : { pageToken }),
+        },
+        signal,
       });
-      for (const file of files) {
-        if (file.name.startsWith(below))
-          objects.push(storedObject(file.name.slice(below.length), file.metadata));
+      for (const facts of Array.isArray(page["items"]) ? (page["items"] as ObjectFacts[]) : []) {
+        const key = String(facts.name);
+        if (key.startsWith(below)) objects.push(storedObject(key.slice(below.length), facts));
       }
-      pageToken = (next as { pageToken?: string } | null)?.pageToken;
+      pageToken = page["nextPageToken"];
     } while (pageToken !== undefined && objects.length < limit);
     return objects.slice(0, limit);
   }
-  async function listOne(): Promise<StoredObject[]> {
+  async function listOne(signal: AbortSignal): Promise<StoredObject[]> {
     try {
-      const [metadata] = await bucket.file(prefix).getMetadata();
-      return [storedObject(prefix.slice(prefix.lastIndexOf("/") + 1), metadata)];
+      const facts = await factsOf(bucket, { path: pathOf(prefix), query: { fields: FACTS }, signal });
+      return [storedObject(prefix.slice(prefix.lastIndexOf("/") + 1), facts)];
     } catch (error) {
-      if (storeError(error).message === statusError(404).message) return [];
+      if (error instanceof Error && error.message === statusError(404).message) return [];
       throw error;
     }
   }
@@ -54,32 +62,112 @@ export async function createGsStore(
     async list(limit, signal) {
       const objects = await listBelow(limit, signal);
       isOne = objects.length === 0 && prefix !== "";
-      return isOne ? listOne() : objects;
+      return isOne ? listOne(signal) : objects;
     },
     async read({ key, stamp }, { offset, signal }) {
-      signal.throwIfAborted();
-      const file = bucket.file(isOne ? prefix : `${below}${key}`, {
-        ...(stamp !== "" && { generation: stamp }),
-      });
-      // Its own check of the content needs all of it in one go; the length is checked by whoever reads.
-      const bytes = file.createReadStream({
-        validation: false,
-        decompress: false,
-        ...(offset > 0 && { start: offset }),
-      });
-      bytes.once("response", ({ headers }: { headers: Readonly<Record<string, unknown>> }) => {
-        const sent = headers["x-goog-generation"];
-        if (sent !== undefined && String(sent) !== stamp) bytes.destroy(mayPass(REPLACED));
-      });
-      signal.addEventListener("abort", () => bytes.destroy(), { once: true });
-      return { offset, bytes };
+      const query = { alt: "media", ...(stamp !== "" && { generation: stamp }) };
+      const headers = {
+        "Accept-Encoding": "gzip",
+        "Cache-Control": "no-store",
+        ...(offset > 0 && { Range: `bytes=${offset}-` }),
+      };
+      const path = pathOf(isOne ? prefix : `${below}${key}`);
+      return contentOf(await ask(bucket, { path, query, headers, signal }), stamp);
     },
     close() {},
   };
 }
 
+function contentOf({ status, headers, bytes, cut }: Response, stamp: string): ObjectContent {
+  const sent = headers["x-goog-generation"];
+  const isReplaced = sent !== undefined && String(sent) !== stamp;
+  if (status < 300 && !isReplaced) {
+    const [, start = "0"] = /^bytes (\d+)-/.exec(String(headers["content-range"] ?? "")) ?? [];
+    return { offset: status === 206 ? Number(start) : 0, bytes };
+  }
+  cut();
+  throw isReplaced ? mayPass("it was replaced while it was read") : statusError(status);
+}
+
+function pathOf(key: string): string {
+  return `/o/${encodeURIComponent(key)}`;
+}
+
 function storedObject(key: string, { size, generation = "" }: ObjectFacts): StoredObject {
   const byteLength = Number(size);
-  if (!Number.isSafeInteger(byteLength)) throw refused("it does not say how large a file is");
+  if (!Number.isSafeInteger(byteLength) || byteLength < 0)
+    throw refused("it does not say how large a file is");
   return { key, byteLength, stamp: String(generation) };
+}
+
+interface Question {
+  /** Below the bucket's own. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+interface Response {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly bytes: Readable;
+  /** Of an answer that is not read to its end: ends its connection. */
+  cut(): void;
+}
+
+/** What a request of the client's tells of its response. */
+interface Responded {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly request?: { readonly agent?: { destroy?(): void } | false };
+}
+
+/** A document of JSON, up to a limit: the client's own calls read it to its end, wherever that is. */
+async function factsOf(bucket: Bucket, question: Question): Promise<Readonly<Record<string, unknown>>> {
+  const { status, bytes, cut } = await ask(bucket, question);
+  if (status >= 300) {
+    cut();
+    throw statusError(status);
+  }
+  const text = await gatherAtMost(bytes as AsyncIterable<Buffer>, MAX_RESPONSE_BYTES);
+  if (text === undefined) {
+    cut();
+    throw tooLong();
+  }
+  let facts: unknown;
+  try {
+    facts = JSON.parse(text.toString());
+  } catch (error) {
+    throw refused("it answers with something else than JSON", error);
+  }
+  if (typeof facts !== "object" || facts === null)
+    throw refused("it answers with something else than a list");
+  return facts as Readonly<Record<string, unknown>>;
+}
+
+function ask(bucket: Bucket, { path, query, headers = {}, signal }: Question): Promise<Response> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    // What it returns is typed as another package's request, and is a stream.
+    const stream = bucket.requestStream({ uri: path, qs: query, headers }) as unknown as Readable;
+    const bytes = new PassThrough();
+    let cut = (): void => void bytes.destroy();
+    stream.once("response", ({ statusCode, headers: sent, request }: Responded) => {
+      cut = () => {
+        bytes.destroy();
+        // The package leaves connections open whose responses nobody reads.
+        if (request?.agent) request.agent.destroy?.();
+      };
+      resolve({ status: statusCode, headers: sent, bytes, cut });
+    });
+    stream.once("error", reject);
+    pipeline(stream, bytes, () => {});
+    const stop = (): void => {
+      cut();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    bytes.once("close", () => signal.removeEventListener("abort", stop));
+  });
 }

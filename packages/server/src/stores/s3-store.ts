@@ -1,6 +1,9 @@
 import { Agent } from "node:https";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
+import type { S3Client as Client } from "@aws-sdk/client-s3";
+import { ServeError } from "../base/errors.ts";
 import { peerPackage } from "./peer-package.ts";
+import { ResponseLimit, tooLong } from "./response-limit.ts";
 import type { Store, StoredObject } from "./store.ts";
 import type { StoreAddress } from "./store-address.ts";
 import { refused, statusError, storeError } from "./store-error.ts";
@@ -35,6 +38,7 @@ export async function createS3Store(
       ...(ca === undefined ? {} : { httpsAgent: new Agent({ keepAlive: true, ca: [...ca] }) }),
     },
   });
+  limitResponses(client);
   const below = prefix === "" ? "" : `${prefix}/`;
 
   async function listBelow(limit: number, abortSignal: AbortSignal): Promise<StoredObject[]> {
@@ -95,4 +99,29 @@ export async function createS3Store(
     },
     close: () => client.destroy(),
   };
+}
+
+/** What the SDK gathers before it reads it: lists, and what is said with an error. The content of an object is not of that kind. */
+function limitResponses({ middlewareStack }: Client): void {
+  middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args);
+        const { response } = result as { response: { statusCode: number; body: unknown } };
+        const { body } = response;
+        const isContent = commandName === "GetObjectCommand" && response.statusCode < 300;
+        if (!isContent && body instanceof Readable) response.body = body.pipe(new ResponseLimit(body));
+        return result;
+      },
+    // Nothing is nearer to the network, so that whoever reads the answer reads what is left of it.
+    { step: "deserialize", priority: "low", name: "limitResponses" },
+  );
+  middlewareStack.add(
+    (next) => (args) =>
+      next(args).catch((error: unknown) => {
+        // The SDK adds advice to whatever is thrown while it reads.
+        throw error instanceof ServeError ? tooLong() : error;
+      }),
+    { step: "initialize", priority: "high", name: "tellLimit" },
+  );
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import http from "node:http";
 import https from "node:https";
+import { gatherAtMost } from "../base/gather-at-most.ts";
 import { rejectedSpans } from "./partial-success.ts";
 import { MOST_RESPONSE_BYTES, type SenderOptions, type Sent, type SpanSender } from "./span-sender.ts";
 
@@ -47,14 +48,9 @@ export function createHttpSender(options: SenderOptions): SpanSender {
 }
 
 async function readResponse(response: IncomingMessage): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of response as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > MOST_RESPONSE_BYTES) throw new Error("the response is too long");
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+  const body = await gatherAtMost(response, MOST_RESPONSE_BYTES);
+  if (body === undefined) throw new Error("the response is too long");
+  return body;
 }
 
 function judge({ statusCode = 0, headers }: IncomingMessage, body: Buffer): Sent {

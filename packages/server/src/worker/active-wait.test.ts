@@ -17,6 +17,21 @@ function caller() {
   };
 }
 
+/** A client that asks again so long after each answer; how long the process was told to stay awake for it. */
+function client() {
+  const wait = new ActiveWait();
+  let [nowMs, sleptMs] = [1000, 0];
+  return (pauseMs: number, isAlone = true): number => {
+    wait.asked(nowMs, sleptMs);
+    nowMs += 0.05;
+    const awakeMs = wait.answered(nowMs, sleptMs);
+    if (awakeMs > 0 && pauseMs > awakeMs) wait.noneCame();
+    nowMs += pauseMs;
+    if (isAlone) sleptMs += pauseMs;
+    return awakeMs;
+  };
+}
+
 /** Calls until it is waited; how many that took. */
 function callsUntilWait(call: () => number, most = 10_000): number {
   for (let i = 1; i <= most; i++) if (call() > 0) return i;
@@ -72,5 +87,39 @@ describe("ActiveWait", () => {
       if (wait > 0) waits++;
     }
     assert.ok(waits < 2500, `${waits} of 10,000 calls`);
+  });
+
+  test("stays awake for a client that asks again at once, for twice as long as it usually pauses", () => {
+    const ask = client();
+    assert.ok(callsUntilWait(() => ask(0.05)) <= 40);
+    for (let i = 0; i < 100; i++) ask(0.05);
+    assert.ok(Math.abs(ask(0.05) - 0.1) < 0.001);
+  });
+
+  test("does not stay awake for clients that pause, nor while there is something else to do", () => {
+    for (const pauseMs of [0.25, 1, 1000]) {
+      const ask = client();
+      assert.equal(
+        callsUntilWait(() => ask(pauseMs)),
+        Number.POSITIVE_INFINITY,
+      );
+    }
+    const ask = client();
+    assert.equal(
+      callsUntilWait(() => ask(0.05, false)),
+      Number.POSITIVE_INFINITY,
+    );
+  });
+
+  test("is hardly ever awake in vain where pauses vary, and never for more than 0.2 ms", () => {
+    const ask = client();
+    let inVain = 0;
+    for (let i = 0; i < 10_000; i++) {
+      const pauseMs = i % 20 === 0 ? 5 : 0.02;
+      const awakeMs = ask(pauseMs);
+      assert.ok(awakeMs <= 0.2);
+      if (awakeMs > 0 && awakeMs < pauseMs) inVain++;
+    }
+    assert.ok(inVain < 350, `${inVain} of 10,000 calls`);
   });
 });

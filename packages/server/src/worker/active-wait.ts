@@ -1,50 +1,55 @@
-/** The loop slept between two calls when it did so for this long: to poll takes less. */
+import { Habit } from "./habit.ts";
+
+/** The event loop slept between two calls when it did so for this long: to poll takes less. */
 const ASLEEP_MS = 0.004;
 /** An answer that usually takes longer is not waited for actively, and none for longer. */
-const LONGEST_MS = 0.3;
-/** Of what an answer usually takes. */
-const PATIENCE = 2;
-const SMOOTHING = 1 / 8;
-/** From this score on it is waited; a quiet call, and a wait that was worth it, is 1 more. */
-const ENOUGH = 16;
-const MOST = 64;
-const LEAST = -MOST;
+const LONGEST_ANSWER_MS = 0.3;
+/** The same of the call that follows an answer. */
+const LONGEST_PAUSE_MS = 0.2;
+/** A quiet call, and a wait that was worth it. */
+const GAIN = 1;
 /** What a call right after the one before costs: more than every fourth, and it is not waited. */
 const BUSY_COST = 4;
 /** What a wait in vain costs. */
 const MISS_COST = 32;
 
 /**
- * Decides whether a process that just asked a worker should wait actively for the answer, since to fall asleep and be woken takes as long as a small
- * model runs. Only while this process has nothing else to do: its event loop slept between the calls before. What it is told of time is in
- * milliseconds: now, and how long the event loop has slept in all.
+ * Decides whether a process should wait actively, since to fall asleep and be woken takes as long as a small model runs: for a worker's answer when
+ * it has just asked it, and for the next call when it has just been answered. Only while this process has nothing else to do: its event loop slept between the
+ * calls before. What it is told of time is in milliseconds: now, and how long the event loop has slept in all, or turned for nothing but a wait.
  */
 export class ActiveWait {
-  #score = 0;
+  readonly #answers = new Habit(LONGEST_ANSWER_MS);
+  readonly #pauses = new Habit(LONGEST_PAUSE_MS);
   #askedMs = 0;
-  #usualMs = LONGEST_MS;
+  #answeredMs = 0;
   #sleptMs = 0;
 
   /** A call is sent. How long to wait for its answer actively; 0: not at all. */
   asked(nowMs: number, sleptMs: number): number {
+    const points = sleptMs - this.#sleptMs > ASLEEP_MS ? GAIN : -BUSY_COST;
     this.#askedMs = nowMs;
-    this.#add(sleptMs - this.#sleptMs > ASLEEP_MS ? 1 : -BUSY_COST);
-    if (this.#score < ENOUGH || this.#usualMs >= LONGEST_MS) return 0;
-    return Math.min(PATIENCE * this.#usualMs, LONGEST_MS);
+    this.#answers.add(points);
+    this.#pauses.add(points);
+    this.#pauses.took(nowMs - this.#answeredMs);
+    return this.#answers.waitMs;
   }
 
-  answered(nowMs: number, sleptMs: number): void {
-    const tookMs = Math.min(nowMs - this.#askedMs, 2 * LONGEST_MS);
-    this.#usualMs += (tookMs - this.#usualMs) * SMOOTHING;
+  /** How long to stay awake for the next call, if none is under way; 0: not at all. */
+  answered(nowMs: number, sleptMs: number): number {
+    this.#answers.took(nowMs - this.#askedMs);
+    this.#answeredMs = nowMs;
     this.#sleptMs = sleptMs;
+    return this.#pauses.waitMs;
   }
 
-  /** How a wait ended: in vain, a core is wanted elsewhere. */
+  /** How a wait for an answer ended: in vain, a core is wanted elsewhere. */
   waited(isAnswered: boolean): void {
-    this.#add(isAnswered ? 1 : -MISS_COST);
+    this.#answers.add(isAnswered ? GAIN : -MISS_COST);
   }
 
-  #add(points: number): void {
-    this.#score = Math.max(LEAST, Math.min(MOST, this.#score + points));
+  /** No call came while this process stayed awake. */
+  noneCame(): void {
+    this.#pauses.add(-MISS_COST);
   }
 }

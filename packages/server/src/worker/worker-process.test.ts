@@ -55,12 +55,16 @@ const call = (text: string, timeoutMs = PATIENCE_MS) => ({
   timeoutMs,
 });
 
-/** Waits for every answer, for so long at most, and notes how each wait ended. */
-function patient(
-  waitMs: number,
-): { readonly waits: boolean[] } & NonNullable<WorkerProcessOptions["activeWait"]> {
-  const waits: boolean[] = [];
-  return { waits, asked: () => waitMs, answered() {}, waited: (isAnswered) => void waits.push(isAnswered) };
+/** Waits for every answer, for so long at most, and stays awake for the next call; notes how each wait ended. */
+function patient(waitMs: number, awakeMs = 0) {
+  const [waits, inVain]: [boolean[], number[]] = [[], []];
+  const activeWait: NonNullable<WorkerProcessOptions["activeWait"]> = {
+    asked: () => waitMs,
+    answered: () => awakeMs,
+    waited: (isAnswered) => void waits.push(isAnswered),
+    noneCame: () => void inVain.push(awakeMs),
+  };
+  return { ...activeWait, waits, inVain };
 }
 
 describe("WorkerProcess", () => {
@@ -93,6 +97,20 @@ describe("WorkerProcess", () => {
     const { header } = await worker.call(call("late"));
     assert.equal(Buffer.from(header).toString(), "late");
     assert.deepEqual(activeWait.waits, [false]);
+    await worker.close();
+  });
+
+  test("a process that stays awake after an answer takes the next call as ever, and falls asleep when none comes", async () => {
+    const activeWait = patient(0, 5);
+    const { worker } = start(ECHO, { activeWait });
+    await worker.ready;
+    for (let i = 0; i < 20; i++) {
+      const { header } = await worker.call(call(`${i}`));
+      assert.equal(Buffer.from(header).toString(), `${i}`);
+    }
+    const before = activeWait.inVain.length;
+    await until("it falls asleep", () => activeWait.inVain.length > before);
+    await worker.call(call("again"));
     await worker.close();
   });
 

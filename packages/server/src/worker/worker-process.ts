@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import { performance } from "node:perf_hooks";
-import { Duplex, PassThrough } from "node:stream";
+import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { usableCores } from "../base/cgroup.ts";
 import type { Clock } from "../base/clock.ts";
@@ -15,7 +14,8 @@ import { FrameReader } from "./frame-reader.ts";
 import { writeFrame } from "./frame-writer.ts";
 import { readOutputLines } from "./output-lines.ts";
 import { PendingCalls } from "./pending-calls.ts";
-import type { Sandbox } from "./sandbox.ts";
+import { onlyChildOf, socketOf, spawnProgram, type WorkerProgram } from "./spawn-program.ts";
+import { WakefulTurns } from "./wakeful-turns.ts";
 import {
   type Call,
   type CallResult,
@@ -26,21 +26,15 @@ import {
   workerDiedError,
 } from "./worker.ts";
 
-export interface WorkerProcessOptions {
+export interface WorkerProcessOptions extends WorkerProgram {
   readonly id: string;
-  /** The program to run and its arguments: it says hello and answers calls over descriptor 3, as `serveWorker` does. */
-  readonly command: readonly [string, ...string[]];
-  /** The whole environment of the worker: an allow-list, never the server process's own. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Keeps the worker from the rest of the machine. Default: it may do what the server's user may. */
-  readonly sandbox?: Sandbox | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long the worker may take until it can take calls. */
   readonly startTimeoutMs: number;
   readonly limits?: FrameLimits;
   /** Default: by what it sees, where there is more than one core. */
-  readonly activeWait?: Pick<ActiveWait, "asked" | "answered" | "waited"> | undefined;
+  readonly activeWait?: Pick<ActiveWait, "asked" | "answered" | "waited" | "noneCame"> | undefined;
 }
 
 type State =
@@ -89,6 +83,7 @@ export class WorkerProcess implements Worker {
   /** Undefined where it cannot be: on one core the worker would not even run. */
   readonly #activeWait: WorkerProcessOptions["activeWait"];
   #waitUntilMs = 0;
+  readonly #awake: WakefulTurns;
   #state: State = { kind: "spawning" };
 
   constructor(options: WorkerProcessOptions) {
@@ -111,6 +106,11 @@ export class WorkerProcess implements Worker {
     this.#reader = new FrameReader(options.limits ?? DEFAULT_FRAME_LIMITS, (frame) => this.#take(frame));
     const { activeWait = usableCores() > 1 ? new ActiveWait() : undefined } = options;
     this.#activeWait = isReadable(this.#socket) ? activeWait : undefined;
+    this.#awake = new WakefulTurns({
+      clock: options.clock,
+      isWaiting: () => this.#isIdle(),
+      onNothing: () => this.#activeWait?.noneCame(),
+    });
     this.#readFrames();
     this.#readOutput();
     this.#watchExit();
@@ -183,7 +183,7 @@ export class WorkerProcess implements Worker {
   #mayWait(): void {
     if (this.#activeWait === undefined || this.#pending.size > 0) return;
     const nowMs = this.#clock.nowMs();
-    const waitMs = this.#activeWait.asked(nowMs, performance.nodeTiming.idleTime);
+    const waitMs = this.#activeWait.asked(nowMs, this.#idleMs());
     if (waitMs === 0) return;
     this.#waitUntilMs = nowMs + waitMs;
     setImmediate(this.#waitActively);
@@ -203,6 +203,16 @@ export class WorkerProcess implements Worker {
     this.#activeWait?.waited(this.pendingCalls === 0);
   };
 
+  /** How long this process had nothing to do, in all. */
+  #idleMs(): number {
+    return performance.nodeTiming.idleTime + this.#awake.idleMs;
+  }
+
+  /** Ready, and without a call. */
+  #isIdle(): boolean {
+    return this.#pending.size === 0 && this.#state.kind === "ready";
+  }
+
   #received(read: () => void): void {
     try {
       read();
@@ -221,8 +231,9 @@ export class WorkerProcess implements Worker {
   #take(frame: Frame): void {
     if (frame.kind !== FRAME_KINDS.hello) {
       if (frame.kind === FRAME_KINDS.call) throw protocolError("it called the server process");
-      this.#activeWait?.answered(this.#clock.nowMs(), performance.nodeTiming.idleTime);
+      const waitMs = this.#activeWait?.answered(this.#clock.nowMs(), this.#idleMs());
       this.#pending.take(frame);
+      if (waitMs && this.#isIdle()) this.#awake.stayAwake(waitMs);
       return;
     }
     this.#cancelStartTimer();
@@ -274,31 +285,4 @@ export class WorkerProcess implements Worker {
     this.#readyEnds.reject(blame);
     this.#pending.rejectAll(blame, reason);
   }
-}
-
-function spawnProgram({ command, env, sandbox }: WorkerProcessOptions): ChildProcess {
-  const [program, ...args] = sandbox?.wrap(command) ?? command;
-  return spawn(program, args, {
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-    // Its temporary folder is its own, whatever the server's is called.
-    env: sandbox === undefined ? env : { ...env, TMPDIR: "/tmp" },
-    detached: true,
-    windowsHide: true,
-  });
-}
-
-/** Undefined where the system does not say. */
-function onlyChildOf(pid: number | undefined): number | undefined {
-  try {
-    const child = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ")[0]);
-    return child > 0 ? child : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The server process's end of the socket pair. Out of file descriptors, there is none, and the error event says so. */
-function socketOf(child: ChildProcess): Duplex {
-  const socket: unknown = child.stdio?.[3];
-  return socket instanceof Duplex ? socket : new PassThrough().destroy();
 }

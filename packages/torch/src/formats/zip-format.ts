@@ -26,7 +26,8 @@ const TELLING = /\.(json|pkl|pte|so|cubin|cpp|h5)$|\/aotinductor\/|archive_forma
 function formatOfNames(all: readonly string[]): FileFormat {
   const names = all.filter((name) => TELLING.test(name));
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
-  if (names.includes("MAR-INF/MANIFEST.json")) return "mar";
+  // What has handlers: of one model, or of a workflow.
+  if (names.includes("MAR-INF/MANIFEST.json") || names.includes("WAR-INF/MANIFEST.json")) return "mar";
   if (has(PROGRAM)) return "pt2";
   if (has(AOT_INDUCTOR)) return "aotinductor";
   if (has(/\.pte$/)) return "executorch";

@@ -143,7 +143,10 @@ function otherNotes(store: string): string[] {
     ...[...loose, ...packed].map(
       (name) => `${name} is not read: pack it with torch-model-archiver as a .mar file`,
     ),
-    ...flows.map((name) => `${name} is a workflow of TorchServe: its archives are served, one by one`),
+    ...flows.map(
+      (name) =>
+        `${name} is a workflow of TorchServe: POST /workflows registers it, with --model-control explicit`,
+    ),
   ];
 }
 

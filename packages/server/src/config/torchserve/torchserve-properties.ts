@@ -135,7 +135,7 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
       ? { outcome: "same", models: { envelope: value.trim() } }
       : { outcome: "none", note: `known are ${ENVELOPES.join(", ")}` },
   default_service_handler: none("an archive's own handler is used"),
-  workflow_store: none("workflows (.war) are not served"),
+  workflow_store: (value) => ({ outcome: "same", server: { workflow_store: value.trim() } }),
   plugins_path: none("plug-ins for TorchServe's Java are not loaded"),
   ts_open_inference_protocol: same("the Open Inference Protocol is on every inference port"),
   ts_header_key_sequence_id: none("sequences have TorchServe's usual header, ts_request_sequence_id"),

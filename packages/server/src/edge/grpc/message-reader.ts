@@ -36,6 +36,9 @@ export interface ReaderOptions {
   readonly isSingle: boolean;
 }
 
+/** Messages of one call that are handed on in a turn of the event loop: thousands of empty ones come in one piece. */
+const MESSAGES_PER_TURN = 32;
+
 /** Less than this costs little, and most messages are no longer. */
 const FREE_BYTES = 16 * 1024;
 
@@ -60,6 +63,8 @@ export class MessageReader implements Transfer {
   #isWanted = true;
   #isInflating = false;
   #isHandingOn = false;
+  /** What is left waits for the next turn. */
+  #isYielding = false;
   #isPaused = false;
   #isOver = false;
 
@@ -140,15 +145,29 @@ export class MessageReader implements Transfer {
   /** Hands on what is asked for and there. */
   #handOn(): void {
     // A receiver that asks for the next message while it gets one is served by the loop that gave it.
-    if (this.#isHandingOn) return;
+    if (this.#isHandingOn || this.#isYielding) return;
     this.#isHandingOn = true;
+    let left = MESSAGES_PER_TURN;
     while (this.#isWanted && !this.#isInflating && this.#waiting.length > 0 && !this.#receiver.ended) {
+      if (left === 0) {
+        this.#yield();
+        break;
+      }
+      left -= 1;
       const frame = this.#waiting.shift()!;
       if (frame[0] === 0) this.#give(frame.subarray(PREFIX_BYTES), frame.length);
       else void this.#inflate(frame);
     }
     this.#isHandingOn = false;
     this.#settle();
+  }
+
+  #yield(): void {
+    this.#isYielding = true;
+    setImmediate(() => {
+      this.#isYielding = false;
+      this.#handOn();
+    });
   }
 
   #give(message: Buffer, bytes: number): void {
@@ -163,7 +182,7 @@ export class MessageReader implements Transfer {
   /** After what has come: half-closes, or reads on if somebody waits for more. */
   #settle(): void {
     if (this.#receiver.ended) return;
-    if (this.#isInflating) {
+    if (this.#isInflating || this.#isYielding) {
       if (!this.#isPaused) this.#pause();
       return;
     }

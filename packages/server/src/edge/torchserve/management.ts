@@ -1,11 +1,13 @@
 import { abortSignalOf, type CancelSignal } from "../../base/call-signal.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
+import type { WorkflowNode } from "../../base/workflow.ts";
 import { checkModelName } from "../../gate/model-name.ts";
 import type { Administration, RequestedSettings } from "../../infer/administration.ts";
 import type { Inference } from "../../infer/inference.ts";
 import { archiveName } from "./archive-name.ts";
 import { describeVersion, type ModelFacts } from "./describe-version.ts";
+import { pageOf } from "./page.ts";
 import { registeredSettings, type Wishes, workersOf } from "./registration-settings.ts";
 import { failing, modelNotFound, versionNotFound } from "./torchserve-failure.ts";
 
@@ -49,15 +51,17 @@ export interface TorchserveManagement {
 }
 
 const PROCESSING: ManagementResult = { code: 202, document: { status: "Processing worker updates..." } };
-const MAX_PAGE = 100;
 
 /** TorchServe counts 1.0, and this server 1. */
 export function plainVersion(version: string | undefined): string | undefined {
   return version?.replace(/^([1-9][0-9]*)\.0$/, "$1");
 }
 
-export function createTorchserveManagement(parts: ManagementParts): TorchserveManagement {
-  return new Management(parts, { requested: new Set(), idle: new Map() });
+/** The node of a workflow that a model is; undefined: it is none. */
+type NodeOf = (model: string) => WorkflowNode | undefined;
+
+export function createTorchserveManagement(parts: ManagementParts, nodeOf?: NodeOf): TorchserveManagement {
+  return new Management(parts, { requested: new Set(), idle: new Map(), nodeOf });
 }
 
 interface Registered {
@@ -65,6 +69,7 @@ interface Registered {
   readonly requested: Set<string>;
   /** Registered, and scaled to no workers; with what was known of them. */
   readonly idle: Map<string, ModelFacts>;
+  readonly nodeOf: NodeOf | undefined;
 }
 
 class Management implements TorchserveManagement {
@@ -145,19 +150,21 @@ class Management implements TorchserveManagement {
       const facts = this.#idle.get(model) ?? (await this.#factsOf(model, one));
       const own =
         isCustomized && facts.workers.length > 0 ? await describeItself(model, one, signal) : undefined;
-      described.push({ ...describeVersion(facts), ...(own !== undefined && { customizedMetadata: own }) });
+      described.push({
+        ...describeVersion(facts, this.#urlOf(model) ?? ""),
+        ...(own !== undefined && { customizedMetadata: own }),
+      });
     }
     return { code: 200, document: described };
   }
 
   list(wishes: Wishes): ManagementResult {
-    const limit = whole(wishes.get("limit"), MAX_PAGE, { most: MAX_PAGE });
-    const from = whole(wishes.get("next_page_token"), 0, { most: Number.MAX_SAFE_INTEGER });
-    const all = [...this.#parts.inference.modelNames()].filter((name) => this.#isRegistered(name)).sort();
-    const names = all.slice(from, from + limit);
-    const models = names.map((modelName) => ({ modelName, modelUrl: `${modelName}.mar` }));
-    const next = from + limit;
-    return { code: 200, document: { ...(next <= all.length && { nextPageToken: String(next) }), models } };
+    const all = [...this.#parts.inference.modelNames()].filter(
+      (name) => this.#isRegistered(name) && this.#urlOf(name) !== undefined,
+    );
+    const { names, next } = pageOf(wishes, all.sort());
+    const models = names.map((modelName) => ({ modelName, modelUrl: this.#urlOf(modelName)! }));
+    return { code: 200, document: { ...next, models } };
   }
 
   setDefault(model: string, version: string): ManagementResult {
@@ -223,6 +230,12 @@ class Management implements TorchserveManagement {
     this.#idle.set(model, { ...facts, workers: [], settings: { ...settings, instances: 0 } });
   }
 
+  /** The archive that a model came from; undefined: a function of a workflow, which has none. */
+  #urlOf(name: string): string | undefined {
+    const node = this.#registered.nodeOf?.(name);
+    return node === undefined ? `${name}.mar` : node.url;
+  }
+
   #isRegistered(name: string): boolean {
     return this.#idle.has(name) || this.#parts.inference.presence(name) === "live";
   }
@@ -260,7 +273,7 @@ class Management implements TorchserveManagement {
   }
 }
 
-function said(code: number, status: string): ManagementResult {
+export function said(code: number, status: string): ManagementResult {
   return { code, document: { status } };
 }
 
@@ -271,11 +284,6 @@ export function shown(version: string): string {
 
 function isTrue(text: string | undefined): boolean {
   return text?.toLowerCase() === "true";
-}
-
-/** A count from 0 on; what is none, or more than the most, is the fallback, as for TorchServe. */
-function whole(text: string | undefined, fallback: number, { most }: { readonly most: number }): number {
-  return text !== undefined && /^[0-9]{1,9}$/.test(text) && Number(text) <= most ? Number(text) : fallback;
 }
 
 function registeredAlready(name: string, version: string): ServeError {

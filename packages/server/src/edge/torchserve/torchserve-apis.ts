@@ -1,4 +1,5 @@
 import type { TorchserveManagement } from "./management.ts";
+import type { Workflows } from "./workflows.ts";
 
 export type RenewToken = (
   authorization: string | undefined,
@@ -8,6 +9,8 @@ export type RenewToken = (
 /** What of TorchServe's APIs an edge answers. */
 export interface TorchserveApis {
   readonly management: TorchserveManagement;
+  /** Undefined: there are none, nor URLs for them. */
+  readonly workflows?: Workflows | undefined;
   /** Its management API is on the same port as everything else. */
   readonly withManagement: boolean;
   /** The edge answers this part of it and nothing else. */

@@ -102,6 +102,25 @@ describe("a store that is left alone when it is of no use", () => {
     assert.deepEqual(rig.failures, Array(5).fill("timeout"));
   });
 
+  test("when a single answer does not end: its beginning is in memory; one that is only late changes nothing", async () => {
+    const both = await started();
+    const { rig, store } = both;
+    const late: (() => void)[] = [];
+    rig.answer = (command) => new Promise((resolve) => late.push(async () => resolve(await atOnce(command))));
+    await missOne(both);
+    for (const answer of late.splice(0)) answer();
+    await turns();
+    await rig.clock.advance(100);
+    assert.equal(store.isUsable, true);
+    await missOne(both);
+    await rig.clock.advance(99);
+    assert.equal(store.isUsable, true);
+    await rig.clock.advance(1);
+    assert.equal(store.isUsable, false);
+    assert.equal(rig.destroyed, 1);
+    assert.deepEqual(rig.failures, ["timeout", "timeout", "lost"]);
+  });
+
   test("and whoever waits for it then is let go at once", async () => {
     const { rig, store } = await started();
     rig.answer = never;

@@ -27,6 +27,9 @@ const LONGEST_PAUSE_MS = 5000;
 /** Whoever stayed well for so long has no record. */
 const STABLE_MS = 10_000;
 const CONNECT_LIMIT_MS = 2000;
+/** Times the timeout, and at least so long: an answer that has not come whole by then may have no end, and its bytes are in memory. */
+const OVERDUE_TIMEOUTS = 20;
+const LEAST_OVERDUE_MS = 100;
 /** Of questions and values on their way. */
 const MAX_PENDING = 1024;
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
@@ -131,9 +134,11 @@ export class GuardedStore implements CacheStore {
   /** Resolves with undefined when it fails, takes too long, or the breaker opens meanwhile. */
   #within<T>(ask: () => Promise<T>): Promise<T | undefined> {
     const { clock, defer, timeoutMs } = this.#options;
+    const overdueMs = Math.max(LEAST_OVERDUE_MS, OVERDUE_TIMEOUTS * timeoutMs);
     return new Promise((resolve) => {
-      let isSettled = false;
+      let [isSettled, isOver] = [false, false];
       let cancel: () => void = () => {};
+      const connection = this.#connection;
       const settle = (value: T | undefined): void => {
         isSettled = true;
         cancel();
@@ -146,14 +151,21 @@ export class GuardedStore implements CacheStore {
         if (isSettled) return;
         giveUp();
         this.#failed("timeout", `no answer within ${timeoutMs} ms`);
+        clock.after(overdueMs, () => defer(overdue));
+      };
+      const overdue = (): void => {
+        if (isOver || connection === undefined || connection !== this.#connection) return;
+        this.#failed("lost", `an answer was not over within ${overdueMs} ms`);
       };
       ask().then(
         (value) => {
+          isOver = true;
           if (isSettled) return;
           this.#failures = Math.max(0, this.#failures - FORGIVEN_PER_SUCCESS);
           settle(value);
         },
         (error: unknown) => {
+          isOver = true;
           if (isSettled) return;
           giveUp();
           const isRefused = error instanceof ServeError && error.code === REFUSED;

@@ -55,3 +55,33 @@ test("what a peer answers to the password is the reason, without the password", 
   );
   peer.close();
 });
+
+test("a number of any length stays a text, also in the answer to the password: the client would read it digit by digit", async () => {
+  const peer = await startPeer((socket) => {
+    socket.write("(12345678901234567890\r\n");
+    socket.on("data", () => socket.write("*1\r\n(12345678901234567890\r\n"));
+  });
+  const { signal } = new AbortController();
+  const address = { host: "127.0.0.1", port: peer.port, database: 0, username: undefined };
+  const asked = createClient;
+  const seen: unknown[] = [];
+  const watched = ((...args: Parameters<typeof createClient>) => {
+    const client = asked(...args);
+    const send = client.sendCommand.bind(client);
+    client.sendCommand = (async (command: string[]) => {
+      const reply = await send(command);
+      seen.push(reply);
+      return reply;
+    }) as typeof client.sendCommand;
+    return client;
+  }) as typeof createClient;
+  const connection = await connectRedis(
+    { createClient: watched, ErrorReply },
+    { ...address, password: PASSWORD, tls: undefined },
+    { signal },
+  );
+  await connection.send(["GETRANGE", "k", "0", "10"]);
+  assert.deepEqual(seen, ["12345678901234567890", ["12345678901234567890"]]);
+  connection.destroy();
+  peer.close();
+});

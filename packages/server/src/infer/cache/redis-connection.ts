@@ -18,8 +18,9 @@ export interface RedisTls {
   readonly key: Buffer | undefined;
 }
 
-/** RESP's mark of a text of bytes: it is left as bytes. */
+/** RESP's marks of a text of bytes, which is left as bytes, and of a number of any length, which the client would read in quadratic time. */
 const BLOB_STRING = 36;
+const BIG_NUMBER = 40;
 /** Of what a server says into the log. */
 const MAX_MESSAGE = 200;
 
@@ -38,13 +39,10 @@ export async function connectRedis(
   const { host, port, database, username, password, tls } = address;
   const client = createClient({
     RESP: 2,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    database,
     disableClientInfo: true,
     maintNotifications: "disabled",
     disableOfflineQueue: true,
-    commandOptions: { typeMapping: { [BLOB_STRING]: Buffer } },
+    commandOptions: { typeMapping: { [BLOB_STRING]: Buffer, [BIG_NUMBER]: String } },
     socket: {
       host,
       port,
@@ -70,6 +68,12 @@ export async function connectRedis(
   });
   try {
     await Promise.race([client.connect(), aborted]);
+    // Not by the client's own options: it reads the replies to its own questions without the mapping.
+    const questions: string[][] = [];
+    if (password !== undefined)
+      questions.push(["AUTH", ...(username === undefined ? [] : [username]), password]);
+    if (database !== 0) questions.push(["SELECT", String(database)]);
+    await Promise.race([Promise.all(questions.map((question) => client.sendCommand(question))), aborted]);
   } catch (error) {
     destroy();
     throw new ServeError("unavailable", wordsOf(error), { cause: error });

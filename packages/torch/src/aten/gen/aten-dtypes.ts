@@ -2,28 +2,35 @@
 /** Which dtypes ops take, one rule with its ops per line; see dtype-rules.ts. */
 export const ATEN_DTYPES: string = `bias=fdhH input=fdhH running_mean=fdhH running_var=fdhH weight=fdhH bias~running_mean~running_var~weight: _batch_norm_with_update.default _native_batch_norm_legit.default batch_norm.default native_batch_norm.default
 ~tensors: _chunk_cat.default cartesian_prod.default meshgrid.indexing@z
-input=fdhH8421u weight=fdhH8421u input~weight: _convolution.default _convolution_mode.default conv1d.default conv1d.padding conv2d.default conv2d.padding conv3d.default conv3d.padding convolution.default
-self=fdhH: _lu_with_info.default _safe_softmax.default acos_.default acos_.default@z acosh_.default acosh_.default@z adaptive_avg_pool1d.default adaptive_avg_pool2d.default adaptive_avg_pool3d.default adaptive_max_pool1d.default adaptive_max_pool2d.default adaptive_max_pool3d.default addcdiv_.default addcdiv_.default@z asin_.default asinh_.default atan2_.default atan2_.default@z atan_.default atanh_.default bernoulli.default bernoulli.default@z cauchy_.default celu.default celu.default@z celu_.default celu_.default@z cholesky.default cholesky_inverse.default copysign_.Scalar copysign_.Tensor copysign_.Tensor@z cos_.default cos_.default@z cosh_.default cosh_.default@z deg2rad_.default digamma_.default digamma_.default@z div_.Tensor div_.Tensor@z dropout_.default@z elu.default elu.default@z elu_.default elu_.default@z erf_.default erfc_.default erfc_.default@z erfinv_.default exp2_.default exp2_.default@z exp_.default exp_.default@z expm1_.default exponential_.default frac.default frac_.default frexp.Tensor frexp.Tensor@z gelu.default geqrf.default glu.default hardshrink.default hardshrink.default@z hardsigmoid.default hardsigmoid.default@z hardsigmoid_.default hardsigmoid_.default@z hardswish.default hinge_embedding_loss.default@r1 hinge_embedding_loss.default@r1z histc.default histc.default@z histogram.bin_ct@z hypot_.default hypot_.default@z i0_.default i0_.default@z igamma_.default igamma_.default@z igammac_.default igammac_.default@z leaky_relu.default leaky_relu_.default lgamma_.default lgamma_.default@z linalg_cholesky.default linalg_cholesky_ex.default linalg_cond.default linalg_eig.default linalg_eigh.default linalg_eigvals.default linalg_eigvalsh.default linalg_ldl_factor.default linalg_ldl_factor_ex.default linalg_matrix_exp.default linalg_matrix_norm.default linalg_matrix_norm.str_ord linalg_matrix_rank.atol_rtol_float linalg_norm.default linalg_pinv.atol_rtol_float linalg_solve_triangular.default linalg_tensorinv.default linalg_vector_norm.default linalg_vector_norm.default@z log10_.default log10_.default@z log1p_.default log2_.default log2_.default@z log_.default log_.default@z log_normal_.default log_sigmoid.default log_sigmoid.default@z log_softmax.int log_softmax.int@z logcumsumexp.default logcumsumexp.default@z logdet.default logit_.default logit_.default@z max_pool1d.default mean.default@z mean.dim mish.default mish.default@z mish_.default mish_.default@z multinomial.default mvlgamma_.default mvlgamma_.default@z nanmean.default nanmean.default@z nanquantile.scalar nanquantile.scalar@z nextafter_.default nextafter_.default@z normal_.default pdist.default pinverse.default polygamma_.default polygamma_.default@z qr.default quantile.scalar quantile.scalar@z rad2deg_.default randn_like.default randn_like.default@z reciprocal_.default reciprocal_.default@z renorm.default renorm_.default round.decimals round.decimals@z round_.decimals round_.decimals@z rrelu.default rrelu.default@z rrelu_.default rrelu_.default@z rsqrt_.default rsqrt_.default@z selu.default selu.default@z selu_.default selu_.default@z sigmoid_.default sigmoid_.default@z silu.default silu.default@z silu_.default silu_.default@z sin_.default sinc_.default sinc_.default@z sinh_.default soft_margin_loss.default@r1 soft_margin_loss.default@r1z soft_margin_loss.default@r2 softmax.int softmax.int@z softplus.default softplus.default@z softshrink.default softshrink.default@z sqrt_.default std.correction std.default std.dim std_mean.correction std_mean.default std_mean.dim stft.default svd.default tan_.default tanh_.default uniform_.default upsample_linear1d.default var.correction var.default var.dim var_mean.correction var_mean.default var_mean.dim view_as_complex.default xlogy_.Tensor xlogy_.Tensor@z
-input=fdhH: _native_batch_norm_legit.no_stats dropout.default@z linalg_matrix_rank.atol_rtol_tensor rms_norm.default upsample_linear1d.vec upsample_trilinear3d.vec
+input=fdhH8421u weight=fdhH8421u input~weight !bias=f8b,input=H,weight=H: _convolution.default _convolution_mode.default|bias,input,weight conv1d.default conv1d.padding conv2d.default conv2d.padding conv3d.default conv3d.padding convolution.default
+input=fdhH8 weight=fdhH8 input~weight !bias=f8b,input=H,weight=H !bias=fdhH,input=8,weight=8: _convolution.default@t1 _convolution.default@t2|bias,input,weight conv_transpose1d.default conv_transpose2d.input|bias,input,weight convolution.default@t1 convolution.default@t2|bias,input,weight
+input=fdhH8 weight=fdhH8 input~weight: _convolution.default@t2 conv_transpose2d.input convolution.default@t2
+bias=fdhH8 input=fdhH8 weight=fdhH8 bias~input~weight: _convolution.default@t3 conv_transpose3d.input convolution.default@t3
+input=fdhH8421u weight=fdhH8421u input~weight: _convolution_mode.default
+self=fdhH: _lu_with_info.default _safe_softmax.default acos_.default acos_.default@z acosh_.default acosh_.default@z adaptive_avg_pool1d.default adaptive_avg_pool2d.default adaptive_avg_pool3d.default adaptive_max_pool1d.default adaptive_max_pool2d.default adaptive_max_pool3d.default addcdiv_.default addcdiv_.default@z asin_.default asinh_.default atan2_.default atan2_.default@z atan_.default atanh_.default bernoulli.default bernoulli.default@z cauchy_.default celu.default celu.default@z celu_.default celu_.default@z cholesky.default cholesky_inverse.default copysign_.Scalar copysign_.Tensor copysign_.Tensor@z cos_.default cos_.default@z cosh_.default cosh_.default@z deg2rad_.default digamma_.default digamma_.default@z div_.Tensor div_.Tensor@z dropout_.default@z elu.default elu.default@z elu_.default elu_.default@z erf_.default erfc_.default erfc_.default@z erfinv_.default exp2_.default exp2_.default@z exp_.default exp_.default@z expm1_.default exponential_.default frac.default frac_.default frexp.Tensor frexp.Tensor@z gelu.default geqrf.default glu.default hardshrink.default hardshrink.default@z hardsigmoid.default hardsigmoid.default@z hardsigmoid_.default hardsigmoid_.default@z hardswish.default hinge_embedding_loss.default@r1 hinge_embedding_loss.default@r1z histc.default histc.default@z histogram.bin_ct@z huber_loss.default@r0 huber_loss.default@r1 huber_loss.default@r2 hypot_.default hypot_.default@z i0_.default i0_.default@z igamma_.default igamma_.default@z igammac_.default igammac_.default@z leaky_relu.default leaky_relu_.default lgamma_.default lgamma_.default@z linalg_cholesky.default linalg_cholesky_ex.default linalg_cond.default linalg_eig.default linalg_eigh.default linalg_eigvals.default linalg_eigvalsh.default linalg_ldl_factor.default linalg_ldl_factor_ex.default linalg_matrix_exp.default linalg_matrix_norm.default linalg_matrix_norm.str_ord linalg_matrix_rank.atol_rtol_float linalg_norm.default linalg_solve_triangular.default linalg_vector_norm.default linalg_vector_norm.default@z log10_.default log10_.default@z log1p_.default log2_.default log2_.default@z log_.default log_.default@z log_normal_.default log_sigmoid.default log_sigmoid.default@z log_softmax.int log_softmax.int@z logcumsumexp.default logcumsumexp.default@z logit_.default logit_.default@z max_pool1d.default mean.default@z mean.dim mish.default mish.default@z mish_.default mish_.default@z multinomial.default mvlgamma_.default mvlgamma_.default@z nanmean.default nanmean.default@z nextafter_.default nextafter_.default@z normal_.default pdist.default polygamma_.default polygamma_.default@z qr.default rad2deg_.default randn_like.default randn_like.default@z reciprocal_.default reciprocal_.default@z renorm.default renorm_.default round.decimals round.decimals@z round_.decimals round_.decimals@z rrelu.default rrelu.default@z rrelu_.default rrelu_.default@z rsqrt_.default rsqrt_.default@z selu.default selu.default@z selu_.default selu_.default@z sigmoid_.default sigmoid_.default@z silu.default silu.default@z silu_.default silu_.default@z sin_.default sinc_.default sinc_.default@z sinh_.default soft_margin_loss.default@r1 soft_margin_loss.default@r1z soft_margin_loss.default@r2 softmax.int softmax.int@z softplus.default softplus.default@z softshrink.default softshrink.default@z sqrt_.default std.correction std.default std.dim std_mean.correction std_mean.default std_mean.dim stft.default svd.default tan_.default tanh_.default uniform_.default upsample_linear1d.default var.correction var.default var.dim var_mean.correction var_mean.default var_mean.dim view_as_complex.default xlogy_.Tensor xlogy_.Tensor@z
+input=fdhH: _native_batch_norm_legit.no_stats dropout.default@z linalg_matrix_rank.atol_rtol_tensor@z rms_norm.default upsample_linear1d.vec upsample_trilinear3d.vec
 grad_output=fdhH output=fdhH grad_output~output: _softmax_backward_data.default
-indices=84: _unsafe_masked_index.default embedding.default embedding.default@z take_along_dim.default
+indices=84ub: _unsafe_index.Tensor _unsafe_index.Tensor@z index.Tensor index.Tensor@z
+indices=84: _unsafe_masked_index.default embedding.default embedding.default@z take_along_dim.default@flat
 indices=84 self~values: _unsafe_masked_index_put_accumulate.default
 self=fdhHu: _upsample_bilinear2d_aa.default _upsample_nearest_exact1d.default upsample_nearest1d.default
 input=fdhHu: _upsample_bilinear2d_aa.vec _upsample_nearest_exact2d.vec _upsample_nearest_exact3d.vec upsample_bicubic2d.vec upsample_bilinear2d.vec upsample_nearest1d.vec upsample_nearest2d.vec upsample_nearest3d.vec
-self=fdhH8421u: abs.default abs_.default argmax.default argmax.default@z argmin.default argmin.default@z ceil.default ceil_.default corrcoef.default cumprod_.default cumsum_.default floor.default floor_.default geometric_.default hardtanh.default hinge_embedding_loss.default@r0 hinge_embedding_loss.default@r2 kthvalue.default max_pool1d_with_indices.default max_pool2d.default max_pool2d_with_indices.default max_pool3d.default max_pool3d_with_indices.default median.default median.default@z median.dim mvlgamma.default mvlgamma.default@z nanmedian.default nanmedian.default@z nanmedian.dim neg.default neg_.default positive.default randint_like.default randint_like.default@z randint_like.low_dtype relu.default relu.default@z relu6.default relu6.default@z round.default round_.default square_.default square_.default@z threshold.default threshold.default@z threshold_.default threshold_.default@z topk.default topk.default@z trace.default trunc.default trunc_.default
+self=fdhH8421u: abs.default abs_.default argmax.default argmax.default@z argmin.default argmin.default@z ceil.default ceil_.default corrcoef.default cumprod_.default cumsum_.default floor.default floor_.default geometric_.default hardtanh.default hinge_embedding_loss.default@r0 hinge_embedding_loss.default@r2 kthvalue.default max_pool1d_with_indices.default max_pool2d.default max_pool2d_with_indices.default max_pool3d.default max_pool3d_with_indices.default median.default median.default@z median.dim mvlgamma.default mvlgamma.default@z nanmedian.default nanmedian.default@z nanmedian.dim neg.default neg_.default pad.default@refl pad.default@repl positive.default randint_like.default randint_like.default@z randint_like.low_dtype reflection_pad1d.default reflection_pad2d.default reflection_pad3d.default relu.default relu.default@z relu6.default relu6.default@z replication_pad1d.default replication_pad2d.default replication_pad3d.default round.default round_.default rsub.Scalar rsub.Scalar@z square_.default square_.default@z sub.Scalar sub.Scalar@z threshold.default threshold.default@z threshold_.default threshold_.default@z topk.default topk.default@z trace.default trunc.default trunc_.default
 self>other: add_.Tensor add_.Tensor@z mul_.Tensor mul_.Tensor@z
 batch1=fdhH8421u batch2=fdhH8421u self=fdhH8421u batch1~batch2~self: addbmm.default addbmm.default@z addbmm_.default addbmm_.default@z baddbmm.default baddbmm.default@z baddbmm_.default
-*=fdhH: addcdiv.default addcdiv.default@z cosine_similarity.default hypot.default hypot.default@z igamma.default igamma.default@z igammac.default igammac.default@z logaddexp.default logaddexp.default@z logaddexp2.default nextafter.default nextafter.default@z
-*=fdhH8421u: addcmul.default addcmul.default@z bucketize.Tensor bucketize.Tensor@z div.Tensor_mode div.Tensor_mode@z floor_divide.default floor_divide.default@z fmod.Tensor fmod.Tensor@z poisson_nll_loss.default@r2 pow.Tensor_Tensor pow.Tensor_Tensor@z remainder.Tensor remainder.Tensor@z searchsorted.Tensor@z
+*=fdhH: addcdiv.default addcdiv.default@z cosine_similarity.default hypot.default hypot.default@z igamma.default igamma.default@z igammac.default igammac.default@z logaddexp.default logaddexp.default@z logaddexp2.default mse_loss.default@r1 mse_loss.default@r1z mse_loss.default@r2 nextafter.default nextafter.default@z smooth_l1_loss.default@r1 smooth_l1_loss.default@r1z smooth_l1_loss.default@r2
+*=fdhH8421u: addcmul.default addcmul.default@z bucketize.Tensor bucketize.Tensor@z clamp.Tensor|max,min,self div.Tensor_mode div.Tensor_mode@z floor_divide.default floor_divide.default@z fmod.Tensor fmod.Tensor@z poisson_nll_loss.default@r2 pow.Tensor_Tensor pow.Tensor_Tensor@z remainder.Tensor remainder.Tensor@z
 self=fdhH8421u self>tensor1 self>tensor2: addcmul_.default addcmul_.default@z
 mat1=fdhH8421u mat2=fdhH8421u self=fdhH8421u mat1~mat2~self: addmm.default addmm.default@z addmm_.default
 mat=fdhH8421u self=fdhH8421u vec=fdhH8421u mat~self~vec: addmv.default addmv.default@z addmv_.default
 self>vec1 self>vec2: addr_.default
 self=fdhH8: avg_pool1d.default avg_pool2d.default avg_pool3d.default
+bias=fdhH input=fdhH running_mean=fdhH running_var=fdhH weight=fdhH bias~running_mean~running_var~weight !bias=f,input=d,running_mean=f,running_var=f,weight=f !bias=d,input=f,running_mean=d,running_var=d,weight=d !bias=h,input=f,running_mean=h,running_var=h,weight=h !bias=H,input=f,running_mean=H,running_var=H,weight=H: batch_norm.default|bias,input,running_mean,running_var,weight native_batch_norm.default|bias,input,running_mean,running_var,weight
 bias=fdhH8421u input1=fdhH8421u input2=fdhH8421u weight=fdhH8421u bias~input1~input2~weight: bilinear.default
 self=fdhH target=fdhH self~target: binary_cross_entropy.default@r1 binary_cross_entropy.default@r1z
 self=fdhH target=fdhH pos_weight=fdhH8421u: binary_cross_entropy_with_logits.default@r0
-self=fdhH target=fdhH: binary_cross_entropy_with_logits.default@r1z binary_cross_entropy_with_logits.default@r2 kl_div.default@r0 kl_div.default@r1 kl_div.default@r2
+pos_weight=fdhH8421u self=fdhH target=fdhH: binary_cross_entropy_with_logits.default@r1
+self=fdhH target=fdhH: binary_cross_entropy_with_logits.default@r1z binary_cross_entropy_with_logits.default@r2 cross_entropy_loss.default@p kl_div.default@r0 kl_div.default@r1 kl_div.default@r2
 self=8421u: bincount.default
 other=8421ub self=8421ub: bitwise_and.Tensor bitwise_and.Tensor@z bitwise_or.Tensor bitwise_or.Tensor@z bitwise_xor.Tensor bitwise_xor.Tensor@z
 other=8421ub self=8421ub self>other: bitwise_and_.Tensor bitwise_and_.Tensor@z bitwise_or_.Tensor bitwise_or_.Tensor@z bitwise_xor_.Tensor bitwise_xor_.Tensor@z
@@ -34,52 +41,60 @@ mat2=fdhH8421u self=fdhH8421u mat2~self: bmm.default mm.default
 x1=fdhH x2=fdhH x1~x2: cdist.default
 input2=fdhH self=fdhH input2~self: cholesky_solve.default
 self>max self>min: clamp_.Tensor
+self=fdhH8421u self>max self>min: clamp_.Tensor|max,min,self
 self>max: clamp_max_.Tensor clamp_max_.Tensor@z
 self>min: clamp_min_.Tensor clamp_min_.Tensor@z
 imag=fdhH real=fdhH imag~real: complex.default complex.default@z
 self=fdhH8421u aweights=fdhH fweights=8421u: cov.default
 other=fdhH8421u self=fdhH8421u other~self: cross.default inner.default linalg_cross.default matmul.default vdot.default
-self=fdhH target=fdhH8u: cross_entropy_loss.default
-self=fdhH target=8u: nll_loss_nd.default@r1 nll_loss_nd.default@r2
+self=fdhH target=8u weight=fdhH self~weight: cross_entropy_loss.default@c nll_loss_nd.default@r0 nll_loss_nd.default@r1z
 y=fdhH8421u: cumulative_trapezoid.dx trapezoid.dx trapz.dx
 x=fdhH8421u y=fdhH8421u: cumulative_trapezoid.x trapezoid.x trapz.x
 other=fdhH8421u self=fdhH8421u *=fdhH: dist.default dist.default@z
 self=fdhH8421u self>other: div_.Tensor_mode div_.Tensor_mode@z floor_divide_.Tensor floor_divide_.Tensor@z fmod_.Tensor fmod_.Tensor@z remainder_.Tensor remainder_.Tensor@z
 self=fdhH8421u tensor=fdhH8421u self~tensor: dot.default
 indices=8421ub offsets=8421ub per_sample_weights=fdhH weight=fdhH per_sample_weights~weight: embedding_bag.padding_idx
+indices=8421ub offsets=8421ub per_sample_weights=fdhH weight=fdhH per_sample_weights~weight !indices=21ub,offsets=21ub,per_sample_weights=f,weight=f: embedding_bag.padding_idx|indices,offsets,per_sample_weights,weight
+indices=8421ub offsets=8421ub weight=fdhH !indices=2,offsets=2,weight=f !indices=1,offsets=1,weight=f !indices=u,offsets=u,weight=f !indices=b,offsets=b,weight=f: embedding_bag.padding_idx|indices,offsets,weight
 random_samples=fdhH self=fdhH random_samples~self: fractional_max_pool2d.default
-self=fdhH8421b: full_like.default
 index=84: gather.default gather.default@z index_select.default index_select.default@z scatter.value_reduce@z scatter_.value_reduce@z
 self=fdhH8421: gradient.scalarint hardtanh.default@z
 self=fdhH8421b spacing=fdhH8421u: gradient.tensorarray
 grid=fdhH input=fdhH grid~input: grid_sampler.default grid_sampler_2d.default grid_sampler_3d.default
 bias=fdhH input=fdhH weight=fdhH bias~weight: group_norm.default instance_norm.default layer_norm.default native_group_norm.default native_layer_norm.default
+bias=fdhH input=fdhH weight=fdhH bias~weight !bias=f,input=d,weight=f !bias=d,input=f,weight=d !bias=h,input=f,weight=h !bias=H,input=f,weight=H: group_norm.default|bias,input,weight layer_norm.default|bias,input,weight native_group_norm.default|bias,input,weight native_layer_norm.default|bias,input,weight
 self~values: heaviside.default heaviside.default@z heaviside_.default heaviside_.default@z
 self=fdhH weight=fdhH self~weight: histogram.bin_ct histogramdd.default prelu.default prelu.default@z
 bins=fdhH self=fdhH bins~self: histogram.bins_tensor
-bins=fdhH self=fdhH weight=fdhH bins~self~weight: histogramdd.TensorList_bins
+bins=fdhH self=fdhH weight=fdhH bins~self~weight: histogram.bins_tensor@z histogramdd.TensorList_bins
 self=fdhHb: im2col.default
-indices=84ub: index.Tensor index.Tensor@z _unsafe_index.Tensor _unsafe_index.Tensor@z
 index=84 self~source: index_add.default index_add.default@z index_add_.default index_add_.default@z index_reduce.default index_reduce_.default
 index=8 self~source: index_copy.default index_copy.default@z index_copy_.default index_copy_.default@z put.default put.default@z put_.default put_.default@z
-index=8 self=fdhH8421b: index_fill.int_Scalar index_fill_.int_Scalar
-index=8: index_fill.int_Scalar@z index_fill.int_Tensor@z index_fill_.int_Scalar@z index_fill_.int_Tensor@z take.default take.default@z
+index=8: index_fill.int_Scalar index_fill.int_Scalar@z index_fill.int_Tensor@z index_fill_.int_Scalar index_fill_.int_Scalar@z index_fill_.int_Tensor@z take.default take.default@z
 indices=84ub self~values: index_put.default index_put_.default
 index=84 self=fdhH8421u source=fdhH8421u self~source: index_reduce.default@z index_reduce_.default@z
-other~self: isclose.default isclose.default@z tensordot.default
+bias=fdhH input=fdhH weight=fdhH bias~weight !bias=f,input=d,running_mean=f,running_var=fdhH8421ub,weight=f !bias=f,input=fhH,running_mean=f,running_var=dhH8421ub,weight=f !bias=d,input=f,running_mean=d,running_var=d,weight=d !bias=d,input=d,running_mean=d,running_var=f8b,weight=d !bias=h,input=f,running_mean=h,running_var=h,weight=h !bias=h,input=h,running_mean=h,running_var=f8b,weight=h !bias=H,input=f,running_mean=H,running_var=H,weight=H !bias=H,input=H,running_mean=H,running_var=f8b,weight=H !bias=f,input=d,running_mean=dhH8421ub,running_var=f,weight=f: instance_norm.default|bias,input,running_mean,running_var,weight
+input=fdhH running_var=fdhH weight=fdhH !input=d,running_mean=f,running_var=f,weight=f !input=f,running_mean=f,running_var=dhH,weight=f !input=f,running_mean=f,running_var=f,weight=dhH !input=f,running_mean=d,running_var=d,weight=d !input=d,running_mean=d,running_var=f,weight=d !input=d,running_mean=d,running_var=d,weight=f !input=f,running_mean=h,running_var=h,weight=h !input=h,running_mean=h,running_var=f,weight=h !input=f,running_mean=H,running_var=H,weight=H !input=H,running_mean=H,running_var=f,weight=H: instance_norm.default|input,running_mean,running_var,weight
+other~self: isclose.default isclose.default@z
 elements=fdhH8421u test_elements=fdhH8421u: isin.Tensor_Tensor
+self=fdhH8421u target=fdhH8421u *=fdhH: l1_loss.default@r1 l1_loss.default@r1z
+self=fdhH8421u target=fdhH8421u: l1_loss.default@r2
+!other=b,self=fdhH: ldexp.Tensor ldexp.Tensor@z
 other=fdhH8421u self=fdhH: ldexp_.default ldexp_.default@z
 end=fdhH self=fdhH end~self: lerp.Scalar lerp.Scalar@z lerp_.Scalar lerp_.Scalar@z
 end=fdhH self=fdhH weight=fdhH end~self~weight: lerp.Tensor lerp_.Tensor
-A=fdhH: linalg_det.default linalg_inv.default linalg_inv_ex.default linalg_lu.default linalg_lu_factor.default linalg_lu_factor_ex.default linalg_qr.default linalg_slogdet.default linalg_svd.default linalg_svdvals.default
+A=fdhH: linalg_det.default linalg_lu.default linalg_lu_factor.default linalg_lu_factor_ex.default linalg_qr.default linalg_svd.default linalg_svdvals.default
 input=fdhH tau=fdhH input~tau: linalg_householder_product.default
+A=fd: linalg_inv.default linalg_inv_ex.default linalg_slogdet.default
 B=fdhH LD=fdhH pivots=8421u B~LD: linalg_ldl_solve.default
 b=fdhH self=fdhH b~self: linalg_lstsq.default
 B=fdhH LU=fdhH pivots=4 B~LU: linalg_lu_solve.default
+input=fd: linalg_matrix_rank.atol_rtol_tensor
 tensors=fdhH8421u ~tensors: linalg_multi_dot.default
+self=fd: linalg_pinv.atol_rtol_float linalg_pinv.atol_rtol_tensor@z linalg_tensorinv.default logdet.default nanquantile.scalar nanquantile.scalar@z pinverse.default quantile.scalar quantile.scalar@z
 A=fdhH B=fdhH A~B: linalg_solve.default linalg_solve_ex.default
 other=fdhH self=fdhH other~self: linalg_tensorsolve.default
-x=fdhH8421u: linalg_vander.default linalg_vander.default@z
+x=fd8421u: linalg_vander.default linalg_vander.default@z
 x=fdhH y=fdhH x~y: linalg_vecdot.default
 bias=fdhH8421u input=fdhH8421u weight=fdhH8421u bias~input~weight: linear.default
 LU_data=fdhH LU_pivots=4 self=fdhH LU_data~self: lu_solve.default
@@ -87,12 +102,16 @@ LU_pivots=4: lu_unpack.default
 input1=fdhH8421u input2=fdhH8421u target=fdhH8421u: margin_ranking_loss.default@r0 margin_ranking_loss.default@r2 margin_ranking_loss.default@r2z
 mask=b: masked_fill.Scalar masked_fill.Scalar@z masked_fill.Tensor@z masked_fill_.Scalar masked_fill_.Scalar@z masked_fill_.Tensor@z masked_select.default masked_select.default@z
 mask=b self~source: masked_scatter.default masked_scatter.default@z masked_scatter_.default masked_scatter_.default@z
+grad_output=fdhH self=fdhH: max_pool2d_with_indices_backward.default max_pool2d_with_indices_backward.default@z max_pool3d_with_indices_backward.default max_pool3d_with_indices_backward.default@z
 indices=8 self=fdhH: max_unpool2d.default max_unpool3d.default
-self=fdhH target=8: multi_margin_loss.default@r0 multi_margin_loss.default@r1 multi_margin_loss.default@r1z multi_margin_loss.default@r2 multilabel_margin_loss.default@r1 multilabel_margin_loss.default@r1z multilabel_margin_loss.default@r2
+self=fdhH target=8: multi_margin_loss.default@r0 multi_margin_loss.default@r1z multi_margin_loss.default@r2 multilabel_margin_loss.default@r1 multilabel_margin_loss.default@r1z multilabel_margin_loss.default@r2
+self=fdhH target=8 weight=fdhH self~weight: multi_margin_loss.default@r1
 self=fdhH8421u vec=fdhH8421u self~vec: mv.default
-q=fdhH self=fdhH q~self: nanquantile.default nanquantile.default@z quantile.default quantile.default@z
+q=fd self=fd q~self: nanquantile.default nanquantile.default@z quantile.default quantile.default@z
 start=8421u: narrow.Tensor@z
-self=fdhH target=8u weight=fdhH self~weight: nll_loss_nd.default@r0 nll_loss_nd.default@r1z
+bias=fdhH input=fdhH !bias=f,input=d !bias=dhH,input=f: native_layer_norm.default|bias,input
+input=fdhH weight=fdhH !input=d,weight=f !input=f,weight=dhH: native_layer_norm.default|input,weight
+self=fdhH target=8u: nll_loss_nd.default@r1 nll_loss_nd.default@r2
 mean=fdhH: normal.Tensor_Tensor normal.Tensor_Tensor@z normal.Tensor_float
 self=8: one_hot.default one_hot.default@z
 input2=fdhH input3=fdhH self=fdhH input2~input3~self: ormqr.default
@@ -102,14 +121,18 @@ input=fdhH8421u target=fdhH8421u: poisson_nll_loss.default@r1
 abs=fdhH angle=fdhH abs~angle: polar.default polar.default@z
 self=fdhH8421u self>exponent: pow_.Tensor pow_.Tensor@z
 repeats=84: repeat_interleave.self_Tensor
-key=fdhH query=fdhH value=fdhH attn_mask=fdhHb key~query~value: scaled_dot_product_attention.default
+attn_mask=fdhHb key=fdhH query=fdhH value=fdhH key~query~value: scaled_dot_product_attention.default
+attn_mask=fdhHb key=fdhH query=fdhH value=fdhH key~query~value !attn_mask=dhH,key=f,query=f,value=f: scaled_dot_product_attention.default|attn_mask,key,query,value
 index=84 self~src: scatter.reduce scatter.src scatter_.reduce scatter_.src scatter_add.default scatter_add.default@z scatter_add_.default scatter_add_.default@z scatter_reduce.two scatter_reduce.two@z scatter_reduce_.two scatter_reduce_.two@z
 sorter=8: searchsorted.Scalar
-sorter=8 *=fdhH8421u: searchsorted.Tensor
+sorter=8 *=fdhH8421u: searchsorted.Tensor searchsorted.Tensor@z
+sorter=8 !self=b,sorted_sequence=b,sorter=8: searchsorted.Tensor@z|self,sorted_sequence,sorter searchsorted.Tensor|self,sorted_sequence,sorter
 data=fdhH lengths=84 offsets=84: segment_reduce.default
 other=fdhH8421u self=fdhH8421u: sub.Tensor sub.Tensor@z
 other=fdhH8421u self=fdhH8421u self>other: sub_.Tensor sub_.Tensor@z
+indices=8: take_along_dim.default
 tensor_indices_or_sections=8: tensor_split.tensor_indices_or_sections
+self=fdhH8421u other=fdhH8421u self~other: tensordot.default tensordot.default@z
 A=fdhH self=fdhH A~self: triangular_solve.default
 anchor=fdhH8421u negative=fdhH8421u positive=fdhH8421u: triplet_margin_loss.default@r0 triplet_margin_loss.default@r1
 condition=ub: where.self where.self@z`;

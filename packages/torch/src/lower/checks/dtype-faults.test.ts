@@ -56,3 +56,59 @@ test("operands of several dtypes where PyTorch wants one, and a result that does
 test("complex numbers have no rules", () => {
   assert.deepEqual(reasons(call("aten.argmax.default", { self: ["complex64", [3]] })), []);
 });
+
+test("a loss whose weight has another dtype, of classes but not of their probabilities", () => {
+  const self: Operand = ["float64", [2, 5]];
+  const weight: Operand = ["float32", [5]];
+  const reduction: Arg = { kind: "int", value: 1 };
+  const asked = (target: Operand) =>
+    reasons(call("aten.cross_entropy_loss.default", { self, target, weight }, { reduction }));
+  assert.match(asked(["int64", [2]]).join(), /'self', 'weight' of one dtype/);
+  assert.deepEqual(asked(["float64", [2, 5]]), []);
+});
+
+test("booleans that are padded with their mirror image, and such that are padded with a number", () => {
+  const asked = (mode: string) =>
+    reasons(call("aten.pad.default", { self: ["bool", [1, 4]] }, { mode: { kind: "string", value: mode } }));
+  assert.equal(asked("reflect").length, 1);
+  assert.deepEqual(asked("constant"), []);
+});
+
+test("a transposed convolution of bytes, which PyTorch only has the other way round", () => {
+  const operands: Record<string, Operand> = { input: ["int8", [1, 2, 4]], weight: ["int8", [2, 3, 2]] };
+  const asked = (value: boolean) =>
+    reasons(call("aten.convolution.default", operands, { transposed: { kind: "bool", value } }));
+  assert.equal(asked(true).length, 1);
+  assert.deepEqual(asked(false), []);
+});
+
+test("operands that only are refused together", () => {
+  const operands: Record<string, Operand> = { self: ["bool", [2]], min: ["bool", [2]], max: ["bool", [2]] };
+  assert.equal(reasons(call("aten.clamp.Tensor", operands)).length, 1);
+  const { max: _, ...others } = operands;
+  assert.deepEqual(reasons(call("aten.clamp.Tensor", others)), []);
+  assert.match(
+    reasons(call("aten.ldexp.Tensor", { self: ["float32", [2]], other: ["bool", [2]] })).join(),
+    /takes no 'other' of bool with 'self' of float32/,
+  );
+});
+
+test("a fraction that is added in place to whole numbers, and a norm in a narrower dtype", () => {
+  const self: Operand = ["int64", [2]];
+  const min: Arg = { kind: "float", value: 0.5 };
+  assert.match(reasons(call("aten.clamp_.default", { self }, { min })).join(), /writes no float .*'min'/);
+  assert.deepEqual(reasons(call("aten.clamp.default", { self }, { min })), []);
+  const dtype: Arg = { kind: "dtype", value: "float32" };
+  const norm = (of: Operand) => reasons(call("aten.linalg_vector_norm.default", { self: of }, { dtype }));
+  assert.equal(norm(["float64", [2]]).length, 1);
+  assert.deepEqual(norm(["float32", [2]]), []);
+});
+
+test("an image of bytes that is filled: the dtype takes the numbers that fit", () => {
+  const self: Operand = ["uint8", [2]];
+  assert.deepEqual(
+    reasons(call("aten.full_like.default", { self }, { fill_value: { kind: "int", value: 7 } })),
+    [],
+  );
+  assert.deepEqual(reasons(call("aten.index_fill.int_Scalar", { self, index: ["int64", [1]] })), []);
+});

@@ -25,24 +25,67 @@ function* nodesOf(graph: Graph): Generator<{ readonly node: Node; readonly graph
 }
 
 function faultOf(node: Node, graph: Graph): string | undefined {
-  // Where a dtype is asked for, operands are converted first.
-  if (!node.target.startsWith("aten.") || node.args.get("dtype")?.kind === "dtype") return undefined;
+  if (!node.target.startsWith("aten.")) return undefined;
+  const wanted = node.args.get("dtype");
+  if (wanted?.kind === "dtype") return wrongConversion(node, graph, wanted.value);
   const operands = new Map([...node.args].map(([name, arg]) => [name, tensorsOf(arg, graph)]));
   const types = [...operands.values()].flat();
   // Of nothing PyTorch takes any dtype.
   if (types.some(({ dtype, dims }) => !RULED.has(dtype) || dims.includes(0))) return undefined;
+  const given = new Map([...operands].map(([name, known]) => [name, known.map(({ dtype }) => dtype)]));
   const reduction = node.args.get("reduction");
   const rule = dtypeRuleOf({
     target: node.target,
     reduction: reduction?.kind === "int" ? Number(reduction.value) : undefined,
+    kernel: kernelOf(node, operands),
     hasNumber: types.some(({ dims }) => dims.length === 0),
+    operands: [...operands].flatMap(([name, known]) => (known.length > 0 ? [name] : [])),
   });
-  if (rule === undefined) return undefined;
-  const given = new Map([...operands].map(([name, known]) => [name, known.map(({ dtype }) => dtype)]));
+  if (rule === undefined) return wrongNumber(node, given);
   const all = types.map(({ dtype }) => dtype);
   return (
-    wrongOperand(rule, given) ?? wrongPair(rule, given) ?? wrongWrite(rule, given) ?? wrongTogether(rule, all)
+    wrongOperand(rule, given) ??
+    wrongPair(rule, given) ??
+    wrongWrite(rule, given) ??
+    wrongTogether(rule, all) ??
+    wrongAtAll(rule, given) ??
+    wrongNumber(node, given)
   );
+}
+
+/** What beside the reduction chooses the kernel, by the table's names. */
+function kernelOf({ target, args }: Node, operands: ReadonlyMap<string, readonly TensorType[]>): string {
+  const rank = (name: string): number => operands.get(name)?.[0]?.dims.length ?? 0;
+  // Classes, or their probabilities.
+  if (target.startsWith("aten.cross_entropy_loss")) return rank("target") < rank("self") ? "c" : "p";
+  if (target.startsWith("aten.take_along_dim")) return args.get("dim")?.kind === "none" ? "flat" : "";
+  const [transposed, mode] = [args.get("transposed"), args.get("mode")];
+  if (transposed?.kind === "bool" && transposed.value) return `t${rank("input") - 2}`;
+  return mode?.kind === "string" ? mode.value.slice(0, 4) : "";
+}
+
+/** Where a dtype is asked for, operands are converted first; norms convert nothing but floats, and into nothing narrower. */
+function wrongConversion({ target, args }: Node, graph: Graph, to: DType): string | undefined {
+  const self = args.get("self");
+  const [from] = self === undefined ? [] : tensorsOf(self, graph);
+  if (!target.startsWith("aten.linalg_vector_norm") || from === undefined) return undefined;
+  if (category(from.dtype) !== 2)
+    return `PyTorch takes floats as its argument 'self', and it is ${from.dtype}`;
+  return common(from.dtype, to) === to
+    ? undefined
+    : `PyTorch takes no norm of ${from.dtype} in ${to}, which is narrower`;
+}
+
+/** Ops in place whose numbers take part in the dtype of the result. */
+const COUNTING = /^aten\.(add|sub|mul|div|clamp|clamp_min|clamp_max|pow|remainder)_\./;
+
+function wrongNumber({ target, args }: Node, given: Given): string | undefined {
+  const [into] = given.get("self") ?? [];
+  if (into === undefined || category(into) === 2 || !COUNTING.test(target)) return undefined;
+  const number = [...args].find(([name, arg]) => name !== "alpha" && arg.kind === "float");
+  return number === undefined
+    ? undefined
+    : `PyTorch writes no float (its argument '${number[0]}') into a tensor of ${into}`;
 }
 
 type Given = ReadonlyMap<string, readonly DType[]>;
@@ -87,6 +130,15 @@ function wrongTogether({ together }: DtypeRule, all: readonly DType[]): string |
   return together.has(dtype)
     ? undefined
     : `PyTorch takes ${kindsText(together)}, and its arguments are ${[...new Set(all)].join(" and ")}`;
+}
+
+function wrongAtAll({ not }: DtypeRule, given: Given): string | undefined {
+  const found = not.find((refused) =>
+    [...refused].every(([name, dtypes]) => given.get(name)?.some((dtype) => dtypes.has(dtype))),
+  );
+  if (found === undefined) return undefined;
+  const known = [...found.keys()].map((name) => `'${name}' of ${given.get(name)!.join(", ")}`);
+  return `PyTorch takes no ${known.join(" with ")}`;
 }
 
 function tensorsOf(arg: Arg, graph: Graph): TensorType[] {

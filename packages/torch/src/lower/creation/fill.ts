@@ -1,7 +1,8 @@
 import type { Dim } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { asFitting } from "../core/fitting.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
-import { isTensor, type Operand, type Val } from "../core/tensor.ts";
+import type { Operand, Val } from "../core/tensor.ts";
 
 /** A tensor of one value. */
 function filled(
@@ -9,7 +10,7 @@ function filled(
   value: Operand,
   { dtype, dims }: { dtype: Val["dtype"]; dims: readonly Dim[] },
 ): Val {
-  return g.expand(isTensor(value) ? g.cast(value, dtype) : g.as(value, dtype), dims);
+  return g.expand(asFitting(g, value, dtype), dims);
 }
 
 /**
@@ -52,7 +53,7 @@ export const copy: Lowering = (node, g) => g.expand(node.tensor("src"), node.out
  * aten::fill.Tensor(Tensor self, Tensor value) -> Tensor
  */
 export const fill: Lowering = (node, g) =>
-  g.expand(g.as(node.operand("value"), node.out().dtype), node.out().dims);
+  g.expand(asFitting(g, node.operand("value"), node.out().dtype), node.out().dims);
 
 /** aten::zero(Tensor self) -> Tensor */
 export const zero: Lowering = (node, g) => g.expand(g.scalar(node.out().dtype, 0), node.out().dims);

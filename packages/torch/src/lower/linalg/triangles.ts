@@ -5,6 +5,7 @@ import type { Emitter } from "../core/emitter.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
 import {
   batchOf,
   broadcastTo,
@@ -62,6 +63,7 @@ export function solveTriangle(
 export const triangularSolve: Lowering = (node, g) => {
   const isOld = node.has("A");
   const [a, b] = [node.tensor(isOld ? "A" : "self"), node.tensor(isOld ? "self" : "B")];
+  if (a.dtype !== b.dtype) return unsupported(`its matrices are ${a.dtype} and ${b.dtype}`);
   return onMatrices(node, g, {
     sizes: a.dims,
     emit: (at) => {

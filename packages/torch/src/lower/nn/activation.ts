@@ -1,6 +1,7 @@
 import { float } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { extremeOf } from "../core/exact-integers.ts";
+import { asFitting } from "../core/fitting.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Scalar, Val } from "../core/tensor.ts";
@@ -45,6 +46,11 @@ export const hardswish: Lowering = (node, g) => {
 /** aten::silu(Tensor self) -> Tensor */
 export const silu: Lowering = (node, g) => {
   const x = self(node, g);
+  // ONNX Runtime makes one operator of a product with a sigmoid, and has no kernel of it for float64.
+  if (x.dtype === "float64") {
+    const one = g.scalar(x.dtype, 1);
+    return g.op("Div", [x, g.op("Add", [one, g.op("Exp", [g.op("Neg", [x])])])]);
+  }
   return g.op("Mul", [x, g.op("Sigmoid", [x])]);
 };
 
@@ -58,7 +64,7 @@ export const mish: Lowering = (node, g) => {
 export const threshold: Lowering = (node, g) => {
   const x = self(node, g);
   const isBelow = g.op("LessOrEqual", [x, g.as(node.scalar("threshold"), x.dtype)]);
-  return g.where(isBelow, g.as(node.scalar("value"), x.dtype), x);
+  return g.where(isBelow, asFitting(g, node.scalar("value"), x.dtype), x);
 };
 
 /** aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor: 0 within [-lambd, lambd] */

@@ -5,6 +5,7 @@ import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, type Tensor, type Val } from "../core/tensor.ts";
+import { unsupported } from "../core/unsupported.ts";
 
 /** Log probabilities, the class of each of them (or its probabilities), and which axis holds the classes. */
 interface Classes {
@@ -136,6 +137,17 @@ function byProbability(g: Emitter, { logs, target, axis, weight, smoothing, redu
   return reduction === 2 ? sum : g.op("Div", [sum, g.number(elements, dtype)]);
 }
 
+/** What PyTorch's kernel raises for: this op is none of ATen's, of which a table says it. */
+function rejectMixed(node: OpNode): void {
+  const names = ["input", "linear_weight", "linear_bias", "weight"];
+  const dtypes = new Set(names.flatMap((name) => node.optionalTensor(name)?.declared ?? []));
+  const target = node.tensor("target").dtype;
+  if (dtypes.size > 1) unsupported(`its operands are ${[...dtypes].join(" and ")}: PyTorch takes one dtype`);
+  if (![...dtypes].every(isFloat))
+    unsupported(`its operands are ${[...dtypes].join(" and ")}: PyTorch takes floats`);
+  if (target !== "int64" && target !== "uint8") unsupported(`its target is ${target}: PyTorch takes int64`);
+}
+
 const REDUCTIONS: readonly string[] = ["none", "mean", "sum"];
 
 /**
@@ -150,6 +162,7 @@ const REDUCTIONS: readonly string[] = ["none", "mean", "sum"];
 export const linearCrossEntropy: Lowering = (node, g) => {
   const { dtype } = node.out();
   const [input, layer] = [node.tensor("input"), node.tensor("linear_weight")];
+  rejectMixed(node);
   const bias = node.optionalTensor("linear_bias");
   const product = g.op("MatMul", [g.cast(input, dtype), g.transpose(g.cast(layer, dtype), [1, 0])]);
   const scores = bias === undefined ? product : g.op("Add", [product, g.cast(bias, dtype)]);

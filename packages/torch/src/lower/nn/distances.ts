@@ -1,5 +1,6 @@
 import { type Dim, product, sameDims } from "../../graph/sym.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { rejectBytes } from "../core/fitting.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
@@ -37,6 +38,7 @@ export const cosineSimilarity: Lowering = (node, g) => {
 
 /** aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=1e-06, bool keepdim=False) -> Tensor */
 export const pairwiseDistance: Lowering = (node, g) => {
+  rejectBytes([node.tensor("x1"), node.tensor("x2")]);
   const { values, dims } = aligned(node, g, ["x1", "x2"]);
   const [a, b] = values;
   return distance(g, a, b, {

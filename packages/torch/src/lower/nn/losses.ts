@@ -1,4 +1,5 @@
 import type { Emitter } from "../core/emitter.ts";
+import { rejectBytes } from "../core/fitting.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import type { Val } from "../core/tensor.ts";
@@ -124,6 +125,8 @@ export const binaryCrossEntropyWithLogits: Lowering = elementwise(PAIR, (g, x, y
 /** aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor */
 export const marginRankingLoss: Lowering = (node, g) => {
   const { dtype } = node.out();
+  // Its sign is turned.
+  rejectBytes([node.tensor("target")]);
   const [a, b, y] = ["input1", "input2", "target"].map((name) => g.cast(node.tensor(name), dtype));
   const ordered = g.op("Mul", [g.op("Neg", [y!]), g.op("Sub", [a!, b!])]);
   const loss = g.op("Add", [ordered, g.scalar(dtype, node.float("margin"))]);
@@ -150,6 +153,7 @@ export const cosineEmbeddingLoss: Lowering = (node, g) => {
 export const tripletMarginLoss: Lowering = (node, g) => {
   const { dtype } = node.out();
   const names = ["anchor", "positive", "negative"];
+  rejectBytes(names.map((name) => node.tensor(name)));
   const axis = Math.max(...names.map((name) => node.tensor(name).dims.length)) - 1;
   const [anchor, positive, negative] = names.map((name) => g.cast(node.tensor(name), dtype)) as [
     Val,

@@ -1,4 +1,5 @@
 import type { Emitter } from "../core/emitter.ts";
+import { rejectBytes } from "../core/fitting.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isTensor, normalizeAxis, type Operand, type Tensor, type Val } from "../core/tensor.ts";
@@ -124,6 +125,8 @@ export const gradient: Lowering = (node, g) => {
     ? node.ints("dim").map((dim) => normalizeAxis(dim, rank))
     : x.dims.map((_, axis) => axis);
   const apart = spacings(node, dims.length);
+  for (const spacing of apart) if (isTensor(spacing)) rejectBytes([spacing]);
+  if (x.dtype === "bool") return unsupported("PyTorch takes no differences of booleans");
   return dims.map((axis, i) => {
     const line = { x, axis, dtype: node.out(i).dtype, order: node.int("edge_order") };
     const spacing = apart[i]!;

@@ -97,6 +97,18 @@ const hurwitz: Lowering = (node, g) => {
   return zeta(g, whole(x!), whole(q!));
 };
 
+/** π² / sin²(πx) - ζ(2, 1 - x) left of a half: πx rounded as PyTorch's is, so that its poles are large and finite, too. */
+const trigamma: Lowering = (node, g) => {
+  const { dtype, dims } = node.out();
+  const given = g.cast(node.tensor("self"), dtype);
+  const x = g.cast(given, "float64");
+  const isLeft = g.op("Less", [x, number(g, 0.5)]);
+  const right = zeta(g, g.expand(number(g, 2), dims), g.where(isLeft, g.op("Sub", [number(g, 1), x]), x));
+  const angle = g.cast(g.op("Mul", [given, g.scalar(dtype, Math.PI)]), "float64");
+  const ratio = g.op("Div", [number(g, Math.PI), g.op("Sin", [angle])]);
+  return g.where(isLeft, g.op("Sub", [g.op("Mul", [ratio, ratio]), right]), right);
+};
+
 /**
  * aten::polygamma(int n, Tensor self) -> Tensor
  * aten::special_polygamma(int n, Tensor self) -> Tensor
@@ -108,6 +120,7 @@ const polygamma =
   (node, g) => {
     const n = node.int("n");
     if (n === 0) return digamma(node, g);
+    if (n === 1) return trigamma(node, g);
     const x = g.cast(node.tensor("self"), "float64");
     const value = zeta(g, g.expand(number(g, n + 1), node.out().dims), x);
     return g.op("Mul", [value, number(g, (n % 2 === 1 ? 1 : -1) * factorial(n))]);

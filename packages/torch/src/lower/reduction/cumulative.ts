@@ -2,6 +2,7 @@ import { type Dim, sub } from "../../graph/sym.ts";
 import { positions } from "../core/arange.ts";
 import { countedLoops } from "../core/counted-loop.ts";
 import type { Emitter } from "../core/emitter.ts";
+import { rejectBytes } from "../core/fitting.ts";
 import { all, type Lowering, type LoweringTable } from "../core/lowering.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
@@ -145,6 +146,8 @@ function trapezoid(isCumulative: boolean): Lowering {
     const y = node.tensor("y");
     const axis = normalizeAxis(node.int("dim"), y.dims.length);
     const size = y.dims[axis]!;
+    rejectBytes([y]);
+    if (node.has("x")) rejectBytes([node.tensor("x")]);
     if (size === 0) return g.expand(g.scalar(dtype, 0), dims);
     const sums = g.op("Add", neighbours(g, g.cast(y, dtype), { axis, size }));
     const width = node.has("x")

@@ -124,17 +124,19 @@ export const ELEMENTWISE: ShapeTable = {
   },
   isin: (args) => tensorType("bool", args.operandDims(args.isGiven("elements") ? "elements" : "element")),
   native_dropout_backward: (args) => {
-    const { dtype, dims } = args.tensor("grad_output");
-    return tensorType(floatOf(dtype), dims);
+    const { dims } = args.tensor("grad_output");
+    return tensorType(floatOf(args.promoted("grad_output", "mask")), dims);
   },
   gradient: (args) => {
     const { dims } = args.tensor("self");
     const tensors = args.isGiven("spacing")
       ? args.items("spacing").filter((item) => item.kind === "tensor")
       : [];
-    const dtype = tensors.map(({ type }) => type.dtype).reduce(common, args.tensor("self").dtype);
+    const { dtype } = args.tensor("self");
     const count = args.has("dim") ? args.sizes("dim").length : dims.length;
-    return Array.from({ length: count }, () => tensorType(floatOf(dtype), dims));
+    return Array.from({ length: count }, (_, i) =>
+      tensorType(floatOf(common(dtype, tensors[i]?.type.dtype ?? dtype)), dims),
+    );
   },
   "frexp.Tensor": (args) => {
     const { dtype, dims } = args.tensor("self");

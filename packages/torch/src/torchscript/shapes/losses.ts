@@ -15,6 +15,20 @@ const elementwise =
   (args) =>
     reduced(args, args.promoted(...names), broadcast(...names.map((name) => args.tensor(name).dims)));
 
+/** The same, in the dtype of the first: what PyTorch writes into. */
+const inPlace =
+  (first: string, second: string): ShapeFn =>
+  (args) =>
+    reduced(
+      args,
+      floatNamed(args.tensor(first).dtype, first),
+      broadcast(args.tensor(first).dims, args.tensor(second).dims),
+    );
+
+function floatNamed(dtype: TensorType["dtype"], name: string): TensorType["dtype"] {
+  return isFloat(dtype) ? dtype : unsupportedOp(`its argument ${name} is ${dtype}; pass floats`);
+}
+
 /** Of whole numbers PyTorch's own kernels wrap, cut off or convert, each in its way. */
 function floating(args: ShapeArgs, ...names: readonly string[]): TensorType["dtype"] {
   const dtype = args.promoted(...names);
@@ -75,13 +89,13 @@ export const LOSSES: ShapeTable = {
   l1_loss: elementwise("self", "target"),
   mse_loss: elementwise("self", "target"),
   smooth_l1_loss: elementwise("self", "target"),
-  huber_loss: elementwise("self", "target"),
-  soft_margin_loss: elementwise("self", "target"),
-  hinge_embedding_loss: ofFloats("self", "target"),
+  huber_loss: inPlace("self", "target"),
+  soft_margin_loss: inPlace("self", "target"),
+  hinge_embedding_loss: inPlace("self", "target"),
   kl_div: elementwise("self", "target"),
   poisson_nll_loss: ofFloats("input", "target"),
   binary_cross_entropy: elementwise("self", "target"),
-  binary_cross_entropy_with_logits: elementwise("self", "target"),
+  binary_cross_entropy_with_logits: inPlace("target", "self"),
   margin_ranking_loss: ofFloats("input1", "input2", "target"),
   cosine_embedding_loss: cosineEmbedding,
   triplet_margin_loss: vectorwise("anchor", "positive", "negative"),

@@ -95,7 +95,10 @@ const same: ShapeFn = (args) => args.tensor("self");
 
 /** One spectrum for each place of the window: [batch, frequencies, places]. */
 const shortTime: ShapeFn = (args) => {
-  const { dtype, dims } = args.tensor("self");
+  const { dims } = args.tensor("self");
+  const own = args.tensor("self").dtype;
+  const dtype =
+    args.has("window") && componentDtype(own) === undefined ? args.promoted("self", "window") : own;
   const [length, hop] = [args.int("n_fft"), args.has("hop_length") ? args.int("hop_length") : undefined];
   const isComplex = componentDtype(dtype) !== undefined;
   const isOneSided = args.has("onesided") ? args.bool("onesided") : !isComplex;

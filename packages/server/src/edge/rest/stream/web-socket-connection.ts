@@ -49,6 +49,8 @@ export class WebSocketConnection {
   readonly #waiting: Message[] = [];
   readonly #arriving: ArrivingMessage;
   #count = 0;
+  /** What the next pong repeats. */
+  #ping: Buffer | undefined;
   #lastMs: number;
   #isDraining = false;
   #cancelTimer: () => void;
@@ -66,7 +68,7 @@ export class WebSocketConnection {
       this.#webSocket.close(TRY_AGAIN_LATER, error.reason),
     );
     webSocket.on("message", (data: Buffer, isBinary: boolean) => this.#onMessage({ data, isBinary }));
-    webSocket.on("ping", (data: Buffer) => this.#pong(data));
+    webSocket.on("ping", (data: Buffer) => this.#onPing(data));
     webSocket.on("error", () => {});
     webSocket.on("close", () => this.#onClose());
   }
@@ -158,8 +160,17 @@ export class WebSocketConnection {
     if (this.#isDraining) this.#closeWhenQuiet();
   }
 
+  /** The last of those that came in one turn is answered, as RFC 6455 §5.5.3 allows: ten thousand come in one piece. */
+  #onPing(data: Buffer): void {
+    const isFirst = this.#ping === undefined;
+    this.#ping = data;
+    if (isFirst) setImmediate(() => this.#pong());
+  }
+
   /** A client that asks for signs of life and reads none must not fill this process's memory with them. */
-  #pong(data: Buffer): void {
+  #pong(): void {
+    const data = this.#ping;
+    this.#ping = undefined;
     if (this.#webSocket.bufferedAmount > this.#options.limits.maxUnreadBytes) this.#webSocket.terminate();
     else if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.pong(data);
   }

@@ -373,6 +373,18 @@ describe("limits", () => {
     assert.equal((await other.answer()).id, "a");
   });
 
+  test("of thousands of questions for a sign of life that come in one piece the last one is answered", async () => {
+    const { server } = await setUp();
+    const client = await new Client(server, "/v2/models/echo/stream").open();
+    const pongs: string[] = [];
+    client.socket.on("pong", (data: Buffer) => pongs.push(String(data)));
+    for (let i = 0; i <= 3000; i++) client.socket.ping(String(i));
+    await until(() => pongs.at(-1) === "3000");
+    assert.ok(pongs.length < 2000, `${pongs.length} pongs`);
+    client.socket.close();
+    await client.end();
+  });
+
   test("a client that asks for signs of life and reads none is cut off", async () => {
     const { server } = await setUp({ webSocketLimits: { maxUnreadBytes: 1000 } });
     const { port } = server;

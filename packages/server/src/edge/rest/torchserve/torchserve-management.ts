@@ -1,7 +1,9 @@
+import { abortSignalOf } from "../../../base/call-signal.ts";
 import type { ManagementResult, TorchserveManagement } from "../../torchserve/management.ts";
 import { TORCHSERVE_APIS } from "../../torchserve/torchserve-api.ts";
 import type { RenewToken, TorchserveApis } from "../../torchserve/torchserve-apis.ts";
 import { AUTHENTICATION_FAILED, tokenFailure } from "../../torchserve/torchserve-failure.ts";
+import type { Workflows } from "../../torchserve/workflows.ts";
 import { JSON_TYPE, type RestCall } from "../call/rest-call.ts";
 import type { RestContext } from "../call/rest-context.ts";
 import type { Route, RouteParams } from "../call/route.ts";
@@ -18,8 +20,11 @@ export function torchserveManagementRoutes(
   managementOf: (context: RestContext) => TorchserveManagement,
   apis: TorchserveApis,
 ): readonly Route[] {
-  const routes = managementRoutes(managementOf);
-  const { renewToken } = apis;
+  const { renewToken, workflows } = apis;
+  const routes = [
+    ...managementRoutes(managementOf),
+    ...(workflows === undefined ? [] : workflowManagementRoutes(workflows)),
+  ];
   if (renewToken === undefined) return routes;
   // Its tokens for inference are not for what this port tells.
   const guardedRoutes = routes.map((route) => ({ ...route, needs: "admin" as const }));
@@ -62,6 +67,23 @@ function managementRoutes(managementOf: (context: RestContext) => TorchserveMana
     ),
     guarded("DELETE", MODEL, (call, params) =>
       managementOf(call.context).unregister(name(params), params["version"], call.signal),
+    ),
+  ];
+}
+
+/** The same of workflows. */
+function workflowManagementRoutes(workflows: Workflows): readonly Route[] {
+  const named = ["/workflows/:workflow"];
+  const name = (params: RouteParams): string => params["workflow"] ?? "";
+  const signalOf = (call: RestCall): AbortSignal => abortSignalOf(call.signal);
+  return [
+    free("GET", ["/workflows"], (call) => workflows.list(wishesOf(call), call.context)),
+    free("GET", named, (call, params) => workflows.describe(name(params), call.context)),
+    guarded("POST", ["/workflows"], (call) =>
+      workflows.register(wishesOf(call), call.context, signalOf(call)),
+    ),
+    guarded("DELETE", named, (call, params) =>
+      workflows.unregister(name(params), call.context, signalOf(call)),
     ),
   ];
 }

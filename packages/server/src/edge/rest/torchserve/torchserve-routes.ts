@@ -12,6 +12,7 @@ import { encodePrediction } from "../predict/predict-response.ts";
 import { forTokens, plainVersion, spellAsTorchserve } from "./torchserve-call.ts";
 import { readHandlerRequest } from "./torchserve-request.ts";
 import { encodeHandlerPiece, encodeHandlerResponse, prettyJson } from "./torchserve-response.ts";
+import { workflowRoutes } from "./torchserve-workflows.ts";
 
 const PREDICTIONS = ["/predictions/:model", "/predictions/:model/:version"] as const;
 const EXPLANATIONS = ["/explanations/:model", "/explanations/:model/:version"] as const;
@@ -45,6 +46,7 @@ export function torchserveRoutes(v1: Route, apis: TorchserveApis): readonly Rout
         run(call, { model: asked.model }, asked.dialect);
       },
     },
+    ...workflowRoutes(apis),
     { method: "OPTIONS", urls: ["/"], needs: "nothing", run: answerDescription },
     { method: "GET", urls: ["/api-description"], needs: "nothing", run: answerDescription },
   ];
