@@ -9,7 +9,7 @@ import type { ModelVersions } from "./model-versions.ts";
 const MAX_LISTED = 10;
 
 /** What was asked for; `version` undefined: whichever serves. */
-export interface Asked {
+interface AskedVersion {
   readonly name: string;
   readonly version: string | undefined;
 }
@@ -23,7 +23,7 @@ export function notLookedYet(): ServeError {
 }
 
 /** `models`: those that there are. */
-export function notFound(asked: Asked, models: ReadonlyMap<string, ModelVersions>): ServeError {
+export function notFound(asked: AskedVersion, models: ReadonlyMap<string, ModelVersions>): ServeError {
   const { name, version } = asked;
   const model = models.get(name);
   const likely = model === undefined ? nearestWord(name, models.keys()) : undefined;
@@ -37,7 +37,7 @@ export function notFound(asked: Asked, models: ReadonlyMap<string, ModelVersions
 }
 
 /** `found`: the version that would answer. */
-export function notReady(asked: Asked, found: ModelVersion): ServeError {
+export function notReady(asked: AskedVersion, found: ModelVersion): ServeError {
   const { state, reason } = found.indexEntry;
   return new ServeError("unavailable", `${wordsOf(asked)} is not ready: ${reason}`, {
     reason: "model_not_ready",
@@ -67,6 +67,6 @@ export function overtaken(name: string): ServeError {
   });
 }
 
-function wordsOf({ name, version }: Asked): string {
+function wordsOf({ name, version }: AskedVersion): string {
   return version === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
 }
