@@ -7,6 +7,9 @@ export function pythonSettingsWithoutEffect(
   config: ModelConfig,
   defaults: ModelConfig,
 ): string[] {
-  if (runtime !== "onnx" || !config.compile || defaults.compile) return [];
-  return ["compile has no effect: the model is translated; runtime: python has PyTorch run it"];
+  if (runtime !== "onnx") return [];
+  const names = config.compile && !defaults.compile ? ["compile"] : [];
+  return names.map(
+    (name) => `${name} has no effect: the model is translated; runtime: python has PyTorch run it`,
+  );
 }
