@@ -1,4 +1,4 @@
-"""Workflow archives, packed as torch-workflow-archiver packs them, and the archives of their models."""
+"""Workflow archives, packed as torch-workflow-archiver packs them, the archives of their models, and one of a handler that knows sequences."""
 
 import json
 import os
@@ -62,6 +62,32 @@ def sign(data, context):
     return [text_of(row["body"]) + "!" for row in data]
 '''
 
+# Numbers the requests of each sequence.
+POSITIONS = '''
+seen = {}
+
+def handle(data, context):
+    if data is None:
+        return None
+    answers = []
+    for index in range(len(data)):
+        sequence = context.get_sequence_id(index)
+        seen[sequence] = seen.get(sequence, 0) + 1
+        answers.append({"position": seen[sequence], "together": len(data)})
+    return answers
+'''
+
+SEQUENCES = """
+minWorkers: 1
+maxWorkers: 1
+batchSize: 2
+maxBatchDelay: 10
+sequenceBatching: true
+sequenceMaxIdleMSec: 600000
+maxNumSequence: 3
+maxSequenceJobQueueSize: 2
+"""
+
 LINE = """
 models:
     min-workers: 1
@@ -113,6 +139,8 @@ def pack_workflows(folder):
     for name, handler in (("upper", UPPER), ("count", COUNT)):
         described = {"modelName": name, "modelVersion": "1.0", "handler": f"{name}.py"}
         write_archive(os.path.join(folder, f"{name}.mar"), {f"{name}.py": handler}, described)
+    described = {"modelName": "positions", "modelVersion": "1.0", "handler": "positions.py", "configFile": "model-config.yaml"}
+    write_archive(os.path.join(folder, "positions.mar"), {"positions.py": POSITIONS, "model-config.yaml": SEQUENCES}, described)
     for name, spec in SPECS.items():
         described = {"workflowName": name, "specFile": "spec.yaml", "handler": "functions.py"}
         manifest = {"createdOn": CREATED, "workflow": described, "archiverVersion": "0.2.15"}

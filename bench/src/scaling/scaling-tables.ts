@@ -31,13 +31,13 @@ const DRAIN_S = 12;
 const SHAPES = { daily: dailyLoad, spiky: spikyLoad, herd: herdLoad } as const;
 /** Where from: docs/scaling.md. */
 export const SURROUNDINGS: Surroundings = {
-  proxyPerCore: 10_000,
+  proxyPerCore: 20_000,
   proxyCores: 8,
   storeOperations: 100_000,
   storeShare: 0.2,
-  seriesPerReplica: 264,
+  seriesPerReplica: 365,
   scrapeEveryS: 15,
-  healthEveryS: 2,
+  healthEveryS: 1,
   startS: START_S,
   drainS: DRAIN_S,
 };

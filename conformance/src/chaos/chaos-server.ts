@@ -36,6 +36,8 @@ export interface ChaosServerOptions {
   /** What runs the models; default: the calibrated runtime. */
   readonly runtime?: "calibrated" | "onnx" | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs: what to put before its command (see `Host`). */
+  readonly enter?: readonly string[];
 }
 
 /** Starts the server on a free port and waits until all its models were tried. `flags` as `--name=value`. */

@@ -12,7 +12,8 @@ export function canPin(): boolean {
 
 /**
  * Starts a compiled entry in a process of its own with a message channel; `core`: bound to that core, where the system can do it. So a
- * load generator does not take time from the server that it measures. `nodeFlags` are for Node itself.
+ * load generator does not take time from the server that it measures. `nodeFlags` are for Node itself, `enter` is put before
+ * the whole command (see `Host`).
  */
 export function startPinned(
   entry: string,
@@ -22,15 +23,17 @@ export function startPinned(
     readonly openFiles?: number | undefined;
     readonly env?: Readonly<Record<string, string>>;
     readonly nodeFlags?: readonly string[];
+    readonly enter?: readonly string[] | undefined;
   } = {},
 ): ChildProcess {
-  const { core, openFiles, nodeFlags = [] } = options;
+  const { core, openFiles, nodeFlags = [], enter = [] } = options;
   const node = [process.execPath, ...nodeFlags, fileURLToPath(new URL(entry, import.meta.url)), ...args];
   const pinned = core !== undefined && canPin() ? [TASKSET, "-c", String(core), ...node] : node;
-  const [command, ...rest] =
+  const limited =
     openFiles === undefined
       ? pinned
       : ["/bin/sh", "-c", `ulimit -n ${openFiles}; exec "$@"`, "sh", ...pinned];
+  const [command, ...rest] = [...enter, ...limited];
   return spawn(command!, rest, {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: { ...process.env, ...options.env },

@@ -39,8 +39,8 @@ export interface Procedure {
   readonly title: string;
   /** How long its load lasts when nobody says; default: a minute. */
   readonly minutes?: number;
-  /** A program of the system that it cannot do without, by its name on PATH. */
-  readonly needs?: "redis-server";
+  /** Programs of the system that it cannot do without, by their names on PATH. */
+  readonly needs?: readonly ("redis-server" | "haproxy")[];
   /** Flags of the server. */
   readonly flags?: readonly string[];
   /** Limit on the server's open files. */

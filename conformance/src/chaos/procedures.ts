@@ -22,6 +22,7 @@ import { fileDescriptors } from "./procedures/f20-file-descriptors.ts";
 import { mixture } from "./procedures/f22-mixture.ts";
 import { hostile } from "./procedures/f23-hostile.ts";
 import { streams } from "./procedures/f24-streams.ts";
+import { machines } from "./procedures/f25-machines.ts";
 
 export const PROCEDURES: readonly Procedure[] = [
   overload,
@@ -47,4 +48,5 @@ export const PROCEDURES: readonly Procedure[] = [
   mixture,
   hostile,
   streams,
+  machines,
 ];

@@ -97,7 +97,7 @@ export async function attackControl(): Promise<string[]> {
       "--log-level=error",
     ],
     // Requests are recorded by one process only.
-    { env: { SCONCE_ADMIN_TOKEN: TOKEN, SCONCE_EDGES: "0" } },
+    { env: { SCONCE_ADMIN_TOKEN: TOKEN, SCONCE_EDGES: "1" } },
   );
   const problems: string[] = [];
   const check = (name: string, status: number, statuses: readonly number[], text = ""): void => {

@@ -11,6 +11,8 @@ export const noTerminal: string | false = hasScript() ? false : "needs script of
 
 /** A program on a terminal (a pty) of its own, and somebody at the keyboard. */
 export interface OnTerminal {
+  /** Of what holds the terminal; the program is its child. */
+  readonly pid: number;
   /** Everything that was shown so far, with the terminal's own codes. */
   shown(): string;
   /** Presses keys: `"\t"`, `"\x03"` for Ctrl-C. */
@@ -42,6 +44,7 @@ export function onTerminal(line: string, { cwd, columns, env }: TerminalWishes):
   child.stdin.on("error", () => {});
   const end = once(child, "close") as Promise<[number]>;
   return {
+    pid: child.pid!,
     shown: () => shown,
     type: (keys) => void child.stdin.write(keys),
     async sees(words) {

@@ -28,7 +28,28 @@ function ask(
   };
 }
 
-/** Workflows of `torchserve_workflows.py`: registered, described, asked, and unregistered. */
+/** Asks the handler that knows sequences. */
+function continued(sequence: string, closeness: Closeness = "bytes"): RecordedCall {
+  const path = "/predictions/positions";
+  const headers = {
+    "content-type": "text/plain",
+    ts_request_sequence_id: sequence,
+  };
+  const name = `POST ${path} of sequence ${JSON.stringify(sequence)}`;
+  return { name, port: "inference", method: "POST", path, headers, body: Buffer.from("x"), closeness };
+}
+
+const SEQUENCE_CALLS: readonly RecordedCall[] = [
+  manage("POST", "/models?url=positions.mar&initial_workers=1&synchronous=true"),
+  manage("GET", "/models/positions", "shape"),
+  ...["one", "two", "one", "three", "one", "two"].map((sequence) => continued(sequence)),
+  // One more than there may be.
+  continued("four", "status"),
+  continued("three"),
+  manage("DELETE", "/models/positions"),
+];
+
+/** Workflows of `torchserve_workflows.py`: registered, described, asked, and unregistered; then a handler that knows sequences. */
 export const WORKFLOW_CALLS: readonly RecordedCall[] = [
   manage("GET", "/workflows"),
   manage("GET", "/workflows/line"),
@@ -73,4 +94,5 @@ export const WORKFLOW_CALLS: readonly RecordedCall[] = [
   ...["fork", "alone", "other"].map((name) => manage("DELETE", `/workflows/${name}`)),
   manage("GET", "/workflows"),
   manage("GET", "/models"),
+  ...SEQUENCE_CALLS,
 ];

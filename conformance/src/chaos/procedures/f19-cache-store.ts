@@ -79,7 +79,7 @@ const SHORT = new Set(["hung"]);
 export const cacheStore: Procedure = {
   id: "F19",
   title: "a cache store that is killed, hung, slow or refuses",
-  needs: "redis-server",
+  needs: ["redis-server"],
   async prepare(folder) {
     const port = await freePort();
     folder.configureAll({}, { cache_store: `redis://127.0.0.1:${port}` });

@@ -17,6 +17,9 @@ from .handler import ONE_REQUEST, Answer, Handler, Row, settings_of
 from .manifest import Archive, read_archive
 
 _JSON = "application/json"
+# Of a sequence, where model-config.yaml does not say, and the most that it may say: eleven days.
+_IDLE_MS = 600_000
+_MOST_IDLE_MS = 1_000_000_000
 # Of one request's body; the server process has a limit of its own for all of a request.
 _MAX_ROW_BYTES = 2**31 - 1
 
@@ -72,6 +75,10 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
     envelope = options.get("envelope") or str(archive.model.get("envelope") or "")
     batch_size = 1 if envelope in ONE_REQUEST else options.get("maxBatchSize") or settings_of(archive.config)
     asked = _asked(archive.config)
+    turns = _turns(archive.config)
+    if turns is not None:
+        # A sequence's state is in one worker.
+        asked["instances"] = 1
     if archive.config.get("deviceType") == "cpu":
         device = torch.device("cpu")
     if options.get("mayUseFewerThreads") and "instances" in asked:
@@ -91,6 +98,7 @@ def _load(message: Mapping[str, object], device: torch.device, progress: Callabl
             "parameterCount": 0,
             "weightBytes": file.stat().st_size,
             "asks": asked,
+            **({} if turns is None else {"turns": turns}),
             "warnings": _warnings(archive, str(spec["name"])),
             "digest": digest_of([file], str(device)) if wants_digest else "",
             "loadMs": {"load": (time.perf_counter() - started) * 1000},
@@ -110,23 +118,37 @@ _ASKS = {
 }
 
 
+def _whole(config: Mapping[str, object], key: str, most: int = 1_000_000) -> int:
+    value = config.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise refused(f"{key} in model-config.yaml must be a whole number, got {ascii(str(value)[:40])}")
+    return value
+
+
 def _asked(config: Mapping[str, object]) -> dict[str, int]:
     """Raises ServeError for what is no number."""
     asked = {}
     for key, (name, scale) in _ASKS.items():
-        value = config.get(key, 0)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1_000_000:
-            raise refused(f"{key} in model-config.yaml must be a whole number, got {ascii(str(value)[:40])}")
+        value = _whole(config, key)
         if value > 0:
             asked[name] = value * scale
     return asked
+
+
+def _turns(config: Mapping[str, object]) -> dict[str, int] | None:
+    """How the sequences of a handler that keeps their state are run; None for any other. Raises ServeError."""
+    if config.get("sequenceBatching") is not True:
+        return None
+    idle = _whole(config, "sequenceMaxIdleMSec", _MOST_IDLE_MS)
+    most, waiting = _whole(config, "maxNumSequence"), _whole(config, "maxSequenceJobQueueSize")
+    # As TorchServe has it: a batch full of them is always possible.
+    return {"idleMs": idle or _IDLE_MS, "maxSequences": max(most, settings_of(config), 1), "maxWaiting": max(waiting, 1)}
 
 
 _UNREAD = (
     "parallelType",
     "parallelLevel",
     "torchrun",
-    "sequenceBatching",
     "continuousBatching",
     "deviceIds",
     "asyncCommunication",
@@ -140,6 +162,8 @@ def _warnings(archive: Archive, name: str) -> list[str]:
     config, own = archive.config, archive.model.get("modelName")
     other = f"the archive calls the model {ascii(str(own)[:80])}; it is served under the name of its file, {name}"
     named = [] if own is None or own == name else [other]
+    if config.get("sequenceBatching") is True and _whole(config, "minWorkers") > 1:
+        named.append("model-config.yaml says sequenceBatching and minWorkers: a sequence's state is in one worker, so that there is one")
     return named + [f"model-config.yaml says {key}, which is not followed" for key in _UNREAD if key in config]
 
 

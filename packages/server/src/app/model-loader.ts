@@ -3,7 +3,7 @@ import { usableCores } from "../base/cgroup.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
-import type { Counter, Metrics } from "../base/metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 import type { RunSettings } from "../base/run-settings.ts";
 import { loadModelConfig } from "../config/load-config.ts";
 import { checkCaps, type ModelCaps } from "../config/model-caps.ts";
@@ -11,8 +11,6 @@ import type { ModelConfig } from "../config/model-options.ts";
 import { readRollout } from "../config/rollout-settings.ts";
 import { readShadow, type ShadowSettings } from "../config/shadow-settings.ts";
 import type { TensorLedger } from "../infer/pipelines/step-models.ts";
-import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
-import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
 import { createLoadLimit, type LoadLimit } from "../models/load-limit.ts";
 import type { ManagedRegistry } from "../models/managed-registry.ts";
 import type { ModelCandidate } from "../models/model-candidate.ts";
@@ -37,10 +35,11 @@ import { cacheModel } from "./cache-model.ts";
 import type { CacheSharing } from "./cache-sharing.ts";
 import { checkDigest } from "./check-digest.ts";
 import { modelLabels } from "./model-labels.ts";
-import { type ModelState, modelState } from "./model-state.ts";
+import { modelState } from "./model-state.ts";
 import { mayAsk, ownExecutionTimeoutMs, ownQueueSettings } from "./own-settings.ts";
 import { pythonSettingsWithoutEffect } from "./python-settings-without-effect.ts";
 import { type WantedTask, wantedTask } from "./wanted-task.ts";
+import { withSequences } from "./with-sequences.ts";
 
 export interface ModelLoaderOptions {
   readonly runtime: Runtime;
@@ -252,38 +251,9 @@ function serve(loaded: LoadedModel, parts: ServeParts): ServedModelHandle {
       }),
   });
   const served = parts.around?.(queued) ?? queued;
-  if (state !== undefined) return sequenced(served, state, parts);
+  const { turns } = loaded.description;
+  if (state !== undefined || turns !== undefined) return withSequences(served, { ...parts, state, turns });
   return config.cacheBytes === undefined ? served : cacheModel(served, { ...parts, loaded });
-}
-
-function sequenced(
-  inner: ServedModelHandle,
-  { plan, controls }: ModelState,
-  parts: ServeParts,
-): ServedModelHandle {
-  const { config, clock, logger, metrics } = parts;
-  const labels = { model: inner.name, version: inner.version };
-  const ends = (reason: SequenceEnd): Counter =>
-    metrics.counter("sconce_sequences_ended_total", "Sequences that ended, by reason.", {
-      ...labels,
-      reason,
-    });
-  const counters = {
-    ended: ends("ended"),
-    idle: ends("idle"),
-    stream_closed: ends("stream_closed"),
-    lost: ends("lost"),
-  };
-  if (config.cacheBytes !== undefined)
-    logger.warn({}, "cache has no effect: what a model with a state answers depends on what came before");
-  return createSequencedModel(inner, plan, {
-    controls,
-    clock,
-    idleMs: config.sequenceIdleMs,
-    maxSequences: config.maxSequences,
-    maxBytes: config.maxStateBytes,
-    onEnd: (why) => counters[why].add(1),
-  });
 }
 
 function runSettings(queue: QueueConfig, config: ModelConfig, instances: number): RunSettings {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { atExit } from "../base/at-exit.ts";
 import type { Clock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultWords } from "../base/file-fault.ts";
@@ -27,6 +28,8 @@ export interface ModelSources {
   readonly workflowsFolder: string | undefined;
   /** Private and empty: where models lie that come in requests; undefined: none may. */
   readonly uploadsFolder: string | undefined;
+  /** Deletes these folders. */
+  readonly removeFolders: () => void;
 }
 
 interface Options {
@@ -63,10 +66,9 @@ export async function openModelSources(options: Options, metrics: Metrics): Prom
 }
 
 /** Ends the reading of stores, and deletes what requests brought. */
-export function closeSources({ stores, uploadsFolder, workflowsFolder }: ModelSources): void {
+export function closeSources({ stores, removeFolders }: ModelSources): void {
   stores?.close();
-  for (const folder of [uploadsFolder, workflowsFolder])
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  removeFolders();
 }
 
 /** Throws `invalid_argument`/`bad_option`. */
@@ -84,13 +86,21 @@ function ownFolders({
   allowModelUpload,
   modelControl,
   compat,
-}: ServerConfig): Pick<ModelSources, "uploadsFolder" | "workflowsFolder"> {
+}: ServerConfig): Pick<ModelSources, "uploadsFolder" | "workflowsFolder" | "removeFolders"> {
   const make = (name: string, isWanted: boolean): string | undefined =>
     isWanted && modelControl === "explicit" ? mkdtempSync(join(tmpdir(), `sconce-${name}-`)) : undefined;
-  return {
-    uploadsFolder: make("uploads", allowModelUpload),
-    workflowsFolder: make("workflows", compat === "torchserve"),
+  const uploadsFolder = make("uploads", allowModelUpload);
+  const workflowsFolder = make("workflows", compat === "torchserve");
+  const made = [uploadsFolder, workflowsFolder].filter((folder) => folder !== undefined);
+  const remove = (): void => {
+    for (const folder of made) rmSync(folder, { recursive: true, force: true });
   };
+  const forget = made.length === 0 ? () => {} : atExit(remove);
+  const removeFolders = (): void => {
+    forget();
+    remove();
+  };
+  return { uploadsFolder, workflowsFolder, removeFolders };
 }
 
 async function openStores(texts: readonly string[], options: Options, metrics: Metrics): Promise<Mirrors> {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { atExit } from "../base/at-exit.ts";
 import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { ServerConfig } from "../config/server-options.ts";
@@ -25,12 +26,14 @@ export function openSandbox(
   if (wanted === "off") return undefined;
   const root = mkdtempSync(join(tmpdir(), "sconce-sandbox-"));
   const close = (): void => {
+    forget();
     try {
       rmdirSync(root);
     } catch {
       // Somebody has cleaned up already.
     }
   };
+  const forget = atExit(close);
   const reads = [
     ...ownFolders(),
     ...modulePaths(),

@@ -8,6 +8,15 @@ export interface OwnSettings {
   readonly executionTimeoutMs?: number;
 }
 
+/** How a model that keeps the state of its sequences itself wants them. */
+export interface SequenceTurns {
+  /** How long a sequence lives without a request. */
+  readonly idleMs: number;
+  readonly maxSequences: number;
+  /** Requests of one sequence that wait for the one before. */
+  readonly maxWaiting: number;
+}
+
 /** What a runtime learned about a model while it loaded it. Shown by metadata, `sconce inspect` and the log. */
 export interface ModelDescription {
   readonly signature: Signature;
@@ -25,6 +34,8 @@ export interface ModelDescription {
   readonly digest: string;
   /** What the model's own file asks of its server; undefined: nothing. */
   readonly asks?: OwnSettings;
+  /** Undefined: it keeps no state of its own that its server has to know of. */
+  readonly turns?: SequenceTurns;
   /** Things a user should know that did not stop the load. */
   readonly warnings: readonly string[];
   /** How long each step of the load took: `translate`, `session`, `warmup`. */

@@ -1,3 +1,5 @@
+import type { SequenceTurns } from "./model-description.ts";
+
 /** A step of a pipeline, with the tensors of all its ports. */
 export interface StepSettings {
   readonly model: string;
@@ -23,7 +25,7 @@ export interface RunSettings {
   /** Names of classes, by output; under "" those of every output that has none of its own. */
   readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
   /** How long a sequence of requests lives without one; undefined: the model has no state. */
-  readonly sequences?: { readonly idleMs: number };
+  readonly sequences?: Pick<SequenceTurns, "idleMs"> & Partial<SequenceTurns>;
   /** Of a pipeline; undefined: it is none. */
   readonly steps?: readonly StepSettings[];
   /** Whether equal requests may be answered from memory. */

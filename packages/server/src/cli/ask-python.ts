@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { isErrorCode, isErrorReason } from "@sconce/protocol";
 import { ServeError } from "../base/errors.ts";
+import { undoneAtEnd } from "./undone-at-end.ts";
 
 interface Failure {
   readonly code: string;
@@ -34,10 +35,11 @@ export async function askPython<T>(
   child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
   child.stdin.on("error", () => {});
   child.stdin.end(JSON.stringify(request));
+  const forget = undoneAtEnd(() => child.kill("SIGKILL"));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
-  });
+  }).finally(forget);
   const text = Buffer.concat(answer).toString();
   if (code !== 0 || text === "") {
     const last = Buffer.concat(errors).toString().slice(-MOST_ERROR_CHARS).trim().split("\n").at(-1) ?? "";

@@ -1,9 +1,9 @@
-import { startServer } from "../app/start-server.ts";
 import { systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { loadConfig } from "../config/load-config.ts";
 import type { LoadSpec, Runtime } from "../runtime/runtime.ts";
 import { createLogger } from "./logger.ts";
+import { startOwnServer } from "./own-server.ts";
 import { usageError } from "./usage-error.ts";
 
 /** What a server would have PyTorch load for a path: the same files, with the same settings. Throws why it would load nothing. */
@@ -24,7 +24,7 @@ export async function loadSpecOf(path: string, python: string | undefined): Prom
     ["--runtime", "python"],
     ...(python === undefined ? [] : [["--python", python] as const]),
   ]);
-  const running = await startServer({
+  const running = await startOwnServer({
     config: loadConfig({ flags }),
     paths: [path],
     logger: createLogger("silent"),

@@ -62,10 +62,18 @@ function commandHelp(command: Command, terminal: Terminal): string {
   return `${head}\n\n${indented(command.summary, 0, width)}\n\nOptions:\n${options}\n`;
 }
 
+const progress = progressLine(process.stderr);
+
+/** What is being done is no part of what is told. */
+function written(stream: NodeJS.WriteStream, text: string): boolean {
+  progress?.();
+  return stream.write(printable(text));
+}
+
 /** The terminal of this process. Names and texts of models pass through here: none of them steers it. */
 export const processTerminal: Terminal = {
-  stdout: { write: (text) => process.stdout.write(printable(text)) },
-  stderr: { write: (text) => process.stderr.write(printable(text)) },
+  stdout: { write: (text) => written(process.stdout, text) },
+  stderr: { write: (text) => written(process.stderr, text) },
   env: process.env,
   get columns() {
     return process.stdout.columns ?? process.stderr.columns;
@@ -73,7 +81,7 @@ export const processTerminal: Terminal = {
   get widths() {
     return { stdout: process.stdout.columns, stderr: process.stderr.columns };
   },
-  progress: progressLine(process.stderr),
+  progress,
   isInteractive: process.stdin.isTTY === true || process.stdout.isTTY === true,
   async readStdin() {
     const chunks: Buffer[] = [];

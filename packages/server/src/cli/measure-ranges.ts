@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { calibrationModel, ValueHistogram, type ValueRange } from "@sconce/torch";
 import type { Tensor } from "../base/tensor.ts";
 import type { OpenModel } from "./open-model.ts";
 import type { RangeMethod } from "./range-method.ts";
+import { withTemporaryFolder } from "./temporary-folder.ts";
 import type { Trial } from "./trial-inputs.ts";
 import type { LoadTrial } from "./trial-runtime.ts";
 import { writeOnnx } from "./write-onnx.ts";
@@ -34,17 +33,14 @@ export async function measureRanges(
 ): Promise<ReadonlyMap<string, ValueRange>> {
   const measurement = method.kind === "minmax" ? extremes() : middle(method.percentile);
   const { model: measuring, values } = calibrationModel(model, { exclude, tells: measurement.tells });
-  const folder = mkdtempSync(join(tmpdir(), "sconce-calibration-"));
-  try {
+  return withTemporaryFolder("calibration", async (folder) => {
     const file = join(folder, "model.onnx");
     writeOnnx(file, measuring, { read });
     const loaded = await load(file);
     for (const trial of trials) measurement.add(values, (await loaded.run(trial)).outputs);
     await loaded.close();
     return measurement.ranges();
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** From the smallest to the largest number. */

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { type EndingProcess, withOutputDraft } from "./output-draft.ts";
+import { withOutputDraft, writeOutput } from "./output-draft.ts";
+import type { EndingProcess } from "./undone-at-end.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -44,23 +45,36 @@ describe("withOutputDraft()", () => {
     assert.deepEqual(readdirSync(folder), []);
   });
 
-  test("nothing is left when a signal ends the process", async () => {
-    const listeners = new Map<string, () => void>();
-    const codes: number[] = [];
-    const ending: EndingProcess = {
-      on: (signal, listener) => listeners.set(signal, listener),
-      off: (signal) => listeners.delete(signal),
-      exit: (code) => codes.push(code),
-    };
-    const work = async (draft: string) => {
-      await write(draft);
-      listeners.get("SIGINT")!();
+  test("nothing is left when a signal ends the process, heard while it computes or right after", async () => {
+    for (const moment of ["within", "after"] as const) {
+      const listeners = new Map<string, () => void>();
+      const codes: number[] = [];
+      const ending: EndingProcess = {
+        on: (event, listener) => listeners.set(event, listener),
+        off: (event) => listeners.delete(event),
+        exit(code) {
+          codes.push(code);
+          listeners.get("exit")!();
+        },
+      };
+      const interrupt = (): void => listeners.get("SIGINT")!();
+      const work = async (draft: string) => {
+        await write(draft);
+        if (moment === "within") interrupt();
+        else setImmediate(interrupt);
+        return { keep: moment === "after", value: 0 };
+      };
+      // The process would have ended: what goes on behind it here finds its draft gone.
+      await withOutputDraft(join(folder, "out.onnx"), work, { ending }).catch(() => {});
+      assert.deepEqual(codes, [130]);
       assert.deepEqual(readdirSync(folder), []);
-      return { keep: false, value: 0 };
-    };
-    await withOutputDraft(join(folder, "out.onnx"), work, ending);
-    assert.deepEqual(codes, [130]);
-    assert.equal(listeners.size, 0);
+      assert.equal(listeners.size, 0);
+    }
+  });
+
+  test("a text goes into what is no file, and never takes its place", async () => {
+    await writeOutput("/dev/null", "text");
+    assert.equal(statSync("/dev/null").isFile(), false);
   });
 
   test("where nothing can be written, the whole path is said before any work", async () => {

@@ -7,20 +7,20 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
-import { constants as os } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { ServeError } from "../base/errors.ts";
 import { faultCode } from "../base/file-fault.ts";
+import { type EndingProcess, undoneAtEnd } from "./undone-at-end.ts";
 
-/** The process as far as its end goes. */
-export interface EndingProcess {
-  on(event: NodeJS.Signals, listener: () => void): unknown;
-  off(event: NodeJS.Signals, listener: () => void): unknown;
-  exit(code: number): void;
+/** How an output is told of, and what ends the process meanwhile. */
+interface DraftOptions {
+  /** The option that names it. Default: `-o`. */
+  readonly option?: string;
+  readonly ending?: EndingProcess;
 }
-
-const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Lets `make` write a file `path`, and what lies beside it, under the same names in a folder of their own; they appear in their place
@@ -30,31 +30,46 @@ const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export async function withOutputDraft<T>(
   path: string,
   make: (draft: string) => Promise<{ readonly keep: boolean; readonly value: T }>,
-  ending: EndingProcess = process,
+  { option = "-o", ending = process }: DraftOptions = {},
 ): Promise<T> {
   const target = resolve(path);
-  requireWritable(target);
+  requireWritable(target, option);
   let folder = "";
   const discard = (): void => {
     if (folder !== "") rmSync(folder, { recursive: true, force: true });
   };
-  const listeners = ENDING.map((signal) => {
-    const listener = (): void => {
-      discard();
-      ending.exit(128 + os.signals[signal]);
-    };
-    ending.on(signal, listener);
-    return { signal, listener };
-  });
+  const forget = undoneAtEnd(discard, ending);
+  const onTarget = <R>(use: () => R): R => onOutput(target, option, use);
   try {
-    folder = onOutput(target, () => mkdtempSync(join(dirname(target), `.${basename(target)}.`)));
-    const { keep, value } = await make(join(folder, basename(target)));
-    if (keep) onOutput(target, () => publish(folder, target));
+    folder = onTarget(() => mkdtempSync(join(dirname(target), `.${basename(target)}.`)));
+    const { keep, value } = await make(join(folder, basename(target))).catch((error: unknown) => {
+      throw isOfWriting(error) ? unwritable(target, option, error) : error;
+    });
+    // A signal that came while it was computed is heard now.
+    await setImmediate();
+    if (keep) onTarget(() => publish(folder, target));
     return value;
   } finally {
     discard();
-    for (const { signal, listener } of listeners) ending.off(signal, listener);
+    forget();
   }
+}
+
+/** Writes a text as a file, whole or not at all; what is no file, such as /dev/stdout, it goes into. Throws as `withOutputDraft`. */
+export async function writeOutput(path: string, text: string, option = "-o"): Promise<void> {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+    onOutput(resolve(path), option, () => writeFileSync(path, text));
+    return;
+  }
+  const make = async (draft: string): Promise<{ keep: true; value: undefined }> => {
+    writeFileSync(draft, text);
+    return { keep: true, value: undefined };
+  };
+  await withOutputDraft(path, make, { option });
+}
+
+function isOfWriting(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error && error.syscall === "write";
 }
 
 /** The file itself comes last: whoever sees it has what it points into. */
@@ -65,26 +80,29 @@ function publish(folder: string, target: string): void {
 }
 
 /** Throws `failed_precondition` when `path` cannot be written, before anything is worked out that would be lost. */
-export function requireWritable(path: string): void {
+export function requireWritable(path: string, option = "-o"): void {
   const target = resolve(path);
-  onOutput(target, () => {
-    if (statSync(target, { throwIfNoEntry: false })?.isDirectory()) throw coded("EISDIR");
+  onOutput(target, option, () => {
+    const stats = statSync(target, { throwIfNoEntry: false });
+    if (stats?.isDirectory()) throw coded("EISDIR");
+    if (stats?.isFile() === false) return accessSync(target, constants.W_OK);
     const folder = dirname(target);
     if (!statSync(folder).isDirectory()) throw coded("ENOTDIR");
     accessSync(folder, constants.W_OK | constants.X_OK);
   });
 }
 
-function onOutput<T>(target: string, use: () => T): T {
+function onOutput<T>(target: string, option: string, use: () => T): T {
   try {
     return use();
   } catch (cause) {
-    const code = faultCode(cause);
-    if (code === undefined) throw cause;
-    throw new ServeError("failed_precondition", `-o: ${target} cannot be written: ${words(code, target)}`, {
-      cause,
-    });
+    throw faultCode(cause) === undefined ? cause : unwritable(target, option, cause);
   }
+}
+
+function unwritable(target: string, option: string, cause: unknown): ServeError {
+  const why = words(faultCode(cause) ?? "", target);
+  return new ServeError("failed_precondition", `${option}: ${target} cannot be written: ${why}`, { cause });
 }
 
 function words(code: string, target: string): string {
@@ -105,6 +123,8 @@ function words(code: string, target: string): string {
     case "ENOSPC":
     case "EDQUOT":
       return "the disk is full";
+    case "EFBIG":
+      return "it grows larger than this user's files may";
     case "ENAMETOOLONG":
       return "the name is too long";
     default:

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { extname } from "node:path";
-import { type RunningServer, startServer } from "../app/start-server.ts";
+import type { RunningServer } from "../app/start-server.ts";
 import { systemClock } from "../base/clock.ts";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultWords } from "../base/file-fault.ts";
@@ -11,6 +11,7 @@ import type { Command, Terminal } from "./command.ts";
 import { type InputMetadata, imageInput } from "./image-input.ts";
 import { createLogger } from "./logger.ts";
 import { looksLikePath, missingFile } from "./model-path.ts";
+import { startOwnServer } from "./own-server.ts";
 import { PREDICT_OPTIONS } from "./predict-options.ts";
 import { resultText } from "./result-text.ts";
 import {
@@ -90,7 +91,7 @@ interface Reached {
 }
 
 async function serveOnce(path: string): Promise<Reached> {
-  const running = await startServer({
+  const running = await startOwnServer({
     config: loadConfig({ flags: new Map([["--port", "0"]]) }),
     paths: [path],
     // What goes wrong is this command's to say.

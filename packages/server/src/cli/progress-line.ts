@@ -13,6 +13,6 @@ export function progressLine(stream: Stream): ((text?: string) => void) | undefi
   return (text) => {
     if (isShown) stream.write("\r\x1b[K");
     isShown = text !== undefined;
-    if (text !== undefined) stream.write(`${printable(text).slice(0, (stream.columns ?? 80) - 2)}…`);
+    if (text !== undefined) stream.write(`${printable(text).slice(0, (stream.columns || 80) - 2)}…`);
   };
 }

@@ -34,6 +34,8 @@ export interface ServerAccess {
   readonly tls: Pick<ConnectionOptions, "ca" | "cert" | "key" | "rejectUnauthorized">;
   /** By name in lower case: what every request says. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Is told whom a request goes to. */
+  readonly onAsk?: (origin: string) => void;
 }
 
 /** Of a server that asks nobody who they are. */
@@ -42,7 +44,10 @@ export const OPEN_ACCESS: ServerAccess = { tls: {}, headers: {} };
 const KEY_VARIABLE = "SCONCE_API_KEY";
 
 /** Reads the files that the flags of ACCESS_OPTIONS name. Throws ServeError `bad_arguments`. */
-export function serverAccess({ flags }: Arguments, { env }: Pick<Terminal, "env">): ServerAccess {
+export function serverAccess(
+  { flags }: Arguments,
+  { env, progress }: Pick<Terminal, "env" | "progress">,
+): ServerAccess {
   const { ca, cert, key, apiKeyFile } = resolveOptions(ACCESS_OPTIONS, { flags });
   if ((cert === undefined) !== (key === undefined)) throw usageError("--cert and --key go together");
   const apiKey =
@@ -54,6 +59,7 @@ export function serverAccess({ flags }: Arguments, { env }: Pick<Terminal, "env"
       ...(key !== undefined && { key: read("--key", key) }),
     },
     headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
+    ...(progress !== undefined && { onAsk: (origin: string) => progress(`asking ${origin}`) }),
   };
 }
 
@@ -76,8 +82,9 @@ export interface Question {
 export function askServer(
   url: string,
   question: Question,
-  { tls, headers }: ServerAccess,
+  { tls, headers, onAsk }: ServerAccess,
 ): Promise<Response> {
+  onAsk?.(new URL(url).origin);
   const { method = "GET", body, timeoutMs } = question;
   const options = { method, headers: { ...headers, ...question.headers }, agent: false as const };
   return new Promise((resolve, reject) => {

@@ -12,6 +12,7 @@ import { workerEnv } from "../worker/worker-env.ts";
 import { createLogger } from "./logger.ts";
 import type { StatedInputs } from "./stated-inputs.ts";
 import type { Trial } from "./trial-inputs.ts";
+import { undoneAtEnd } from "./undone-at-end.ts";
 
 /** A model loaded as the server would load it, in a worker of its own. */
 export interface TrialModel {
@@ -45,10 +46,12 @@ export async function withTrialRuntime<T>(
     spares: 0,
     env: workerEnv(env),
   });
+  const forget = undoneAtEnd(() => runtime.destroy("the command was ended"));
   try {
     return await use((file, inputs) => load(runtime, file, inputs));
   } finally {
     await runtime.close();
+    forget();
   }
 }
 

@@ -13,6 +13,8 @@ export interface CertificateWishes {
   /** Who signs it. Default: itself. */
   readonly by?: MadeCertificate;
   readonly isCa?: boolean;
+  /** IPv4 addresses that it is for as well. */
+  readonly addresses?: readonly string[];
   /** Default: in a day. */
   readonly notAfter?: Date;
 }
@@ -26,7 +28,13 @@ const OID = {
 } as const;
 
 /** Makes a certificate for localhost (X.509 v3, ECDSA on P-256) without any program but Node. */
-export function makeCertificate({ name, by, isCa = false, notAfter }: CertificateWishes): MadeCertificate {
+export function makeCertificate({
+  name,
+  by,
+  isCa = false,
+  addresses = [],
+  notAfter,
+}: CertificateWishes): MadeCertificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const until = notAfter ?? new Date(Date.now() + DAY_MS);
   const tbs = sequence(
@@ -37,7 +45,7 @@ export function makeCertificate({ name, by, isCa = false, notAfter }: Certificat
     sequence(time(new Date(until.getTime() - 2 * DAY_MS)), time(until)),
     distinguishedName(name),
     publicKey.export({ type: "spki", format: "der" }),
-    tagged(0xa3, sequence(isCa ? caExtension() : addressesExtension())),
+    tagged(0xa3, sequence(isCa ? caExtension() : addressesExtension(addresses))),
   );
   const signature = sign("sha256", tbs, by?.privateKey ?? privateKey);
   const der = sequence(tbs, sequence(oid(OID.ecdsaWithSha256)), bitString(signature));
@@ -81,11 +89,12 @@ function caExtension(): Buffer {
   return sequence(oid(OID.basicConstraints), tagged(0x01, Buffer.of(0xff)), octets(isCa));
 }
 
-function addressesExtension(): Buffer {
+function addressesExtension(addresses: readonly string[]): Buffer {
   const names = sequence(
     tagged(0x82, Buffer.from("localhost")),
     tagged(0x87, Buffer.of(127, 0, 0, 1)),
     tagged(0x87, Buffer.concat([Buffer.alloc(15), Buffer.of(1)])),
+    ...addresses.map((address) => tagged(0x87, Buffer.from(address.split(".").map(Number)))),
   );
   return sequence(oid(OID.subjectAltName), octets(names));
 }

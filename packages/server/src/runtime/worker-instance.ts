@@ -29,7 +29,7 @@ export interface WorkerInstanceOptions {
   readonly caution: LoadCaution;
   /** What the first instance learned; undefined until then. */
   description(): ModelDescription | undefined;
-  acquire(): Promise<Worker>;
+  acquire(onStart: (worker: Worker) => void): Promise<Worker>;
   /** Makes later starts of the model faster; called when this instance has nothing to do. */
   optimise(): void;
   onProgress(stage: string): void;

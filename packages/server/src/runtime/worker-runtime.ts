@@ -113,7 +113,7 @@ class WorkerRuntime implements Runtime {
     if (signal.aborted) throw loadCancelled();
     const model = new WorkerModel(spec, {
       ...this.#options,
-      acquire: () => this.#acquire(spec),
+      acquire: (onStart) => this.#acquire(spec, onStart),
       optimise: () => this.#options.optimiser.add(spec),
       onProgress: (stage) => options.onProgress?.(stage),
       onEnd: () => this.#models.delete(model),
@@ -144,17 +144,18 @@ class WorkerRuntime implements Runtime {
     this.#options.pool.destroy(reason);
   }
 
-  async #acquire(spec: LoadSpec): Promise<Worker> {
-    if (spec.options.isolation === "process") return this.#options.pool.take();
+  async #acquire(spec: LoadSpec, onStart: (worker: Worker) => void): Promise<Worker> {
+    if (spec.options.isolation === "process") return this.#options.pool.take(onStart);
     this.#threads++;
     const worker = this.#options.spawnThread(`t${this.#threads}`);
+    onStart(worker);
     await worker.ready;
     return worker;
   }
 }
 
 interface WorkerModelOptions {
-  acquire(): Promise<Worker>;
+  acquire(onStart: (worker: Worker) => void): Promise<Worker>;
   optimise(): void;
   onProgress(stage: string): void;
   onEnd(): void;

@@ -202,6 +202,26 @@ describe("Supervisor", () => {
     }
   });
 
+  test("a worker that is starting when its place is closed ends at once", async () => {
+    const worker = new FakeWorker("w0");
+    const slot = new Supervisor({
+      // It never gets ready.
+      acquire(onStart) {
+        onStart(worker);
+        return new Promise(() => {});
+      },
+      prepare: async () => {},
+      isOutdated: () => false,
+      onChange() {},
+      clock: new TestClock(),
+      random: () => 0,
+      logger: SILENT,
+    });
+    void slot.start();
+    slot.destroy("loading was cancelled");
+    assert.ok(worker.isEnded);
+  });
+
   test("a start that dies is tried once more; one that is rejected is not", async () => {
     const dying = slotOf(new TestClock());
     dying.fail.next = workerDiedError("gone", "executing");

@@ -16,8 +16,8 @@ export type SupervisorState =
 const STEADY_MS = 1_000;
 
 export interface SupervisorOptions {
-  /** A started worker that belongs to the slot from then on. */
-  acquire(): Promise<Worker>;
+  /** A started worker. It belongs to the slot from the moment that `onStart` is told of it, when it may be starting still. */
+  acquire(onStart: (worker: Worker) => void): Promise<Worker>;
   /** Makes a worker fit for use, such as by loading a model; rejects when that fails. */
   prepare(worker: Worker): Promise<void>;
   /** Whether a rejection of `prepare` says that what was to be prepared is not there any more. */
@@ -111,7 +111,10 @@ export class Supervisor {
   }
 
   async #bringUp(): Promise<void> {
-    const worker = await this.#options.acquire();
+    const worker = await this.#options.acquire((starting) => {
+      this.#worker = starting;
+      if (this.#isOver()) starting.destroy("its place was closed");
+    });
     this.#worker = worker;
     if (this.#isOver()) worker.destroy("its place was closed");
     await this.#options.prepare(worker);

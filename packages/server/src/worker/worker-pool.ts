@@ -32,11 +32,12 @@ export class WorkerPool {
     this.#refill(true);
   }
 
-  /** A started worker that now belongs to the caller. Rejects with ServeError `unavailable` when none can be started. */
-  async take(): Promise<Worker> {
+  /** A started worker that belongs to the caller from the moment that `onStart` is told of it. Rejects with ServeError `unavailable` when none can be started. */
+  async take(onStart: (worker: Worker) => void = () => {}): Promise<Worker> {
     if (this.#isClosed) throw new ServeError("unavailable", "the server is closing", { reason: "closing" });
     const worker = this.#spares.shift() ?? this.#spawn(true);
     this.#scheduleRefill(REFILL_DELAY_MS);
+    onStart(worker);
     await worker.ready;
     return worker;
   }

@@ -1,9 +1,7 @@
-import { writeFileSync } from "node:fs";
-import { basename } from "node:path";
 import { systemClock } from "../../base/clock.ts";
-import { ServeError } from "../../base/errors.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
+import { requireWritable, writeOutput } from "../output-draft.ts";
 import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { randomNumbers } from "../trial-inputs.ts";
 import { usageError } from "../usage-error.ts";
@@ -32,6 +30,7 @@ export const benchCommand: Command = {
     }
     const target = parseTarget(text, { ...options, access });
     const levels = loadLevels(options);
+    if (options.html !== undefined) requireWritable(options.html, "--html");
     const stability = parseShare("--stability", options.stability);
     const expected = expectedAnswer(target, options.expected);
     const recorded = options.requests === undefined ? undefined : recordedBodies(target, options.requests);
@@ -40,7 +39,8 @@ export const benchCommand: Command = {
     const openSender = openSenders(target, { body, next, timeoutMs: options.timeoutMs, expected });
     const random = randomNumbers(options.seed);
     const measurements: Measurement[] = [];
-    for (const level of levels) {
+    for (const [i, level] of levels.entries()) {
+      terminal.progress?.(`putting load on ${target.model}, ${i + 1} of ${levels.length}`);
       measurements.push(
         await measure(level, { ...options, openSender, clock: systemClock, random, stability }),
       );
@@ -50,7 +50,7 @@ export const benchCommand: Command = {
         ? `${target.protocol}, ${body.bytes.length} bytes a request`
         : `${recorded.length} recorded requests in turn`;
     const head = `${target.model} at ${target.origin}, ${sent}`;
-    if (options.html !== undefined) writePage(options.html, benchHtml(head, measurements));
+    if (options.html !== undefined) await writeOutput(options.html, benchHtml(head, measurements), "--html");
     const { origin, model, protocol } = target;
     const report = { origin, model, protocol, requestBytes: body.bytes.length, measurements };
     terminal.stdout.write(options.json ? `${JSON.stringify(report)}\n` : benchText(head, measurements));
@@ -73,12 +73,4 @@ function expectedAnswer(target: Target, path: string | undefined): unknown {
   if (path === undefined) return undefined;
   if (target.protocol === "json" || target.protocol === "predict") return readJsonFile(path);
   throw usageError("--expected needs --protocol json or predict");
-}
-
-function writePage(path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (cause) {
-    throw new ServeError("invalid_argument", `--html: ${basename(path)} cannot be written`, { cause });
-  }
 }

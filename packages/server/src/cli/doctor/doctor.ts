@@ -22,6 +22,7 @@ export const doctorCommand: Command = {
   async run(args, terminal) {
     const { python, json } = resolveOptions(DOCTOR_OPTIONS, { flags: args.flags });
     if (args.positionals.length > 0) throw usageError("expected no argument");
+    terminal.progress?.("looking at this machine");
     const diagnoses = await examine({ env: terminal.env, python });
     terminal.stdout.write(json ? `${JSON.stringify(diagnoses, null, 2)}\n` : diagnosesText(diagnoses));
     return 0;

@@ -9,6 +9,7 @@ import { ServeError } from "../../base/errors.ts";
 import { findDevices } from "../../runtime/onnx/find-devices.ts";
 import { findPython } from "../../runtime/python/find-python.ts";
 import { createSandbox, missingForSandbox } from "../../worker/sandbox.ts";
+import { undoneAtEnd } from "../undone-at-end.ts";
 
 /** One thing that was looked at. */
 export interface Diagnosis {
@@ -103,7 +104,9 @@ async function pytorch({ env, python }: Surroundings): Promise<Diagnosis> {
     return { what, found: "no interpreter", lacks: `${messageOf(error)}. Models that need none are served` };
   }
   try {
-    const { stdout } = await promisify(execFile)(program, ["-c", TORCH], { timeout: PYTHON_LIMIT_MS });
+    const asked = promisify(execFile)(program, ["-c", TORCH], { timeout: PYTHON_LIMIT_MS });
+    const forget = undoneAtEnd(() => asked.child.kill("SIGKILL"));
+    const { stdout } = await asked.finally(forget);
     return { what, found: `${stdout.trim()}, in ${program}`, lacks: undefined };
   } catch {
     const lacks =

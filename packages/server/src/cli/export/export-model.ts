@@ -1,6 +1,4 @@
 import { statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ModelFileError, quantizeModel } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
@@ -8,6 +6,7 @@ import type { LoadSpec } from "../../runtime/runtime.ts";
 import { pythonWorkerEnv } from "../../worker/worker-env.ts";
 import type { Terminal } from "../command.ts";
 import { openModel } from "../open-model.ts";
+import { withTemporaryFolder } from "../temporary-folder.ts";
 import { type LoadTrial, withTrialRuntime } from "../trial-runtime.ts";
 import { writeOnnx } from "../write-onnx.ts";
 import { type ExportReport, type ExportTrial, runExport } from "./run-export.ts";
@@ -44,8 +43,7 @@ export async function exportModel(
   { spec, python, output, int8Output }: ExportRequest,
   terminal: Terminal,
 ): Promise<Omit<ExportDone, "output">> {
-  const folder = await mkdtemp(join(tmpdir(), "sconce-export-"));
-  try {
+  return withTemporaryFolder("export", async (folder) => {
     const trials = join(folder, "trials.bin");
     const made = await runExport(python, spec, { output, trials }, pythonWorkerEnv(terminal.env));
     terminal.progress?.("running it without Python");
@@ -61,9 +59,7 @@ export async function exportModel(
         int8: isServed && int8Output !== undefined ? await int8Of({ ...asInt8, int8Output }) : undefined,
       };
     });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 interface Trials {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { MissingInputs } from "@sconce/torch";
 import { ServeError } from "../../base/errors.ts";
@@ -6,7 +6,7 @@ import { resolveOptions } from "../../config/resolve-options.ts";
 import type { Command } from "../command.ts";
 import { factsOfFile } from "../inspect/model-file-facts.ts";
 import { looksLikePath, requireModelFile } from "../model-path.ts";
-import { requireWritable } from "../output-draft.ts";
+import { requireWritable, writeOutput } from "../output-draft.ts";
 import { STATED_INPUTS, statedInputs } from "../stated-inputs.ts";
 import { usageError } from "../usage-error.ts";
 import { modelYaml, modelYamlOfScript } from "./model-yaml.ts";
@@ -36,12 +36,13 @@ export const initCommand: Command = {
       throw usageError(`${target} is there already; -o NAME writes another, -o - shows it`);
     }
     if (target !== "-") requireWritable(target);
+    terminal.progress?.(`reading ${path}`);
     const text = yamlFor(path, statedInputs(args));
     if (target === "-") {
       terminal.stdout.write(text);
       return 0;
     }
-    writeFileSync(target, text, { flag: "wx" });
+    await writeOutput(target, text);
     const isRead = basename(target) === "model.yaml";
     const reader = isRead ? `sconce serve ${dirname(target)} reads it` : "a server reads it as model.yaml";
     terminal.stdout.write(`${target} explains what can be set; ${reader}\n`);

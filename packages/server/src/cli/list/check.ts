@@ -1,4 +1,3 @@
-import { startServer } from "../../app/start-server.ts";
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import { oneLine } from "../../base/printable.ts";
@@ -12,6 +11,7 @@ import type { Command, Terminal } from "../command.ts";
 import { fitLines } from "../fit-lines.ts";
 import { withFoundConfig } from "../found-config.ts";
 import { requirePaths } from "../model-path.ts";
+import { startOwnServer } from "../own-server.ts";
 import { torchserveStart } from "../torchserve-start.ts";
 import { usageError } from "../usage-error.ts";
 import { type ModelRow, modelRowsText, readModelRows } from "./model-rows.ts";
@@ -83,7 +83,7 @@ interface Checked {
 
 async function served(paths: readonly string[], config: Config, terminal: Terminal): Promise<Checked> {
   const warnings: string[] = [];
-  const running = await startServer({
+  const running = await startOwnServer({
     config,
     paths,
     logger: warningsInto(warnings),

@@ -4,6 +4,8 @@ import {
   linkSync,
   mkdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -55,13 +57,25 @@ function write(planned: PlannedFile): void {
   const { path } = planned;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    if ("text" in planned) writeFileSync(path, planned.text);
+    if ("text" in planned) writeWhole(path, planned.text);
     else link(planned.sameAs, path);
   } catch (cause) {
     throw new ServeError("failed_precondition", `${path}: ${faultWords(cause)}`, {
       reason: "unreadable_path",
       cause,
     });
+  }
+}
+
+/** Never half of it: a server may be reading the one that is there. */
+function writeWhole(path: string, text: string): void {
+  const draft = `${path}.${process.pid}.new`;
+  try {
+    writeFileSync(draft, text);
+    renameSync(draft, path);
+  } catch (cause) {
+    rmSync(draft, { force: true });
+    throw cause;
   }
 }
 

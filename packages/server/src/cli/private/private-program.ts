@@ -1,5 +1,4 @@
 // The program of a private server: sconce serve for one path, with settings that come before those of the model's own files.
-import { startServer } from "../../app/start-server.ts";
 import { usualTranslationFolder } from "../../app/translation-cache.ts";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
@@ -9,6 +8,7 @@ import { SERVER_OPTIONS } from "../../config/server-options.ts";
 import { parseArguments } from "../arguments.ts";
 import { withFoundConfig } from "../found-config.ts";
 import { createLogger } from "../logger.ts";
+import { startOwnServer } from "../own-server.ts";
 
 /** The first argument is `{model: {key: value}}` as JSON, the others are those of `sconce serve`. */
 const [settings = "{}", ...rest] = process.argv.slice(2);
@@ -23,7 +23,10 @@ try {
     base: { name: "the settings to try", values: {}, modelSettings },
   });
   const { translationCache = usualTranslationFolder(process.env) } = config.server;
-  const running = await startServer({
+  // Whoever started it holds the other end, and nobody else asks it: it ends at once, and its workers with it.
+  const end = (): never => process.exit(0);
+  process.stdin.on("end", end).on("error", end).resume();
+  const running = await startOwnServer({
     // Answers of others would not be this server's.
     config: { ...config, server: { ...config.server, translationCache, cacheStore: undefined } },
     paths: args.positionals,
@@ -31,12 +34,6 @@ try {
     clock: systemClock,
     random: Math.random,
   });
-  // Its standard input would keep it alive.
-  const stop = (): void => void running.stop().finally(() => process.stdin.destroy());
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
-  // Whoever started it holds the other end.
-  process.stdin.on("end", stop).on("error", stop).resume();
   process.stdout.write(`listens on ${running.url}\n`);
 } catch (error) {
   process.stderr.write(`${ServeError.from(error).message}\n`);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ServeError } from "../../base/errors.ts";
+import { undoneAtEnd } from "../undone-at-end.ts";
 
 /** A server in a process of its own, for one model, that only this command knows of. */
 export interface PrivateServer {
@@ -32,6 +33,8 @@ export async function startPrivateServer(
     stdio: ["pipe", "pipe", "pipe"],
     env: openEnv(),
   });
+  const forget = undoneAtEnd(() => child.kill("SIGTERM"));
+  child.once("exit", forget);
   let output = "";
   const keep = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-KEPT_OUTPUT);

@@ -1,6 +1,5 @@
-import { writeFileSync } from "node:fs";
 import { ServeError } from "../../base/errors.ts";
-import { requireWritable, withOutputDraft } from "../output-draft.ts";
+import { requireWritable, writeOutput } from "../output-draft.ts";
 import { askServer, type ServerAccess, unreachable } from "../server-access.ts";
 import { serverUrl } from "../server-url.ts";
 
@@ -32,8 +31,5 @@ export async function profileServer(
   const text = await answer.text();
   if (!answer.ok)
     throw new ServeError("failed_precondition", `the server answered ${answer.status}: ${text}`);
-  await withOutputDraft(output, async (draft) => {
-    writeFileSync(draft, text);
-    return { keep: true, value: undefined };
-  });
+  await writeOutput(output, text);
 }

@@ -1,9 +1,5 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { VERSION } from "../../app/version.ts";
-import { ServeError } from "../../base/errors.ts";
-import { faultWords } from "../../base/file-fault.ts";
 import type { Signature } from "../../base/signature.ts";
 import type { Tensor } from "../../base/tensor.ts";
 import { type Config, loadConfig } from "../../config/load-config.ts";
@@ -15,7 +11,9 @@ import type { LoadedModel } from "../../runtime/runtime.ts";
 import type { Arguments } from "../arguments.ts";
 import type { Command, Terminal } from "../command.ts";
 import { missingFile } from "../model-path.ts";
+import { requireWritable, writeOutput } from "../output-draft.ts";
 import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
+import { withTemporaryFolder } from "../temporary-folder.ts";
 import { madeUp, randomNumbers, readTrial } from "../trial-inputs.ts";
 import { usageError } from "../usage-error.ts";
 import { engineProfile } from "./engine-profile.ts";
@@ -57,9 +55,16 @@ export const profileCommand: Command = {
     }
     if (model === undefined || others.length > 0) throw usageError("expected one MODEL: a file or a folder");
     if (!existsSync(model)) throw missingFile(model, "file or folder");
+    if (options.flame !== undefined) requireWritable(options.flame, "--flame");
     const report = await measured(model, { config, options, terminal });
     terminal.progress?.();
-    if (options.flame !== undefined) writeFlame(options.flame, report);
+    if (options.flame !== undefined) {
+      await writeOutput(
+        options.flame,
+        speedscope(report.model, report.samples, `sconce ${VERSION}`),
+        "--flame",
+      );
+    }
     terminal.stdout.write(options.json ? `${JSON.stringify(report)}\n` : profileText(report, options));
     return 0;
   },
@@ -78,8 +83,7 @@ function configOf({ flags }: Arguments): Config {
 }
 
 async function measured(path: string, { config, options, terminal }: Measuring): Promise<ProfileReport> {
-  const folder = mkdtempSync(join(tmpdir(), "sconce-profile-"));
-  try {
+  return withTemporaryFolder("profile", async (folder) => {
     terminal.progress?.(`loading ${path}`);
     const profile = { folder, skip: SKIPPED_RUNS, runs: options.runs };
     const model = await loadProfiled(path, { config, profile });
@@ -88,9 +92,7 @@ async function measured(path: string, { config, options, terminal }: Measuring):
     } finally {
       await model.close();
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 async function profiled(
@@ -149,15 +151,4 @@ async function inputsFor(
     });
     return madeUp(spec, shape, { bound: undefined, next });
   });
-}
-
-function writeFlame(file: string, { model, samples }: ProfileReport): void {
-  try {
-    writeFileSync(file, speedscope(model, samples, `sconce ${VERSION}`));
-  } catch (cause) {
-    throw new ServeError("failed_precondition", `${file} cannot be written: ${faultWords(cause)}`, {
-      reason: "unreadable_path",
-      cause,
-    });
-  }
 }

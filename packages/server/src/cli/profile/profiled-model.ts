@@ -1,10 +1,10 @@
 import { createBothRuntimes } from "../../app/create-both-runtimes.ts";
-import { startServer } from "../../app/start-server.ts";
 import { systemClock } from "../../base/clock.ts";
 import { ServeError } from "../../base/errors.ts";
 import type { Config } from "../../config/load-config.ts";
 import type { LoadedModel, LoadOptions, LoadSpec, ProfileRequest, Runtime } from "../../runtime/runtime.ts";
 import { createLogger } from "../logger.ts";
+import { startOwnServer } from "../own-server.ts";
 import { usageError } from "../usage-error.ts";
 
 /** A model as the server loads it, and once more with a profile. Both have one instance, in workers of their own. */
@@ -25,7 +25,7 @@ export async function loadProfiled(
   { config, profile }: { readonly config: Config; readonly profile: ProfileRequest },
 ): Promise<ProfiledModel> {
   const pairs = new Map<string, Pair>();
-  const running = await startServer({
+  const running = await startOwnServer({
     config,
     paths: [path],
     // What goes wrong is this command's to say.

@@ -1,10 +1,9 @@
-import { writeFileSync } from "node:fs";
 import { ServeError } from "../../base/errors.ts";
 import { resolveOptions } from "../../config/resolve-options.ts";
 import { get, readModelPorts } from "../bench/model-ports.ts";
 import type { Target } from "../bench/target.ts";
 import type { Command, Terminal } from "../command.ts";
-import { requireWritable, withOutputDraft } from "../output-draft.ts";
+import { requireWritable, writeOutput } from "../output-draft.ts";
 import { ACCESS_OPTIONS, serverAccess } from "../server-access.ts";
 import { serverUrl } from "../server-url.ts";
 import { usageError } from "../usage-error.ts";
@@ -35,12 +34,7 @@ export const typesCommand: Command = {
       await describe({ origin, access: serverAccess(args, terminal) }, terminal),
     );
     if (output === undefined) terminal.stdout.write(text);
-    else {
-      await withOutputDraft(output, async (draft) => {
-        writeFileSync(draft, text);
-        return { keep: true, value: undefined };
-      });
-    }
+    else await writeOutput(output, text);
     return 0;
   },
 };

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { translateModel } from "@sconce/torch";
 import { detectFile } from "@sconce/torch/formats";
@@ -9,6 +7,7 @@ import type { Tensor } from "../../base/tensor.ts";
 import type { LoadSpec } from "../../runtime/runtime.ts";
 import { type AskedPython, askPython } from "../ask-python.ts";
 import { writePlacedTensors } from "../placed-tensor.ts";
+import { withTemporaryFolder } from "../temporary-folder.ts";
 import { withTrialRuntime } from "../trial-runtime.ts";
 import {
   type ExposedTranslation,
@@ -32,37 +31,43 @@ export interface Looking extends AskedPython {
 
 /** Runs a program operation by operation in PyTorch, and its translation beside it. */
 export async function findDifference(looking: Looking): Promise<FoundDifference> {
-  const { spec, inputs, tolerance, edit = (translation) => translation } = looking;
-  const source = openFileSource(spec.file);
-  const folder = await mkdtemp(join(tmpdir(), "sconce-verify-"));
+  const source = openFileSource(looking.spec.file);
   try {
-    const why = detectFile(source) === "pt2" ? changedBy(spec) : "only a .pt2 can be looked into";
-    if (why !== undefined) return { why };
-    const [tensors, values] = [join(folder, "inputs.bin"), join(folder, "values.bin")];
-    const request = { file: spec.file, tensors, inputs: writePlacedTensors(tensors, inputs), output: values };
-    const { values: observed } = await askPython<{ readonly values: readonly ObservedValue[] }>(
-      "values",
-      request,
-      looking,
-    );
-    const found = await withTrialRuntime(looking.env, (load) =>
-      firstDifference({
-        ...{ inputs, observed, values, tolerance, load, folder },
-        translate: (exposes) => edit(translateModel(source, nodePlatform, { exposes })),
-        read: ({ offset, byteLength }) => source.read(offset, byteLength),
-      }),
-    );
-    return (
-      found ?? {
-        why: "no operation differs by itself, so that it comes about where several are joined into one",
-      }
-    );
+    return await withTemporaryFolder("verify", (folder) => lookedInto(source, folder, looking));
   } catch (error) {
     return { why: ServeError.from(error).message };
   } finally {
     source.close();
-    await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function lookedInto(
+  source: ReturnType<typeof openFileSource>,
+  folder: string,
+  looking: Looking,
+): Promise<FoundDifference> {
+  const { spec, inputs, tolerance, edit = (translation) => translation } = looking;
+  const why = detectFile(source) === "pt2" ? changedBy(spec) : "only a .pt2 can be looked into";
+  if (why !== undefined) return { why };
+  const [tensors, values] = [join(folder, "inputs.bin"), join(folder, "values.bin")];
+  const request = { file: spec.file, tensors, inputs: writePlacedTensors(tensors, inputs), output: values };
+  const { values: observed } = await askPython<{ readonly values: readonly ObservedValue[] }>(
+    "values",
+    request,
+    looking,
+  );
+  const found = await withTrialRuntime(looking.env, (load) =>
+    firstDifference({
+      ...{ inputs, observed, values, tolerance, load, folder },
+      translate: (exposes) => edit(translateModel(source, nodePlatform, { exposes })),
+      read: ({ offset, byteLength }) => source.read(offset, byteLength),
+    }),
+  );
+  return (
+    found ?? {
+      why: "no operation differs by itself, so that it comes about where several are joined into one",
+    }
+  );
 }
 
 /** What the settings make of the program, which then is another one than the file's. */

@@ -31,11 +31,14 @@ export const whyCommand: Command = {
   async run(args, terminal) {
     const options = resolveOptions(WHY_OPTIONS, { flags: args.flags });
     const { threads, warmupRuns } = resolveOptions(MODEL_OPTIONS, { flags: args.flags });
+    const [path = ""] = args.positionals;
+    terminal.progress?.(`reaching ${path}`);
     const reached = await reach(args, options, serverAccess(args, terminal));
     try {
       const { target } = reached;
       const ports = await portsOf(target, options);
       const load = options.load || reached.path !== undefined ? await bounded(target, options) : undefined;
+      terminal.progress?.(`watching ${target.model}`);
       const evidence = await observe(
         target,
         { load, windowMs: options.windowMs },

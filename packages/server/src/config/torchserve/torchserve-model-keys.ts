@@ -14,7 +14,6 @@ interface Made {
 
 type ReadKey = (value: unknown) => Made;
 
-const NOT_YET = "requests of a sequence come in order, and with one worker to the same process; nothing more";
 const ONE_PROCESS = "a worker is one process on one device: leave it out, or keep TorchServe for this model";
 
 /** Keys of `models=` in config.properties and of model-config.yaml. */
@@ -48,11 +47,18 @@ const KEYS: Readonly<Record<string, ReadKey>> = {
     "a worker that ends is started again, with longer pauses, until it is a crash loop",
   ),
   continuousBatching: none("batches are whole requests: none joins one that runs"),
-  sequenceBatching: none(NOT_YET),
-  sequenceMaxIdleMSec: none(NOT_YET),
-  sequenceTimeoutMSec: none(NOT_YET),
-  maxSequenceJobQueueSize: none(NOT_YET),
-  maxNumSequence: none(NOT_YET),
+  sequenceBatching: (value) =>
+    value === true
+      ? {
+          outcome: "same",
+          values: { instances: 1 },
+          note: "what a handler knows of a sequence is in one worker",
+        }
+      : { outcome: "same" },
+  sequenceMaxIdleMSec: () => ({ outcome: "same" }),
+  sequenceTimeoutMSec: none("a sequence lives as long as requests come"),
+  maxSequenceJobQueueSize: () => ({ outcome: "same" }),
+  maxNumSequence: () => ({ outcome: "same" }),
   asyncCommunication: none("a worker runs one batch at a time"),
   useVenv: none("nothing is installed: give the interpreter that has the packages (--python)"),
   handler: handlersOwn(),
@@ -68,6 +74,7 @@ export function readTorchserveModel(said: Readonly<Record<string, unknown>>): To
   const rows = Object.entries(said).map(([key, value]): TorchserveRow => {
     const made = Object.hasOwn(KEYS, key) ? KEYS[key]!(value) : handlersOwn()(value);
     Object.assign(values, made.values);
+    if (said["sequenceBatching"] === true && values["instances"] !== undefined) values["instances"] = 1;
     return {
       key,
       value: show(value),

@@ -4,7 +4,13 @@ import { torchserveInference } from "@sconce/protocol/messages";
 import { ServeError } from "../../base/errors.ts";
 import { NO_PARAMETERS, type ResponsePiece } from "../../base/infer-request.ts";
 import type { Inference } from "../../infer/inference.ts";
-import { handlerInputs, handlerPiece, handlerResponse, takesAnyBody } from "../torchserve/handler-call.ts";
+import {
+  handlerInputs,
+  handlerPiece,
+  handlerResponse,
+  SEQUENCE_ID,
+  takesAnyBody,
+} from "../torchserve/handler-call.ts";
 import { plainVersion } from "../torchserve/management.ts";
 import { failing, failureOverGrpc } from "../torchserve/torchserve-failure.ts";
 import type { StreamDialect } from "./dialects.ts";
@@ -47,7 +53,7 @@ export function predictionsDialect(
         model,
         version,
         id: undefined,
-        parameters: NO_PARAMETERS,
+        parameters: headers[SEQUENCE_ID] ? new Map([["sequence_id", headers[SEQUENCE_ID]]]) : NO_PARAMETERS,
         inputs,
         outputs: undefined,
         timeoutMs: 0,
@@ -101,9 +107,6 @@ export function encodePiece(piece: ResponsePiece): Uint8Array {
   const { body } = handlerPiece(piece);
   return toBinary(PredictionResponseSchema, create(PredictionResponseSchema, { prediction: body }));
 }
-
-/** The header that says which sequence a request belongs to. */
-const SEQUENCE_ID = "ts_request_sequence_id";
 
 function requireHandler(inference: Inference, model: string, version: string | undefined): void {
   const inputs = inference.loadedInputs(model, version);

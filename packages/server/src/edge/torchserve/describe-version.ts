@@ -18,7 +18,7 @@ const FIRST_WORKER = 9000;
 /** A version as `GET /models/{model}` shows it. `modelUrl`: the archive that it came from. */
 export function describeVersion(facts: ModelFacts, modelUrl: string): object {
   const { model, version, runtime, settings, workers, waitingRequests, loadedAtMs, isRequested } = facts;
-  const { instances, maxQueueSize } = settings;
+  const { instances, maxQueueSize, sequences } = settings;
   return {
     modelName: model,
     modelVersion: `${version}.0`,
@@ -38,11 +38,11 @@ export function describeVersion(facts: ModelFacts, modelUrl: string): object {
     continuousBatching: false,
     useJobTicket: false,
     useVenv: false,
-    stateful: false,
-    sequenceMaxIdleMSec: 0,
+    stateful: sequences !== undefined,
+    sequenceMaxIdleMSec: sequences?.idleMs ?? 0,
     sequenceTimeoutMSec: 0,
-    maxNumSequence: 0,
-    maxSequenceJobQueueSize: 0,
+    maxNumSequence: sequences?.maxSequences ?? 0,
+    maxSequenceJobQueueSize: sequences?.maxWaiting ?? 0,
     loadedAtStartup: !isRequested,
     workers: workers.map(({ pid, residentBytes, isReady }, index) => ({
       id: String(FIRST_WORKER + index),

@@ -14,6 +14,10 @@ export function takesAnyBody(inputs: readonly TensorSpec[]): boolean {
   );
 }
 
+/** The headers that say which sequence a request belongs to, and that it is its last. */
+export const SEQUENCE_ID = "ts_request_sequence_id";
+export const SEQUENCE_END = "ts_request_sequence_end";
+
 /** A value that a handler is given by name. */
 export interface HandlerField {
   readonly name: string;

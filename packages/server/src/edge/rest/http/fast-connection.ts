@@ -288,7 +288,7 @@ export class FastConnection implements RestTransport {
 
 /** Writes each piece as a chunk (RFC 9112 §7.1). `onEnded`: the system has taken the last one. */
 function chunkedWriter(socket: Socket, onEnded: () => void): Writable {
-  return new Writable({
+  const writer = new Writable({
     write(piece: Buffer, _, done) {
       if (piece.length === 0) return done();
       socket.cork();
@@ -304,6 +304,9 @@ function chunkedWriter(socket: Socket, onEnded: () => void): Writable {
       });
     },
   });
+  // That the client left is the socket's to tell.
+  writer.on("error", ignore);
+  return writer;
 }
 
 function closes(headers: readonly string[]): boolean {

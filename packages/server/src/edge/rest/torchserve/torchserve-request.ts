@@ -1,4 +1,10 @@
-import { type HandlerField, handlerInputs } from "../../torchserve/handler-call.ts";
+import type { ParameterValue } from "../../../base/infer-request.ts";
+import {
+  type HandlerField,
+  handlerInputs,
+  SEQUENCE_END,
+  SEQUENCE_ID,
+} from "../../torchserve/handler-call.ts";
 import type { RestCall } from "../call/rest-call.ts";
 import type { DecodedRequest } from "../call/rest-inference.ts";
 import { mediaType, readMultipart, readUrlEncoded } from "../json/form-fields.ts";
@@ -19,7 +25,18 @@ export function readHandlerRequest(
     headers: { ...handlerHeaders(rawHeaders), ...own },
     inPieces: true,
   });
-  return { id: undefined, inputs, outputs: undefined, parameters: NONE };
+  return { id: undefined, inputs, outputs: undefined, parameters: sequenceParameters(headers) };
+}
+
+/** The sequence that a request belongs to, as its headers say. */
+function sequenceParameters(headers: RestCall["request"]["headers"]): Map<string, ParameterValue> {
+  const id = headers[SEQUENCE_ID];
+  if (typeof id !== "string" || id === "") return NONE;
+  const isEnd = headers[SEQUENCE_END] === "true";
+  return new Map<string, ParameterValue>([
+    ["sequence_id", id],
+    ["sequence_end", isEnd],
+  ]);
 }
 
 /** What a body holds, by name. Throws `invalid_argument`. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { packBytes, unpackBytes } from "@sconce/protocol";
+import { deferred } from "../../../base/deferred.ts";
 import { silentLogger } from "../../../base/logger.ts";
 import type { TensorSpec } from "../../../base/signature.ts";
 import { createAdminGate } from "../../../gate/admin-gate.ts";
@@ -44,8 +45,25 @@ const PLAIN: MemoryModel = {
   run: ([x]) => [{ ...x!, name: "y" }],
 };
 
+/** Sends a piece, and goes on when its client has left. */
+const TALKATIVE: MemoryModel = {
+  ...ARCHIVE,
+  async run(inputs, request) {
+    const piece = { head: Buffer.from('{"status":200}'), body: Buffer.from("a piece") };
+    request.onPiece?.(piece);
+    await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
+    for (let i = 0; i < 3; i++) {
+      request.onPiece?.(piece);
+      await new Promise(setImmediate);
+    }
+    talked.resolve();
+    return await ARCHIVE.run(inputs, request);
+  },
+};
+const talked = deferred<void>();
+
 const asked: string[] = [];
-const inference = memoryInference({ archive: ARCHIVE, plain: PLAIN });
+const inference = memoryInference({ archive: ARCHIVE, plain: PLAIN, talkative: TALKATIVE });
 const administration: Administration = {
   loadModel: async (name, _, settings) => void asked.push(`load ${name} ${JSON.stringify(settings)}`),
   steerRollout: async () => {},
@@ -83,6 +101,18 @@ async function ask(
 }
 
 const admin = (method: string): RequestInit => ({ method, headers: { authorization: `Bearer ${TOKEN}` } });
+
+test("a client that leaves in the middle of a streamed answer does not end the server", async () => {
+  const { port } = server.address() as AddressInfo;
+  const client = connect(port, "127.0.0.1");
+  client.write("POST /predictions/talkative HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx");
+  await once(client, "data");
+  client.resetAndDestroy();
+  await talked.promise;
+  // What nobody listens to ends the process in a later turn.
+  for (let i = 0; i < 10; i++) await new Promise(setImmediate);
+  assert.equal((await ask("/predictions/archive", { method: "POST", body: "x" })).status, 200);
+});
 
 test("a handler is told of the request's headers, but not of its credentials", async () => {
   const headers = { authorization: "Bearer secret", "x-own": "1", "content-type": "text/plain" };

@@ -1,0 +1,64 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Counter, Metrics } from "../base/metrics.ts";
+import type { SequenceTurns } from "../base/model-description.ts";
+import type { ModelConfig } from "../config/model-options.ts";
+import type { SequenceEnd } from "../infer/sequences/live-sequences.ts";
+import { createSequencedModel } from "../infer/sequences/sequenced-model.ts";
+import { createTurnTakingModel } from "../infer/sequences/turn-taking-model.ts";
+import type { ServedModelHandle } from "../models/served-model-handle.ts";
+import type { ModelState } from "./model-state.ts";
+
+export interface WithSequencesParts {
+  /** What the server keeps between the requests of a sequence; undefined: nothing. */
+  readonly state: ModelState | undefined;
+  /** How the model wants them that keeps it itself. */
+  readonly turns: SequenceTurns | undefined;
+  readonly config: ModelConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A model whose requests belong to sequences. Owns `inner`. */
+export function withSequences(inner: ServedModelHandle, parts: WithSequencesParts): ServedModelHandle {
+  const { state, turns, config, clock, logger } = parts;
+  if (config.cacheBytes !== undefined)
+    logger.warn({}, "cache has no effect: what a model with a state answers depends on what came before");
+  if (state === undefined) {
+    const { instances } = inner.settings;
+    if (instances > 1)
+      logger.warn(
+        { instances },
+        "its handler keeps the state of sequences in its process, and requests of a sequence go to any of its workers: instances: 1 keeps them together",
+      );
+    return turns === undefined ? inner : createTurnTakingModel(inner, turns, { clock });
+  }
+  const counters = endCounters(inner, parts.metrics);
+  return createSequencedModel(inner, state.plan, {
+    controls: state.controls,
+    clock,
+    idleMs: config.sequenceIdleMs,
+    maxSequences: config.maxSequences,
+    maxBytes: config.maxStateBytes,
+    onEnd: (why) => counters[why].add(1),
+  });
+}
+
+function endCounters(
+  { name, version }: ServedModelHandle,
+  metrics: Metrics,
+): Readonly<Record<SequenceEnd, Counter>> {
+  const ends = (reason: SequenceEnd): Counter =>
+    metrics.counter("sconce_sequences_ended_total", "Sequences that ended, by reason.", {
+      model: name,
+      version,
+      reason,
+    });
+  return {
+    ended: ends("ended"),
+    idle: ends("idle"),
+    stream_closed: ends("stream_closed"),
+    lost: ends("lost"),
+  };
+}
