@@ -227,6 +227,8 @@ function ownCases(port) {
       ["keys", "add", "--api-keys", "keys.json"],
       ["keys", "add", "--api-keys", "keys.json", "--name", "ci", "--scope", "root"],
       ["keys", "remove", "--api-keys", "keys.json", "--name", "ci"],
+      ["keys", "usage", "--url", "127.0.0.1:1"],
+      ["keys", "usage", "--url", "http://127.0.0.1:1"],
       ["keys", "list", "--api-keys", "key.json"],
       ["keys", "list", "--api-keys", "row.json"],
     ],

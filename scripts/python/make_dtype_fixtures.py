@@ -131,7 +131,7 @@ def write(info, folder: Path, add_to) -> None:
 
 def write_packed(folder: Path) -> None:
     """One pack of a few ops, each in a few dtypes."""
-    pack = Pack("dtypes")
+    pack = Pack("dtype-rules")
     for info in op_db:
         if info.full_name in PACKED_OPS:
             fill(pack, info, GIVEN[:1], lambda pack, label, call, tensors, info=info: add(pack, f"{info.full_name} {label}", call, tensors, PACKED_DTYPES))

@@ -20,7 +20,7 @@ import { table } from "../table.ts";
 
 const FULL: Effort = { rounds: 3, starts: 3, seconds: 4, warmUpSeconds: 1 };
 /** To see that everything works; its figures mean little. */
-const QUICK: Effort = { rounds: 1, starts: 1, seconds: 1, warmUpSeconds: 1 };
+const QUICK: Effort = { rounds: 1, starts: 1, seconds: 3, warmUpSeconds: 1 };
 const CONNECTIONS = [1, 8, 32];
 const WORKERS = [1, 2, 4];
 
@@ -194,6 +194,8 @@ async function inTurn(
       const before = treeCpuMs(pid);
       const run = await load(url, round === 0 ? effort.warmUpSeconds : effort.seconds);
       if (run.failures > 0) throw new Error(`${name}: ${run.failures} requests failed`);
+      if (round > 0 && run.requests === 0)
+        throw new Error(`${name}: no request was answered in ${effort.seconds} s; ask a less busy machine`);
       if (round > 0)
         runs.get(name)!.push({ ...run, cpuMicros: ((treeCpuMs(pid) - before) * 1000) / run.requests });
     }

@@ -276,3 +276,17 @@ case("average", Average(), rand(2, 3), refused="state")
 case("in-place-buffer", InPlaceBuffer(), rand(2, 3))
 case("growing", Growing(), rand(2, 3), refused="aten.append")
 case("hooks", hooked(), rand(2, 3), refused="hooks")
+
+
+class ReturningInLoop(nn.Module):
+    """Refused by name: what a turn returns has no value before the loop."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        while bool(x.sum() < 100):
+            x = x * 2
+            if bool(x.max() > 7):
+                return x
+        return x + 1
+
+
+case("returning_in_loop", ReturningInLoop(), rand(2, 3))

@@ -4,6 +4,7 @@ import { ServeError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Tracer } from "../base/request-trace.ts";
+import type { TenantUsage } from "../base/tenant-usage.ts";
 import { hostAddress, isLoopback } from "../config/host-address.ts";
 import { isAuthenticating } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
@@ -58,6 +59,8 @@ export interface EdgeSurroundings {
   readonly slicer: TimeSlicer;
   readonly webGate: WebGate;
   readonly tenantHeader: string | undefined;
+  /** What each tenant asked; default: nobody counts. */
+  readonly tenantUsage?: (() => readonly TenantUsage[]) | undefined;
   readonly tls: OpenTls | undefined;
   readonly slowClients: SlowClientGuard;
   /** What requests in flight may hold. */
@@ -125,7 +128,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
       isOn: config.modelControl === "explicit" || isAuthenticating(config) || config.adminToken !== undefined,
       token: config.adminToken,
       whenOff:
-        "rollouts are not steered on request here: start the server with an admin token, --api-keys or --jwt-keys",
+        "there is no administrator here: start the server with an admin token, --api-keys or --jwt-keys",
     }),
     clock,
     logger,
@@ -152,6 +155,7 @@ export async function buildEdges(surroundings: EdgeSurroundings): Promise<BuiltE
         metrics,
         onCompressed: measureCompression(metrics),
         recorder,
+        tenantUsage: surroundings.tenantUsage,
         limits: restLimits(config),
         notReadyStatus: notReadyStatusOf(config),
         fastLane: config.fastLane === "on",

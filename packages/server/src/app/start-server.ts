@@ -34,7 +34,7 @@ import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
-import { createQuota } from "../queue/quota.ts";
+import { createQuota, type Quota } from "../queue/quota.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpanTracer } from "../tracing/tracer.ts";
 import { workerEnv } from "../worker/worker-env.ts";
@@ -164,7 +164,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const tracer = traces?.tracer;
   const parts = { metrics, tracer, loop, authentication, live, sandbox, sources, slowClients, budget };
   const shared = { ...parts, cacheSharing, rolloutFile };
-  const { runtime, registry, control, observer } = buildModels(options, {
+  const { runtime, registry, control, observer, quota } = buildModels(options, {
     ...shared,
     onGone: (model) => edgeProcesses?.look(model),
   });
@@ -193,6 +193,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
       inference,
       control: rollouts.administration(control),
       tenantHeader,
+      tenantUsage: () => quota.usage(clock.nowMs()),
       webGate,
       slicer,
       tls,
@@ -357,7 +358,10 @@ function buildModels(
     rolloutFile,
     onGone,
   }: Instruments & { onGone(model: string): void },
-): Pick<RunningParts, "runtime" | "registry" | "control"> & { readonly observer: InferenceObserver } {
+): Pick<RunningParts, "runtime" | "registry" | "control"> & {
+  readonly observer: InferenceObserver;
+  readonly quota: Quota;
+} {
   const { server: config, modelDefaults: defaults } = options.config;
   // A worker that may write where others read could change what they load.
   const translationCache = sandbox === undefined ? translationCacheOf(config, options.logger) : undefined;
@@ -395,7 +399,7 @@ function buildModels(
   if (config.compat === "torchserve")
     metrics.collect(async () => readTorchserveMetrics(managed.registry.versions(), hostname()));
   if (config.tritonMetrics) metrics.collect(() => readTritonMetrics(managed.registry.versions()));
-  return { runtime, observer, ...managed };
+  return { runtime, observer, quota, ...managed };
 }
 
 interface Renewed extends Pick<Instruments, "authentication" | "live"> {

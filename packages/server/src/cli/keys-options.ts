@@ -30,5 +30,6 @@ export const KEYS_OPTIONS = {
     default: null,
     doc: "When it stops working: a time such as 2027-01-31T00:00:00Z, or days from now such as 90d. Default: never.",
   },
+  url: { kind: "text", default: "http://127.0.0.1:8080", doc: "The running server, of usage." },
   json: { kind: "flag", default: false, doc: "Print JSON." },
 } as const;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -66,7 +68,7 @@ test("what cannot be done is said, and changes nothing", async () => {
     [["add", "--name", "x", "--rate", "fast"], /rate: expected/],
     [["add", "--name", "x", "--expires", "soon"], /--expires: expected/],
     [["remove", "--name", "nobody"], /there is no key nobody/],
-    [["rename"], /expected one of add, list and remove/],
+    [["rename"], /expected one of add, list, remove and usage/],
   ] as const) {
     const { code, err } = await run(...argv);
     assert.equal(code, 2, argv.join(" "));
@@ -76,4 +78,33 @@ test("what cannot be done is said, and changes nothing", async () => {
   assert.deepEqual(readdirSync(folder), ["keys.json"]);
   writeFileSync(file, "not JSON");
   assert.match((await run("list")).err, /it is not JSON/);
+});
+
+test("what keys asked is shown by a running server, to its administrator", async (t) => {
+  const rate = { per_second: 100, burst: 100 };
+  const tenants = [
+    { tenant: "key:ci", requests: 120, rejected: 3, rate, available: 97 },
+    { tenant: "", requests: 7, rejected: 0 },
+  ];
+  const server = createServer((request, response) => {
+    const isKnown = request.url === "/v2/tenants" && request.headers.authorization === "Bearer admin";
+    response.statusCode = isKnown ? 200 : 401;
+    response.end(JSON.stringify(isKnown ? { tenants } : { error: "this needs a key" }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const token = join(folder, "token");
+  writeFileSync(token, "admin\n");
+  const { code, out } = await run("usage", "--url", url, "--api-key-file", token);
+  assert.equal(code, 0);
+  assert.match(
+    out,
+    /^TENANT +REQUESTS +REJECTED +RATE +LEFT NOW\nkey:ci +120 +3 +100\/s +97\n\(none\) +7 +0 +- +-\n$/,
+  );
+  const refused = await run("usage", "--url", url);
+  assert.deepEqual(
+    [refused.code, refused.err],
+    [1, "sconce keys: the server answered 401: this needs a key\n"],
+  );
 });

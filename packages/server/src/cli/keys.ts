@@ -5,42 +5,54 @@ import { type KeyRecord, makeKey } from "../gate/api-keys.ts";
 import { SCOPES, type Scope } from "../gate/caller.ts";
 import type { Command, Terminal } from "./command.ts";
 import { readKeys, writeKeys } from "./key-file.ts";
+import { readUsage, usageText } from "./key-usage.ts";
 import { KEYS_OPTIONS } from "./keys-options.ts";
 import { requireModelFile } from "./model-path.ts";
+import { ACCESS_OPTIONS, serverAccess } from "./server-access.ts";
+import { serverUrl } from "./server-url.ts";
+import { tableText } from "./table-text.ts";
 import { usageError } from "./usage-error.ts";
 
 type KeysValues = OptionValues<typeof KEYS_OPTIONS>;
 
-interface Task {
+interface FileTask {
   readonly path: string;
   readonly options: KeysValues;
   readonly terminal: Terminal;
 }
 
-const TASKS: Readonly<Record<string, (task: Task) => void>> = { add, list, remove };
+const TASKS: Readonly<Record<string, (task: FileTask) => void>> = { add, list, remove };
 const DAY_MS = 86_400_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
 export const keysCommand: Command = {
   name: "keys",
-  usage: "add|list|remove --api-keys FILE",
-  summary: "Makes, lists and removes the API keys of a server. A running server takes changes by itself.",
-  tables: [KEYS_OPTIONS],
+  usage: "add|list|remove --api-keys FILE, or usage --url URL",
+  summary:
+    "Makes, lists and removes the API keys of a server, which takes changes by itself while it runs; usage shows what each key asked of a running server.",
+  tables: [KEYS_OPTIONS, ACCESS_OPTIONS],
   async run(args, terminal) {
     const [name, ...others] = args.positionals;
     const run = name === undefined || others.length > 0 ? undefined : TASKS[name];
-    if (run === undefined) throw usageError("expected one of add, list and remove");
+    const isUsage = name === "usage" && others.length === 0;
+    if (run === undefined && !isUsage) throw usageError("expected one of add, list, remove and usage");
     const options = resolveOptions(KEYS_OPTIONS, {
       flags: args.flags,
       env: { SCONCE_API_KEYS: terminal.env["SCONCE_API_KEYS"] },
     });
+    if (run === undefined) {
+      const tenants = await readUsage(serverUrl(options.url), serverAccess(args, terminal));
+      const text = options.json ? `${JSON.stringify(tenants, null, 2)}\n` : usageText(tenants);
+      terminal.stdout.write(text);
+      return 0;
+    }
     if (options.apiKeys === undefined) throw usageError("--api-keys FILE is missing");
     run({ path: options.apiKeys, options, terminal });
     return 0;
   },
 };
 
-function add({ path, options, terminal }: Task): void {
+function add({ path, options, terminal }: FileTask): void {
   const name = nameOf(options);
   const keys = readKeys(path);
   if (keys.some((key) => key.name === name))
@@ -62,7 +74,7 @@ function add({ path, options, terminal }: Task): void {
   }
 }
 
-function list({ path, options, terminal }: Task): void {
+function list({ path, options, terminal }: FileTask): void {
   requireModelFile(path);
   const keys = readKeys(path);
   const shown = keys.map(({ sha256: _hash, ...rest }) => rest);
@@ -71,22 +83,14 @@ function list({ path, options, terminal }: Task): void {
     return;
   }
   const rows = [["NAME", "SCOPES", "MODELS", "RATE", "EXPIRES"], ...keys.map(rowOf)];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows) {
-    terminal.stdout.write(
-      `${row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd()}\n`,
-    );
-  }
+  terminal.stdout.write(tableText(rows));
 }
 
 function rowOf({ name, scopes, models, rate, expires }: KeyRecord): string[] {
   return [name, scopes.join(","), models.join(","), rate ?? "-", expires ?? "never"];
 }
 
-function remove({ path, options, terminal }: Task): void {
+function remove({ path, options, terminal }: FileTask): void {
   const name = nameOf(options);
   requireModelFile(path);
   const keys = readKeys(path);

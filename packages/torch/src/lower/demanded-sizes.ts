@@ -165,6 +165,12 @@ export const samplesOf =
     ];
   };
 
+/** Of one bin PyTorch takes the mean, which of nothing is NaN. */
+export const averaged =
+  (spatial: number): SizesOf =>
+  (node) =>
+    node.ints("output_size").every((size) => size === 1) ? [] : node.tensor("self").dims.slice(-spatial);
+
 /** Differences take one place more than their order at the edge. */
 export const differenced: SizesOf = (node) => {
   const { dims } = node.tensor("self");

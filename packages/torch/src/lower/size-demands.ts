@@ -7,6 +7,7 @@ import type { Val } from "./core/tensor.ts";
 import {
   alongDim,
   alongDimOrAll,
+  averaged,
   besideOpen,
   diagonalFits,
   differenced,
@@ -101,8 +102,8 @@ const DEMANDS: ReadonlyMap<string, Demand> = new Map<string, Demand>([
   ["fractional_max_pool3d", { some: fractional(3), same: samplesOf(3) }],
   ["segment_reduce", { some: (node) => (node.has("offsets") ? node.tensor("offsets").dims.slice(-1) : []) }],
   ["_batch_norm_with_update_functional", { some: trained }],
-  ["adaptive_avg_pool2d", { some: (node) => node.tensor("self").dims.slice(-2) }],
-  ["adaptive_avg_pool3d", { some: (node) => node.tensor("self").dims.slice(-3) }],
+  ["adaptive_avg_pool2d", { some: averaged(2) }],
+  ["adaptive_avg_pool3d", { some: averaged(3) }],
   ["batch_norm", { some: (node) => node.optionalTensor("weight")?.dims ?? [] }],
   ["instance_norm", { some: (node) => (node.has("weight") ? node.tensor("input").dims.slice(0, 2) : []) }],
   ["gradient", { some: differenced }],

@@ -5,8 +5,12 @@ import { type Frame, numberTensor, watchContainers } from "./branches.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { tensorType } from "./shapes/shape-args.ts";
-import { unsupportedOp } from "./unsupported-op.ts";
+import { UnsupportedOp, unsupportedOp } from "./unsupported-op.ts";
 import { isNumber, type NumberValue, type TensorValue, type Value } from "./value.ts";
+
+/** What is said of a result that a turn of a loop gives, and nothing before it. */
+export const RETURNS_IN_LOOP =
+  "it returns from inside a loop whose end only the run knows; give a variable the result before the loop, leave the loop by its condition, and return the variable behind it";
 
 /** What one turn does to the variables; answers whether there is another one. */
 type Turn = (frame: Frame) => Value;
@@ -60,7 +64,10 @@ export class Loops {
     check();
     return [...frame].flatMap(([name, value]): Carried[] => {
       const [was, is] = [this.#recorder.current(value), this.#recorder.current(own.get(name)!)];
-      if (was === is || was.kind === "unknown") return [];
+      if (was === is) return [];
+      if (was.kind === "unknown" && is.kind === "unknown") return [];
+      if (was.kind === "unknown" || is.kind === "unknown")
+        throw new UnsupportedOp(RETURNS_IN_LOOP, { isFollower: true });
       if (isNumber(was) && isNumber(is)) {
         if (was.kind === is.kind && sameDim(was.value, is.value)) return [];
         if (was.kind !== is.kind)

@@ -1,8 +1,7 @@
 import { schemaOf } from "../aten/schemas.ts";
-import { isComplex } from "../dtype.ts";
-import { functionalVariant, reshapesInPlace, turnsInPlace } from "../graph/functional-variant.ts";
+import { turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
-import { type Dim, sameDims, symbolsOf } from "../graph/sym.ts";
+import { sameDims, symbolsOf } from "../graph/sym.ts";
 import { Branches } from "./branches.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
@@ -12,10 +11,9 @@ import { Loops } from "./loops.ts";
 import { calculateFloat } from "./number-tensors.ts";
 import { numberFunction } from "./numbers.ts";
 import { type BoundCall, resolveCall, schemasOf, type WrittenCall } from "./overloads.ts";
+import { resultTypes } from "./result-types.ts";
 import { requireSame } from "./shapes/dims.ts";
-import { checkNeeds } from "./shapes/needs.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
-import { takesComplex } from "./shapes/spectral.ts";
 import { shapeOf } from "./shapes/table.ts";
 import { dimsOf, type SizeNeed } from "./size-need.ts";
 import { unknownOp, unsupportedOp } from "./unsupported-op.ts";
@@ -235,56 +233,6 @@ function rename(target: string, [result]: readonly TensorType[]): string {
 
 function hasShape(target: string): boolean {
   return shapeOf(target) !== undefined || target.includes("_.");
-}
-
-function resultTypes({ schema, args }: BoundCall, given: ShapeArgs): readonly TensorType[] {
-  if (!takesComplex(schema.target)) for (const value of args.values()) rejectComplex(value);
-  const mutated = schema.params.find((param) => param.isMutated);
-  const [first] = schema.returns;
-  if (mutated !== undefined && first?.alias === mutated.alias) {
-    const target = args.get(mutated.name);
-    // Numbers of 0-d tensors are calculated while the program is read: a write would come too late for them.
-    if (target?.kind !== "tensor" || target.number !== undefined)
-      return unsupportedOp("it writes into a constant");
-    if (reshapesInPlace(schema.target))
-      return unsupportedOp(
-        "it changes the shape of a tensor in place; use the form without '_', or export the model with torch.export",
-      );
-    requireSelfSize(schema.target, given, target.type.dims);
-    return [target.type];
-  }
-  const shape = shapeOf(schema.target);
-  if (mutated !== undefined || shape === undefined) {
-    const op = schema.target.slice(0, schema.target.lastIndexOf("."));
-    return unsupportedOp(unknownOp(op, "the type of its result is not known"));
-  }
-  if (schema.returns.some(({ type }) => !type.startsWith("Tensor")))
-    return unsupportedOp("its result is not a tensor");
-  checkNeeds(schema.target, given);
-  const types = shape(given);
-  return Array.isArray(types) ? types : [types as TensorType];
-}
-
-/** What an op in place gives has to have the size of what it is written into: other operands do not stretch it. */
-function requireSelfSize(target: string, given: ShapeArgs, dims: readonly Dim[]): void {
-  const sizes = target === "aten.copy_.default" ? given.tensor("src").dims : resultSizes(target, given);
-  if (sizes === undefined) return;
-  const leading = sizes.length - dims.length;
-  for (const [i, size] of sizes.entries()) {
-    if (size !== 1 || (i >= leading && dims[i - leading] === 1)) requireSame(size, dims[i - leading] ?? 1);
-  }
-}
-
-function resultSizes(target: string, given: ShapeArgs): readonly Dim[] | undefined {
-  const variant = functionalVariant(target);
-  const types = variant === undefined ? undefined : shapeOf(variant)?.(given);
-  return types === undefined || Array.isArray(types) ? undefined : (types as TensorType).dims;
-}
-
-function rejectComplex(value: Value): void {
-  const values = value.kind === "list" || value.kind === "tuple" ? value.items : [value];
-  const isUnsupported = values.some((item) => item.kind === "tensor" && isComplex(item.type.dtype));
-  if (isUnsupported) unsupportedOp("the type of its result is not known for complex numbers");
 }
 
 /** Arithmetic on numbers and on 0-d tensors of known integers, which tracing makes of sizes; undefined for anything else. */

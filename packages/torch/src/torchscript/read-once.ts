@@ -4,6 +4,7 @@ import { product, type SymSymbol } from "../graph/sym.ts";
 import type { CodeLibrary } from "./code-library.ts";
 import { GraphRecorder } from "./graph-recorder.ts";
 import { Interpreter } from "./interpreter.ts";
+import { RETURNS_IN_LOOP } from "./loops.ts";
 import { ModuleState, type StateNumbers, stateProblem } from "./module-state.ts";
 import { ObjectGraph } from "./object-graph.ts";
 import { isUnknown, OpCaller } from "./op-caller.ts";
@@ -94,8 +95,7 @@ export function readOnce(script: Script, known: Known, explain: Explain): OneRea
     ...outputsOf(result, recorder, taken),
     ...stateOutputs({ state, types, unsupported }, recorder),
   ];
-  if (isUnknown(result) && unsupported.list().length === 0)
-    unsupported.add("control flow", "a part of the result has no value");
+  if (isUnknown(result) && unsupported.list().length === 0) unsupported.add("control flow", RETURNS_IN_LOOP);
   const program: Program = {
     detail: `TorchScript archive, version ${script.version}`,
     graph: {

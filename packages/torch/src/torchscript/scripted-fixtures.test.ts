@@ -13,6 +13,10 @@ const folder = fileURLToPath(new URL("../../fixtures/scripted", import.meta.url)
 
 /** How many of the fixtures run at least; the others are refused by name. */
 const PASSING = 195;
+/** Fixtures that are refused for one reason, which names a way out. */
+const REFUSED: readonly (readonly [name: RegExp, reason: RegExp])[] = [
+  [/^returning_in_loop\./, /returns from inside a loop .* return the variable behind it/],
+];
 let passed = 0;
 after(() => assert.ok(passed >= PASSING, `${passed} fixtures pass; ${PASSING} did before`));
 
@@ -27,6 +31,8 @@ for (const pack of readdirSync(folder)) {
         if (outcome.status === "pass") passed += 1;
         const reason = outcome.status === "pass" ? "" : outcome.reason;
         assert.ok(outcome.status === "pass" || outcome.status === "refused", `${outcome.status}: ${reason}`);
+        const expected = REFUSED.find(([known]) => known.test(name))?.[1];
+        if (expected !== undefined) assert.match(reason, expected);
       });
     }
   });

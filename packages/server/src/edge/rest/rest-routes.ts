@@ -25,6 +25,7 @@ import { v2RepositoryRoutes } from "./v2/v2-repository-routes.ts";
 import { v2RolloutRoutes } from "./v2/v2-rollout-routes.ts";
 import { v2Routes } from "./v2/v2-routes.ts";
 import { v2SettingRoutes } from "./v2/v2-setting-routes.ts";
+import { v2TenantRoutes } from "./v2/v2-tenant-routes.ts";
 
 /** Every route of a REST edge. `torchserve`: what of TorchServe's API is answered as well, or alone. */
 export function restRoutes(context: RestContext, torchserve: TorchserveApis | undefined): readonly Route[] {
@@ -36,6 +37,7 @@ export function restRoutes(context: RestContext, torchserve: TorchserveApis | un
     ...v2RepositoryRoutes(),
     ...v2RolloutRoutes(),
     ...v2ProfileRoutes(),
+    ...v2TenantRoutes(),
     ...v2LiveRoutes(context),
     ...predictRoutes(),
     ...generateRoutes(),

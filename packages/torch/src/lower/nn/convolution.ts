@@ -3,6 +3,7 @@ import type { Attributes } from "../../onnx/model.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { withoutCodes } from "../core/find-codes.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { mayBeZero, unlessNothing } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { padded } from "../core/padded.ts";
 import { isFloat, normalizeAxis, type Tensor, type Val } from "../core/tensor.ts";
@@ -123,9 +124,15 @@ export const convTranspose: Lowering = (node, g) => {
   const strides = spread(node.ints("stride"), kernel.length);
   if (output_padding.some((extra, i) => extra >= strides[i]!))
     return padLater(node, g, { output_padding, pads });
-  return batched(g, input, kernel.length, (x) =>
-    g.op("ConvTranspose", [x, weight, bias], { ...attributes(node, kernel), pads, output_padding }),
-  );
+  const emit = (at: Emitter): Val =>
+    batched(at, input, kernel.length, (x) =>
+      at.op("ConvTranspose", [x, weight, bias], { ...attributes(node, kernel), pads, output_padding }),
+    );
+  // Of images without pixels ONNX Runtime makes none, not even none of them.
+  const mayLack = input.dims.slice(-kernel.length).some((dim) => mayBeZero(g, dim));
+  const [images, channels] = input.dims.length > kernel.length + 1 ? input.dims : [1];
+  if (!mayLack || typeof channels !== "number") return emit(g);
+  return unlessNothing(g, { sizes: [images!], empty: [node.out()], emit: (at) => [emit(at)] })[0]!;
 };
 
 function uncoded(g: Emitter, operands: ConvOperands): ConvOperands {

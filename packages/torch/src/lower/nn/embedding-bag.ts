@@ -1,8 +1,9 @@
-import { add, type Dim } from "../../graph/sym.ts";
+import { add, type Dim, sym } from "../../graph/sym.ts";
 import { needLabel } from "../../onnx/input-fault.ts";
 import type { Emitter } from "../core/emitter.ts";
 import { withIndex } from "../core/index-check.ts";
 import type { Lowering, LoweringTable } from "../core/lowering.ts";
+import { mayBeZero } from "../core/nothing.ts";
 import type { OpNode } from "../core/op-node.ts";
 import { requirement } from "../core/requirement.ts";
 import type { Tensor, Val } from "../core/tensor.ts";
@@ -42,8 +43,11 @@ export const embeddingBag: Lowering = (node, g) => {
     weights === undefined
       ? rows.values
       : g.op("Mul", [rows.values, g.unsqueeze(g.cast(weights, weight.dtype), [1])]);
-  const bags = (all: Val): Val =>
-    node.bool("include_last_offset") ? slice(g, all, { axis: 0, start: 0, end: -1 }) : all;
+  const bags = (all: Val): Val => {
+    if (node.bool("include_last_offset")) return slice(g, all, { axis: 0, start: 0, end: -1 });
+    const stated = node.tensor("offsets").dims[0]!;
+    return rows.bags === stated ? all : slice(g, all, { axis: 0, start: 0, end: stated });
+  };
   if (mode === "sum") return [bags(combine(g, { ...rows, values }, "add"))];
   const counted = counts(g, rows);
   const isEmpty = g.unsqueeze(g.op("Equal", [counted, g.scalar("int64", 0)]), [1]);
@@ -61,12 +65,14 @@ function gatherRows(node: OpNode, g: Emitter, weight: Tensor): Rows {
   if (indices.dims.length !== 1) unsupported("its indices have more than one dimension");
   const count = indices.dims[0]!;
   // A last offset that only ends the bag before it begins one more, of the rows that belong to none.
-  const bags = offsets.dims[0]!;
+  const stated = offsets.dims[0]!;
+  // Without a bag, the rows go into one that is cut off.
+  const bags = mayBeZero(g, stated) && !node.bool("include_last_offset") ? sym("max", stated, 1) : stated;
   // Rows before the first bag would belong to none.
   const wide = g.cast(offsets, "int64");
   const [before, behind] = [
     slice(g, wide, { axis: 0, start: 0, end: -1 }),
-    slice(g, wide, { axis: 0, start: 1, end: bags }),
+    slice(g, wide, { axis: 0, start: 1, end: stated }),
   ];
   const falls = g.cast(g.op("Less", [behind, before]), "int64");
   const first = g.cast(g.cast(slice(g, wide, { axis: 0, start: 0, end: 1 }), "bool"), "int64");
@@ -76,7 +82,8 @@ function gatherRows(node: OpNode, g: Emitter, weight: Tensor): Rows {
     padding === undefined
       ? undefined
       : g.op("Not", [g.op("Equal", [g.cast(indices, "int64"), g.number(padding, "int64")])]);
-  const bag = bagOfRow(g, { starts: g.op("Add", [wide, guard]), bags, count });
+  const started = bagOfRow(g, { starts: g.op("Add", [wide, guard]), bags: stated, count });
+  const bag = bags === stated ? started : g.op("Max", [started, g.scalar("int64", 0)]);
   return {
     values: withIndex(node, g, {
       use: { index: indices, size: weight.dims[0], table: "weight" },

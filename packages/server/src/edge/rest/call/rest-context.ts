@@ -2,6 +2,7 @@ import type { Clock } from "../../../base/clock.ts";
 import type { Logger } from "../../../base/logger.ts";
 import type { Metrics } from "../../../base/metrics.ts";
 import type { Tracer } from "../../../base/request-trace.ts";
+import type { TenantUsage } from "../../../base/tenant-usage.ts";
 import type { AdminGate } from "../../../gate/admin-gate.ts";
 import type { ByteBudget } from "../../../gate/byte-budget.ts";
 import type { SlowClientGuard } from "../../../gate/slow-client-guard.ts";
@@ -35,6 +36,8 @@ export interface RestContext {
   readonly readLoadConfig: ReadLoadConfig | undefined;
   /** Records what the server process does; undefined: the operator does not allow it. */
   readonly cpuProfiler: CpuProfiler | undefined;
+  /** What each tenant asked of this server; undefined: nobody counts. */
+  readonly tenantUsage?: (() => readonly TenantUsage[]) | undefined;
   /** Which web pages may come in, and under which names the server is known; the edges share it. */
   readonly webGate: WebGate;
   /** Shared memory that clients have registered; the edges share it. Undefined: the operator does not allow it. */

@@ -84,6 +84,11 @@ export const OPERATIONS: Readonly<Record<string, OperationDescription>> = {
     "Start, advance, pause, resume, promote or abort a rollout, for the administrator",
     "Anything",
   ),
+  "GET /v2/tenants": get(
+    "observing",
+    "What each key, token or tenant asked, for the administrator",
+    "Anything",
+  ),
   "POST /v2/profile": optional("A CPU profile of the server process, for the administrator", "Anything"),
   "POST /v2/repository/models/:model/unload": optional("Unload, for the administrator", "Anything"),
   "GET /v2/health/live": { ...get("health", "The process answers", "Health"), mayBeUnready: true },
