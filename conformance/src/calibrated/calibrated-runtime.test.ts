@@ -12,6 +12,7 @@ describe("the runtime of Node workers", () => {
     options: {},
     isCode: false,
     hasThreads: true,
+    startsSlowly: false,
     thrown: ["internal", /^Error: poison\n/],
     memoryLimitBytes: 256 * 1024 * 1024,
   });

@@ -37,6 +37,7 @@ describe("the runtime of Python workers", { skip: "skip" in python && python.ski
     },
     isCode: true,
     hasThreads: false,
+    startsSlowly: true,
     thrown: ["model_failed", /RuntimeError: poison/],
     memoryLimitBytes: 1024 ** 3,
   });

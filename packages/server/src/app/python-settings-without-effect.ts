@@ -8,12 +8,8 @@ export function pythonSettingsWithoutEffect(
   defaults: ModelConfig,
 ): string[] {
   if (runtime !== "onnx") return [];
-  const names = [
-    ...(config.device !== defaults.device && config.device !== "cpu" ? ["device"] : []),
-    ...(config.compile && !defaults.compile ? ["compile"] : []),
-  ];
+  const names = config.compile && !defaults.compile ? ["compile"] : [];
   return names.map(
-    (name) =>
-      `${name} has no effect: the model is translated, and runs on the CPU; runtime: python has PyTorch run it`,
+    (name) => `${name} has no effect: the model is translated; runtime: python has PyTorch run it`,
   );
 }

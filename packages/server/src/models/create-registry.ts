@@ -1,6 +1,5 @@
 import type { CancelSignal } from "../base/call-signal.ts";
 import { ServeError } from "../base/errors.ts";
-import { nearestWord } from "../base/nearest-word.ts";
 import { createEvictingLoad, type EvictingLoad } from "./evicting-load.ts";
 import { untilAborted } from "./load-limit.ts";
 import { logFindings } from "./log-findings.ts";
@@ -10,6 +9,7 @@ import type { ModelVersion } from "./model-version.ts";
 import { ModelVersions } from "./model-versions.ts";
 import { isEmpty, isReady } from "./readiness.ts";
 import type { IndexEntry, ModelPresence, ServedModel } from "./registry.ts";
+import { notFound, notLoaded, notLookedYet, notReady, overtaken, unreadable } from "./registry-refusals.ts";
 import type { ServedModelHandle } from "./served-model-handle.ts";
 import { NO_TRIAL_MEMORY } from "./trial-record.ts";
 import { requireNoTrial, requireTrials, trialWish } from "./trial-wish.ts";
@@ -21,9 +21,6 @@ import type { TrialEnd, TrialStatus } from "./version-trial.ts";
 export function createRegistry(options: RegistryOptions): ManagedRegistry {
   return new Registry(options);
 }
-
-/** Versions in a message. */
-const MAX_LISTED = 10;
 
 class Registry implements ManagedRegistry {
   readonly #options: RegistryOptions;
@@ -198,7 +195,7 @@ class Registry implements ManagedRegistry {
       const wanted = this.#wanted(name);
       const kept = due.filter((version) => this.#model(name).isHeldBack(version));
       const failed = [...wanted, ...kept].filter((version) => version.rejected);
-      if (failed.length > 0) throw loadError(name, failed);
+      if (failed.length > 0) throw notLoaded(name, failed);
       // Others may have changed the same model meanwhile: newer files are loaded as well, an unload has the last word.
       due = wanted.filter((version) => !version.current);
       if (due.length > 0) this.#rejectOvertaken(name);
@@ -293,20 +290,15 @@ class Registry implements ManagedRegistry {
     for (const version of this.#versions()) version.destroy(reason);
   }
 
-  /** What a look could not read may be a newer version: a load must not answer for it. */
   #rejectUnreadable(name: string): void {
     const unread = this.#models.get(name)?.unread ?? this.#unread;
-    if (unread.length === 0) return;
-    const problems = unread.map(({ problem }) => problem).join("; ");
-    throw new ServeError("unavailable", `model "${name}" was not loaded: ${problems}`, {
-      reason: "file_unreadable",
-    });
+    if (unread.length > 0) throw unreadable(name, unread);
   }
 
   /** What serves is not what lies there now: a load must not answer for the one as if it were the other. */
   #rejectBroken(name: string): void {
     const broken = this.#models.get(name)?.broken ?? [];
-    if (broken.length > 0) throw loadError(name, broken);
+    if (broken.length > 0) throw notLoaded(name, broken);
   }
 
   *#versions(): Iterable<ModelVersion> {
@@ -318,27 +310,13 @@ class Registry implements ManagedRegistry {
   }
 
   #notFound(name: string, version: string | undefined): never {
-    if (!this.#observed) {
-      throw new ServeError("unavailable", "this server has not looked yet which models it has", {
-        reason: "model_not_ready",
-        retryAfterMs: 1000,
-      });
-    }
-    const model = this.#models.get(name);
-    const likely = model === undefined ? nearestWord(name, this.names()) : undefined;
-    const hint = likely === undefined ? "" : `; did you mean "${likely}"?`;
-    const versions =
-      model === undefined ? "" : `; it has ${[...model.versions.keys()].slice(0, MAX_LISTED).join(", ")}`;
-    const what = model === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
-    throw new ServeError("not_found", `${what} does not exist on this server${hint}${versions}`, {
-      reason: "model_not_found",
-    });
+    throw this.#observed ? notFound({ name, version }, this.#models) : notLookedYet();
   }
 
   /** The versions to load; throws when nothing can be. */
   #wanted(name: string): readonly ModelVersion[] {
     const { wanted, versions } = this.#model(name);
-    if (wanted.length === 0) throw loadError(name, [...versions.values()]);
+    if (wanted.length === 0) throw notLoaded(name, [...versions.values()]);
     return wanted;
   }
 
@@ -346,9 +324,7 @@ class Registry implements ManagedRegistry {
     if (this.#closed)
       throw new ServeError("unavailable", "the server is shutting down", { reason: "draining" });
     if (this.#model(name).enabled) return;
-    throw new ServeError("aborted", `model "${name}" was unloaded while it was loading`, {
-      reason: "load_overtaken",
-    });
+    throw overtaken(name);
   }
 
   #find(name: string, version: string | undefined): ModelVersion | undefined {
@@ -373,13 +349,7 @@ class Registry implements ManagedRegistry {
     const model = this.#model(name);
     const found = this.#find(name, version) ?? (version === undefined ? model.representative : undefined);
     if (found === undefined) this.#notFound(name, version);
-    const { state, reason } = found.indexEntry;
-    const what = version === undefined ? `model "${name}"` : `version ${version} of model "${name}"`;
-    const options = state === "LOADING" ? { retryAfterMs: 1000 } : {};
-    throw new ServeError("unavailable", `${what} is not ready: ${reason}`, {
-      reason: "model_not_ready",
-      ...options,
-    });
+    throw notReady({ name, version }, found);
   }
 
   /** Groups a scan by model, passes it on, and returns every model that is known or was. */
@@ -463,11 +433,4 @@ class Registry implements ManagedRegistry {
 
 function isMade({ candidate }: ModelVersion): boolean {
   return candidate.format === "pipeline";
-}
-
-function loadError(name: string, versions: readonly ModelVersion[]): ServeError {
-  const reasons = versions.map((version) => `version ${version.version}: ${version.indexEntry.reason}`);
-  return new ServeError("failed_precondition", `model "${name}" did not load: ${reasons.join("; ")}`, {
-    reason: "load_failed",
-  });
 }

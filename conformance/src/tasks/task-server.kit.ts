@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
-import { requirePython, runPython } from "./python.ts";
-import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import { type ServerProcess, startServerProcess } from "../server-process.ts";
 
 /** What was asked of a model, and what transformers' pipeline answered. */
 interface TaskRequest {
@@ -30,27 +27,16 @@ export interface TaskServer {
   file(name: string): Buffer;
 }
 
-/** A server with models of these tasks, as `make_tasks.py` writes them; undefined without PyTorch. `complete` may add to their folders first. */
-export async function startTaskServer(
-  t: TestContext,
-  tasks: readonly string[],
-  complete: (models: readonly MadeModel[], folder: string) => void = () => {},
-): Promise<TaskServer | undefined> {
-  const python = requirePython(t);
-  if (python === undefined) return undefined;
-  const folder = mkdtempSync(join(tmpdir(), "sconce-tasks-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const script = fileURLToPath(new URL("../../scripts/python/make_tasks.py", import.meta.url));
-  const models = JSON.parse(await runPython(python, [script, folder, ...tasks])) as MadeModel[];
-  complete(models, join(folder, "models"));
-  const server = await startServerProcess([join(folder, "models")]);
-  t.after(() => server.stop());
-  return {
-    server,
-    models,
-    folder: join(folder, "models"),
-    file: (name) => readFileSync(join(folder, "files", name)),
-  };
+/** A server with the models that `make_tasks.py` has written to a folder. */
+export async function startTaskServer(home: string, models: readonly MadeModel[]): Promise<TaskServer> {
+  const folder = join(home, "models");
+  const server = await startServerProcess([folder]);
+  return { server, models, folder, file: (name) => readFileSync(join(home, "files", name)) };
+}
+
+/** The part of a server's models that these tasks have. */
+export function ofTasks(made: TaskServer, tasks: readonly string[]): TaskServer {
+  return { ...made, models: made.models.filter(({ task }) => tasks.includes(task)) };
 }
 
 /** Asks `POST /predict/{model}`, and gives the prediction back. */

@@ -1,8 +1,7 @@
-// Tests models that find things in images, take images apart, and listen, against transformers' pipeline.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import type { TestContext } from "node:test";
 import sharp from "sharp";
-import { assertClose, comparePredictions, JSON_TYPE, predict, startTaskServer } from "./tasks-equal.kit.ts";
+import { assertClose, comparePredictions, JSON_TYPE, predict, type TaskServer } from "./task-server.kit.ts";
 
 const TOLERANCE = { absolute: 2e-5, relative: 1e-4 };
 /** Pixels on the border of two classes that are as likely as each other. */
@@ -14,9 +13,8 @@ interface MaskedSegment {
   readonly mask: { readonly width: number; readonly height: number; readonly png: string };
 }
 
-test("boxes, masks and the classes of sounds are transformers' own", async (t) => {
-  const made = await startTaskServer(t, ["object-detection", "image-segmentation", "audio-classification"]);
-  if (made === undefined) return;
+/** Models that find things in images, take images apart, and listen. */
+export async function checkVision(t: TestContext, made: TaskServer): Promise<void> {
   const isMasked = ({ task }: { readonly task: string }): boolean => task === "image-segmentation";
   const others = made.models.filter((model) => !isMasked(model));
   assert.ok(others.some(({ task, requests }) => task === "object-detection" && hasAnswers(requests)));
@@ -49,7 +47,7 @@ test("boxes, masks and the classes of sounds are transformers' own", async (t) =
       assert.match(await response.text(), words);
     }
   });
-});
+}
 
 function hasAnswers(requests: readonly { readonly expected: unknown }[]): boolean {
   return requests.some(({ expected }) => (expected as unknown[]).length > 0);

@@ -1,39 +1,34 @@
-// Tests models that see, fill in and take apart texts and images against transformers' pipeline.
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import type { TestContext } from "node:test";
 import { packBytes, unpackBytes } from "@sconce/protocol";
-import { interopClient } from "./interop/interop-client.kit.ts";
+import { interopClient } from "../interop/interop-client.kit.ts";
 import {
   assertClose,
   comparePredictions,
   JSON_TYPE,
+  type MadeModel,
   predict,
-  startTaskServer,
   type TaskServer,
-} from "./tasks-equal.kit.ts";
+} from "./task-server.kit.ts";
 
 const FEATURES = "feature-extraction";
 
-test("tokens, masks, labels and features are transformers' own", async (t) => {
-  const tasks = [
-    "token-classification",
-    "fill-mask",
-    "zero-shot-classification",
-    FEATURES,
-    "image-feature-extraction",
-  ];
-  const made = await startTaskServer(t, tasks, (models, folder) => {
-    const [first] = models.filter(({ task }) => task === FEATURES);
-    mkdirSync(join(folder, first!.model, "1_Pooling"));
-    writeFileSync(join(folder, first!.model, "1_Pooling/config.json"), '{"pooling_mode_mean_tokens": true}');
-  });
-  if (made === undefined) return;
+/** Says of the first model of features, before it is served, how a text becomes one vector. */
+export function addPooling(folder: string, models: readonly MadeModel[]): void {
+  const [first] = models.filter(({ task }) => task === FEATURES);
+  const pooling = join(folder, first!.model, "1_Pooling");
+  mkdirSync(pooling);
+  writeFileSync(join(pooling, "config.json"), '{"pooling_mode_mean_tokens": true}');
+}
+
+/** Models that see, fill in and take apart texts and images. */
+export async function checkTexts(t: TestContext, made: TaskServer): Promise<void> {
   await comparePredictions(t, made, { absolute: 2e-5, relative: 1e-4 });
   await compareEmbeddings(t, made);
   await compareTensors(t, made);
-});
+}
 
 /** Texts and files as tensors of BYTES get what they get as bodies. */
 async function compareTensors(t: TestContext, { server, models, file }: TaskServer): Promise<void> {

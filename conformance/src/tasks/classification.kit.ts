@@ -1,28 +1,19 @@
-// Tests models that classify images and texts against transformers' pipeline, on real photographs and texts, sent in every way there is.
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import {
-  assertClose,
-  comparePredictions,
-  JSON_TYPE,
-  predict,
-  startTaskServer,
-  type TaskServer,
-} from "./tasks-equal.kit.ts";
+import type { TestContext } from "node:test";
+import { assertClose, comparePredictions, JSON_TYPE, predict, type TaskServer } from "./task-server.kit.ts";
 
 /** Of the engines that compute; pixels and tokens are the same. */
 const TOLERANCE = { absolute: 1e-5, relative: 1e-4 };
 
-test("images and texts are classified as transformers' pipeline does it", async (t) => {
-  const made = await startTaskServer(t, ["image-classification", "text-classification"]);
-  if (made === undefined) return;
+/** Real photographs and texts, sent in every way there is. */
+export async function checkClassification(t: TestContext, made: TaskServer): Promise<void> {
   await comparePredictions(t, made, TOLERANCE);
   await t.test("an image comes in every way that clients send files", () => sendsImages(made));
   await t.test("a text comes as text, as JSON and in a form", () => sendsTexts(made));
   await t.test("what cannot be read is refused with words that help, and the server goes on", () =>
     refuses(made),
   );
-});
+}
 
 const CURL_TYPE = "application/x-www-form-urlencoded";
 
