@@ -96,7 +96,8 @@ export async function attackControl(): Promise<string[]> {
       `--record-limit=${RECORD_LIMIT_BYTES}`,
       "--log-level=error",
     ],
-    { env: { SCONCE_ADMIN_TOKEN: TOKEN } },
+    // Requests are recorded by one process only.
+    { env: { SCONCE_ADMIN_TOKEN: TOKEN, SCONCE_EDGES: "1" } },
   );
   const problems: string[] = [];
   const check = (name: string, status: number, statuses: readonly number[], text = ""): void => {

@@ -47,8 +47,9 @@ if (chosen.length === 0 || !Number.isSafeInteger(seed) || !(times >= 1)) {
   process.exit(2);
 }
 if (values.list) {
-  for (const { group, name, holds } of chosen)
-    process.stdout.write(`${group.padEnd(14)} ${name.padEnd(58)} ${holds}\n`);
+  const lines = chosen.map(({ group, name, holds }) => `${group.padEnd(14)} ${name.padEnd(58)} ${holds}\n`);
+  // A pipe takes what it takes; the rest must be waited for.
+  await new Promise((resolve) => process.stdout.write(lines.join(""), resolve));
   process.exit(0);
 }
 

@@ -80,7 +80,10 @@ export function makeRevocationList(
 }
 
 function pem(what: string, der: Buffer): Buffer {
-  const lines = der.toString("base64").replace(/.{64}/g, "$&\n");
+  const lines = der
+    .toString("base64")
+    .match(/.{1,64}/g)!
+    .join("\n");
   return Buffer.from(`-----BEGIN ${what}-----\n${lines}\n-----END ${what}-----\n`);
 }
 
