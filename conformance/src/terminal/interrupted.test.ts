@@ -90,7 +90,8 @@ const STUCK: Readonly<Record<string, AtOnce | readonly Stuck[]>> = {
   doctor: [
     { line: "doctor --python slow/.venv/bin/python", shows: /looking at this machine/, signals: TERM },
   ],
-  keys: "at once",
+  rollout: [{ line: "rollout digits --url SILENT", shows: /asking http/ }],
+  keys: [{ line: "keys usage --url SILENT", shows: /asking http/ }],
 };
 
 /** Commands with an output, where no file may grow: what is left of it, and of what it replaces, is what was there. */
