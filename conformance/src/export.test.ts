@@ -203,7 +203,7 @@ describe("sconce export", () => {
       "--python",
       python,
     );
-    assert.equal(code, 1);
-    assert.match(stderr, /there is nothing to export: it is a program of torch\.export/);
+    assert.equal(code, 2);
+    assert.match(stderr, /digits\.pt2 is exported already; expected the folder of a model/);
   });
 });

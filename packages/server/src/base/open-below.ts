@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, realpathSync, statSync } from "node:fs";
+import { constants, fstatSync, openSync, realpathSync, statSync } from "node:fs";
 import { basename, sep } from "node:path";
+import { closeRead } from "./close-read.ts";
 import { ServeError } from "./errors.ts";
 import { onFile } from "./file-fault.ts";
 
@@ -33,7 +34,7 @@ export function openBelow(root: string, path: string): OpenFile {
     if (now !== real || there.dev !== opened.dev || there.ino !== opened.ino) throw replaced(path);
     return { fd, path: real };
   } catch (error) {
-    closeSync(fd);
+    closeRead(fd);
     throw error;
   }
 }
@@ -41,7 +42,7 @@ export function openBelow(root: string, path: string): OpenFile {
 /** `openBelow` with the path alone as its result: for those who may only open a file by its name. */
 export function resolveBelow(root: string, path: string): string {
   const file = openBelow(root, path);
-  closeSync(file.fd);
+  closeRead(file.fd);
   return file.path;
 }
 

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { closeRead } from "./close-read.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -29,7 +30,7 @@ export function readAtMostSync(path: string, maxBytes: number): Buffer | undefin
     while (gathered.isOpen) gathered.add(readSync(fd, gathered.chunk, 0, CHUNK_BYTES, null));
     return gathered.whole();
   } finally {
-    closeSync(fd);
+    closeRead(fd);
   }
 }
 

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, readFileSync } from "node:fs";
+import { fstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { closeRead } from "../base/close-read.ts";
 import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
 import { openBelow } from "../base/open-below.ts";
@@ -21,6 +22,6 @@ export function readLabels(root: string, path: string): readonly string[] {
     const text = onFile(path, () => readFileSync(fd, "utf8"));
     return text.trimEnd().split(/\r?\n/);
   } finally {
-    closeSync(fd);
+    closeRead(fd);
   }
 }

@@ -1,7 +1,8 @@
 // Entry of the thread that reads the files beside models; see yaml-reader.ts.
-import { closeSync, fstatSync, readFileSync } from "node:fs";
+import { fstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parentPort } from "node:worker_threads";
+import { closeRead } from "../base/close-read.ts";
 import { ServeError } from "../base/errors.ts";
 import { onFile } from "../base/file-fault.ts";
 import { openBelow } from "../base/open-below.ts";
@@ -27,7 +28,7 @@ function answer({ root, path }: YamlQuestion): YamlOutcome {
       const read = READERS[basename(path)] ?? parseYaml;
       return { file: read(text, basename(path)) };
     } finally {
-      closeSync(fd);
+      closeRead(fd);
     }
   } catch (thrown) {
     const { code, reason, message } = ServeError.from(thrown);

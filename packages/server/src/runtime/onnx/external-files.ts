@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, lstatSync } from "node:fs";
+import { fstatSync, lstatSync } from "node:fs";
 import { basename, join } from "node:path";
+import { closeRead } from "../../base/close-read.ts";
 import { ServeError } from "../../base/errors.ts";
 import { onFile } from "../../base/file-fault.ts";
 import { type OpenFile, openBelow } from "../../base/open-below.ts";
@@ -20,7 +21,7 @@ export function openExternal(folder: string, name: string): OpenFile {
     if (file.path === path && onFile(path, () => fstatSync(file.fd)).nlink === 1) return file;
     throw rejected(`${name} must be a plain file without links`);
   } catch (error) {
-    closeSync(file.fd);
+    closeRead(file.fd);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { fstatSync, openSync, readSync, statSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { closeRead } from "../../base/close-read.ts";
 import { fileFault, onFile } from "../../base/file-fault.ts";
 import { OPEN_FLAGS } from "../../base/open-below.ts";
 
@@ -36,7 +37,7 @@ export function fileDigest(path: string): string {
     }
     return hash.digest("hex");
   } finally {
-    closeSync(fd);
+    closeRead(fd);
   }
 }
 

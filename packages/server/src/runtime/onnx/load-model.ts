@@ -1,5 +1,5 @@
-import { closeSync } from "node:fs";
 import { freemem } from "node:os";
+import { closeRead } from "../../base/close-read.ts";
 import type { ModelDescription } from "../../base/model-description.ts";
 import { once } from "../../base/once.ts";
 import { openBelow } from "../../base/open-below.ts";
@@ -139,7 +139,7 @@ function mayOptimise(
   const known = translation.findOptimised();
   if (known.kind === "useless") return known.digest !== undefined && known.digest !== digest;
   if (known.kind === "untried") return true;
-  closeSync(known.weights.fd);
+  closeRead(known.weights.fd);
   return known.kept.digest !== digest;
 }
 

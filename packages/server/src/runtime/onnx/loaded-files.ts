@@ -1,8 +1,9 @@
-import { closeSync, fstatSync, type Stats, statSync } from "node:fs";
+import { fstatSync, type Stats, statSync } from "node:fs";
 import { basename } from "node:path";
 import { performance } from "node:perf_hooks";
 import type { ByteSource } from "@sconce/torch";
 import { fileSourceOf } from "@sconce/torch/node";
+import { closeRead } from "../../base/close-read.ts";
 import { ServeError } from "../../base/errors.ts";
 import { onFile } from "../../base/file-fault.ts";
 import type { OpenFile } from "../../base/open-below.ts";
@@ -46,7 +47,7 @@ export class LoadedFiles {
   #hold({ fd, path }: OpenFile, isOwn: boolean): ByteSource {
     const held = this.#files.get(path);
     if (held !== undefined) {
-      closeSync(fd);
+      closeRead(fd);
       return held.source;
     }
     try {
@@ -55,7 +56,7 @@ export class LoadedFiles {
       this.#files.set(path, { fd, isOwn, source, stamp: stampOf(path, stats) });
       return source;
     } catch (error) {
-      closeSync(fd);
+      closeRead(fd);
       throw error;
     }
   }
@@ -83,7 +84,7 @@ export class LoadedFiles {
   }
 
   close(): void {
-    for (const { fd } of this.#files.values()) closeSync(fd);
+    for (const { fd } of this.#files.values()) closeRead(fd);
     this.#files.clear();
   }
 }

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { env } from "onnxruntime-node";
+import { closeRead } from "../../base/close-read.ts";
 import { DiskCache } from "../../base/disk-cache.ts";
 import type { OpenFile } from "../../base/open-below.ts";
 import { changeBetween, stampOf } from "../file-stamp.ts";
@@ -111,7 +112,7 @@ function findOptimised(entries: DiskCache, key: string): KeptOptimised {
     const program = { ...kept.program, optimisedIn: dirname(weights.path) };
     return { kind: "kept", kept: { ...kept, program }, weights };
   }
-  if (weights !== undefined) closeSync(weights.fd);
+  if (weights !== undefined) closeRead(weights.fd);
   entries.remove(key);
   return { kind: "untried" };
 }
@@ -145,6 +146,6 @@ function keepOptimised(
     const stamp = stampOf(weights.path, fstatSync(weights.fd));
     entries.write(key, encodeKept({ digest, program, weights: { stamp, digest: weightsDigest } }));
   } finally {
-    closeSync(weights.fd);
+    closeRead(weights.fd);
   }
 }

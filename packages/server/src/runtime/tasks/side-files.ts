@@ -1,5 +1,6 @@
-import { closeSync, existsSync, fstatSync, readSync } from "node:fs";
+import { existsSync, fstatSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { closeRead } from "../../base/close-read.ts";
 import { ServeError } from "../../base/errors.ts";
 import { onFile } from "../../base/file-fault.ts";
 import { openBelow } from "../../base/open-below.ts";
@@ -37,7 +38,7 @@ export class SideFiles {
     if (found === undefined) return undefined;
     const { fd, path } = openBelow(this.#root, found);
     this.#stamps.push(stampOf(path, fstatSync(fd)));
-    closeSync(fd);
+    closeRead(fd);
     return path;
   }
 
@@ -80,7 +81,7 @@ export class SideFiles {
       }
       return bytes.toString("utf8", 0, at);
     } finally {
-      closeSync(fd);
+      closeRead(fd);
     }
   }
 }
