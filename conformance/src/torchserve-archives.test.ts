@@ -313,7 +313,8 @@ test("an archive is registered, answers, and is unregistered", { timeout: TIMEOU
   assert.equal((await ask("/models?url=nobody.mar", admin("POST"))).status, 404);
   const refused = json(await ask("/models?url=needy.mar", admin("POST"))) as { message: string };
   assert.match(refused.message, /no-such-package-at-all/);
-  const folders = (): number => readdirSync(unpacked).filter((name) => name.startsWith("sconce-")).length;
+  const folders = (): number =>
+    readdirSync(unpacked).filter((name) => name.startsWith("sconce-archive-")).length;
   assert.equal(folders(), 1, "what was refused left its files behind");
   assert.deepEqual(json(await ask("/models/function", admin("DELETE"))), {
     status: 'Model "function" unregistered',
