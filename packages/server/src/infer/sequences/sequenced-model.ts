@@ -2,11 +2,11 @@ import { ServeError } from "../../base/errors.ts";
 import type { InferRequest, InferResponse } from "../../base/infer-request.ts";
 import type { ResultReceiver } from "../../base/result-receiver.ts";
 import type { NamedTensor } from "../../base/tensor.ts";
-import type { ModelGauges, ServedModelHandle } from "../../models/served-model-handle.ts";
+import type { ServedModelHandle } from "../../models/served-model-handle.ts";
 import { compileInputCheck, type InputCheck } from "../input-check.ts";
-import { ModelAround } from "../model-around.ts";
 import { type ClaimCheck, compileClaimCheck } from "../size-claims.ts";
-import { LiveSequences, type LiveSequencesOptions } from "./live-sequences.ts";
+import type { LiveSequencesOptions } from "./live-sequences.ts";
+import { ModelWithSequences } from "./model-with-sequences.ts";
 import { Sequence, type SequenceKey, SequenceStep, type StepListener } from "./sequence.ts";
 import { type ControlPlan, controlTensors } from "./sequence-controls.ts";
 import { idText, type SequenceFlags, sequenceFlags } from "./sequence-parameters.ts";
@@ -33,10 +33,9 @@ export function createSequencedModel(
   return new SequencedModel(inner, plan, options);
 }
 
-class SequencedModel extends ModelAround implements StepListener {
+class SequencedModel extends ModelWithSequences implements StepListener {
   readonly #plan: StatePlan;
   readonly #options: SequencedModelOptions;
-  readonly #sequences: LiveSequences;
   readonly #check: InputCheck;
   readonly #controls: ControlPlan | undefined;
   readonly #claims: ClaimCheck | undefined;
@@ -44,13 +43,16 @@ class SequencedModel extends ModelAround implements StepListener {
   readonly #stateOutputs: readonly string[];
 
   constructor(inner: ServedModelHandle, plan: StatePlan, options: SequencedModelOptions) {
-    super(inner, {
-      description: { ...inner.description, signature: plan.outer },
-      settings: { ...inner.settings, sequences: { idleMs: options.idleMs } },
-    });
+    super(
+      inner,
+      {
+        description: { ...inner.description, signature: plan.outer },
+        settings: { ...inner.settings, sequences: { idleMs: options.idleMs } },
+      },
+      options,
+    );
     this.#plan = plan;
     this.#options = options;
-    this.#sequences = new LiveSequences(options);
     const { signature } = inner.description;
     this.#controls = options.controls;
     this.#check = compileInputCheck(signature);
@@ -64,12 +66,8 @@ class SequencedModel extends ModelAround implements StepListener {
       this.requireOpen();
       const flags = sequenceFlags(request.parameters);
       const sequence = this.#sequenceOf(request, flags);
-      const isBusy = sequence.running !== undefined;
-      if (isBusy && sequence.waiting.length >= MAX_WAITING) throw waitingFull(flags);
-      this.taken.begin();
-      const step = new SequenceStep(this, sequence, { request, receiver, flags });
-      if (isBusy) step.wait();
-      else this.#run(step);
+      if (sequence.running !== undefined && sequence.waiting.length >= MAX_WAITING) throw waitingFull(flags);
+      this.take(new SequenceStep(this, sequence, { request, receiver, flags }));
     } catch (error) {
       receiver.reject(ServeError.from(error));
     }
@@ -77,27 +75,13 @@ class SequencedModel extends ModelAround implements StepListener {
 
   override holdsSequence(request: InferRequest): boolean {
     const key = keyOf(request, sequenceFlags(request.parameters));
-    return key !== undefined && this.#sequences.get(key) !== undefined;
-  }
-
-  override liveSequences(): number {
-    return this.#sequences.size;
-  }
-
-  override async gauges(): Promise<ModelGauges> {
-    const { size, bytes } = this.#sequences;
-    return { ...(await this.inner.gauges()), sequences: { live: size, stateBytes: bytes } };
-  }
-
-  override destroy(reason: string): void {
-    super.destroy(reason);
-    this.#sequences.endAll();
+    return key !== undefined && this.sequences.get(key) !== undefined;
   }
 
   stepAnswered(step: SequenceStep, response: InferResponse): void {
     const { sequence, flags } = step;
     const { key } = sequence;
-    if (flags.isEnd) this.#sequences.clear(sequence);
+    if (flags.isEnd) this.sequences.clear(sequence);
     else if (!sequence.isGone && !this.#keepState(sequence, response)) {
       this.stepFailed(step, this.#noRoom());
       return;
@@ -108,7 +92,7 @@ class SequencedModel extends ModelAround implements StepListener {
     }
     const outputs = response.outputs.slice(0, response.outputs.length - this.#stateOutputs.length);
     step.receiver.resolve({ ...response, outputs });
-    this.#finish(step);
+    this.finish(step);
   }
 
   stepFailed(step: SequenceStep, error: Error): void {
@@ -125,7 +109,7 @@ class SequencedModel extends ModelAround implements StepListener {
       const behind = takeInterrupted(waiting, 0);
       step.receiver.reject(error);
       this.#interrupt(behind);
-      this.#finish(step);
+      this.finish(step);
     }
   }
 
@@ -146,11 +130,11 @@ class SequencedModel extends ModelAround implements StepListener {
         { reason: "no_sequence" },
       );
     }
-    const known = this.#sequences.get(key);
+    const known = this.sequences.get(key);
     if (known !== undefined) return known;
     if (!this.#begins(key, flags) || (typeof key === "object" && key.isClosed)) throw this.#notLive(flags);
-    if (this.#sequences.isFull) throw this.#tooMany();
-    return this.#sequences.begin(key);
+    if (this.sequences.isFull) throw this.#tooMany();
+    return this.sequences.begin(key);
   }
 
   /** Whether a request of this key begins anew when there is no state. */
@@ -158,10 +142,10 @@ class SequencedModel extends ModelAround implements StepListener {
     return flags.isStart || (typeof key === "object" && !key.begun.has(this.name));
   }
 
-  #run(step: SequenceStep): void {
+  protected override run(step: SequenceStep): void {
     const { sequence, request } = step;
     sequence.running = step;
-    this.#sequences.wake(sequence);
+    this.sequences.wake(sequence);
     try {
       // Between its turn and now it may have become worthless.
       if (step.abortError !== undefined) throw step.abortError;
@@ -187,20 +171,12 @@ class SequencedModel extends ModelAround implements StepListener {
   #stateBefore({ sequence, request, flags }: SequenceStep): readonly NamedTensor[] {
     if (!flags.isStart && sequence.state !== undefined) return sequence.state;
     if (sequence.isGone || !this.#begins(sequence.key, flags)) throw this.#notLive(flags);
-    if (!this.#sequences.hasRoom(initialBytes(this.#plan, request.inputs))) throw this.#noRoom();
+    if (!this.sequences.hasRoom(initialBytes(this.#plan, request.inputs))) throw this.#noRoom();
     return initialState(this.#plan, request.inputs);
   }
 
-  /** The next one runs in a turn of its own: whoever tells of a result must not be asked for another before it is done. */
-  #finish({ sequence }: SequenceStep): void {
-    this.taken.end();
-    const next = sequence.waiting.shift();
-    sequence.running = next;
-    if (next !== undefined) {
-      next.endWait();
-      queueMicrotask(() => this.#run(next));
-    } else if (sequence.state === undefined) this.#sequences.end(sequence, "ended");
-    else this.#sequences.rest(sequence);
+  protected override endsWith({ sequence }: SequenceStep): boolean {
+    return sequence.state === undefined;
   }
 
   /** False when there is no room for it. Outputs are views on the block of a whole run, which must not live as long as a sequence. */
@@ -209,18 +185,18 @@ class SequencedModel extends ModelAround implements StepListener {
     const first = outputs.length - slots.length;
     let bytes = 0;
     for (let i = first; i < outputs.length; i++) bytes += outputs[i]!.bytes.length;
-    if (!this.#sequences.hasRoom(bytes - sequence.bytes)) return false;
+    if (!this.sequences.hasRoom(bytes - sequence.bytes)) return false;
     const state = slots.map(({ spec: { name } }, i): NamedTensor => {
       const { datatype, shape, bytes: view } = outputs[first + i]!;
       return { name, datatype, shape, bytes: new Uint8Array(view) };
     });
-    this.#sequences.keep(sequence, state, bytes);
+    this.sequences.keep(sequence, state, bytes);
     return true;
   }
 
   protected override async drain(): Promise<void> {
     await this.taken.idle();
-    this.#sequences.endAll();
+    this.sequences.endAll();
     await this.inner.close();
   }
 
