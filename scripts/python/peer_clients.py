@@ -7,7 +7,6 @@ libb64, or nothing: perf_analyzer is left out. Prints one line of JSON: what wen
 import asyncio
 import glob
 import importlib.machinery
-import json
 import os
 import re
 import subprocess
@@ -37,17 +36,13 @@ stand_in("fastapi.responses", JSONResponse=None)
 import grpc  # noqa: E402
 import httpx  # noqa: E402
 import numpy as np  # noqa: E402
+from case_kit import check, report  # noqa: E402
 from kserve.inference_client import InferenceGRPCClient, InferenceRESTClient, RESTConfig  # noqa: E402
 from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput  # noqa: E402
 
 target, libraries = sys.argv[1], sys.argv[2]
 url = f"http://{target}"
 images = np.random.default_rng(7).random((3, 1, 8, 8), dtype=np.float32)
-
-
-def check(condition, what):
-    if not condition:
-        raise AssertionError(what)
 
 
 def request(binary, outputs=None, model="digits", name="image", data=images, datatype="FP32"):
@@ -149,11 +144,4 @@ LOADS = {
     "perf_analyzer, traces": lambda: load(*TRACED),
 }
 
-cases = {**CASES, **(LOADS if libraries != "" else {})}
-wrong = {}
-for name, case in cases.items():
-    try:
-        case()
-    except Exception as error:  # noqa: BLE001 every failure is a finding
-        wrong[name] = f"{type(error).__name__}: {error}"
-print(json.dumps({"cases": len(cases), "wrong": wrong}))
+report({**CASES, **(LOADS if libraries != "" else {})})

@@ -15,7 +15,8 @@ import tritonclient.grpc.aio as over_grpc_aio
 import tritonclient.http as over_http
 import tritonclient.http.aio as over_http_aio
 
-from triton_kit import check, rejected, report
+from case_kit import check, report
+from triton_kit import rejected
 
 target, token, text_model = sys.argv[1:]
 TEXT_MODEL = base64.b64decode(text_model)

@@ -9,7 +9,8 @@ import numpy as np
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 
-from triton_kit import check, rejected, report
+from case_kit import check, report
+from triton_kit import rejected
 
 target = sys.argv[1]
 image = np.linspace(0, 16, 64, dtype=np.float32).reshape(1, 1, 8, 8)
