@@ -1,7 +1,7 @@
 import { schemaOf } from "../aten/schemas.ts";
 import { turnsInPlace } from "../graph/functional-variant.ts";
 import type { Arg, TensorType } from "../graph/ir.ts";
-import { sameDims, symbolsOf } from "../graph/sym.ts";
+import { type Dim, sameDims, sym, symbolsOf } from "../graph/sym.ts";
 import { Branches } from "./branches.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
@@ -16,8 +16,10 @@ import { requireSame } from "./shapes/dims.ts";
 import { floatOf, ShapeArgs, tensorType } from "./shapes/shape-args.ts";
 import { shapeOf } from "./shapes/table.ts";
 import { dimsOf, type SizeNeed } from "./size-need.ts";
+import { numberTensor } from "./stand-in.ts";
+import { tensorOfList } from "./tensor-of-list.ts";
 import { unknownOp, unsupportedOp } from "./unsupported-op.ts";
-import { isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
+import { isGrown, isNumber, type NumberValue, type TensorValue, UNKNOWN, type Value } from "./value.ts";
 
 /** Ops that do nothing at inference: they answer their input. */
 const IDENTITIES = new Set([
@@ -73,6 +75,10 @@ export class OpCaller {
     const number = calculateFloat(call) ?? calculate(call);
     if (number !== undefined) return number;
     if (isTensorOfNumber(call)) return this.call(scalarTensor(call));
+    const made = tensorOfList(call, (name, args) =>
+      this.call({ op: `aten.${name}`, args, kwargs: new Map() }),
+    );
+    if (made !== undefined) return made;
     const filled = this.#intoOut(call);
     if (filled !== undefined) return filled;
     if ([...call.args, ...call.kwargs.values()].some(isUnknown)) {
@@ -107,7 +113,7 @@ export class OpCaller {
 
   #current(call: WrittenCall): WrittenCall {
     const now = (value: Value): Value =>
-      value.kind === "list" && value.items.some((item) => this.current(item) !== item)
+      value.kind === "list" && !isGrown(value) && value.items.some((item) => this.current(item) !== item)
         ? { ...value, items: value.items.map(now) }
         : this.current(value);
     const kwargs = new Map([...call.kwargs].map(([name, value]) => [name, now(value)] as const));
@@ -180,6 +186,17 @@ export class OpCaller {
   /** A loop that goes on as long as the data say. */
   loops(): Loops {
     return new Loops(this.#recorder);
+  }
+
+  /** Records a check that a count which only the run knows is not 0. */
+  requireSome(count: Dim, said: string): void {
+    if (typeof count === "number" && count > 0) return;
+    const isThere = numberTensor({ kind: "bool", value: sym("ge", count, 1) });
+    const args = new Map([
+      ["self", this.#recorder.arg(isThere, "Tensor")],
+      ["assert_msg", { kind: "string", value: said } as const],
+    ]);
+    this.#recorder.emit("aten._assert_async.msg", args, []);
   }
 
   /** Whether a need is about sizes that only the data knows. */
@@ -275,6 +292,7 @@ function asNumber(value: Value): NumberValue | undefined {
 
 /** Whether a value is, or holds, the result of a refused op. */
 export function isUnknown(value: Value): boolean {
+  if (isGrown(value)) return false;
   if (value.kind === "list" || value.kind === "tuple") return value.items.some(isUnknown);
   if (value.kind === "dict") return [...value.entries.values()].some(isUnknown);
   return value.kind === "unknown";
