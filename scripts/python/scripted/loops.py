@@ -172,6 +172,101 @@ class Refining(nn.Module):
         return x, torch.stack(errors)
 
 
+class Found(nn.Module):
+    """A function returns from its loop, a list beside."""
+
+    def find(self, x: Tensor, n: int) -> Tuple[Tensor, List[int]]:
+        seen: List[int] = []
+        for i in range(n):
+            x = x + 1
+            seen.append(i * 2)
+            if bool(x.sum() > 9):
+                return x, seen
+        return x, [5]
+
+    def forward(self, x: Tensor, n: Tensor) -> Tuple[Tensor, Tensor]:
+        y, seen = self.find(x, int(n))
+        return y, torch.tensor(seen)
+
+
+class Suppressing(nn.Module):
+    """Boxes are kept one by one until none is left, each in a list."""
+
+    def forward(self, boxes: Tensor) -> Tensor:
+        keep: List[Tensor] = []
+        order = boxes[:, 2].argsort(descending=True)
+        while order.numel() > 0:
+            first = order[0]
+            keep.append(first)
+            rest = order[1:]
+            order = rest[(boxes[rest, :2] - boxes[first, :2]).abs().sum(1) > 1.0]
+        return torch.stack(keep)
+
+
+class Filling(nn.Module):
+    """What loops and branches write into a tensor around them, through views as well, every name of it sees."""
+
+    def forward(self, x: Tensor, n: Tensor) -> Tensor:
+        out = torch.zeros(4, 3)
+        row = out[1]
+        for i in range(int(n)):
+            for j in range(int(n)):
+                if bool(x[0, 0] > i - j):
+                    out[i % 4, j % 3] = x[0, 1] * i + j
+                else:
+                    out[i % 4] += 1
+            column = out.t()[i % 3]
+            column.mul_(0.5)
+        return out + row
+
+
+class Counting(nn.Module):
+    """In place, under two names."""
+
+    def forward(self, x: Tensor, n: Tensor) -> Tensor:
+        x = x.clone()
+        y = x
+        for _ in range(int(n)):
+            x += 1
+        if bool(x.sum() > 9):
+            x *= 2
+        return y
+
+
+class ReturningList(nn.Module):
+    """Refused: how many tensors it answers only the data say."""
+
+    def forward(self, x: Tensor, n: Tensor) -> List[Tensor]:
+        parts: List[Tensor] = []
+        for i in range(int(n)):
+            parts.append(x * i)
+        return parts
+
+
+class AppendingOne(nn.Module):
+    """Refused: the items of its list are one tensor, which it goes on to change."""
+
+    def forward(self, x: Tensor, n: Tensor) -> Tensor:
+        x = x.clone()
+        parts: List[Tensor] = []
+        for _ in range(int(n)):
+            parts.append(x[0])
+            x += 1
+        return torch.stack(parts)
+
+
+class SharedMemory(nn.Module):
+    """Refused: a loop writes into one tensor and reads another that lies in it."""
+
+    def forward(self, x: Tensor, n: Tensor) -> Tensor:
+        x = x.clone()
+        first, total = x[0], torch.zeros(3)
+        for _ in range(int(n)):
+            x += 1
+            total = total + first
+        return total
+
+
 def count(n: int) -> Tensor:
     return torch.tensor(n)
 
@@ -187,3 +282,10 @@ case("states", States(), rand(2, 3), count(3), also=[(rand(4, 3), count(0))])
 case("greedy", Greedy(end=3), rand(2, 8), count(9), also=[(rand(4, 8) * 9, count(5)), (rand(1, 8), count(0)), (rand(1, 8) - 3, count(30))])
 case("beams", Beams(), rand(2, 4), count(5), also=[(rand(4, 4) * 9, count(1)), (rand(1, 4), count(12))])
 case("refining", Refining(), rand(2, 3), also=[(rand(4, 3) * 99,), (rand(1, 3) * 0,)])
+case("found-in-loop", Found(), rand(2, 3), count(3), also=[(rand(2, 3), count(0)), (rand(1, 3) + 5, count(2))])
+case("suppressing", Suppressing(), rand(5, 3), also=[(rand(9, 3),), (rand(1, 3),)])
+case("filling", Filling(), rand(2, 3), count(3), also=[(rand(2, 3), count(0)), (rand(1, 3) * 9, count(5))])
+case("counting", Counting(), rand(2, 3), count(3), also=[(rand(2, 3), count(0)), (rand(1, 3) * 9, count(5))])
+case("returning_list", ReturningList(), rand(2, 3), count(2))
+case("appending_one", AppendingOne(), rand(2, 3), count(2))
+case("shared_memory", SharedMemory(), rand(2, 3), count(2))

@@ -4,7 +4,8 @@ import { type Dim, sameDim, sym, symbolsOf } from "../graph/sym.ts";
 import { type Frame, ListStates, watchContainers } from "./containers.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
-import { commonItemType, type ListState, rowsOf, setState } from "./grown-list.ts";
+import { commonItemType, type ListState, rowsOf, setState, stateOf } from "./grown-list.ts";
+import { requireApart } from "./outer-writes.ts";
 import { tensorType } from "./shapes/shape-args.ts";
 import { numberTensor, standIn } from "./stand-in.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
@@ -44,6 +45,8 @@ export class Branches {
   readonly #condition: NumberValue;
   readonly #before: ReadonlySet<string>;
   readonly #pairs: Pair[] = [];
+  /** Lists whose rows are results. */
+  readonly #chosenRows = new Map<ListValue, NonNullable<JoinedList["rows"]>>();
 
   constructor(recorder: GraphRecorder, condition: NumberValue) {
     this.#recorder = recorder;
@@ -63,11 +66,14 @@ export class Branches {
       const [a, b] = [yes, no].map((way) => way.lists.get(list) ?? lists.before(list));
       return [list, this.#lists(a!, b!)] as const;
     });
-    const tensors = this.#emit(yes, no);
+    const written = this.#written(yes, no);
+    const tensors = this.#emit(yes, no, written);
     const results = (placeholder: Placeholder): Value | undefined => {
       const tensor = tensors[placeholder.at];
       return placeholder.isNumber && tensor !== undefined ? dataNumber(this.#recorder, tensor) : tensor;
     };
+    for (const [list, { at, number }] of this.#chosenRows)
+      setState(list, { items: [], rows: { tensor: tensors[at]!, number } });
     for (const [list, { items, rows }] of changed) {
       const tensor = rows && tensors[rows.at];
       const held = items.map((item) =>
@@ -77,8 +83,7 @@ export class Branches {
     }
     frame.clear();
     for (const [name, value] of found) {
-      const known = value instanceof Placeholder ? results(value) : filled(value, results);
-      if (known !== undefined) frame.set(name, known);
+      frame.set(name, value instanceof Placeholder ? (results(value) ?? UNKNOWN) : filled(value, results));
     }
   }
 
@@ -94,6 +99,19 @@ export class Branches {
     }
   }
 
+  /** Another list behind each way. */
+  #chosen(a: ListValue, b: ListValue): Value | Placeholder {
+    const states = [a, b].map(stateOf);
+    const isPlain = states.every(({ rows }) => rows === undefined);
+    if (!isPlain && states.some(({ items }) => !items.every(isItem))) return new Placeholder(-1);
+    if (isPlain && a.items.length !== b.items.length && ![...a.items, ...b.items].every(isItem))
+      return new Placeholder(-1);
+    const { items, rows } = this.#lists(states[0]!, states[1]!);
+    const list: ListValue = { kind: "list", items: items as Value[], isChosen: true };
+    if (rows !== undefined) this.#chosenRows.set(list, rows);
+    return list;
+  }
+
   /** A list that holds other items behind each way. */
   #lists(a: ListState, b: ListState): JoinedList {
     const isPlain = a.rows === undefined && b.rows === undefined;
@@ -101,7 +119,9 @@ export class Branches {
       return { items: a.items.map((item, i) => this.#joined(item, b.items[i]!, "a list")), rows: undefined };
     const type = commonItemType([a, b])!;
     if (!type.dims.every((dim) => this.#isVisible(dim)))
-      return unsupportedOp("a branch that only the run decides appends tensors whose sizes only the run knows");
+      return unsupportedOp(
+        "a branch that only the run decides appends tensors whose sizes only the run knows",
+      );
     this.#pairs.push({
       yes: () => rowsOf(this.#recorder, a, type),
       no: () => rowsOf(this.#recorder, b, type),
@@ -114,10 +134,10 @@ export class Branches {
     const [a, b] = [this.#recorder.current(first), this.#recorder.current(second)];
     if (a === b) return a;
     if (isUnset(a) || isUnset(b)) return this.#settled(isUnset(a) ? b : a, isUnset(b), name);
-    if (isGrown(a) || isGrown(b)) return new Placeholder(-1);
+    if (a.kind === "list" && b.kind === "list") return this.#chosen(a, b);
     if (a.kind === "tensor" && b.kind === "tensor") return this.#tensors(a, b, name);
     if (isNumber(a) && isNumber(b)) return this.#numbers(a, b, name);
-    if ((a.kind === "list" || a.kind === "tuple") && a.kind === b.kind && a.items.length === b.items.length) {
+    if (a.kind === "tuple" && b.kind === "tuple" && a.items.length === b.items.length) {
       const items = a.items.map((item, i) => this.#joined(item, b.items[i]!, name) as Value);
       return { ...a, items };
     }
@@ -132,7 +152,9 @@ export class Branches {
       const items = given.items.map((item) =>
         isYes ? this.#joined(item, UNSET, name) : this.#joined(UNSET, item, name),
       );
-      return items.every((item, i) => item === given.items[i]) ? given : { ...given, items: items as Value[] };
+      return items.every((item, i) => item === given.items[i])
+        ? given
+        : { ...given, items: items as Value[] };
     }
     const isSeen = isNumber(given) && this.#isVisible(given.value);
     if (isSeen || !(isNumber(given) || given.kind === "tensor")) return given;
@@ -171,14 +193,32 @@ export class Branches {
     return [...symbolsOf(dim)].every((name) => !this.#recorder.dataSizes.has(name) || this.#before.has(name));
   }
 
-  #emit(yes: Way, no: Way): TensorValue[] {
+  /** The tensors that a way writes into; behind both they are results. */
+  #written(yes: Way, no: Way): string[] {
+    const { sharing, values } = this.#recorder;
+    const names = [...new Set([yes, no].flatMap(({ nodes }) => [...sharing.writtenBy(nodes)]))];
+    for (const name of names) {
+      const type = values.get(name);
+      if (type?.kind !== "tensor") continue;
+      const tensor: TensorValue = { kind: "tensor", name, type };
+      this.#pairs.push({ yes: () => tensor, no: () => tensor, type });
+    }
+    return names;
+  }
+
+  #emit(yes: Way, no: Way, names: readonly string[]): TensorValue[] {
     if (this.#pairs.length === 0) return [];
     const graphs = [
       this.#graph(yes, ({ yes: tensor }) => tensor),
       this.#graph(no, ({ no: tensor }) => tensor),
     ];
     const operands = [...new Set(graphs.flatMap((graph) => this.#outer(graph)))];
-    const graphArg = (graph: Graph): Arg => ({ kind: "graph", graph: { ...graph, inputs: operands } });
+    requireApart(this.#recorder, names, operands);
+    const written = new Map(names.map((name, i) => [name, this.#pairs.length - names.length + i]));
+    const graphArg = (graph: Graph): Arg => ({
+      kind: "graph",
+      graph: { ...graph, inputs: operands, written },
+    });
     const args = new Map<string, Arg>([
       ["0", this.#recorder.arg(this.#condition, "bool")],
       ["1", graphArg(graphs[0]!)],
@@ -226,6 +266,11 @@ class Placeholder {
     this.at = at;
     this.isNumber = isNumber;
   }
+}
+
+/** Whether a value can be an item of a list that becomes rows. */
+function isItem(value: Value): boolean {
+  return value.kind === "tensor" || isNumber(value);
 }
 
 function filled(value: Value, results: (placeholder: Placeholder) => Value | undefined): Value {

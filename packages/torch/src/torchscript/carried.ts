@@ -6,8 +6,8 @@ import type { GraphRecorder } from "./graph-recorder.ts";
 import {
   commonItemType,
   grownList,
-  isSameState,
   type ItemType,
+  isSameState,
   type ListState,
   rowsOf,
   setState,
@@ -24,6 +24,8 @@ export interface Carried {
   type: TensorType;
   /** Of a list that grows: the sizes of its items stay. */
   readonly isRows: boolean;
+  /** The tensor that it is before the loop, where it is one of the program's. */
+  readonly first?: string | undefined;
   /** What it is before the loop, recorded where the recorder stands. */
   initial(): TensorValue;
   /** What it is in these variables, recorded where the recorder stands. */
@@ -41,8 +43,8 @@ interface Place {
 /** What turns change, found by one turn. */
 export interface Changes {
   readonly carried: readonly Carried[];
-  /** Variables that are set to what is the same in every turn. */
-  readonly fixed: ReadonlyMap<string, Value>;
+  /** Gives variables what is the same in every turn. */
+  readonly fixed: readonly ((frame: Frame) => void)[];
 }
 
 /** Compares the variables before a turn with those after it. Throws UnsupportedOp for what cannot go round. */
@@ -50,6 +52,7 @@ export class TurnChanges {
   readonly #recorder: GraphRecorder;
   readonly #lists: ListStates;
   readonly #isKnown: (dim: Dim) => boolean;
+  readonly #fixed: ((frame: Frame) => void)[] = [];
 
   /** `isKnown`: whether a size is known before the loop. */
   constructor(recorder: GraphRecorder, lists: ListStates, isKnown: (dim: Dim) => boolean) {
@@ -60,13 +63,8 @@ export class TurnChanges {
 
   /** `changed`: the lists after the turn. */
   between(before: Frame, after: Frame, changed: ReadonlyMap<ListValue, ListState>): Changes {
-    const fixed = new Map<string, Value>();
     const carried = [...before.keys()].flatMap((name) => {
       const [was, is] = [before.get(name)!, after.get(name)!].map((value) => this.#recorder.current(value));
-      if (isUnset(was!) && isSettled(is!, this.#lists)) {
-        fixed.set(name, is!);
-        return [];
-      }
       const place = {
         name,
         read: (frame: Frame): Value => frame.get(name)!,
@@ -82,12 +80,16 @@ export class TurnChanges {
       };
       return this.#inList(place, this.#lists.before(list), state);
     });
-    return { carried: [...carried, ...inLists], fixed };
+    return { carried: [...carried, ...inLists], fixed: this.#fixed };
   }
 
   #leaves(place: Place, was: Value, is: Value): Carried[] {
     const { name } = place;
     if (was === is) return [];
+    if (isUnset(was) && isSettled(is, this.#lists)) {
+      this.#fixed.push((frame) => place.write(frame, is));
+      return [];
+    }
     if (was.kind === "list" && is.kind === "list") {
       const asState: ListPlace = {
         name,
@@ -124,7 +126,7 @@ export class TurnChanges {
         `'${name}' changes its dtype or number of dimensions in a loop whose end only the run knows`,
       );
     const type = tensorType(first.type.dtype, first.type.dims);
-    if (!isUnset(was)) return [{ ...this.#carried(place, type), initial: () => first }];
+    if (!isUnset(was)) return [{ ...this.#carried(place, type), first: first.name, initial: () => first }];
     return [{ ...this.#carried(place, type), initial: () => standIn(this.#recorder, type, this.#isKnown) }];
   }
 
@@ -136,7 +138,13 @@ export class TurnChanges {
       if (isUnset(value)) return standIn(this.#recorder, type, this.#isKnown);
       return unsupportedOp(`'${place.name}' is no tensor behind a turn`);
     };
-    return { name: place.name, type, isRows: false, read, write: (frame, tensor) => place.write(frame, tensor) };
+    return {
+      name: place.name,
+      type,
+      isRows: false,
+      read,
+      write: (frame, tensor) => place.write(frame, tensor),
+    };
   }
 
   #inTuple(place: Place, was: Value, is: ListValue): Carried[] {
@@ -173,7 +181,9 @@ export class TurnChanges {
       });
     const type = commonItemType([was, is])!;
     if (!type.dims.every(this.#isKnown))
-      return unsupportedOp("a loop whose end only the run knows appends tensors whose sizes only the run knows");
+      return unsupportedOp(
+        "a loop whose end only the run knows appends tensors whose sizes only the run knows",
+      );
     return [this.#rows(place, was, type)];
   }
 

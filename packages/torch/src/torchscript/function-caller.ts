@@ -62,7 +62,9 @@ export class FunctionCaller {
   torch(name: string, args: readonly Value[], kwargs: ReadonlyMap<string, Value>): Value {
     return this.#guarded(`aten.${name}`, () => {
       const [a, b] = args;
-      const grown = isGrown(a) ? grownBuiltin(name, { list: a, args, kwargs, ops: this.#reading.ops }) : undefined;
+      const grown = isGrown(a)
+        ? grownBuiltin(name, { list: a, args, kwargs, ops: this.#reading.ops })
+        : undefined;
       if (grown !== undefined) return grown;
       if (/^__is(not)?__$/.test(name) && a?.kind === "tensor" && b?.kind === "tensor") {
         const isSame = this.#reading.ops.isSameTensor(a, b);

@@ -1,6 +1,7 @@
 import type { TensorType } from "../graph/ir.ts";
 import { type Dim, mul } from "../graph/sym.ts";
 import { grownList, itemType, requireSameItems, setState } from "./grown-list.ts";
+import { CHANGES_CHOSEN } from "./list-builtins.ts";
 import type { OpCaller } from "./op-caller.ts";
 import { axisOf } from "./shapes/dims.ts";
 import { numberTensor } from "./stand-in.ts";
@@ -29,10 +30,11 @@ type GrownBuiltin = (call: GrownCall) => Value | undefined;
 /** The result of `torch.<name>` on the rows of such a list; undefined: the list is asked for its items, which refuses the call. */
 export function grownBuiltin(name: string, call: GrownCall): Value | undefined {
   const builtin = Object.hasOwn(GROWN, name) ? GROWN[name] : undefined;
-  if (builtin !== undefined && call.list.isStored === true)
-    return unsupportedOp("it changes a list of the module, which would outlive the call");
+  if (call.list.isChosen === true && CHANGING.has(name)) return unsupportedOp(CHANGES_CHOSEN);
   return builtin?.(call);
 }
+
+const CHANGING = new Set(["append", "extend", "add_", "clear"]);
 
 const listOf = (items: readonly Value[]): ListValue => ({ kind: "list", items: [...items] });
 
@@ -54,6 +56,7 @@ function longer({ list, ops }: GrownCall, more: Value | undefined): Rows {
   const parts = more.items.map((given) => {
     const item = ops.current(given);
     requireSameItems(own, itemType(item));
+    ops.keepApart(item);
     return tensorOf(ops, "unsqueeze", [isNumber(item) ? numberTensor(item) : item, int(0)]);
   });
   if (parts.length === 0) return list.rows;
@@ -104,7 +107,9 @@ function someRows({ list, ops }: GrownCall, what: string): TensorValue {
   return tensor;
 }
 
-function moved(ops: OpCaller, rows: TensorValue, to: number): TensorValue {
+/** The rows with their dimension elsewhere, in memory of their own. */
+function moved(ops: OpCaller, list: TensorValue, to: number): TensorValue {
+  const rows = tensorOf(ops, "clone", [list]);
   if (to === 0) return rows;
   const others = rows.type.dims.map((_, axis) => axis).slice(1);
   const order = [...others.slice(0, to), 0, ...others.slice(to)];

@@ -3,7 +3,14 @@ import type { GraphRecorder } from "./graph-recorder.ts";
 import { tensorType } from "./shapes/shape-args.ts";
 import { numberTensor, zerosOf } from "./stand-in.ts";
 import { ADVICE, unsupportedOp } from "./unsupported-op.ts";
-import { isNumber, type ListValue, type NumberValue, type Rows, type TensorValue, type Value } from "./value.ts";
+import {
+  isNumber,
+  type ListValue,
+  type NumberValue,
+  type Rows,
+  type TensorValue,
+  type Value,
+} from "./value.ts";
 
 /** What a list holds: items that are known one by one, or rows. */
 export interface ListState {
@@ -20,11 +27,11 @@ export function stateOf(list: ListValue): ListState {
 /** Makes a list hold something else, for all that hold the list. */
 export function setState(list: ListValue, { items, rows }: ListState): void {
   list.rows = rows;
-  const kept = [...items];
+  const held = [...items];
   Object.defineProperty(list, "items", {
     configurable: true,
     enumerable: true,
-    get: () => (rows === undefined ? kept : refuseItems()),
+    get: () => (rows === undefined ? held : refuseItems()),
   });
 }
 
@@ -87,9 +94,15 @@ export function rowsOf(recorder: GraphRecorder, { items, rows }: ListState, type
   const all = tensorType(type.dtype, [items.length, ...type.dims]);
   if (items.length === 0) return zerosOf(recorder, all);
   const tensors = items.map((item) => (isNumber(item) ? numberTensor(item) : item));
+  for (const tensor of tensors) keepApart(recorder, tensor);
   const args = new Map([
     ["tensors", recorder.arg({ kind: "list", items: tensors }, "Tensor[]")],
     ["dim", recorder.arg({ kind: "int", value: 0 }, "int")],
   ]);
   return recorder.emit("aten.stack.default", args, [all])[0]!;
+}
+
+/** Remembers that a list holds a copy of a tensor, which would not see a write. */
+export function keepApart(recorder: GraphRecorder, item: Value): void {
+  if (item.kind === "tensor" && item.name !== undefined) recorder.sharing.keep(item.name);
 }

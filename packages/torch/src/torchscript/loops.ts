@@ -4,6 +4,7 @@ import { type Dim, sameDim, symbolsOf } from "../graph/sym.ts";
 import { type Carried, type Changes, TurnChanges } from "./carried.ts";
 import { type Frame, ListStates, watchContainers } from "./containers.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
+import { requireApart } from "./outer-writes.ts";
 import { tensorType } from "./shapes/shape-args.ts";
 import { numberTensor } from "./stand-in.ts";
 import { unsupportedOp } from "./unsupported-op.ts";
@@ -17,6 +18,8 @@ interface Body {
   readonly nodes: readonly Node[];
   readonly outputs: readonly TensorValue[];
   readonly goesOn: TensorValue;
+  /** The tensors around the loop that a turn writes into. */
+  readonly written: readonly string[];
 }
 
 /**
@@ -48,7 +51,7 @@ export class Loops {
     let body = read();
     while (this.#widen(carried, body)) body = read();
     const results = this.#emit(condition, carried, body);
-    for (const [name, value] of changes.fixed) frame.set(name, value);
+    for (const fix of changes.fixed) fix(frame);
     for (const [i, { write }] of carried.entries()) write(frame, results[i]!);
   }
 
@@ -67,8 +70,13 @@ export class Loops {
   }
 
   #read(frame: Frame, { carried, fixed }: Changes, turn: Turn): Body {
-    const own: Frame = new Map([...frame, ...fixed]);
-    const inputs = carried.map(({ name, type }) => this.#recorder.input(name, type));
+    const own: Frame = new Map(frame);
+    for (const fix of fixed) fix(own);
+    const inputs = carried.map(({ name, type, first }) => {
+      const input = this.#recorder.input(name, type);
+      if (first !== undefined) this.#recorder.sharing.begin(input.name!, first);
+      return input;
+    });
     let goesOn: Value | undefined;
     const outputs: TensorValue[] = [];
     const nodes = this.#recorder.capture(() => {
@@ -77,38 +85,55 @@ export class Loops {
       for (const { read } of carried) outputs.push(read(own));
     });
     if (goesOn === undefined || !isNumber(goesOn)) return unsupportedOp("a loop ends by what is no truth");
-    return { inputs, nodes, outputs, goesOn: numberTensor({ kind: "bool", value: goesOn.value }) };
+    const written = [...this.#recorder.sharing.writtenBy(nodes)];
+    if (written.some((name) => inputs.some((input) => input.name === name)))
+      return unsupportedOp(
+        "a loop whose end only the run knows writes into what it is given; write into a clone",
+      );
+    return { inputs, nodes, outputs, written, goesOn: numberTensor({ kind: "bool", value: goesOn.value }) };
   }
   #emit(condition: NumberValue, carried: readonly Carried[], body: Body): TensorValue[] {
     const recorder = this.#recorder;
+    const { written } = body;
     // Whether there is another turn goes round with the rest.
     const first = recorder.input("goes_on", tensorType("bool", []));
+    const changed = written.map((name) => this.#tensor(name));
     const outputs: Arg[] = [];
     const more = recorder.capture(() => {
-      for (const tensor of [...body.outputs, body.goesOn]) outputs.push(recorder.arg(tensor, "Tensor"));
+      for (const tensor of [...body.outputs, ...changed, body.goesOn])
+        outputs.push(recorder.arg(tensor, "Tensor"));
     });
     const nodes = [...body.nodes, ...more];
-    const names = [...body.inputs, first].map(({ name }) => name!);
+    const names = [...body.inputs, ...changed, first].map(({ name }) => name!);
     const operands = this.#outer({ inputs: names, nodes, outputs, values: recorder.values });
-    const inputs = [...names, ...operands];
-    const graph = (own: Pick<Graph, "nodes" | "outputs">): Arg => ({
+    requireApart(recorder, written, [...operands, ...carried.flatMap((item) => item.first ?? [])]);
+    const graph = (own: Pick<Graph, "nodes" | "outputs" | "written">): Arg => ({
       kind: "graph",
-      graph: { ...own, inputs, values: recorder.values },
+      graph: { ...own, inputs: [...names, ...operands], values: recorder.values },
     });
     const initial = [
-      ...carried.map(({ initial }) => initial()),
+      ...carried.map((item) => item.initial()),
+      ...changed,
       numberTensor({ kind: "bool", value: condition.value }),
     ];
     const list = (items: readonly Arg[]): Arg => ({ kind: "list", items });
     const value = (name: string): Arg => ({ kind: "value", name });
+    const places = new Map(written.map((name, i) => [name, carried.length + i]));
     const args = new Map<string, Arg>([
       ["0", graph({ nodes: [], outputs: [value(first.name!)] })],
-      ["1", graph({ nodes, outputs })],
+      ["1", graph({ nodes, outputs, written: places })],
       ["2", list(initial.map((tensor) => recorder.arg(tensor, "Tensor")))],
       ["3", list(operands.map(value))],
     ]);
-    const types = carried.map(({ type }) => this.#outerType(type));
+    const types = [...carried, ...changed].map(({ type }) => this.#outerType(type));
     return recorder.emit("higher_order.while_loop", args, [...types, tensorType("bool", [])]);
+  }
+
+  #tensor(name: string): TensorValue {
+    const type = this.#recorder.values.get(name);
+    return type?.kind === "tensor"
+      ? { kind: "tensor", name, type }
+      : unsupportedOp("it writes into no tensor");
   }
 
   /** Sizes that turns change are others behind the loop. */

@@ -6,6 +6,7 @@ import { Branches } from "./branches.ts";
 import { COMPOSITES, type CompositeCalls } from "./composites.ts";
 import { dataNumber } from "./data-number.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
+import { keepApart } from "./grown-list.ts";
 import { ImageBlocks } from "./image-blocks.ts";
 import { Loops } from "./loops.ts";
 import { calculateFloat } from "./number-tensors.ts";
@@ -188,6 +189,11 @@ export class OpCaller {
     return new Loops(this.#recorder);
   }
 
+  /** Remembers that a list holds a copy of a tensor. */
+  keepApart(item: Value): void {
+    keepApart(this.#recorder, item);
+  }
+
   /** Records a check that a count which only the run knows is not 0. */
   requireSome(count: Dim, said: string): void {
     if (typeof count === "number" && count > 0) return;
@@ -221,7 +227,19 @@ export class OpCaller {
       if (value !== undefined) nodeArgs.set(param.name, this.#recorder.arg(value, param.type));
       else if (param.default !== undefined) nodeArgs.set(param.name, param.default);
     }
+    const written = schema.params[0]?.isMutated === true ? args.get(schema.params[0].name) : undefined;
+    if (
+      written?.kind === "tensor" &&
+      written.name !== undefined &&
+      this.#recorder.sharing.isKept(written.name)
+    )
+      return unsupportedOp(
+        "it writes into a tensor that a list holds whose length only the run knows; append a clone",
+      );
     const results = this.#recorder.emit(target, nodeArgs, types);
+    // Within a branch or loop it has to be seen that a variable still holds the same tensor.
+    if (written?.kind === "tensor" && this.#recorder.isCapturing && isSameType(written.type, types[0]))
+      return written;
     this.#blocks.note(target, [...args.values()], results);
     const [first] = schema.returns;
     if (schema.returns.length > 1) return { kind: "tuple", items: results };
@@ -239,6 +257,10 @@ function refuseOld({ schema: { target }, args }: BoundCall, version: number): vo
 
 function isGiven(value: Value): boolean {
   return value.kind !== "none";
+}
+
+function isSameType(a: TensorType, b: TensorType | undefined): boolean {
+  return b !== undefined && a.dtype === b.dtype && sameDims(a.dims, b.dims);
 }
 
 /** `_convolution_mode` is `convNd` with its padding as text: N comes from the result. */

@@ -1,6 +1,6 @@
 import type { TensorType } from "../graph/ir.ts";
-import type { Dim } from "../graph/sym.ts";
 import { NONE } from "../graph/ir.ts";
+import type { Dim } from "../graph/sym.ts";
 import type { GraphRecorder } from "./graph-recorder.ts";
 import { tensorType } from "./shapes/shape-args.ts";
 import { int, type NumberValue, type TensorValue } from "./value.ts";
@@ -28,5 +28,11 @@ export function standIn(
   { dtype, dims }: TensorType,
   isKnown: (dim: Dim) => boolean,
 ): TensorValue {
-  return zerosOf(recorder, tensorType(dtype, dims.map((dim) => (isKnown(dim) ? dim : 1))));
+  return zerosOf(
+    recorder,
+    tensorType(
+      dtype,
+      dims.map((dim) => (isKnown(dim) ? dim : 1)),
+    ),
+  );
 }

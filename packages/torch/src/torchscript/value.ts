@@ -52,6 +52,8 @@ export interface ListValue {
   readonly fields?: readonly string[];
   /** It belongs to the archive: a change would outlive the call. */
   readonly isStored?: boolean;
+  /** One of several lists, by what the run decides: they would not see a change. */
+  readonly isChosen?: boolean;
   /** Of a list whose length only the run knows (see grown-list.ts): what holds its items; asking for them refuses the op. */
   rows?: Rows | undefined;
 }

@@ -240,7 +240,11 @@ export const unsafeMaskedIndex: Lowering = (node, g) => {
   const front = g.transpose(self, [...axes, ...others]);
   const found = g.op("GatherND", [front, coordinates(g, indices, shape)]);
   const placed = g.transpose(found, moveFrontTo(position, rank, others.length));
-  return g.where(g.cast(node.tensor("mask"), "bool"), placed, asFittingItem(g, node.scalar("fill"), self.dtype));
+  return g.where(
+    g.cast(node.tensor("mask"), "bool"),
+    placed,
+    asFittingItem(g, node.scalar("fill"), self.dtype),
+  );
 };
 
 /** aten::_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor */
