@@ -194,6 +194,26 @@ for (const [what, flood] of Object.entries(FLOODS)) {
   });
 }
 
+test("calls that one client sends by the thousand are opened over many turns, between which others are served", async () => {
+  await withGrpc({ limits: { maxStreams: 5000 } }, async ({ port, inference }) => {
+    const raw = await openRaw(port);
+    await raw.reached();
+    let [most, before] = [0, 0];
+    const look = (): void => {
+      const { length } = inference.started;
+      [most, before] = [Math.max(most, length - before), length];
+      if (length < 1500) setImmediate(look);
+    };
+    look();
+    await raw.write(Buffer.concat(Array.from({ length: 1500 }, (_, index) => working(2 * index + 1))));
+    await until("all are begun", () => before === 1500);
+    // What came with the call that was one too many is at hand, and is not left.
+    assert.ok(most < 600, `${most} in one turn`);
+    inference.release();
+    raw.socket.destroy();
+  });
+});
+
 test("a client that pings with everything that it receives is no flood", async () => {
   await withGrpc({ limits: { controlFrameBurst: 5, controlFrameRate: 0 } }, async (rig) => {
     const raw = await openRaw(rig.port);
