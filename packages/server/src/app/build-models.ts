@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { usableCores } from "../base/cgroup.ts";
 import { modelCaps } from "../config/model-caps.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
+import { createHandlerMetrics } from "../models/handler-metrics.ts";
 import { readModelGauges } from "../models/model-gauges.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
 import { readTritonMetrics } from "../models/triton-metrics.ts";
@@ -33,7 +34,7 @@ export function buildModels(
   cleanup: CleanupStack,
 ): BuiltModels {
   const { authentication, budget, cacheSharing, edgeProcesses, live, loop, metrics } = instruments;
-  const { rolloutFile, sandbox, sources, traces } = instruments;
+  const { declaredMetrics, rolloutFile, sandbox, sources, traces } = instruments;
   const { server: config, modelDefaults: defaults } = options.config;
   // A worker that may write where others read could change what they load.
   const translationCache = sandbox === undefined ? translationCacheOf(config, options.logger) : undefined;
@@ -44,6 +45,8 @@ export function buildModels(
     spares: config.spareWorkers,
     sandbox: sandbox?.sandbox,
     env: workerEnv(process.env),
+    onReports: createHandlerMetrics({ metrics, logger: options.logger, hostname: hostname() }),
+    declaredMetrics,
   });
   cleanup.defer(() => {
     runtime.destroy(NOT_STARTED);

@@ -4,6 +4,7 @@ import type { Metrics } from "../base/metrics.ts";
 import { createPrometheusMetrics } from "../base/prometheus-metrics.ts";
 import { edgeCount } from "../config/edge-count.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { type DeclaredMetric, readDeclaredMetrics } from "../config/torchserve/declared-metrics.ts";
 import { countSlowTransfers } from "../edge/client-metrics.ts";
 import { type ByteBudget, createByteBudget } from "../gate/byte-budget.ts";
 import {
@@ -46,6 +47,8 @@ export interface Instruments {
   readonly cacheSharing: CacheSharing | undefined;
   /** Undefined: what becomes of rollouts is not kept. */
   readonly rolloutFile: RolloutFile | undefined;
+  /** What handlers find in their `context.metrics`. */
+  readonly declaredMetrics: readonly DeclaredMetric[];
   /** Undefined: clients speak in the clear. */
   readonly tls: OpenTls | undefined;
   /** Undefined: this process speaks with all clients. */
@@ -56,6 +59,7 @@ export interface Instruments {
 export async function openInstruments(options: CompleteOptions, cleanup: CleanupStack): Promise<Instruments> {
   const { clock, logger } = options;
   const { server: config } = options.config;
+  const declaredMetrics = readDeclaredMetrics(config.torchserveMetrics);
   const tls = await openTls(config, logger);
   const { stateDir } = config;
   const rolloutFile = stateDir === undefined ? undefined : await openRolloutFile(stateDir, logger);
@@ -81,6 +85,7 @@ export async function openInstruments(options: CompleteOptions, cleanup: Cleanup
   return {
     tls,
     rolloutFile,
+    declaredMetrics,
     metrics,
     authentication,
     traces,
