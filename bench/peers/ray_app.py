@@ -9,7 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-@serve.deployment(num_replicas=1, max_ongoing_requests=100, ray_actor_options={"num_cpus": 1})
+@serve.deployment(
+    num_replicas=1,
+    max_ongoing_requests=100,
+    ray_actor_options={"num_cpus": 1},
+    logging_config={"enable_access_log": False},
+)
 class Served:
     def __init__(self):
         self.model = load()

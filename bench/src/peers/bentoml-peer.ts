@@ -4,13 +4,14 @@ import { join } from "node:path";
 import type { PeerPython } from "./environment.ts";
 import type { Peer } from "./peer.ts";
 import { jsonOrBase64, programEnvironment } from "./python-program.ts";
+import { threadsText } from "./workload.ts";
 
 export function bentomlPeer({ python }: PeerPython): Peer {
   return {
     name: "bentoml",
     grpc: "nowhere",
     settings: ({ processes, threads }) =>
-      `workers=${processes}, ONNX Runtime with ${threads} threads each, no batches (its adaptive ones answered 503 to some of 32 in flight, and carried no more)`,
+      `workers=${processes}, ONNX Runtime with ${threadsText(threads)} each, no batches (its adaptive ones answered 503 to some of 32 in flight, and carried no more)`,
     command(workload, files, ports) {
       const folder = mkdtempSync(join(tmpdir(), "sconce-peers-"));
       return {

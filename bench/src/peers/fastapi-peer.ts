@@ -1,6 +1,7 @@
 import type { PeerPython } from "./environment.ts";
 import type { Peer } from "./peer.ts";
 import { jsonOrBytes, programEnvironment } from "./python-program.ts";
+import { threadsText } from "./workload.ts";
 
 /** The usual program around a model: FastAPI on uvicorn, the engine called in the route. */
 export function fastapiPeer(engine: "onnxruntime" | "torchscript", { python }: PeerPython): Peer {
@@ -8,7 +9,7 @@ export function fastapiPeer(engine: "onnxruntime" | "torchscript", { python }: P
     name: `fastapi + ${engine}`,
     grpc: "nowhere",
     settings: ({ processes, threads }) =>
-      `uvicorn with uvloop and httptools, --workers ${processes}, ${threads} threads of the engine each, no batches`,
+      `uvicorn with uvloop and httptools, --workers ${processes}, each with ${threadsText(threads)} of the engine, no batches`,
     command: (workload, files, ports) => ({
       program: python,
       args: [

@@ -55,7 +55,7 @@ function section(result: WorkloadResult): string {
       ["server", "as it was set up"],
       settings.map(({ server, settings: text }) => [nameOf(server), text]),
     ),
-    ...absent.map(({ server, why }) => `- **${server}** took no part: ${why}\n`),
+    ...absent.map(({ server, why }) => `- **${nameOf(server)}** took no part: ${why}\n`),
   ];
   return parts.join("\n");
 }

@@ -7,6 +7,7 @@ import { freePorts } from "./free-ports.ts";
 import type { Peer } from "./peer.ts";
 import { jsonOrBytes, programEnvironment } from "./python-program.ts";
 import type { ModelFiles, Workload } from "./workload.ts";
+import { threadsText } from "./workload.ts";
 
 const BATCH_WAIT_MS = 1;
 
@@ -16,7 +17,7 @@ export function torchservePeer(python: string): Peer {
     name: "torchserve",
     grpc: "nowhere",
     settings: ({ processes, threads, maxBatchSize }) =>
-      `0.12, TorchScript in a handler, ${processes} workers of ${threads} threads, batchSize ${maxBatchSize}, maxBatchDelay ${BATCH_WAIT_MS} ms`,
+      `0.12, TorchScript in a handler, ${processes} workers, each with ${threadsText(threads)}, batchSize ${maxBatchSize}, maxBatchDelay ${BATCH_WAIT_MS} ms`,
     async command(workload, files, ports) {
       const home = mkdtempSync(join(tmpdir(), "sconce-peers-"));
       const store = writeStore(join(home, "store"), workload, files);

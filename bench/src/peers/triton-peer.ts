@@ -6,6 +6,7 @@ import { PEERS, type PeerPython } from "./environment.ts";
 import type { Peer, PeerCommand, PeerPorts } from "./peer.ts";
 import { protocolRequest } from "./protocol-request.ts";
 import type { ModelFiles, Workload } from "./workload.ts";
+import { threadsText } from "./workload.ts";
 
 /** Triton as `nvidia-pytriton` ships it: the C++ server, the model in its Python backend with ONNX Runtime. */
 export function tritonPeer(python: PeerPython): Peer {
@@ -13,7 +14,7 @@ export function tritonPeer(python: PeerPython): Peer {
     name: "triton",
     grpc: "on a port of its own",
     settings: ({ maxBatchSize, threads }) =>
-      `the C++ server of nvidia-pytriton, Python backend with ONNX Runtime, 1 instance of ${threads} threads, dynamic_batching, max_batch_size ${maxBatchSize}`,
+      `the C++ server of nvidia-pytriton, Python backend with ONNX Runtime, 1 instance, ${threadsText(threads)}, dynamic_batching, max_batch_size ${maxBatchSize}`,
     command: (workload, files, ports) => tritonCommand(python, { workload, files, ports }),
     request: (workload, files) => protocolRequest(`/v2/models/${workload.model}/infer`, workload, files),
   };

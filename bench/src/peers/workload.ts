@@ -74,6 +74,11 @@ export const WORKLOADS: readonly Workload[] = [
   },
 ];
 
+/** `1 thread`, `2 threads`. */
+export function threadsText(count: number): string {
+  return count === 1 ? "1 thread" : `${count} threads`;
+}
+
 function image(count: number): Uint8Array {
   return new Uint8Array(Float32Array.from({ length: count }, (_, i) => (i % 251) / 251).buffer);
 }

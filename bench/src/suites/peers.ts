@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startChildServer } from "../child-server.ts";
@@ -22,6 +23,7 @@ import type { Suite, SuiteOptions } from "../suite.ts";
 const SETTLE_MS = 3000;
 const REST_LOOK_MS = 2000;
 const METHOD = "/inference.GRPCInferenceService/ModelInfer";
+const PAGE = fileURLToPath(new URL("../../results/peers.md", import.meta.url));
 const BARE = fileURLToPath(new URL("../bare-http.js", import.meta.url));
 
 type Server = RunningPeer & Target;
@@ -38,15 +40,16 @@ export const peers: Suite = {
     const results: WorkloadResult[] = [];
     try {
       for (const workload of WORKLOADS.filter(({ name }) => name.includes(options.only ?? ""))) {
-        results.push(await resultOf(workload, others, { options, processes }));
+        const result = await resultOf(workload, others, { options, processes });
+        results.push({ ...result, absent: [...absent, ...result.absent] });
         print(peersPage(results.slice(-1)));
       }
     } finally {
       processes.close();
     }
-    if (absent.length > 0)
-      print(absent.map(({ server, why }) => `- ${server} took no part: ${why}`).join("\n"));
-    return { absent, results };
+    writeFileSync(PAGE, peersPage(results));
+    print(`Markdown: ${PAGE}`);
+    return { results };
   },
 };
 
@@ -103,8 +106,8 @@ async function loadOf(all: readonly Peer[], loading: Loading): Promise<Load> {
     const rows: LoadRow[] = [];
     for (const inFlight of loading.workload.inFlight) {
       rows.push(...(await httpRows(servers, loading, inFlight)));
-      if (loading.workload.model === "digits") rows.push(...(await grpcRows(servers, loading, inFlight)));
       rows.push(await loopRow(loading, inFlight));
+      if (loading.workload.model === "digits") rows.push(...(await grpcRows(servers, loading, inFlight)));
     }
     pauseRestless(servers, "SIGCONT");
     const atRest = new Map(
