@@ -15,6 +15,7 @@ import { modelCaps } from "../config/model-caps.ts";
 import { readinessOf } from "../config/readiness-option.ts";
 import { checkSafeBinding } from "../config/safe-binding.ts";
 import type { ServerConfig } from "../config/server-options.ts";
+import { type DeclaredMetric, readDeclaredMetrics } from "../config/torchserve/declared-metrics.ts";
 import { countSlowTransfers } from "../edge/client-metrics.ts";
 import { createInferenceObserver, type InferenceObserver } from "../edge/inference-metrics.ts";
 import type { Listener } from "../edge/listener.ts";
@@ -30,6 +31,7 @@ import { tenantHeaderName } from "../gate/tenant.ts";
 import { createWebGate } from "../gate/web-gate.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "../health/health-server.ts";
 import { createInference } from "../infer/create-inference.ts";
+import { createHandlerMetrics } from "../models/handler-metrics.ts";
 import { readModelGauges } from "../models/model-gauges.ts";
 import type { IndexEntry } from "../models/registry.ts";
 import { readTorchserveMetrics } from "../models/torchserve-metrics.ts";
@@ -141,6 +143,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const { server: config } = options.config;
   checkSafeBinding(config);
   readinessOf(config.readiness);
+  const declaredMetrics = readDeclaredMetrics(config.torchserveMetrics);
   const tls = await openTls(config, logger);
   const { stateDir } = config;
   const rolloutFile = stateDir === undefined ? undefined : await openRolloutFile(stateDir, logger);
@@ -163,7 +166,7 @@ export async function startServer(given: ServerOptions): Promise<RunningServer> 
   const budget = (edgeProcesses?.createBudget ?? createByteBudget)(budgetOptions(config, slowClients));
   const tracer = traces?.tracer;
   const parts = { metrics, tracer, loop, authentication, live, sandbox, sources, slowClients, budget };
-  const shared = { ...parts, cacheSharing, rolloutFile };
+  const shared = { ...parts, cacheSharing, rolloutFile, declaredMetrics };
   const { runtime, registry, control, observer, quota } = buildModels(options, {
     ...shared,
     onGone: (model) => edgeProcesses?.look(model),
@@ -340,6 +343,8 @@ interface Instruments {
   readonly cacheSharing: CacheSharing | undefined;
   /** Undefined: what becomes of rollouts is not kept. */
   readonly rolloutFile: RolloutFile | undefined;
+  /** What handlers find in their `context.metrics`. */
+  readonly declaredMetrics: readonly DeclaredMetric[];
 }
 
 /** What holds and runs the models. Before the rest: worker processes start while this process still builds its own parts. */
@@ -356,6 +361,7 @@ function buildModels(
     budget,
     cacheSharing,
     rolloutFile,
+    declaredMetrics,
     onGone,
   }: Instruments & { onGone(model: string): void },
 ): Pick<RunningParts, "runtime" | "registry" | "control"> & {
@@ -372,6 +378,8 @@ function buildModels(
     spares: config.spareWorkers,
     sandbox: sandbox?.sandbox,
     env: workerEnv(process.env),
+    onReports: createHandlerMetrics({ metrics, logger: options.logger, hostname: hostname() }),
+    declaredMetrics,
   });
   const quota = createQuota((tenant) => authentication?.authenticator.rateOf(tenant) ?? live.tenantRate);
   const load = createModelLoader({
