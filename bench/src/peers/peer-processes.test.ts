@@ -6,14 +6,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { PeerProcesses } from "./peer-processes.ts";
 
 const skip = existsSync("/proc/self/stat") ? false : "the processes of a server are found in /proc";
 
+const SERVER = "sleep 600 & echo $!; wait";
+/** A benchmark with one server, which says the pid of what it has started. */
+const BENCHMARK = `
+import { spawn } from "node:child_process";
+import { PeerProcesses } from ${JSON.stringify(new URL("peer-processes.js", import.meta.url))};
+const server = spawn("sh", ["-c", "${SERVER}"], { stdio: ["ignore", "inherit", "ignore"] });
+new PeerProcesses().watch(server, undefined);
+`;
+
 test("a server ends with all that it has started, and its folder goes", { skip }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-peer-test-"));
-  const server = spawn("sh", ["-c", "sleep 600 & echo $!; wait"], { stdio: ["ignore", "pipe", "ignore"] });
+  const server = spawn("sh", ["-c", SERVER], { stdio: ["ignore", "pipe", "ignore"] });
   const processes = new PeerProcesses();
   const stop = processes.watch(server, folder);
   const [line] = await once(server.stdout, "data");
@@ -25,8 +33,9 @@ test("a server ends with all that it has started, and its folder goes", { skip }
 });
 
 test("Ctrl-C leaves nothing of a benchmark's servers", { skip }, async () => {
-  const kit = fileURLToPath(new URL("peer-processes.kit.js", import.meta.url));
-  const benchmark = spawn(process.execPath, [kit], { stdio: ["ignore", "pipe", "inherit"] });
+  const benchmark = spawn(process.execPath, ["--input-type=module", "--eval", BENCHMARK], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [line] = await once(benchmark.stdout, "data");
   benchmark.kill("SIGINT");
   await once(benchmark, "exit");
