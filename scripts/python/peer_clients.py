@@ -36,7 +36,7 @@ stand_in("fastapi.responses", JSONResponse=None)
 import grpc  # noqa: E402
 import httpx  # noqa: E402
 import numpy as np  # noqa: E402
-from case_kit import check, report  # noqa: E402
+from check_kit import check, report  # noqa: E402
 from kserve.inference_client import InferenceGRPCClient, InferenceRESTClient, RESTConfig  # noqa: E402
 from kserve.protocol.infer_type import InferInput, InferRequest, RequestedOutput  # noqa: E402
 

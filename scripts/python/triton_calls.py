@@ -15,7 +15,7 @@ import tritonclient.grpc.aio as over_grpc_aio
 import tritonclient.http as over_http
 import tritonclient.http.aio as over_http_aio
 
-from case_kit import check, report
+from check_kit import check, report
 from triton_kit import rejected
 
 target, token, text_model = sys.argv[1:]

@@ -9,7 +9,7 @@ import numpy as np
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 
-from case_kit import check, report
+from check_kit import check, report
 from triton_kit import rejected
 
 target = sys.argv[1]

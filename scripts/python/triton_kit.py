@@ -1,6 +1,6 @@
 """What the scripts that drive a server with tritonclient share."""
 
-from case_kit import check
+from check_kit import check
 from tritonclient.utils import InferenceServerException
 
 

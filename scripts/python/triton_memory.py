@@ -15,7 +15,7 @@ import tritonclient.http as over_http
 import tritonclient.http.aio as over_http_aio
 import tritonclient.utils.shared_memory as shm
 
-from case_kit import check, report
+from check_kit import check, report
 from triton_kit import rejected
 
 target = sys.argv[1]

@@ -13,7 +13,7 @@ import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 from tritonclient.utils import InferenceServerException
 
-from case_kit import check, report
+from check_kit import check, report
 
 target = sys.argv[1]
 VALUES = [11, 7, 5, 3, 2, 0, 1]

@@ -1,7 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
 import { ServeError } from "../base/errors.ts";
 import { faultCode, faultWords } from "../base/file-fault.ts";
+import { writeWhole } from "../base/write-whole.ts";
 import type { ApiKeys } from "../gate/api-keys.ts";
 import {
   holdsApiKey,
@@ -15,8 +14,6 @@ import {
 } from "../gate/torchserve-tokens.ts";
 import { readAccessFile } from "./read-access-file.ts";
 
-/** Readable by the owner alone, as TorchServe writes it. */
-const MODE = 0o600;
 const MOST_BYTES = 64 * 1024;
 
 /** TorchServe's tokens, in a file that clients' scripts read. */
@@ -75,20 +72,11 @@ async function read(path: string): Promise<TokenFile | undefined> {
   return parseTokens(bytes.toString("utf8"));
 }
 
-/** Whoever reads the file sees the old tokens or the new ones. */
+/** Readable by the owner alone, as TorchServe writes it. */
 async function write(path: string, file: TokenFile): Promise<void> {
-  const draft = `${path}.${randomBytes(8).toString("hex")}.new`;
   try {
-    const handle = await open(draft, "wx", MODE);
-    try {
-      await handle.writeFile(tokensText(file));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(draft, path);
+    await writeWhole(path, tokensText(file));
   } catch (cause) {
-    await rm(draft, { force: true });
     throw unusable(path, cause);
   }
 }

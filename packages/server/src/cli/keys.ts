@@ -21,7 +21,7 @@ interface FileTask {
   readonly terminal: Terminal;
 }
 
-const TASKS: Readonly<Record<string, (task: FileTask) => void>> = { add, list, remove };
+const TASKS: Readonly<Record<string, (task: FileTask) => void | Promise<void>>> = { add, list, remove };
 const DAY_MS = 86_400_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
 
@@ -47,12 +47,12 @@ export const keysCommand: Command = {
       return 0;
     }
     if (options.apiKeys === undefined) throw usageError("--api-keys FILE is missing");
-    run({ path: options.apiKeys, options, terminal });
+    await run({ path: options.apiKeys, options, terminal });
     return 0;
   },
 };
 
-function add({ path, options, terminal }: FileTask): void {
+async function add({ path, options, terminal }: FileTask): Promise<void> {
   const name = nameOf(options);
   const keys = readKeys(path);
   if (keys.some((key) => key.name === name))
@@ -66,7 +66,7 @@ function add({ path, options, terminal }: FileTask): void {
     ...(expires !== undefined && { expires: timeOf(expires) }),
     created: new Date().toISOString(),
   });
-  writeKeys(path, [...keys, record]);
+  await writeKeys(path, [...keys, record]);
   if (options.json) terminal.stdout.write(`${JSON.stringify({ name, key })}\n`);
   else {
     terminal.stdout.write(`${key}\n`);
@@ -90,13 +90,13 @@ function rowOf({ name, scopes, models, rate, expires }: KeyRecord): string[] {
   return [name, scopes.join(","), models.join(","), rate ?? "-", expires ?? "never"];
 }
 
-function remove({ path, options, terminal }: FileTask): void {
+async function remove({ path, options, terminal }: FileTask): Promise<void> {
   const name = nameOf(options);
   requireModelFile(path);
   const keys = readKeys(path);
   const kept = keys.filter((key) => key.name !== name);
   if (kept.length === keys.length) throw badOption(`--name: there is no key ${name} in ${path}`);
-  writeKeys(path, kept);
+  await writeKeys(path, kept);
   terminal.stderr.write(`Removed. A running server stops taking it within --reload-interval.\n`);
 }
 

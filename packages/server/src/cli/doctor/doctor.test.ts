@@ -29,7 +29,7 @@ test("what there is is shown, and what lacks is said with what to do", async () 
     /^ONNX Runtime +[\d.]+ runs models on cpu/m,
     /^devices +device: cpu/m,
     /^PyTorch +2\.13\.0 with the CPU, in .*torch$/m,
-    /^sandbox +(namespaces for workers, with --sandbox|none\n +! workers run as the server's user: .+)$/m,
+    /^sandbox +(namespaces and a filter of system calls, with --sandbox|namespaces, with --sandbox\n +! no filter of system calls: .+|none\n +! workers run as the server's user: .+)$/m,
   ]) {
     assert.match(stdout, pattern);
   }

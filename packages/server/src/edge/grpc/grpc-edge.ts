@@ -156,7 +156,7 @@ export function createGrpcEdge(options: GrpcEdgeOptions): GrpcEdge {
         _flags: number,
         rawHeaders: readonly string[] = [],
       ): void => {
-        connection.worked();
+        connection.openedCall();
         if (onRest === undefined || (isGrpc(headers) && headers[":scheme"] !== REST_SCHEME)) {
           if (forwarded === undefined || forwarded.isOurs(headers[":path"] ?? ""))
             openCall({ stream, headers, peer: connection });
