@@ -17,6 +17,8 @@ from .handler import ONE_REQUEST, Answer, Handler, Row, settings_of
 from .manifest import Archive, read_archive
 
 _JSON = "application/json"
+# In place of a row: numbers that the handler reports. As in packages/server/src/runtime/pieces.ts.
+_NO_ROW = 0xFFFFFFFF
 # Of a sequence, where model-config.yaml does not say, and the most that it may say: eleven days.
 _IDLE_MS = 600_000
 _MOST_IDLE_MS = 1_000_000_000
@@ -46,7 +48,12 @@ class ArchiveModel:
         bodies, heads = decode_byte_tensors(header, payload)
         rows = [_row(body, head) for body, head in zip(bodies, heads)]
         started = time.perf_counter()
-        answers = self._handler.answer(rows, lambda row, answer: send_piece(row, _head(answer), answer.body))
+        try:
+            answers = self._handler.answer(rows, lambda row, answer: send_piece(row, _head(answer), answer.body))
+        finally:
+            reports = self._handler.take_reports()
+            if reports:
+                send_piece(_NO_ROW, json.dumps(reports).encode(), b"")
         compute_ms = (time.perf_counter() - started) * 1000
         result = [[answer.body for answer in answers], [_head(answer) for answer in answers]]
         header, chunks = encode_byte_tensors(result, compute_ms)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Callable, Mapping, NamedTuple, Sequence
@@ -68,7 +70,7 @@ class Handler:
             batch_size,
             gpu,
             importlib.import_module("ts").__version__,
-            metrics=store({}, name),
+            metrics=store({}, name, _declared_metrics()),
             model_yaml_config=dict(archive.config),
         )
         entry = _ready(archive, self._context)
@@ -79,11 +81,13 @@ class Handler:
         context = self._context
         context.request_ids = {index: row.request_id for index, row in enumerate(rows)}
         context.request_processor = [self._request_processor(dict(row.headers)) for row in rows]
-        context.metrics.begin(context.request_ids)
+        context.metrics.set_request_ids(context.request_ids)
         pieces: list[list[bytes]] = [[] for _ in rows]
         context.send_part = lambda given: self._take_pieces(rows, pieces, given, send_piece)
         try:
+            started = time.perf_counter()
             given = self._entry([row.fields for row in rows], context)
+            context.metrics.add_time("PredictionTime", round((time.perf_counter() - started) * 1000, 2))
             values = [b"".join([*pieces[index], _encoded(value)]) for index, value in enumerate(_checked(given, len(rows)))]
         except BaseException as error:
             if isinstance(error, self._failure):
@@ -94,6 +98,10 @@ class Handler:
                 return _refusal(rows, error, _OUT_OF_MEMORY, "Out of resources")
             raise _failure(error) from error
         return [self._answer(index, value) for index, value in enumerate(values)]
+
+    def take_reports(self) -> list:
+        """The numbers that the handler reported since the last time: kind, name, value, unit, and its dimensions' names and values."""
+        return self._context.metrics.take()
 
     def _take_pieces(
         self,
@@ -117,6 +125,11 @@ class Handler:
         headers = {str(key): str(text) for key, text in self._context.get_response_headers(index).items()}
         headers.pop("content-type", None)
         return Answer(body, _status(status), None if content_type is None else str(content_type), headers)
+
+
+def _declared_metrics() -> list:
+    """Those of the server's metrics.yaml."""
+    return json.loads(os.environ.get("SCONCE_HANDLER_METRICS") or "[]")
 
 
 class _Mistaken(Exception):

@@ -205,6 +205,11 @@ export const SERVER_OPTIONS = {
     default: 3_600_000,
     doc: "How long a token that is made for --torchserve-tokens is good for, 24 days at most.",
   },
+  torchserveMetrics: {
+    kind: "text",
+    default: null,
+    doc: "A metrics.yaml of TorchServe: handlers of its archives find what its model_metrics declare by name (context.metrics.get_metric). Whatever they report is among the server's metrics, declared or not.",
+  },
   workflowStore: {
     kind: "text",
     default: null,
