@@ -15,6 +15,7 @@ const EVERY: Readonly<Record<string, number>> = {
   "slow clients": 4,
   pipelining: 3,
   "browser RPC": 4,
+  "cut bodies": 10,
   "REST over HTTP/2": 6,
   WebSockets: 2,
 };
