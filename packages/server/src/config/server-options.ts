@@ -562,11 +562,13 @@ export const SERVER_OPTIONS = {
   tracesHeaders: {
     kind: "mapping",
     default: null,
+    example: "x-api-key: KEY",
     doc: "Headers, or gRPC metadata, for the collector, such as a key. Prefer the environment variable or a file: flags show in process lists.",
   },
   tracesResource: {
     kind: "mapping",
     default: null,
+    example: "deployment.environment: staging",
     doc: "Attributes of every span's resource. service.name is sconce unless it is here.",
   },
   tracesCa: {
