@@ -15,7 +15,7 @@ from typing import Callable, Mapping, NamedTuple, Sequence
 import torch
 
 from .answers import REFUSED, Answer, Mistaken, encoded
-from .errors import ServeError, refused
+from .errors import ServeError, first_line, refused
 from .manifest import Archive
 from .model_error import run_error
 
@@ -204,12 +204,12 @@ def _ready(archive: Archive, context: object) -> Callable[[list, object], object
     except ServeError:
         raise
     except BaseException as error:
-        text = str(error).strip().split("\n", 1)[0][:300]
-        raise refused(
-            f"the handler {written[:80]} cannot be made ready: {type(error).__name__}{': ' if text else ''}{text}",
-            "model_code_failed",
-            traceback.format_exc(),
-        ) from error
+        text = first_line(error)
+        what = f"the handler {written[:80]} cannot be made ready: {type(error).__name__}{': ' if text else ''}{text}"
+        if isinstance(error, ModuleNotFoundError):
+            advice = "install it where its interpreter finds it (--python), and name it in the archive's requirements.txt"
+            raise refused(f"{what}; {advice}", "python_missing", traceback.format_exc()) from error
+        raise refused(what, "model_code_failed", traceback.format_exc()) from error
 
 
 def _initialized(archive: Archive, written: str, context: object) -> Callable[[list, object], object]:
