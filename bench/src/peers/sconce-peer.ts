@@ -19,6 +19,7 @@ export function sconcePeer(name: string, { checkout, isFirstStart = false }: Sco
   return {
     name,
     grpc: "on the port of REST",
+    settings: ({ maxBatchSize }) => `its defaults, and --max-batch-size ${maxBatchSize}`,
     command: ({ maxBatchSize }, { program }, { http }) => ({
       program: process.execPath,
       ...(isFirstStart && { env: { SCONCE_TRANSLATION_CACHE: "off" } }),

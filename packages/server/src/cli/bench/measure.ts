@@ -125,9 +125,9 @@ async function gather(drive: Drive, recorder: Recorder, options: MeasureOptions)
   let fromMs = startMs;
   const hasEnough = (): boolean => drive.sent() - sentBefore >= maxRequests;
   for (;;) {
-    const leftMs = startMs + durationMs - fromMs;
-    await sleepUntil(() => hasEnough(), Math.min(windowMs, leftMs));
-    if (replies === 0 && leftMs <= windowMs) await sleepUntil(() => recorder.replies() > 0);
+    await sleepUntil(() => hasEnough(), Math.min(windowMs, startMs + durationMs - fromMs));
+    const isLast = clock.nowMs() - startMs >= durationMs;
+    if (isLast && replies === 0) await sleepUntil(() => recorder.replies() > 0);
     replies += recorder.replies();
     const nowMs = clock.nowMs();
     windows.push(recorder.next((nowMs - fromMs) / 1000));
